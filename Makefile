@@ -1,0 +1,55 @@
+# The task runner. Works with GNU make 3.81 (macOS) and later.
+# `make run HOST=… PORT=… ARGS="…"` passes on what is given; PYTHON=… chooses the interpreter of a new .venv.
+
+BIN := .venv/bin
+
+# Some shells export HOST as the machine's own name, so only the command line sets it.
+HOST =
+PORT ?=
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint types unit e2e soak bench format venv browser lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: venv ## the server with its demo, on http://127.0.0.1:8000 (HOST=, PORT=)
+	@exec $(BIN)/signalbox serve --demo $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT)) $(ARGS)
+
+test: lint types unit e2e ## everything that must be green
+
+lint: venv ## style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: venv ## the strict type check
+	$(BIN)/mypy
+
+unit: venv ## unit, API and contract tests
+	$(BIN)/pytest tests $(ARGS)
+
+e2e: venv browser ## browser tests
+	$(BIN)/pytest e2e $(ARGS)
+
+soak: venv browser ## the minutes-long tests
+	$(BIN)/pytest -m soak -o faulthandler_timeout=0 $(ARGS)
+
+bench: venv ## what it costs, as a table
+	$(BIN)/python -m bench $(ARGS)
+
+format: venv ## put the code into the style that lint asks for
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+venv: ## .venv with the locked dependencies (nothing to do when it is current)
+	@scripts/make_venv .venv
+
+browser: venv ## a Chromium for the browser tests (nothing to do when one is there)
+	@$(BIN)/python -m scripts.install_browser
+
+lock: venv ## requirements.lock again from pyproject.toml (ARGS=--upgrade for newer versions)
+	@scripts/lock $(ARGS)
+
+clean: ## remove what make made
+	rm -rf .venv build dist test-results *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,66 @@
+"""Sees to it that the browser tests have a Chromium: one that is there, else Playwright's own, else the system's."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from e2e.browser import NoBrowser, find_installed
+
+PLAYWRIGHT = (sys.executable, "-m", "playwright")
+DOWNLOAD_SECONDS = 300
+PACKAGES_SECONDS = 900
+
+
+def as_root() -> tuple[str, ...] | None:
+    """What to put before a command to run it as root without a question, None when that cannot be."""
+    if os.geteuid() == 0:
+        return ()
+    if shutil.which("sudo") and subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode == 0:
+        return ("sudo", "-n")
+    return None
+
+
+def attempts() -> Iterator[tuple[tuple[str, ...], int]]:
+    """Commands that may bring a browser, each with its time limit in seconds."""
+    yield (*PLAYWRIGHT, "install", "chromium"), DOWNLOAD_SECONDS
+    root = as_root()
+    if root is not None and shutil.which("apt-get"):
+        apt = (*root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qy")
+        yield (*apt, "update"), PACKAGES_SECONDS
+        yield (*apt, "install", "--no-install-recommends", "chromium", "fonts-dejavu-core"), PACKAGES_SECONDS
+        # Where the system's Chromium is a snap (Ubuntu), Playwright's own may only lack its libraries.
+        yield (*root, *PLAYWRIGHT, "install-deps", "chromium"), PACKAGES_SECONDS
+
+
+def run(command: tuple[str, ...], seconds: int) -> None:
+    """Runs a command to its end or its time limit; what it started goes with it."""
+    print("$", *command, flush=True)
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        print(f"Gave up after {seconds} s.", file=sys.stderr)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def main() -> int:
+    commands = attempts()
+    while True:
+        try:
+            found = find_installed()
+        except NoBrowser as missing:
+            if "SIGNALBOX_CHROMIUM" in os.environ or not (command := next(commands, None)):
+                print(missing, file=sys.stderr)
+                return 1
+            run(*command)
+        else:
+            print("Browser:", found)
+            return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
