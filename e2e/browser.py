@@ -1,0 +1,67 @@
+"""The Chromium that the browser tests drive: where it is, and how it starts."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from playwright.sync_api import Browser, BrowserType, Playwright, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+MAC_APPS = ("Chromium.app/Contents/MacOS/Chromium", "Google Chrome.app/Contents/MacOS/Google Chrome")
+
+# Nothing that is not the page under test: no updates, no sync, no second transport.
+ARGS = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+class NoBrowser(RuntimeError):
+    """There is no Chromium that starts. The message says what to do."""
+
+
+def starts(path: str) -> bool:
+    """Whether the program at `path` runs: a snap stub or a missing shared library is no browser."""
+    try:
+        done = subprocess.run([path, "--version"], capture_output=True, stdin=subprocess.DEVNULL, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def find(chromium: BrowserType) -> str:
+    """The path of a Chromium that starts: SIGNALBOX_CHROMIUM, else the system's, else Playwright's own.
+
+    Raises NoBrowser when there is none, or when SIGNALBOX_CHROMIUM names something that does not start.
+    """
+    if chosen := os.environ.get("SIGNALBOX_CHROMIUM"):
+        if starts(chosen):
+            return chosen
+        raise NoBrowser(f"SIGNALBOX_CHROMIUM is {chosen!r}, which does not start as a browser.")
+    on_path = filter(None, map(shutil.which, NAMES))
+    mac_apps = (str(Path("/Applications", app)) for app in MAC_APPS)
+    for path in (*on_path, *mac_apps, chromium.executable_path):
+        if starts(path):
+            return path
+    raise NoBrowser(
+        "No Chromium for the browser tests. `make browser` installs one; by hand:\n"
+        "  Debian: apt install chromium     Fedora: dnf install chromium     macOS: brew install --cask chromium\n"
+        "or set SIGNALBOX_CHROMIUM to the path of a Chromium or Chrome."
+    )
+
+
+def launch(playwright: Playwright) -> Browser:
+    """A headless Chromium, without its sandbox as is Playwright's default: root and most containers cannot
+    have one, and the pages are our own."""
+    return playwright.chromium.launch(executable_path=find(playwright.chromium), args=ARGS)
+
+
+def find_installed() -> str:
+    """`find` without a running Playwright."""
+    with sync_playwright() as playwright:
+        return find(playwright.chromium)

@@ -1,0 +1,86 @@
+"""Fixtures of the browser tests.
+
+These tests are plain functions: Playwright's sync API keeps its own event loop marked as running from the first
+page to the end of the session, so nothing on this thread may start another (`asyncio.run`, an `async def` test).
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, WebError, expect, sync_playwright
+
+from e2e.browser import launch
+
+HERE = Path(__file__).parent
+TIMEOUT_MS = 10_000
+
+expect.set_options(timeout=TIMEOUT_MS)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last, as no async test can run after the first of them."""
+    items.sort(key=lambda item: HERE in item.path.parents)
+    for item in items:
+        if HERE in item.path.parents and inspect.iscoroutinefunction(getattr(item, "function", None)):
+            raise pytest.UsageError(f"{item.nodeid}: a browser test is a plain function, see e2e/conftest.py")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def expect_console() -> list[str]:
+    """Regular expressions of console errors that the test provokes: `expect_console.append(r"503")`."""
+    return []
+
+
+@pytest.fixture
+def new_context(browser: Browser, expect_console: list[str]) -> Iterator[Callable[..., BrowserContext]]:
+    """Opens a browser profile of its own: `new_context(java_script_enabled=False)`, with Playwright's options.
+
+    At the end of the test all are closed, and an error that any page threw or logged, and that no pattern
+    of `expect_console` finds, fails the test.
+    """
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
+
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            errors.append(f"{message.text} ({message.location['url']})")
+
+    def on_page_error(error: WebError) -> None:
+        errors.append(error.error.stack or error.error.message)
+
+    def open_context(**options: object) -> BrowserContext:
+        context = browser.new_context(**options)  # type: ignore[arg-type]
+        context.set_default_timeout(TIMEOUT_MS)
+        context.on("console", on_console)
+        context.on("weberror", on_page_error)
+        contexts.append(context)
+        return context
+
+    yield open_context
+
+    for context in contexts:
+        context.close()
+    unexpected = [e for e in errors if not any(re.search(pattern, e) for pattern in expect_console)]
+    if unexpected:
+        pytest.fail("The pages reported errors:\n" + "\n".join(unexpected), pytrace=False)
+
+
+@pytest.fixture
+def context(new_context: Callable[..., BrowserContext]) -> BrowserContext:
+    return new_context()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
