@@ -1,0 +1,70 @@
+"""The repository as somebody who clones it gets it."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+LOCK = (ROOT / "requirements.lock").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+# What only means something on one machine or one network.
+OF_ONE_MACHINE = re.compile(
+    r"(?<![\w.~%-])/(?:work|root|tmp|home|Users|private)/(?=\w)"
+    r"|[a-z]+://[^\s\"'<>]*(?:/simple\b|artifactory|pythonhosted|registry\.npmjs)"
+    r"|--(?:extra-)?index-url|--find-links|--trusted-host",
+)
+
+
+def tracked_texts() -> dict[str, str]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip(f"not a git checkout: {listed.stderr.strip()}")
+    paths = [ROOT / name for name in listed.stdout.split("\0") if name]
+    return {
+        str(path.relative_to(ROOT)): path.read_text(errors="ignore")
+        for path in paths
+        if path.is_file() and b"\0" not in path.read_bytes()
+    }
+
+
+def test_no_file_names_a_machine_or_a_package_index() -> None:
+    found = [
+        f"{name}:{number}: {match.group()}"
+        for name, text in tracked_texts().items()
+        for number, line in enumerate(text.splitlines(), 1)
+        for match in OF_ONE_MACHINE.finditer(line)
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_the_lock_names_no_index() -> None:
+    assert "://" not in LOCK
+    assert not re.search(r"^-", LOCK, re.MULTILINE)
+
+
+def test_the_lock_pins_every_dependency_with_its_hashes() -> None:
+    locked = {}
+    for entry in re.split(r"\n(?=\S)", LOCK.strip()):
+        assert "--hash=sha256:" in entry, entry
+        pinned = Requirement(entry.split("\\")[0])
+        locked[canonicalize_name(pinned.name)] = pinned.specifier
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for wanted in map(Requirement, project["dependencies"] + project["optional-dependencies"]["dev"]):
+        (pin,) = locked[canonicalize_name(wanted.name)]
+        assert pin.operator == "=="
+        assert wanted.specifier.contains(pin.version), f"{wanted} is locked at {pin.version}"
+
+
+def test_make_tells_what_it_can_do() -> None:
+    targets = set(re.findall(r"^([a-z][\w-]*):(?!=)", MAKEFILE, re.MULTILINE))
+    listed = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True)
+    told = dict(re.findall(r"^  make (\S+)\s+(\S.*)$", listed.stdout, re.MULTILINE))
+    assert told.keys() == targets
+    assert all(told.values())
