@@ -1,0 +1,65 @@
+"""Signalbox's event store: a strictly ordered log per task.
+
+store = open_store("sqlite:///signalbox.db")
+store.append("nightly", NewEvent(event_type="log", payload={"message": "hello"}))
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from store.contract import Head, Reading, Store, TaskPage, TaskQuery
+from store.errors import (
+    Conflict,
+    InvalidEvent,
+    SchemaTooNew,
+    StoreClosed,
+    StoreError,
+    StoreUnavailable,
+    UnknownStoreKind,
+    UnknownTask,
+)
+from store.events import Event, NewEvent
+from store.sqlite import SqliteStore
+
+__all__ = [
+    "Conflict",
+    "Event",
+    "Head",
+    "InvalidEvent",
+    "NewEvent",
+    "Reading",
+    "SchemaTooNew",
+    "Store",
+    "StoreClosed",
+    "StoreError",
+    "StoreUnavailable",
+    "TaskPage",
+    "TaskQuery",
+    "UnknownStoreKind",
+    "UnknownTask",
+    "open_store",
+]
+
+_TO_COME = {
+    "postgresql": "PostgreSQL is not supported yet; use sqlite:///FILE",
+    "postgres": "PostgreSQL is not supported yet; use sqlite:///FILE",
+    "https": "a remote store is not supported yet; use sqlite:///FILE, or the command's --server URL",
+    "http": "a remote store is not supported yet; use sqlite:///FILE, or the command's --server URL",
+}
+
+
+def open_store(url: str, *, synchronous: str = "NORMAL") -> SqliteStore:
+    """Open the store that `url` names: `sqlite:///relative.db` or `sqlite:////absolute/file.db`.
+
+    `synchronous` is SQLite's: NORMAL keeps the database whole on power loss but may lose the last commits of that
+    moment, FULL keeps those too. Raises UnknownStoreKind, SchemaTooNew or StoreUnavailable.
+    """
+    scheme = urlsplit(url).scheme
+    if scheme in _TO_COME:
+        raise UnknownStoreKind(f"cannot open {scheme}://…: {_TO_COME[scheme]}")
+    if not url.startswith("sqlite:///") or url == "sqlite:///":
+        raise UnknownStoreKind(f"cannot open {url!r}: a store URL looks like sqlite:///signalbox.db")
+    path = Path(unquote(url.removeprefix("sqlite:///")))
+    return SqliteStore(path.absolute(), url, synchronous=synchronous)

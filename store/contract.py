@@ -1,0 +1,131 @@
+"""The contract that every kind of store answers; `tests/contract` holds each kind to it.
+
+A store appends (in one transaction: event, seq, projections, counters) and reads (each `read()` is one consistent
+view). An append has returned only when it is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+import msgspec
+
+from store.events import Event, NewEvent
+from store.state import Checkpoint, Permission, Phase, Span, Task
+
+
+class Head(msgspec.Struct, frozen=True):
+    """Where a task's log stands: its newest seq (0 when empty) and the oldest one still kept."""
+
+    latest_seq: int
+    earliest_seq: int
+
+
+class TaskQuery(msgspec.Struct, frozen=True):
+    """Which tasks to list, newest first. `before` is the `cursor` of the last task of the page before."""
+
+    statuses: tuple[str, ...] = ()
+    text: str = ""
+    kind: str | None = None
+    before: str | None = None
+    limit: int = 50
+
+
+class TaskPage(msgspec.Struct, frozen=True):
+    """One page of tasks; `cursor` is None on the last one."""
+
+    tasks: list[Task]
+    cursor: str | None
+    event_id: int
+
+
+class Reading(Protocol):
+    """One consistent view of the store. Unknown tasks raise UnknownTask."""
+
+    async def task(self, task_id: str) -> Task: ...
+    async def tasks(self, query: TaskQuery) -> TaskPage: ...
+    async def count_by_status(self) -> dict[str, int]: ...
+    async def head(self, task_id: str) -> Head: ...
+    async def latest_event_id(self) -> int: ...
+
+    async def events(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]: ...
+    async def events_after(self, event_id: int, limit: int = 1000) -> list[Event]: ...
+    async def latest_events(self, task_id: str, limit: int = 50, before: int | None = None) -> list[Event]: ...
+    async def events_of_phase(self, task_id: str, phase: str, limit: int = 100) -> list[Event]: ...
+    async def events_of_types(self, task_id: str, types: Sequence[str], limit: int = 1000) -> list[Event]: ...
+    async def events_at(self, task_id: str, seqs: Sequence[int]) -> list[Event]: ...
+
+    async def phases(self, task_id: str) -> list[Phase]: ...
+    async def spans(self, task_id: str) -> list[Span]: ...
+    async def open_spans(self, task_id: str, limit: int = 1000) -> list[Span]: ...
+    async def span_window(self, task_id: str, open_limit: int, ended_limit: int) -> list[Span]: ...
+    async def spans_changed(self, task_id: str, since_seq: int, limit: int) -> list[Span]: ...
+    async def checkpoints(self, task_id: str, limit: int = 1000) -> list[Checkpoint]: ...
+    async def permissions(self, task_id: str, *, open_only: bool = True) -> list[Permission]: ...
+    async def open_permissions(self, limit: int = 200) -> list[tuple[Task, Permission]]: ...
+    async def audits(self, task_id: str | None = None, limit: int = 200) -> list[dict[str, Any]]: ...
+
+
+class Store(Protocol):
+    """An open store. Safe to use from any thread; `close()` when done."""
+
+    url: str
+    epoch: str
+
+    def create_task(
+        self,
+        task_id: str | None = None,
+        *,
+        title: str | None = None,
+        kind: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> tuple[Task, bool]:
+        """Create a task; the bool says whether it is new. A task that exists comes back as it is."""
+
+    def append(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]:
+        """Append all of `events` to a task (made if new) or none. Returns them as stored, in order.
+
+        Raises InvalidEvent, Conflict or StoreUnavailable; in each case nothing was written.
+        """
+
+    async def aappend(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]:
+        """`append` for asyncio: the loop is never blocked."""
+
+    async def acreate_task(
+        self,
+        task_id: str | None = None,
+        *,
+        title: str | None = None,
+        kind: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> tuple[Task, bool]:
+        """`create_task` for asyncio."""
+
+    def delete_task(self, task_id: str) -> None:
+        """Delete a task with its whole log. Its audits stay. Raises UnknownTask."""
+
+    def audit(
+        self,
+        actor: str,
+        action: str,
+        *,
+        task_id: str | None = None,
+        seq: int | None = None,
+        source: str | None = None,
+        detail: dict[str, Any] | None = None,
+    ) -> None:
+        """Keep what a person did."""
+
+    def read(self) -> AbstractAsyncContextManager[Reading]:
+        """A consistent view: `async with store.read() as view: …`. Keep it short; it holds a connection."""
+
+    def on_commit(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` (from any thread) after each commit of this process; returns how to stop it."""
+
+    def close(self) -> None:
+        """Write what waits, then let go of the database."""
+
+    async def aclose(self) -> None:
+        """`close` for asyncio; also closes the readers."""

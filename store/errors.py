@@ -1,0 +1,61 @@
+"""What can go wrong in the store, as types. Each says whether trying again helps.
+
+StoreError
+├── InvalidEvent       the caller's data breaks a rule; `field` names it          no retry
+├── UnknownTask        no task has this id                                        no retry
+├── Conflict           the log says otherwise (a second answer, a taken id)       no retry
+├── UnknownStoreKind   the URL names a store that does not exist (yet)            no retry
+├── SchemaTooNew       the database was written by a newer Signalbox              no retry
+├── StoreClosed        this store object was closed                               no retry
+└── StoreUnavailable   the database is busy or gone; nothing was written          retry
+"""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """Base of all store errors; `retryable` tells whether the same call may succeed later."""
+
+    retryable = False
+
+
+class InvalidEvent(StoreError, ValueError):
+    """The data given breaks a rule of the event model; `field` is the name of the offending field."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class UnknownTask(StoreError, LookupError):
+    """There is no task with the id `task_id`."""
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(f"there is no task {task_id!r}")
+        self.task_id = task_id
+
+
+class Conflict(StoreError):
+    """The log already says otherwise: what was asked for is over, answered or taken."""
+
+
+class UnknownStoreKind(StoreError, ValueError):
+    """The store URL names a kind that this version cannot open."""
+
+
+class SchemaTooNew(StoreError):
+    """The database has migrations that this version does not know; upgrade Signalbox."""
+
+
+class StoreClosed(StoreError):
+    """The store was closed; open it again with `open_store(url)`."""
+
+
+class StoreUnavailable(StoreError):
+    """The database did not answer in time or cannot be reached. Nothing of the call was written."""
+
+    retryable = True
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

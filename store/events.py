@@ -1,0 +1,148 @@
+"""The event: what a run says, and what the log keeps of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+import msgspec
+from ulid import ULID
+
+from store.errors import InvalidEvent
+
+RUNNER_EVENTS = ("runner_spawn", "runner_exit", "runner_heartbeat")
+PHASE_EVENTS = ("phase_enter", "phase_exit")
+WORK_ITEM_EVENTS = (
+    "work_item_start",
+    "work_item_progress",
+    "work_item_complete",
+    "work_item_failed",
+)
+CHECKPOINT_EVENTS = ("checkpoint_commit", "checkpoint_verified", "checkpoint_invalid")
+EVIDENCE_EVENTS = ("evidence_collected", "evidence_linked")
+RECOVERY_EVENTS = ("recovery_initiated", "recovery_checkpoint_loaded", "recovery_complete")
+PERMISSION_EVENTS = ("permission_request", "permission_response", "permission_cleared")
+KNOWN_EVENTS = (
+    *RUNNER_EVENTS,
+    *PHASE_EVENTS,
+    *WORK_ITEM_EVENTS,
+    *CHECKPOINT_EVENTS,
+    *EVIDENCE_EVENTS,
+    *RECOVERY_EVENTS,
+    "log",
+    "status",
+    "progress_update",
+    "tool_status",
+    "tool_result",
+    *PERMISSION_EVENTS,
+    "cancel_requested",
+)
+"""The vocabulary that pages know how to draw. It is open: any other word is kept and shown as it is."""
+
+OLDER_SPELLINGS = {"work_item_started": "work_item_start"}
+
+MAX_TEXT = 256
+MAX_PAYLOAD = 256 * 1024
+_TASK_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class NewEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An event as a caller hands it in. Only `event_type` must be there.
+
+    `span_id` None means the task's main span. `key` is the idempotency key: the same key on the same task
+    returns the event that was first stored under it and writes nothing.
+    """
+
+    event_type: str
+    phase: str | None = None
+    actor: str = "runner"
+    span_id: str | None = None
+    parent_span_id: str | None = None
+    payload: dict[str, Any] = {}
+    key: str | None = None
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """An event as the log keeps it. `payload_json` holds the payload's JSON text as it was stored."""
+
+    event_id: int
+    task_id: str
+    seq: int
+    event_type: str
+    phase: str | None
+    actor: str
+    span_id: str
+    parent_span_id: str | None
+    payload_json: msgspec.Raw = msgspec.field(name="payload")
+    created_at: str
+    key: str | None = None
+
+    @cached_property
+    def payload(self) -> dict[str, Any]:
+        """The payload as an object."""
+        decoded: dict[str, Any] = msgspec.json.decode(self.payload_json)
+        return decoded
+
+
+def now() -> str:
+    """The time in UTC: ISO 8601 with microseconds and `Z`."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def new_id() -> str:
+    """A fresh ULID: sorts by time, 26 characters; for tasks and spans that were given no id."""
+    return str(ULID())
+
+
+def check_task_id(task_id: object) -> str:
+    """Return `task_id` or raise InvalidEvent: 1 to 128 characters of `A-Z a-z 0-9 _ . : -`."""
+    if not isinstance(task_id, str) or not _TASK_ID.fullmatch(task_id):
+        raise InvalidEvent("task_id must be 1 to 128 characters of A-Z a-z 0-9 _ . : -", "task_id")
+    return task_id
+
+
+def check_text(value: object, field: str, *, optional: bool = False, limit: int = MAX_TEXT) -> None:
+    """Raise InvalidEvent unless `value` is one line of 1 to `limit` characters (or None when optional)."""
+    if value is None and optional:
+        return
+    if not isinstance(value, str):
+        raise InvalidEvent(f"{field} must be text", field)
+    if not 0 < len(value) <= limit:
+        raise InvalidEvent(f"{field} must have 1 to {limit} characters, not {len(value)}", field)
+    if _CONTROL.search(value):
+        raise InvalidEvent(f"{field} must be one line without control characters", field)
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise InvalidEvent(f"{field} must be valid Unicode text", field) from None
+
+
+def encode_payload(payload: Mapping[str, Any], field: str = "payload") -> bytes:
+    """The payload's JSON text. InvalidEvent if it is no object, cannot be JSON or is over 256 KiB."""
+    if not isinstance(payload, Mapping):
+        raise InvalidEvent(f"{field} must be a JSON object", field)
+    try:
+        encoded = msgspec.json.encode(payload)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise InvalidEvent(f"{field} cannot be written as JSON: {error}", field) from None
+    if len(encoded) > MAX_PAYLOAD:
+        raise InvalidEvent(f"{field} must be at most {MAX_PAYLOAD} bytes of JSON, not {len(encoded)}", field)
+    return encoded
+
+
+def check_event(event: NewEvent) -> bytes:
+    """Check one event against the rules of the model and return its payload as JSON. Raises InvalidEvent."""
+    check_text(event.event_type, "event_type")
+    check_text(event.actor, "actor")
+    check_text(event.phase, "phase", optional=True)
+    check_text(event.span_id, "span_id", optional=True)
+    check_text(event.parent_span_id, "parent_span_id", optional=True)
+    check_text(event.key, "key", optional=True)
+    if event.span_id is not None and event.span_id == event.parent_span_id:
+        raise InvalidEvent("parent_span_id must be another span than span_id", "parent_span_id")
+    return encode_payload(event.payload)

@@ -1,0 +1,54 @@
+"""Numbered migrations for SQLite. Each one commits together with its own record, so a crash leaves whole steps."""
+
+from __future__ import annotations
+
+import sqlite3
+from importlib.resources import files
+
+from store.errors import SchemaTooNew
+from store.events import now
+
+
+def known() -> list[tuple[str, str]]:
+    """All migrations as (name, SQL), in order."""
+    scripts = [entry for entry in files("store").joinpath("schema").iterdir() if entry.name.endswith(".sql")]
+    return [(script.name[:-4], script.read_text()) for script in sorted(scripts, key=lambda s: s.name)]
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the database up to the newest schema. Safe when several processes start at once.
+
+    Raises SchemaTooNew if the database holds a migration that this version does not know.
+    """
+    connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)")
+    steps = known()
+    names = {name for name, _ in steps}
+    unknown = _applied(connection) - names
+    if unknown:
+        raise SchemaTooNew(f"the database has migrations that this version does not know: {sorted(unknown)}")
+    for name, script in steps:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if name not in _applied(connection):
+                for statement in _statements(script):
+                    connection.execute(statement)
+                connection.execute("INSERT INTO migrations VALUES (?, ?)", (name, now()))
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+
+
+def _applied(connection: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM migrations")}
+
+
+def _statements(script: str) -> list[str]:
+    # executescript would commit the open transaction first.
+    statements, pending = [], ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            statements.append(pending)
+            pending = ""
+    return statements

@@ -1,0 +1,161 @@
+"""The embedded store: one SQLite file, one writer, read-only readers. The default kind."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from store.contract import Reading
+from store.errors import InvalidEvent, StoreUnavailable, UnknownTask
+from store.events import Event, NewEvent, check_event, check_task_id, check_text, encode_payload, new_id, now
+from store.migrations import migrate
+from store.sqlite import append as appending
+from store.sqlite.connection import translated_errors
+from store.sqlite.reader import Readers
+from store.sqlite.writer import Writer
+from store.state import Task
+
+T = TypeVar("T")
+
+
+class SqliteStore:
+    """The `Store` of one SQLite file; see `store.contract`."""
+
+    def __init__(self, path: Path, url: str, *, synchronous: str = "NORMAL") -> None:
+        if synchronous not in ("NORMAL", "FULL"):
+            raise InvalidEvent("synchronous must be NORMAL or FULL", "synchronous")
+        if not path.parent.is_dir():
+            raise StoreUnavailable(f"there is no directory {path.parent} for the database", retry_after=30)
+        self.url = url
+        self.path = path
+        self._listeners: list[Callable[[], None]] = []
+        self._writer = Writer(path, synchronous, self._committed)
+        with translated_errors():
+            migrate(self._writer.connection)
+        self.epoch = self._writer.run(_epoch)
+        self._readers = Readers(path)
+        self._thread: ThreadPoolExecutor | None = None
+
+    # writing
+
+    def create_task(
+        self,
+        task_id: str | None = None,
+        *,
+        title: str | None = None,
+        kind: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> tuple[Task, bool]:
+        return self._writer.run(_creation(task_id, title, kind, metadata))
+
+    async def acreate_task(
+        self,
+        task_id: str | None = None,
+        *,
+        title: str | None = None,
+        kind: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> tuple[Task, bool]:
+        return await self._arun(_creation(task_id, title, kind, metadata))
+
+    def append(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]:
+        drafts = _drafts(task_id, events)
+        return self._writer.run(lambda db: appending.append(db, task_id, drafts), len(drafts)) if drafts else []
+
+    async def aappend(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]:
+        drafts = _drafts(task_id, events)
+        if not drafts:
+            return []
+        return await self._arun(lambda db: appending.append(db, task_id, drafts), len(drafts))
+
+    def delete_task(self, task_id: str) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            if not db.execute("DELETE FROM tasks WHERE task_id = ?", (task_id,)).rowcount:
+                raise UnknownTask(task_id)
+
+        self._writer.run(work)
+
+    def audit(
+        self,
+        actor: str,
+        action: str,
+        *,
+        task_id: str | None = None,
+        seq: int | None = None,
+        source: str | None = None,
+        detail: dict[str, Any] | None = None,
+    ) -> None:
+        check_text(actor, "actor")
+        check_text(action, "action")
+        row = (now(), actor, action, task_id, seq, source, encode_payload(detail or {}, "detail").decode())
+        sql = "INSERT INTO task_audits (at, actor, action, task_id, seq, source, detail) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        self._writer.run(lambda db: db.execute(sql, row) and None)
+
+    async def _arun(self, work: Callable[[sqlite3.Connection], T], weight: int = 1) -> T:
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="signalbox-writer")
+        job = self._writer.submit(work, weight)
+        self._thread.submit(self._writer.drain)
+        return await asyncio.wrap_future(job)
+
+    # reading and waking
+
+    def read(self) -> AbstractAsyncContextManager[Reading]:
+        return self._readers.view()
+
+    def on_commit(self, callback: Callable[[], None]) -> Callable[[], None]:
+        self._listeners.append(callback)
+        return lambda: self._listeners.remove(callback)
+
+    def _committed(self) -> None:
+        for listener in list(self._listeners):
+            listener()
+
+    @property
+    def queued(self) -> int:
+        """Appends that wait for a transaction."""
+        return self._writer.queued
+
+    # closing
+
+    def close(self) -> None:
+        self._close_writer()
+        self._readers.stop()
+
+    async def aclose(self) -> None:
+        await asyncio.to_thread(self._close_writer)
+        await self._readers.close()
+
+    def _close_writer(self) -> None:
+        if self._thread is not None:
+            self._thread.shutdown()
+        self._writer.close()
+
+
+def _epoch(db: sqlite3.Connection) -> str:
+    db.execute("INSERT OR IGNORE INTO store_facts VALUES ('epoch', ?)", (new_id(),))
+    row = db.execute("SELECT value FROM store_facts WHERE name = 'epoch'").fetchone()
+    return str(row[0])
+
+
+def _creation(
+    task_id: str | None, title: str | None, kind: str | None, metadata: dict[str, Any] | None
+) -> Callable[[sqlite3.Connection], tuple[Task, bool]]:
+    chosen = check_task_id(task_id if task_id is not None else new_id())
+    check_text(title, "title", optional=True, limit=512)
+    check_text(kind, "kind", optional=True)
+    kept = msgspec.json.decode(encode_payload(metadata or {}, "metadata"))
+    return lambda db: appending.create_task(db, chosen, title, kind, kept)
+
+
+def _drafts(task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[appending.Draft]:
+    check_task_id(task_id)
+    given = [events] if isinstance(events, NewEvent) else events
+    return [(event, check_event(event)) for event in given]

@@ -1,0 +1,221 @@
+"""Appending to one task inside a transaction: events, seq, counters and projections together."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from store.errors import Conflict
+from store.events import Event, NewEvent, encode_payload, new_id, now
+from store.projections import apply, consequences, needs, refusal
+from store.sqlite.rows import COLUMNS, decode, event_of, wire
+from store.state import Checkpoint, Permission, Phase, Span, Task, TaskState
+
+Draft = tuple[NewEvent, bytes]
+"""An event that passed its checks, with its payload as JSON."""
+
+_INSERT = f"INSERT INTO task_events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+S = TypeVar("S")
+
+
+def create_task(
+    db: sqlite3.Connection,
+    task_id: str,
+    title: str | None = None,
+    kind: str | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> tuple[Task, bool]:
+    """The task with this id, and whether it was made just now."""
+    found = load_task(db, task_id)
+    if found is not None:
+        return found, False
+    at = now()
+    task = Task(
+        task_id=task_id,
+        title=title,
+        kind=kind,
+        metadata=metadata or {},
+        created_at=at,
+        updated_at=at,
+        main_span_id=new_id(),
+    )
+    task.latest_event_id = last_event_id(db)
+    db.execute(
+        "INSERT INTO tasks (task_id, created_at, status, title, kind, latest_event_id, updated_at, state)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (task_id, at, task.status, title, kind, task.latest_event_id, at, wire(task)),
+    )
+    db.execute("INSERT INTO task_event_seq_counters (task_id, last_seq) VALUES (?, 0)", (task_id,))
+    return task, True
+
+
+def append(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> list[Event]:
+    """Append all drafts to the task (made if new). A key that is known gives the event stored under it."""
+    task = load_task(db, task_id) or create_task(db, task_id)[0]
+    stored = _stored_under_keys(db, task_id, drafts)
+    state = load_state(db, task, [draft for draft, _ in drafts])
+    next_id = last_event_id(db) + 1
+    rows: list[tuple[object, ...]] = []
+    answer: list[Event] = []
+    start_seq = task.latest_seq
+
+    def add(draft: NewEvent, payload: bytes) -> Event:
+        event = Event(
+            event_id=next_id + len(rows),
+            task_id=task_id,
+            seq=task.latest_seq + 1,
+            event_type=draft.event_type,
+            phase=draft.phase,
+            actor=draft.actor,
+            span_id=draft.span_id or task.main_span_id,
+            parent_span_id=draft.parent_span_id,
+            payload_json=msgspec.Raw(payload),
+            created_at=now(),
+            key=draft.key,
+        )
+        event.__dict__["payload"] = draft.payload
+        rows.append(
+            (
+                event.event_id,
+                task_id,
+                event.seq,
+                event.event_type,
+                event.phase,
+                event.actor,
+                event.span_id,
+                event.parent_span_id,
+                payload.decode(),
+                event.created_at,
+                event.key,
+            )
+        )
+        apply(state, event)
+        return event
+
+    for draft, payload in drafts:
+        if draft.key is not None and draft.key in stored:
+            answer.append(stored[draft.key])
+            continue
+        why_not = refusal(state, draft)
+        if why_not:
+            raise Conflict(why_not)
+        event = add(draft, payload)
+        answer.append(event)
+        if draft.key is not None:
+            stored[draft.key] = event
+        for more in consequences(state, event):
+            add(more, encode_payload(more.payload))
+    if rows:
+        db.executemany(_INSERT, rows)
+        save_state(db, state, start_seq)
+    return answer
+
+
+def last_event_id(db: sqlite3.Connection) -> int:
+    """The highest event id ever given out, deleted ones included."""
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'task_events'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def load_task(db: sqlite3.Connection, task_id: str) -> Task | None:
+    """The task's projection row, or None."""
+    row = db.execute("SELECT state FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
+    return decode(Task, row[0]) if row else None
+
+
+def load_state(db: sqlite3.Connection, task: Task, drafts: Sequence[NewEvent]) -> TaskState:
+    """As much of the task's state as these events can touch."""
+    needed = needs(task, drafts)
+
+    def load(kind: type[S], table: str, where: str, *values: object) -> list[S]:
+        sql = f"SELECT state FROM {table} WHERE task_id = ? AND {where}"
+        return [decode(kind, row[0]) for row in db.execute(sql, (task.task_id, *values))]
+
+    state = TaskState(task=task)
+    for span_id in needed.spans:
+        state.spans.update((s.span_id, s) for s in load(Span, "task_spans", "span_id = ?", span_id))
+    if needed.open_spans:
+        state.spans.update((s.span_id, s) for s in load(Span, "task_spans", "open = 1"))
+    if needed.phases:
+        found = load(Phase, "task_phases", "1 ORDER BY first_seq")
+        state.phases.update((p.phase, p) for p in found)
+    for checkpoint_id in needed.checkpoints:
+        rows = load(Checkpoint, "task_checkpoints", "checkpoint_id = ?", checkpoint_id)
+        state.checkpoints.update((c.checkpoint_id, c) for c in rows)
+    for request_id in needed.permissions:
+        asked = load(Permission, "task_permissions", "request_id = ?", request_id)
+        state.permissions.update((p.request_id, p) for p in asked)
+    if needed.open_permissions:
+        opened = load(Permission, "task_permissions", "open = 1")
+        state.permissions.update((p.request_id, p) for p in opened)
+    return state
+
+
+def save_state(db: sqlite3.Connection, state: TaskState, since_seq: int) -> None:
+    """Write every part of `state` that changed after `since_seq`."""
+    task = state.task
+    task_id = task.task_id
+    db.execute(
+        "UPDATE tasks SET status = ?, title = ?, kind = ?, latest_event_id = ?, updated_at = ?, state = ?"
+        " WHERE task_id = ?",
+        (task.status, task.title, task.kind, task.latest_event_id, task.updated_at, wire(task), task_id),
+    )
+    db.execute("UPDATE task_event_seq_counters SET last_seq = ? WHERE task_id = ?", (task.latest_seq, task_id))
+    if task.phases_seq > since_seq:
+        db.executemany(
+            "INSERT OR REPLACE INTO task_phases VALUES (?, ?, ?, ?, ?)",
+            [
+                (task_id, p.phase, p.first_seq, p.changed_seq, wire(p))
+                for p in state.phases.values()
+                if p.changed_seq > since_seq
+            ],
+        )
+    changed = [s for s in state.spans.values() if s.changed_seq > since_seq]
+    if changed:
+        db.executemany(
+            "INSERT OR REPLACE INTO task_spans VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    task_id,
+                    s.span_id,
+                    s.parent_span_id,
+                    s.started_seq,
+                    s.ended_seq,
+                    s.state == "open",
+                    s.changed_seq,
+                    wire(s),
+                )
+                for s in changed
+            ],
+        )
+    if task.checkpoints_seq > since_seq:
+        db.executemany(
+            "INSERT OR REPLACE INTO task_checkpoints VALUES (?, ?, ?, ?, ?)",
+            [
+                (task_id, c.checkpoint_id, c.seq, c.changed_seq, wire(c))
+                for c in state.checkpoints.values()
+                if c.changed_seq > since_seq
+            ],
+        )
+    if task.permissions_seq > since_seq:
+        db.executemany(
+            "INSERT OR REPLACE INTO task_permissions VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (task_id, p.request_id, p.seq, p.state == "open", p.changed_seq, wire(p))
+                for p in state.permissions.values()
+                if p.changed_seq > since_seq
+            ],
+        )
+
+
+def _stored_under_keys(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> dict[str, Event]:
+    keys = [draft.key for draft, _ in drafts if draft.key is not None]
+    found = {}
+    sql = f"SELECT {COLUMNS} FROM task_events WHERE task_id = ? AND key = ?"
+    for key in keys:
+        for row in db.execute(sql, (task_id, key)):
+            found[key] = event_of(row)
+    return found

@@ -1,0 +1,264 @@
+"""Read-only views: each is one transaction on a borrowed aiosqlite connection, so all its answers agree."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+import msgspec
+
+from store.contract import Head, TaskPage, TaskQuery
+from store.errors import InvalidEvent, StoreClosed, UnknownTask
+from store.events import Event
+from store.sqlite.connection import BUSY_TIMEOUT, translated_errors, uri
+from store.sqlite.rows import COLUMNS, decode, event_of
+from store.state import Checkpoint, Permission, Phase, Span, Task
+
+MAX_READERS = 8
+"""Connections of one process; a ninth view waits."""
+
+
+class Readers:
+    """A pool of read-only connections to one file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._idle: list[aiosqlite.Connection] = []
+        self._closed = False
+        self._limits: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    @asynccontextmanager
+    async def view(self) -> AsyncIterator[View]:
+        """A consistent view of the database, until the block ends."""
+        if self._closed:
+            raise StoreClosed("the store is closed")
+        limit = self._limits.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MAX_READERS))
+        async with limit:
+            connection = self._idle.pop() if self._idle else await self._open()
+            try:
+                with translated_errors():
+                    await connection.execute_fetchall("BEGIN")
+                    yield View(connection)
+                    await connection.execute_fetchall("COMMIT")
+            except BaseException:
+                await connection.close()
+                raise
+            if self._closed:
+                await connection.close()
+            else:
+                self._idle.append(connection)
+
+    async def _open(self) -> aiosqlite.Connection:
+        with translated_errors():
+            connection = await aiosqlite.connect(
+                uri(self._path, read_only=True), uri=True, timeout=BUSY_TIMEOUT, isolation_level=None
+            )
+            await connection.execute_fetchall("PRAGMA mmap_size = 268435456")
+        return connection
+
+    async def close(self) -> None:
+        """Close all idle connections; borrowed ones close when they come back."""
+        self._closed = True
+        while self._idle:
+            await self._idle.pop().close()
+
+    def stop(self) -> None:
+        """`close` for callers without a loop."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().stop()
+
+
+class View:
+    """The `Reading` of SQLite; see `store.contract`."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+
+    async def _rows(self, sql: str, *values: object) -> list[Any]:
+        return list(await self._connection.execute_fetchall(sql, values))
+
+    async def _values(self, kind: type[Any], sql: str, *values: object) -> list[Any]:
+        return [decode(kind, row[0]) for row in await self._rows(sql, *values)]
+
+    async def _events(self, where: str, *values: object) -> list[Event]:
+        return [event_of(row) for row in await self._rows(f"SELECT {COLUMNS} FROM task_events WHERE {where}", *values)]
+
+    # tasks
+
+    async def task(self, task_id: str) -> Task:
+        found: list[Task] = await self._values(Task, "SELECT state FROM tasks WHERE task_id = ?", task_id)
+        if not found:
+            raise UnknownTask(task_id)
+        return found[0]
+
+    async def tasks(self, query: TaskQuery) -> TaskPage:
+        where, values = _task_conditions(query)
+        found = await self._values(
+            Task,
+            f"SELECT state FROM tasks WHERE {where} ORDER BY created_at DESC, task_id DESC LIMIT ?",
+            *values,
+            query.limit + 1,
+        )
+        shown = found[: query.limit]
+        more = len(found) > query.limit
+        cursor = f"{shown[-1].created_at}~{shown[-1].task_id}" if more else None
+        return TaskPage(shown, cursor, await self.latest_event_id())
+
+    async def count_by_status(self) -> dict[str, int]:
+        rows = await self._rows("SELECT status, count(*) FROM tasks GROUP BY status")
+        return dict(rows)
+
+    async def head(self, task_id: str) -> Head:
+        rows = await self._rows(
+            "SELECT last_seq, coalesce((SELECT min(seq) FROM task_events WHERE task_id = c.task_id), last_seq + 1)"
+            " FROM task_event_seq_counters c WHERE task_id = ?",
+            task_id,
+        )
+        if not rows:
+            raise UnknownTask(task_id)
+        return Head(*rows[0])
+
+    async def latest_event_id(self) -> int:
+        rows = await self._rows("SELECT seq FROM sqlite_sequence WHERE name = 'task_events'")
+        return int(rows[0][0]) if rows else 0
+
+    # the log
+
+    async def events(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]:
+        return await self._events("task_id = ? AND seq > ? ORDER BY seq LIMIT ?", task_id, since_seq, limit)
+
+    async def events_after(self, event_id: int, limit: int = 1000) -> list[Event]:
+        return await self._events("event_id > ? ORDER BY event_id LIMIT ?", event_id, limit)
+
+    async def latest_events(self, task_id: str, limit: int = 50, before: int | None = None) -> list[Event]:
+        below = 2**62 if before is None else before
+        return await self._events("task_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?", task_id, below, limit)
+
+    async def events_of_phase(self, task_id: str, phase: str, limit: int = 100) -> list[Event]:
+        return await self._events("task_id = ? AND phase = ? ORDER BY seq LIMIT ?", task_id, phase, limit)
+
+    async def events_of_types(self, task_id: str, types: Sequence[str], limit: int = 1000) -> list[Event]:
+        marks = ", ".join("?" * len(types))
+        return await self._events(
+            f"task_id = ? AND event_type IN ({marks}) ORDER BY seq LIMIT ?", task_id, *types, limit
+        )
+
+    async def events_at(self, task_id: str, seqs: Sequence[int]) -> list[Event]:
+        wanted = msgspec.json.encode(list(seqs)).decode()
+        return await self._events(
+            "task_id = ? AND seq IN (SELECT value FROM json_each(?)) ORDER BY seq", task_id, wanted
+        )
+
+    # projections
+
+    async def phases(self, task_id: str) -> list[Phase]:
+        return await self._values(Phase, "SELECT state FROM task_phases WHERE task_id = ? ORDER BY first_seq", task_id)
+
+    async def spans(self, task_id: str) -> list[Span]:
+        return await self._values(Span, "SELECT state FROM task_spans WHERE task_id = ? ORDER BY started_seq", task_id)
+
+    async def open_spans(self, task_id: str, limit: int = 1000) -> list[Span]:
+        return await self._values(
+            Span,
+            "SELECT state FROM task_spans WHERE task_id = ? AND open = 1 ORDER BY started_seq LIMIT ?",
+            task_id,
+            limit,
+        )
+
+    async def span_window(self, task_id: str, open_limit: int, ended_limit: int) -> list[Span]:
+        return await self._values(
+            Span,
+            """
+            WITH RECURSIVE chosen (span_id, parent_span_id) AS (
+              SELECT * FROM (SELECT span_id, parent_span_id FROM task_spans
+                WHERE task_id = ?1 AND open = 1 ORDER BY started_seq DESC LIMIT ?2)
+              UNION
+              SELECT * FROM (SELECT span_id, parent_span_id FROM task_spans
+                WHERE task_id = ?1 AND ended_seq IS NOT NULL ORDER BY ended_seq DESC LIMIT ?3)
+              UNION
+              SELECT * FROM (SELECT span_id, parent_span_id FROM task_spans
+                WHERE task_id = ?1 AND open = 0 AND ended_seq IS NULL ORDER BY started_seq LIMIT ?3)
+              UNION
+              SELECT s.span_id, s.parent_span_id FROM chosen
+                JOIN task_spans s ON s.task_id = ?1 AND s.span_id = chosen.parent_span_id
+            )
+            SELECT s.state FROM task_spans s JOIN chosen USING (span_id)
+            WHERE s.task_id = ?1 ORDER BY s.started_seq
+            """,
+            task_id,
+            open_limit,
+            ended_limit,
+        )
+
+    async def spans_changed(self, task_id: str, since_seq: int, limit: int) -> list[Span]:
+        return await self._values(
+            Span,
+            "SELECT state FROM task_spans WHERE task_id = ? AND changed_seq > ? ORDER BY started_seq LIMIT ?",
+            task_id,
+            since_seq,
+            limit,
+        )
+
+    async def checkpoints(self, task_id: str, limit: int = 1000) -> list[Checkpoint]:
+        found = await self._values(
+            Checkpoint,
+            "SELECT state FROM task_checkpoints WHERE task_id = ? ORDER BY seq DESC LIMIT ?",
+            task_id,
+            limit,
+        )
+        return found[::-1]
+
+    async def permissions(self, task_id: str, *, open_only: bool = True) -> list[Permission]:
+        only = "AND open = 1" if open_only else ""
+        return await self._values(
+            Permission, f"SELECT state FROM task_permissions WHERE task_id = ? {only} ORDER BY seq", task_id
+        )
+
+    async def open_permissions(self, limit: int = 200) -> list[tuple[Task, Permission]]:
+        rows = await self._rows(
+            "SELECT t.state, p.state FROM task_permissions p JOIN tasks t USING (task_id)"
+            " WHERE p.open = 1 ORDER BY t.created_at, p.seq LIMIT ?",
+            limit,
+        )
+        return [(decode(Task, task), decode(Permission, permission)) for task, permission in rows]
+
+    async def audits(self, task_id: str | None = None, limit: int = 200) -> list[dict[str, Any]]:
+        names = ("audit_id", "at", "actor", "action", "task_id", "seq", "source", "detail")
+        where = "1 = 1" if task_id is None else "task_id = ?"
+        values = () if task_id is None else (task_id,)
+        rows = await self._rows(
+            f"SELECT {', '.join(names)} FROM task_audits WHERE {where} ORDER BY audit_id DESC LIMIT ?",
+            *values,
+            limit,
+        )
+        return [dict(zip(names, (*row[:-1], msgspec.json.decode(row[-1])), strict=True)) for row in rows]
+
+
+def _task_conditions(query: TaskQuery) -> tuple[str, list[object]]:
+    conditions: list[str] = ["1 = 1"]
+    values: list[object] = []
+    if query.statuses:
+        conditions.append(f"status IN ({', '.join('?' * len(query.statuses))})")
+        values += query.statuses
+    if query.text:
+        pattern = "%" + query.text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
+        conditions.append(r"(task_id LIKE ? ESCAPE '\' OR title LIKE ? ESCAPE '\' OR kind LIKE ? ESCAPE '\')")
+        values += [pattern] * 3
+    if query.kind:
+        conditions.append("kind = ?")
+        values.append(query.kind)
+    if query.before:
+        created_at, mark, task_id = query.before.partition("~")
+        if not mark:
+            raise InvalidEvent("cursor must be one that a page of tasks gave", "cursor")
+        conditions.append("(created_at, task_id) < (?, ?)")
+        values += [created_at, task_id]
+    return " AND ".join(conditions), values

@@ -1,0 +1,1 @@
+"""Signalbox's web app: pages, API and streams over a store."""

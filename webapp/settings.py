@@ -1,0 +1,115 @@
+"""Every setting in one place: name, default, bounds, help. Flags and `SIGNALBOX_…` variables are made from it.
+
+A setting `flush_interval` is the flag `--flush-interval` and the variable `SIGNALBOX_FLUSH_INTERVAL`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any
+
+
+class InvalidSetting(ValueError):
+    """A setting has a value that cannot be used; the message names it, the value and what is allowed."""
+
+
+def _setting(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    env: str | None = None,
+) -> Any:
+    return field(default=default, metadata={"help": help, "low": low, "high": high, "choices": choices, "env": env})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How one Signalbox server behaves. Times are in seconds, sizes in bytes."""
+
+    store: str = _setting("sqlite:///signalbox.db", "Where the log is kept.", env="SIGNALBOX_STORE_URL")
+    synchronous: str = _setting(
+        "NORMAL", "SQLite's durability on power loss: FULL also keeps the last commits.", choices=("NORMAL", "FULL")
+    )
+    host: str = _setting("127.0.0.1", "Address to listen on.")
+    port: int = _setting(8000, "Port to listen on; 0 takes a free one.", low=0, high=65535)
+    allowed_hosts: str = _setting(
+        "", "Host names that requests may name, separated by commas; on loopback always localhost, 127.0.0.1 and ::1."
+    )
+    cors_origins: str = _setting("", "Origins whose pages may read the API and the streams, separated by commas.")
+    log_format: str = _setting("text", "How the server logs.", choices=("text", "json"))
+    log_level: str = _setting("info", "What the server logs.", choices=("debug", "info", "warning", "error"))
+
+    max_body: int = _setting(4 * 1024 * 1024, "Largest request body.", low=1024, high=1024**3)
+    heartbeat_timeout: float = _setting(
+        45.0, "A run that promised heartbeats and is silent this long is marked interrupted.", low=0.2, high=86400
+    )
+
+    batch_size: int = _setting(10, "Events held together into one write of a JSON stream.", low=1, high=100)
+    flush_interval: float = _setting(0.5, "Longest time events are held together.", low=0.1, high=5)
+    keepalive_interval: float = _setting(15.0, "Silence after which a stream says that it is alive.", low=0.1, high=30)
+    max_events_per_stream: int = _setting(
+        10_000, "Events after which a stream asks its client to reconnect.", low=1, high=10**9
+    )
+    max_stream_life: float = _setting(
+        3600.0, "Longest life of a stream, less up to a fifth at random.", low=1, high=7 * 86400
+    )
+    max_streams: int = _setting(8192, "Streams open at once; one more is answered 503.", low=1, high=10**6)
+    send_timeout: float = _setting(30.0, "A reader that takes nothing for this long is cut off.", low=0.1, high=3600)
+    stream_compression: bool = _setting(True, "Whether page streams may be compressed, message by message.")
+    ring_events: int = _setting(4096, "Events of one task kept in memory for its streams.", low=16, high=10**6)
+
+    poll_interval: float = _setting(
+        0.1, "First pause of the fallback poll for other processes' events.", low=0.001, high=60
+    )
+    max_poll_interval: float = _setting(2.0, "Longest pause of the fallback poll.", low=0.001, high=60)
+    poll_backoff_factor: float = _setting(1.5, "By how much an idle poll grows its pause.", low=1, high=10)
+
+    def __post_init__(self) -> None:
+        for spec in fields(self):
+            _check(spec, getattr(self, spec.name))
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ, **given: Any) -> Settings:
+        """Settings from `given`, then from `SIGNALBOX_…` variables, then defaults. Raises InvalidSetting."""
+        values: dict[str, Any] = {}
+        known = {variable(spec): spec for spec in fields(cls)}
+        for name, text in environ.items():
+            if name in known:
+                values[known[name].name] = _parse(known[name], text)
+        values.update({name: value for name, value in given.items() if value is not None})
+        return cls(**values)
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+
+
+def variable(spec: Field[Any]) -> str:
+    """The environment variable of a setting."""
+    return spec.metadata["env"] or f"SIGNALBOX_{spec.name.upper()}"
+
+
+def _parse(spec: Field[Any], text: str) -> Any:
+    kind = type(spec.default)
+    try:
+        if kind is bool:
+            return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[text.lower()]
+        return kind(text)
+    except (ValueError, KeyError):
+        wanted = {int: "a whole number", float: "a number", bool: "true or false"}[kind]
+        raise InvalidSetting(f"{variable(spec)} must be {wanted}, not {text!r}") from None
+
+
+def _check(spec: Field[Any], value: Any) -> None:
+    assert spec.default is not MISSING
+    low, high, choices = (spec.metadata[name] for name in ("low", "high", "choices"))
+    if choices and value not in choices:
+        raise InvalidSetting(f"{spec.name} ({variable(spec)}) must be one of {', '.join(choices)}, not {value!r}")
+    if low is not None and not low <= value <= high:
+        raise InvalidSetting(f"{spec.name} ({variable(spec)}) must be between {low:g} and {high:g}, not {value!r}")
