@@ -17,7 +17,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 OF_ONE_MACHINE = re.compile(
     r"(?<![\w.~%-])/(?:work|root|tmp|home|Users|private)/(?=\w)"
     r"|[a-z]+://[^\s\"'<>]*(?:/simple\b|artifactory|pythonhosted|registry\.npmjs)"
-    r"|--(?:extra-)?index-url|--find-links|--trusted-host",
+    r"|--(?:extra-index-url|index-url|find-links|trusted-host)",
 )
 
 
