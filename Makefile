@@ -26,8 +26,8 @@ lint: venv ## style and format
 types: venv ## the strict type check
 	$(BIN)/mypy
 
-unit: venv ## unit, API and contract tests
-	$(BIN)/pytest tests $(ARGS)
+unit: venv ## unit, API and contract tests, and those of the bench
+	$(BIN)/pytest tests bench $(ARGS)
 
 e2e: venv browser ## browser tests
 	$(BIN)/pytest e2e $(ARGS)
