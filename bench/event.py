@@ -8,9 +8,10 @@ from typing import Any
 TEXT = "GET /api/items?page=3 200 in 12.4 ms"
 
 
-def payload() -> dict[str, Any]:
-    """The payload of one log event; `t_us` is now, in microseconds since 1970."""
-    return {"message": TEXT, "stream": "stdout", "t_us": time.time_ns() // 1000}
+def payload(*, mark: bool = False) -> dict[str, Any]:
+    """The payload of one log event; `t_us` is now, in microseconds since 1970. `mark` puts it into the text too."""
+    t_us = time.time_ns() // 1000
+    return {"message": f"{TEXT} t_us={t_us}" if mark else TEXT, "stream": "stdout", "t_us": t_us}
 
 
 def bare_message(seq: int) -> bytes:

@@ -1,0 +1,73 @@
+"""Measures Signalbox and prints one table: `python -m bench [--quick] [SCENARIO…]`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from bench.load.client import build
+from bench.scenarios import QUICK, Scale
+from bench.scenarios.append import append
+from bench.scenarios.capacity import capacity
+from bench.scenarios.fanout import fanout
+from bench.scenarios.history import history
+from bench.scenarios.latency import latency
+from bench.scenarios.stalled import stalled
+from bench.table import Row, machine, render, write
+
+SCENARIOS: dict[str, Callable[[Scale], Iterable[Row]]] = {
+    "append": append,
+    "history": history,
+    "latency": latency,
+    "fanout": fanout,
+    "capacity": capacity,
+    "stalled": stalled,
+}
+RESULTS = Path(__file__).parent / "results.json"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {', '.join(SCENARIOS)} (all)")
+    parser.add_argument("--quick", action="store_true", help="shorter loads and histories")
+    options = parser.parse_args()
+    if unknown := set(options.scenarios) - SCENARIOS.keys():
+        parser.error(f"no such scenario: {', '.join(sorted(unknown))}")
+    _allow_many_sockets()
+    about, rows, failed = machine(), list[Row](), list[str]()
+    client = build()
+    about["load_client"] = "compiled" if len(client) == 1 else "Python, as there is no C compiler: it costs more"
+    for name in options.scenarios or SCENARIOS:
+        began = time.monotonic()
+        print(f"{name} …", file=sys.stderr, flush=True)
+        try:
+            for row in SCENARIOS[name](QUICK if options.quick else Scale()):
+                rows.append(row)
+                print("  " + "  ".join(filter(None, row.cells())), file=sys.stderr, flush=True)
+        except Exception:
+            failed.append(name)
+            traceback.print_exc()
+        print(f"  {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    about["load_average_after"] = machine()["load_average"]
+    write(RESULTS, {**about, "quick": options.quick, "failed": failed}, rows)
+    print(render(rows))
+    print("\n" + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in about.items()))
+    for name in failed:
+        print(f"{name} could not be measured to its end; see above", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _allow_many_sockets() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""Plain `sqlite3` doing the same inserts: the store's schema, pragmas and indexes, no projections, no checks.
+
+The rows stand ready before the clock runs, payloads already JSON, so this is as fast as the database takes them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import msgspec
+
+from store import NewEvent
+from store.events import now
+from store.sqlite.connection import BUSY_TIMEOUT, PRAGMAS
+
+INSERT = (
+    "INSERT INTO task_events"
+    " (task_id, seq, event_type, phase, actor, span_id, parent_span_id, payload, created_at, key)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+RawRow = tuple[str | None, ...]
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection with the store's own pragmas."""
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
+    for pragma in (*PRAGMAS, "PRAGMA synchronous = NORMAL"):
+        connection.execute(pragma)
+    return connection
+
+
+def create(path: Path, task_id: str) -> sqlite3.Connection:
+    """A new database with the store's schema and one task."""
+    connection = connect(path)
+    scripts = [entry for entry in files("store").joinpath("schema").iterdir() if entry.name.endswith(".sql")]
+    for script in sorted(scripts, key=lambda entry: entry.name):
+        connection.executescript(script.read_text())
+    add_task(connection, task_id)
+    return connection
+
+
+def add_task(connection: sqlite3.Connection, task_id: str) -> None:
+    """The rows that a task must have before its events."""
+    columns = "task_id, created_at, status, latest_event_id, updated_at, state"
+    connection.execute(f"INSERT INTO tasks ({columns}) VALUES (?, ?, 'running', 0, ?, '{{}}')", (task_id, now(), now()))
+    connection.execute("INSERT INTO task_event_seq_counters (task_id, last_seq) VALUES (?, 0)", (task_id,))
+
+
+def rows_of(events: Sequence[NewEvent]) -> list[RawRow]:
+    """The events as they will stand in the table, but for task and seq."""
+    at = now()
+    payloads = [msgspec.json.encode(event.payload).decode() for event in events]
+    return [
+        (e.event_type, e.phase, e.actor, e.span_id or "main", e.parent_span_id, payload, at, e.key)
+        for e, payload in zip(events, payloads, strict=True)
+    ]
+
+
+def append(connection: sqlite3.Connection, task_id: str, rows: Sequence[RawRow]) -> None:
+    """One transaction: read the counter, insert the rows, move the counter."""
+    connection.execute("BEGIN IMMEDIATE")
+    counter = "SELECT last_seq FROM task_event_seq_counters WHERE task_id = ?"
+    (seq,) = connection.execute(counter, (task_id,)).fetchone()
+    connection.executemany(INSERT, [(task_id, seq + n, *row) for n, row in enumerate(rows, 1)])
+    move = "UPDATE task_event_seq_counters SET last_seq = ? WHERE task_id = ?"
+    connection.execute(move, (seq + len(rows), task_id))
+    connection.execute("COMMIT")

@@ -1,0 +1,17 @@
+"""What the bench measures, one noun a module. A scenario takes a Scale and gives rows of the table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is measured: `seconds` per load, `repeats` of each store figure, the size of a long history."""
+
+    seconds: float = 6.0
+    repeats: int = 5
+    history: int = 1_000_000
+
+
+QUICK = Scale(seconds=2.0, repeats=3, history=100_000)

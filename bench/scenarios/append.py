@@ -1,0 +1,152 @@
+"""Appending, beside plain `sqlite3` doing the same inserts: taken in turns, medians compared."""
+
+from __future__ import annotations
+
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from statistics import median
+
+from bench import raw
+from bench.run_mix import logs, run_events
+from bench.scenarios import Scale
+from bench.table import Row, count
+from store import NewEvent, open_store
+
+GROUPS = ((1, 3_000), (100, 10_000), (1_000, 20_000), (10_000, 30_000))
+PROCESSES, EACH = 10, 1_000
+TASK = "bench-0"
+
+
+def append(scale: Scale) -> Iterator[Row]:
+    """Rows for one writer by group size, for a run's mix of events, and for ten processes at once."""
+    for group, size in GROUPS:
+        name = "one by one" if group == 1 else f"in groups of {count(group)}"
+        yield _one_writer(f"append log events {name}", logs(size), group, scale.repeats)
+    for group in (1, 100):
+        name = "one by one" if group == 1 else f"in groups of {group}"
+        yield _one_writer(f"append a run's mix of events {name}", run_events(10_000), group, scale.repeats)
+    for group in (1, 100):
+        yield _ten_processes(group, scale.repeats)
+
+
+def _one_writer(what: str, events: Sequence[NewEvent], group: int, repeats: int) -> Row:
+    parts = [events[at : at + group] for at in range(0, len(events), group)]
+    raw_parts = [raw.rows_of(part) for part in parts]
+    ours, theirs = _in_turns(repeats, lambda path: _append(path, parts), lambda path: _append_raw(path, raw_parts))
+    row = _row(what, len(events), ours, theirs)
+    if group != 100:
+        return row
+    seconds = median(ours) * 10_000 / len(events)
+    return Row(
+        what=f"{what}: 10,000 of them",
+        measured=f"{seconds:.3f} s ({row.measured})",
+        reach="under 0.5 s, half of raw",
+        met=seconds < 0.5 and bool(row.met),
+        beside=row.beside,
+        figures=row.figures,
+    )
+
+
+def _in_turns(
+    repeats: int, ours: Callable[[Path], float], theirs: Callable[[Path], float]
+) -> tuple[list[float], list[float]]:
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(repeats):
+        for kind, measure in enumerate((ours, theirs)):
+            with tempfile.TemporaryDirectory(prefix="signalbox-bench-") as directory:
+                times[kind].append(measure(Path(directory, "bench.db")))
+    return times
+
+
+def _append(path: Path, parts: Sequence[Sequence[NewEvent]]) -> float:
+    store = open_store(f"sqlite:///{path}")
+    store.create_task(TASK)
+    began = time.perf_counter()
+    for part in parts:
+        store.append(TASK, part)
+    seconds = time.perf_counter() - began
+    store.close()
+    return seconds
+
+
+def _append_raw(path: Path, parts: Sequence[Sequence[raw.RawRow]]) -> float:
+    connection = raw.create(path, TASK)
+    began = time.perf_counter()
+    for part in parts:
+        raw.append(connection, TASK, part)
+    seconds = time.perf_counter() - began
+    connection.close()
+    return seconds
+
+
+def _ten_processes(group: int, repeats: int) -> Row:
+    name = "one by one" if group == 1 else f"in groups of {group}"
+    ours, theirs = _in_turns(
+        repeats, lambda path: _together(path, _appender, group), lambda path: _together(path, _raw_appender, group)
+    )
+    return _row(f"append from {PROCESSES} processes, {name}", PROCESSES * EACH, ours, theirs)
+
+
+def _together(path: Path, appender: Callable[[Path, int, Barrier], None], group: int) -> float:
+    if appender is _raw_appender:
+        raw.create(path, TASK).close()
+    else:
+        store = open_store(f"sqlite:///{path}")
+        store.create_task(TASK)
+        store.close()
+    spawning = multiprocessing.get_context("spawn")
+    gate = spawning.Barrier(PROCESSES + 1)
+    children = [spawning.Process(target=appender, args=(path, group, gate)) for _ in range(PROCESSES)]
+    for child in children:
+        child.start()
+    gate.wait(60)
+    began = time.perf_counter()
+    gate.wait(120)
+    seconds = time.perf_counter() - began
+    for child in children:
+        child.join()
+    _check(path, [child.exitcode for child in children])
+    return seconds
+
+
+def _appender(path: Path, group: int, gate: Barrier) -> None:
+    store, events = open_store(f"sqlite:///{path}"), logs(EACH)
+    gate.wait(60)
+    for at in range(0, EACH, group):
+        store.append(TASK, events[at : at + group])
+    gate.wait(120)
+    store.close()
+
+
+def _raw_appender(path: Path, group: int, gate: Barrier) -> None:
+    connection, rows = raw.connect(path), raw.rows_of(logs(EACH))
+    gate.wait(60)
+    for at in range(0, EACH, group):
+        raw.append(connection, TASK, rows[at : at + group])
+    gate.wait(120)
+    connection.close()
+
+
+def _check(path: Path, exit_codes: list[int | None]) -> None:
+    connection = raw.connect(path)
+    sql = "SELECT count(*), count(DISTINCT seq), min(seq), max(seq) FROM task_events WHERE task_id = ?"
+    found, wanted = connection.execute(sql, (TASK,)).fetchone(), PROCESSES * EACH
+    connection.close()
+    if any(exit_codes) or found != (wanted, wanted, 1, wanted):
+        raise RuntimeError(f"the log is not whole after {PROCESSES} processes: {found}, exit codes {exit_codes}")
+
+
+def _row(what: str, size: int, ours: list[float], theirs: list[float]) -> Row:
+    rate, raw_rate = size / median(ours), size / median(theirs)
+    return Row(
+        what=what,
+        measured=f"{count(rate)} events/s",
+        reach="half of raw",
+        met=rate >= raw_rate / 2,
+        beside=f"raw sqlite3 {count(raw_rate)}/s: {rate / raw_rate:.2f} of it",
+        figures={"events_per_s": rate, "raw_per_s": raw_rate, "seconds": ours, "raw_seconds": theirs},
+    )

@@ -1,0 +1,142 @@
+"""What a long log costs its reader: a page of events from the store, and the task page, beside a short log."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import http.client
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench import raw
+from bench.run_mix import run_events
+from bench.scenarios import Scale
+from bench.session import serving, temporary_store
+from bench.table import Row, count, ms
+from store import Reading, open_store
+from store.sqlite.rows import COLUMNS
+
+TASK = "bench-0"
+SHORT, MIDDLE = 100, 10_000
+PAGE = 100
+READS, VISITS = 400, 40
+RAW_PAGE = f"SELECT {COLUMNS} FROM task_events WHERE task_id = ? AND seq > ? ORDER BY seq LIMIT ?"
+
+
+def history(scale: Scale) -> Iterator[Row]:
+    """Rows for logs of 100, 10,000 and `scale.history` events, each in a store of its own."""
+    with contextlib.ExitStack() as stack:
+        stores = {size: stack.enter_context(temporary_store()) for size in (SHORT, MIDDLE, scale.history)}
+        for size, url in stores.items():
+            fill(url, size)
+        yield from _pages_of_events(stores, scale.history)
+        yield from _task_pages(stores, scale.history)
+
+
+def fill(url: str, size: int) -> None:
+    """Append the first `size` events of a run."""
+    store = open_store(url)
+    store.create_task(TASK, title="A long run")
+    events = run_events(size)
+    for at in range(0, size, 10_000):
+        store.append(TASK, events[at : at + 10_000])
+    store.close()
+    del events
+    gc.collect()
+
+
+def _pages_of_events(stores: dict[int, str], long: int) -> Iterator[Row]:
+    times = {size: asyncio.run(_read_pages(stores[size], size)) for size in (MIDDLE, long)}
+    raw_times = {size: _read_raw_pages(stores[size], size) for size in (MIDDLE, long)}
+    for size in (MIDDLE, long):
+        factor = times[size] / times[MIDDLE]
+        first = size == MIDDLE
+        took = f"{times[size] * 1000:.3f} ms"
+        yield Row(
+            what=f"a page of {PAGE} from {count(size)} events, in the store",
+            measured=took if first else f"{took}, {factor:.2f} × that from {count(MIDDLE)}",
+            reach="under 1 ms" if first else "within 2 × of it",
+            met=times[size] < 0.001 if first else factor < 2,
+            beside=f"raw sqlite3 {raw_times[size] * 1000:.3f} ms",
+            figures={"seconds": times[size], "raw_seconds": raw_times[size]},
+        )
+
+
+async def _read_pages(url: str, size: int) -> float:
+    store, taken = open_store(url), []
+    for since in _places(size):
+        began = time.perf_counter()
+        async with store.read() as view:
+            await _page(view, since)
+        taken.append(time.perf_counter() - began)
+    await store.aclose()
+    return median(taken)
+
+
+async def _page(view: Reading, since: int) -> None:
+    events = await view.events(TASK, since_seq=since, limit=PAGE)
+    if [event.seq for event in events] != list(range(since + 1, since + 1 + PAGE)):
+        raise RuntimeError(f"the page after {since} is not whole")
+
+
+def _read_raw_pages(url: str, size: int) -> float:
+    connection, taken = raw.connect(Path(url.removeprefix("sqlite:///"))), []
+    for since in _places(size):
+        began = time.perf_counter()
+        connection.execute(RAW_PAGE, (TASK, since, PAGE)).fetchall()
+        taken.append(time.perf_counter() - began)
+    connection.close()
+    return median(taken)
+
+
+def _places(size: int) -> list[int]:
+    places = random.Random(size)
+    return [places.randrange(size - PAGE) for _ in range(READS)]
+
+
+def _task_pages(stores: dict[int, str], long: int) -> Iterator[Row]:
+    with contextlib.ExitStack() as stack:
+        visits = {size: Visitor(stack.enter_context(serving(url))[1]) for size, url in stores.items()}
+        _in_turns([visitor.visit for visitor in visits.values()])
+        short = median(visits[SHORT].taken)
+        for size, visitor in visits.items():
+            time_of = median(visitor.taken)
+            beside = "" if size == SHORT else f"{time_of / short:.2f} × the page of {SHORT} events"
+            yield Row(
+                what=f"task page of {count(size)} events: time, size of the HTML",
+                measured=f"{ms(time_of * 1000)}, {visitor.size / 1000:.1f} KB",
+                reach="as fast as 100 events, under 100 KB" if size == long else "under 100 KB",
+                met=visitor.size < 100_000 and (size != long or time_of < short * 1.25),
+                beside=beside,
+                figures={"seconds": visitor.taken, "bytes": visitor.size},
+            )
+
+
+class Visitor:
+    """Opens the task page again and again on one connection."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self.taken: list[float] = []
+        self.size = 0
+
+    def visit(self) -> None:
+        began = time.perf_counter()
+        self._connection.request("GET", f"/tasks/{TASK}", headers={"Accept": "text/html"})
+        answer = self._connection.getresponse()
+        body = answer.read()
+        self.taken.append(time.perf_counter() - began)
+        self.size = len(body)
+        if answer.status != 200:
+            raise RuntimeError(f"the task page answers {answer.status}: {body[:200]!r}")
+
+
+def _in_turns(actions: Sequence[Callable[[], Any]]) -> None:
+    for _ in range(VISITS):
+        for action in actions:
+            action()

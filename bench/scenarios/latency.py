@@ -1,0 +1,94 @@
+"""From emit to what sees it: a client of the JSON stream, and a browser's DOM."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections.abc import Iterator
+from statistics import median, quantiles
+
+from playwright.sync_api import sync_playwright
+
+from bench.event import payload
+from bench.load.client import LoadClient
+from bench.scenarios import Scale
+from bench.session import QUERY, emitting, serving, signalbox, temporary_store
+from bench.table import Row, ms, p50_p99
+from e2e.browser import launch
+
+RATE = 10
+TASK = "bench-0"
+
+# When a mark stands in the document: mutations are told before the next frame is drawn.
+WATCH = """
+window.seenAt = {};
+new MutationObserver((changes) => {
+  const now = performance.timeOrigin + performance.now();
+  for (const change of changes)
+    for (const node of change.type === "characterData" ? [change.target] : change.addedNodes)
+      for (const [mark] of node.textContent.matchAll(/t_us=\\d+/g)) window.seenAt[mark] ??= now;
+}).observe(document, { childList: true, subtree: true, characterData: true });
+"""
+
+
+def latency(scale: Scale) -> Iterator[Row]:
+    """Rows for one POST to the server, for another process, and for a page in Chromium."""
+    yield _posted(scale.seconds * 2)
+    with signalbox(1) as session:
+        measured = session.measure(RATE, 1, scale.seconds * 2)
+        session.finish()
+    yield Row(
+        what="emit in another process → JSON stream, p50 / p99",
+        measured=p50_p99(measured.client),
+        figures=measured.figures(),
+    )
+    yield _in_the_dom(scale.seconds * 2)
+
+
+def _posted(seconds: float) -> Row:
+    with (
+        temporary_store() as url,
+        emitting(url),
+        serving(url) as (_, port),
+        LoadClient(port, f"/sse/tasks/{TASK}/events?{QUERY}", 1) as client,
+    ):
+        client.wait_ready()
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        for _ in range(int(seconds * RATE)):
+            body = json.dumps({"event_type": "log", "payload": payload()})
+            headers = {"Content-Type": "application/json"}
+            connection.request("POST", f"/api/tasks/{TASK}/events", body, headers)
+            answer = connection.getresponse()
+            if answer.status != 201:
+                raise RuntimeError(f"POST answers {answer.status}: {answer.read()!r}")
+            answer.read()
+            time.sleep(1 / RATE)
+        figures = client.finish()
+    return Row(what="POST to the server → JSON stream, p50 / p99", measured=p50_p99(figures), figures=figures)
+
+
+def _in_the_dom(seconds: float) -> Row:
+    with temporary_store() as url, emitting(url) as emitter, serving(url) as (_, port), sync_playwright() as playwright:
+        browser = launch(playwright)
+        page = browser.new_page()
+        page.add_init_script(WATCH)
+        page.goto(f"http://127.0.0.1:{port}/tasks/{TASK}")
+        emitter.say(json.dumps({"rate": RATE, "group": 1, "seconds": 2.0, "mark": True}))
+        warm_up = int(emitter.answer("emitted")["emitted"])
+        emitter.say(json.dumps({"rate": RATE, "group": 1, "seconds": seconds, "mark": True}))
+        emitted = warm_up + int(emitter.answer("emitted", seconds + 30)["emitted"])
+        page.wait_for_function("wanted => Object.keys(window.seenAt).length >= wanted", arg=emitted, timeout=10_000)
+        seen: dict[str, float] = page.evaluate("window.seenAt")
+        browser.close()
+    sent_at = {mark: int(mark.removeprefix("t_us=")) / 1000 for mark in seen}
+    taken = [seen[mark] - sent for mark, sent in sorted(sent_at.items(), key=lambda item: item[1])][warm_up:]
+    p50, p99 = median(taken), quantiles(taken, n=100)[98]
+    return Row(
+        what=f"emit in another process → the browser's DOM, {RATE} events/s, p50 / p99",
+        measured=f"{ms(p50)} / {ms(p99)}",
+        reach="20 / 60 ms",
+        met=p50 <= 20 and p99 <= 60,
+        elsewhere="Dagster 87 / 128 ms; Prefect 4.5 / 6 s; Flower, open Phoenix trace never",
+        figures={"ms": taken},
+    )

@@ -1,0 +1,160 @@
+"""A server, somebody who emits, and a load client: what a scenario measures."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.load.client import LoadClient
+from bench.process import Process
+
+QUERY = "since_seq=0&batch_size=100&flush_interval=0.1"
+ADDRESS = re.compile(r"http://[\w.\[\]:-]+:(\d+)")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a while under load cost and gave: the client's figures, the server's CPU, the emitter's own account."""
+
+    client: dict[str, Any]
+    server_cpu_s: float
+    server_rss: int
+    emitted: dict[str, Any]
+
+    @property
+    def us_per_event(self) -> float:
+        """Server CPU per delivered event, in microseconds."""
+        return self.server_cpu_s * 1e6 / self._counted("events")
+
+    @property
+    def us_per_write(self) -> float:
+        """Server CPU per write to one stream (an HTTP chunk), in microseconds."""
+        return self.server_cpu_s * 1e6 / self._counted("chunks")
+
+    @property
+    def server_load(self) -> float:
+        """Cores that the server used."""
+        seconds: float = self.client["seconds"]
+        return self.server_cpu_s / seconds
+
+    @property
+    def client_load(self) -> float:
+        """Cores that the load client used; near one, it is the client that was measured."""
+        cpu_s, seconds = float(self.client["cpu_s"]), float(self.client["seconds"])
+        return cpu_s / seconds
+
+    def _counted(self, name: str) -> int:
+        return max(1, int(self.client[name]))
+
+    def figures(self) -> dict[str, Any]:
+        derived = {name: getattr(self, name) for name in ("us_per_event", "us_per_write", "server_load", "client_load")}
+        return {**derived, "server_rss": self.server_rss, "client": self.client, "emitted": self.emitted}
+
+
+@dataclass
+class Session:
+    """A running server, emitter (which may be the server itself) and load client."""
+
+    server: Process
+    emitter: Process
+    client: LoadClient
+    emitted: int = 0
+
+    def measure(self, rate: float, group: int, seconds: float, settle: float = 1.5) -> Measure:
+        """Emit `rate` events a second, `group` at a time; measure `seconds` of it after `settle`; wait for the rest."""
+        self.emitter.say(json.dumps({"rate": rate, "group": group, "seconds": settle + seconds + 0.2}))
+        time.sleep(settle)
+        self.client.mark("measured")
+        cpu = self.server.cpu_seconds()
+        time.sleep(seconds)
+        cpu = self.server.cpu_seconds() - cpu
+        figures = self.client.mark("rest")
+        rss = self.server.rss_bytes()
+        emitted = self.emitter.answer("emitted", 60)
+        self.emitted += emitted["emitted"]
+        self._drain()
+        return Measure(figures, cpu, rss, emitted)
+
+    def _drain(self) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            time.sleep(0.5)
+            if self.client.mark("rest")["events"] == 0:
+                return
+
+    def finish(self, *, cuts_allowed: bool = False) -> dict[str, Any]:
+        """End the load client. RuntimeError unless every stream saw every event once, in order."""
+        total = self.client.finish()
+        if cuts_allowed:
+            total["errors"] -= total["error_kinds"]["cut"]
+        wrong = {name: total[name] for name in ("gaps", "missing", "duplicates", "reordered", "errors") if total[name]}
+        if wrong or (total["min_id"], total["max_id"]) != (self.emitted, self.emitted):
+            kinds = {kind: n for kind, n in total["error_kinds"].items() if n}
+            ids = (total["min_id"], total["max_id"])
+            raise RuntimeError(f"not every stream saw 1…{self.emitted} once in order: {wrong} {kinds}, ids {ids}")
+        return total
+
+
+def sample_for(deliveries_per_s: float) -> int:
+    """One in how many events of a stream carries its latency, so that the client takes 20,000 a second."""
+    return max(1, int(deliveries_per_s / 20_000))
+
+
+@contextlib.contextmanager
+def serving(store_url: str, **settings: object) -> Iterator[tuple[Process, int]]:
+    """A Signalbox server on a free port, on its own core; gives the process and the port."""
+    argv = [str(Path(sys.executable).with_name("signalbox")), "serve", "--port", "0", "--store", store_url]
+    env = {"SIGNALBOX_LOG_LEVEL": "warning", **{f"SIGNALBOX_{name.upper()}": str(v) for name, v in settings.items()}}
+    with Process(argv, cores="server", env=env) as server:
+        deadline = time.monotonic() + 30
+        while not (found := ADDRESS.search(server.line(deadline - time.monotonic()))):
+            pass
+        yield server, int(found[1])
+
+
+@contextlib.contextmanager
+def temporary_store() -> Iterator[str]:
+    """The URL of a store that goes away with its directory."""
+    with tempfile.TemporaryDirectory(prefix="signalbox-bench-") as directory:
+        yield f"sqlite:///{directory}/bench.db"
+
+
+@contextlib.contextmanager
+def emitting(store_url: str, tasks: int = 1) -> Iterator[Process]:
+    """An emitter process on a store, ready with its tasks `bench-0`, `bench-1`, …"""
+    argv = [sys.executable, "-m", "bench.emitter", "--store", store_url, "--tasks", str(tasks)]
+    with Process(argv, cores="others") as emitter:
+        emitter.answer("tasks")
+        yield emitter
+
+
+@contextlib.contextmanager
+def signalbox(streams: int, *, tasks: int = 1, query: str = QUERY, **options: Any) -> Iterator[Session]:
+    """Signalbox with streams open on its tasks, and an emitter in another process on the same store."""
+    path = f"/sse/tasks/bench-{{i}}/events?{query}"
+    with (
+        temporary_store() as url,
+        emitting(url, tasks) as emitter,
+        serving(url) as (server, port),
+        LoadClient(port, path, streams, tasks=tasks, reconnect=True, **options) as client,
+    ):
+        client.wait_ready()
+        yield Session(server, emitter, client)
+
+
+@contextlib.contextmanager
+def bare(streams: int, **options: Any) -> Iterator[Session]:
+    """The bare server, which emits by itself."""
+    with Process([sys.executable, "-m", "bench.bare"], cores="server") as server:
+        port = int(server.line().rpartition(":")[2])
+        with LoadClient(port, "/", streams, **options) as client:
+            client.wait_ready()
+            yield Session(server, server, client)
