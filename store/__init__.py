@@ -1,7 +1,8 @@
 """Signalbox's event store: a strictly ordered log per task.
 
 store = open_store("sqlite:///signalbox.db")
-store.append("nightly", NewEvent(event_type="log", payload={"message": "hello"}))
+with open_task(store, "nightly", title="Nightly build") as task:
+    task.log("hello")
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from store.contract import Head, Reading, Store, TaskPage, TaskQuery
+from store.emitter import Answer, AsyncEmitter, Emitter, Run, open_task
 from store.errors import (
     Conflict,
     InvalidEvent,
@@ -24,12 +26,16 @@ from store.events import Event, NewEvent
 from store.sqlite import SqliteStore
 
 __all__ = [
+    "Answer",
+    "AsyncEmitter",
     "Conflict",
+    "Emitter",
     "Event",
     "Head",
     "InvalidEvent",
     "NewEvent",
     "Reading",
+    "Run",
     "SchemaTooNew",
     "Store",
     "StoreClosed",
@@ -40,6 +46,7 @@ __all__ = [
     "UnknownStoreKind",
     "UnknownTask",
     "open_store",
+    "open_task",
 ]
 
 _TO_COME = {

@@ -1,0 +1,13 @@
+"""Emitting: what a run calls to say what it does, from synchronous code and from asyncio.
+
+with open_task(store, "nightly", title="Nightly build") as task:
+    with task.phase("planning"):
+        task.log("hello")
+"""
+
+from store.emitter.permission import Answer
+from store.emitter.run import Run, open_task
+from store.emitter.steps import Phase, Recovery, Tool, WorkItem
+from store.emitter.vocabulary import AsyncEmitter, Emitter
+
+__all__ = ["Answer", "AsyncEmitter", "Emitter", "Phase", "Recovery", "Run", "Tool", "WorkItem", "open_task"]

@@ -1,0 +1,167 @@
+"""What a run does beside its work: it says that it is alive, and it hears what people ask of it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import cast
+
+from store.contract import Store
+from store.emitter.vocabulary import AsyncEmitter
+from store.errors import StoreError, StoreUnavailable
+from store.events import Event
+from store.log import Log, events_of
+
+PAGE = 1000
+"""Events read at once."""
+
+PAUSE, ASKED_PAUSE = 0.25, 0.02
+"""Seconds between two looks at a store, and while an answer is awaited. Not at each commit: most are the run's own."""
+
+
+class Lifeline:
+    """A daemon thread with a loop of its own, from a run's spawn to its exit.
+
+    It appends a `runner_heartbeat` whenever `interval` seconds passed without `touch()`, and follows the run's log
+    after `since_seq` for `cancel_requested` and for what closes the requests given to `expect`.
+    """
+
+    def __init__(self, log: Log, task_id: str, span_id: str, since_seq: int, interval: float) -> None:
+        self._log, self._task_id, self._span_id = log, task_id, span_id
+        self._cursor, self._interval = since_seq, interval
+        self._last = time.monotonic()
+        self._asked: dict[str, Future[Event]] = {}
+        self._cancel: Event | None = None
+        self._on_cancel: list[Callable[[], None]] = []
+        self._lock = threading.Lock()
+        self._loop = asyncio.new_event_loop()
+        self._asking = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name=f"signalbox-lifeline-{task_id}", daemon=True)
+        self._thread.start()
+
+    def touch(self) -> None:
+        """Something was just emitted: no heartbeat is due for another interval."""
+        self._last = time.monotonic()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody asked the run to stop."""
+        return self._cancel is not None
+
+    def on_cancel(self, callback: Callable[[], None]) -> None:
+        """Call `callback`, from the lifeline's thread, once somebody asks the run to stop."""
+        with self._lock:
+            self._on_cancel.append(callback)
+            already = self.cancelled
+        if already:
+            callback()
+
+    def expect(self, request_id: str) -> Future[Event]:
+        """The event that will close this permission request, or the one that asks the run to stop."""
+        answer: Future[Event] = Future()
+        with self._lock:
+            self._asked[request_id] = answer
+            if self._cancel is not None:
+                self._settle(self._cancel)
+        self._in_loop(self._asking.set)
+        return answer
+
+    def forget(self, request_id: str) -> None:
+        """Nobody waits for this request any more."""
+        with self._lock:
+            self._asked.pop(request_id, None)
+
+    def stop(self) -> None:
+        """End the thread; nothing is appended after this returns."""
+        self._in_loop(lambda: self._attending.cancel())
+        self._thread.join()
+
+    def _in_loop(self, call: Callable[[], object]) -> None:
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(call)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._attending = self._loop.create_task(self._attend())
+        try:
+            with suppress(asyncio.CancelledError):
+                self._loop.run_until_complete(self._attending)
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        finally:
+            self._loop.close()
+
+    async def _attend(self) -> None:
+        beating = asyncio.create_task(self._beat())
+        try:
+            await self._listen()
+        except StoreError as error:
+            with self._lock:
+                for answer in self._asked.values():
+                    answer.set_exception(error)
+            await beating
+        finally:
+            beating.cancel()
+            await asyncio.gather(beating, return_exceptions=True)
+
+    async def _beat(self) -> None:
+        emitter = AsyncEmitter(self._log)
+        while True:
+            quiet = time.monotonic() - self._last
+            if quiet < self._interval:
+                await asyncio.sleep(self._interval - quiet)
+                continue
+            self.touch()
+            try:
+                await emitter.emit_runner_heartbeat(self._task_id, self._span_id)
+            except StoreError as error:
+                if not error.retryable:
+                    return
+
+    async def _listen(self) -> None:
+        if hasattr(self._log, "tail"):
+            async for event in events_of(self._log, self._task_id, since_seq=self._cursor):
+                self._hear(event)
+        while True:
+            await self._pause()
+            with suppress(StoreUnavailable):
+                await self._look(cast(Store, self._log))
+
+    async def _look(self, store: Store) -> None:
+        events: list[Event] | None = None
+        while events is None or len(events) == PAGE:
+            async with store.read() as view:
+                events = await view.events(self._task_id, self._cursor, PAGE)
+            for event in events:
+                self._cursor = event.seq
+                self._hear(event)
+
+    async def _pause(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ASKED_PAUSE if self._asked else PAUSE):
+                await self._asking.wait()
+        self._asking.clear()
+
+    def _hear(self, event: Event) -> None:
+        if event.event_type == "cancel_requested":
+            with self._lock:
+                self._cancel, callbacks = event, self._on_cancel[:]
+                self._settle(event)
+            for callback in callbacks:
+                callback()
+        elif event.event_type in ("permission_response", "permission_cleared"):
+            with self._lock:
+                self._settle(event)
+
+    def _settle(self, event: Event) -> None:
+        if event.event_type == "cancel_requested":
+            closed = list(self._asked)
+        else:
+            # An answer that names no request closes the newest one.
+            named = event.payload.get("request_id") or next(reversed(self._asked), "")
+            closed = [str(named)] if str(named) in self._asked else []
+        for request_id in closed:
+            self._asked.pop(request_id).set_result(event)

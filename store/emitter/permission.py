@@ -1,0 +1,121 @@
+"""Asking a person: a permission request goes into the log, and the run waits for the event that closes it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, Literal, cast
+
+import msgspec
+
+from store.emitter.scope import Scope
+from store.emitter.vocabulary import R
+from store.events import Event, new_id
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came of a permission request. As a truth value: whether the run may go on.
+
+    `state` is `expired` when nobody answered in time, `cancelled` when the run was asked to stop meanwhile, and
+    `cleared` when the request was closed for another reason.
+    """
+
+    request_id: str
+    state: Literal["approved", "denied", "expired", "cancelled", "cleared"]
+    by: str | None = None
+    reason: str | None = None
+
+    @property
+    def approved(self) -> bool:
+        return self.state == "approved"
+
+    def __bool__(self) -> bool:
+        return self.approved
+
+
+class Question(Generic[R]):
+    """One permission request and the wait for its answer, for synchronous code or for asyncio."""
+
+    def __init__(
+        self, scope: Scope[R], tool_name: str, arguments: Any, reason: str | None, timeout: float | None
+    ) -> None:
+        self._scope, self._timeout = scope, timeout
+        self._tool_name, self._arguments, self._reason = tool_name, arguments, reason
+        self._lifeline = scope.run.lifeline
+        self._id = new_id()
+        self._closing: Future[Event] = self._lifeline.expect(self._id)
+
+    def wait(self) -> Answer:
+        """Ask, and block until the request is closed."""
+        try:
+            self._request()
+            try:
+                event = self._closing.result(self._timeout)
+            except TimeoutError:
+                # The log decides: an answer may have come in just before.
+                self._clear("expired")
+                event = self._closing.result()
+            if event.event_type == "cancel_requested":
+                self._clear("cancelled")
+            return self._answer(event)
+        except BaseException:
+            if not self._closing.done():
+                self._clear("withdrawn")
+            raise
+        finally:
+            self._lifeline.forget(self._id)
+
+    async def await_answer(self) -> Answer:
+        """`wait` for asyncio."""
+        closing = asyncio.wrap_future(self._closing)
+        try:
+            await cast(Awaitable[Event], self._request())
+            try:
+                event = await asyncio.wait_for(asyncio.shield(closing), self._timeout)
+            except TimeoutError:
+                await cast(Awaitable[Event], self._clear("expired"))
+                event = await asyncio.shield(closing)
+            if event.event_type == "cancel_requested":
+                await cast(Awaitable[Event], self._clear("cancelled"))
+            return self._answer(event)
+        except BaseException:
+            if not self._closing.done():
+                await cast(Awaitable[Event], self._clear("withdrawn"))
+            raise
+        finally:
+            self._lifeline.forget(self._id)
+
+    def _request(self) -> R:
+        scope, expires_at = self._scope, None
+        if self._timeout is not None:
+            at = datetime.now(UTC) + timedelta(seconds=self._timeout)
+            expires_at = at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return scope.emitter.emit_permission_request(
+            scope.task_id,
+            scope.span_id,
+            self._id,
+            self._tool_name,
+            self._arguments,
+            reason=self._reason,
+            expires_at=expires_at,
+            phase=scope.phase_name,
+        )
+
+    def _clear(self, cause: str) -> R:
+        scope = self._scope
+        return scope.emitter.emit_permission_cleared(
+            scope.task_id, scope.span_id, self._id, cause, phase=scope.phase_name
+        )
+
+    def _answer(self, event: Event) -> Answer:
+        by, reason = event.payload.get("by"), event.payload.get("reason")
+        state: Any = "cleared"
+        if event.event_type == "permission_response":
+            state = "approved" if event.payload.get("approved") is True else "denied"
+        elif event.event_type == "cancel_requested":
+            state = "cancelled"
+        elif event.payload.get("cause") == "expired":
+            state = "expired"
+        return Answer(self._id, state, *(text if isinstance(text, str) else None for text in (by, reason)))

@@ -1,0 +1,218 @@
+"""The parts of a run that are opened and closed: phases, work items, tool calls, recoveries.
+
+`with` for synchronous code, `async with` for asyncio. What was opened is closed on an exception too, with its name and
+message, and the exception goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import Awaitable
+from contextvars import ContextVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, cast, overload
+
+from store.emitter.permission import Answer, Question
+from store.emitter.scope import Scope
+from store.emitter.vocabulary import R, readable
+from store.events import Event, new_id
+
+if TYPE_CHECKING:
+    from store.emitter.run import Run
+
+MAX_MESSAGE = 4000
+"""Characters of an error's message that go into the log."""
+
+innermost: ContextVar[Scope[Any] | None] = ContextVar("signalbox_innermost", default=None)
+"""The step that is open around the caller, in this thread or asyncio task."""
+
+
+class Branch(Scope[R]):
+    """A scope in which further steps can be opened. Steps in other threads or tasks: open them from their parent."""
+
+    def phase(self, name: str, **payload: Any) -> Phase[R]:
+        """`with task.phase("planning") as phase:`"""
+        return Phase(self.run, new_id(), name, self.here.span_id, payload)
+
+    def work_item(
+        self, work_item_id: str, work_type: str = "step", *, span_id: str | None = None, **payload: Any
+    ) -> WorkItem[R]:
+        """`with phase.work_item("json", "package") as item:`; `span_id` of an earlier attempt makes it a retry."""
+        at = self.here
+        return WorkItem(
+            self.run,
+            span_id or new_id(),
+            at.phase_name,
+            at.span_id,
+            payload,
+            work_item_id=work_item_id,
+            work_type=work_type,
+        )
+
+    def tool(self, tool_name: str, arguments: Any = None, **payload: Any) -> Tool[R]:
+        """`with task.tool("search", {"query": "…"}) as call:` is one call; `call.result(…)` keeps what came of it."""
+        at, payload = self.here, {"arguments": arguments, **payload}
+        return Tool(self.run, new_id(), at.phase_name, at.span_id, payload, tool_name=tool_name)
+
+    def recovery(self, explanation: str, checkpoint_id: str | None = None, **payload: Any) -> Recovery[R]:
+        """`with phase.recovery("broken file", "checkpoint-2") as recovery:` goes back to a checkpoint."""
+        at, payload = self.here, {"explanation": explanation, "checkpoint_id": checkpoint_id, **payload}
+        return Recovery(self.run, new_id(), at.phase_name, at.span_id, payload)
+
+    @overload
+    def ask_permission(
+        self: Branch[Event],
+        tool_name: str,
+        arguments: Any = None,
+        *,
+        reason: str | None = None,
+        timeout: float | None = None,
+    ) -> Answer: ...
+    @overload
+    def ask_permission(
+        self: Branch[Awaitable[Event]],
+        tool_name: str,
+        arguments: Any = None,
+        *,
+        reason: str | None = None,
+        timeout: float | None = None,
+    ) -> Awaitable[Answer]: ...
+    def ask_permission(
+        self, tool_name: str, arguments: Any = None, *, reason: str | None = None, timeout: float | None = None
+    ) -> Answer | Awaitable[Answer]:
+        """Ask a person for leave to use a tool, and wait for the answer, at most `timeout` seconds."""
+        question = Question(self.here, tool_name, arguments, reason, timeout)
+        return question.wait() if self.run.synchronous else question.await_answer()
+
+
+class Step(Branch[R]):
+    """One `with` block of a run."""
+
+    def __init__(
+        self, run: Run[R], span_id: str, phase: str | None, parent_span_id: str, payload: dict[str, Any], **named: Any
+    ) -> None:
+        super().__init__(run, span_id, phase, parent_span_id)
+        self.named = named
+        self._payload = payload
+        self._result: dict[str, Any] = {}
+
+    @abstractmethod
+    def _opening(self, payload: dict[str, Any]) -> R:
+        """Append the event that opens this step."""
+
+    @abstractmethod
+    def _closing(self, failed: bool, payload: dict[str, Any]) -> R:
+        """Append the event that closes it."""
+
+    def result(self, **payload: Any) -> None:
+        """Keep fields for the payload of the closing event."""
+        self._result |= payload
+
+    def __enter__(self) -> Self:
+        self.run.check_mode(synchronous=True)
+        self._opening(self._payload)
+        self._step_in()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._step_out()
+        self._closing(error is not None, {**self._result, **failure(error)})
+
+    async def __aenter__(self) -> Self:
+        self.run.check_mode(synchronous=False)
+        await cast(Awaitable[Event], self._opening(self._payload))
+        self._step_in()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._step_out()
+        await cast(Awaitable[Event], self._closing(error is not None, {**self._result, **failure(error)}))
+
+    def _step_in(self) -> None:
+        self._outer = innermost.get()
+        innermost.set(self)
+
+    def _step_out(self) -> None:
+        # A step that ends in another context than it began in leaves that one alone.
+        if innermost.get() is self:
+            innermost.set(self._outer)
+
+
+class Phase(Step[R]):
+    """A phase that is entered."""
+
+    def _opening(self, payload: dict[str, Any]) -> R:
+        name = self.phase_name or ""
+        return self.emitter.emit_phase_enter(self.task_id, self.span_id, name, self.parent_span_id, **payload)
+
+    def _closing(self, failed: bool, payload: dict[str, Any]) -> R:
+        return self.emitter.emit_phase_exit(self.task_id, self.span_id, self.phase_name or "", **payload)
+
+
+class WorkItem(Step[R]):
+    """A piece of the work. Several may be open at once, in threads or in asyncio tasks."""
+
+    def progress(self, current: float, total: float | None = None, **payload: Any) -> R:
+        """How far this item is."""
+        item = self.named["work_item_id"]
+        return self.emitter.emit_work_item_progress(
+            self.task_id, self.span_id, item, current, total, phase=self.phase_name, **payload
+        )
+
+    def _opening(self, payload: dict[str, Any]) -> R:
+        return self._send(self.emitter.emit_work_item_start, payload)
+
+    def _closing(self, failed: bool, payload: dict[str, Any]) -> R:
+        emitter = self.emitter
+        return self._send(emitter.emit_work_item_failed if failed else emitter.emit_work_item_complete, payload)
+
+    def _send(self, emit: Any, payload: dict[str, Any]) -> R:
+        sent: R = emit(self.task_id, self.span_id, self.parent_span_id, phase=self.phase_name, **self.named, **payload)
+        return sent
+
+
+class Tool(Step[R]):
+    """A call of a tool."""
+
+    def _opening(self, payload: dict[str, Any]) -> R:
+        return self._send(self.emitter.emit_tool_status, {"status": "running", **payload})
+
+    def _closing(self, failed: bool, payload: dict[str, Any]) -> R:
+        return self._send(self.emitter.emit_tool_result, {"status": "failed" if failed else "done", **payload})
+
+    def _send(self, emit: Any, payload: dict[str, Any]) -> R:
+        place = {"phase": self.phase_name, "parent_span_id": self.parent_span_id}
+        sent: R = emit(self.task_id, self.span_id, **self.named, **place, **payload)
+        return sent
+
+
+class Recovery(Step[R]):
+    """The way back to a checkpoint after something went wrong."""
+
+    def loaded(self, checkpoint_id: str, **payload: Any) -> R:
+        """The checkpoint stands again; the work goes on from there."""
+        return self.emitter.emit_recovery_checkpoint_loaded(
+            self.task_id, self.span_id, checkpoint_id, phase=self.phase_name, **payload
+        )
+
+    def _opening(self, payload: dict[str, Any]) -> R:
+        fields = {"phase": self.phase_name, "parent_span_id": self.parent_span_id, **payload}
+        return self.emitter.emit_recovery_initiated(self.task_id, self.span_id, **fields)
+
+    def _closing(self, failed: bool, payload: dict[str, Any]) -> R:
+        return self.emitter.emit_recovery_complete(self.task_id, self.span_id, phase=self.phase_name, **payload)
+
+
+def failure(error: BaseException | None) -> dict[str, Any]:
+    """What a closing event says about the exception that ended its block."""
+    if error is None:
+        return {}
+    if isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
+        return {"error_code": "cancelled", "message": "cancelled"}
+    message = readable(str(error))[:MAX_MESSAGE] or type(error).__name__
+    return {"error_code": type(error).__name__, "message": message}

@@ -1,0 +1,223 @@
+"""One definition of every `emit_*`, for synchronous code and for asyncio."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Mapping
+from typing import Any, Generic, TypeVar
+
+from store.events import Event, NewEvent
+from store.log import Log
+
+R = TypeVar("R")
+
+
+class Vocabulary(ABC, Generic[R]):
+    """Each `emit_*` appends one event with the right type, actor and payload, and returns what `append` returns.
+
+    All take, besides what they name, `phase`, `parent_span_id`, `actor` and `key` (the idempotency key); any other
+    keyword becomes a field of the payload. Fields that are None are left out.
+    """
+
+    @abstractmethod
+    def append(self, task_id: str, event: NewEvent) -> R:
+        """Append one event."""
+
+    def emit(
+        self,
+        task_id: str,
+        event_type: str,
+        span_id: str | None = None,
+        *,
+        actor: str = "runner",
+        phase: str | None = None,
+        parent_span_id: str | None = None,
+        key: str | None = None,
+        **payload: Any,
+    ) -> R:
+        """Append an event of any type; `span_id` None is the task's main span."""
+        event = NewEvent(
+            event_type=event_type,
+            phase=phase,
+            actor=actor,
+            span_id=span_id,
+            parent_span_id=parent_span_id,
+            payload={name: value for name, value in payload.items() if value is not None},
+            key=key,
+        )
+        return self.append(task_id, event)
+
+    # the run
+
+    def emit_runner_spawn(
+        self, task_id: str, span_id: str, runner_pid: int | None, runner_version: str | None, **more: Any
+    ) -> R:
+        return self.emit(task_id, "runner_spawn", span_id, runner_pid=runner_pid, runner_version=runner_version, **more)
+
+    def emit_runner_heartbeat(self, task_id: str, span_id: str, **more: Any) -> R:
+        return self.emit(task_id, "runner_heartbeat", span_id, **more)
+
+    def emit_runner_exit(self, task_id: str, span_id: str, exit_code: int = 0, **more: Any) -> R:
+        return self.emit(task_id, "runner_exit", span_id, exit_code=exit_code, **more)
+
+    def emit_status(self, task_id: str, span_id: str | None, status: str, **more: Any) -> R:
+        return self.emit(task_id, "status", span_id, status=status, **more)
+
+    def emit_progress_update(
+        self, task_id: str, span_id: str | None, current: float, total: float | None = None, **more: Any
+    ) -> R:
+        return self.emit(task_id, "progress_update", span_id, progress=progress(current, total), **more)
+
+    def emit_log(self, task_id: str, span_id: str | None, message: str, **more: Any) -> R:
+        return self.emit(task_id, "log", span_id, message=readable(message), **more)
+
+    def emit_cancel_requested(self, task_id: str, by: str | None = None, **more: Any) -> R:
+        return self.emit(task_id, "cancel_requested", **{"actor": "user", "by": by, **more})
+
+    # phases and work items
+
+    def emit_phase_enter(
+        self, task_id: str, span_id: str, phase: str, parent_span_id: str | None = None, **more: Any
+    ) -> R:
+        return self.emit(task_id, "phase_enter", span_id, phase=phase, parent_span_id=parent_span_id, **more)
+
+    def emit_phase_exit(self, task_id: str, span_id: str, phase: str, **more: Any) -> R:
+        return self.emit(task_id, "phase_exit", span_id, phase=phase, **more)
+
+    def emit_work_item_start(
+        self, task_id: str, span_id: str, parent_span_id: str | None, work_item_id: str, work_type: str, **more: Any
+    ) -> R:
+        return self._work_item("start", task_id, span_id, parent_span_id, work_item_id, work_type, more)
+
+    def emit_work_item_progress(
+        self, task_id: str, span_id: str, work_item_id: str, current: float, total: float | None = None, **more: Any
+    ) -> R:
+        more = {"actor": "worker", "progress": progress(current, total), **more}
+        return self.emit(task_id, "work_item_progress", span_id, work_item_id=work_item_id, **more)
+
+    def emit_work_item_complete(
+        self, task_id: str, span_id: str, parent_span_id: str | None, work_item_id: str, work_type: str, **more: Any
+    ) -> R:
+        return self._work_item("complete", task_id, span_id, parent_span_id, work_item_id, work_type, more)
+
+    def emit_work_item_failed(
+        self, task_id: str, span_id: str, parent_span_id: str | None, work_item_id: str, work_type: str, **more: Any
+    ) -> R:
+        return self._work_item("failed", task_id, span_id, parent_span_id, work_item_id, work_type, more)
+
+    def _work_item(
+        self,
+        step: str,
+        task_id: str,
+        span_id: str,
+        parent_span_id: str | None,
+        work_item_id: str,
+        work_type: str,
+        more: Mapping[str, Any],
+    ) -> R:
+        fields = {"actor": "worker", "work_item_id": work_item_id, "work_type": work_type, **more}
+        return self.emit(task_id, f"work_item_{step}", span_id, parent_span_id=parent_span_id, **fields)
+
+    # checkpoints, evidence, recovery
+
+    def emit_checkpoint_commit(
+        self,
+        task_id: str,
+        span_id: str,
+        checkpoint_id: str,
+        checkpoint_type: str,
+        phase: str | None,
+        evidence_refs: Mapping[str, Any],
+        **more: Any,
+    ) -> R:
+        more = {"checkpoint_type": checkpoint_type, "evidence_refs": dict(evidence_refs), **more}
+        return self._checkpoint("commit", task_id, span_id, checkpoint_id, {"phase": phase, **more})
+
+    def emit_checkpoint_verified(self, task_id: str, span_id: str, checkpoint_id: str, **more: Any) -> R:
+        return self._checkpoint("verified", task_id, span_id, checkpoint_id, more)
+
+    def emit_checkpoint_invalid(self, task_id: str, span_id: str, checkpoint_id: str, **more: Any) -> R:
+        return self._checkpoint("invalid", task_id, span_id, checkpoint_id, more)
+
+    def _checkpoint(self, step: str, task_id: str, span_id: str, checkpoint_id: str, more: Mapping[str, Any]) -> R:
+        fields = {"actor": "supervisor", "checkpoint_id": checkpoint_id, **more}
+        return self.emit(task_id, f"checkpoint_{step}", span_id, **fields)
+
+    def emit_evidence_collected(
+        self, task_id: str, span_id: str, phase: str | None, evidence_type: str, evidence_id: str, **more: Any
+    ) -> R:
+        fields = {"actor": "supervisor", "evidence_type": evidence_type, "evidence_id": evidence_id, **more}
+        return self.emit(task_id, "evidence_collected", span_id, phase=phase, **fields)
+
+    def emit_evidence_linked(
+        self, task_id: str, span_id: str, phase: str | None, evidence_id: str, checkpoint_id: str, **more: Any
+    ) -> R:
+        fields = {"actor": "supervisor", "evidence_id": evidence_id, "checkpoint_id": checkpoint_id, **more}
+        return self.emit(task_id, "evidence_linked", span_id, phase=phase, **fields)
+
+    def emit_recovery_initiated(self, task_id: str, span_id: str, explanation: str, **more: Any) -> R:
+        return self._recovery("initiated", task_id, span_id, {"explanation": explanation, **more})
+
+    def emit_recovery_checkpoint_loaded(self, task_id: str, span_id: str, checkpoint_id: str, **more: Any) -> R:
+        return self._recovery("checkpoint_loaded", task_id, span_id, {"checkpoint_id": checkpoint_id, **more})
+
+    def emit_recovery_complete(self, task_id: str, span_id: str, **more: Any) -> R:
+        return self._recovery("complete", task_id, span_id, more)
+
+    def _recovery(self, step: str, task_id: str, span_id: str, more: Mapping[str, Any]) -> R:
+        return self.emit(task_id, f"recovery_{step}", span_id, **{"actor": "recovery", **more})
+
+    # tools and permissions
+
+    def emit_tool_status(self, task_id: str, span_id: str, tool_name: str, status: str, **more: Any) -> R:
+        return self.emit(task_id, "tool_status", span_id, tool_name=tool_name, status=status, **more)
+
+    def emit_tool_result(self, task_id: str, span_id: str, tool_name: str, **more: Any) -> R:
+        return self.emit(task_id, "tool_result", span_id, tool_name=tool_name, **more)
+
+    def emit_permission_request(
+        self, task_id: str, span_id: str, request_id: str, tool_name: str, arguments: Any = None, **more: Any
+    ) -> R:
+        more = {"request_id": request_id, "tool_name": tool_name, "arguments": arguments, **more}
+        return self.emit(task_id, "permission_request", span_id, **more)
+
+    def emit_permission_response(
+        self, task_id: str, request_id: str, approved: bool, by: str, reason: str | None = None, **more: Any
+    ) -> R:
+        more = {"actor": "user", "request_id": request_id, "approved": approved, "by": by, "reason": reason, **more}
+        return self.emit(task_id, "permission_response", **more)
+
+    def emit_permission_cleared(self, task_id: str, span_id: str, request_id: str, cause: str, **more: Any) -> R:
+        return self.emit(task_id, "permission_cleared", span_id, request_id=request_id, cause=cause, **more)
+
+
+class Emitter(Vocabulary[Event]):
+    """The vocabulary for synchronous code: each call returns the stored `Event` once it is committed."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+
+    def append(self, task_id: str, event: NewEvent) -> Event:
+        return self.log.append(task_id, event)[0]
+
+
+class AsyncEmitter(Vocabulary[Awaitable[Event]]):
+    """The vocabulary for asyncio: each call is awaited for the stored `Event`."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+
+    async def append(self, task_id: str, event: NewEvent) -> Event:
+        return (await self.log.aappend(task_id, event))[0]
+
+
+def progress(current: float, total: float | None) -> dict[str, float]:
+    """The payload's `progress`: how many of how many, and the percentage where there is a total."""
+    if not total:
+        return {"current": current}
+    return {"current": current, "total": total, "percentage": round(100 * current / total, 1)}
+
+
+def readable(text: str) -> str:
+    """`text` as valid Unicode: a lone surrogate (from a file name, say) becomes `?`."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
