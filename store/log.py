@@ -46,8 +46,8 @@ async def events_of(log: Log, task_id: str, *, since_seq: int = 0) -> AsyncGener
 
     Raises UnknownTask, and whatever else no retry can heal.
     """
-    if hasattr(log, "tail"):
-        async with aclosing(log.tail(task_id, since_seq=since_seq)) as events:
+    if hasattr(log, "atail"):
+        async with aclosing(log.atail(task_id, since_seq=since_seq)) as events:
             async for event in events:
                 yield event
         return

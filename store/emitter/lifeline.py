@@ -122,7 +122,7 @@ class Lifeline:
                     return
 
     async def _listen(self) -> None:
-        if hasattr(self._log, "tail"):
+        if hasattr(self._log, "atail"):
             async for event in events_of(self._log, self._task_id, since_seq=self._cursor):
                 self._hear(event)
         while True:

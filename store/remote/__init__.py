@@ -1,0 +1,234 @@
+"""A log behind a Signalbox server, for runs on other machines: the same calls as a store, over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+
+from store.errors import InvalidEvent, StoreClosed, StoreError, StoreUnavailable
+from store.events import Event, NewEvent, check_event, check_task_id, new_id
+from store.remote.errors import error_of, unreachable
+from store.remote.tailing import PAGE, Gap, Position
+from store.state import Task
+
+PATIENCE = 30.0
+"""Seconds a call keeps trying while the server is busy or gone, before it says StoreUnavailable."""
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+T = TypeVar("T")
+
+
+class RemoteLog:
+    """The log of the Signalbox server at `url`, as one caller sees it. Safe to use from any thread.
+
+    A call that meets a busy or vanished server tries again for `patience` seconds. Events without a key get one, so
+    that a second try of a call whose answer was lost writes nothing twice. The errors are those of `store.errors`.
+    """
+
+    def __init__(self, url: str, token: str | None = None, *, patience: float = PATIENCE) -> None:
+        try:
+            host = httpx.URL(url).host if url.startswith(("http://", "https://")) else ""
+        except httpx.InvalidURL:
+            host = ""
+        if not host:
+            raise InvalidEvent(f"cannot use {url!r}: a server's URL looks like http://127.0.0.1:8000", "url")
+        self.url = url.rstrip("/")
+        self.patience = patience
+        self._options: dict[str, Any] = {
+            "base_url": self.url,
+            "headers": {"Authorization": f"Bearer {token}"} if token else {},
+            "timeout": httpx.Timeout(10, read=30),
+            # A proxy of the environment cannot reach this machine's own loopback.
+            "trust_env": host not in LOOPBACK,
+        }
+        self._client = httpx.Client(**self._options)
+        self._threads = ThreadPoolExecutor(4, thread_name_prefix="signalbox-remote")
+
+    def create_task(
+        self,
+        task_id: str | None = None,
+        *,
+        title: str | None = None,
+        kind: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> tuple[Task, bool]:
+        """Create a task; the bool says whether it is new. A task that exists comes back as it is."""
+        # The id is chosen here, so that a second try finds the task of the first.
+        body = {"task_id": task_id or new_id(), "title": title, "kind": kind, "metadata": metadata}
+        response = self._request("POST", "/api/tasks", json=body)
+        return _task(response), response.status_code == 201
+
+    def append(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]:
+        """Append all of `events` to a task (made if new) or none. Returns them as stored, in order."""
+        given = keyed([events] if isinstance(events, NewEvent) else events)
+        for event in given:
+            check_event(event)
+        if not given:
+            return []
+        body = {"content": msgspec.json.encode(given), "headers": {"Content-Type": "application/json"}}
+        response = self._request("POST", f"/api/tasks/{check_task_id(task_id)}/events", task_id, **body)
+        return _decoded(response, list[Event])
+
+    def events(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]:
+        """A page of the log: at most `limit` (1 to 1000) events after `since_seq`."""
+        params = {"since_seq": since_seq, "limit": limit}
+        response = self._request("GET", f"/api/tasks/{check_task_id(task_id)}/events", task_id, params=params)
+        return _decoded(response, _Page).events
+
+    def task(self, task_id: str) -> Task:
+        """How a task stands; `main_span_id` is empty, as the server does not tell it."""
+        return _task(self._request("GET", f"/api/tasks/{check_task_id(task_id)}", task_id))
+
+    def tail(self, task_id: str, *, since_seq: int = 0) -> Generator[Event]:
+        """A task's events after `since_seq`, then those that come: each once, in order, over every cut.
+
+        Raises UnknownTask, Conflict when the server's history was replaced, and StoreError when it refuses.
+        """
+        position, gap = Position(since_seq), False
+        while True:
+            asked = None
+            try:
+                if gap:
+                    page = self.events(task_id, position.cursor, PAGE)
+                    yield from position.advance(page)
+                    gap = len(page) == PAGE
+                    continue
+                with self._client.stream("GET", _stream_of(task_id), **position.stream_request()) as response:
+                    if not response.is_success:
+                        response.read()
+                        raise error_of(response, task_id)
+                    for chunk in response.iter_raw():
+                        yield from position.feed(chunk)
+            except Gap:
+                gap = True
+                continue
+            except StoreUnavailable as error:
+                asked = error.retry_after
+            except httpx.RequestError:
+                pass
+            time.sleep(position.delay(asked))
+
+    async def acreate_task(
+        self,
+        task_id: str | None = None,
+        *,
+        title: str | None = None,
+        kind: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> tuple[Task, bool]:
+        """`create_task` for asyncio."""
+        return await self._in_thread(lambda: self.create_task(task_id, title=title, kind=kind, metadata=metadata))
+
+    async def aappend(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]:
+        """`append` for asyncio."""
+        return await self._in_thread(lambda: self.append(task_id, events))
+
+    async def aevents(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]:
+        """`events` for asyncio."""
+        return await self._in_thread(lambda: self.events(task_id, since_seq, limit))
+
+    async def atask(self, task_id: str) -> Task:
+        """`task` for asyncio."""
+        return await self._in_thread(lambda: self.task(task_id))
+
+    async def atail(self, task_id: str, *, since_seq: int = 0) -> AsyncGenerator[Event]:
+        """`tail` for asyncio: `async for event in log.atail("nightly", since_seq=120):`"""
+        position, gap = Position(since_seq), False
+        async with httpx.AsyncClient(**self._options) as client:
+            while True:
+                asked = None
+                try:
+                    if gap:
+                        page = await self.aevents(task_id, position.cursor, PAGE)
+                        for event in position.advance(page):
+                            yield event
+                        gap = len(page) == PAGE
+                        continue
+                    async with client.stream("GET", _stream_of(task_id), **position.stream_request()) as response:
+                        if not response.is_success:
+                            await response.aread()
+                            raise error_of(response, task_id)
+                        async for chunk in response.aiter_raw():
+                            for event in position.feed(chunk):
+                                yield event
+                except Gap:
+                    gap = True
+                    continue
+                except StoreUnavailable as error:
+                    asked = error.retry_after
+                except httpx.RequestError:
+                    pass
+                await asyncio.sleep(position.delay(asked))
+
+    def close(self) -> None:
+        """Let go of the connections; calls that still try to reach the server end with StoreClosed."""
+        self._client.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def aclose(self) -> None:
+        """`close` for asyncio."""
+        self.close()
+
+    def _request(self, method: str, path: str, task_id: str | None = None, **options: Any) -> httpx.Response:
+        deadline, delay = time.monotonic() + self.patience, 0.1
+        while True:
+            if self._client.is_closed:
+                raise StoreClosed("the connection to the server was closed")
+            try:
+                response = self._client.request(method, path, **options)
+                if response.is_success:
+                    return response
+                error = error_of(response, task_id)
+            except httpx.RequestError as cause:
+                error = unreachable(self.url, cause)
+            wait = max(delay, error.retry_after) if isinstance(error, StoreUnavailable) else 0.0
+            if not error.retryable or time.monotonic() + wait > deadline:
+                raise error
+            time.sleep(wait)
+            delay = min(delay * 2, 5.0)
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+
+class _Page(msgspec.Struct):
+    events: list[Event]
+
+
+def keyed(events: Sequence[NewEvent]) -> list[NewEvent]:
+    """`events`, each with an idempotency key."""
+    prefix = new_id()
+    return [
+        event if event.key is not None else msgspec.structs.replace(event, key=f"{prefix}-{number}")
+        for number, event in enumerate(events)
+    ]
+
+
+def _stream_of(task_id: str) -> str:
+    return f"/sse/tasks/{check_task_id(task_id)}/events"
+
+
+def _task(response: httpx.Response) -> Task:
+    fields = _decoded(response, dict[str, Any])
+    try:
+        return msgspec.convert({"main_span_id": "", **fields}, Task)
+    except msgspec.ValidationError as error:
+        raise _stranger(response) from error
+
+
+def _decoded(response: httpx.Response, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(response.content, type=kind)
+    except msgspec.DecodeError as error:
+        raise _stranger(response) from error
+
+
+def _stranger(response: httpx.Response) -> StoreError:
+    return StoreError(f"what answers at {response.url.copy_with(path='/', query=None)} is no Signalbox server")

@@ -1,0 +1,45 @@
+"""A server's error answers as the store's errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import msgspec
+
+from store.errors import Conflict, InvalidEvent, StoreError, StoreUnavailable, UnknownTask
+
+
+def error_of(response: httpx.Response, task_id: str | None = None) -> StoreError:
+    """What an answer that is no success means. Its body must have been read."""
+    status, error = response.status_code, _error(response)
+    message = str(error.get("message") or f"the server answered {status} {response.reason_phrase}")
+    if status == 404 and task_id is not None and error.get("code") == "unknown_task":
+        return UnknownTask(task_id)
+    if status in (400, 413, 422):
+        return InvalidEvent(message, error.get("field"))
+    if status == 409:
+        return Conflict(message)
+    if status in (408, 425, 429) or status >= 500:
+        return StoreUnavailable(message, _retry_after(response))
+    return StoreError(message)
+
+
+def unreachable(url: str, error: httpx.RequestError) -> StoreUnavailable:
+    """No answer at all."""
+    return StoreUnavailable(f"the server {url} cannot be reached: {error or type(error).__name__}", 0)
+
+
+def _retry_after(response: httpx.Response) -> float:
+    try:
+        return min(max(float(response.headers["Retry-After"]), 0.0), 60.0)
+    except (KeyError, ValueError):
+        return 1.0
+
+
+def _error(response: httpx.Response) -> dict[str, Any]:
+    try:
+        error = msgspec.json.decode(response.content)["error"]
+    except (ValueError, TypeError, KeyError):
+        return {}
+    return error if isinstance(error, dict) else {}

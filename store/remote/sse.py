@@ -1,0 +1,56 @@
+"""Reading server-sent events (WHATWG HTML, section 9.2): bytes in any pieces to messages."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+
+import msgspec
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One dispatched message; `event` is "message" unless it is named."""
+
+    event: str
+    data: str
+    last_event_id: str
+
+
+class SseParser:
+    """Feed it bytes, take messages. `retry_ms` is what the stream last asked for."""
+
+    def __init__(self) -> None:
+        self.retry_ms: int | None = None
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
+        self._pending = ""
+        self._last_event_id = ""
+        self._event, self._data = "", list[str]()
+
+    def feed(self, chunk: bytes) -> Iterator[Message]:
+        """The messages that are complete with `chunk`."""
+        self._pending += self._decoder.decode(chunk)
+        # A CR at the very end may be half of a CRLF.
+        held = "\r" if self._pending.endswith("\r") else ""
+        text = self._pending.removesuffix(held).replace("\r\n", "\n").replace("\r", "\n")
+        *lines, rest = text.split("\n")
+        self._pending = rest + held
+        for line in lines:
+            if line:
+                self._field(line)
+            elif self._data:
+                yield Message(self._event or "message", "\n".join(self._data), self._last_event_id)
+                self._event, self._data = "", []
+            else:
+                self._event = ""
+
+    def _field(self, line: str) -> None:
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if name == "data":
+            self._data.append(value)
+        elif name == "event":
+            self._event = value
+        elif name == "id" and "\0" not in value:
+            self._last_event_id = value
+        elif name == "retry" and value.isascii() and value.isdigit():
+            self.retry_ms = int(value)

@@ -1,0 +1,81 @@
+"""Where a tail over HTTP stands: what to ask for next, what of an answer is new, how long to wait after a cut.
+
+No I/O, so that the synchronous and the asynchronous tail are the same thing.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import httpx
+import msgspec
+
+from store.errors import Conflict
+from store.events import Event
+from store.remote.sse import Message, SseParser
+
+SILENCE = 75.0
+"""Seconds without a byte after which a stream counts as dead: more than two of a server's longest keepalives."""
+
+FIRST_DELAY, LONGEST_DELAY = 0.25, 30.0
+"""Seconds before the first attempt after a cut, doubled with each that fails, up to the longest."""
+
+PAGE = 1000
+
+_event_decoder = msgspec.json.Decoder(Event)
+
+
+class Gap(Exception):
+    """The stream skipped events; the log has them."""
+
+
+class Position:
+    """The cursor of one tail, and its patience."""
+
+    def __init__(self, since_seq: int) -> None:
+        self.cursor = since_seq
+        self._parser = SseParser()
+        self._attempt = 0
+        self._asked_delay: float | None = None
+
+    def stream_request(self) -> dict[str, Any]:
+        """How to ask for the stream from here on; half a message of the one before is forgotten."""
+        self._parser = SseParser()
+        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": str(self.cursor)} if self.cursor else {})
+        timeout = httpx.Timeout(10, read=SILENCE)
+        return {"params": {"since_seq": self.cursor}, "headers": headers, "timeout": timeout}
+
+    def feed(self, chunk: bytes) -> Iterator[Event]:
+        """The events of `chunk` that come next. Raises Gap, or Conflict if the history is another one now."""
+        self._attempt, self._asked_delay = 0, None
+        for message in self._parser.feed(chunk):
+            if message.event != "message":
+                self._heed(message)
+                continue
+            event = _event_decoder.decode(message.data)
+            # From 0 on, the first event is the oldest one that is kept.
+            if event.seq > self.cursor + 1 and self.cursor:
+                raise Gap
+            yield from self.advance([event])
+
+    def advance(self, events: Iterable[Event]) -> Iterator[Event]:
+        """Those of `events` that were not there before."""
+        for event in events:
+            if event.seq > self.cursor:
+                self.cursor = event.seq
+                yield event
+
+    def delay(self, asked: float | None = None) -> float:
+        """Seconds to wait before the next attempt; `asked` is what an error answer told."""
+        asked = self._asked_delay if asked is None else asked
+        backoff = min(FIRST_DELAY * 2.0**self._attempt, LONGEST_DELAY) * random.uniform(0.5, 1)
+        self._attempt = min(self._attempt + 1, 10)
+        return backoff if asked is None else max(asked, backoff)
+
+    def _heed(self, message: Message) -> None:
+        if message.event == "reset":
+            raise Conflict("the server's history is another one now; start again from the beginning")
+        if message.event == "reconnect" and self._parser.retry_ms is not None:
+            self._asked_delay = self._parser.retry_ms / 1000
