@@ -38,7 +38,7 @@ _STATUS_WORDS: dict[str, Status] = {word: word for word in STATUSES} | {
     "canceled": "cancelled",
 }
 _OPENS = {
-    "runner_spawn": "runner",
+    "runner_spawn": "run",
     "phase_enter": "phase",
     "work_item_start": "work_item",
     "tool_status": "tool",
@@ -79,7 +79,7 @@ def needs(task: Task, events: Iterable[NewEvent | Event]) -> Needs:
             found.open_permissions = True
             found.permissions.add(_text(event.payload, "request_id") or "")
         elif kind.startswith(("checkpoint_", "evidence_")):
-            found.checkpoints.add(_checkpoint_id(event.payload))
+            found.checkpoints.add(_checkpoint_id_in(event.payload))
     return found
 
 
@@ -165,7 +165,7 @@ def _progress(payload: dict[str, Any]) -> Progress | None:
     return Progress(round(min(max(percentage, 0.0), 100.0), 1), current, total)
 
 
-def _checkpoint_id(payload: dict[str, Any]) -> str:
+def _checkpoint_id_in(payload: dict[str, Any]) -> str:
     refs = payload.get("evidence_refs")
     return _text(payload, "checkpoint_id") or (_text(refs, "checkpoint_id") if isinstance(refs, dict) else None) or ""
 
@@ -256,7 +256,7 @@ def _span(state: TaskState, event: Event, kind: str) -> Span:
         span.parent_span_id = event.parent_span_id
         span.changed_seq = task.spans_seq = event.seq
     opens = _OPENS.get(kind)
-    if opens and (span.kind == opens or (span.state == "mark" and span.kind != "run") or opens == "runner"):
+    if opens and (span.kind == opens or span.state == "mark"):
         _open_span(state, span, opens, event)
     closes = _CLOSES.get(kind)
     if closes and span.kind == closes and span.state == "open":
@@ -278,6 +278,10 @@ def _new_span(state: TaskState, event: Event, kind: str) -> Span:
         started_at=event.created_at,
         changed_seq=event.seq,
     )
+    if span.kind == "run":
+        # The main span is open for as long as the run is, whether or not it was spawned in so many words.
+        span.name, span.state = "run", "open"
+        task.spans_open += 1
     state.spans[span.span_id] = span
     task.spans_total += 1
     task.spans_seq = event.seq
@@ -285,8 +289,6 @@ def _new_span(state: TaskState, event: Event, kind: str) -> Span:
 
 
 def _span_name(event: Event, kind: str) -> str:
-    if kind == "runner_spawn":
-        return "run"
     if kind in ("phase_enter", "phase_exit") and event.phase:
         return event.phase
     name = _text(event.payload, "name", "work_item_id", "tool_name")
@@ -313,9 +315,7 @@ def _open_span(state: TaskState, span: Span, kind: str, event: Event) -> None:
         span.phase = event.phase
     span.work_item_id = _text(event.payload, "work_item_id") or span.work_item_id
     span.work_type = _text(event.payload, "work_type", "runner_version") or span.work_type
-    was_failed = span.state == "failed"
-    first = span.state == "mark"
-    span.state = "open"
+    before, span.state = span.state, "open"
     task.spans_open += 1
     span.changed_seq = task.spans_seq = event.seq
     if kind == "work_item":
@@ -323,9 +323,9 @@ def _open_span(state: TaskState, span: Span, kind: str, event: Event) -> None:
             state,
             span,
             event,
-            total=first,
-            failed=-1 if was_failed else 0,
-            done=0 if first or was_failed else -1,
+            total=before == "mark",
+            failed=-(before == "failed"),
+            done=-(before == "done"),
         )
 
 
@@ -436,7 +436,7 @@ def _cancel_requested(state: TaskState, event: Event, span: Span) -> None:
 
 
 def _checkpoint_commit(state: TaskState, event: Event, span: Span) -> None:
-    checkpoint_id = _checkpoint_id(event.payload) or f"checkpoint-{event.seq}"
+    checkpoint_id = checkpoint_id_of(event)
     refs = event.payload.get("evidence_refs")
     known = state.checkpoints.get(checkpoint_id)
     state.task.checkpoints_total += known is None
@@ -456,7 +456,7 @@ def _checkpoint_commit(state: TaskState, event: Event, span: Span) -> None:
 
 
 def _checkpoint_checked(state: TaskState, event: Event, span: Span) -> None:
-    checkpoint = state.checkpoints.get(_checkpoint_id(event.payload))
+    checkpoint = state.checkpoints.get(_checkpoint_id_in(event.payload))
     if checkpoint is None:
         return
     checkpoint.state = "verified" if event.event_type == "checkpoint_verified" else "invalid"
@@ -465,7 +465,7 @@ def _checkpoint_checked(state: TaskState, event: Event, span: Span) -> None:
 
 
 def _evidence(state: TaskState, event: Event, span: Span) -> None:
-    checkpoint = state.checkpoints.get(_checkpoint_id(event.payload))
+    checkpoint = state.checkpoints.get(_checkpoint_id_in(event.payload))
     if checkpoint is not None:
         checkpoint.evidence_total += 1
         checkpoint.changed_seq = state.task.checkpoints_seq = event.seq
@@ -572,7 +572,7 @@ def consequences(state: TaskState, event: Event) -> list[NewEvent]:
         NewEvent(
             event_type="permission_cleared",
             actor="supervisor",
-            span_id=permission.span_id,
+            span_id=event.span_id,
             payload={
                 "request_id": permission.request_id,
                 "cause": "task_ended",
@@ -582,3 +582,9 @@ def consequences(state: TaskState, event: Event) -> list[NewEvent]:
         for permission in state.permissions.values()
         if permission.state == "open"
     ]
+
+
+def checkpoint_id_of(event: Event) -> str:
+    """The id of the checkpoint that `event` is about, "" if it names none."""
+    named = _checkpoint_id_in(event.payload)
+    return named or (f"checkpoint-{event.seq}" if event.event_type == "checkpoint_commit" else "")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 
@@ -96,7 +96,7 @@ def variable(spec: Field[Any]) -> str:
 
 
 def _parse(spec: Field[Any], text: str) -> Any:
-    kind = type(spec.default)
+    kind: type = type(spec.default)
     try:
         if kind is bool:
             return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[text.lower()]
@@ -107,7 +107,6 @@ def _parse(spec: Field[Any], text: str) -> Any:
 
 
 def _check(spec: Field[Any], value: Any) -> None:
-    assert spec.default is not MISSING
     low, high, choices = (spec.metadata[name] for name in ("low", "high", "choices"))
     if choices and value not in choices:
         raise InvalidSetting(f"{spec.name} ({variable(spec)}) must be one of {', '.join(choices)}, not {value!r}")

@@ -119,6 +119,11 @@ class SqliteStore:
             listener()
 
     @property
+    def wal_path(self) -> Path:
+        """The write-ahead log, which every process's commits write to."""
+        return self.path.with_name(self.path.name + "-wal")
+
+    @property
     def queued(self) -> int:
         """Appends that wait for a transaction."""
         return self._writer.queued

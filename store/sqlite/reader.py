@@ -162,8 +162,14 @@ class View:
     async def phases(self, task_id: str) -> list[Phase]:
         return await self._values(Phase, "SELECT state FROM task_phases WHERE task_id = ? ORDER BY first_seq", task_id)
 
-    async def spans(self, task_id: str) -> list[Span]:
-        return await self._values(Span, "SELECT state FROM task_spans WHERE task_id = ? ORDER BY started_seq", task_id)
+    async def spans(self, task_id: str, after: int = 0, limit: int | None = None) -> list[Span]:
+        return await self._values(
+            Span,
+            "SELECT state FROM task_spans WHERE task_id = ? AND started_seq > ? ORDER BY started_seq LIMIT ?",
+            task_id,
+            after,
+            -1 if limit is None else limit,
+        )
 
     async def open_spans(self, task_id: str, limit: int = 1000) -> list[Span]:
         return await self._values(

@@ -1,0 +1,99 @@
+"""The tail: follows the whole log of a store, once per process, whatever the number of viewers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import structlog
+
+from store.contract import Store
+from store.errors import StoreError
+from store.events import Event
+from store.wake import Wake
+
+PAGE = 2000
+"""Events read in one query."""
+
+log = structlog.get_logger("signalbox.tail")
+
+
+class Tail:
+    """Hands every event that is committed after `start` to `deliver`, in commit order, each exactly once.
+
+    The position is a global `event_id`; each wake is answered by reading on from it, so nothing depends on wakes.
+    While the store does not answer, the tail waits and goes on where it was; `healthy` tells.
+    """
+
+    def __init__(self, store: Store, deliver: Callable[[Sequence[Event]], None], wake: Wake) -> None:
+        self._store = store
+        self._deliver = deliver
+        self._wake = wake
+        self._task: asyncio.Task[None] | None = None
+        self.position = 0
+        self.healthy = True
+        self.events = 0
+        self.last_wake = 0.0
+
+    async def start(self) -> None:
+        """Stand at the end of the log, then follow it in the background."""
+        async with self._store.read() as view:
+            self.position = await view.latest_event_id()
+        self._task = asyncio.create_task(self._follow(), name="signalbox-tail")
+
+    async def stop(self) -> None:
+        """Stop following."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._wake.close()
+
+    async def _follow(self) -> None:
+        while True:
+            await self._wake.wait()
+            self.last_wake = time.monotonic()
+            try:
+                found = await self._read_on()
+            except StoreError as error:
+                if self.healthy:
+                    log.warning("the store does not answer", error=str(error))
+                self.healthy = False
+                await asyncio.sleep(1.0)
+                continue
+            self.healthy = True
+            self._wake.found(found)
+
+    async def _read_on(self) -> bool:
+        found = False
+        while True:
+            async with self._store.read() as view:
+                events = await view.events_after(self.position, PAGE)
+            if not events:
+                return found
+            found = True
+            self.position = events[-1].event_id
+            self.events += len(events)
+            self._deliver(events)
+            if len(events) < PAGE:
+                return found
+
+
+async def follow(
+    store: Store, task_id: str, *, since_seq: int = 0, poll_interval: float = 0.05
+) -> AsyncIterator[Event]:
+    """One task's events after `since_seq`, then those that come, each once, in order; for SDKs and commands."""
+    wake = Wake(store, poll_interval=poll_interval, max_poll_interval=1.0)
+    try:
+        cursor = since_seq
+        while True:
+            async with store.read() as view:
+                events = await view.events(task_id, cursor, 500)
+            for event in events:
+                cursor = event.seq
+                yield event
+            wake.found(bool(events))
+            if not events:
+                await wake.wait()
+    finally:
+        wake.close()

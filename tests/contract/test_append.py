@@ -1,0 +1,160 @@
+"""What an append promises: order, all or nothing, once per key, clear refusals."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+
+import pytest
+
+from store import Conflict, Event, InvalidEvent, NewEvent, Store, StoreClosed, UnknownTask, open_store
+
+
+def log(message: str = "", **more: object) -> NewEvent:
+    return NewEvent(event_type="log", payload={"message": message}, **more)  # type: ignore[arg-type]
+
+
+async def read(store: Store, task_id: str) -> list[Event]:
+    async with store.read() as view:
+        return await view.events(task_id, 0, 100_000)
+
+
+async def test_events_come_back_as_they_were_given(store: Store) -> None:
+    given = NewEvent(
+        event_type="work_item_progress",
+        phase="executing",
+        actor="worker",
+        span_id="s2",
+        parent_span_id="s1",
+        payload={"progress": {"current": 1, "total": 2}, "text": "żółw <b>\u2028\n"},
+        key="k1",
+    )
+    stored = store.append("run", given)[0]
+    (found,) = await read(store, "run")
+    assert found == stored
+    assert found.payload == given.payload
+    assert (found.seq, found.task_id, found.key, found.actor) == (1, "run", "k1", "worker")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", found.created_at)
+
+
+async def test_seq_counts_each_task_for_itself_and_event_id_counts_all(store: Store) -> None:
+    a = store.append("a", [log(), log()])
+    b = store.append("b", log())
+    a += store.append("a", log())
+    assert [event.seq for event in a] == [1, 2, 3]
+    assert b[0].seq == 1
+    assert [event.event_id for event in (a[0], a[1], b[0], a[2])] == [1, 2, 3, 4]
+
+
+async def test_a_list_is_all_or_nothing(store: Store) -> None:
+    with pytest.raises(InvalidEvent) as caught:
+        store.append("run", [log(), NewEvent(event_type="")])
+    assert caught.value.field == "event_type"
+    with pytest.raises(Conflict):
+        store.append("run", [log(), NewEvent(event_type="permission_response", payload={"request_id": "none"})])
+    with pytest.raises(UnknownTask):
+        async with store.read() as view:
+            await view.task("run")
+
+
+async def test_a_key_is_written_once(store: Store) -> None:
+    first = store.append("run", log("one", key="k"))
+    again = store.append("run", [log("other", key="k"), log("new", key="k2"), log("twice", key="k2")])
+    assert again[0] == first[0]
+    assert again[1] is again[2] or again[1] == again[2]
+    assert [event.payload["message"] for event in await read(store, "run")] == ["one", "new"]
+    assert store.append("other", log("here it is free", key="k"))[0].seq == 1
+
+
+@pytest.mark.parametrize(
+    ("event", "field"),
+    [
+        (NewEvent(event_type=""), "event_type"),
+        (NewEvent(event_type="a\nb"), "event_type"),
+        (NewEvent(event_type="x" * 257), "event_type"),
+        (NewEvent(event_type="log", actor=""), "actor"),
+        (NewEvent(event_type="log", span_id=""), "span_id"),
+        (NewEvent(event_type="log", span_id="s", parent_span_id="s"), "parent_span_id"),
+        (NewEvent(event_type="log", phase="a\x00b"), "phase"),
+        (NewEvent(event_type="log", phase="\ud800"), "phase"),
+        (NewEvent(event_type="log", key="k\u2028"), "key"),
+        (NewEvent(event_type="log", payload=["no", "object"]), "payload"),  # type: ignore[arg-type]
+        (NewEvent(event_type="log", payload={"a": object()}), "payload"),
+        (NewEvent(event_type="log", payload={"a": "\ud800"}), "payload"),
+        (NewEvent(event_type="log", payload={"a": "x" * 300_000}), "payload"),
+        (NewEvent(event_type=7), "event_type"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_bad_event_is_refused_by_the_name_of_its_field(store: Store, event: NewEvent, field: str) -> None:
+    with pytest.raises(InvalidEvent) as caught:
+        store.append("run", event)
+    assert caught.value.field == field
+    assert field in str(caught.value)
+    assert not caught.value.retryable
+
+
+@pytest.mark.parametrize("task_id", ["", "a b", "a/b", "x" * 129, "é", "a\n", "<b>"])
+def test_a_bad_task_id_is_refused(store: Store, task_id: str) -> None:
+    with pytest.raises(InvalidEvent, match="1 to 128 characters"):
+        store.append(task_id, log())
+    with pytest.raises(InvalidEvent, match="1 to 128 characters"):
+        store.create_task(task_id)
+
+
+def test_creating_a_task_twice_gives_it_as_it_is(store: Store) -> None:
+    task, new = store.create_task("run", title="Nightly", kind="build", metadata={"branch": "main"})
+    again, new_again = store.create_task("run", title="Other")
+    assert (new, new_again) == (True, False)
+    assert again == task
+    assert again.title == "Nightly"
+    unnamed, _ = store.create_task()
+    assert re.fullmatch(r"[0-9A-Z]{26}", unnamed.task_id)
+
+
+async def test_threads_and_coroutines_append_at_once_without_a_gap(store: Store) -> None:
+    threads = [
+        threading.Thread(target=lambda n=n: [store.append("run", log(f"{n}.{i}")) for i in range(50)]) for n in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    await asyncio.gather(*(store.aappend("run", log(f"a.{i}")) for i in range(200)))
+    for thread in threads:
+        thread.join()
+    events = await read(store, "run")
+    assert [event.seq for event in events] == list(range(1, 401))
+    for n in range(4):
+        mine = [e.payload["message"] for e in events if e.payload["message"].startswith(f"{n}.")]
+        assert mine == [f"{n}.{i}" for i in range(50)]
+
+
+async def test_one_callers_refusal_does_not_touch_the_others(store: Store) -> None:
+    bad = NewEvent(event_type="permission_response", payload={"request_id": "none"})
+    answers = await asyncio.gather(
+        *(store.aappend("run", bad if i % 5 == 0 else log(str(i))) for i in range(50)), return_exceptions=True
+    )
+    assert [isinstance(answer, Conflict) for answer in answers] == [i % 5 == 0 for i in range(50)]
+    assert len(await read(store, "run")) == 40
+
+
+async def test_a_deleted_task_gives_its_event_ids_to_nobody(store: Store) -> None:
+    last = store.append("a", [log(), log()])[-1]
+    store.audit("ada", "delete", task_id="a")
+    store.delete_task("a")
+    assert store.append("b", log())[0].event_id == last.event_id + 1
+    async with store.read() as view:
+        with pytest.raises(UnknownTask):
+            await view.task("a")
+        assert [audit["action"] for audit in await view.audits("a")] == ["delete"]
+
+
+def test_a_closed_store_says_so(store: Store) -> None:
+    store.close()
+    with pytest.raises(StoreClosed):
+        store.append("run", log())
+
+
+def test_the_epoch_stays_with_the_history(store: Store, url: str) -> None:
+    other = open_store(url)
+    assert other.epoch == store.epoch
+    other.close()

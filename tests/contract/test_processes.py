@@ -1,0 +1,92 @@
+"""Several processes on one store: the normal case."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from store import NewEvent, Store, open_store
+
+spawn = multiprocessing.get_context("spawn")
+
+
+def _append_many(url: str, task_id: str, name: str, count: int) -> None:
+    store = open_store(url)
+    for n in range(count):
+        store.append(task_id, NewEvent(event_type="log", actor=name, payload={"n": n}))
+    store.close()
+
+
+def _run_all(url: str, tasks: list[str]) -> None:
+    processes = [
+        spawn.Process(target=_append_many, args=(url, task_id, f"p{n}", 1000)) for n, task_id in enumerate(tasks)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0] * len(processes)
+
+
+async def test_ten_processes_append_to_one_task_without_gap_or_error(store: Store, url: str) -> None:
+    _run_all(url, ["run"] * 10)
+    async with store.read() as view:
+        events = await view.events("run", 0, 20_000)
+        task = await view.task("run")
+    assert [event.seq for event in events] == list(range(1, 10_001))
+    assert task.latest_seq == 10_000
+    ids = [event.event_id for event in events]
+    assert ids == sorted(set(ids))
+    for n in range(10):
+        assert [e.payload["n"] for e in events if e.actor == f"p{n}"] == list(range(1000))
+
+
+async def test_ten_processes_append_to_ten_tasks(store: Store, url: str) -> None:
+    _run_all(url, [f"run-{n}" for n in range(10)])
+    async with store.read() as view:
+        for n in range(10):
+            events = await view.events(f"run-{n}", 0, 2000)
+            assert [event.seq for event in events] == list(range(1, 1001))
+        assert await view.latest_event_id() == 10_000
+
+
+KILLED = """
+import sys
+from store import NewEvent, open_store
+store = open_store(sys.argv[1])
+pair = [NewEvent(event_type="log"), NewEvent(event_type="log")]
+while True:
+    print(store.append("run", pair)[-1].seq, flush=True)
+"""
+
+
+def _append_until_killed(url: str, seconds: float) -> int:
+    """Start a process that appends pairs, kill it in the middle; the last seq that it had acknowledged."""
+    process = subprocess.Popen([sys.executable, "-c", KILLED, url], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(seconds)
+    os.kill(process.pid, signal.SIGKILL)
+    rest = process.stdout.read().split("\n")
+    process.wait()
+    return int(rest[-2])
+
+
+async def test_a_process_killed_while_it_appends_leaves_what_was_acknowledged_and_no_half(
+    store: Store, url: str
+) -> None:
+    for seconds in (0.1, 0.25, 0.4):
+        acknowledged = await asyncio.to_thread(_append_until_killed, url, seconds)
+        async with store.read() as view:
+            events = await view.events("run", 0, 1_000_000)
+            task = await view.task("run")
+        assert len(events) >= acknowledged > 0
+        assert [event.seq for event in events] == list(range(1, len(events) + 1))
+        assert len(events) % 2 == 0
+        assert task.latest_seq == len(events)
+        assert store.append("run", [NewEvent(event_type="log")] * 2)[-1].seq == len(events) + 2

@@ -1,0 +1,88 @@
+"""What readers see: one consistent view, pages by cursor, nothing of a half transaction."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from store import InvalidEvent, NewEvent, Store, TaskQuery, UnknownTask
+
+
+def logs(count: int, **more: object) -> list[NewEvent]:
+    return [NewEvent(event_type="log", payload={"n": n}, **more) for n in range(count)]  # type: ignore[arg-type]
+
+
+async def test_paging_through_a_log_gives_every_event_once(store: Store) -> None:
+    store.append("run", logs(250))
+    seen, cursor = [], 0
+    while True:
+        async with store.read() as view:
+            page = await view.events("run", cursor, 100)
+        if not page:
+            break
+        seen += [event.seq for event in page]
+        cursor = page[-1].seq
+    assert seen == list(range(1, 251))
+
+
+async def test_a_view_does_not_see_what_is_written_meanwhile(store: Store) -> None:
+    store.append("run", logs(3))
+    async with store.read() as view:
+        before = await view.task("run")
+        await store.aappend("run", logs(5))
+        assert (await view.task("run")).latest_seq == before.latest_seq == 3
+        assert len(await view.events("run", 0, 100)) == 3
+    async with store.read() as view:
+        assert (await view.task("run")).latest_seq == 8
+
+
+async def test_many_views_at_once(store: Store) -> None:
+    store.append("run", logs(10))
+
+    async def look() -> int:
+        async with store.read() as view:
+            await asyncio.sleep(0)
+            return len(await view.latest_events("run", 5))
+
+    assert await asyncio.gather(*(look() for _ in range(50))) == [5] * 50
+
+
+async def test_the_newest_come_first_and_can_be_paged_backwards(store: Store) -> None:
+    store.append("run", logs(30))
+    async with store.read() as view:
+        newest = await view.latest_events("run", 10)
+        older = await view.latest_events("run", 10, before=newest[-1].seq)
+    assert [event.seq for event in newest + older] == list(range(30, 10, -1))
+
+
+async def test_tasks_are_listed_newest_first_by_pages_and_filters(store: Store) -> None:
+    for n in range(25):
+        store.create_task(f"task-{n:02}", title=f"Title {n} 100%", kind="build" if n % 2 else "audit")
+    store.append("task-03", NewEvent(event_type="runner_exit", payload={"exit_code": 1}))
+    async with store.read() as view:
+        pages, cursor = [], None
+        while True:
+            page = await view.tasks(TaskQuery(limit=10, before=cursor))
+            pages.append([task.task_id for task in page.tasks])
+            cursor = page.cursor
+            if cursor is None:
+                break
+        assert [len(page) for page in pages] == [10, 10, 5]
+        assert [task_id for page in pages for task_id in page] == [f"task-{n:02}" for n in range(24, -1, -1)]
+        failed = await view.tasks(TaskQuery(statuses=("failed",)))
+        assert [task.task_id for task in failed.tasks] == ["task-03"]
+        assert len((await view.tasks(TaskQuery(text="7 100%"))).tasks) == 2
+        assert len((await view.tasks(TaskQuery(text="_"))).tasks) == 0
+        assert len((await view.tasks(TaskQuery(kind="audit", limit=50))).tasks) == 13
+        assert await view.count_by_status() == {"queued": 24, "failed": 1}
+        with pytest.raises(InvalidEvent):
+            await view.tasks(TaskQuery(before="nonsense"))
+
+
+async def test_an_unknown_task_is_said_to_be_unknown(store: Store) -> None:
+    async with store.read() as view:
+        with pytest.raises(UnknownTask):
+            await view.task("nobody")
+        with pytest.raises(UnknownTask):
+            await view.head("nobody")

@@ -1,0 +1,145 @@
+"""`/api/tasks/{id}/events` and what else is read out of one log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from quart import Blueprint, Response
+
+from store import Event, NewEvent
+from store.events import CHECKPOINT_EVENTS, EVIDENCE_EVENTS
+from store.projections import checkpoint_id_of
+from webapp import __version__
+from webapp.api import store
+from webapp.json import body_as, json_response
+from webapp.params import MAX_SEQ, whole
+
+blueprint = Blueprint("api_events", __name__, url_prefix="/api")
+
+
+def fields(event: Event) -> dict[str, Any]:
+    """A stored event as a JSON object."""
+    return msgspec.structs.asdict(event) | {"payload": event.payload_json}
+
+
+@blueprint.get("/tasks/<task_id>/events")
+async def index(task_id: str) -> Response:
+    since, limit = whole("since_seq", 0, 0, MAX_SEQ), whole("limit", 100, 1, 1000)
+    async with store().read() as view:
+        task = await view.task(task_id)
+        events = await view.events(task_id, since, limit)
+    last = events[-1].seq if events else since
+    return json_response(
+        {
+            "events": events,
+            "total": task.latest_seq,
+            "has_more": last < task.latest_seq,
+            "next_seq": last,
+        }
+    )
+
+
+@blueprint.post("/tasks/<task_id>/events")
+async def append(task_id: str) -> Response:
+    body: NewEvent | list[NewEvent] = await body_as(NewEvent | list[NewEvent])
+    stored = await store().aappend(task_id, body)
+    return json_response(stored if isinstance(body, list) else stored[0], 201)
+
+
+@blueprint.get("/tasks/<task_id>/events/latest")
+async def latest(task_id: str) -> Response:
+    limit = whole("limit", 50, 1, 500)
+    async with store().read() as view:
+        await view.task(task_id)
+        return json_response(await view.latest_events(task_id, limit))
+
+
+@blueprint.get("/tasks/<task_id>/events/snapshot")
+async def snapshot(task_id: str) -> Response:
+    limit = whole("limit", 100, 1, 500)
+    async with store().read() as view:
+        task = await view.task(task_id)
+        newest = await view.latest_events(task_id, limit)
+        spans = await view.open_spans(task_id)
+    return json_response(
+        {
+            "task_id": task_id,
+            "events": newest[::-1],
+            "total_events": task.latest_seq,
+            "latest_seq": task.latest_seq,
+            "current_phase": task.phase,
+            "active_spans": spans,
+        }
+    )
+
+
+@blueprint.get("/tasks/<task_id>/graph")
+async def graph(task_id: str) -> Response:
+    async with store().read() as view:
+        await view.task(task_id)
+        spans = await view.spans(task_id)
+        opening = {e.seq: e for e in await view.events_at(task_id, [span.started_seq for span in spans])}
+    known = {span.span_id for span in spans}
+    return json_response(
+        {
+            "task_id": task_id,
+            "spans": [
+                msgspec.structs.asdict(span)
+                | {
+                    "event_type": opening[span.started_seq].event_type,
+                    "actor": opening[span.started_seq].actor,
+                    "seq": span.started_seq,
+                    "payload": opening[span.started_seq].payload_json,
+                }
+                for span in spans
+            ],
+            "edges": [
+                {"from": span.parent_span_id, "to": span.span_id} for span in spans if span.parent_span_id in known
+            ],
+        }
+    )
+
+
+@blueprint.get("/tasks/<task_id>/checkpoints")
+async def checkpoints(task_id: str) -> Response:
+    async with store().read() as view:
+        await view.task(task_id)
+        states = {c.checkpoint_id: c for c in await view.checkpoints(task_id)}
+        events = await view.events_of_types(task_id, (*CHECKPOINT_EVENTS, *EVIDENCE_EVENTS), 5000)
+    evidence: dict[str, list[dict[str, Any]]] = {}
+    for event in events:
+        if event.event_type in EVIDENCE_EVENTS:
+            evidence.setdefault(checkpoint_id_of(event), []).append(fields(event))
+    answer = []
+    for event in events:
+        if event.event_type not in CHECKPOINT_EVENTS:
+            continue
+        checkpoint_id = checkpoint_id_of(event)
+        state = states.get(checkpoint_id)
+        answer.append(
+            fields(event)
+            | {
+                "checkpoint_id": checkpoint_id,
+                "checkpoint_type": state.checkpoint_type if state else None,
+                "state": state.state if state else None,
+                "evidence_refs": state.evidence_refs if state else {},
+                "evidence": evidence.get(checkpoint_id, []),
+            }
+        )
+    return json_response(answer)
+
+
+@blueprint.get("/tasks/<task_id>/events/phase/<phase>")
+async def of_phase(task_id: str, phase: str) -> Response:
+    limit = whole("limit", 100, 1, 1000)
+    async with store().read() as view:
+        await view.task(task_id)
+        return json_response(await view.events_of_phase(task_id, phase, limit))
+
+
+@blueprint.get("/events/health")
+async def health() -> Response:
+    async with store().read() as view:
+        await view.latest_event_id()
+    return json_response({"status": "ok", "service": "task_events_api", "version": __version__})

@@ -1,0 +1,173 @@
+"""`/api/openapi.json`: the description of every route that programs use."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import msgspec
+from quart import Blueprint, Response
+
+from store import Event, NewEvent
+from store.state import STATUSES, Checkpoint, Phase, Span
+from webapp import __version__
+from webapp.api.tasks import TaskBody, TaskView
+from webapp.json import json_response
+from webapp.params import MAX_SEQ
+
+blueprint = Blueprint("openapi", __name__, url_prefix="/api")
+
+Spec = dict[str, Any]
+TYPES = (Event, NewEvent, TaskView, TaskBody, Span, Phase, Checkpoint)
+
+
+@blueprint.get("/openapi.json")
+async def document() -> Response:
+    return json_response(describe())
+
+
+@cache
+def describe() -> Spec:
+    """The OpenAPI 3.1 document."""
+    _, components = msgspec.json.schema_components(TYPES, ref_template="#/components/schemas/{name}")
+    components["Event"]["properties"]["payload"] = {"type": "object"}
+    components["Error"] = _object(
+        error=_object(code={"type": "string"}, message={"type": "string"}, field={"type": "string"})
+    )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Signalbox",
+            "version": __version__,
+            "description": "The event logs of long-running task runs.",
+        },
+        "paths": _paths(),
+        "components": {"schemas": components},
+    }
+
+
+def _paths() -> Spec:
+    task = _path("task_id", "1 to 128 characters of A-Z a-z 0-9 _ . : -")
+    event, events = _ref("Event"), _list(_ref("Event"))
+    filters = [
+        _query("status", {"type": "string", "enum": list(STATUSES)}, "Only tasks of this status; may be repeated."),
+        _query("q", {"type": "string"}, "Only tasks whose id, title or kind contains this."),
+        _query("kind", {"type": "string"}, "Only tasks of this kind."),
+        _query("cursor", {"type": "string"}, "The `next_cursor` of the page before."),
+        _limit(50, 500),
+    ]
+    stored = {"oneOf": [event, events]}
+    new = {"oneOf": [_ref("NewEvent"), _list(_ref("NewEvent"))]}
+    page = _object(events=events, total=_INT, has_more=_BOOL, next_seq=_INT)
+    tasks = _object(tasks=_list(_ref("TaskView")), has_more=_BOOL, next_cursor={"type": ["string", "null"]})
+    snapshot = _object(
+        task_id=_STR,
+        events=events,
+        total_events=_INT,
+        latest_seq=_INT,
+        current_phase={"type": ["string", "null"]},
+        active_spans=_list(_ref("Span")),
+    )
+    graph = _object(task_id=_STR, spans=_list(_ref("Span")), edges=_list(_object(**{"from": _STR, "to": _STR})))
+    health = _object(status=_STR, service=_STR, version=_STR)
+    since = _query("since_seq", _whole(0, 0, MAX_SEQ), "The seq after which to start, exclusive.")
+    stream = [
+        since,
+        _query("batch_size", _whole(10, 1, 100), "Events held together into one write."),
+        _query(
+            "flush_interval",
+            {"type": "number", "default": 0.5, "minimum": 0.1, "maximum": 5},
+            "Longest time, in seconds, that events are held together.",
+        ),
+        {"name": "Last-Event-ID", "in": "header", "schema": _INT, "description": "Wins over since_seq."},
+    ]
+    return {
+        "/api/tasks": {
+            "get": _route("List tasks, newest first.", tasks, filters, 400),
+            "post": _route("Create a task.", _ref("TaskView"), [], 400, 413, status=201, body=_ref("TaskBody")),
+        },
+        "/api/tasks/{task_id}": {"get": _route("One task.", _ref("TaskView"), [task], 404)},
+        "/api/tasks/{task_id}/events": {
+            "get": _route("The log from a seq on.", page, [task, since, _limit(100, 1000)], 400, 404),
+            "post": _route(
+                "Append one event or a list, all or nothing.", stored, [task], 400, 409, 413, status=201, body=new
+            ),
+        },
+        "/api/tasks/{task_id}/events/latest": {
+            "get": _route("The newest events, newest first.", events, [task, _limit(50, 500)], 400, 404)
+        },
+        "/api/tasks/{task_id}/events/snapshot": {
+            "get": _route("How the task stands, in one consistent read.", snapshot, [task, _limit(100, 500)], 400, 404)
+        },
+        "/api/tasks/{task_id}/events/phase/{phase}": {
+            "get": _route(
+                "Events of one phase.", events, [task, _path("phase", "A phase."), _limit(100, 1000)], 400, 404
+            )
+        },
+        "/api/tasks/{task_id}/graph": {"get": _route("Spans and their edges.", graph, [task], 404)},
+        "/api/tasks/{task_id}/checkpoints": {
+            "get": _route("Checkpoint events with their evidence.", events, [task], 404)
+        },
+        "/api/events/health": {"get": _route("Whether the API answers.", health, [])},
+        "/api/openapi.json": {"get": _route("This document.", {"type": "object"}, [])},
+        "/sse/health": {"get": _route("Whether streams are served, and how many.", health, [])},
+        "/sse/tasks/{task_id}/events": {
+            "get": _route(
+                "The log as server-sent events: what is stored, then what comes.", None, [task, *stream], 400, 404
+            )
+        },
+    }
+
+
+_INT, _STR, _BOOL = {"type": "integer"}, {"type": "string"}, {"type": "boolean"}
+_ERRORS = {
+    400: "A parameter or the body is wrong; `field` names it.",
+    404: "There is no such task.",
+    409: "The log says otherwise.",
+    413: "The body is over the limit.",
+    503: "The store is busy or gone; see Retry-After.",
+}
+
+
+def _route(
+    summary: str, schema: Spec | None, parameters: list[Spec], *errors: int, status: int = 200, body: Spec | None = None
+) -> Spec:
+    content = {"text/event-stream": {}} if schema is None else {"application/json": {"schema": schema}}
+    error = {"application/json": {"schema": _ref("Error")}}
+    route: Spec = {
+        "summary": summary,
+        "parameters": parameters,
+        "responses": {str(status): {"description": summary, "content": content}}
+        | {str(code): {"description": _ERRORS[code], "content": error} for code in (*errors, 503)},
+    }
+    if body:
+        route["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+    return route
+
+
+def _ref(name: str) -> Spec:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _list(items: Spec) -> Spec:
+    return {"type": "array", "items": items}
+
+
+def _object(**properties: Spec) -> Spec:
+    return {"type": "object", "properties": properties}
+
+
+def _whole(default: int, low: int, high: int) -> Spec:
+    return {"type": "integer", "default": default, "minimum": low, "maximum": high}
+
+
+def _limit(default: int, high: int) -> Spec:
+    return _query("limit", _whole(default, 1, high), "How many at most.")
+
+
+def _query(name: str, schema: Spec, description: str) -> Spec:
+    return {"name": name, "in": "query", "schema": schema, "description": description}
+
+
+def _path(name: str, description: str) -> Spec:
+    return {"name": name, "in": "path", "required": True, "schema": _STR, "description": description}

@@ -1,0 +1,57 @@
+"""`/sse/…`: the log for programs, live."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from quart import Blueprint, Response, current_app
+
+from webapp import __version__
+from webapp.api import store
+from webapp.json import json_response
+from webapp.live import sse
+from webapp.live.hub import Hub
+from webapp.live.stream import closing, subscribe
+from webapp.params import number, since_seq, whole
+from webapp.settings import Settings
+
+blueprint = Blueprint("streams", __name__, url_prefix="/sse")
+
+
+def hub() -> Hub:
+    """The hub of this process."""
+    return cast(Hub, current_app.extensions["hub"])
+
+
+def settings() -> Settings:
+    """The settings of this server."""
+    return cast(Settings, current_app.extensions["settings"])
+
+
+@blueprint.get("/tasks/<task_id>/events")
+async def task_events(task_id: str) -> Response:
+    cursor = since_seq()
+    batch_size = whole("batch_size", settings().batch_size, 1, 100)
+    flush_interval = number("flush_interval", settings().flush_interval, 0.1, 5)
+    async with store().read() as view:
+        head = await view.head(task_id)
+    hub().admit()
+    if cursor > head.latest_seq or 0 < cursor < head.earliest_seq - 1:
+        # A cursor of another history: the database was restored, or what it stood at is archived.
+        return closing(sse.named("reset", {"latest_seq": head.latest_seq, "earliest_seq": head.earliest_seq}))
+    lane = hub().event_lane(task_id, sse.json_event, batch_size, flush_interval)
+    return subscribe(hub(), lane, cursor, task_id)
+
+
+@blueprint.get("/health")
+async def health() -> Response:
+    return json_response(
+        {
+            "status": "ok",
+            "service": "task_events_sse",
+            "version": __version__,
+            "protocol": "sse",
+            "streams": hub().open_streams,
+            "tasks": hub().channels,
+        }
+    )

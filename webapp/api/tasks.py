@@ -1,0 +1,99 @@
+"""`/api/tasks`: list and create."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from quart import Blueprint, Response, request
+
+from store import TaskQuery
+from store.state import STATUSES, Task
+from webapp.api import store
+from webapp.errors import BadRequest
+from webapp.json import body_as, json_response
+from webapp.params import whole
+
+blueprint = Blueprint("api_tasks", __name__, url_prefix="/api/tasks")
+
+
+class TaskBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What `POST /api/tasks` takes."""
+
+    task_id: str | None = None
+    title: str | None = None
+    kind: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class TaskView(msgspec.Struct):
+    """A task as the API shows it."""
+
+    task_id: str
+    title: str | None
+    kind: str | None
+    metadata: dict[str, Any]
+    status: str
+    phase: str | None
+    progress: dict[str, Any] | None
+    message: str | None
+    error: str | None
+    exit_code: int | None
+    cancel_requested: bool
+    latest_seq: int
+    spans_open: int
+    items_total: int
+    items_done: int
+    items_failed: int
+    checkpoints_total: int
+    permissions_open: int
+    created_at: str
+    started_at: str | None
+    ended_at: str | None
+    updated_at: str
+
+
+def shown(task: Task) -> TaskView:
+    """A task in the API's form."""
+    return msgspec.convert(task, TaskView, from_attributes=True)
+
+
+def task_query(*, default_limit: int = 50, max_limit: int = 500) -> TaskQuery:
+    """The filters and the cursor of the request. Raises BadRequest."""
+    statuses = tuple(word for given in request.args.getlist("status") for word in given.split(",") if word)
+    for word in statuses:
+        if word not in STATUSES:
+            raise BadRequest(f"status must be one of {', '.join(STATUSES)}, not {word[:40]!r}", "status")
+    return TaskQuery(
+        statuses=statuses,
+        text=request.args.get("q", "")[:256],
+        kind=request.args.get("kind") or None,
+        before=request.args.get("cursor") or None,
+        limit=whole("limit", default_limit, 1, max_limit),
+    )
+
+
+@blueprint.get("")
+async def index() -> Response:
+    async with store().read() as view:
+        page = await view.tasks(task_query())
+    return json_response(
+        {
+            "tasks": [shown(task) for task in page.tasks],
+            "has_more": page.cursor is not None,
+            "next_cursor": page.cursor,
+        }
+    )
+
+
+@blueprint.post("")
+async def create() -> Response:
+    body: TaskBody = await body_as(TaskBody)
+    task, new = await store().acreate_task(body.task_id, title=body.title, kind=body.kind, metadata=body.metadata)
+    return json_response(shown(task), 201 if new else 200)
+
+
+@blueprint.get("/<task_id>")
+async def show(task_id: str) -> Response:
+    async with store().read() as view:
+        return json_response(shown(await view.task(task_id)))

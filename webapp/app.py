@@ -1,0 +1,58 @@
+"""The app factory: puts store, tail, hub, routes and pages together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from quart import Quart
+
+from store import open_store
+from store.tail import Tail
+from store.wake import Wake
+from webapp import api, assets, errors, pages, security
+from webapp.fragments import Fragments
+from webapp.live import stream
+from webapp.live.frames import task_renderer
+from webapp.live.hub import Hub
+from webapp.settings import Settings
+from webapp.supervisor import Supervisor
+
+
+def create_app(settings: Settings | None = None) -> Quart:
+    """A Quart app over the store of `settings` (default: the environment's). The store opens when serving begins."""
+    settings = settings or Settings.from_environment()
+    app = Quart(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    app.logger.setLevel(logging.WARNING)
+    app.extensions["settings"] = settings
+    app.extensions["fragments"] = Fragments(asset=assets.asset)
+    errors.install(app)
+    security.install(app, settings)
+    stream.install(app)
+    assets.install(app)
+    api.install(app)
+    pages.install(app)
+
+    @app.before_serving
+    async def open_everything() -> None:
+        store = await asyncio.to_thread(open_store, settings.store, synchronous=settings.synchronous)
+        hub = Hub(store, settings, task_renderer(store, app.extensions["fragments"]))
+        wake = Wake(
+            store,
+            poll_interval=settings.poll_interval,
+            max_poll_interval=settings.max_poll_interval,
+            backoff=settings.poll_backoff_factor,
+        )
+        tail = Tail(store, hub.deliver, wake)
+        await tail.start()
+        app.extensions.update(store=store, hub=hub, tail=tail, supervisor=Supervisor(store, settings))
+
+    @app.after_serving
+    async def close_everything() -> None:
+        await app.extensions["supervisor"].stop()
+        await app.extensions["tail"].stop()
+        await app.extensions["store"].aclose()
+
+    return app

@@ -1,0 +1,118 @@
+"""Errors as answers: JSON for programs, a page for people, one shape each, never a stack trace."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import structlog
+from quart import Quart, Response, request
+from werkzeug.exceptions import HTTPException
+
+from store import Conflict, InvalidEvent, StoreError, StoreUnavailable, UnknownTask
+from webapp.json import json_response
+from webapp.live.hub import TooManyStreams
+
+log = structlog.get_logger("signalbox.errors")
+
+CODES = {
+    400: "bad_request",
+    401: "not_logged_in",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    413: "too_large",
+    415: "unsupported_media_type",
+    421: "wrong_host",
+    503: "unavailable",
+}
+
+
+class BadRequest(Exception):
+    """A parameter or a body that cannot be used; `field` names what was wrong."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+
+def answer(
+    status: int, message: str, *, field: str | None = None, code: str | None = None, retry_after: float | None = None
+) -> Response:
+    """An error in the form that the caller reads."""
+    code = code or CODES.get(status, "error")
+    if wants_json():
+        error: dict[str, Any] = {"code": code, "message": message}
+        if field:
+            error["field"] = field
+        response = json_response({"error": error}, status)
+    else:
+        from quart import current_app
+
+        response = Response(current_app.extensions["fragments"].error_page(status, code, message), status)
+        response.content_type = "text/html; charset=utf-8"
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
+    return response
+
+
+def wants_json() -> bool:
+    """Whether the request is a program's: an API or stream route, or one that accepts no HTML."""
+    if request.path.startswith(("/api/", "/sse/", "/metrics", "/ws/")):
+        return True
+    return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
+
+
+def install(app: Quart) -> None:
+    """Give every error its answer."""
+
+    @app.errorhandler(BadRequest)
+    async def bad_request(error: BadRequest) -> Response:
+        return answer(400, error.message, field=error.field)
+
+    @app.errorhandler(InvalidEvent)
+    async def invalid(error: InvalidEvent) -> Response:
+        return answer(400, str(error), field=error.field)
+
+    @app.errorhandler(UnknownTask)
+    async def unknown(error: UnknownTask) -> Response:
+        return answer(404, str(error), code="unknown_task")
+
+    @app.errorhandler(Conflict)
+    async def conflict(error: Conflict) -> Response:
+        return answer(409, str(error))
+
+    @app.errorhandler(StoreUnavailable)
+    async def unavailable(error: StoreUnavailable) -> Response:
+        log.warning("the store does not answer", error=str(error))
+        return answer(503, "the store is busy or gone; try again", retry_after=error.retry_after)
+
+    @app.errorhandler(TooManyStreams)
+    async def too_many(error: TooManyStreams) -> Response:
+        return answer(503, str(error), code="too_many_streams", retry_after=error.retry_after)
+
+    @app.errorhandler(HTTPException)
+    async def http(error: HTTPException) -> Response:
+        status = error.code or 500
+        if status < 400:
+            redirect = error.get_response()
+            return Response(redirect.get_data(), status, headers=dict(redirect.headers))
+        messages = {
+            404: f"there is nothing at {request.path}",
+            405: f"{request.method} is not possible at {request.path}",
+            413: f"the body is over the limit of {app.config['MAX_CONTENT_LENGTH']} bytes",
+        }
+        response = answer(status, messages.get(status, error.description or "the request cannot be answered"))
+        allowed = getattr(error, "valid_methods", None)
+        if allowed:
+            response.headers["Allow"] = ", ".join(sorted(allowed))
+        return response
+
+    @app.errorhandler(Exception)
+    async def unexpected(error: Exception) -> Response:
+        if isinstance(error, StoreError):
+            return answer(500, str(error), code="store_error")
+        log.error("unexpected error", path=request.path, exc_info=error)
+        return answer(500, "something went wrong in the server; its log has the details", code="internal")

@@ -1,0 +1,1 @@
+"""The live part: hub, channels, streams. Data goes tail → hub → channel → lane → sink."""

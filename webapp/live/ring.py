@@ -1,0 +1,85 @@
+"""The ring: a task's newest events with their bytes, encoded once for everybody who reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from store import Event
+
+Encode = Callable[[Event], bytes]
+
+CHUNK_EVENTS = 1000
+CHUNK_BYTES = 512 * 1024
+"""A chunk is cut at these, so that one write to a slow reader stays small."""
+
+
+class Chunk(msgspec.Struct, frozen=True, gc=False):
+    """Bytes for a stream: events from after some cursor up to `to_seq`."""
+
+    body: bytes
+    to_seq: int
+    events: int
+
+
+class Ring:
+    """At most about `size` contiguous events, the newest of one task."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._events: list[Event] = []
+        self._first = 1
+        self._encoded: dict[Encode, list[bytes]] = {}
+        self._chunks: dict[tuple[Encode, int], Chunk] = {}
+
+    @property
+    def head(self) -> int:
+        """The newest seq here, 0 when empty."""
+        return self._first + len(self._events) - 1 if self._events else 0
+
+    def push(self, events: Sequence[Event]) -> None:
+        """Take events of the task in seq order. Those that are here already are left out."""
+        head = self.head
+        fresh = [event for event in events if event.seq > head]
+        if not fresh:
+            return
+        if not self._events or fresh[0].seq != head + 1:
+            self._events, self._encoded, self._first = [], {}, fresh[0].seq
+        self._events += fresh
+        self._chunks.clear()
+        if len(self._events) > 2 * self._size:
+            surplus = len(self._events) - self._size
+            del self._events[:surplus]
+            for encoded in self._encoded.values():
+                del encoded[:surplus]
+            self._first += surplus
+
+    def after(self, cursor: int, encode: Encode) -> Chunk | None:
+        """The events after `cursor` as a chunk; None when they are not (all) here. Equal calls share their bytes."""
+        if not self._first - 1 <= cursor < self.head:
+            return None
+        chunk = self._chunks.get((encode, cursor))
+        if chunk is None:
+            encoded = self._bytes(encode)
+            chunk = cut(encoded, cursor + 1 - self._first, cursor)
+            self._chunks[encode, cursor] = chunk
+        return chunk
+
+    def _bytes(self, encode: Encode) -> list[bytes]:
+        encoded = self._encoded.setdefault(encode, [])
+        missing = len(self._events) - len(encoded)
+        if missing:
+            encoded += map(encode, self._events[-missing:])
+        return encoded
+
+
+def cut(encoded: Sequence[bytes], start: int, cursor: int) -> Chunk:
+    """One chunk of the messages from index `start` on, the first of which follows `cursor`."""
+    size, end = 0, start
+    for message in encoded[start : start + CHUNK_EVENTS]:
+        size += len(message)
+        end += 1
+        if size >= CHUNK_BYTES:
+            break
+    return Chunk(b"".join(encoded[start:end]), cursor + end - start, end - start)

@@ -1,0 +1,77 @@
+"""Streams as responses: a view answers with one, and it is served on ASGI's `send`, below Quart's own responses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from quart import Quart, Response
+from quart.asgi import ASGIHTTPConnection
+
+from webapp.live import sse
+from webapp.live.hub import Hub
+from webapp.live.lane import Lane
+from webapp.live.sink import Send
+
+LAST_WORDS_TIMEOUT = 1.5
+"""Seconds that the end of a stream may take; a reader that stalls then is left alone."""
+
+
+class StreamResponse(Response):
+    """An open stream. `serve(send)` writes its body and returns the last words."""
+
+    def __init__(self, serve: Callable[[Send], Awaitable[bytes]], headers: dict[str, str] | None = None) -> None:
+        super().__init__(b"", headers={**sse.HEADERS, **(headers or {})})
+        del self.headers["Content-Length"]
+        self.timeout = None
+        self.serve = serve
+
+
+def subscribe(hub: Hub, lane: Lane, cursor: int, task_id: str, opening: bytes = b": open\n\n") -> StreamResponse:
+    """A stream of `lane` from `cursor` on."""
+
+    async def serve(send: Send) -> bytes:
+        subscriber = hub.subscriber(lane, cursor, send)
+        subscriber.say(opening)
+        try:
+            return await subscriber.run()
+        finally:
+            hub.release(task_id)
+
+    return StreamResponse(serve)
+
+
+def closing(words: bytes) -> StreamResponse:
+    """A stream that only says `words`."""
+
+    async def serve(send: Send) -> bytes:
+        return words
+
+    return StreamResponse(serve)
+
+
+class Connection(ASGIHTTPConnection):
+    """Quart's HTTP connection, with streams served below it."""
+
+    async def _send_response(self, send: Any, response: Any) -> None:
+        if not isinstance(response, StreamResponse):
+            await super()._send_response(send, response)
+            return
+        hub: Hub = self.app.extensions["hub"]
+        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.headers]
+        hub.opened()
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            last_words = await response.serve(send)
+            async with asyncio.timeout(LAST_WORDS_TIMEOUT):
+                await send({"type": "http.response.body", "body": last_words, "more_body": False})
+        except TimeoutError:
+            pass
+        finally:
+            hub.closed()
+
+
+def install(app: Quart) -> None:
+    """Let `app` serve StreamResponses."""
+    app.asgi_http_class = Connection

@@ -1,0 +1,82 @@
+"""A subscriber holds a cursor, not a queue: a slow one costs one chunk and slows nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from webapp.live import sse
+from webapp.live.ring import Chunk
+from webapp.live.sink import Send, Sink
+
+
+class Source(Protocol):
+    """Where a subscriber gets its bytes from: a lane."""
+
+    def join(self, subscriber: Subscriber) -> None:
+        """Serve a subscriber from its cursor on; called again each time a stall is over."""
+
+    def leave(self, subscriber: Subscriber) -> None:
+        """Serve it no more."""
+
+
+class Subscriber:
+    """One open stream. `deadline` is on the loop's clock; `events_left` is how many it may still get."""
+
+    __slots__ = ("_over", "busy", "catching_up", "cursor", "deadline", "events_left", "lane", "sink")
+
+    def __init__(self, lane: Source, cursor: int, send: Send, *, max_events: int, deadline: float) -> None:
+        self.lane = lane
+        self.cursor = cursor
+        self.events_left = max_events
+        self.deadline = deadline
+        self.busy = False
+        self.catching_up: asyncio.Task[None] | None = None
+        self.sink = Sink(send, self._free)
+        self._over: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    @property
+    def over(self) -> bool:
+        """Whether the stream is being ended."""
+        return self._over.done()
+
+    def take(self, chunk: Chunk) -> None:
+        """Write a chunk; the subscriber is busy from then on if its reader does not take it at once."""
+        self.cursor = chunk.to_seq
+        self.events_left -= chunk.events
+        self.busy = not self.sink.offer(chunk.body)
+        if self.events_left <= 0:
+            self.finish(sse.named("reconnect", {"reason": "max_events"}, retry_ms=100))
+
+    def say(self, words: bytes) -> None:
+        """Write something that is no event, unless the reader is behind anyway."""
+        if not self.busy and not self.over:
+            self.busy = not self.sink.offer(words)
+
+    def finish(self, last_words: bytes = b"") -> None:
+        """End the stream from the server's side, after `last_words`."""
+        if not self._over.done():
+            self._over.set_result(last_words)
+
+    def abort(self) -> None:
+        """End the stream of a reader that takes nothing: what waits for it is dropped; its cursor is its own."""
+        self.sink.cancel()
+        self.finish()
+
+    async def run(self) -> bytes:
+        """Be subscribed until somebody finishes the stream or the client goes away; returns the last words."""
+        self.lane.join(self)
+        try:
+            last_words = await self._over
+            await self.sink.drained()
+            return last_words
+        finally:
+            self.lane.leave(self)
+            if self.catching_up:
+                self.catching_up.cancel()
+            self.sink.cancel()
+
+    def _free(self) -> None:
+        self.busy = False
+        if not self.over:
+            self.lane.join(self)

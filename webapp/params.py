@@ -1,0 +1,43 @@
+"""Query parameters, checked: a wrong one is named together with its bounds."""
+
+from __future__ import annotations
+
+from quart import request
+
+from webapp.errors import BadRequest
+
+MAX_SEQ = 2**53 - 1
+
+
+def whole(name: str, default: int, low: int, high: int) -> int:
+    """A whole number between `low` and `high`."""
+    text = request.args.get(name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.lstrip("-").isdigit() or len(text) > 20 or not low <= int(text) <= high:
+        raise BadRequest(f"{name} must be a whole number between {low} and {high}, not {text[:40]!r}", name)
+    return int(text)
+
+
+def number(name: str, default: float, low: float, high: float) -> float:
+    """A number between `low` and `high`."""
+    text = request.args.get(name)
+    if text is None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise BadRequest(f"{name} must be a number between {low:g} and {high:g}, not {text[:40]!r}", name)
+    return value
+
+
+def since_seq() -> int:
+    """Where a stream starts, exclusive: `Last-Event-ID` wins over `since_seq`."""
+    last = request.headers.get("Last-Event-ID")
+    if last is None:
+        return whole("since_seq", 0, 0, MAX_SEQ)
+    if not last.isascii() or not last.isdigit() or len(last) > 16:
+        raise BadRequest("Last-Event-ID must be the id of an event of this stream", "Last-Event-ID")
+    return int(last)

@@ -1,0 +1,97 @@
+"""The supervisor: notices runs that died without a word, and questions that nobody answered in time."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import structlog
+
+from store import NewEvent, Store, StoreError, TaskQuery
+from store.state import Permission, Task
+from webapp.settings import Settings
+
+log = structlog.get_logger("signalbox.supervisor")
+
+
+class Supervisor:
+    """Looks after all running tasks. Several web processes may: idempotency keys let only one event be written."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._limit = settings.heartbeat_timeout
+        self._task = asyncio.create_task(self._look_after(), name="signalbox-supervisor")
+
+    async def stop(self) -> None:
+        """Stop looking."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _look_after(self) -> None:
+        while True:
+            await asyncio.sleep(min(5.0, self._limit / 4))
+            try:
+                await self._look()
+            except StoreError as error:
+                log.warning("the store does not answer", error=str(error))
+
+    async def _look(self) -> None:
+        now = datetime.now(UTC)
+        before: str | None = None
+        while True:
+            async with self._store.read() as view:
+                query = TaskQuery(statuses=("running", "waiting"), before=before, limit=200)
+                page = await view.tasks(query)
+                asked = await view.open_permissions(1000)
+            for task in page.tasks:
+                if _silent(task, now, self._limit):
+                    await self._interrupt(task)
+            before = page.cursor
+            if before is None:
+                break
+        for task, permission in asked:
+            if permission.expires_at and _past(permission.expires_at, now):
+                await self._expire(task, permission)
+
+    async def _interrupt(self, task: Task) -> None:
+        log.info("a run is silent", task_id=task.task_id, since=task.updated_at)
+        await self._store.aappend(
+            task.task_id,
+            NewEvent(
+                event_type="status",
+                actor="supervisor",
+                key=f"signalbox:interrupted:{task.latest_seq}",
+                payload={
+                    "status": "interrupted",
+                    "error_code": "no_heartbeat",
+                    "explanation": f"no sign of life since {task.updated_at}",
+                },
+            ),
+        )
+
+    async def _expire(self, task: Task, permission: Permission) -> None:
+        await self._store.aappend(
+            task.task_id,
+            NewEvent(
+                event_type="permission_cleared",
+                actor="supervisor",
+                span_id=permission.span_id,
+                key=f"signalbox:expired:{permission.request_id}"[:256],
+                payload={"request_id": permission.request_id, "cause": "expired", "message": "nobody answered in time"},
+            ),
+        )
+
+
+def _silent(task: Task, now: datetime, limit: float) -> bool:
+    if task.heartbeat_interval is None:
+        return False
+    silence = (now - datetime.fromisoformat(task.updated_at)).total_seconds()
+    return silence > max(limit, 3 * task.heartbeat_interval)
+
+
+def _past(moment: str, now: datetime) -> bool:
+    try:
+        expires = datetime.fromisoformat(moment)
+    except ValueError:
+        return False
+    return (expires if expires.tzinfo else expires.replace(tzinfo=UTC)) <= now

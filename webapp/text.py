@@ -1,0 +1,100 @@
+"""How values read on a page. Pure: the same value reads the same at any time, for anybody."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+import msgspec
+
+LONG = 300
+"""Characters of JSON beyond which a payload is folded away."""
+
+# Controls other than tab and line feed, and the bidirectional ones that make a text look like another.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]?|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)")
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+def clean(text: str) -> str:
+    """`text` with every control character made visible, so that it can neither break a line nor hide."""
+    if not _CONTROL.search(text):
+        return text
+    return _CONTROL.sub(_picture, text.replace("\r\n", "\n"))
+
+
+def _picture(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else "\ufffd"
+
+
+def plain(text: str) -> str:
+    """`text` without terminal escapes."""
+    return _ESCAPES.sub("", text) if "\x1b" in text else text
+
+
+def said(value: object) -> str:
+    """A payload's value as words: text as it is, None as nothing, anything else as compact JSON."""
+    if isinstance(value, str):
+        return plain(value)
+    return "" if value is None else compact(value)
+
+
+def compact(value: object) -> str:
+    """`value` as one line of JSON, keys in order."""
+    return _encoder.encode(value).decode()
+
+
+def clock(at: str) -> str:
+    """14:02:07.123 of a timestamp."""
+    return at[11:23]
+
+
+def moment(at: str) -> str:
+    """2026-11-21 14:02:07 UTC of a timestamp."""
+    return f"{at[:10]} {at[11:19]} UTC"
+
+
+def seconds(start: str, end: str) -> float:
+    """Seconds from one timestamp to another, never negative."""
+    return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())
+
+
+def between(start: str, end: str) -> str:
+    """How long it was from one timestamp to another: 850 ms, 3.2 s, 4 m 12 s."""
+    elapsed = seconds(start, end)
+    if elapsed < 0.9995:
+        return f"{elapsed * 1000:.0f} ms"
+    return f"{elapsed:.1f} s" if elapsed < 9.95 else duration(elapsed)
+
+
+def elapsed(start: str, end: str) -> str:
+    """The same in whole units, as a running clock counts them: 3 s, 4 m 12 s, 2 h 03 m."""
+    return duration(seconds(start, end))
+
+
+def duration(elapsed: float) -> str:
+    """7 s, 4 m 12 s, 2 h 03 m, 3 d 7 h."""
+    s = int(elapsed)
+    if s < 60:
+        return f"{s} s"
+    if s < 3600:
+        return f"{s // 60} m {s % 60:02} s"
+    if s < 86400:
+        return f"{s // 3600} h {s // 60 % 60:02} m"
+    return f"{s // 86400} d {s // 3600 % 24} h"
+
+
+def count(number: float) -> str:
+    """1,523, and 2.5 for what is no whole number."""
+    return f"{number:,.0f}" if number == int(number) else f"{number:,.2f}".rstrip("0")
+
+
+def percent(number: float) -> str:
+    """61 %. What is not finished never reads 100 %."""
+    return f"{min(int(number), 99) if number < 100 else 100} %"
+
+
+def plural(number: int, word: str) -> str:
+    """1 event, 2 events."""
+    return f"{count(number)} {word}{'' if number == 1 else 's'}"
