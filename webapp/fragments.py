@@ -1,0 +1,216 @@
+"""Pages and their parts as HTML. The same template makes a part for a fresh page and for a frame of a live one.
+
+Everything here is a pure function of what was read: no clock, no request. All output is UTF-8 with LF line ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from store import TaskQuery
+from store.state import STATUSES, Task
+from webapp import ids, text
+from webapp.contexts import InboxView, LogWindow, SpansView, TaskListView, TaskView, changed_at
+from webapp.rows import Rows
+from webapp.spantree import SpanLine
+from webapp.track import stations
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+HTMX_CONFIG = {"extensions": "sse, keep-open", "includeIndicatorCSS": False, "history": False}
+
+TASK_PARTS = {
+    ids.PAGE_META: "tasks/_meta.html",
+    ids.TASK_HEADER: "tasks/_header.html",
+    ids.TRACK: "tasks/_track.html",
+    ids.PERMISSIONS: "permissions/_panel.html",
+    ids.SPANS: "spans/_panel.html",
+    ids.CHECKPOINTS: "checkpoints/_panel.html",
+    ids.LOG_HEAD: "events/_head.html",
+}
+"""The parts of the task page, each with the DOM id that it has and the template that draws it."""
+
+NOW_WHAT = {
+    400: "Check the address, or start again from the list.",
+    403: "Do it from a page of this server.",
+    404: "It may have been deleted, or the address has a slip in it.",
+    405: "Go back and use the page's own links and buttons.",
+    413: "Send less at once: several events can go in several requests.",
+    421: "Open it under the name that the server was started with, or add this name to the setting allowed_hosts.",
+    500: "Try again. If it stays so, the server's log says more.",
+    503: "Nothing is lost. Wait a moment, then load this page again.",
+}
+"""What somebody can do about an error, by its status."""
+
+
+class Fragments:
+    """Renders pages and frames. `asset` turns a path below `static/` into its address."""
+
+    def __init__(self, asset: Callable[[str], str]) -> None:
+        self._environment = Environment(
+            loader=FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=StrictUndefined,
+            finalize=_finalize,
+            auto_reload=False,
+            cache_size=-1,
+        )
+        shared = (text.said, text.moment, text.between, text.elapsed, text.count, text.percent, text.plural)
+        self._environment.globals.update(
+            {function.__name__: function for function in shared},
+            ids=ids,
+            asset=asset,
+            pretty=_pretty,
+            list_url=list_url,
+            statuses=STATUSES,
+            htmx_config=msgspec.json.encode(HTMX_CONFIG).decode(),
+            place="",
+        )
+        self._asset = asset
+        self._rows = Rows(self._environment)
+        self._task_row = self._environment.get_template("tasks/_row.html")
+        self._span_line = self._environment.get_template("spans/_line.html")
+
+    # the task page
+
+    def task_page(self, view: TaskView, **page: Any) -> str:
+        """The whole page of a task. `page` has what the layout shows: permissions_open, epoch, heartbeat."""
+        values = self._task_values(view)
+        parts = {part: Markup(self._part(part, values)) for part in TASK_PARTS}
+        rows = self._rows.render(view.rows)
+        return self._render("tasks/show.html", **values, parts=parts, rows=rows, page=_page(page))
+
+    def task_frame(self, view: TaskView, since: int) -> str:
+        """What a page that stands at `since` lacks: its position, the parts that changed, the rows after it."""
+        values = self._task_values(view)
+        out = [f'<hx-frame data-from="{since}" data-to="{view.seq}" data-latest="{view.seq}"></hx-frame>']
+        changed = (part for part in TASK_PARTS if changed_at(view.task, part) > since)
+        out += [_swap(part, "outerMorph", self._part(part, values)) for part in changed]
+        if view.task.spans_seq <= since:
+            changed_lines = ((ids.span(line.span.span_id), values["span_line"](line)) for line in view.changed_lines)
+            out += [_swap(target, "outerMorph", line) for target, line in changed_lines]
+        skipped = view.seq - since > view.window
+        out.append(_swap(ids.LOG_ROWS, "innerHTML" if skipped else "beforeend", self._rows.render(view.rows)))
+        return "\n".join(out)
+
+    def _task_values(self, view: TaskView) -> dict[str, Any]:
+        task = view.task
+        path = _path(task)
+
+        def span_line(line: SpanLine) -> Markup:
+            return Markup(self._span_line.render(line=line, path=path, updated_at=task.updated_at))
+
+        return {
+            "view": view,
+            "path": path,
+            "stations": stations(task, view.phases),
+            "span_line": span_line,
+            "page_title": page_title(task),
+            "page_icon": self._asset(f"icons/{task.status}.svg"),
+        }
+
+    def _part(self, part: str, values: dict[str, Any]) -> str:
+        return self._render(TASK_PARTS[part], **values)
+
+    # the log, the spans
+
+    def log_window(self, log: LogWindow) -> str:
+        """The rows of a stretch of the log alone, for a page that shows their neighbours."""
+        return self._rows.render(log.rows)
+
+    def log_page(self, log: LogWindow, **page: Any) -> str:
+        """A stretch of the log as a page."""
+        rows = self._rows.render(log.rows)
+        return self._render("events/index.html", log=log, rows=rows, path=_path(log.task), page=_page(page))
+
+    def spans_page(self, view: SpansView, **page: Any) -> str:
+        """A page of all spans."""
+        return self._render("spans/index.html", view=view, path=_path(view.task), page=_page(page))
+
+    # the list, the inbox
+
+    def list_page(self, view: TaskListView, *, stream_path: str = "", **page: Any) -> str:
+        """The task list as a page; it lives if there is a `stream_path`."""
+        return self._render(
+            "tasks/index.html",
+            view=view,
+            panel=Markup(self.list_panel(view, **page)),
+            stream_path=stream_path,
+            live_list=bool(stream_path),
+            page=_page(page),
+            place="tasks",
+        )
+
+    def list_panel(self, view: TaskListView, **page: Any) -> str:
+        """The part of the list page that changes: filters with their counts, rows, links to other pages."""
+        return self._render("tasks/_list.html", view=view, task_row=self.list_row, page=_page(page))
+
+    def list_row(self, task: Task) -> Markup:
+        """The row of one task."""
+        return Markup(self._task_row.render(task=task))
+
+    def list_rows(self, view: TaskListView) -> list[tuple[str, str]]:
+        """The rows of a page of the list, each with its task's id."""
+        return [(task.task_id, self.list_row(task)) for task in view.tasks]
+
+    def inbox_page(self, inbox: InboxView, **page: Any) -> str:
+        """All open permission requests."""
+        return self._render("permissions/index.html", inbox=inbox, page=_page(page), place="permissions")
+
+    # errors
+
+    def error_page(self, status: int, code: str, message: str) -> str:
+        """What happened, and what now."""
+        try:
+            what = HTTPStatus(status).phrase
+        except ValueError:
+            what = code.replace("_", " ").capitalize()
+        now_what = NOW_WHAT.get(status, "Go back, or start again from the list.")
+        values = {"status": status, "what": what, "message": message, "now_what": now_what}
+        return self._render("errors/error.html", **values, page=_page({}))
+
+    def _render(self, template: str, **values: Any) -> str:
+        return self._environment.get_template(template).render(**values)
+
+
+def page_title(task: Task) -> str:
+    """The title of a task's tab: what needs somebody first."""
+    return f"{task.status} · {task.title or task.task_id} · Signalbox"
+
+
+def list_url(query: TaskQuery, **changes: Any) -> str:
+    """The address of the task list with `query`, with some of its fields changed; a cursor is never kept."""
+    query = msgspec.structs.replace(query, **{"before": None, **changes})
+    named = (("q", query.text), ("kind", query.kind), ("cursor", query.before))
+    fields = [("status", status) for status in query.statuses] + [(name, value) for name, value in named if value]
+    return "/tasks" + ("?" + urlencode(fields) if fields else "")
+
+
+def _swap(target: str, how: str, part: str) -> str:
+    return f'<hx-partial hx-target="#{target}" hx-swap="{how}">{part}</hx-partial>'
+
+
+def _path(task: Task) -> str:
+    return f"/tasks/{task.task_id}"
+
+
+def _page(given: dict[str, Any]) -> dict[str, Any]:
+    return {"permissions_open": 0, "epoch": "", "heartbeat": 15, "base_url": "http://127.0.0.1:8000", **given}
+
+
+def _pretty(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
+def _finalize(value: Any) -> Any:
+    return text.clean(value) if type(value) is str else value

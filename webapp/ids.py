@@ -1,0 +1,49 @@
+"""Every DOM id, made in one place: the page, a frame and a test name the same element by the same function."""
+
+from __future__ import annotations
+
+import re
+
+PAGE_META = "page-meta"
+TASK_HEADER = "task-header"
+TRACK = "track"
+PERMISSIONS = "permissions"
+SPANS = "spans"
+CHECKPOINTS = "checkpoints"
+LOG_HEAD = "log-head"
+LOG_OLDER = "log-older"
+LOG_ROWS = "log-rows"
+TASK_LIST = "task-list"
+TASK_ROWS = "task-rows"
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9-]")
+
+
+def event(seq: int) -> str:
+    """The row of an event in the log."""
+    return f"e{seq}"
+
+
+def task(task_id: str) -> str:
+    """The row of a task in the list."""
+    return "task-" + _safe(task_id)
+
+
+def span(span_id: str) -> str:
+    """The line of a span."""
+    return "span-" + _safe(span_id)
+
+
+def permission(request_id: str) -> str:
+    """The card of a permission request."""
+    return "permission-" + _safe(request_id)
+
+
+def checkpoint(checkpoint_id: str) -> str:
+    """The entry of a checkpoint."""
+    return "checkpoint-" + _safe(checkpoint_id)
+
+
+def _safe(name: str) -> str:
+    # Injective, and fit for `#id` without escaping: two names never share an id, and no name can write a selector.
+    return _UNSAFE.sub(lambda found: f"_{ord(found[0]):x}_", name)

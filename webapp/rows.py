@@ -1,0 +1,134 @@
+"""The rows of the log: one a stored event, and never another for the same event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import Environment
+from markupsafe import Markup, escape
+
+from store import Event
+from store.events import KNOWN_EVENTS, OLDER_SPELLINGS
+from webapp import ansi
+from webapp.text import LONG, clean, compact
+
+_SAYS = frozenset(("message", "explanation", "error_code"))
+_ITEM = _SAYS | {"work_item_id", "work_type"}
+_CHECKPOINT = _SAYS | {"checkpoint_id", "checkpoint_type"}
+_TOOL = _SAYS | {"tool_name", "status"}
+TOLD: dict[str, frozenset[str]] = {
+    "runner_spawn": _SAYS | {"command", "runner_pid", "runner_version"},
+    "runner_exit": _SAYS | {"status", "exit_code"},
+    "work_item_start": _ITEM,
+    "work_item_progress": _ITEM | {"progress"},
+    "work_item_complete": _ITEM,
+    "work_item_failed": _ITEM,
+    "checkpoint_commit": _CHECKPOINT | {"evidence_refs"},
+    "checkpoint_verified": _CHECKPOINT,
+    "checkpoint_invalid": _CHECKPOINT,
+    "recovery_checkpoint_loaded": _CHECKPOINT,
+    "evidence_collected": _SAYS | {"evidence_id", "evidence_type", "checkpoint_id"},
+    "evidence_linked": _SAYS | {"evidence_id", "checkpoint_id"},
+    "status": _SAYS | {"status"},
+    "progress_update": _SAYS | {"progress"},
+    "tool_status": _TOOL,
+    "tool_result": _TOOL,
+    "permission_request": _SAYS | {"tool_name", "arguments", "reason"},
+    "permission_response": _SAYS | {"approved", "by", "reason"},
+    "permission_cleared": _SAYS | {"cause"},
+    "cancel_requested": _SAYS | {"by", "reason"},
+}
+"""The payload keys that each kind's words in `events/_words.html` tell. What they leave out is shown as JSON."""
+
+_TONES = {
+    "phase_enter": " row--phase",
+    "phase_exit": " row--phase",
+    "work_item_complete": " row--clear",
+    "work_item_failed": " row--danger",
+    "checkpoint_commit": " row--checkpoint",
+    "checkpoint_verified": " row--clear",
+    "checkpoint_invalid": " row--danger",
+    "recovery_initiated": " row--caution",
+    "recovery_complete": " row--clear",
+    "permission_request": " row--waiting",
+    "cancel_requested": " row--caution",
+    "runner_heartbeat": " row--quiet",
+}
+_LEVELS = {
+    **dict.fromkeys(("warning", "warn"), " row--caution"),
+    **dict.fromkeys(("error", "critical", "fatal"), " row--danger"),
+    **dict.fromkeys(("debug", "trace"), " row--quiet"),
+}
+_LOG_TOLD = frozenset(("message", "stream", "level"))
+_BAD_ENDS = {"failed", "failure", "error", "cancelled", "interrupted"}
+
+
+_ROW = (
+    '<li id="e%d" class="row%s"><time data-volatile datetime="%s">%s</time><a class="seq" href="#e%d">#%d</a>'
+    '<span class="phase">%s</span><span class="actor">%s</span><div class="said">%s%s</div></li>'
+)
+
+
+class Rows:
+    """Makes rows. What an event says is a template's; the frame around it is not, as it must cost next to nothing."""
+
+    def __init__(self, environment: Environment) -> None:
+        words = environment.get_template("events/_words.html").module
+        self._words = {kind: getattr(words, kind) for kind in (*KNOWN_EVENTS, "other") if kind != "log"}
+
+    def render(self, events: Iterable[Event]) -> Markup:
+        """The rows of `events`, without white space between: a live page appends and drops them one by one."""
+        return Markup("".join([self._row(event) for event in events]))
+
+    def _row(self, event: Event) -> str:
+        payload, seq, at = event.payload, event.seq, event.created_at
+        if event.event_type == "log" and isinstance(payload.get("message"), str):
+            tone, words, told = _log_line(payload)
+        else:
+            tone, words, told = self._statement(event, payload)
+        phase = _word(event.phase) if event.phase else ""
+        return _ROW % (seq, tone, at, at[11:23], seq, seq, phase, _word(event.actor), words, _rest(payload, told))
+
+    def _statement(self, event: Event, payload: dict[str, Any]) -> tuple[str, str, frozenset[str]]:
+        kind = OLDER_SPELLINGS.get(event.event_type, event.event_type)
+        words = self._words.get(kind)
+        if words is None:
+            return "", self._words["other"](event, payload), frozenset()
+        return _tone(kind, payload), words(event, payload), TOLD.get(kind, _SAYS)
+
+
+def _log_line(payload: dict[str, Any]) -> tuple[str, str, frozenset[str]]:
+    level = payload.get("level")
+    tone = _LEVELS.get(level.lower(), "") if isinstance(level, str) else ""
+    line = f"<code>{ansi.render(payload['message'])}</code>"
+    if payload.get("stream") == "stderr":
+        return f"{tone} row--stderr", f'<span class="stream">stderr</span>{line}', _LOG_TOLD
+    return tone, line, _LOG_TOLD
+
+
+def _tone(kind: str, payload: dict[str, Any]) -> str:
+    if kind in ("runner_exit", "status"):
+        bad = bool(payload.get("exit_code")) or payload.get("status") in _BAD_ENDS
+        return " row--danger" if bad else " row--clear" if kind == "runner_exit" else ""
+    if kind == "permission_response":
+        return " row--clear" if payload.get("approved") is True else " row--danger"
+    if payload.get("error_code"):
+        return " row--danger"
+    return _TONES.get(kind, "")
+
+
+def _rest(payload: dict[str, Any], told: frozenset[str]) -> str:
+    """The keys of `payload` that were not told, as JSON; folded away when it is long."""
+    if payload.keys() <= told:
+        return ""
+    json = escape(clean(compact({key: value for key, value in payload.items() if key not in told})))
+    if len(json) <= LONG:
+        return f' <code class="rest">{json}</code>'
+    return f'<details class="rest" data-volatile><summary>payload</summary><pre>{json}</pre></details>'
+
+
+@lru_cache(maxsize=256)
+def _word(text: str) -> str:
+    return str(escape(clean(text)))
