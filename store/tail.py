@@ -22,6 +22,8 @@ log = structlog.get_logger("signalbox.tail")
 class Tail:
     """Hands every event that is committed after `start` to `deliver`, in commit order, each exactly once.
 
+    `deliver` is called after every look, also with nothing: a task may have been created or deleted.
+
     The position is a global `event_id`; each wake is answered by reading on from it, so nothing depends on wakes.
     While the store does not answer, the tail waits and goes on where it was; `healthy` tells.
     """
@@ -69,11 +71,10 @@ class Tail:
         while True:
             async with self._store.read() as view:
                 events = await view.events_after(self.position, PAGE)
-            if not events:
-                return found
-            found = True
-            self.position = events[-1].event_id
-            self.events += len(events)
+            if events:
+                found = True
+                self.position = events[-1].event_id
+                self.events += len(events)
             self._deliver(events)
             if len(events) < PAGE:
                 return found

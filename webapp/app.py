@@ -13,7 +13,6 @@ from store.wake import Wake
 from webapp import api, assets, errors, pages, security
 from webapp.fragments import Fragments
 from webapp.live import stream
-from webapp.live.frames import task_renderer
 from webapp.live.hub import Hub
 from webapp.settings import Settings
 from webapp.supervisor import Supervisor
@@ -38,7 +37,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     @app.before_serving
     async def open_everything() -> None:
         store = await asyncio.to_thread(open_store, settings.store, synchronous=settings.synchronous)
-        hub = Hub(store, settings, task_renderer(store, app.extensions["fragments"]))
+        hub = Hub(store, settings)
         wake = Wake(
             store,
             poll_interval=settings.poll_interval,

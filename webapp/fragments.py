@@ -93,7 +93,7 @@ class Fragments:
     def task_frame(self, view: TaskView, since: int) -> str:
         """What a page that stands at `since` lacks: its position, the parts that changed, the rows after it."""
         values = self._task_values(view)
-        out = [f'<hx-frame data-from="{since}" data-to="{view.seq}" data-latest="{view.seq}"></hx-frame>']
+        out = [_position(since, view.seq)]
         changed = (part for part in TASK_PARTS if changed_at(view.task, part) > since)
         out += [_swap(part, "outerMorph", self._part(part, values)) for part in changed]
         if view.task.spans_seq <= since:
@@ -163,6 +163,15 @@ class Fragments:
         """The rows of a page of the list, each with its task's id."""
         return [(task.task_id, self.list_row(task)) for task in view.tasks]
 
+    def list_frame(self, view: TaskListView, since: int) -> str:
+        """What brings a list page from the position `since` to `view`, whatever it shows."""
+        return _position(since, view.event_id) + _swap(ids.TASK_LIST, "outerMorph", self.list_panel(view))
+
+    def list_frame_rows(self, view: TaskListView, since: int, changed: dict[str, str]) -> str:
+        """The same for a page of which nothing but some rows (by task id) differs."""
+        rows = (_swap(ids.task(task_id), "outerMorph", row) for task_id, row in changed.items())
+        return _position(since, view.event_id) + "\n".join(rows)
+
     def inbox_page(self, inbox: InboxView, **page: Any) -> str:
         """All open permission requests."""
         return self._render("permissions/index.html", inbox=inbox, page=_page(page), place="permissions")
@@ -194,6 +203,10 @@ def list_url(query: TaskQuery, **changes: Any) -> str:
     named = (("q", query.text), ("kind", query.kind), ("cursor", query.before))
     fields = [("status", status) for status in query.statuses] + [(name, value) for name, value in named if value]
     return "/tasks" + ("?" + urlencode(fields) if fields else "")
+
+
+def _position(since: int, to: int) -> str:
+    return f'<hx-frame data-from="{since}" data-to="{to}" data-latest="{to}"></hx-frame>\n'
 
 
 def _swap(target: str, how: str, part: str) -> str:

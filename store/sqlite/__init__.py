@@ -79,6 +79,7 @@ class SqliteStore:
         def work(db: sqlite3.Connection) -> None:
             if not db.execute("DELETE FROM tasks WHERE task_id = ?", (task_id,)).rowcount:
                 raise UnknownTask(task_id)
+            appending.take_event_id(db)
 
         self._writer.run(work)
 

@@ -33,6 +33,7 @@ def create_task(
     if found is not None:
         return found, False
     at = now()
+    take_event_id(db)
     task = Task(
         task_id=task_id,
         title=title,
@@ -118,6 +119,12 @@ def last_event_id(db: sqlite3.Connection) -> int:
     """The highest event id ever given out, deleted ones included."""
     row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'task_events'").fetchone()
     return int(row[0]) if row else 0
+
+
+def take_event_id(db: sqlite3.Connection) -> None:
+    """Use up an event id for a change that is no event, so that the list of tasks has a new position too."""
+    if not db.execute("UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'task_events'").rowcount:
+        db.execute("INSERT INTO sqlite_sequence VALUES ('task_events', 1)")
 
 
 def load_task(db: sqlite3.Connection, task_id: str) -> Task | None:

@@ -236,6 +236,9 @@ class View:
         )
         return [(decode(Task, task), decode(Permission, permission)) for task, permission in rows]
 
+    async def count_open_permissions(self) -> int:
+        return int((await self._rows("SELECT count(*) FROM task_permissions WHERE open = 1"))[0][0])
+
     async def audits(self, task_id: str | None = None, limit: int = 200) -> list[dict[str, Any]]:
         names = ("audit_id", "at", "actor", "action", "task_id", "seq", "source", "detail")
         where = "1 = 1" if task_id is None else "task_id = ?"

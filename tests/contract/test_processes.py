@@ -52,7 +52,7 @@ async def test_ten_processes_append_to_ten_tasks(store: Store, url: str) -> None
         for n in range(10):
             events = await view.events(f"run-{n}", 0, 2000)
             assert [event.seq for event in events] == list(range(1, 1001))
-        assert await view.latest_event_id() == 10_000
+        assert await view.latest_event_id() >= 10_000
 
 
 KILLED = """

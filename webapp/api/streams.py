@@ -35,12 +35,11 @@ async def task_events(task_id: str) -> Response:
     flush_interval = number("flush_interval", settings().flush_interval, 0.1, 5)
     async with store().read() as view:
         head = await view.head(task_id)
-    hub().admit()
     if cursor > head.latest_seq or 0 < cursor < head.earliest_seq - 1:
         # A cursor of another history: the database was restored, or what it stood at is archived.
         return closing(sse.named("reset", {"latest_seq": head.latest_seq, "earliest_seq": head.earliest_seq}))
-    lane = hub().event_lane(task_id, sse.json_event, batch_size, flush_interval)
-    return subscribe(hub(), lane, cursor, task_id)
+    streams = hub()
+    return subscribe(streams, lambda: streams.event_lane(task_id, sse.json_event, batch_size, flush_interval), cursor)
 
 
 @blueprint.get("/health")
@@ -52,6 +51,6 @@ async def health() -> Response:
             "version": __version__,
             "protocol": "sse",
             "streams": hub().open_streams,
-            "tasks": hub().channels,
+            "tasks": hub().watched_tasks,
         }
     )

@@ -2,23 +2,50 @@
 
 from __future__ import annotations
 
-from store import Store
-from webapp.contexts import task_view
+from store import Store, TaskQuery
+from webapp.contexts import task_list_view, task_view
 from webapp.fragments import Fragments
 from webapp.live import sse
-from webapp.live.hub import RenderTask
+from webapp.live.lane import Render
 from webapp.live.ring import Chunk
 
+KEPT = 4
+"""Renderings of a list that are kept to send only the rows that differ from them."""
 
-def task_renderer(store: Store, fragments: Fragments) -> RenderTask:
-    """The function that renders frames of task pages."""
 
-    async def render(task_id: str, cursor: int) -> Chunk | None:
+def task_frames(store: Store, fragments: Fragments, task_id: str) -> Render:
+    """Renders the frames of one task's page; positions are seqs."""
+
+    async def render(cursor: int) -> Chunk | None:
         async with store.read() as view:
             seen = await task_view(view, task_id, since=cursor)
         if seen.seq <= cursor:
             return None
-        html = fragments.task_frame(seen, cursor)
-        return Chunk(sse.html_message(seen.seq, html), seen.seq, seen.seq - cursor)
+        frame = sse.html_message(seen.seq, fragments.task_frame(seen, cursor))
+        return Chunk(frame, seen.seq, seen.seq - cursor)
+
+    return render
+
+
+def list_frames(store: Store, fragments: Fragments, query: TaskQuery) -> Render:
+    """Renders the frames of one page of the task list; positions are event ids."""
+    kept: dict[int, tuple[dict[str, int], dict[str, str]]] = {}
+
+    async def render(cursor: int) -> Chunk | None:
+        async with store.read() as view:
+            seen = await task_list_view(view, query)
+        if seen.event_id <= cursor:
+            return None
+        rows = dict(fragments.list_rows(seen))
+        before = kept.get(cursor)
+        kept[seen.event_id] = (seen.counts, rows)
+        if len(kept) > KEPT:
+            del kept[min(kept)]
+        if before and before[0] == seen.counts and list(before[1]) == list(rows):
+            changed = {task_id: row for task_id, row in rows.items() if before[1][task_id] != row}
+            html = fragments.list_frame_rows(seen, cursor, changed)
+        else:
+            html = fragments.list_frame(seen, cursor)
+        return Chunk(sse.html_message(seen.event_id, html), seen.event_id, 1)
 
     return render

@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 
 from store import Event, Store
 from webapp.live import sse
-from webapp.live.lane import EventLane, FrameLane, Lane
+from webapp.live.lane import EventLane, FrameLane, Lane, Render
 from webapp.live.pace import Pace
-from webapp.live.ring import Chunk, Encode, Ring
+from webapp.live.ring import Encode, Ring
+from webapp.live.sink import Send
 from webapp.live.subscriber import Subscriber
 from webapp.settings import Settings
-
-RenderTask = Callable[[str, int], Awaitable[Chunk | None]]
-"""`(task_id, cursor)` → the frame that brings a page of the task from that cursor up to date."""
 
 FAREWELL_SPREAD_MS = (200, 3000)
 """Between these a client waits before it reconnects after a farewell, so that a restart makes no herd."""
@@ -35,13 +33,12 @@ class TooManyStreams(Exception):
 class Channel:
     """One task's ring and the lanes of those who watch it."""
 
-    def __init__(self, task_id: str, ring: Ring) -> None:
-        self.task_id = task_id
-        self.ring = ring
+    def __init__(self, ring_size: int) -> None:
+        self.ring = Ring(ring_size)
         self.lanes: dict[object, Lane] = {}
 
     def push(self, events: Sequence[Event]) -> None:
-        """Take new events from the tail."""
+        """Take new events of the task from the tail."""
         self.ring.push(events)
         for lane in self.lanes.values():
             lane.wake()
@@ -50,28 +47,31 @@ class Channel:
 class Hub:
     """Opens streams on tasks, keeps idle ones alive, ends old ones, says farewell to all."""
 
-    def __init__(self, store: Store, settings: Settings, render_task: RenderTask) -> None:
+    def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._settings = settings
-        self._render_task = render_task
         self._channels: dict[str, Channel] = {}
+        self._boards: dict[object, FrameLane] = {}
         self._loop = asyncio.get_running_loop()
         self._sweeper = asyncio.create_task(self._sweep(), name="signalbox-sweeper")
-        self.listeners: list[Callable[[Sequence[Event]], None]] = []
         self.closing = False
         self.open_streams = 0
         self._empty = asyncio.Event()
         self._empty.set()
 
+    # what comes in
+
     def deliver(self, events: Sequence[Event]) -> None:
-        """What the tail calls with new events of all tasks, in commit order."""
-        for listener in self.listeners:
-            listener(events)
+        """What the tail calls after every look, with the new events of all tasks in commit order."""
         watched = [event for event in events if event.task_id in self._channels]
-        if len(events) > 1:
+        if len(watched) > 1:
             watched.sort(key=attrgetter("task_id"))
         for task_id, group in groupby(watched, key=attrgetter("task_id")):
             self._channels[task_id].push(list(group))
+        for board in self._boards.values():
+            board.recheck()
+
+    # what goes out
 
     def event_lane(self, task_id: str, encode: Encode, batch_size: int, flush_interval: float) -> Lane:
         """The lane of a task's events as `encode` writes them."""
@@ -82,22 +82,42 @@ class Hub:
             channel.lanes[key] = EventLane(channel.ring, pace, self._store, task_id, encode)
         return channel.lanes[key]
 
-    def frame_lane(self, task_id: str) -> Lane:
-        """The lane of a task's live pages."""
+    def frame_lane(self, task_id: str, render: Render) -> Lane:
+        """The lane of a task's live pages; the first one's `render` serves all."""
         channel = self._channel(task_id)
         if "frames" not in channel.lanes:
-
-            async def render(cursor: int) -> Chunk | None:
-                return await self._render_task(task_id, cursor)
-
-            pace = Pace(self._settings.flush_interval, self._settings.batch_size)
-            channel.lanes["frames"] = FrameLane(channel.ring, pace, render)
+            channel.lanes["frames"] = FrameLane(channel.ring, self._pace(), render)
         return channel.lanes["frames"]
+
+    def board_lane(self, key: object, render: Render) -> Lane:
+        """The lane of pages that show many tasks; `key` stands for what they show."""
+        if key not in self._boards:
+            self._boards[key] = FrameLane(Ring(0), self._pace(), render)
+        return self._boards[key]
 
     def admit(self) -> None:
         """Raise TooManyStreams unless one more stream may open. Nobody is evicted to let another in."""
         if self.closing or self.open_streams >= self._settings.max_streams:
             raise TooManyStreams
+
+    async def run(self, lane: Lane, cursor: int, send: Send, opening: bytes) -> bytes:
+        """Serve a stream until it ends; returns its last words."""
+        life = self._settings.max_stream_life * random.uniform(0.8, 1.0)
+        subscriber = Subscriber(
+            lane,
+            cursor,
+            send,
+            max_events=self._settings.max_events_per_stream,
+            deadline=self._loop.time() + life,
+        )
+        if self.closing:
+            return farewell()
+        subscriber.say(opening)
+        try:
+            return await subscriber.run()
+        finally:
+            if not lane.everyone:
+                self._drop_idle()
 
     def opened(self) -> None:
         """Count one more open stream."""
@@ -110,65 +130,49 @@ class Hub:
         if not self.open_streams:
             self._empty.set()
 
-    def subscriber(self, lane: Lane, cursor: int, send: Callable[..., object]) -> Subscriber:
-        """A subscriber with this server's limits; `run()` it."""
-        life = self._settings.max_stream_life * random.uniform(0.8, 1.0)
-        return Subscriber(
-            lane,
-            cursor,
-            send,  # type: ignore[arg-type]
-            max_events=self._settings.max_events_per_stream,
-            deadline=self._loop.time() + life,
-        )
-
-    def release(self, task_id: str) -> None:
-        """Drop what nobody watches any more."""
-        channel = self._channels.get(task_id)
-        if channel is None:
-            return
-        for key, lane in list(channel.lanes.items()):
-            if not lane.everyone:
-                lane.close()
-                del channel.lanes[key]
-        if not channel.lanes:
-            del self._channels[task_id]
-
     async def close(self, patience: float = 1.8) -> None:
         """Tell every stream to come back later, each after its own wait, and let them end for `patience` seconds."""
         self.closing = True
         self._sweeper.cancel()
-        for subscriber in list(self.subscribers()):
-            subscriber.finish(farewell())
-        for channel in self._channels.values():
-            for lane in channel.lanes.values():
-                lane.close()
+        for lane in list(self.lanes()):
+            lane.close()
+            for subscriber in list(lane.everyone):
+                subscriber.finish(farewell())
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._empty.wait(), patience)
 
-    def subscribers(self) -> Iterator[Subscriber]:
-        """All open streams."""
+    # what there is
+
+    def lanes(self) -> Iterator[Lane]:
+        """All lanes."""
         for channel in self._channels.values():
-            for lane in channel.lanes.values():
-                yield from lane.everyone
+            yield from channel.lanes.values()
+        yield from self._boards.values()
 
     @property
-    def channels(self) -> int:
-        """Tasks that are being watched."""
+    def watched_tasks(self) -> int:
+        """Tasks that somebody watches."""
         return len(self._channels)
 
     def lags(self) -> list[int]:
-        """For each stream the events it is behind its task's newest."""
-        return [
-            max(0, channel.ring.head - subscriber.cursor)
-            for channel in self._channels.values()
-            for lane in channel.lanes.values()
-            for subscriber in lane.everyone
-        ]
+        """For each stream on a task the events that it is behind."""
+        return [max(0, lane.log.head - subscriber.cursor) for lane in self.lanes() for subscriber in lane.everyone]
+
+    def _pace(self) -> Pace:
+        return Pace(self._settings.flush_interval, self._settings.batch_size)
 
     def _channel(self, task_id: str) -> Channel:
         if task_id not in self._channels:
-            self._channels[task_id] = Channel(task_id, Ring(self._settings.ring_events))
+            self._channels[task_id] = Channel(self._settings.ring_events)
         return self._channels[task_id]
+
+    def _drop_idle(self) -> None:
+        """Forget lanes and channels that nobody watches any more."""
+        for task_id, channel in list(self._channels.items()):
+            _drop(channel.lanes)
+            if not channel.lanes:
+                del self._channels[task_id]
+        _drop(self._boards)
 
     async def _sweep(self) -> None:
         """Once a tick: a sign of life to the silent, an end to the old and to those whose reader takes nothing."""
@@ -176,15 +180,12 @@ class Hub:
         tick = min(1.0, interval / 5)
         while True:
             await asyncio.sleep(tick)
-            now = self._loop.time()
-            for channel in list(self._channels.values()):
-                for lane in list(channel.lanes.values()):
-                    beat = lane.heartbeat()
-                    for subscriber in list(lane.everyone):
-                        self._tend(subscriber, now, interval - tick, beat)
+            for lane in list(self.lanes()):
+                for subscriber in list(lane.everyone):
+                    self._tend(subscriber, lane, self._loop.time(), interval - tick)
                 await asyncio.sleep(0)
 
-    def _tend(self, subscriber: Subscriber, now: float, silence: float, beat: bytes) -> None:
+    def _tend(self, subscriber: Subscriber, lane: Lane, now: float, silence: float) -> None:
         stalled_since = subscriber.sink.stalled_since
         if stalled_since is not None:
             if now - stalled_since > self._settings.send_timeout:
@@ -192,7 +193,14 @@ class Hub:
         elif now > subscriber.deadline:
             subscriber.finish(sse.named("reconnect", {"reason": "max_stream_life"}, retry_ms=100))
         elif now - subscriber.sink.written_at >= silence:
-            subscriber.say(beat)
+            subscriber.say(lane.heartbeat(subscriber))
+
+
+def _drop(lanes: dict[object, Lane] | dict[object, FrameLane]) -> None:
+    for key, lane in list(lanes.items()):
+        if not lane.everyone:
+            lane.close()
+            del lanes[key]
 
 
 def farewell() -> bytes:

@@ -10,6 +10,7 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import structlog
 
@@ -28,14 +29,22 @@ RETRY = 1.0
 Render = Callable[[int], Awaitable[Chunk | None]]
 """What brings a page at a cursor up to date: a frame, or None when there is nothing to change."""
 
-log = structlog.get_logger("signalbox.live")
+logger = structlog.get_logger("signalbox.live")
+
+
+class Log(Protocol):
+    """What a lane follows: a ring, or anything else that grows."""
+
+    @property
+    def head(self) -> int:
+        """The newest position."""
 
 
 class Lane(ABC):
     """The live subscribers, and when they are flushed next."""
 
-    def __init__(self, ring: Ring, pace: Pace) -> None:
-        self.ring = ring
+    def __init__(self, log: Log, pace: Pace) -> None:
+        self.log = log
         self.live: set[Subscriber] = set()
         self.everyone: set[Subscriber] = set()
         self.flushes = 0
@@ -43,7 +52,7 @@ class Lane(ABC):
         self._pace = pace
         self._timer: asyncio.TimerHandle | None = None
         self._flushing = False
-        self._flushed_to = ring.head
+        self._flushed_to = log.head
 
     def leave(self, subscriber: Subscriber) -> None:
         """Serve a subscriber no more."""
@@ -54,9 +63,9 @@ class Lane(ABC):
         """There is something new: flush as soon as the pace allows."""
         if self._flushing or not self.live:
             return
-        self._set_timer(self._pace.delay(self.ring.head - self._flushed_to))
+        self._set_timer(self._pace.delay(self.log.head - self._flushed_to))
 
-    def heartbeat(self) -> bytes:
+    def heartbeat(self, subscriber: Subscriber) -> bytes:
         """What a silent stream of this lane hears."""
         return sse.KEEPALIVE
 
@@ -72,7 +81,7 @@ class Lane(ABC):
     def _begin(self) -> None:
         self._timer = None
         self._flushing = True
-        self._flushed_to = self.ring.head
+        self._flushed_to = self.log.head
         self._flush(time.perf_counter())
 
     def _flushed(self, started: float, again: bool) -> None:
@@ -81,7 +90,7 @@ class Lane(ABC):
         self.flushes += 1
         self.flush_seconds += cost
         self._flushing = False
-        if again or self.ring.head > self._flushed_to:
+        if again or self.log.head > self._flushed_to:
             self.wake()
 
     @abstractmethod
@@ -98,6 +107,7 @@ class EventLane(Lane):
 
     def __init__(self, ring: Ring, pace: Pace, store: Store, task_id: str, encode: Encode) -> None:
         super().__init__(ring, pace)
+        self.ring = ring
         self._store = store
         self._task_id = task_id
         self._encode = encode
@@ -130,7 +140,7 @@ class EventLane(Lane):
                 async with self._store.read() as view:
                     events = await view.events(self._task_id, subscriber.cursor, CHUNK_EVENTS)
             except StoreError as error:
-                log.warning("a stream waits for the store", task_id=self._task_id, error=str(error))
+                logger.warning("a stream waits for the store", task_id=self._task_id, error=str(error))
                 await asyncio.sleep(RETRY)
                 continue
             if not events:
@@ -163,8 +173,8 @@ class EventLane(Lane):
 class FrameLane(Lane):
     """Pages: what changed after a cursor, rendered once for all pages that stand there."""
 
-    def __init__(self, ring: Ring, pace: Pace, render: Render) -> None:
-        super().__init__(ring, pace)
+    def __init__(self, log: Log, pace: Pace, render: Render) -> None:
+        super().__init__(log, pace)
         self._render = render
         self._unsure: set[Subscriber] = set()
         self._task: asyncio.Task[None] | None = None
@@ -175,8 +185,14 @@ class FrameLane(Lane):
         self._unsure.add(subscriber)
         self.wake()
 
-    def heartbeat(self) -> bytes:
-        return sse.named("heartbeat", {"latest_seq": self.ring.head})
+    def recheck(self) -> None:
+        """Something may have changed that no position tells."""
+        self._unsure |= self.live
+        self.wake()
+
+    def heartbeat(self, subscriber: Subscriber) -> bytes:
+        # Its own cursor: a page that has less has lost something on the way.
+        return sse.named("heartbeat", {"latest_seq": subscriber.cursor})
 
     def leave(self, subscriber: Subscriber) -> None:
         super().leave(subscriber)
@@ -193,13 +209,13 @@ class FrameLane(Lane):
     async def _serve(self, started: float) -> None:
         behind: dict[int, list[Subscriber]] = {}
         for subscriber in self.live:
-            if subscriber in self._unsure or subscriber.cursor < self.ring.head:
+            if subscriber in self._unsure or subscriber.cursor < self.log.head:
                 behind.setdefault(subscriber.cursor, []).append(subscriber)
         try:
             for cursor, subscribers in behind.items():
                 self._deliver(subscribers, cursor, await self._render(cursor))
         except StoreError as error:
-            log.warning("pages wait for the store", error=str(error))
+            logger.warning("pages wait for the store", error=str(error))
             self._flushing = False
             self._set_timer(RETRY)
             return

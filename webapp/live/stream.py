@@ -17,29 +17,24 @@ from webapp.live.sink import Send
 LAST_WORDS_TIMEOUT = 1.5
 """Seconds that the end of a stream may take; a reader that stalls then is left alone."""
 
+OPENING = b": open\n\n"
+"""Sent at once, so that a proxy and the client know that the stream stands."""
+
 
 class StreamResponse(Response):
     """An open stream. `serve(send)` writes its body and returns the last words."""
 
-    def __init__(self, serve: Callable[[Send], Awaitable[bytes]], headers: dict[str, str] | None = None) -> None:
-        super().__init__(b"", headers={**sse.HEADERS, **(headers or {})})
+    def __init__(self, serve: Callable[[Send], Awaitable[bytes]]) -> None:
+        super().__init__(b"", headers=sse.HEADERS)
         del self.headers["Content-Length"]
         self.timeout = None
         self.serve = serve
 
 
-def subscribe(hub: Hub, lane: Lane, cursor: int, task_id: str, opening: bytes = b": open\n\n") -> StreamResponse:
-    """A stream of `lane` from `cursor` on."""
-
-    async def serve(send: Send) -> bytes:
-        subscriber = hub.subscriber(lane, cursor, send)
-        subscriber.say(opening)
-        try:
-            return await subscriber.run()
-        finally:
-            hub.release(task_id)
-
-    return StreamResponse(serve)
+def subscribe(hub: Hub, lane: Callable[[], Lane], cursor: int) -> StreamResponse:
+    """A stream from `cursor` on; `lane` is called when it begins. Raises TooManyStreams."""
+    hub.admit()
+    return StreamResponse(lambda send: hub.run(lane(), cursor, send, OPENING))
 
 
 def closing(words: bytes) -> StreamResponse:

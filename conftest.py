@@ -1,0 +1,37 @@
+"""Fixtures of all tests: real servers over real database files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.server import Server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for the tests of a module, with default settings."""
+    running = Server(tmp_path_factory.mktemp("server")).start()
+    yield running
+    running.close()
+    assert "Traceback" not in running.log, running.log
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """A function that starts a server of its own, with the settings given."""
+    started: list[Server] = []
+
+    def start(**settings: Any) -> Server:
+        folder = tmp_path / f"server-{len(started)}"
+        folder.mkdir()
+        started.append(Server(folder, **settings))
+        return started[-1].start()
+
+    yield start
+    for running in started:
+        running.close()
+        assert "Traceback" not in running.log, running.log

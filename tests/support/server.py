@@ -1,0 +1,115 @@
+"""A real server in a process of its own, on a free port, over a real database file."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from store import Event, NewEvent
+from store.sqlite import SqliteStore
+
+READY = re.compile(r"Signalbox listens on (http://\S+)")
+
+
+class Server:
+    """`signalbox serve`, started, killed and started again on the same port and database."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.path = folder / "signalbox.db"
+        self.store_url = f"sqlite:///{self.path}"
+        self.settings = settings
+        self.port = 0
+        self.url = ""
+        self.lines: list[str] = []
+        self._process: subprocess.Popen[str] | None = None
+        self._store: SqliteStore | None = None
+
+    def start(self) -> Server:
+        """Start and wait until it answers."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")}
+        environment |= {f"SIGNALBOX_{name.upper()}": str(value) for name, value in self.settings.items()}
+        command = [sys.executable, "-m", "webapp", "serve", "--port", str(self.port), "--store", self.store_url]
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        )
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.lines.append(line)
+            ready = READY.search(line)
+            if ready:
+                break
+        else:
+            raise AssertionError("the server did not start:\n" + "".join(self.lines))
+        self.url = ready.group(1)
+        self.port = int(self.url.rpartition(":")[2])
+        threading.Thread(target=self._keep_reading, args=(self._process,), daemon=True).start()
+        return self
+
+    def _keep_reading(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        self.lines.extend(process.stdout)
+
+    @property
+    def pid(self) -> int:
+        """The process id of the server."""
+        assert self._process is not None
+        return self._process.pid
+
+    def kill(self) -> None:
+        """SIGKILL: no farewell."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> float:
+        """SIGTERM; returns the seconds that the exit took."""
+        started = time.monotonic()
+        self._end(signal.SIGTERM)
+        return time.monotonic() - started
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(how)
+            self._process.wait(20)
+
+    @property
+    def store(self) -> SqliteStore:
+        """The server's database, opened by the test as another process would."""
+        if self._store is None:
+            from store import open_store
+
+            self._store = open_store(self.store_url)
+        return self._store
+
+    def emit(self, task_id: str, *events: NewEvent | str) -> list[Event]:
+        """Append events (a text is a log line) from outside the server."""
+        return self.store.append(
+            task_id,
+            [NewEvent(event_type="log", payload={"message": e}) if isinstance(e, str) else e for e in events],
+        )
+
+    def get(self, path: str, **more: Any) -> httpx.Response:
+        """GET a path of the server."""
+        return httpx.get(self.url + path, **more)
+
+    def post(self, path: str, json: Any = None, **more: Any) -> httpx.Response:
+        """POST to a path of the server."""
+        return httpx.post(self.url + path, json=json, **more)
+
+    def close(self) -> None:
+        """Stop the server and let go of the database."""
+        self.stop()
+        if self._store:
+            self._store.close()
+
+    @property
+    def log(self) -> str:
+        """What the server has printed."""
+        return "".join(self.lines)

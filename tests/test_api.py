@@ -1,0 +1,272 @@
+"""The JSON API, route by route, as a program sees it."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+
+from tests.support.server import Server
+
+
+@pytest.fixture(scope="module")
+def run(server: Server) -> str:
+    """A small run with phases, work items, a checkpoint and an open question."""
+    steps = [
+        {"event_type": "runner_spawn", "span_id": "main", "payload": {"runner_pid": 7}},
+        {"event_type": "phase_enter", "phase": "planning", "span_id": "p1", "parent_span_id": "main"},
+        {"event_type": "phase_exit", "phase": "planning", "span_id": "p1"},
+        {"event_type": "phase_enter", "phase": "executing", "span_id": "p2", "parent_span_id": "main"},
+        {
+            "event_type": "work_item_start",
+            "phase": "executing",
+            "span_id": "w1",
+            "parent_span_id": "p2",
+            "payload": {"work_item_id": "one"},
+        },
+        {
+            "event_type": "checkpoint_commit",
+            "phase": "executing",
+            "span_id": "p2",
+            "payload": {"checkpoint_id": "c1", "checkpoint_type": "batch", "evidence_refs": {"artifacts": ["a.json"]}},
+        },
+        {"event_type": "evidence_collected", "span_id": "p2", "payload": {"checkpoint_id": "c1", "evidence_id": "e1"}},
+        {"event_type": "log", "payload": {"message": "zażółć <script>"}},
+    ]
+    answer = server.post("/api/tasks/run/events", steps)
+    assert answer.status_code == 201
+    return "run"
+
+
+def problem(answer: httpx.Response) -> dict[str, str]:
+    assert answer.headers["content-type"] == "application/json"
+    return dict(answer.json()["error"])
+
+
+def test_a_task_is_created_once(server: Server) -> None:
+    first = server.post("/api/tasks", {"task_id": "made", "title": "A build", "kind": "build", "metadata": {"n": 1}})
+    again = server.post("/api/tasks", {"task_id": "made", "title": "Something else"})
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json() == first.json()
+    assert first.json()["status"] == "queued"
+    assert re.fullmatch(r"\w{26}", server.post("/api/tasks", {}).json()["task_id"])
+
+
+def test_one_event_comes_back_as_stored(server: Server) -> None:
+    answer = server.post("/api/tasks/single/events", {"event_type": "log", "payload": {"message": "hi"}})
+    event = answer.json()
+    assert answer.status_code == 201
+    assert (event["seq"], event["task_id"], event["actor"], event["payload"]) == (
+        1,
+        "single",
+        "runner",
+        {"message": "hi"},
+    )
+    assert event["span_id"]
+
+
+def test_a_key_makes_a_repeated_post_harmless(server: Server) -> None:
+    body = {"event_type": "log", "key": "only-once"}
+    first = server.post("/api/tasks/keyed/events", body).json()
+    assert server.post("/api/tasks/keyed/events", body).json() == first
+    assert server.get("/api/tasks/keyed/events").json()["total"] == 1
+
+
+def test_the_log_is_paged_by_seq(server: Server, run: str) -> None:
+    first = server.get(f"/api/tasks/{run}/events?limit=5").json()
+    rest = server.get(f"/api/tasks/{run}/events?limit=5&since_seq={first['next_seq']}").json()
+    assert [event["seq"] for event in first["events"] + rest["events"]] == list(range(1, 9))
+    assert (first["has_more"], rest["has_more"], first["total"], rest["next_seq"]) == (True, False, 8, 8)
+    beyond = server.get(f"/api/tasks/{run}/events?since_seq=8").json()
+    assert (beyond["events"], beyond["has_more"], beyond["next_seq"]) == ([], False, 8)
+
+
+def test_latest_comes_newest_first(server: Server, run: str) -> None:
+    assert [event["seq"] for event in server.get(f"/api/tasks/{run}/events/latest?limit=3").json()] == [8, 7, 6]
+
+
+def test_the_snapshot_tells_what_is_open(server: Server, run: str) -> None:
+    snapshot = server.get(f"/api/tasks/{run}/events/snapshot?limit=4").json()
+    assert [event["seq"] for event in snapshot["events"]] == [5, 6, 7, 8]
+    assert (snapshot["latest_seq"], snapshot["total_events"], snapshot["current_phase"]) == (8, 8, "executing")
+    assert [span["span_id"] for span in snapshot["active_spans"]] == ["main", "p2", "w1"]
+
+
+def test_the_graph_has_spans_and_edges(server: Server, run: str) -> None:
+    graph = server.get(f"/api/tasks/{run}/graph").json()
+    assert {(edge["from"], edge["to"]) for edge in graph["edges"]} == {("main", "p1"), ("main", "p2"), ("p2", "w1")}
+    item = next(span for span in graph["spans"] if span["span_id"] == "w1")
+    assert (item["event_type"], item["seq"], item["payload"]) == ("work_item_start", 5, {"work_item_id": "one"})
+
+
+def test_checkpoints_come_with_their_evidence(server: Server, run: str) -> None:
+    (checkpoint,) = server.get(f"/api/tasks/{run}/checkpoints").json()
+    assert (checkpoint["checkpoint_id"], checkpoint["checkpoint_type"]) == ("c1", "batch")
+    assert checkpoint["evidence_refs"] == {"artifacts": ["a.json"]}
+    assert [event["payload"]["evidence_id"] for event in checkpoint["evidence"]] == ["e1"]
+
+
+def test_events_of_one_phase(server: Server, run: str) -> None:
+    events = server.get(f"/api/tasks/{run}/events/phase/executing").json()
+    assert [event["seq"] for event in events] == [4, 5, 6]
+    assert server.get(f"/api/tasks/{run}/events/phase/nothing").json() == []
+
+
+def test_tasks_are_listed_with_filters_and_a_cursor(server: Server, run: str) -> None:
+    for n in range(5):
+        server.post("/api/tasks", {"task_id": f"listed-{n}", "kind": "listed"})
+    first = server.get("/api/tasks?kind=listed&limit=3").json()
+    second = server.get("/api/tasks", params={"kind": "listed", "limit": 3, "cursor": first["next_cursor"]}).json()
+    assert [task["task_id"] for task in first["tasks"] + second["tasks"]] == [f"listed-{n}" for n in (4, 3, 2, 1, 0)]
+    assert (first["has_more"], second["has_more"], second["next_cursor"]) == (True, False, None)
+    running = server.get("/api/tasks?status=running&q=ru").json()["tasks"]
+    assert [(task["task_id"], task["phase"], task["latest_seq"]) for task in running] == [("run", "executing", 8)]
+
+
+def test_health(server: Server) -> None:
+    health = server.get("/api/events/health").json()
+    assert (health["status"], health["service"]) == ("ok", "task_events_api")
+    assert health["version"]
+    stream = server.get("/sse/health").json()
+    assert (stream["status"], stream["service"], stream["protocol"]) == ("ok", "task_events_sse", "sse")
+
+
+@pytest.mark.parametrize(
+    ("path", "parameter", "bounds"),
+    [
+        ("/api/tasks/run/events?limit=0", "limit", "1 and 1000"),
+        ("/api/tasks/run/events?limit=1001", "limit", "1 and 1000"),
+        ("/api/tasks/run/events?limit=ten", "limit", "1 and 1000"),
+        ("/api/tasks/run/events?limit=1e3", "limit", "1 and 1000"),
+        ("/api/tasks/run/events?limit=" + "9" * 5000, "limit", "1 and 1000"),
+        ("/api/tasks/run/events?since_seq=-1", "since_seq", "0 and"),
+        ("/api/tasks/run/events?since_seq=", "since_seq", "0 and"),
+        ("/api/tasks/run/events/latest?limit=501", "limit", "1 and 500"),
+        ("/api/tasks/run/events/snapshot?limit=501", "limit", "1 and 500"),
+        ("/api/tasks/run/events/phase/executing?limit=1001", "limit", "1 and 1000"),
+        ("/api/tasks?limit=501", "limit", "1 and 500"),
+        ("/api/tasks?status=sleeping", "status", "queued, running"),
+        ("/api/tasks?cursor=nonsense", "cursor", "page of tasks"),
+        ("/sse/tasks/run/events?batch_size=101", "batch_size", "1 and 100"),
+        ("/sse/tasks/run/events?flush_interval=0.05", "flush_interval", "0.1 and 5"),
+        ("/sse/tasks/run/events?flush_interval=nan", "flush_interval", "0.1 and 5"),
+        ("/sse/tasks/run/events?since_seq=x", "since_seq", "0 and"),
+    ],
+)
+def test_a_bad_parameter_is_named_with_its_bounds(
+    server: Server, run: str, path: str, parameter: str, bounds: str
+) -> None:
+    answer = server.get(path)
+    assert answer.status_code == 400
+    error = problem(answer)
+    assert error["field"] == parameter
+    assert bounds in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b"", None),
+        (b"{", None),
+        (b"\xff\xfe", None),
+        (b'{"event_type": "\xff"}', None),
+        (b"[" * 100_000 + b"]" * 100_000, None),
+        (b"7", None),
+        (b"{}", "event_type"),
+        (b'{"event_type": ""}', "event_type"),
+        (b'{"event_type": 7}', "event_type"),
+        (b'{"event_type": "log", "payload": []}', "payload"),
+        (b'{"event_type": "log", "payload": "text"}', "payload"),
+        (b'{"event_type": "log", "payload": null}', "payload"),
+        (b'{"event_type": "log", "phase": "a\\nb"}', "phase"),
+        (b'{"event_type": "log", "actor": ""}', "actor"),
+        (b'{"event_type": "log", "seq": 5}', "seq"),
+        (b'[{"event_type": "log"}, {"event_type": "log", "span_id": 5}]', "span_id"),
+    ],
+)
+def test_a_bad_event_is_refused_and_nothing_is_stored(server: Server, body: bytes, field: str | None) -> None:
+    answer = server.post("/api/tasks/refused/events", content=body)
+    assert answer.status_code == 400
+    assert problem(answer).get("field") == field
+    assert server.get("/api/tasks/refused/events").status_code == 404
+
+
+def test_an_empty_list_stores_nothing(server: Server) -> None:
+    answer = server.post("/api/tasks/empty-list/events", [])
+    assert (answer.status_code, answer.json()) == (201, [])
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["events", "events/latest", "events/snapshot", "events/phase/x", "graph", "checkpoints", ""],
+)
+def test_an_unknown_task_is_404(server: Server, path: str) -> None:
+    answer = server.get(f"/api/tasks/nobody/{path}".rstrip("/"))
+    assert answer.status_code == 404
+    assert problem(answer)["code"] == "unknown_task"
+
+
+def test_a_bad_task_id_in_a_post_is_400(server: Server) -> None:
+    answer = server.post("/api/tasks/a%20b/events", {"event_type": "log"})
+    assert (answer.status_code, problem(answer)["field"]) == (400, "task_id")
+
+
+def test_a_body_over_the_limit_is_413(server: Server) -> None:
+    answer = server.post("/api/tasks/big/events", content=b" " * 10_000_000)
+    assert answer.status_code == 413
+    assert "4194304 bytes" in problem(answer)["message"]
+
+
+def test_unknown_routes_and_methods_are_said_in_json(server: Server) -> None:
+    assert problem(server.get("/api/nothing"))["code"] == "not_found"
+    answer = httpx.put(server.url + "/api/tasks")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS, POST")
+
+
+def test_a_second_answer_to_a_question_is_409(server: Server) -> None:
+    server.post("/api/tasks/asks/events", {"event_type": "permission_request", "payload": {"request_id": "r1"}})
+    reply = {"event_type": "permission_response", "payload": {"request_id": "r1", "approved": True, "by": "ada"}}
+    assert server.post("/api/tasks/asks/events", reply).status_code == 201
+    second = server.post("/api/tasks/asks/events", reply)
+    assert second.status_code == 409
+    assert "already approved by ada" in problem(second)["message"]
+
+
+def test_the_openapi_document_describes_every_route(server: Server) -> None:
+    from webapp.app import create_app
+    from webapp.settings import Settings
+
+    app = create_app(Settings())
+    served = {
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.rule.startswith(("/api/", "/sse/"))
+    }
+    document = server.get("/api/openapi.json").json()
+    described = {(path, method) for path, item in document["paths"].items() for method in item}
+    assert described == served
+
+
+def test_posts_from_other_sites_and_other_host_names_are_refused(server: Server) -> None:
+    event = {"event_type": "log"}
+    for headers in (
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ):
+        assert server.post("/api/tasks/csrf/events", event, headers=headers).status_code == 403
+    assert server.post("/api/tasks/csrf/events", event, headers={"Origin": server.url}).status_code == 201
+    rebound = server.get("/api/tasks", headers={"Host": "evil.example"})
+    assert rebound.status_code == 421
+    assert problem(rebound)["code"] == "wrong_host"
+
+
+def test_every_answer_carries_the_security_headers(server: Server) -> None:
+    for path in ("/", "/api/tasks", "/nothing", "/sse/health"):
+        headers = server.get(path).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert headers["x-content-type-options"] == "nosniff"

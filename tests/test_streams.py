@@ -1,0 +1,212 @@
+"""The JSON stream: history, then live; every event once, in order; a clean word at each end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from store import NewEvent
+from tests.support.server import Server
+from tests.support.sse import Message, open_stream
+
+
+def stream_url(server: Server, task_id: str, query: str = "") -> str:
+    return f"{server.url}/sse/tasks/{task_id}/events{query}"
+
+
+def take(url: str, count: int, **more: object) -> list[Message]:
+    """The first `count` messages that carry an event."""
+    found: list[Message] = []
+    with open_stream(url, **more) as stream:
+        for message in stream:
+            if message.id is not None:
+                found.append(message)
+            if len(found) == count:
+                break
+    return found
+
+
+def test_history_then_live(server: Server) -> None:
+    server.emit("live", "one", "two")
+    seen = []
+    with open_stream(stream_url(server, "live")) as stream:
+        for message in stream:
+            if message.comment is not None:
+                continue
+            seen.append(message)
+            if message.id == "2":
+                server.emit("live", "three")
+            if message.id == "3":
+                server.post("/api/tasks/live/events", {"event_type": "log", "payload": {"message": "four"}})
+            if message.id == "4":
+                break
+    assert [message.id for message in seen] == ["1", "2", "3", "4"]
+    assert [message.json["payload"]["message"] for message in seen] == ["one", "two", "three", "four"]
+    assert [message.json["seq"] for message in seen] == [1, 2, 3, 4]
+    assert {message.event for message in seen} == {""}
+
+
+def test_a_long_history_comes_whole_while_more_arrives(server: Server) -> None:
+    server.emit("long", *[str(n) for n in range(8000)])
+    more = threading.Thread(target=lambda: [server.emit("long", "more") for _ in range(1000)])
+    more.start()
+    messages = take(stream_url(server, "long"), 9000)
+    more.join()
+    assert [int(message.id or 0) for message in messages] == list(range(1, 9001))
+
+
+def test_many_streams_at_different_positions_all_see_everything(server: Server) -> None:
+    server.emit("many", *["x"] * 500)
+    with ThreadPoolExecutor(12) as pool:
+        running = [
+            pool.submit(
+                take, stream_url(server, "many", f"?since_seq={since}&batch_size={1 + since % 100}"), 700 - since
+            )
+            for since in range(0, 600, 50)
+        ]
+        for _ in range(200):
+            server.emit("many", "y")
+        for since, stream in zip(range(0, 600, 50), running, strict=True):
+            assert [int(m.id or 0) for m in stream.result(30)] == list(range(since + 1, 701))
+
+
+def test_resuming_by_last_event_id_which_wins_over_since_seq(server: Server) -> None:
+    server.emit("resume", *["x"] * 10)
+    url = stream_url(server, "resume", "?since_seq=2")
+    assert take(url, 1)[0].id == "3"
+    assert take(url, 1, headers={"Last-Event-ID": "7"})[0].id == "8"
+    bad = httpx.get(url, headers={"Last-Event-ID": "seven"})
+    assert (bad.status_code, bad.json()["error"]["field"]) == (400, "Last-Event-ID")
+
+
+def test_a_cursor_of_another_history_is_told_to_start_again(server: Server) -> None:
+    server.emit("reset", "one")
+    with open_stream(stream_url(server, "reset", "?since_seq=99")) as stream:
+        (message,) = [message for message in stream if message.comment is None]
+    assert (message.event, message.json["latest_seq"]) == ("reset", 1)
+
+
+def test_an_unknown_task_is_404_before_any_stream_byte(server: Server) -> None:
+    answer = server.get("/sse/tasks/nobody/events")
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/json")
+
+
+def test_headers_of_a_stream(server: Server) -> None:
+    server.emit("headers", "x")
+    with httpx.stream("GET", stream_url(server, "headers")) as response:
+        assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
+        assert response.headers["cache-control"] == "no-cache, no-transform"
+        assert response.headers["x-accel-buffering"] == "no"
+        assert "content-length" not in response.headers
+
+
+def test_hostile_text_stays_inside_its_message(server: Server) -> None:
+    nasty = "a\nb\r\nc\rdata: x\n\nid: 999\n\nevent: reset\u2028\u2029\x00"
+    server.emit("nasty", NewEvent(event_type="log", payload={nasty: nasty}), "after")
+    first, second = take(stream_url(server, "nasty"), 2)
+    assert first.json["payload"] == {nasty: nasty}
+    assert (first.id, second.id, second.event) == ("1", "2", "")
+
+
+def test_an_event_of_another_process_is_there_within_moments(server: Server) -> None:
+    server.emit("quick", "x")
+    delays = []
+    with open_stream(stream_url(server, "quick", "?since_seq=1")) as stream:
+        next(stream)
+        for _ in range(20):
+            sent = time.monotonic()
+            server.emit("quick", "y")
+            next(stream)
+            delays.append(time.monotonic() - sent)
+    # The fallback poll alone would take 100 ms and more each time.
+    assert sorted(delays)[10] < 0.05
+
+
+def test_without_any_wake_the_poll_still_delivers(start_server: Callable[..., Server]) -> None:
+    server = start_server(poll_interval=0.05, max_poll_interval=0.2)
+    server.emit("run", "x")
+    assert [m.id for m in take(stream_url(server, "run"), 1)] == ["1"]
+
+
+def test_an_idle_stream_gives_a_sign_of_life(start_server: Callable[..., Server]) -> None:
+    server = start_server(keepalive_interval=0.3)
+    server.emit("idle", "x")
+    with open_stream(stream_url(server, "idle", "?since_seq=1"), timeout=2) as stream:
+        comments = [next(stream).comment for _ in range(4)]
+    assert comments[1:] == ["keepalive"] * 3
+
+
+def test_a_stream_ends_after_its_number_of_events_and_goes_on_from_there(start_server: Callable[..., Server]) -> None:
+    server = start_server(max_events_per_stream=100)
+    server.emit("run", *["x"] * 250)
+    cursor, seen, rounds = 0, [], 0
+    while len(seen) < 250:
+        with open_stream(stream_url(server, "run", f"?since_seq={cursor}")) as stream:
+            for message in stream:
+                if message.id:
+                    seen.append(int(message.id))
+                    cursor = int(message.id)
+                elif message.event:
+                    assert message.event == "reconnect"
+                if len(seen) == 250:
+                    break
+        rounds += 1
+        assert rounds < 10
+    assert seen == list(range(1, 251))
+    assert rounds > 1
+
+
+def test_sigterm_says_farewell_and_is_quick(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    server.emit("run", "x")
+    last: list[Message] = []
+    ready = threading.Barrier(21)
+
+    def watch() -> None:
+        with open_stream(stream_url(server, "run"), timeout=20) as stream:
+            next(stream)
+            ready.wait()
+            last.append(list(stream)[-1])
+
+    watchers = [threading.Thread(target=watch) for _ in range(20)]
+    for watcher in watchers:
+        watcher.start()
+    ready.wait()
+    assert server.stop() < 3
+    for watcher in watchers:
+        watcher.join()
+    assert {message.event for message in last} == {"reconnect"}
+    waits = [message.retry for message in last]
+    assert all(wait is not None and 0 < wait <= 5000 for wait in waits)
+    assert len(set(waits)) > 10, "every client gets a wait of its own"
+
+
+def test_a_killed_server_loses_nothing(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    server.emit("run", "one")
+    with open_stream(stream_url(server, "run")) as stream:
+        assert [next(stream).id, next(stream).id] == [None, "1"]
+        server.kill()
+        with pytest.raises(httpx.HTTPError):
+            next(stream)
+    server.emit("run", "two", "three")
+    server.start()
+    assert [m.id for m in take(stream_url(server, "run", "?since_seq=1"), 2)] == ["2", "3"]
+
+
+def test_over_the_cap_a_stream_is_refused_and_pages_still_answer(start_server: Callable[..., Server]) -> None:
+    server = start_server(max_streams=2)
+    server.emit("run", "x")
+    url = stream_url(server, "run")
+    with open_stream(url) as one, open_stream(url) as two:
+        next(one), next(two)
+        refused = httpx.get(url)
+        assert refused.status_code == 503
+        assert 1 <= int(refused.headers["retry-after"]) <= 5
+        assert server.get("/api/tasks").status_code == 200
+        assert server.get("/sse/health").json()["streams"] == 2

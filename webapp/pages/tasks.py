@@ -1,0 +1,137 @@
+"""The task list and the task page, each as a page, as a stream of frames and as one frame."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from quart import Blueprint, Response, current_app, redirect, request
+from werkzeug.wrappers import Response as Redirect
+
+from webapp.api import store
+from webapp.api.streams import hub, settings
+from webapp.api.tasks import task_query
+from webapp.contexts import log_window, spans_view, task_list_view, task_view
+from webapp.errors import BadRequest
+from webapp.fragments import Fragments
+from webapp.live import sse
+from webapp.live.frames import list_frames, task_frames
+from webapp.live.stream import closing, subscribe
+from webapp.params import MAX_SEQ, whole
+
+blueprint = Blueprint("tasks", __name__)
+
+
+def fragments() -> Fragments:
+    """The renderer of this app."""
+    return cast(Fragments, current_app.extensions["fragments"])
+
+
+def html(text: str) -> Response:
+    """An HTML answer."""
+    return Response(text, content_type="text/html; charset=utf-8")
+
+
+async def layout() -> dict[str, object]:
+    """What the layout of every page shows."""
+    async with store().read() as view:
+        waiting = await view.count_open_permissions()
+    return {
+        "permissions_open": waiting,
+        "epoch": store().epoch,
+        "heartbeat": settings().keepalive_interval,
+        "base_url": request.host_url.rstrip("/"),
+    }
+
+
+def cursor_of_stream() -> int:
+    """Where a page's stream goes on: `Last-Event-ID` wins over `since`."""
+    last = request.headers.get("Last-Event-ID")
+    if last is not None and last.isascii() and last.isdigit() and len(last) <= 16:
+        return int(last)
+    return whole("since", 0, 0, MAX_SEQ)
+
+
+def other_history(newest: int, cursor: int) -> bool:
+    """Whether the page shows a history that this store does not have: it was restored or made anew."""
+    epoch = request.args.get("epoch")
+    return cursor > newest or (epoch is not None and epoch != store().epoch)
+
+
+def reset(newest: int) -> Response:
+    """What such a page is told."""
+    return closing(sse.named("reset", {"latest_seq": newest, "epoch": store().epoch}))
+
+
+@blueprint.get("/")
+@blueprint.get("/tasks")
+async def index() -> Response:
+    query = task_query()
+    async with store().read() as view:
+        seen = await task_list_view(view, query)
+    separator = "&" if request.query_string else ""
+    stream_path = f"/live/tasks?{request.query_string.decode('latin-1')}{separator}epoch={store().epoch}"
+    return html(fragments().list_page(seen, stream_path=stream_path, **await layout()))
+
+
+@blueprint.get("/live/tasks")
+async def index_stream() -> Response:
+    query, cursor = task_query(), cursor_of_stream()
+    async with store().read() as view:
+        newest = await view.latest_event_id()
+    if other_history(newest, cursor):
+        return reset(newest)
+    streams, render = hub(), list_frames(store(), fragments(), query)
+    return subscribe(streams, lambda: streams.board_lane(query, render), cursor)
+
+
+@blueprint.get("/tasks/<task_id>")
+async def show(task_id: str) -> Response:
+    async with store().read() as view:
+        seen = await task_view(view, task_id)
+    return html(fragments().task_page(seen, **await layout()))
+
+
+@blueprint.get("/tasks/<task_id>/stream")
+async def show_stream(task_id: str) -> Response:
+    cursor = cursor_of_stream()
+    async with store().read() as view:
+        head = await view.head(task_id)
+    if other_history(head.latest_seq, cursor):
+        return reset(head.latest_seq)
+    streams, render = hub(), task_frames(store(), fragments(), task_id)
+    return subscribe(streams, lambda: streams.frame_lane(task_id, render), cursor)
+
+
+@blueprint.get("/tasks/<task_id>/frame")
+async def show_frame(task_id: str) -> Response:
+    cursor = cursor_of_stream()
+    async with store().read() as view:
+        seen = await task_view(view, task_id, since=cursor)
+    if other_history(seen.seq, cursor):
+        raise BadRequest("the page shows a log that is not this one; reload it", "since")
+    return html(fragments().task_frame(seen, cursor))
+
+
+@blueprint.get("/tasks/<task_id>/log")
+async def log(task_id: str) -> Response:
+    before = whole("before", 0, 1, MAX_SEQ) or None
+    after = whole("after", -1, 0, MAX_SEQ)
+    around = whole("around", 0, 1, MAX_SEQ) or None
+    async with store().read() as view:
+        seen = await log_window(view, task_id, before=before, after=None if after < 0 else after, around=around)
+    if request.args.get("part") == "rows":
+        return html(fragments().log_window(seen))
+    return html(fragments().log_page(seen, **await layout()))
+
+
+@blueprint.get("/tasks/<task_id>/spans")
+async def spans(task_id: str) -> Response:
+    async with store().read() as view:
+        seen = await spans_view(view, task_id, after=whole("after", 0, 0, MAX_SEQ))
+    return html(fragments().spans_page(seen, **await layout()))
+
+
+@blueprint.get("/tasks/<task_id>/events/<int:seq>")
+async def event(task_id: str, seq: int) -> Redirect:
+    """A short way to one event, wherever in the log it stands."""
+    return redirect(f"/tasks/{task_id}/log?around={seq}#e{seq}")
