@@ -86,7 +86,7 @@ export class ConnectionStatus {
     const due = Date.now() + delay;
     clearInterval(this.#ticking);
     timer.hidden = !delay || !this.#options.showReconnectTimer;
-    if (timer.hidden) return;
+    if (timer.hidden) return write(timer, '');
     const tick = () => {
       const seconds = Math.ceil((due - Date.now()) / 1000);
       write(timer, seconds > 0 ? `Retry in ${seconds} s` : 'Retrying');

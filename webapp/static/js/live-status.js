@@ -1,0 +1,79 @@
+import { ConnectionStatus } from './ConnectionStatus.js';
+
+/**
+ * <live-status data-volatile></live-status>
+ *
+ * Says where the page stands: the state of the connection, and "live at #1523", "catching up 1400 → 1523", "stale since 14:02:07", "offline
+ * since …". `<html data-live>` carries it for the style sheets and the clocks: `connecting`, `live`, `catching-up`, `stale`, `offline`,
+ * `error`. The tab says so too: its title and icon follow `<… id="page-meta" data-title data-icon>`, which the stream keeps up to date.
+ */
+class LiveStatus extends HTMLElement {
+  #status;
+  #position = document.createElement('span');
+  #listening;
+
+  connectedCallback() {
+    const box = document.createElement('span');
+    this.#position.className = 'live-status__position';
+    this.replaceChildren(box, ' ', this.#position);
+    this.#status = new ConnectionStatus({
+      container: box,
+      compact: true,
+      onRetry: () => document.querySelector('live-stream').retryNow(),
+    });
+    this.#listening = new AbortController();
+    const { signal } = this.#listening;
+    document.addEventListener('live:state', ({ detail }) => this.#show(detail), { signal });
+    document.addEventListener('htmx:after:swap', tab, { signal });
+  }
+
+  disconnectedCallback() {
+    this.#listening.abort();
+    this.#status.destroy();
+  }
+
+  #show(live) {
+    const { state, attempt, delay, message, stats } = live;
+    const standing = stand(live);
+    this.#status.setState(state, { reconnectAttempt: attempt, reconnectDelay: delay, message });
+    this.#status.setStats(stats);
+    const text = describe(standing, live);
+    if (this.#position.textContent !== text) this.#position.textContent = text;
+    this.title = message;
+    if (document.documentElement.dataset.live !== standing) {
+      document.documentElement.dataset.live = standing;
+      tab();
+    }
+  }
+}
+
+function stand({ state, message, cursor, latest, since }) {
+  if (state === 'error') return 'error';
+  if (state === 'connected') return cursor < latest ? 'catching-up' : 'live';
+  if (message === 'offline' || (since && !navigator.onLine)) return 'offline';
+  return since ? 'stale' : 'connecting';
+}
+
+function describe(standing, { message, cursor, latest, since }) {
+  const time = since?.toLocaleTimeString([], { hour12: false });
+  return {
+    live: `live at #${cursor}`,
+    'catching-up': `catching up ${cursor} → ${latest}`,
+    connecting: `as of #${cursor}`,
+    stale: `stale since ${time}`,
+    offline: `offline since ${time}`,
+    error: `stale since ${time}: ${message}`,
+  }[standing];
+}
+
+function tab() {
+  const meta = document.getElementById('page-meta');
+  if (!meta) return;
+  const { title, icon } = meta.dataset;
+  const standing = document.documentElement.dataset.live;
+  document.title = ['stale', 'offline', 'error'].includes(standing) ? `(${standing}) ${title}` : title;
+  const link = document.querySelector('link[rel="icon"]');
+  if (icon && link && link.getAttribute('href') !== icon) link.href = icon;
+}
+
+customElements.define('live-status', LiveStatus);

@@ -1,0 +1,18 @@
+/**
+ * The one entry of every page: <script type="module" src="…/page.js">, after htmx and hx-sse.
+ *
+ * A module touches only what it finds. None of them adds anything to `<main>` outside of elements with `data-volatile`, so that a page that has
+ * lived equals a fresh one. The order counts: who listens to the stream comes before it.
+ */
+import './live-status.js';
+import './times.js';
+import './log-follow.js';
+import './live-stream.js';
+
+/** What the reader opened or closed stays so when a frame morphs it. */
+htmx.registerExtension('keep-open', {
+  htmx_before_morph_attr: (element, { attrName }) => attrName !== 'open' || !element.matches('details, dialog'),
+});
+
+/** The keyboard is not needed for the first paint: it loads with the first key. */
+document.addEventListener('keydown', async (event) => (await import('./shortcuts.js')).press(event), { once: true });

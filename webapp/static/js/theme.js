@@ -1,0 +1,57 @@
+/**
+ * Light, dark, or as the system says. A classic script in <head>, not deferred, so that the first paint has the right colours.
+ *
+ * <html data-theme="light|dark">, without the attribute for auto; kept in localStorage.
+ * <theme-switch data-volatile></theme-switch>   a button that goes round auto, light, dark
+ */
+(() => {
+  const choices = ['auto', 'light', 'dark'];
+
+  function chosen() {
+    try {
+      return choices.find((choice) => choice === localStorage.getItem('theme')) ?? 'auto';
+    } catch {
+      return 'auto'; // storage is switched off
+    }
+  }
+
+  function apply(choice) {
+    if (choice === 'auto') delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = choice;
+    for (const element of document.querySelectorAll('theme-switch')) element.show?.(choice);
+  }
+
+  class ThemeSwitch extends HTMLElement {
+    constructor() {
+      super();
+      this.addEventListener('click', () => this.#next());
+    }
+
+    connectedCallback() {
+      this.button = document.createElement('button');
+      this.button.type = 'button';
+      this.replaceChildren(this.button);
+      this.show(chosen());
+    }
+
+    show(choice) {
+      this.dataset.choice = choice;
+      this.button.textContent = choice;
+      this.button.setAttribute('aria-label', `Theme: ${choice}`);
+    }
+
+    #next() {
+      const choice = choices[(choices.indexOf(this.dataset.choice) + 1) % choices.length];
+      try {
+        localStorage.setItem('theme', choice);
+      } catch {
+        // the choice then holds for this page
+      }
+      apply(choice);
+    }
+  }
+
+  apply(chosen());
+  customElements.define('theme-switch', ThemeSwitch);
+  addEventListener('storage', (event) => event.key === 'theme' && apply(chosen()));
+})();
