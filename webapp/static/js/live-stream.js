@@ -7,7 +7,8 @@ import { Connection, refusal } from './connection.js';
  * Keeps the page at the newest event. hx-sse reads the stream and swaps the frames; this element opens each stream itself, so that a first
  * connect that fails, a reconnect and a return from the background are one thing, and it guards the order.
  *
- * data-src, data-frame   HTML frames after `since`, as a stream and as one answer; data-events: the same events as JSON
+ * data-src, data-frame   HTML frames after `since`, as a stream and as one answer; data-events: the same events as JSON. Without the
+ *                        latter two a lost frame is had by another connect from the cursor
  * data-seq               the seq that the page was rendered at: the first cursor
  * data-heartbeat 15      seconds between the server's heartbeats; silence of twice that and 5 s more is a lost connection
  *
@@ -110,6 +111,7 @@ class LiveStream extends HTMLElement {
     if (!this.#gapEnd) this.#stats.gapsDetected += 1;
     this.#gapEnd = gapEnd;
     this.#publish();
+    if (!this.dataset.frame) throw new Error('a frame was lost');
     const missing = await this.#get(this.#url('events', 'since_seq', { limit: 1000 }), link);
     if (!(await missing.json()).events.length) throw new Error('the missing events are not to be had yet');
     while (this.#cursor < gapEnd) {
