@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 Cores = Literal["server", "others", "any"]
 ROOT = Path(__file__).parent.parent
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")}
 
 
 def cores_of(cores: Cores) -> set[int]:
@@ -56,7 +57,7 @@ class Process:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
-                env={**os.environ, **(env or {})},
+                env={**_ENVIRONMENT, **(env or {})},
             )
         self.pid = self._popen.pid
         self._lines: queue.Queue[str | None] = queue.Queue()

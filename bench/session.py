@@ -17,6 +17,7 @@ from bench.load.client import LoadClient
 from bench.process import Process
 
 QUERY = "since_seq=0&batch_size=100&flush_interval=0.1"
+COMMAND = [str(Path(sys.executable).with_name("signalbox"))]
 ADDRESS = re.compile(r"http://[\w.\[\]:-]+:(\d+)")
 
 
@@ -111,8 +112,8 @@ def sample_for(deliveries_per_s: float) -> int:
 @contextlib.contextmanager
 def serving(store_url: str, **settings: object) -> Iterator[tuple[Process, int]]:
     """A Signalbox server on a free port, on its own core; gives the process and the port."""
-    argv = [str(Path(sys.executable).with_name("signalbox")), "serve", "--port", "0", "--store", store_url]
-    env = {"SIGNALBOX_LOG_LEVEL": "warning", **{f"SIGNALBOX_{name.upper()}": str(v) for name, v in settings.items()}}
+    argv = [*COMMAND, "serve", "--port", "0", "--store", store_url]
+    env = {f"SIGNALBOX_{name.upper()}": str(value) for name, value in {"log_level": "warning", **settings}.items()}
     with Process(argv, cores="server", env=env) as server:
         deadline = time.monotonic() + 30
         while not (found := ADDRESS.search(server.line(deadline - time.monotonic()))):
