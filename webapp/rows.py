@@ -126,7 +126,7 @@ def _rest(payload: dict[str, Any], told: frozenset[str]) -> str:
     json = escape(clean(compact({key: value for key, value in payload.items() if key not in told})))
     if len(json) <= LONG:
         return f' <code class="rest">{json}</code>'
-    return f'<details class="rest" data-volatile><summary>payload</summary><pre>{json}</pre></details>'
+    return f' <details class="rest" data-volatile><summary>payload</summary><pre>{json}</pre></details>'
 
 
 @lru_cache(maxsize=256)

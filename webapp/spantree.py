@@ -1,4 +1,4 @@
-"""The spans of a run as lines: parents above their children, siblings in the order in which they began."""
+"""The spans of a run as lines: parents above their children; of siblings first the open ones, each in order of beginning."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class SpanLine(NamedTuple):
 
 
 def lines(spans: Iterable[Span]) -> list[SpanLine]:
-    """All of `spans`, each once, in pre-order. Of spans that are each other's ancestors the eldest becomes a root."""
-    ordered = sorted(spans, key=lambda span: span.started_seq)
+    """All of `spans`, each once, in pre-order. Of spans that are each other's ancestors one becomes a root."""
+    ordered = sorted(spans, key=lambda span: (span.state != "open", span.started_seq))
     known = {span.span_id for span in ordered}
     children: dict[str | None, list[Span]] = {}
     for span in ordered:

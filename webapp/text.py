@@ -13,7 +13,8 @@ LONG = 300
 # Controls other than tab and line feed, and the bidirectional ones that make a text look like another.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]?|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)")
-_encoder = msgspec.json.Encoder(order="deterministic")
+_encoder = msgspec.json.Encoder()
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 
 
 def clean(text: str) -> str:
@@ -41,7 +42,7 @@ def said(value: object) -> str:
 
 
 def compact(value: object) -> str:
-    """`value` as one line of JSON, keys in order."""
+    """`value` as one line of JSON."""
     return _encoder.encode(value).decode()
 
 
@@ -51,8 +52,8 @@ def clock(at: str) -> str:
 
 
 def moment(at: str) -> str:
-    """2026-11-21 14:02:07 UTC of a timestamp."""
-    return f"{at[:10]} {at[11:19]} UTC"
+    """2026-11-21 14:02:07 UTC of a timestamp; what a run wrote in another form stays as it is."""
+    return f"{at[:10]} {at[11:19]} UTC" if _ISO.match(at) and at.endswith("Z") else at
 
 
 def seconds(start: str, end: str) -> float:

@@ -12,7 +12,7 @@ SIDING = "recovery"
 
 
 class Station(NamedTuple):
-    """One station. `way` is how far, 0 to 1, the run has got from here towards the next one."""
+    """One station. `way` is how far, 0 to 1, the run has got from here to the next one, `rail` whether it has passed."""
 
     name: str
     state: Literal["done", "current", "open", "failed", "upcoming"]
@@ -20,6 +20,7 @@ class Station(NamedTuple):
     way: float
     siding: bool
     signal: bool
+    rail: Literal["done", "ahead"]
 
     @property
     def finished(self) -> int:
@@ -29,16 +30,19 @@ class Station(NamedTuple):
 
 def stations(task: Task, phases: Sequence[Phase]) -> list[Station]:
     """The phases that the log names, in its order, then those of the known order that are still to come."""
-    line = [_station(task, phase) for phase in phases]
+    line: list[Station] = []
+    for phase in phases:
+        before = next((station for station in reversed(line) if not station.siding), None)
+        line.append(_station(task, phase, before))
     reached = {phase.phase for phase in phases}
     if not task.ended and reached.intersection(KNOWN_ORDER):
         furthest = max(KNOWN_ORDER.index(name) for name in reached.intersection(KNOWN_ORDER))
         ahead = KNOWN_ORDER[furthest + 1 :]
-        line += [Station(name, "upcoming", None, 0.0, False, False) for name in ahead]
+        line += [Station(name, "upcoming", None, 0.0, False, False, "ahead") for name in ahead]
     return line
 
 
-def _station(task: Task, phase: Phase) -> Station:
+def _station(task: Task, phase: Phase, before: Station | None) -> Station:
     current = phase.state == "open" and phase.phase == task.phase
     if phase.state == "open":
         state: Literal["done", "current", "open", "failed", "upcoming"] = "current" if current else "open"
@@ -47,4 +51,8 @@ def _station(task: Task, phase: Phase) -> Station:
     way = 0.0 if phase.state == "failed" else 1.0
     if phase.state == "open":
         way = (phase.items_done + phase.items_failed) / phase.items_total if phase.items_total else 0.5
-    return Station(phase.phase, state, phase, way, phase.phase == SIDING, current and task.permissions_open > 0)
+    siding = phase.phase == SIDING
+    # The through track beside a siding is as far as the station before it.
+    travelled = before.rail == "done" if siding and before else state in ("done", "failed")
+    signal = current and task.permissions_open > 0
+    return Station(phase.phase, state, phase, way, siding, signal, "done" if travelled else "ahead")
