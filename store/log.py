@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeGuard, cast
+
+import msgspec
 
 from store.contract import Store
 from store.errors import StoreError
-from store.events import Event, NewEvent
+from store.events import Event, NewEvent, new_id
 from store.state import Task
 from store.tail import follow
 
@@ -38,7 +40,29 @@ class Log(Protocol):
     ) -> tuple[Task, bool]: ...
     def append(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]: ...
     async def aappend(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]: ...
+    def close(self) -> None: ...
     async def aclose(self) -> None: ...
+
+
+class Remote(Log, Protocol):
+    """A log that is not on this machine, and so does its own following."""
+
+    async def atask(self, task_id: str) -> Task: ...
+    def atail(self, task_id: str, *, since_seq: int = 0) -> AsyncGenerator[Event]: ...
+
+
+def is_remote(log: Log) -> TypeGuard[Remote]:
+    """Whether `log` is behind a server, where the answer to a call can be lost."""
+    return hasattr(log, "atail")
+
+
+def keyed(events: Sequence[NewEvent]) -> list[NewEvent]:
+    """`events`, each with an idempotency key, so that they can be appended again when no answer came."""
+    prefix = new_id()
+    return [
+        event if event.key is not None else msgspec.structs.replace(event, key=f"{prefix}-{number}")
+        for number, event in enumerate(events)
+    ]
 
 
 async def events_of(log: Log, task_id: str, *, since_seq: int = 0) -> AsyncGenerator[Event]:
@@ -46,7 +70,7 @@ async def events_of(log: Log, task_id: str, *, since_seq: int = 0) -> AsyncGener
 
     Raises UnknownTask, and whatever else no retry can heal.
     """
-    if hasattr(log, "atail"):
+    if is_remote(log):
         async with aclosing(log.atail(task_id, since_seq=since_seq)) as events:
             async for event in events:
                 yield event
@@ -67,8 +91,7 @@ async def events_of(log: Log, task_id: str, *, since_seq: int = 0) -> AsyncGener
 
 async def task_of(log: Log, task_id: str) -> Task:
     """How a task stands. Raises UnknownTask."""
-    if hasattr(log, "atask"):
-        task: Task = await log.atask(task_id)
-        return task
+    if is_remote(log):
+        return await log.atask(task_id)
     async with cast(Store, log).read() as view:
         return await view.task(task_id)

@@ -14,7 +14,7 @@ from store.contract import Store
 from store.emitter.vocabulary import AsyncEmitter
 from store.errors import StoreError, StoreUnavailable
 from store.events import Event
-from store.log import Log, events_of
+from store.log import Log, events_of, is_remote
 
 PAGE = 1000
 """Events read at once."""
@@ -122,7 +122,7 @@ class Lifeline:
                     return
 
     async def _listen(self) -> None:
-        if hasattr(self._log, "atail"):
+        if is_remote(self._log):
             async for event in events_of(self._log, self._task_id, since_seq=self._cursor):
                 self._hear(event)
         while True:

@@ -73,6 +73,8 @@ class Run(Branch[R]):
             code, fields = 130, {"status": "cancelled", "message": "cancelled"}
         elif isinstance(error, SystemExit):
             code, fields = _exit_code(error)
+        elif error is not None and self._heeded:
+            code, fields = 1, {**fields, "status": "cancelled"}
         elif error is not None:
             trace = "".join(traceback.format_exception(error))
             code, fields = 1, {"status": "failed", **fields, "traceback": trace[-MAX_TRACEBACK:]}

@@ -13,6 +13,7 @@ import msgspec
 
 from store.errors import InvalidEvent, StoreClosed, StoreError, StoreUnavailable
 from store.events import Event, NewEvent, check_event, check_task_id, new_id
+from store.log import keyed
 from store.remote.errors import error_of, unreachable
 from store.remote.tailing import PAGE, Gap, Position
 from store.state import Task
@@ -200,15 +201,6 @@ class RemoteLog:
 
 class _Page(msgspec.Struct):
     events: list[Event]
-
-
-def keyed(events: Sequence[NewEvent]) -> list[NewEvent]:
-    """`events`, each with an idempotency key."""
-    prefix = new_id()
-    return [
-        event if event.key is not None else msgspec.structs.replace(event, key=f"{prefix}-{number}")
-        for number, event in enumerate(events)
-    ]
 
 
 def _stream_of(task_id: str) -> str:

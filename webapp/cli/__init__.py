@@ -1,0 +1,60 @@
+"""The command `signalbox`: serve, run, emit, tail, demo."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from store import InvalidEvent, StoreError, UnknownStoreKind
+from webapp import __version__
+from webapp.cli.demo import demo
+from webapp.cli.emit import emit
+from webapp.cli.run import run
+from webapp.cli.serve import serve
+from webapp.cli.tail import tail
+from webapp.settings import InvalidSetting
+
+BAD_INPUT, FAILED, INTERRUPTED, BROKEN_PIPE = 2, 1, 130, 141
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="signalbox %(version)s")
+def cli() -> None:
+    """A live console for long-running task runs."""
+
+
+for command in (serve, run, emit, tail, demo):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; every error is one line, and none is a stack trace."""
+    sys.exit(answer(sys.argv[1:]))
+
+
+def answer(arguments: Sequence[str]) -> int:
+    """The exit code of a command line: 2 for what was typed wrong, 1 for what went wrong."""
+    try:
+        code = cli.main(arguments, prog_name="signalbox", standalone_mode=False)
+        sys.stdout.flush()
+        return code or 0
+    except click.ClickException as error:
+        return _say(error.format_message(), error.exit_code)
+    except (InvalidEvent, UnknownStoreKind, InvalidSetting) as error:
+        return _say(str(error), BAD_INPUT)
+    except BrokenPipeError:
+        # Python flushes stdout once more on its way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except (StoreError, OSError) as error:
+        return _say(str(error), FAILED)
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+
+
+def _say(message: str, code: int) -> int:
+    click.echo(f"signalbox: {' '.join(message.split())}", err=True)
+    return code

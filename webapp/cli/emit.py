@@ -1,0 +1,66 @@
+"""`signalbox emit`: one event from a shell."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+import msgspec
+
+from store import NewEvent
+from webapp.cli.target import target, target_options
+
+
+class PayloadType(click.ParamType[dict[str, Any]]):
+    """A JSON object, or `-` for one from standard input."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        text = sys.stdin.read() if value == "-" else value
+        try:
+            payload: dict[str, Any] = msgspec.json.decode(text, type=dict[str, Any])
+        except (msgspec.DecodeError, UnicodeError) as error:
+            self.fail(f"it must be a JSON object: {error}", param, ctx)
+        return payload
+
+
+@click.command()
+@click.argument("task")
+@click.argument("event_type")
+@click.option("--payload", type=PayloadType(), metavar="JSON", help="A JSON object; - reads it from standard input.")
+@click.option("--phase", help="The phase that the event belongs to.")
+@click.option("--span", help="The span that it belongs to.  [default: the task's main span]")
+@click.option("--parent", help="The parent of that span.")
+@click.option("--actor", default="runner", show_default=True, help="Who says it.")
+@click.option("--key", help="The idempotency key: the same key again writes nothing and prints the first event.")
+@target_options
+def emit(
+    task: str,
+    event_type: str,
+    payload: dict[str, Any] | None,
+    phase: str | None,
+    span: str | None,
+    parent: str | None,
+    actor: str,
+    key: str | None,
+    store: str | None,
+    server: str | None,
+) -> None:
+    """Append one event to TASK, which is made if it is new, and print it as it is stored."""
+    event = NewEvent(
+        event_type=event_type,
+        phase=phase,
+        actor=actor,
+        span_id=span,
+        parent_span_id=parent,
+        payload=payload or {},
+        key=key,
+    )
+    log = target(store, server).open()
+    try:
+        (stored,) = log.append(task, event)
+    finally:
+        log.close()
+    click.echo(msgspec.json.encode(stored))

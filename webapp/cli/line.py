@@ -1,0 +1,73 @@
+"""An event as one line in a terminal."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+import msgspec
+
+from store import Event
+
+COLOURS = {
+    "work_item_failed": "red",
+    "checkpoint_invalid": "red",
+    "permission_request": "magenta",
+    "cancel_requested": "yellow",
+    "recovery_initiated": "yellow",
+    "checkpoint_verified": "green",
+    "recovery_complete": "green",
+}
+SHOWN = ("work_item_id", "tool_name", "checkpoint_id", "evidence_id", "status", "message", "explanation", "error_code")
+"""Fields of a payload that tell what the event is about, in this order."""
+
+_SGR = re.compile(r"\x1b\[[0-9;:]*m")
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])?")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def line_of(event: Event, *, colours: bool) -> str:
+    """`14:02:07.123  #1519 executing worker work_item_start ast.py`; times are UTC."""
+    time = event.created_at[11:23]
+    where = f"{event.phase or '·':<10} {event.actor:<10}"
+    if event.event_type == "log":
+        text = safe(str(event.payload.get("message", "")), colours=colours)
+        mark = "!" if event.payload.get("stream") == "stderr" else "│"
+        body = f"{mark} {text}"
+    else:
+        body = f"{event.event_type} {about(event.payload)}".rstrip()
+        body = safe(body, colours=False)
+    head = f"{time} {f'#{event.seq}':>6} {safe(where, colours=False)}"
+    if not colours:
+        return f"{head} {body}"
+    if event.event_type != "log":
+        body = click.style(body, fg=colour_of(event), bold=event.event_type.startswith("runner_"))
+    return f"{click.style(head, dim=True)} {body}"
+
+
+def about(payload: dict[str, Any]) -> str:
+    """What a payload says, in a few words."""
+    words = [str(payload[name]) for name in SHOWN if isinstance(payload.get(name), str | int | float)]
+    progress = payload.get("progress")
+    if isinstance(progress, dict) and "current" in progress:
+        words.append(f"{progress['current']}/{progress['total']}" if "total" in progress else str(progress["current"]))
+    if words or not payload:
+        return "  ".join(words)
+    return msgspec.json.encode(payload).decode()
+
+
+def colour_of(event: Event) -> str | None:
+    """The colour of an event that is more than a note."""
+    if event.event_type == "runner_exit":
+        return "red" if event.payload.get("exit_code") else "green"
+    return COLOURS.get(event.event_type)
+
+
+def safe(text: str, *, colours: bool) -> str:
+    """`text` without anything that could move the cursor or drive the terminal; colours stay if they may."""
+    if not colours or "\x1b" not in text:
+        return _CONTROL.sub("", _ESCAPE.sub("", text))
+    kept = _SGR.findall(text)
+    parts = [_CONTROL.sub("", _ESCAPE.sub("", part)) for part in _SGR.split(text)]
+    return "".join(part + colour for part, colour in zip(parts, [*kept, "\x1b[0m"], strict=True))

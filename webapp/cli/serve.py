@@ -1,0 +1,74 @@
+"""`signalbox serve`: options made from the settings."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import Field, fields
+from typing import Any
+
+import click
+
+from webapp.settings import Settings, variable
+
+DEMO_GRACE = 5.0
+"""Seconds that the demo has to record that it was stopped."""
+
+
+def help_of(spec: Field[Any]) -> str:
+    """A setting's help with its bounds, its variable and its default."""
+    low, high, choices = (spec.metadata[name] for name in ("low", "high", "choices"))
+    allowed = f"{low:,} to {high:,}; " if low is not None else f"{' or '.join(choices)}; " if choices else ""
+    default = "none" if spec.default == "" else str(spec.default).lower() if spec.type == "bool" else spec.default
+    return f"{spec.metadata['help']}  [{allowed}{variable(spec)}, default: {default}]"
+
+
+def setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """One option for each setting."""
+    for spec in reversed(fields(Settings)):
+        flag = f"--{spec.name.replace('_', '-')}"
+        kind: Any = type(spec.default)
+        if kind is bool:
+            flag, kind = f"{flag}/--no-{flag[2:]}", None
+        command = click.option(flag, spec.name, type=kind, default=None, help=help_of(spec))(command)
+    return command
+
+
+@click.command()
+@setting_options
+@click.option("--demo", is_flag=True, help="Start the demo run beside the server.")
+@click.option("--workers", type=int, default=1, show_default=True, help="Web processes; only 1 for now.")
+def serve(demo: bool, workers: int, **given: Any) -> int:
+    """Serve the pages, the API and the streams.
+
+    Every option is also an environment variable; a flag wins.
+    """
+    if workers != 1:
+        raise click.UsageError(f"--workers must be 1, not {workers}: one process serves a store for now")
+    settings = Settings.from_environment(**given)
+    from webapp import server
+
+    if not demo:
+        return server.serve(settings)
+    with demo_beside(settings.store):
+        return server.serve(settings)
+
+
+@contextmanager
+def demo_beside(store: str) -> Iterator[None]:
+    """The demo run in a process of its own, stopped at the end if it is still at work."""
+    arguments = [sys.executable, "-m", "webapp", "demo", "--quiet", "--store", store]
+    process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        try:
+            process.wait(DEMO_GRACE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

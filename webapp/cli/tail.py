@@ -1,0 +1,76 @@
+"""`signalbox tail`: a task in the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from contextlib import aclosing
+
+import click
+import msgspec
+
+from store import Event, StoreUnavailable, UnknownTask
+from store.log import RETRY_PAUSE, Log, events_of, task_of
+from store.state import Task
+from webapp.cli.line import line_of
+from webapp.cli.target import target, target_options
+
+ENDING = frozenset({"runner_exit", "status"})
+"""Types of events with which a task may have ended; what followed from it in the same transaction comes after."""
+
+
+@click.command()
+@click.argument("task")
+@click.option("--since-seq", type=click.IntRange(0), default=0, show_default=True, help="Begin after this event.")
+@click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON.")
+@click.option("--follow", is_flag=True, help="Go on when the task has ended.")
+@target_options
+def tail(task: str, since_seq: int, as_json: bool, follow: bool, store: str | None, server: str | None) -> None:
+    """Print TASK's log, then what comes, until the task ends.
+
+    A connection that breaks is made again, and the log goes on where it was.
+    """
+    chosen = target(store, server)
+    if chosen.database is not None and not chosen.database.exists():
+        raise UnknownTask(task)
+    colours = sys.stdout.isatty()
+
+    def show(event: Event) -> None:
+        text = msgspec.json.encode(event).decode() if as_json else line_of(event, colours=colours)
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+
+    async def follow_it() -> None:
+        log = chosen.open(patience=3)
+        try:
+            await print_log(log, task, since_seq, follow, show)
+        finally:
+            await log.aclose()
+
+    asyncio.run(follow_it())
+
+
+async def print_log(log: Log, task_id: str, since_seq: int, follow: bool, show: Callable[[Event], None]) -> None:
+    """Show a task's events after `since_seq` until it has ended, or for ever with `follow`. Raises UnknownTask."""
+    task = await task_of(log, task_id)
+    last = task.latest_seq if task.ended else None
+    if last is not None and since_seq >= last and not follow:
+        return
+    async with aclosing(events_of(log, task_id, since_seq=since_seq)) as events:
+        async for event in events:
+            show(event)
+            if follow or not (event.event_type in ENDING or (last is not None and event.seq >= last)):
+                continue
+            task = await _standing(log, task_id)
+            last = task.latest_seq if task.ended else None
+            if last is not None and event.seq >= last:
+                return
+
+
+async def _standing(log: Log, task_id: str) -> Task:
+    while True:
+        try:
+            return await task_of(log, task_id)
+        except StoreUnavailable:
+            await asyncio.sleep(RETRY_PAUSE)

@@ -1,0 +1,1 @@
+"""The demo run: an audit of the installed Python standard library, with the public emitters."""

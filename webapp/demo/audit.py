@@ -1,0 +1,240 @@
+"""The run itself: planning, executing in parallel, recovering from a broken file, verifying."""
+
+from __future__ import annotations
+
+import os
+import platform
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from store import Event, Run, open_task
+from store.emitter import Phase, WorkItem
+from store.log import Log
+from webapp.demo import results
+from webapp.demo.examine import Report, digest, examine, prepare_worker
+from webapp.demo.results import Totals, totals_of
+from webapp.demo.survey import Module, Package, find_modules, in_packages, library
+
+DAMAGED = "textwrap.py"
+"""The module of which a damaged copy is audited first, so that there is something to recover from."""
+
+CHECKPOINT_EVERY = 6
+"""Packages between two checkpoints."""
+
+LONG, BRANCHED = 150, 40
+"""Lines and branches from which on a function is worth a warning."""
+
+
+class Stopped(Exception):
+    """Somebody asked the run to stop."""
+
+
+def audit(
+    log: Log,
+    *,
+    task_id: str | None = None,
+    jobs: int | None = None,
+    pace: float = 0.0,
+    root: Path | None = None,
+    say: Callable[[str], object] | None = None,
+) -> str:
+    """Audit the standard library (or the modules below `root`) as a task; the answer is a sentence on what came out."""
+    version = f"Python {platform.python_version()}"
+    opened = open_task(
+        log, task_id, title="stdlib audit", kind="audit", metadata={"python": version}, runner_version=version
+    )
+    workers = jobs or min(os.cpu_count() or 2, 8)
+    try:
+        with opened as task, TemporaryDirectory(prefix="signalbox-demo-") as place:
+            if say:
+                say(f"{task.task_id}: stdlib audit, {workers} at once")
+            return Audit(task, root or library(), Path(place), workers, pace).run()
+    except Stopped:
+        return "stopped on request"
+
+
+class Audit:
+    """One audit: what there is to do, what is done, and the checkpoints on the way."""
+
+    def __init__(self, task: Run[Event], root: Path, place: Path, workers: int, pace: float) -> None:
+        self._task, self._root, self._place = task, root, place
+        self._workers, self._pace = workers, pace
+        self._reports: dict[str, Report] = {}
+        self._checkpoints: list[tuple[str, Path, str]] = []
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._total = 0
+
+    def run(self) -> str:
+        """Do all of it."""
+        packages = self.plan()
+        self.execute(packages)
+        totals = self.verify([module for package in packages for module in package.modules])
+        return f"{totals}: all of it verified"
+
+    def plan(self) -> list[Package]:
+        """Find the modules, and divide them into packages."""
+        with self._task.phase("planning") as planning:
+            with planning.tool("rglob", {"pattern": "*.py"}) as search:
+                modules = find_modules(self._root)
+                search.result(found=len(modules))
+            packages = in_packages(modules)
+            for package in packages:
+                size = sum(module.path.stat().st_size for module in package.modules)
+                planning.log(f"{package.name}: {len(package.modules)} modules, {size / 1024:,.0f} KiB")
+            self._total = len(modules)
+            planning.status(f"{self._total} modules in {len(packages)} packages")
+            self._checkpoint(planning, "plan", [package.name for package in packages])
+        return packages
+
+    def execute(self, packages: list[Package]) -> None:
+        """Examine all packages, some at once; go back to a checkpoint for the one that breaks."""
+        spawn = get_context("spawn")
+        with (
+            self._task.phase("executing") as executing,
+            ProcessPoolExecutor(self._workers, spawn, prepare_worker) as self._processes,
+            ThreadPoolExecutor(self._workers) as threads,
+        ):
+            items = {package.name: executing.work_item(package.name, "package") for package in packages}
+            work = {threads.submit(self._examine, items[p.name], self._damaged(p)): p for p in packages}
+            broken = self._gather(executing, work)
+            for package, error in broken:
+                self._recover(executing, package, items[package.name].span_id, error)
+
+    def verify(self, modules: list[Module]) -> Totals:
+        """Read every file once more, and compare the totals with those of the last checkpoint."""
+        with self._task.phase("verifying") as verifying:
+            name, path, sha256 = self._checkpoints[-1]
+            size = -(-len(modules) // 8)
+            for start in range(0, len(modules), size):
+                part = modules[start : start + size]
+                with verifying.work_item(f"sources {start + 1} to {start + len(part)}", "verification") as item:
+                    self._compare(item, part)
+            with verifying.work_item("totals", "verification") as item:
+                kept, found = totals_of(results.load(path, sha256)), totals_of(self._reports)
+                item.log(f"checkpoint {name}: {kept}")
+                if kept != found:
+                    verifying.checkpoint_invalid(name, message=f"the totals differ: {found}")
+                    raise ValueError(f"checkpoint {name} says {kept}, the reports say {found}")
+                verifying.checkpoint_verified(name, message="the totals agree")
+            verifying.log(
+                f"{found.bare_excepts} bare excepts, {found.remarks} remarks such as TODO, {found.tokens:,} tokens"
+            )
+            verifying.status(str(found))
+        return found
+
+    # executing
+
+    def _damaged(self, package: Package) -> Package:
+        modules = [self._damaged_copy(module) if module.name == DAMAGED else module for module in package.modules]
+        return Package(package.name, modules)
+
+    def _damaged_copy(self, module: Module) -> Module:
+        copy = self._place / "damaged.py"
+        before, _, after = module.path.read_text("utf-8").rpartition(")")
+        copy.write_text(before + after, "utf-8")
+        return Module(module.name, copy)
+
+    def _gather(self, executing: Phase[Event], work: dict[Future[None], Package]) -> list[tuple[Package, SyntaxError]]:
+        broken: list[tuple[Package, SyntaxError]] = []
+        finished: list[str] = []
+        try:
+            for number, future in enumerate(as_completed(work), 1):
+                error = future.exception()
+                if error is None:
+                    finished.append(work[future].name)
+                elif isinstance(error, SyntaxError):
+                    broken.append((work[future], error))
+                else:
+                    raise error
+                if number % CHECKPOINT_EVERY == 0 or number == len(work):
+                    self._checkpoint(executing, "packages", finished)
+                    finished = []
+        except BaseException:
+            self._stopping.set()
+            for future in work:
+                future.cancel()
+            raise
+        return broken
+
+    def _examine(self, opening: WorkItem[Event], package: Package) -> None:
+        with opening as item:
+            reports: dict[str, Report] = {}
+            for number, module in enumerate(package.modules, 1):
+                if self._stopping.is_set() or self._task.cancelled:
+                    raise Stopped("stopped on request")
+                reports[module.name] = self._report_on(item, module)
+                if number % 5 == 0 or number == len(package.modules):
+                    item.progress(number, len(package.modules))
+                if self._pace:
+                    time.sleep(self._pace)
+            totals = totals_of(reports)
+            item.result(lines=totals.lines, functions=totals.functions, message=str(totals))
+            with self._lock:
+                self._reports |= reports
+                done = len(self._reports)
+            self._task.progress(done, self._total)
+
+    def _report_on(self, item: WorkItem[Event], module: Module) -> Report:
+        try:
+            report = self._processes.submit(examine, module.path).result()
+        except (SyntaxError, ValueError) as error:
+            # The library's own tests have files that are broken on purpose.
+            if not {"test", "tests"} & set(module.name.split("/")):
+                raise
+            item.log(f"{module.name}: broken, as its tests want it: {error}")
+            return Report(sha256=digest(module.path), size=module.path.stat().st_size)
+        item.log(f"{module.name}: {report.lines} lines, {report.functions} functions, {report.classes} classes")
+        for warning in warnings_of(report):
+            item.log(f"{module.name}: {warning}", level="warning")
+        return report
+
+    def _recover(self, executing: Phase[Event], package: Package, span_id: str, error: SyntaxError) -> None:
+        name, path, sha256 = self._checkpoints[-1]
+        why = f"{package.name} broke: {error.msg} (line {error.lineno} of a damaged {DAMAGED})"
+        with executing.phase("recovery") as phase, phase.recovery(why, name) as recovery:
+            self._reports = results.load(path, sha256)
+            recovery.loaded(name, message=f"{totals_of(self._reports)} stand")
+            self._examine(executing.work_item(package.name, "package", span_id=span_id), package)
+            recovery.result(message=f"{package.name} is whole again")
+        self._checkpoint(executing, "recovery", [package.name])
+
+    def _checkpoint(self, scope: Phase[Event], kind: str, work_items: list[str]) -> None:
+        name = f"checkpoint-{len(self._checkpoints) + 1}"
+        path = self._place / f"{name}.json"
+        with self._lock:
+            sha256, totals = results.save(path, self._reports), totals_of(self._reports)
+        self._checkpoints.append((name, path, sha256))
+        scope.checkpoint(name, kind, artifacts=[path.name], work_items=work_items, message=str(totals))
+        scope.evidence("sha256", sha256, checkpoint_id=name, artifact=path.name)
+        results.load(path, sha256)
+        scope.checkpoint_verified(name, message="read back with the same hash")
+
+    # verifying
+
+    def _compare(self, item: WorkItem[Event], modules: list[Module]) -> None:
+        for number, module in enumerate(modules, 1):
+            if self._task.cancelled:
+                raise Stopped("stopped on request")
+            if digest(module.path) != self._reports[module.name].sha256:
+                raise ValueError(f"{module.name} changed while it was audited")
+            if number % 20 == 0 or number == len(modules):
+                item.progress(number, len(modules))
+        item.log(f"{len(modules)} files have the hashes that were audited")
+
+
+def warnings_of(report: Report) -> list[str]:
+    """What is remarkable about a module."""
+    found = {
+        f"{report.longest} has {report.longest_lines} lines": report.longest_lines > LONG,
+        f"a function with {report.most_branches} branches": report.most_branches > BRANCHED,
+        f"{report.bare_excepts} bare excepts": report.bare_excepts > 0,
+        f"{report.remarks} remarks such as TODO": report.remarks > 0,
+        "not the same when it is unparsed and parsed again": not report.faithful,
+    }
+    return [text for text, there in found.items() if there]

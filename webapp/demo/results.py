@@ -1,0 +1,48 @@
+"""What the audit has found so far, and its checkpoints on disk."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+
+from webapp.demo.examine import Report
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """Sums over modules."""
+
+    modules: int
+    lines: int
+    tokens: int
+    functions: int
+    classes: int
+    bare_excepts: int
+    remarks: int
+
+    def __str__(self) -> str:
+        return f"{self.modules:,} modules, {self.lines:,} lines, {self.functions:,} functions, {self.classes:,} classes"
+
+
+def totals_of(reports: dict[str, Report]) -> Totals:
+    """The sums of some reports."""
+    fields = ("lines", "tokens", "functions", "classes", "bare_excepts", "remarks")
+    sums = {name: sum(getattr(report, name) for report in reports.values()) for name in fields}
+    return Totals(modules=len(reports), **sums)
+
+
+def save(path: Path, reports: dict[str, Report]) -> str:
+    """Write the reports to a file and return its SHA-256."""
+    data = msgspec.json.encode(dict(sorted(reports.items())))
+    path.write_bytes(data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def load(path: Path, sha256: str) -> dict[str, Report]:
+    """The reports of a file. Raises ValueError if it is not the file that was written."""
+    data = path.read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise ValueError(f"{path.name} has the hash {found[:12]}, not {sha256[:12]}")
+    return msgspec.json.decode(data, type=dict[str, Report])

@@ -1,0 +1,193 @@
+"""One command as a task, from spawn to exit."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from store import NewEvent
+from store.emitter.lifeline import Lifeline
+from store.emitter.run import HEARTBEAT_INTERVAL, own_version
+from store.events import new_id
+from store.log import Log
+from store.state import Task
+from webapp.process.output import Output
+from webapp.process.recorder import Recorder
+from webapp.process.stopper import Stopper
+from webapp.process.terminal import Channel, copy_size, open_channels
+
+NOT_FOUND, NOT_EXECUTABLE = 127, 126
+"""What a shell exits with when there is no such command, or when it cannot be executed."""
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+LEFT_BEHIND = 2.0
+"""Seconds that processes which outlive the command may go on writing before they are left to themselves."""
+
+LAST_PATIENCE = 60.0
+"""Seconds to wait, when all is over, for a log that does not answer."""
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """How to run: see `signalbox run --help`."""
+
+    terminals: bool = True
+    grace: float = 5.0
+    environment: dict[str, str] = {}
+    heartbeat_interval: float = HEARTBEAT_INTERVAL
+    last_patience: float = LAST_PATIENCE
+
+
+def readable_command(command: list[str]) -> list[str]:
+    """The command's words as valid text, whatever bytes they were."""
+    return [os.fsencode(word).decode("utf-8", "replace") for word in command]
+
+
+async def run_command(log: Log, task: Task, command: list[str], options: Options) -> int:
+    """Run `command` as `task` and return its exit code; 128 + n when signal n ended it."""
+    return await Command(log, task, command, options).run()
+
+
+class Command:
+    """A command, the terminals it writes to, and the events that it becomes."""
+
+    def __init__(self, log: Log, task: Task, command: list[str], options: Options) -> None:
+        self._log, self._task, self._command, self._options = log, task, command, options
+        self._span_id = new_id()
+        self._recorder = Recorder(log, task.task_id, notice)
+
+    async def run(self) -> int:
+        channels = open_channels(terminals=self._options.terminals)
+        try:
+            process = await self._start(channels)
+        except OSError as error:
+            code, message = self._why_not(error)
+            notice(message)
+            self._emit("runner_exit", exit_code=code, status="failed", message=message, **self._facts())
+        else:
+            code = await self._attend(process, channels)
+        left = await self._recorder.finish(self._options.last_patience)
+        if left:
+            notice(f"{left} events could not be recorded")
+        return code
+
+    async def _start(self, channels: list[Channel]) -> asyncio.subprocess.Process:
+        try:
+            # A session of its own: the terminal's Ctrl-C reaches us alone, and we pass it on.
+            return await asyncio.create_subprocess_exec(
+                *self._command,
+                stdout=channels[0].sink,
+                stderr=channels[1].sink,
+                start_new_session=True,
+                env={"TERM": "xterm-256color", **os.environ, **self._options.environment},
+            )
+        except OSError:
+            for channel in channels:
+                os.close(channel.source)
+            raise
+        finally:
+            for channel in channels:
+                os.close(channel.sink)
+
+    async def _attend(self, process: asyncio.subprocess.Process, channels: list[Channel]) -> int:
+        loop = asyncio.get_running_loop()
+        interval = self._options.heartbeat_interval
+        self._emit("runner_spawn", runner_pid=process.pid, heartbeat_interval=interval, **self._facts())
+        outputs = [Output(channel, self._recorder, self._span_id) for channel in channels]
+        stopper = Stopper(process.pid, self._options.grace)
+        lifeline = Lifeline(self._log, self._task.task_id, self._span_id, self._task.latest_seq, interval)
+        self._recorder.on_append = lifeline.touch
+
+        def cancelled() -> None:
+            loop.call_soon_threadsafe(stopper.stop, signal.SIGINT, "cancelled on request")
+
+        lifeline.on_cancel(cancelled)
+        for number in ENDING:
+            loop.add_signal_handler(number, stopper.stop, number, f"stopped by {number.name}")
+        loop.add_signal_handler(signal.SIGWINCH, self._resize, channels, stopper)
+
+        code = exit_code(await process.wait())
+        await stopper.finish()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEFT_BEHIND):
+                await asyncio.gather(*(output.ended() for output in outputs))
+        for output in outputs:
+            output.close()
+        for number in ENDING:
+            loop.add_signal_handler(number, self._recorder.give_up)
+        await asyncio.to_thread(lifeline.stop)
+        self._emit("runner_exit", exit_code=code, **outcome(code, stopper.cause))
+        return code
+
+    def _emit(self, event_type: str, **payload: Any) -> None:
+        self._recorder.add(NewEvent(event_type=event_type, span_id=self._span_id, payload=payload))
+
+    def _facts(self) -> dict[str, Any]:
+        facts = {
+            "runner_version": own_version(),
+            "command": readable_command(self._command),
+            "cwd": os.fsencode(os.getcwd()).decode("utf-8", "replace"),
+            "host": platform.node(),
+            "commit_hash": git_commit(),
+        }
+        return {name: value for name, value in facts.items() if value}
+
+    def _resize(self, channels: list[Channel], stopper: Stopper) -> None:
+        for channel in channels:
+            copy_size(channel)
+        stopper.send(signal.SIGWINCH)
+
+    def _why_not(self, error: OSError) -> tuple[int, str]:
+        name = readable_command(self._command)[0]
+        if isinstance(error, FileNotFoundError) and shutil.which(self._command[0], os.F_OK) is None:
+            return NOT_FOUND, f"command not found: {name}"
+        return NOT_EXECUTABLE, f"cannot execute {name}: {error.strerror}"
+
+
+def exit_code(returncode: int) -> int:
+    """The exit code as a shell tells it."""
+    return returncode if returncode >= 0 else 128 - returncode
+
+
+def outcome(code: int, stopped: str | None) -> dict[str, str]:
+    """What `runner_exit` says about how it ended."""
+    if stopped:
+        return {"status": "cancelled", "message": stopped}
+    if code == 0:
+        return {"status": "done"}
+    names = {number.value: number.name for number in signal.Signals}
+    ended = f"killed by {names[code - 128]}" if code - 128 in names else f"exit code {code}"
+    return {"status": "failed", "message": ended}
+
+
+def git_commit() -> str | None:
+    """The commit that is checked out here, if this is a git repository."""
+    git = ["git", "rev-parse", "--verify", "--quiet", "HEAD"]
+    try:
+        found = subprocess.run(git, capture_output=True, text=True, timeout=2)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip() or None
+
+
+def notice(text: str) -> None:
+    """A word to the person at the terminal."""
+    with suppress(OSError):
+        print(f"signalbox: {text}", file=sys.stderr, flush=True)
+
+
+def title_of(command: list[str]) -> str:
+    """The command line as a task's title: one line, at most 200 characters."""
+    words = " ".join(shlex.join(readable_command(command)).split())
+    line = "".join(character if character.isprintable() else "?" for character in words)
+    return line if len(line) <= 200 else f"{line[:199]}…"

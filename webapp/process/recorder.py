@@ -1,0 +1,128 @@
+"""A command's events on their way into the log: kept in order, in bounded memory, over every outage."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from store import InvalidEvent, NewEvent, StoreError, StoreUnavailable
+from store.log import Log, is_remote, keyed
+
+MAX_WAITING = 16 * 1024 * 1024
+"""Characters of output that may wait for the log; beyond that the command has to."""
+
+GROUP_EVENTS, GROUP_SIZE = 500, 256 * 1024
+"""How much goes into one append at most."""
+
+LONGEST_PAUSE = 5.0
+
+OVERHEAD = 200
+"""What an event weighs besides its text."""
+
+
+class Recorder:
+    """Appends events in the background: at each turn all that waits, up to the size of a group.
+
+    While the log does not answer, events wait and are tried again. `notice` is called with a line for the person at the
+    terminal when that begins and ends, and for what the log refused.
+    """
+
+    def __init__(self, log: Log, task_id: str, notice: Callable[[str], None]) -> None:
+        self._log, self._task_id, self._notice = log, task_id, notice
+        self._waiting: deque[tuple[NewEvent, int]] = deque()
+        self._size = 0
+        self._full = False
+        self._work, self._empty = asyncio.Event(), asyncio.Event()
+        self._empty.set()
+        self._on_room: list[Callable[[], None]] = []
+        self.on_append: Callable[[], None] = lambda: None
+        self.refused = 0
+        self._task = asyncio.create_task(self._record(), name="signalbox-recorder")
+
+    @property
+    def waiting(self) -> int:
+        """Events that are not in the log yet."""
+        return len(self._waiting)
+
+    @property
+    def full(self) -> bool:
+        """Whether more should not come now; `when_room` tells when it may."""
+        return self._full
+
+    def when_room(self, resume: Callable[[], None]) -> None:
+        """Call `resume` each time there is room again."""
+        self._on_room.append(resume)
+
+    def add(self, event: NewEvent, size: int = 0) -> None:
+        """Take an event whose text has `size` characters."""
+        self._waiting.append((event, size + OVERHEAD))
+        self._size += size + OVERHEAD
+        self._work.set()
+        self._empty.clear()
+        self._full = self._full or self._size > MAX_WAITING
+
+    async def finish(self, patience: float) -> int:
+        """Wait until all is in the log, at most `patience` seconds; then stop. Returns how many events were left."""
+        try:
+            async with asyncio.timeout(patience):
+                await self._empty.wait()
+        except TimeoutError:
+            pass
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        return self.waiting + self.refused
+
+    def give_up(self) -> None:
+        """Let `finish` wait no longer."""
+        self._empty.set()
+
+    async def _record(self) -> None:
+        while True:
+            await self._work.wait()
+            group, size = self._group()
+            await self._append(group)
+            for _ in group:
+                self._waiting.popleft()
+            self._size -= size
+            if not self._waiting:
+                self._work.clear()
+                self._empty.set()
+            if self._full and self._size < MAX_WAITING // 2:
+                self._full = False
+                for resume in self._on_room:
+                    resume()
+
+    def _group(self) -> tuple[list[NewEvent], int]:
+        group: list[NewEvent] = []
+        total = 0
+        for event, size in self._waiting:
+            if group and (total + size > GROUP_SIZE or len(group) == GROUP_EVENTS):
+                break
+            group.append(event)
+            total += size
+        return group, total
+
+    async def _append(self, group: list[NewEvent]) -> None:
+        group = keyed(group) if is_remote(self._log) else group
+        pause = 0.1
+        while True:
+            try:
+                await self._log.aappend(self._task_id, group)
+                self.on_append()
+                break
+            except StoreUnavailable as error:
+                if pause == 0.1:
+                    self._notice(f"{error}; output is kept and recorded later")
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+            except StoreError as error:
+                if isinstance(error, InvalidEvent) and len(group) > 1:
+                    for event in group:
+                        await self._append([event])
+                else:
+                    self._notice(f"{len(group)} events are not recorded: {error}")
+                    self.refused += len(group)
+                break
+        if pause > 0.1:
+            self._notice("the log answers again")
