@@ -144,16 +144,16 @@ class Fragments:
         return self._render(
             "tasks/index.html",
             view=view,
-            panel=Markup(self.list_panel(view, **page)),
+            panel=Markup(self.list_panel(view)),
             stream_path=stream_path,
             live_list=bool(stream_path),
             page=_page(page),
             place="tasks",
         )
 
-    def list_panel(self, view: TaskListView, **page: Any) -> str:
+    def list_panel(self, view: TaskListView) -> str:
         """The part of the list page that changes: filters with their counts, rows, links to other pages."""
-        return self._render("tasks/_list.html", view=view, task_row=self.list_row, page=_page(page))
+        return self._render("tasks/_list.html", view=view, task_row=self.list_row)
 
     def list_row(self, task: Task) -> Markup:
         """The row of one task."""
