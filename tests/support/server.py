@@ -95,6 +95,10 @@ class Server:
             [NewEvent(event_type="log", payload={"message": e}) if isinstance(e, str) else e for e in events],
         )
 
+    def latest(self, task_id: str) -> int:
+        """The newest seq of a task, as the server tells it."""
+        return int(self.get(f"/api/tasks/{task_id}").json()["latest_seq"])
+
     def get(self, path: str, **more: Any) -> httpx.Response:
         """GET a path of the server."""
         return httpx.get(self.url + path, **more)

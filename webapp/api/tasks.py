@@ -8,7 +8,7 @@ import msgspec
 from quart import Blueprint, Response, request
 
 from store import TaskQuery
-from store.state import STATUSES, Task
+from store.state import STATUSES, Progress, Task
 from webapp.api import store
 from webapp.errors import BadRequest
 from webapp.json import body_as, json_response
@@ -35,7 +35,7 @@ class TaskView(msgspec.Struct):
     metadata: dict[str, Any]
     status: str
     phase: str | None
-    progress: dict[str, Any] | None
+    progress: Progress | None
     message: str | None
     error: str | None
     exit_code: int | None

@@ -120,7 +120,7 @@ class EventLane(Lane):
     def _settle(self, subscriber: Subscriber, *, at_head: bool = False) -> None:
         """Serve what the ring has; then it is live, or waits for its reader, or must read from the store."""
         while not (subscriber.busy or subscriber.over):
-            chunk = self.ring.after(subscriber.cursor, self._encode)
+            chunk = self.ring.after(subscriber.cursor, self._encode, subscriber.events_left)
             if chunk is None:
                 break
             subscriber.take(chunk)
@@ -138,7 +138,8 @@ class EventLane(Lane):
                 break
             try:
                 async with self._store.read() as view:
-                    events = await view.events(self._task_id, subscriber.cursor, CHUNK_EVENTS)
+                    most = min(CHUNK_EVENTS, subscriber.events_left)
+                    events = await view.events(self._task_id, subscriber.cursor, most)
             except StoreError as error:
                 logger.warning("a stream waits for the store", task_id=self._task_id, error=str(error))
                 await asyncio.sleep(RETRY)
@@ -157,7 +158,7 @@ class EventLane(Lane):
     def _serve(self, subscribers: list[Subscriber], start: int, started: float) -> None:
         ring, encode = self.ring, self._encode
         for subscriber in subscribers[start : start + SLICE]:
-            chunk = ring.after(subscriber.cursor, encode)
+            chunk = ring.after(subscriber.cursor, encode, subscriber.events_left)
             if chunk is not None and not subscriber.over:
                 subscriber.take(chunk)
             if chunk is None or subscriber.busy or chunk.to_seq < ring.head:

@@ -55,15 +55,16 @@ class Ring:
                 del encoded[:surplus]
             self._first += surplus
 
-    def after(self, cursor: int, encode: Encode) -> Chunk | None:
-        """The events after `cursor` as a chunk; None when they are not (all) here. Equal calls share their bytes."""
+    def after(self, cursor: int, encode: Encode, most: int = CHUNK_EVENTS) -> Chunk | None:
+        """At most `most` events after `cursor`; None when they are not (all) here. Equal calls share their bytes."""
         if not self._first - 1 <= cursor < self.head:
             return None
         chunk = self._chunks.get((encode, cursor))
         if chunk is None:
-            encoded = self._bytes(encode)
-            chunk = cut(encoded, cursor + 1 - self._first, cursor)
+            chunk = cut(self._bytes(encode), cursor + 1 - self._first, cursor)
             self._chunks[encode, cursor] = chunk
+        if chunk.events > most:
+            return cut(self._bytes(encode), cursor + 1 - self._first, cursor, most)
         return chunk
 
     def _bytes(self, encode: Encode) -> list[bytes]:
@@ -74,10 +75,10 @@ class Ring:
         return encoded
 
 
-def cut(encoded: Sequence[bytes], start: int, cursor: int) -> Chunk:
+def cut(encoded: Sequence[bytes], start: int, cursor: int, most: int = CHUNK_EVENTS) -> Chunk:
     """One chunk of the messages from index `start` on, the first of which follows `cursor`."""
     size, end = 0, start
-    for message in encoded[start : start + CHUNK_EVENTS]:
+    for message in encoded[start : start + min(most, CHUNK_EVENTS)]:
         size += len(message)
         end += 1
         if size >= CHUNK_BYTES:

@@ -1,0 +1,37 @@
+"""What browser tests say about live pages: the DOM of a live page equals that of a freshly loaded one."""
+
+from __future__ import annotations
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+MAIN = """() => {
+  const main = document.querySelector('main').cloneNode(true);
+  for (const node of main.querySelectorAll('[data-volatile]')) node.remove();
+  const walker = document.createTreeWalker(main, NodeFilter.SHOW_ELEMENT);
+  while (walker.nextNode()) walker.currentNode.removeAttribute('data-htmx-powered');
+  main.normalize();
+  return main.innerHTML.replace(/>\\s+</g, '>\\n<').trim();
+}"""
+"""The content of a page without what depends on the clock or on the viewer."""
+
+
+def content(page: Page) -> str:
+    """The page's `<main>` without its volatile elements."""
+    return str(page.evaluate(MAIN))
+
+
+def expect_live_at(page: Page, seq: int, *, timeout: float = 10) -> None:
+    """Wait until the page says that it is live at `seq`; `timeout` in seconds."""
+    expect(page.locator("live-status")).to_contain_text(f"live at #{seq}", timeout=timeout * 1000)
+
+
+def expect_equal_to_fresh(page: Page, context: BrowserContext) -> None:
+    """The live page shows exactly what a page shows that is loaded now."""
+    fresh = context.new_page()
+    try:
+        fresh.goto(page.url)
+        live_lines, fresh_lines = content(page).split("\n"), content(fresh).split("\n")
+        different = [pair for pair in zip(live_lines, fresh_lines, strict=False) if pair[0] != pair[1]]
+        assert live_lines == fresh_lines, f"live and fresh differ: {different[:3]}"
+    finally:
+        fresh.close()
