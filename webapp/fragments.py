@@ -95,7 +95,7 @@ class Fragments:
         values = self._task_values(view)
         out = [_position(since, view.seq)]
         changed = (part for part in TASK_PARTS if changed_at(view.task, part) > since)
-        out += [_swap(part, "outerMorph", self._part(part, values)) for part in changed]
+        out += [_swap(part, _how(part), self._part(part, values)) for part in changed]
         if view.task.spans_seq <= since:
             changed_lines = ((ids.span(line.span.span_id), values["span_line"](line)) for line in view.changed_lines)
             out += [_swap(target, "outerMorph", line) for target, line in changed_lines]
@@ -203,6 +203,11 @@ def list_url(query: TaskQuery, **changes: Any) -> str:
     named = (("q", query.text), ("kind", query.kind), ("cursor", query.before))
     fields = [("status", status) for status in query.statuses] + [(name, value) for name, value in named if value]
     return "/tasks" + ("?" + urlencode(fields) if fields else "")
+
+
+def _how(part: str) -> str:
+    # A morph keeps the focus and what a reader has opened; where there is nothing to keep a plain swap is cheaper.
+    return "outerMorph" if part in (ids.PERMISSIONS, ids.SPANS, ids.CHECKPOINTS) else "outerHTML"
 
 
 def _position(since: int, to: int) -> str:
