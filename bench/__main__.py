@@ -6,12 +6,12 @@ import argparse
 import contextlib
 import resource
 import sys
-import time
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bench.load.client import build
+from bench.noise import Noise
 from bench.scenarios import QUICK, Scale
 from bench.scenarios.append import append
 from bench.scenarios.capacity import capacity
@@ -43,9 +43,10 @@ def main() -> int:
     about, rows, failed = machine(), list[Row](), list[str]()
     client = build()
     about["load_client"] = "compiled" if len(client) == 1 else "Python, as there is no C compiler: it costs more"
+    noise = dict[str, float | None]()
     for name in options.scenarios or SCENARIOS:
-        began = time.monotonic()
         print(f"{name} …", file=sys.stderr, flush=True)
+        others = Noise()
         try:
             for row in SCENARIOS[name](QUICK if options.quick else Scale()):
                 rows.append(row)
@@ -53,11 +54,12 @@ def main() -> int:
         except Exception:
             failed.append(name)
             traceback.print_exc()
-        print(f"  {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-    about["load_average_after"] = machine()["load_average"]
-    write(RESULTS, {**about, "quick": options.quick, "failed": failed}, rows)
+        noise[name] = others.cores()
+    write(RESULTS, {**about, "quick": options.quick, "failed": failed, "cores_used_by_others": noise}, rows)
     print(render(rows))
     print("\n" + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in about.items()))
+    busy = [f"{name} {cores:.1f}" for name, cores in noise.items() if cores is not None]
+    print("cores kept busy by others meanwhile: " + (", ".join(busy) or "not known here"))
     for name in failed:
         print(f"{name} could not be measured to its end; see above", file=sys.stderr)
     return 1 if failed else 0
