@@ -9,9 +9,18 @@ import './times.js';
 import './log-follow.js';
 import './live-stream.js';
 
-/** What the reader opened or closed stays so when a frame morphs it. */
 htmx.registerExtension('keep-open', {
+  /** What the reader opened or closed stays so when a frame morphs it. */
   htmx_before_morph_attr: (element, { attrName }) => attrName !== 'open' || !element.matches('details, dialog'),
+
+  /** A morph puts new attributes last. Those behind them in the markup give way first, so that live and fresh read alike. */
+  htmx_before_morph_node: (element, { newNode }) => {
+    const wanted = newNode.getAttributeNames();
+    const kept = element.getAttributeNames().filter((name) => wanted.includes(name));
+    const first = kept.findIndex((name, at) => name !== wanted[at]);
+    if (first < 0) return;
+    for (const name of kept.slice(first)) if (name !== 'open') element.removeAttribute(name);
+  },
 });
 
 /** The keyboard is not needed for the first paint: it loads with the first key. */
