@@ -90,6 +90,9 @@ class Lifeline:
         try:
             with suppress(asyncio.CancelledError):
                 self._loop.run_until_complete(self._attending)
+            # What was on its way when we were stopped is shielded, and comes to its end before the loop does.
+            under_way = asyncio.gather(*asyncio.all_tasks(self._loop), return_exceptions=True)
+            self._loop.run_until_complete(under_way)
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         finally:
             self._loop.close()
@@ -116,7 +119,7 @@ class Lifeline:
                 continue
             self.touch()
             try:
-                await emitter.emit_runner_heartbeat(self._task_id, self._span_id)
+                await asyncio.shield(emitter.emit_runner_heartbeat(self._task_id, self._span_id))
             except StoreError as error:
                 if not error.retryable:
                     return
@@ -128,7 +131,7 @@ class Lifeline:
         while True:
             await self._pause()
             with suppress(StoreUnavailable):
-                await self._look(cast(Store, self._log))
+                await asyncio.shield(self._look(cast(Store, self._log)))
 
     async def _look(self, store: Store) -> None:
         events: list[Event] | None = None

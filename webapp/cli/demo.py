@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import click
 
 from webapp.cli.target import target, target_options
@@ -20,6 +22,8 @@ def demo(store: str | None, server: str | None, task: str | None, jobs: int | No
     """
     from webapp.demo.audit import audit
 
+    # To be terminated is recorded like Ctrl-C: the run is cancelled.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     log = target(store, server).open()
     try:
         summary = audit(log, task_id=task, jobs=jobs, pace=pace, say=None if quiet else click.echo)

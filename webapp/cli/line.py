@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import Any
 
 import click
@@ -19,7 +20,18 @@ COLOURS = {
     "checkpoint_verified": "green",
     "recovery_complete": "green",
 }
-SHOWN = ("work_item_id", "tool_name", "checkpoint_id", "evidence_id", "status", "message", "explanation", "error_code")
+SHOWN = (
+    "work_item_id",
+    "tool_name",
+    "checkpoint_id",
+    "evidence_id",
+    "status",
+    "exit_code",
+    "error_code",
+    "message",
+    "explanation",
+    "runner_version",
+)
 """Fields of a payload that tell what the event is about, in this order."""
 
 _SGR = re.compile(r"\x1b\[[0-9;:]*m")
@@ -49,6 +61,9 @@ def line_of(event: Event, *, colours: bool) -> str:
 def about(payload: dict[str, Any]) -> str:
     """What a payload says, in a few words."""
     words = [str(payload[name]) for name in SHOWN if isinstance(payload.get(name), str | int | float)]
+    command = payload.get("command")
+    if isinstance(command, list):
+        words.append(shlex.join(str(word) for word in command))
     progress = payload.get("progress")
     if isinstance(progress, dict) and "current" in progress:
         words.append(f"{progress['current']}/{progress['total']}" if "total" in progress else str(progress["current"]))

@@ -6,15 +6,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import Field, fields
 from typing import Any
 
 import click
 
+from store import open_store
 from webapp.settings import Settings, variable
 
-DEMO_GRACE = 5.0
+DEMO_GRACE = 2.5
 """Seconds that the demo has to record that it was stopped."""
 
 
@@ -51,9 +52,9 @@ def serve(demo: bool, workers: int, **given: Any) -> int:
     settings = Settings.from_environment(**given)
     from webapp import server
 
-    if not demo:
-        return server.serve(settings)
-    with demo_beside(settings.store):
+    # A store that cannot be opened is told in one line, before anything is started.
+    open_store(settings.store, synchronous=settings.synchronous).close()
+    with demo_beside(settings.store) if demo else nullcontext():
         return server.serve(settings)
 
 
@@ -61,12 +62,14 @@ def serve(demo: bool, workers: int, **given: Any) -> int:
 def demo_beside(store: str) -> Iterator[None]:
     """The demo run in a process of its own, stopped at the end if it is still at work."""
     arguments = [sys.executable, "-m", "webapp", "demo", "--quiet", "--store", store]
-    process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL)
+    # The web server hands SIGTERM on when it is done, and that must not end us before the demo.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    # A session of its own, so that Ctrl-C reaches it once: from here.
+    process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
         yield
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
+        process.terminate()
         try:
             process.wait(DEMO_GRACE)
         except subprocess.TimeoutExpired:

@@ -17,7 +17,7 @@ from store.emitter import Phase, WorkItem
 from store.log import Log
 from webapp.demo import results
 from webapp.demo.examine import Report, digest, examine, prepare_worker
-from webapp.demo.results import Totals, totals_of
+from webapp.demo.results import Totals, count, totals_of
 from webapp.demo.survey import Module, Package, find_modules, in_packages, library
 
 DAMAGED = "textwrap.py"
@@ -117,7 +117,7 @@ class Audit:
                     self._compare(item, part)
             with verifying.work_item("totals", "verification") as item:
                 kept, found = totals_of(results.load(path, sha256)), totals_of(self._reports)
-                item.log(f"checkpoint {name}: {kept}")
+                item.log(f"{name}: {kept}")
                 if kept != found:
                     verifying.checkpoint_invalid(name, message=f"the totals differ: {found}")
                     raise ValueError(f"checkpoint {name} says {kept}, the reports say {found}")
@@ -189,7 +189,8 @@ class Audit:
                 raise
             item.log(f"{module.name}: broken, as its tests want it: {error}")
             return Report(sha256=digest(module.path), size=module.path.stat().st_size)
-        item.log(f"{module.name}: {report.lines} lines, {report.functions} functions, {report.classes} classes")
+        functions, classes = count(report.functions, "function"), count(report.classes, "class", "classes")
+        item.log(f"{module.name}: {count(report.lines, 'line')}, {functions}, {classes}")
         for warning in warnings_of(report):
             item.log(f"{module.name}: {warning}", level="warning")
         return report
@@ -231,10 +232,10 @@ class Audit:
 def warnings_of(report: Report) -> list[str]:
     """What is remarkable about a module."""
     found = {
-        f"{report.longest} has {report.longest_lines} lines": report.longest_lines > LONG,
-        f"a function with {report.most_branches} branches": report.most_branches > BRANCHED,
-        f"{report.bare_excepts} bare excepts": report.bare_excepts > 0,
-        f"{report.remarks} remarks such as TODO": report.remarks > 0,
+        f"{report.longest} has {count(report.longest_lines, 'line')}": report.longest_lines > LONG,
+        f"a function with {count(report.most_branches, 'branch', 'branches')}": report.most_branches > BRANCHED,
+        count(report.bare_excepts, "bare except"): report.bare_excepts > 0,
+        f"{count(report.remarks, 'remark')} such as TODO": report.remarks > 0,
         "not the same when it is unparsed and parsed again": not report.faithful,
     }
     return [text for text, there in found.items() if there]

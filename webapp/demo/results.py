@@ -22,7 +22,8 @@ class Totals(msgspec.Struct, frozen=True):
     remarks: int
 
     def __str__(self) -> str:
-        return f"{self.modules:,} modules, {self.lines:,} lines, {self.functions:,} functions, {self.classes:,} classes"
+        modules, lines = count(self.modules, "module"), count(self.lines, "line")
+        return f"{modules}, {lines}, {count(self.functions, 'function')}, {count(self.classes, 'class', 'classes')}"
 
 
 def totals_of(reports: dict[str, Report]) -> Totals:
@@ -30,6 +31,11 @@ def totals_of(reports: dict[str, Report]) -> Totals:
     fields = ("lines", "tokens", "functions", "classes", "bare_excepts", "remarks")
     sums = {name: sum(getattr(report, name) for report in reports.values()) for name in fields}
     return Totals(modules=len(reports), **sums)
+
+
+def count(number: int, word: str, plural: str | None = None) -> str:
+    """A number with its noun: `1 line`, `1,200 lines`."""
+    return f"{number:,} {word if number == 1 else plural or f'{word}s'}"
 
 
 def save(path: Path, reports: dict[str, Report]) -> str:

@@ -1,0 +1,73 @@
+"""What stands in a log, for tests that are not asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from store import Event, UnknownTask, open_store
+from store.contract import Store
+from store.state import Permission, Span, Task
+
+
+def log_of(store: Store, task_id: str) -> list[Event]:
+    """The whole log of a task."""
+
+    async def read() -> list[Event]:
+        async with store.read() as view:
+            return await view.events(task_id, 0, 1_000_000)
+
+    return asyncio.run(read())
+
+
+def types_of(store: Store, task_id: str) -> list[str]:
+    """The types of a task's events, without heartbeats."""
+    return [event.event_type for event in log_of(store, task_id) if event.event_type != "runner_heartbeat"]
+
+
+def task_of(store: Store, task_id: str) -> Task:
+    """How a task stands."""
+
+    async def read() -> Task:
+        async with store.read() as view:
+            return await view.task(task_id)
+
+    return asyncio.run(read())
+
+
+def spans_of(store: Store, task_id: str) -> dict[str, Span]:
+    """A task's spans by their name."""
+
+    async def read() -> list[Span]:
+        async with store.read() as view:
+            return await view.spans(task_id)
+
+    return {span.name: span for span in asyncio.run(read())}
+
+
+def open_permissions(store: Store, task_id: str) -> list[Permission]:
+    """A task's open permission requests."""
+
+    async def read() -> list[Permission]:
+        async with store.read() as view:
+            return await view.permissions(task_id)
+
+    return asyncio.run(read())
+
+
+def wait_for_event(url: str, task_id: str, there: Callable[[Event], bool], *, timeout: float = 20) -> Event:
+    """The first event of a task for which `there` says yes, once it has come."""
+    store, deadline = open_store(url), time.monotonic() + timeout
+    try:
+        while time.monotonic() < deadline:
+            try:
+                found = [event for event in log_of(store, task_id) if there(event)]
+            except UnknownTask:
+                found = []
+            if found:
+                return found[0]
+            time.sleep(0.02)
+        raise AssertionError(f"it never came; the log of {task_id} is {types_of(store, task_id)[-20:]}")
+    finally:
+        store.close()

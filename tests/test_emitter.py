@@ -1,0 +1,360 @@
+"""Emitting: one vocabulary for synchronous code and asyncio, and blocks that close what they open."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from store import AsyncEmitter, Emitter, Event, NewEvent, open_store, open_task
+from store.emitter.vocabulary import R, Vocabulary
+from store.sqlite import SqliteStore
+from tests.support.log import log_of, open_permissions, spans_of, task_of, types_of, wait_for_event
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    opened = open_store(f"sqlite:///{tmp_path}/signalbox.db")
+    yield opened
+    opened.close()
+
+
+ARGUMENTS = {
+    "span_id": "s1",
+    "parent_span_id": "s0",
+    "runner_pid": 7,
+    "runner_version": "1.0",
+    "exit_code": 0,
+    "phase": "planning",
+    "work_item_id": "w1",
+    "work_type": "file",
+    "current": 3,
+    "total": 10,
+    "checkpoint_id": "c1",
+    "checkpoint_type": "plan",
+    "evidence_refs": {"artifacts": ["a"]},
+    "evidence_type": "sha256",
+    "evidence_id": "e1",
+    "explanation": "because",
+    "message": "hello",
+    "status": "running",
+    "tool_name": "shell",
+    "arguments": {"command": "ls"},
+    "request_id": "r1",
+    "approved": True,
+    "by": "ann",
+    "reason": "fine",
+    "cause": "expired",
+}
+EMITTERS = sorted(name for name in vars(Vocabulary) if name.startswith("emit_"))
+
+
+def call(emitter: Vocabulary[R], name: str, task_id: str) -> R:
+    wanted = inspect.signature(getattr(Vocabulary, name)).parameters
+    given = {field: value for field, value in ARGUMENTS.items() if field in wanted}
+    answer: R = getattr(emitter, name)(**{**given, "task_id": task_id})
+    return answer
+
+
+def essence(event: Event) -> tuple[object, ...]:
+    return (event.event_type, event.phase, event.actor, event.parent_span_id, event.payload)
+
+
+@pytest.mark.parametrize("name", EMITTERS)
+def test_each_emitter_says_the_same_in_both_worlds(store: SqliteStore, name: str) -> None:
+    for task_id in ("sync", "async"):
+        store.append(task_id, NewEvent(event_type="permission_request", payload={"request_id": "r1"}))
+
+    async def emit() -> Event:
+        return await call(AsyncEmitter(store), name, "async")
+
+    ours, theirs = call(Emitter(store), name, "sync"), asyncio.run(emit())
+    assert essence(ours) == essence(theirs)
+    assert ours.event_type == name.removeprefix("emit_")
+
+
+def test_an_emitter_keeps_extra_fields_and_its_key(store: SqliteStore) -> None:
+    emitter = Emitter(store)
+    first = emitter.emit_log("t", None, "hello", level="info", key="k", phase="planning")
+    again = emitter.emit_log("t", None, "hello", level="info", key="k", phase="planning")
+    assert first.payload == {"message": "hello", "level": "info"}
+    assert (first.phase, first.key) == ("planning", "k")
+    assert again.seq == first.seq == 1
+
+
+def test_a_run_that_ends_well_is_done(store: SqliteStore) -> None:
+    with (
+        open_task(store, "t", title="Nightly", kind="build") as task,
+        task.phase("planning") as planning,
+        planning.work_item("json", "package") as item,
+    ):
+        item.progress(3, 10)
+        item.result(lines=7)
+    assert types_of(store, "t") == [
+        "runner_spawn",
+        "phase_enter",
+        "work_item_start",
+        "work_item_progress",
+        "work_item_complete",
+        "phase_exit",
+        "runner_exit",
+    ]
+    state = task_of(store, "t")
+    assert (state.title, state.kind, state.status, state.spans_open) == ("Nightly", "build", "done", 0)
+    assert log_of(store, "t")[4].payload == {"work_item_id": "json", "work_type": "package", "lines": 7}
+
+
+def test_an_exception_closes_all_that_is_open_and_goes_on(store: SqliteStore) -> None:
+    with (
+        pytest.raises(ZeroDivisionError),
+        open_task(store, "t") as task,
+        task.phase("executing") as executing,
+        executing.work_item("w"),
+    ):
+        _ = 1 / 0
+    *_, item, phase, end = log_of(store, "t")
+    failure = {"error_code": "ZeroDivisionError", "message": "division by zero"}
+    assert (item.event_type, item.payload) == (
+        "work_item_failed",
+        {"work_item_id": "w", "work_type": "step", **failure},
+    )
+    assert (phase.event_type, phase.phase, phase.payload) == ("phase_exit", "executing", failure)
+    assert end.event_type == "runner_exit"
+    assert end.payload["exit_code"] == 1
+    assert "_ = 1 / 0" in end.payload["traceback"]
+    state = task_of(store, "t")
+    assert (state.status, state.error, state.spans_open) == ("failed", "division by zero", 0)
+
+
+def test_a_failed_work_item_can_be_tried_again(store: SqliteStore) -> None:
+    with open_task(store, "t") as task, task.phase("executing") as executing:
+        first = executing.work_item("w")
+        with pytest.raises(ValueError), first:
+            raise ValueError("broken")
+        with executing.recovery("w broke", "c1") as recovery:
+            recovery.loaded("c1")
+            with executing.work_item("w", span_id=first.span_id):
+                pass
+    span = spans_of(store, "t")["w"]
+    assert (span.state, span.attempts) == ("done", 2)
+    assert [e for e in types_of(store, "t") if e.startswith("recovery")] == [
+        "recovery_initiated",
+        "recovery_checkpoint_loaded",
+        "recovery_complete",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (KeyboardInterrupt(), "cancelled", 130),
+        (SystemExit(3), "failed", 3),
+        (SystemExit("no disk"), "failed", 1),
+        (SystemExit(0), "done", 0),
+    ],
+)
+def test_how_a_run_ends_is_told(store: SqliteStore, error: BaseException, status: str, code: int) -> None:
+    with pytest.raises(type(error)), open_task(store, "t") as task, task.phase("planning"):
+        raise error
+    state = task_of(store, "t")
+    assert (state.status, state.exit_code, state.spans_open) == (status, code, 0)
+
+
+def test_asyncio_cancellation_is_a_cancelled_run(store: SqliteStore) -> None:
+    async def work(started: asyncio.Event) -> None:
+        async with open_task(store, "t") as task, task.phase("executing") as executing, executing.work_item("w"):
+            started.set()
+            await asyncio.Event().wait()
+
+    async def main() -> None:
+        started = asyncio.Event()
+        working = asyncio.create_task(work(started))
+        await started.wait()
+        working.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await working
+
+    asyncio.run(main())
+    assert types_of(store, "t")[-3:] == ["work_item_failed", "phase_exit", "runner_exit"]
+    assert task_of(store, "t").status == "cancelled"
+
+
+def test_work_items_in_threads_have_their_parents(store: SqliteStore) -> None:
+    with open_task(store, "t") as task, task.phase("executing") as executing:
+
+        def work(name: str) -> None:
+            with executing.work_item(name, "file") as item:
+                item.log(f"in {name}")
+                task.log(f"also in {name}")
+
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(work, [f"w{number}" for number in range(20)]))
+    assert_children_of_executing(store, 20)
+
+
+async def test_work_items_in_asyncio_tasks_have_their_parents(store: SqliteStore) -> None:
+    async with open_task(store, "t") as task, task.phase("executing") as executing:
+
+        async def work(name: str) -> None:
+            async with executing.work_item(name, "file") as item:
+                await item.log(f"in {name}")
+                await task.log(f"also in {name}")
+
+        await asyncio.gather(*(work(f"w{number}") for number in range(20)))
+    await asyncio.to_thread(assert_children_of_executing, store, 20)
+
+
+def assert_children_of_executing(store: SqliteStore, count: int) -> None:
+    spans = spans_of(store, "t")
+    items = {name: span for name, span in spans.items() if span.kind == "work_item"}
+    assert len(items) == count
+    assert {span.parent_span_id for span in items.values()} == {spans["executing"].span_id}
+    for event in log_of(store, "t"):
+        if event.event_type == "log":
+            assert event.span_id == items[event.payload["message"].split()[-1]].span_id
+            assert event.phase == "executing"
+
+
+def test_the_run_speaks_for_the_step_that_is_open(store: SqliteStore) -> None:
+    with open_task(store, "t") as task:
+        task.log("outside")
+        with task.phase("planning") as planning:
+            task.log("in the phase")
+            with task.work_item("w") as item:
+                task.progress(1, 2)
+            task.checkpoint("c1", "plan", artifacts=["a.json"])
+        task.log("outside again")
+    by_type = {event.event_type: event for event in log_of(store, "t")}
+    outside, inside, again = (event for event in log_of(store, "t") if event.event_type == "log")
+    assert outside.span_id == again.span_id == task.span_id
+    assert (inside.span_id, inside.phase) == (planning.span_id, "planning")
+    assert by_type["work_item_progress"].span_id == item.span_id
+    assert by_type["checkpoint_commit"].payload["evidence_refs"] == {"checkpoint_id": "c1", "artifacts": ["a.json"]}
+
+
+def test_with_and_async_with_do_not_mix(store: SqliteStore) -> None:
+    async def mix() -> None:
+        async with open_task(store, "t") as task:
+            with pytest.raises(TypeError, match="async with"), task.phase("planning"):
+                pass
+
+    asyncio.run(mix())
+
+
+def test_a_silent_run_sends_heartbeats_and_a_busy_one_none(store: SqliteStore) -> None:
+    with open_task(store, "silent", heartbeat_interval=0.05):
+        until(lambda: sum(e.event_type == "runner_heartbeat" for e in log_of(store, "silent")) >= 2)
+    with open_task(store, "busy", heartbeat_interval=5) as task:
+        for number in range(50):
+            task.log(str(number))
+    assert log_of(store, "silent")[0].payload["heartbeat_interval"] == 0.05
+    assert all(event.event_type != "runner_heartbeat" for event in log_of(store, "busy"))
+    assert types_of(store, "silent")[-1] == "runner_exit"
+
+
+def test_a_cancel_reaches_the_run(store: SqliteStore) -> None:
+    with open_task(store, "t") as task:
+        assert not task.cancelled
+        Emitter(store).emit_cancel_requested("t", by="ann")
+        until(lambda: task.cancelled)
+    assert task_of(store, "t").status == "cancelled"
+
+
+def test_a_cancel_of_an_earlier_run_does_not_count(store: SqliteStore) -> None:
+    Emitter(store).emit_cancel_requested("t", by="ann")
+    with open_task(store, "t") as task:
+        assert not task.ask_permission("shell", timeout=0.05).approved
+        assert not task.cancelled
+    assert task_of(store, "t").status == "done"
+
+
+@pytest.mark.parametrize("approved", [True, False])
+def test_an_answer_reaches_the_waiting_run_at_once(store: SqliteStore, approved: bool) -> None:
+    answered = answer_soon(store.url, approved)
+    with open_task(store, "t") as task, task.phase("executing"):
+        answer = task.ask_permission("shell", {"command": "make deploy"}, reason="the build is green")
+        waited = time.monotonic() - answered.result()
+    assert bool(answer) == answer.approved == approved
+    assert (answer.by, answer.reason) == ("ann", "I looked")
+    assert waited < 0.1
+    request = next(event for event in log_of(store, "t") if event.event_type == "permission_request")
+    assert request.phase == "executing"
+    assert request.payload["reason"] == "the build is green"
+
+
+async def test_an_answer_reaches_the_waiting_asyncio_run_at_once(store: SqliteStore) -> None:
+    answered = answer_soon(store.url, True)
+    async with open_task(store, "t") as task:
+        answer = await task.ask_permission("shell", {"command": "make deploy"})
+        waited = time.monotonic() - answered.result()
+    assert answer
+    assert waited < 0.1
+
+
+def test_nobody_answers_in_time(store: SqliteStore) -> None:
+    with open_task(store, "t") as task:
+        answer = task.ask_permission("shell", timeout=0.05)
+    assert (answer.approved, answer.state) == (False, "expired")
+    assert types_of(store, "t")[1:3] == ["permission_request", "permission_cleared"]
+    assert open_permissions(store, "t") == []
+
+
+async def test_who_stops_waiting_withdraws_the_request(store: SqliteStore) -> None:
+    async with open_task(store, "t") as task:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await task.ask_permission("shell")
+    cleared = [e for e in await asyncio.to_thread(log_of, store, "t") if e.event_type == "permission_cleared"]
+    assert [event.payload["cause"] for event in cleared] == ["withdrawn"]
+
+
+def test_a_cancel_ends_the_wait_for_an_answer(store: SqliteStore) -> None:
+    threading.Timer(0.1, lambda: Emitter(store).emit_cancel_requested("t", by="ann")).start()
+    with open_task(store, "t") as task:
+        answer = task.ask_permission("shell")
+    assert (answer.approved, answer.state, answer.by) == (False, "cancelled", "ann")
+    assert open_permissions(store, "t") == []
+
+
+def test_two_questions_at_once_have_their_own_answers(store: SqliteStore) -> None:
+    with open_task(store, "t") as task, ThreadPoolExecutor(2) as threads:
+        asked = {name: threads.submit(task.ask_permission, name) for name in ("read", "write")}
+        until(lambda: len(open_permissions(store, "t")) == 2)
+        for permission in open_permissions(store, "t"):
+            Emitter(store).emit_permission_response(
+                "t", permission.request_id, permission.tool_name == "read", "ann", permission.tool_name
+            )
+        answers = {name: question.result(5) for name, question in asked.items()}
+    assert {name: (a.approved, a.reason) for name, a in answers.items()} == {
+        "read": (True, "read"),
+        "write": (False, "write"),
+    }
+
+
+def answer_soon(url: str, approved: bool) -> Future[float]:
+    """Answer the request of task `t` through a store of our own, as another process would; the result is when."""
+
+    def answer() -> float:
+        wait_for_event(url, "t", lambda event: event.event_type == "permission_request")
+        other = open_store(url)
+        (request,) = open_permissions(other, "t")
+        at = time.monotonic()
+        Emitter(other).emit_permission_response("t", request.request_id, approved, "ann", "I looked")
+        other.close()
+        return at
+
+    return ThreadPoolExecutor(1).submit(answer)
+
+
+def until(there: Callable[[], object], timeout: float = 10) -> None:
+    """Wait until `there` says yes."""
+    deadline = time.monotonic() + timeout
+    while not there():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.005)
