@@ -1,0 +1,127 @@
+"""Projections: pure functions from (state, event) to state. No I/O, no clock.
+
+The same fold is kept as tables inside the append transaction and runs over a log up to any seq for time travel.
+`needs` names the rows an event can touch, so that an append never loads a whole task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from store.events import OLDER_SPELLINGS, Event, NewEvent
+from store.projections import checkpoints, permissions, phases, run, spans
+from store.projections.payload import checkpoint_id_in, checkpoint_id_of, request_id_of, text
+from store.projections.permissions import consequences, refusal
+from store.state import Span, Task, TaskState
+
+__all__ = ["Needs", "apply", "checkpoint_id_of", "consequences", "fold", "needs", "refusal", "request_id_of"]
+
+
+class Needs(msgspec.Struct):
+    """What must be loaded into a TaskState before some events are folded into it."""
+
+    spans: set[str]
+    checkpoints: set[str]
+    permissions: set[str]
+    open_spans: bool = False
+    phases: bool = False
+    open_permissions: bool = False
+
+
+def needs(task: Task, events: Iterable[NewEvent | Event]) -> Needs:
+    """The rows that `apply` may touch when it folds `events` into `task`."""
+    found = Needs(spans=set(), checkpoints=set(), permissions=set())
+    for event in events:
+        found.spans.add(event.span_id or task.main_span_id)
+        if event.parent_span_id:
+            found.spans.add(event.parent_span_id)
+        kind = event.event_type
+        if kind == "log" and event.phase in (None, task.phase):
+            continue
+        found.phases = True
+        if kind in ("runner_exit", "status"):
+            found.open_spans = found.open_permissions = True
+        elif kind.startswith("permission_"):
+            found.open_permissions = True
+            found.permissions.add(text(event.payload, "request_id") or "")
+        elif kind.startswith(("checkpoint_", "evidence_")):
+            found.checkpoints.add(checkpoint_id_in(event.payload))
+    return found
+
+
+def fold(task: Task, events: Iterable[Event]) -> TaskState:
+    """Fold a whole log, from its first event on, into the state after the last one."""
+    state = TaskState(task=task)
+    for event in events:
+        apply(state, event)
+    return state
+
+
+def apply(state: TaskState, event: Event) -> TaskState:
+    """Fold one event into `state` (changed in place and returned). Hostile payloads are no error."""
+    task, seq = state.task, event.seq
+    before = _header(task)
+    task.latest_seq = seq
+    task.latest_event_id = event.event_id
+    task.updated_at = event.created_at
+    if not task.main_span_used:
+        _choose_main_span(task, event)
+    kind = OLDER_SPELLINGS.get(event.event_type, event.event_type)
+    if task.status == "queued" or (task.status == "interrupted" and event.actor == "runner"):
+        run.set_status(state, "running", event)
+    if event.phase != task.phase and event.phase is not None and kind != "phase_exit":
+        phases.reach(state, event)
+    span = spans.span_of(state, event, kind)
+    handler = _HANDLERS.get(kind)
+    if handler:
+        handler(state, event, span)
+    if before != _header(task):
+        task.header_seq = seq
+    return state
+
+
+def _header(task: Task) -> tuple[object, ...]:
+    return (
+        task.status,
+        task.phase,
+        task.progress,
+        task.message,
+        task.error,
+        task.cancel_requested,
+        task.items_done,
+        task.items_total,
+        task.items_failed,
+        task.spans_total,
+    )
+
+
+def _choose_main_span(task: Task, event: Event) -> None:
+    # The run names its own main span when its first event is a spawn; otherwise the generated one stands.
+    if event.event_type == "runner_spawn" and event.parent_span_id is None:
+        task.main_span_id = event.span_id
+    task.main_span_used = task.main_span_id == event.span_id
+
+
+_HANDLERS: dict[str, Callable[[TaskState, Event, Span], None]] = {
+    "runner_spawn": run.spawn,
+    "runner_exit": run.leave,
+    "runner_heartbeat": run.heartbeat,
+    "phase_enter": phases.enter,
+    "phase_exit": phases.leave,
+    "work_item_progress": spans.item_progress,
+    "status": run.status,
+    "progress_update": run.progress_update,
+    "recovery_initiated": run.recovery,
+    "recovery_complete": run.recovery,
+    "cancel_requested": run.cancel_requested,
+    "checkpoint_commit": checkpoints.commit,
+    "checkpoint_verified": checkpoints.checked,
+    "checkpoint_invalid": checkpoints.checked,
+    "evidence_collected": checkpoints.evidence,
+    "evidence_linked": checkpoints.evidence,
+    "permission_request": permissions.request,
+    "permission_response": permissions.closed,
+    "permission_cleared": permissions.closed,
+}

@@ -1,0 +1,53 @@
+"""Reading payloads. They are free-form and may be hostile: what is not as expected counts as not there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from store.events import Event
+from store.state import Progress
+
+
+def text(payload: dict[str, Any], *names: str) -> str | None:
+    for name in names:
+        value = payload.get(name)
+        if isinstance(value, str) and value:
+            return value
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return str(value)
+    return None
+
+
+def number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e15:
+        return None
+    return value
+
+
+def progress_of(payload: dict[str, Any]) -> Progress | None:
+    given = payload.get("progress")
+    if not isinstance(given, dict):
+        return None
+    current, total = number(given.get("current")), number(given.get("total"))
+    percentage = number(given.get("percentage"))
+    if percentage is None:
+        if current is None or not total:
+            return None
+        percentage = 100 * current / total
+    return Progress(round(min(max(percentage, 0.0), 100.0), 1), current, total)
+
+
+def checkpoint_id_in(payload: dict[str, Any]) -> str:
+    refs = payload.get("evidence_refs")
+    return text(payload, "checkpoint_id") or (text(refs, "checkpoint_id") if isinstance(refs, dict) else None) or ""
+
+
+def checkpoint_id_of(event: Event) -> str:
+    """The id of the checkpoint that `event` is about, "" if it names none."""
+    named = checkpoint_id_in(event.payload)
+    return named or (f"checkpoint-{event.seq}" if event.event_type == "checkpoint_commit" else "")
+
+
+def request_id_of(event: Event) -> str:
+    """The id of the permission request that `event` opens: its payload's, else one made from its seq."""
+    return text(event.payload, "request_id") or f"request-{event.seq}"

@@ -1,0 +1,87 @@
+"""Permissions: a question of the run, closed by the first answer, by its expiry or by the end of the task."""
+
+from __future__ import annotations
+
+from store.events import Event, NewEvent
+from store.projections.payload import request_id_of, text
+from store.projections.run import set_status
+from store.state import Permission, Span, TaskState
+
+
+def request(state: TaskState, event: Event, span: Span) -> None:
+    request_id = request_id_of(event)
+    if request_id in state.permissions:
+        return
+    state.permissions[request_id] = Permission(
+        request_id=request_id,
+        tool_name=text(event.payload, "tool_name") or "permission",
+        arguments=event.payload.get("arguments"),
+        reason=text(event.payload, "reason", "message", "explanation"),
+        expires_at=text(event.payload, "expires_at"),
+        phase=event.phase or state.task.phase,
+        span_id=event.span_id,
+        seq=event.seq,
+        created_at=event.created_at,
+        changed_seq=event.seq,
+    )
+    state.task.permissions_open += 1
+    state.task.permissions_seq = event.seq
+    if not state.task.ended:
+        set_status(state, "waiting", event)
+
+
+def closed(state: TaskState, event: Event, span: Span) -> None:
+    payload, task = event.payload, state.task
+    request_id = text(payload, "request_id")
+    if request_id is None and event.event_type == "permission_response":
+        opened = [p for p in state.permissions.values() if p.state == "open"]
+        request_id = max(opened, key=lambda p: p.seq).request_id if opened else None
+    permission = state.permissions.get(request_id or "")
+    if permission is None or permission.state != "open":
+        return
+    if event.event_type == "permission_response":
+        permission.state = "approved" if payload.get("approved") is True else "denied"
+    else:
+        permission.state = "expired" if payload.get("cause") == "expired" else "cleared"
+    permission.by = text(payload, "by") or event.actor
+    permission.answer_reason = text(payload, "reason", "message")
+    permission.closed_seq, permission.closed_at = event.seq, event.created_at
+    permission.changed_seq = task.permissions_seq = event.seq
+    task.permissions_open -= 1
+    if task.permissions_open == 0 and task.status == "waiting":
+        set_status(state, "running", event)
+
+
+def refusal(state: TaskState, event: NewEvent) -> str | None:
+    """Why the log must not take `event` now, or None. The first answer to a permission wins."""
+    if event.event_type != "permission_response":
+        return None
+    request_id = text(event.payload, "request_id")
+    if request_id is None:
+        return None if state.task.permissions_open else "no permission request is open"
+    permission = state.permissions.get(request_id)
+    if permission is None:
+        return f"there is no permission request {request_id!r}"
+    if permission.state != "open":
+        return f"permission request {request_id!r} was already {permission.state} by {permission.by}"
+    return None
+
+
+def consequences(state: TaskState, event: Event) -> list[NewEvent]:
+    """The events that must follow `event` in the same transaction: an ended task leaves no question open."""
+    if not (state.task.ended and state.task.permissions_open):
+        return []
+    return [
+        NewEvent(
+            event_type="permission_cleared",
+            actor="supervisor",
+            span_id=event.span_id,
+            payload={
+                "request_id": permission.request_id,
+                "cause": "task_ended",
+                "message": f"the task is {state.task.status}",
+            },
+        )
+        for permission in state.permissions.values()
+        if permission.state == "open"
+    ]

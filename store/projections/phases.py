@@ -1,0 +1,58 @@
+"""Phases: the stations of a run, in the order in which the log first names them."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from store.events import Event
+from store.state import Phase, Span, TaskState
+
+MAX_PHASES = 200
+"""Phases beyond this many are kept in the log but are no stations: nobody reads a line with more."""
+
+
+def reach(state: TaskState, event: Event) -> None:
+    """The run names a phase: it becomes the current one; phases nobody declared end when the next begins."""
+    task, name = state.task, cast(str, event.phase)
+    for other in state.phases.values():
+        if other.state == "open" and not other.declared and other.phase != name:
+            close(state, other, "done", event)
+    task.phase = name
+    task.phases_seq = event.seq
+    if name not in state.phases and task.phases_total < MAX_PHASES:
+        task.phases_total += 1
+        state.phases[name] = Phase(
+            phase=name,
+            first_seq=event.seq,
+            entered_at=event.created_at,
+            changed_seq=event.seq,
+        )
+
+
+def close(state: TaskState, phase: Phase, how: str, event: Event) -> None:
+    phase.state = "failed" if how == "failed" else "done"
+    phase.exited_at = event.created_at
+    phase.changed_seq = state.task.phases_seq = event.seq
+
+
+def enter(state: TaskState, event: Event, span: Span) -> None:
+    phase = state.phases.get(event.phase or "")
+    if phase is None:
+        return
+    state.task.phase = phase.phase
+    phase.declared = True
+    if phase.state != "open":
+        phase.state, phase.exited_at = "open", None
+    phase.changed_seq = state.task.phases_seq = event.seq
+
+
+def leave(state: TaskState, event: Event, span: Span) -> None:
+    name = event.phase or span.phase
+    phase = state.phases.get(name or "")
+    if phase is not None and phase.state == "open":
+        failed = bool(event.payload.get("error_code")) or event.payload.get("status") == "failed"
+        close(state, phase, "failed" if failed else "done", event)
+    if state.task.phase == name:
+        still_open = [p for p in state.phases.values() if p.state == "open" and p.declared]
+        state.task.phase = max(still_open, key=lambda p: p.first_seq).phase if still_open else None
+    state.task.phases_seq = event.seq

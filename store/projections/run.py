@@ -1,0 +1,104 @@
+"""The run itself: its status, its end, its signs of life."""
+
+from __future__ import annotations
+
+from store.events import Event
+from store.projections import phases, spans
+from store.projections.payload import number, progress_of, text
+from store.state import ENDED, STATUSES, Span, Status, TaskState
+
+_STATUS_WORDS: dict[str, Status] = {word: word for word in STATUSES} | {
+    "success": "done",
+    "succeeded": "done",
+    "completed": "done",
+    "complete": "done",
+    "error": "failed",
+    "failure": "failed",
+    "canceled": "cancelled",
+}
+
+
+def set_status(state: TaskState, status: Status, event: Event) -> None:
+    task = state.task
+    if status == task.status:
+        return
+    task.status = status
+    if status in ENDED:
+        task.ended_at = event.created_at
+        _end_all(state, status, event)
+    elif status != "queued":
+        task.started_at = task.started_at or event.created_at
+        task.ended_at = task.exit_code = task.error = None
+
+
+def _end_all(state: TaskState, status: Status, event: Event) -> None:
+    spans_end = status if status in ("cancelled", "interrupted", "failed") else "done"
+    for span in state.spans.values():
+        if span.state == "open":
+            spans.close(state, span, spans_end, event)
+    for phase in state.phases.values():
+        if phase.state == "open":
+            phases.close(state, phase, "done" if status == "done" else "failed", event)
+
+
+def spawn(state: TaskState, event: Event, span: Span) -> None:
+    task, payload = state.task, event.payload
+    set_status(state, "running", event)
+    pid = number(payload.get("runner_pid"))
+    task.runner_pid = int(pid) if pid is not None else None
+    task.runner_version = text(payload, "runner_version")
+    task.cancel_requested = False
+    heartbeat(state, event, span)
+
+
+def heartbeat(state: TaskState, event: Event, span: Span) -> None:
+    interval = number(event.payload.get("heartbeat_interval"))
+    if interval and interval > 0:
+        state.task.heartbeat_interval = interval
+
+
+def leave(state: TaskState, event: Event, span: Span) -> None:
+    task, payload = state.task, event.payload
+    code = number(payload.get("exit_code"))
+    task.exit_code = int(code) if code is not None else None
+    word = _STATUS_WORDS.get(str(payload.get("status", "")).lower())
+    failed = bool(code) or bool(payload.get("error_code"))
+    if word not in ENDED:
+        word = "cancelled" if failed and task.cancel_requested else "failed" if failed else "done"
+    if task.ended and task.status != word:
+        task.status = "running"
+    set_status(state, word, event)
+    if word != "done":
+        task.error = text(payload, "message", "error_code", "explanation")
+    elif not task.reported_progress and task.items_total == 0:
+        task.progress = None
+
+
+def status(state: TaskState, event: Event, span: Span) -> None:
+    word = _STATUS_WORDS.get(str(event.payload.get("status", "")).lower())
+    state.task.message = text(event.payload, "message", "explanation") or state.task.message
+    if word == "waiting" and not state.task.permissions_open:
+        word = None
+    if word and word != "queued":
+        set_status(state, word, event)
+    if word in ENDED and word != "done":
+        state.task.error = text(event.payload, "explanation", "message", "error_code")
+
+
+def progress_update(state: TaskState, event: Event, span: Span) -> None:
+    progress = progress_of(event.payload)
+    if progress is None:
+        return
+    if span.kind in ("work_item", "tool"):
+        span.progress, span.changed_seq = progress, event.seq
+    else:
+        state.task.progress, state.task.reported_progress = progress, True
+
+
+def recovery(state: TaskState, event: Event, span: Span) -> None:
+    state.task.message = text(event.payload, "explanation", "message") or state.task.message
+
+
+def cancel_requested(state: TaskState, event: Event, span: Span) -> None:
+    if not state.task.ended:
+        state.task.cancel_requested = True
