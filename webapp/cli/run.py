@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+from typing import Any
 
 import click
 
 from store import StoreError
 from webapp.cli.target import Target, target, target_options
+from webapp.process.command import Options, readable_command, run_command, title_of
 
-FIRST_PATIENCE = 3.0
-"""Seconds to wait for a server before the command is not even started."""
+FIRST_PATIENCE = 1.0
+"""Seconds that one call waits for a server: at the start before we give up, later before the person is told."""
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -27,6 +28,13 @@ FIRST_PATIENCE = 3.0
     show_default=True,
     help="Seconds between a polite stop, SIGTERM and SIGKILL.",
 )
+@click.option(
+    "--heartbeat",
+    type=click.FloatRange(0.1, 3600),
+    default=10.0,
+    show_default=True,
+    help="Seconds of silence after which the run says that it is alive.",
+)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(
     store: str | None,
@@ -36,6 +44,7 @@ def run(
     kind: str,
     no_tty: bool,
     grace: float,
+    heartbeat: float,
     command: tuple[str, ...],
 ) -> int:
     """Run COMMAND as a task: its output becomes the log, its exit code the task's end, and this command's own.
@@ -43,26 +52,29 @@ def run(
     Ctrl-C, and a cancel from the page, stop it: politely first, then with SIGTERM and SIGKILL.
     """
     chosen = target(store, server)
-    try:
-        return asyncio.run(_run(chosen, task, title, kind, not no_tty, grace, list(command)))
-    except StoreError as error:
-        raise click.UsageError(f"the command was not started: {error}") from None
+    options = Options(terminals=not no_tty, grace=grace, heartbeat_interval=heartbeat, environment=chosen.environment())
+    words = readable_command(list(command))
+    identity = {"title": title or title_of(list(command)), "kind": kind, "metadata": {"command": words}}
+    return asyncio.run(_run(chosen, task, identity, list(command), options))
 
 
 async def _run(
-    chosen: Target, task_id: str | None, title: str | None, kind: str, tty: bool, grace: float, command: list[str]
+    chosen: Target, task_id: str | None, identity: dict[str, Any], command: list[str], options: Options
 ) -> int:
-    from webapp.process.command import Options, readable_command, run_command, title_of
-
-    log = chosen.open(patience=FIRST_PATIENCE)
     try:
-        words = readable_command(command)
-        task, _ = await log.acreate_task(
-            task_id, title=title or title_of(command), kind=kind, metadata={"command": words}
-        )
-        environment = {**chosen.environment(), "SIGNALBOX_TASK": task.task_id}
-        options = Options(terminals=tty, grace=grace, environment=environment)
+        log = chosen.open(patience=FIRST_PATIENCE)
+    except StoreError as error:
+        raise _not_started(error) from None
+    try:
+        task, _ = await log.acreate_task(task_id, **identity)
+    except StoreError as error:
+        await log.aclose()
+        raise _not_started(error) from None
+    try:
         return await run_command(log, task, command, options)
     finally:
-        sys.stderr.flush()
         await log.aclose()
+
+
+def _not_started(error: StoreError) -> click.UsageError:
+    return click.UsageError(f"the command was not started: {error}")

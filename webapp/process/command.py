@@ -89,7 +89,7 @@ class Command:
                 stdout=channels[0].sink,
                 stderr=channels[1].sink,
                 start_new_session=True,
-                env={"TERM": "xterm-256color", **os.environ, **self._options.environment},
+                env=self._environment(),
             )
         except OSError:
             for channel in channels:
@@ -128,6 +128,11 @@ class Command:
         await asyncio.to_thread(lifeline.stop)
         self._emit("runner_exit", exit_code=code, **outcome(code, stopper.cause))
         return code
+
+    def _environment(self) -> dict[str, str]:
+        # The command may emit to its own task, and start runs of its own.
+        own = {**self._options.environment, "SIGNALBOX_TASK": self._task.task_id}
+        return {"TERM": "xterm-256color", **os.environ, **own}
 
     def _emit(self, event_type: str, **payload: Any) -> None:
         self._recorder.add(NewEvent(event_type=event_type, span_id=self._span_id, payload=payload))

@@ -1,0 +1,260 @@
+"""`signalbox run`: any command as a task."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from store import Emitter, open_store
+from store.sqlite import SqliteStore
+from tests.support.command import signalbox, start
+from tests.support.log import log_of, task_of, wait_for_event
+from tests.support.proxy import Proxy
+from tests.support.server import Server
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/signalbox.db"
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[SqliteStore]:
+    opened = open_store(url)
+    yield opened
+    opened.close()
+
+
+def run(url: str, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
+    return signalbox("run", "--store", url, "--task", "t", "--", *command, **more)
+
+
+def lines_of(store: SqliteStore, task_id: str = "t", stream: str | None = None) -> list[str]:
+    return [
+        event.payload["message"]
+        for event in log_of(store, task_id)
+        if event.event_type == "log" and stream in (None, event.payload["stream"])
+    ]
+
+
+def python(code: str) -> tuple[str, ...]:
+    return (sys.executable, "-u", "-c", code)
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "status", "error"),
+    [
+        (("true",), 0, "done", None),
+        (("sh", "-c", "exit 3"), 3, "failed", "exit code 3"),
+        (("sh", "-c", "kill -KILL $$"), 137, "failed", "killed by SIGKILL"),
+        (("no-such-command-here",), 127, "failed", "command not found: no-such-command-here"),
+        (("/dev/null",), 126, "failed", "cannot execute /dev/null: Permission denied"),
+    ],
+)
+def test_the_commands_exit_code_is_ours_and_the_tasks(
+    url: str, store: SqliteStore, command: tuple[str, ...], code: int, status: str, error: str | None
+) -> None:
+    assert run(url, *command).returncode == code
+    task = task_of(store, "t")
+    assert (task.status, task.exit_code, task.error) == (status, code, error)
+
+
+def test_output_becomes_the_log_with_stdout_and_stderr_told_apart(url: str, store: SqliteStore) -> None:
+    done = run(url, "sh", "-c", "echo out; echo err >&2; printf 'no end'")
+    assert done.stdout == "out\nno end"
+    assert done.stderr == "err\n"
+    assert lines_of(store, stream="stdout") == ["out", "no end"]
+    assert lines_of(store, stream="stderr") == ["err"]
+
+
+def test_the_command_writes_to_terminals_and_keeps_its_colours(url: str, store: SqliteStore) -> None:
+    code = "import sys; print(sys.stdout.isatty(), sys.stderr.isatty(), '\\x1b[31mred\\x1b[0m')"
+    assert run(url, *python(code)).stdout == "True True \x1b[31mred\x1b[0m\n"
+    assert lines_of(store) == ["True True \x1b[31mred\x1b[0m"]
+
+
+def test_pipes_when_terminals_are_not_wanted(url: str) -> None:
+    done = signalbox("run", "--store", url, "--no-tty", "--", *python("print(__import__('sys').stdout.isatty())"))
+    assert done.stdout == "False\n"
+
+
+def test_what_is_known_of_the_run(url: str, store: SqliteStore, tmp_path: Path) -> None:
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "first"]):
+        subprocess.run([*git, *arguments], check=True)
+    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    here = os.getcwd()
+    os.chdir(tmp_path)
+    try:
+        done = signalbox("run", "--store", url, "--task", "t", "--", "echo", "a b", PYTHONPATH=here)
+    finally:
+        os.chdir(here)
+    assert done.returncode == 0
+    spawn = log_of(store, "t")[0]
+    assert spawn.event_type == "runner_spawn"
+    assert spawn.payload["command"] == ["echo", "a b"]
+    assert spawn.payload["cwd"] == str(tmp_path)
+    assert spawn.payload["commit_hash"] == head
+    assert spawn.payload["heartbeat_interval"] == 10
+    task = task_of(store, "t")
+    assert (task.title, task.kind) == ("echo 'a b'", "command")
+
+
+def test_the_command_can_emit_to_its_own_task(url: str, store: SqliteStore) -> None:
+    emit = f'{sys.executable} -m webapp emit "$SIGNALBOX_TASK" checkpoint_commit --payload \'{{"checkpoint_id":"c"}}\''
+    assert run(url, "sh", "-c", emit).returncode == 0
+    assert task_of(store, "t").checkpoints_total == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_passed_on_and_recorded_as_cancelled(url: str, store: SqliteStore, number: signal.Signals) -> None:
+    running = start("run", "--store", url, "--task", "t", "--", "sh", "-c", "echo up; sleep 60")
+    wait_for_event(url, "t", lambda event: event.event_type == "log")
+    running.send_signal(number)
+    assert running.wait(20) == 128 + number
+    running.communicate()
+    task = task_of(store, "t")
+    assert (task.status, task.error, task.exit_code) == ("cancelled", f"stopped by {number.name}", 128 + number)
+
+
+def test_a_command_may_end_in_its_own_way_when_it_is_stopped(url: str, store: SqliteStore) -> None:
+    script = "trap 'echo saving; exit 5' INT; echo up; while :; do sleep 0.05; done"
+    running = start("run", "--store", url, "--task", "t", "--", "sh", "-c", script)
+    wait_for_event(url, "t", lambda event: event.event_type == "log")
+    running.send_signal(signal.SIGINT)
+    assert running.wait(20) == 5
+    running.communicate()
+    assert lines_of(store)[-1] == "saving"
+    assert task_of(store, "t").status == "cancelled"
+
+
+def test_a_command_that_will_not_stop_is_killed_with_its_children(url: str, store: SqliteStore) -> None:
+    script = "trap '' INT TERM; echo $$; while :; do sleep 0.05; done"
+    running = start(
+        "run", "--store", url, "--task", "t", "--grace", "0.2", "--", "sh", "-c", f'sh -c "{script}" & {script}'
+    )
+    wait_for_event(url, "t", lambda event: event.event_type == "log")
+    running.send_signal(signal.SIGINT)
+    assert running.wait(20) == 137
+    running.communicate()
+    assert task_of(store, "t").status == "cancelled"
+    for pid in lines_of(store):
+        gone(int(pid))
+
+
+def test_a_cancel_from_the_page_ends_the_command(url: str, store: SqliteStore) -> None:
+    running = start("run", "--store", url, "--task", "t", "--", "sh", "-c", "echo up; sleep 60")
+    wait_for_event(url, "t", lambda event: event.event_type == "log")
+    Emitter(store).emit_cancel_requested("t", by="ann")
+    assert running.wait(20) == 130
+    running.communicate()
+    task = task_of(store, "t")
+    assert (task.status, task.error) == ("cancelled", "cancelled on request")
+
+
+def test_a_run_that_is_killed_is_seen_as_interrupted(tmp_path: Path) -> None:
+    server = Server(tmp_path, heartbeat_timeout=0.4).start()
+    try:
+        running = start(
+            "run",
+            "--server",
+            server.url,
+            "--task",
+            "t",
+            "--heartbeat",
+            "0.1",
+            "--",
+            "sh",
+            "-c",
+            "echo up; exec sleep 60",
+        )
+        wait_for_event(server.store_url, "t", lambda event: event.event_type == "runner_heartbeat")
+        child = int(log_of(server.store, "t")[0].payload["runner_pid"])
+        running.kill()
+        running.communicate()
+        os.kill(child, signal.SIGKILL)
+        wait_for_event(server.store_url, "t", lambda event: event.event_type == "status")
+        assert task_of(server.store, "t").status == "interrupted"
+    finally:
+        server.close()
+
+
+def test_without_a_log_the_command_is_not_started(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    for where in (("--store", f"sqlite:///{tmp_path}/missing/x.db"), ("--server", "http://127.0.0.1:1")):
+        done = signalbox("run", *where, "--", "touch", str(made))
+        assert done.returncode == 2
+        assert done.stderr.startswith("signalbox: the command was not started: ")
+        assert done.stderr.count("\n") == 1
+    assert not made.exists()
+
+
+def test_a_server_that_goes_away_loses_nothing(tmp_path: Path) -> None:
+    server = Server(tmp_path).start()
+    proxy = Proxy(server.port)
+    try:
+        go = tmp_path / "go"
+        script = f"seq 1 500; while [ ! -e {go} ]; do sleep 0.02; done; seq 501 3000; exit 4"
+        running = start(
+            "run", "--server", proxy.url, "--task", "t", "--", "sh", "-c", script, stdout=subprocess.DEVNULL
+        )
+        wait_for_event(server.store_url, "t", lambda event: event.payload.get("message") == "500")
+        proxy.shut()
+        go.touch()
+        assert running.stderr is not None
+        assert "output is kept" in running.stderr.readline()
+        proxy.listen()
+        assert running.wait(30) == 4
+        assert "answers again" in running.stderr.read()
+        running.communicate()
+        assert lines_of(server.store) == [str(number) for number in range(1, 3001)]
+        assert task_of(server.store, "t").exit_code == 4
+    finally:
+        proxy.close()
+        server.close()
+
+
+def test_ten_runs_at_once_on_one_database(url: str, store: SqliteStore) -> None:
+    names = [f"t{number}" for number in range(10)]
+    running = [start("run", "--store", url, "--task", name, "--", "seq", "1", "200") for name in names]
+    assert [process.wait(60) for process in running] == [0] * 10
+    for process in running:
+        assert process.communicate()[1] == ""
+    for name in names:
+        log = log_of(store, name)
+        assert [event.seq for event in log] == list(range(1, 203))
+        assert lines_of(store, name) == [str(number) for number in range(1, 201)]
+
+
+def test_what_a_command_leaves_behind_does_not_hold_us(url: str, store: SqliteStore) -> None:
+    began = time.monotonic()
+    done = run(url, "sh", "-c", "sleep 30 & echo $!")
+    os.kill(int(lines_of(store)[0]), signal.SIGKILL)
+    assert done.returncode == 0
+    assert time.monotonic() - began < 15
+
+
+def test_the_run_goes_on_when_nobody_reads_our_output(url: str, store: SqliteStore) -> None:
+    running = start("run", "--store", url, "--task", "t", "--", "seq", "1", "20000")
+    assert running.stdout is not None
+    running.stdout.close()
+    assert running.wait(30) == 0
+    assert lines_of(store)[-1] == "20000"
+
+
+def gone(pid: int) -> None:
+    """Wait until a process is no more."""
+    deadline = time.monotonic() + 10
+    while os.path.exists(f"/proc/{pid}"):
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        if state == "Z":
+            return
+        assert time.monotonic() < deadline, f"process {pid} is still there"
+        time.sleep(0.02)

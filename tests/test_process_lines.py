@@ -1,0 +1,63 @@
+"""A command's output as lines."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from webapp.process.lines import MAX_LINE, Line, LineReader
+
+
+def lines_of(*chunks: bytes) -> list[Line]:
+    reader = LineReader()
+    found = [line for chunk in chunks for line in reader.feed(chunk)]
+    return found + list(reader.feed(b"", final=True))
+
+
+def texts(*chunks: bytes) -> list[str]:
+    return [line.text for line in lines_of(*chunks)]
+
+
+@pytest.mark.parametrize(
+    ("output", "lines"),
+    [
+        (b"one\ntwo\n", ["one", "two"]),
+        (b"one\r\ntwo\r\n", ["one", "two"]),
+        (b"no end", ["no end"]),
+        (b"\n\n", ["", ""]),
+        (b"", []),
+        (b"10%\r50%\r100%\ndone\n", ["100%", "done"]),
+        (b"10%\r50%\r", ["50%"]),
+        (b"bad \xff byte\n", ["bad \ufffd byte"]),
+        (b"cut \xe2\x82", ["cut \ufffd"]),
+        (b"\x1b[31mred\x1b[0m\n", ["\x1b[31mred\x1b[0m"]),
+    ],
+)
+def test_what_becomes_of_output(output: bytes, lines: list[str]) -> None:
+    assert texts(output) == lines
+
+
+@given(st.text(alphabet="aé€\n\r😀", max_size=60), st.lists(st.integers(0, 200), max_size=5))
+def test_where_the_output_is_cut_makes_no_difference(text: str, cuts: list[int]) -> None:
+    data = text.encode()
+    places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    assert lines_of(*(data[a:b] for a, b in itertools.pairwise(places))) == lines_of(data)
+
+
+def test_a_long_line_comes_in_pieces_that_make_it_up() -> None:
+    found = lines_of(b"x" * (2 * MAX_LINE + 5) + b"\nnext\n")
+    assert [(len(line.text), line.partial) for line in found] == [
+        (MAX_LINE, True),
+        (MAX_LINE, True),
+        (5, False),
+        (4, False),
+    ]
+
+
+def test_a_line_that_never_ends_stays_small_in_memory() -> None:
+    reader = LineReader()
+    pieces = sum(len(list(reader.feed(b"x" * 65536))) for _ in range(20))
+    assert pieces >= 20 * 65536 // MAX_LINE - 1
