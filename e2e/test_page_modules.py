@@ -1,0 +1,269 @@
+"""What the page's own modules promise: no frame lost or shown twice, the reader's state kept, honest clocks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Route, expect
+
+from e2e.live import expect_equal_to_fresh, expect_live_at
+from tests.support.server import Server
+
+# Loses, repeats or forges messages of the page's stream between the network and the page.
+TAMPER = """
+    const real = window.fetch;
+    window.tamper = (message) => [message];
+    window.fetch = async (...request) => {
+        const response = await real(...request);
+        if (!response.headers.get('Content-Type')?.includes('event-stream')) return response;
+        let rest = '';
+        const messages = new TransformStream({transform(text, out) {
+            const parts = (rest + text).split('\\n\\n');
+            rest = parts.pop();
+            for (const part of parts) for (const message of tamper(part)) out.enqueue(message + '\\n\\n');
+        }});
+        const body = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(messages)
+            .pipeThrough(new TextEncoderStream());
+        return new Response(body, response);
+    };
+"""
+
+
+DROP_FRAMES = "(message) => message.includes('hx-frame') ? (console.log('lost'), []) : [message]"
+PASS = "(message) => [message]"
+
+
+def tamper(page: Page, function: str) -> None:
+    page.evaluate(f"void (tamper = {function})")
+
+
+def lose_a_frame(page: Page, cause: Callable[[], object]) -> None:
+    """Drops the frame that `cause` makes."""
+    tamper(page, DROP_FRAMES)
+    with page.expect_event("console", lambda message: message.text == "lost"):
+        cause()
+    tamper(page, PASS)
+
+
+def lines(first: int, last: int) -> list[str]:
+    return [f"line {n}" for n in range(first, last + 1)]
+
+
+def figures(page: Page) -> str:
+    return str(page.locator("live-status dl").text_content())
+
+
+def test_a_lost_frame_is_fetched_before_the_next_one_is_shown(
+    server: Server, page: Page, context: BrowserContext
+) -> None:
+    server.emit("gap", *lines(1, 10))
+    page.add_init_script(TAMPER)
+    page.goto(f"{server.url}/tasks/gap")
+    expect_live_at(page, 10)
+    lose_a_frame(page, lambda: server.emit("gap", *lines(11, 14)))
+    with page.expect_request("**/api/tasks/gap/events?since_seq=10&limit=1000"):
+        server.emit("gap", *lines(15, 20))
+    expect_live_at(page, 20)
+    expect_equal_to_fresh(page, context)
+    assert "Gaps found1Gaps recovered1" in figures(page)
+
+
+def test_a_heartbeat_tells_that_the_last_frame_was_lost(
+    start_server: Callable[..., Server], page: Page, context: BrowserContext
+) -> None:
+    server = start_server(keepalive_interval=0.5)
+    server.emit("tail", *lines(1, 10))
+    page.add_init_script(TAMPER)
+    page.goto(f"{server.url}/tasks/tail")
+    expect_live_at(page, 10)
+    tamper(page, DROP_FRAMES)
+    server.emit("tail", *lines(11, 14))
+    expect_live_at(page, 14)
+    expect_equal_to_fresh(page, context)
+
+
+def test_a_repeated_frame_is_shown_once(server: Server, page: Page, context: BrowserContext) -> None:
+    server.emit("twice", *lines(1, 10))
+    page.add_init_script(TAMPER)
+    page.goto(f"{server.url}/tasks/twice")
+    expect_live_at(page, 10)
+    tamper(page, "(message) => [message, message]")
+    server.emit("twice", *lines(11, 20))
+    expect_live_at(page, 20)
+    expect_equal_to_fresh(page, context)
+
+
+def test_a_list_fills_a_gap_by_another_connect(
+    start_server: Callable[..., Server], page: Page, context: BrowserContext, expect_console: list[str]
+) -> None:
+    expect_console.append("a frame was lost")
+    server = start_server()
+    server.emit("first", "hello")
+    page.add_init_script(TAMPER)
+    page.goto(f"{server.url}/tasks")
+    expect(page.locator("live-status")).to_contain_text("live at")
+    lose_a_frame(page, lambda: server.emit("second", "hello"))
+    server.emit("third", "hello")
+    expect(page.get_by_role("link", name="second")).to_be_visible()
+    expect(page.get_by_role("link", name="third")).to_be_visible()
+    expect_equal_to_fresh(page, context)
+    assert "Reconnects1Gaps found1Gaps recovered1Errors1" in figures(page)
+
+
+def test_a_reset_reloads_once_and_then_says_what_is_the_matter(server: Server, page: Page) -> None:
+    server.emit("reset", *lines(1, 3))
+    page.add_init_script(TAMPER + "tamper = () => ['event: reset\\ndata: {}'];")
+    loads: list[str] = []
+    page.on("load", lambda loaded: loads.append(loaded.url))
+    page.goto(f"{server.url}/tasks/reset")
+    expect(page.locator("live-status")).to_contain_text("this log was replaced on the server; reload the page")
+    assert len(loads) == 2
+
+
+@pytest.mark.parametrize(("status", "said"), [(401, "logged out"), (403, "not allowed"), (404, "unknown task")])
+def test_an_answer_that_a_retry_would_only_repeat_ends_in_a_message(
+    server: Server, page: Page, expect_console: list[str], status: int, said: str
+) -> None:
+    expect_console.append(f"status of {status}")
+    task = f"refused-{status}"
+    server.emit(task, "hello")
+    body = "<hx-partial hx-target='main' hx-swap='innerHTML'>Log in here</hx-partial>"
+    page.route("**/stream?*", lambda route: route.fulfill(status=status, content_type="text/html", body=body))
+    page.goto(f"{server.url}/tasks/{task}")
+    expect(page.locator("live-status")).to_contain_text(said)
+    expect(page.locator("html")).to_have_attribute("data-live", "error")
+    expect(page.locator("main")).to_contain_text("hello")
+    page.unroute("**/stream?*")
+    page.get_by_role("button", name="Retry now").click()
+    expect_live_at(page, 1)
+
+
+def test_a_first_connect_that_fails_is_tried_again(server: Server, page: Page, expect_console: list[str]) -> None:
+    expect_console.append("status of 50")
+    server.emit("first-connect", "hello")
+    answers = iter([502, 503])
+
+    def fail(route: Route) -> None:
+        status = next(answers, None)
+        if status:
+            route.fulfill(status=status, headers={"Retry-After": "1"}, body="<h1>Gateway</h1>")
+        else:
+            route.continue_()
+
+    page.route("**/stream?*", fail)
+    page.goto(f"{server.url}/tasks/first-connect")
+    expect(page.locator("live-status")).to_contain_text("stale since")
+    expect(page.locator("live-status")).to_contain_text("Retry in 1 s")
+    expect_live_at(page, 1)
+    expect(page.locator("body")).not_to_contain_text("Gateway")
+
+
+def test_offline_is_said_at_once_and_clocks_stand_still(
+    server: Server, page: Page, context: BrowserContext, expect_console: list[str]
+) -> None:
+    expect_console.append("net::ERR_INTERNET_DISCONNECTED|Failed to fetch")
+    server.emit("offline", *lines(1, 5))
+    page.goto(f"{server.url}/tasks/offline")
+    expect_live_at(page, 5)
+    context.set_offline(True)
+    expect(page.locator("live-status")).to_contain_text("offline since", timeout=1000)
+    assert page.title().startswith("(offline) ")
+    clock = page.locator("#task-header running-clock")
+    expect(clock).to_have_attribute("data-stopped", "")
+    server.emit("offline", *lines(6, 205))
+    stood = clock.text_content()
+    page.wait_for_timeout(2100)
+    assert clock.text_content() == stood
+    context.set_offline(False)
+    expect_live_at(page, 205, timeout=2)
+    expect_equal_to_fresh(page, context)
+    expect(clock).not_to_have_attribute("data-stopped", "")
+    assert not page.title().startswith("(")
+
+
+def test_a_hidden_tab_lets_go_of_its_stream_and_comes_back(server: Server, page: Page, context: BrowserContext) -> None:
+    server.emit("hidden", *lines(1, 5))
+    page.goto(f"{server.url}/tasks/hidden")
+    expect_live_at(page, 5)
+    page.evaluate("Object.defineProperty(document, 'hidden', {get: () => window.away, configurable: true})")
+    page.evaluate("window.away = true; document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("live-status")).to_contain_text("stale since")
+    server.emit("hidden", *lines(6, 50))
+    page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
+    expect_live_at(page, 50)
+    expect_equal_to_fresh(page, context)
+    assert "Errors0" in figures(page)
+
+
+def test_a_reader_of_old_lines_is_not_buried_and_gets_back_to_the_newest(
+    server: Server, page: Page, context: BrowserContext
+) -> None:
+    server.emit("buried", *lines(1, 300))
+    page.goto(f"{server.url}/tasks/buried")
+    expect_live_at(page, 300)
+    page.get_by_role("button", name="Follow").click()
+    for start in range(301, 2901, 200):
+        server.emit("buried", *lines(start, start + 199))
+        expect_live_at(page, start + 199)
+    assert page.locator("#log-rows > li").count() <= 2000
+    page.get_by_role("button", name="2600 new").click()
+    expect(page.locator("#e2900")).to_be_in_viewport()
+    server.emit("buried", *lines(2901, 2910))
+    expect_live_at(page, 2910)
+    expect(page.locator("#log-rows > li")).to_have_count(200)
+    expect_equal_to_fresh(page, context)
+
+
+def test_times_are_local_with_the_whole_time_at_hand(
+    server: Server, new_context: Callable[..., BrowserContext]
+) -> None:
+    server.emit("times", "hello")
+    at = server.get("/api/tasks/times/events").json()["events"][0]["created_at"]
+    page = new_context(timezone_id="Asia/Kathmandu", locale="en-GB").new_page()
+    page.goto(f"{server.url}/tasks/times")
+    local = page.evaluate("at => new Date(new Date(at).getTime() + 345 * 60_000).toISOString().slice(11, 23)", at)
+    expect(page.locator("#e1 time")).to_have_text(local)
+    expect(page.locator("#e1 time")).to_have_attribute("title", re.compile(r"20\d\d.*GMT\+5:45"))
+    server.emit("times", "again")
+    expect(page.locator("#e2 time")).to_have_attribute("title", re.compile(r"GMT\+5:45"))
+
+
+def test_the_theme_is_chosen_and_kept(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/tasks")
+    switch = page.get_by_role("button", name="Theme: auto")
+    switch.click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
+    page.get_by_role("button", name="Theme: light").click()
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.get_by_role("button", name="Theme: dark").click()
+    expect(page.locator("html")).not_to_have_attribute("data-theme", re.compile("."))
+
+
+def test_the_keyboard_reaches_everything_and_tells_about_itself(server: Server, page: Page) -> None:
+    server.emit("keys", *lines(1, 5))
+    page.goto(f"{server.url}/tasks/keys")
+    expect_live_at(page, 5)
+    page.keyboard.press("?")
+    sheet = page.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(sheet).to_contain_text("Go to the tasks")
+    page.keyboard.press("Escape")
+    expect(sheet).to_have_count(0)
+    page.keyboard.press("k")
+    expect(page.locator("#e5 a").first).to_be_focused()
+    page.keyboard.press("k")
+    page.keyboard.press("j")
+    expect(page.locator("#e5 a").first).to_be_focused()
+    follow = page.get_by_role("button", name="Follow")
+    expect(follow).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("f")
+    expect(follow).to_have_attribute("aria-pressed", "false")
+    page.keyboard.type("gt")
+    page.wait_for_url("**/tasks")
+    page.keyboard.press("/")
+    search = page.get_by_role("searchbox")
+    expect(search).to_be_focused()
+    page.keyboard.type("g t?")
+    expect(search).to_have_value("g t?")
