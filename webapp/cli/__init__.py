@@ -38,9 +38,15 @@ def main() -> None:
 def answer(arguments: Sequence[str]) -> int:
     """The exit code of a command line: 2 for what was typed wrong, 1 for what went wrong."""
     try:
-        code = cli.main(arguments, prog_name="signalbox", standalone_mode=False)
+        with cli.make_context("signalbox", list(arguments) or ["--help"]) as context:
+            code = cli.invoke(context)
         sys.stdout.flush()
         return code or 0
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.UsageError as error:
+        help_at = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+        return _say(f"{error.format_message()}{help_at}", BAD_INPUT)
     except click.ClickException as error:
         return _say(error.format_message(), error.exit_code)
     except (InvalidEvent, UnknownStoreKind, InvalidSetting) as error:
@@ -51,7 +57,7 @@ def answer(arguments: Sequence[str]) -> int:
         return BROKEN_PIPE
     except (StoreError, OSError) as error:
         return _say(str(error), FAILED)
-    except (KeyboardInterrupt, click.Abort):
+    except KeyboardInterrupt:
         return INTERRUPTED
 
 

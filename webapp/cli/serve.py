@@ -50,10 +50,10 @@ def serve(demo: bool, workers: int, **given: Any) -> int:
     if workers != 1:
         raise click.UsageError(f"--workers must be 1, not {workers}: one process serves a store for now")
     settings = Settings.from_environment(**given)
-    from webapp import server
-
     # A store that cannot be opened is told in one line, before anything is started.
     open_store(settings.store, synchronous=settings.synchronous).close()
+    from webapp import server
+
     with demo_beside(settings.store) if demo else nullcontext():
         return server.serve(settings)
 

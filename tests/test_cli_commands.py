@@ -1,0 +1,271 @@
+"""`signalbox serve`, `emit` and `tail`, and what every command does with what it cannot use."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from store import Event, NewEvent, open_store
+from store.sqlite import SqliteStore
+from tests.support.command import signalbox, start
+from tests.support.log import log_of
+from tests.support.proxy import Proxy
+from tests.support.server import Server
+from webapp.cli import answer
+from webapp.cli.line import line_of
+from webapp.settings import Settings, variable
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/signalbox.db"
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[SqliteStore]:
+    opened = open_store(url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    started = Server(tmp_path).start()
+    yield started
+    started.close()
+
+
+def log(message: str) -> NewEvent:
+    return NewEvent(event_type="log", payload={"message": message})
+
+
+# what cannot be used
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ("emit t log --payload [1]", 2, "must be a JSON object"),
+        ("emit t log --payload {", 2, "must be a JSON object"),
+        ("emit t*t log", 2, "task_id must be"),
+        ("emit t log --actor ", 2, "actor"),
+        ("emit t", 2, "Missing argument"),
+        ("emit t log --store a --server b", 2, "not both"),
+        ("emit t log --store postgresql://x/y", 2, "not supported yet"),
+        ("emit t log --store sqlite:////no/such/place/x.db", 1, "there is no directory"),
+        ("emit t log --server ftp://x", 2, "a server's URL looks like"),
+        ("tail t --since-seq -1", 2, "since-seq"),
+        ("tail nope", 1, "there is no task 'nope'"),
+        ("tail nope --store sqlite:///no-such.db", 1, "there is no task 'nope'"),
+        ("run --", 2, "Missing argument"),
+        ("run --task t*t -- true", 2, "task_id must be"),
+        ("run --grace x -- true", 2, "grace"),
+        ("serve --port 99999", 2, "port (SIGNALBOX_PORT) must be between 0 and 65535, not 99999"),
+        ("serve --port x", 2, "port"),
+        ("serve --log-format xml", 2, "must be one of text, json"),
+        ("serve --workers 2", 2, "--workers must be 1"),
+        ("serve --store postgresql://x/y", 2, "not supported yet"),
+        ("serve --store sqlite:////no/such/place/x.db", 1, "there is no directory"),
+        ("nonsense", 2, "No such command"),
+        ("demo --pace -1", 2, "pace"),
+    ],
+)
+def test_bad_input_is_one_clear_line(
+    line: str,
+    code: int,
+    said: str,
+    store: SqliteStore,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("SIGNALBOX_STORE_URL", store.url)
+    assert answer(line.split(" ")) == code
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("signalbox: ")
+    assert told.err.count("\n") == 1
+    assert said in told.err
+
+
+def test_a_bad_variable_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("SIGNALBOX_BATCH_SIZE", "many")
+    assert answer(["serve"]) == 2
+    assert capsys.readouterr().err == "signalbox: SIGNALBOX_BATCH_SIZE must be a whole number, not 'many'\n"
+
+
+def test_a_server_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert answer(["tail", "t", "--server", "http://127.0.0.1:1"]) == 1
+    assert "cannot be reached" in capsys.readouterr().err
+
+
+# serve
+
+
+def test_help_shows_every_setting_with_its_variable_and_its_default(capsys: pytest.CaptureFixture[str]) -> None:
+    assert answer(["serve", "--help"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    for spec in fields(Settings):
+        assert f"--{spec.name.replace('_', '-')}" in told
+        assert re.search(rf"\[[^]]*{variable(spec)}, default: [^]]+\]", told), spec.name
+
+
+def test_a_flag_wins_over_a_variable(url: str) -> None:
+    running = start("serve", "--store", url, "--port", "0", SIGNALBOX_PORT="1")
+    assert running.stdout is not None
+    line = running.stdout.readline()
+    running.send_signal(signal.SIGTERM)
+    running.communicate()
+    assert re.fullmatch(r"Signalbox listens on http://127\.0\.0\.1:\d{2,5}\n", line)
+
+
+def test_a_port_that_is_taken_is_one_clear_line(server: Server, tmp_path: Path) -> None:
+    done = signalbox("serve", "--store", f"sqlite:///{tmp_path}/other.db", "--port", str(server.port))
+    assert done.returncode == 1
+    assert done.stderr == f"signalbox: cannot listen on 127.0.0.1:{server.port}: Address already in use\n"
+
+
+# emit
+
+
+def test_emit_prints_the_event_as_it_is_stored(url: str, store: SqliteStore) -> None:
+    line = "t checkpoint_commit --phase planning --span s1 --parent s0 --actor supervisor --key k"
+    done = signalbox("emit", *line.split(), "--payload", '{"checkpoint_id": "c1"}', "--store", url)
+    again = signalbox("emit", *line.split(), "--store", url)
+    assert done.returncode == again.returncode == 0
+    assert done.stdout == again.stdout
+    (event,) = log_of(store, "t")
+    told = json.loads(done.stdout)
+    assert told == {
+        "event_id": event.event_id,
+        "task_id": "t",
+        "seq": 1,
+        "event_type": "checkpoint_commit",
+        "phase": "planning",
+        "actor": "supervisor",
+        "span_id": "s1",
+        "parent_span_id": "s0",
+        "payload": {"checkpoint_id": "c1"},
+        "created_at": event.created_at,
+        "key": "k",
+    }
+
+
+def test_emit_takes_a_payload_from_standard_input(url: str, store: SqliteStore) -> None:
+    done = signalbox("emit", "t", "log", "--payload", "-", input='{"message": "piped"}', SIGNALBOX_STORE_URL=url)
+    assert done.returncode == 0
+    assert log_of(store, "t")[0].payload == {"message": "piped"}
+
+
+def test_emit_to_a_server(server: Server) -> None:
+    done = signalbox("emit", "t", "log", "--payload", '{"message": "far"}', SIGNALBOX_SERVER=server.url)
+    assert json.loads(done.stdout)["seq"] == 1
+    assert log_of(server.store, "t")[0].payload == {"message": "far"}
+
+
+# tail
+
+
+def test_tail_prints_the_log_until_the_task_ends(url: str, store: SqliteStore) -> None:
+    store.append("t", [NewEvent(event_type="runner_spawn"), log("one")])
+    running = start("tail", "t", "--store", url)
+    assert running.stdout is not None
+    lines = [running.stdout.readline() for _ in range(2)]
+    store.append("t", [log("two"), NewEvent(event_type="permission_request"), NewEvent(event_type="runner_exit")])
+    rest, _ = running.communicate(timeout=20)
+    assert running.returncode == 0
+    assert [line.split("│")[-1].strip() for line in lines[1:]] == ["one"]
+    assert [word for word in ("two", "permission_request", "runner_exit", "permission_cleared") if word in rest] == [
+        "two",
+        "permission_request",
+        "runner_exit",
+        "permission_cleared",
+    ]
+
+
+def test_tail_begins_after_a_seq_and_speaks_json(url: str, store: SqliteStore) -> None:
+    events = store.append("t", [log(str(number)) for number in range(5)] + [NewEvent(event_type="runner_exit")])
+    done = signalbox("tail", "t", "--store", url, "--since-seq", "3", "--json")
+    assert [json.loads(line)["seq"] for line in done.stdout.splitlines()] == [4, 5, 6]
+    assert json.loads(done.stdout.splitlines()[0])["payload"] == events[3].payload
+    nothing = signalbox("tail", "t", "--store", url, "--since-seq", "6")
+    assert (nothing.returncode, nothing.stdout) == (0, "")
+
+
+def test_tail_follows_on_when_asked(url: str, store: SqliteStore) -> None:
+    store.append("t", NewEvent(event_type="runner_exit"))
+    running = start("tail", "t", "--store", url, "--follow")
+    assert running.stdout is not None
+    assert "runner_exit" in running.stdout.readline()
+    store.append("t", log("afterwards"))
+    assert "afterwards" in running.stdout.readline()
+    running.send_signal(signal.SIGINT)
+    assert running.wait(20) == 130
+    assert running.communicate()[1] == ""
+
+
+def test_tail_resumes_over_cuts_and_a_server_that_is_killed(server: Server) -> None:
+    proxy = Proxy(server.port)
+    server.emit("t", *[str(number) for number in range(50)])
+    running = start("tail", "t", "--server", proxy.url, "--json")
+    assert running.stdout is not None
+    seen = [json.loads(running.stdout.readline())["seq"] for _ in range(50)]
+    proxy.cut()
+    server.emit("t", "after the cut")
+    seen.append(json.loads(running.stdout.readline())["seq"])
+    server.kill()
+    server.emit("t", "while it was dead")
+    server.start()
+    server.emit("t", NewEvent(event_type="runner_exit"))
+    seen += [json.loads(line)["seq"] for line in running.stdout]
+    assert running.wait(20) == 0
+    running.communicate()
+    proxy.close()
+    assert seen == list(range(1, 54))
+
+
+def test_a_reader_that_has_enough_ends_tail_quietly(url: str, store: SqliteStore) -> None:
+    store.append("t", [log(str(number)) for number in range(5000)])
+    running = start("tail", "t", "--store", url)
+    assert running.stdout is not None
+    running.stdout.readline()
+    running.stdout.close()
+    assert running.wait(20) == 141
+    assert running.stderr is not None
+    assert running.stderr.read() == ""
+    running.stderr.close()
+
+
+def event_with(**fields: object) -> Event:
+    given = {"event_id": 1, "task_id": "t", "seq": 7, "event_type": "log", "phase": None, "actor": "runner"}
+    given |= {
+        "span_id": "s",
+        "parent_span_id": None,
+        "payload_json": b"{}",
+        "created_at": "2026-01-02T03:04:05.678901Z",
+    }
+    payload = fields.pop("payload", {})
+    event = Event(**{**given, **fields})  # type: ignore[arg-type]
+    event.__dict__["payload"] = payload
+    return event
+
+
+@pytest.mark.parametrize(
+    "hostile", ["\x1b]0;title\x07", "\x1b[2J\x1b[H", "\x1bPq\x1b\\", "\r\x08", "\x9b31m", "a\nb", "\x1b[?1049h", "\x1b"]
+)
+def test_a_log_cannot_drive_the_terminal(hostile: str) -> None:
+    for colours in (True, False):
+        line = line_of(event_with(payload={"message": f"x{hostile}y"}, phase=f"p{hostile}"), colours=colours)
+        kept = re.sub(r"\x1b\[[0-9;]*m", "", line)
+        assert kept.isprintable(), ascii(line)
+
+
+def test_colours_of_a_log_are_shown_where_there_is_a_terminal() -> None:
+    event = event_with(payload={"message": "\x1b[31mred\x1b[0m", "stream": "stderr"})
+    assert line_of(event, colours=False).endswith("! red")
+    assert "\x1b[31mred\x1b[0m" in line_of(event, colours=True)
