@@ -4,22 +4,23 @@
  *
  *     new Connection({open, onState, onFailure, …}).start()
  *
- * open(link)            async; reads one connection until it ends. It calls `link.opened()` when the stream stands, `link.alive()`
- *                       at each sign of life, `link.progress()` when something new came, sets `link.retry` to what the server
- *                       asked for (ms), gives up when `link.signal` aborts, and returns how it ended:
- *                       {message, wait?: ms, fatal?: bool, farewell?: bool, status?: int}. A throw is a lost connection.
- * onState(state, info)  `disconnected`, `connecting`, `connected`, `reconnecting`, `error`; info is {attempt, delay, message}:
- *                       failed attempts in a row, ms until the next one (0 while it runs), why.
+ * open(link)            async; reads one connection until it ends. It calls `link.opened()` when the stream stands,
+ *                       `link.alive()` at each sign of life, `link.progress()` when something new came, sets
+ *                       `link.retry` to what the server asked for (ms), gives up when `link.signal` aborts, and
+ *                       returns how it ended: {message, wait?: ms, fatal?: bool, farewell?: bool, status?: int}.
+ *                       A throw is a lost connection.
+ * onState(state, info)  `disconnected`, `connecting`, `connected`, `reconnecting`, `error`; info is {attempt, delay,
+ *                       message}: failed attempts in a row, ms until the next one (0 while it runs), why.
  * onFailure(end)        each lost or refused connection.
- * reconnectDelay 1000, reconnectBackoff 2, maxReconnectDelay 30000, maxReconnectAttempts Infinity, autoReconnect true
- *                       waits of 1, 2, 4, 8, 16, 30, 30 … s; `wait` and `link.retry` lengthen them, never shorten.
+ * reconnectDelay 1000, reconnectBackoff 2, maxReconnectDelay 30000, maxReconnectAttempts Infinity,
+ * autoReconnect true    waits of 1, 2, 4, 8, 16, 30, 30 … s; `wait` and `link.retry` lengthen them, never shorten.
  * watchdogTimeout 35000, connectTimeout 10000
  *                       ms without a sign of life after which a connection counts as lost.
  * pauseHidden false     let go of the connection while the page is hidden.
- * probe                 async (signal) => bool; asked each second of a wait after a network failure; true ends the wait.
+ * probe                 async (signal) => bool; asked each second of a wait after a network failure; true ends it.
  *
- * `offline` is believed at once; `online`, a page shown again and `retryNow()` end a wait. A page in the back/forward cache
- * holds no connection. `stop()` is final: nothing happens after it until `start()`.
+ * `offline` is believed at once; `online`, a page shown again and `retryNow()` end a wait. A page in the back/forward
+ * cache holds no connection. `stop()` is final: nothing happens after it until `start()`.
  */
 export class Connection {
   state = 'disconnected';
@@ -195,8 +196,8 @@ export function isEventStream(response) {
 }
 
 /**
- * The end, for a Connection, of an answer that is no event stream: {status, fatal, message, wait}. `fatal` is a 4xx that a retry
- * would only repeat; `wait` is what Retry-After asks for, in ms, or null. Reads the answer's JSON error, if it has one.
+ * The end, for a Connection, of an answer that is no event stream: {status, fatal, message, wait}. `fatal` is a 4xx
+ * that a retry would only repeat; `wait` is what Retry-After asks for, in ms, or null. Reads the answer's JSON error.
  */
 export async function refusal(response) {
   const { status, headers } = response;

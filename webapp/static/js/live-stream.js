@@ -1,23 +1,25 @@
 import { Connection, refusal } from './connection.js';
 
 /**
- * <live-stream id="live" data-src="/tasks/x/stream?epoch=…" data-frame="/tasks/x/frame?epoch=…" data-events="/api/tasks/x/events"
- *              data-seq="1523" data-heartbeat="15"></live-stream>
+ * <live-stream id="live" data-src="/tasks/x/stream?epoch=…" data-frame="/tasks/x/frame?epoch=…"
+ *              data-events="/api/tasks/x/events" data-seq="1523" data-heartbeat="15"></live-stream>
  *
- * Keeps the page at the newest event. hx-sse reads the stream and swaps the frames; this element opens each stream itself, so that a first
- * connect that fails, a reconnect and a return from the background are one thing, and it guards the order.
+ * Keeps the page at the newest event. hx-sse reads the stream and swaps the frames; this element opens each stream
+ * itself, so that a first connect that fails, a reconnect and a return from the background are one thing, and it guards
+ * the order.
  *
- * data-src, data-frame   HTML frames after `since`, as a stream and as one answer; data-events: the same events as JSON. Without the
- *                        latter two a lost frame is had by another connect from the cursor
+ * data-src, data-frame   HTML frames after `since`, as a stream and as one answer; data-events: the same events as JSON.
+ *                        Without the latter two a lost frame is had by another connect from the cursor
  * data-seq               the seq that the page was rendered at: the first cursor
  * data-heartbeat 15      seconds between the server's heartbeats; silence of twice that and 5 s more is a lost connection
  *
- * A frame is a message without a name. It begins with `<hx-frame data-from="1400" data-to="1423" data-latest="1423"></hx-frame>`: the cursor
- * that it builds on, the cursor after it, the newest seq. What is at or below the cursor is dropped; if it builds on a later cursor, what is
- * between is fetched and shown first. Messages with a name: `heartbeat` {"latest_seq"}, `reconnect`, `reset`.
+ * A frame is a message without a name. It begins with `<hx-frame data-from="1400" data-to="1423" data-latest="1423">
+ * </hx-frame>`: the cursor that it builds on, the cursor after it, the newest seq. What is at or below the cursor is
+ * dropped; if it builds on a later cursor, what is between is fetched and shown first. Messages with a name:
+ * `heartbeat` {"latest_seq"}, `reconnect`, `reset`.
  *
- * Fires `live:state`, bubbling, detail {state, attempt, delay, message, cursor, latest, since, stats}: the states of Connection; `since` is
- * when the page ceased to be up to date, as a Date, or null while it is.
+ * Fires `live:state`, bubbling, detail {state, attempt, delay, message, cursor, latest, since, stats}: the states of
+ * Connection; `since` is when the page ceased to be up to date, as a Date, or null while it is.
  */
 class LiveStream extends HTMLElement {
   #connection;
@@ -73,7 +75,9 @@ class LiveStream extends HTMLElement {
       else return;
       close();
     });
-    const note = ({ detail: { error } }) => (end.message = error.name === 'TypeError' ? 'the server is not reachable' : error.message);
+    const note = ({ detail: { error } }) => {
+      end.message = error.name === 'TypeError' ? 'the server is not reachable' : error.message;
+    };
     on('htmx:error', note);
     on('htmx:sse:error', note);
 
@@ -158,7 +162,8 @@ class LiveStream extends HTMLElement {
 
   #url(source, since, params = {}) {
     const url = new URL(this.dataset[source], document.baseURI);
-    for (const [name, value] of Object.entries({ [since]: this.#cursor, ...params })) url.searchParams.set(name, value);
+    const query = { [since]: this.#cursor, ...params };
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
     return url.href;
   }
 

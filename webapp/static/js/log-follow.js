@@ -1,15 +1,18 @@
 /**
  * <log-follow data-src="/tasks/x/log" data-window="200" data-limit="2000">
  *   <div data-log-scroll tabindex="0"><div>
- *     <a id="log-older" data-volatile href="?before=1324" hx-get="/tasks/x/log?before=1324" hx-target="#log-rows" hx-swap="afterbegin">…</a>
+ *     <a id="log-older" data-volatile href="?before=1324"
+ *        hx-get="/tasks/x/log?before=1324" hx-target="#log-rows" hx-swap="afterbegin">…</a>
  *     <ol id="log-rows"><li id="e1324">…</li> … </ol>
  *   </div></div>
  * </log-follow>
  *
- * Keeps the log at its newest line unless the reader scrolled away, pressed "Follow", asked for older rows, or came for one line (`#e1400`).
+ * Keeps the log at its newest line unless the reader scrolled away, pressed "Follow", asked for older rows, or came for
+ * one line (`#e1400`).
  *
  * data-window 200   rows kept while following; those that scroll away are dropped, as on a fresh page
- * data-limit 2000   rows kept while not following; then nothing more is added, and "N new" fetches the newest window from data-src
+ * data-limit 2000   rows kept while not following; then nothing more is added, and "N new" fetches the newest window from
+ *                   data-src
  *
  * The scroller may be `flex-direction: column-reverse`, which shows the newest line before any script runs. It needs
  * `overflow-anchor: none`: the place of the reader is kept here.

@@ -1,8 +1,8 @@
 /**
  * The one entry of every page: <script type="module" src="…/page.js">, after htmx and hx-sse.
  *
- * A module touches only what it finds. None of them adds anything to `<main>` outside of elements with `data-volatile`, so that a page that has
- * lived equals a fresh one. The order counts: who listens to the stream comes before it.
+ * A module touches only what it finds. None of them adds anything to `<main>` outside of elements with `data-volatile`,
+ * so that a page that has lived equals a fresh one. The order counts: who listens to the stream comes before it.
  */
 import './live-status.js';
 import './times.js';
@@ -13,7 +13,7 @@ htmx.registerExtension('keep-open', {
   /** What the reader opened or closed stays so when a frame morphs it. */
   htmx_before_morph_attr: (element, { attrName }) => attrName !== 'open' || !element.matches('details, dialog'),
 
-  /** A morph puts new attributes last. Those behind them in the markup give way first, so that live and fresh read alike. */
+  /** A morph puts new attributes last; those behind them in the markup give way first, so live and fresh read alike. */
   htmx_before_morph_node: (element, { newNode }) => {
     const wanted = newNode.getAttributeNames();
     const kept = element.getAttributeNames().filter((name) => wanted.includes(name));

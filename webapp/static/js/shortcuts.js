@@ -1,6 +1,7 @@
 /**
- * The keyboard. `[data-key="g t"]` names the key, or the keys one after the other, that click a link or button or focus a field; `?` lists
- * them by their `data-key-label`, `aria-label` or text. `j` and `k` go through the rows of the log, or of any `[data-rows]`, by their links.
+ * The keyboard. `[data-key="g t"]` names the key, or the keys one after the other, that click a link or button or focus
+ * a field; `?` lists them by their `data-key-label`, `aria-label` or text. `j` and `k` go through the rows of the log, or
+ * of any `[data-rows]`, by their links.
  */
 const fixed = [
   ['j', 'Next row'],

@@ -1,9 +1,10 @@
 /**
  * Times in the viewer's zone, and clocks that tick, all on one timer that rests in hidden tabs.
  *
- * <time data-volatile datetime="2026-11-21T14:02:07.123Z">14:02:07.123</time>   the time of day, local
- * <relative-time data-volatile datetime="…">2026-11-21 14:02 UTC</relative-time>   "3 min ago"
- * <running-clock data-volatile since="…">4 m 12 s</running-clock>   ticks; stands still, with `data-stopped`, while the page is stale
+ * <time data-volatile datetime="2026-11-21T14:02:07.123Z">14:02:07.123</time>: the time of day, local
+ * <relative-time data-volatile datetime="…">2026-11-21 14:02:07 UTC</relative-time>: "3 min ago"
+ * <running-clock data-volatile since="…">4 m 12 s</running-clock>: ticks; stands still while the page is stale, and then
+ * carries `data-stopped`
  *
  * Each has the whole local time in its title. What a swap brings is dressed before it is in the page, so nothing flickers.
  * `<meta name="server-time" content="…">`, the server's clock when it wrote the page, corrects a wrong clock of the viewer.
