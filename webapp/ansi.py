@@ -70,9 +70,13 @@ class _Style:
         out.append(f'<span class="{" ".join(classes)}">{html}</span>' if classes else html)
 
     def change(self, parameters: str) -> None:
-        codes = [int(code) if code else 0 for code in re.split("[;:]", parameters[:200])]
+        # Colons hold the parts of one code together, `38:2::r:g:b`; with semicolons its parts are codes like others.
+        codes = [[int(part) for part in code.split(":") if part] or [0] for code in parameters[:200].split(";")]
         while codes:
-            code = codes.pop(0)
+            code, *parts = codes.pop(0)
+            if code in (38, 48):
+                self._set("f" if code == 38 else "g", _nested(parts) if parts else _extended(codes))
+                continue
             if code == 0:
                 self.colours.clear()
                 self.attributes.clear()
@@ -81,8 +85,6 @@ class _Style:
             elif code in _ENDS:
                 for attribute in _ENDS[code]:
                     self.attributes.pop(attribute, None)
-            elif code in (38, 48):
-                self._set("f" if code == 38 else "g", _extended(codes))
             elif code in (39, 49):
                 self._set("f" if code == 39 else "g", None)
             elif 30 <= code <= 37 or 90 <= code <= 97:
@@ -96,15 +98,19 @@ class _Style:
             self.colours[ground] = colour
 
 
-def _extended(codes: list[int]) -> int | None:
-    """Take `5;n` or `2;r;g;b` off the front of `codes`; the nearest of the sixteen, None when malformed."""
-    form = codes.pop(0) if codes else None
-    if form == 5 and codes:
-        return _indexed(codes.pop(0))
-    if form == 2 and len(codes) >= 3:
-        red, green, blue = codes[:3]
-        del codes[:3]
-        return _nearest(red, green, blue)
+def _extended(codes: list[list[int]]) -> int | None:
+    """Take `5;n` or `2;r;g;b` off the front of `codes`; the nearest of the sixteen. What is cut short takes all."""
+    length = {5: 2, 2: 4}.get(codes[0][0], 1) if codes else 0
+    taken, codes[:] = codes[:length], codes[length:] if len(codes) >= length else []
+    return _nested([code for code, *_ in taken])
+
+
+def _nested(parts: list[int]) -> int | None:
+    match parts:
+        case [5, index]:
+            return _indexed(index)
+        case [2, red, green, blue] | [2, _, red, green, blue]:
+            return _nearest(red, green, blue)
     return None
 
 

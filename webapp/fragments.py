@@ -206,8 +206,8 @@ def list_url(query: TaskQuery, **changes: Any) -> str:
 
 
 def _how(part: str) -> str:
-    # A morph keeps the focus and what a reader has opened; where there is nothing to keep a plain swap is cheaper.
-    return "outerMorph" if part in (ids.PERMISSIONS, ids.SPANS, ids.CHECKPOINTS) else "outerHTML"
+    # A morph keeps the focus and what a reader has opened; where nothing can be focused a plain swap is cheaper.
+    return "outerHTML" if part in (ids.PAGE_META, ids.TRACK, ids.LOG_HEAD) else "outerMorph"
 
 
 def _position(since: int, to: int) -> str:

@@ -1,0 +1,105 @@
+"""A page as a tree, and frames swapped into it as a browser would: enough of a DOM to compare live and fresh."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+
+VOID = {"meta", "link", "input", "br", "hr", "img"}
+_PARTIAL = re.compile(r'<hx-partial hx-target="#([^"]+)" hx-swap="(\w+)">(.*?)</hx-partial>', re.DOTALL)
+
+
+class Node:
+    """An element; its children are elements and texts."""
+
+    def __init__(self, tag: str, attributes: dict[str, str | None]) -> None:
+        self.tag = tag
+        self.attributes = attributes
+        self.children: list[Node | str] = []
+
+    def walk(self) -> Iterator[Node]:
+        """This element and all below it."""
+        yield self
+        for child in self.children:
+            if isinstance(child, Node):
+                yield from child.walk()
+
+    def by_id(self, name: str) -> Node:
+        """The one element with this id."""
+        (found,) = (node for node in self.walk() if node.attributes.get("id") == name)
+        return found
+
+    def all(self, tag: str) -> list[Node]:
+        """All elements of a kind."""
+        return [node for node in self.walk() if node.tag == tag]
+
+    @property
+    def text(self) -> str:
+        """All text below."""
+        return "".join(child if isinstance(child, str) else child.text for child in self.children)
+
+    def lines(self, depth: int = 0) -> list[str]:
+        """The tree, a line an element or text, without volatile elements and white space between elements."""
+        if "data-volatile" in self.attributes:
+            return []
+        found = [f"{' ' * depth}<{self.tag} {sorted(self.attributes.items())}>"]
+        for child in self.children:
+            if isinstance(child, Node):
+                found += child.lines(depth + 1)
+            elif child.strip():
+                found.append(" " * depth + " " + re.sub(r"\s+", " ", child.strip()))
+        return found
+
+    def apply(self, frame: str, window: int) -> None:
+        """Swap a frame's parts in, then drop the rows that scrolled out of the window."""
+        for target, how, html in _PARTIAL.findall(frame):
+            node, new = self.by_id(target), parse(html)
+            if how in ("outerMorph", "outerHTML"):
+                (element,) = (child for child in new.children if isinstance(child, Node))
+                node.tag, node.attributes, node.children = element.tag, element.attributes, element.children
+            else:
+                assert how in ("beforeend", "innerHTML"), how
+                node.children = [*(node.children if how == "beforeend" else ()), *new.children]
+        rows = self.by_id("log-rows")
+        rows.children = rows.children[-window:]
+
+
+class _Builder(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.root = Node("", {})
+        self._open = [self.root]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        node = Node(tag, dict(attrs))
+        self._open[-1].children.append(node)
+        if tag not in VOID:
+            self._open.append(node)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._open[-1].children.append(Node(tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self._open[-1].tag == tag, f"</{tag}> closes <{self._open[-1].tag}>"
+            self._open.pop()
+
+    def handle_data(self, data: str) -> None:
+        children = self._open[-1].children
+        if children and isinstance(children[-1], str):
+            children[-1] += data
+        else:
+            children.append(data)
+
+    def close(self) -> None:
+        super().close()
+        assert self._open == [self.root], f"<{self._open[-1].tag}> is not closed"
+
+
+def parse(html: str) -> Node:
+    """The tree of a page or of a piece of one. Fails on elements that are not closed in order."""
+    builder = _Builder()
+    builder.feed(html)
+    builder.close()
+    return builder.root

@@ -1,0 +1,62 @@
+"""How times, numbers and values read."""
+
+from __future__ import annotations
+
+import pytest
+
+from webapp.text import between, clean, clock, count, duration, moment, percent, plural, said
+
+START = "2026-11-21T14:02:07.123456Z"
+
+
+def test_times_of_day_and_moments() -> None:
+    assert clock(START) == "14:02:07.123"
+    assert moment(START) == "2026-11-21 14:02:07 UTC"
+    assert moment("soon") == "soon"
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        ("2026-11-21T14:02:07.123456Z", "0 ms"),
+        ("2026-11-21T14:02:07.973456Z", "850 ms"),
+        ("2026-11-21T14:02:10.323456Z", "3.2 s"),
+        ("2026-11-21T14:06:19.000000Z", "4 m 11 s"),
+        ("2026-11-21T16:05:08.000000Z", "2 h 03 m"),
+        ("2026-11-24T21:05:08.000000Z", "3 d 7 h"),
+        ("2026-11-21T14:00:00.000000Z", "0 ms"),
+    ],
+)
+def test_how_long_it_took(end: str, words: str) -> None:
+    assert between(START, end) == words
+
+
+def test_durations_in_whole_units() -> None:
+    assert [duration(s) for s in (7.9, 59.99, 60, 3599, 3600, 86399)] == [
+        "7 s",
+        "59 s",
+        "1 m 00 s",
+        "59 m 59 s",
+        "1 h 00 m",
+        "23 h 59 m",
+    ]
+
+
+def test_numbers() -> None:
+    assert [count(n) for n in (0, 1523, 14.0, 2.5)] == ["0", "1,523", "14", "2.5"]
+    assert [percent(n) for n in (0, 61.4, 99.97, 100)] == ["0 %", "61 %", "99 %", "100 %"]
+    assert [plural(n, "event") for n in (0, 1, 2000)] == ["0 events", "1 event", "2,000 events"]
+
+
+def test_values_of_a_payload() -> None:
+    assert [said(v) for v in (None, "\x1b[1mbold\x1b[0m", 3, True, {"b": 1, "a": [None]})] == [
+        "",
+        "bold",
+        "3",
+        "true",
+        '{"b":1,"a":[null]}',
+    ]
+
+
+def test_control_characters_are_shown_and_line_ends_are_line_feeds() -> None:
+    assert clean("a\r\nb\rc\x00\x7f\x85\u202e\td\ne") == "a\nb\u240dc\u2400\u2421\ufffd\ufffd\td\ne"

@@ -1,0 +1,94 @@
+"""The track diagram and the span tree: the right stations and lines from any state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from store.state import Phase, Span, Task
+from webapp.spantree import lines
+from webapp.track import Station, stations
+
+AT = "2026-11-21T14:02:07.123456Z"
+
+
+def task(**values: Any) -> Task:
+    return Task(task_id="t", created_at=AT, updated_at=AT, main_span_id="m", **values)
+
+
+def phase(name: str, state: str = "done", **values: Any) -> Phase:
+    return Phase(phase=name, first_seq=1, state=state, entered_at=AT, exited_at=AT, changed_seq=1, **values)
+
+
+def named(found: list[Station]) -> list[tuple[str, str]]:
+    return [(station.name, station.state) for station in found]
+
+
+def span(span_id: str, started: int, parent: str | None = None, state: str = "done") -> Span:
+    return Span(
+        span_id=span_id,
+        parent_span_id=parent,
+        kind="mark",
+        name=span_id,
+        phase=None,
+        state=state,
+        started_seq=started,
+        started_at=AT,
+        changed_seq=1,
+    )
+
+
+def test_known_phases_to_come_are_drawn_ahead() -> None:
+    line = stations(task(phase="planning", status="running"), [phase("planning", "open")])
+    assert named(line) == [("planning", "current"), ("executing", "upcoming"), ("verifying", "upcoming")]
+
+
+def test_nothing_is_foretold_for_phases_of_ones_own_or_for_a_run_that_ended() -> None:
+    assert named(stations(task(status="running"), [phase("compile")])) == [("compile", "done")]
+    assert named(stations(task(status="failed"), [phase("planning", "failed")])) == [("planning", "failed")]
+    assert stations(task(), []) == []
+
+
+def test_a_phase_that_was_skipped_is_not_foretold() -> None:
+    line = stations(task(phase="verifying", status="running"), [phase("verifying", "open")])
+    assert named(line) == [("verifying", "current")]
+
+
+def test_the_train_stands_where_the_work_items_say() -> None:
+    here = phase("executing", "open", items_total=10, items_done=5, items_failed=1)
+    (station, _) = stations(task(phase="executing", status="running"), [here])
+    assert station.way == 0.6
+
+
+def test_an_open_question_sets_a_signal_at_the_current_station_only() -> None:
+    line = stations(task(phase="executing", permissions_open=1), [phase("planning"), phase("executing", "open")])
+    assert [station.signal for station in line] == [False, True, False]
+
+
+def test_the_track_beside_a_recovery_is_as_far_as_the_station_before_it() -> None:
+    line = stations(
+        task(phase="executing", status="running"), [phase("planning"), phase("executing", "open"), phase("recovery")]
+    )
+    assert [(station.siding, station.rail) for station in line[:3]] == [
+        (False, "done"),
+        (False, "ahead"),
+        (True, "ahead"),
+    ]
+
+
+def test_children_follow_their_parents_and_open_ones_come_first() -> None:
+    tree = lines([span("c", 3, "a"), span("a", 1), span("d", 4, "a", "open"), span("b", 2), span("e", 5, "c")])
+    assert [(line.span.span_id, line.depth) for line in tree] == [("a", 0), ("d", 1), ("c", 1), ("e", 2), ("b", 0)]
+
+
+def test_a_span_with_an_unknown_parent_stands_at_the_root() -> None:
+    assert [(line.span.span_id, line.depth) for line in lines([span("a", 1, "nobody")])] == [("a", 0)]
+
+
+def test_spans_that_are_each_others_parents_are_shown_once_each() -> None:
+    tree = lines([span("a", 1, "b"), span("b", 2, "a"), span("c", 3, "b"), span("own", 4, "own")])
+    assert sorted(line.span.span_id for line in tree) == ["a", "b", "c", "own"]
+
+
+def test_a_chain_of_thousands_of_spans_is_no_trouble() -> None:
+    tree = lines([span(str(n), n, str(n - 1)) for n in range(1, 20_000)])
+    assert tree[-1].depth == 19_998
