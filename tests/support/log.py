@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from store import Event, UnknownTask, open_store
+from store import Event, TaskQuery, UnknownTask, open_store
 from store.contract import Store
 from store.state import Permission, Span, Task
 
@@ -32,6 +32,16 @@ def task_of(store: Store, task_id: str) -> Task:
     async def read() -> Task:
         async with store.read() as view:
             return await view.task(task_id)
+
+    return asyncio.run(read())
+
+
+def tasks_of(store: Store) -> list[Task]:
+    """All tasks, newest first."""
+
+    async def read() -> list[Task]:
+        async with store.read() as view:
+            return (await view.tasks(TaskQuery())).tasks
 
     return asyncio.run(read())
 

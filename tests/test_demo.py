@@ -1,0 +1,135 @@
+"""The demo: a real audit, recovered and verified."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from store import Emitter, open_store
+from store.sqlite import SqliteStore
+from tests.support.command import start
+from tests.support.log import log_of, spans_of, task_of, types_of, wait_for_event
+from webapp.demo.audit import audit
+from webapp.demo.examine import examine
+from webapp.demo.survey import LARGEST_PACKAGE, find_modules, in_packages, library
+
+SOME = ("textwrap.py", "string.py", "keyword.py", "json/__init__.py", "json/decoder.py", "json/encoder.py", "this.py")
+
+MODULE = """# TODO one
+class A:
+    def f(self):
+        try:
+            return 1
+        except:
+            pass
+
+def g():
+    'Documented.'
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    opened = open_store(f"sqlite:///{tmp_path}/signalbox.db")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def some_modules(tmp_path: Path) -> Path:
+    root = tmp_path / "library"
+    for name in SOME:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(library() / name, root / name)
+    return root
+
+
+def test_the_audit_finds_examines_recovers_and_verifies(store: SqliteStore, some_modules: Path) -> None:
+    said = audit(store, task_id="t", jobs=2, root=some_modules)
+    lines = sum((some_modules / name).read_text().count("\n") for name in SOME)
+    assert said.startswith(f"7 modules, {lines:,} lines, ")
+    task = task_of(store, "t")
+    assert (task.status, task.title, task.kind, task.spans_open) == ("done", "stdlib audit", "audit", 0)
+    assert task.progress is not None
+    assert task.progress.percentage == 100
+    events = log_of(store, "t")
+    phases = [event.phase for event in events if event.event_type == "phase_enter"]
+    assert phases == ["planning", "executing", "recovery", "verifying"]
+    assert [kind for kind in types_of(store, "t") if kind.startswith("recovery")] == [
+        "recovery_initiated",
+        "recovery_checkpoint_loaded",
+        "recovery_complete",
+    ]
+    broken = next(event for event in events if event.event_type == "work_item_failed")
+    assert broken.payload["error_code"] == "SyntaxError"
+    assert spans_of(store, "t")["modules"].attempts == 2
+    assert spans_of(store, "t")["modules"].state == "done"
+
+
+def test_every_checkpoint_has_its_hash_as_evidence_and_was_read_back(store: SqliteStore, some_modules: Path) -> None:
+    audit(store, task_id="t", jobs=2, root=some_modules)
+    told: dict[str, set[str]] = {}
+    for event in log_of(store, "t"):
+        if event.event_type.startswith(("checkpoint", "evidence")):
+            told.setdefault(event.payload["checkpoint_id"], set()).add(event.event_type)
+            if event.event_type == "evidence_collected":
+                assert len(bytes.fromhex(event.payload["evidence_id"])) == 32
+    assert len(told) == 3
+    assert set(map(frozenset, told.values())) == {
+        frozenset({"checkpoint_commit", "evidence_collected", "checkpoint_verified"})
+    }
+
+
+def test_the_audit_stops_when_it_is_asked_to(store: SqliteStore) -> None:
+    def cancel() -> None:
+        wait_for_event(store.url, "t", lambda event: event.event_type == "work_item_start")
+        Emitter(store).emit_cancel_requested("t", by="ann")
+
+    cancelling = threading.Thread(target=cancel)
+    cancelling.start()
+    assert audit(store, task_id="t", jobs=2) == "stopped on request"
+    cancelling.join()
+    assert task_of(store, "t").status == "cancelled"
+
+
+def test_a_terminated_demo_is_recorded_as_cancelled(store: SqliteStore) -> None:
+    running = start("demo", "--store", store.url, "--task", "t")
+    wait_for_event(store.url, "t", lambda event: event.event_type == "work_item_start")
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(20) == 130
+    assert running.communicate()[1] == ""
+    task = task_of(store, "t")
+    assert (task.status, task.spans_open) == ("cancelled", 0)
+
+
+def test_a_report_tells_what_is_in_a_module(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text(MODULE)
+    report = examine(module)
+    assert report.sha256 == hashlib.sha256(module.read_bytes()).hexdigest()
+    assert (report.lines, report.functions, report.classes, report.undocumented) == (10, 2, 1, 2)
+    assert (report.bare_excepts, report.remarks, report.longest, report.longest_lines) == (1, 1, "f", 5)
+    assert report.faithful
+
+
+def test_a_broken_module_is_an_error(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text("print('open'")
+    with pytest.raises(SyntaxError):
+        examine(module)
+
+
+def test_the_survey_covers_the_whole_library_once() -> None:
+    modules = find_modules(library())
+    packages = in_packages(modules)
+    assert sorted(m.name for p in packages for m in p.modules) == sorted(m.name for m in modules)
+    assert len({package.name for package in packages}) == len(packages) > 10
+    assert max(len(package.modules) for package in packages) <= LARGEST_PACKAGE
+    assert ast.__file__ in {str(module.path) for module in modules}

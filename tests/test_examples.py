@@ -1,0 +1,71 @@
+"""The examples do what they say."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from store import Emitter, open_store
+from store.sqlite import SqliteStore
+from tests.support.command import environment
+from tests.support.log import log_of, open_permissions, task_of, tasks_of, types_of, wait_for_event
+from tests.support.server import Server
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    opened = open_store(f"sqlite:///{tmp_path}/signalbox.db")
+    yield opened
+    opened.close()
+
+
+def start(tmp_path: Path, name: str, *arguments: str) -> subprocess.Popen[str]:
+    env = environment(PYTHONPATH=str(ROOT), TMPDIR=str(tmp_path))
+    return subprocess.Popen([sys.executable, str(EXAMPLES / name), *arguments], cwd=tmp_path, env=env, text=True)
+
+
+def test_ten_lines_of_python(tmp_path: Path, store: SqliteStore) -> None:
+    assert start(tmp_path, "emit.py").wait(30) == 0
+    (task,) = tasks_of(store)
+    assert (task.title, task.status, task.items_done, task.checkpoints_total) == ("Ten lines", "done", 2, 1)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_a_shell_with_curl(tmp_path: Path) -> None:
+    server = Server(tmp_path).start()
+    try:
+        done = subprocess.run(
+            [EXAMPLES / "emit.sh", "t", server.url], capture_output=True, text=True, env={"PATH": os.environ["PATH"]}
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == f"{server.url}/tasks/t\n"
+        assert task_of(server.store, "t").status == "done"
+        assert [e.payload["message"] for e in log_of(server.store, "t") if e.event_type == "log"] == [
+            f"step {number} of 3" for number in (1, 2, 3)
+        ]
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("approved", [True, False])
+def test_an_agent_that_asks(tmp_path: Path, store: SqliteStore, approved: bool) -> None:
+    old = tmp_path / "agent-example-old"
+    old.touch()
+    running = start(tmp_path, "agent.py", "t")
+    wait_for_event(store.url, "t", lambda event: event.event_type == "permission_request")
+    (request,) = open_permissions(store, "t")
+    assert request.arguments == {"paths": [str(old)]}
+    Emitter(store).emit_permission_response("t", request.request_id, approved, "ann")
+    assert running.wait(30) == 0
+    assert old.exists() != approved
+    assert ("tool_result" in types_of(store, "t")) == approved
+    assert task_of(store, "t").status == "done"

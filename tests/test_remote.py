@@ -1,0 +1,263 @@
+"""A log behind a server: the same calls as a store, over every cut."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import random
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store import (
+    Conflict,
+    Emitter,
+    InvalidEvent,
+    NewEvent,
+    StoreClosed,
+    StoreError,
+    StoreUnavailable,
+    UnknownTask,
+    open_task,
+)
+from store.remote import RemoteLog
+from store.remote.sse import SseParser
+from tests.support.log import log_of, task_of, types_of, wait_for_event
+from tests.support.proxy import Proxy
+from tests.support.server import Server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    started = Server(tmp_path_factory.mktemp("remote")).start()
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def proxy(server: Server) -> Iterator[Proxy]:
+    between = Proxy(server.port)
+    yield between
+    between.close()
+
+
+@pytest.fixture
+def remote(proxy: Proxy) -> Iterator[RemoteLog]:
+    opened = RemoteLog(proxy.url, patience=10)
+    yield opened
+    opened.close()
+
+
+def log(message: object) -> NewEvent:
+    return NewEvent(event_type="log", payload={"message": str(message)})
+
+
+def test_it_answers_as_the_store_does(server: Server, remote: RemoteLog) -> None:
+    task, new = remote.create_task("same", title="Same", kind="test", metadata={"a": [1]})
+    assert (task.title, task.kind, task.metadata, new) == ("Same", "test", {"a": [1]}, True)
+    assert remote.create_task("same", title="Other")[1] is False
+    events = remote.append("same", [log("one"), NewEvent(event_type="log", key="k", payload={"n": 2})])
+    assert events == log_of(server.store, "same")
+    assert remote.append("same", NewEvent(event_type="log", key="k")) == events[1:]
+    assert remote.events("same", 1) == events[1:]
+    assert remote.task("same").latest_seq == 2
+    assert remote.append("same", []) == []
+
+
+def test_its_errors_are_those_of_the_store(remote: RemoteLog) -> None:
+    with pytest.raises(UnknownTask):
+        remote.task("nobody")
+    with pytest.raises(UnknownTask):
+        next(remote.tail("nobody"))
+    with pytest.raises(InvalidEvent) as invalid:
+        remote.append("t", NewEvent(event_type=""))
+    assert invalid.value.field == "event_type"
+    with pytest.raises(InvalidEvent):
+        remote.create_task("no spaces")
+    with pytest.raises(InvalidEvent):
+        remote.events("t", limit=100_000)
+    remote.append("asked", NewEvent(event_type="permission_request", payload={"request_id": "r"}))
+    emitter = Emitter(remote)
+    emitter.emit_permission_response("asked", "r", True, "ann")
+    with pytest.raises(Conflict, match="already approved by ann"):
+        emitter.emit_permission_response("asked", "r", False, "bob")
+
+
+def test_a_closed_one_says_so(server: Server) -> None:
+    remote = RemoteLog(server.url)
+    remote.close()
+    with pytest.raises(StoreClosed):
+        remote.task("t")
+
+
+def test_what_is_no_signalbox_server_is_told() -> None:
+    with (
+        stub({"/api/tasks": (200, "application/json", b'{"hello": 1}')}) as url,
+        pytest.raises(StoreError, match="no Sig"),
+    ):
+        RemoteLog(url).create_task("t")
+
+
+def test_a_call_whose_answer_was_lost_writes_nothing_twice(server: Server, proxy: Proxy, remote: RemoteLog) -> None:
+    dice = random.Random(7)
+    # The server has the events, and the answer is cut at any byte of it, or not at all.
+    proxy.cut_after = lambda: dice.choice([0, 300, 900, None, None, None])
+    for number in range(12):
+        stored = remote.append("cut", [log(f"{number}a"), log(f"{number}b")])
+        assert [event.payload["message"] for event in stored] == [f"{number}a", f"{number}b"]
+        proxy.cut()
+    assert [e.payload["message"] for e in log_of(server.store, "cut")] == [f"{n}{x}" for n in range(12) for x in "ab"]
+    assert proxy.connections > 13
+
+
+def test_a_server_that_is_busy_is_waited_for(server: Server, proxy: Proxy, remote: RemoteLog) -> None:
+    proxy.answer("503 Service Unavailable", "Retry-After: 0\r\n")
+    threading.Timer(0.3, proxy.heal).start()
+    assert remote.append("busy", log("at last"))[0].seq == 1
+
+
+def test_patience_has_an_end(proxy: Proxy) -> None:
+    proxy.shut()
+    remote = RemoteLog(proxy.url, patience=0.2)
+    with pytest.raises(StoreUnavailable, match="cannot be reached"):
+        remote.append("t", log("never"))
+    proxy.listen()
+    remote.close()
+
+
+def test_a_tail_sees_every_event_once_over_many_cuts(server: Server, proxy: Proxy, remote: RemoteLog) -> None:
+    dice = random.Random(11)
+    proxy.cut_after = lambda: dice.randrange(1, 20_000)
+    server.emit("tailed", *map(str, range(400)))
+    writing = threading.Thread(target=lambda: [server.emit("tailed", str(n)) for n in range(400, 600)])
+    writing.start()
+    seqs = []
+    for event in remote.tail("tailed"):
+        seqs.append(event.seq)
+        if event.seq == 600:
+            break
+    writing.join()
+    assert seqs == list(range(1, 601))
+    assert proxy.connections > 5
+
+
+async def test_an_asyncio_tail_goes_on_from_a_seq_over_cuts(server: Server, proxy: Proxy, remote: RemoteLog) -> None:
+    dice = random.Random(12)
+    proxy.cut_after = lambda: dice.randrange(1, 10_000)
+    server.emit("atailed", *map(str, range(300)))
+    seqs = []
+    async for event in remote.atail("atailed", since_seq=100):
+        seqs.append(event.seq)
+        if event.seq == 300:
+            break
+    assert seqs == list(range(101, 301))
+
+
+def test_a_gap_in_the_stream_is_filled_from_the_log() -> None:
+    def event(seq: int) -> dict[str, Any]:
+        nothing = {"phase": None, "parent_span_id": None, "key": None}
+        place = {"event_id": seq, "task_id": "t", "seq": seq, "event_type": "log", "actor": "a", "span_id": "s"}
+        return {**nothing, **place, "payload": {}, "created_at": "2026-01-01T00:00:00.000000Z"}
+
+    stream = "".join(f"id: {seq}\ndata: {json.dumps(event(seq))}\n\n" for seq in (1, 2, 2, 5))
+    page = json.dumps({"events": [event(seq) for seq in (3, 4, 5)]})
+    routes = {
+        "/sse/tasks/t/events": (200, "text/event-stream", stream.encode()),
+        "/api/tasks/t/events": (200, "application/json", page.encode()),
+    }
+    with stub(routes) as url:
+        tail = RemoteLog(url).tail("t")
+        assert [next(tail).seq for _ in range(5)] == [1, 2, 3, 4, 5]
+        tail.close()
+
+
+def test_a_history_that_was_replaced_is_told() -> None:
+    reset = b'event: reset\ndata: {"latest_seq": 3, "earliest_seq": 1}\n\n'
+    with stub({"/sse/tasks/t/events": (200, "text/event-stream", reset)}) as url, pytest.raises(Conflict):
+        next(RemoteLog(url).tail("t", since_seq=50))
+
+
+def test_a_run_on_another_machine_hears_its_answer_and_its_cancel(server: Server, remote: RemoteLog) -> None:
+    def people() -> None:
+        asked = wait_for_event(server.store_url, "far", lambda event: event.event_type == "permission_request")
+        answer = {"request_id": asked.payload["request_id"], "approved": True, "by": "ann"}
+        server.post("/api/tasks/far/events", {"event_type": "permission_response", "actor": "user", "payload": answer})
+
+    answering = threading.Thread(target=people)
+    answering.start()
+    with open_task(remote, "far", title="Far away", heartbeat_interval=0.1) as task, task.phase("executing"):
+        assert task.ask_permission("deploy").by == "ann"
+        answering.join()
+        wait_for_event(server.store_url, "far", lambda event: event.event_type == "runner_heartbeat")
+        server.post("/api/tasks/far/events", {"event_type": "cancel_requested", "actor": "user"})
+        wait_for_event(server.store_url, "far", lambda event: event.event_type == "cancel_requested")
+        assert not task.ask_permission("deploy again").approved
+        assert task.cancelled
+    assert task_of(server.store, "far").status == "cancelled"
+    assert types_of(server.store, "far")[-1] == "runner_exit"
+
+
+async def test_a_run_in_asyncio_on_another_machine(server: Server, remote: RemoteLog) -> None:
+    async with open_task(remote, "afar") as task, task.phase("executing") as executing:
+
+        async def work(name: str) -> None:
+            async with executing.work_item(name) as item:
+                await item.progress(1, 2)
+
+        await asyncio.gather(*(work(f"w{number}") for number in range(5)))
+    state = await asyncio.to_thread(task_of, server.store, "afar")
+    assert (state.status, state.items_done) == ("done", 5)
+
+
+@given(st.lists(st.integers(0, 200), max_size=8))
+def test_the_parser_does_not_mind_where_bytes_are_cut(cuts: list[int]) -> None:
+    stream = (
+        ": keepalive\n\nid: 1\ndata: é€😀\n\nevent: reconnect\r\nretry: 250\r\ndata: {}\r\n\r\n"
+        "data: two\ndata:  lines\n\nid: 2\n\nevent: nothing\n\ndata\n\ndata: half"
+    ).encode()
+    places = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
+    parser = SseParser()
+    found = [m for a, b in itertools.pairwise(places) for m in parser.feed(stream[a:b])]
+    assert [(m.event, m.data, m.last_event_id) for m in found] == [
+        ("message", "é€😀", "1"),
+        ("reconnect", "{}", "1"),
+        ("message", "two\n lines", "1"),
+        ("message", "", "2"),
+    ]
+    assert parser.retry_ms == 250
+
+
+class stub:
+    """A server that always answers the same."""
+
+    def __init__(self, routes: dict[str, tuple[int, str, bytes]]) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                status, kind, body = routes[self.path.partition("?")[0]]
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_POST = do_GET
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+    def __enter__(self) -> str:
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __exit__(self, *error: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
