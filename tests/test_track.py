@@ -48,6 +48,16 @@ def test_nothing_is_foretold_for_phases_of_ones_own_or_for_a_run_that_ended() ->
     assert stations(task(), []) == []
 
 
+def test_a_run_without_phases_is_one_station() -> None:
+    assert named(stations(task(status="running", started_at=AT), [])) == [("run", "current")]
+    assert named(stations(task(status="done", started_at=AT, ended_at=AT), [])) == [("run", "done")]
+
+
+def test_what_was_cancelled_did_not_fail() -> None:
+    cancelled = task(status="cancelled", started_at=AT, ended_at=AT)
+    assert named(stations(cancelled, [phase("own", "failed")])) == [("own", "cancelled")]
+
+
 def test_a_phase_that_was_skipped_is_not_foretold() -> None:
     line = stations(task(phase="verifying", status="running"), [phase("verifying", "open")])
     assert named(line) == [("verifying", "current")]

@@ -62,7 +62,11 @@ _LEVELS = {
     **dict.fromkeys(("debug", "trace"), " row--quiet"),
 }
 _LOG_TOLD = frozenset(("message", "stream", "level"))
-_BAD_ENDS = {"failed", "failure", "error", "cancelled", "interrupted"}
+_ENDS = {
+    **dict.fromkeys(("failed", "failure", "error"), " row--danger"),
+    "interrupted": " row--caution",
+    **dict.fromkeys(("cancelled", "canceled", "running"), ""),
+}
 
 
 _ROW = (
@@ -110,8 +114,8 @@ def _log_line(payload: dict[str, Any]) -> tuple[str, str, frozenset[str]]:
 
 def _tone(kind: str, payload: dict[str, Any]) -> str:
     if kind in ("runner_exit", "status"):
-        bad = bool(payload.get("exit_code")) or payload.get("status") in _BAD_ENDS
-        return " row--danger" if bad else " row--clear" if kind == "runner_exit" else ""
+        by_code = " row--danger" if payload.get("exit_code") or payload.get("error_code") else " row--clear"
+        return _ENDS.get(str(payload.get("status")), by_code if kind == "runner_exit" else "")
     if kind == "permission_response":
         return " row--clear" if payload.get("approved") is True else " row--danger"
     if payload.get("error_code"):

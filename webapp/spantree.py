@@ -1,4 +1,4 @@
-"""The spans of a run as lines: parents above their children; of siblings first the open ones, each in order of beginning."""
+"""The spans of a run as lines: parents above their children, of siblings the open ones first, each in order."""
 
 from __future__ import annotations
 
