@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol, TypeGuard, cast
 
@@ -48,7 +48,9 @@ class Remote(Log, Protocol):
     """A log that is not on this machine, and so does its own following."""
 
     async def atask(self, task_id: str) -> Task: ...
-    def atail(self, task_id: str, *, since_seq: int = 0) -> AsyncGenerator[Event]: ...
+    def atail(
+        self, task_id: str, *, since_seq: int = 0, notice: Callable[[str], None] | None = None
+    ) -> AsyncGenerator[Event]: ...
 
 
 def is_remote(log: Log) -> TypeGuard[Remote]:
@@ -65,13 +67,16 @@ def keyed(events: Sequence[NewEvent]) -> list[NewEvent]:
     ]
 
 
-async def events_of(log: Log, task_id: str, *, since_seq: int = 0) -> AsyncGenerator[Event]:
+async def events_of(
+    log: Log, task_id: str, *, since_seq: int = 0, notice: Callable[[str], None] | None = None
+) -> AsyncGenerator[Event]:
     """One task's events after `since_seq`, then those that come: each once, in order, whatever breaks meanwhile.
 
+    `notice` is called with a line of text when a server's connection is lost and when it is back.
     Raises UnknownTask, and whatever else no retry can heal.
     """
     if is_remote(log):
-        async with aclosing(log.atail(task_id, since_seq=since_seq)) as events:
+        async with aclosing(log.atail(task_id, since_seq=since_seq, notice=notice)) as events:
             async for event in events:
                 yield event
         return

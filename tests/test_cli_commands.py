@@ -224,9 +224,11 @@ def test_tail_resumes_over_cuts_and_a_server_that_is_killed(server: Server) -> N
     server.emit("t", NewEvent(event_type="runner_exit"))
     seen += [json.loads(line)["seq"] for line in running.stdout]
     assert running.wait(20) == 0
-    running.communicate()
+    _, told = running.communicate()
     proxy.close()
     assert seen == list(range(1, 54))
+    assert "signalbox: the connection is lost; this stands at #50, trying again\n" in told
+    assert "signalbox: connected again, going on after #50\n" in told
 
 
 def test_a_reader_that_has_enough_ends_tail_quietly(url: str, store: SqliteStore) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import pytest
 from store import AsyncEmitter, Emitter, Event, NewEvent, open_store, open_task
 from store.emitter.vocabulary import R, Vocabulary
 from store.sqlite import SqliteStore
-from tests.support.log import log_of, open_permissions, spans_of, task_of, types_of, wait_for_event
+from tests.support.log import log_of, open_permissions, spans_of, task_of, types_of, until, wait_for_event
 
 
 @pytest.fixture
@@ -350,11 +350,3 @@ def answer_soon(url: str, approved: bool) -> Future[float]:
         return at
 
     return ThreadPoolExecutor(1).submit(answer)
-
-
-def until(there: Callable[[], object], timeout: float = 10) -> None:
-    """Wait until `there` says yes."""
-    deadline = time.monotonic() + timeout
-    while not there():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.005)

@@ -15,7 +15,7 @@ from store.errors import InvalidEvent, StoreClosed, StoreError, StoreUnavailable
 from store.events import Event, NewEvent, check_event, check_task_id, new_id
 from store.log import keyed
 from store.remote.errors import error_of, unreachable
-from store.remote.tailing import PAGE, Gap, Position
+from store.remote.tailing import PAGE, Gap, Notice, Position
 from store.state import Task
 
 PATIENCE = 30.0
@@ -87,12 +87,13 @@ class RemoteLog:
         """How a task stands; `main_span_id` is empty, as the server does not tell it."""
         return _task(self._request("GET", f"/api/tasks/{check_task_id(task_id)}", task_id))
 
-    def tail(self, task_id: str, *, since_seq: int = 0) -> Generator[Event]:
+    def tail(self, task_id: str, *, since_seq: int = 0, notice: Notice | None = None) -> Generator[Event]:
         """A task's events after `since_seq`, then those that come: each once, in order, over every cut.
 
+        `notice` is called with a line of text when the connection is lost and when it is back.
         Raises UnknownTask, Conflict when the server's history was replaced, and StoreError when it refuses.
         """
-        position, gap = Position(since_seq), False
+        position, gap = Position(since_seq, notice), False
         while True:
             asked = None
             try:
@@ -139,9 +140,9 @@ class RemoteLog:
         """`task` for asyncio."""
         return await self._in_thread(lambda: self.task(task_id))
 
-    async def atail(self, task_id: str, *, since_seq: int = 0) -> AsyncGenerator[Event]:
+    async def atail(self, task_id: str, *, since_seq: int = 0, notice: Notice | None = None) -> AsyncGenerator[Event]:
         """`tail` for asyncio: `async for event in log.atail("nightly", since_seq=120):`"""
-        position, gap = Position(since_seq), False
+        position, gap = Position(since_seq, notice), False
         async with httpx.AsyncClient(**self._options) as client:
             while True:
                 asked = None

@@ -6,7 +6,7 @@ No I/O, so that the synchronous and the asynchronous tail are the same thing.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import httpx
@@ -24,6 +24,8 @@ FIRST_DELAY, LONGEST_DELAY = 0.25, 30.0
 
 PAGE = 1000
 
+Notice = Callable[[str], None]
+
 _event_decoder = msgspec.json.Decoder(Event)
 
 
@@ -32,10 +34,12 @@ class Gap(Exception):
 
 
 class Position:
-    """The cursor of one tail, and its patience."""
+    """The cursor of one tail, and its patience. `notice` is told when the stream is lost and when it is back."""
 
-    def __init__(self, since_seq: int) -> None:
+    def __init__(self, since_seq: int, notice: Notice | None = None) -> None:
         self.cursor = since_seq
+        self._notice = notice or (lambda text: None)
+        self._lost = False
         self._parser = SseParser()
         self._attempt = 0
         self._asked_delay: float | None = None
@@ -50,6 +54,9 @@ class Position:
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """The events of `chunk` that come next. Raises Gap, or Conflict if the history is another one now."""
         self._attempt, self._asked_delay = 0, None
+        if self._lost:
+            self._lost = False
+            self._notice(f"connected again, going on after #{self.cursor}")
         for message in self._parser.feed(chunk):
             if message.event != "message":
                 self._heed(message)
@@ -69,6 +76,9 @@ class Position:
 
     def delay(self, asked: float | None = None) -> float:
         """Seconds to wait before the next attempt; `asked` is what an error answer told."""
+        if self._asked_delay is None and not self._lost:
+            self._lost = True
+            self._notice(f"the connection is lost; this stands at #{self.cursor}, trying again")
         asked = self._asked_delay if asked is None else asked
         backoff = min(FIRST_DELAY * 2.0**self._attempt, LONGEST_DELAY) * random.uniform(0.5, 1)
         self._attempt = min(self._attempt + 1, 10)

@@ -81,3 +81,11 @@ def wait_for_event(url: str, task_id: str, there: Callable[[Event], bool], *, ti
         raise AssertionError(f"it never came; the log of {task_id} is {types_of(store, task_id)[-20:]}")
     finally:
         store.close()
+
+
+def until(there: Callable[[], object], timeout: float = 10) -> None:
+    """Wait until `there` says yes."""
+    deadline = time.monotonic() + timeout
+    while not there():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.005)

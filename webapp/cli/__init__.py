@@ -15,6 +15,7 @@ from webapp.cli.emit import emit
 from webapp.cli.run import run
 from webapp.cli.serve import serve
 from webapp.cli.tail import tail
+from webapp.notice import notice
 from webapp.settings import InvalidSetting
 
 BAD_INPUT, FAILED, INTERRUPTED, BROKEN_PIPE = 2, 1, 130, 141
@@ -46,21 +47,20 @@ def answer(arguments: Sequence[str]) -> int:
         return end.exit_code
     except click.UsageError as error:
         help_at = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
-        return _say(f"{error.format_message()}{help_at}", BAD_INPUT)
+        notice(f"{error.format_message()}{help_at}")
+        return BAD_INPUT
     except click.ClickException as error:
-        return _say(error.format_message(), error.exit_code)
+        notice(error.format_message())
+        return error.exit_code
     except (InvalidEvent, UnknownStoreKind, InvalidSetting) as error:
-        return _say(str(error), BAD_INPUT)
+        notice(str(error))
+        return BAD_INPUT
     except BrokenPipeError:
         # Python flushes stdout once more on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except (StoreError, OSError) as error:
-        return _say(str(error), FAILED)
+        notice(str(error))
+        return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
-
-
-def _say(message: str, code: int) -> int:
-    click.echo(f"signalbox: {' '.join(message.split())}", err=True)
-    return code

@@ -15,6 +15,7 @@ from store.log import RETRY_PAUSE, Log, events_of, task_of
 from store.state import Task
 from webapp.cli.line import line_of
 from webapp.cli.target import target, target_options
+from webapp.notice import notice
 
 ENDING = frozenset({"runner_exit", "status"})
 """Types of events with which a task may have ended; what followed from it in the same transaction comes after."""
@@ -57,7 +58,7 @@ async def print_log(log: Log, task_id: str, since_seq: int, follow: bool, show: 
     last = task.latest_seq if task.ended else None
     if last is not None and since_seq >= last and not follow:
         return
-    async with aclosing(events_of(log, task_id, since_seq=since_seq)) as events:
+    async with aclosing(events_of(log, task_id, since_seq=since_seq, notice=notice)) as events:
         async for event in events:
             show(event)
             if follow or not (event.event_type in ENDING or (last is not None and event.seq >= last)):

@@ -9,7 +9,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import sys
 from contextlib import suppress
 from typing import Any
 
@@ -21,6 +20,7 @@ from store.emitter.run import HEARTBEAT_INTERVAL, own_version
 from store.events import new_id
 from store.log import Log
 from store.state import Task
+from webapp.notice import notice
 from webapp.process.output import Output
 from webapp.process.recorder import Recorder
 from webapp.process.stopper import Stopper
@@ -78,7 +78,7 @@ class Command:
             code = await self._attend(process, channels)
         left = await self._recorder.finish(self._options.last_patience)
         if left:
-            notice(f"{left} events could not be recorded")
+            notice(f"the log is not whole: {left} of its last events are missing")
         return code
 
     async def _start(self, channels: list[Channel]) -> asyncio.subprocess.Process:
@@ -183,12 +183,6 @@ def git_commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return found.stdout.strip() or None
-
-
-def notice(text: str) -> None:
-    """A word to the person at the terminal."""
-    with suppress(OSError):
-        print(f"signalbox: {text}", file=sys.stderr, flush=True)
 
 
 def title_of(command: list[str]) -> str:

@@ -121,7 +121,8 @@ class Recorder:
                     for event in group:
                         await self._append([event])
                 else:
-                    self._notice(f"{len(group)} events are not recorded: {error}")
+                    events = "1 event is" if len(group) == 1 else f"{len(group)} events are"
+                    self._notice(f"{events} not recorded: {error}")
                     self.refused += len(group)
                 break
         if pause > 0.1:

@@ -1,0 +1,86 @@
+"""Output on its way into the log: bounded, in order, and whole over an outage."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from store import NewEvent, open_store
+from store.remote import RemoteLog
+from tests.support.log import log_of, until
+from tests.support.proxy import Proxy
+from tests.support.server import Server
+from webapp.process import recorder as recording
+from webapp.process.output import Output
+from webapp.process.recorder import Recorder
+from webapp.process.terminal import Channel
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    started = Server(tmp_path).start()
+    yield started
+    started.close()
+
+
+def log(text: str) -> NewEvent:
+    return NewEvent(event_type="log", payload={"message": text})
+
+
+async def test_an_outage_makes_the_command_wait_and_loses_nothing(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "MAX_WAITING", 500_000)
+    proxy = Proxy(server.port)
+    proxy.shut()
+    source, sink = os.pipe()
+    os.set_blocking(source, False)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    told: list[str] = []
+    recorder = Recorder(RemoteLog(proxy.url, patience=0), "t", told.append)
+    output = Output(Channel("stdout", nowhere, source, sink, terminal=False), recorder, "span")
+
+    def write() -> None:
+        for number in range(2000):
+            os.write(sink, b"%d %b\n" % (number, b"x" * 900))
+        os.close(sink)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    await asyncio.to_thread(until, lambda: recorder.full)
+    assert recorder.waiting < 700
+    proxy.listen()
+    await output.ended()
+    writer.join()
+    output.close()
+    os.close(nowhere)
+    assert await recorder.finish(30) == 0
+    proxy.close()
+    events = await asyncio.to_thread(log_of, server.store, "t")
+    assert [event.payload["message"].split()[0] for event in events] == [str(number) for number in range(2000)]
+    assert "output is kept" in told[0]
+    assert told[-1] == "the log answers again"
+
+
+async def test_what_the_log_refuses_does_not_hold_up_the_rest(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/signalbox.db")
+    told: list[str] = []
+    recorder = Recorder(store, "t", told.append)
+    for event in (log("one"), NewEvent(event_type=""), log("two")):
+        recorder.add(event)
+    assert await recorder.finish(10) == 1
+    events = await asyncio.to_thread(log_of, store, "t")
+    assert [event.payload["message"] for event in events] == ["one", "two"]
+    assert told == ["1 event is not recorded: event_type must have 1 to 256 characters, not 0"]
+    await store.aclose()
+
+
+async def test_a_log_that_never_comes_back_is_given_up(tmp_path: Path) -> None:
+    recorder = Recorder(RemoteLog("http://127.0.0.1:1", patience=0), "t", lambda text: None)
+    recorder.add(log("lost"))
+    assert await recorder.finish(0.2) == 1
