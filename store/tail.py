@@ -25,18 +25,27 @@ class Tail:
     `deliver` is called after every look, also with nothing: a task may have been created or deleted.
 
     The position is a global `event_id`; each wake is answered by reading on from it, so nothing depends on wakes.
-    While the store does not answer, the tail waits and goes on where it was; `healthy` tells.
+    While the store does not answer, the tail waits and goes on where it was; `healthy` tells, `on_trouble` is called
+    when it begins. `on_look` gets the seconds from a wake to its events being handed on.
     """
 
-    def __init__(self, store: Store, deliver: Callable[[Sequence[Event]], None], wake: Wake) -> None:
+    def __init__(
+        self,
+        store: Store,
+        deliver: Callable[[Sequence[Event]], None],
+        wake: Wake,
+        *,
+        on_trouble: Callable[[], None] = lambda: None,
+        on_look: Callable[[float], None] = lambda seconds: None,
+    ) -> None:
         self._store = store
         self._deliver = deliver
+        self._on_trouble = on_trouble
+        self._on_look = on_look
         self._wake = wake
         self._task: asyncio.Task[None] | None = None
         self.position = 0
         self.healthy = True
-        self.events = 0
-        self.last_wake = 0.0
 
     async def start(self) -> None:
         """Stand at the end of the log, then follow it in the background."""
@@ -54,17 +63,20 @@ class Tail:
     async def _follow(self) -> None:
         while True:
             await self._wake.wait()
-            self.last_wake = time.monotonic()
+            woken = time.perf_counter()
             try:
                 found = await self._read_on()
             except StoreError as error:
                 if self.healthy:
                     log.warning("the store does not answer", error=str(error))
+                    self._on_trouble()
                 self.healthy = False
                 await asyncio.sleep(1.0)
                 continue
             self.healthy = True
             self._wake.found(found)
+            if found:
+                self._on_look(time.perf_counter() - woken)
 
     async def _read_on(self) -> bool:
         found = False
@@ -74,7 +86,6 @@ class Tail:
             if events:
                 found = True
                 self.position = events[-1].event_id
-                self.events += len(events)
             self._deliver(events)
             if len(events) < PAGE:
                 return found

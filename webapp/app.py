@@ -11,9 +11,11 @@ from store import open_store
 from store.tail import Tail
 from store.wake import Wake
 from webapp import api, assets, errors, pages, security
+from webapp.api import metrics
 from webapp.fragments import Fragments
 from webapp.live import stream
 from webapp.live.hub import Hub
+from webapp.live.stats import Stats
 from webapp.settings import Settings
 from webapp.supervisor import Supervisor
 
@@ -37,16 +39,19 @@ def create_app(settings: Settings | None = None) -> Quart:
     @app.before_serving
     async def open_everything() -> None:
         store = await asyncio.to_thread(open_store, settings.store, synchronous=settings.synchronous)
-        hub = Hub(store, settings)
+        stats = Stats()
+        hub = Hub(store, settings, stats)
         wake = Wake(
             store,
             poll_interval=settings.poll_interval,
             max_poll_interval=settings.max_poll_interval,
             backoff=settings.poll_backoff_factor,
         )
-        tail = Tail(store, hub.deliver, wake)
+        tail = Tail(store, hub.deliver, wake, on_trouble=hub.suspend, on_look=stats.wake_seconds.observe)
         await tail.start()
-        app.extensions.update(store=store, hub=hub, tail=tail, supervisor=Supervisor(store, settings))
+        supervisor = Supervisor(store, settings)
+        app.extensions.update(store=store, hub=hub, tail=tail, stats=stats, supervisor=supervisor)
+        metrics.watch(app)
 
     @app.after_serving
     async def close_everything() -> None:

@@ -35,9 +35,15 @@ def number(name: str, default: float, low: float, high: float) -> float:
 
 def since_seq() -> int:
     """Where a stream starts, exclusive: `Last-Event-ID` wins over `since_seq`."""
+    last = last_event_id()
+    return whole("since_seq", 0, 0, MAX_SEQ) if last is None else last
+
+
+def last_event_id() -> int | None:
+    """Where the client's stream broke off, None if it is its first. Raises BadRequest."""
     last = request.headers.get("Last-Event-ID")
     if last is None:
-        return whole("since_seq", 0, 0, MAX_SEQ)
+        return None
     if not last.isascii() or not last.isdigit() or len(last) > 16:
         raise BadRequest("Last-Event-ID must be the id of an event of this stream", "Last-Event-ID")
     return int(last)

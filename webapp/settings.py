@@ -60,7 +60,7 @@ class Settings:
     )
     max_streams: int = _setting(8192, "Streams open at once; one more is answered 503.", low=1, high=10**6)
     send_timeout: float = _setting(30.0, "A reader that takes nothing for this long is cut off.", low=0.1, high=3600)
-    stream_compression: bool = _setting(True, "Whether page streams may be compressed, message by message.")
+    stream_compression: bool = _setting(False, "Whether streams are compressed (zstd, gzip), message by message.")
     ring_events: int = _setting(4096, "Events of one task kept in memory for its streams.", low=16, high=10**6)
 
     poll_interval: float = _setting(

@@ -129,6 +129,11 @@ class SqliteStore:
         """Appends that wait for a transaction."""
         return self._writer.queued
 
+    @property
+    def commits(self) -> int:
+        """Transactions committed by this process."""
+        return self._writer.commits
+
     # closing
 
     def close(self) -> None:

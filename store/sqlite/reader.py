@@ -135,8 +135,9 @@ class View:
     async def events(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]:
         return await self._events("task_id = ? AND seq > ? ORDER BY seq LIMIT ?", task_id, since_seq, limit)
 
-    async def events_after(self, event_id: int, limit: int = 1000) -> list[Event]:
-        return await self._events("event_id > ? ORDER BY event_id LIMIT ?", event_id, limit)
+    async def events_after(self, event_id: int, limit: int = 1000, tasks: Sequence[str] = ()) -> list[Event]:
+        only = f"AND task_id IN ({', '.join('?' * len(tasks))})" if tasks else ""
+        return await self._events(f"event_id > ? {only} ORDER BY event_id LIMIT ?", event_id, *tasks, limit)
 
     async def latest_events(self, task_id: str, limit: int = 50, before: int | None = None) -> list[Event]:
         below = 2**62 if before is None else before

@@ -111,6 +111,19 @@ def _paths() -> Spec:
         "/api/events/health": {"get": _route("Whether the API answers.", health, [])},
         "/api/openapi.json": {"get": _route("This document.", {"type": "object"}, [])},
         "/sse/health": {"get": _route("Whether streams are served, and how many.", health, [])},
+        "/sse/events": {
+            "get": _route(
+                "Events of many tasks on one connection; the id of a message is its event_id.",
+                None,
+                [
+                    _query("task", _STR, "A task; may be repeated. All tasks if none is named."),
+                    _query("since_event_id", _whole(0, 0, MAX_SEQ), "The event_id after which to start, exclusive."),
+                    _query("tail", _STR, "Start at the end instead."),
+                ],
+                400,
+                404,
+            )
+        },
         "/sse/tasks/{task_id}/events": {
             "get": _route(
                 "The log as server-sent events: what is stored, then what comes.", None, [task, *stream], 400, 404

@@ -6,7 +6,7 @@ from store import Store, TaskQuery
 from webapp.contexts import task_list_view, task_view
 from webapp.fragments import Fragments
 from webapp.live import sse
-from webapp.live.lane import Render
+from webapp.live.frame_lane import Render
 from webapp.live.ring import Chunk
 
 KEPT = 4

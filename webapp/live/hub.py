@@ -11,10 +11,14 @@ from operator import attrgetter
 
 from store import Event, Store
 from webapp.live import sse
-from webapp.live.lane import EventLane, FrameLane, Lane, Render
+from webapp.live.event_lane import EventLane
+from webapp.live.frame_lane import FrameLane, Render
+from webapp.live.lane import Lane
 from webapp.live.pace import Pace
+from webapp.live.packing import Packing, Plain, choose
 from webapp.live.ring import Encode, Ring
 from webapp.live.sink import Send
+from webapp.live.stats import Stats
 from webapp.live.subscriber import Subscriber
 from webapp.settings import Settings
 
@@ -47,9 +51,10 @@ class Channel:
 class Hub:
     """Opens streams on tasks, keeps idle ones alive, ends old ones, says farewell to all."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, stats: Stats) -> None:
         self._store = store
         self._settings = settings
+        self._stats = stats
         self._channels: dict[str, Channel] = {}
         self._boards: dict[object, FrameLane] = {}
         self._loop = asyncio.get_running_loop()
@@ -63,6 +68,7 @@ class Hub:
 
     def deliver(self, events: Sequence[Event]) -> None:
         """What the tail calls after every look, with the new events of all tasks in commit order."""
+        self._stats.events_in += len(events)
         watched = [event for event in events if event.task_id in self._channels]
         if len(watched) > 1:
             watched.sort(key=attrgetter("task_id"))
@@ -73,40 +79,48 @@ class Hub:
 
     # what goes out
 
-    def event_lane(self, task_id: str, encode: Encode, batch_size: int, flush_interval: float) -> Lane:
-        """The lane of a task's events as `encode` writes them."""
+    def event_lane(
+        self, task_id: str, encode: Encode, batch_size: int, flush_interval: float, beat: bytes = sse.KEEPALIVE
+    ) -> Lane:
+        """The lane of a task's events as `encode` writes them; `beat` is what silent streams hear."""
         channel = self._channel(task_id)
         key = (encode, batch_size, flush_interval)
         if key not in channel.lanes:
             pace = Pace(flush_interval, batch_size)
-            channel.lanes[key] = EventLane(channel.ring, pace, self._store, task_id, encode)
+            channel.lanes[key] = EventLane(channel.ring, pace, self._stats, self._store, task_id, encode, beat)
         return channel.lanes[key]
 
     def frame_lane(self, task_id: str, render: Render) -> Lane:
         """The lane of a task's live pages; the first one's `render` serves all."""
         channel = self._channel(task_id)
         if "frames" not in channel.lanes:
-            channel.lanes["frames"] = FrameLane(channel.ring, self._pace(), render)
+            channel.lanes["frames"] = FrameLane(channel.ring, self._pace(), self._stats, render)
         return channel.lanes["frames"]
 
-    def board_lane(self, key: object, render: Render) -> Lane:
-        """The lane of pages that show many tasks; `key` stands for what they show."""
+    def board_lane(self, key: object, render: Render, beat: bytes | None = None) -> Lane:
+        """The lane of what shows many tasks; `key` stands for which, positions are event ids."""
         if key not in self._boards:
-            self._boards[key] = FrameLane(Ring(0), self._pace(), render)
+            self._boards[key] = FrameLane(Ring(0), self._pace(), self._stats, render, beat)
         return self._boards[key]
+
+    def packing(self, accept_encoding: str) -> Packing:
+        """How a stream is compressed for a client that accepts this."""
+        return choose(accept_encoding) if self._settings.stream_compression else Plain()
 
     def admit(self) -> None:
         """Raise TooManyStreams unless one more stream may open. Nobody is evicted to let another in."""
         if self.closing or self.open_streams >= self._settings.max_streams:
+            self._stats.streams_refused += 1
             raise TooManyStreams
 
-    async def run(self, lane: Lane, cursor: int, send: Send, opening: bytes) -> bytes:
+    async def run(self, lane: Lane, cursor: int, send: Send, opening: bytes, packing: Packing) -> bytes:
         """Serve a stream until it ends; returns its last words."""
         life = self._settings.max_stream_life * random.uniform(0.8, 1.0)
         subscriber = Subscriber(
             lane,
             cursor,
             send,
+            packing,
             max_events=self._settings.max_events_per_stream,
             deadline=self._loop.time() + life,
         )
@@ -119,9 +133,16 @@ class Hub:
             if not lane.everyone:
                 self._drop_idle()
 
+    def suspend(self) -> None:
+        """The store does not answer: end all streams, so that nobody believes to be up to date."""
+        for lane in list(self.lanes()):
+            for subscriber in list(lane.everyone):
+                subscriber.finish(sse.named("reconnect", {"reason": "store"}, retry_ms=1000))
+
     def opened(self) -> None:
         """Count one more open stream."""
         self.open_streams += 1
+        self._stats.streams_opened += 1
         self._empty.clear()
 
     def closed(self) -> None:
@@ -189,6 +210,7 @@ class Hub:
         stalled_since = subscriber.sink.stalled_since
         if stalled_since is not None:
             if now - stalled_since > self._settings.send_timeout:
+                self._stats.stalls_ended += 1
                 subscriber.abort()
         elif now > subscriber.deadline:
             subscriber.finish(sse.named("reconnect", {"reason": "max_stream_life"}, retry_ms=100))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from store import Event
 
 Encode = Callable[[Event], bytes]
@@ -15,12 +13,23 @@ CHUNK_BYTES = 512 * 1024
 """A chunk is cut at these, so that one write to a slow reader stays small."""
 
 
-class Chunk(msgspec.Struct, frozen=True, gc=False):
-    """Bytes for a stream: events from after some cursor up to `to_seq`."""
+class Chunk:
+    """Bytes for a stream: `events` events from after some cursor up to `to_seq`. Many streams share one."""
 
-    body: bytes
-    to_seq: int
-    events: int
+    __slots__ = ("_packed", "body", "events", "to_seq")
+
+    def __init__(self, body: bytes, to_seq: int, events: int) -> None:
+        self.body = body
+        self.to_seq = to_seq
+        self.events = events
+        self._packed: dict[str, bytes] = {}
+
+    def packed(self, encoding: str, pack: Callable[[bytes], bytes]) -> bytes:
+        """The body as `pack` compresses it, which is done once for each encoding."""
+        packed = self._packed.get(encoding)
+        if packed is None:
+            packed = self._packed[encoding] = pack(self.body)
+        return packed
 
 
 class Ring:

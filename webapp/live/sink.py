@@ -7,23 +7,30 @@ import time
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
+import structlog
+
+logger = structlog.get_logger("signalbox.live")
+
 Send = Callable[[Any], Coroutine[Any, Any, None]]
 
 
 class Sink:
     """Writes chunks to one client. At most one chunk waits for a reader that does not take it."""
 
-    __slots__ = ("_pending", "_send", "on_free", "stalled_since", "written_at")
+    __slots__ = ("_on_free", "_on_lost", "_pending", "_send", "stalled_since", "written_at")
 
-    def __init__(self, send: Send, on_free: Callable[[], None]) -> None:
+    def __init__(self, send: Send, on_free: Callable[[], None], on_lost: Callable[[], None]) -> None:
         self._send = send
+        self._on_free = on_free
+        self._on_lost = on_lost
         self._pending: asyncio.Task[None] | None = None
-        self.on_free = on_free
         self.stalled_since: float | None = None
         self.written_at = time.monotonic()
 
     def offer(self, chunk: bytes) -> bool:
         """Write `chunk`. False: the client is slow; the chunk is taken all the same and `on_free` says when it is out.
+
+        A client that cannot be written to at all is told by `on_lost`.
 
         A server's `send` rarely has to wait, so its coroutine is stepped here once, without the task switch that
         makes up a third of the cost of a small write. If it does have to wait, a task takes it over.
@@ -34,15 +41,27 @@ class Sink:
             waits_for = sending.send(None)
         except StopIteration:
             return True
+        except Exception as error:
+            self._lose(error)
+            return False
         self.stalled_since = self.written_at
         self._pending = asyncio.ensure_future(self._finish(sending, waits_for))
         return False
 
     async def _finish(self, sending: Coroutine[Any, Any, None], waits_for: Any) -> None:
-        await _Resumed(sending, waits_for)
+        try:
+            await _Resumed(sending, waits_for)
+        except Exception as error:
+            self._lose(error)
+            return
         self.stalled_since = None
         self._pending = None
-        self.on_free()
+        self._on_free()
+
+    def _lose(self, error: Exception) -> None:
+        # One client's trouble must not end the flush that serves the others.
+        logger.warning("a stream cannot be written to", error=repr(error))
+        self._on_lost()
 
     async def drained(self) -> None:
         """Return when no chunk waits any more."""

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from quart import Quart, Response
+from quart import Quart, Response, request
 from quart.asgi import ASGIHTTPConnection
 
 from webapp.live import sse
 from webapp.live.hub import Hub
 from webapp.live.lane import Lane
+from webapp.live.packing import Packing, Plain
 from webapp.live.sink import Send
 
 LAST_WORDS_TIMEOUT = 1.5
@@ -22,19 +23,24 @@ OPENING = b": open\n\n"
 
 
 class StreamResponse(Response):
-    """An open stream. `serve(send)` writes its body and returns the last words."""
+    """An open stream. `serve(send)` writes its body and returns the last words; `packing` compresses all of it."""
 
-    def __init__(self, serve: Callable[[Send], Awaitable[bytes]]) -> None:
+    def __init__(self, serve: Callable[[Send], Awaitable[bytes]], packing: Packing) -> None:
         super().__init__(b"", headers=sse.HEADERS)
         del self.headers["Content-Length"]
+        if packing.name:
+            self.headers["Content-Encoding"] = packing.name
+            self.headers["Vary"] = "Accept-Encoding"
         self.timeout = None
         self.serve = serve
+        self.packing = packing
 
 
 def subscribe(hub: Hub, lane: Callable[[], Lane], cursor: int) -> StreamResponse:
     """A stream from `cursor` on; `lane` is called when it begins. Raises TooManyStreams."""
     hub.admit()
-    return StreamResponse(lambda send: hub.run(lane(), cursor, send, OPENING))
+    packing = hub.packing(request.headers.get("Accept-Encoding", ""))
+    return StreamResponse(lambda send: hub.run(lane(), cursor, send, OPENING, packing), packing)
 
 
 def closing(words: bytes) -> StreamResponse:
@@ -43,7 +49,7 @@ def closing(words: bytes) -> StreamResponse:
     async def serve(send: Send) -> bytes:
         return words
 
-    return StreamResponse(serve)
+    return StreamResponse(serve, Plain())
 
 
 class Connection(ASGIHTTPConnection):
@@ -60,7 +66,9 @@ class Connection(ASGIHTTPConnection):
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             last_words = await response.serve(send)
             async with asyncio.timeout(LAST_WORDS_TIMEOUT):
-                await send({"type": "http.response.body", "body": last_words, "more_body": False})
+                packing = response.packing
+                body = packing.words(last_words) + packing.end()
+                await send({"type": "http.response.body", "body": body, "more_body": False})
         except TimeoutError:
             pass
         finally:

@@ -6,6 +6,7 @@ import asyncio
 from typing import Protocol
 
 from webapp.live import sse
+from webapp.live.packing import Packing
 from webapp.live.ring import Chunk
 from webapp.live.sink import Send, Sink
 
@@ -23,16 +24,19 @@ class Source(Protocol):
 class Subscriber:
     """One open stream. `deadline` is on the loop's clock; `events_left` is how many it may still get."""
 
-    __slots__ = ("_over", "busy", "catching_up", "cursor", "deadline", "events_left", "lane", "sink")
+    __slots__ = ("_over", "busy", "catching_up", "cursor", "deadline", "events_left", "lane", "packing", "sink")
 
-    def __init__(self, lane: Source, cursor: int, send: Send, *, max_events: int, deadline: float) -> None:
+    def __init__(
+        self, lane: Source, cursor: int, send: Send, packing: Packing, *, max_events: int, deadline: float
+    ) -> None:
         self.lane = lane
         self.cursor = cursor
+        self.packing = packing
         self.events_left = max_events
         self.deadline = deadline
         self.busy = False
         self.catching_up: asyncio.Task[None] | None = None
-        self.sink = Sink(send, self._free)
+        self.sink = Sink(send, self._free, self.finish)
         self._over: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     @property
@@ -44,14 +48,15 @@ class Subscriber:
         """Write a chunk; the subscriber is busy from then on if its reader does not take it at once."""
         self.cursor = chunk.to_seq
         self.events_left -= chunk.events
-        self.busy = not self.sink.offer(chunk.body)
+        if chunk.body:
+            self.busy = not self.sink.offer(self.packing.chunk(chunk))
         if self.events_left <= 0:
             self.finish(sse.named("reconnect", {"reason": "max_events"}, retry_ms=100))
 
     def say(self, words: bytes) -> None:
         """Write something that is no event, unless the reader is behind anyway."""
-        if not self.busy and not self.over:
-            self.busy = not self.sink.offer(words)
+        if words and not self.busy and not self.over:
+            self.busy = not self.sink.offer(self.packing.words(words))
 
     def finish(self, last_words: bytes = b"") -> None:
         """End the stream from the server's side, after `last_words`."""

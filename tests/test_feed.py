@@ -1,0 +1,139 @@
+"""Many tasks on one connection, the same events over a WebSocket, compressed streams, and the metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from collections.abc import Callable
+
+import httpx
+import pytest
+import websockets
+import zstandard
+from websockets.exceptions import ConnectionClosed
+
+from tests.support.server import Server
+from tests.support.sse import open_stream
+
+
+def test_many_tasks_come_on_one_connection_in_commit_order(server: Server) -> None:
+    for n in range(10):
+        server.emit(f"feed-{n % 3}", f"line {n}")
+    with open_stream(f"{server.url}/sse/events?task=feed-0&task=feed-2") as stream:
+        seen = []
+        for message in stream:
+            if message.id:
+                seen.append((message.json["task_id"], message.json["seq"]))
+            if len(seen) == 7:
+                server.emit("feed-1", "not mine")
+                server.emit("feed-2", "live")
+            if len(seen) == 8:
+                break
+    assert seen[:7] == [
+        ("feed-0", 1), ("feed-2", 1), ("feed-0", 2), ("feed-2", 2), ("feed-0", 3), ("feed-2", 3), ("feed-0", 4)
+    ]  # fmt: skip
+    assert seen[7] == ("feed-2", 4)
+
+
+def test_one_id_resumes_all_tasks(server: Server) -> None:
+    for n in range(30):
+        server.emit(f"many-{n % 5}", f"line {n}")
+    url, seen, last = f"{server.url}/sse/events?" + "&".join(f"task=many-{n}" for n in range(5)), [], None
+    while len(seen) < 30:
+        with open_stream(url, headers={"Last-Event-ID": last} if last else {}) as stream:
+            for _, message in zip(range(8), stream, strict=False):
+                if message.id:
+                    last = message.id
+                    seen.append((message.json["task_id"], message.json["seq"]))
+                if len(seen) == 30:
+                    break
+    assert sorted(seen) == [(f"many-{n}", seq) for n in range(5) for seq in range(1, 7)]
+
+
+def test_the_feed_names_what_is_wrong(server: Server) -> None:
+    assert server.get("/sse/events?task=nobody-here").status_code == 404
+    assert server.get("/sse/events?task=a%20b").json()["error"]["field"] == "task_id"
+    assert server.get("/sse/events?since_event_id=x").json()["error"]["field"] == "since_event_id"
+
+
+def socket_url(server: Server, task_id: str, since: int | str = 0) -> str:
+    return f"{server.url.replace('http', 'ws')}/ws/tasks/{task_id}/events?since_seq={since}"
+
+
+async def test_a_websocket_has_the_same_events(server: Server) -> None:
+    server.emit("socket", *[f"line {n}" for n in range(1500)])
+    async with websockets.connect(socket_url(server, "socket", 10)) as socket:
+        seen = [json.loads(await socket.recv()) for _ in range(1490)]
+        await asyncio.to_thread(server.emit, "socket", "live")
+        seen.append(json.loads(await socket.recv()))
+    assert [event["seq"] for event in seen] == list(range(11, 1502))
+    assert (
+        seen
+        == (await asyncio.to_thread(server.get, "/api/tasks/socket/events?since_seq=10&limit=1000")).json()["events"]
+        + (await asyncio.to_thread(server.get, "/api/tasks/socket/events?since_seq=1010&limit=1000")).json()["events"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("task_id", "since", "code"), [("nobody", 0, 4400), ("closed", "x", 4400), ("closed", 99, 4409)]
+)
+async def test_a_websocket_says_why_it_is_refused(server: Server, task_id: str, since: int | str, code: int) -> None:
+    await asyncio.to_thread(server.emit, "closed", "one")
+    async with websockets.connect(socket_url(server, task_id, since)) as socket:
+        with pytest.raises(ConnectionClosed) as caught:
+            await socket.recv()
+    assert caught.value.rcvd is not None
+    assert caught.value.rcvd.code == code
+    assert caught.value.rcvd.reason
+
+
+async def test_a_websocket_is_told_when_the_server_stops(start_server: Callable[..., Server]) -> None:
+    server = await asyncio.to_thread(start_server)
+    server.emit("run", "one")
+    async with websockets.connect(socket_url(server, "run")) as socket:
+        await socket.recv()
+        assert await asyncio.to_thread(server.stop) < 3
+        with pytest.raises(ConnectionClosed) as caught:
+            await socket.recv()
+    assert caught.value.rcvd is not None
+    assert caught.value.rcvd.code == 1001
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_compressed_streams_hold_the_same_bytes(start_server: Callable[..., Server], encoding: str) -> None:
+    server = start_server(stream_compression=True, max_events_per_stream=40)
+    server.emit("run", *["the same words again and again"] * 20)
+    url = f"{server.url}/sse/tasks/run/events"
+    raw = b""
+    with httpx.stream("GET", url, headers={"Accept-Encoding": encoding}) as response:
+        assert response.headers["content-encoding"] == encoding
+        assert response.headers["vary"] == "Accept-Encoding"
+        for n, part in enumerate(response.iter_raw()):
+            if n == 1:
+                server.emit("run", *["live"] * 20)
+            raw += part
+    if encoding == "gzip":
+        text = gzip.decompress(raw)
+    else:
+        text = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True).read()
+    assert [line for line in text.decode().split("\n") if line.startswith("id:")] == [f"id: {n}" for n in range(1, 41)]
+    assert b"event: reconnect" in text
+    assert len(raw) < len(text) / 3
+
+
+def test_metrics_count_what_went_through(server: Server) -> None:
+    def value(name: str) -> float:
+        lines = server.get("/metrics").text.splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith(f"signalbox_{name} "))
+
+    before = value("events_out_total")
+    server.emit("metered", *["x"] * 50)
+    with open_stream(f"{server.url}/sse/tasks/metered/events") as stream:
+        for message in stream:
+            if message.id == "50":
+                break
+        assert value("streams") >= 1
+    assert value("events_out_total") - before == 50
+    assert value("store_healthy") == 1
+    assert value("lag_events_p99") == 0

@@ -1,0 +1,63 @@
+"""`/sse/events`: many tasks on one connection.
+
+The id of a message is the event's `event_id`. It grows in commit order over all tasks, so one number is the resume
+position in each of them.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from quart import Blueprint, Response, request
+
+from store import Event, Store
+from store.events import check_task_id
+from webapp.api import store
+from webapp.api.streams import hub
+from webapp.errors import BadRequest
+from webapp.live import sse
+from webapp.live.frame_lane import Render
+from webapp.live.ring import CHUNK_EVENTS, Chunk
+from webapp.live.stream import closing, subscribe
+from webapp.params import MAX_SEQ, last_event_id, whole
+
+blueprint = Blueprint("feed", __name__, url_prefix="/sse")
+
+MAX_TASKS = 500
+
+
+@blueprint.get("/events")
+async def events() -> Response:
+    tasks = tuple(sorted({check_task_id(task_id) for task_id in request.args.getlist("task")}))
+    if len(tasks) > MAX_TASKS:
+        raise BadRequest(f"task may be given at most {MAX_TASKS} times, not {len(tasks)}", "task")
+    async with store().read() as view:
+        newest = await view.latest_event_id()
+        for task_id in tasks:
+            await view.task(task_id)
+    cursor = last_event_id()
+    if cursor is None:
+        cursor = whole("since_event_id", newest if "tail" in request.args else 0, 0, MAX_SEQ)
+    if cursor > newest:
+        return closing(sse.named("reset", {"latest_event_id": newest}))
+    streams, render = hub(), feed(store(), tasks)
+    return subscribe(streams, lambda: streams.board_lane(("feed", tasks), render, sse.KEEPALIVE), cursor)
+
+
+def feed(source: Store, tasks: tuple[str, ...]) -> Render:
+    """Reads what comes after an event id in these tasks, or in all if none is named."""
+
+    async def render(cursor: int) -> Chunk | None:
+        async with source.read() as view:
+            newest = await view.latest_event_id()
+            events = await view.events_after(cursor, CHUNK_EVENTS, tasks)
+        reached = events[-1].event_id if len(events) == CHUNK_EVENTS else newest
+        if reached <= cursor:
+            return None
+        return Chunk(b"".join(map(message, events)), reached, len(events))
+
+    return render
+
+
+def message(event: Event) -> bytes:
+    """An event as a message of this stream."""
+    return b"id: %d\ndata: %b\n\n" % (event.event_id, msgspec.json.encode(event))

@@ -1,0 +1,43 @@
+"""`/metrics` for Prometheus."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any, cast
+
+from prometheus_client import generate_latest
+from quart import Blueprint, Quart, Response, current_app
+
+from webapp.live.hub import Hub
+from webapp.live.stats import Gauges, Stats
+
+blueprint = Blueprint("metrics", __name__)
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def watch(app: Quart) -> None:
+    """Add what is read from hub and store at each scrape; call it when both are open."""
+    hub, store = cast(Hub, app.extensions["hub"]), cast(Any, app.extensions["store"])
+    gauges = {
+        "streams": ("Streams open now.", lambda: hub.open_streams),
+        "watched_tasks": ("Tasks that somebody watches.", lambda: hub.watched_tasks),
+        "lag_events_p99": ("Events that streams are behind, 99th percentile.", lambda: lag_p99(hub.lags())),
+        "store_healthy": ("1 while the store answers.", lambda: float(app.extensions["tail"].healthy)),
+        "append_queue": ("Appends that wait for a transaction.", lambda: store.queued),
+        "commits": ("Transactions committed by this process.", lambda: store.commits),
+    }
+    cast(Stats, app.extensions["stats"]).registry.register(Gauges(gauges))
+
+
+def lag_p99(lags: list[int]) -> float:
+    """The 99th percentile, 0 without streams."""
+    if len(lags) < 2:
+        return float(sum(lags))
+    return statistics.quantiles(lags, n=100, method="inclusive")[98]
+
+
+@blueprint.get("/metrics")
+async def metrics() -> Response:
+    stats = cast(Stats, current_app.extensions["stats"])
+    return Response(generate_latest(stats.registry), content_type=CONTENT_TYPE)

@@ -1,0 +1,68 @@
+"""`/ws/tasks/{id}/events`: the same events over a WebSocket, where server-sent events do not get through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from quart import Blueprint, websocket
+
+from store import Event, StoreError
+from webapp.api import store
+from webapp.api.streams import hub, settings
+from webapp.live.hub import TooManyStreams
+from webapp.live.packing import Plain
+from webapp.params import MAX_SEQ
+
+blueprint = Blueprint("sockets", __name__, url_prefix="/ws")
+
+GOING_AWAY, REFUSED, TRY_LATER, RESET = 1001, 4400, 1013, 4409
+"""Close codes: RFC 6455 section 7.4 and the IANA registry, private ones from 4000 on."""
+
+
+def line(event: Event) -> bytes:
+    """An event as one line of JSON; JSON text has no line break of its own."""
+    return msgspec.json.encode(event) + b"\n"
+
+
+@blueprint.websocket("/tasks/<task_id>/events")
+async def task_events(task_id: str) -> None:
+    since = websocket.args.get("since_seq", "0")
+    if not since.isascii() or not since.isdigit() or len(since) > 16:
+        await refuse(REFUSED, f"since_seq must be a whole number between 0 and {MAX_SEQ}")
+        return
+    try:
+        async with store().read() as view:
+            head = await view.head(task_id)
+        hub().admit()
+    except TooManyStreams as error:
+        await refuse(TRY_LATER, str(error))
+        return
+    except StoreError as error:
+        await refuse(TRY_LATER if error.retryable else REFUSED, str(error))
+        return
+    cursor = int(since)
+    if cursor > head.latest_seq or 0 < cursor < head.earliest_seq - 1:
+        await refuse(RESET, f"the log goes from {head.earliest_seq} to {head.latest_seq}")
+        return
+    await websocket.accept()
+    streams = hub()
+    lane = streams.event_lane(task_id, line, settings().batch_size, settings().flush_interval, beat=b"")
+    socket = websocket._get_current_object()  # type: ignore[attr-defined]
+
+    async def send(message: Any) -> None:
+        for text in message["body"].splitlines():
+            await socket.send(text.decode())
+
+    streams.opened()
+    try:
+        await streams.run(lane, cursor, send, b"", Plain())
+    finally:
+        streams.closed()
+    await websocket.close(GOING_AWAY, "reconnect")
+
+
+async def refuse(code: int, reason: str) -> None:
+    """Open only to say why not: a browser is told nothing of a refused handshake."""
+    await websocket.accept()
+    await websocket.close(code, reason[:120])

@@ -1,0 +1,110 @@
+"""Events one by one, encoded once: out of the ring, or out of the store while a subscriber is behind the ring.
+
+A live subscriber stands at the head and is written to by the flush. One that is behind, because it is new or its
+reader stalled, is served on its own until it is live again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from store import Store, StoreError, UnknownTask
+from webapp.live import sse
+from webapp.live.lane import RETRY, Lane
+from webapp.live.pace import Pace
+from webapp.live.ring import CHUNK_EVENTS, Encode, Ring, cut
+from webapp.live.stats import Stats
+from webapp.live.subscriber import Subscriber
+
+SLICE = 512
+"""Subscribers served in one turn of the event loop."""
+
+logger = structlog.get_logger("signalbox.live")
+
+
+class EventLane(Lane):
+    """The streams of one task's events as `encode` writes them; `beat` is what the silent hear."""
+
+    def __init__(
+        self, ring: Ring, pace: Pace, stats: Stats, store: Store, task_id: str, encode: Encode, beat: bytes
+    ) -> None:
+        super().__init__(ring, pace, stats)
+        self.ring = ring
+        self._store = store
+        self._task_id = task_id
+        self._encode = encode
+        self._beat = beat
+
+    def heartbeat(self, subscriber: Subscriber) -> bytes:
+        return self._beat
+
+    def join(self, subscriber: Subscriber) -> None:
+        self.everyone.add(subscriber)
+        if subscriber.catching_up is None:
+            self._settle(subscriber)
+
+    def _settle(self, subscriber: Subscriber, *, at_head: bool = False) -> None:
+        """Serve what the ring has; then it is live, or waits for its reader, or must read from the store."""
+        while not (subscriber.busy or subscriber.over):
+            chunk = self.ring.after(subscriber.cursor, self._encode, subscriber.events_left)
+            if chunk is None:
+                break
+            subscriber.take(chunk)
+            self.stats.ring_hits += 1
+            self.stats.events_out += chunk.events
+        if subscriber.busy or subscriber.over:
+            return
+        if subscriber.cursor >= self.ring.head and (at_head or self.ring.head > 0):
+            self.live.add(subscriber)
+        else:
+            subscriber.catching_up = asyncio.create_task(self._catch_up(subscriber))
+
+    async def _catch_up(self, subscriber: Subscriber) -> None:
+        at_head = False
+        while not (subscriber.busy or subscriber.over or at_head):
+            if self.ring.after(subscriber.cursor, self._encode) is not None:
+                break
+            try:
+                at_head = not await self._read_on(subscriber)
+            except UnknownTask:
+                subscriber.finish(sse.named("reset", {"reason": "deleted"}))
+            except StoreError as error:
+                logger.warning("a stream waits for the store", task_id=self._task_id, error=str(error))
+                await asyncio.sleep(RETRY)
+        subscriber.catching_up = None
+        if subscriber in self.everyone:
+            self._settle(subscriber, at_head=at_head)
+
+    async def _read_on(self, subscriber: Subscriber) -> bool:
+        """Serve one chunk out of the store; False if there is none."""
+        most = min(CHUNK_EVENTS, subscriber.events_left)
+        async with self._store.read() as view:
+            events = await view.events(self._task_id, subscriber.cursor, most)
+        if not events:
+            return False
+        subscriber.take(cut([self._encode(event) for event in events], 0, subscriber.cursor))
+        self.stats.catch_ups += 1
+        self.stats.events_out += len(events)
+        return True
+
+    def _flush(self, started: float) -> None:
+        self._serve(list(self.live), 0, started)
+
+    def _serve(self, subscribers: list[Subscriber], start: int, started: float) -> None:
+        ring, encode, sent = self.ring, self._encode, 0
+        for subscriber in subscribers[start : start + SLICE]:
+            chunk = ring.after(subscriber.cursor, encode, subscriber.events_left)
+            if chunk is not None and not subscriber.over:
+                subscriber.take(chunk)
+                sent += chunk.events
+            if chunk is None or subscriber.busy or chunk.to_seq < ring.head:
+                self.live.discard(subscriber)
+                if not subscriber.busy and subscriber in self.everyone:
+                    self._settle(subscriber)
+        self.stats.events_out += sent
+        if start + SLICE < len(subscribers):
+            asyncio.get_running_loop().call_soon(self._serve, subscribers, start + SLICE, started)
+        else:
+            self._flushed(started)
