@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import BrowserContext, Page, expect
 
 MAIN = """() => {
@@ -14,15 +16,23 @@ MAIN = """() => {
 }"""
 """The content of a page without what depends on the clock or on the viewer."""
 
+FIGURES = """() => Object.fromEntries([...document.querySelectorAll('live-status .connection-status__figure')]
+  .map((row) => [row.querySelector('dt').textContent, Number(row.querySelector('dd').textContent)]))"""
+
 
 def content(page: Page) -> str:
     """The page's `<main>` without its volatile elements."""
     return str(page.evaluate(MAIN))
 
 
+def statistics(page: Page) -> dict[str, int]:
+    """The figures that the page shows of its connection, by their names."""
+    return dict(page.evaluate(FIGURES))
+
+
 def expect_live_at(page: Page, seq: int, *, timeout: float = 10) -> None:
     """Wait until the page says that it is live at `seq`; `timeout` in seconds."""
-    expect(page.locator("live-status")).to_contain_text(f"live at #{seq}", timeout=timeout * 1000)
+    expect(page.locator("live-status")).to_contain_text(re.compile(rf"live at #{seq}\b"), timeout=timeout * 1000)
 
 
 def expect_equal_to_fresh(page: Page, context: BrowserContext) -> None:
@@ -30,8 +40,19 @@ def expect_equal_to_fresh(page: Page, context: BrowserContext) -> None:
     fresh = context.new_page()
     try:
         fresh.goto(page.url)
-        live_lines, fresh_lines = content(page).split("\n"), content(fresh).split("\n")
-        different = [pair for pair in zip(live_lines, fresh_lines, strict=False) if pair[0] != pair[1]]
-        assert live_lines == fresh_lines, f"live and fresh differ: {different[:3]}"
+        expect_same_content(page, fresh)
     finally:
         fresh.close()
+
+
+def expect_same_content(page: Page, fresh: Page) -> None:
+    """Both pages show the same, line by line."""
+    live_lines, fresh_lines = content(page).split("\n"), content(fresh).split("\n")
+    different = [pair for pair in zip(live_lines, fresh_lines, strict=False) if pair[0] != pair[1]]
+    assert live_lines == fresh_lines, f"live and fresh differ: {different[:3]}"
+
+
+def expect_rows(page: Page, first: int, last: int) -> None:
+    """The log of the page has each seq from `first` to `last` once, in order."""
+    ids = page.locator("#log-rows > li").evaluate_all("rows => rows.map(row => row.id)")
+    assert ids == [f"e{seq}" for seq in range(first, last + 1)]

@@ -59,7 +59,9 @@ def answer(
 
 
 def wants_json() -> bool:
-    """Whether the request is a program's: an API or stream route, or one that accepts no HTML."""
+    """Whether the request is a program's: an API or stream route, a page's own stream, or one that accepts no HTML."""
+    if "text/event-stream" in request.headers.get("Accept", ""):
+        return True
     if request.path.startswith(("/api/", "/sse/", "/metrics", "/ws/")):
         return True
     return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"

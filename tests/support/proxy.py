@@ -1,8 +1,9 @@
-"""A small TCP proxy between client and server that can cut, stall, delay, refuse and answer in the server's place."""
+"""A small TCP proxy that can cut, stall, delay, lose, refuse, and answer in the server's place."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import struct
 import threading
@@ -10,19 +11,28 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from tests.support.chunks import StreamFilter
+
 CHUNK = 65536
+_REQUEST = re.compile(rb"[A-Z]+ (\S+) HTTP/1\.1\r\n")
 
 
 class Proxy:
-    """Forwards to `target` port on loopback. Runs in a thread of its own; its methods may be called from any."""
+    """Forwards to `target` port on loopback. Runs in a thread of its own; its methods may be called from any.
+
+    `cut_after`, called for each connection, says after how many bytes of answers it is reset, or None. `lose`, called
+    with each write of an event stream, says whether it gets lost on the way. `requests` are the targets asked for.
+    """
 
     def __init__(self, target: int) -> None:
         self.target = target
         self.port = 0
-        self.refusing: bytes | None = None
         self.delay = 0.0
         self.cut_after: Callable[[], int | None] = lambda: None
+        self.lose: Callable[[bytes], bool] = lambda written: False
         self.connections = 0
+        self.requests: list[str] = []
+        self._answer: tuple[re.Pattern[str], bytes] | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._flowing = asyncio.Event()
@@ -35,6 +45,10 @@ class Proxy:
     def url(self) -> str:
         """The address to use in place of the server's."""
         return f"http://127.0.0.1:{self.port}"
+
+    def asked(self, pattern: str) -> int:
+        """How many requests had a target that `pattern` finds."""
+        return sum(1 for target in self.requests if re.search(pattern, target))
 
     def listen(self) -> None:
         """Take connections (again, on the same port)."""
@@ -52,16 +66,21 @@ class Proxy:
         """Forward nothing more in either direction and close nothing: the peer is half-open."""
         self._loop.call_soon_threadsafe(self._flowing.clear)
 
-    def answer(self, status: str, headers: str = "", body: str = "proxy error") -> None:
-        """Answer every new connection with this status in the server's place, and cut those that are open."""
-        length = f"Content-Type: text/html\r\nContent-Length: {len(body)}\r\n"
+    def answer(self, status: str, headers: str = "", body: str = "proxy error", *, only: str = "") -> None:
+        """Answer in the server's place each request whose target `only` finds, and cut what is open."""
+        length = f"Content-Type: text/html\r\nContent-Length: {len(body.encode())}\r\n"
         text = f"HTTP/1.1 {status}\r\n{length}{headers}Connection: close\r\n\r\n{body}"
-        self.refusing = text.encode()
+        self._answer = re.compile(only), text.encode()
+        self.cut()
+
+    def hang_up(self, *, only: str = "") -> None:
+        """Close without a word on each request whose target `only` finds, and cut what is open."""
+        self._answer = re.compile(only), b""
         self.cut()
 
     def heal(self) -> None:
         """Forward again. What was stalled stays dead, as after a lost network: it is reset."""
-        self.refusing, self.delay = None, 0.0
+        self._answer, self.delay = None, 0.0
         if not self._flowing.is_set():
             self.cut()
             self._loop.call_soon_threadsafe(self._flowing.set)
@@ -93,38 +112,57 @@ class Proxy:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        if self.refusing is not None:
-            with suppress(OSError):
-                await reader.readuntil(b"\r\n\r\n")
-                writer.write(self.refusing)
-                await writer.drain()
-            writer.close()
-            return
-        try:
-            upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self.target)
-        except OSError:
-            _reset(writer)
-            return
-        pair = {writer, upstream_writer}
-        self._writers |= pair
-        down = asyncio.ensure_future(self._pump(upstream_reader, writer, self.cut_after()))
-        up = asyncio.ensure_future(self._pump(reader, upstream_writer, None))
-        await asyncio.wait({down, up}, return_when=asyncio.FIRST_COMPLETED)
-        if not self._flowing.is_set():
-            return
-        for task in (down, up):
+        self._writers.add(writer)
+        pair, tasks = {writer}, set[asyncio.Task[None]]()
+        with suppress(OSError):
+            first = await reader.read(CHUNK)
+            if not await self._answered(first, writer):
+                upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self.target)
+                pair.add(upstream_writer)
+                self._writers.add(upstream_writer)
+                down = asyncio.create_task(self._down(upstream_reader, writer, self.cut_after()))
+                up = asyncio.create_task(self._up(first, reader, upstream_writer, writer))
+                tasks = {down, up}
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                if not self._flowing.is_set():
+                    return
+        for task in tasks:
             task.cancel()
         for one in pair:
             self._writers.discard(one)
             one.close()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: int | None) -> None:
-        passed = 0
+    async def _answered(self, data: bytes, writer: asyncio.StreamWriter) -> bool:
+        """Whether `data` is a request that has been answered here."""
+        request = _REQUEST.match(data)
+        if not request:
+            return False
+        target = request.group(1).decode("latin-1")
+        self.requests.append(target)
+        if self._answer is None or not self._answer[0].search(target):
+            return False
+        writer.write(self._answer[1])
+        await writer.drain()
+        return True
+
+    async def _up(
+        self, data: bytes, reader: asyncio.StreamReader, server: asyncio.StreamWriter, client: asyncio.StreamWriter
+    ) -> None:
+        with suppress(OSError):
+            while data:
+                await self._hold()
+                server.write(data)
+                await server.drain()
+                data = await reader.read(CHUNK)
+                if await self._answered(data, client):
+                    return
+
+    async def _down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: int | None) -> None:
+        passed, stream = 0, StreamFilter(lambda written: self.lose(written))
         with suppress(OSError):
             while data := await reader.read(CHUNK):
-                await self._flowing.wait()
-                if self.delay:
-                    await asyncio.sleep(self.delay)
+                await self._hold()
+                data = stream.feed(data)
                 if limit is not None and passed + len(data) >= limit:
                     writer.write(data[: limit - passed])
                     await writer.drain()
@@ -133,6 +171,11 @@ class Proxy:
                 passed += len(data)
                 writer.write(data)
                 await writer.drain()
+
+    async def _hold(self) -> None:
+        await self._flowing.wait()
+        if self.delay:
+            await asyncio.sleep(self.delay)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

@@ -79,6 +79,15 @@ class Server:
             self._process.send_signal(how)
             self._process.wait(20)
 
+    def replace_database(self) -> None:
+        """Kill the server and let it start over with an empty database, as somebody does who restores another one."""
+        self.kill()
+        if self._store:
+            self._store.close()
+            self._store = None
+        for file in self.path.parent.glob(f"{self.path.name}*"):
+            file.unlink()
+
     @property
     def store(self) -> SqliteStore:
         """The server's database, opened by the test as another process would."""

@@ -7,8 +7,8 @@
  * open(link)            async; reads one connection until it ends. It calls `link.opened()` when the stream stands,
  *                       `link.alive()` at each sign of life, `link.progress()` when something new came, sets
  *                       `link.retry` to what the server asked for (ms), gives up when `link.signal` aborts, and
- *                       returns how it ended: {message, wait?: ms, fatal?: bool, farewell?: bool, status?: int}.
- *                       A throw is a lost connection.
+ *                       returns how it ended: {message, wait?: ms, fatal?: bool, farewell?: bool, lost?: bool,
+ *                       status?: int}. A throw is a lost connection.
  * onState(state, info)  `disconnected`, `connecting`, `connected`, `reconnecting`, `error`; info is {attempt, delay,
  *                       message}: failed attempts in a row, ms until the next one (0 while it runs), why.
  * onFailure(end)        each lost or refused connection.
@@ -17,7 +17,7 @@
  * watchdogTimeout 35000, connectTimeout 10000
  *                       ms without a sign of life after which a connection counts as lost.
  * pauseHidden false     let go of the connection while the page is hidden.
- * probe                 async (signal) => bool; asked each second of a wait after a network failure; true ends it.
+ * probe                 async (signal) => bool; asked each second of a wait after a lost connection; true ends it.
  *
  * `offline` is believed at once; `online`, a page shown again and `retryNow()` end a wait. A page in the back/forward
  * cache holds no connection. `stop()` is final: nothing happens after it until `start()`.
@@ -196,16 +196,19 @@ export function isEventStream(response) {
 }
 
 /**
- * The end, for a Connection, of an answer that is no event stream: {status, fatal, message, wait}. `fatal` is a 4xx
- * that a retry would only repeat; `wait` is what Retry-After asks for, in ms, or null. Reads the answer's JSON error.
+ * The end, for a Connection, of an answer that is no event stream: {status, fatal, message, wait, lost}. `fatal` is a
+ * 4xx that a retry would only repeat; `wait` is what Retry-After asks for, in ms, or null; `lost` is a gateway's word
+ * that there is no server behind it. Reads the answer's JSON error.
  */
 export async function refusal(response) {
   const { status, headers } = response;
+  const wait = retryAfter(headers.get('Retry-After'));
   return {
     status,
     fatal: status >= 400 && status < 500 && ![408, 425, 429].includes(status),
     message: (await told(response)) || meanings[status] || `unexpected answer ${status}`,
-    wait: retryAfter(headers.get('Retry-After')),
+    wait,
+    lost: !wait && [502, 503, 504].includes(status),
   };
 }
 
