@@ -79,7 +79,9 @@ class Fragments:
         self._asset = asset
         self._rows = Rows(self._environment)
         self._task_row = self._environment.get_template("tasks/_row.html")
-        self._span_line = self._environment.get_template("spans/_line.html")
+        self._span_line: Callable[..., Markup] = vars(self._environment.get_template("spans/_line.html").module)[
+            "span_line"
+        ]
 
     # the task page
 
@@ -108,7 +110,7 @@ class Fragments:
         path = _path(task)
 
         def span_line(line: SpanLine) -> Markup:
-            return Markup(self._span_line.render(line=line, path=path, updated_at=task.updated_at))
+            return self._span_line(line.span, line.depth, path, task.updated_at)
 
         return {
             "view": view,
