@@ -21,6 +21,9 @@ TCP_USER_TIMEOUT = 18
 
 HALF_OPEN_MS = 20_000
 
+OTHER_FILES = 512
+"""Open files beside the streams: the database, ordinary requests, the socket itself."""
+
 log = structlog.get_logger("signalbox.server")
 
 
@@ -45,6 +48,7 @@ class Server(uvicorn.Server):
 def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; the answer is the exit code. Prints one line with the address when ready."""
     logs.configure(settings)
+    allow_open_files(settings.max_streams + OTHER_FILES)
     try:
         listening = listen(settings.host, settings.port)
     except OSError as error:
@@ -63,6 +67,20 @@ def serve(settings: Settings) -> int:
     server = Server(config, settings)
     server.run(sockets=[listening])
     return 0 if server.started else 1
+
+
+def allow_open_files(wanted: int) -> None:
+    """Ask for room for `wanted` open files. Every stream is one; most systems give a process 256 or 1,024 of them."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY and most < wanted:
+        log.warning("fewer open files are allowed than the streams may need", allowed=most, wanted=wanted)
+        wanted = most
+    if now != resource.RLIM_INFINITY and now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def listen(host: str, port: int) -> socket.socket:

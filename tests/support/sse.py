@@ -35,11 +35,12 @@ def messages(lines: Iterator[str]) -> Iterator[Message]:
             block.append(line)
             continue
         if block:
-            yield _message(block)
+            yield message_of(block)
         block = []
 
 
-def _message(block: list[str]) -> Message:
+def message_of(block: list[str]) -> Message:
+    """The message that these lines are."""
     found: dict[str, list[str]] = {}
     for line in block:
         name, _, value = line.partition(":")

@@ -1,0 +1,85 @@
+"""A server that stops or dies under many streams: quick, without a herd, and nobody loses anything."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.support.server import Server
+from tests.support.strict import StrictClient
+
+LAST = 60
+
+
+@asynccontextmanager
+async def watched(server: Server, count: int) -> AsyncIterator[list[StrictClient]]:
+    """`count` clients with open streams; at the end each has seen everything once and in order."""
+    server.emit("run", *["before"] * 10)
+    clients = [StrictClient(server.port, "run") for _ in range(count)]
+    following = [asyncio.create_task(client.follow(LAST)) for client in clients]
+    await until(lambda: all(client.cursor == 10 for client in clients), following)
+    yield clients
+    server.emit("run", *["after"] * (LAST - 10))
+    await until(lambda: all(task.done() for task in following), following)
+    assert all(client.seen == list(range(1, LAST + 1)) for client in clients)
+
+
+async def until(done: Callable[[], bool], tasks: list[asyncio.Task[None]], timeout: float = 30) -> None:
+    """Wait for `done`; what a task raises is raised here."""
+    deadline = time.monotonic() + timeout
+    while not done():
+        for task in tasks:
+            if task.done():
+                task.result()
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+
+
+async def stop_and_start(server: Server, count: int) -> None:
+    async with watched(server, count) as clients:
+        took = await asyncio.to_thread(server.stop)
+        assert took < 3
+        await asyncio.to_thread(server.start)
+    waits = [client.waits[0] for client in clients]
+    assert {len(client.waits) for client in clients} == {1}
+    assert max(waits) - min(waits) > 2000
+    herd = Counter(wait // 250 for wait in waits)
+    assert max(herd.values()) < count / 5, f"too many come back at once: {sorted(herd.items())}"
+
+
+async def test_a_stop_sends_two_hundred_streams_home_and_they_come_back_one_by_one(
+    start_server: Callable[..., Server],
+) -> None:
+    await stop_and_start(start_server(), 200)
+
+
+@pytest.mark.soak
+async def test_a_stop_sends_a_thousand_streams_home_and_they_come_back_one_by_one(
+    start_server: Callable[..., Server],
+) -> None:
+    await stop_and_start(start_server(), 1000)
+
+
+async def test_a_kill_under_two_hundred_streams_loses_nothing(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    async with watched(server, 200) as clients:
+        server.kill()
+        await asyncio.to_thread(server.start)
+    assert all(client.waits == [] for client in clients)
+
+
+async def test_more_streams_than_the_usual_limit_of_open_files(start_server: Callable[..., Server]) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+    try:
+        server = start_server()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    async with watched(server, 100):
+        pass
