@@ -227,14 +227,16 @@ def test_the_run_speaks_for_the_step_that_is_open(store: SqliteStore) -> None:
         with task.phase("planning") as planning:
             task.log("in the phase")
             with task.work_item("w") as item:
+                task.log("in the item")
                 task.progress(1, 2)
             task.checkpoint("c1", "plan", artifacts=["a.json"])
         task.log("outside again")
     by_type = {event.event_type: event for event in log_of(store, "t")}
-    outside, inside, again = (event for event in log_of(store, "t") if event.event_type == "log")
+    outside, inside, deeper, again = (event for event in log_of(store, "t") if event.event_type == "log")
     assert outside.span_id == again.span_id == task.span_id
     assert (inside.span_id, inside.phase) == (planning.span_id, "planning")
-    assert by_type["work_item_progress"].span_id == item.span_id
+    assert (deeper.span_id, deeper.phase, deeper.actor) == (item.span_id, "planning", "worker")
+    assert (by_type["progress_update"].span_id, by_type["progress_update"].phase) == (task.span_id, "planning")
     assert by_type["checkpoint_commit"].payload["evidence_refs"] == {"checkpoint_id": "c1", "artifacts": ["a.json"]}
 
 

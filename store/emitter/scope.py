@@ -18,6 +18,7 @@ class Scope(Generic[R]):
     """
 
     task_id: str
+    actor = "runner"
 
     def __init__(self, run: Run[R], span_id: str, phase: str | None, parent_span_id: str | None) -> None:
         self.run = run
@@ -38,7 +39,8 @@ class Scope(Generic[R]):
 
     def log(self, message: str, *, level: str | None = None, stream: str | None = None, **payload: Any) -> R:
         """A line of the log; `stream` tells `stdout` from `stderr`."""
-        at, fields = self.here, {"level": level, "stream": stream, **payload}
+        at = self.here
+        fields = {"actor": at.actor, "level": level, "stream": stream, **payload}
         return self.emitter.emit_log(self.task_id, at.span_id, message, phase=at.phase_name, **fields)
 
     def status(self, message: str, status: str = "running", **payload: Any) -> R:
@@ -47,12 +49,9 @@ class Scope(Generic[R]):
         return self.emitter.emit_status(self.task_id, at.span_id, status, phase=at.phase_name, **fields)
 
     def progress(self, current: float, total: float | None = None, **payload: Any) -> R:
-        """How far the run is: `current` of `total`, whatever it counts."""
-        at = self.here
-        if at is not self:
-            return at.progress(current, total, **payload)
+        """How far the whole run is, wherever this is called: `current` of `total`, whatever it counts."""
         return self.emitter.emit_progress_update(
-            self.task_id, self.span_id, current, total, phase=self.phase_name, **payload
+            self.task_id, self.run.span_id, current, total, phase=self.here.phase_name, **payload
         )
 
     def evidence(self, evidence_type: str, evidence_id: str, **payload: Any) -> R:

@@ -58,7 +58,7 @@ class Branch(Scope[R]):
     def recovery(self, explanation: str, checkpoint_id: str | None = None, **payload: Any) -> Recovery[R]:
         """`with phase.recovery("broken file", "checkpoint-2") as recovery:` goes back to a checkpoint."""
         at, payload = self.here, {"explanation": explanation, "checkpoint_id": checkpoint_id, **payload}
-        return Recovery(self.run, new_id(), at.phase_name, at.span_id, payload)
+        return Recovery(self.run, at.span_id, at.phase_name, at.parent_span_id, payload)
 
     @overload
     def ask_permission(
@@ -90,7 +90,13 @@ class Step(Branch[R]):
     """One `with` block of a run."""
 
     def __init__(
-        self, run: Run[R], span_id: str, phase: str | None, parent_span_id: str, payload: dict[str, Any], **named: Any
+        self,
+        run: Run[R],
+        span_id: str,
+        phase: str | None,
+        parent_span_id: str | None,
+        payload: dict[str, Any],
+        **named: Any,
     ) -> None:
         super().__init__(run, span_id, phase, parent_span_id)
         self.named = named
@@ -157,6 +163,8 @@ class Phase(Step[R]):
 class WorkItem(Step[R]):
     """A piece of the work. Several may be open at once, in threads or in asyncio tasks."""
 
+    actor = "worker"
+
     def progress(self, current: float, total: float | None = None, **payload: Any) -> R:
         """How far this item is."""
         item = self.named["work_item_id"]
@@ -192,7 +200,7 @@ class Tool(Step[R]):
 
 
 class Recovery(Step[R]):
-    """The way back to a checkpoint after something went wrong."""
+    """The way back to a checkpoint after something went wrong, within the step that it happens in."""
 
     def loaded(self, checkpoint_id: str, **payload: Any) -> R:
         """The checkpoint stands again; the work goes on from there."""

@@ -16,7 +16,7 @@ from store import Event, Run, open_task
 from store.emitter import Phase, WorkItem
 from store.log import Log
 from webapp.demo import results
-from webapp.demo.examine import Report, digest, examine, prepare_worker
+from webapp.demo.examine import Recount, Report, digest, examine, prepare_worker, recount
 from webapp.demo.results import Totals, count, totals_of
 from webapp.demo.survey import Module, Package, find_modules, in_packages, library
 
@@ -68,13 +68,15 @@ class Audit:
         self._checkpoints: list[tuple[str, Path, str]] = []
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        self._total = 0
+        self._done = self._total = 0
 
     def run(self) -> str:
         """Do all of it."""
-        packages = self.plan()
-        self.execute(packages)
-        totals = self.verify([module for package in packages for module in package.modules])
+        spawn = get_context("spawn")
+        with ProcessPoolExecutor(self._workers, spawn, prepare_worker) as self._processes:
+            packages = self.plan()
+            self.execute(packages)
+            totals = self.verify([module for package in packages for module in package.modules])
         return f"{totals}: all of it verified"
 
     def plan(self) -> list[Package]:
@@ -88,18 +90,13 @@ class Audit:
                 size = sum(module.path.stat().st_size for module in package.modules)
                 planning.log(f"{package.name}: {len(package.modules)} modules, {size / 1024:,.0f} KiB")
             self._total = len(modules)
-            planning.status(f"{self._total} modules in {len(packages)} packages")
+            planning.status(f"{count(self._total, 'module')} in {count(len(packages), 'package')}")
             self._checkpoint(planning, "plan", [package.name for package in packages])
         return packages
 
     def execute(self, packages: list[Package]) -> None:
         """Examine all packages, some at once; go back to a checkpoint for the one that breaks."""
-        spawn = get_context("spawn")
-        with (
-            self._task.phase("executing") as executing,
-            ProcessPoolExecutor(self._workers, spawn, prepare_worker) as self._processes,
-            ThreadPoolExecutor(self._workers) as threads,
-        ):
+        with self._task.phase("executing") as executing, ThreadPoolExecutor(self._workers) as threads:
             items = {package.name: executing.work_item(package.name, "package") for package in packages}
             work = {threads.submit(self._examine, items[p.name], self._damaged(p)): p for p in packages}
             broken = self._gather(executing, work)
@@ -107,7 +104,7 @@ class Audit:
                 self._recover(executing, package, items[package.name].span_id, error)
 
     def verify(self, modules: list[Module]) -> Totals:
-        """Read every file once more, and compare the totals with those of the last checkpoint."""
+        """Read every file once more, count it by other means, and compare the totals with the last checkpoint's."""
         with self._task.phase("verifying") as verifying:
             name, path, sha256 = self._checkpoints[-1]
             size = -(-len(modules) // 8)
@@ -169,16 +166,17 @@ class Audit:
                 if self._stopping.is_set() or self._task.cancelled:
                     raise Stopped("stopped on request")
                 reports[module.name] = self._report_on(item, module)
+                with self._lock:
+                    self._done += 1
                 if number % 5 == 0 or number == len(package.modules):
                     item.progress(number, len(package.modules))
+                    self._task.progress(self._done, self._total)
                 if self._pace:
                     time.sleep(self._pace)
             totals = totals_of(reports)
             item.result(lines=totals.lines, functions=totals.functions, message=str(totals))
             with self._lock:
                 self._reports |= reports
-                done = len(self._reports)
-            self._task.progress(done, self._total)
 
     def _report_on(self, item: WorkItem[Event], module: Module) -> Report:
         try:
@@ -188,7 +186,7 @@ class Audit:
             if not {"test", "tests"} & set(module.name.split("/")):
                 raise
             item.log(f"{module.name}: broken, as its tests want it: {error}")
-            return Report(sha256=digest(module.path), size=module.path.stat().st_size)
+            return Report(sha256=digest(module.path), size=module.path.stat().st_size, broken=True)
         functions, classes = count(report.functions, "function"), count(report.classes, "class", "classes")
         item.log(f"{module.name}: {count(report.lines, 'line')}, {functions}, {classes}")
         for warning in warnings_of(report):
@@ -200,6 +198,7 @@ class Audit:
         why = f"{package.name} broke: {error.msg} (line {error.lineno} of a damaged {DAMAGED})"
         with executing.phase("recovery") as phase, phase.recovery(why, name) as recovery:
             self._reports = results.load(path, sha256)
+            self._done = len(self._reports)
             recovery.loaded(name, message=f"{totals_of(self._reports)} stand")
             self._examine(executing.work_item(package.name, "package", span_id=span_id), package)
             recovery.result(message=f"{package.name} is whole again")
@@ -219,14 +218,17 @@ class Audit:
     # verifying
 
     def _compare(self, item: WorkItem[Event], modules: list[Module]) -> None:
-        for number, module in enumerate(modules, 1):
+        whole = [module for module in modules if not self._reports[module.name].broken]
+        found = self._processes.map(recount, [module.path for module in whole], chunksize=5)
+        for number, (module, second) in enumerate(zip(whole, found, strict=True), 1):
             if self._task.cancelled:
                 raise Stopped("stopped on request")
-            if digest(module.path) != self._reports[module.name].sha256:
-                raise ValueError(f"{module.name} changed while it was audited")
-            if number % 20 == 0 or number == len(modules):
-                item.progress(number, len(modules))
-        item.log(f"{len(modules)} files have the hashes that were audited")
+            first = self._reports[module.name]
+            if second != Recount(first.sha256, first.lines, first.functions, first.classes):
+                raise ValueError(f"{module.name} looks different the second time: {second}")
+            if number % 20 == 0 or number == len(whole):
+                item.progress(number, len(whole))
+        item.log(f"{count(len(whole), 'file')} with the hashes, functions and classes that were found before")
 
 
 def warnings_of(report: Report) -> list[str]:
