@@ -122,6 +122,9 @@ class Store(Protocol):
     def read(self) -> AbstractAsyncContextManager[Reading]:
         """A consistent view: `async with store.read() as view: …`. Keep it short; it holds a connection."""
 
+    def glance(self) -> AbstractAsyncContextManager[Reading]:
+        """A view for one single question: cheaper than `read()`, and two answers of it need not agree."""
+
     def on_commit(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` (from any thread) after each commit of this process; returns how to stop it."""
 

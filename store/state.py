@@ -58,7 +58,6 @@ class Task(msgspec.Struct, kw_only=True):
     runner_version: str | None = None
 
     latest_seq: int = 0
-    latest_event_id: int = 0
     spans_total: int = 0
     spans_open: int = 0
     items_total: int = 0

@@ -81,7 +81,7 @@ class Tail:
     async def _read_on(self) -> bool:
         found = False
         while True:
-            async with self._store.read() as view:
+            async with self._store.glance() as view:
                 events = await view.events_after(self.position, PAGE)
             if events:
                 found = True
@@ -99,7 +99,7 @@ async def follow(
     try:
         cursor = since_seq
         while True:
-            async with store.read() as view:
+            async with store.glance() as view:
                 events = await view.events(task_id, cursor, 500)
             for event in events:
                 cursor = event.seq

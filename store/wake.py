@@ -10,7 +10,8 @@ from pathlib import Path
 from store.contract import Store
 
 SECOND_LOOK = 0.002
-"""Seconds after a file notification at which to look again: the commit may become visible just after its write."""
+"""Seconds until a look that a file notification caused, and that found nothing, is repeated: the commit may become
+visible just after its write."""
 
 
 class Wake:
@@ -23,6 +24,7 @@ class Wake:
         self._event = asyncio.Event()
         self._shortest, self._longest, self._backoff = poll_interval, max_poll_interval, backoff
         self._pause = poll_interval
+        self._file_moved = False
         self._stop_listening = store.on_commit(self._from_any_thread)
         wal = getattr(store, "wal_path", None)
         self._stop_watching = watch_file(wal, self._from_file) if wal else None
@@ -39,6 +41,9 @@ class Wake:
     def found(self, something: bool) -> None:
         """Tell whether the look after the last wake found something; it sets the pause of the fallback poll."""
         self._pause = self._shortest if something else min(self._pause * self._backoff, self._longest)
+        if self._file_moved and not something:
+            self._loop.call_later(SECOND_LOOK, self._event.set)
+        self._file_moved = False
 
     def close(self) -> None:
         """Stop listening."""
@@ -51,8 +56,8 @@ class Wake:
             self._loop.call_soon_threadsafe(self._event.set)
 
     def _from_file(self) -> None:
+        self._file_moved = True
         self._event.set()
-        self._loop.call_later(SECOND_LOOK, self._event.set)
 
 
 def watch_file(path: Path, callback: Callable[[], None]) -> Callable[[], None] | None:

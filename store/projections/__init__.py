@@ -62,10 +62,11 @@ def fold(task: Task, events: Iterable[Event]) -> TaskState:
 def apply(state: TaskState, event: Event) -> TaskState:
     """Fold one event into `state` (changed in place and returned). Hostile payloads are no error."""
     task, seq = state.task, event.seq
-    before = _header(task)
     task.latest_seq = seq
-    task.latest_event_id = event.event_id
     task.updated_at = event.created_at
+    if _says_nothing_new(state, event):
+        return state
+    before = _header(task)
     if not task.main_span_used:
         _choose_main_span(task, event)
     kind = OLDER_SPELLINGS.get(event.event_type, event.event_type)
@@ -80,6 +81,17 @@ def apply(state: TaskState, event: Event) -> TaskState:
     if before != _header(task):
         task.header_seq = seq
     return state
+
+
+def _says_nothing_new(state: TaskState, event: Event) -> bool:
+    """Whether this is one more log line of a running run's known span: most events are."""
+    task = state.task
+    if event.event_type != "log" or task.status != "running" or event.phase not in (None, task.phase):
+        return False
+    span = state.spans.get(event.span_id)
+    return (
+        task.main_span_used and span is not None and (event.parent_span_id is None or span.parent_span_id is not None)
+    )
 
 
 def _header(task: Task) -> tuple[object, ...]:

@@ -25,18 +25,16 @@ CREATE TABLE task_event_seq_counters (
 
 -- Projections: what pages read. `state` is the whole value as JSON; the columns beside it are what queries need.
 CREATE TABLE tasks (
-  task_id         TEXT PRIMARY KEY,
-  created_at      TEXT NOT NULL,
-  status          TEXT NOT NULL,
-  title           TEXT,
-  kind            TEXT,
-  latest_event_id INTEGER NOT NULL,
-  updated_at      TEXT NOT NULL,
-  state           TEXT NOT NULL
+  task_id    TEXT PRIMARY KEY,
+  created_at TEXT NOT NULL,
+  status     TEXT NOT NULL,
+  title      TEXT,
+  kind       TEXT,
+  updated_at TEXT NOT NULL,
+  state      TEXT NOT NULL
 );
 CREATE INDEX tasks_created ON tasks (created_at, task_id);
 CREATE INDEX tasks_status ON tasks (status, created_at, task_id);
-CREATE INDEX tasks_latest_event ON tasks (latest_event_id);
 
 CREATE TABLE task_phases (
   task_id     TEXT NOT NULL REFERENCES tasks (task_id) ON DELETE CASCADE,
@@ -61,6 +59,7 @@ CREATE TABLE task_spans (
 CREATE INDEX task_spans_started ON task_spans (task_id, started_seq);
 CREATE INDEX task_spans_ended ON task_spans (task_id, ended_seq) WHERE ended_seq IS NOT NULL;
 CREATE INDEX task_spans_open ON task_spans (task_id, started_seq) WHERE open = 1;
+CREATE INDEX task_spans_marks ON task_spans (task_id, started_seq) WHERE open = 0 AND ended_seq IS NULL;
 CREATE INDEX task_spans_changed ON task_spans (task_id, changed_seq);
 CREATE INDEX task_spans_parent ON task_spans (task_id, parent_span_id) WHERE parent_span_id IS NOT NULL;
 

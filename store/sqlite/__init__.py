@@ -111,6 +111,9 @@ class SqliteStore:
     def read(self) -> AbstractAsyncContextManager[Reading]:
         return self._readers.view()
 
+    def glance(self) -> AbstractAsyncContextManager[Reading]:
+        return self._readers.view(consistent=False)
+
     def on_commit(self, callback: Callable[[], None]) -> Callable[[], None]:
         self._listeners.append(callback)
         return lambda: self._listeners.remove(callback)

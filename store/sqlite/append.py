@@ -43,11 +43,9 @@ def create_task(
         updated_at=at,
         main_span_id=new_id(),
     )
-    task.latest_event_id = last_event_id(db)
     db.execute(
-        "INSERT INTO tasks (task_id, created_at, status, title, kind, latest_event_id, updated_at, state)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (task_id, at, task.status, title, kind, task.latest_event_id, at, wire(task)),
+        "INSERT INTO tasks (task_id, created_at, status, title, kind, updated_at, state) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (task_id, at, task.status, title, kind, at, wire(task)),
     )
     db.execute("INSERT INTO task_event_seq_counters (task_id, last_seq) VALUES (?, 0)", (task_id,))
     return task, True
@@ -56,6 +54,8 @@ def create_task(
 def append(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> list[Event]:
     """Append all drafts to the task (made if new). A key that is known gives the event stored under it."""
     task = load_task(db, task_id) or create_task(db, task_id)[0]
+    status = task.status
+    at = now()
     stored = _stored_under_keys(db, task_id, drafts)
     state = load_state(db, task, [draft for draft, _ in drafts])
     next_id = last_event_id(db) + 1
@@ -74,7 +74,7 @@ def append(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> lis
             span_id=draft.span_id or task.main_span_id,
             parent_span_id=draft.parent_span_id,
             payload_json=msgspec.Raw(payload),
-            created_at=now(),
+            created_at=at,
             key=draft.key,
         )
         event.__dict__["payload"] = draft.payload
@@ -100,8 +100,7 @@ def append(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> lis
         if draft.key is not None and draft.key in stored:
             answer.append(stored[draft.key])
             continue
-        why_not = refusal(state, draft)
-        if why_not:
+        if why_not := refusal(state, draft):
             raise Conflict(why_not)
         event = add(draft, payload)
         answer.append(event)
@@ -112,6 +111,8 @@ def append(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> lis
     if rows:
         db.executemany(_INSERT, rows)
         save_state(db, state, start_seq)
+        if task.status != status:
+            db.execute("UPDATE tasks SET status = ? WHERE task_id = ?", (task.status, task_id))
     return answer
 
 
@@ -165,11 +166,7 @@ def save_state(db: sqlite3.Connection, state: TaskState, since_seq: int) -> None
     """Write every part of `state` that changed after `since_seq`."""
     task = state.task
     task_id = task.task_id
-    db.execute(
-        "UPDATE tasks SET status = ?, title = ?, kind = ?, latest_event_id = ?, updated_at = ?, state = ?"
-        " WHERE task_id = ?",
-        (task.status, task.title, task.kind, task.latest_event_id, task.updated_at, wire(task), task_id),
-    )
+    db.execute("UPDATE tasks SET updated_at = ?, state = ? WHERE task_id = ?", (task.updated_at, wire(task), task_id))
     db.execute("UPDATE task_event_seq_counters SET last_seq = ? WHERE task_id = ?", (task.latest_seq, task_id))
     if task.phases_seq > since_seq:
         db.executemany(

@@ -35,8 +35,8 @@ class Readers:
         )
 
     @asynccontextmanager
-    async def view(self) -> AsyncIterator[View]:
-        """A consistent view of the database, until the block ends."""
+    async def view(self, *, consistent: bool = True) -> AsyncIterator[View]:
+        """A view of the database; if `consistent`, all its answers are of one moment."""
         if self._closed:
             raise StoreClosed("the store is closed")
         limit = self._limits.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MAX_READERS))
@@ -44,9 +44,11 @@ class Readers:
             connection = self._idle.pop() if self._idle else await self._open()
             try:
                 with translated_errors():
-                    await connection.execute_fetchall("BEGIN")
+                    if consistent:
+                        await connection.execute_fetchall("BEGIN")
                     yield View(connection)
-                    await connection.execute_fetchall("COMMIT")
+                    if consistent:
+                        await connection.execute_fetchall("COMMIT")
             except BaseException:
                 await connection.close()
                 raise
