@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from store.contract import Head, Reading, Store, TaskPage, TaskQuery
+from store.contract import Head, LogHits, LogQuery, Reading, Store, TaskPage, TaskQuery
 from store.emitter import Answer, AsyncEmitter, Emitter, Run, open_task
 from store.errors import (
     Conflict,
@@ -33,6 +33,8 @@ __all__ = [
     "Event",
     "Head",
     "InvalidEvent",
+    "LogHits",
+    "LogQuery",
     "NewEvent",
     "Reading",
     "Run",

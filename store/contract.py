@@ -41,6 +41,31 @@ class TaskPage(msgspec.Struct, frozen=True):
     event_id: int
 
 
+class LogQuery(msgspec.Struct, frozen=True):
+    """Which events of one log to find; what is empty leaves none out.
+
+    `text` is looked for in the payload's JSON and in the event type, ASCII letters in either case. `level` and `stream`
+    are those of the payload. `failures` finds what went wrong: see `store/schema/002_failures.sql`.
+    """
+
+    text: str = ""
+    event_type: str = ""
+    phase: str = ""
+    actor: str = ""
+    level: str = ""
+    stream: str = ""
+    span_id: str = ""
+    failures: bool = False
+
+
+class LogHits(msgspec.Struct, frozen=True):
+    """One page of the events that a LogQuery means, by seq. `total` counts all of them; `more` follow this page."""
+
+    events: list[Event]
+    total: int
+    more: bool
+
+
 class Reading(Protocol):
     """One consistent view of the store. Unknown tasks raise UnknownTask."""
 
@@ -56,6 +81,9 @@ class Reading(Protocol):
     async def events_of_phase(self, task_id: str, phase: str, limit: int = 100) -> list[Event]: ...
     async def events_of_types(self, task_id: str, types: Sequence[str], limit: int = 1000) -> list[Event]: ...
     async def events_at(self, task_id: str, seqs: Sequence[int]) -> list[Event]: ...
+    async def search(self, task_id: str, query: LogQuery, after: int = 0, limit: int = 100) -> LogHits: ...
+    async def next_failure(self, task_id: str, after: int) -> int | None: ...
+    async def first_seq_at(self, task_id: str, at: str) -> int | None: ...
 
     async def phases(self, task_id: str) -> list[Phase]: ...
     async def spans(self, task_id: str, after: int = 0, limit: int | None = None) -> list[Span]: ...

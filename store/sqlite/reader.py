@@ -12,9 +12,10 @@ from typing import Any
 import aiosqlite
 import msgspec
 
-from store.contract import Head, TaskPage, TaskQuery
+from store.contract import Head, LogHits, LogQuery, TaskPage, TaskQuery
 from store.errors import InvalidEvent, StoreClosed, UnknownTask
 from store.events import Event
+from store.sqlite import search
 from store.sqlite.connection import BUSY_TIMEOUT, translated_errors, uri
 from store.sqlite.rows import COLUMNS, decode, event_of
 from store.state import Checkpoint, Permission, Phase, Span, Task
@@ -159,6 +160,26 @@ class View:
         return await self._events(
             "task_id = ? AND seq IN (SELECT value FROM json_each(?)) ORDER BY seq", task_id, wanted
         )
+
+    async def search(self, task_id: str, query: LogQuery, after: int = 0, limit: int = 100) -> LogHits:
+        where, values = search.conditions(task_id, query)
+        (total,), *seqs = await self._rows(search.HITS.format(where=where), *values, after, limit + 1)
+        page = await self.events_at(task_id, [seq for (seq,) in seqs[:limit]])
+        return LogHits(page, total, len(seqs) > limit)
+
+    async def next_failure(self, task_id: str, after: int) -> int | None:
+        rows = await self._rows(
+            "SELECT seq FROM task_events WHERE task_id = ? AND seq > ? AND failure ORDER BY seq LIMIT 1", task_id, after
+        )
+        return rows[0][0] if rows else None
+
+    async def first_seq_at(self, task_id: str, at: str) -> int | None:
+        rows = await self._rows(
+            "SELECT seq FROM task_events WHERE task_id = ? AND created_at >= ? ORDER BY created_at, seq LIMIT 1",
+            task_id,
+            at,
+        )
+        return rows[0][0] if rows else None
 
     # projections
 

@@ -1,0 +1,146 @@
+"""Finding events in a log: by text, by what they are, by failure, by time."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from store import LogQuery, NewEvent, Store
+
+
+def say(message: str, **payload: Any) -> NewEvent:
+    return NewEvent(event_type="log", payload={"message": message, **payload})
+
+
+async def found(store: Store, query: LogQuery, task_id: str = "run", **page: int) -> list[int]:
+    async with store.read() as view:
+        return [event.seq for event in (await view.search(task_id, query, **page)).events]
+
+
+async def test_text_is_found_as_it_is_written(store: Store) -> None:
+    store.append("other", say("Disk full"))
+    store.append(
+        "run", [say("Disk full"), say('he said "no"'), say("42% of_it"), say("420"), say("a\\b\nc"), say("Ärger")]
+    )
+    store.append("run", NewEvent(event_type="work_item_failed", payload={"exit_code": 1}))
+    for text, seqs in {
+        "disk FULL": [1],
+        '"no"': [2],
+        "42%": [3],
+        "of_it": [3],
+        "o__t": [],
+        "a\\b": [5],
+        "b\nc": [5],
+        "Ärger": [6],
+        "item_failed": [7],
+        '"exit_code":1': [7],
+        "nowhere": [],
+    }.items():
+        assert await found(store, LogQuery(text=text)) == seqs, text
+
+
+async def test_each_filter_leaves_the_others_out_and_all_hold_together(store: Store) -> None:
+    store.append(
+        "run",
+        [
+            NewEvent(event_type="phase_enter", phase="planning", span_id="p", actor="supervisor"),
+            NewEvent(event_type="log", phase="planning", span_id="p", payload={"message": "x", "level": "Error"}),
+            NewEvent(event_type="log", phase="executing", payload={"message": "error x", "stream": "stderr"}),
+            NewEvent(event_type="log", phase="executing", payload={"message": "y", "level": ["error"]}),
+        ],
+    )
+    assert await found(store, LogQuery()) == [1, 2, 3, 4]
+    assert await found(store, LogQuery(event_type="log")) == [2, 3, 4]
+    assert await found(store, LogQuery(phase="planning")) == [1, 2]
+    assert await found(store, LogQuery(actor="supervisor")) == [1]
+    assert await found(store, LogQuery(span_id="p")) == [1, 2]
+    assert await found(store, LogQuery(level="error")) == [2]
+    assert await found(store, LogQuery(stream="stderr")) == [3]
+    assert await found(store, LogQuery(text="x", phase="planning", event_type="log")) == [2]
+
+
+async def test_hits_are_counted_over_the_whole_log_and_paged(store: Store) -> None:
+    store.append("run", [say("even" if n % 2 else "odd") for n in range(50)])
+    seen: list[int] = []
+    while True:
+        async with store.read() as view:
+            page = await view.search("run", LogQuery(text="even"), seen[-1] if seen else 0, 10)
+        assert page.total == 25
+        seen += [event.seq for event in page.events]
+        if not page.more:
+            break
+    assert seen == list(range(2, 51, 2))
+    async with store.read() as view:
+        nothing = await view.search("run", LogQuery(text="never"))
+    assert (nothing.events, nothing.total, nothing.more) == ([], 0, False)
+
+
+FAILURES = [
+    NewEvent(event_type="work_item_failed"),
+    NewEvent(event_type="build_failed"),
+    NewEvent(event_type="checkpoint_invalid", payload={"checkpoint_id": "c"}),
+    NewEvent(event_type="log", payload={"level": "ERROR", "message": "x"}),
+    NewEvent(event_type="log", payload={"message": "x", "level": "critical"}),
+    NewEvent(event_type="tool_result", payload={"error_code": "E1"}),
+    NewEvent(event_type="status", payload={"status": "failed"}),
+    NewEvent(event_type="runner_exit", payload={"exit_code": 3}),
+]
+OTHERS = [
+    NewEvent(event_type="log", payload={"message": '"level":"error"'}),
+    NewEvent(event_type="log", payload={"level": "info", "nested": {"level": "error", "error_code": 1}}),
+    NewEvent(event_type="tool_result", payload={"error_code": ""}),
+    NewEvent(event_type="tool_result", payload={"error_code": None}),
+    NewEvent(event_type="note", payload={"exit_code": 3, "status": "failed"}),
+    NewEvent(event_type="runner_exit", payload={"exit_code": 0, "status": "done"}),
+]
+
+
+@pytest.mark.parametrize("event", FAILURES, ids=lambda event: f"{event.event_type} {event.payload}")
+async def test_a_failure_is_jumped_to(store: Store, event: NewEvent) -> None:
+    store.append("run", [say("before"), event, say("after")])
+    async with store.read() as view:
+        assert await view.next_failure("run", 0) == 2
+        assert await view.next_failure("run", 2) is None
+    assert await found(store, LogQuery(failures=True)) == [2]
+
+
+@pytest.mark.parametrize("event", OTHERS, ids=lambda event: f"{event.event_type} {event.payload}")
+async def test_what_only_speaks_of_failure_is_none(store: Store, event: NewEvent) -> None:
+    store.append("run", [say("before"), event])
+    async with store.read() as view:
+        assert await view.next_failure("run", 0) is None
+
+
+async def test_a_payload_too_deep_to_look_into_is_kept_all_the_same(store: Store) -> None:
+    deep: Any = "bottom"
+    for _ in range(400):
+        deep = {"level": deep}
+    store.append("run", NewEvent(event_type="log", payload={"level": "error", "error_code": deep}))
+    assert await found(store, LogQuery(level="error")) == [1]
+
+
+async def test_a_time_leads_to_the_first_event_at_or_after_it(store: Store) -> None:
+    first, second = store.append("run", [say("one"), say("two")])
+    async with store.read() as view:
+        assert await view.first_seq_at("run", "2020-01-01T00:00:00.000000Z") == 1
+        assert await view.first_seq_at("run", second.created_at) in (1, 2)
+        assert await view.first_seq_at("run", "2999-01-01T00:00:00.000000Z") is None
+    assert first.created_at <= second.created_at
+
+
+async def test_a_log_of_a_hundred_thousand_events_is_searched_at_once(store: Store) -> None:
+    words = "the quick brown fox jumps over the lazy dog and comes back for another round of the very same thing"
+    for start in range(0, 100_000, 5000):
+        store.append("run", [say(f"line {start + n}: {words}", stream="stdout") for n in range(5000)])
+    took = []
+    for _ in range(3):
+        started = time.monotonic()
+        assert await found(store, LogQuery(text="line 99999:")) == [100_000]
+        took.append(time.monotonic() - started)
+    started = time.monotonic()
+    async with store.read() as view:
+        assert await view.next_failure("run", 0) is None
+    assert time.monotonic() - started < 0.05
+    assert min(took) < 0.3
