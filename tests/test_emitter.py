@@ -15,6 +15,7 @@ import pytest
 from store import AsyncEmitter, Emitter, Event, NewEvent, open_store, open_task
 from store.emitter.vocabulary import R, Vocabulary
 from store.sqlite import SqliteStore
+from store.state import Progress
 from tests.support.log import log_of, open_permissions, spans_of, task_of, types_of, until, wait_for_event
 
 
@@ -238,6 +239,25 @@ def test_the_run_speaks_for_the_step_that_is_open(store: SqliteStore) -> None:
     assert (deeper.span_id, deeper.phase, deeper.actor) == (item.span_id, "planning", "worker")
     assert (by_type["progress_update"].span_id, by_type["progress_update"].phase) == (task.span_id, "planning")
     assert by_type["checkpoint_commit"].payload["evidence_refs"] == {"checkpoint_id": "c1", "artifacts": ["a.json"]}
+
+
+def test_progress_is_the_runs_the_items_or_the_tools(store: SqliteStore) -> None:
+    with (
+        open_task(store, "t") as task,
+        task.phase("executing") as executing,
+        executing.work_item("w") as item,
+        executing.tool("search", {"query": "q"}) as call,
+    ):
+        executing.progress(1, 4)
+        item.progress(1, 2)
+        call.progress(3, 4)
+        call.result(hits=2)
+    spans = spans_of(store, "t")
+    told = [state.progress.percentage if state.progress else None for state in (spans["w"], spans["search"])]
+    assert told == [50, 75]
+    assert task_of(store, "t").progress == Progress(25, 1, 4)
+    result = next(event for event in log_of(store, "t") if event.event_type == "tool_result")
+    assert result.payload == {"tool_name": "search", "status": "done", "hits": 2}
 
 
 def test_with_and_async_with_do_not_mix(store: SqliteStore) -> None:

@@ -187,6 +187,12 @@ class WorkItem(Step[R]):
 class Tool(Step[R]):
     """A call of a tool."""
 
+    def progress(self, current: float, total: float | None = None, **payload: Any) -> R:
+        """How far this call is."""
+        return self.emitter.emit_progress_update(
+            self.task_id, self.span_id, current, total, phase=self.phase_name, **payload
+        )
+
     def _opening(self, payload: dict[str, Any]) -> R:
         return self._send(self.emitter.emit_tool_status, {"status": "running", **payload})
 

@@ -60,7 +60,8 @@ def line_of(event: Event, *, colours: bool) -> str:
 
 def about(payload: dict[str, Any]) -> str:
     """What a payload says, in a few words."""
-    words = [str(payload[name]) for name in SHOWN if isinstance(payload.get(name), str | int | float)]
+    names = [name for name in SHOWN if name != "exit_code" or "message" not in payload]
+    words = [str(payload[name]) for name in names if isinstance(payload.get(name), str | int | float)]
     command = payload.get("command")
     if isinstance(command, list):
         words.append(shlex.join(str(word) for word in command))
