@@ -15,10 +15,12 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from store import TaskQuery
+from store import LogHits, LogQuery, TaskQuery
+from store.events import KNOWN_EVENTS
 from store.state import STATUSES, Task
 from webapp import ids, text
 from webapp.contexts import InboxView, LogWindow, SpansView, TaskListView, TaskView, changed_at
+from webapp.logquery import log_filters
 from webapp.rows import Rows
 from webapp.spantree import SpanLine
 from webapp.track import stations
@@ -74,6 +76,7 @@ class Fragments:
             list_url=list_url,
             statuses=STATUSES,
             htmx_config=msgspec.json.encode(HTMX_CONFIG).decode(),
+            event_types=KNOWN_EVENTS,
             place="",
         )
         self._asset = asset
@@ -130,10 +133,23 @@ class Fragments:
         """The rows of a stretch of the log alone, for a page that shows their neighbours."""
         return self._rows.render(log.rows)
 
-    def log_page(self, log: LogWindow, **page: Any) -> str:
-        """A stretch of the log as a page."""
-        rows = self._rows.render(log.rows)
-        return self._render("events/index.html", log=log, rows=rows, path=_path(log.task), page=_page(page))
+    def log_page(self, log: LogWindow, *, note: str = "", **page: Any) -> str:
+        """A stretch of the log as a page; `note` says why it is not what was asked for."""
+        values = {"log": log, "task": log.task, "query": LogQuery(), "note": note, "rows": self._rows.render(log.rows)}
+        return self._render("events/index.html", **values, path=_path(log.task), page=_page(page))
+
+    def hits_page(self, task: Task, query: LogQuery, hits: LogHits, after: int, **page: Any) -> str:
+        """What was found in a log, from the hit after the seq `after` on."""
+        path = _path(task)
+        values = {
+            "task": task,
+            "query": query,
+            "hits": hits,
+            "after": after,
+            "rows": self._rows.hits(hits.events, path),
+        }
+        address = f"{path}/log?{log_filters(query)}"
+        return self._render("events/hits.html", **values, path=path, address=address, page=_page(page))
 
     def spans_page(self, view: SpansView, **page: Any) -> str:
         """A page of all spans."""
@@ -177,6 +193,10 @@ class Fragments:
     def inbox_page(self, inbox: InboxView, **page: Any) -> str:
         """All open permission requests."""
         return self._render("permissions/index.html", inbox=inbox, page=_page(page), place="permissions")
+
+    def plain_page(self, template: str, page: dict[str, Any], **values: Any) -> str:
+        """A page that is its template and nothing more; `page` has what the layout shows."""
+        return self._render(template, **values, page=_page(page))
 
     # errors
 

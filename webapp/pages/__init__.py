@@ -7,6 +7,7 @@ from quart import Quart
 
 def install(app: Quart) -> None:
     """Mount all pages."""
-    from webapp.pages import tasks
+    from webapp.pages import demo, log, tasks
 
-    app.register_blueprint(tasks.blueprint)
+    for module in (tasks, log, demo):
+        app.register_blueprint(module.blueprint)

@@ -1,0 +1,45 @@
+"""The acceptance by hand leads through its steps, and its exit code says what the person saw."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from store.state import Task
+from tests.support.command import environment
+from tests.support.log import tasks_of
+from tests.support.server import Server
+
+ROOT = Path(__file__).parent.parent
+
+
+def walk(server: Server, answers: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, ROOT / "examples" / "acceptance.py", server.url],
+        input=answers,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment(PYTHONPATH=str(ROOT)),
+    )
+
+
+def newest(server: Server) -> Task:
+    return tasks_of(server.store)[0]
+
+
+@pytest.mark.parametrize(
+    ("answers", "code", "verdict"),
+    [("\n" * 5, 0, "All of it was as expected."), ("y\nn\ny\n\nno\n", 1, "Not as expected: step 2, 5")],
+)
+def test_it_asks_after_each_step(server: Server, answers: str, code: int, verdict: str) -> None:
+    done = walk(server, answers)
+    assert (done.returncode, done.stderr) == (code, "")
+    assert done.stdout.count("Did you see it?") == 5
+    assert done.stdout.strip().endswith(verdict)
+    task = newest(server)
+    assert f"{server.url}/demo?task={task.task_id}" in done.stdout
+    assert (task.kind, task.status) == ("acceptance", "done")

@@ -1,0 +1,27 @@
+"""The demo page: a task's events as EventStreamService delivers them, with buttons that break the connection."""
+
+from __future__ import annotations
+
+from quart import Blueprint, Response, request
+
+from store import Event, TaskQuery
+from store.state import Task
+from webapp.api import store
+from webapp.pages.tasks import fragments, html, layout
+
+ROWS = 30
+TASKS = 50
+
+blueprint = Blueprint("demo", __name__)
+
+
+@blueprint.get("/demo")
+async def show() -> Response:
+    wanted = request.args.get("task")
+    async with store().read() as view:
+        tasks = (await view.tasks(TaskQuery(limit=TASKS))).tasks
+        task: Task | None = await view.task(wanted) if wanted else next(iter(tasks), None)
+        events: list[Event] = await view.latest_events(task.task_id, ROWS) if task else []
+    if task and all(task.task_id != other.task_id for other in tasks):
+        tasks = [task, *tasks]
+    return html(fragments().plain_page("demo/show.html", await layout(), task=task, tasks=tasks, events=events))
