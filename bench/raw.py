@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 
 import msgspec
 
-from store import NewEvent
+from store import NewEvent, open_store
 from store.events import now
 from store.sqlite.connection import BUSY_TIMEOUT, PRAGMAS
 
@@ -33,20 +32,11 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def create(path: Path, task_id: str) -> sqlite3.Connection:
-    """A new database with the store's schema and one task."""
-    connection = connect(path)
-    scripts = [entry for entry in files("store").joinpath("schema").iterdir() if entry.name.endswith(".sql")]
-    for script in sorted(scripts, key=lambda entry: entry.name):
-        connection.executescript(script.read_text())
-    add_task(connection, task_id)
-    return connection
-
-
-def add_task(connection: sqlite3.Connection, task_id: str) -> None:
-    """The rows that a task must have before its events."""
-    columns = "task_id, created_at, status, latest_event_id, updated_at, state"
-    connection.execute(f"INSERT INTO tasks ({columns}) VALUES (?, ?, 'running', 0, ?, '{{}}')", (task_id, now(), now()))
-    connection.execute("INSERT INTO task_event_seq_counters (task_id, last_seq) VALUES (?, 0)", (task_id,))
+    """A new database with the store's schema and one task, as the store makes them."""
+    store = open_store(f"sqlite:///{path}")
+    store.create_task(task_id)
+    store.close()
+    return connect(path)
 
 
 def rows_of(events: Sequence[NewEvent]) -> list[RawRow]:

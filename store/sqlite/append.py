@@ -53,12 +53,11 @@ def create_task(
 
 def append(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> list[Event]:
     """Append all drafts to the task (made if new). A key that is known gives the event stored under it."""
-    task = load_task(db, task_id) or create_task(db, task_id)[0]
+    task, next_id = load_head(db, task_id)
     status = task.status
     at = now()
     stored = _stored_under_keys(db, task_id, drafts)
     state = load_state(db, task, [draft for draft, _ in drafts])
-    next_id = last_event_id(db) + 1
     rows: list[tuple[object, ...]] = []
     answer: list[Event] = []
     start_seq = task.latest_seq
@@ -116,10 +115,17 @@ def append(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> lis
     return answer
 
 
-def last_event_id(db: sqlite3.Connection) -> int:
-    """The highest event id ever given out, deleted ones included."""
-    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'task_events'").fetchone()
-    return int(row[0]) if row else 0
+def load_head(db: sqlite3.Connection, task_id: str) -> tuple[Task, int]:
+    """The task (made if new) and the next event id. One statement: this is where a single append spends its time."""
+    last_id, state = db.execute(
+        "SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'task_events'),"
+        " (SELECT state FROM tasks WHERE task_id = ?)",
+        (task_id,),
+    ).fetchone()
+    if state is not None:
+        return decode(Task, state), last_id + 1
+    create_task(db, task_id)
+    return load_head(db, task_id)
 
 
 def take_event_id(db: sqlite3.Connection) -> None:
