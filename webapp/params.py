@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from quart import request
 
+from store import LogQuery
 from webapp.errors import BadRequest
+from webapp.logquery import FILTERS
 
 MAX_SEQ = 2**53 - 1
+LONGEST_FILTER = 256
 
 
 def whole(name: str, default: int, low: int, high: int) -> int:
@@ -47,3 +52,26 @@ def last_event_id() -> int | None:
     if not last.isascii() or not last.isdigit() or len(last) > 16:
         raise BadRequest("Last-Event-ID must be the id of an event of this stream", "Last-Event-ID")
     return int(last)
+
+
+def log_query() -> LogQuery:
+    """Which events of a log are asked for. Raises BadRequest for a filter that is too long."""
+    given = {name: request.args.get(name, "").strip() for name in FILTERS}
+    for name, value in given.items():
+        if len(value) > LONGEST_FILTER:
+            raise BadRequest(f"{name} must have at most {LONGEST_FILTER} characters, not {len(value)}", name)
+    failures = request.args.get("failed", "") not in ("", "0")
+    return LogQuery(**{FILTERS[name]: value for name, value in given.items()}, failures=failures)
+
+
+def instant(name: str) -> str | None:
+    """A time in the form of `created_at`; one that names no zone is UTC."""
+    text = request.args.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+        at = at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise BadRequest(f"{name} must be a time such as 2026-11-21T14:02, not {text[:40]!r}", name) from None
+    return at.isoformat(timespec="microseconds")[:-6] + "Z"

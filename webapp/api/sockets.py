@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -27,6 +28,12 @@ def line(event: Event) -> bytes:
 
 @blueprint.websocket("/tasks/<task_id>/events")
 async def task_events(task_id: str) -> None:
+    with suppress(OSError):  # the client went away
+        await serve(task_id)
+
+
+async def serve(task_id: str) -> None:
+    """Speak with one client until either side ends it."""
     since = websocket.args.get("since_seq", "0")
     if not since.isascii() or not since.isdigit() or len(since) > 16:
         await refuse(REFUSED, f"since_seq must be a whole number between 0 and {MAX_SEQ}")

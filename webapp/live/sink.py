@@ -60,7 +60,8 @@ class Sink:
 
     def _lose(self, error: Exception) -> None:
         # One client's trouble must not end the flush that serves the others.
-        logger.warning("a stream cannot be written to", error=repr(error))
+        if not isinstance(error, OSError):
+            logger.warning("a stream cannot be written to", error=repr(error))
         self._on_lost()
 
     async def drained(self) -> None:
