@@ -9,10 +9,10 @@ PORT ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types unit e2e soak bench format venv browser lock clean
+.PHONY: help run test lint types unit e2e soak bench screenshots format venv browser lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: venv ## the server with its demo, on http://127.0.0.1:8000 (HOST=, PORT=)
 	@exec $(BIN)/signalbox serve --demo $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT)) $(ARGS)
@@ -37,6 +37,9 @@ soak: venv browser ## the minutes-long tests
 
 bench: venv ## what it costs, as a table
 	$(BIN)/python -m bench $(ARGS)
+
+screenshots: venv browser ## the pictures of the docs, taken from the real app
+	@$(BIN)/python -m scripts.screenshots
 
 format: venv ## put the code into the style that lint asks for
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,91 @@
+"""The pictures of the docs, taken from the real app: `python -m scripts.screenshots`.
+
+A server on a free port, over a database of its own, watches the demo and some small commands; nothing is staged.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from e2e.browser import launch
+from scripts.png import smaller
+from store import NewEvent
+from tests.support.server import Server
+
+IMAGES = Path(__file__).parent.parent / "docs" / "images"
+DESKTOP = {"viewport": {"width": 1440, "height": 900}}
+LOW = {"viewport": {"width": 1440, "height": 480}}
+PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
+PATIENCE_MS = 60_000
+
+COMMANDS = {
+    "types": ("mypy", "-p", "store"),
+    "projections": ("pytest", "-q", "--color=yes", "tests/test_projections.py"),
+    "typo": ("make", "--no-print-directory", "tset"),
+}
+"""Small commands for the list, by their tasks' ids."""
+
+QUESTION = {"tool_name": "kubectl", "arguments": ["rollout", "restart", "web"], "reason": "a new image is there"}
+
+
+def main() -> None:
+    """Write `docs/images/*.png`."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory() as folder, sync_playwright() as playwright:
+        server = Server(Path(folder)).start()
+        try:
+            take_all(launch(playwright), server)
+        finally:
+            server.close()
+    for picture in sorted(IMAGES.glob("*.png")):
+        picture.write_bytes(smaller(picture.read_bytes()))
+        print(f"{picture.relative_to(Path.cwd())}: {picture.stat().st_size // 1024} KB")
+
+
+def take_all(browser: Browser, server: Server) -> None:
+    """Run what is to be seen, and take the pictures while the demo is at work."""
+    for task, command in COMMANDS.items():
+        signalbox(server, "run", "--task", task, "--", *command).wait()
+    question = NewEvent(event_type="permission_request", phase="executing", payload=QUESTION)
+    server.store.create_task("rollout", title="Roll out web", kind="deploy")
+    server.emit("rollout", NewEvent(event_type="runner_spawn", span_id="main"), question)
+    demo = signalbox(server, "demo", "--task", "stdlib-audit", "--quiet")
+    try:
+        tasks = open_page(browser, server, "/tasks", color_scheme="light", **LOW)
+        expect(tasks.get_by_text("stdlib audit")).to_be_visible(timeout=PATIENCE_MS)
+        light = open_page(browser, server, "/tasks/stdlib-audit", color_scheme="light", **DESKTOP)
+        dark = open_page(browser, server, "/tasks/stdlib-audit", color_scheme="dark", **DESKTOP)
+        phone = open_page(browser, server, "/tasks/stdlib-audit", color_scheme="light", **PHONE)
+        expect(light.locator(".head-failed")).to_be_visible(timeout=PATIENCE_MS)
+        for name, page in {"task-light": light, "task-dark": dark, "task-phone": phone, "tasks": tasks}.items():
+            page.screenshot(path=IMAGES / f"{name}.png")
+    finally:
+        demo.terminate()
+        demo.wait()
+
+
+def signalbox(server: Server, *arguments: str) -> subprocess.Popen[bytes]:
+    """A `signalbox` command on the server's database."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "SIGNALBOX_STORE_URL": server.store_url, "PATH": path}
+    command = [sys.executable, "-m", "webapp", *arguments]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def open_page(browser: Browser, server: Server, path: str, **options: Any) -> Page:
+    """A page that is live, as somebody sees it whose clock is on UTC."""
+    page = browser.new_context(locale="en-GB", timezone_id="Etc/UTC", **options).new_page()
+    page.goto(server.url + path)
+    expect(page.locator("live-status")).to_contain_text("live at", timeout=PATIENCE_MS)
+    return page
+
+
+if __name__ == "__main__":
+    main()

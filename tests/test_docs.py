@@ -1,0 +1,214 @@
+"""The docs are true: their examples run, and they name all that there is.
+
+A `python` or `shell` block is run against a real server, as http://127.0.0.1:8000 and as the database signalbox.db; a
+`json` or `text` block is what the block before it printed, but for ids and times. `shell stream` is a command that
+goes on for ever: it is ended when it has printed what is told. What is not run is a `console` block.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from store.events import KNOWN_EVENTS, OLDER_SPELLINGS
+from store.state import STATUSES
+from tests.support.markdown import Block, anchors, blocks, links, rows, section
+from tests.support.server import Server
+from webapp.api.openapi import describe
+from webapp.app import create_app
+from webapp.cli import cli
+from webapp.settings import Settings, variable
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
+TOLD_URL = "http://127.0.0.1:8000"
+MASKS = (
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", "<moment>"),
+    (r"\b\d\d:\d\d:\d\d\.\d{3}\b", "<time>"),
+    (r"\b[0-9A-HJKMNP-TV-Z]{26}\b", "<ulid>"),
+    (r'("(?:event_id|runner_pid)": ?)\d+', r"\g<1>0"),
+)
+"""What differs from run to run."""
+
+documents = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+
+
+def read(name: str) -> str:
+    return (DOCS / name).read_text()
+
+
+# the examples
+
+
+@documents
+def test_every_example_runs_and_prints_what_is_told(path: Path, server: Server) -> None:
+    printed = ""
+    for block in blocks(path.read_text()):
+        told = next_answer(path, block)
+        if block.language == "python":
+            printed = run([sys.executable, "-c", localised(block.text, server)], server)
+        elif (block.language, block.mark) == ("shell", "stream"):
+            printed = run_until(told, localised(block.text, server), server)
+        elif block.language == "shell":
+            printed = run(["bash", "-euo", "pipefail", "-c", localised(block.text, server)], server)
+        elif block.language in ("json", "text"):
+            where = f"{path.name}:{block.line}"
+            assert masked(block, printed) == masked(block, block.text), f"{where} tells another answer"
+
+
+def next_answer(path: Path, block: Block) -> str:
+    return next((after.text for after in blocks(path.read_text()) if after.line > block.line), "")
+
+
+def localised(code: str, server: Server) -> str:
+    return code.replace(TOLD_URL, server.url)
+
+
+def environment(server: Server) -> dict[str, str]:
+    own = {"SIGNALBOX_STORE_URL": server.store_url, "NO_COLOR": "1"}
+    return {**os.environ, **own, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+def run(command: list[str], server: Server) -> str:
+    done = subprocess.run(
+        command, cwd=server.path.parent, env=environment(server), capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 0, f"{command[-1]}\n{done.stdout}{done.stderr}"
+    return done.stdout.replace(server.url, TOLD_URL)
+
+
+def run_until(told: str, command: str, server: Server) -> str:
+    options: dict[str, Any] = {"cwd": server.path.parent, "env": environment(server)}
+    with subprocess.Popen(["bash", "-c", f"exec {command}"], stdout=subprocess.PIPE, text=True, **options) as process:
+        assert process.stdout is not None
+        too_late = threading.Timer(15, process.kill)
+        too_late.start()
+        lines = [process.stdout.readline() for _ in told.splitlines()]
+        too_late.cancel()
+        process.kill()
+    return "".join(lines)
+
+
+def masked(block: Block, text: str) -> Any:
+    text = text.strip()
+    for pattern, name in MASKS:
+        text = re.sub(pattern, name, text)
+    return json.loads(text) if block.language == "json" else text
+
+
+# what there is
+
+
+@documents
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in links(path.read_text()):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        file = (path.parent / name).resolve() if name else path
+        assert file.exists(), f"{path.name} links to {target}"
+        assert not anchor or anchor in anchors(file.read_text()), f"{path.name} links to {target}"
+
+
+@documents
+def test_every_document_is_reached_from_the_readme(path: Path) -> None:
+    reached = {ROOT / "README.md", *((ROOT / target.partition("#")[0]) for target in links(DOCUMENTS[0].read_text()))}
+    assert path in reached
+
+
+def test_pictures_are_light() -> None:
+    heavy = [path.name for path in (DOCS / "images").iterdir() if path.stat().st_size > 220_000]
+    assert not heavy
+
+
+def test_every_setting_is_told_as_it_is() -> None:
+    told = {row[0]: row[1:] for row in rows(read("settings.md"))}
+    expected = {f"`{spec.name}`": setting_row(spec) for spec in dataclasses.fields(Settings)}
+    assert told == expected
+
+
+def setting_row(spec: dataclasses.Field[Any]) -> list[str]:
+    low, high, choices = (spec.metadata[name] for name in ("low", "high", "choices"))
+    default = str(spec.default).lower() if isinstance(spec.default, bool) else str(spec.default)
+    bounds = f"{low:,} to {high:,}" if low is not None else ", ".join(f"`{choice}`" for choice in choices)
+    return [f"`{variable(spec)}`", f"`{default}`" if default else "none", bounds, spec.metadata["help"]]
+
+
+@pytest.mark.parametrize("name", cli.commands)
+def test_every_option_of_a_command_is_told(name: str) -> None:
+    text = section(read("command.md"), f"signalbox {name}")
+    settings = {spec.name for spec in dataclasses.fields(Settings)}
+    told = {row[0].split("`")[1].split()[0]: row[1] for row in rows(text)}
+    for parameter in cli.commands[name].params:
+        if isinstance(parameter, click.Option) and not (name == "serve" and parameter.name in settings):
+            default = parameter.default
+            assert parameter.opts[-1] in told, f"signalbox {name} {parameter.opts[-1]} is not in command.md"
+            if isinstance(default, str | int | float) and not isinstance(default, bool):
+                assert told[parameter.opts[-1]] == f"`{default}`"
+        elif isinstance(parameter, click.Argument):
+            assert parameter.make_metavar(click.Context(cli)).rstrip(".") in text
+
+
+def test_every_route_is_told() -> None:
+    variable_part = re.compile(r"<(?:[^:>]*:)?([^>]*)>")
+    routes = {
+        f"{method} {variable_part.sub(lambda part: '{' + part[1] + '}', rule.rule)}"
+        for rule in create_app(Settings()).url_map.iter_rules()
+        for method in (rule.methods or {"GET"}) - {"HEAD", "OPTIONS"}
+    }
+    text = "".join(map(read, ("api.md", "streams.md", "pages.md", "operations.md")))
+    told = set(re.findall(r"\b((?:GET|POST|DELETE|PUT|PATCH) /[^\s`?]*)", text))
+    assert routes <= told, sorted(routes - told)
+    assert told <= routes, sorted(told - routes)
+
+
+def test_every_parameter_of_the_api_is_told_with_its_bounds() -> None:
+    text = read("api.md") + read("streams.md")
+    for path, methods in describe()["paths"].items():
+        for method, route in methods.items():
+            told = {row[0].strip("`"): row[1:] for row in rows(section(text, f"{method.upper()} {path}"))}
+            for parameter in route["parameters"]:
+                if parameter["in"] == "query":
+                    assert parameter["name"] in told, f"{method} {path} has {parameter['name']}"
+                    assert told[parameter["name"]][:2] == default_and_bounds(parameter["schema"])
+
+
+def default_and_bounds(schema: dict[str, Any]) -> list[str]:
+    default, low, high = (schema.get(name) for name in ("default", "minimum", "maximum"))
+    bounds = f"{low:,} to {high:,}" if low is not None and high != 2**53 - 1 else "0 or more" if low == 0 else ""
+    return ["" if default is None else f"`{default}`", bounds]
+
+
+def test_every_metric_is_told(server: Server) -> None:
+    told = {row[0].strip("`"): row[1] for row in rows(section(read("operations.md"), "Metrics"))}
+    found = re.findall(r"^# TYPE (\S+) (\S+)$", server.get("/metrics").text, re.MULTILINE)
+    assert told == {name: kind for name, kind in found if not name.endswith("_created")}
+
+
+@pytest.mark.parametrize("word", [*KNOWN_EVENTS, *OLDER_SPELLINGS, *STATUSES])
+def test_every_event_type_and_status_is_told(word: str) -> None:
+    assert f"`{word}`" in read("events.md")
+
+
+@pytest.mark.parametrize("module", ["EventStreamService", "connection", "ConnectionStatus"])
+def test_every_default_of_the_browser_modules_is_told(module: str) -> None:
+    told = {row[0].strip("`"): row[1].strip("`") for row in rows(read("browser.md"))}
+    source = (ROOT / "webapp" / "static" / "js" / f"{module}.js").read_text()
+    found = re.search(r"(?:const defaults = |this\.#options = )\{(.*?)\}", source, re.DOTALL)
+    assert found
+    defaults = dict(re.findall(r"(\w+): ([\w.']+|\{\}),?(?:\s|$)", found[1]))
+    internal = {"pauseHidden", "probe"}
+    assert {name: told.get(name) for name in defaults.keys() - internal} == {
+        name: value for name, value in defaults.items() if name not in internal
+    }
