@@ -96,11 +96,12 @@ async def log_rows(view: Reading, task: Task, since: int, window: int) -> list[E
 
 @dataclass(frozen=True, kw_only=True)
 class LogWindow:
-    """A stretch of a task's log, anywhere in it."""
+    """A stretch of a task's log, anywhere in it; `aimed` is the seq that it lies around."""
 
     task: Task
     rows: list[Event]
     window: int = LOG_WINDOW
+    aimed: int | None = None
 
     @property
     def before(self) -> int | None:
@@ -130,7 +131,7 @@ async def log_window(
         rows = await view.events(task_id, after, window)
     else:
         rows = (await view.latest_events(task_id, window, before))[::-1]
-    return LogWindow(task=task, rows=rows, window=window)
+    return LogWindow(task=task, rows=rows, window=window, aimed=around)
 
 
 @dataclass(frozen=True, kw_only=True)

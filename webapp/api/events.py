@@ -7,13 +7,14 @@ from typing import Any
 import msgspec
 from quart import Blueprint, Response
 
-from store import Event, NewEvent
+from store import Event, LogQuery, NewEvent
 from store.events import CHECKPOINT_EVENTS, EVIDENCE_EVENTS
 from store.projections import checkpoint_id_of
 from webapp import __version__
 from webapp.api import store
 from webapp.json import body_as, json_response
-from webapp.params import MAX_SEQ, whole
+from webapp.logquery import log_filters
+from webapp.params import MAX_SEQ, log_query, whole
 
 blueprint = Blueprint("api_events", __name__, url_prefix="/api")
 
@@ -26,6 +27,9 @@ def fields(event: Event) -> dict[str, Any]:
 @blueprint.get("/tasks/<task_id>/events")
 async def index(task_id: str) -> Response:
     since, limit = whole("since_seq", 0, 0, MAX_SEQ), whole("limit", 100, 1, 1000)
+    query = log_query()
+    if log_filters(query):
+        return await _found(task_id, query, since, limit)
     async with store().read() as view:
         task = await view.task(task_id)
         events = await view.events(task_id, since, limit)
@@ -36,6 +40,22 @@ async def index(task_id: str) -> Response:
             "total": task.latest_seq,
             "has_more": last < task.latest_seq,
             "next_seq": last,
+        }
+    )
+
+
+async def _found(task_id: str, query: LogQuery, since: int, limit: int) -> Response:
+    """The events that filters leave. At the end of the log `next_seq` is its end, so that a caller can go on there."""
+    async with store().read() as view:
+        task = await view.task(task_id)
+        hits = await view.search(task_id, query, since, limit)
+    return json_response(
+        {
+            "events": hits.events,
+            "total": task.latest_seq,
+            "matching": hits.total,
+            "has_more": hits.more,
+            "next_seq": hits.events[-1].seq if hits.more else max(since, task.latest_seq),
         }
     )
 

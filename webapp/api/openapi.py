@@ -58,8 +58,18 @@ def _paths() -> Spec:
     ]
     stored = {"oneOf": [event, events]}
     new = {"oneOf": [_ref("NewEvent"), _list(_ref("NewEvent"))]}
-    page = _object(events=events, total=_INT, has_more=_BOOL, next_seq=_INT)
+    page = _object(events=events, total=_INT, matching=_INT, has_more=_BOOL, next_seq=_INT)
     tasks = _object(tasks=_list(_ref("TaskView")), has_more=_BOOL, next_cursor={"type": ["string", "null"]})
+    log_filters = [
+        _query("q", _STR, "Only events whose payload or type contains this."),
+        _query("type", _STR, "Only events of this type."),
+        _query("phase", _STR, "Only events of this phase."),
+        _query("actor", _STR, "Only events of this actor."),
+        _query("level", _STR, "Only events with this level in their payload."),
+        _query("stream", _STR, "Only output of this stream: stdout or stderr."),
+        _query("span", _STR, "Only events of this span."),
+        _query("failed", _STR, "1: only failures."),
+    ]
     snapshot = _object(
         task_id=_STR,
         events=events,
@@ -88,7 +98,7 @@ def _paths() -> Spec:
         },
         "/api/tasks/{task_id}": {"get": _route("One task.", _ref("TaskView"), [task], 404)},
         "/api/tasks/{task_id}/events": {
-            "get": _route("The log from a seq on.", page, [task, since, _limit(100, 1000)], 400, 404),
+            "get": _route("The log from a seq on.", page, [task, since, _limit(100, 1000), *log_filters], 400, 404),
             "post": _route(
                 "Append one event or a list, all or nothing.", stored, [task], 400, 409, 413, status=201, body=new
             ),

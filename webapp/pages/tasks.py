@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import cast
 
-from quart import Blueprint, Response, current_app, redirect, request
-from werkzeug.wrappers import Response as Redirect
+from quart import Blueprint, Response, current_app, request
 
 from webapp.api import store
 from webapp.api.streams import hub, settings
 from webapp.api.tasks import task_query
-from webapp.contexts import log_window, spans_view, task_list_view, task_view
+from webapp.contexts import spans_view, task_list_view, task_view
 from webapp.errors import BadRequest
 from webapp.fragments import Fragments
 from webapp.live import sse
@@ -112,26 +111,8 @@ async def show_frame(task_id: str) -> Response:
     return html(fragments().task_frame(seen, cursor))
 
 
-@blueprint.get("/tasks/<task_id>/log")
-async def log(task_id: str) -> Response:
-    before = whole("before", 0, 1, MAX_SEQ) or None
-    after = whole("after", -1, 0, MAX_SEQ)
-    around = whole("around", 0, 1, MAX_SEQ) or None
-    async with store().read() as view:
-        seen = await log_window(view, task_id, before=before, after=None if after < 0 else after, around=around)
-    if request.args.get("part") == "rows":
-        return html(fragments().log_window(seen))
-    return html(fragments().log_page(seen, **await layout()))
-
-
 @blueprint.get("/tasks/<task_id>/spans")
 async def spans(task_id: str) -> Response:
     async with store().read() as view:
         seen = await spans_view(view, task_id, after=whole("after", 0, 0, MAX_SEQ))
     return html(fragments().spans_page(seen, **await layout()))
-
-
-@blueprint.get("/tasks/<task_id>/events/<int:seq>")
-async def event(task_id: str, seq: int) -> Redirect:
-    """A short way to one event, wherever in the log it stands."""
-    return redirect(f"/tasks/{task_id}/log?around={seq}#e{seq}")

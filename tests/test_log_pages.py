@@ -1,0 +1,113 @@
+"""`/tasks/{id}/log`: what is found in a log, and the ways to one event of it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from store import NewEvent
+from tests.support.server import Server
+
+
+@pytest.fixture(scope="module")
+def long(server: Server) -> str:
+    """A task whose log has 1,000 events: two failures, at #400 and #700."""
+    lines = [
+        NewEvent(event_type="log", phase="executing", payload={"message": f"line {n} {'odd' if n % 2 else 'even'}"})
+        for n in range(1, 1001)
+    ]
+    lines[399] = NewEvent(event_type="work_item_failed", phase="executing", payload={"work_item_id": "<b>"})
+    lines[699] = NewEvent(event_type="log", payload={"message": "broken", "level": "error", "stream": "stderr"})
+    server.emit("long", *lines)
+    return "/tasks/long/log"
+
+
+def seqs(page: str) -> list[int]:
+    return [int(seq) for seq in re.findall(r'<li id="e(\d+)"', page)]
+
+
+def test_a_search_says_how_many_and_leads_to_the_context(server: Server, long: str) -> None:
+    page = server.get(f"{long}?q=LINE+77").text
+    assert seqs(page) == [77, *range(770, 780)]
+    assert "<b>11</b> of 1,000 events" in page
+    assert f'href="{long}?around=77#e77"' in page
+
+
+def test_filters_hold_together_and_empty_ones_count_for_nothing(server: Server, long: str) -> None:
+    assert seqs(server.get(f"{long}?q=&type=log&phase=&actor=&level=error&stream=stderr&span=").text) == [700]
+    assert seqs(server.get(f"{long}?failed=1").text) == [400, 700]
+    assert seqs(server.get(f"{long}?failed=1&phase=executing").text) == [400]
+    assert seqs(server.get(f"{long}?q=&type=&phase=").text) == list(range(801, 1001))
+
+
+def test_hits_come_by_pages(server: Server, long: str) -> None:
+    found: list[int] = []
+    path = f"{long}?q=even&phase=executing"
+    while path:
+        page = server.get(path).text
+        found += seqs(page)
+        more = re.search(r'rel="next" href="([^"]*)"', page)
+        path = more[1].replace("&amp;", "&") if more else ""
+    assert found == [n for n in range(2, 1001, 2) if n not in (400, 700)]
+
+
+def test_nothing_found_is_said_with_what_was_asked(server: Server, long: str) -> None:
+    page = server.get(f'{long}?q="><script>').text
+    assert "No event is like that" in page
+    assert 'value="&#34;&gt;&lt;script&gt;"' in page
+    assert "<script>" not in page.split("<main")[1]
+
+
+def test_jumps_go_from_failure_to_failure(server: Server, long: str) -> None:
+    first = server.get(f"{long}?failure_after=0")
+    assert first.headers["location"] == f"{long}?around=400#e400"
+    page = server.get(f"{long}?around=400").text
+    assert 400 in seqs(page)
+    assert f'href="{long}?failure_after=400"' in page
+    assert server.get(f"{long}?failure_after=400").headers["location"] == f"{long}?around=700#e700"
+    last = server.get(f"{long}?failure_after=700")
+    assert last.status_code == 200
+    assert "No failure after #700." in last.text
+    assert 700 in seqs(last.text)
+
+
+def test_a_log_without_failures_says_so(server: Server) -> None:
+    server.emit("fine", "one", "two")
+    assert "No failure in this log." in server.get("/tasks/fine/log?failure_after=0").text
+
+
+def test_a_time_leads_to_the_first_event_at_or_after_it(server: Server, long: str) -> None:
+    early = server.get(f"{long}?at=2020-01-01T00:00")
+    assert early.headers["location"] == f"{long}?around=1#e1"
+    assert "This is the end of the log." in server.get(f"{long}?at=2999-01-01T00:00:00%2B02:00").text
+
+
+@pytest.mark.parametrize(
+    ("parameters", "named"),
+    [("at=yesterday", "at"), ("failure_after=x", "failure_after"), (f"q={'x' * 300}", "q"), ("q=x&after=-1", "after")],
+)
+def test_a_wrong_parameter_is_named(server: Server, long: str, parameters: str, named: str) -> None:
+    answer = server.get(f"{long}?{parameters}")
+    assert answer.status_code == 400
+    assert named in answer.text
+
+
+@pytest.mark.parametrize("parameters", ["q=x", "failure_after=0", "at=2020-01-01", "around=1"])
+def test_an_unknown_task_has_no_log(server: Server, parameters: str) -> None:
+    assert server.get(f"/tasks/nobody/log?{parameters}").status_code == 404
+
+
+def test_a_short_address_leads_to_the_event(server: Server, long: str) -> None:
+    assert server.get("/tasks/long/events/7").headers["location"] == f"{long}?around=7#e7"
+
+
+def test_the_api_takes_the_same_filters(server: Server, long: str) -> None:
+    events = "/api/tasks/long/events"
+    first = server.get(f"{events}?q=even&limit=2").json()
+    assert [event["seq"] for event in first["events"]] == [2, 4]
+    assert (first["total"], first["matching"], first["has_more"], first["next_seq"]) == (1000, 498, True, 4)
+    last = server.get(f"{events}?failed=1&since_seq=400").json()
+    assert [event["seq"] for event in last["events"]] == [700]
+    assert (last["matching"], last["has_more"], last["next_seq"]) == (2, False, 1000)
+    assert "matching" not in server.get(events).json()
