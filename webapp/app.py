@@ -10,7 +10,7 @@ from quart import Quart
 from store import open_store
 from store.tail import Tail
 from store.wake import Wake
-from webapp import api, assets, errors, pages, security
+from webapp import api, assets, compression, errors, pages, security
 from webapp.api import metrics
 from webapp.fragments import Fragments
 from webapp.live import stream
@@ -32,6 +32,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     errors.install(app)
     security.install(app, settings)
     stream.install(app)
+    compression.install(app)
     assets.install(app)
     api.install(app)
     pages.install(app)

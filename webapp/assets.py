@@ -1,6 +1,6 @@
 """Static files, read once: each under an address that carries a hash of its content, so that browsers keep it for good.
 
-The style sheets are many files and one answer: `css/app.css`, which declares the layers, followed by the others.
+Some are many files and one answer, and icons stand in the page itself: a cold page takes few requests.
 """
 
 from __future__ import annotations
@@ -10,13 +10,19 @@ import hashlib
 import mimetypes
 from functools import cache
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 from quart import Quart, Response, request
 from werkzeug.exceptions import NotFound
 
 ROOT = Path(__file__).parent / "static"
-STYLES = "css/app.css"
+BUNDLES = {
+    "css/app.css": ("css/app.css", "css/*.css"),
+    "vendor/htmx.js": ("vendor/htmx.min.js", "vendor/hx-sse.min.js"),
+}
+"""Addresses that stand for many files, in this order and then in that of their names, each once."""
+
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
@@ -32,12 +38,14 @@ class Asset(msgspec.Struct, frozen=True):
 @cache
 def load(path: str) -> Asset:
     """The file at `path` below `static/`. Raises KeyError."""
-    file = _files()[path]
-    body = file.read_bytes()
-    if path == STYLES:
-        others = (other for other in sorted(file.parent.glob("*.css")) if other != file)
-        body = b"\n".join([body, *(other.read_bytes() for other in others)])
-    content_type = TYPES.get(file.suffix) or mimetypes.guess_type(path)[0] or "application/octet-stream"
+    patterns = BUNDLES.get(path)
+    if patterns:
+        parts = dict.fromkeys(file for pattern in patterns for file in sorted(ROOT.glob(pattern)))
+        body = b"\n".join(file.read_bytes() for file in parts)
+    else:
+        body = _files()[path].read_bytes()
+    suffix = Path(path).suffix
+    content_type = TYPES.get(suffix) or mimetypes.guess_type(path)[0] or "application/octet-stream"
     return Asset(body, gzip.compress(body, mtime=0), content_type, hashlib.sha256(body).hexdigest()[:12])
 
 
@@ -49,6 +57,12 @@ def _files() -> dict[str, Path]:
 def asset(path: str) -> str:
     """The address of the file at `path` below `static/`."""
     return f"/static/{path}?v={load(path).version}"
+
+
+def inlined(path: str) -> str:
+    """The file itself as an address, for small pictures."""
+    found = load(path)
+    return f"data:{found.content_type},{quote(found.body)}"
 
 
 def install(app: Quart) -> None:

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from store import LogHits, LogQuery, TaskQuery
 from store.events import KNOWN_EVENTS
 from store.state import STATUSES, Task
-from webapp import ids, text
+from webapp import assets, ids, text
 from webapp.contexts import InboxView, LogWindow, SpansView, TaskListView, TaskView, changed_at
 from webapp.logquery import log_filters
 from webapp.rows import Rows
@@ -72,6 +72,7 @@ class Fragments:
             {function.__name__: function for function in shared},
             ids=ids,
             asset=asset,
+            inlined=assets.inlined,
             pretty=_pretty,
             list_url=list_url,
             statuses=STATUSES,
@@ -79,7 +80,6 @@ class Fragments:
             event_types=KNOWN_EVENTS,
             place="",
         )
-        self._asset = asset
         self._rows = Rows(self._environment)
         self._task_row = self._environment.get_template("tasks/_row.html")
         self._span_line: Callable[..., Markup] = vars(self._environment.get_template("spans/_line.html").module)[
@@ -121,7 +121,7 @@ class Fragments:
             "stations": stations(task, view.phases),
             "span_line": span_line,
             "page_title": page_title(task),
-            "page_icon": self._asset(f"icons/{task.status}.svg"),
+            "page_icon": assets.inlined(f"icons/{task.status}.svg"),
         }
 
     def _part(self, part: str, values: dict[str, Any]) -> str:

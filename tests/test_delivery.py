@@ -1,0 +1,42 @@
+"""How answers travel: compressed, cached by content, few requests for a cold page."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.support.server import Server
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_pages_and_json_are_compressed_for_those_who_accept_it(server: Server, encoding: str) -> None:
+    server.emit("packed", *["the same words again and again"] * 200)
+    for path in ("/tasks/packed", "/api/tasks/packed/events"):
+        plain = server.get(path, headers={"Accept-Encoding": "identity"})
+        packed = server.get(path, headers={"Accept-Encoding": encoding})
+        assert "content-encoding" not in plain.headers
+        assert packed.headers["content-encoding"] == encoding
+        assert "Accept-Encoding" in packed.headers["vary"]
+        assert int(packed.headers["content-length"]) < len(plain.content) / 3
+        if encoding == "gzip":
+            assert packed.text == plain.text
+
+
+def test_static_files_are_kept_for_good_under_the_address_of_their_content(server: Server) -> None:
+    page = server.get("/tasks").text
+    addresses = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
+    assert addresses
+    for address in addresses:
+        answer = server.get(address)
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["cache-control"]
+        again = server.get(address, headers={"If-None-Match": answer.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        unversioned = server.get(address.partition("?")[0])
+        assert unversioned.headers["cache-control"] == "no-cache"
+
+
+def test_a_static_path_cannot_leave_its_folder(server: Server) -> None:
+    for path in ("/static/../app.py", "/static/%2e%2e/app.py", "/static//etc/passwd", "/static/css/"):
+        assert server.get(path).status_code == 404
