@@ -14,7 +14,7 @@ import pytest
 from store import Event, NewEvent, open_store
 from store.sqlite import SqliteStore
 from tests.support.command import signalbox, start
-from tests.support.log import log_of
+from tests.support.log import log_of, tasks_of, types_of, until
 from tests.support.proxy import Proxy
 from tests.support.server import Server
 from webapp.cli import answer
@@ -128,6 +128,17 @@ def test_a_port_that_is_taken_is_one_clear_line(server: Server, tmp_path: Path) 
     done = signalbox("serve", "--store", f"sqlite:///{tmp_path}/other.db", "--port", str(server.port))
     assert done.returncode == 1
     assert done.stderr == f"signalbox: cannot listen on 127.0.0.1:{server.port}: Address already in use\n"
+
+
+def test_the_demo_runs_beside_the_server_and_ends_with_it(url: str, store: SqliteStore) -> None:
+    running = start("serve", "--demo", "--store", url, "--port", "0")
+    until(lambda: tasks_of(store) and "work_item_start" in types_of(store, tasks_of(store)[0].task_id), timeout=30)
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(10) == 143
+    told, _ = running.communicate()
+    assert told.startswith("Signalbox listens on http://127.0.0.1:")
+    (task,) = tasks_of(store)
+    assert (task.title, task.status) == ("stdlib audit", "cancelled")
 
 
 # emit

@@ -107,6 +107,15 @@ def test_what_is_known_of_the_run(url: str, store: SqliteStore, tmp_path: Path) 
     assert (task.title, task.kind) == ("echo 'a b'", "command")
 
 
+def test_a_command_line_of_any_length_and_any_bytes(url: str, store: SqliteStore) -> None:
+    words = [os.fsdecode(b"bad \xff\n byte"), "x" * 100_000, "y" * 100_000]
+    assert run(url, "true", *words).returncode == 0
+    task = task_of(store, "t")
+    assert task.title is not None
+    assert task.title.startswith("true 'bad \ufffd byte' 'xxx")
+    assert [len(word) for word in log_of(store, "t")[0].payload["command"]][:2] == [4, 11]
+
+
 def test_the_command_can_emit_to_its_own_task(url: str, store: SqliteStore) -> None:
     emit = f'{sys.executable} -m webapp emit "$SIGNALBOX_TASK" checkpoint_commit --payload \'{{"checkpoint_id":"c"}}\''
     assert run(url, "sh", "-c", emit).returncode == 0

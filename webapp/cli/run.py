@@ -9,7 +9,8 @@ import click
 
 from store import StoreError
 from webapp.cli.target import Target, target, target_options
-from webapp.process.command import Options, readable_command, run_command, title_of
+from webapp.process.command import Options, run_command
+from webapp.process.facts import readable_command, title_of
 
 FIRST_PATIENCE = 1.0
 """Seconds that one call waits for a server: at the start before we give up, later before the person is told."""

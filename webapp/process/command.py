@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import platform
-import shlex
 import shutil
 import signal
-import subprocess
 from contextlib import suppress
 from typing import Any
 
@@ -16,11 +13,12 @@ import msgspec
 
 from store import NewEvent
 from store.emitter.lifeline import Lifeline
-from store.emitter.run import HEARTBEAT_INTERVAL, own_version
+from store.emitter.run import HEARTBEAT_INTERVAL
 from store.events import new_id
 from store.log import Log
 from store.state import Task
 from webapp.notice import notice
+from webapp.process.facts import facts_of, readable_command
 from webapp.process.output import Output
 from webapp.process.recorder import Recorder
 from webapp.process.stopper import Stopper
@@ -48,11 +46,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     last_patience: float = LAST_PATIENCE
 
 
-def readable_command(command: list[str]) -> list[str]:
-    """The command's words as valid text, whatever bytes they were."""
-    return [os.fsencode(word).decode("utf-8", "replace") for word in command]
-
-
 async def run_command(log: Log, task: Task, command: list[str], options: Options) -> int:
     """Run `command` as `task` and return its exit code; 128 + n when signal n ended it."""
     return await Command(log, task, command, options).run()
@@ -64,18 +57,27 @@ class Command:
     def __init__(self, log: Log, task: Task, command: list[str], options: Options) -> None:
         self._log, self._task, self._command, self._options = log, task, command, options
         self._span_id = new_id()
+        self._facts = facts_of(command)
         self._recorder = Recorder(log, task.task_id, notice)
+        self._stopper = Stopper(options.grace)
 
     async def run(self) -> int:
+        """Start it, attend to it until it is gone, and see its events into the log. Returns the exit code."""
+        loop = asyncio.get_running_loop()
+        for number in ENDING:
+            loop.add_signal_handler(number, self._stopper.stop, number, f"stopped by {number.name}")
         channels = open_channels(terminals=self._options.terminals)
         try:
             process = await self._start(channels)
         except OSError as error:
             code, message = self._why_not(error)
             notice(message)
-            self._emit("runner_exit", exit_code=code, status="failed", message=message, **self._facts())
+            self._emit("runner_exit", exit_code=code, status="failed", message=message, **self._facts)
         else:
+            self._stopper.attach(process.pid)
             code = await self._attend(process, channels)
+        for number in ENDING:
+            loop.add_signal_handler(number, self._recorder.give_up)
         left = await self._recorder.finish(self._options.last_patience)
         if left:
             notice(f"the log is not whole: {left} of its last events are missing")
@@ -100,11 +102,10 @@ class Command:
                 os.close(channel.sink)
 
     async def _attend(self, process: asyncio.subprocess.Process, channels: list[Channel]) -> int:
-        loop = asyncio.get_running_loop()
+        loop, stopper = asyncio.get_running_loop(), self._stopper
         interval = self._options.heartbeat_interval
-        self._emit("runner_spawn", runner_pid=process.pid, heartbeat_interval=interval, **self._facts())
+        self._emit("runner_spawn", runner_pid=process.pid, heartbeat_interval=interval, **self._facts)
         outputs = [Output(channel, self._recorder, self._span_id) for channel in channels]
-        stopper = Stopper(process.pid, self._options.grace)
         lifeline = Lifeline(self._log, self._task.task_id, self._span_id, self._task.latest_seq, interval)
         self._recorder.on_append = lifeline.touch
 
@@ -112,19 +113,16 @@ class Command:
             loop.call_soon_threadsafe(stopper.stop, signal.SIGINT, "cancelled on request")
 
         lifeline.on_cancel(cancelled)
-        for number in ENDING:
-            loop.add_signal_handler(number, stopper.stop, number, f"stopped by {number.name}")
-        loop.add_signal_handler(signal.SIGWINCH, self._resize, channels, stopper)
+        loop.add_signal_handler(signal.SIGWINCH, self._resize, channels)
 
         code = exit_code(await process.wait())
         await stopper.finish()
         with suppress(TimeoutError):
             async with asyncio.timeout(LEFT_BEHIND):
                 await asyncio.gather(*(output.ended() for output in outputs))
+        loop.remove_signal_handler(signal.SIGWINCH)
         for output in outputs:
             output.close()
-        for number in ENDING:
-            loop.add_signal_handler(number, self._recorder.give_up)
         await asyncio.to_thread(lifeline.stop)
         self._emit("runner_exit", exit_code=code, **outcome(code, stopper.cause))
         return code
@@ -137,20 +135,10 @@ class Command:
     def _emit(self, event_type: str, **payload: Any) -> None:
         self._recorder.add(NewEvent(event_type=event_type, span_id=self._span_id, payload=payload))
 
-    def _facts(self) -> dict[str, Any]:
-        facts = {
-            "runner_version": own_version(),
-            "command": readable_command(self._command),
-            "cwd": os.fsencode(os.getcwd()).decode("utf-8", "replace"),
-            "host": platform.node(),
-            "commit_hash": git_commit(),
-        }
-        return {name: value for name, value in facts.items() if value}
-
-    def _resize(self, channels: list[Channel], stopper: Stopper) -> None:
+    def _resize(self, channels: list[Channel]) -> None:
         for channel in channels:
             copy_size(channel)
-        stopper.send(signal.SIGWINCH)
+        self._stopper.send(signal.SIGWINCH)
 
     def _why_not(self, error: OSError) -> tuple[int, str]:
         name = readable_command(self._command)[0]
@@ -173,20 +161,3 @@ def outcome(code: int, stopped: str | None) -> dict[str, str]:
     names = {number.value: number.name for number in signal.Signals}
     ended = f"killed by {names[code - 128]}" if code - 128 in names else f"exit code {code}"
     return {"status": "failed", "message": ended}
-
-
-def git_commit() -> str | None:
-    """The commit that is checked out here, if this is a git repository."""
-    git = ["git", "rev-parse", "--verify", "--quiet", "HEAD"]
-    try:
-        found = subprocess.run(git, capture_output=True, text=True, timeout=2)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return found.stdout.strip() or None
-
-
-def title_of(command: list[str]) -> str:
-    """The command line as a task's title: one line, at most 200 characters."""
-    words = " ".join(shlex.join(readable_command(command)).split())
-    line = "".join(character if character.isprintable() else "?" for character in words)
-    return line if len(line) <= 200 else f"{line[:199]}…"

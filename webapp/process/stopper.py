@@ -11,14 +11,19 @@ from contextlib import suppress
 class Stopper:
     """Sends signals to a command's process group until it is gone: the first one, SIGTERM, SIGKILL, `grace` apart.
 
-    A second request does not wait for the grace to pass.
+    A second request does not wait for the grace to pass. One that comes before the command is there waits for it.
     """
 
-    def __init__(self, pid: int, grace: float) -> None:
-        self._pid, self._grace = pid, grace
+    def __init__(self, grace: float) -> None:
+        self._grace = grace
+        self._pid: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.cause: str | None = None
+
+    def attach(self, pid: int) -> None:
+        """The command is there; `pid` leads its process group."""
+        self._pid.set_result(pid)
 
     def stop(self, first: signal.Signals, cause: str) -> None:
         """Begin to end the command, or go on faster."""
@@ -30,8 +35,9 @@ class Stopper:
 
     def send(self, number: int) -> None:
         """Send a signal to all of the command's processes that are left."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._pid, number)
+        if self._pid.done():
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._pid.result(), number)
 
     async def finish(self) -> None:
         """The command is gone: end with it what it left behind, if it was to be stopped."""
@@ -41,6 +47,7 @@ class Stopper:
             self.send(signal.SIGKILL)
 
     async def _escalate(self, first: signal.Signals) -> None:
+        await self._pid
         steps = [first] if first == signal.SIGTERM else [first, signal.SIGTERM]
         for number in steps:
             self.send(number)

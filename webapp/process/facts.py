@@ -1,0 +1,56 @@
+"""What is known of a command before it runs."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import subprocess
+from typing import Any
+
+from store.emitter.run import own_version
+
+MAX_COMMAND = 16 * 1024
+"""Characters of a command line that are kept."""
+
+
+def facts_of(command: list[str]) -> dict[str, Any]:
+    """What `runner_spawn` says of a command besides its pid."""
+    facts = {
+        "runner_version": own_version(),
+        "command": readable_command(command),
+        "cwd": os.fsencode(os.getcwd()).decode("utf-8", "replace"),
+        "host": platform.node(),
+        "commit_hash": git_commit(),
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+def readable_command(command: list[str]) -> list[str]:
+    """The command's words as valid text, whatever bytes they were; the end of a very long one is left out."""
+    words: list[str] = []
+    left = MAX_COMMAND
+    for raw in command:
+        word = os.fsencode(raw).decode("utf-8", "replace")
+        if len(word) > left:
+            return [*words, f"{word[:left]}…"]
+        words.append(word)
+        left -= len(word)
+    return words
+
+
+def title_of(command: list[str]) -> str:
+    """The command line as a task's title: one line, at most 200 characters."""
+    words = " ".join(shlex.join(readable_command(command)).split())
+    line = "".join(character if character.isprintable() else "?" for character in words)
+    return line if len(line) <= 200 else f"{line[:199]}…"
+
+
+def git_commit() -> str | None:
+    """The commit that is checked out here, if this is a git repository."""
+    git = ["git", "rev-parse", "--verify", "--quiet", "HEAD"]
+    try:
+        found = subprocess.run(git, capture_output=True, text=True, timeout=2)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip() or None
