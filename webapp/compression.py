@@ -1,4 +1,4 @@
-"""Compression of whole answers. Streams have their own way (`webapp.live.packing`): held back, they would not be live."""
+"""Compression of whole answers. Streams have their own way (`webapp.live.packing`): held back, they are not live."""
 
 from __future__ import annotations
 

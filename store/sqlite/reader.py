@@ -212,7 +212,7 @@ class View:
                 WHERE task_id = ?1 AND open = 1 ORDER BY started_seq DESC LIMIT ?2)
               UNION
               SELECT * FROM (SELECT span_id, parent_span_id FROM task_spans
-                WHERE task_id = ?1 AND ended_seq IS NOT NULL ORDER BY ended_seq DESC LIMIT ?3)
+                WHERE task_id = ?1 AND ended_seq IS NOT NULL ORDER BY ended_seq DESC, span_id DESC LIMIT ?3)
               UNION
               SELECT * FROM (SELECT span_id, parent_span_id FROM task_spans
                 WHERE task_id = ?1 AND open = 0 AND ended_seq IS NULL ORDER BY started_seq LIMIT ?3)
@@ -220,8 +220,9 @@ class View:
               SELECT s.span_id, s.parent_span_id FROM chosen
                 JOIN task_spans s ON s.task_id = ?1 AND s.span_id = chosen.parent_span_id
             )
-            SELECT s.state FROM task_spans s JOIN chosen USING (span_id)
-            WHERE s.task_id = ?1 ORDER BY s.started_seq
+            -- CROSS: the few chosen ones first, then each by its key, never all spans of the task.
+            SELECT s.state FROM chosen CROSS JOIN task_spans s ON s.task_id = ?1 AND s.span_id = chosen.span_id
+            ORDER BY s.started_seq
             """,
             task_id,
             open_limit,
