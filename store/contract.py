@@ -91,10 +91,13 @@ class Reading(Protocol):
     async def span_window(self, task_id: str, open_limit: int, ended_limit: int) -> list[Span]: ...
     async def spans_changed(self, task_id: str, since_seq: int, limit: int) -> list[Span]: ...
     async def checkpoints(self, task_id: str, limit: int = 1000) -> list[Checkpoint]: ...
+    async def permission(self, task_id: str, request_id: str) -> Permission | None: ...
     async def permissions(self, task_id: str, *, open_only: bool = True) -> list[Permission]: ...
     async def open_permissions(self, limit: int = 200) -> list[tuple[Task, Permission]]: ...
     async def count_open_permissions(self) -> int: ...
-    async def audits(self, task_id: str | None = None, limit: int = 200) -> list[dict[str, Any]]: ...
+    async def audits(
+        self, task_id: str | None = None, limit: int = 200, before: int | None = None
+    ) -> list[dict[str, Any]]: ...
 
 
 class Store(Protocol):
@@ -146,6 +149,15 @@ class Store(Protocol):
         detail: dict[str, Any] | None = None,
     ) -> None:
         """Keep what a person did."""
+
+    async def aappend_audited(
+        self, task_id: str, event: NewEvent, *, actor: str, action: str, source: str | None = None
+    ) -> Event:
+        """Append what a person did together with its audit, in one transaction: never one without the other.
+
+        `actor` is the person, `source` where they did it from. The audit's detail is the event's payload. Raises
+        UnknownTask (no task is made here), InvalidEvent, Conflict or StoreUnavailable.
+        """
 
     def read(self) -> AbstractAsyncContextManager[Reading]:
         """A consistent view: `async with store.read() as view: …`. Keep it short; it holds a connection."""

@@ -14,9 +14,10 @@ import msgspec
 
 from store.contract import Reading
 from store.errors import InvalidEvent, StoreUnavailable, UnknownTask
-from store.events import Event, NewEvent, check_event, check_task_id, check_text, encode_payload, new_id, now
+from store.events import Event, NewEvent, check_event, check_task_id, check_text, encode_payload, new_id
 from store.migrations import migrate
 from store.sqlite import append as appending
+from store.sqlite import audits
 from store.sqlite.connection import translated_errors
 from store.sqlite.reader import Readers
 from store.sqlite.writer import Writer
@@ -93,11 +94,15 @@ class SqliteStore:
         source: str | None = None,
         detail: dict[str, Any] | None = None,
     ) -> None:
-        check_text(actor, "actor")
-        check_text(action, "action")
-        row = (now(), actor, action, task_id, seq, source, encode_payload(detail or {}, "detail").decode())
-        sql = "INSERT INTO task_audits (at, actor, action, task_id, seq, source, detail) VALUES (?, ?, ?, ?, ?, ?, ?)"
-        self._writer.run(lambda db: db.execute(sql, row) and None)
+        audit = audits.checked(actor, action, source, detail)
+        self._writer.run(lambda db: audits.add(db, audit, task_id, seq))
+
+    async def aappend_audited(
+        self, task_id: str, event: NewEvent, *, actor: str, action: str, source: str | None = None
+    ) -> Event:
+        (draft,) = _drafts(task_id, event)
+        audit = audits.checked(actor, action, source, event.payload)
+        return await self._arun(lambda db: audits.append(db, task_id, draft, audit))
 
     async def _arun(self, work: Callable[[sqlite3.Connection], T], weight: int = 1) -> T:
         if self._thread is None:

@@ -247,6 +247,10 @@ class View:
         )
         return found[::-1]
 
+    async def permission(self, task_id: str, request_id: str) -> Permission | None:
+        sql = "SELECT state FROM task_permissions WHERE task_id = ? AND request_id = ?"
+        return next(iter(await self._values(Permission, sql, task_id, request_id)), None)
+
     async def permissions(self, task_id: str, *, open_only: bool = True) -> list[Permission]:
         only = "AND open = 1" if open_only else ""
         return await self._values(
@@ -264,13 +268,16 @@ class View:
     async def count_open_permissions(self) -> int:
         return int((await self._rows("SELECT count(*) FROM task_permissions WHERE open = 1"))[0][0])
 
-    async def audits(self, task_id: str | None = None, limit: int = 200) -> list[dict[str, Any]]:
+    async def audits(
+        self, task_id: str | None = None, limit: int = 200, before: int | None = None
+    ) -> list[dict[str, Any]]:
         names = ("audit_id", "at", "actor", "action", "task_id", "seq", "source", "detail")
-        where = "1 = 1" if task_id is None else "task_id = ?"
-        values = () if task_id is None else (task_id,)
+        where = {"task_id = ?": task_id, "audit_id < ?": before}
+        wanted = {condition: value for condition, value in where.items() if value is not None}
         rows = await self._rows(
-            f"SELECT {', '.join(names)} FROM task_audits WHERE {where} ORDER BY audit_id DESC LIMIT ?",
-            *values,
+            f"SELECT {', '.join(names)} FROM task_audits WHERE {' AND '.join(wanted) or '1'}"
+            " ORDER BY audit_id DESC LIMIT ?",
+            *wanted.values(),
             limit,
         )
         return [dict(zip(names, (*row[:-1], msgspec.json.decode(row[-1])), strict=True)) for row in rows]

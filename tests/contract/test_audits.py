@@ -1,0 +1,83 @@
+"""What people did is kept beside the log: together with the event that it made, and longer than the log."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from store import Conflict, Event, InvalidEvent, NewEvent, Store, UnknownTask
+
+ASKED = NewEvent(event_type="permission_request", payload={"request_id": "r1", "tool_name": "rm"})
+
+
+def answer(approved: bool, by: str = "ann") -> NewEvent:
+    payload = {"request_id": "r1", "approved": approved, "by": by}
+    return NewEvent(event_type="permission_response", actor="user", payload=payload)
+
+
+async def say(store: Store, event: NewEvent, who: str = "ann", task_id: str = "run") -> Event:
+    return await store.aappend_audited(task_id, event, actor=who, action="permission_response", source="10.0.0.7")
+
+
+async def audits(store: Store, task_id: str | None = None, **more: Any) -> list[dict[str, Any]]:
+    async with store.read() as view:
+        return await view.audits(task_id, **more)
+
+
+async def test_an_act_is_an_event_and_an_audit_with_its_seq(store: Store) -> None:
+    store.append("run", ASKED)
+    event = await say(store, answer(True))
+    (audit,) = await audits(store, "run")
+    assert (event.seq, event.event_type, event.actor) == (2, "permission_response", "user")
+    assert audit["at"] >= event.created_at
+    kept = {name: audit[name] for name in ("actor", "action", "task_id", "seq", "source", "detail")}
+    assert kept == {
+        "actor": "ann",
+        "action": "permission_response",
+        "task_id": "run",
+        "seq": 2,
+        "source": "10.0.0.7",
+        "detail": {"request_id": "r1", "approved": True, "by": "ann"},
+    }
+
+
+async def test_of_many_answers_at_once_one_wins_and_one_is_audited(store: Store) -> None:
+    store.append("run", ASKED)
+    people = [f"person {n}" for n in range(20)]
+    answers = (say(store, answer(n % 2 == 0, who), who) for n, who in enumerate(people))
+    outcomes = await asyncio.gather(*answers, return_exceptions=True)
+    won = [who for who, outcome in zip(people, outcomes, strict=True) if isinstance(outcome, Event)]
+    lost = [outcome for outcome in outcomes if isinstance(outcome, Conflict)]
+    assert (len(won), len(lost)) == (1, 19)
+    assert [audit["actor"] for audit in await audits(store, "run")] == won
+    async with store.read() as view:
+        permission = await view.permission("run", "r1")
+    assert permission is not None
+    assert permission.by == won[0]
+
+
+async def test_what_is_refused_leaves_no_audit(store: Store) -> None:
+    store.append("run", ASKED)
+    with pytest.raises(UnknownTask):
+        await say(store, answer(True), task_id="nobody")
+    with pytest.raises(InvalidEvent):
+        await say(store, answer(True), who="")
+    with pytest.raises(Conflict):
+        await say(store, NewEvent(event_type="permission_response", payload={"request_id": "other"}))
+    assert await audits(store) == []
+    async with store.read() as view:
+        assert (await view.task("run")).latest_seq == 1
+        assert await view.permission("run", "other") is None
+
+
+async def test_audits_outlive_their_task_and_are_read_page_by_page(store: Store) -> None:
+    for n in range(5):
+        store.append(f"run-{n}", ASKED)
+        await say(store, answer(True), task_id=f"run-{n}")
+    store.delete_task("run-0")
+    newest = await audits(store, limit=3)
+    older = await audits(store, before=newest[-1]["audit_id"])
+    assert [audit["task_id"] for audit in newest + older] == [f"run-{n}" for n in (4, 3, 2, 1, 0)]
+    assert [audit["task_id"] for audit in await audits(store, "run-0")] == ["run-0"]
