@@ -8,7 +8,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,13 +138,18 @@ def emitting(store_url: str, tasks: int = 1) -> Iterator[Process]:
 
 
 @contextlib.contextmanager
-def signalbox(streams: int, *, tasks: int = 1, query: str = QUERY, **options: Any) -> Iterator[Session]:
-    """Signalbox with streams open on its tasks, and an emitter in another process on the same store."""
+def signalbox(
+    streams: int, *, tasks: int = 1, query: str = QUERY, settings: Mapping[str, object] | None = None, **options: Any
+) -> Iterator[Session]:
+    """Signalbox with streams open on its tasks, and an emitter in another process on the same store.
+
+    Its settings are the defaults but for `settings`; `options` are the load client's.
+    """
     path = f"/sse/tasks/bench-{{i}}/events?{query}"
     with (
         temporary_store() as url,
         emitting(url, tasks) as emitter,
-        serving(url) as (server, port),
+        serving(url, **(settings or {})) as (server, port),
         LoadClient(port, path, streams, tasks=tasks, reconnect=True, **options) as client,
     ):
         client.wait_ready()

@@ -92,12 +92,7 @@ def _ten_processes(group: int, repeats: int) -> Row:
 
 
 def _together(path: Path, appender: Callable[[Path, int, Barrier], None], group: int) -> float:
-    if appender is _raw_appender:
-        raw.create(path, TASK).close()
-    else:
-        store = open_store(f"sqlite:///{path}")
-        store.create_task(TASK)
-        store.close()
+    raw.create(path, TASK).close()
     spawning = multiprocessing.get_context("spawn")
     gate = spawning.Barrier(PROCESSES + 1)
     children = [spawning.Process(target=appender, args=(path, group, gate)) for _ in range(PROCESSES)]

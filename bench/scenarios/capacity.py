@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from bench.load.client import LoadClient
 from bench.scenarios import Scale
@@ -26,10 +27,10 @@ def capacity(scale: Scale) -> Iterator[Row]:
 
 def _most(scale: Scale) -> Row:
     with signalbox(STREAMS, sample=64) as session:
-        best = _search(session, scale, lambda rate: max(1, round(rate / APPENDS_PER_S)))
+        best, steps = _search(session, scale, lambda rate: max(1, round(rate / APPENDS_PER_S)))
         total = session.finish(cuts_allowed=True)
     with bare(STREAMS, sample=64) as session:
-        floor = _search(session, scale, lambda rate: 20)
+        floor, _ = _search(session, scale, lambda rate: 20)
     rate, floor_rate = _delivered(best), _delivered(floor)
     limits = f"server {best.server_load:.0%} of its core, load client {best.client_load:.0%} of its own"
     return Row(
@@ -39,22 +40,26 @@ def _most(scale: Scale) -> Row:
         met=rate >= 2_000_000,
         elsewhere="sse-starlette 33,000; nchan 63,000 to 79,000; bare Quart 94,000",
         beside=f"bare server, 20 events a write: {count(floor_rate)}",
-        figures=best.figures() | {"bare": floor.figures(), "total": total},
+        figures=best.figures() | {"bare": floor.figures(), "total": total, "steps": steps},
     )
 
 
-def _search(session: Session, scale: Scale, group: Callable[[float], int]) -> Measure:
+def _search(session: Session, scale: Scale, group: Callable[[float], int]) -> tuple[Measure, list[Any]]:
     """The measure with the most deliveries among those that keep up: double the rate, then halve the step.
 
+    The second value is every step that was tried: rate, whether it kept up, what was measured.
     A rate that fails is tried once more: one disturbance from outside must not decide.
     """
     best: Measure | None = None
+    steps: list[Any] = []
     low, high = 0.0, 0.0
     rate = 250.0
     while not high or high - low > 0.08 * low:
         for _ in range(2):
             measured = session.measure(rate, group(rate), scale.seconds, settle=2)
-            if kept_up := _keeps_up(measured, rate):
+            kept_up = _keeps_up(measured, rate)
+            steps.append((rate, kept_up, measured.figures()))
+            if kept_up:
                 break
         if kept_up:
             low = rate
@@ -66,7 +71,7 @@ def _search(session: Session, scale: Scale, group: Callable[[float], int]) -> Me
         rate = (low + high) / 2 if high else rate * 2
     if best is None:
         raise RuntimeError(f"p99 is over {P99_LIMIT_MS} ms at any rate")
-    return best
+    return best, steps
 
 
 def _keeps_up(measured: Measure, rate: float) -> bool:
