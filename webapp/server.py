@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from contextlib import AbstractContextManager, nullcontext
 
 import structlog
 import uvicorn
@@ -45,8 +46,11 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets=sockets)
 
 
-def serve(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT; the answer is the exit code. Prints one line with the address when ready."""
+def serve(settings: Settings, beside: AbstractContextManager[None] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT; the answer is the exit code. Prints one line with the address when ready.
+
+    `beside` is entered when the port is ours and left when the server has stopped.
+    """
     logs.configure(settings)
     allow_open_files(settings.max_streams + OTHER_FILES)
     try:
@@ -65,7 +69,8 @@ def serve(settings: Settings) -> int:
         ws="websockets-sansio",
     )
     server = Server(config, settings)
-    server.run(sockets=[listening])
+    with beside or nullcontext():
+        server.run(sockets=[listening])
     return 0 if server.started else 1
 
 

@@ -60,8 +60,9 @@ class Readers:
 
     async def _open(self) -> aiosqlite.Connection:
         with translated_errors():
-            connection = await aiosqlite.connect(
-                uri(self._path, read_only=True), uri=True, timeout=BUSY_TIMEOUT, isolation_level=None
+            # Not to be cancelled half-way: aiosqlite's thread would answer into a loop that is gone.
+            connection = await asyncio.shield(
+                aiosqlite.connect(uri(self._path, read_only=True), uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)
             )
             await connection.execute_fetchall("PRAGMA mmap_size = 268435456")
         return connection

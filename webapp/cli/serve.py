@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import Field, fields
 from typing import Any
 
@@ -54,8 +54,7 @@ def serve(demo: bool, workers: int, **given: Any) -> int:
     open_store(settings.store, synchronous=settings.synchronous).close()
     from webapp import server
 
-    with demo_beside(settings.store) if demo else nullcontext():
-        return server.serve(settings)
+    return server.serve(settings, demo_beside(settings.store) if demo else None)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from store import Store, TaskQuery
-from webapp.contexts import task_list_view, task_view
+from webapp.contexts import inbox_view, task_list_view, task_view
 from webapp.fragments import Fragments
 from webapp.live import sse
 from webapp.live.frame_lane import Render
@@ -47,5 +47,23 @@ def list_frames(store: Store, fragments: Fragments, query: TaskQuery) -> Render:
         else:
             html = fragments.list_frame(seen, cursor)
         return Chunk(sse.html_message(seen.event_id, html), seen.event_id, 1)
+
+    return render
+
+
+def inbox_frames(store: Store, fragments: Fragments) -> Render:
+    """Renders the frames of the inbox; positions are event ids. Nothing is sent for events that change nothing in it."""
+    kept: dict[int, str] = {}
+
+    async def render(cursor: int) -> Chunk | None:
+        async with store.read() as view:
+            seen = await inbox_view(view)
+        panel = fragments.inbox_panel(seen)
+        if seen.event_id <= cursor or kept.get(cursor) == panel:
+            return None
+        kept[seen.event_id] = panel
+        if len(kept) > KEPT:
+            del kept[min(kept)]
+        return Chunk(sse.html_message(seen.event_id, fragments.inbox_frame(seen, cursor)), seen.event_id, 1)
 
     return render

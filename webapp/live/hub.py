@@ -199,14 +199,16 @@ class Hub:
         """Once a tick: a sign of life to the silent, an end to the old and to those whose reader takes nothing."""
         interval = self._settings.keepalive_interval
         tick = min(1.0, interval / 5)
+        silence = int(interval / tick)
         while True:
             await asyncio.sleep(tick)
             for lane in list(self.lanes()):
                 for subscriber in list(lane.everyone):
-                    self._tend(subscriber, lane, self._loop.time(), interval - tick)
+                    self._tend(subscriber, lane, self._loop.time(), silence)
                 await asyncio.sleep(0)
 
-    def _tend(self, subscriber: Subscriber, lane: Lane, now: float, silence: float) -> None:
+    def _tend(self, subscriber: Subscriber, lane: Lane, now: float, silence: int) -> None:
+        subscriber.quiet += 1
         stalled_since = subscriber.sink.stalled_since
         if stalled_since is not None:
             if now - stalled_since > self._settings.send_timeout:
@@ -214,7 +216,7 @@ class Hub:
                 subscriber.abort()
         elif now > subscriber.deadline:
             subscriber.finish(sse.named("reconnect", {"reason": "max_stream_life"}, retry_ms=100))
-        elif now - subscriber.sink.written_at >= silence:
+        elif subscriber.quiet >= silence:
             subscriber.say(lane.heartbeat(subscriber))
 
 

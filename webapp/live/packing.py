@@ -13,6 +13,7 @@ from typing import Protocol
 import zstandard
 
 from webapp.live.ring import Chunk
+from webapp.live.sink import framing
 
 LEVEL_GZIP = 5
 LEVEL_ZSTD = 3
@@ -25,8 +26,8 @@ class Packing(Protocol):
 
     name: str
 
-    def chunk(self, chunk: Chunk) -> bytes:
-        """A chunk that other streams share."""
+    def chunk(self, chunk: Chunk) -> tuple[bytes, bytes | None]:
+        """A chunk that other streams share, and the same framed for HTTP/1.1 if that is shared too."""
 
     def words(self, words: bytes) -> bytes:
         """Bytes of this stream alone."""
@@ -40,8 +41,8 @@ class Plain:
 
     name = ""
 
-    def chunk(self, chunk: Chunk) -> bytes:
-        return chunk.body
+    def chunk(self, chunk: Chunk) -> tuple[bytes, bytes | None]:
+        return chunk.body, chunk.packed("framed", framing)
 
     def words(self, words: bytes) -> bytes:
         return words
@@ -60,8 +61,8 @@ class Gzip:
         self._size = 0
         self._begun = False
 
-    def chunk(self, chunk: Chunk) -> bytes:
-        return self._put(chunk.body, chunk.packed("gzip", deflated))
+    def chunk(self, chunk: Chunk) -> tuple[bytes, bytes | None]:
+        return self._put(chunk.body, chunk.packed("gzip", deflated)), None
 
     def words(self, words: bytes) -> bytes:
         return self._put(words, deflated(words))
@@ -83,8 +84,8 @@ class Zstd:
 
     name = "zstd"
 
-    def chunk(self, chunk: Chunk) -> bytes:
-        return chunk.packed("zstd", _zstd.compress)
+    def chunk(self, chunk: Chunk) -> tuple[bytes, bytes | None]:
+        return chunk.packed("zstd", _zstd.compress), None
 
     def words(self, words: bytes) -> bytes:
         return _zstd.compress(words) if words else b""

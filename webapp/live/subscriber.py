@@ -8,7 +8,7 @@ from typing import Protocol
 from webapp.live import sse
 from webapp.live.packing import Packing
 from webapp.live.ring import Chunk
-from webapp.live.sink import Send, Sink
+from webapp.live.sink import Send, sink_for
 
 
 class Source(Protocol):
@@ -22,9 +22,24 @@ class Source(Protocol):
 
 
 class Subscriber:
-    """One open stream. `deadline` is on the loop's clock; `events_left` is how many it may still get."""
+    """One open stream.
 
-    __slots__ = ("_over", "busy", "catching_up", "cursor", "deadline", "events_left", "lane", "packing", "sink")
+    `deadline` is on the loop's clock; `events_left` is how many events it may still get; `quiet` is for how many ticks
+    of the sweeper nothing was written to it.
+    """
+
+    __slots__ = (
+        "_over",
+        "busy",
+        "catching_up",
+        "cursor",
+        "deadline",
+        "events_left",
+        "lane",
+        "packing",
+        "quiet",
+        "sink",
+    )
 
     def __init__(
         self, lane: Source, cursor: int, send: Send, packing: Packing, *, max_events: int, deadline: float
@@ -35,8 +50,9 @@ class Subscriber:
         self.events_left = max_events
         self.deadline = deadline
         self.busy = False
+        self.quiet = 0
         self.catching_up: asyncio.Task[None] | None = None
-        self.sink = Sink(send, self._free, self.finish)
+        self.sink = sink_for(send, self._free, self.finish)
         self._over: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     @property
@@ -47,14 +63,16 @@ class Subscriber:
     def take(self, chunk: Chunk) -> None:
         """Write a chunk; the subscriber is busy from then on if its reader does not take it at once."""
         self.cursor = chunk.to_seq
+        self.quiet = 0
         self.events_left -= chunk.events
         if chunk.body:
-            self.busy = not self.sink.offer(self.packing.chunk(chunk))
+            self.busy = not self.sink.offer(*self.packing.chunk(chunk))
         if self.events_left <= 0:
             self.finish(sse.named("reconnect", {"reason": "max_events"}, retry_ms=100))
 
     def say(self, words: bytes) -> None:
         """Write something that is no event, unless the reader is behind anyway."""
+        self.quiet = 0
         if words and not self.busy and not self.over:
             self.busy = not self.sink.offer(self.packing.words(words))
 
