@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from store.contract import Head, LogHits, LogQuery, Reading, Store, TaskPage, TaskQuery
+from store.contract import Head, LogHits, LogQuery, Reading, Store, TaskPage, TaskQuery, TaskRecord
 from store.emitter import Answer, AsyncEmitter, Emitter, Run, open_task
 from store.errors import (
     Conflict,
@@ -45,6 +45,7 @@ __all__ = [
     "StoreUnavailable",
     "TaskPage",
     "TaskQuery",
+    "TaskRecord",
     "UnknownStoreKind",
     "UnknownTask",
     "open_store",

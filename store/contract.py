@@ -6,7 +6,7 @@ view). An append has returned only when it is committed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -64,6 +64,17 @@ class LogHits(msgspec.Struct, frozen=True):
     events: list[Event]
     total: int
     more: bool
+
+
+class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What a task is apart from its log. `main_span_id` is empty if the log itself names the main span."""
+
+    task_id: str
+    title: str | None = None
+    kind: str | None = None
+    metadata: dict[str, Any] = {}
+    created_at: str
+    main_span_id: str = ""
 
 
 class Reading(Protocol):
@@ -134,6 +145,12 @@ class Store(Protocol):
         metadata: dict[str, Any] | None = None,
     ) -> tuple[Task, bool]:
         """`create_task` for asyncio."""
+
+    def import_task(self, record: TaskRecord, events: Iterable[Event]) -> Task:
+        """Make a task with a whole log, all of it or nothing: seq, created_at and key stay, event_ids are new.
+
+        The events must begin at seq 1 and have no gap. Raises InvalidEvent, or Conflict for a task that exists.
+        """
 
     def delete_task(self, task_id: str) -> None:
         """Delete a task with its whole log. Its audits stay. Raises UnknownTask."""

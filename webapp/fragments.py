@@ -20,6 +20,7 @@ from store.events import KNOWN_EVENTS
 from store.state import STATUSES, Task
 from webapp import assets, ids, text
 from webapp.contexts import InboxView, LogWindow, SpansView, TaskListView, TaskView, changed_at
+from webapp.export.report import Report
 from webapp.logquery import log_filters
 from webapp.rows import Rows
 from webapp.spantree import SpanLine
@@ -162,6 +163,11 @@ class Fragments:
         return self._render(
             "tasks/index.html",
             view=view,
+    def report(self, report: Report) -> str:
+        """A run as a file of its own."""
+        styles = Markup(f"<style>{assets.load('css/app.css').body.decode()}</style>")
+        return self._render("exports/run.html", report=report, styles=styles, rows=self._rows.render(report.events))
+
             panel=Markup(self.list_panel(view)),
             stream_path=stream_path,
             live_list=bool(stream_path),

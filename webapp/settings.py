@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
+from webapp.export.redaction import InvalidRule, Redaction
+
 
 class InvalidSetting(ValueError):
     """A setting has a value that cannot be used; the message names it, the value and what is allowed."""
@@ -49,6 +51,11 @@ class Settings:
         45.0, "A run that promised heartbeats and is silent this long is marked interrupted.", low=0.2, high=86400
     )
 
+    redact: str = _setting(
+        "token,password,passwd,secret,authorization,api_key,cookie",
+        "What exports hide: words that name payload keys, and /regular expressions/ for texts, separated by commas.",
+    )
+
     batch_size: int = _setting(10, "Events held together into one write of a JSON stream.", low=1, high=100)
     flush_interval: float = _setting(0.5, "Longest time events are held together.", low=0.1, high=5)
     keepalive_interval: float = _setting(15.0, "Silence after which a stream says that it is alive.", low=0.1, high=30)
@@ -72,6 +79,10 @@ class Settings:
     def __post_init__(self) -> None:
         for spec in fields(self):
             _check(spec, getattr(self, spec.name))
+        try:
+            Redaction(self.redact)
+        except InvalidRule as error:
+            raise InvalidSetting(f"redact (SIGNALBOX_REDACT): {error}") from None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ, **given: Any) -> Settings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from store.contract import Reading
+from store.contract import Reading, TaskRecord
 from store.errors import InvalidEvent, StoreUnavailable, UnknownTask
 from store.events import Event, NewEvent, check_event, check_task_id, check_text, encode_payload, new_id
 from store.migrations import migrate
 from store.sqlite import append as appending
-from store.sqlite import audits
+from store.sqlite import audits, importing
 from store.sqlite.connection import translated_errors
 from store.sqlite.reader import Readers
 from store.sqlite.writer import Writer
@@ -75,6 +75,9 @@ class SqliteStore:
         if not drafts:
             return []
         return await self._arun(lambda db: appending.append(db, task_id, drafts), len(drafts))
+
+    def import_task(self, record: TaskRecord, events: Iterable[Event]) -> Task:
+        return self._writer.run(lambda db: importing.import_task(db, record, events))
 
     def delete_task(self, task_id: str) -> None:
         def work(db: sqlite3.Connection) -> None:

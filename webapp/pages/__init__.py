@@ -7,7 +7,7 @@ from quart import Quart
 
 def install(app: Quart) -> None:
     """Mount all pages."""
-    from webapp.pages import demo, log, tasks
+    from webapp.pages import demo, export, log, tasks
 
-    for module in (tasks, log, demo):
+    for module in (tasks, log, export, demo):
         app.register_blueprint(module.blueprint)

@@ -1,0 +1,191 @@
+"""A run to take away, and to bring back."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from e2e.runs import run
+from store import Event, NewEvent, open_store
+from tests.support.command import signalbox
+from tests.support.log import log_of, spans_of, task_of
+from tests.support.server import Server
+
+SECRETS = [
+    NewEvent(
+        event_type="runner_spawn",
+        span_id="main",
+        payload={"command": ["curl", "--token", "s3cret"], "runner_pid": 1},
+        key="spawn",
+    ),
+    NewEvent(
+        event_type="log", payload={"message": "Authorization: Bearer s3cret\n\x1b[31mred\x1b[0m", "token": "s3cret"}
+    ),
+    NewEvent(
+        event_type="work_item_failed",
+        span_id="item",
+        parent_span_id="main",
+        payload={"work_item_id": "=1+1", "message": "password=s3cret"},
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def secret(server: Server) -> str:
+    server.store.create_task("secret", title="<b>login</b> --password s3cret", metadata={"token": "s3cret", "n": 1})
+    server.emit("secret", *SECRETS)
+    return "/tasks/secret"
+
+
+def facts(event: Event) -> tuple[object, ...]:
+    return (
+        event.seq,
+        event.event_type,
+        event.phase,
+        event.actor,
+        event.span_id,
+        event.payload,
+        event.created_at,
+        event.key,
+    )
+
+
+# raw
+
+
+def test_the_raw_log_is_one_line_an_event(server: Server, secret: str) -> None:
+    answer = server.get(f"{secret}/raw")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert "content-disposition" not in answer.headers
+    lines = answer.text.splitlines()
+    assert [line.split(" ")[1] for line in lines] == ["#1", "#2", "#3"]
+    assert lines[1].endswith("#2 - runner Authorization: Bearer s3cret ⏎ red")
+    assert "\x1b[31mred" in server.get(f"{secret}/raw?ansi=1").text
+    assert "secret.log" in server.get(f"{secret}/raw?download=1").headers["content-disposition"]
+
+
+def test_a_long_log_comes_whole_and_in_order(server: Server) -> None:
+    server.emit("long", *[f"line {n}" for n in range(1, 3501)])
+    lines = server.get("/tasks/long/raw").text.splitlines()
+    assert [line.rpartition(" ")[2] for line in lines] == [str(n) for n in range(1, 3501)]
+
+
+def test_a_reader_who_leaves_is_no_trouble(server: Server) -> None:
+    server.emit("left", *[f"line {n} {'x' * 2000}" for n in range(5000)])
+    with httpx.stream("GET", f"{server.url}/tasks/left/raw") as answer:
+        assert next(answer.iter_lines()).endswith("x")
+    assert server.get("/api/tasks/left").status_code == 200
+
+
+# NDJSON and back
+
+
+def test_an_export_hides_secrets_unless_all_is_asked_for(server: Server, secret: str) -> None:
+    redacted = server.get(f"{secret}/export.ndjson").text
+    assert "s3cret" not in redacted
+    assert json.loads(redacted.splitlines()[0])["redacted"] is True
+    full = server.get(f"{secret}/export.ndjson?full=1").text
+    assert full.count("s3cret") == 6
+    assert json.loads(full.splitlines()[0])["redacted"] is False
+
+
+def test_what_was_exported_comes_back_exactly(server: Server, tmp_path: Path) -> None:
+    server.store.create_task("trip", title="A trip", kind="test", metadata={"n": 1})
+    server.emit("trip", *run(seed=7, length=2500))
+    file, url = tmp_path / "trip.ndjson", f"sqlite:///{tmp_path / 'other.db'}"
+    file.write_bytes(server.get("/tasks/trip/export.ndjson?full=1").content)
+    told = signalbox("import", str(file), "--store", url)
+    before = task_of(server.store, "trip")
+    assert told.stdout == f"trip: {before.latest_seq} events, {before.status}\n"
+
+    other = open_store(url)
+    try:
+        assert [facts(e) for e in log_of(other, "trip")] == [facts(e) for e in log_of(server.store, "trip")]
+        restored = task_of(other, "trip")
+        assert restored == before
+        assert spans_of(other, "trip") == spans_of(server.store, "trip")
+        (again,) = other.append("trip", NewEvent(event_type="log"))
+        assert again.seq == before.latest_seq + 1
+    finally:
+        other.close()
+
+
+def test_an_import_is_never_written_over_a_task(server: Server, secret: str, tmp_path: Path) -> None:
+    file = tmp_path / "secret.ndjson"
+    file.write_bytes(server.get(f"{secret}/export.ndjson").content)
+    refused = signalbox("import", str(file), "--store", server.store_url)
+    assert refused.returncode == 1
+    assert "there is a task secret already" in refused.stderr
+    signalbox("import", str(file), "--as", "copy", "--store", server.store_url)
+    assert server.latest("copy") == 3
+    assert server.get("/tasks/copy").status_code == 200
+    assert log_of(server.store, "copy")[0].key == "spawn"
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda lines: lines[1:], "line 1"),
+        (lambda lines: [*lines[:2], lines[2][:20], *lines[3:]], "line 3"),
+        (lambda lines: [lines[0], *lines[2:]], "#2 where #1 must be"),
+        (lambda lines: [*lines, lines[-1]], "#3 where #4 must be"),
+        (lambda lines: [lines[0], lines[1].replace(b'"runner_spawn"', b'""'), *lines[2:]], "event_type"),
+        (lambda lines: [], "line 1"),
+    ],
+)
+def test_a_damaged_file_is_refused_as_a_whole(
+    server: Server, secret: str, tmp_path: Path, damage: Callable[[list[bytes]], list[bytes]], told: str
+) -> None:
+    lines = server.get(f"{secret}/export.ndjson").content.splitlines()
+    file, url = tmp_path / "damaged.ndjson", f"sqlite:///{tmp_path / 'other.db'}"
+    file.write_bytes(b"\n".join(damage(lines)))
+    refused = signalbox("import", str(file), "--store", url)
+    assert refused.returncode == 2
+    assert told in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert signalbox("import", "-", "--store", url, input=b"\n".join(lines).decode()).returncode == 0
+
+
+# CSV and HTML
+
+
+def test_spans_are_a_table_that_no_spreadsheet_calculates(server: Server, secret: str) -> None:
+    answer = server.get(f"{secret}/spans.csv?download=1")
+    assert "secret-spans.csv" in answer.headers["content-disposition"]
+    spans = {row["span_id"]: row for row in csv.DictReader(io.StringIO(answer.text))}
+    assert spans["item"]["name"] == "'=1+1"
+    assert spans["item"]["parent_span_id"] == "main"
+    assert spans["main"]["state"] == "open"
+    assert "s3cret" not in answer.text
+
+
+def test_the_html_file_needs_nothing_and_tells_no_secret(server: Server, secret: str) -> None:
+    answer = server.get(f"{secret}/export.html")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "style-src 'unsafe-inline'" in answer.headers["content-security-policy"]
+    page = answer.text
+    assert "s3cret" not in page
+    assert "<script" not in page
+    assert "src=" not in page
+    assert 'href="/' not in page
+    assert "&lt;b&gt;login&lt;/b&gt;" in page
+    assert 'id="e3"' in page
+
+
+def test_a_very_long_run_is_cut_and_says_so(server: Server) -> None:
+    server.emit("huge", *[f"line {n}" for n in range(1, 5101)])
+    page = server.get("/tasks/huge/export.html").text
+    assert "the newest 5,000 of 5,100 events" in page
+    assert 'id="e100"' not in page
+    assert 'id="e101"' in page
+
+
+@pytest.mark.parametrize("what", ["raw", "export.ndjson", "spans.csv", "export.html"])
+def test_an_unknown_task_has_nothing_to_take_away(server: Server, what: str) -> None:
+    assert server.get(f"/tasks/nobody/{what}").status_code == 404

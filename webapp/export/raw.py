@@ -1,0 +1,25 @@
+"""The log as plain text, one line an event: for a browser's own search, and for curl."""
+
+from __future__ import annotations
+
+import re
+
+from store import Event
+from webapp.words import about, safe
+
+_LINE_ENDS = re.compile(r"\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
+
+
+def raw_line(event: Event, *, ansi: bool = False) -> str:
+    """Time, seq, phase, actor and what was said; `ansi` keeps the colours of log lines."""
+    if event.event_type == "log" and isinstance(event.payload.get("message"), str):
+        mark = "stderr: " if event.payload.get("stream") == "stderr" else ""
+        said = mark + _one_line(event.payload["message"], ansi=ansi)
+    else:
+        said = _one_line(f"{event.event_type} {about(event.payload)}".rstrip())
+    head = f"{event.created_at} #{event.seq} {event.phase or '-'} {event.actor}"
+    return f"{_one_line(head)} {said}\n"
+
+
+def _one_line(text: str, *, ansi: bool = False) -> str:
+    return safe(_LINE_ENDS.sub(" \u23ce ", text), colours=ansi)
