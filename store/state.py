@@ -41,6 +41,7 @@ class Task(msgspec.Struct, kw_only=True):
     created_at: str
     main_span_id: str
     main_span_used: bool = False
+    main_span_seq: int = 0
 
     status: Status = "queued"
     phase: str | None = None
@@ -142,6 +143,7 @@ class Permission(msgspec.Struct, kw_only=True):
     expires_at: str | None = None
     phase: str | None
     span_id: str
+    evidence_refs: dict[str, Any] = {}
     state: Literal["open", "approved", "denied", "expired", "cleared"] = "open"
     by: str | None = None
     answer_reason: str | None = None

@@ -8,6 +8,7 @@ import logging
 from quart import Quart
 
 from store import open_store
+from store.history import History
 from store.tail import Tail
 from store.wake import Wake
 from webapp import api, assets, compression, errors, pages, security
@@ -51,7 +52,7 @@ def create_app(settings: Settings | None = None) -> Quart:
         tail = Tail(store, hub.deliver, wake, on_trouble=hub.suspend, on_look=stats.wake_seconds.observe)
         await tail.start()
         supervisor = Supervisor(store, settings)
-        app.extensions.update(store=store, hub=hub, tail=tail, stats=stats, supervisor=supervisor)
+        app.extensions.update(store=store, history=History(), hub=hub, tail=tail, stats=stats, supervisor=supervisor)
         metrics.watch(app)
 
     @app.after_serving

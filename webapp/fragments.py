@@ -17,11 +17,12 @@ from markupsafe import Markup
 
 from store import LogHits, LogQuery, TaskQuery
 from store.events import KNOWN_EVENTS
-from store.state import STATUSES, Task
+from store.state import STATUSES, Permission, Task
 from webapp import assets, ids, text
 from webapp.contexts import InboxView, LogWindow, SpansView, TaskListView, TaskView, changed_at
 from webapp.export.report import Report
 from webapp.logquery import log_filters
+from webapp.past import PastView
 from webapp.rows import Rows
 from webapp.spantree import SpanLine
 from webapp.track import stations
@@ -91,10 +92,16 @@ class Fragments:
 
     def task_page(self, view: TaskView, **page: Any) -> str:
         """The whole page of a task. `page` has what the layout shows: permissions_open, epoch, heartbeat."""
+        return self._render("tasks/show.html", **self._whole_task(view), page=_page(page))
+
+    def past_page(self, past: PastView, **page: Any) -> str:
+        """The same page as of an earlier event: it does not live."""
+        return self._render("tasks/past.html", **self._whole_task(past.view), past=past, page=_page(page))
+
+    def _whole_task(self, view: TaskView) -> dict[str, Any]:
         values = self._task_values(view)
         parts = {part: Markup(self._part(part, values)) for part in TASK_PARTS}
-        rows = self._rows.render(view.rows)
-        return self._render("tasks/show.html", **values, parts=parts, rows=rows, page=_page(page))
+        return {**values, "parts": parts, "rows": self._rows.render(view.rows)}
 
     def task_frame(self, view: TaskView, since: int) -> str:
         """What a page that stands at `since` lacks: its position, the parts that changed, the rows after it."""
@@ -156,6 +163,11 @@ class Fragments:
         """A page of all spans."""
         return self._render("spans/index.html", view=view, path=_path(view.task), page=_page(page))
 
+    def report(self, report: Report) -> str:
+        """A run as a file of its own."""
+        styles = Markup(f"<style>{assets.load('css/app.css').body.decode()}</style>")
+        return self._render("exports/run.html", report=report, styles=styles, rows=self._rows.render(report.events))
+
     # the list, the inbox
 
     def list_page(self, view: TaskListView, *, stream_path: str = "", **page: Any) -> str:
@@ -163,11 +175,6 @@ class Fragments:
         return self._render(
             "tasks/index.html",
             view=view,
-    def report(self, report: Report) -> str:
-        """A run as a file of its own."""
-        styles = Markup(f"<style>{assets.load('css/app.css').body.decode()}</style>")
-        return self._render("exports/run.html", report=report, styles=styles, rows=self._rows.render(report.events))
-
             panel=Markup(self.list_panel(view)),
             stream_path=stream_path,
             live_list=bool(stream_path),
@@ -196,9 +203,29 @@ class Fragments:
         rows = (_swap(ids.task(task_id), "outerMorph", row) for task_id, row in changed.items())
         return _position(since, view.event_id) + "\n".join(rows)
 
-    def inbox_page(self, inbox: InboxView, **page: Any) -> str:
-        """All open permission requests."""
-        return self._render("permissions/index.html", inbox=inbox, page=_page(page), place="permissions")
+    def inbox_page(self, inbox: InboxView, *, stream_path: str = "", **page: Any) -> str:
+        """All open permission requests; the page lives if there is a `stream_path`."""
+        return self._render(
+            "permissions/index.html",
+            inbox=inbox,
+            panel=Markup(self.inbox_panel(inbox)),
+            stream_path=stream_path,
+            page=_page(page),
+            place="permissions",
+        )
+
+    def inbox_panel(self, inbox: InboxView) -> str:
+        """The part of the inbox that changes."""
+        return self._render("permissions/_inbox.html", inbox=inbox)
+
+    def inbox_frame(self, inbox: InboxView, since: int) -> str:
+        """What brings an inbox from the position `since` to `inbox`."""
+        return _position(since, inbox.event_id) + _swap(ids.INBOX, "outerMorph", self.inbox_panel(inbox))
+
+    def permission_page(self, task: Task, permission: Permission, *, refused: str = "", **page: Any) -> str:
+        """One permission request; `refused` is the decision that came too late."""
+        values = {"task": task, "path": _path(task), "permission": permission, "refused": refused}
+        return self._render("permissions/show.html", **values, page=_page(page), place="permissions")
 
     def plain_page(self, template: str, page: dict[str, Any], **values: Any) -> str:
         """A page that is its template and nothing more; `page` has what the layout shows."""

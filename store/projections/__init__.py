@@ -111,8 +111,8 @@ def _header(task: Task) -> tuple[object, ...]:
 
 def _choose_main_span(task: Task, event: Event) -> None:
     # The run names its own main span when its first event is a spawn; otherwise the generated one stands.
-    if event.event_type == "runner_spawn" and event.parent_span_id is None:
-        task.main_span_id = event.span_id
+    if event.event_type == "runner_spawn" and event.parent_span_id is None and event.span_id != task.main_span_id:
+        task.main_span_id, task.main_span_seq = event.span_id, event.seq
     task.main_span_used = task.main_span_id == event.span_id
 
 

@@ -16,6 +16,7 @@ from webapp.live import sse
 from webapp.live.frames import list_frames, task_frames
 from webapp.live.stream import closing, subscribe
 from webapp.params import MAX_SEQ, whole
+from webapp.past import past_view
 
 blueprint = Blueprint("tasks", __name__)
 
@@ -85,9 +86,12 @@ async def index_stream() -> Response:
 
 @blueprint.get("/tasks/<task_id>")
 async def show(task_id: str) -> Response:
+    at = whole("at", 0, 1, MAX_SEQ)
     async with store().read() as view:
-        seen = await task_view(view, task_id)
-    return html(fragments().task_page(seen, **await layout()))
+        past = await past_view(view, current_app.extensions["history"], task_id, at) if at else None
+        seen = past.view if past else await task_view(view, task_id)
+    page = await layout()
+    return html(fragments().past_page(past, **page) if past else fragments().task_page(seen, **page))
 
 
 @blueprint.get("/tasks/<task_id>/stream")

@@ -11,7 +11,7 @@
  */
 const STOPPED = ['stale', 'offline', 'error'];
 const skew = clockSkew();
-let stopped = false;
+let stopped = document.querySelector('[data-as-of]') !== null; // a page of the past: its clocks show what they showed
 
 function dress(root) {
   for (const node of root.querySelectorAll('time[data-volatile][datetime]')) dressTime(node);

@@ -1,0 +1,85 @@
+"""Time travel: the whole task page as of any event, and the ways between."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+from e2e.live import expect_live_at, expect_same_content
+from e2e.runs import run
+from tests.support.server import Server
+
+
+def test_as_of_the_last_event_equals_the_live_page(server: Server, page: Page, context: BrowserContext) -> None:
+    server.emit("last", *run(5, 300))
+    page.goto(f"{server.url}/tasks/last")
+    expect_live_at(page, server.latest("last"))
+    past = context.new_page()
+    past.goto(f"{server.url}/tasks/last?at={server.latest('last')}")
+    expect_same_content(page, past)
+
+
+def test_as_of_an_event_equals_the_page_that_lived_until_it(
+    server: Server, page: Page, context: BrowserContext
+) -> None:
+    events = list(run(6, 300))
+    server.emit("until", *events[:150])
+    page.goto(f"{server.url}/tasks/until")
+    expect_live_at(page, 150)
+    past = context.new_page()
+    past.goto(f"{server.url}/tasks/until?at=150")
+    expect_same_content(page, past)
+    page.close()
+    server.emit("until", *events[150:])
+    past.reload()
+    expect(past.locator("#e150")).to_be_in_viewport()
+    expect(past.locator("#e151")).to_have_count(0)
+
+
+def test_the_keyboard_steps_and_leads_back_to_live(server: Server, page: Page) -> None:
+    server.emit("keys", *[f"line {number}" for number in range(1, 31)])
+    page.goto(f"{server.url}/tasks/keys")
+    expect_live_at(page, 30)
+    page.keyboard.press("t")
+    expect(page.locator(".past-stand")).to_contain_text("As of #30")
+    for key, seq in (("[", 29), ("[", 28), ("]", 29)):
+        page.wait_for_load_state("load")
+        page.keyboard.press(key)
+        expect(page.locator(".past-stand")).to_contain_text(f"As of #{seq}")
+    page.wait_for_load_state("load")
+    page.keyboard.press("l")
+    expect_live_at(page, 30)
+
+
+def test_the_slider_goes_where_it_is_let_go(server: Server, page: Page) -> None:
+    server.emit("slide", *[f"line {number}" for number in range(1, 101)])
+    page.goto(f"{server.url}/tasks/slide?at=50")
+    expect(page.get_by_role("button", name="Go")).to_be_hidden()
+    slider = page.get_by_role("slider", name="Event")
+    slider.focus()
+    slider.press("Home")
+    expect(page).to_have_url(re.compile(r"\?at=1$"))
+    expect(page.locator("#log-rows > li")).to_have_count(1)
+
+
+def test_without_javascript_the_slider_has_a_button(server: Server, new_context: Callable[..., BrowserContext]) -> None:
+    server.emit("plain", *[f"line {number}" for number in range(1, 101)])
+    page = new_context(java_script_enabled=False).new_page()
+    page.goto(f"{server.url}/tasks/plain?at=50")
+    page.get_by_role("slider", name="Event").press("End")
+    page.get_by_role("button", name="Go").click()
+    expect(page.locator(".past-stand")).to_contain_text("As of #100")
+    page.get_by_role("link", name="−1", exact=True).click()
+    expect(page.locator(".past-stand")).to_contain_text("As of #99")
+
+
+def test_clocks_stand_still_in_the_past(server: Server, page: Page) -> None:
+    server.emit("clocks", *list(run(8, 60))[:30])
+    page.goto(f"{server.url}/tasks/clocks?at=20")
+    clock = page.locator("#task-header running-clock")
+    expect(clock).to_have_attribute("data-stopped", "")
+    shown = clock.inner_text()
+    page.wait_for_timeout(2100)
+    assert clock.inner_text() == shown

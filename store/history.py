@@ -1,0 +1,90 @@
+"""Any moment of a task: its log folded up to a seq, from the nearest state that is kept.
+
+The log never changes, so a kept state is right for ever. States are kept at round seqs, and together within a limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+
+import msgspec
+
+from store.contract import Reading
+from store.events import Event
+from store.projections import apply
+from store.state import Task, TaskState
+
+PAGE = 2000
+"""Events that are read at once."""
+
+STEP = 2 * PAGE
+"""A state is kept at each multiple of this seq."""
+
+KEPT_BYTES = 24 * 1024 * 1024
+
+_Key = tuple[str, str, int]
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(TaskState)
+
+
+class History:
+    """Folds tasks up to any seq. One per store; keeps at most `limit` bytes of folded states, the last used ones."""
+
+    def __init__(self, limit: int = KEPT_BYTES) -> None:
+        self._limit = limit
+        self._kept: OrderedDict[_Key, bytes] = OrderedDict()
+        self._size = 0
+
+    async def state_at(self, view: Reading, task_id: str, seq: int) -> TaskState:
+        """The state of a task after its event `seq`, or after its last one if there are fewer. Raises UnknownTask."""
+        task = await view.task(task_id)
+        wanted = min(seq, task.latest_seq)
+        state = self._nearest(task, wanted)
+        while state.task.latest_seq < wanted:
+            at = state.task.latest_seq
+            events = await view.events(task_id, at, min(PAGE, wanted - at, STEP - at % STEP))
+            if not events:
+                break
+            # In a thread: the loop serves streams meanwhile.
+            await asyncio.to_thread(_fold, state, events)
+            if state.task.latest_seq % STEP == 0:
+                self._keep(state)
+        return state
+
+    def _nearest(self, task: Task, seq: int) -> TaskState:
+        for at in range(seq - seq % STEP, 0, -STEP):
+            key = (task.task_id, task.created_at, at)
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return _decoder.decode(self._kept[key])
+        return TaskState(task=unborn(task))
+
+    def _keep(self, state: TaskState) -> None:
+        task = state.task
+        key = (task.task_id, task.created_at, task.latest_seq)
+        if key in self._kept:
+            return
+        self._kept[key] = _encoder.encode(state)
+        self._size += len(self._kept[key])
+        while self._size > self._limit:
+            self._size -= len(self._kept.popitem(last=False)[1])
+
+
+def unborn(task: Task) -> Task:
+    """A task as it was before its first event."""
+    return Task(
+        task_id=task.task_id,
+        title=task.title,
+        kind=task.kind,
+        metadata=task.metadata,
+        created_at=task.created_at,
+        updated_at=task.created_at,
+        # A main span that the run named by itself was not known before it did; no event names one that is empty.
+        main_span_id="" if task.main_span_seq else task.main_span_id,
+    )
+
+
+def _fold(state: TaskState, events: list[Event]) -> None:
+    for event in events:
+        apply(state, event)
