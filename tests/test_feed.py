@@ -11,7 +11,7 @@ import httpx
 import pytest
 import websockets
 import zstandard
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.support.server import Server
 from tests.support.sse import open_stream
@@ -86,6 +86,19 @@ async def test_a_websocket_says_why_it_is_refused(server: Server, task_id: str, 
     assert caught.value.rcvd is not None
     assert caught.value.rcvd.code == code
     assert caught.value.rcvd.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "origin"), [("127.0.0.1", "https://evil.example"), ("127.0.0.1", "null"), ("evil.example", None)]
+)
+async def test_a_websocket_of_another_site_is_refused(server: Server, name: str, origin: str | None) -> None:
+    await asyncio.to_thread(server.emit, "guarded", "one")
+    url = f"ws://{name}:{server.port}/ws/tasks/guarded/events"
+    headers = {"Origin": origin} if origin else {}
+    with pytest.raises(InvalidStatus) as caught:
+        async with websockets.connect(url, host="127.0.0.1", port=server.port, additional_headers=headers):
+            pass
+    assert caught.value.response.status_code == 403
 
 
 async def test_a_websocket_is_told_when_the_server_stops(start_server: Callable[..., Server]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from quart import Quart, Response, request
+from quart import Quart, Response, request, websocket
 
 from webapp.errors import answer
 from webapp.settings import Settings
@@ -46,6 +46,15 @@ def install(app: Quart, settings: Settings) -> None:
         if not allowed or _host_name(request.headers.get("Host", "")) in allowed:
             return None
         return answer(421, "this server does not answer under that host name; see the setting allowed_hosts")
+
+    @app.before_websocket
+    async def check_socket() -> Response | None:
+        # A WebSocket is no fetch: a browser lets any site open one to us, and only the server can refuse.
+        host, origin = websocket.headers.get("Host", ""), websocket.headers.get("Origin")
+        known = not allowed or _host_name(host) in allowed
+        if known and (origin is None or origin in origins or urlsplit(origin).netloc == host):
+            return None
+        return Response("this server does not answer that site", 403, content_type="text/plain")
 
     @app.before_request
     async def refuse_cross_site() -> Response | None:
