@@ -10,6 +10,7 @@ from quart import Quart, Response, request
 from werkzeug.exceptions import HTTPException
 
 from store import Conflict, InvalidEvent, StoreError, StoreUnavailable, UnknownTask
+from webapp.bad_request import BadRequest
 from webapp.json import json_response
 from webapp.live.hub import TooManyStreams
 
@@ -27,15 +28,6 @@ CODES = {
     421: "wrong_host",
     503: "unavailable",
 }
-
-
-class BadRequest(Exception):
-    """A parameter or a body that cannot be used; `field` names what was wrong."""
-
-    def __init__(self, message: str, field: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.field = field
 
 
 def answer(

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 import msgspec
 from quart import Response, request
 
+from webapp.bad_request import BadRequest
+
 T = TypeVar("T")
 _encoder = msgspec.json.Encoder()
 
@@ -19,8 +21,6 @@ def json_response(value: object, status: int = 200) -> Response:
 
 async def body_as(kind: type[T] | Any) -> Any:
     """The request's JSON body as `kind`. Raises BadRequest, which names the field."""
-    from webapp.errors import BadRequest
-
     data = await request.get_data(cache=False, as_text=False)
     if not data:
         raise BadRequest("the body must be JSON; it is empty")

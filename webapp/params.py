@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from quart import request
 
 from store import LogQuery
-from webapp.errors import BadRequest
+from webapp.bad_request import BadRequest
 from webapp.logquery import FILTERS
 
 MAX_SEQ = 2**53 - 1

@@ -58,6 +58,8 @@ def serve(settings: Settings, beside: AbstractContextManager[None] | None = None
     except OSError as error:
         print(f"signalbox: cannot listen on {settings.host}:{settings.port}: {error.strerror}", file=sys.stderr)
         return 1
+    if not settings.loopback:
+        log.warning("there are no accounts yet: whoever reaches this address can read and write", host=settings.host)
     config = uvicorn.Config(
         create_app(settings),
         log_config=None,

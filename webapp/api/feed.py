@@ -13,7 +13,7 @@ from store import Event, Store
 from store.events import check_task_id
 from webapp.api import store
 from webapp.api.streams import hub
-from webapp.errors import BadRequest
+from webapp.bad_request import BadRequest
 from webapp.live import sse
 from webapp.live.frame_lane import Render
 from webapp.live.ring import CHUNK_EVENTS, Chunk

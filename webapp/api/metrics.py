@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import statistics
 from typing import Any, cast
 
 from prometheus_client import generate_latest
 from quart import Blueprint, Quart, Response, current_app
 
-from webapp.live.hub import Hub
+from webapp.live.hub import Hub, lag_p99
 from webapp.live.stats import Gauges, Stats
 
 blueprint = Blueprint("metrics", __name__)
@@ -28,13 +27,6 @@ def watch(app: Quart) -> None:
         "commits": ("Transactions committed by this process.", lambda: store.commits),
     }
     cast(Stats, app.extensions["stats"]).registry.register(Gauges(gauges))
-
-
-def lag_p99(lags: list[int]) -> float:
-    """The 99th percentile, 0 without streams."""
-    if len(lags) < 2:
-        return float(sum(lags))
-    return statistics.quantiles(lags, n=100, method="inclusive")[98]
 
 
 @blueprint.get("/metrics")

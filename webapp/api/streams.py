@@ -10,7 +10,7 @@ from webapp import __version__
 from webapp.api import store
 from webapp.json import json_response
 from webapp.live import sse
-from webapp.live.hub import Hub
+from webapp.live.hub import Hub, lag_p99
 from webapp.live.stream import closing, subscribe
 from webapp.params import number, since_seq, whole
 from webapp.settings import Settings
@@ -52,5 +52,7 @@ async def health() -> Response:
             "protocol": "sse",
             "streams": hub().open_streams,
             "tasks": hub().watched_tasks,
+            "lag_p99": lag_p99(hub().lags()),
+            "store": "ok" if current_app.extensions["tail"].healthy else "unavailable",
         }
     )

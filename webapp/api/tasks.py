@@ -10,7 +10,7 @@ from quart import Blueprint, Response, request
 from store import TaskQuery
 from store.state import STATUSES, Progress, Task
 from webapp.api import store
-from webapp.errors import BadRequest
+from webapp.bad_request import BadRequest
 from webapp.json import body_as, json_response
 from webapp.params import whole
 

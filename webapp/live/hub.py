@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import statistics
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -20,6 +21,7 @@ from webapp.live.ring import Encode, Ring
 from webapp.live.sink import Send
 from webapp.live.stats import Stats
 from webapp.live.subscriber import Subscriber
+from webapp.live.waiting import Waiting
 from webapp.settings import Settings
 
 FAREWELL_SPREAD_MS = (200, 3000)
@@ -57,6 +59,7 @@ class Hub:
         self._stats = stats
         self._channels: dict[str, Channel] = {}
         self._boards: dict[object, FrameLane] = {}
+        self._waiting = Waiting(store, self._tell_pages)
         self._loop = asyncio.get_running_loop()
         self._sweeper = asyncio.create_task(self._sweep(), name="signalbox-sweeper")
         self.closing = False
@@ -76,6 +79,7 @@ class Hub:
             self._channels[task_id].push(list(group))
         for board in self._boards.values():
             board.recheck()
+        self._waiting.hear(events)
 
     # what goes out
 
@@ -94,13 +98,15 @@ class Hub:
         """The lane of a task's live pages; the first one's `render` serves all."""
         channel = self._channel(task_id)
         if "frames" not in channel.lanes:
-            channel.lanes["frames"] = FrameLane(channel.ring, self._pace(), self._stats, render)
+            channel.lanes["frames"] = FrameLane(
+                channel.ring, self._pace(), self._stats, render, None, self._waiting.facts
+            )
         return channel.lanes["frames"]
 
     def board_lane(self, key: object, render: Render, beat: bytes | None = None) -> Lane:
         """The lane of what shows many tasks; `key` stands for which, positions are event ids."""
         if key not in self._boards:
-            self._boards[key] = FrameLane(Ring(0), self._pace(), self._stats, render, beat)
+            self._boards[key] = FrameLane(Ring(0), self._pace(), self._stats, render, beat, self._waiting.facts)
         return self._boards[key]
 
     def packing(self, accept_encoding: str) -> Packing:
@@ -126,7 +132,7 @@ class Hub:
         )
         if self.closing:
             return farewell()
-        subscriber.say(opening)
+        subscriber.say(opening + lane.greeting(subscriber))
         try:
             return await subscriber.run()
         finally:
@@ -155,6 +161,7 @@ class Hub:
         """Tell every stream to come back later, each after its own wait, and let them end for `patience` seconds."""
         self.closing = True
         self._sweeper.cancel()
+        self._waiting.close()
         for lane in list(self.lanes()):
             lane.close()
             for subscriber in list(lane.everyone):
@@ -178,6 +185,11 @@ class Hub:
     def lags(self) -> list[int]:
         """For each stream on a task the events that it is behind."""
         return [max(0, lane.log.head - subscriber.cursor) for lane in self.lanes() for subscriber in lane.everyone]
+
+    def _tell_pages(self) -> None:
+        for lane in list(self.lanes()):
+            if isinstance(lane, FrameLane):
+                lane.tell()
 
     def _pace(self) -> Pace:
         return Pace(self._settings.flush_interval, self._settings.batch_size)
@@ -218,6 +230,13 @@ class Hub:
             subscriber.finish(sse.named("reconnect", {"reason": "max_stream_life"}, retry_ms=100))
         elif subscriber.quiet >= silence:
             subscriber.say(lane.heartbeat(subscriber))
+
+
+def lag_p99(lags: list[int]) -> float:
+    """The 99th percentile of lags, 0 without streams."""
+    if len(lags) < 2:
+        return float(sum(lags))
+    return statistics.quantiles(lags, n=100, method="inclusive")[98]
 
 
 def _drop(lanes: dict[object, Lane] | dict[object, FrameLane]) -> None:
