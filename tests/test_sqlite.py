@@ -1,0 +1,114 @@
+"""What is particular to the SQLite kind: locks held by others, checks in the database itself, migrations."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from store import NewEvent, SchemaTooNew, StoreUnavailable, UnknownStoreKind, open_store
+from store.sqlite import SqliteStore, connection, writer
+
+LOG = NewEvent(event_type="log")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "signalbox.db"
+
+
+def opened(path: Path) -> SqliteStore:
+    return open_store(f"sqlite:///{path}")
+
+
+def test_an_append_waits_while_another_process_writes(path: Path) -> None:
+    store = opened(path)
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    threading.Timer(0.7, lambda: other.execute("COMMIT")).start()
+    began = time.monotonic()
+    assert store.append("run", LOG)[0].seq == 1
+    assert time.monotonic() - began >= 0.6
+    store.close()
+
+
+def test_a_database_that_stays_busy_is_said_to_be_so_and_a_retry_helps(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT", 0.1)
+    monkeypatch.setattr(writer, "PATIENCE", 0.3)
+    store = opened(path)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailable, match="busy") as caught:
+        store.append("run", LOG)
+    assert caught.value.retryable
+    other.execute("ROLLBACK")
+    assert store.append("run", LOG)[0].seq == 1
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["seq = 0", "seq = -1", "event_type = ''", "actor = ''", "span_id = ''"],
+)
+def test_the_database_itself_refuses_what_the_model_forbids(path: Path, column: str) -> None:
+    store = opened(path)
+    store.append("run", LOG)
+    store.close()
+    with pytest.raises(sqlite3.IntegrityError), sqlite3.connect(path) as raw:
+        raw.execute(f"UPDATE task_events SET {column}")
+
+
+def test_the_tables_and_indexes_of_the_contract_are_there(path: Path) -> None:
+    opened(path).close()
+    with sqlite3.connect(path) as raw:
+        tables = {name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        indexed = {
+            tuple(column[2] for column in raw.execute(f"PRAGMA index_info({name})"))[:2]
+            for (_, name, *_) in raw.execute("PRAGMA index_list(task_events)")
+        }
+        assert raw.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert {"tasks", "task_events", "task_event_seq_counters", "task_audits"} <= tables
+    assert {("task_id", name) for name in ("seq", "created_at", "parent_span_id", "phase")} <= indexed
+
+
+def test_a_database_of_a_newer_version_is_left_alone(path: Path) -> None:
+    opened(path).close()
+    with sqlite3.connect(path) as raw:
+        raw.execute("INSERT INTO migrations VALUES ('999_future', '2030-01-01')")
+    with pytest.raises(SchemaTooNew, match="999_future"):
+        opened(path)
+
+
+def test_two_processes_that_open_a_new_database_at_once_migrate_it_once(path: Path) -> None:
+    stores: list[SqliteStore] = []
+    threads = [threading.Thread(target=lambda: stores.append(opened(path))) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({store.epoch for store in stores}) == 1
+    assert len(stores) == 6
+    for store in stores:
+        store.close()
+
+
+@pytest.mark.parametrize("url", ["postgresql://localhost/x", "https://signalbox.example"])
+def test_kinds_to_come_say_that_they_are_not_there_yet(url: str) -> None:
+    with pytest.raises(UnknownStoreKind, match="not supported yet"):
+        open_store(url)
+
+
+@pytest.mark.parametrize("url", ["", "signalbox.db", "sqlite://", "sqlite:///", "mysql://x"])
+def test_a_url_that_names_no_store_is_told_what_one_looks_like(url: str) -> None:
+    with pytest.raises(UnknownStoreKind, match="sqlite:///"):
+        open_store(url)
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match="nowhere"):
+        open_store(f"sqlite:///{tmp_path}/nowhere/x.db")
