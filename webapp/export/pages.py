@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from store import Event, Store
 from store.state import Span
 
-PAGE = 1000
+PAGE = 500
+"""Events that are written at once: more would keep others waiting for milliseconds."""
 
 
 async def event_pages(store: Store, task_id: str, last_seq: int) -> AsyncIterator[list[Event]]:

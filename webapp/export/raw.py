@@ -22,4 +22,6 @@ def raw_line(event: Event, *, ansi: bool = False) -> str:
 
 
 def _one_line(text: str, *, ansi: bool = False) -> str:
+    if text.isprintable():
+        return text
     return safe(_LINE_ENDS.sub(" \u23ce ", text), colours=ansi)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from store import Event, Reading
-from store.state import Checkpoint, Permission, Phase, Task
+from store.state import Checkpoint, Permission, Phase, Span, Task
 from webapp.export.redaction import Redaction
 from webapp.spantree import SpanLine, lines
 
@@ -16,25 +16,41 @@ REPORT_CHECKPOINTS = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A run, redacted: the newest events of its log, and all of the rest up to the limits above."""
+    """A run: the newest events of its log, and of the rest as much as the limits above allow."""
 
     task: Task
     phases: list[Phase]
-    lines: list[SpanLine]
+    spans: list[Span]
     checkpoints: list[Checkpoint]
     permissions: list[Permission]
     events: list[Event]
 
+    @property
+    def lines(self) -> list[SpanLine]:
+        """The spans as a tree."""
+        return lines(self.spans)
 
-async def report(view: Reading, task_id: str, redaction: Redaction) -> Report:
+
+async def report(view: Reading, task_id: str) -> Report:
     """What the file shows, in one consistent read. Raises UnknownTask."""
-    hide = redaction.struct
-    task = await view.task(task_id)
     return Report(
-        task=hide(task),
+        task=await view.task(task_id),
         phases=await view.phases(task_id),
-        lines=lines([hide(span) for span in await view.spans(task_id, 0, REPORT_SPANS)]),
-        checkpoints=[hide(one) for one in await view.checkpoints(task_id, REPORT_CHECKPOINTS)],
-        permissions=[hide(one) for one in await view.permissions(task_id, open_only=False)],
-        events=[redaction.event(event) for event in (await view.latest_events(task_id, REPORT_EVENTS))[::-1]],
+        spans=await view.spans(task_id, 0, REPORT_SPANS),
+        checkpoints=await view.checkpoints(task_id, REPORT_CHECKPOINTS),
+        permissions=await view.permissions(task_id, open_only=False),
+        events=(await view.latest_events(task_id, REPORT_EVENTS))[::-1],
+    )
+
+
+def redacted(report: Report, redaction: Redaction) -> Report:
+    """The same without what must not leave the house."""
+    hide = redaction.struct
+    return replace(
+        report,
+        task=hide(report.task),
+        spans=[hide(span) for span in report.spans],
+        checkpoints=[hide(one) for one in report.checkpoints],
+        permissions=[hide(one) for one in report.permissions],
+        events=[redaction.event(event) for event in report.events],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from quart import Blueprint, Response, request
@@ -13,7 +14,7 @@ from webapp.export import ndjson, spans_csv
 from webapp.export.pages import event_pages, span_pages
 from webapp.export.raw import raw_line
 from webapp.export.redaction import Redaction
-from webapp.export.report import report
+from webapp.export.report import redacted, report
 from webapp.pages.tasks import fragments
 
 blueprint = Blueprint("export", __name__)
@@ -64,8 +65,11 @@ async def spans(task_id: str) -> Response:
 @blueprint.get("/tasks/<task_id>/export.html")
 async def page(task_id: str) -> Response:
     async with store().read() as view:
-        seen = await report(view, task_id, _redaction())
-    response = Response(fragments().report(seen), content_type="text/html; charset=utf-8")
+        seen = await report(view, task_id)
+    redaction, renderer = _redaction(), fragments()
+    # Thousands of rows take a while: streams go on meanwhile.
+    text = await asyncio.to_thread(lambda: renderer.report(redacted(seen, redaction)))
+    response = Response(text, content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = FILE_POLICY
     return _named(response, f"{task_id}.html")
 

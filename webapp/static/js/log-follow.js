@@ -1,5 +1,5 @@
 /**
- * <log-follow data-src="/tasks/x/log" data-window="200" data-limit="2000">
+ * <log-follow data-src="/tasks/x/log?part=rows" data-events="/api/tasks/x/events" data-window="200" data-limit="2000">
  *   <div data-log-scroll tabindex="0"><div>
  *     <a id="log-older" data-volatile href="?before=1324"
  *        hx-get="/tasks/x/log?before=1324" hx-target="#log-rows" hx-swap="afterbegin">…</a>
@@ -8,7 +8,7 @@
  * </log-follow>
  *
  * Keeps the log at its newest line unless the reader scrolled away, pressed "Follow", asked for older rows, or came for
- * one line (`#e1400`).
+ * one line (`#e1400`); a line that is not among the rows is brought with its neighbours from data-src.
  *
  * data-window 200   rows kept while following; those that scroll away are dropped, as on a fresh page
  * data-limit 2000   rows kept while not following; then nothing more is added, and "N new" fetches the newest window from
@@ -34,12 +34,13 @@ class LogFollow extends HTMLElement {
     const { signal } = this.#listening;
     document.addEventListener('htmx:before:swap', (event) => this.#before(event), { signal });
     document.addEventListener('htmx:after:swap', () => this.#after(), { signal });
-    window.addEventListener('hashchange', () => this.#aimed && this.pause(), { signal });
+    window.addEventListener('hashchange', () => this.#aim(), { signal });
+    document.addEventListener('click', (event) => this.#jump(event), { signal });
     this.scroller.addEventListener('scroll', () => this.#scrolled(), { signal, passive: true });
     const resized = new ResizeObserver(() => this.#following && this.#toEnd());
     resized.observe(this.scroller);
     signal.addEventListener('abort', () => resized.disconnect());
-    if (this.#aimed) this.pause();
+    if (this.#aimed) this.#aim();
     else this.#toEnd();
     this.#render();
   }
@@ -56,7 +57,7 @@ class LogFollow extends HTMLElement {
   }
 
   async follow() {
-    if (this.#full && !(await this.#fetchNewest())) return;
+    if (this.#full && !(await this.#fetch())) return;
     this.#following = true;
     this.#held = false;
     this.#unseen = 0;
@@ -103,19 +104,38 @@ class LogFollow extends HTMLElement {
     this.#render();
   }
 
-  /** Whether the rows are the newest window now. */
-  async #fetchNewest() {
+  /** Stops at the line that the address names, and brings it here if it is not. */
+  async #aim() {
+    const seq = this.#aimed;
+    if (!seq) return;
+    this.pause();
+    if (document.getElementById(`e${seq}`) || !(await this.#fetch(`&around=${seq}`))) return;
+    this.#render();
+    location.replace(location.hash); // now that the line is there, it is the target
+  }
+
+  async #jump(event) {
+    const link = event.target.closest?.('a[data-next-failure]');
+    if (!link || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    (await import('./log-jump.js')).nextFailure(link, this.dataset.events);
+  }
+
+  /** Whether the rows are the window that was asked for now: the newest, or one amid the log. */
+  async #fetch(where = '') {
     if (this.#fetched) return false;
     this.#fetched = document.createDocumentFragment();
     try {
-      const response = await fetch(this.dataset.src, { cache: 'no-store' });
+      const response = await fetch(this.dataset.src + where, { cache: 'no-store' });
       if (!response.ok) return false;
       const text = await response.text();
       await htmx.swap({ text, sourceElement: this, target: this.rows, swap: 'innerHTML settle:0' });
-      dropUpTo(seqOf(this.rows.lastElementChild), this.#fetched);
-      this.rows.append(this.#fetched);
+      if (!where) {
+        dropUpTo(seqOf(this.rows.lastElementChild), this.#fetched);
+        this.rows.append(this.#fetched);
+      }
       htmx.process(this.rows);
-      this.#full = false;
+      this.#full = where !== '';
       return true;
     } catch {
       return false; // the button stays, to be pressed again
@@ -143,6 +163,11 @@ class LogFollow extends HTMLElement {
     follow.setAttribute('aria-pressed', String(this.#following));
     fresh.hidden = !this.#unseen && !this.#full;
     fresh.textContent = this.#unseen ? `${this.#unseen} new` : 'Newest';
+    const newer = this.querySelector('#log-newer');
+    if (newer) {
+      newer.hidden = !this.#full;
+      newer.href = newer.href.replace(/after=\d+/, `after=${seqOf(this.rows.lastElementChild)}`);
+    }
     const first = seqOf(this.rows.firstElementChild);
     const older = this.querySelector('#log-older');
     if (!older) return;
@@ -181,7 +206,7 @@ class LogFollow extends HTMLElement {
   }
 
   get #aimed() {
-    return /^#e\d+$/.test(location.hash);
+    return /^#e([1-9]\d*)$/.exec(location.hash)?.[1];
   }
 
   get #reversed() {
