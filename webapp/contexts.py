@@ -183,11 +183,17 @@ async def task_list_view(view: Reading, query: TaskQuery) -> TaskListView:
 
 @dataclass(frozen=True, kw_only=True)
 class InboxView:
-    """The open permission requests of all tasks, the oldest first."""
+    """The open permission requests of all tasks, the oldest first; `total` counts those that are not shown too."""
 
     requests: list[tuple[Task, Permission]]
+    total: int
+    event_id: int
 
 
 async def inbox_view(view: Reading) -> InboxView:
     """All that waits for somebody."""
-    return InboxView(requests=await view.open_permissions())
+    return InboxView(
+        requests=await view.open_permissions(),
+        total=await view.count_open_permissions(),
+        event_id=await view.latest_event_id(),
+    )

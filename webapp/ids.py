@@ -14,6 +14,7 @@ LOG_HEAD = "log-head"
 LOG_OLDER = "log-older"
 LOG_NEWER = "log-newer"
 LOG_ROWS = "log-rows"
+INBOX = "inbox"
 TASK_LIST = "task-list"
 TASK_ROWS = "task-rows"
 
@@ -35,9 +36,9 @@ def span(span_id: str) -> str:
     return "span-" + _safe(span_id)
 
 
-def permission(request_id: str) -> str:
+def permission(task_id: str, request_id: str) -> str:
     """The card of a permission request."""
-    return "permission-" + _safe(request_id)
+    return f"permission-{_safe(task_id)}-{_safe(request_id)}"
 
 
 def checkpoint(checkpoint_id: str) -> str:

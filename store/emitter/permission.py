@@ -39,10 +39,17 @@ class Question(Generic[R]):
     """One permission request and the wait for its answer, for synchronous code or for asyncio."""
 
     def __init__(
-        self, scope: Scope[R], tool_name: str, arguments: Any, reason: str | None, timeout: float | None
+        self,
+        scope: Scope[R],
+        tool_name: str,
+        arguments: Any,
+        reason: str | None,
+        timeout: float | None,
+        evidence_refs: dict[str, Any] | None = None,
     ) -> None:
         self._scope, self._timeout = scope, timeout
         self._tool_name, self._arguments, self._reason = tool_name, arguments, reason
+        self._evidence_refs = evidence_refs
         self._lifeline = scope.run.lifeline
         self._id = new_id()
         self._closing: Future[Event] = self._lifeline.expect(self._id)
@@ -100,6 +107,7 @@ class Question(Generic[R]):
             self._arguments,
             reason=self._reason,
             expires_at=expires_at,
+            evidence_refs=self._evidence_refs,
             phase=scope.phase_name,
         )
 

@@ -67,6 +67,7 @@ class Branch(Scope[R]):
         arguments: Any = None,
         *,
         reason: str | None = None,
+        evidence_refs: dict[str, Any] | None = None,
         timeout: float | None = None,
     ) -> Answer: ...
     @overload
@@ -76,13 +77,20 @@ class Branch(Scope[R]):
         arguments: Any = None,
         *,
         reason: str | None = None,
+        evidence_refs: dict[str, Any] | None = None,
         timeout: float | None = None,
     ) -> Awaitable[Answer]: ...
     def ask_permission(
-        self, tool_name: str, arguments: Any = None, *, reason: str | None = None, timeout: float | None = None
+        self,
+        tool_name: str,
+        arguments: Any = None,
+        *,
+        reason: str | None = None,
+        evidence_refs: dict[str, Any] | None = None,
+        timeout: float | None = None,
     ) -> Answer | Awaitable[Answer]:
         """Ask a person for leave to use a tool, and wait for the answer, at most `timeout` seconds."""
-        question = Question(self.here, tool_name, arguments, reason, timeout)
+        question = Question(self.here, tool_name, arguments, reason, timeout, evidence_refs)
         return question.wait() if self.run.synchronous else question.await_answer()
 
 

@@ -12,6 +12,7 @@ def request(state: TaskState, event: Event, span: Span) -> None:
     request_id = request_id_of(event)
     if request_id in state.permissions:
         return
+    refs = event.payload.get("evidence_refs")
     state.permissions[request_id] = Permission(
         request_id=request_id,
         tool_name=text(event.payload, "tool_name") or "permission",
@@ -20,6 +21,7 @@ def request(state: TaskState, event: Event, span: Span) -> None:
         expires_at=text(event.payload, "expires_at"),
         phase=event.phase or state.task.phase,
         span_id=event.span_id,
+        evidence_refs=refs if isinstance(refs, dict) else {},
         seq=event.seq,
         created_at=event.created_at,
         changed_seq=event.seq,

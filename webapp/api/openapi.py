@@ -9,8 +9,9 @@ import msgspec
 from quart import Blueprint, Response
 
 from store import Event, NewEvent
-from store.state import STATUSES, Checkpoint, Phase, Span
+from store.state import STATUSES, Checkpoint, Permission, Phase, Span
 from webapp import __version__
+from webapp.api.permissions import AnswerBody
 from webapp.api.tasks import TaskBody, TaskView
 from webapp.json import json_response
 from webapp.params import MAX_SEQ
@@ -18,7 +19,7 @@ from webapp.params import MAX_SEQ
 blueprint = Blueprint("openapi", __name__, url_prefix="/api")
 
 Spec = dict[str, Any]
-TYPES = (Event, NewEvent, TaskView, TaskBody, Span, Phase, Checkpoint)
+TYPES = (Event, NewEvent, TaskView, TaskBody, Span, Phase, Checkpoint, Permission, AnswerBody)
 
 
 @blueprint.get("/openapi.json")
@@ -117,6 +118,22 @@ def _paths() -> Spec:
         "/api/tasks/{task_id}/graph": {"get": _route("Spans and their edges.", graph, [task], 404)},
         "/api/tasks/{task_id}/checkpoints": {
             "get": _route("Checkpoint events with their evidence.", events, [task], 404)
+        },
+        "/api/tasks/{task_id}/permissions": {
+            "get": _route("What the run asks and nobody has answered.", _list(_ref("Permission")), [task], 404)
+        },
+        "/api/tasks/{task_id}/permissions/{request_id}": {
+            "post": _route(
+                "Answer a permission request.",
+                event,
+                [task, _path("request_id", "The id of the request; it may have slashes.")],
+                400,
+                404,
+                409,
+                413,
+                status=201,
+                body=_ref("AnswerBody"),
+            )
         },
         "/api/events/health": {"get": _route("Whether the API answers.", health, [])},
         "/api/openapi.json": {"get": _route("This document.", {"type": "object"}, [])},

@@ -6,7 +6,7 @@ A frame always reaches the newest state, so nobody has to catch up step by step.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
@@ -25,12 +25,25 @@ logger = structlog.get_logger("signalbox.live")
 
 
 class FrameLane(Lane):
-    """The streams that `render` serves. Without a `beat` of its own the silent hear a heartbeat with their cursor."""
+    """The streams that `render` serves.
 
-    def __init__(self, log: Log, pace: Pace, stats: Stats, render: Render, beat: bytes | None = None) -> None:
+    Without a `beat` of its own they are pages, and hear a heartbeat with their cursor and the `facts` of the hour: when
+    they begin, when they are silent, when somebody calls `tell`.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        pace: Pace,
+        stats: Stats,
+        render: Render,
+        beat: bytes | None = None,
+        facts: Callable[[], Mapping[str, object]] = dict,
+    ) -> None:
         super().__init__(log, pace, stats)
         self._render = render
         self._beat = beat
+        self._facts = facts
         self._unsure: set[Subscriber] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -51,7 +64,16 @@ class FrameLane(Lane):
 
     def heartbeat(self, subscriber: Subscriber) -> bytes:
         # Its own cursor: a page that has less has lost something on the way.
-        return self._beat or sse.named("heartbeat", {"latest_seq": subscriber.cursor})
+        return self._beat or sse.named("heartbeat", {"latest_seq": subscriber.cursor, **self._facts()})
+
+    def greeting(self, subscriber: Subscriber) -> bytes:
+        return b"" if self._beat else self.heartbeat(subscriber)
+
+    def tell(self) -> None:
+        """The facts have changed."""
+        if not self._beat:
+            for subscriber in list(self.everyone):
+                subscriber.say(self.heartbeat(subscriber))
 
     def close(self) -> None:
         super().close()

@@ -52,7 +52,7 @@ def list_frames(store: Store, fragments: Fragments, query: TaskQuery) -> Render:
 
 
 def inbox_frames(store: Store, fragments: Fragments) -> Render:
-    """Renders the frames of the inbox; positions are event ids. Nothing is sent for events that change nothing in it."""
+    """Renders the frames of the inbox; positions are event ids. For what changes nothing in it there is no frame."""
     kept: dict[int, str] = {}
 
     async def render(cursor: int) -> Chunk | None:

@@ -78,6 +78,10 @@ class Lane(ABC):
     def join(self, subscriber: Subscriber) -> None:
         """Serve a subscriber from its cursor on; called again each time a stall is over."""
 
+    def greeting(self, subscriber: Subscriber) -> bytes:
+        """What a stream of this lane hears when it begins."""
+        return b""
+
     @abstractmethod
     def heartbeat(self, subscriber: Subscriber) -> bytes:
         """What a silent stream of this lane hears."""

@@ -16,7 +16,8 @@
  * autoReconnect true    waits of 1, 2, 4, 8, 16, 30, 30 … s; `wait` and `link.retry` lengthen them, never shorten.
  * watchdogTimeout 35000, connectTimeout 10000
  *                       ms without a sign of life after which a connection counts as lost.
- * pauseHidden false     let go of the connection while the page is hidden.
+ * pauseHidden () => false
+ *                       whether to let go of the connection while the page is hidden.
  * probe                 async (signal) => bool; asked each second of a wait after a lost connection; true ends it.
  *
  * `offline` is believed at once; `online`, a page shown again and `retryNow()` end a wait. A page in the back/forward
@@ -141,7 +142,7 @@ export class Connection {
   }
 
   get #paused() {
-    return this.#away || (this.#options.pauseHidden && document.hidden);
+    return this.#away || (this.#options.pauseHidden() && document.hidden);
   }
 
   #listen(signal) {
@@ -171,7 +172,7 @@ export class Connection {
     });
     on(document, 'visibilitychange', () => {
       if (!document.hidden) resume();
-      else if (this.#options.pauseHidden) nudge();
+      else if (this.#options.pauseHidden()) nudge();
     });
   }
 
@@ -220,7 +221,7 @@ const defaults = {
   autoReconnect: true,
   watchdogTimeout: 35000,
   connectTimeout: 10000,
-  pauseHidden: false,
+  pauseHidden: () => false,
   probe: null,
   onState() {},
   onFailure() {},

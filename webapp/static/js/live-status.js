@@ -1,4 +1,5 @@
 import { ConnectionStatus } from './ConnectionStatus.js';
+import { counted } from './open-permissions.js';
 
 /**
  * <live-status data-volatile></live-status>
@@ -72,7 +73,7 @@ function tab() {
   if (!meta) return;
   const { title, icon } = meta.dataset;
   const standing = document.documentElement.dataset.live;
-  document.title = ['stale', 'offline', 'error'].includes(standing) ? `(${standing}) ${title}` : title;
+  document.title = counted(['stale', 'offline', 'error'].includes(standing) ? `(${standing}) ${title}` : title);
   const link = document.querySelector('link[rel="icon"]');
   if (icon && link && link.getAttribute('href') !== icon) link.href = icon;
 }

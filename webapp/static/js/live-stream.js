@@ -13,13 +13,16 @@ import { Connection, refusal } from './connection.js';
  * data-seq               the seq that the page was rendered at: the first cursor
  * data-heartbeat 15      seconds between the server's heartbeats; silence of twice that and 5 s more is a lost connection
  *
+ * data-awake             the stream stays open while the page is hidden
+ *
  * A frame is a message without a name. It begins with `<hx-frame data-from="1400" data-to="1423" data-latest="1423">
  * </hx-frame>`: the cursor that it builds on, the cursor after it, the newest seq. What is at or below the cursor is
  * dropped; if it builds on a later cursor, what is between is fetched and shown first. Messages with a name:
- * `heartbeat` {"latest_seq"}, `reconnect`, `reset`.
+ * `heartbeat` {"latest_seq", "permissions_open"}, `reconnect`, `reset`.
  *
- * Fires `live:state`, bubbling, detail {state, attempt, delay, message, cursor, latest, since, stats}: the states of
- * Connection; `since` is when the page ceased to be up to date, as a Date, or null while it is.
+ * Fires, bubbling, `live:facts` with what a heartbeat says as its detail, and `live:state`, detail {state, attempt, delay,
+ * message, cursor, latest, since, stats}: the states of Connection; `since` is when the page ceased to be up to date, as a
+ * Date, or null while it is.
  */
 class LiveStream extends HTMLElement {
   #connection;
@@ -36,7 +39,7 @@ class LiveStream extends HTMLElement {
       open: (link) => this.#open(link),
       onState: (state, info) => this.#onState(state, info),
       watchdogTimeout: (2 * this.#heartbeat + 5) * 1000,
-      pauseHidden: true,
+      pauseHidden: () => !('awake' in this.dataset),
       probe,
     });
     this.#connection.start();
@@ -94,7 +97,9 @@ class LiveStream extends HTMLElement {
     const { message, waitUntil } = event.detail;
     link.alive();
     if (message.event === 'heartbeat') {
-      const latest = this.#hear(JSON.parse(message.data).latest_seq);
+      const facts = JSON.parse(message.data);
+      this.dispatchEvent(new CustomEvent('live:facts', { bubbles: true, detail: facts }));
+      const latest = this.#hear(facts.latest_seq);
       if (latest > this.#cursor) waitUntil(this.#recover(latest, link));
     }
     if (message.event) return;

@@ -5,6 +5,7 @@
  * so that a page that has lived equals a fresh one. The order counts: who listens to the stream comes before it.
  */
 import './live-status.js';
+import './open-permissions.js';
 import './times.js';
 import './log-follow.js';
 import './live-stream.js';

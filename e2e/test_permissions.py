@@ -1,0 +1,207 @@
+"""Permissions in the browser: asked, seen at once, answered on a phone, by keyboard, without JavaScript."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+from e2e.live import expect_equal_to_fresh, expect_live_at, expect_same_content
+from store import NewEvent
+from tests.support.server import Server
+
+PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+
+
+def ask(server: Server, task: str, request_id: str = "r1", tool: str = "rm", **more: Any) -> None:
+    payload = {"request_id": request_id, "tool_name": tool, "arguments": {"path": "/x"}, **more}
+    server.emit(task, NewEvent(event_type="permission_request", payload=payload))
+
+
+def card(page: Page, tool: str = "rm") -> Any:
+    return page.locator(".permission", has=page.get_by_text(tool, exact=True))
+
+
+def count(page: Page) -> Any:
+    return page.locator("open-permissions")
+
+
+def test_a_question_appears_is_answered_and_goes(server: Server, page: Page, context: BrowserContext) -> None:
+    server.emit("asks", "started")
+    page.goto(f"{server.url}/tasks/asks")
+    expect_live_at(page, 1)
+    ask(server, "asks")
+    card(page).get_by_label("Reason").fill("they are old")
+    card(page).get_by_role("button", name="Approve").click()
+    expect_live_at(page, 3)
+    expect(page).to_have_url(f"{server.url}/tasks/asks")
+    expect(page.locator(".permission")).to_have_count(0)
+    expect(page.locator("#e3")).to_contain_text("permission given by local user")
+    expect(page.locator("#e3")).to_contain_text("they are old")
+    expect_equal_to_fresh(page, context)
+
+
+def test_what_is_being_written_survives_what_comes(server: Server, page: Page) -> None:
+    ask(server, "types")
+    page.goto(f"{server.url}/tasks/types")
+    expect_live_at(page, 1)
+    field = card(page).get_by_label("Reason")
+    field.press_sequentially("because")
+    field.evaluate("field => field.setSelectionRange(2, 4)")
+    for n in range(3):
+        ask(server, "types", f"more-{n}", f"tool-{n}")
+        server.emit("types", "a line")
+    expect_live_at(page, 7)
+    expect(page.locator(".permission")).to_have_count(4)
+    expect(field).to_have_value("because")
+    expect(field).to_be_focused()
+    assert field.evaluate("field => [field.selectionStart, field.selectionEnd]") == [2, 4]
+    page.keyboard.type("X")
+    expect(field).to_have_value("beXuse")
+
+
+def test_the_other_person_is_told_who_answered(
+    server: Server, new_context: Callable[..., BrowserContext], expect_console: list[str]
+) -> None:
+    expect_console.append("409")
+    ask(server, "two")
+    first = new_context().new_page()
+    # Without JavaScript the page does not see that the question is closed.
+    second = new_context(java_script_enabled=False).new_page()
+    for page in (first, second):
+        page.goto(f"{server.url}/tasks/two")
+    first.get_by_role("button", name="Deny").click()
+    expect(first.locator(".permission")).to_have_count(0)
+    second.get_by_role("button", name="Approve").click()
+    expect(second.get_by_role("alert")).to_contain_text("denied by local user")
+    expect(second.locator(".permission")).to_contain_text(re.compile(r"Denied by local user at .*#2"))
+    second.get_by_role("link", name="Back to the task").click()
+    expect(second).to_have_url(f"{server.url}/tasks/two")
+
+
+def test_enter_in_the_reason_answers_nothing(server: Server, new_context: Callable[..., BrowserContext]) -> None:
+    for javascript in (True, False):
+        task = f"enter-{javascript}"
+        ask(server, task)
+        page = new_context(java_script_enabled=javascript).new_page()
+        page.goto(f"{server.url}/tasks/{task}")
+        page.get_by_label("Reason").fill("yes")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("button", name="Approve")).to_be_focused()
+        assert server.latest(task) == 1
+        page.keyboard.press("Enter")
+        expect(page.locator(".permission")).to_have_count(0)
+        assert server.latest(task) == 2
+
+
+def test_a_key_leads_to_the_answer(server: Server, page: Page) -> None:
+    ask(server, "key")
+    page.goto(f"{server.url}/tasks/key")
+    expect_live_at(page, 1)
+    page.keyboard.press("a")
+    expect(page.get_by_label("Reason")).to_be_focused()
+
+
+def test_it_works_without_javascript_on_a_phone(server: Server, new_context: Callable[..., BrowserContext]) -> None:
+    ask(server, "phone", reason="a long reason " * 20, arguments={"path": "/very/long" * 40})
+    page = new_context(**PHONE, java_script_enabled=False).new_page()
+    page.goto(f"{server.url}/permissions")
+    item = page.locator(".inbox-item", has_text="phone")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    for button in item.get_by_role("button").all():
+        box = button.bounding_box()
+        assert box
+        assert box["height"] >= 44
+        assert box["width"] >= 120
+    item.get_by_label("Reason").fill("fine")
+    item.get_by_role("button", name="Approve").tap()
+    expect(page).to_have_url(f"{server.url}/permissions")
+    expect(page.locator(".inbox-item", has_text="phone")).to_have_count(0)
+    assert server.latest("phone") == 2
+
+
+def test_the_inbox_lives(
+    start_server: Callable[..., Server], page: Page, context: BrowserContext, new_context: Callable[..., BrowserContext]
+) -> None:
+    server = start_server()
+    page.goto(f"{server.url}/permissions")
+    expect(page.get_by_text("No run waits for anybody")).to_be_visible()
+    expect(count(page)).to_be_hidden()
+    expect(page.locator("live-status")).to_contain_text("live")
+    for n in range(3):
+        ask(server, f"run-{n}", "same", f"tool-{n}")
+    expect(page.locator(".inbox-item")).to_have_count(3)
+    expect(count(page)).to_have_text("3 open")
+    expect(page).to_have_title("(3) Permissions · Signalbox")
+    card(page, "tool-1").get_by_label("Reason").fill("half a wor")
+    server.post("/api/tasks/run-0/permissions/same", {"approved": True})
+    server.emit("run-2", "noise", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
+    expect(page.locator(".inbox-item")).to_have_count(1)
+    expect(card(page, "tool-1").get_by_label("Reason")).to_have_value("half a wor")
+    expect(page).to_have_title("(1) Permissions · Signalbox")
+    fresh = new_context(java_script_enabled=False).new_page()
+    fresh.goto(f"{server.url}/permissions")
+    expect_same_content(page, fresh)
+    card(page, "tool-1").get_by_role("button", name="Deny").click()
+    expect(page.get_by_text("No run waits for anybody")).to_be_visible()
+    expect(page).to_have_title("Permissions · Signalbox")
+    expect_equal_to_fresh(page, context)
+
+
+def test_every_live_page_counts_what_other_tasks_ask(
+    start_server: Callable[..., Server], new_context: Callable[..., BrowserContext]
+) -> None:
+    server = start_server()
+    server.emit("mine", "hello")
+    pages = [new_context().new_page() for _ in range(2)]
+    for page, path in zip(pages, ("/tasks/mine", "/tasks"), strict=True):
+        page.goto(server.url + path)
+        expect(page.locator("live-status")).to_contain_text("live at")
+    ask(server, "other")
+    ask(server, "another")
+    for page in pages:
+        expect(count(page)).to_have_text("2 open")
+        expect(page).to_have_title(re.compile(r"^\(2\) "))
+    server.store.delete_task("other")
+    server.post("/api/tasks/another/permissions/r1", {"approved": True})
+    for page in pages:
+        expect(count(page)).to_be_hidden()
+        expect(page).not_to_have_title(re.compile(r"^\(\d"))
+
+
+NOTIFICATIONS = """
+window.shown = [];
+window.Notification = class extends EventTarget {
+  static permission = 'default';
+  static requestPermission = async () => (Notification.permission = 'granted');
+  constructor(title, options) { super(); window.shown.push([title, options.body]); }
+};
+"""
+
+
+def test_notifications_come_once_somebody_wants_them(start_server: Callable[..., Server], page: Page) -> None:
+    server = start_server()
+    page.add_init_script(NOTIFICATIONS)
+    page.goto(f"{server.url}/permissions")
+    switch = page.get_by_role("button", name="Notify me")
+    expect(switch).to_have_attribute("aria-pressed", "false")
+    ask(server, "silent")
+    expect(count(page)).to_have_text("1 open")
+    switch.click()
+    expect(switch).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("live-stream")).to_have_attribute("data-awake", "")
+    ask(server, "loud")
+    expect(count(page)).to_have_text("2 open")
+    assert page.evaluate("window.shown") == [["Signalbox", "2 permission requests wait."]]
+    server.post("/api/tasks/loud/permissions/r1", {"approved": True})
+    expect(count(page)).to_have_text("1 open")
+    assert page.evaluate("window.shown.length") == 1
+    assert page.evaluate("localStorage.notify") == "on"
+    switch.click()
+    expect(switch).to_have_attribute("aria-pressed", "false")
+    ask(server, "again")
+    expect(count(page)).to_have_text("2 open")
+    assert page.evaluate("window.shown.length") == 1

@@ -1,0 +1,250 @@
+"""Permissions over HTTP: asked by a run, answered by a person, closed once and for all."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from store import NewEvent, open_task
+from store.emitter.permission import Answer
+from store.remote import RemoteLog
+from store.sqlite import SqliteStore
+from tests.support.server import Server
+
+ODD_ID = "r/1 ?#ü&<b>"
+
+
+def ask(server: Server, task: str, request_id: str = "r1", **more: Any) -> None:
+    payload = {"request_id": request_id, "tool_name": "rm", "arguments": {"path": "/x"}, **more}
+    server.emit(task, NewEvent(event_type="permission_request", span_id="tool", payload=payload))
+
+
+def path_of(task: str, request_id: str = "r1") -> str:
+    return f"/tasks/{task}/permissions/{quote(request_id, safe='')}"
+
+
+def press(server: Server, task: str, decision: str, request_id: str = "r1", **more: Any) -> httpx.Response:
+    headers = more.pop("headers", {})
+    return httpx.post(server.url + path_of(task, request_id), data={"decision": decision, **more}, headers=headers)
+
+
+def last_event(server: Server, task: str) -> dict[str, Any]:
+    newest: dict[str, Any] = server.get(f"/api/tasks/{task}/events/latest?limit=1").json()[0]
+    return newest
+
+
+def audits(server: Server, task: str) -> list[dict[str, Any]]:
+    async def read() -> list[dict[str, Any]]:
+        async with server.store.read() as view:
+            return await view.audits(task)
+
+    return asyncio.run(read())
+
+
+def test_a_form_answers_and_leads_back(server: Server) -> None:
+    ask(server, "form")
+    came_from = f"{server.url}/permissions?x=1"
+    answer = press(server, "form", "approve", reason=" go on ", headers={"Referer": came_from})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/permissions?x=1")
+    event = last_event(server, "form")
+    assert (event["event_type"], event["actor"], event["span_id"]) == ("permission_response", "user", "tool")
+    assert event["payload"] == {"request_id": "r1", "approved": True, "reason": "go on", "by": "local user"}
+
+
+@pytest.mark.parametrize(
+    "referer", ["http://evil.example/tasks", "http://{host}//evil.example/tasks/back", "nonsense", ""]
+)
+def test_an_answer_never_leads_to_another_site(server: Server, referer: str) -> None:
+    task = f"back-{len(referer)}"
+    ask(server, task)
+    headers = {"Referer": referer.format(host=server.url.removeprefix("http://"))}
+    where = press(server, task, "deny", headers=headers).headers["Location"]
+    assert where in (f"/tasks/{task}", "/evil.example/tasks/back")
+
+
+def test_an_answer_is_audited_with_who_when_which_and_from_where(server: Server) -> None:
+    ask(server, "audited")
+    press(server, "audited", "deny", reason="not today")
+    (audit,) = audits(server, "audited")
+    assert (audit["actor"], audit["action"], audit["seq"]) == ("local user", "permission_response", 2)
+    assert audit["source"] == "127.0.0.1"
+    assert audit["detail"]["reason"] == "not today"
+    assert audit["at"] >= last_event(server, "audited")["created_at"]
+
+
+def test_a_second_answer_is_told_who_answered_what_and_when(server: Server) -> None:
+    ask(server, "second", ODD_ID)
+    assert press(server, "second", "approve", ODD_ID, reason="fine by me").status_code == 303
+    late = press(server, "second", "deny", ODD_ID)
+    assert late.status_code == 409
+    assert "did not count" in late.text
+    assert "<b>Approved</b> by local user" in late.text
+    assert last_event(server, "second")["created_at"] in late.text
+    assert "fine by me" in late.text
+    assert 'href="/tasks/second"' in late.text
+    assert server.latest("second") == 2
+    assert len(audits(server, "second")) == 1
+
+
+def test_of_many_people_who_answer_at_once_one_wins(server: Server) -> None:
+    ask(server, "crowd")
+    answers: list[httpx.Response] = []
+    people = [
+        threading.Thread(target=lambda n=n: answers.append(press(server, "crowd", ("approve", "deny")[n % 2])))
+        for n in range(12)
+    ]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join()
+    assert sorted(answer.status_code for answer in answers) == [303] + [409] * 11
+    assert all("local user" in answer.text for answer in answers if answer.status_code == 409)
+    assert server.latest("crowd") == 2
+    assert len(audits(server, "crowd")) == 1
+
+
+def test_a_permission_has_a_page_of_its_own(server: Server) -> None:
+    ask(server, "own", ODD_ID, reason="old files", evidence_refs={"checkpoint_id": "plan", "artifacts": ["a.txt"]})
+    shown = server.get(path_of("own", ODD_ID)).text
+    for text in ("old files", "/x", "a.txt", "#checkpoint-plan", 'value="approve"', "<title>"):
+        assert text in shown
+    assert '<b>"' not in shown
+    assert server.get("/tasks/own/permissions/none").status_code == 404
+    assert server.get("/tasks/nobody/permissions/r1").status_code == 404
+
+
+def test_bad_answers_are_refused(server: Server) -> None:
+    ask(server, "bad")
+    assert press(server, "bad", "perhaps").status_code == 400
+    assert press(server, "bad", "approve", reason="x" * 2001).status_code == 400
+    assert press(server, "bad", "approve", "none").status_code == 404
+    assert press(server, "bad", "approve", headers={"Origin": "http://evil.example"}).status_code == 403
+    for body in ({}, {"approved": "yes"}, {"approved": True, "who": "me"}):
+        assert server.post("/api/tasks/bad/permissions/r1", body).status_code == 400
+    assert server.post("/api/tasks/bad/permissions/none", {"approved": True}).json()["error"] == {
+        "code": "unknown_permission",
+        "message": "there is no permission request 'none'",
+    }
+    assert server.latest("bad") == 1
+    assert audits(server, "bad") == []
+
+
+def test_programs_answer_in_json(server: Server) -> None:
+    ask(server, "json")
+    (waiting,) = server.get("/api/tasks/json/permissions").json()
+    assert (waiting["request_id"], waiting["tool_name"], waiting["arguments"]) == ("r1", "rm", {"path": "/x"})
+    answer = server.post("/api/tasks/json/permissions/r1", {"approved": False, "reason": "no"})
+    assert answer.status_code == 201
+    assert answer.json()["payload"]["approved"] is False
+    late = server.post("/api/tasks/json/permissions/r1", {"approved": True})
+    assert (late.status_code, late.json()["error"]["code"]) == (409, "conflict")
+    assert "already denied by local user" in late.json()["error"]["message"]
+    assert server.get("/api/tasks/json/permissions").json() == []
+    assert len(audits(server, "json")) == 1
+
+
+def test_the_inbox_has_all_that_is_open_and_every_page_counts_it(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    assert "No run waits" in server.get("/permissions").text
+    assert "<open-permissions hidden>" in server.get("/tasks").text
+    for n in range(3):
+        ask(server, f"run-{n}")
+    press(server, "run-1", "approve")
+    inbox = server.get("/permissions").text
+    assert [f"/tasks/run-{n}/permissions/r1" in inbox for n in range(3)] == [True, False, True]
+    for page in ("/permissions", "/tasks", "/tasks/run-1", "/tasks/run-1/log", "/demo"):
+        text = server.get(page).text
+        assert "<title>(2) " in text, page
+        assert '<open-permissions><span class="count count--waiting">2</span>' in text, page
+
+
+def test_a_question_that_nobody_answers_in_time_expires(start_server: Callable[..., Server]) -> None:
+    server = start_server(heartbeat_timeout=0.8)
+    ask(server, "late", expires_at="2026-01-01T00:00:00Z")
+    ask(server, "later", expires_at="2999-01-01T00:00:00Z")
+    wait_until(lambda: server.get("/api/tasks/late/permissions").json() == [])
+    event = last_event(server, "late")
+    assert (event["event_type"], event["actor"]) == ("permission_cleared", "supervisor")
+    late = press(server, "late", "approve")
+    assert late.status_code == 409
+    assert "<b>Expired</b> by supervisor" in late.text
+    assert len(server.get("/api/tasks/later/permissions").json()) == 1
+    assert audits(server, "late") == []
+
+
+def test_the_end_of_a_run_closes_what_it_asked(server: Server) -> None:
+    ask(server, "ended")
+    server.emit("ended", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
+    late = press(server, "ended", "approve")
+    assert late.status_code == 409
+    assert "<b>Cleared</b>" in late.text
+    assert "the task is done" in late.text
+
+
+def wait_until(true: Callable[[], bool], timeout: float = 10) -> None:
+    deadline = time.monotonic() + timeout
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+Log = SqliteStore | RemoteLog
+
+
+@pytest.fixture(params=["store", "server"])
+def log(request: pytest.FixtureRequest, server: Server) -> Log:
+    """A run's way to its log: the database itself, or the server."""
+    return server.store if request.param == "store" else RemoteLog(server.url)
+
+
+def press_when_asked(server: Server, task: str, pressed: list[float]) -> threading.Thread:
+    def person() -> None:
+        wait_until(lambda: f"/tasks/{task}/permissions/" in server.get("/permissions").text)
+        (asked,) = server.get(f"/api/tasks/{task}/permissions").json()
+        pressed.append(time.monotonic())
+        press(server, task, "approve", asked["request_id"], reason="go")
+
+    thread = threading.Thread(target=person)
+    thread.start()
+    return thread
+
+
+PROMPT = 1.0
+"""Seconds. On a quiet machine it is a tenth of that; this one may be busy."""
+
+
+def test_a_waiting_run_has_the_answer_at_once(server: Server, log: Log, record_property: Any) -> None:
+    task = f"waits-{type(log).__name__}"
+    pressed: list[float] = []
+    with open_task(log, task_id=task) as run:
+        person = press_when_asked(server, task, pressed)
+        answer = run.ask_permission("rm", {"path": "/x"}, reason="old", evidence_refs={"artifacts": ["a.txt"]})
+        took = time.monotonic() - pressed[0]
+    person.join()
+    record_property("seconds", took)
+    assert (answer.state, answer.by, answer.reason) == ("approved", "local user", "go")
+    assert took < PROMPT
+
+
+def test_a_waiting_async_run_has_the_answer_at_once(server: Server, log: Log, record_property: Any) -> None:
+    task = f"awaits-{type(log).__name__}"
+    pressed: list[float] = []
+
+    async def main() -> tuple[Answer, float]:
+        async with open_task(log, task_id=task) as run:
+            answer = await run.ask_permission("rm", {"path": "/x"})
+            return answer, time.monotonic() - pressed[0]
+
+    person = press_when_asked(server, task, pressed)
+    answer, took = asyncio.run(main())
+    person.join()
+    record_property("seconds", took)
+    assert answer.approved
+    assert took < PROMPT

@@ -1,0 +1,50 @@
+"""What the person behind a request does to a run: an event of theirs, and its audit."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from quart import redirect, request
+from werkzeug.wrappers import Response as Redirect
+
+from store import Event, NewEvent
+from store.state import Permission
+from webapp.api import store
+from webapp.bad_request import BadRequest
+
+LOCAL_USER = "local user"
+LONGEST_REASON = 2000
+
+
+async def act(task_id: str, event_type: str, *, span_id: str | None = None, **said: Any) -> Event:
+    """Append an event in the name of the person, with its audit. Raises UnknownTask or Conflict."""
+    payload = {name: value for name, value in said.items() if value is not None} | {"by": LOCAL_USER}
+    event = NewEvent(event_type=event_type, actor="user", span_id=span_id, payload=payload)
+    return await store().aappend_audited(
+        task_id, event, actor=LOCAL_USER, action=event_type, source=request.remote_addr
+    )
+
+
+async def answer_permission(task_id: str, asked: Permission, approved: bool, reason: str | None) -> Event:
+    """Answer a permission request. Raises Conflict when it is closed already: the first answer wins."""
+    said = {"request_id": asked.request_id, "approved": approved, "reason": reason}
+    return await act(task_id, "permission_response", span_id=asked.span_id, **said)
+
+
+def checked_reason(text: str | None) -> str | None:
+    """The reason that somebody gave, None for an empty one. Raises BadRequest when it is too long."""
+    text = (text or "").strip()
+    if len(text) > LONGEST_REASON:
+        raise BadRequest(f"reason must have at most {LONGEST_REASON} characters, not {len(text)}", "reason")
+    return text or None
+
+
+def back(otherwise: str) -> Redirect:
+    """To the page of ours that the form was on, else to the path `otherwise`."""
+    came = urlsplit(request.referrer or "")
+    if came.netloc != request.host:
+        return redirect(otherwise, 303)
+    # One slash only: two would name another host.
+    path = "/" + came.path.lstrip("/")
+    return redirect(f"{path}?{came.query}" if came.query else path, 303)

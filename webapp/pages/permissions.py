@@ -1,0 +1,80 @@
+"""Permissions: the inbox of all that are open, and one of them with its answer."""
+
+from __future__ import annotations
+
+from quart import Blueprint, Response, request
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as Redirect
+
+from store import Conflict
+from store.state import Permission
+from webapp.acts import answer_permission, back, checked_reason
+from webapp.api import store
+from webapp.api.streams import hub
+from webapp.bad_request import BadRequest
+from webapp.contexts import inbox_view
+from webapp.live.frames import inbox_frames
+from webapp.live.stream import subscribe
+from webapp.pages.tasks import cursor_of_stream, fragments, html, layout, other_history, reset
+
+ONE = "/tasks/<task_id>/permissions/<path:request_id>"
+DECISIONS = {"approve": True, "deny": False}
+
+blueprint = Blueprint("permissions", __name__)
+
+
+@blueprint.get("/permissions")
+async def index() -> Response:
+    async with store().read() as view:
+        inbox = await inbox_view(view)
+    stream_path = f"/live/permissions?epoch={store().epoch}"
+    return html(fragments().inbox_page(inbox, stream_path=stream_path, **await layout()))
+
+
+@blueprint.get("/live/permissions")
+async def index_stream() -> Response:
+    cursor = cursor_of_stream()
+    async with store().read() as view:
+        newest = await view.latest_event_id()
+    if other_history(newest, cursor):
+        return reset(newest)
+    streams, render = hub(), inbox_frames(store(), fragments())
+    return subscribe(streams, lambda: streams.board_lane("permissions", render), cursor)
+
+
+@blueprint.get(ONE, merge_slashes=False)
+async def show(task_id: str, request_id: str) -> Response:
+    return await _shown(task_id, request_id)
+
+
+@blueprint.post(ONE, merge_slashes=False)
+async def answer(task_id: str, request_id: str) -> Response | Redirect:
+    form = await request.form
+    decision = form.get("decision", "")
+    if decision not in DECISIONS:
+        raise BadRequest(f"decision must be approve or deny, not {decision[:40]!r}", "decision")
+    asked, reason = await permission_of(task_id, request_id), checked_reason(form.get("reason"))
+    try:
+        await answer_permission(task_id, asked, DECISIONS[decision], reason)
+    except Conflict:
+        return await _shown(task_id, request_id, refused=decision)
+    return back(f"/tasks/{task_id}")
+
+
+async def permission_of(task_id: str, request_id: str) -> Permission:
+    """A permission request, open or not. Raises UnknownTask or NotFound."""
+    async with store().read() as view:
+        await view.task(task_id)
+        found = await view.permission(task_id, request_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+async def _shown(task_id: str, request_id: str, refused: str = "") -> Response:
+    permission = await permission_of(task_id, request_id)
+    async with store().read() as view:
+        task = await view.task(task_id)
+    page = html(fragments().permission_page(task, permission, refused=refused, **await layout()))
+    page.status_code = 409 if refused else 200
+    return page
