@@ -15,8 +15,9 @@ from webapp.api import store
 from webapp.api.streams import hub
 from webapp.bad_request import BadRequest
 from webapp.live import sse
+from webapp.live.chunk import Chunk
 from webapp.live.frame_lane import Render
-from webapp.live.ring import CHUNK_EVENTS, Chunk
+from webapp.live.ring import CHUNK_EVENTS
 from webapp.live.stream import closing, subscribe
 from webapp.params import MAX_SEQ, last_event_id, whole
 

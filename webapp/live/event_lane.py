@@ -97,13 +97,19 @@ class EventLane(Lane):
         self._serve(list(self.live), 0, started)
 
     def _serve(self, subscribers: list[Subscriber], start: int, started: float) -> None:
-        ring, encode, sent = self.ring, self._encode, 0
+        ring, head, sent = self.ring, self.ring.head, 0
+        cursor, shared = -1, None
         for subscriber in subscribers[start : start + SLICE]:
-            chunk = ring.after(subscriber.cursor, encode, subscriber.events_left)
+            if subscriber.cursor != cursor:
+                cursor = subscriber.cursor
+                shared = ring.after(cursor, self._encode)
+            chunk = shared
+            if chunk is not None and chunk.events > subscriber.events_left:
+                chunk = ring.after(cursor, self._encode, subscriber.events_left)
             if chunk is not None and not subscriber.over:
                 subscriber.take(chunk)
                 sent += chunk.events
-            if chunk is None or subscriber.busy or chunk.to_seq < ring.head:
+            if chunk is None or subscriber.busy or chunk.to_seq < head:
                 self.live.discard(subscriber)
                 if not subscriber.busy and subscriber in self.everyone:
                     self._settle(subscriber)

@@ -12,9 +12,10 @@ import structlog
 
 from store import StoreError, UnknownTask
 from webapp.live import sse
+from webapp.live.chunk import Chunk
 from webapp.live.lane import RETRY, Lane, Log
 from webapp.live.pace import Pace
-from webapp.live.ring import CHUNK_EVENTS, Chunk
+from webapp.live.ring import CHUNK_EVENTS
 from webapp.live.stats import Stats
 from webapp.live.subscriber import Subscriber
 

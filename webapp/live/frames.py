@@ -6,8 +6,8 @@ from store import Store, TaskQuery
 from webapp.contexts import inbox_view, task_list_view, task_view
 from webapp.fragments import Fragments
 from webapp.live import sse
+from webapp.live.chunk import Chunk
 from webapp.live.frame_lane import Render
-from webapp.live.ring import Chunk
 
 KEPT = 4
 """Renderings of a list that are kept to send only the rows that differ from them."""

@@ -12,8 +12,7 @@ from typing import Protocol
 
 import zstandard
 
-from webapp.live.ring import Chunk
-from webapp.live.sink import framing
+from webapp.live.chunk import Chunk
 
 LEVEL_GZIP = 5
 LEVEL_ZSTD = 3
@@ -26,8 +25,8 @@ class Packing(Protocol):
 
     name: str
 
-    def chunk(self, chunk: Chunk) -> tuple[bytes, bytes | None]:
-        """A chunk that other streams share, and the same framed for HTTP/1.1 if that is shared too."""
+    def chunk(self, chunk: Chunk) -> bytes:
+        """A chunk that other streams share."""
 
     def words(self, words: bytes) -> bytes:
         """Bytes of this stream alone."""
@@ -41,8 +40,8 @@ class Plain:
 
     name = ""
 
-    def chunk(self, chunk: Chunk) -> tuple[bytes, bytes | None]:
-        return chunk.body, chunk.packed("framed", framing)
+    def chunk(self, chunk: Chunk) -> bytes:
+        return chunk.body
 
     def words(self, words: bytes) -> bytes:
         return words
@@ -61,8 +60,8 @@ class Gzip:
         self._size = 0
         self._begun = False
 
-    def chunk(self, chunk: Chunk) -> tuple[bytes, bytes | None]:
-        return self._put(chunk.body, chunk.packed("gzip", deflated)), None
+    def chunk(self, chunk: Chunk) -> bytes:
+        return self._put(chunk.body, chunk.packed("gzip", deflated))
 
     def words(self, words: bytes) -> bytes:
         return self._put(words, deflated(words))
@@ -84,8 +83,8 @@ class Zstd:
 
     name = "zstd"
 
-    def chunk(self, chunk: Chunk) -> tuple[bytes, bytes | None]:
-        return chunk.packed("zstd", _zstd.compress), None
+    def chunk(self, chunk: Chunk) -> bytes:
+        return chunk.packed("zstd", _zstd.compress)
 
     def words(self, words: bytes) -> bytes:
         return _zstd.compress(words) if words else b""

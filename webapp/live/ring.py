@@ -5,31 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from store import Event
+from webapp.live.chunk import Chunk
 
 Encode = Callable[[Event], bytes]
 
 CHUNK_EVENTS = 1000
 CHUNK_BYTES = 512 * 1024
 """A chunk is cut at these, so that one write to a slow reader stays small."""
-
-
-class Chunk:
-    """Bytes for a stream: `events` events from after some cursor up to `to_seq`. Many streams share one."""
-
-    __slots__ = ("_packed", "body", "events", "to_seq")
-
-    def __init__(self, body: bytes, to_seq: int, events: int) -> None:
-        self.body = body
-        self.to_seq = to_seq
-        self.events = events
-        self._packed: dict[str, bytes] = {}
-
-    def packed(self, encoding: str, pack: Callable[[bytes], bytes]) -> bytes:
-        """The body as `pack` compresses it, which is done once for each encoding."""
-        packed = self._packed.get(encoding)
-        if packed is None:
-            packed = self._packed[encoding] = pack(self.body)
-        return packed
 
 
 class Ring:

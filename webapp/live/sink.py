@@ -10,6 +10,8 @@ from typing import Any
 import structlog
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from webapp.live.chunk import Chunk, framing
+
 logger = structlog.get_logger("signalbox.live")
 
 Send = Callable[[Any], Coroutine[Any, Any, None]]
@@ -27,19 +29,22 @@ class Sink:
         self._pending: asyncio.Task[None] | None = None
         self.stalled_since: float | None = None
 
-    def offer(self, chunk: bytes, framed: bytes | None = None) -> bool:
-        """Take `chunk`. True: it is written. False: it waits for the reader, and `on_free` says when it is out.
+    def offer(self, words: bytes) -> bool:
+        """Take `words`. True: they are written. False: they wait for the reader, and `on_free` says when they are out.
 
-        `framed` is the same chunk in HTTP/1.1's chunked coding, if the caller has it. A client that cannot be written
-        to at all is told by `on_lost`.
+        A client that cannot be written to at all is told by `on_lost`.
         """
         self.stalled_since = time.monotonic()
-        self._pending = asyncio.ensure_future(self._write(chunk))
+        self._pending = asyncio.ensure_future(self._finish(words))
         return False
 
-    async def _write(self, chunk: bytes) -> None:
+    def put(self, chunk: Chunk) -> bool:
+        """`offer` a chunk as it is."""
+        return self.offer(chunk.body)
+
+    async def _finish(self, words: bytes) -> None:
         try:
-            await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await self._send({"type": "http.response.body", "body": words, "more_body": True})
         except Exception as error:
             # One client's trouble must not end the flush that serves the others.
             if not isinstance(error, OSError):
@@ -68,26 +73,29 @@ class TransportSink(Sink):
     goes through `send`, which waits.
     """
 
-    __slots__ = ("_cycle",)
+    __slots__ = ("_cycle", "_flow", "_write")
 
     def __init__(
         self, send: Send, cycle: RequestResponseCycle, on_free: Callable[[], None], on_lost: Callable[[], None]
     ) -> None:
         super().__init__(send, on_free, on_lost)
         self._cycle = cycle
+        self._flow = cycle.flow
+        self._write = cycle.transport.write
 
-    def offer(self, chunk: bytes, framed: bytes | None = None) -> bool:
-        cycle = self._cycle
-        if cycle.flow.write_paused:
-            return super().offer(chunk)
-        if not cycle.disconnected:
-            cycle.transport.write(framed or framing(chunk))
+    def offer(self, words: bytes) -> bool:
+        if self._flow.write_paused:
+            return super().offer(words)
+        if words and not self._cycle.disconnected:
+            self._write(framing(words))
         return True
 
-
-def framing(chunk: bytes) -> bytes:
-    """A chunk in the chunked transfer coding (RFC 9112, section 7.1)."""
-    return b"%x\r\n%b\r\n" % (len(chunk), chunk)
+    def put(self, chunk: Chunk) -> bool:
+        if self._flow.write_paused:
+            return super().offer(chunk.body)
+        if not self._cycle.disconnected:
+            self._write(chunk.framed)
+        return True
 
 
 def sink_for(send: Send, on_free: Callable[[], None], on_lost: Callable[[], None]) -> Sink:

@@ -6,8 +6,8 @@ import asyncio
 from typing import Protocol
 
 from webapp.live import sse
-from webapp.live.packing import Packing
-from webapp.live.ring import Chunk
+from webapp.live.chunk import Chunk
+from webapp.live.packing import Packing, Plain
 from webapp.live.sink import Send, sink_for
 
 
@@ -25,17 +25,19 @@ class Subscriber:
     """One open stream.
 
     `deadline` is on the loop's clock; `events_left` is how many events it may still get; `quiet` is for how many ticks
-    of the sweeper nothing was written to it.
+    of the sweeper nothing was written to it; `over` says that it is being ended.
     """
 
     __slots__ = (
-        "_over",
+        "_ended",
+        "_put",
         "busy",
         "catching_up",
         "cursor",
         "deadline",
         "events_left",
         "lane",
+        "over",
         "packing",
         "quiet",
         "sink",
@@ -52,13 +54,10 @@ class Subscriber:
         self.busy = False
         self.quiet = 0
         self.catching_up: asyncio.Task[None] | None = None
+        self.over = False
         self.sink = sink_for(send, self._free, self.finish)
-        self._over: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-
-    @property
-    def over(self) -> bool:
-        """Whether the stream is being ended."""
-        return self._over.done()
+        self._put = self.sink.put if isinstance(packing, Plain) else self._put_packed
+        self._ended: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     def take(self, chunk: Chunk) -> None:
         """Write a chunk; the subscriber is busy from then on if its reader does not take it at once."""
@@ -66,7 +65,7 @@ class Subscriber:
         self.quiet = 0
         self.events_left -= chunk.events
         if chunk.body:
-            self.busy = not self.sink.offer(*self.packing.chunk(chunk))
+            self.busy = not self._put(chunk)
         if self.events_left <= 0:
             self.finish(sse.named("reconnect", {"reason": "max_events"}, retry_ms=100))
 
@@ -78,8 +77,9 @@ class Subscriber:
 
     def finish(self, last_words: bytes = b"") -> None:
         """End the stream from the server's side, after `last_words`."""
-        if not self._over.done():
-            self._over.set_result(last_words)
+        if not self._ended.done():
+            self.over = True
+            self._ended.set_result(last_words)
 
     def abort(self) -> None:
         """End the stream of a reader that takes nothing: what waits for it is dropped; its cursor is its own."""
@@ -90,7 +90,7 @@ class Subscriber:
         """Be subscribed until somebody finishes the stream or the client goes away; returns the last words."""
         self.lane.join(self)
         try:
-            last_words = await self._over
+            last_words = await self._ended
             await self.sink.drained()
             return last_words
         finally:
@@ -98,6 +98,9 @@ class Subscriber:
             if self.catching_up:
                 self.catching_up.cancel()
             self.sink.cancel()
+
+    def _put_packed(self, chunk: Chunk) -> bool:
+        return self.sink.offer(self.packing.chunk(chunk))
 
     def _free(self) -> None:
         self.busy = False

@@ -1,0 +1,33 @@
+"""A chunk: bytes that many streams share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+class Chunk:
+    """The bytes of `events` events from after some cursor up to `to_seq`.
+
+    `framed` is the body in HTTP/1.1's chunked coding, so that it is framed once and not once for each stream.
+    """
+
+    __slots__ = ("_packed", "body", "events", "framed", "to_seq")
+
+    def __init__(self, body: bytes, to_seq: int, events: int) -> None:
+        self.body = body
+        self.framed = framing(body)
+        self.to_seq = to_seq
+        self.events = events
+        self._packed: dict[str, bytes] = {}
+
+    def packed(self, encoding: str, pack: Callable[[bytes], bytes]) -> bytes:
+        """The body as `pack` compresses it, which is done once for each encoding."""
+        packed = self._packed.get(encoding)
+        if packed is None:
+            packed = self._packed[encoding] = pack(self.body)
+        return packed
+
+
+def framing(body: bytes) -> bytes:
+    """A chunk in the chunked transfer coding (RFC 9112, section 7.1)."""
+    return b"%x\r\n%b\r\n" % (len(body), body)
