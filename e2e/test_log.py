@@ -1,0 +1,182 @@
+"""Finding one's way in a log, with a script and without."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from e2e.live import expect_equal_to_fresh, expect_live_at, expect_rows
+from store import NewEvent
+from tests.support.server import Server
+
+
+@pytest.fixture(scope="module")
+def long(server: Server) -> str:
+    """A task with 1,000 events; #300 and #600 are failures."""
+    lines = [NewEvent(event_type="log", payload={"message": f"line {n}"}) for n in range(1, 1001)]
+    lines[299] = NewEvent(event_type="work_item_failed", payload={"work_item_id": "copy", "message": "disk full"})
+    lines[599] = NewEvent(event_type="log", payload={"message": "it broke", "level": "error"})
+    server.emit("long", *lines)
+    return f"{server.url}/tasks/long"
+
+
+@pytest.fixture
+def plain(new_context: Callable[..., BrowserContext]) -> Page:
+    """A browser without JavaScript."""
+    return new_context(java_script_enabled=False).new_page()
+
+
+def expect_aimed(page: Page, seq: int) -> None:
+    row = page.locator(f"#e{seq}")
+    expect(row).to_be_in_viewport()
+    assert row.evaluate("row => row.matches(':target')")
+
+
+def test_the_address_of_an_old_line_leads_to_it(long: str, page: Page) -> None:
+    page.goto(f"{long}#e40")
+    expect_aimed(page, 40)
+    expect(page.get_by_role("button", name="Follow")).to_have_attribute("aria-pressed", "false")
+
+
+def test_what_comes_does_not_move_a_reader_amid_the_log(server: Server, page: Page, context: BrowserContext) -> None:
+    server.emit("amid", *[f"line {n}" for n in range(1, 601)])
+    page.goto(f"{server.url}/tasks/amid#e100")
+    expect_aimed(page, 100)
+    expect_live_at(page, 600)
+    place = page.locator("#e100").bounding_box()
+    server.emit("amid", *[f"line {n}" for n in range(601, 611)])
+    expect(page.get_by_role("button", name="10 new")).to_be_visible()
+    assert page.locator("#e100").bounding_box() == place
+    expect(page.get_by_role("link", name="Newer events")).to_have_attribute("href", re.compile(r"after=200$"))
+
+    page.get_by_role("button", name="10 new").click()
+    expect_rows(page, 411, 610)
+    server.emit("amid", "one more")
+    expect_live_at(page, 611)
+    expect_rows(page, 412, 611)
+    page.goto(f"{server.url}/tasks/amid")
+    expect_equal_to_fresh(page, context)
+
+
+def test_a_line_that_is_there_is_not_fetched(long: str, page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{long}#e950")
+    expect_aimed(page, 950)
+    assert not [url for url in asked if "around=" in url]
+
+
+def test_an_address_beyond_the_log_shows_its_end(long: str, page: Page) -> None:
+    page.goto(f"{long}#e99999")
+    expect_live_at(page, 1000)
+    expect(page.locator("#e1000")).to_be_attached()
+
+
+def test_e_goes_from_failure_to_failure(long: str, page: Page) -> None:
+    page.goto(long)
+    expect_live_at(page, 1000)
+    page.keyboard.press("e")
+    expect(page).to_have_url(f"{long}#e300")
+    expect_aimed(page, 300)
+    page.keyboard.press("e")
+    expect(page).to_have_url(f"{long}#e600")
+    expect_aimed(page, 600)
+    page.keyboard.press("e")
+    expect(page.get_by_text("No failure after #600.")).to_be_visible()
+
+
+def test_back_leads_to_the_line_before(long: str, page: Page) -> None:
+    page.goto(long)
+    expect_live_at(page, 1000)
+    page.keyboard.press("e")
+    expect_aimed(page, 300)
+    page.keyboard.press("e")
+    expect_aimed(page, 600)
+    page.go_back()
+    expect_aimed(page, 300)
+
+
+def test_a_search_leads_to_the_line_amid_its_neighbours(long: str, page: Page) -> None:
+    page.goto(long)
+    expect_live_at(page, 1000)
+    page.keyboard.press("/")
+    page.keyboard.type("DISK full")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("1 of 1,000 events")).to_be_visible()
+    page.get_by_role("link", name="#300").click()
+    expect_aimed(page, 300)
+    expect(page.locator("#e299")).to_be_attached()
+
+
+def test_search_and_filters_need_no_script(long: str, plain: Page) -> None:
+    plain.goto(long)
+    plain.get_by_label("Find text in the whole log").fill("line 77")
+    plain.keyboard.press("Enter")
+    expect(plain.get_by_text("11 of 1,000 events")).to_be_visible()
+    expect(plain.locator("#log-rows > li")).to_have_count(11)
+
+    plain.get_by_text("Filters").click()
+    plain.get_by_label("Level").fill("error")
+    plain.get_by_label("Find text in the log").fill("")
+    plain.get_by_role("button", name="Search").click()
+    expect(plain.get_by_text("1 of 1,000 events")).to_be_visible()
+    expect(plain.get_by_label("Level")).to_have_value("error")
+    plain.get_by_role("link", name="#600").click()
+    expect_aimed(plain, 600)
+
+
+def test_jumps_need_no_script(long: str, plain: Page) -> None:
+    plain.goto(long)
+    plain.get_by_role("link", name="Next failure").click()
+    expect_aimed(plain, 300)
+    plain.get_by_role("link", name="Next failure").click()
+    expect_aimed(plain, 600)
+
+    plain.goto(long)
+    plain.get_by_text("More", exact=True).click()
+    plain.get_by_label("Go to #").fill("40")
+    plain.get_by_label("Go to #").press("Enter")
+    expect(plain.locator("#e40")).to_be_attached()
+
+    plain.goto(long)
+    plain.get_by_text("More", exact=True).click()
+    plain.get_by_label("At (UTC)").press("Enter")
+    expect_aimed(plain, 1)
+
+
+def test_a_long_line_opens_where_one_stands(server: Server, page: Page) -> None:
+    server.emit("wide", "word " * 400, "short")
+    page.goto(f"{server.url}/tasks/wide")
+    said = page.locator("#e1 .said")
+    clipped = said.bounding_box()
+    page.locator("#e1 a.seq").click()
+    expect(page).to_have_url(f"{server.url}/tasks/wide#e1")
+    opened = said.bounding_box()
+    assert clipped
+    assert opened
+    assert opened["height"] > 5 * clipped["height"]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("width", [390, 1100, 1440])
+def test_the_tools_fit_every_width(long: str, new_context: Callable[..., BrowserContext], width: int) -> None:
+    page = new_context(viewport={"width": width, "height": 900}).new_page()
+    for path in (long, f"{long}/log", f"{long}/log?q=line&level=x"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+
+
+def test_the_html_file_works_alone(
+    long: str, page: Page, context: BrowserContext, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    file = tmp_path_factory.mktemp("export") / "long.html"
+    file.write_bytes(context.request.get(f"{long}/export.html").body())
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"file://{file}#e300")
+    expect_aimed(page, 300)
+    assert page.locator("#e300").evaluate("row => getComputedStyle(row).display") == "grid"
+    assert len(asked) == 1, asked
