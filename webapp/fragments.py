@@ -17,13 +17,14 @@ from markupsafe import Markup
 
 from store import LogHits, LogQuery, TaskQuery
 from store.events import KNOWN_EVENTS
-from store.state import STATUSES, Permission, Task
+from store.state import STATUSES, Permission, Span, Task
 from webapp import assets, ids, text
 from webapp.contexts import InboxView, LogWindow, SpansView, TaskListView, TaskView, changed_at
 from webapp.export.report import Report
 from webapp.logquery import log_filters
 from webapp.past import PastView
 from webapp.rows import Rows
+from webapp.spanpage import SpanView
 from webapp.spantree import SpanLine
 from webapp.track import stations
 
@@ -69,7 +70,8 @@ class Fragments:
             auto_reload=False,
             cache_size=-1,
         )
-        shared = (text.said, text.moment, text.between, text.elapsed, text.count, text.percent, text.plural)
+        times = (text.moment, text.between, text.elapsed, text.offset)
+        shared = (text.said, *times, text.count, text.percent, text.plural)
         self._environment.globals.update(
             {function.__name__: function for function in shared},
             ids=ids,
@@ -158,6 +160,16 @@ class Fragments:
         }
         address = f"{path}/log?{log_filters(query)}"
         return self._render("events/hits.html", **values, path=path, address=address, page=_page(page))
+
+    def span_page(self, view: SpanView, **page: Any) -> str:
+        """A span with its events."""
+        path = _path(view.task)
+
+        def span_line(span: Span) -> Markup:
+            return self._span_line(span, 0, path, view.task.updated_at)
+
+        values = {"view": view, "path": path, "rows": self._rows.hits(view.hits.events, path), "span_line": span_line}
+        return self._render("spans/show.html", **values, page=_page(page))
 
     def spans_page(self, view: SpansView, **page: Any) -> str:
         """A page of all spans."""

@@ -15,9 +15,12 @@ class SpanLine(NamedTuple):
     depth: int
 
 
-def lines(spans: Iterable[Span]) -> list[SpanLine]:
-    """All of `spans`, each once, in pre-order. Of spans that are each other's ancestors one becomes a root."""
-    ordered = sorted(spans, key=lambda span: (span.state != "open", span.started_seq))
+def lines(spans: Iterable[Span], *, open_first: bool = True) -> list[SpanLine]:
+    """All of `spans`, each once, in pre-order; without `open_first` siblings stand just as they began.
+
+    Of spans that are each other's ancestors one becomes a root.
+    """
+    ordered = sorted(spans, key=lambda span: (open_first and span.state != "open", span.started_seq))
     known = {span.span_id for span in ordered}
     children: dict[str | None, list[Span]] = {}
     for span in ordered:

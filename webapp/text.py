@@ -74,6 +74,15 @@ def elapsed(start: str, end: str) -> str:
     return duration(seconds(start, end))
 
 
+def offset(elapsed: float) -> str:
+    """So many seconds as an axis names them: 0, 850 ms, 3.2 s, 4 m 12 s."""
+    if elapsed < 0.0005:
+        return "0"
+    if elapsed < 0.9995:
+        return f"{elapsed * 1000:.0f} ms"
+    return f"{elapsed:.3g} s" if elapsed < 59.95 else duration(elapsed)
+
+
 def duration(elapsed: float) -> str:
     """7 s, 4 m 12 s, 2 h 03 m, 3 d 7 h."""
     s = int(elapsed)

@@ -230,6 +230,21 @@ class View:
             ended_limit,
         )
 
+    async def span(self, task_id: str, span_id: str) -> Span | None:
+        found: list[Span] = await self._values(
+            Span, "SELECT state FROM task_spans WHERE task_id = ? AND span_id = ?", task_id, span_id
+        )
+        return found[0] if found else None
+
+    async def span_children(self, task_id: str, span_id: str, limit: int) -> list[Span]:
+        return await self._values(
+            Span,
+            "SELECT state FROM task_spans WHERE task_id = ? AND parent_span_id = ? ORDER BY started_seq LIMIT ?",
+            task_id,
+            span_id,
+            limit,
+        )
+
     async def spans_changed(self, task_id: str, since_seq: int, limit: int) -> list[Span]:
         return await self._values(
             Span,

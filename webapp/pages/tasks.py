@@ -9,8 +9,8 @@ from quart import Blueprint, Response, current_app, request
 from webapp.api import store
 from webapp.api.streams import hub, settings
 from webapp.api.tasks import task_query
-from webapp.contexts import spans_view, task_list_view, task_view
-from webapp.errors import BadRequest
+from webapp.bad_request import BadRequest
+from webapp.contexts import task_list_view, task_view
 from webapp.fragments import Fragments
 from webapp.live import sse
 from webapp.live.frames import list_frames, task_frames
@@ -113,10 +113,3 @@ async def show_frame(task_id: str) -> Response:
     if other_history(seen.seq, cursor):
         raise BadRequest("the page shows a log that is not this one; reload it", "since")
     return html(fragments().task_frame(seen, cursor))
-
-
-@blueprint.get("/tasks/<task_id>/spans")
-async def spans(task_id: str) -> Response:
-    async with store().read() as view:
-        seen = await spans_view(view, task_id, after=whole("after", 0, 0, MAX_SEQ))
-    return html(fragments().spans_page(seen, **await layout()))

@@ -1,0 +1,110 @@
+"""A time axis in per cent of its width, with long idle stretches folded to a mark. All times are in seconds."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+IDLE_SHARE = 0.1
+"""An idle stretch that takes more of the whole than this is folded."""
+
+FOLD_WIDTH = 2.5
+TICKS = 7
+NEXT_TICK = 7.0
+"""Per cent of the width that the label of a tick takes."""
+
+_STEPS = (
+    *(size * digit for size in (0.001, 0.01, 0.1, 1) for digit in (1, 2, 5)),
+    *(10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200),
+)
+DAY = 86400
+
+
+class Fold(NamedTuple):
+    """An idle stretch from `start` to `end` that is drawn `width` per cent wide, at `left`."""
+
+    start: float
+    end: float
+    left: float
+    width: float
+
+
+class Tick(NamedTuple):
+    """A moment that is named on the axis."""
+
+    at: float
+    left: float
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Where each moment of 0 to `length` is drawn. Between folds all is in proportion."""
+
+    length: float
+    folds: tuple[Fold, ...] = ()
+
+    @property
+    def scale(self) -> float:
+        """Per cent of the width for each second that is not folded."""
+        drawn = self.length - sum(fold.end - fold.start for fold in self.folds)
+        return (100 - sum(fold.width for fold in self.folds)) / drawn if drawn > 0 else 0.0
+
+    def left(self, at: float) -> float:
+        """Where the moment `at` is, in per cent from the left."""
+        at = min(max(at, 0.0), self.length)
+        passed = self.folds[: bisect_right(self.folds, at, key=lambda fold: fold.start)]
+        if not passed:
+            return at * self.scale
+        last = passed[-1]
+        if at < last.end:
+            return last.left + last.width * (at - last.start) / (last.end - last.start)
+        return last.left + last.width + (at - last.end) * self.scale
+
+    def ticks(self) -> list[Tick]:
+        """The moments to name: round ones, none of them in a fold or under another's label."""
+        drawn = self.length - sum(fold.end - fold.start for fold in self.folds)
+        if drawn <= 0:
+            return [Tick(0.0, 0.0)]
+        step = next((step for step in _STEPS if drawn / step <= TICKS), DAY * max(1, -(-drawn // (DAY * TICKS))))
+        found: list[Tick] = []
+        for start, end in self._stretches():
+            number = -(-start // step)
+            while number * step <= end:
+                tick = Tick(number * step, self.left(number * step))
+                if not found or tick.left - found[-1].left >= NEXT_TICK:
+                    found.append(tick)
+                number += 1
+        return found
+
+    def _stretches(self) -> Iterable[tuple[float, float]]:
+        start = 0.0
+        for fold in self.folds:
+            yield start, fold.start
+            start = fold.end
+        yield start, self.length
+
+
+def axis(length: float, busy: Iterable[tuple[float, float]], *, fold: bool = True) -> Axis:
+    """The axis of `length` seconds; with `fold`, what lies long enough between the `busy` stretches is folded."""
+    gaps = [gap for gap in idle(busy) if gap[1] - gap[0] > IDLE_SHARE * length] if fold else []
+    folds: list[Fold] = []
+    unfolded = Axis(length, tuple(Fold(start, end, 0.0, FOLD_WIDTH) for start, end in gaps))
+    left = before = 0.0
+    for start, end in gaps:
+        left += (start - before) * unfolded.scale
+        folds.append(Fold(start, end, left, FOLD_WIDTH))
+        left, before = left + FOLD_WIDTH, end
+    return Axis(length, tuple(folds))
+
+
+def idle(busy: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The stretches between the busy ones."""
+    gaps: list[tuple[float, float]] = []
+    until: float | None = None
+    for start, end in sorted(busy):
+        if until is not None and start > until:
+            gaps.append((until, start))
+        until = end if until is None else max(until, end)
+    return gaps
