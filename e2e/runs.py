@@ -12,17 +12,26 @@ def run(seed: int, length: int) -> Iterator[NewEvent]:
     """A run of about `length` events: phases, nested work items that fail and come again, checkpoints, questions."""
     dice = random.Random(seed)
     yield NewEvent(event_type="runner_spawn", span_id="main", payload={"runner_pid": 1, "runner_version": "1.0"})
-    count = 1
+    count, asked = 1, set[str]()
     for number, phase in enumerate(("planning", "executing", "verifying")):
         span = f"phase-{number}"
         yield NewEvent(event_type="phase_enter", phase=phase, span_id=span, parent_span_id="main")
         open_items: list[str] = []
         while count < length * (number + 1) / 3:
             count += 1
-            yield _step(dice, phase, span, open_items, count)
+            event = _step(dice, phase, span, open_items, count)
+            if event.event_type == "permission_request":
+                asked.add(str(event.payload["request_id"]))
+            if event.event_type == "permission_cleared":
+                asked.discard(str(event.payload["request_id"]))
+            yield event
         for item in open_items:
             yield NewEvent(event_type="work_item_complete", actor="worker", phase=phase, span_id=item)
         yield NewEvent(event_type="phase_exit", phase=phase, span_id=span)
+    # A question that is still open at the end is closed by the server, at a time of its own.
+    for request_id in sorted(asked):
+        answer = {"request_id": request_id, "approved": dice.random() < 0.5, "by": "ada"}
+        yield NewEvent(event_type="permission_response", actor="user", span_id="main", payload=answer)
     yield NewEvent(event_type="runner_exit", span_id="main", payload={"exit_code": 0})
 
 

@@ -47,7 +47,9 @@ class Position:
     def stream_request(self) -> dict[str, Any]:
         """How to ask for the stream from here on; half a message of the one before is forgotten."""
         self._parser = SseParser()
-        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": str(self.cursor)} if self.cursor else {})
+        # The parser reads the bytes as they are on the wire.
+        headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
+        headers |= {"Last-Event-ID": str(self.cursor)} if self.cursor else {}
         timeout = httpx.Timeout(10, read=SILENCE)
         return {"params": {"since_seq": self.cursor}, "headers": headers, "timeout": timeout}
 

@@ -1,0 +1,141 @@
+"""The promise at random: any log, cuts at any byte, servers that die at any moment; every client sees 1…n once.
+
+The seed stands in the name of a test: `pytest -m "" "tests/test_proof.py::test_every_client_sees_everything_once[7]"`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Callable
+from contextlib import aclosing, suppress
+from typing import Any
+
+import msgspec
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
+
+from e2e.runs import run
+from store import NewEvent
+from store.remote import RemoteLog
+from tests.support.chaos import Chaos
+from tests.support.proxy import Proxy
+from tests.support.server import Server
+from tests.support.strict import Refused, StrictClient, stream
+
+SEEDS = [0, 1, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(2, 60))]
+OTHERS = 20
+"""Events of another task, written in between, which a stream of both tasks has in the order of the commits."""
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_every_client_sees_everything_once(start_server: Callable[..., Server], seed: int) -> None:
+    dice = random.Random(seed)
+    server = start_server(
+        max_events_per_stream=dice.choice([25, 100, 10_000]),
+        ring_events=dice.choice([16, 64, 4096]),
+        keepalive_interval=dice.choice([0.1, 15]),
+        stream_compression=dice.choice([False, True]),
+    )
+    proxy = Proxy(server.port)
+    remote = RemoteLog(proxy.url, patience=60)
+    events = keyed(list(run(seed, dice.randint(50, 250))))
+    server.emit("run", events[0])
+    server.emit("other", "0")
+    last = len(events)
+    quick, patient = StrictClient(proxy.port, "run"), StrictClient(proxy.port, "run", pause=0.3)
+    tail: list[int] = []
+    socket: list[int] = []
+    both: list[tuple[str, Any]] = []
+    readers = asyncio.gather(
+        quick.follow(last),
+        patient.follow(last),
+        follow_tail(remote, last, tail),
+        follow_socket(proxy.port, last, socket),
+        follow_both(proxy.port, last, both),
+    )
+    try:
+        with Chaos(seed, server, proxy) as chaos:
+            await write(dice, server, remote, events)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(readers, 30)
+    finally:
+        readers.cancel()
+        remote.close()
+        proxy.close()
+    assert stored_keys(server) == [event.key for event in events], chaos.told
+    everything = list(range(1, last + 1))
+    for name, seen in {
+        "a stream": quick.seen,
+        "a patient stream": patient.seen,
+        "the tail": tail,
+        "the socket": socket,
+        "the run on a stream of both": [seq for task, seq in both if task == "run"],
+    }.items():
+        assert seen == everything, f"{name} saw {len(seen)} of {last}: {chaos.told}"
+    assert [seq for task, seq in both if task == "other"] == list(range(1, OTHERS + 1)), chaos.told
+    print(f"{last} events: {chaos.told}")
+
+
+def keyed(events: list[NewEvent]) -> list[NewEvent]:
+    return [msgspec.structs.replace(event, key=f"event-{number}") for number, event in enumerate(events)]
+
+
+def stored_keys(server: Server) -> list[str]:
+    return [event["key"] for event in server.get("/api/tasks/run/events?limit=1000").json()["events"]]
+
+
+async def write(dice: random.Random, server: Server, remote: RemoteLog, events: list[NewEvent]) -> None:
+    """Append all but the first: some from beside the server, some through it over the broken network."""
+    at, others = 1, 1
+    while at < len(events):
+        batch = events[at : at + dice.choice([1, 2, 5, 10])]
+        if len(batch) > 2:
+            await asyncio.to_thread(server.emit, "run", *batch)
+        else:
+            await remote.aappend("run", batch)
+        at += len(batch)
+        if others < OTHERS:
+            await asyncio.to_thread(server.emit, "other", str(others))
+            others += 1
+        await asyncio.sleep(dice.uniform(0, 0.08))
+    await asyncio.to_thread(server.emit, "other", *map(str, range(others, OTHERS)))
+
+
+async def follow_tail(remote: RemoteLog, last: int, seen: list[int]) -> None:
+    """The seqs that the Python client's tail yields."""
+    async with aclosing(remote.atail("run")) as events:
+        async for event in events:
+            seen.append(event.seq)
+            if event.seq >= last:
+                break
+
+
+async def follow_socket(port: int, last: int, seen: list[int]) -> None:
+    """The seqs that come over a WebSocket which is opened again from where it was."""
+    while len(seen) < last:
+        with suppress(OSError, TimeoutError, WebSocketException, EOFError):
+            async with connect(
+                f"ws://127.0.0.1:{port}/ws/tasks/run/events?since_seq={len(seen)}", proxy=None
+            ) as socket:
+                while len(seen) < last:
+                    seen.append(json.loads(await socket.recv())["seq"])
+        await asyncio.sleep(0.05)
+
+
+async def follow_both(port: int, last: int, seen: list[tuple[str, Any]]) -> None:
+    """Task and seq of what comes on one stream for two tasks, resumed by the one id that stands for both."""
+    position = "0"
+    while len(seen) < last + OTHERS:
+        with suppress(OSError, asyncio.IncompleteReadError, Refused):
+            path = "/sse/events?task=run&task=other"
+            async for message in stream("127.0.0.1", port, path, {"Last-Event-ID": position}):
+                if message.id is not None:
+                    assert int(message.id) > int(position)
+                    position = message.id
+                    seen.append((message.json["task_id"], message.json["seq"]))
+                if len(seen) == last + OTHERS:
+                    break
+        await asyncio.sleep(0.05)
