@@ -99,8 +99,9 @@ class LiveStream extends HTMLElement {
     if (message.event === 'heartbeat') {
       const facts = JSON.parse(message.data);
       this.dispatchEvent(new CustomEvent('live:facts', { bubbles: true, detail: facts }));
-      const latest = this.#hear(facts.latest_seq);
-      if (latest > this.#cursor) waitUntil(this.#recover(latest, link));
+      this.#hear(facts.latest_seq);
+      // What an earlier stream knew of may still be on its way here; what this one has sent is not.
+      if (facts.latest_seq > this.#cursor) waitUntil(this.#recover(facts.latest_seq, link));
     }
     if (message.event) return;
     const { from, to, latest } = readFrame(message.data);
