@@ -1,10 +1,12 @@
 """Plain `sqlite3` doing the same inserts: the store's schema, pragmas and indexes, no projections, no checks.
 
-The rows stand ready before the clock runs, payloads already JSON, so this is as fast as the database takes them.
+The rows stand ready before the clock runs, payloads already JSON, so this is as fast as the database takes them. A
+column that the database itself derives from a row is a projection too, so it can be left out together with its indexes.
 """
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,12 +33,25 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def create(path: Path, task_id: str) -> sqlite3.Connection:
-    """A new database with the store's schema and one task, as the store makes them."""
+def create(path: Path, task_id: str, *, derived: bool = False) -> sqlite3.Connection:
+    """A new database with the store's schema and one task, as the store makes them; `derived` keeps what is derived."""
     store = open_store(f"sqlite:///{path}")
     store.create_task(task_id)
     store.close()
-    return connect(path)
+    connection = connect(path)
+    if not derived:
+        _drop_derived(connection)
+    return connection
+
+
+def _drop_derived(connection: sqlite3.Connection) -> None:
+    generated = connection.execute("SELECT name FROM pragma_table_xinfo('task_events') WHERE hidden > 1").fetchall()
+    indexes = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'task_events' AND sql <> ''"
+    for (column,) in generated:
+        for name, sql in connection.execute(indexes).fetchall():
+            if re.search(rf"\b{column}\b", sql.partition(" ON ")[2]):
+                connection.execute(f"DROP INDEX {name}")
+        connection.execute(f"ALTER TABLE task_events DROP COLUMN {column}")
 
 
 def rows_of(events: Sequence[NewEvent]) -> list[RawRow]:

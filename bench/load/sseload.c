@@ -22,7 +22,7 @@
 #include "options.h"
 #include "report.h"
 
-enum { READ_SIZE = 256 * 1024, BATCH = 512, MAX_PHASES = 256 };
+enum { READ_SIZE = 256 * 1024, BATCH = 512, MAX_PHASES = 4096 };
 
 static Stream *streams;
 static Stream **waiting; /* to be opened at their `open_at` */
