@@ -36,8 +36,8 @@ def conditions(task_id: str, query: LogQuery) -> tuple[str, list[object]]:
         if wanted:
             # LIKE is a cheap look first: few payloads are left to be parsed.
             found.append(
-                rf"payload LIKE ? ESCAPE '\' AND json_valid(payload)"
-                f" AND lower(json_extract(payload, '$.{name}')) = lower(?)"
+                r"payload LIKE ? ESCAPE '\' AND CASE WHEN json_valid(payload)"
+                f" THEN lower(json_extract(payload, '$.{name}')) = lower(?) END"
             )
             values += [_anywhere(_in_json(wanted)), wanted]
     if query.text:

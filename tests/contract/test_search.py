@@ -115,10 +115,11 @@ async def test_what_only_speaks_of_failure_is_none(store: Store, event: NewEvent
 
 async def test_a_payload_too_deep_to_look_into_is_kept_all_the_same(store: Store) -> None:
     deep: Any = "bottom"
-    for _ in range(400):
-        deep = {"level": deep}
+    for _ in range(900):
+        deep = [deep]
     store.append("run", NewEvent(event_type="log", payload={"level": "error", "error_code": deep}))
     assert await found(store, LogQuery(level="error")) == [1]
+    assert await found(store, LogQuery(text="bottom")) == [1]
 
 
 async def test_a_time_leads_to_the_first_event_at_or_after_it(store: Store) -> None:
