@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from quart import redirect, request
 from werkzeug.wrappers import Response as Redirect
 
-from store import Event, NewEvent
+from store import Conflict, Event, NewEvent
 from store.state import Permission
 from webapp.api import store
 from webapp.bad_request import BadRequest
@@ -30,6 +30,15 @@ async def answer_permission(task_id: str, asked: Permission, approved: bool, rea
     """Answer a permission request. Raises Conflict when it is closed already: the first answer wins."""
     said = {"request_id": asked.request_id, "approved": approved, "reason": reason}
     return await act(task_id, "permission_response", span_id=asked.span_id, **said)
+
+
+async def request_cancel(task_id: str, reason: str | None) -> Event:
+    """Ask a run to stop; once more asks more firmly. Raises UnknownTask, and Conflict when the run is over."""
+    async with store().glance() as view:
+        task = await view.task(task_id)
+    if task.ended:
+        raise Conflict(f"the run is over: it is {task.status}")
+    return await act(task_id, "cancel_requested", reason=reason)
 
 
 def checked_reason(text: str | None) -> str | None:

@@ -6,6 +6,7 @@ A page is everything; a frame is what changed after a cursor. Both are the same 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from store import Event, Reading, TaskQuery
 from store.state import Checkpoint, Permission, Phase, Span, Task
@@ -18,6 +19,7 @@ CHECKPOINTS = 20
 OPEN_SPANS = 40
 ENDED_SPANS = 20
 SPANS_PAGE = 500
+AUDITS_PAGE = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,3 +199,21 @@ async def inbox_view(view: Reading) -> InboxView:
         total=await view.count_open_permissions(),
         event_id=await view.latest_event_id(),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditsView:
+    """One page of what people did, to one task or to any, the newest first; `before` leads to the older ones."""
+
+    task_id: str | None
+    audits: list[dict[str, Any]]
+    before: int | None
+
+
+async def audits_view(view: Reading, task_id: str | None, *, before: int | None = None) -> AuditsView:
+    """The audits before the one with the id `before`. Those of a task that was deleted are still there."""
+    found = await view.audits(task_id, AUDITS_PAGE + 1, before)
+    if task_id is not None and not found:
+        await view.task(task_id)
+    shown = found[:AUDITS_PAGE]
+    return AuditsView(task_id=task_id, audits=shown, before=shown[-1]["audit_id"] if len(found) > len(shown) else None)

@@ -11,6 +11,7 @@ from quart import Blueprint, Response
 from store import Event, NewEvent
 from store.state import STATUSES, Checkpoint, Permission, Phase, Span
 from webapp import __version__
+from webapp.api.control import CancelBody
 from webapp.api.permissions import AnswerBody
 from webapp.api.tasks import TaskBody, TaskView
 from webapp.json import json_response
@@ -19,7 +20,7 @@ from webapp.params import MAX_SEQ
 blueprint = Blueprint("openapi", __name__, url_prefix="/api")
 
 Spec = dict[str, Any]
-TYPES = (Event, NewEvent, TaskView, TaskBody, Span, Phase, Checkpoint, Permission, AnswerBody)
+TYPES = (Event, NewEvent, TaskView, TaskBody, Span, Phase, Checkpoint, Permission, AnswerBody, CancelBody)
 
 
 @blueprint.get("/openapi.json")
@@ -134,6 +135,9 @@ def _paths() -> Spec:
                 status=201,
                 body=_ref("AnswerBody"),
             )
+        },
+        "/api/tasks/{task_id}/cancel": {
+            "post": _route("Ask a run to stop.", event, [task], 400, 404, 409, 413, status=201, body=_ref("CancelBody"))
         },
         "/api/events/health": {"get": _route("Whether the API answers.", health, [])},
         "/api/openapi.json": {"get": _route("This document.", {"type": "object"}, [])},

@@ -1,0 +1,136 @@
+"""Asking a run to stop, and the audits of what people did."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from store import NewEvent, open_task
+from store.remote import RemoteLog
+from store.sqlite import SqliteStore
+from tests.support.command import start
+from tests.support.server import Server
+
+
+def press_cancel(server: Server, task: str, **form: str) -> httpx.Response:
+    return httpx.post(f"{server.url}/tasks/{task}/cancel", data=form)
+
+
+def wait_until(true: Callable[[], Any], timeout: float = 20) -> None:
+    deadline = time.monotonic() + timeout
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def task(server: Server, task_id: str) -> dict[str, Any]:
+    shown: dict[str, Any] = server.get(f"/api/tasks/{task_id}").json()
+    return shown
+
+
+def test_a_cancel_is_an_event_of_the_user_and_audited(server: Server) -> None:
+    server.emit("stop", "hello")
+    answer = press_cancel(server, "stop", reason=" too slow ")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/tasks/stop")
+    (event,) = server.get("/api/tasks/stop/events/latest?limit=1").json()
+    assert (event["event_type"], event["actor"]) == ("cancel_requested", "user")
+    assert event["payload"] == {"reason": "too slow", "by": "local user"}
+    page = server.get("/tasks/stop/audits").text
+    for text in ("cancel requested", "local user", 'href="/tasks/stop/events/2"', "127.0.0.1", "too slow"):
+        assert text in page
+
+
+def test_programs_cancel_in_json(server: Server) -> None:
+    server.emit("json", "hello")
+    answer = server.post("/api/tasks/json/cancel", {})
+    assert (answer.status_code, answer.json()["payload"]) == (201, {"by": "local user"})
+    assert task(server, "json")["cancel_requested"]
+    assert server.post("/api/tasks/json/cancel", {"why": "x"}).status_code == 400
+    assert server.post("/api/tasks/nobody/cancel", {}).status_code == 404
+
+
+def test_what_is_over_is_not_cancelled(server: Server) -> None:
+    server.emit("over", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
+    answer = press_cancel(server, "over")
+    assert answer.status_code == 409
+    assert "the run is over: it is done" in answer.text
+    assert 'action="/tasks/over/cancel"' not in server.get("/tasks/over").text
+    assert server.latest("over") == 1
+    assert press_cancel(server, "nobody").status_code == 404
+
+
+@pytest.mark.parametrize("kind", ["store", "server"])
+def test_a_run_sees_it(server: Server, kind: str) -> None:
+    log: SqliteStore | RemoteLog = server.store if kind == "store" else RemoteLog(server.url)
+    with open_task(log, f"sees-{kind}") as run:
+        assert not run.cancelled
+        press_cancel(server, f"sees-{kind}")
+        wait_until(lambda: run.cancelled)
+
+
+POLITE = "import signal, time\nprint('ready', flush=True)\nwhile True: time.sleep(0.05)"
+STUBBORN = (
+    "import signal, time\n"
+    "for n in (signal.SIGINT, signal.SIGTERM): signal.signal(n, lambda n, _: print('heard', n, flush=True))\n"
+    "print('ready', flush=True)\nwhile True: time.sleep(0.05)"
+)
+
+
+def said(server: Server, task_id: str) -> list[str]:
+    events = server.get(f"/api/tasks/{task_id}/events?limit=1000&type=log").json()["events"]
+    return [event["payload"]["message"] for event in events]
+
+
+@pytest.mark.parametrize("target", ["--store", "--server"])
+def test_the_button_ends_a_command_politely(server: Server, target: str) -> None:
+    name, where = f"polite{target}", server.store_url if target == "--store" else server.url
+    running = start("run", target, where, "--task", name, "--", sys.executable, "-c", POLITE)
+    wait_until(lambda: server.get(f"/api/tasks/{name}").status_code == 200 and "ready" in said(server, name))
+    press_cancel(server, name)
+    running.communicate(timeout=20)
+    assert running.returncode == 128 + signal.SIGINT
+    assert task(server, name)["status"] == "cancelled"
+
+
+def test_the_button_ends_a_stubborn_command_firmly(server: Server) -> None:
+    arguments = ("--store", server.store_url, "--task", "stubborn", "--grace", "600")
+    running = start("run", *arguments, "--", sys.executable, "-c", STUBBORN)
+    wait_until(lambda: server.get("/api/tasks/stubborn").status_code == 200 and "ready" in said(server, "stubborn"))
+    press_cancel(server, "stubborn")
+    wait_until(lambda: f"heard {signal.SIGINT.value}" in said(server, "stubborn"))
+    press_cancel(server, "stubborn")
+    wait_until(lambda: f"heard {signal.SIGTERM.value}" in said(server, "stubborn"))
+    press_cancel(server, "stubborn")
+    running.communicate(timeout=20)
+    assert running.returncode == 128 + signal.SIGKILL
+    assert task(server, "stubborn")["status"] == "cancelled"
+
+
+def test_audits_are_read_page_by_page_and_outlive_their_task(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    assert "Nobody has done anything" in server.get("/audits").text
+    assert server.get("/tasks/nobody/audits").status_code == 404
+    for n in range(205):
+        server.store.audit("ann", "looked", task_id=f"run-{n % 2}", seq=n + 1, detail={"text": f"<b>{n}</b>"})
+    first = server.get("/audits").text
+    older = re.search(r'rel="next" href="([^"]+)"', first)
+    assert older
+    second = server.get(older[1]).text
+    seqs = re.findall(r">#(\d+)</a>", first + second)
+    assert [int(seq) for seq in seqs] == list(range(205, 0, -1))
+    assert "<b>" not in first
+    assert len(re.findall(r">#\d+</a>", server.get("/tasks/run-0/audits").text)) == 103
+
+
+def test_a_request_of_another_site_cancels_nothing(server: Server) -> None:
+    server.emit("cross", "hello")
+    answer = httpx.post(f"{server.url}/tasks/cross/cancel", headers={"Origin": "http://evil.example"})
+    assert answer.status_code == 403
+    assert server.latest("cross") == 1
