@@ -1,4 +1,4 @@
-"""The promise at random, for pages: whatever breaks, they end equal to fresh ones. The seed stands in the test's name."""
+"""The promise at random, for pages: whatever breaks, they end equal to fresh ones. The name of a test has its seed."""
 
 from __future__ import annotations
 
