@@ -62,9 +62,11 @@ def take_all(browser: Browser, server: Server) -> None:
         expect(tasks.get_by_text("stdlib audit")).to_be_visible(timeout=PATIENCE_MS)
         light = open_page(browser, server, "/tasks/stdlib-audit", color_scheme="light", **DESKTOP)
         dark = open_page(browser, server, "/tasks/stdlib-audit", color_scheme="dark", **DESKTOP)
-        phone = open_page(browser, server, "/tasks/stdlib-audit", color_scheme="light", **PHONE)
+        phone = open_page(browser, server, "/tasks/rollout", color_scheme="light", **PHONE)
+        inbox = open_page(browser, server, "/permissions", color_scheme="light", **LOW)
         expect(light.locator(".head-failed")).to_be_visible(timeout=PATIENCE_MS)
-        for name, page in {"task-light": light, "task-dark": dark, "task-phone": phone, "tasks": tasks}.items():
+        pages = {"task-light": light, "task-dark": dark, "task-phone": phone, "tasks": tasks, "permissions": inbox}
+        for name, page in pages.items():
             page.screenshot(path=IMAGES / f"{name}.png")
     finally:
         demo.terminate()

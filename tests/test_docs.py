@@ -37,7 +37,7 @@ MASKS = (
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", "<moment>"),
     (r"\b\d\d:\d\d:\d\d\.\d{3}\b", "<time>"),
     (r"\b[0-9A-HJKMNP-TV-Z]{26}\b", "<ulid>"),
-    (r'("(?:event_id|runner_pid)": ?)\d+', r"\g<1>0"),
+    (r'("(?:event_id|runner_pid|streams|tasks|lag_p99)": ?)[\d.]+', r"\g<1>0"),
 )
 """What differs from run to run."""
 
