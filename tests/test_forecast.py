@@ -1,0 +1,61 @@
+"""What comes next is told from earlier runs, with how many there were, or honestly not."""
+
+from __future__ import annotations
+
+from store.state import Phase
+from webapp.forecast import expected
+
+
+def phase(name: str, start: int, end: int | None = None, number: int = 1) -> Phase:
+    at = "2026-11-21T14:{:02}:{:02}.000000Z"
+    return Phase(
+        phase=name,
+        first_seq=number,
+        state="open" if end is None else "done",
+        entered_at=at.format(*divmod(start, 60)),
+        exited_at=None if end is None else at.format(*divmod(end, 60)),
+        changed_seq=1,
+    )
+
+
+def run(*ends: int) -> list[Phase]:
+    starts = (0, *ends)
+    names = ("planning", "executing", "verifying")
+    return [phase(name, start, end) for name, start, end in zip(names, starts, ends, strict=False)]
+
+
+EARLIER = [run(10, 50, 60), run(5, 65, 70), run(8, 58, 61)]
+
+
+def test_the_next_phase_and_when_it_is_due() -> None:
+    told = expected([phase("planning", 0, 20), phase("executing", 20)], EARLIER, current="executing")
+    assert (told.runs, told.phase, told.next) == (3, "executing", "verifying")
+    assert (told.usual, told.shortest, told.longest) == (50, 40, 60)
+    assert told.due == "2026-11-21T14:01:10.000000Z"
+    assert told.late("2026-11-21T14:01:00.000000Z") == -10
+    assert told.late("2026-11-21T14:01:12.500000Z") == 2.5
+
+
+def test_after_the_last_phase_comes_the_end() -> None:
+    told = expected([phase("verifying", 0)], EARLIER, current="verifying")
+    assert (told.next, told.runs) == (None, 3)
+
+
+def test_before_the_first_phase_it_is_the_usual_first_one() -> None:
+    told = expected([], EARLIER, current=None)
+    assert (told.phase, told.next, told.runs) == (None, "planning", 3)
+
+
+def test_runs_that_never_had_the_phase_do_not_count() -> None:
+    told = expected([phase("deploying", 0)], EARLIER, current="deploying")
+    assert (told.runs, told.phase) == (0, "deploying")
+
+
+def test_a_phase_within_another_is_not_what_follows_it() -> None:
+    nested = [phase("executing", 0, 60), phase("recovery", 20, 30), phase("verifying", 60, 70)]
+    assert expected([phase("executing", 0)], [nested], current="executing").next == "verifying"
+
+
+def test_without_earlier_runs_nothing_is_made_up() -> None:
+    assert expected([phase("executing", 0)], [], current="executing").runs == 0
+    assert expected([], [], current=None).runs == 0

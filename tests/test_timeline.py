@@ -1,0 +1,110 @@
+"""`/tasks/{id}/timeline`: the run as a story, and what is expected next."""
+
+from __future__ import annotations
+
+from store import NewEvent, open_task
+from tests.support.dom import Node, parse
+from tests.support.server import Server
+
+
+def page(server: Server, path: str) -> Node:
+    answer = server.get(path)
+    assert answer.status_code == 200, answer.text
+    return parse(answer.text).by_id("main")
+
+
+def with_class(node: Node, name: str) -> list[Node]:
+    return [found for found in node.walk() if name in str(found.attributes.get("class")).split()]
+
+
+def told(main: Node) -> list[str]:
+    return [node.text for node in with_class(main, "moment-says")]
+
+
+def event(kind: str, span: str = "main", phase: str | None = None, **payload: object) -> NewEvent:
+    return NewEvent(event_type=kind, span_id=span, phase=phase, payload=payload)
+
+
+def test_the_story_by_phase(server: Server) -> None:
+    server.emit(
+        "story",
+        event("runner_spawn"),
+        event("phase_enter", "p", "executing"),
+        *[event("work_item_start", f"w{n}", "executing", work_item_id=f"item {n}") for n in range(4)],
+        event("work_item_complete", "w0", "executing"),
+        event("work_item_failed", "w1", "executing", work_item_id="item 1", message="broken"),
+        event("checkpoint_commit", "p", "executing", checkpoint_id="c1", evidence_refs={"artifacts": ["a", "b"]}),
+        event("checkpoint_verified", "p", "executing", checkpoint_id="c1"),
+        event("work_item_start", "w1", "executing"),
+        event("work_item_complete", "w1", "executing"),
+        event("work_item_failed", "w2", "executing", work_item_id="item 2", error_code="E7"),
+        event("permission_request", "p", "executing", request_id="r", tool_name="rm", reason="they are old"),
+        event("permission_response", "p", "executing", request_id="r", approved=True, by="ann"),
+    )
+    main = page(server, "/tasks/story/timeline")
+    titles = [" ".join(node.text.split()) for node in with_class(main, "chapter-title")]
+    assert titles[0] == "Before the first phase"
+    assert titles[1].startswith("Executing: 2 of 4 work items, 1 failed, 1 failed and retried open")
+    assert told(main) == [
+        "The run started",
+        "item 1 failed: broken",
+        "Checkpoint c1 with 2 artifacts",
+        "Checkpoint c1 verified",
+        "item 2 failed: E7",
+        "Asked for permission to use rm: they are old",
+        "Permission given by ann",
+    ]
+    links = [a.attributes["href"] for moment in with_class(main, "moment") for a in moment.all("a")]
+    assert links[1] == "/tasks/story/log?around=8#e8"
+
+
+def finished(server: Server, task: str, kind: str) -> None:
+    with open_task(server.store, task, kind=kind) as run:
+        for phase in ("planning", "executing"):
+            with run.phase(phase):
+                pass
+
+
+def test_the_next_step_rests_on_earlier_runs_of_the_kind(server: Server) -> None:
+    for number in range(3):
+        finished(server, f"earlier-{number}", "nightly")
+    finished(server, "other", "weekly")
+    server.post("/api/tasks", {"task_id": "now", "kind": "nightly"})
+    server.emit("now", event("phase_enter", "p", "planning"))
+    (next_step,) = with_class(page(server, "/tasks/now/timeline"), "next")
+    text = " ".join(next_step.text.split())
+    assert "Next step executing" in text
+    assert "(3 runs)" in text
+    assert "in 3 earlier runs of the kind nightly that ended well" in text
+
+
+def test_without_earlier_runs_it_says_so(server: Server) -> None:
+    server.post("/api/tasks", {"task_id": "alone", "kind": "unheard"})
+    server.emit("alone", event("phase_enter", "p", "planning"))
+    assert "No earlier runs of the kind unheard" in page(server, "/tasks/alone/timeline").text
+    server.emit("kindless", event("phase_enter", "p", "planning"))
+    assert "this run names no kind" in page(server, "/tasks/kindless/timeline").text
+
+
+def test_an_ended_run_has_no_next_step(server: Server) -> None:
+    finished(server, "ended", "done-kind")
+    main = page(server, "/tasks/ended/timeline")
+    assert not with_class(main, "next")
+    assert told(main)[-1] == "The run ended: done"
+
+
+def test_hostile_payloads_are_told_as_text(server: Server) -> None:
+    server.emit(
+        "hostile",
+        event("checkpoint_commit", "s", None, evidence_refs=[1], message={"<b>": [1]}),
+        event("permission_request", "s", None, tool_name=["<script>"]),
+        event("work_item_failed", "s", None, work_item_id=7, message="<i>no</i>"),
+    )
+    assert len(told(page(server, "/tasks/hostile/timeline"))) == 3
+    assert "<script>[" not in server.get("/tasks/hostile/timeline").text
+
+
+def test_nothing_and_nobody(server: Server) -> None:
+    server.post("/api/tasks", {"task_id": "empty"})
+    assert "Nothing has happened yet." in page(server, "/tasks/empty/timeline").text
+    assert server.get("/tasks/nobody/timeline").status_code == 404

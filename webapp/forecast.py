@@ -1,0 +1,79 @@
+"""What comes next in a run and when, from the earlier runs of its kind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+
+from store import Reading, TaskQuery
+from store.state import Phase, Task
+from webapp.text import seconds
+
+RUNS = 20
+"""The newest runs that ended well, of which a forecast is made."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """What follows the phase `phase` (None: nothing has begun), resting on `runs` earlier runs.
+
+    `next` is None for the end of the run. Durations are those of `phase`, in seconds; `due` is when it usually is over.
+    """
+
+    runs: int
+    phase: str | None = None
+    next: str | None = None
+    usual: float = 0.0
+    shortest: float = 0.0
+    longest: float = 0.0
+    due: str | None = None
+
+    def late(self, now: str) -> float:
+        """Seconds that have passed at `now` since the phase is usually over; negative before."""
+        if self.due is None:
+            return 0.0
+        return (datetime.fromisoformat(now) - datetime.fromisoformat(self.due)).total_seconds()
+
+
+async def forecast(view: Reading, task: Task, phases: Sequence[Phase]) -> Forecast | None:
+    """What is expected of a task that has not ended; None for one that has."""
+    if task.ended:
+        return None
+    if not task.kind:
+        return Forecast(runs=0)
+    query = TaskQuery(kind=task.kind, statuses=("done",), limit=RUNS)
+    earlier = [await view.phases(other.task_id) for other in (await view.tasks(query)).tasks]
+    return expected(phases, earlier, current=task.phase)
+
+
+def expected(phases: Sequence[Phase], earlier: Sequence[Sequence[Phase]], *, current: str | None) -> Forecast:
+    """The forecast for a run that stands in the phase `current`. Runs that never had that phase do not count."""
+    here = next((phase for phase in phases if phase.phase == current and phase.state == "open"), None)
+    if here is None:
+        firsts = Counter(run[0].phase for run in earlier if run)
+        follows = firsts.most_common(1)[0][0] if firsts and not phases else None
+        return Forecast(runs=firsts.total() if follows else 0, next=follows)
+    took: list[float] = []
+    followed: Counter[str | None] = Counter()
+    for run in earlier:
+        for number, phase in enumerate(run):
+            if phase.phase == here.phase and phase.exited_at:
+                took.append(seconds(phase.entered_at, phase.exited_at))
+                after = [other.phase for other in run[number + 1 :] if other.entered_at >= phase.exited_at]
+                followed[after[0] if after else None] += 1
+    if not took:
+        return Forecast(runs=0, phase=here.phase)
+    usual = median(took)
+    due = datetime.fromisoformat(here.entered_at) + timedelta(seconds=usual)
+    return Forecast(
+        runs=len(took),
+        phase=here.phase,
+        next=followed.most_common(1)[0][0],
+        usual=usual,
+        shortest=min(took),
+        longest=max(took),
+        due=due.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+    )
