@@ -106,6 +106,7 @@ def test_a_search_leads_to_the_line_amid_its_neighbours(long: str, page: Page) -
     page.keyboard.type("DISK full")
     page.keyboard.press("Enter")
     expect(page.get_by_text("1 of 1,000 events")).to_be_visible()
+    page.wait_for_function("[...CSS.highlights.get('found') ?? []].join() === 'disk full'")
     page.get_by_role("link", name="#300").click()
     expect_aimed(page, 300)
     expect(page.locator("#e299")).to_be_attached()
