@@ -248,3 +248,31 @@ def test_a_waiting_async_run_has_the_answer_at_once(server: Server, log: Log, re
     record_property("seconds", took)
     assert answer.approved
     assert took < PROMPT
+
+
+@pytest.mark.parametrize("gone", ["expired", "ended", "cancelled"])
+def test_a_waiting_run_hears_when_nobody_will_answer_any_more(start_server: Callable[..., Server], gone: str) -> None:
+    server = start_server(heartbeat_timeout=0.8)
+    closings = {
+        "expired": NewEvent(event_type="permission_cleared", actor="supervisor", payload={"cause": "expired"}),
+        "ended": NewEvent(event_type="status", payload={"status": "failed"}),
+    }
+
+    def happen() -> None:
+        wait_until(lambda: "/tasks/run/permissions/" in server.get("/permissions").text)
+        (asked,) = server.get("/api/tasks/run/permissions").json()
+        if gone == "cancelled":
+            httpx.post(f"{server.url}/tasks/run/cancel")
+        else:
+            closing = closings[gone]
+            payload = {"request_id": asked["request_id"], **closing.payload}
+            server.emit("run", NewEvent(event_type=closing.event_type, actor=closing.actor, payload=payload))
+
+    thread = threading.Thread(target=happen)
+    with open_task(RemoteLog(server.url), task_id="run") as run:
+        thread.start()
+        answer = run.ask_permission("rm", timeout=60)
+    thread.join()
+    assert not answer
+    assert answer.state == {"expired": "expired", "ended": "cleared", "cancelled": "cancelled"}[gone]
+    assert "/tasks/run/permissions/" not in server.get("/permissions").text

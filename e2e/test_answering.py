@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from playwright.sync_api import BrowserContext, Page, expect
@@ -170,6 +171,25 @@ def test_every_live_page_counts_what_other_tasks_ask(
     for page in pages:
         expect(count(page)).to_be_hidden()
         expect(page).not_to_have_title(re.compile(r"^\(\d"))
+
+
+def test_a_question_goes_when_it_expires_and_when_its_run_ends(
+    start_server: Callable[..., Server], page: Page, context: BrowserContext
+) -> None:
+    server = start_server(heartbeat_timeout=2)
+    ask(server, "run", "stays", "kubectl")
+    page.goto(f"{server.url}/tasks/run")
+    expect_live_at(page, 1)
+    soon = (datetime.now(UTC) + timedelta(seconds=1.5)).isoformat()
+    ask(server, "run", "goes", "rm", expires_at=soon)
+    expect(card(page, "rm")).to_be_visible()
+    expect(page.locator("#e3")).to_contain_text("nobody answered in time")
+    expect(page.locator(".permission")).to_have_count(1)
+    expect(page.locator("#task-header")).to_contain_text("waiting")
+    server.emit("run", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
+    expect(page.locator(".permission")).to_have_count(0)
+    expect(page.locator("#task-header")).to_contain_text("done")
+    expect_equal_to_fresh(page, context)
 
 
 NOTIFICATIONS = """

@@ -1,0 +1,49 @@
+"""Cancelling from the page: with and without JavaScript, never by one careless press."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+from e2e.live import expect_equal_to_fresh, expect_live_at
+from store import NewEvent
+from tests.support.server import Server
+
+PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+
+
+def test_a_cancel_takes_two_presses_and_shows_at_once(server: Server, page: Page, context: BrowserContext) -> None:
+    server.emit("two", "hello")
+    page.goto(f"{server.url}/tasks/two")
+    expect_live_at(page, 1)
+    page.locator("summary", has_text="Cancel").click()
+    page.get_by_label("Reason").fill("too slow")
+    server.emit("two", NewEvent(event_type="status", payload={"message": "busy"}))
+    expect_live_at(page, 2)
+    expect(page.get_by_label("Reason")).to_have_value("too slow")
+    assert server.latest("two") == 2
+    page.get_by_role("button", name="Cancel the run").click()
+    expect_live_at(page, 3)
+    expect(page.locator("#task-header")).to_contain_text("cancel requested")
+    expect(page.locator("#e3")).to_contain_text("too slow")
+    expect_equal_to_fresh(page, context)
+    server.emit("two", NewEvent(event_type="runner_exit", payload={"status": "cancelled"}))
+    expect_live_at(page, 4)
+    expect(page.locator("summary", has_text="Cancel")).to_have_count(0)
+    expect_equal_to_fresh(page, context)
+
+
+def test_it_works_without_javascript_on_a_phone(server: Server, new_context: Callable[..., BrowserContext]) -> None:
+    server.emit("phone", "hello")
+    page = new_context(**PHONE, java_script_enabled=False).new_page()
+    page.goto(f"{server.url}/tasks/phone")
+    expect(page.get_by_role("button", name="Cancel the run")).to_be_hidden()
+    page.locator("summary", has_text="Cancel").tap()
+    page.get_by_role("button", name="Cancel the run").tap()
+    expect(page.locator("#task-header")).to_contain_text("cancel requested")
+    expect(page.get_by_role("button", name="Ask again, more firmly")).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.get_by_role("link", name="audits").tap()
+    expect(page.get_by_role("row", name="local user")).to_contain_text("cancel requested")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
