@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -184,6 +185,8 @@ def test_a_very_long_run_is_cut_and_says_so(server: Server) -> None:
     assert "the newest 5,000 of 5,100 events" in page
     assert 'id="e100"' not in page
     assert 'id="e101"' in page
+    ids = set(re.findall(r'id="(e\d+)"', page))
+    assert set(re.findall(r'href="#(e\d+)"', page)) <= ids
 
 
 @pytest.mark.parametrize("what", ["raw", "export.ndjson", "spans.csv", "export.html"])

@@ -26,6 +26,11 @@ class Report:
     events: list[Event]
 
     @property
+    def first_seq(self) -> int:
+        """The oldest event in the file."""
+        return self.events[0].seq if self.events else 1
+
+    @property
     def lines(self) -> list[SpanLine]:
         """The spans as a tree."""
         return lines(self.spans)
