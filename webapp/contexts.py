@@ -11,6 +11,7 @@ from typing import Any
 from store import Event, Reading, TaskQuery
 from store.state import Checkpoint, Permission, Phase, Span, Task
 from webapp import ids
+from webapp.forecast import Earlier
 from webapp.spantree import SpanLine, lines
 
 LOG_WINDOW = 200
@@ -34,6 +35,7 @@ class TaskView:
     checkpoints: list[Checkpoint] = field(default_factory=list)
     permissions: list[Permission] = field(default_factory=list)
     rows: list[Event] = field(default_factory=list)
+    earlier: list[list[Phase]] = field(default_factory=list)
 
     @property
     def seq(self) -> int:
@@ -64,8 +66,13 @@ def changed_at(task: Task, part: str) -> int:
     }[part]
 
 
-async def task_view(view: Reading, task_id: str, *, since: int = 0, window: int = LOG_WINDOW) -> TaskView:
-    """A task as its page shows it; with `since`, what brings a page at that cursor up to date. Raises UnknownTask."""
+async def task_view(
+    view: Reading, task_id: str, *, since: int = 0, window: int = LOG_WINDOW, earlier: Earlier | None = None
+) -> TaskView:
+    """A task as its page shows it; with `since`, what brings a page at that cursor up to date. Raises UnknownTask.
+
+    With `earlier` it tells the next step.
+    """
     task = await view.task(task_id)
 
     def stale(part: str) -> bool:
@@ -80,6 +87,7 @@ async def task_view(view: Reading, task_id: str, *, since: int = 0, window: int 
         checkpoints=await view.checkpoints(task_id, CHECKPOINTS) if stale(ids.CHECKPOINTS) else [],
         permissions=await view.permissions(task_id) if stale(ids.PERMISSIONS) else [],
         rows=await log_rows(view, task, since, window),
+        earlier=await earlier.of(view, task) if earlier and stale(ids.TRACK) else [],
     )
 
 

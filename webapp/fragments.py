@@ -21,6 +21,7 @@ from store.state import STATUSES, Permission, Span, Task
 from webapp import assets, ids, text
 from webapp.contexts import InboxView, LogWindow, SpansView, TaskListView, TaskView, changed_at
 from webapp.export.report import Report
+from webapp.forecast import expected
 from webapp.logquery import log_filters
 from webapp.past import PastView
 from webapp.rows import Rows
@@ -70,7 +71,7 @@ class Fragments:
             auto_reload=False,
             cache_size=-1,
         )
-        times = (text.moment, text.between, text.elapsed, text.offset)
+        times = (text.moment, text.between, text.elapsed, text.duration, text.offset)
         shared = (text.said, *times, text.count, text.percent, text.plural)
         self._environment.globals.update(
             {function.__name__: function for function in shared},
@@ -129,6 +130,7 @@ class Fragments:
             "view": view,
             "path": path,
             "stations": stations(task, view.phases),
+            "next_step": expected(view.phases, view.earlier, current=task.phase),
             "span_line": span_line,
             "page_title": page_title(task),
             "page_icon": assets.inlined(f"icons/{task.status}.svg"),

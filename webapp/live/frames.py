@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from store import Store, TaskQuery
 from webapp.contexts import inbox_view, task_list_view, task_view
+from webapp.forecast import Earlier
 from webapp.fragments import Fragments
 from webapp.live import sse
 from webapp.live.chunk import Chunk
@@ -15,10 +16,11 @@ KEPT = 4
 
 def task_frames(store: Store, fragments: Fragments, task_id: str) -> Render:
     """Renders the frames of one task's page; positions are seqs."""
+    earlier = Earlier()
 
     async def render(cursor: int) -> Chunk | None:
         async with store.read() as view:
-            seen = await task_view(view, task_id, since=cursor)
+            seen = await task_view(view, task_id, since=cursor, earlier=earlier)
         if seen.seq <= cursor:
             return None
         frame = sse.html_message(seen.seq, fragments.task_frame(seen, cursor))

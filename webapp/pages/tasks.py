@@ -11,6 +11,7 @@ from webapp.api.streams import hub, settings
 from webapp.api.tasks import task_query
 from webapp.bad_request import BadRequest
 from webapp.contexts import task_list_view, task_view
+from webapp.forecast import Earlier
 from webapp.fragments import Fragments
 from webapp.live import sse
 from webapp.live.frames import list_frames, task_frames
@@ -89,7 +90,7 @@ async def show(task_id: str) -> Response:
     at = whole("at", 0, 1, MAX_SEQ)
     async with store().read() as view:
         past = await past_view(view, current_app.extensions["history"], task_id, at) if at else None
-        seen = past.view if past else await task_view(view, task_id)
+        seen = past.view if past else await task_view(view, task_id, earlier=Earlier())
     page = await layout()
     return html(fragments().past_page(past, **page) if past else fragments().task_page(seen, **page))
 
@@ -109,7 +110,7 @@ async def show_stream(task_id: str) -> Response:
 async def show_frame(task_id: str) -> Response:
     cursor = cursor_of_stream()
     async with store().read() as view:
-        seen = await task_view(view, task_id, since=cursor)
+        seen = await task_view(view, task_id, since=cursor, earlier=Earlier())
     if other_history(seen.seq, cursor):
         raise BadRequest("the page shows a log that is not this one; reload it", "since")
     return html(fragments().task_frame(seen, cursor))

@@ -3,6 +3,7 @@
  *
  * <time data-volatile datetime="2026-11-21T14:02:07.123Z">14:02:07.123</time>: the time of day, local
  * <relative-time data-volatile datetime="…">2026-11-21 14:02:07 UTC</relative-time>: "3 min ago"
+ * <due-time data-volatile datetime="…">at about 2026-11-21 14:02:07 UTC</due-time>: "in about 40 s", "due 3 s ago"
  * <running-clock data-volatile since="…">4 m 12 s</running-clock>: ticks; stands still while the page is stale, and then
  * carries `data-stopped`
  *
@@ -21,6 +22,7 @@ function dress(root) {
 function tick(root) {
   const now = Date.now() + skew;
   for (const node of root.querySelectorAll('relative-time')) dressRelative(node, now);
+  for (const node of root.querySelectorAll('due-time')) dressDue(node, now);
   for (const node of root.querySelectorAll('running-clock')) {
     node.toggleAttribute('data-stopped', stopped);
     if (!stopped) dressClock(node, now);
@@ -41,6 +43,14 @@ function dressRelative(node, now) {
   const seconds = Math.max(0, (now - date) / 1000);
   const [size, unit] = units.find(([size]) => seconds >= size) ?? units.at(-1);
   write(node, seconds < 1 ? 'now' : relative.format(-Math.floor(seconds / size), unit));
+  node.title = absolute.format(date);
+}
+
+function dressDue(node, now) {
+  const date = new Date(node.getAttribute('datetime'));
+  if (isNaN(date)) return;
+  const ahead = (date - now) / 1000;
+  write(node, ahead >= 0 ? `in about ${duration(ahead)}` : `due ${duration(-ahead)} ago`);
   node.title = absolute.format(date);
 }
 
