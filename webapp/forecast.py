@@ -19,8 +19,6 @@ RUNS = 20
 KEPT_FOR = 30.0
 """Seconds; a run that ends meanwhile changes a median of 20 by little."""
 
-KINDS = 200
-
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
@@ -45,23 +43,21 @@ class Forecast:
 
 
 class Earlier:
-    """The phases of earlier runs, by kind; read anew when they are older than `KEPT_FOR`."""
+    """The phases of the earlier runs of one task's kind; read anew when they are older than `KEPT_FOR`."""
 
     def __init__(self) -> None:
-        self._runs: dict[str, tuple[float, list[list[Phase]]]] = {}
+        self._runs: list[list[Phase]] = []
+        self._read_at = float("-inf")
 
     async def of(self, view: Reading, task: Task) -> list[list[Phase]]:
         """Those of the newest runs of the kind that ended well; none for a task without a kind, or an ended one."""
         if not task.kind or task.ended:
             return []
-        read_at, runs = self._runs.get(task.kind, (0.0, []))
-        if not read_at or time.monotonic() - read_at > KEPT_FOR:
+        if time.monotonic() - self._read_at >= KEPT_FOR:
             query = TaskQuery(kind=task.kind, statuses=("done",), limit=RUNS)
-            runs = [await view.phases(other.task_id) for other in (await view.tasks(query)).tasks]
-            if len(self._runs) >= KINDS:
-                self._runs.clear()
-            self._runs[task.kind] = (time.monotonic(), runs)
-        return runs
+            self._runs = [await view.phases(other.task_id) for other in (await view.tasks(query)).tasks]
+            self._read_at = time.monotonic()
+        return self._runs
 
 
 async def forecast(view: Reading, task: Task, phases: Sequence[Phase]) -> Forecast | None:
