@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from e2e.live import expect_equal_to_fresh, expect_live_at, expect_rows
+from e2e.live import expect_live_at, expect_rows, expect_same_content
 from store import NewEvent
+from tests.support.log import until
 from tests.support.server import Server
 
 
@@ -53,12 +54,14 @@ def test_what_comes_does_not_move_a_reader_amid_the_log(server: Server, page: Pa
     expect(page.get_by_role("link", name="Newer events")).to_have_attribute("href", re.compile(r"after=200$"))
 
     page.get_by_role("button", name="10 new").click()
+    expect(page.locator("#e610")).to_be_in_viewport()
     expect_rows(page, 411, 610)
     server.emit("amid", "one more")
     expect_live_at(page, 611)
     expect_rows(page, 412, 611)
-    page.goto(f"{server.url}/tasks/amid")
-    expect_equal_to_fresh(page, context)
+    fresh = context.new_page()
+    fresh.goto(f"{server.url}/tasks/amid")
+    expect_same_content(page, fresh)
 
 
 def test_a_line_that_is_there_is_not_fetched(long: str, page: Page) -> None:
@@ -103,10 +106,11 @@ def test_a_search_leads_to_the_line_amid_its_neighbours(long: str, page: Page) -
     page.goto(long)
     expect_live_at(page, 1000)
     page.keyboard.press("/")
+    expect(page.get_by_label("Find text in the whole log")).to_be_focused()
     page.keyboard.type("DISK full")
     page.keyboard.press("Enter")
     expect(page.get_by_text("1 of 1,000 events")).to_be_visible()
-    page.wait_for_function("[...CSS.highlights.get('found') ?? []].join() === 'disk full'")
+    until(lambda: page.evaluate("[...CSS.highlights.get('found') ?? []].join()") == "disk full")
     page.get_by_role("link", name="#300").click()
     expect_aimed(page, 300)
     expect(page.locator("#e299")).to_be_attached()
