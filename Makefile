@@ -35,7 +35,7 @@ e2e: venv browser ## browser tests
 soak: venv browser ## the minutes-long tests
 	$(BIN)/pytest -m soak -o faulthandler_timeout=0 $(ARGS)
 
-bench: venv ## what it costs, as a table
+bench: venv browser ## what it costs, as a table
 	$(BIN)/python -m bench $(ARGS)
 
 screenshots: venv browser ## the pictures of the docs, taken from the real app

@@ -66,9 +66,10 @@ class Tail:
             woken = time.perf_counter()
             try:
                 found = await self._read_on()
-            except StoreError as error:
+            except Exception as error:
                 if self.healthy:
-                    log.warning("the store does not answer", error=str(error))
+                    expected = isinstance(error, StoreError)
+                    log.warning("the store does not answer", error=str(error), exc_info=None if expected else error)
                     self._on_trouble()
                 self.healthy = False
                 await asyncio.sleep(1.0)

@@ -33,7 +33,7 @@ async def task_events(task_id: str) -> Response:
     cursor = since_seq()
     batch_size = whole("batch_size", settings().batch_size, 1, 100)
     flush_interval = number("flush_interval", settings().flush_interval, 0.1, 5)
-    async with store().read() as view:
+    async with store().glance() as view:
         head = await view.head(task_id)
     if cursor > head.latest_seq or 0 < cursor < head.earliest_seq - 1:
         # A cursor of another history: the database was restored, or what it stood at is archived.

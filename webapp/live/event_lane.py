@@ -68,7 +68,10 @@ class EventLane(Lane):
     async def _catch_up(self, subscriber: Subscriber) -> None:
         at_head = False
         while not (subscriber.busy or subscriber.over or at_head):
-            if self.ring.after(subscriber.cursor, self._encode) is not None:
+            # As soon as the ring can go on, it must: who reads past its head would run after a moving end for ever.
+            if self.ring.head and (
+                subscriber.cursor >= self.ring.head or self.ring.after(subscriber.cursor, self._encode)
+            ):
                 break
             try:
                 at_head = not await self._read_on(subscriber)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import Protocol
 
 from webapp.live import sse
@@ -67,7 +68,7 @@ class Subscriber:
         if chunk.body:
             self.busy = not self._put(chunk)
         if self.events_left <= 0:
-            self.finish(sse.named("reconnect", {"reason": "max_events"}, retry_ms=100))
+            self.finish(sse.named("reconnect", {"reason": "max_events"}, retry_ms=random.randint(100, 500)))
 
     def say(self, words: bytes) -> None:
         """Write something that is no event, unless the reader is behind anyway."""

@@ -98,7 +98,7 @@ async def show(task_id: str) -> Response:
 @blueprint.get("/tasks/<task_id>/stream")
 async def show_stream(task_id: str) -> Response:
     cursor = cursor_of_stream()
-    async with store().read() as view:
+    async with store().glance() as view:
         head = await view.head(task_id)
     if other_history(head.latest_seq, cursor):
         return reset(head.latest_seq)
