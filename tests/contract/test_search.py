@@ -132,16 +132,17 @@ async def test_a_time_leads_to_the_first_event_at_or_after_it(store: Store) -> N
 
 
 async def test_a_log_of_a_hundred_thousand_events_is_searched_at_once(store: Store) -> None:
+    # Processor time, so that a busy machine is not taken for a slow search.
     words = "the quick brown fox jumps over the lazy dog and comes back for another round of the very same thing"
     for start in range(0, 100_000, 5000):
         store.append("run", [say(f"line {start + n}: {words}", stream="stdout") for n in range(5000)])
     took = []
     for _ in range(3):
-        started = time.monotonic()
+        started = time.process_time()
         assert await found(store, LogQuery(text="line 99999:")) == [100_000]
-        took.append(time.monotonic() - started)
-    started = time.monotonic()
+        took.append(time.process_time() - started)
+    started = time.process_time()
     async with store.read() as view:
         assert await view.next_failure("run", 0) is None
-    assert time.monotonic() - started < 0.05
+    assert time.process_time() - started < 0.05
     assert min(took) < 0.3
