@@ -18,10 +18,10 @@ def test_a_cancel_takes_two_presses_and_shows_at_once(server: Server, page: Page
     page.goto(f"{server.url}/tasks/two")
     expect_live_at(page, 1)
     page.locator("summary", has_text="Cancel").click()
-    page.get_by_label("Reason").fill("too slow")
+    page.get_by_label("Why").fill("too slow")
     server.emit("two", NewEvent(event_type="status", payload={"message": "busy"}))
     expect_live_at(page, 2)
-    expect(page.get_by_label("Reason")).to_have_value("too slow")
+    expect(page.get_by_label("Why")).to_have_value("too slow")
     assert server.latest("two") == 2
     page.get_by_role("button", name="Cancel the run").click()
     expect_live_at(page, 3)
