@@ -28,6 +28,7 @@ from webapp.rows import Rows
 from webapp.spanpage import SpanView
 from webapp.spantree import SpanLine
 from webapp.track import stations
+from webapp.waterfall import WaterfallView
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -172,6 +173,20 @@ class Fragments:
 
         values = {"view": view, "path": path, "rows": self._rows.hits(view.hits.events, path), "span_line": span_line}
         return self._render("spans/show.html", **values, page=_page(page))
+
+    def waterfall_page(self, view: WaterfallView, **page: Any) -> str:
+        """The spans on a time axis; the page lives."""
+        values = {"view": view, "path": _path(view.task), "panel": Markup(self.waterfall_panel(view))}
+        return self._render("waterfall/show.html", **values, page=_page(page))
+
+    def waterfall_panel(self, view: WaterfallView) -> str:
+        """The drawing itself."""
+        return self._render("waterfall/_panel.html", view=view, path=_path(view.task))
+
+    def waterfall_frame(self, view: WaterfallView, since: int) -> str:
+        """What brings a waterfall from the position `since` to `view`."""
+        drawing = _swap(ids.WATERFALL, "outerMorph", self.waterfall_panel(view))
+        return _position(since, view.task.latest_seq) + drawing
 
     def spans_page(self, view: SpansView, **page: Any) -> str:
         """A page of all spans."""

@@ -16,6 +16,7 @@ LOG_NEWER = "log-newer"
 LOG_ROWS = "log-rows"
 INBOX = "inbox"
 TASK_LIST = "task-list"
+WATERFALL = "waterfall"
 TASK_ROWS = "task-rows"
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9-]")

@@ -9,6 +9,7 @@ from webapp.fragments import Fragments
 from webapp.live import sse
 from webapp.live.chunk import Chunk
 from webapp.live.frame_lane import Render
+from webapp.waterfall import waterfall_view
 
 KEPT = 4
 """Renderings of a list that are kept to send only the rows that differ from them."""
@@ -25,6 +26,20 @@ def task_frames(store: Store, fragments: Fragments, task_id: str) -> Render:
             return None
         frame = sse.html_message(seen.seq, fragments.task_frame(seen, cursor))
         return Chunk(frame, seen.seq, seen.seq - cursor)
+
+    return render
+
+
+def waterfall_frames(store: Store, fragments: Fragments, task_id: str, after: int, folded: bool) -> Render:
+    """Renders the drawings of one page of a waterfall, each of them whole; positions are seqs."""
+
+    async def render(cursor: int) -> Chunk | None:
+        async with store.read() as view:
+            seen = await waterfall_view(view, task_id, after=after, folded=folded)
+        seq = seen.task.latest_seq
+        if seq <= cursor:
+            return None
+        return Chunk(sse.html_message(seq, fragments.waterfall_frame(seen, cursor)), seq, seq - cursor)
 
     return render
 

@@ -94,14 +94,14 @@ class Hub:
             channel.lanes[key] = EventLane(channel.ring, pace, self._stats, self._store, task_id, encode, beat)
         return channel.lanes[key]
 
-    def frame_lane(self, task_id: str, render: Render) -> Lane:
-        """The lane of a task's live pages; the first one's `render` serves all."""
+    def frame_lane(self, task_id: str, render: Render, key: object = "frames", pace: Pace | None = None) -> Lane:
+        """The lane of a task's live pages that `key` stands for; the first one's `render` and `pace` serve all."""
         channel = self._channel(task_id)
-        if "frames" not in channel.lanes:
-            channel.lanes["frames"] = FrameLane(
-                channel.ring, self._pace(), self._stats, render, None, self._waiting.facts
+        if key not in channel.lanes:
+            channel.lanes[key] = FrameLane(
+                channel.ring, pace or self._pace(), self._stats, render, None, self._waiting.facts
             )
-        return channel.lanes["frames"]
+        return channel.lanes[key]
 
     def board_lane(self, key: object, render: Render, beat: bytes | None = None) -> Lane:
         """The lane of what shows many tasks; `key` stands for which, positions are event ids."""
