@@ -1,4 +1,5 @@
 import { Connection, refusal } from './connection.js';
+import { inTurn } from './in-turn.js';
 
 /**
  * <live-stream id="live" data-src="/tasks/x/stream?epoch=…" data-frame="/tasks/x/frame?epoch=…"
@@ -36,7 +37,7 @@ class LiveStream extends HTMLElement {
   connectedCallback() {
     this.#cursor = this.#latest = Number(this.dataset.seq);
     this.#connection = new Connection({
-      open: (link) => this.#open(link),
+      open: (link) => inTurn(link, (turn) => this.#open(turn)),
       onState: (state, info) => this.#onState(state, info),
       watchdogTimeout: (2 * this.#heartbeat + 5) * 1000,
       pauseHidden: () => !('awake' in this.dataset),

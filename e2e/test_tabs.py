@@ -1,0 +1,137 @@
+"""Many pages of one browser: all of them live, none in the way of a click, and those that nobody sees cost nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, expect
+
+from e2e.browser import ARGS, find
+from e2e.live import MAIN, expect_equal_to_fresh, expect_live_at, statistics
+from e2e.runs import run
+from e2e.window import Window, open_window
+from tests.support.server import Server
+
+TASKS = [f"tab-{number}" for number in range(8)]
+
+
+@pytest.fixture
+def window(browser: Browser, tmp_path: Path) -> Iterator[Window]:
+    with open_window(find(browser.browser_type), tmp_path / "profile") as opened:
+        yield opened
+
+
+def streams(server: Server) -> int:
+    return int(server.get("/sse/health").json()["streams"])
+
+
+def wait_for_streams(server: Server, count: int) -> None:
+    deadline = time.monotonic() + 10
+    while streams(server) != count:
+        assert time.monotonic() < deadline, f"{streams(server)} streams are open, not {count}"
+        time.sleep(0.02)
+
+
+def test_eight_windows_of_one_browser_are_all_live_and_a_click_is_answered_at_once(
+    start_server: Callable[..., Server], context: BrowserContext
+) -> None:
+    server = start_server()
+    for task in TASKS:
+        server.emit(task, "one")
+    pages = [context.new_page() for _ in TASKS]
+    for page, task in zip(pages, TASKS, strict=True):
+        page.goto(f"{server.url}/tasks/{task}")
+    for page in pages:
+        expect_live_at(page, 1)
+    for length in (51, 101):
+        for task in TASKS:
+            server.emit(task, *["more"] * 50)
+        for page in pages:
+            expect_live_at(page, length, timeout=5)
+    assert streams(server) <= 4
+
+    clicked = time.monotonic()
+    pages[7].get_by_role("link", name="Tasks", exact=True).click()
+    expect(pages[7].get_by_role("link", name="tab-3")).to_be_visible()
+    assert time.monotonic() - clicked < 1.5
+    expect_equal_to_fresh(pages[6], context)
+    for page in pages[:7]:
+        assert statistics(page)["Reconnects"] == statistics(page)["Errors"] == 0
+
+
+def test_tabs_that_nobody_sees_hold_no_stream(start_server: Callable[..., Server], window: Window) -> None:
+    server = start_server()
+    for task in TASKS:
+        server.emit(task, "one")
+    tabs = [window.open(f"{server.url}/tasks/{task}") for task in TASKS]
+    tabs[7].wait_until_live_at(1)
+    assert tabs[0].evaluate("document.visibilityState") == "hidden"
+    wait_for_streams(server, 1)
+    for task in TASKS:
+        server.emit(task, "two")
+    for tab in tabs:
+        tab.show()
+        tab.wait_until_live_at(2, timeout=2)
+    wait_for_streams(server, 1)
+
+
+def hide_and_return(server: Server, window: Window, *, seconds: float) -> None:
+    events = list(run(8, 300))
+    server.emit("hidden", *events[:40])
+    tab = window.open(f"{server.url}/tasks/hidden")
+    tab.wait_until_live_at(40)
+    other = window.open("about:blank")
+    tab.wait_for("document.hidden")
+    wait_for_streams(server, 0)
+    assert tab.evaluate("document.documentElement.dataset.live") == "stale"
+    server.emit("hidden", *events[40:])
+    time.sleep(seconds)
+    tab.show()
+    tab.wait_until_live_at(len(events), timeout=2)
+    fresh = window.open(f"{server.url}/tasks/hidden")
+    fresh.wait_until_live_at(len(events))
+    assert tab.evaluate(f"({MAIN})()") == fresh.evaluate(f"({MAIN})()")
+    assert other.evaluate("document.hidden")
+
+
+def test_a_tab_that_was_hidden_comes_back_to_the_newest_state(
+    start_server: Callable[..., Server], window: Window
+) -> None:
+    hide_and_return(start_server(), window, seconds=0)
+
+
+@pytest.mark.soak
+def test_a_tab_that_was_hidden_for_a_minute_comes_back_to_the_newest_state(
+    start_server: Callable[..., Server], window: Window
+) -> None:
+    hide_and_return(start_server(), window, seconds=60)
+
+
+def test_a_page_from_the_back_forward_cache_comes_back_to_the_newest_state(
+    start_server: Callable[..., Server], browser: Browser
+) -> None:
+    server = start_server()
+    events = list(run(9, 200))
+    server.emit("cached", *events[:40])
+    # Playwright switches this cache off unless it is told not to.
+    caching = browser.browser_type.launch(
+        executable_path=find(browser.browser_type), args=ARGS, ignore_default_args=["--disable-back-forward-cache"]
+    )
+    try:
+        context = caching.new_context()
+        page = context.new_page()
+        page.goto(f"{server.url}/tasks/cached")
+        expect_live_at(page, 40)
+        page.evaluate("addEventListener('pageshow', (event) => window.persisted = event.persisted)")
+        page.goto(f"{server.url}/tasks?q=nothing")
+        wait_for_streams(server, 1)
+        server.emit("cached", *events[40:])
+        page.go_back(wait_until="commit")
+        expect_live_at(page, len(events), timeout=2)
+        assert page.evaluate("persisted") is True
+        expect_equal_to_fresh(page, context)
+    finally:
+        caching.close()

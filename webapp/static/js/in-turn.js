@@ -1,0 +1,79 @@
+/**
+ * Four streams at a time for all pages of this browser. On HTTP/1.1 a browser opens six connections to a server: with a
+ * stream in each of seven windows the next click would wait for ever. HTTP/2 has no such limit.
+ *
+ *     open: (link) => inTurn(link, (turn) => this.#open(turn))
+ *
+ * Reads within a seat, and gives it up after a second when another page waits for one. To the Connection a change of
+ * turns is one connection: the page goes on from its cursor, a second or two late. A page that gets no seat for long
+ * falls silent, and its watchdog says so. Seats are Web Locks, which a closed or crashed page lets go of by itself; where
+ * there are none (plain HTTP from another machine) every page reads as it likes.
+ */
+const SEATS = [1, 2, 3, 4].map((number) => `signalbox:stream:${number}`);
+const TURN = 1000;
+const PATIENCE = 3000; // then another seat may be the better choice
+
+export async function inTurn(link, read) {
+  if (!navigator.locks || manyConnections()) return read(link);
+  let { opened } = link;
+  for (;;) {
+    const seat = await sit(link.signal);
+    const turn = new AbortController();
+    const signal = AbortSignal.any([link.signal, turn.signal]);
+    wanted(seat, signal).then(() => turn.abort('yield'));
+    const mine = Object.assign(Object.create(link), { signal, opened });
+    try {
+      const end = await read(mine);
+      if (!turn.signal.aborted) return end;
+    } catch (error) {
+      if (!turn.signal.aborted) throw error;
+    } finally {
+      link.retry = mine.retry;
+      turn.abort();
+      seat.leave();
+    }
+    link.signal.throwIfAborted();
+    opened = link.alive;
+  }
+}
+
+/** Resolves when this page has a seat: {name, leave()}. Throws when `signal` aborts. */
+async function sit(signal) {
+  for (;;) {
+    const name = await calmest();
+    const leave = await hold(name, AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)])).catch(() => null);
+    if (leave) return { name, leave };
+    signal.throwIfAborted();
+  }
+}
+
+function hold(name, signal) {
+  return new Promise((sat, refused) => {
+    navigator.locks.request(name, { signal }, () => new Promise(sat)).catch(refused);
+  });
+}
+
+/** The seat with the fewest pages on it and in line for it; any of them if there are several. */
+async function calmest() {
+  const { held, pending } = await navigator.locks.query();
+  const crowd = (name) => [...held, ...pending].filter((lock) => lock.name === name).length;
+  const seats = SEATS.map((name) => ({ name, crowd: crowd(name) + Math.random() / 2 }));
+  return seats.sort((a, b) => a.crowd - b.crowd)[0].name;
+}
+
+async function wanted({ name }, signal) {
+  do await pause(TURN, signal);
+  while (!signal.aborted && !(await navigator.locks.query()).pending.some((lock) => lock.name === name));
+}
+
+function pause(ms, signal) {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+    signal.addEventListener('abort', resolve);
+  });
+}
+
+function manyConnections() {
+  const [page] = performance.getEntriesByType('navigation');
+  return /^h[23]/.test(page?.nextHopProtocol ?? '');
+}
