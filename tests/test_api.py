@@ -104,6 +104,7 @@ def test_checkpoints_come_with_their_evidence(server: Server, run: str) -> None:
     (checkpoint,) = server.get(f"/api/tasks/{run}/checkpoints").json()
     assert (checkpoint["checkpoint_id"], checkpoint["checkpoint_type"]) == ("c1", "batch")
     assert checkpoint["evidence_refs"] == {"artifacts": ["a.json"]}
+    assert "payload_json" not in checkpoint
     assert [event["payload"]["evidence_id"] for event in checkpoint["evidence"]] == ["e1"]
 
 

@@ -21,7 +21,8 @@ blueprint = Blueprint("api_events", __name__, url_prefix="/api")
 
 def fields(event: Event) -> dict[str, Any]:
     """A stored event as a JSON object."""
-    return msgspec.structs.asdict(event) | {"payload": event.payload_json}
+    found = msgspec.structs.asdict(event)
+    return found | {"payload": found.pop("payload_json")}
 
 
 @blueprint.get("/tasks/<task_id>/events")

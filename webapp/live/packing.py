@@ -11,6 +11,8 @@ import zlib
 from typing import Protocol
 
 import zstandard
+from werkzeug.datastructures import Accept
+from werkzeug.http import parse_accept_header
 
 from webapp.live.chunk import Chunk
 
@@ -101,7 +103,7 @@ def deflated(data: bytes) -> bytes:
 
 def choose(accept_encoding: str) -> Packing:
     """The best packing that a request's Accept-Encoding allows."""
-    offered = {part.partition(";")[0].strip().lower() for part in accept_encoding.split(",") if ";q=0" not in part}
-    if "zstd" in offered:
+    offered = parse_accept_header(accept_encoding, Accept)
+    if offered["zstd"] > 0:
         return Zstd()
-    return Gzip() if "gzip" in offered else Plain()
+    return Gzip() if offered["gzip"] > 0 else Plain()
