@@ -223,7 +223,6 @@ def test_a_frame_that_got_lost_on_the_way_is_noticed_and_fetched(
 
     proxy.lose = lose
     server.emit("lost", *coming[:5])
-    page.wait_for_function("() => true")
     while not lost:
         page.wait_for_timeout(10)
     server.emit("lost", *coming[5:])

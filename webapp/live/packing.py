@@ -102,8 +102,11 @@ def deflated(data: bytes) -> bytes:
 
 
 def choose(accept_encoding: str) -> Packing:
-    """The best packing that a request's Accept-Encoding allows."""
+    """The packing that a request's Accept-Encoding likes best; gzip if it does not care.
+
+    A reader must take a zstd body of many frames (RFC 9659), but not every one does: httpx 0.28 reads the first alone.
+    """
     offered = parse_accept_header(accept_encoding, Accept)
-    if offered["zstd"] > 0:
+    if offered["zstd"] > offered["gzip"]:
         return Zstd()
     return Gzip() if offered["gzip"] > 0 else Plain()
