@@ -64,10 +64,11 @@ def install(app: Quart, settings: Settings) -> None:
         site = request.headers.get("Sec-Fetch-Site")
         if origin is not None and origin in origins:
             return None
+        # What the browser itself says holds also behind a proxy that hands on another Host than it was asked for.
         same_origin = origin is None or urlsplit(origin).netloc == request.headers.get("Host")
-        if not same_origin or site in ("cross-site", "same-site"):
-            return answer(403, "posts from other sites are refused", code="cross_site")
-        return None
+        if site in ("same-origin", "none") or (site is None and same_origin):
+            return None
+        return answer(403, "posts from other sites are refused", code="cross_site")
 
     @app.before_request
     async def preflight() -> Response | None:
