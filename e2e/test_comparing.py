@@ -1,0 +1,35 @@
+"""Two runs are compared by links and plain forms: no script is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import BrowserContext, expect
+
+from store import open_task
+from tests.support.server import Server
+
+
+def ended(server: Server, task: str, items: int) -> None:
+    with open_task(server.store, task, kind="nightly") as run, run.phase("executing"):
+        for number in range(items):
+            with run.work_item(f"item {number}"):
+                pass
+
+
+def test_from_a_run_to_where_it_parted_from_another_without_javascript(
+    server: Server, new_context: Callable[..., BrowserContext]
+) -> None:
+    ended(server, "monday", 3)
+    ended(server, "tuesday", 2)
+    page = new_context(java_script_enabled=False, viewport={"width": 390, "height": 844}).new_page()
+    page.goto(f"{server.url}/tasks/monday")
+    page.get_by_role("link", name="compare").click()
+    page.get_by_label("Other runs of the kind nightly").select_option("tuesday")
+    page.get_by_role("button", name="Compare").first.click()
+    expect(page.get_by_text("They parted at item 2 in executing: done in A, not there in B.")).to_be_visible()
+    page.get_by_role("link", name="Only what parted").click()
+    expect(page.locator(".compare-work")).to_have_count(1)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.get_by_role("link", name="Swap A and B").click()
+    expect(page.get_by_text("not there in A, done in B.")).to_be_visible()

@@ -1,0 +1,230 @@
+"""`/compare`: two runs side by side, and where they parted."""
+
+from __future__ import annotations
+
+import msgspec
+
+from store import Event, NewEvent
+from store.projections import fold
+from store.state import Task
+from tests.support.dom import Node, parse
+from tests.support.server import Server
+from webapp.comparison import ROWS, Chapter, Line, Run, chapters, merged, parted
+
+
+def event(
+    kind: str, span: str = "main", phase: str | None = None, above: str | None = None, **said: object
+) -> NewEvent:
+    return NewEvent(event_type=kind, span_id=span, phase=phase, parent_span_id=above, payload=said)
+
+
+def item(name: str, how: str = "complete", span: str = "", phase: str = "executing") -> list[NewEvent]:
+    span = span or f"span of {name}"
+    begun = event("work_item_start", span, phase, work_item_id=name)
+    return [begun, event(f"work_item_{how}", span, phase, **({"error_code": "E1"} if how == "failed" else {}))]
+
+
+def executing(*work: list[NewEvent], over: bool = True) -> list[NewEvent]:
+    first = [event("runner_spawn"), event("phase_enter", "p", "executing")]
+    last = [event("phase_exit", "p", "executing"), event("runner_exit", exit_code=0)] if over else []
+    return [*first, *(each for events in work for each in events), *last]
+
+
+def run(events: list[NewEvent], pace: int = 1) -> Run:
+    """The run of a log with an event every `pace` seconds."""
+    log = [
+        Event(
+            event_id=seq,
+            task_id="t",
+            seq=seq,
+            event_type=new.event_type,
+            phase=new.phase,
+            actor=new.actor,
+            span_id=new.span_id or "main",
+            parent_span_id=new.parent_span_id,
+            payload_json=msgspec.Raw(msgspec.json.encode(new.payload)),
+            created_at=f"2026-11-21T14:{seq * pace // 60:02}:{seq * pace % 60:02}.000000Z",
+        )
+        for seq, new in enumerate(events, 1)
+    ]
+    at = "2026-11-21T14:00:00.000000Z"
+    state = fold(Task(task_id="t", created_at=at, updated_at=at, main_span_id="main"), log)
+    return Run(task=state.task, phases=list(state.phases.values()), spans=list(state.spans.values()), failure=None)
+
+
+def states(lines: list[Line]) -> list[tuple[str, str | None, str | None]]:
+    return [(line.name, line.a and line.a.state, line.b and line.b.state) for line in lines]
+
+
+def first_parting(found: list[Chapter]) -> tuple[str, str] | None:
+    parting = parted(found)
+    return parting and (parting[0], parting[1].name)
+
+
+# the values
+
+
+def test_work_of_the_same_name_stands_side_by_side_in_the_order_of_both() -> None:
+    a = run(executing(item("one"), item("two"), item("three")))
+    b = run(executing(item("one", span="x"), item("extra", span="y"), item("two", "failed", span="z")))
+    (chapter,) = chapters(a, b)
+    assert chapter.phase
+    assert chapter.phase.name == "executing"
+    assert states(chapter.work) == [
+        ("one", "done", "done"),
+        ("extra", None, "done"),
+        ("two", "done", "failed"),
+        ("three", "done", None),
+    ]
+    assert [line.parted for line in chapter.work] == [False, True, True, True]
+    assert first_parting([chapter]) == ("executing", "extra")
+
+
+def test_durations_and_their_difference() -> None:
+    a, b = run(executing(item("one"))), run(executing(item("one")), pace=3)
+    (chapter,) = chapters(a, b)
+    assert chapter.phase
+    assert (chapter.phase.a and chapter.phase.a.took, chapter.phase.difference) == (3.0, 6.0)
+    assert chapter.work[0].difference == 2.0
+    assert first_parting([chapter]) is None
+
+
+def test_a_phase_that_only_one_run_had_is_where_they_parted() -> None:
+    recovery = [event("phase_enter", "r", "recovery"), *item("mend", phase="recovery")]
+    a, b = run(executing(item("one"))), run([*executing(item("one"), over=False), *recovery, event("runner_exit")])
+    found = chapters(a, b)
+    assert [chapter.phase and chapter.phase.name for chapter in found] == ["executing", "recovery"]
+    assert first_parting(found) == ("recovery", "recovery")
+
+
+def test_what_may_still_come_has_not_parted() -> None:
+    a = run(executing(item("one"), item("two")))
+    b = run(executing(item("one"), [event("work_item_start", "w", "executing", work_item_id="two")], over=False))
+    c = run(executing(item("one"), over=False))
+    assert parted(chapters(a, b)) is None
+    assert parted(chapters(a, c)) is None
+    assert first_parting(chapters(a, run(executing(item("one"))))) == ("executing", "two")
+
+
+def test_tools_are_told_apart_by_the_work_item_that_they_serve() -> None:
+    def tool(above: str, span: str, **end: object) -> list[NewEvent]:
+        return [
+            event("tool_status", span, "executing", above, tool_name="pytest"),
+            event("tool_result", span, "executing", above, **end),
+        ]
+
+    def both(first: list[NewEvent], second: list[NewEvent]) -> Run:
+        begun = [event("work_item_start", name, "executing", work_item_id=name) for name in ("one", "two")]
+        return run(executing(begun, first, second))
+
+    a = both(tool("one", "t1"), tool("two", "t2", error_code="E"))
+    b = both(tool("two", "t8", error_code="E"), tool("one", "t9"))
+    (chapter,) = chapters(a, b)
+    tools = [(line.within, line.parted) for line in chapter.work if line.name == "pytest"]
+    assert tools == [(("one",), False), (("two",), False)]
+
+
+def test_the_same_name_again_is_the_next_one_of_that_name() -> None:
+    a = run(executing(item("x", span="1"), item("x", "failed", span="2")))
+    b = run(executing(item("x", span="1"), item("x", span="2")))
+    (chapter,) = chapters(a, b)
+    assert states(chapter.work) == [("x", "done", "done"), ("x", "failed", "done")]
+
+
+def test_both_orders_in_one() -> None:
+    assert merged("ace", "abcd") == list("abcde")
+    assert merged("", "xy") == ["x", "y"]
+    assert merged("bc", "ab") == list("abc")
+    assert merged("ab", "ba") == list("ab")
+
+
+# the page
+
+
+def page(server: Server, path: str) -> Node:
+    answer = server.get(path)
+    assert answer.status_code == 200, answer.text
+    assert "style=" not in answer.text
+    return parse(answer.text).by_id("main")
+
+
+def text(node: Node) -> str:
+    return " ".join(node.text.split())
+
+
+def with_class(node: Node, name: str) -> list[Node]:
+    return [found for found in node.walk() if name in str(found.attributes.get("class")).split()]
+
+
+def test_two_runs_on_one_page(server: Server) -> None:
+    server.emit("good", *executing(item("one"), item("two")))
+    server.emit("bad", *executing(item("one"), item("two", "failed")))
+    main = page(server, "/compare?a=good&b=bad")
+    (parting,) = with_class(main, "compare-parting")
+    assert text(parting) == "They parted at two in executing: done in A, failed in B. 1 difference in all."
+    (row,) = with_class(main, "compare-parted")
+    assert [text(cell).split()[0] for cell in with_class(row, "compare-side")] == ["done", "failed"]
+    assert [a.attributes["href"] for a in row.all("a")] == [
+        "/tasks/good/log?around=5#e5",
+        "/tasks/bad/log?around=5#e5",
+    ]
+    (failures,) = with_class(main, "compare-failures")
+    assert [text(told) for told in failures.all("dd")] == ["none", "#6 work_item_failed E1"]
+    (runs,) = with_class(main, "compare-runs")
+    assert text(runs).count("as of #8") == 2
+    (counts,) = with_class(main, "compare-counts")
+    rows = [[text(cell) for cell in row.children if isinstance(cell, Node)] for row in counts.all("tr")]
+    assert ["Work items failed", "0", "1", "+1"] in rows
+
+
+def test_only_what_parted(server: Server) -> None:
+    server.emit("all", *executing(item("one"), item("two"), item("<b>three")))
+    server.emit("some", *executing(item("one"), item("two")))
+    main = page(server, "/compare?a=all&b=some&show=parted")
+    (row,) = with_class(main, "compare-work")
+    assert text(row).startswith("<b>three parted done")
+
+
+def test_a_run_compared_with_itself_has_not_parted(server: Server) -> None:
+    server.emit("same", *executing(item("one")))
+    (parting,) = with_class(page(server, "/compare?a=same&b=same"), "compare-parting")
+    assert text(parting).startswith("They have not parted")
+
+
+def test_runs_that_have_only_begun(server: Server) -> None:
+    for task in ("new-1", "new-2"):
+        server.post("/api/tasks", {"task_id": task})
+    assert "there is nothing to align" in text(page(server, "/compare?a=new-1&b=new-2"))
+
+
+def test_thousands_of_work_items_are_cut_and_counted(server: Server) -> None:
+    server.emit("many", *executing(*(item(f"item {number}") for number in range(ROWS + 200))))
+    server.emit("more", *executing(*(item(f"item {number}") for number in range(ROWS + 250))))
+    main = page(server, "/compare?a=many&b=more")
+    assert len(with_class(main, "compare-work")) == ROWS
+    assert "250 more are not shown" in text(main)
+    assert "50 differences in all" in text(main)
+    assert len(with_class(page(server, "/compare?a=many&b=more&show=parted"), "compare-work")) == 50
+
+
+def test_the_second_run_is_chosen_from_those_of_the_kind(server: Server) -> None:
+    for task, kind in (("n1", "nightly"), ("n2", "nightly"), ("w1", "weekly")):
+        server.post("/api/tasks", {"task_id": task, "kind": kind})
+    server.emit("n1", "hello")
+    assert '<a href="/compare?a=n1">compare</a>' in server.get("/tasks/n1").text
+    main = page(server, "/compare?a=n1")
+    (chosen,) = main.all("select")
+    assert [option.attributes["value"] for option in chosen.all("option")] == ["n2"]
+    assert "There is no other run of the kind weekly yet" in text(page(server, "/compare?a=w1&b="))
+
+
+def test_without_a_run_the_page_says_what_to_do(server: Server) -> None:
+    main = page(server, "/compare")
+    assert [field.attributes["name"] for field in main.all("input")] == ["a", "b"]
+    assert "The ids of runs are in the list of tasks" in text(main)
+
+
+def test_an_unknown_run_is_not_found(server: Server) -> None:
+    server.emit("known", "hello")
+    for path in ("/compare?a=nobody", "/compare?a=known&b=nobody", "/compare?a=nobody&b=known"):
+        assert server.get(path).status_code == 404
