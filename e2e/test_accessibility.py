@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from e2e.live import expect_live_at
 from e2e.runs import run
@@ -114,18 +114,12 @@ def site(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 
 @pytest.fixture(scope="module", params=LOOKS)
-def looks(request: pytest.FixtureRequest, browser: Browser) -> Iterator[BrowserContext]:
+def look(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
+    """A page in each look, one for all tests, as a new one each time takes longer than what it shows."""
     context = browser.new_context(**LOOKS[request.param])
     context.add_init_script(AXE_SCRIPT)
-    yield context
+    yield context.new_page()
     context.close()
-
-
-@pytest.fixture
-def look(looks: BrowserContext) -> Iterator[Page]:
-    page = looks.new_page()
-    yield page
-    page.close()
 
 
 @pytest.fixture(scope="module")
