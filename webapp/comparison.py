@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
@@ -218,13 +218,10 @@ def parted(found: Sequence[Chapter]) -> tuple[str, Line] | None:
     """
     for chapter in found:
         phase = chapter.phase
-        name = phase.name if phase else ""
-        candidates: Iterable[Line] = chapter.work
-        if phase:
-            candidates = (*chapter.work, phase) if phase.a and phase.b else (phase, *chapter.work)
-        for line in candidates:
-            if line.parted:
-                return name, line
+        in_both = phase and phase.a and phase.b
+        for line in [*chapter.work, phase] if in_both else [phase, *chapter.work]:
+            if line and line.parted:
+                return phase.name if phase else "", line
     return None
 
 
