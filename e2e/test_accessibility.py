@@ -47,6 +47,8 @@ FOCUS = """() => {
 
 FILLED = {
     "the task list": "/tasks",
+    "two runs compared": "/compare?a=done&b=failed",
+    "a run to compare": "/compare?a=done",
     "the task list, filtered": "/tasks?status=failed&q=fail",
     "the task list, nothing found": "/tasks?q=there-is-no-such-task",
     "a task that runs": "/tasks/running",

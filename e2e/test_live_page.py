@@ -44,7 +44,7 @@ def test_a_page_opened_in_the_middle_ends_equal_to_a_fresh_one(
 
 
 def test_every_single_event_keeps_the_page_equal(server: Server, page: Page, context: BrowserContext) -> None:
-    events = list(run(7, 40))
+    events = list(run(7, 25))
     server.emit("steps", events[0])
     page.goto(f"{server.url}/tasks/steps")
     for event in events[1:]:
