@@ -215,16 +215,9 @@ def test_a_frame_that_got_lost_on_the_way_is_noticed_and_fetched(
     server = start_server(stream_compression=False)
     proxy = connect(server)
     coming = open_task(page, proxy, server, "lost")
-    lost: list[bytes] = []
-
-    def lose(written: bytes) -> bool:
-        lost.extend([written] if not lost and b"id: 45\n" in written else [])
-        return written in lost
-
-    proxy.lose = lose
+    lost = proxy.lose_one(b"id: 45\n")
     server.emit("lost", *coming[:5])
-    while not lost:
-        page.wait_for_timeout(10)
+    assert lost.wait(5)
     server.emit("lost", *coming[5:])
     expect_live_at(page, 240)
     expect_equal_to_fresh(page, context)

@@ -78,6 +78,19 @@ class Proxy:
         self._answer = re.compile(only), b""
         self.cut()
 
+    def lose_one(self, having: bytes) -> threading.Event:
+        """Lose the next write of an event stream that has these bytes in it; the event says when that was."""
+        lost = threading.Event()
+
+        def lose(written: bytes) -> bool:
+            if lost.is_set() or having not in written:
+                return False
+            lost.set()
+            return True
+
+        self.lose = lose
+        return lost
+
     def heal(self) -> None:
         """Forward again. What was stalled stays dead, as after a lost network: it is reset."""
         self._answer, self.delay = None, 0.0

@@ -1,0 +1,169 @@
+"""The task list lives on one stream, however many tasks it shows, and always equals a freshly loaded one."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from e2e.live import expect_equal_to_fresh, expect_live_at, statistics
+from e2e.runs import run
+from store import NewEvent
+from tests.support.proxy import Proxy
+from tests.support.server import Server
+
+
+def expect_current(page: Page, server: Server) -> None:
+    """Wait until the list shows what is newest in all tasks."""
+    (last,) = server.emit("last", "so far")
+    expect_live_at(page, last.event_id)
+
+
+def names(page: Page) -> list[str]:
+    return page.locator("[data-rows] > tr th a").all_inner_texts()
+
+
+def test_tasks_appear_and_change_by_themselves(
+    start_server: Callable[..., Server], page: Page, context: BrowserContext
+) -> None:
+    server = start_server()
+    page.goto(f"{server.url}/tasks")
+    expect(page.get_by_text("No run has reported here yet")).to_be_visible()
+    server.post("/api/tasks", {"task_id": "first", "title": "The first"})
+    task = page.locator("tr", has=page.get_by_role("link", name="The first"))
+    expect(task).to_contain_text("queued")
+    expect(page.get_by_text("No run has reported here yet")).to_be_hidden()
+    asked = {"request_id": "r1", "tool_name": "rm", "arguments": {}}
+    for event, said in (
+        (NewEvent(event_type="runner_spawn", payload={"runner_pid": 1}), "running"),
+        (NewEvent(event_type="phase_enter", phase="planning"), "planning"),
+        (NewEvent(event_type="progress_update", payload={"progress": {"current": 3, "total": 4}}), "75 %"),
+        (NewEvent(event_type="permission_request", payload=asked), "waiting"),
+        (NewEvent(event_type="permission_response", payload={"request_id": "r1", "approved": True}), "running"),
+        (NewEvent(event_type="runner_exit", payload={"exit_code": 1}), "failed"),
+    ):
+        server.emit("first", event)
+        expect(task).to_contain_text(said)
+        expect_equal_to_fresh(page, context)
+    server.emit("second", "hello")
+    expect(page.get_by_role("link", name="second")).to_be_visible()
+    assert names(page) == ["second", "The first"]
+    expect_equal_to_fresh(page, context)
+
+
+def test_a_task_that_is_deleted_leaves_the_list(
+    start_server: Callable[..., Server], page: Page, context: BrowserContext
+) -> None:
+    server = start_server()
+    server.emit("one", "hello")
+    server.emit("two", "hello")
+    page.goto(f"{server.url}/tasks")
+    expect(page.get_by_role("link", name="one")).to_be_visible()
+    server.store.delete_task("one")
+    expect(page.get_by_role("link", name="one")).to_have_count(0)
+    expect_equal_to_fresh(page, context)
+
+
+def test_filters_hold_while_everything_changes(
+    start_server: Callable[..., Server], page: Page, context: BrowserContext
+) -> None:
+    server = start_server()
+    for number in range(6):
+        server.post("/api/tasks", {"task_id": f"t{number}", "kind": ["build", "audit"][number % 2]})
+        server.emit(f"t{number}", NewEvent(event_type="runner_spawn"))
+    pages = {path: context.new_page() for path in ("?status=running", "?kind=audit", "?q=t3", "?status=failed&q=t")}
+    for path, filtered in pages.items():
+        filtered.goto(f"{server.url}/tasks{path}")
+        expect(filtered.locator("live-status")).to_contain_text("live at")
+    server.emit("t3", NewEvent(event_type="runner_exit", payload={"exit_code": 1}))
+    server.emit("t4", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
+    server.post("/api/tasks", {"task_id": "t30", "kind": "audit"})
+    shown = {
+        "?status=running": ["last", "t5", "t2", "t1", "t0"],
+        "?kind=audit": ["t30", "t5", "t3", "t1"],
+        "?q=t3": ["t30", "t3"],
+        "?status=failed&q=t": ["t3"],
+    }
+    for path, filtered in pages.items():
+        expect_current(filtered, server)
+        assert names(filtered) == shown[path], path
+        expect_equal_to_fresh(filtered, context)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_list_of_many_busy_tasks_equals_a_fresh_one(
+    start_server: Callable[..., Server], page: Page, context: BrowserContext, seed: int
+) -> None:
+    server, dice = start_server(), random.Random(seed)
+    runs = {f"run-{number}": list(run(number, 40)) for number in range(70)}
+    for task in list(runs)[:30]:
+        server.emit(task, *runs[task][:10])
+    page.goto(f"{server.url}/tasks")
+    at = dict.fromkeys(runs, 0) | dict.fromkeys(list(runs)[:30], 10)
+    for _ in range(4):
+        for _ in range(60):
+            task = dice.choice(list(runs))
+            batch = runs[task][at[task] : at[task] + dice.randint(1, 8)]
+            at[task] += len(batch)
+            if batch:
+                server.emit(task, *batch)
+        expect_current(page, server)
+        expect_equal_to_fresh(page, context)
+    older = context.new_page()
+    older.goto(f"{server.url}/tasks")
+    older.get_by_role("link", name="Older", exact=True).click()
+    older.wait_for_url(re.compile("cursor="))
+    for task in runs:
+        server.emit(task, "one more")
+    expect_current(older, server)
+    expect_equal_to_fresh(older, context)
+    assert server.get("/sse/health").json()["streams"] == 2
+
+
+def test_a_list_over_a_broken_network_equals_a_fresh_one(
+    start_server: Callable[..., Server], page: Page, context: BrowserContext, expect_console: list[str]
+) -> None:
+    expect_console.append(r"Failed to load resource|net::ERR_|network error|a frame was lost")
+    server = start_server()
+    for number in range(5):
+        server.emit(f"t{number}", "hello")
+    proxy = Proxy(server.port)
+    try:
+        page.goto(f"{proxy.url}/tasks")
+        expect_current(page, server)
+        proxy.shut()
+        expect(page.locator("live-status")).to_contain_text("stale since")
+        server.emit("t1", NewEvent(event_type="runner_spawn"), NewEvent(event_type="runner_exit"))
+        server.emit("t9", "new")
+        proxy.heal()
+        expect_current(page, server)
+        expect_equal_to_fresh(page, context)
+
+        lost = proxy.lose_one(b"hx-frame")
+        server.emit("t2", NewEvent(event_type="runner_spawn"))
+        assert lost.wait(5)
+        expect_current(page, server)
+        expect_equal_to_fresh(page, context)
+        assert statistics(page)["Gaps found"] == statistics(page)["Gaps recovered"] == 1
+    finally:
+        proxy.close()
+
+
+def test_a_list_of_a_database_that_was_replaced_reloads(
+    start_server: Callable[..., Server], page: Page, context: BrowserContext, expect_console: list[str]
+) -> None:
+    expect_console.append(r"Failed to load resource|net::ERR_|network error")
+    server = start_server()
+    server.emit("old", "hello")
+    page.goto(f"{server.url}/tasks")
+    expect(page.get_by_role("link", name="old")).to_be_visible()
+    expect(page.locator("live-status")).to_contain_text("live at")
+    server.replace_database()
+    server.emit("new", *["hello"] * 50)
+    server.start()
+    expect(page.get_by_role("link", name="new")).to_be_visible()
+    expect(page.get_by_role("link", name="old")).to_have_count(0)
+    expect_equal_to_fresh(page, context)
