@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from e2e.live import expect_equal_to_fresh, expect_live_at
+from e2e.live import expect_equal_to_answer, expect_equal_to_fresh, expect_live_at
 from e2e.runs import run
 from store import NewEvent
 from tests.support.server import Server
@@ -50,7 +50,8 @@ def test_every_single_event_keeps_the_page_equal(server: Server, page: Page, con
     for event in events[1:]:
         server.emit("steps", event)
         expect_live_at(page, server.latest("steps"))
-        expect_equal_to_fresh(page, context)
+        expect_equal_to_answer(page)
+    expect_equal_to_fresh(page, context)
 
 
 def test_the_log_follows_and_keeps_the_newest_window(server: Server, page: Page) -> None:
