@@ -46,9 +46,14 @@ def expect_equal_to_fresh(page: Page, context: BrowserContext) -> None:
     fresh = context.new_page()
     try:
         fresh.goto(page.url)
-        _expect_same(content(page), content(fresh))
+        expect_same_content(page, fresh)
     finally:
         fresh.close()
+
+
+def expect_same_content(page: Page, fresh: Page) -> None:
+    """Both pages show the same, line by line."""
+    _expect_same(content(page), content(fresh))
 
 
 def expect_equal_to_answer(page: Page) -> None:
