@@ -1,0 +1,74 @@
+"""Streams that end in any way leave nothing behind in the server."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.server import Server
+
+TASKS = 20
+PATHS = (
+    "/sse/tasks/run-{}/events",
+    "/tasks/run-{}/stream?since=50",
+    "/sse/events?task=run-{}",
+    "/live/tasks?q=run-{}",
+)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the server's memory from /proc")
+@pytest.mark.parametrize("streams", [400, pytest.param(10_000, marks=pytest.mark.soak)])
+async def test_streams_that_end_in_any_way_leave_nothing_behind(
+    start_server: Callable[..., Server], streams: int
+) -> None:
+    server = start_server()
+    for number in range(TASKS):
+        server.emit(f"run-{number}", *["a line of the log"] * 50)
+    await open_and_leave(server, streams)
+    before = await memory_when_empty(server)
+    for _ in range(3):
+        await open_and_leave(server, streams)
+    grown = await memory_when_empty(server) - before
+    assert grown < 4_000_000, f"{grown / streams / 3:.0f} bytes are left of each stream"
+
+
+async def open_and_leave(server: Server, streams: int) -> None:
+    """Open streams of all kinds, at most 100 at a time, and go away in every way that there is."""
+    dice, gate = random.Random(streams), asyncio.Semaphore(100)
+
+    async def one(number: int) -> None:
+        async with gate:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            path = dice.choice(PATHS).format(number % TASKS)
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+            if dice.random() < 0.8:
+                await reader.read(dice.choice([1, 300, 5000]))
+            if dice.random() < 0.5:
+                raw: socket.socket = writer.get_extra_info("socket")
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+
+    await asyncio.gather(*(one(number) for number in range(streams)))
+
+
+async def memory_when_empty(server: Server) -> int:
+    """The server's resident memory in bytes, once it has no stream and watches no task."""
+    deadline = time.monotonic() + 20
+    while True:
+        health = (await asyncio.to_thread(server.get, "/sse/health")).json()
+        if health["streams"] == health["tasks"] == 0:
+            return memory(server)
+        assert time.monotonic() < deadline, health
+        await asyncio.sleep(0.05)
+
+
+def memory(server: Server) -> int:
+    return int(Path(f"/proc/{server.pid}/statm").read_text().split()[1]) * 4096
