@@ -24,11 +24,15 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class TaskQuery(msgspec.Struct, frozen=True):
-    """Which tasks to list, newest first. `before` is the `cursor` of the last task of the page before."""
+    """Which tasks to list, newest first. `before` is the `cursor` of the last task of the page before.
+
+    `projects` None is all of them, and () none.
+    """
 
     statuses: tuple[str, ...] = ()
     text: str = ""
     kind: str | None = None
+    projects: tuple[str, ...] | None = None
     before: str | None = None
     limit: int = 50
 
@@ -82,7 +86,7 @@ class Reading(Protocol):
 
     async def task(self, task_id: str) -> Task: ...
     async def tasks(self, query: TaskQuery) -> TaskPage: ...
-    async def count_by_status(self) -> dict[str, int]: ...
+    async def count_by_status(self, projects: Sequence[str] | None = None) -> dict[str, int]: ...
     async def head(self, task_id: str) -> Head: ...
     async def latest_event_id(self) -> int: ...
 
@@ -106,8 +110,10 @@ class Reading(Protocol):
     async def checkpoints(self, task_id: str, limit: int = 1000) -> list[Checkpoint]: ...
     async def permission(self, task_id: str, request_id: str) -> Permission | None: ...
     async def permissions(self, task_id: str, *, open_only: bool = True) -> list[Permission]: ...
-    async def open_permissions(self, limit: int = 200) -> list[tuple[Task, Permission]]: ...
-    async def count_open_permissions(self) -> int: ...
+    async def open_permissions(
+        self, limit: int = 200, projects: Sequence[str] | None = None
+    ) -> list[tuple[Task, Permission]]: ...
+    async def count_open_permissions(self, projects: Sequence[str] | None = None) -> int: ...
     async def audits(
         self, task_id: str | None = None, limit: int = 200, before: int | None = None
     ) -> list[dict[str, Any]]: ...
@@ -126,8 +132,12 @@ class Store(Protocol):
         title: str | None = None,
         kind: str | None = None,
         metadata: dict[str, Any] | None = None,
+        project_id: str | None = None,
     ) -> tuple[Task, bool]:
-        """Create a task; the bool says whether it is new. A task that exists comes back as it is."""
+        """Create a task; the bool says whether it is new. A task that exists comes back as it is.
+
+        Without `project_id` it belongs to the default project. Raises InvalidEvent for one that does not exist.
+        """
 
     def append(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]:
         """Append all of `events` to a task (made if new) or none. Returns them as stored, in order.
@@ -145,6 +155,7 @@ class Store(Protocol):
         title: str | None = None,
         kind: str | None = None,
         metadata: dict[str, Any] | None = None,
+        project_id: str | None = None,
     ) -> tuple[Task, bool]:
         """`create_task` for asyncio."""
 

@@ -3,6 +3,7 @@
 StoreError
 ├── InvalidEvent       the caller's data breaks a rule; `field` names it          no retry
 ├── UnknownTask        no task has this id                                        no retry
+├── NotFound           no account, token or project has this id                   no retry
 ├── Conflict           the log says otherwise (a second answer, a taken id)       no retry
 ├── UnknownStoreKind   the URL names a store that does not exist (yet)            no retry
 ├── SchemaTooNew       the database was written by a newer Signalbox              no retry
@@ -33,6 +34,10 @@ class UnknownTask(StoreError, LookupError):
     def __init__(self, task_id: str) -> None:
         super().__init__(f"there is no task {task_id!r}")
         self.task_id = task_id
+
+
+class NotFound(StoreError, LookupError):
+    """There is no account, token or project of that name."""
 
 
 class Conflict(StoreError):

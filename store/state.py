@@ -37,6 +37,7 @@ class Task(msgspec.Struct, kw_only=True):
     task_id: str
     title: str | None = None
     kind: str | None = None
+    project_id: str = "default"
     metadata: dict[str, Any] = {}
     created_at: str
     main_span_id: str

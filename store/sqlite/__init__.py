@@ -16,6 +16,7 @@ from store.contract import Reading, TaskRecord
 from store.errors import InvalidEvent, StoreUnavailable, UnknownTask
 from store.events import Event, NewEvent, check_event, check_task_id, check_text, encode_payload, new_id
 from store.migrations import migrate
+from store.people import DEFAULT_PROJECT
 from store.sqlite import append as appending
 from store.sqlite import audits, importing
 from store.sqlite.connection import translated_errors
@@ -53,8 +54,9 @@ class SqliteStore:
         title: str | None = None,
         kind: str | None = None,
         metadata: dict[str, Any] | None = None,
+        project_id: str | None = None,
     ) -> tuple[Task, bool]:
-        return self._writer.run(_creation(task_id, title, kind, metadata))
+        return self._writer.run(_creation(task_id, title, kind, metadata, project_id))
 
     async def acreate_task(
         self,
@@ -63,8 +65,9 @@ class SqliteStore:
         title: str | None = None,
         kind: str | None = None,
         metadata: dict[str, Any] | None = None,
+        project_id: str | None = None,
     ) -> tuple[Task, bool]:
-        return await self._arun(_creation(task_id, title, kind, metadata))
+        return await self._arun(_creation(task_id, title, kind, metadata, project_id))
 
     def append(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]:
         drafts = _drafts(task_id, events)
@@ -168,13 +171,17 @@ def _epoch(db: sqlite3.Connection) -> str:
 
 
 def _creation(
-    task_id: str | None, title: str | None, kind: str | None, metadata: dict[str, Any] | None
+    task_id: str | None,
+    title: str | None,
+    kind: str | None,
+    metadata: dict[str, Any] | None,
+    project_id: str | None,
 ) -> Callable[[sqlite3.Connection], tuple[Task, bool]]:
     chosen = check_task_id(task_id if task_id is not None else new_id())
     check_text(title, "title", optional=True, limit=512)
     check_text(kind, "kind", optional=True)
     kept = msgspec.json.decode(encode_payload(metadata or {}, "metadata"))
-    return lambda db: appending.create_task(db, chosen, title, kind, kept)
+    return lambda db: appending.create_task(db, chosen, title, kind, kept, project_id or DEFAULT_PROJECT)
 
 
 def _drafts(task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[appending.Draft]:

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from store.errors import Conflict
+from store.errors import Conflict, InvalidEvent
 from store.events import Event, NewEvent, encode_payload, new_id, now
+from store.people import DEFAULT_PROJECT
 from store.projections import apply, consequences, needs, refusal
 from store.sqlite.rows import COLUMNS, decode, event_of, wire
 from store.state import Checkpoint, Permission, Phase, Span, Task, TaskState
@@ -27,25 +28,30 @@ def create_task(
     title: str | None = None,
     kind: str | None = None,
     metadata: dict[str, Any] | None = None,
+    project_id: str = DEFAULT_PROJECT,
 ) -> tuple[Task, bool]:
     """The task with this id, and whether it was made just now."""
     found = load_task(db, task_id)
     if found is not None:
         return found, False
+    if not db.execute("SELECT 1 FROM projects WHERE project_id = ?", (project_id,)).fetchone():
+        raise InvalidEvent(f"there is no project {project_id!r}", "project_id")
     at = now()
     take_event_id(db)
     task = Task(
         task_id=task_id,
         title=title,
         kind=kind,
+        project_id=project_id,
         metadata=metadata or {},
         created_at=at,
         updated_at=at,
         main_span_id=new_id(),
     )
     db.execute(
-        "INSERT INTO tasks (task_id, created_at, status, title, kind, updated_at, state) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (task_id, at, task.status, title, kind, at, wire(task)),
+        "INSERT INTO tasks (task_id, created_at, status, title, kind, project_id, updated_at, state)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (task_id, at, task.status, title, kind, project_id, at, wire(task)),
     )
     db.execute("INSERT INTO task_event_seq_counters (task_id, last_seq) VALUES (?, 0)", (task_id,))
     return task, True

@@ -116,8 +116,9 @@ class View:
         cursor = f"{shown[-1].created_at}~{shown[-1].task_id}" if more else None
         return TaskPage(shown, cursor, await self.latest_event_id())
 
-    async def count_by_status(self) -> dict[str, int]:
-        rows = await self._rows("SELECT status, count(*) FROM tasks GROUP BY status")
+    async def count_by_status(self, projects: Sequence[str] | None = None) -> dict[str, int]:
+        within, values = _within(projects)
+        rows = await self._rows(f"SELECT status, count(*) FROM tasks WHERE {within} GROUP BY status", *values)
         return dict(rows)
 
     async def head(self, task_id: str) -> Head:
@@ -273,16 +274,26 @@ class View:
             Permission, f"SELECT state FROM task_permissions WHERE task_id = ? {only} ORDER BY seq", task_id
         )
 
-    async def open_permissions(self, limit: int = 200) -> list[tuple[Task, Permission]]:
+    async def open_permissions(
+        self, limit: int = 200, projects: Sequence[str] | None = None
+    ) -> list[tuple[Task, Permission]]:
+        within, values = _within(projects)
         rows = await self._rows(
             "SELECT t.state, p.state FROM task_permissions p JOIN tasks t USING (task_id)"
-            " WHERE p.open = 1 ORDER BY t.created_at, p.seq LIMIT ?",
+            f" WHERE p.open = 1 AND {within} ORDER BY t.created_at, p.seq LIMIT ?",
+            *values,
             limit,
         )
         return [(decode(Task, task), decode(Permission, permission)) for task, permission in rows]
 
-    async def count_open_permissions(self) -> int:
-        return int((await self._rows("SELECT count(*) FROM task_permissions WHERE open = 1"))[0][0])
+    async def count_open_permissions(self, projects: Sequence[str] | None = None) -> int:
+        if projects is None:
+            return int((await self._rows("SELECT count(*) FROM task_permissions WHERE open = 1"))[0][0])
+        within, values = _within(projects)
+        rows = await self._rows(
+            f"SELECT count(*) FROM task_permissions JOIN tasks USING (task_id) WHERE open = 1 AND {within}", *values
+        )
+        return int(rows[0][0])
 
     async def audits(
         self, task_id: str | None = None, limit: int = 200, before: int | None = None
@@ -299,9 +310,15 @@ class View:
         return [dict(zip(names, (*row[:-1], msgspec.json.decode(row[-1])), strict=True)) for row in rows]
 
 
+def _within(projects: Sequence[str] | None) -> tuple[str, list[object]]:
+    if projects is None:
+        return "1", []
+    return f"project_id IN ({', '.join('?' * len(projects))})", list(projects)
+
+
 def _task_conditions(query: TaskQuery) -> tuple[str, list[object]]:
-    conditions: list[str] = ["1 = 1"]
-    values: list[object] = []
+    within, values = _within(query.projects)
+    conditions = [within]
     if query.statuses:
         conditions.append(f"status IN ({', '.join('?' * len(query.statuses))})")
         values += query.statuses

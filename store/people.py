@@ -1,0 +1,158 @@
+"""People and what they may do: accounts, tokens, sessions, projects and their members.
+
+Nothing here knows a secret. A password comes as the hash that its caller made, a token or a session as the SHA-256 of
+its random text (`digest`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Literal, Protocol, get_args
+
+import msgspec
+
+Role = Literal["viewer", "operator", "owner"]
+"""viewer: read. operator: also emit, answer, cancel, start. owner: also delete, and who is a member."""
+ROLES: tuple[Role, ...] = get_args(Role)
+
+Scope = Literal["read", "emit", "respond", "admin"]
+"""read: pages, API, streams. emit: create tasks, append. respond: answer, cancel, start. admin: delete, manage."""
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+SCOPES_OF_ROLE: dict[Role, frozenset[Scope]] = {
+    "viewer": frozenset({"read"}),
+    "operator": frozenset({"read", "emit", "respond"}),
+    "owner": frozenset({"read", "emit", "respond", "admin"}),
+}
+DEFAULT_PROJECT = "default"
+"""The project of every task that was made without one."""
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """A person who can log in. An `admin` may do everything in every project."""
+
+    account_id: str
+    email: str
+    admin: bool = False
+    created_at: str
+    disabled_at: str | None = None
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """What a program shows instead of a password.
+
+    It may do what its `scopes` say, in `project_id` (None: in all), and never more than its account may (None: the
+    token stands for itself). `expires_at` and `revoked_at` are timestamps of the store or None.
+    """
+
+    token_id: str
+    name: str
+    account_id: str | None = None
+    project_id: str | None = None
+    scopes: tuple[Scope, ...]
+    created_at: str
+    expires_at: str | None = None
+    revoked_at: str | None = None
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """A browser that is logged in."""
+
+    account_id: str
+    created_at: str
+    expires_at: str
+
+
+class Project(msgspec.Struct, frozen=True, kw_only=True):
+    """What tasks belong to. `agent` says what runs for it: see `webapp/agents`; None: nothing can be started."""
+
+    project_id: str
+    name: str
+    created_at: str
+    agent: dict[str, Any] | None = None
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """An account's role in a project."""
+
+    project_id: str
+    account_id: str
+    email: str
+    role: Role
+
+
+class People(Protocol):
+    """What a store keeps of people, as `store.people`.
+
+    Writes are synchronous (from asyncio: in a thread), and each is whole when it has returned. They raise
+    `InvalidEvent` for a value that cannot be used (its `field` says which), `Conflict` for what is there already, and
+    `NotFound` for what is not there. Every write raises `version`, by which other processes notice.
+    """
+
+    # accounts
+
+    def add_account(self, email: str, password_hash: str, *, admin: bool = False) -> Account: ...
+    def set_password(self, account_id: str, password_hash: str) -> None:
+        """Also ends all sessions of the account."""
+
+    def set_disabled(self, account_id: str, disabled: bool) -> None:
+        """A disabled account cannot log in; its sessions end, its tokens stop working."""
+
+    def remove_account(self, account_id: str) -> None: ...
+    async def accounts(self) -> list[Account]: ...
+    async def account(self, account_id: str) -> Account | None: ...
+    async def account_by_email(self, email: str) -> tuple[Account, str] | None:
+        """The account, in whatever case the address is written, and its password's hash."""
+
+    # tokens and sessions
+
+    def add_token(
+        self,
+        name: str,
+        digest: str,
+        *,
+        scopes: tuple[Scope, ...],
+        account_id: str | None = None,
+        project_id: str | None = None,
+        expires_at: str | None = None,
+    ) -> Token: ...
+    def revoke_token(self, token_id: str) -> None: ...
+    async def tokens(self, account_id: str | None = None) -> list[Token]:
+        """All tokens, or those of one account; also the revoked and the expired ones."""
+
+    async def token(self, digest: str) -> Token | None: ...
+    def add_session(self, account_id: str, digest: str, expires_at: str) -> None:
+        """Also forgets sessions that have expired."""
+
+    def end_session(self, digest: str) -> None: ...
+    async def session(self, digest: str) -> Session | None: ...
+
+    # projects
+
+    def add_project(self, project_id: str, name: str, *, agent: dict[str, Any] | None = None) -> Project: ...
+    def set_agent(self, project_id: str, agent: dict[str, Any] | None) -> None: ...
+    def remove_project(self, project_id: str) -> None:
+        """Raises Conflict while tasks belong to it, and for the default project."""
+
+    async def projects(self) -> list[Project]: ...
+    async def project(self, project_id: str) -> Project | None: ...
+    def set_member(self, project_id: str, account_id: str, role: Role | None) -> None:
+        """Give an account a role in a project; None takes it away."""
+
+    async def members(self, project_id: str) -> list[Member]: ...
+    async def roles(self, account_id: str) -> dict[str, Role]:
+        """The projects that an account is a member of, and as what."""
+
+    async def project_of(self, task_id: str) -> str | None:
+        """The project of a task; None if there is no such task."""
+
+    async def version(self) -> int:
+        """A number that grows with every write of any process."""
+
+    async def guarded(self) -> bool:
+        """Whether there is any account or any usable token: from then on everybody must say who they are."""
+
+
+def digest_of(secret: str) -> str:
+    """How a token's or session's text is kept. It is random and long, so a plain hash is enough."""
+    return hashlib.sha256(secret.encode()).hexdigest()
