@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import threading
 from collections.abc import Callable
 
 import httpx
@@ -49,6 +50,24 @@ def test_one_id_resumes_all_tasks(server: Server) -> None:
                 if len(seen) == 30:
                     break
     assert sorted(seen) == [(f"many-{n}", seq) for n in range(5) for seq in range(1, 7)]
+
+
+def test_a_stream_hears_that_it_is_alive_also_while_other_tasks_are_busy(start_server: Callable[..., Server]) -> None:
+    server, over = start_server(keepalive_interval=0.3), threading.Event()
+    server.emit("calm", "one")
+
+    def chatter() -> None:
+        while not over.wait(0.02):
+            server.emit("busy", "not for this stream")
+
+    busy = threading.Thread(target=chatter)
+    busy.start()
+    try:
+        with open_stream(f"{server.url}/sse/events?task=calm") as stream:
+            assert any(message.comment == "keepalive" for message in stream)
+    finally:
+        over.set()
+        busy.join()
 
 
 def test_the_feed_names_what_is_wrong(server: Server) -> None:

@@ -19,6 +19,7 @@ from webapp.live.chunk import Chunk
 from webapp.live.frame_lane import Render
 from webapp.live.ring import CHUNK_EVENTS
 from webapp.live.stream import closing, subscribe
+from webapp.live.voice import JSON
 from webapp.params import MAX_SEQ, last_event_id, whole
 
 blueprint = Blueprint("feed", __name__, url_prefix="/sse")
@@ -41,7 +42,7 @@ async def events() -> Response:
     if cursor > newest:
         return closing(sse.named("reset", {"latest_event_id": newest}))
     streams, render = hub(), feed(store(), tasks)
-    return subscribe(streams, lambda: streams.board_lane(("feed", tasks), render, sse.KEEPALIVE), cursor)
+    return subscribe(streams, lambda: streams.board_lane(("feed", tasks), render, JSON), cursor)
 
 
 def feed(source: Store, tasks: tuple[str, ...]) -> Render:

@@ -13,12 +13,23 @@ from webapp.api import store
 from webapp.api.streams import hub, settings
 from webapp.live.hub import TooManyStreams
 from webapp.live.packing import Plain
+from webapp.live.voice import Voice
 from webapp.params import MAX_SEQ
 
 blueprint = Blueprint("sockets", __name__, url_prefix="/ws")
 
 GOING_AWAY, REFUSED, TRY_LATER, RESET = 1001, 4400, 1013, 4409
 """Close codes: RFC 6455 section 7.4 and the IANA registry, private ones from 4000 on."""
+
+
+class Mute(Voice):
+    """The words of a WebSocket: it is kept alive by pings, and ended by its close code."""
+
+    def silence(self, cursor: int) -> bytes:
+        return b""
+
+
+MUTE = Mute()
 
 
 def line(event: Event) -> bytes:
@@ -54,7 +65,7 @@ async def serve(task_id: str) -> None:
         return
     await websocket.accept()
     streams = hub()
-    lane = streams.event_lane(task_id, line, settings().batch_size, settings().flush_interval, beat=b"")
+    lane = streams.event_lane(task_id, line, settings().batch_size, settings().flush_interval, MUTE)
     socket = websocket._get_current_object()  # type: ignore[attr-defined]
 
     async def send(message: Any) -> None:

@@ -6,18 +6,19 @@ from collections.abc import Callable
 
 
 class Chunk:
-    """The bytes of `events` events from after some cursor up to `to_seq`.
+    """The bytes of `events` events from after some cursor up to `to_seq`. After a `last` one the stream ends.
 
     `framed` is the body in HTTP/1.1's chunked coding, so that it is framed once and not once for each stream.
     """
 
-    __slots__ = ("_packed", "body", "events", "framed", "to_seq")
+    __slots__ = ("_packed", "body", "events", "framed", "last", "to_seq")
 
-    def __init__(self, body: bytes, to_seq: int, events: int) -> None:
+    def __init__(self, body: bytes, to_seq: int, events: int, *, last: bool = False) -> None:
         self.body = body
         self.framed = framing(body)
         self.to_seq = to_seq
         self.events = events
+        self.last = last
         self._packed: dict[str, bytes] = {}
 
     def packed(self, encoding: str, pack: Callable[[bytes], bytes]) -> bytes:

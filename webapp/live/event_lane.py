@@ -12,12 +12,12 @@ import time
 import structlog
 
 from store import Store, StoreError, UnknownTask
-from webapp.live import sse
 from webapp.live.lane import RETRY, Lane
 from webapp.live.pace import Pace
 from webapp.live.ring import CHUNK_EVENTS, Encode, Ring, cut
 from webapp.live.stats import Stats
 from webapp.live.subscriber import Subscriber
+from webapp.live.voice import Voice
 
 SLICE = 512
 """Subscribers served in one turn of the event loop."""
@@ -26,23 +26,19 @@ logger = structlog.get_logger("signalbox.live")
 
 
 class EventLane(Lane):
-    """The streams of one task's events as `encode` writes them; `beat` is what the silent hear."""
+    """The streams of one task's events as `encode` writes them."""
 
     # A flush of events never waits, so its cost is the processor time it took, however busy the machine is.
     clock = staticmethod(time.thread_time)
 
     def __init__(
-        self, ring: Ring, pace: Pace, stats: Stats, store: Store, task_id: str, encode: Encode, beat: bytes
+        self, ring: Ring, pace: Pace, stats: Stats, store: Store, task_id: str, encode: Encode, voice: Voice
     ) -> None:
-        super().__init__(ring, pace, stats)
+        super().__init__(ring, pace, stats, voice)
         self.ring = ring
         self._store = store
         self._task_id = task_id
         self._encode = encode
-        self._beat = beat
-
-    def heartbeat(self, subscriber: Subscriber) -> bytes:
-        return self._beat
 
     def join(self, subscriber: Subscriber) -> None:
         self.everyone.add(subscriber)
@@ -76,7 +72,7 @@ class EventLane(Lane):
             try:
                 at_head = not await self._read_on(subscriber)
             except UnknownTask:
-                subscriber.finish(sse.named("reset", {"reason": "deleted"}))
+                subscriber.finish(self.voice.gone(subscriber.cursor))
             except StoreError as error:
                 logger.warning("a stream waits for the store", task_id=self._task_id, error=str(error))
                 await asyncio.sleep(RETRY)

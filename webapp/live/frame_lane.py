@@ -6,18 +6,18 @@ A frame always reaches the newest state, so nobody has to catch up step by step.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 import structlog
 
 from store import StoreError, UnknownTask
-from webapp.live import sse
 from webapp.live.chunk import Chunk
 from webapp.live.lane import RETRY, Lane, Log
 from webapp.live.pace import Pace
 from webapp.live.ring import CHUNK_EVENTS
 from webapp.live.stats import Stats
 from webapp.live.subscriber import Subscriber
+from webapp.live.voice import Voice
 
 Render = Callable[[int], Awaitable[Chunk | None]]
 """What brings a stream at a cursor up to date, or None when there is nothing to change."""
@@ -26,25 +26,11 @@ logger = structlog.get_logger("signalbox.live")
 
 
 class FrameLane(Lane):
-    """The streams that `render` serves.
+    """The streams that `render` serves."""
 
-    Without a `beat` of its own they are pages, and hear a heartbeat with their cursor and the `facts` of the hour: when
-    they begin, when they are silent, when somebody calls `tell`.
-    """
-
-    def __init__(
-        self,
-        log: Log,
-        pace: Pace,
-        stats: Stats,
-        render: Render,
-        beat: bytes | None = None,
-        facts: Callable[[], Mapping[str, object]] = dict,
-    ) -> None:
-        super().__init__(log, pace, stats)
+    def __init__(self, log: Log, pace: Pace, stats: Stats, render: Render, voice: Voice) -> None:
+        super().__init__(log, pace, stats, voice)
         self._render = render
-        self._beat = beat
-        self._facts = facts
         self._unsure: set[Subscriber] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -63,18 +49,10 @@ class FrameLane(Lane):
         self._unsure |= self.live
         self.wake()
 
-    def heartbeat(self, subscriber: Subscriber) -> bytes:
-        # Its own cursor: a page that has less has lost something on the way.
-        return self._beat or sse.named("heartbeat", {"latest_seq": subscriber.cursor, **self._facts()})
-
-    def greeting(self, subscriber: Subscriber) -> bytes:
-        return b"" if self._beat else self.heartbeat(subscriber)
-
     def tell(self) -> None:
-        """The facts have changed."""
-        if not self._beat:
-            for subscriber in list(self.everyone):
-                subscriber.say(self.heartbeat(subscriber))
+        """What a stream hears when it begins has changed."""
+        for subscriber in list(self.everyone):
+            subscriber.say(self.voice.greeting(subscriber.cursor))
 
     def close(self) -> None:
         super().close()
@@ -117,5 +95,5 @@ class FrameLane(Lane):
 
     def _end_all(self) -> None:
         for subscriber in list(self.everyone):
-            subscriber.finish(sse.named("reset", {"reason": "deleted"}))
+            subscriber.finish(self.voice.gone(subscriber.cursor))
         self._unsure.clear()

@@ -11,7 +11,6 @@ from itertools import groupby
 from operator import attrgetter
 
 from store import Event, Store
-from webapp.live import sse
 from webapp.live.event_lane import EventLane
 from webapp.live.frame_lane import FrameLane, Render
 from webapp.live.lane import Lane
@@ -21,6 +20,7 @@ from webapp.live.ring import Encode, Ring
 from webapp.live.sink import Send
 from webapp.live.stats import Stats
 from webapp.live.subscriber import Subscriber
+from webapp.live.voice import JSON, Pages, Voice
 from webapp.live.waiting import Waiting
 from webapp.settings import Settings
 
@@ -60,6 +60,7 @@ class Hub:
         self._channels: dict[str, Channel] = {}
         self._boards: dict[object, FrameLane] = {}
         self._waiting = Waiting(store, self._tell_pages)
+        self._pages = Pages(self._waiting.facts)
         self._loop = asyncio.get_running_loop()
         self._sweeper = asyncio.create_task(self._sweep(), name="signalbox-sweeper")
         self.closing = False
@@ -84,29 +85,39 @@ class Hub:
     # what goes out
 
     def event_lane(
-        self, task_id: str, encode: Encode, batch_size: int, flush_interval: float, beat: bytes = sse.KEEPALIVE
+        self, task_id: str, encode: Encode, batch_size: int, flush_interval: float, voice: Voice = JSON
     ) -> Lane:
-        """The lane of a task's events as `encode` writes them; `beat` is what silent streams hear."""
+        """The lane of a task's events as `encode` writes them."""
         channel = self._channel(task_id)
         key = (encode, batch_size, flush_interval)
         if key not in channel.lanes:
             pace = Pace(flush_interval, batch_size)
-            channel.lanes[key] = EventLane(channel.ring, pace, self._stats, self._store, task_id, encode, beat)
+            channel.lanes[key] = EventLane(channel.ring, pace, self._stats, self._store, task_id, encode, voice)
         return channel.lanes[key]
 
-    def frame_lane(self, task_id: str, render: Render, key: object = "frames", pace: Pace | None = None) -> Lane:
-        """The lane of a task's live pages that `key` stands for; the first one's `render` and `pace` serve all."""
+    def frame_lane(
+        self,
+        task_id: str,
+        render: Render,
+        key: object = "frames",
+        pace: Pace | None = None,
+        voice: Voice | None = None,
+    ) -> Lane:
+        """The lane of a task's streams that `key` stands for; what the first one brings along serves all.
+
+        They are live pages unless `voice` says otherwise.
+        """
         channel = self._channel(task_id)
         if key not in channel.lanes:
             channel.lanes[key] = FrameLane(
-                channel.ring, pace or self._pace(), self._stats, render, None, self._waiting.facts
+                channel.ring, pace or self._pace(), self._stats, render, voice or self._pages
             )
         return channel.lanes[key]
 
-    def board_lane(self, key: object, render: Render, beat: bytes | None = None) -> Lane:
+    def board_lane(self, key: object, render: Render, voice: Voice | None = None) -> Lane:
         """The lane of what shows many tasks; `key` stands for which, positions are event ids."""
         if key not in self._boards:
-            self._boards[key] = FrameLane(Ring(0), self._pace(), self._stats, render, beat, self._waiting.facts)
+            self._boards[key] = FrameLane(Ring(0), self._pace(), self._stats, render, voice or self._pages)
         return self._boards[key]
 
     def packing(self, accept_encoding: str) -> Packing:
@@ -131,8 +142,8 @@ class Hub:
             deadline=self._loop.time() + life,
         )
         if self.closing:
-            return farewell()
-        subscriber.say(opening + lane.greeting(subscriber))
+            return lane.voice.farewell(cursor, "shutdown", _wait_after_shutdown())
+        subscriber.say(opening + lane.voice.greeting(cursor))
         try:
             return await subscriber.run()
         finally:
@@ -143,7 +154,7 @@ class Hub:
         """The store does not answer: end all streams, so that nobody believes to be up to date."""
         for lane in list(self.lanes()):
             for subscriber in list(lane.everyone):
-                subscriber.finish(sse.named("reconnect", {"reason": "store"}, retry_ms=1000))
+                subscriber.send_away("store", 1000)
 
     def opened(self) -> None:
         """Count one more open stream."""
@@ -165,7 +176,7 @@ class Hub:
         for lane in list(self.lanes()):
             lane.close()
             for subscriber in list(lane.everyone):
-                subscriber.finish(farewell())
+                subscriber.send_away("shutdown", _wait_after_shutdown())
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._empty.wait(), patience)
 
@@ -227,9 +238,9 @@ class Hub:
                 self._stats.stalls_ended += 1
                 subscriber.abort()
         elif now > subscriber.deadline:
-            subscriber.finish(sse.named("reconnect", {"reason": "max_stream_life"}, retry_ms=100))
+            subscriber.send_away("max_stream_life", 100)
         elif subscriber.quiet >= silence:
-            subscriber.say(lane.heartbeat(subscriber))
+            subscriber.say(lane.voice.silence(subscriber.cursor))
 
 
 def lag_p99(lags: list[int]) -> float:
@@ -246,6 +257,5 @@ def _drop(lanes: dict[object, Lane] | dict[object, FrameLane]) -> None:
             del lanes[key]
 
 
-def farewell() -> bytes:
-    """What a stream hears last when the server stops."""
-    return sse.named("reconnect", {"reason": "shutdown"}, retry_ms=random.randint(*FAREWELL_SPREAD_MS))
+def _wait_after_shutdown() -> int:
+    return random.randint(*FAREWELL_SPREAD_MS)

@@ -10,6 +10,7 @@ from typing import Protocol
 from webapp.live.pace import Pace
 from webapp.live.stats import Stats
 from webapp.live.subscriber import Subscriber
+from webapp.live.voice import Voice
 
 RETRY = 1.0
 """Seconds until a store that did not answer is asked again."""
@@ -28,9 +29,10 @@ class Lane(ABC):
 
     clock = staticmethod(time.perf_counter)
 
-    def __init__(self, log: Log, pace: Pace, stats: Stats) -> None:
+    def __init__(self, log: Log, pace: Pace, stats: Stats, voice: Voice) -> None:
         self.log = log
         self.stats = stats
+        self.voice = voice
         self.live: set[Subscriber] = set()
         self.everyone: set[Subscriber] = set()
         self._pace = pace
@@ -77,14 +79,6 @@ class Lane(ABC):
     @abstractmethod
     def join(self, subscriber: Subscriber) -> None:
         """Serve a subscriber from its cursor on; called again each time a stall is over."""
-
-    def greeting(self, subscriber: Subscriber) -> bytes:
-        """What a stream of this lane hears when it begins."""
-        return b""
-
-    @abstractmethod
-    def heartbeat(self, subscriber: Subscriber) -> bytes:
-        """What a silent stream of this lane hears."""
 
     @abstractmethod
     def _flush(self, started: float) -> None:

@@ -36,11 +36,14 @@ class StreamResponse(Response):
         self.packing = packing
 
 
-def subscribe(hub: Hub, lane: Callable[[], Lane], cursor: int) -> StreamResponse:
-    """A stream from `cursor` on; `lane` is called when it begins. Raises TooManyStreams."""
+def subscribe(hub: Hub, lane: Callable[[], Lane], cursor: int, opening: bytes = b"") -> StreamResponse:
+    """A stream that says `opening`, then what comes after `cursor`. `lane` is called when it begins.
+
+    Raises TooManyStreams.
+    """
     hub.admit()
     packing = hub.packing(request.headers.get("Accept-Encoding", ""))
-    return StreamResponse(lambda send: hub.run(lane(), cursor, send, OPENING, packing), packing)
+    return StreamResponse(lambda send: hub.run(lane(), cursor, send, OPENING + opening, packing), packing)
 
 
 def closing(words: bytes) -> StreamResponse:

@@ -6,14 +6,16 @@ import asyncio
 import random
 from typing import Protocol
 
-from webapp.live import sse
 from webapp.live.chunk import Chunk
 from webapp.live.packing import Packing, Plain
 from webapp.live.sink import Send, sink_for
+from webapp.live.voice import Voice
 
 
 class Source(Protocol):
     """Where a subscriber gets its bytes from: a lane."""
+
+    voice: Voice
 
     def join(self, subscriber: Subscriber) -> None:
         """Serve a subscriber from its cursor on; called again each time a stall is over."""
@@ -63,18 +65,24 @@ class Subscriber:
     def take(self, chunk: Chunk) -> None:
         """Write a chunk; the subscriber is busy from then on if its reader does not take it at once."""
         self.cursor = chunk.to_seq
-        self.quiet = 0
         self.events_left -= chunk.events
         if chunk.body:
+            self.quiet = 0
             self.busy = not self._put(chunk)
-        if self.events_left <= 0:
-            self.finish(sse.named("reconnect", {"reason": "max_events"}, retry_ms=random.randint(100, 500)))
+        if chunk.last:
+            self.finish()
+        elif self.events_left <= 0:
+            self.send_away("max_events", random.randint(100, 500))
 
     def say(self, words: bytes) -> None:
         """Write something that is no event, unless the reader is behind anyway."""
         self.quiet = 0
         if words and not self.busy and not self.over:
             self.busy = not self.sink.offer(self.packing.words(words))
+
+    def send_away(self, reason: str, retry_ms: int) -> None:
+        """End the stream; its client shall come back after `retry_ms` milliseconds."""
+        self.finish(self.lane.voice.farewell(self.cursor, reason, retry_ms))
 
     def finish(self, last_words: bytes = b"") -> None:
         """End the stream from the server's side, after `last_words`."""
