@@ -1,0 +1,44 @@
+"""What a stream hears beside its events: that it is alive, and why it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from webapp.live import sse
+
+
+class Voice:
+    """The words of a JSON stream. `cursor` is always where the one stream stands that hears them."""
+
+    def greeting(self, cursor: int) -> bytes:
+        """What it hears when it begins."""
+        return b""
+
+    def silence(self, cursor: int) -> bytes:
+        """What it hears when nothing happens."""
+        return sse.KEEPALIVE
+
+    def farewell(self, cursor: int, reason: str, retry_ms: int) -> bytes:
+        """What it hears last, when its client shall go on from `cursor` after `retry_ms` milliseconds."""
+        return sse.named("reconnect", {"reason": reason}, retry_ms=retry_ms)
+
+    def gone(self, cursor: int) -> bytes:
+        """What it hears last when its task was deleted."""
+        return sse.named("reset", {"reason": "deleted"})
+
+
+class Pages(Voice):
+    """The words of a page's stream: a heartbeat that scripts can see, with the `facts` of the hour."""
+
+    def __init__(self, facts: Callable[[], Mapping[str, object]]) -> None:
+        self._facts = facts
+
+    def greeting(self, cursor: int) -> bytes:
+        return self.silence(cursor)
+
+    def silence(self, cursor: int) -> bytes:
+        # Its own cursor: a page that has less has lost something on the way.
+        return sse.named("heartbeat", {"latest_seq": cursor, **self._facts()})
+
+
+JSON = Voice()
