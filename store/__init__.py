@@ -15,6 +15,7 @@ from store.emitter import Answer, AsyncEmitter, Emitter, Run, open_task
 from store.errors import (
     Conflict,
     InvalidEvent,
+    NotFound,
     SchemaTooNew,
     StoreClosed,
     StoreError,
@@ -36,6 +37,7 @@ __all__ = [
     "LogHits",
     "LogQuery",
     "NewEvent",
+    "NotFound",
     "Reading",
     "Run",
     "SchemaTooNew",

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import msgspec
 
 from store.events import Event, NewEvent
+from store.people import People
 from store.state import Checkpoint, Permission, Phase, Span, Task
 
 
@@ -124,6 +125,10 @@ class Store(Protocol):
 
     url: str
     epoch: str
+
+    @property
+    def people(self) -> People:
+        """Accounts, tokens, projects and their members."""
 
     def create_task(
         self,

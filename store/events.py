@@ -47,6 +47,7 @@ OLDER_SPELLINGS = {"work_item_started": "work_item_start"}
 MAX_TEXT = 256
 MAX_PAYLOAD = 256 * 1024
 _TASK_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -120,6 +121,12 @@ def check_text(value: object, field: str, *, optional: bool = False, limit: int 
             value.encode()
         except UnicodeEncodeError:
             raise InvalidEvent(f"{field} must be valid Unicode text", field) from None
+
+
+def check_time(text: str, field: str) -> None:
+    """Raise InvalidEvent unless `text` is a timestamp as `now()` writes it: as texts they sort by time."""
+    if not _TIME.fullmatch(text):
+        raise InvalidEvent(f"{field} must be a time such as 2026-11-21T14:02:07.000000Z, not {text!r}", field)
 
 
 def encode_payload(payload: Mapping[str, Any], field: str = "payload") -> bytes:

@@ -7,9 +7,15 @@ its random text (`digest`).
 from __future__ import annotations
 
 import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable
 from typing import Any, Literal, Protocol, get_args
 
 import msgspec
+
+from store.errors import InvalidEvent
+from store.events import check_text
 
 Role = Literal["viewer", "operator", "owner"]
 """viewer: read. operator: also emit, answer, cancel, start. owner: also delete, and who is a member."""
@@ -27,9 +33,17 @@ SCOPES_OF_ROLE: dict[Role, frozenset[Scope]] = {
 DEFAULT_PROJECT = "default"
 """The project of every task that was made without one."""
 
+LONGEST_NAME = 128
+LONGEST_EMAIL = 254
+"""What RFC 5321 leaves of a path of 256."""
+
+_EMAIL = re.compile(r"[^@\s<>()\[\],;:\"\\]{1,64}@[^@\s<>()\[\],;:\"\\]+")
+_PROJECT_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """A person who can log in. An `admin` may do everything in every project."""
+    """A person who can log in, with an address in lower case. An `admin` may do everything in every project."""
 
     account_id: str
     email: str
@@ -86,7 +100,8 @@ class People(Protocol):
 
     Writes are synchronous (from asyncio: in a thread), and each is whole when it has returned. They raise
     `InvalidEvent` for a value that cannot be used (its `field` says which), `Conflict` for what is there already, and
-    `NotFound` for what is not there. Every write raises `version`, by which other processes notice.
+    `NotFound` for what is not there. Every write raises `version`, by which other processes notice. Timestamps are
+    those of the store: UTC, microseconds, `Z`.
     """
 
     # accounts
@@ -98,7 +113,9 @@ class People(Protocol):
     def set_disabled(self, account_id: str, disabled: bool) -> None:
         """A disabled account cannot log in; its sessions end, its tokens stop working."""
 
-    def remove_account(self, account_id: str) -> None: ...
+    def remove_account(self, account_id: str) -> None:
+        """With its memberships, sessions and tokens."""
+
     async def accounts(self) -> list[Account]: ...
     async def account(self, account_id: str) -> Account | None: ...
     async def account_by_email(self, email: str) -> tuple[Account, str] | None:
@@ -116,23 +133,30 @@ class People(Protocol):
         project_id: str | None = None,
         expires_at: str | None = None,
     ) -> Token: ...
-    def revoke_token(self, token_id: str) -> None: ...
+    def revoke_token(self, token_id: str) -> None:
+        """For good. A token that was revoked before keeps its time."""
+
     async def tokens(self, account_id: str | None = None) -> list[Token]:
         """All tokens, or those of one account; also the revoked and the expired ones."""
 
-    async def token(self, digest: str) -> Token | None: ...
+    async def token(self, digest: str) -> Token | None:
+        """The token, also a revoked or an expired one; None if its account is disabled."""
+
     def add_session(self, account_id: str, digest: str, expires_at: str) -> None:
         """Also forgets sessions that have expired."""
 
-    def end_session(self, digest: str) -> None: ...
-    async def session(self, digest: str) -> Session | None: ...
+    def end_session(self, digest: str) -> None:
+        """Also one that is over already."""
+
+    async def session(self, digest: str) -> Session | None:
+        """The session; None when it is over."""
 
     # projects
 
     def add_project(self, project_id: str, name: str, *, agent: dict[str, Any] | None = None) -> Project: ...
     def set_agent(self, project_id: str, agent: dict[str, Any] | None) -> None: ...
     def remove_project(self, project_id: str) -> None:
-        """Raises Conflict while tasks belong to it, and for the default project."""
+        """With its members and tokens. Raises Conflict while tasks belong to it, and for the default project."""
 
     async def projects(self) -> list[Project]: ...
     async def project(self, project_id: str) -> Project | None: ...
@@ -150,7 +174,43 @@ class People(Protocol):
         """A number that grows with every write of any process."""
 
     async def guarded(self) -> bool:
-        """Whether there is any account or any usable token: from then on everybody must say who they are."""
+        """Whether there is any account or token: from then on everybody must say who they are.
+
+        Also one that is disabled, revoked or expired: no door opens because time goes by or a right is taken away.
+        """
+
+
+def checked_email(email: str) -> str:
+    """An e-mail address as it is kept and compared: in lower case. Raises InvalidEvent."""
+    check_text(email, "email", limit=LONGEST_EMAIL)
+    if not _EMAIL.fullmatch(email):
+        raise InvalidEvent(f"email must be an address such as ann@example.org, not {email!r}", "email")
+    return unicodedata.normalize("NFC", email).lower()
+
+
+def check_project_id(project_id: object) -> str:
+    """Return `project_id` or raise InvalidEvent."""
+    if not isinstance(project_id, str) or not _PROJECT_ID.fullmatch(project_id):
+        said = "project_id must be 1 to 64 characters of a-z 0-9 _ -, the first of them a letter or a digit"
+        raise InvalidEvent(said, "project_id")
+    return project_id
+
+
+def checked_scopes(scopes: Iterable[str]) -> tuple[Scope, ...]:
+    """`scopes`, each once and in order. Raises InvalidEvent for one that is not known, and for none at all."""
+    given = set(scopes)
+    if not given or not given <= set(SCOPES):
+        raise InvalidEvent(
+            f"scopes must be some of {', '.join(SCOPES)}, not {', '.join(sorted(given)) or 'none'}", "scopes"
+        )
+    return tuple(scope for scope in SCOPES if scope in given)
+
+
+def check_digest(digest: str) -> str:
+    """Return `digest` or raise InvalidEvent: nothing but a digest is ever kept."""
+    if not _DIGEST.fullmatch(digest):
+        raise InvalidEvent("digest must be what digest_of makes of the secret", "digest")
+    return digest
 
 
 def digest_of(secret: str) -> str:

@@ -9,7 +9,7 @@ INSERT INTO projects VALUES ('default', 'Default', strftime('%Y-%m-%dT%H:%M:%fZ'
 
 CREATE TABLE accounts (
   account_id    TEXT PRIMARY KEY,
-  email         TEXT NOT NULL UNIQUE COLLATE NOCASE,
+  email         TEXT NOT NULL UNIQUE,
   password_hash TEXT NOT NULL,
   admin         INTEGER NOT NULL DEFAULT 0,
   created_at    TEXT NOT NULL,
@@ -43,6 +43,9 @@ CREATE TABLE login_sessions (
   expires_at TEXT NOT NULL
 );
 CREATE INDEX login_sessions_account ON login_sessions (account_id);
+
+-- How often any of this was changed. Whoever remembers something looks here first.
+INSERT INTO store_facts VALUES ('people_version', '0');
 
 ALTER TABLE tasks ADD COLUMN project_id TEXT NOT NULL DEFAULT 'default';
 CREATE INDEX tasks_project ON tasks (project_id, created_at, task_id);

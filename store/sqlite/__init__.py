@@ -20,6 +20,7 @@ from store.people import DEFAULT_PROJECT
 from store.sqlite import append as appending
 from store.sqlite import audits, importing
 from store.sqlite.connection import translated_errors
+from store.sqlite.people import SqlitePeople
 from store.sqlite.reader import Readers
 from store.sqlite.writer import Writer
 from store.state import Task
@@ -43,6 +44,7 @@ class SqliteStore:
             migrate(self._writer.connection)
         self.epoch = self._writer.run(_epoch)
         self._readers = Readers(path)
+        self.people = SqlitePeople(self._writer, self._readers)
         self._thread: ThreadPoolExecutor | None = None
 
     # writing

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 
@@ -10,14 +9,13 @@ import msgspec
 
 from store.contract import TaskRecord
 from store.errors import Conflict, InvalidEvent
-from store.events import Event, check_task_id, check_text, encode_payload, new_id
+from store.events import Event, check_task_id, check_text, check_time, encode_payload, new_id
 from store.projections import apply
 from store.sqlite.append import create_task, load_head, load_task, save_state
 from store.sqlite.rows import COLUMNS
 from store.state import Task, TaskState
 
 _INSERT = f"INSERT INTO task_events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
 def import_task(db: sqlite3.Connection, record: TaskRecord, events: Iterable[Event]) -> Task:
@@ -26,7 +24,7 @@ def import_task(db: sqlite3.Connection, record: TaskRecord, events: Iterable[Eve
     check_text(record.title, "title", optional=True, limit=512)
     check_text(record.kind, "kind", optional=True)
     check_text(record.main_span_id or None, "main_span_id", optional=True)
-    _check_time(record.created_at)
+    check_time(record.created_at, "created_at")
     if load_task(db, task_id) is not None:
         raise Conflict(f"there is a task {task_id} already")
     create_task(db, task_id, record.title, record.kind, record.metadata)
@@ -74,13 +72,8 @@ def _checked(event: Event) -> bytes:
     check_text(event.span_id, "span_id")
     for name in ("phase", "parent_span_id", "key"):
         check_text(getattr(event, name), name, optional=True)
-    _check_time(event.created_at)
+    check_time(event.created_at, "created_at")
     try:
         return encode_payload(event.payload)
     except RecursionError:
         raise InvalidEvent("payload is nested too deeply", "payload") from None
-
-
-def _check_time(text: str) -> None:
-    if not _TIME.fullmatch(text):
-        raise InvalidEvent(f"created_at must be a time such as 2026-11-21T14:02:07.000000Z, not {text!r}", "created_at")

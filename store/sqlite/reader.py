@@ -67,6 +67,11 @@ class Readers:
             await connection.execute_fetchall("PRAGMA mmap_size = 268435456")
         return connection
 
+    async def rows(self, sql: str, *values: object) -> list[Any]:
+        """The rows of one question."""
+        async with self.view(consistent=False) as view:
+            return await view._rows(sql, *values)
+
     async def close(self) -> None:
         """Close all idle connections; borrowed ones close when they come back."""
         self._closed = True

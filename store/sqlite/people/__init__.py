@@ -1,0 +1,18 @@
+"""People in SQLite: accounts, tokens, sessions, projects and their members. See `store.people`."""
+
+from __future__ import annotations
+
+from store.sqlite.people.accounts import Accounts
+from store.sqlite.people.projects import Projects
+from store.sqlite.people.tokens import Tokens
+
+
+class SqlitePeople(Accounts, Tokens, Projects):
+    """The `People` of one SQLite file."""
+
+    async def version(self) -> int:
+        return int((await self._rows("SELECT value FROM store_facts WHERE name = 'people_version'"))[0][0])
+
+    async def guarded(self) -> bool:
+        sql = "SELECT EXISTS (SELECT 1 FROM accounts) OR EXISTS (SELECT 1 FROM access_tokens)"
+        return bool((await self._rows(sql))[0][0])

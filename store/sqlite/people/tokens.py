@@ -1,0 +1,111 @@
+"""Tokens and sessions in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from store.errors import Conflict, NotFound
+from store.events import check_text, check_time, new_id, now
+from store.people import LONGEST_NAME, Scope, Session, Token, check_digest, checked_scopes
+from store.sqlite.people.base import Tables, need, there
+
+_TOKEN = "token_id, name, account_id, project_id, scopes, created_at, expires_at, revoked_at"
+
+
+class Tokens(Tables):
+    """The tokens and sessions of `store.people.People`."""
+
+    def add_token(
+        self,
+        name: str,
+        digest: str,
+        *,
+        scopes: tuple[Scope, ...],
+        account_id: str | None = None,
+        project_id: str | None = None,
+        expires_at: str | None = None,
+    ) -> Token:
+        check_text(name, "name", limit=LONGEST_NAME)
+        check_digest(digest)
+        if expires_at is not None:
+            check_time(expires_at, "expires_at")
+        token = Token(
+            token_id=new_id(),
+            name=name,
+            account_id=account_id,
+            project_id=project_id,
+            scopes=checked_scopes(scopes),
+            created_at=now(),
+            expires_at=expires_at,
+        )
+
+        def work(db: sqlite3.Connection) -> Token:
+            if account_id is not None:
+                need(db, "account", account_id)
+            if project_id is not None:
+                need(db, "project", project_id)
+            if there(db, "access_tokens", "digest", digest):
+                raise Conflict("there is a token with this secret already")
+            kept = " ".join(token.scopes)
+            db.execute(
+                f"INSERT INTO access_tokens ({_TOKEN}, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (token.token_id, name, account_id, project_id, kept, token.created_at, expires_at, None, digest),
+            )
+            return token
+
+        return self._write(work)
+
+    def revoke_token(self, token_id: str) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            since = "UPDATE access_tokens SET revoked_at = coalesce(revoked_at, ?) WHERE token_id = ?"
+            if not db.execute(since, (now(), token_id)).rowcount:
+                raise NotFound(f"there is no token {token_id!r}")
+
+        self._write(work)
+
+    async def tokens(self, account_id: str | None = None) -> list[Token]:
+        sql = f"SELECT {_TOKEN} FROM access_tokens WHERE ?1 IS NULL OR account_id = ?1 ORDER BY token_id"
+        return [_token(row) for row in await self._rows(sql, account_id)]
+
+    async def token(self, digest: str) -> Token | None:
+        disabled = "SELECT account_id FROM accounts WHERE disabled_at IS NOT NULL"
+        sql = f"SELECT {_TOKEN} FROM access_tokens WHERE digest = ? AND ifnull(account_id, '') NOT IN ({disabled})"
+        rows = await self._rows(sql, digest)
+        return _token(rows[0]) if rows else None
+
+    def add_session(self, account_id: str, digest: str, expires_at: str) -> None:
+        check_digest(digest)
+        check_time(expires_at, "expires_at")
+
+        def work(db: sqlite3.Connection) -> None:
+            need(db, "account", account_id)
+            if there(db, "login_sessions", "digest", digest):
+                raise Conflict("there is a session with this secret already")
+            at = now()
+            db.execute("DELETE FROM login_sessions WHERE expires_at <= ?", (at,))
+            db.execute("INSERT INTO login_sessions VALUES (?, ?, ?, ?)", (digest, account_id, at, expires_at))
+
+        self._write(work)
+
+    def end_session(self, digest: str) -> None:
+        self._write(lambda db: db.execute("DELETE FROM login_sessions WHERE digest = ?", (digest,)))
+
+    async def session(self, digest: str) -> Session | None:
+        sql = "SELECT account_id, created_at, expires_at FROM login_sessions WHERE digest = ? AND expires_at > ?"
+        rows = await self._rows(sql, digest, now())
+        return Session(account_id=rows[0][0], created_at=rows[0][1], expires_at=rows[0][2]) if rows else None
+
+
+def _token(row: Sequence[Any]) -> Token:
+    return Token(
+        token_id=row[0],
+        name=row[1],
+        account_id=row[2],
+        project_id=row[3],
+        scopes=tuple(row[4].split()),
+        created_at=row[5],
+        expires_at=row[6],
+        revoked_at=row[7],
+    )

@@ -1,0 +1,320 @@
+"""Accounts, tokens, sessions, projects and their members, as every kind of store keeps them."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from store import Conflict, InvalidEvent, NewEvent, NotFound, Store, open_store
+from store.events import now
+from store.people import Account, Token, digest_of
+
+PAST, FUTURE = "2020-01-01T00:00:00.000000Z", "2999-01-01T00:00:00.000000Z"
+NOBODY = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+spawn = multiprocessing.get_context("spawn")
+
+
+def ann(store: Store, email: str = "ann@example.org", **more: Any) -> Account:
+    return store.people.add_account(email, "$argon2id$hash", **more)
+
+
+def token(store: Store, name: str = "ci", **more: Any) -> Token:
+    return store.people.add_token(name, digest_of(name), **{"scopes": ("read",), **more})
+
+
+def session(store: Store, account: Account, secret: str, expires_at: str = FUTURE) -> None:
+    store.people.add_session(account.account_id, digest_of(secret), expires_at)
+
+
+# accounts
+
+
+async def test_an_account_is_found_by_its_address_in_whatever_case(store: Store) -> None:
+    account = ann(store, "Ann.Löw@Example.ORG", admin=True)
+    assert (account.email, account.admin, account.disabled_at) == ("ann.löw@example.org", True, None)
+    assert await store.people.account_by_email("ANN.LÖW@example.org") == (account, "$argon2id$hash")
+    assert await store.people.account(account.account_id) == account
+    assert await store.people.account_by_email("nobody@example.org") is None
+    assert await store.people.account_by_email("not an address") is None
+    with pytest.raises(Conflict):
+        ann(store, "ann.lÖw@example.org")
+    bob = ann(store, "bob@example.org")
+    assert await store.people.accounts() == [account, bob]
+
+
+@pytest.mark.parametrize(
+    "email", ["", "ann", "@example.org", "ann@", "ann@a@b", "a nn@example.org", "a\n@b.org", f"a@{'b' * 253}"]
+)
+def test_what_is_no_address_is_refused(store: Store, email: str) -> None:
+    with pytest.raises(InvalidEvent) as refused:
+        ann(store, email)
+    assert refused.value.field == "email"
+
+
+async def test_another_password_and_disabling_end_all_sessions(store: Store) -> None:
+    account, other = ann(store), ann(store, "bob@example.org")
+    session(store, other, "bob")
+    session(store, account, "one")
+    store.people.set_password(account.account_id, "$argon2id$other")
+    assert await store.people.session(digest_of("one")) is None
+    assert await store.people.account_by_email(account.email) == (account, "$argon2id$other")
+    session(store, account, "two")
+    store.people.set_disabled(account.account_id, True)
+    assert await store.people.session(digest_of("two")) is None
+    disabled = await store.people.account(account.account_id)
+    assert disabled is not None
+    assert disabled.disabled_at is not None
+    store.people.set_disabled(account.account_id, True)
+    assert await store.people.account(account.account_id) == disabled
+    store.people.set_disabled(account.account_id, False)
+    assert await store.people.account(account.account_id) == account
+    assert await store.people.session(digest_of("bob")) is not None
+
+
+async def test_an_account_is_removed_with_all_that_hangs_on_it(store: Store) -> None:
+    account = ann(store)
+    store.people.set_member("default", account.account_id, "owner")
+    token(store, account_id=account.account_id)
+    session(store, account, "one")
+    store.people.remove_account(account.account_id)
+    assert await store.people.accounts() == []
+    assert await store.people.tokens() == []
+    assert await store.people.members("default") == []
+    assert await store.people.session(digest_of("one")) is None
+
+
+# tokens and sessions
+
+
+async def test_a_token_is_found_by_its_digest(store: Store) -> None:
+    account = ann(store)
+    store.people.add_project("web", "Web")
+    kept = token(
+        store,
+        "deploy",
+        scopes=("emit", "read", "emit"),
+        account_id=account.account_id,
+        project_id="web",
+        expires_at=PAST,
+    )
+    assert kept.scopes == ("read", "emit")
+    assert (kept.account_id, kept.project_id, kept.expires_at) == (account.account_id, "web", PAST)
+    assert await store.people.token(digest_of("deploy")) == kept
+    assert await store.people.token(digest_of("other")) is None
+    free = token(store, "free")
+    assert await store.people.tokens() == [kept, free]
+    assert await store.people.tokens(account.account_id) == [kept]
+
+
+async def test_a_token_is_revoked_once_and_for_good(store: Store) -> None:
+    kept = token(store)
+    store.people.revoke_token(kept.token_id)
+    revoked = await store.people.token(digest_of("ci"))
+    assert revoked is not None
+    assert revoked.revoked_at is not None
+    assert kept.created_at <= revoked.revoked_at <= now()
+    store.people.revoke_token(kept.token_id)
+    assert await store.people.tokens() == [revoked]
+
+
+async def test_the_tokens_of_a_disabled_account_do_not_work(store: Store) -> None:
+    account = ann(store)
+    kept = token(store, account_id=account.account_id)
+    token(store, "free")
+    store.people.set_disabled(account.account_id, True)
+    assert await store.people.token(digest_of("ci")) is None
+    assert await store.people.token(digest_of("free")) is not None
+    assert await store.people.tokens(account.account_id) == [kept]
+    store.people.set_disabled(account.account_id, False)
+    assert await store.people.token(digest_of("ci")) == kept
+
+
+@pytest.mark.parametrize(
+    ("field", "given"),
+    [
+        ("name", {"name": ""}),
+        ("name", {"name": "x" * 129}),
+        ("name", {"name": "a\nb"}),
+        ("scopes", {"scopes": ()}),
+        ("scopes", {"scopes": ("read", "everything")}),
+        ("expires_at", {"expires_at": "tomorrow"}),
+        ("digest", {"digest": "sbx_the-secret-itself"}),
+    ],
+)
+def test_a_token_that_cannot_be_kept_is_refused(store: Store, field: str, given: dict[str, Any]) -> None:
+    fields = {"name": "ci", "digest": digest_of("ci"), "scopes": ("read",), **given}
+    with pytest.raises(InvalidEvent) as refused:
+        store.people.add_token(fields.pop("name"), fields.pop("digest"), **fields)
+    assert refused.value.field == field
+
+
+async def test_sessions_begin_end_and_expire(store: Store) -> None:
+    account = ann(store)
+    session(store, account, "one")
+    session(store, account, "two")
+    session(store, account, "over", PAST)
+    found = await store.people.session(digest_of("one"))
+    assert found is not None
+    assert (found.account_id, found.expires_at) == (account.account_id, FUTURE)
+    assert await store.people.session(digest_of("over")) is None
+    store.people.end_session(digest_of("one"))
+    store.people.end_session(digest_of("one"))
+    assert await store.people.session(digest_of("one")) is None
+    assert await store.people.session(digest_of("two")) is not None
+
+
+# projects
+
+
+async def test_a_project_has_a_name_and_perhaps_an_agent(store: Store) -> None:
+    agent = {"kind": "command", "argv": ["make"], "env": {"A": "1"}}
+    web = store.people.add_project("web", "The web site", agent=agent)
+    assert (web.project_id, web.name, web.agent) == ("web", "The web site", agent)
+    assert await store.people.project("web") == web
+    assert [project.project_id for project in await store.people.projects()] == ["default", "web"]
+    store.people.set_agent("web", None)
+    changed = await store.people.project("web")
+    assert changed is not None
+    assert changed.agent is None
+    assert await store.people.project("other") is None
+    with pytest.raises(Conflict):
+        store.people.add_project("web", "Again")
+
+
+@pytest.mark.parametrize("project_id", ["", "Web", "-web", "w b", "w" * 65, "ä", "a/b", "a\n"])
+def test_an_id_that_no_project_can_have_is_refused(store: Store, project_id: str) -> None:
+    with pytest.raises(InvalidEvent) as refused:
+        store.people.add_project(project_id, "Web")
+    assert refused.value.field == "project_id"
+
+
+async def test_members_have_one_role_each(store: Store) -> None:
+    store.people.add_project("web", "Web")
+    bob, account = ann(store, "bob@example.org"), ann(store)
+    store.people.set_member("web", bob.account_id, "viewer")
+    store.people.set_member("web", account.account_id, "viewer")
+    store.people.set_member("web", account.account_id, "owner")
+    store.people.set_member("default", account.account_id, "operator")
+    members = await store.people.members("web")
+    assert [(member.email, member.role) for member in members] == [(account.email, "owner"), (bob.email, "viewer")]
+    assert await store.people.roles(account.account_id) == {"default": "operator", "web": "owner"}
+    store.people.set_member("web", account.account_id, None)
+    store.people.set_member("web", account.account_id, None)
+    assert await store.people.roles(account.account_id) == {"default": "operator"}
+    with pytest.raises(InvalidEvent):
+        store.people.set_member("web", bob.account_id, "king")  # type: ignore[arg-type]
+
+
+async def test_a_project_with_tasks_cannot_be_removed(store: Store) -> None:
+    store.people.add_project("web", "Web")
+    account = ann(store)
+    store.people.set_member("web", account.account_id, "owner")
+    token(store, project_id="web")
+    store.create_task("t", project_id="web")
+    store.append("other", NewEvent(event_type="log"))
+    assert await store.people.project_of("t") == "web"
+    assert await store.people.project_of("other") == "default"
+    assert await store.people.project_of("nobody") is None
+    with pytest.raises(Conflict, match="1 task"):
+        store.people.remove_project("web")
+    store.delete_task("t")
+    store.people.remove_project("web")
+    assert await store.people.project("web") is None
+    assert await store.people.tokens() == []
+    assert await store.people.roles(account.account_id) == {}
+    with pytest.raises(Conflict):
+        store.people.remove_project("default")
+
+
+# all of it
+
+UNKNOWN: dict[str, Callable[[Store], object]] = {
+    "password": lambda store: store.people.set_password(NOBODY, "$argon2id$hash"),
+    "disable": lambda store: store.people.set_disabled(NOBODY, True),
+    "remove account": lambda store: store.people.remove_account(NOBODY),
+    "token of nobody": lambda store: token(store, account_id=NOBODY),
+    "token of no project": lambda store: token(store, project_id="nowhere"),
+    "revoke": lambda store: store.people.revoke_token(NOBODY),
+    "session": lambda store: store.people.add_session(NOBODY, digest_of("x"), FUTURE),
+    "agent": lambda store: store.people.set_agent("nowhere", None),
+    "remove project": lambda store: store.people.remove_project("nowhere"),
+    "member of no project": lambda store: store.people.set_member("nowhere", NOBODY, "viewer"),
+    "member of nobody": lambda store: store.people.set_member("default", NOBODY, "viewer"),
+    "no member of nobody": lambda store: store.people.set_member("default", NOBODY, None),
+}
+
+
+@pytest.mark.parametrize("what", UNKNOWN)
+async def test_what_is_not_there_is_told_and_changes_nothing(store: Store, what: str) -> None:
+    before = await store.people.version()
+    with pytest.raises(NotFound):
+        UNKNOWN[what](store)
+    assert await store.people.version() == before
+
+
+async def test_it_is_guarded_from_the_first_account_or_token_on(store: Store) -> None:
+    assert not await store.people.guarded()
+    account = ann(store)
+    assert await store.people.guarded()
+    store.people.set_disabled(account.account_id, True)
+    assert await store.people.guarded()
+    store.people.remove_account(account.account_id)
+    assert not await store.people.guarded()
+    kept = token(store, expires_at=PAST)
+    store.people.revoke_token(kept.token_id)
+    assert await store.people.guarded()
+
+
+async def test_every_write_raises_the_version(store: Store) -> None:
+    seen = [await store.people.version()]
+
+    async def raised() -> None:
+        seen.append(await store.people.version())
+
+    account = ann(store)
+    await raised()
+    store.people.set_password(account.account_id, "$argon2id$other")
+    await raised()
+    kept = token(store)
+    await raised()
+    store.people.revoke_token(kept.token_id)
+    await raised()
+    session(store, account, "one")
+    await raised()
+    store.people.end_session(digest_of("one"))
+    await raised()
+    store.people.add_project("web", "Web")
+    await raised()
+    store.people.set_agent("web", {"kind": "upstream"})
+    await raised()
+    store.people.set_member("web", account.account_id, "owner")
+    await raised()
+    store.people.set_disabled(account.account_id, True)
+    await raised()
+    store.people.remove_account(account.account_id)
+    await raised()
+    store.people.remove_project("web")
+    await raised()
+    assert seen == sorted(set(seen))
+
+
+def _add_people(url: str, name: str) -> None:
+    store = open_store(url)
+    for n in range(10):
+        ann(store, f"{name}-{n}@example.org")
+    store.close()
+
+
+async def test_what_other_processes_write_is_seen_with_its_version(store: Store, url: str) -> None:
+    before = await store.people.version()
+    others = [spawn.Process(target=_add_people, args=(url, name)) for name in ("ann", "bob")]
+    for other in others:
+        other.start()
+    for other in others:
+        other.join(120)
+    assert [other.exitcode for other in others] == [0, 0]
+    assert len(await store.people.accounts()) == 20
+    assert await store.people.version() == before + 20

@@ -1,0 +1,48 @@
+"""Passwords and tokens: nothing that is kept opens a door."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import pytest
+from argon2 import PasswordHasher
+
+from store import InvalidEvent
+from webapp.auth import passwords, secrets
+
+
+def test_a_password_is_kept_as_a_hash_of_its_own() -> None:
+    kept, again = passwords.hash_of("correct horse"), passwords.hash_of("correct horse")
+    assert kept.startswith("$argon2id$")
+    assert kept != again
+    assert passwords.verify(kept, "correct horse")
+    assert not passwords.verify(kept, "correct house")
+    assert not passwords.verify(kept, "\ud800orrect horse")
+    assert not passwords.verify("no hash", "correct horse")
+
+
+def test_a_password_is_the_same_from_every_keyboard() -> None:
+    typed = "pässwörter"
+    assert passwords.verify(passwords.hash_of(typed), unicodedata.normalize("NFD", typed))
+
+
+@pytest.mark.parametrize("password", ["", "1234567", "x" * 1025, "\ud800" * 8])
+def test_a_password_that_cannot_be_used_is_refused(password: str) -> None:
+    with pytest.raises(InvalidEvent) as refused:
+        passwords.hash_of(password)
+    assert refused.value.field == "password"
+
+
+def test_a_hash_of_other_parameters_still_opens_and_is_known_as_outdated() -> None:
+    older = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("correct horse")
+    assert passwords.verify(older, "correct horse")
+    assert passwords.outdated(older)
+    assert not passwords.outdated(passwords.hash_of("correct horse"))
+
+
+def test_tokens_are_long_random_and_known_by_their_prefix() -> None:
+    tokens = {secrets.new_token() for _ in range(100)}
+    assert len(tokens) == 100
+    assert all(re.fullmatch(r"sbx_[A-Za-z0-9_-]{43}", token) for token in tokens)
+    assert re.fullmatch(r"[0-9a-f]{64}", secrets.digest_of(tokens.pop()))
