@@ -1,6 +1,7 @@
 """Static files, read once: each under an address that carries a hash of its content, so that browsers keep it for good.
 
-Some are many files and one answer, and icons stand in the page itself: a cold page takes few requests.
+Some are many files and one answer, a module comes with all that it imports, and icons stand in the page itself: a cold
+page takes few requests.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import msgspec
 from quart import Quart, Response, request
 from werkzeug.exceptions import NotFound
 
+from webapp.bundling import bundle
+
 ROOT = Path(__file__).parent / "static"
 BUNDLES = {
     "css/app.css": ("css/app.css", "css/*.css"),
@@ -27,7 +30,7 @@ TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
 class Asset(msgspec.Struct, frozen=True):
-    """One static file as it is served."""
+    """What stands under one address, as it is served."""
 
     body: bytes
     packed: bytes
@@ -38,15 +41,20 @@ class Asset(msgspec.Struct, frozen=True):
 @cache
 def load(path: str) -> Asset:
     """The file at `path` below `static/`. Raises KeyError."""
-    patterns = BUNDLES.get(path)
-    if patterns:
-        parts = dict.fromkeys(file for pattern in patterns for file in sorted(ROOT.glob(pattern)))
-        body = b"\n".join(file.read_bytes() for file in parts)
-    else:
-        body = _files()[path].read_bytes()
+    body = _body(path)
     suffix = Path(path).suffix
     content_type = TYPES.get(suffix) or mimetypes.guess_type(path)[0] or "application/octet-stream"
     return Asset(body, gzip.compress(body, mtime=0), content_type, hashlib.sha256(body).hexdigest()[:12])
+
+
+def _body(path: str) -> bytes:
+    if path in BUNDLES:
+        parts = dict.fromkeys(file for pattern in BUNDLES[path] for file in sorted(ROOT.glob(pattern)))
+        return b"\n".join(file.read_bytes() for file in parts)
+    file = _files()[path]
+    if path.startswith("js/"):
+        return bundle(file, lambda name: asset(f"js/{name}")).encode()
+    return file.read_bytes()
 
 
 @cache
@@ -77,7 +85,7 @@ def install(app: Quart) -> None:
         response = Response(b"", content_type=f"{found.content_type}; charset=utf-8")
         response.set_etag(found.version)
         response.headers["Vary"] = "Accept-Encoding"
-        # Modules import each other without a version: those are asked for again, and answered 304.
+        # Who embeds a module names no version: it is asked for again, and answered 304.
         named = request.args.get("v") == found.version
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if named else "no-cache"
         if found.version in request.if_none_match:

@@ -1,0 +1,82 @@
+"""What a page costs a browser: requests, bytes on the wire, memory; and what is there before any script has run."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from e2e.memory import heap_bytes
+from e2e.runs import run
+from tests.support.server import Server
+
+MOST_REQUESTS = 12
+MOST_BYTES = 80_000
+MOST_HEAP = 6_000_000
+
+TASK = "/tasks/heavy"
+PATHS = ["/tasks", TASK, f"{TASK}/waterfall", f"{TASK}/timeline", "/permissions", "/demo?task=heavy"]
+
+
+@pytest.fixture(scope="module")
+def heavy(server: Server) -> Server:
+    """A run of 1,500 events, of which a page shows the newest 200."""
+    server.emit("heavy", *run(5, 1500))
+    return server
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_cold_page_is_few_requests_and_little_on_the_wire(heavy: Server, page: Page, path: str) -> None:
+    requests: set[str] = set()
+    received: dict[str, int] = {}
+
+    def count(frame: dict[str, Any]) -> None:
+        received[frame["requestId"]] = received.get(frame["requestId"], 0) + frame["encodedDataLength"]
+
+    devtools = page.context.new_cdp_session(page)
+    devtools.on("Network.requestWillBeSent", lambda sent: requests.add(sent["requestId"]))
+    devtools.on("Network.dataReceived", count)
+    devtools.on("Network.loadingFinished", lambda done: received.update({done["requestId"]: done["encodedDataLength"]}))
+    devtools.send("Network.enable")
+    devtools.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    page.goto(heavy.url + path)
+    settled(page)
+    assert 3 <= len(requests) <= MOST_REQUESTS
+    assert 10_000 < sum(received.values()) < MOST_BYTES
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_page_takes_little_memory(heavy: Server, page: Page, path: str) -> None:
+    page.goto(heavy.url + path)
+    settled(page)
+    assert heap_bytes(page) < MOST_HEAP
+
+
+def test_rows_are_on_the_screen_before_any_module_has_come(heavy: Server, page: Page) -> None:
+    page.route(re.compile(r"/static/(js/page|vendor/htmx)\.js"), lambda route: None)
+    page.goto(heavy.url + TASK, wait_until="commit")
+    expect(page.locator("#log-rows > li").last).to_be_in_viewport()
+    assert page.evaluate("() => performance.getEntriesByName('first-contentful-paint').length") == 1
+
+
+def test_on_paper_the_log_is_whole_and_the_controls_are_not_there(heavy: Server, page: Page) -> None:
+    page.emulate_media(media="print", color_scheme="dark")
+    page.goto(heavy.url + TASK)
+    settled(page)
+    scroller = page.locator(".log-scroll")
+    shown, whole = scroller.evaluate("(element) => [element.clientHeight, element.scrollHeight]")
+    assert shown == whole
+    expect(page.locator("#log-rows > li")).to_have_count(200)
+    for control in (".bar", ".log-tools", ".log-follow__bar"):
+        expect(page.locator(control)).to_be_hidden()
+    ink = page.locator("#log-rows > li .said").first.evaluate("(element) => getComputedStyle(element).color")
+    assert max(map(int, re.findall(r"\d+", ink))) < 128, f"{ink} on white paper"
+
+
+def settled(page: Page) -> None:
+    """Wait until the page stands as it will."""
+    if page.locator("live-status").count():
+        expect(page.locator("live-status")).to_contain_text("live at")
+    page.wait_for_load_state("load")
