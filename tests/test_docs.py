@@ -167,14 +167,14 @@ def test_every_route_is_told() -> None:
         for rule in create_app(Settings()).url_map.iter_rules()
         for method in (rule.methods or {"GET"}) - {"HEAD", "OPTIONS"}
     }
-    text = "".join(map(read, ("api.md", "streams.md", "pages.md", "operations.md")))
+    text = "".join(map(read, ("api.md", "streams.md", "dialects.md", "pages.md", "operations.md")))
     told = set(re.findall(r"\b((?:GET|POST|DELETE|PUT|PATCH) /[^\s`?]*)", text))
     assert routes <= told, sorted(routes - told)
     assert told <= routes, sorted(told - routes)
 
 
 def test_every_parameter_of_the_api_is_told_with_its_bounds() -> None:
-    text = read("api.md") + read("streams.md")
+    text = read("api.md") + read("streams.md") + read("dialects.md")
     for path, methods in describe()["paths"].items():
         for method, route in methods.items():
             told = {row[0].strip("`"): row[1:] for row in rows(section(text, f"{method.upper()} {path}"))}

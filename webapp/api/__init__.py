@@ -16,7 +16,7 @@ def store() -> Store:
 
 def install(app: Quart) -> None:
     """Mount all routes of the API."""
-    from webapp.api import control, events, feed, metrics, openapi, permissions, sockets, streams, tasks
+    from webapp.api import control, events, feed, metrics, openapi, permissions, sessions, sockets, streams, tasks
 
-    for module in (tasks, events, permissions, control, streams, feed, sockets, openapi, metrics):
+    for module in (tasks, events, permissions, control, streams, feed, sockets, sessions, openapi, metrics):
         app.register_blueprint(module.blueprint)

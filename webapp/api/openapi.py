@@ -13,6 +13,7 @@ from store.state import STATUSES, Checkpoint, Permission, Phase, Span
 from webapp import __version__
 from webapp.api.control import CancelBody
 from webapp.api.permissions import AnswerBody
+from webapp.api.sessions import SessionAnswer, SessionAnswerBody
 from webapp.api.tasks import TaskBody, TaskView
 from webapp.json import json_response
 from webapp.params import MAX_SEQ
@@ -20,7 +21,20 @@ from webapp.params import MAX_SEQ
 blueprint = Blueprint("openapi", __name__, url_prefix="/api")
 
 Spec = dict[str, Any]
-TYPES = (Event, NewEvent, TaskView, TaskBody, Span, Phase, Checkpoint, Permission, AnswerBody, CancelBody)
+TYPES = (
+    Event,
+    NewEvent,
+    TaskView,
+    TaskBody,
+    Span,
+    Phase,
+    Checkpoint,
+    Permission,
+    AnswerBody,
+    CancelBody,
+    SessionAnswerBody,
+    SessionAnswer,
+)
 
 
 @blueprint.get("/openapi.json")
@@ -61,7 +75,7 @@ def _paths() -> Spec:
     stored = {"oneOf": [event, events]}
     new = {"oneOf": [_ref("NewEvent"), _list(_ref("NewEvent"))]}
     page = _object(events=events, total=_INT, matching=_INT, has_more=_BOOL, next_seq=_INT)
-    tasks = _object(tasks=_list(_ref("TaskView")), has_more=_BOOL, next_cursor={"type": ["string", "null"]})
+    tasks = _object(tasks=_list(_ref("TaskView")), has_more=_BOOL, next_cursor=_STR_OR_NULL)
     log_filters = [
         _query("q", _STR, "Only events whose payload or type contains this."),
         _query("type", _STR, "Only events of this type."),
@@ -77,12 +91,21 @@ def _paths() -> Spec:
         events=events,
         total_events=_INT,
         latest_seq=_INT,
-        current_phase={"type": ["string", "null"]},
+        current_phase=_STR_OR_NULL,
         active_spans=_list(_ref("Span")),
     )
     graph = _object(task_id=_STR, spans=_list(_ref("Span")), edges=_list(_object(**{"from": _STR, "to": _STR})))
     health = _object(status=_STR, service=_STR, version=_STR)
     since = _query("since_seq", _whole(0, 0, MAX_SEQ), "The seq after which to start, exclusive.")
+    last_id = {"name": "Last-Event-ID", "in": "header", "schema": _INT, "description": "Wins over since_seq."}
+    session = _path("session_id", "The id of the session's task.")
+    resume = [
+        _query("since_seq", {"type": "integer", "minimum": 0, "maximum": MAX_SEQ}, "The seq after which to start."),
+        last_id,
+    ]
+    session_health = _object(
+        status=_STR, session_id=_STR, connections=_INT, last_seq=_INT, permission_open=_BOOL, request_id=_STR_OR_NULL
+    )
     stream = [
         since,
         _query("batch_size", _whole(10, 1, 100), "Events held together into one write."),
@@ -91,7 +114,7 @@ def _paths() -> Spec:
             {"type": "number", "default": 0.5, "minimum": 0.1, "maximum": 5},
             "Longest time, in seconds, that events are held together.",
         ),
-        {"name": "Last-Event-ID", "in": "header", "schema": _INT, "description": "Wins over since_seq."},
+        last_id,
     ]
     return {
         "/api/tasks": {
@@ -155,6 +178,22 @@ def _paths() -> Spec:
                 404,
             )
         },
+        "/api/sse/events/{session_id}": {
+            "get": _route("Tool calls and permissions of a session, live.", None, [session, *resume], 400, 404)
+        },
+        "/api/sse/permission-response/{session_id}": {
+            "post": _route(
+                "Answer the open permission request of a session: the one named, else the oldest.",
+                _ref("SessionAnswer"),
+                [session],
+                400,
+                404,
+                409,
+                413,
+                body=_ref("SessionAnswerBody"),
+            )
+        },
+        "/api/sse/health/{session_id}": {"get": _route("How a session stands.", session_health, [session], 404)},
         "/sse/tasks/{task_id}/events": {
             "get": _route(
                 "The log as server-sent events: what is stored, then what comes.", None, [task, *stream], 400, 404
@@ -163,6 +202,7 @@ def _paths() -> Spec:
     }
 
 
+_STR_OR_NULL = {"type": ["string", "null"]}
 _INT, _STR, _BOOL = {"type": "integer"}, {"type": "string"}, {"type": "boolean"}
 _ERRORS = {
     400: "A parameter or the body is wrong; `field` names it.",

@@ -38,7 +38,7 @@ class EventLane(Lane):
         self.ring = ring
         self._store = store
         self._task_id = task_id
-        self._encode = encode
+        self.encode = encode
 
     def join(self, subscriber: Subscriber) -> None:
         self.everyone.add(subscriber)
@@ -48,7 +48,7 @@ class EventLane(Lane):
     def _settle(self, subscriber: Subscriber, *, at_head: bool = False) -> None:
         """Serve what the ring has; then it is live, or waits for its reader, or must read from the store."""
         while not (subscriber.busy or subscriber.over):
-            chunk = self.ring.after(subscriber.cursor, self._encode, subscriber.events_left)
+            chunk = self.ring.after(subscriber.cursor, self.encode, subscriber.events_left)
             if chunk is None:
                 break
             subscriber.take(chunk)
@@ -66,7 +66,7 @@ class EventLane(Lane):
         while not (subscriber.busy or subscriber.over or at_head):
             # As soon as the ring can go on, it must: who reads past its head would run after a moving end for ever.
             if self.ring.head and (
-                subscriber.cursor >= self.ring.head or self.ring.after(subscriber.cursor, self._encode)
+                subscriber.cursor >= self.ring.head or self.ring.after(subscriber.cursor, self.encode)
             ):
                 break
             try:
@@ -87,7 +87,7 @@ class EventLane(Lane):
             events = await view.events(self._task_id, subscriber.cursor, most)
         if not events:
             return False
-        subscriber.take(cut([self._encode(event) for event in events], 0, subscriber.cursor))
+        subscriber.take(cut([self.encode(event) for event in events], 0, subscriber.cursor))
         self.stats.catch_ups += 1
         self.stats.events_out += len(events)
         return True
@@ -101,10 +101,10 @@ class EventLane(Lane):
         for subscriber in subscribers[start : start + SLICE]:
             if subscriber.cursor != cursor:
                 cursor = subscriber.cursor
-                shared = ring.after(cursor, self._encode)
+                shared = ring.after(cursor, self.encode)
             chunk = shared
             if chunk is not None and chunk.events > subscriber.events_left:
-                chunk = ring.after(cursor, self._encode, subscriber.events_left)
+                chunk = ring.after(cursor, self.encode, subscriber.events_left)
             if chunk is not None and not subscriber.over:
                 subscriber.take(chunk)
                 sent += chunk.events

@@ -193,6 +193,11 @@ class Hub:
         """Tasks that somebody watches."""
         return len(self._channels)
 
+    def readers(self, task_id: str, encode: Encode) -> int:
+        """Streams that read a task's events as `encode` writes them."""
+        lanes = self._channels[task_id].lanes.values() if task_id in self._channels else ()
+        return sum(len(lane.everyone) for lane in lanes if isinstance(lane, EventLane) and lane.encode is encode)
+
     def lags(self) -> list[int]:
         """For each stream on a task the events that it is behind."""
         return [max(0, lane.log.head - subscriber.cursor) for lane in self.lanes() for subscriber in lane.everyone]

@@ -76,8 +76,8 @@ class Subscriber:
 
     def say(self, words: bytes) -> None:
         """Write something that is no event, unless the reader is behind anyway."""
-        self.quiet = 0
         if words and not self.busy and not self.over:
+            self.quiet = 0
             self.busy = not self.sink.offer(self.packing.words(words))
 
     def send_away(self, reason: str, retry_ms: int) -> None:

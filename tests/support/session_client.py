@@ -1,0 +1,113 @@
+"""A client of the session dialect, written from its description alone: it knows messages, ids and two posts."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import httpx
+
+from tests.support.log import until
+
+
+class SessionClient:
+    """Watches a session in a thread of its own, and connects again whenever its stream breaks.
+
+    `messages` are all that came, in order, but for heartbeats; `ids` are those messages' ids.
+    """
+
+    def __init__(self, url: str, session_id: str, *, since: str = "", token: str = "") -> None:
+        self.url, self.session_id = url, session_id
+        self.messages: list[dict[str, Any]] = []
+        self.ids: list[str] = []
+        self.heartbeats: list[dict[str, Any]] = []
+        self.connects = 0
+        self.refused: list[int] = []
+        self._last_id = since
+        self._parameters = {"token": token} if token else {}
+        self._over = threading.Event()
+        self._http = httpx.Client(base_url=url, timeout=httpx.Timeout(10, read=60))
+        self._response: httpx.Response | None = None
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> SessionClient:
+        until(lambda: self.heartbeats, 30)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def wait_for(self, kind: str, having: Callable[[dict[str, Any]], object] = lambda data: True) -> dict[str, Any]:
+        """The first message of a type whose data is as `having` wants it, once it has come."""
+
+        def found() -> list[dict[str, Any]]:
+            return [one for one in self.messages if one["type"] == kind and having(one["data"])]
+
+        until(found, 30)
+        return found()[0]
+
+    def types(self) -> list[str]:
+        """The types of the messages."""
+        return [message["type"] for message in self.messages]
+
+    def close(self) -> None:
+        """Watch no more."""
+        self._over.set()
+        if self._response and not self._response.is_closed:
+            with suppress(OSError):
+                self._response.extensions["network_stream"].get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+        self._thread.join(10)
+        self._http.close()
+
+    def _watch(self) -> None:
+        while not self._over.is_set():
+            headers = {"Last-Event-ID": self._last_id} if self._last_id else {}
+            try:
+                path = f"/api/sse/events/{self.session_id}"
+                with self._http.stream("GET", path, headers=headers, params=self._parameters) as response:
+                    if response.status_code == 200:
+                        self.connects += 1
+                        self._response = response
+                        self._read(response)
+                    else:
+                        self.refused.append(response.status_code)
+            except httpx.HTTPError:
+                pass
+            self._over.wait(0.05)
+
+    def _read(self, response: httpx.Response) -> None:
+        position, data = "", ""
+        for line in response.iter_lines():
+            if line.startswith("id: "):
+                position = line[4:]
+            elif line.startswith("data: "):
+                data += line[6:]
+            elif not line and data:
+                self._take(position, json.loads(data))
+                position, data = "", ""
+
+    def _take(self, position: str, message: dict[str, Any]) -> None:
+        assert message.keys() == {"type", "data", "timestamp"}
+        self._last_id = position or self._last_id
+        if message["type"] == "heartbeat":
+            self.heartbeats.append(message)
+        else:
+            self.ids.append(position)
+            self.messages.append(message | {"came": time.monotonic()})
+
+
+def answer(url: str, session_id: str, approved: bool, **more: Any) -> httpx.Response:
+    """Answer what a session asks."""
+    return httpx.post(f"{url}/api/sse/permission-response/{session_id}", json={"approved": approved, **more})
+
+
+def emit(url: str, session_id: str, event_type: str, **payload: Any) -> None:
+    """Say something in a session, as its run does."""
+    body = {"event_type": event_type, "payload": payload}
+    httpx.post(f"{url}/api/tasks/{session_id}/events", json=body).raise_for_status()

@@ -1,0 +1,258 @@
+"""The session dialect: tool calls and permissions, watched and answered by a client that knows nothing else of us."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from store import NewEvent, open_task
+from store.remote import RemoteLog
+from tests.support.log import until
+from tests.support.proxy import Proxy
+from tests.support.server import Server
+from tests.support.session_client import SessionClient, answer, emit
+
+
+def ask(server: Server, session: str, request_id: str = "r1", **more: Any) -> None:
+    emit(server.url, session, "permission_request", request_id=request_id, tool_name="rm", **more)
+
+
+def test_a_session_from_the_first_tool_call_to_the_last(server: Server) -> None:
+    server.post("/api/tasks", {"task_id": "whole", "kind": "session"})
+    with SessionClient(server.url, "whole") as client:
+        emit(server.url, "whole", "tool_status", tool_name="grep", status="running")
+        emit(server.url, "whole", "log", message="not for this client")
+        emit(server.url, "whole", "tool_result", tool_name="grep", output="3 files\nin 2 lines")
+        ask(server, "whole", arguments={"path": "/x"})
+        client.wait_for("permission_request")
+        answered = answer(server.url, "whole", True, reason="go on")
+        cleared = client.wait_for("permission_cleared")
+    assert answered.status_code == 200
+    assert answered.json()["by"] == "local user"
+    assert client.types() == ["tool_status", "tool_result", "permission_request", "permission_cleared"]
+    assert client.messages[1]["data"] == {"tool_name": "grep", "output": "3 files\nin 2 lines"}
+    assert client.messages[2]["data"] == {"request_id": "r1", "tool_name": "rm", "arguments": {"path": "/x"}}
+    assert cleared["data"] == {
+        "request_id": "r1", "approved": True, "reason": "go on", "by": "local user", "cause": "answered"
+    }  # fmt: skip
+    assert cleared["timestamp"] == answered.json()["timestamp"]
+
+
+def test_the_answer_reaches_everybody_and_the_waiting_run(server: Server) -> None:
+    watchers: list[SessionClient] = []
+
+    def person() -> None:
+        until(lambda: server.get("/api/tasks/team").status_code == 200)
+        watchers.extend(SessionClient(server.url, "team") for _ in range(3))
+        for watcher in watchers:
+            watcher.wait_for("permission_request")
+        answer(server.url, "team", False, reason="too risky")
+
+    thread = threading.Thread(target=person)
+    with open_task(RemoteLog(server.url), task_id="team") as run:
+        thread.start()
+        given = run.ask_permission("rm", {"path": "/x"})
+    thread.join()
+    assert (given.state, given.by, given.reason) == ("denied", "local user", "too risky")
+    for watcher in watchers:
+        assert watcher.wait_for("permission_cleared")["data"]["approved"] is False
+        watcher.close()
+
+
+def test_who_has_just_come_is_told_what_is_open_and_then_what_comes(server: Server) -> None:
+    emit(server.url, "joins", "tool_status", status="long ago")
+    for name in ("old", "first", "second"):
+        ask(server, "joins", name)
+    answer(server.url, "joins", True, request_id="old")
+    with SessionClient(server.url, "joins") as client:
+        emit(server.url, "joins", "tool_status", status="now")
+        client.wait_for("tool_status")
+    assert [(message["type"], message["data"].get("request_id")) for message in client.messages] == [
+        ("permission_request", "first"), ("permission_request", "second"), ("tool_status", None)
+    ]  # fmt: skip
+    assert client.ids == ["", "", "6"]
+    with SessionClient(server.url, "joins", since="0") as client:
+        client.wait_for("tool_status", lambda data: data["status"] == "now")
+    assert client.ids == ["1", "2", "3", "4", "5", "6"]
+
+
+def test_a_request_without_an_id_is_given_one(server: Server) -> None:
+    emit(server.url, "nameless", "permission_request", tool_name="rm")
+    with SessionClient(server.url, "nameless") as client:
+        asked = client.wait_for("permission_request")["data"]
+        assert asked["request_id"] == server.get("/api/sse/health/nameless").json()["request_id"] == "request-1"
+        assert answer(server.url, "nameless", True, request_id="request-1").status_code == 200
+
+
+def test_without_a_name_the_oldest_request_is_answered(server: Server) -> None:
+    for name in ("a", "b", "c"):
+        ask(server, "several", name)
+    assert answer(server.url, "several", True, request_id="b").json()["request_id"] == "b"
+    assert answer(server.url, "several", True).json()["request_id"] == "a"
+    assert answer(server.url, "several", True).json()["request_id"] == "c"
+
+
+def test_a_second_answer_is_told_who_gave_the_first(server: Server) -> None:
+    ask(server, "second")
+    assert answer(server.url, "second", False).status_code == 200
+    for late in (answer(server.url, "second", True), answer(server.url, "second", True, request_id="r1")):
+        assert (late.status_code, late.json()["error"]["code"]) == (409, "no_open_request")
+        assert "already denied by local user" in late.json()["error"]["message"]
+    assert server.latest("second") == 2
+
+
+def test_of_many_answers_at_once_one_counts(server: Server) -> None:
+    ask(server, "crowd")
+    given: list[httpx.Response] = []
+    people = [
+        threading.Thread(target=lambda n=n: given.append(answer(server.url, "crowd", n % 2 == 0))) for n in range(8)
+    ]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join()
+    assert sorted(one.status_code for one in given) == [200] + [409] * 7
+    assert all("local user" in one.json()["error"]["message"] for one in given if one.status_code == 409)
+
+
+def test_what_cannot_be_answered_says_why(server: Server) -> None:
+    for path in ("/api/sse/events/nobody", "/api/sse/health/nobody"):
+        assert server.get(path).json()["error"]["code"] == "unknown_task"
+    assert answer(server.url, "nobody", True).status_code == 404
+    server.emit("quiet", "a line")
+    nothing = answer(server.url, "quiet", True)
+    assert (nothing.status_code, nothing.json()["error"]["message"]) == (409, "no permission request is open")
+    assert answer(server.url, "quiet", True, request_id="r9").json()["error"]["message"] == "nobody asked 'r9'"
+    for body in (
+        {},
+        {"approved": "yes"},
+        {"approved": True, "request": "r1"},
+        {"approved": True, "reason": "x" * 2001},
+    ):
+        refused = server.post("/api/sse/permission-response/quiet", body)
+        assert (refused.status_code, "field" in refused.json()["error"]) == (400, True)
+    assert server.get("/api/sse/events/quiet", headers={"Last-Event-ID": "x"}).status_code == 400
+
+
+@pytest.mark.parametrize("closing", ["expired", "ended"])
+def test_a_request_that_nobody_answers_is_cleared(start_server: Callable[..., Server], closing: str) -> None:
+    server = start_server(heartbeat_timeout=0.8)
+    ask(server, "late", **({"expires_at": "2026-01-01T00:00:00Z"} if closing == "expired" else {}))
+    with SessionClient(server.url, "late", since="0") as client:
+        if closing == "ended":
+            emit(server.url, "late", "runner_exit", exit_code=0)
+        data = client.wait_for("permission_cleared")["data"]
+    assert (data["request_id"], data["cause"]) == ("r1", {"expired": "expired", "ended": "task_ended"}[closing])
+
+
+def test_health_tells_how_a_session_stands(server: Server) -> None:
+    ask(server, "health")
+    with SessionClient(server.url, "health"), SessionClient(server.url, "health"):
+        assert server.get("/api/sse/health/health").json() == {
+            "status": "ok",
+            "session_id": "health",
+            "connections": 2,
+            "last_seq": 1,
+            "permission_open": True,
+            "request_id": "r1",
+        }
+    until(lambda: server.get("/api/sse/health/health").json()["connections"] == 0)
+
+
+def test_silence_is_filled_with_heartbeats_that_say_where_the_stream_stands(
+    start_server: Callable[..., Server],
+) -> None:
+    server = start_server(keepalive_interval=0.2)
+    server.emit("beats", "one", "two")
+    with SessionClient(server.url, "beats") as client:
+        server.emit("beats", "three")
+        until(lambda: client.heartbeats[-1]["data"] == {"latest_seq": 3})
+        assert client.connects == 1
+    assert client.messages == []
+
+
+def test_a_stream_that_is_full_of_other_events_still_gets_on(start_server: Callable[..., Server]) -> None:
+    server = start_server(max_events_per_stream=5)
+    emit(server.url, "noise", "tool_status", status="before")
+    server.emit("noise", *(f"line {n}" for n in range(23)))
+    emit(server.url, "noise", "tool_status", status="after")
+    with SessionClient(server.url, "noise", since="0") as client:
+        client.wait_for("tool_status", lambda data: data["status"] == "after")
+    assert client.ids == ["1", "25"]
+    assert any(beat["data"].get("reconnect") == "max_events" for beat in client.heartbeats)
+
+
+def test_cuts_lose_nothing_and_repeat_nothing(start_server: Callable[..., Server]) -> None:
+    server, dice = start_server(), random.Random(7)
+    proxy, total = Proxy(server.port), 300
+    server.post("/api/tasks", {"task_id": "cut"})
+    proxy.cut_after = lambda: dice.randint(350, 6000)
+    try:
+        with SessionClient(proxy.url, "cut", since="0") as client:
+            for number in range(total):
+                server.emit("cut", NewEvent(event_type="tool_status", payload={"number": number}), "between")
+                if number == total // 2:
+                    server.kill()
+                    server.start()
+                if number == total * 3 // 4:
+                    server.stop()
+                    server.start()
+            client.wait_for("tool_status", lambda data: data["number"] == total - 1)
+        assert [message["data"]["number"] for message in client.messages] == list(range(total))
+        assert client.connects > 3
+    finally:
+        proxy.close()
+
+
+def test_another_history_is_begun_anew(start_server: Callable[..., Server]) -> None:
+    server = start_server(keepalive_interval=0.2)
+    server.post("/api/tasks", {"task_id": "restored"})
+    with SessionClient(server.url, "restored", since="0") as client:
+        emit(server.url, "restored", "tool_status", status="before")
+        server.emit("restored", "two", "three")
+        until(lambda: client.heartbeats[-1]["data"]["latest_seq"] == 3)
+        server.replace_database()
+        server.start()
+        ask(server, "restored", "new")
+        assert client.wait_for("permission_request")["data"]["request_id"] == "new"
+
+
+def test_two_web_processes_see_each_others_answers(start_server: Callable[..., Server], tmp_path: Any) -> None:
+    one = start_server()
+    other = Server(one.path.parent).start()
+    try:
+        ask(one, "shared")
+        with SessionClient(one.url, "shared") as client:
+            client.wait_for("permission_request")
+            assert answer(other.url, "shared", True).status_code == 200
+            assert client.wait_for("permission_cleared")["data"]["approved"] is True
+            assert answer(one.url, "shared", True).status_code == 409
+    finally:
+        other.close()
+
+
+PROMPT = 1.0
+"""Seconds. On a quiet machine it is a hundredth of that; this one may be busy."""
+
+
+def test_an_answer_on_the_page_is_at_the_client_at_once(server: Server, record_property: Any) -> None:
+    took = []
+    server.post("/api/tasks", {"task_id": "prompt"})
+    with SessionClient(server.url, "prompt") as client, httpx.Client(base_url=server.url) as browser:
+        for number in range(15):
+            name = f"r{number}"
+            ask(server, "prompt", name)
+            client.wait_for("permission_request", lambda data, name=name: data["request_id"] == name)
+            pressed = time.monotonic()
+            browser.post(f"/tasks/prompt/permissions/{name}", data={"decision": "approve"})
+            cleared = client.wait_for("permission_cleared", lambda data, name=name: data["request_id"] == name)
+            took.append(cleared["came"] - pressed)
+    record_property("p50_seconds", statistics.median(took))
+    assert statistics.median(took) < PROMPT

@@ -1,0 +1,110 @@
+"""`/api/sse/…`: the session dialect, for a copilot's tool calls. A session is a task; its id is the task's."""
+
+from __future__ import annotations
+
+import msgspec
+from quart import Blueprint, Response, request
+
+from store.contract import Reading
+from store.state import Permission
+from webapp.acts import answer_permission, checked_reason
+from webapp.api import store
+from webapp.api.streams import hub, settings
+from webapp.dialects.session import SESSION, open_request, session_event
+from webapp.errors import answer as error
+from webapp.json import body_as, json_response
+from webapp.live.lane import Lane
+from webapp.live.stream import subscribe
+from webapp.params import since_seq
+
+blueprint = Blueprint("api_sessions", __name__, url_prefix="/api/sse")
+
+
+class SessionAnswerBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What answers the open permission request of a session, or the one that is named."""
+
+    approved: bool
+    reason: str | None = None
+    request_id: str | None = None
+
+
+class SessionAnswer(msgspec.Struct):
+    """An answer as it was taken."""
+
+    request_id: str
+    approved: bool
+    reason: str | None
+    by: str
+    seq: int
+    timestamp: str
+
+
+@blueprint.get("/events/<session_id>")
+async def events(session_id: str) -> Response:
+    async with store().read() as view:
+        head = await view.head(session_id)
+        resumes = "Last-Event-ID" in request.headers or "since_seq" in request.args
+        cursor = since_seq() if resumes else head.latest_seq
+        # The database was restored, or what the client stood at is archived: it begins anew.
+        if cursor > head.latest_seq or 0 < cursor < head.earliest_seq - 1:
+            resumes, cursor = False, head.latest_seq
+        opening = b"" if resumes else await _open_requests(view, session_id)
+    streams, batch_size, flush_interval = hub(), settings().batch_size, settings().flush_interval
+
+    def lane() -> Lane:
+        return streams.event_lane(session_id, session_event, batch_size, flush_interval, SESSION)
+
+    return subscribe(streams, lane, cursor, opening)
+
+
+async def _open_requests(view: Reading, session_id: str) -> bytes:
+    """What somebody who has just come must know."""
+    asked = await view.permissions(session_id)
+    return b"".join(map(open_request, await view.events_at(session_id, [one.seq for one in asked])))
+
+
+@blueprint.post("/permission-response/<session_id>")
+async def respond(session_id: str) -> Response:
+    body: SessionAnswerBody = await body_as(SessionAnswerBody)
+    reason = checked_reason(body.reason)
+    async with store().read() as view:
+        await view.task(session_id)
+        asked = await _asked(view, session_id, body.request_id)
+        if asked is None:
+            return error(409, await _why_nothing_is_open(view, session_id, body.request_id), code="no_open_request")
+    event = await answer_permission(session_id, asked, body.approved, reason)
+    by = event.payload["by"]
+    return json_response(SessionAnswer(asked.request_id, body.approved, reason, by, event.seq, event.created_at))
+
+
+async def _asked(view: Reading, session_id: str, request_id: str | None) -> Permission | None:
+    """The open request of this id, or the oldest one."""
+    waiting = await view.permissions(session_id)
+    return next((one for one in waiting if request_id in (None, one.request_id)), None)
+
+
+async def _why_nothing_is_open(view: Reading, session_id: str, request_id: str | None) -> str:
+    asked = await view.permissions(session_id, open_only=False)
+    closed = [one for one in asked if request_id in (None, one.request_id)]
+    if not closed:
+        return "no permission request is open" if request_id is None else f"nobody asked {request_id!r}"
+    last = max(closed, key=lambda one: one.closed_seq or 0)
+    told = f"permission request {last.request_id!r} was already {last.state} by {last.by}"
+    return told if request_id is not None else f"no permission request is open; {told}"
+
+
+@blueprint.get("/health/<session_id>")
+async def health(session_id: str) -> Response:
+    async with store().read() as view:
+        task = await view.task(session_id)
+        asked = await view.permissions(session_id)
+    return json_response(
+        {
+            "status": "ok",
+            "session_id": session_id,
+            "connections": hub().readers(session_id, session_event),
+            "last_seq": task.latest_seq,
+            "permission_open": bool(asked),
+            "request_id": asked[0].request_id if asked else None,
+        }
+    )
