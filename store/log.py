@@ -48,6 +48,7 @@ class Remote(Log, Protocol):
     """A log that is not on this machine, and so does its own following."""
 
     async def atask(self, task_id: str) -> Task: ...
+    async def aevents(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]: ...
     def atail(
         self, task_id: str, *, since_seq: int = 0, notice: Callable[[str], None] | None = None
     ) -> AsyncGenerator[Event]: ...
@@ -100,3 +101,11 @@ async def task_of(log: Log, task_id: str) -> Task:
         return await log.atask(task_id)
     async with cast(Store, log).read() as view:
         return await view.task(task_id)
+
+
+async def page_of(log: Log, task_id: str, since_seq: int, limit: int) -> list[Event]:
+    """A page of a task's log: at most `limit` (1 to 1000) events after `since_seq`. Raises UnknownTask."""
+    if is_remote(log):
+        return await log.aevents(task_id, since_seq, limit)
+    async with cast(Store, log).glance() as view:
+        return await view.events(task_id, since_seq, limit)

@@ -1,4 +1,4 @@
-"""The command `signalbox`: serve, run, emit, tail, import, demo."""
+"""The command `signalbox`: serve, run, relay, emit, tail, import, demo."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from webapp import __version__
 from webapp.cli.demo import demo
 from webapp.cli.emit import emit
 from webapp.cli.import_ import import_
+from webapp.cli.relay import relay
 from webapp.cli.run import run
 from webapp.cli.serve import serve
 from webapp.cli.tail import tail
@@ -28,7 +29,7 @@ def cli() -> None:
     """A live console for long-running task runs."""
 
 
-for command in (serve, run, emit, tail, import_, demo):
+for command in (serve, run, relay, emit, tail, import_, demo):
     cli.add_command(command)
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from store import InvalidEvent, NewEvent, StoreError, StoreUnavailable
+from store import Conflict, InvalidEvent, NewEvent, StoreError, StoreUnavailable
 from store.log import Log, is_remote, keyed
 
 MAX_WAITING = 16 * 1024 * 1024
@@ -61,6 +61,10 @@ class Recorder:
         self._work.set()
         self._empty.clear()
         self._full = self._full or self._size > MAX_WAITING
+
+    async def drained(self) -> None:
+        """Wait until all that came is in the log."""
+        await self._empty.wait()
 
     async def finish(self, patience: float) -> int:
         """Wait until all is in the log, at most `patience` seconds; then stop. Returns how many events were left."""
@@ -117,7 +121,7 @@ class Recorder:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
             except StoreError as error:
-                if isinstance(error, InvalidEvent) and len(group) > 1:
+                if isinstance(error, InvalidEvent | Conflict) and len(group) > 1:
                     for event in group:
                         await self._append([event])
                 else:

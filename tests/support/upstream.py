@@ -1,0 +1,81 @@
+"""An SSE server that a test scripts: what it says, how it cuts, what it remembers."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+OK = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+
+
+class Upstream:
+    """Serves `blocks` (SSE messages without their empty line) on loopback, then closes unless `idle`.
+
+    `start`, called with the request's `Last-Event-ID` and the number of the connection, says at which block to begin;
+    `cut`, called with the number of the connection, after how many blocks to hang up. `answer`, called with it
+    too, says what to answer instead of all that, or None.
+    """
+
+    def __init__(self, blocks: list[str] | None = None) -> None:
+        self.blocks = blocks or []
+        self.idle = False
+        self.start: Callable[[str, int], int] = lambda last_id, connection: int(last_id or 0)
+        self.cut: Callable[[int], int | None] = lambda connection: None
+        self.answer: Callable[[int], str | None] = lambda connection: None
+        self.requests: list[str] = []
+        self._loop = asyncio.new_event_loop()
+        self._server: asyncio.Server | None = None
+        self.port = 0
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        self.listen()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/stream"
+
+    def listen(self) -> None:
+        """Take connections (again, on the same port)."""
+
+        async def listen() -> None:
+            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=2**20)
+            self.port = self._server.sockets[0].getsockname()[1]
+
+        asyncio.run_coroutine_threadsafe(listen(), self._loop).result(10)
+
+    def shut(self) -> None:
+        """Take no connections."""
+
+        async def shut() -> None:
+            if self._server is not None:
+                self._server.close()
+
+        asyncio.run_coroutine_threadsafe(shut(), self._loop).result(10)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = (await reader.readuntil(b"\r\n\r\n")).decode()
+        connection = len(self.requests)
+        self.requests.append(request)
+        answer = self.answer(connection)
+        if answer is not None:
+            writer.write(answer.encode())
+        else:
+            writer.write(OK.encode())
+            begin = self.start(header(request, "Last-Event-ID"), connection)
+            cut = self.cut(connection)
+            end = len(self.blocks) if cut is None else begin + cut
+            text = "".join(f"{block}\n\n" for block in self.blocks[begin:end])
+            # Half a message was on its way when the connection broke.
+            writer.write((text if cut is None or end >= len(self.blocks) else text + self.blocks[end][:9]).encode())
+            if self.idle:
+                await reader.read()
+        writer.close()
+
+
+def header(request: str, name: str) -> str:
+    """A header of a request, or nothing."""
+    for line in request.split("\r\n"):
+        key, _, value = line.partition(":")
+        if key.lower() == name.lower():
+            return value.strip()
+    return ""

@@ -1,0 +1,84 @@
+"""What an upstream says, as events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from store.events import MAX_PAYLOAD, NewEvent, check_event
+from store.remote.sse import Message
+from webapp.relay.mapping import event_of
+
+TIME = "2026-11-21T14:02:07.123456Z"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "event_type", "payload"),
+    [
+        ("log", f"{TIME} compiled 3 files", "log", {"message": "compiled 3 files", "at": TIME}),
+        ("log", "no time at all", "log", {"message": "no time at all"}),
+        ("log", "2026 was a year", "log", {"message": "2026 was a year"}),
+        ("log", "", "log", {"message": ""}),
+        ("log", '{"a": 1}', "log", {"message": '{"a": 1}'}),
+        ("message", "two\nlines", "log", {"message": "two\nlines"}),
+        ("status", "Task success", "runner_exit", {"exit_code": 0, "status": "done", "message": "Task success"}),
+        ("status", "Task failed: out of memory", "runner_exit", {"exit_code": 1, "message": "out of memory"}),
+        ("status", "Task failed", "runner_exit", {"exit_code": 1, "message": "Task failed"}),
+        ("status", "Task cancelled", "runner_exit", {"exit_code": 130, "status": "cancelled"}),
+        ("status", "warming up", "status", {"message": "warming up"}),
+        ("status", '{"status": "failed", "message": "no"}', "status", {"status": "failed", "message": "no"}),
+        ("progress_update", '{"progress": {"current": 1}}', "progress_update", {"progress": {"current": 1}}),
+        ("deploy", "to the moon", "deploy", {"message": "to the moon"}),
+        ("message", '{"type": "tool_status", "data": {"tool": "x"}}', "tool_status", {"tool": "x"}),
+    ],
+)
+def test_a_message_becomes_an_event(name: str, data: str, event_type: str, payload: dict[str, Any]) -> None:
+    event = event_of(Message(name, data, ""))
+    assert event is not None
+    assert event.event_type == event_type
+    assert payload.items() <= event.payload.items()
+
+
+def test_an_event_of_ours_stays_as_it_is() -> None:
+    data = (
+        '{"event_id": 7, "task_id": "t", "seq": 3, "event_type": "phase_enter", "phase": "planning", "actor": "worker",'
+        ' "span_id": "s", "parent_span_id": null, "payload": {"explanation": "so"}, "created_at": "now", "key": "k"}'
+    )
+    assert event_of(Message("message", data, "3")) == NewEvent(
+        event_type="phase_enter", phase="planning", actor="worker", span_id="s", payload={"explanation": "so"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("heartbeat", "{}"), ("ping", "x"), ("reconnect", ""), ("message", '{"type": "heartbeat", "data": {}}')],
+)
+def test_what_is_about_the_connection_is_no_event(name: str, data: str) -> None:
+    assert event_of(Message(name, data, "")) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "x" * (2 * MAX_PAYLOAD),
+        '{"event_type": "log", "payload": {"message": "' + "x" * MAX_PAYLOAD + '"}}',
+        '{"event_type": "", "payload": {}}',
+        '{"event_type": "two\\nlines"}',
+        '{"event_type": "log", "phase": 7}',
+        '{"event_type": "log", "span_id": "s", "parent_span_id": "s"}',
+        "{" * 100_000,
+        "\x00\x1b" * MAX_PAYLOAD,
+    ],
+)
+def test_what_no_event_can_hold_is_kept_as_a_line(data: str) -> None:
+    event = event_of(Message("message", data, ""))
+    assert event is not None
+    assert event.event_type == "log"
+    check_event(event)
+    assert event.payload["message"].rstrip("…") in data
+
+
+def test_a_name_that_is_no_event_type_is_kept_as_a_line() -> None:
+    event = event_of(Message("n" * 300, "text", ""))
+    assert event == NewEvent(event_type="log", payload={"message": "text"})

@@ -1,0 +1,152 @@
+"""What of an upstream is new, whatever it repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store.events import NewEvent
+from store.remote.sse import Message
+from webapp.relay.position import Position, mark_of, usable
+from webapp.relay.replay import PROOF
+
+LINES = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=12)
+
+
+class Log:
+    """A log as far as keys go: the same key writes nothing."""
+
+    def __init__(self) -> None:
+        self.events: dict[str, NewEvent] = {}
+        self.position = Position()
+
+    def connection(self, messages: Sequence[Message]) -> None:
+        self.position.connected()
+        for message in messages:
+            for event in self.position.take(message):
+                assert event.key is not None
+                self.events.setdefault(event.key, event)
+
+    def restart(self) -> None:
+        """The relay was killed: what it knows is what the log says."""
+        marks = [mark for key in self.events if (mark := mark_of(key))]
+        last = [number for number, mark in enumerate(marks) if mark.number == 0]
+        self.position = Position(marks[last[-1] :] if last else marks)
+
+    @property
+    def lines(self) -> list[str]:
+        return [event.payload["message"] for event in self.events.values()]
+
+
+def lines(texts: Sequence[str], ids: Sequence[str] | None = None) -> list[Message]:
+    return [Message("log", text, ids[number] if ids else "") for number, text in enumerate(texts)]
+
+
+@given(LINES, st.data())
+def test_an_upstream_that_begins_anew_each_time_is_stored_once(told: list[str], data: st.DataObject) -> None:
+    log = Log()
+    for _ in range(data.draw(st.integers(0, 4))):
+        log.connection(lines(told[: data.draw(st.integers(0, len(told)))]))
+        if data.draw(st.booleans()):
+            log.restart()
+    log.connection(lines(told))
+    assert log.lines == told
+
+
+@given(st.integers(0, 9), st.lists(st.integers(0, 9), max_size=6))
+def test_an_upstream_that_begins_with_its_last_lines_is_stored_once(window: int, growth: list[int]) -> None:
+    log, said = Log(), list[str]()
+    for more in growth:
+        begin = max(0, len(said) - window)
+        said += [f"line {len(said) + number}" for number in range(more)]
+        log.connection(lines(said[begin:]))
+        log.restart()
+    assert log.lines == said
+
+
+def test_an_upstream_that_just_goes_on_loses_nothing_of_what_it_says() -> None:
+    log = Log()
+    log.connection(lines(["one", "two", "three"]))
+    log.connection(lines(["four"]))
+    log.restart()
+    log.connection(lines(["two", "five", "six"]))
+    assert log.lines == ["one", "two", "three", "four", "two", "five", "six"]
+
+
+@given(LINES, st.data())
+def test_ids_make_each_message_one_of_its_own(told: list[str], data: st.DataObject) -> None:
+    # Only some messages have an id of their own; the others carry the last one, as the parser tells it.
+    own = data.draw(st.lists(st.booleans(), min_size=len(told), max_size=len(told)))
+    ids, current = [], ""
+    for number, has in enumerate(own):
+        current = f"id {number}" if has else current
+        ids.append(current)
+    log = Log()
+    for _ in range(data.draw(st.integers(0, 4))):
+        last = log.position.last_id
+        # An upstream resumes after the id, with it, or does not care and begins with the first.
+        places = {ids.index(last) + 1, ids.index(last)} if last else {0}
+        places |= {0} if own[0] else set()
+        begin = data.draw(st.sampled_from(sorted(places)))
+        end = data.draw(st.integers(begin, len(told)))
+        # After a resume, a message without an id of its own carries none.
+        sent = [mine if any(own[begin : number + 1]) else "" for number, mine in enumerate(ids[:end])][begin:]
+        log.connection(lines(told[begin:end], sent))
+        if data.draw(st.booleans()):
+            log.restart()
+    last = log.position.last_id
+    begin = ids.index(last) + 1 if last else 0
+    sent = [mine if any(own[begin : number + 1]) else "" for number, mine in enumerate(ids)][begin:]
+    log.connection(lines(told[begin:], sent))
+    assert log.lines == told
+
+
+def test_a_long_repetition_is_not_kept_in_memory() -> None:
+    told = [f"line {number}" for number in range(3 * PROOF)]
+    log = Log()
+    log.connection(lines(told))
+    log.connection(lines([*told[:-5], "another end"]))
+    assert log.lines == [*told, "another end"]
+
+
+def test_a_message_that_the_log_refused_is_no_hole() -> None:
+    log, told = Log(), ["one", "refused", "three"]
+    log.connection(lines(told))
+    log.events = {key: event for key, event in log.events.items() if event.payload["message"] != "refused"}
+    log.restart()
+    log.connection(lines([*told, "four"]))
+    assert log.lines == ["one", "three", "four"]
+
+
+def test_messages_about_the_connection_move_the_position_and_are_not_stored() -> None:
+    log = Log()
+    log.connection([Message("log", "one", "1"), Message("heartbeat", "{}", "2")])
+    assert log.position.last_id == "2"
+    assert log.lines == ["one"]
+
+
+@pytest.mark.parametrize("upstream_id", ["", "1", "a/b c:d", "ä", "%2F", "x" * 200])
+def test_a_key_tells_its_id(upstream_id: str) -> None:
+    log = Log()
+    log.connection(lines(["one"], [upstream_id]))
+    (key,) = log.events
+    mark = mark_of(key)
+    assert mark is not None
+    assert mark.id == upstream_id
+
+
+@pytest.mark.parametrize("upstream_id", ["x" * 201, "tab\tin it", " leading"])
+def test_an_id_that_no_header_can_carry_counts_as_none(upstream_id: str) -> None:
+    assert not usable(upstream_id)
+    log = Log()
+    log.connection(lines(["one", "two"], [upstream_id, upstream_id + "2"]))
+    log.connection(lines(["one", "two"], [upstream_id, upstream_id + "2"]))
+    assert log.lines == ["one", "two"]
+
+
+@pytest.mark.parametrize("key", [None, "mine", "relay-spawn", "relay/a/b", "relay/a/1/zz", "relay/a/1/2/3"])
+def test_other_keys_say_nothing(key: str | None) -> None:
+    assert mark_of(key) is None

@@ -1,0 +1,84 @@
+"""`signalbox relay`: the stream of another server as a task."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+
+import click
+
+from store.emitter.run import HEARTBEAT_INTERVAL
+from store.events import check_task_id
+from store.state import Status
+from webapp.cli.target import Target, target, target_options
+from webapp.notice import notice
+from webapp.relay.record import Identity
+from webapp.relay.relay import Relay
+from webapp.relay.upstream import Refused, Upstream
+
+TOKEN_VARIABLE = "SIGNALBOX_UPSTREAM_TOKEN"
+EXIT_CODES: dict[Status, int] = {"done": 0, "failed": 1, "cancelled": 130}
+
+PATIENCE = 1.0
+"""Seconds that one call waits for a server that keeps the log, before the person is told."""
+
+
+@click.command()
+@click.argument("url")
+@click.option("--task", metavar="ID", required=True, help="The task's id; one that exists is continued.")
+@click.option("--title", help="[default: the URL]")
+@click.option("--kind", metavar="NAME", default="relay", show_default=True, help="What kind of run this is.")
+@click.option(
+    "--token", metavar="TEXT", envvar=TOKEN_VARIABLE, help=f"The upstream's bearer token.  [{TOKEN_VARIABLE}]"
+)
+@click.option(
+    "--heartbeat",
+    type=click.FloatRange(0.1, 3600),
+    default=HEARTBEAT_INTERVAL,
+    show_default=True,
+    help="Seconds of silence after which the relay says that it is alive.",
+)
+@target_options
+def relay(
+    url: str,
+    task: str,
+    title: str | None,
+    kind: str,
+    token: str | None,
+    heartbeat: float,
+    store: str | None,
+    server: str | None,
+) -> int:
+    """Follow the server-sent events at URL, and record them as a task, until the final status came.
+
+    Over cuts and restarts of either side nothing is lost and nothing comes twice: started again, it goes on where the
+    task's log stands.
+    """
+    check_task_id(task)
+    chosen = target(store, server)
+    return asyncio.run(_relay(chosen, url, token, task, title, kind, heartbeat))
+
+
+async def _relay(
+    chosen: Target, url: str, token: str | None, task_id: str, title: str | None, kind: str, heartbeat: float
+) -> int:
+    upstream = Upstream(url, token)
+    # To be terminated is like Ctrl-C: what has come is recorded.
+    current = asyncio.current_task()
+    if current is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, current.cancel)
+    log = chosen.open(patience=PATIENCE)
+    try:
+        identity = Identity(title=title or upstream.name, kind=kind, metadata={"upstream": upstream.name})
+        status = await Relay(log, task_id, upstream, notice, identity=identity, heartbeat_interval=heartbeat).run()
+    except Refused as error:
+        raise click.ClickException(str(error)) from None
+    except asyncio.CancelledError:
+        notice(f"stopped; the same command goes on with {task_id}")
+        return 130
+    finally:
+        with suppress(asyncio.CancelledError):
+            await log.aclose()
+    click.echo(f"{task_id} {status}")
+    return EXIT_CODES[status]

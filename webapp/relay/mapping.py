@@ -1,0 +1,108 @@
+"""What a message of an upstream says, as an event."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from store.errors import InvalidEvent
+from store.events import KNOWN_EVENTS, MAX_PAYLOAD, NewEvent, check_event, encode_payload
+from store.remote.sse import Message
+
+NO_EVENTS = frozenset({"heartbeat", "keepalive", "ping", "reconnect", "reset"})
+"""Names of messages that are about the connection and not about the run."""
+
+KEPT = 20_000
+"""Characters that are kept of a text which no event can hold."""
+
+_SUCCESS = re.compile(r"task (success|succeeded|done|complete|completed|finished)\b", re.IGNORECASE)
+_CANCELLED = re.compile(r"task cancell?ed\b[:\s]*", re.IGNORECASE)
+_FAILURE = re.compile(r"task (?:failed|failure|error)\b[:\s]*", re.IGNORECASE)
+
+
+def event_of(message: Message) -> NewEvent | None:
+    """The event that a message stands for; None when it is about the connection. Nothing else is dropped.
+
+    JSON of our own vocabulary (`{"event_type": …}`, or `{"type": …, "data": …}`) becomes that event. `log` and unnamed
+    text become log lines, `status` the end of the task when it tells one, and another name is an event type.
+    """
+    name, found = message.event, _object(message.data)
+    if name in NO_EVENTS or (found and found.get("type", found.get("event_type")) in NO_EVENTS):
+        return None
+    event = _own(name, found) if found else None
+    event = event or (_status(message.data) if name == "status" else _text(name, message.data))
+    try:
+        check_event(event)
+    except InvalidEvent:
+        return _log(message.data)
+    return event
+
+
+def _own(name: str, found: dict[str, Any]) -> NewEvent | None:
+    """An event that came as JSON, if that is what the object is."""
+    if isinstance(found.get("event_type"), str):
+        fields = {field: found[field] for field in ("phase", "actor", "span_id", "parent_span_id") if found.get(field)}
+        payload = found.get("payload")
+        return NewEvent(event_type=found["event_type"], payload=payload if isinstance(payload, dict) else {}, **fields)
+    if found.get("type") in KNOWN_EVENTS and isinstance(found.get("data"), dict):
+        return NewEvent(event_type=found["type"], payload=found["data"])
+    # A program's log line may well be JSON.
+    if name in KNOWN_EVENTS and (name != "log" or "message" in found):
+        return NewEvent(event_type=name, payload=found)
+    return None
+
+
+def _status(text: str) -> NewEvent:
+    # Without a status word a failure after a request to cancel is a cancelled run.
+    if _SUCCESS.match(text):
+        return _exit(exit_code=0, status="done", message=text)
+    if cancelled := _CANCELLED.match(text):
+        return _exit(exit_code=130, status="cancelled", message=text[cancelled.end() :] or text)
+    if failed := _FAILURE.match(text):
+        return _exit(exit_code=1, message=text[failed.end() :] or text)
+    return NewEvent(event_type="status", payload={"message": text})
+
+
+def _exit(**payload: Any) -> NewEvent:
+    return NewEvent(event_type="runner_exit", payload=payload)
+
+
+def _text(name: str, text: str) -> NewEvent:
+    if name in ("message", "log"):
+        return _log(text)
+    return NewEvent(event_type=name, payload={"message": text})
+
+
+def _log(text: str) -> NewEvent:
+    """A line; the ISO time that it may begin with is told as `at`."""
+    payload: dict[str, Any] = {"message": text}
+    first, space, rest = text.partition(" ")
+    if space and _is_time(first):
+        payload = {"message": rest, "at": first}
+    try:
+        encode_payload(payload)
+    except InvalidEvent:
+        payload |= {"message": f"{payload['message'][:KEPT]}…", "truncated": len(text)}
+    return NewEvent(event_type="log", payload=payload)
+
+
+def _is_time(word: str) -> bool:
+    if "T" not in word:
+        return False
+    try:
+        datetime.fromisoformat(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    if not text.startswith("{") or len(text) > 8 * MAX_PAYLOAD:
+        return None
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError):
+        return None

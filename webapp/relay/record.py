@@ -1,0 +1,124 @@
+"""The task that a relay writes: where it stands, how it begins and ends, and what is written meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from store import NewEvent, StoreUnavailable, UnknownTask
+from store.emitter.lifeline import Lifeline
+from store.emitter.run import own_version
+from store.log import RETRY_PAUSE, Log, page_of, task_of
+from store.state import Status, Task
+from webapp.process.recorder import Recorder
+from webapp.relay.position import Mark, Position, mark_of
+
+PAGE = 1000
+"""Events read at once."""
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """What the task is made with, if it is new."""
+
+    title: str | None = None
+    kind: str = "relay"
+    metadata: dict[str, Any] = {}
+
+
+class Record:
+    """A task of `log`, made when there is something to tell. `cancelled` is set when somebody asks it to stop."""
+
+    def __init__(
+        self, log: Log, task_id: str, identity: Identity, say: Callable[[str], None], heartbeat_interval: float
+    ) -> None:
+        self._log, self._task_id, self._identity, self._say = log, task_id, identity, say
+        self._interval = heartbeat_interval
+        self._recorder = Recorder(log, task_id, say)
+        self._room = asyncio.Event()
+        self._recorder.when_room(self._room.set)
+        self._lifeline: Lifeline | None = None
+        self.cancelled = asyncio.Event()
+        self.task: Task | None = None
+        self.position = Position()
+
+    async def open(self) -> None:
+        """Read how the task stands, if it is there, and the position that its log tells."""
+        try:
+            self.task = await task_of(self._log, self._task_id)
+        except UnknownTask:
+            return
+        self.position = await position_in(self._log, self.task)
+
+    async def begin(self, upstream: str) -> None:
+        """Make the task if it is new, and show from now on that somebody looks after it. Once is enough."""
+        if self._lifeline is not None:
+            return
+        if self.task is None:
+            identity = msgspec.structs.asdict(self._identity)
+            self.task, _ = await self._log.acreate_task(self._task_id, **identity)
+        interval = {"heartbeat_interval": self._interval}
+        facts = {"upstream": upstream, "runner_version": own_version(), **interval}
+        spawn = NewEvent(event_type="runner_spawn", payload=facts, key="relay-spawn")
+        (spawned,) = await self._log.aappend(self._task_id, spawn)
+        if spawned.seq <= self.task.latest_seq:
+            await self._log.aappend(self._task_id, NewEvent(event_type="runner_heartbeat", payload=interval))
+        cursor = max(self.task.latest_seq, spawned.seq)
+        self._lifeline = Lifeline(self._log, self._task_id, spawned.span_id, cursor, self._interval)
+        self._recorder.on_append = self._lifeline.touch
+        loop = asyncio.get_running_loop()
+
+        def cancelled() -> None:
+            loop.call_soon_threadsafe(self.cancelled.set)
+
+        self._lifeline.on_cancel(cancelled)
+        if self.task.cancel_requested:
+            self.cancelled.set()
+
+    async def add(self, event: NewEvent) -> None:
+        """Take an event; waits while too many do."""
+        self._room.clear()
+        self._recorder.add(event, len(str(event.payload)))
+        if self._recorder.full:
+            await self._room.wait()
+
+    def tell(self, message: str) -> None:
+        """Say in the log how things are with the upstream."""
+        self._recorder.add(NewEvent(event_type="status", actor="relay", payload={"message": message}))
+
+    def end(self, status: Status, **payload: Any) -> None:
+        """The relay's own word on how the task ended."""
+        self._recorder.add(NewEvent(event_type="runner_exit", payload={"status": status, **payload}))
+
+    async def settled(self) -> Status:
+        """How the task stands when all that came is in the log."""
+        await self._recorder.drained()
+        while True:
+            try:
+                return (await task_of(self._log, self._task_id)).status
+            except StoreUnavailable:
+                await asyncio.sleep(RETRY_PAUSE)
+
+    async def close(self, patience: float) -> int:
+        """See the last events into the log, at most `patience` seconds. Returns how many did not get there."""
+        if self._lifeline is not None:
+            await asyncio.to_thread(self._lifeline.stop)
+        return await self._recorder.finish(patience)
+
+
+async def position_in(log: Log, task: Task) -> Position:
+    """The position that a task's log tells, read from its end backwards to the last id of the upstream."""
+    pages: list[list[Mark]] = []
+    top, last_id = task.latest_seq, None
+    while top > 0:
+        since = max(0, top - PAGE)
+        events = await page_of(log, task.task_id, since, PAGE)
+        marks = [mark for event in events if event.seq <= top and (mark := mark_of(event.key))]
+        pages.append(marks)
+        last_id = marks[-1].id if marks and last_id is None else last_id
+        if any(mark.number == 0 or mark.id != last_id for mark in marks):
+            break
+        top = since
+    return Position(mark for marks in reversed(pages) for mark in marks)
