@@ -130,6 +130,10 @@ class Store(Protocol):
     def people(self) -> People:
         """Accounts, tokens, projects and their members."""
 
+    @property
+    def key(self) -> bytes | None:
+        """What this store signs with: 32 random bytes that no route serves. None while others may read its file."""
+
     def create_task(
         self,
         task_id: str | None = None,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 from ulid import ULID
@@ -39,6 +39,7 @@ KNOWN_EVENTS = (
     "tool_result",
     *PERMISSION_EVENTS,
     "cancel_requested",
+    "retry_requested",
 )
 """The vocabulary that pages know how to draw. It is open: any other word is kept and shown as it is."""
 
@@ -99,9 +100,14 @@ def new_id() -> str:
     return str(ULID())
 
 
+def is_task_id(text: object) -> TypeGuard[str]:
+    """Whether this may be a task's id: 1 to 128 characters of `A-Z a-z 0-9 _ . : -`."""
+    return isinstance(text, str) and _TASK_ID.fullmatch(text) is not None
+
+
 def check_task_id(task_id: object) -> str:
-    """Return `task_id` or raise InvalidEvent: 1 to 128 characters of `A-Z a-z 0-9 _ . : -`."""
-    if not isinstance(task_id, str) or not _TASK_ID.fullmatch(task_id):
+    """Return `task_id` or raise InvalidEvent."""
+    if not is_task_id(task_id):
         raise InvalidEvent("task_id must be 1 to 128 characters of A-Z a-z 0-9 _ . : -", "task_id")
     return task_id
 

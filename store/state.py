@@ -52,6 +52,7 @@ class Task(msgspec.Struct, kw_only=True):
     error: str | None = None
     exit_code: int | None = None
     cancel_requested: bool = False
+    retries: list[str] = []
     started_at: str | None = None
     ended_at: str | None = None
     updated_at: str
@@ -69,6 +70,7 @@ class Task(msgspec.Struct, kw_only=True):
     checkpoints_total: int = 0
     permissions_open: int = 0
 
+    spawn_seq: int = 0
     header_seq: int = 0
     phases_seq: int = 0
     spans_seq: int = 0

@@ -14,7 +14,7 @@ import pytest
 
 from store import Emitter, open_store
 from store.sqlite import SqliteStore
-from tests.support.command import signalbox, start
+from tests.support.command import gone, signalbox, start
 from tests.support.log import log_of, task_of, wait_for_event
 from tests.support.proxy import Proxy
 from tests.support.server import Server
@@ -188,7 +188,7 @@ def test_a_run_that_is_killed_is_seen_as_interrupted(tmp_path: Path) -> None:
         child = int(log_of(server.store, "t")[0].payload["runner_pid"])
         running.kill()
         running.communicate()
-        os.kill(child, signal.SIGKILL)
+        gone(child)
         wait_for_event(server.store_url, "t", lambda event: event.event_type == "status")
         assert task_of(server.store, "t").status == "interrupted"
     finally:
@@ -256,14 +256,3 @@ def test_the_run_goes_on_when_nobody_reads_our_output(url: str, store: SqliteSto
     running.stdout.close()
     assert running.wait(30) == 0
     assert lines_of(store)[-1] == "20000"
-
-
-def gone(pid: int) -> None:
-    """Wait until a process is no more."""
-    deadline = time.monotonic() + 10
-    while os.path.exists(f"/proc/{pid}"):
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        if state == "Z":
-            return
-        assert time.monotonic() < deadline, f"process {pid} is still there"
-        time.sleep(0.02)

@@ -48,6 +48,7 @@ ARGUMENTS = {
     "tool_name": "shell",
     "arguments": {"command": "ls"},
     "request_id": "r1",
+    "retry": "again",
     "approved": True,
     "by": "ann",
     "reason": "fine",

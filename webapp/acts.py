@@ -17,10 +17,12 @@ LOCAL_USER = "local user"
 LONGEST_REASON = 2000
 
 
-async def act(task_id: str, event_type: str, *, span_id: str | None = None, **said: Any) -> Event:
+async def act(
+    task_id: str, event_type: str, *, span_id: str | None = None, key: str | None = None, **said: Any
+) -> Event:
     """Append an event in the name of the person, with its audit. Raises UnknownTask or Conflict."""
     payload = {name: value for name, value in said.items() if value is not None} | {"by": LOCAL_USER}
-    event = NewEvent(event_type=event_type, actor="user", span_id=span_id, payload=payload)
+    event = NewEvent(event_type=event_type, actor="user", span_id=span_id, payload=payload, key=key)
     return await store().aappend_audited(
         task_id, event, actor=LOCAL_USER, action=event_type, source=request.remote_addr
     )
@@ -28,7 +30,7 @@ async def act(task_id: str, event_type: str, *, span_id: str | None = None, **sa
 
 async def answer_permission(task_id: str, asked: Permission, approved: bool, reason: str | None) -> Event:
     """Answer a permission request. Raises Conflict when it is closed already: the first answer wins."""
-    said = {"request_id": asked.request_id, "approved": approved, "reason": reason}
+    said: dict[str, Any] = {"request_id": asked.request_id, "approved": approved, "reason": reason}
     return await act(task_id, "permission_response", span_id=asked.span_id, **said)
 
 

@@ -12,6 +12,7 @@ from store import Event, Reading, TaskQuery
 from store.state import Checkpoint, Permission, Phase, Span, Task
 from webapp import ids
 from webapp.forecast import Earlier
+from webapp.retries import Offer, offer_of
 from webapp.spantree import SpanLine, lines
 
 LOG_WINDOW = 200
@@ -36,6 +37,7 @@ class TaskView:
     permissions: list[Permission] = field(default_factory=list)
     rows: list[Event] = field(default_factory=list)
     earlier: list[list[Phase]] = field(default_factory=list)
+    offer: Offer | None = None
 
     @property
     def seq(self) -> int:
@@ -67,11 +69,17 @@ def changed_at(task: Task, part: str) -> int:
 
 
 async def task_view(
-    view: Reading, task_id: str, *, since: int = 0, window: int = LOG_WINDOW, earlier: Earlier | None = None
+    view: Reading,
+    task_id: str,
+    *,
+    since: int = 0,
+    window: int = LOG_WINDOW,
+    earlier: Earlier | None = None,
+    key: bytes | None = None,
 ) -> TaskView:
     """A task as its page shows it; with `since`, what brings a page at that cursor up to date. Raises UnknownTask.
 
-    With `earlier` it tells the next step.
+    With `earlier` it tells the next step; with the store's `key` it offers to run a command again.
     """
     task = await view.task(task_id)
 
@@ -88,6 +96,7 @@ async def task_view(
         permissions=await view.permissions(task_id) if stale(ids.PERMISSIONS) else [],
         rows=await log_rows(view, task, since, window),
         earlier=await earlier.of(view, task) if earlier and stale(ids.TRACK) else [],
+        offer=await offer_of(view, task, key) if stale(ids.TASK_HEADER) else None,
     )
 
 

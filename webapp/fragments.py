@@ -24,6 +24,7 @@ from webapp.export.report import Report
 from webapp.forecast import expected
 from webapp.logquery import log_filters
 from webapp.past import PastView
+from webapp.retries import origin_of, retries_of
 from webapp.rows import Rows
 from webapp.spanpage import SpanView
 from webapp.spantree import SpanLine
@@ -131,6 +132,8 @@ class Fragments:
             "view": view,
             "path": path,
             "stations": stations(task, view.phases),
+            "origin": origin_of(task),
+            "retries": retries_of(task),
             "next_step": expected(view.phases, view.earlier, current=task.phase),
             "span_line": span_line,
             "page_title": page_title(task),

@@ -10,6 +10,7 @@ from store import Reading
 from store.history import History
 from store.state import Span, TaskState
 from webapp.contexts import CHECKPOINTS, ENDED_SPANS, LOG_WINDOW, OPEN_SPANS, PHASES, TaskView
+from webapp.retries import offer_of
 from webapp.spantree import lines
 
 
@@ -49,7 +50,7 @@ class PastView:
         ]
 
 
-async def past_view(view: Reading, history: History, task_id: str, seq: int) -> PastView:
+async def past_view(view: Reading, history: History, task_id: str, seq: int, *, key: bytes | None = None) -> PastView:
     """A task as its page showed it after the event `seq`, or shows it now if there are fewer. Raises UnknownTask."""
     latest = (await view.head(task_id)).latest_seq
     state = await history.state_at(view, task_id, seq)
@@ -62,6 +63,7 @@ async def past_view(view: Reading, history: History, task_id: str, seq: int) -> 
             checkpoints=sorted(state.checkpoints.values(), key=lambda checkpoint: checkpoint.seq)[-CHECKPOINTS:],
             permissions=sorted((p for p in state.permissions.values() if p.state == "open"), key=lambda p: p.seq),
             rows=rows[::-1],
+            offer=await offer_of(view, state.task, key),
         ),
         asked=seq,
         latest=latest,

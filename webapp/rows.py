@@ -39,6 +39,7 @@ TOLD: dict[str, frozenset[str]] = {
     "permission_response": _SAYS | {"approved", "by", "reason"},
     "permission_cleared": _SAYS | {"cause"},
     "cancel_requested": _SAYS | {"by", "reason"},
+    "retry_requested": _SAYS | {"by", "retry"},
 }
 """The payload keys that each kind's words in `events/_words.html` tell. What they leave out is shown as JSON."""
 

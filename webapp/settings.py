@@ -51,6 +51,9 @@ class Settings:
         45.0, "A run that promised heartbeats and is silent this long is marked interrupted.", low=0.2, high=86400
     )
 
+    allow_retry: bool = _setting(
+        True, "Whether somebody may start a command again that `signalbox run` started on this store."
+    )
     redact: str = _setting(
         "token,password,passwd,secret,authorization,api_key,cookie",
         "What exports hide: words that name payload keys, and /regular expressions/ for texts, separated by commas.",

@@ -145,4 +145,5 @@ _TELLS: dict[str, tuple[str, Tell]] = {
         lambda e, p: f"Question closed without an answer{_why(p) or ': ' + said(p.get('cause')).replace('_', ' ')}",
     ),
     "cancel_requested": ("caution", lambda e, p: f"Cancel requested{_by(p)}{_why(p)}"),
+    "retry_requested": ("", lambda e, p: f"Run again{_by(p)} as {said(p.get('retry'))}"),
 }

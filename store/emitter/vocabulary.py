@@ -74,6 +74,9 @@ class Vocabulary(ABC, Generic[R]):
     def emit_cancel_requested(self, task_id: str, by: str | None = None, **more: Any) -> R:
         return self.emit(task_id, "cancel_requested", **{"actor": "user", "by": by, **more})
 
+    def emit_retry_requested(self, task_id: str, retry: str, by: str | None = None, **more: Any) -> R:
+        return self.emit(task_id, "retry_requested", **{"actor": "user", "retry": retry, "by": by, **more})
+
     # phases and work items
 
     def emit_phase_enter(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from store.events import Event
+from store.events import Event, is_task_id
 from store.projections import phases, spans
 from store.projections.payload import number, progress_of, text
 from store.state import ENDED, STATUSES, Span, Status, TaskState
+
+MAX_RETRIES = 100
+"""Retries that a task remembers: the first ones."""
 
 _STATUS_WORDS: dict[str, Status] = {word: word for word in STATUSES} | {
     "success": "done",
@@ -48,6 +51,7 @@ def spawn(state: TaskState, event: Event, span: Span) -> None:
     task.runner_pid = int(pid) if pid is not None else None
     task.runner_version = text(payload, "runner_version")
     task.cancel_requested = False
+    task.spawn_seq = event.seq
     heartbeat(state, event, span)
 
 
@@ -102,3 +106,9 @@ def recovery(state: TaskState, event: Event, span: Span) -> None:
 def cancel_requested(state: TaskState, event: Event, span: Span) -> None:
     if not state.task.ended:
         state.task.cancel_requested = True
+
+
+def retry_requested(state: TaskState, event: Event, span: Span) -> None:
+    again = event.payload.get("retry")
+    if is_task_id(again) and again not in state.task.retries and len(state.task.retries) < MAX_RETRIES:
+        state.task.retries = [*state.task.retries, again]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from store.migrations import migrate
 from store.people import DEFAULT_PROJECT
 from store.sqlite import append as appending
 from store.sqlite import audits, importing
-from store.sqlite.connection import translated_errors
+from store.sqlite.connection import create_private, private, translated_errors
 from store.sqlite.people import SqlitePeople
 from store.sqlite.reader import Readers
 from store.sqlite.writer import Writer
@@ -39,13 +40,19 @@ class SqliteStore:
         self.url = url
         self.path = path
         self._listeners: list[Callable[[], None]] = []
+        create_private(path)
         self._writer = Writer(path, synchronous, self._committed)
         with translated_errors():
             migrate(self._writer.connection)
-        self.epoch = self._writer.run(_epoch)
+        self.epoch = self._writer.run(lambda db: _fact(db, "epoch", new_id()))
+        self._key = bytes.fromhex(self._writer.run(lambda db: _fact(db, "key", secrets.token_hex(32))))
         self._readers = Readers(path)
         self.people = SqlitePeople(self._writer, self._readers)
         self._thread: ThreadPoolExecutor | None = None
+
+    @property
+    def key(self) -> bytes | None:
+        return self._key if private(self.path) else None
 
     # writing
 
@@ -166,9 +173,9 @@ class SqliteStore:
         self._writer.close()
 
 
-def _epoch(db: sqlite3.Connection) -> str:
-    db.execute("INSERT OR IGNORE INTO store_facts VALUES ('epoch', ?)", (new_id(),))
-    row = db.execute("SELECT value FROM store_facts WHERE name = 'epoch'").fetchone()
+def _fact(db: sqlite3.Connection, name: str, first: str) -> str:
+    db.execute("INSERT OR IGNORE INTO store_facts VALUES (?, ?)", (name, first))
+    row = db.execute("SELECT value FROM store_facts WHERE name = ?", (name,)).fetchone()
     return str(row[0])
 
 

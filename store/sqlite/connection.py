@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -36,6 +38,21 @@ def connect(path: Path, synchronous: str) -> sqlite3.Connection:
         for pragma in (*PRAGMAS, f"PRAGMA synchronous = {synchronous}"):
             connection.execute(pragma)
     return connection
+
+
+def create_private(path: Path) -> None:
+    """Make the file, for its owner alone, if it is not there; SQLite gives its companions the same mode."""
+    # A file that is there may be open in this process, and closing another handle on it would drop SQLite's locks.
+    with suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def private(path: Path) -> bool:
+    """Whether nobody but the file's owner and group may read it."""
+    try:
+        return not path.stat().st_mode & stat.S_IROTH
+    except OSError:
+        return False
 
 
 @contextmanager

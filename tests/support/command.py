@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from typing import IO, Any
 
 RUN = (sys.executable, "-m", "webapp")
@@ -41,3 +42,20 @@ def start(*arguments: str, stdout: int | IO[Any] = subprocess.PIPE, **more: str)
         text=True,
         env=environment(**more),
     )
+
+
+def gone(pid: int, timeout: float = 20) -> None:
+    """Wait until a process is no more."""
+    deadline = time.monotonic() + timeout
+    while lives(pid):
+        assert time.monotonic() < deadline, f"process {pid} is still there"
+        time.sleep(0.02)
+
+
+def lives(pid: int) -> bool:
+    """Whether a process is there and has not ended."""
+    try:
+        state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout
+    except OSError:
+        return os.path.exists(f"/proc/{pid}")
+    return bool(state.strip()) and not state.startswith("Z")

@@ -40,6 +40,7 @@ class TaskView(msgspec.Struct):
     error: str | None
     exit_code: int | None
     cancel_requested: bool
+    retries: list[str]
     latest_seq: int
     spans_open: int
     items_total: int

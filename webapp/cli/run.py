@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import os
+from typing import NamedTuple
 
 import click
 
-from store import StoreError
+from store import Conflict, NewEvent, StoreError
+from store.emitter.run import HEARTBEAT_INTERVAL
+from store.events import check_task_id
+from store.log import Log, task_of
+from store.state import Task
 from webapp.cli.target import Target, target, target_options
 from webapp.process.command import Options, run_command
 from webapp.process.facts import readable_command, title_of
+from webapp.retries import next_try
+
+KIND = "command"
+
+GRACE = 5.0
 
 FIRST_PATIENCE = 1.0
 """Seconds that one call waits for a server: at the start before we give up, later before the person is told."""
@@ -20,19 +30,27 @@ FIRST_PATIENCE = 1.0
 @target_options
 @click.option("--task", metavar="ID", help="The task's id; one that exists is continued.  [default: a new one]")
 @click.option("--title", help="[default: the command line]")
-@click.option("--kind", metavar="NAME", default="command", show_default=True, help="What kind of run this is.")
+@click.option("--kind", metavar="NAME", help=f"What kind of run this is.  [default: {KIND}]")
+@click.option("--retry-of", metavar="ID", help="The task that this is another try of.")
+@click.option(
+    "--env",
+    "names",
+    metavar="NAME",
+    multiple=True,
+    help="A variable whose value is recorded, for another try; repeatable.",
+)
 @click.option("--no-tty", is_flag=True, help="Give the command pipes instead of terminals.")
 @click.option(
     "--grace",
     type=click.FloatRange(0, 3600),
-    default=5.0,
+    default=GRACE,
     show_default=True,
     help="Seconds between a polite stop, SIGTERM and SIGKILL.",
 )
 @click.option(
     "--heartbeat",
     type=click.FloatRange(0.1, 3600),
-    default=10.0,
+    default=HEARTBEAT_INTERVAL,
     show_default=True,
     help="Seconds of silence after which the run says that it is alive.",
 )
@@ -42,7 +60,9 @@ def run(
     server: str | None,
     task: str | None,
     title: str | None,
-    kind: str,
+    kind: str | None,
+    retry_of: str | None,
+    names: tuple[str, ...],
     no_tty: bool,
     grace: float,
     heartbeat: float,
@@ -53,21 +73,50 @@ def run(
     Ctrl-C, and a cancel from the page, stop it: politely first, then with SIGTERM and SIGKILL.
     """
     chosen = target(store, server)
-    options = Options(terminals=not no_tty, grace=grace, heartbeat_interval=heartbeat, environment=chosen.environment())
-    words = readable_command(list(command))
-    identity = {"title": title or title_of(list(command)), "kind": kind, "metadata": {"command": words}}
-    return asyncio.run(_run(chosen, task, identity, list(command), options))
+    options = Options(
+        terminals=not no_tty,
+        grace=grace,
+        heartbeat_interval=heartbeat,
+        environment=chosen.environment(),
+        kept=kept(names),
+        words=_words(chosen, names, no_tty, grace, heartbeat),
+    )
+    return asyncio.run(_run(chosen, task, Identity(title, kind, retry_of), list(command), options))
 
 
-async def _run(
-    chosen: Target, task_id: str | None, identity: dict[str, Any], command: list[str], options: Options
-) -> int:
+class Identity(NamedTuple):
+    """What the task of a run is called; what is None, an earlier try or the command says."""
+
+    title: str | None
+    kind: str | None
+    retry_of: str | None
+
+
+def kept(names: tuple[str, ...]) -> dict[str, str]:
+    """The variables that another try needs. Raises UsageError for one that is not set."""
+    missing = [name for name in names if name not in os.environ]
+    if missing:
+        raise click.UsageError(f"--env names a variable that is not set: {missing[0]}")
+    return {name: os.environ[name].encode(errors="replace").decode() for name in names}
+
+
+def _words(chosen: Target, names: tuple[str, ...], no_tty: bool, grace: float, heartbeat: float) -> tuple[str, ...]:
+    """The options that another try of the same run has to have."""
+    words = ["--server", chosen.server] if chosen.server else []
+    words += [word for name in names for word in ("--env", name)]
+    words += ["--no-tty"] if no_tty else []
+    words += ["--grace", f"{grace:g}"] if grace != GRACE else []
+    words += ["--heartbeat", f"{heartbeat:g}"] if heartbeat != HEARTBEAT_INTERVAL else []
+    return tuple(words)
+
+
+async def _run(chosen: Target, task_id: str | None, identity: Identity, command: list[str], options: Options) -> int:
     try:
         log = chosen.open(patience=FIRST_PATIENCE)
     except StoreError as error:
         raise _not_started(error) from None
     try:
-        task, _ = await log.acreate_task(task_id, **identity)
+        task = await _task(log, task_id, identity, command)
     except StoreError as error:
         await log.aclose()
         raise _not_started(error) from None
@@ -75,6 +124,24 @@ async def _run(
         return await run_command(log, task, command, options)
     finally:
         await log.aclose()
+
+
+async def _task(log: Log, task_id: str | None, identity: Identity, command: list[str]) -> Task:
+    """The task of the run; a new one that is another try of a task is linked with it. Raises StoreError."""
+    words, first = readable_command(command), None
+    metadata: dict[str, object] = {"command": words}
+    if identity.retry_of:
+        first = await task_of(log, check_task_id(identity.retry_of))
+        if not first.ended:
+            raise Conflict(f"{first.task_id} goes on: it is {first.status}")
+        metadata = next_try(first, words)
+    title = identity.title or (first.title if first else None) or title_of(command)
+    kind = identity.kind or (first.kind if first else None) or KIND
+    task, new = await log.acreate_task(task_id, title=title, kind=kind, metadata=metadata)
+    if new and first:
+        payload = {"retry": task.task_id}
+        await log.aappend(first.task_id, NewEvent(event_type="retry_requested", actor="user", payload=payload))
+    return task
 
 
 def _not_started(error: StoreError) -> click.UsageError:

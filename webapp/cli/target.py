@@ -6,13 +6,14 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import click
 import msgspec
 
 from store import open_store
 from store.log import Log
+from webapp.process.again import absolute
 
 DEFAULT_STORE = "sqlite:///signalbox.db"
 STORE_VARIABLE, SERVER_VARIABLE, TOKEN_VARIABLE = "SIGNALBOX_STORE_URL", "SIGNALBOX_SERVER", "SIGNALBOX_TOKEN"
@@ -45,7 +46,7 @@ class Target(msgspec.Struct, frozen=True):
         """The variables that give another `signalbox` command the same target, wherever it is started."""
         if self.server is not None:
             return {SERVER_VARIABLE: self.server}
-        return {STORE_VARIABLE: f"sqlite:///{quote(str(self.database))}" if self.database else self.store}
+        return {STORE_VARIABLE: absolute(self.store)}
 
 
 def target_options(command: F) -> F:

@@ -15,13 +15,13 @@ KEPT = 4
 """Renderings of a list that are kept to send only the rows that differ from them."""
 
 
-def task_frames(store: Store, fragments: Fragments, task_id: str) -> Render:
-    """Renders the frames of one task's page; positions are seqs."""
+def task_frames(store: Store, fragments: Fragments, task_id: str, *, retries: bool) -> Render:
+    """Renders the frames of one task's page; positions are seqs. With `retries` it may offer to run a task again."""
     earlier = Earlier()
 
     async def render(cursor: int) -> Chunk | None:
         async with store.read() as view:
-            seen = await task_view(view, task_id, since=cursor, earlier=earlier)
+            seen = await task_view(view, task_id, since=cursor, earlier=earlier, key=store.key if retries else None)
         if seen.seq <= cursor:
             return None
         frame = sse.html_message(seen.seq, fragments.task_frame(seen, cursor))

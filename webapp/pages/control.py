@@ -1,11 +1,12 @@
-"""What a person does to a run besides answering it: asking it to stop."""
+"""What a person does to a run besides answering it: asking it to stop, and running it again."""
 
 from __future__ import annotations
 
-from quart import Blueprint, request
+from quart import Blueprint, redirect, request
 from werkzeug.wrappers import Response as Redirect
 
 from webapp.acts import back, checked_reason, request_cancel
+from webapp.retrying import retry_run
 
 blueprint = Blueprint("control", __name__)
 
@@ -14,3 +15,8 @@ blueprint = Blueprint("control", __name__)
 async def cancel(task_id: str) -> Redirect:
     await request_cancel(task_id, checked_reason((await request.form).get("reason")))
     return back(f"/tasks/{task_id}")
+
+
+@blueprint.post("/tasks/<task_id>/retry")
+async def retry(task_id: str) -> Redirect:
+    return redirect(f"/tasks/{await retry_run(task_id, (await request.form).get('form'))}", 303)

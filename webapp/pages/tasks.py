@@ -18,6 +18,7 @@ from webapp.live.frames import list_frames, task_frames
 from webapp.live.stream import closing, subscribe
 from webapp.params import MAX_SEQ, whole
 from webapp.past import past_view
+from webapp.retrying import retry_key
 
 blueprint = Blueprint("tasks", __name__)
 
@@ -89,8 +90,8 @@ async def index_stream() -> Response:
 async def show(task_id: str) -> Response:
     at = whole("at", 0, 1, MAX_SEQ)
     async with store().read() as view:
-        past = await past_view(view, current_app.extensions["history"], task_id, at) if at else None
-        seen = past.view if past else await task_view(view, task_id, earlier=Earlier())
+        past = await past_view(view, current_app.extensions["history"], task_id, at, key=retry_key()) if at else None
+        seen = past.view if past else await task_view(view, task_id, earlier=Earlier(), key=retry_key())
     page = await layout()
     return html(fragments().past_page(past, **page) if past else fragments().task_page(seen, **page))
 
@@ -102,7 +103,7 @@ async def show_stream(task_id: str) -> Response:
         head = await view.head(task_id)
     if other_history(head.latest_seq, cursor):
         return reset(head.latest_seq)
-    streams, render = hub(), task_frames(store(), fragments(), task_id)
+    streams, render = hub(), task_frames(store(), fragments(), task_id, retries=settings().allow_retry)
     return subscribe(streams, lambda: streams.frame_lane(task_id, render), cursor)
 
 
@@ -110,7 +111,7 @@ async def show_stream(task_id: str) -> Response:
 async def show_frame(task_id: str) -> Response:
     cursor = cursor_of_stream()
     async with store().read() as view:
-        seen = await task_view(view, task_id, since=cursor, earlier=Earlier())
+        seen = await task_view(view, task_id, since=cursor, earlier=Earlier(), key=retry_key())
     if other_history(seen.seq, cursor):
         raise BadRequest("the page shows a log that is not this one; reload it", "since")
     return html(fragments().task_frame(seen, cursor))

@@ -7,20 +7,22 @@ import os
 import shutil
 import signal
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
-from store import NewEvent
+from store import NewEvent, Store
 from store.emitter.lifeline import Lifeline
 from store.emitter.run import HEARTBEAT_INTERVAL
 from store.events import new_id
-from store.log import Log
+from store.log import Log, is_remote
 from store.state import Task
 from webapp.notice import notice
 from webapp.process.facts import facts_of, readable_command
+from webapp.process.guard import Guard
 from webapp.process.output import Output
 from webapp.process.recorder import Recorder
+from webapp.process.signature import CommandLine, signature
 from webapp.process.stopper import Stopper
 from webapp.process.terminal import Channel, copy_size, open_channels
 
@@ -37,11 +39,13 @@ LAST_PATIENCE = 60.0
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """How to run: see `signalbox run --help`."""
+    """How to run: see `signalbox run --help`. `kept` are the variables that another try needs, `words` its options."""
 
     terminals: bool = True
     grace: float = 5.0
     environment: dict[str, str] = {}
+    kept: dict[str, str] = {}
+    words: tuple[str, ...] = ()
     heartbeat_interval: float = HEARTBEAT_INTERVAL
     last_patience: float = LAST_PATIENCE
 
@@ -57,7 +61,7 @@ class Command:
     def __init__(self, log: Log, task: Task, command: list[str], options: Options) -> None:
         self._log, self._task, self._command, self._options = log, task, command, options
         self._span_id = new_id()
-        self._facts = facts_of(command)
+        self._facts = facts_of(command, options.kept, options.words, self._sign)
         self._recorder = Recorder(log, task.task_id, notice)
         self._stopper = Stopper(options.grace)
 
@@ -67,6 +71,7 @@ class Command:
         for number in ENDING:
             loop.add_signal_handler(number, self._stopper.stop, number, f"stopped by {number.name}")
         channels = open_channels(terminals=self._options.terminals)
+        guard = Guard(self._options.grace)
         try:
             process = await self._start(channels)
         except OSError as error:
@@ -74,14 +79,21 @@ class Command:
             notice(message)
             self._emit("runner_exit", exit_code=code, status="failed", message=message, **self._facts)
         else:
+            guard.watch(process.pid)
             self._stopper.attach(process.pid)
             code = await self._attend(process, channels)
+        guard.dismiss()
         for number in ENDING:
             loop.add_signal_handler(number, self._recorder.give_up)
         left = await self._recorder.finish(self._options.last_patience)
         if left:
             notice(f"the log is not whole: {left} of its last events are missing")
         return code
+
+    def _sign(self, line: CommandLine) -> str | None:
+        # Only who has the store itself has its key: through a server nothing is signed.
+        key = None if is_remote(self._log) else cast(Store, self._log).key
+        return signature(line, key, self._task) if key else None
 
     async def _start(self, channels: list[Channel]) -> asyncio.subprocess.Process:
         try:

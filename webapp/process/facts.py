@@ -6,23 +6,34 @@ import os
 import platform
 import shlex
 import subprocess
+from collections.abc import Callable
 from typing import Any
 
 from store.emitter.run import own_version
+from webapp.process.signature import CommandLine
 
 MAX_COMMAND = 16 * 1024
 """Characters of a command line that are kept."""
 
 
-def facts_of(command: list[str]) -> dict[str, Any]:
-    """What `runner_spawn` says of a command besides its pid."""
+def facts_of(
+    command: list[str], environment: dict[str, str], options: tuple[str, ...], sign: Callable[[CommandLine], str | None]
+) -> dict[str, Any]:
+    """What `runner_spawn` says of a command besides its pid, with what another try needs."""
+    told, cwd = readable_command(command), os.getcwd()
     facts = {
         "runner_version": own_version(),
-        "command": readable_command(command),
-        "cwd": os.fsencode(os.getcwd()).decode("utf-8", "replace"),
+        "command": told,
+        "cwd": os.fsencode(cwd).decode("utf-8", "replace"),
+        "environment": environment,
+        "options": options,
         "host": platform.node(),
         "commit_hash": git_commit(),
     }
+    # What the log cannot tell exactly cannot be run again from it.
+    if told == command and facts["cwd"] == cwd:
+        line = CommandLine(command=tuple(command), cwd=cwd, environment=environment, options=options)
+        facts["signature"] = sign(line)
     return {name: value for name, value in facts.items() if value}
 
 

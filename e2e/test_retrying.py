@@ -1,0 +1,66 @@
+"""Running a command again from its page: with and without JavaScript, never by one careless press."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+from e2e.live import expect_equal_to_fresh
+from tests.support.command import signalbox
+from tests.support.server import Server
+
+PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+
+
+def run(server: Server, task: str, *where: str) -> None:
+    signalbox("run", *where, "--task", task, "--title", "Say it", "--", "sh", "-c", "echo 'once more'")
+
+
+def test_a_retry_takes_two_presses_and_leads_to_the_new_run(
+    server: Server, page: Page, context: BrowserContext
+) -> None:
+    run(server, "again", "--store", server.store_url)
+    first = context.new_page()
+    for one in (page, first):
+        one.goto(f"{server.url}/tasks/again")
+        expect(one.locator("live-status")).to_contain_text("live at")
+    page.locator("summary", has_text="Retry").click()
+    expect(page.locator(".control-said")).to_contain_text("sh -c 'echo '\"'\"'once more'\"'\"''")
+    assert server.latest("again") == 3
+    page.get_by_role("button", name="Run it again").click()
+    expect(page).not_to_have_url(re.compile("/again$"))
+    expect(page.locator("#task-header")).to_contain_text("attempt 2, retry of again")
+    expect(page.locator("#task-header")).to_contain_text("done")
+    expect(page.locator("#log-rows")).to_contain_text("once more")
+    expect_equal_to_fresh(page, context)
+
+    expect(first.locator("#task-header")).to_contain_text("retried: attempt 2")
+    expect_equal_to_fresh(first, context)
+    first.get_by_role("link", name="attempt 2").click()
+    expect(first).to_have_url(page.url)
+
+
+def test_it_works_without_javascript_on_a_phone(server: Server, new_context: Callable[..., BrowserContext]) -> None:
+    run(server, "small", "--store", server.store_url)
+    page = new_context(**PHONE, java_script_enabled=False).new_page()
+    page.goto(f"{server.url}/tasks/small")
+    expect(page.get_by_role("button", name="Run it again")).to_be_hidden()
+    page.locator("summary", has_text="Retry").tap()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.get_by_role("button", name="Run it again").tap()
+    expect(page.locator("#task-header")).to_contain_text("attempt 2, retry of small")
+    page.get_by_role("link", name="small", exact=True).tap()
+    expect(page).to_have_url(f"{server.url}/tasks/small")
+    page.get_by_role("link", name="attempt 2").tap()
+    expect(page.locator("#task-header")).to_contain_text("Say it")
+
+
+def test_a_command_that_the_server_does_not_run_is_shown_to_be_copied(server: Server, page: Page) -> None:
+    run(server, "far", "--server", server.url)
+    page.goto(f"{server.url}/tasks/far")
+    page.locator("summary", has_text="Retry").click()
+    shell = page.get_by_role("region", name="The command")
+    expect(shell).to_contain_text(f"signalbox run --server {server.url} --retry-of far -- sh -c")
+    expect(page.get_by_role("button", name="Run it again")).to_have_count(0)

@@ -1,0 +1,249 @@
+"""Running a command again from its page, and all that must never run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from store import NewEvent
+from store.state import Task
+from tests.support.command import signalbox, start
+from tests.support.log import log_of, task_of, wait_for_event
+from tests.support.server import Server
+from webapp.process.signature import CommandLine, command_of, signature
+
+
+def run(server: Server, task: str, *words: str, options: tuple[str, ...] = (), **more: str) -> None:
+    signalbox("run", "--store", server.store_url, "--task", task, *options, "--", *words, **more)
+
+
+def press(server: Server, task: str, **form: str) -> httpx.Response:
+    return httpx.post(f"{server.url}/tasks/{task}/retry", data=form)
+
+
+def retried(server: Server, task: str, **form: str) -> Task:
+    """Press the button, and wait for the end of the new task."""
+    answer = press(server, task, **form)
+    assert answer.status_code == 303, answer.text
+    again = answer.headers["Location"].removeprefix("/tasks/")
+    wait_for_event(server.store_url, again, lambda event: event.event_type == "runner_exit")
+    return task_of(server.store, again)
+
+
+def said(server: Server, task: str) -> list[str]:
+    return [event.payload["message"] for event in log_of(server.store, task) if event.event_type == "log"]
+
+
+def spawn(server: Server, task: str) -> dict[str, Any]:
+    return log_of(server.store, task)[0].payload
+
+
+def test_a_retry_runs_the_same_command_as_a_new_task_that_is_linked(server: Server, tmp_path: Path) -> None:
+    script = 'echo "$COLOUR $PWD"; echo tried >> tries; [ $(wc -l < tries) -gt 1 ]'
+    options = ("--title", "Twice", "--kind", "test", "--env", "COLOUR", "--no-tty", "--grace", "1.5")
+    place = tmp_path / "a place"
+    place.mkdir()
+    with as_cwd(place):
+        run(server, "first", "sh", "-c", script, options=options, COLOUR="blue")
+    assert task_of(server.store, "first").status == "failed"
+    page = server.get("/tasks/first").text
+    assert "Run it again" in page
+    assert 'action="/tasks/first/retry"' in page
+
+    second = retried(server, "first")
+    assert (second.status, second.title, second.kind) == ("done", "Twice", "test")
+    assert said(server, second.task_id) == said(server, "first") == [f"blue {place}"]
+    assert "attempt 2, retry of" in server.get(f"/tasks/{second.task_id}").text
+    assert f'<a href="/tasks/{second.task_id}"' in server.get("/tasks/first").text
+    assert task_of(server.store, "first").retries == [second.task_id]
+    assert task_of(server.store, "first").status == "failed"
+    audits = server.get("/tasks/first/audits").text
+    assert "retry requested" in audits
+    assert second.task_id in audits
+
+    third = retried(server, second.task_id)
+    assert third.metadata["retry_of"] == second.task_id
+    assert third.metadata["attempt"] == 3
+    assert spawn(server, third.task_id)["options"] == spawn(server, "first")["options"]
+
+
+class as_cwd:
+    def __init__(self, path: Path) -> None:
+        self._path, self._before = path, os.getcwd()
+
+    def __enter__(self) -> None:
+        os.chdir(self._path)
+
+    def __exit__(self, *_: object) -> None:
+        os.chdir(self._before)
+
+
+def test_a_form_that_is_sent_twice_starts_one_try(server: Server) -> None:
+    run(server, "twice", "true")
+    first = retried(server, "twice", form="4")
+    assert press(server, "twice", form="4").headers["Location"] == f"/tasks/{first.task_id}"
+    assert press(server, "twice", form="four").status_code == 400
+    assert task_of(server.store, "twice").retries == [first.task_id]
+
+
+def refused(server: Server, task: str, why: str) -> None:
+    before = server.latest(task)
+    answer = press(server, task)
+    assert (answer.status_code, why in answer.text) == (409, True), answer.text
+    assert server.latest(task) == before
+    assert task_of(server.store, task).retries == []
+
+
+def test_what_was_posted_over_http_never_runs(server: Server, tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    forged = {"command": ["touch", str(made)], "cwd": str(tmp_path), "signature": "0" * 64}
+    server.post("/api/tasks", {"task_id": "forged", "metadata": {**forged, "retry_of": "x", "attempt": 2}})
+    for payload in (forged, {**forged, "signature": ""}, {**forged, "signature": "ü"}):
+        server.post("/api/tasks/forged/events", {"event_type": "runner_spawn", "payload": payload})
+        server.post("/api/tasks/forged/events", {"event_type": "runner_exit", "payload": {"exit_code": 1}})
+        answer = press(server, "forged")
+        assert answer.status_code == 409
+        assert "Run it again" not in server.get("/tasks/forged").text
+    assert "signalbox run --retry-of forged -- touch" in server.get("/tasks/forged").text
+    assert not made.exists()
+
+
+def test_a_signature_is_good_for_its_own_task_and_command_only(server: Server, tmp_path: Path) -> None:
+    run(server, "real", "echo", "mine")
+    payload, made = spawn(server, "real"), tmp_path / "made"
+    server.post("/api/tasks/stolen/events", {"event_type": "runner_spawn", "payload": payload})
+    server.post("/api/tasks/stolen/events", {"event_type": "runner_exit", "payload": {}})
+    refused(server, "stolen", "it was not signed")
+    for change in (
+        {"command": ["touch", str(made)]},
+        {"cwd": str(tmp_path)},
+        {"environment": {"LD_PRELOAD": "x"}},
+        {"options": ["--no-tty"]},
+    ):
+        server.post("/api/tasks/real/events", {"event_type": "runner_spawn", "payload": {**payload, **change}})
+        server.post("/api/tasks/real/events", {"event_type": "runner_exit", "payload": {}})
+        refused(server, "real", "it was not signed")
+    server.store.delete_task("real")
+    server.post("/api/tasks/real/events", {"event_type": "runner_spawn", "payload": payload})
+    server.post("/api/tasks/real/events", {"event_type": "runner_exit", "payload": {}})
+    refused(server, "real", "it was not signed")
+    assert not made.exists()
+
+
+def test_a_run_over_the_server_is_not_signed_and_its_command_is_shown(server: Server) -> None:
+    signalbox("run", "--server", server.url, "--task", "far", "--", "echo", "a b")
+    refused(server, "far", "it was not signed")
+    page = server.get("/tasks/far").text
+    assert "Run it again" not in page
+    assert f"signalbox run --server {server.url} --retry-of far -- echo &#39;a b&#39;" in page
+
+
+def test_by_hand_a_retry_is_linked_too(server: Server) -> None:
+    run(server, "hand", "false", options=("--title", "By hand"))
+    signalbox("run", "--server", server.url, "--task", "hand-2", "--retry-of", "hand", "--", "true")
+    assert task_of(server.store, "hand").retries == ["hand-2"]
+    second = task_of(server.store, "hand-2")
+    assert (second.title, second.metadata["attempt"], second.status) == ("By hand", 2, "done")
+    unknown = signalbox("run", "--server", server.url, "--retry-of", "nobody", "--", "true")
+    assert (unknown.returncode, "nobody" in unknown.stderr) == (2, True)
+
+
+def test_what_cannot_be_run_again_is_refused_with_the_reason(server: Server, tmp_path: Path) -> None:
+    place, tool = tmp_path / "place", tmp_path / "tool"
+    place.mkdir()
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o700)
+    with as_cwd(place):
+        run(server, "gone", "true")
+    run(server, "tool", str(tool))
+    shutil.rmtree(place)
+    tool.unlink()
+    refused(server, "gone", f"the directory {place} is gone")
+    refused(server, "tool", f"there is no command {tool}")
+    server.emit("sdk", NewEvent(event_type="runner_spawn"), NewEvent(event_type="runner_exit"))
+    refused(server, "sdk", "did not start this run")
+    assert "Retry" not in server.get("/tasks/sdk").text
+    running = start("run", "--store", server.store_url, "--task", "busy", "--", "sh", "-c", "echo up; sleep 600")
+    wait_for_event(server.store_url, "busy", lambda event: event.event_type == "log")
+    refused(server, "busy", "the run goes on: it is running")
+    running.terminate()
+    running.communicate()
+    assert press(server, "nobody").status_code == 404
+    assert httpx.post(f"{server.url}/tasks/tool/retry", headers={"Origin": "http://evil.example"}).status_code == 403
+
+
+def test_a_retry_outlives_the_server_that_started_it(start_server: Callable[..., Server], tmp_path: Path) -> None:
+    server, go = start_server(), tmp_path / "go"
+    script = f"echo up; [ -e {tmp_path}/once ] || exit 1; while [ ! -e {go} ]; do sleep 0.05; done; echo through"
+    run(server, "long", "sh", "-c", script)
+    (tmp_path / "once").touch()
+    again = press(server, "long").headers["Location"].removeprefix("/tasks/")
+    wait_for_event(server.store_url, again, lambda event: event.event_type == "log")
+    server.stop()
+    server.start()
+    go.touch()
+    wait_for_event(server.store_url, again, lambda event: event.event_type == "runner_exit")
+    assert said(server, again) == ["up", "through"]
+    assert task_of(server.store, again).status == "done"
+
+
+def test_a_try_that_cannot_begin_says_so(server: Server) -> None:
+    # Signed by somebody who has the store: an option that `signalbox run` refuses.
+    task, _ = server.store.create_task("odd")
+    line = CommandLine(command=("true",), cwd="/", options=("--grace", "long"))
+    assert server.store.key
+    payload = {"command": ["true"], "cwd": "/", "options": list(line.options)}
+    payload["signature"] = signature(line, server.store.key, task)
+    server.emit("odd", NewEvent(event_type="runner_spawn", payload=payload), NewEvent(event_type="runner_exit"))
+    again = retried(server, "odd")
+    assert (again.status, "before it began" in (again.error or "")) == ("failed", True)
+
+
+def test_without_allow_retry_nothing_is_started(start_server: Callable[..., Server]) -> None:
+    server = start_server(allow_retry=False)
+    run(server, "off", "true")
+    refused(server, "off", "allow_retry is off")
+    assert "Run it again" not in server.get("/tasks/off").text
+
+
+def test_a_database_that_others_can_read_vouches_for_nothing(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    assert server.path.stat().st_mode & 0o077 == 0
+    run(server, "open", "true")
+    server.path.chmod(0o644)
+    refused(server, "open", "can read the database")
+    run(server, "open-2", "true")
+    assert "signature" not in spawn(server, "open-2")
+
+
+def test_the_key_is_never_served(server: Server) -> None:
+    run(server, "secret", "true")
+    key = server.store.key
+    assert key is not None
+    assert len(key) == 32
+    for path in ("/tasks/secret", "/tasks/secret/export.ndjson?full=1", "/api/tasks/secret", "/metrics", "/audits"):
+        assert key.hex() not in server.get(path).text
+
+
+ODD: list[dict[str, Any]] = [
+    {},
+    {"command": "true", "cwd": "/"},
+    {"command": [], "cwd": "/"},
+    {"command": ["true"], "cwd": "relative"},
+    {"command": ["true", 1], "cwd": "/"},
+    {"command": ["tr\0ue"], "cwd": "/"},
+    {"command": ["true"], "cwd": "/", "environment": ["A"]},
+    {"command": ["true", "x" * 40_000], "cwd": "/"},
+]
+
+
+def test_a_spawn_that_tells_no_usable_command_offers_none(server: Server) -> None:
+    for payload in ODD:
+        server.emit("sparse", NewEvent(event_type="runner_spawn", payload=payload), NewEvent(event_type="runner_exit"))
+        assert command_of(log_of(server.store, "sparse")[-2]) is None
+        assert server.get("/tasks/sparse").status_code == 200

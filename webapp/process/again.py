@@ -1,0 +1,55 @@
+"""Running a command again: `signalbox run` in a process of its own, which a stop of the server leaves alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from webapp.process.signature import CommandLine
+
+SQLITE = "sqlite:///"
+
+
+def why_not(line: CommandLine) -> str | None:
+    """Why a command cannot be run here now, None if it can."""
+    if not os.path.isdir(line.cwd):
+        return f"the directory {line.cwd} is gone"
+    name = line.command[0]
+    where = os.path.join(line.cwd, name) if os.sep in name else name
+    if shutil.which(where, path=environment(line).get("PATH")) is None:
+        return f"there is no command {name} here any more"
+    return None
+
+
+def start(store_url: str, task_id: str, retry_of: str, line: CommandLine, ended: Callable[[int], None]) -> None:
+    """Run `line` as the task `task_id`. `ended` is called with the exit code, from a thread. Raises OSError."""
+    # Safe path (-P): the directory that the command runs in must not lend us its modules.
+    own = [sys.executable, "-P", "-m", "webapp", "run", "--task", task_id, "--retry-of", retry_of]
+    process = subprocess.Popen(
+        [*own, *line.options, "--", *line.command],
+        cwd=line.cwd,
+        env={**environment(line), "SIGNALBOX_STORE_URL": absolute(store_url)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    threading.Thread(target=lambda: ended(process.wait()), name=f"signalbox-retry-{task_id}", daemon=True).start()
+
+
+def environment(line: CommandLine) -> dict[str, str]:
+    """The server's variables without its settings, and those that the first run kept."""
+    # Settings may be secrets, and the command is not the server.
+    return {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")} | line.environment
+
+
+def absolute(store_url: str) -> str:
+    """The same store, named so that it can be opened from any directory."""
+    if not store_url.startswith(SQLITE):
+        return store_url
+    return SQLITE + quote(str(Path(unquote(store_url.removeprefix(SQLITE))).absolute()))
