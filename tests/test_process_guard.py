@@ -1,0 +1,42 @@
+"""A command does not outlive a `signalbox run` that was killed."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from store import Event
+from tests.support.command import gone, lives, start
+from tests.support.log import wait_for_event
+from webapp.process.guard import Guard
+
+POLITE = "echo $$; sleep 600 & echo $!; wait"
+STUBBORN = "trap '' TERM; echo $$; echo $$; while :; do sleep 0.1; done"
+
+
+@pytest.mark.parametrize("script", [POLITE, STUBBORN], ids=["polite", "stubborn"])
+def test_a_killed_run_takes_its_command_and_the_children_with_it(tmp_path: Path, script: str) -> None:
+    url = f"sqlite:///{tmp_path}/signalbox.db"
+    running = start("run", "--store", url, "--task", "t", "--grace", "0.5", "--", "sh", "-c", script)
+    pids = [int(wait_for_event(url, "t", said(seq)).payload["message"]) for seq in (2, 3)]
+    assert all(map(lives, pids))
+    running.kill()
+    running.communicate()
+    for pid in pids:
+        gone(pid)
+
+
+def said(seq: int) -> Callable[[Event], bool]:
+    return lambda event: event.event_type == "log" and event.seq == seq
+
+
+def test_a_guard_that_is_dismissed_ends_nothing_and_is_gone() -> None:
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as command:
+        guard = Guard(grace=0)
+        guard.watch(command.pid)
+        guard.dismiss()
+        assert command.poll() is None
+        command.kill()
