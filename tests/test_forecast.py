@@ -32,8 +32,6 @@ def test_the_next_phase_and_when_it_is_due() -> None:
     assert (told.runs, told.phase, told.next) == (3, "executing", "verifying")
     assert (told.usual, told.shortest, told.longest) == (50, 40, 60)
     assert told.due == "2026-11-21T14:01:10.000000Z"
-    assert told.late("2026-11-21T14:01:00.000000Z") == -10
-    assert told.late("2026-11-21T14:01:12.500000Z") == 2.5
 
 
 def test_after_the_last_phase_comes_the_end() -> None:

@@ -19,8 +19,11 @@ from tests.support.dom import Node, parse
 from webapp import contexts, ids
 from webapp.assets import asset
 from webapp.contexts import inbox_view, log_window, spans_view, task_list_view, task_view
+from webapp.forecast import Earlier
 from webapp.fragments import Fragments
 from webapp.rows import TOLD
+from webapp.timeline import timeline_view
+from webapp.waterfall import waterfall_view
 
 WINDOW = 8
 FRAGMENTS = Fragments(asset)
@@ -226,8 +229,8 @@ async def test_spans_beyond_the_window_are_counted_and_listed_on_their_page(stor
     assert len(panel.all("li")) == 20
     assert "80 more" in panel.text
     async with store.read() as view:
-        listed = FRAGMENTS.spans_page(await spans_view(view, "run"))
-    assert len(main(listed).all("tr")) == 101
+        listed = parts({ids.SPANS_TABLE: "spans/_table.html"}, await spans_view(view, "run"))
+    assert len(parse(listed).all("tr")) == 101
 
 
 async def test_a_stretch_of_the_log_leads_to_its_neighbours(store: SqliteStore) -> None:
@@ -337,6 +340,11 @@ def hostile_run(text: str) -> list[NewEvent]:
     ]
 
 
+def parts(templates: dict[str, str], view: Any) -> str:
+    """Parts of a page of the task run, one after the other."""
+    return "".join(FRAGMENTS.parts(templates, view=view, task=view.task, path="/tasks/run").values())
+
+
 @pytest.mark.parametrize("text", [*HOSTILE, *CONTROLS])
 async def test_hostile_text_is_shown_and_never_breaks_out(store: SqliteStore, text: str) -> None:
     line = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", "", text)
@@ -348,9 +356,11 @@ async def test_hostile_text_is_shown_and_never_breaks_out(store: SqliteStore, te
     async with store.read() as view:
         listed = FRAGMENTS.list_page(await task_list_view(view, TaskQuery(text=line[:9], kind=line[:256])))
         inbox = FRAGMENTS.inbox_page(await inbox_view(view))
-        spans = FRAGMENTS.spans_page(await spans_view(view, "run"))
+        spans = parts({"table": "spans/_table.html"}, await spans_view(view, "run"))
+        falls = parts({"falls": "waterfall/_panel.html"}, await waterfall_view(view, "run"))
+        story = parts({"story": "timeline/_story.html"}, await timeline_view(view, "run", Earlier()))
         rows = FRAGMENTS.log_page(await log_window(view, "run"))
-    for html in (shown, update, listed, inbox, spans, rows, FRAGMENTS.error_page(404, "x", text)):
+    for html in (shown, update, listed, inbox, spans, falls, story, rows, FRAGMENTS.error_page(404, "x", text)):
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\u2066]", html)
         tree = parse(html)
         assert not {node.tag for node in tree.walk()} & {"img", "template", "textarea", "b1"}

@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from store import Event, Reading, TaskQuery
+from werkzeug.exceptions import NotFound
+
+from store import Event, LogHits, LogQuery, Reading, TaskQuery
 from store.state import Checkpoint, Permission, Phase, Span, Task
 from webapp import ids
 from webapp.forecast import Earlier
@@ -154,6 +156,21 @@ async def log_window(
 
 
 @dataclass(frozen=True, kw_only=True)
+class HitsView:
+    """What was found in a task's log, from the hit after the seq `after` on."""
+
+    task: Task
+    hits: LogHits
+    after: int
+
+
+async def hits_view(view: Reading, task_id: str, query: LogQuery, *, after: int = 0) -> HitsView:
+    """One page of the events that `query` means. Raises UnknownTask."""
+    task = await view.task(task_id)
+    return HitsView(task=task, hits=await view.search(task_id, query, after, LOG_WINDOW), after=after)
+
+
+@dataclass(frozen=True, kw_only=True)
 class SpansView:
     """One page of all spans of a task, in the order in which they began; `after` is the next page's cursor."""
 
@@ -216,6 +233,23 @@ async def inbox_view(view: Reading) -> InboxView:
         total=await view.count_open_permissions(),
         event_id=await view.latest_event_id(),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PermissionView:
+    """One permission request of a task, open or not."""
+
+    task: Task
+    permission: Permission
+
+
+async def permission_view(view: Reading, task_id: str, request_id: str) -> PermissionView:
+    """A request with its answer, if it has one. Raises UnknownTask or NotFound."""
+    task = await view.task(task_id)
+    permission = await view.permission(task_id, request_id)
+    if permission is None:
+        raise NotFound
+    return PermissionView(task=task, permission=permission)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,12 +35,6 @@ class Forecast:
     longest: float = 0.0
     due: str | None = None
 
-    def late(self, now: str) -> float:
-        """Seconds that have passed at `now` since the phase is usually over; negative before."""
-        if self.due is None:
-            return 0.0
-        return (datetime.fromisoformat(now) - datetime.fromisoformat(self.due)).total_seconds()
-
 
 class Earlier:
     """The phases of the earlier runs of one task's kind; read anew when they are older than `KEPT_FOR`."""
@@ -60,9 +54,9 @@ class Earlier:
         return self._runs
 
 
-async def forecast(view: Reading, task: Task, phases: Sequence[Phase]) -> Forecast | None:
+async def forecast(view: Reading, task: Task, phases: Sequence[Phase], earlier: Earlier) -> Forecast | None:
     """What is expected of a task that has not ended; None for one that has."""
-    return None if task.ended else expected(phases, await Earlier().of(view, task), current=task.phase)
+    return None if task.ended else expected(phases, await earlier.of(view, task), current=task.phase)
 
 
 def expected(phases: Sequence[Phase], earlier: Sequence[Sequence[Phase]], *, current: str | None) -> Forecast:

@@ -5,7 +5,7 @@ Everything here is a pure function of what was read: no clock, no request. All o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -15,21 +15,18 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from store import LogHits, LogQuery, TaskQuery
+from store import LogQuery, TaskQuery
 from store.events import KNOWN_EVENTS
-from store.state import STATUSES, Permission, Span, Task
+from store.state import STATUSES, Task
 from webapp import assets, ids, text
-from webapp.contexts import InboxView, LogWindow, SpansView, TaskListView, TaskView, changed_at
+from webapp.contexts import InboxView, LogWindow, TaskListView, TaskView, changed_at
 from webapp.export.report import Report
 from webapp.forecast import expected
-from webapp.logquery import log_filters
 from webapp.past import PastView
 from webapp.retries import origin_of, retries_of
 from webapp.rows import Rows
-from webapp.spanpage import SpanView
 from webapp.spantree import SpanLine
 from webapp.track import stations
-from webapp.waterfall import WaterfallView
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -88,6 +85,7 @@ class Fragments:
             place="",
         )
         self._rows = Rows(self._environment)
+        self._environment.globals["hits"] = self._rows.hits
         self._task_row = self._environment.get_template("tasks/_row.html")
         self._span_line: Callable[..., Markup] = vars(self._environment.get_template("spans/_line.html").module)[
             "span_line"
@@ -143,7 +141,7 @@ class Fragments:
     def _part(self, part: str, values: dict[str, Any]) -> str:
         return self._render(TASK_PARTS[part], **values)
 
-    # the log, the spans
+    # the log
 
     def log_window(self, log: LogWindow) -> str:
         """The rows of a stretch of the log alone, for a page that shows their neighbours."""
@@ -153,47 +151,6 @@ class Fragments:
         """A stretch of the log as a page; `note` says why it is not what was asked for."""
         values = {"log": log, "task": log.task, "query": LogQuery(), "note": note, "rows": self._rows.render(log.rows)}
         return self._render("events/index.html", **values, path=_path(log.task), page=_page(page))
-
-    def hits_page(self, task: Task, query: LogQuery, hits: LogHits, after: int, **page: Any) -> str:
-        """What was found in a log, from the hit after the seq `after` on."""
-        path = _path(task)
-        values = {
-            "task": task,
-            "query": query,
-            "hits": hits,
-            "after": after,
-            "rows": self._rows.hits(hits.events, path),
-        }
-        address = f"{path}/log?{log_filters(query)}"
-        return self._render("events/hits.html", **values, path=path, address=address, page=_page(page))
-
-    def span_page(self, view: SpanView, **page: Any) -> str:
-        """A span with its events."""
-        path = _path(view.task)
-
-        def span_line(span: Span) -> Markup:
-            return self._span_line(span, 0, path, view.task.updated_at)
-
-        values = {"view": view, "path": path, "rows": self._rows.hits(view.hits.events, path), "span_line": span_line}
-        return self._render("spans/show.html", **values, page=_page(page))
-
-    def waterfall_page(self, view: WaterfallView, **page: Any) -> str:
-        """The spans on a time axis; the page lives."""
-        values = {"view": view, "path": _path(view.task), "panel": Markup(self.waterfall_panel(view))}
-        return self._render("waterfall/show.html", **values, page=_page(page))
-
-    def waterfall_panel(self, view: WaterfallView) -> str:
-        """The drawing itself."""
-        return self._render("waterfall/_panel.html", view=view, path=_path(view.task))
-
-    def waterfall_frame(self, view: WaterfallView, since: int) -> str:
-        """What brings a waterfall from the position `since` to `view`."""
-        drawing = _swap(ids.WATERFALL, "outerMorph", self.waterfall_panel(view))
-        return _position(since, view.task.latest_seq) + drawing
-
-    def spans_page(self, view: SpansView, **page: Any) -> str:
-        """A page of all spans."""
-        return self._render("spans/index.html", view=view, path=_path(view.task), page=_page(page))
 
     def report(self, report: Report) -> str:
         """A run as a file of its own."""
@@ -254,14 +211,17 @@ class Fragments:
         """What brings an inbox from the position `since` to `inbox`."""
         return _position(since, inbox.event_id) + _swap(ids.INBOX, "outerMorph", self.inbox_panel(inbox))
 
-    def permission_page(self, task: Task, permission: Permission, *, refused: str = "", **page: Any) -> str:
-        """One permission request; `refused` is the decision that came too late."""
-        values = {"task": task, "path": _path(task), "permission": permission, "refused": refused}
-        return self._render("permissions/show.html", **values, page=_page(page), place="permissions")
-
     def plain_page(self, template: str, page: dict[str, Any], **values: Any) -> str:
         """A page that is its template and nothing more; `page` has what the layout shows."""
         return self._render(template, **values, page=_page(page))
+
+    def parts(self, templates: Mapping[str, str], **values: Any) -> dict[str, str]:
+        """Parts of a page, drawn by their templates: `{DOM id: template}` in, `{DOM id: HTML}` out."""
+        return {part: self._render(template, **values) for part, template in templates.items()}
+
+    def parts_frame(self, parts: Mapping[str, str], since: int, to: int) -> str:
+        """What brings a page from the position `since` to `to`: those of its parts that changed."""
+        return _position(since, to) + "\n".join(_swap(part, "outerMorph", html) for part, html in parts.items())
 
     # errors
 

@@ -18,6 +18,13 @@ INBOX = "inbox"
 TASK_LIST = "task-list"
 WATERFALL = "waterfall"
 TASK_ROWS = "task-rows"
+STAND = "stand"
+STORY = "story"
+SPAN = "span"
+SPANS_TABLE = "spans-table"
+CHECKPOINT = "checkpoint"
+LOG_FOUND = "log-found"
+LOG_HITS = "log-hits"
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9-]")
 

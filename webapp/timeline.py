@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from store import Event, Reading
 from store.projections import checkpoint_id_of
 from store.state import Phase, Span, Task
-from webapp.forecast import Forecast, forecast
+from webapp.forecast import Earlier, Forecast, forecast
 from webapp.text import plural, said
 
 MOMENTS = 500
@@ -44,15 +44,15 @@ class TimelineView:
     more: bool
 
 
-async def timeline_view(view: Reading, task_id: str) -> TimelineView:
-    """The story of a task. Raises UnknownTask."""
+async def timeline_view(view: Reading, task_id: str, earlier: Earlier) -> TimelineView:
+    """The story of a task; what comes next is told from `earlier` runs. Raises UnknownTask."""
     task = await view.task(task_id)
     phases = await view.phases(task_id)
     events = await view.events_of_types(task_id, list(_TELLS), MOMENTS + 1)
     return TimelineView(
         task=task,
         chapters=chapters(phases, await view.spans(task_id, 0, SPANS), events[:MOMENTS]),
-        forecast=await forecast(view, task, phases),
+        forecast=await forecast(view, task, phases, earlier),
         more=len(events) > MOMENTS,
     )
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from store import Store, TaskQuery
+import re
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+from store import Reading, Store, TaskQuery
+from store.state import Task
 from webapp.contexts import inbox_view, task_list_view, task_view
 from webapp.forecast import Earlier
 from webapp.fragments import Fragments
 from webapp.live import sse
 from webapp.live.chunk import Chunk
 from webapp.live.frame_lane import Render
-from webapp.waterfall import waterfall_view
 
 KEPT = 4
-"""Renderings of a list that are kept to send only the rows that differ from them."""
+"""Renderings of a page that are kept to send only what differs from them."""
+
+_CLOCK = re.compile(r"(?<=>)[^<]*(?=</running-clock>)")
+"""What a clock shows runs on by itself: it is no change."""
+
+V = TypeVar("V", bound="OfTask")
 
 
 def task_frames(store: Store, fragments: Fragments, task_id: str, *, retries: bool) -> Render:
@@ -30,18 +39,41 @@ def task_frames(store: Store, fragments: Fragments, task_id: str, *, retries: bo
     return render
 
 
-def waterfall_frames(store: Store, fragments: Fragments, task_id: str, after: int, folded: bool) -> Render:
-    """Renders the drawings of one page of a waterfall, each of them whole; positions are seqs."""
+class OfTask(Protocol):
+    """What a page shows of one task."""
+
+    @property
+    def task(self) -> Task: ...
+
+
+def part_frames(
+    store: Store, fragments: Fragments, read: Callable[[Reading], Awaitable[V]], draw: Callable[[V], dict[str, str]]
+) -> Render:
+    """Renders the frames of a page of one task that is a few parts (`{DOM id: HTML}`); positions are seqs.
+
+    A page whose parts at its cursor are kept gets those that differ from them, any other gets all.
+    """
+    kept: dict[int, dict[str, str]] = {}
 
     async def render(cursor: int) -> Chunk | None:
         async with store.read() as view:
-            seen = await waterfall_view(view, task_id, after=after, folded=folded)
+            seen = await read(view)
         seq = seen.task.latest_seq
         if seq <= cursor:
             return None
-        return Chunk(sse.html_message(seq, fragments.waterfall_frame(seen, cursor)), seq, seq - cursor)
+        parts = draw(seen)
+        before = kept.get(cursor, {})
+        changed = {part: html for part, html in parts.items() if _settled(html) != _settled(before.get(part, ""))}
+        kept[seq] = parts
+        if len(kept) > KEPT:
+            del kept[min(kept)]
+        return Chunk(sse.html_message(seq, fragments.parts_frame(changed, cursor, seq)), seq, seq - cursor)
 
     return render
+
+
+def _settled(html: str) -> str:
+    return _CLOCK.sub("", html)
 
 
 def list_frames(store: Store, fragments: Fragments, query: TaskQuery) -> Render:

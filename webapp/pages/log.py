@@ -6,13 +6,17 @@ from quart import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Redirect
 
 from store import LogQuery
+from webapp import ids
 from webapp.api import store
-from webapp.contexts import LOG_WINDOW, log_window
+from webapp.contexts import hits_view, log_window
 from webapp.logquery import log_filters
+from webapp.pages.living import LivingPage, answer
 from webapp.pages.tasks import fragments, html, layout
 from webapp.params import MAX_SEQ, instant, log_query, whole
 
 blueprint = Blueprint("log", __name__)
+
+FOUND = {ids.LOG_FOUND: "events/_found.html", ids.LOG_HITS: "events/_hits.html"}
 
 
 @blueprint.get("/tasks/<task_id>/log")
@@ -57,10 +61,11 @@ async def _stretch(
 
 async def _found(task_id: str, query: LogQuery) -> Response:
     after = whole("after", 0, 0, MAX_SEQ)
-    async with store().read() as view:
-        task = await view.task(task_id)
-        hits = await view.search(task_id, query, after, LOG_WINDOW)
-    return html(fragments().hits_page(task, query, hits, after, **await layout()))
+    values = {"query": query, "address": f"/tasks/{task_id}/log?{log_filters(query)}"}
+    page = LivingPage(
+        "events/hits.html", FOUND, lambda view: hits_view(view, task_id, query, after=after), lambda _: values
+    )
+    return await answer(task_id, page)
 
 
 async def _jump(task_id: str, failure_after: int, at: str | None) -> Response | Redirect:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from quart import Blueprint, Response, request
-from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as Redirect
 
 from store import Conflict
 from store.state import Permission
+from webapp import ids
 from webapp.acts import answer_permission, back, checked_reason
 from webapp.api import store
 from webapp.api.streams import hub
 from webapp.bad_request import BadRequest
-from webapp.contexts import inbox_view
+from webapp.contexts import inbox_view, permission_view
 from webapp.live.frames import inbox_frames
 from webapp.live.stream import subscribe
+from webapp.pages.living import LivingPage
+from webapp.pages.living import answer as answer_page
 from webapp.pages.tasks import cursor_of_stream, fragments, html, layout, other_history, reset
 
 ONE = "/tasks/<task_id>/permissions/<path:request_id>"
@@ -64,17 +66,17 @@ async def answer(task_id: str, request_id: str) -> Response | Redirect:
 async def permission_of(task_id: str, request_id: str) -> Permission:
     """A permission request, open or not. Raises UnknownTask or NotFound."""
     async with store().read() as view:
-        await view.task(task_id)
-        found = await view.permission(task_id, request_id)
-    if found is None:
-        raise NotFound
-    return found
+        return (await permission_view(view, task_id, request_id)).permission
 
 
 async def _shown(task_id: str, request_id: str, refused: str = "") -> Response:
-    permission = await permission_of(task_id, request_id)
-    async with store().read() as view:
-        task = await view.task(task_id)
-    page = html(fragments().permission_page(task, permission, refused=refused, **await layout()))
-    page.status_code = 409 if refused else 200
-    return page
+    page = LivingPage(
+        "permissions/show.html",
+        {ids.permission(task_id, request_id): "permissions/_card.html"},
+        lambda view: permission_view(view, task_id, request_id),
+        lambda view: {"permission": view.permission, "first": True, "refused": refused, "place": "permissions"},
+    )
+    response = await answer_page(task_id, page)
+    if refused:
+        response.status_code = 409
+    return response

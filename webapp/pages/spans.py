@@ -4,56 +4,42 @@ from __future__ import annotations
 
 from quart import Blueprint, Response, request
 
-from webapp.api import store
-from webapp.api.streams import hub
+from webapp import ids
 from webapp.bad_request import BadRequest
 from webapp.contexts import spans_view
-from webapp.live.frames import waterfall_frames
-from webapp.live.pace import Pace
-from webapp.live.stream import subscribe
-from webapp.pages.tasks import cursor_of_stream, fragments, html, layout, other_history, reset
+from webapp.pages.living import LivingPage, answer
 from webapp.params import MAX_SEQ, whole
 from webapp.spanpage import span_view
 from webapp.waterfall import waterfall_view
 
 blueprint = Blueprint("spans", __name__)
 
-SLOWEST = 2.0
-"""Seconds between two drawings of a waterfall that is costly to draw, however much happens: each one is whole."""
-
 
 @blueprint.get("/tasks/<task_id>/spans")
 async def index(task_id: str) -> Response:
-    async with store().read() as view:
-        seen = await spans_view(view, task_id, after=whole("after", 0, 0, MAX_SEQ))
-    return html(fragments().spans_page(seen, **await layout()))
+    after = whole("after", 0, 0, MAX_SEQ)
+    parts = {ids.STAND: "_stand.html", ids.SPANS_TABLE: "spans/_table.html"}
+    return await answer(
+        task_id, LivingPage("spans/index.html", parts, lambda view: spans_view(view, task_id, after=after))
+    )
 
 
 @blueprint.get("/tasks/<task_id>/spans/<path:span_id>")
 async def show(task_id: str, span_id: str) -> Response:
-    async with store().read() as view:
-        seen = await span_view(view, task_id, span_id, after=whole("after", 0, 0, MAX_SEQ))
-    return html(fragments().span_page(seen, **await layout()))
+    after = whole("after", 0, 0, MAX_SEQ)
+    parts = {ids.STAND: "_stand.html", ids.SPAN: "spans/_span.html"}
+    page = LivingPage("spans/show.html", parts, lambda view: span_view(view, task_id, span_id, after=after))
+    return await answer(task_id, page)
 
 
 @blueprint.get("/tasks/<task_id>/waterfall")
 async def waterfall(task_id: str) -> Response:
     folded, after = fold_gaps(), whole("after", 0, 0, MAX_SEQ)
-    async with store().read() as view:
-        seen = await waterfall_view(view, task_id, after=after, folded=folded)
-    return html(fragments().waterfall_page(seen, **await layout()))
-
-
-@blueprint.get("/tasks/<task_id>/waterfall/stream")
-async def waterfall_stream(task_id: str) -> Response:
-    folded, after, cursor = fold_gaps(), whole("after", 0, 0, MAX_SEQ), cursor_of_stream()
-    async with store().read() as view:
-        head = await view.head(task_id)
-    if other_history(head.latest_seq, cursor):
-        return reset(head.latest_seq)
-    streams, render = hub(), waterfall_frames(store(), fragments(), task_id, after, folded)
-    key, pace = ("waterfall", after, folded), Pace(SLOWEST, batch_size=MAX_SEQ)
-    return subscribe(streams, lambda: streams.frame_lane(task_id, render, key, pace), cursor)
+    parts = {ids.WATERFALL: "waterfall/_panel.html"}
+    page = LivingPage(
+        "waterfall/show.html", parts, lambda view: waterfall_view(view, task_id, after=after, folded=folded)
+    )
+    return await answer(task_id, page)
 
 
 def fold_gaps() -> bool:

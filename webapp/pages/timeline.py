@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from quart import Blueprint, Response
 
-from store.events import now
-from webapp.api import store
-from webapp.pages.tasks import fragments, html, layout
+from webapp import ids
+from webapp.forecast import Earlier
+from webapp.pages.living import LivingPage, answer
 from webapp.timeline import timeline_view
 
 blueprint = Blueprint("timeline", __name__)
 
+PARTS = {ids.STAND: "_stand.html", ids.STORY: "timeline/_story.html"}
+
 
 @blueprint.get("/tasks/<task_id>/timeline")
 async def show(task_id: str) -> Response:
-    async with store().read() as view:
-        seen = await timeline_view(view, task_id)
-    page = await layout()
-    return html(fragments().plain_page("timeline/show.html", page, view=seen, path=f"/tasks/{task_id}", now=now()))
+    earlier = Earlier()
+    page = LivingPage("timeline/show.html", PARTS, lambda view: timeline_view(view, task_id, earlier))
+    return await answer(task_id, page)

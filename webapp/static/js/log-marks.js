@@ -2,8 +2,10 @@
  * <ol data-found="disk full">: marks that text in the rows, by `::highlight(found)`, so that the rows stay as they are.
  * Only ASCII letters are the same in either case, as in the search itself.
  */
-const list = document.querySelector('[data-found]');
-if (list?.dataset.found && CSS.highlights) CSS.highlights.set('found', new Highlight(...ranges(list)));
+function mark() {
+  const list = document.querySelector('[data-found]');
+  if (list?.dataset.found && CSS.highlights) CSS.highlights.set('found', new Highlight(...ranges(list)));
+}
 
 function* ranges(list) {
   const sought = lower(list.dataset.found);
@@ -24,3 +26,6 @@ function* ranges(list) {
 function lower(text) {
   return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
+
+document.addEventListener('htmx:after:swap', mark);
+mark();

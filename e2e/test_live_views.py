@@ -1,0 +1,106 @@
+"""Every page of a task lives: whatever came while it was open, it ends equal to a freshly loaded one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from e2e.live import expect_equal_to_answer, expect_equal_to_fresh, expect_live_at
+from e2e.runs import run
+from store import NewEvent
+from tests.support.server import Server
+
+VIEWS = {
+    "the waterfall": "/waterfall",
+    "the waterfall, unfolded": "/waterfall?gaps=open",
+    "the timeline": "/timeline",
+    "the table of spans": "/spans",
+    "a span that opens and ends": "/spans/phase-0",
+    "the main span": "/spans/main",
+    "a log searched for a text": "/log?q=line",
+    "a log filtered by type": "/log?type=work_item_start",
+    "all failures of a log": "/log?failed=1",
+    "the second page of hits": "/log?q=e&after=30",
+}
+
+
+@pytest.mark.parametrize("path", VIEWS.values(), ids=VIEWS.keys())
+def test_a_view_that_was_open_all_the_time_equals_a_fresh_one(
+    server: Server, page: Page, context: BrowserContext, path: str
+) -> None:
+    task = "view" + "".join(letter if letter.isalnum() else "-" for letter in path)
+    events = list(run(11, 240))
+    server.post("/api/tasks", {"task_id": task, "title": "A run"})
+    server.emit(task, *events[:40])
+    page.goto(f"{server.url}/tasks/{task}{path}")
+    for start in (40, 41, 60, 140):
+        server.emit(task, *events[start : {40: 41, 41: 60, 60: 140, 140: None}[start]])
+        expect_live_at(page, server.latest(task))
+        expect_equal_to_answer(page)
+    expect_equal_to_fresh(page, context)
+
+
+def test_an_answer_given_elsewhere_closes_the_question_on_its_page(server: Server, page: Page) -> None:
+    question = NewEvent(event_type="permission_request", payload={"request_id": "r 1", "tool_name": "rm"})
+    server.emit("asked", NewEvent(event_type="runner_spawn", span_id="main"), question)
+    page.goto(f"{server.url}/tasks/asked/permissions/r%201")
+    expect(page.get_by_role("button", name="Approve")).to_be_visible()
+    expect_live_at(page, 2)
+    server.emit(
+        "asked",
+        NewEvent(event_type="permission_response", payload={"request_id": "r 1", "approved": False, "by": "ann"}),
+    )
+    expect(page.locator(".permission-outcome")).to_contain_text("Denied by ann")
+    expect(page.get_by_role("button", name="Approve")).to_have_count(0)
+    expect_equal_to_answer(page)
+
+
+def test_what_is_found_later_is_marked_too(server: Server, page: Page) -> None:
+    server.emit("marks", "a needle")
+    page.goto(f"{server.url}/tasks/marks/log?q=needle")
+    expect_live_at(page, 1)
+    server.emit("marks", "hay", "another needle")
+    expect(page.locator("#e3")).to_be_visible()
+    expect(page.locator("#log-found")).to_have_text("2 of 3 events")
+    page.wait_for_function("() => CSS.highlights.get('found')?.size === 2")
+
+
+def test_an_open_view_of_an_ended_run_has_no_now(server: Server, page: Page) -> None:
+    events = list(run(12, 60))
+    server.emit("ends", *events[:30])
+    page.goto(f"{server.url}/tasks/ends/waterfall")
+    expect(page.locator(".fall-now")).to_have_count(1)
+    server.emit("ends", *events[30:])
+    expect_live_at(page, len(events))
+    expect(page.locator(".fall-now")).to_have_count(0)
+
+
+def test_a_view_of_another_history_is_loaded_anew(
+    start_server: Callable[..., Server], page: Page, expect_console: list[str]
+) -> None:
+    expect_console.append("net::ERR_|network error|Failed to fetch")
+    server = start_server()
+    server.emit("again", *list(run(12, 60))[:30])
+    page.goto(f"{server.url}/tasks/again/timeline")
+    expect_live_at(page, 30)
+    server.replace_database()
+    server.start()
+    server.emit("again", NewEvent(event_type="runner_spawn", payload={"message": "from the start"}))
+    expect(page.locator("#story")).to_contain_text("from the start", timeout=30_000)
+    expect_live_at(page, 1)
+
+
+def test_what_does_not_change_is_not_sent_again(server: Server, page: Page) -> None:
+    server.emit("calm", *list(run(12, 60))[:30])
+    page.goto(f"{server.url}/tasks/calm/timeline")
+    expect_live_at(page, 30)
+    server.emit("calm", "one line")
+    expect_live_at(page, 31)
+
+    page.evaluate("() => document.querySelector('#story').setAttribute('data-touched', '')")
+    server.emit("calm", "another line")
+    expect_live_at(page, 32)
+    expect(page.locator("#story")).to_have_attribute("data-touched", "")
+    expect(page.locator("#stand")).to_contain_text("as of #32")

@@ -1,0 +1,78 @@
+"""A page of one task that lives: drawn whole, and then each of its parts whenever that has changed.
+
+The page and its stream are one address with the same parameters; `part=frames` asks for the stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic
+from urllib.parse import urlencode
+
+from markupsafe import Markup
+from quart import Response, request
+
+from store import Reading
+from webapp.api import store
+from webapp.api.streams import hub
+from webapp.live.frames import V, part_frames
+from webapp.live.pace import Pace
+from webapp.live.stream import subscribe
+from webapp.pages.tasks import cursor_of_stream, fragments, html, layout, other_history, reset
+from webapp.params import MAX_SEQ
+
+SLOWEST = 2.0
+"""Seconds between two frames of a page that is costly to read or draw, however much happens."""
+
+OF_THE_STREAM = ("part", "epoch", "since")
+
+
+@dataclass(frozen=True)
+class LivingPage(Generic[V]):
+    """How a page is read and drawn: `parts` are the DOM ids of what changes, each with its template.
+
+    All templates get what `values` makes of the view, besides `view` itself, `task` and the `path` of the task.
+    """
+
+    template: str
+    parts: Mapping[str, str]
+    read: Callable[[Reading], Awaitable[V]]
+    values: Callable[[V], dict[str, Any]] = lambda view: {}
+
+    def all_values(self, view: V) -> dict[str, Any]:
+        """What every template of the page knows."""
+        return {"view": view, "task": view.task, "path": f"/tasks/{view.task.task_id}", **self.values(view)}
+
+
+async def answer(task_id: str, page: LivingPage[V]) -> Response:
+    """The page that the request is for, or its stream."""
+    if request.args.get("part") == "frames":
+        return await _stream(task_id, page)
+    async with store().read() as view:
+        seen = await page.read(view)
+    values = page.all_values(seen)
+    parts = {part: Markup(drawn) for part, drawn in fragments().parts(page.parts, **values).items()}
+    stream = urlencode([*_own_parameters(), ("part", "frames"), ("epoch", store().epoch)])
+    return html(fragments().plain_page(page.template, await layout(), **values, parts=parts, stream=f"?{stream}"))
+
+
+async def _stream(task_id: str, page: LivingPage[V]) -> Response:
+    cursor = cursor_of_stream()
+    async with store().read() as view:
+        head = await view.head(task_id)
+        await page.read(view)
+    if other_history(head.latest_seq, cursor):
+        return reset(head.latest_seq)
+    renderer, streams = fragments(), hub()
+
+    def draw(seen: V) -> dict[str, str]:
+        return renderer.parts(page.parts, **page.all_values(seen))
+
+    render, pace = part_frames(store(), renderer, page.read, draw), Pace(SLOWEST, batch_size=MAX_SEQ)
+    key = (request.path, *_own_parameters())
+    return subscribe(streams, lambda: streams.frame_lane(task_id, render, key, pace), cursor)
+
+
+def _own_parameters() -> list[tuple[str, str]]:
+    return [(name, value) for name, value in request.args.items(multi=True) if name not in OF_THE_STREAM]
