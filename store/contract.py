@@ -120,6 +120,22 @@ class Reading(Protocol):
     ) -> list[dict[str, Any]]: ...
 
 
+class Peek(Protocol):
+    """A cheap look at the end of the log, from one thread, which waits for it as long as a few events take to read."""
+
+    def moved(self) -> bool:
+        """Whether anybody committed since the last call. The first one says yes, and so does one after a failure."""
+
+    def events_after(self, event_id: int, limit: int) -> list[Event]:
+        """At most `limit` events after `event_id`, in commit order; after `moved()`."""
+
+    def forget(self) -> None:
+        """The next `moved()` says yes."""
+
+    def close(self) -> None:
+        """Let go of the database."""
+
+
 class Store(Protocol):
     """An open store. Safe to use from any thread; `close()` when done."""
 
@@ -203,6 +219,9 @@ class Store(Protocol):
 
     def glance(self) -> AbstractAsyncContextManager[Reading]:
         """A view for one single question: cheaper than `read()`, and two answers of it need not agree."""
+
+    def peek(self) -> Peek:
+        """A look of one's own at what was committed last; to be closed by its owner."""
 
     def on_commit(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` (from any thread) after each commit of this process; returns how to stop it."""

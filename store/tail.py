@@ -13,8 +13,11 @@ from store.errors import StoreError
 from store.events import Event
 from store.wake import Wake
 
+AT_ONCE = 100
+"""Events read in place. More than these are read beside the event loop, which must not wait for them."""
+
 PAGE = 2000
-"""Events read in one query."""
+"""Events read in one query beside it."""
 
 log = structlog.get_logger("signalbox.tail")
 
@@ -22,7 +25,7 @@ log = structlog.get_logger("signalbox.tail")
 class Tail:
     """Hands every event that is committed after `start` to `deliver`, in commit order, each exactly once.
 
-    `deliver` is called after every look, also with nothing: a task may have been created or deleted.
+    `deliver` is also called with nothing when something else was committed: a task may have been created or deleted.
 
     The position is a global `event_id`; each wake is answered by reading on from it, so nothing depends on wakes.
     While the store does not answer, the tail waits and goes on where it was; `healthy` tells, `on_trouble` is called
@@ -43,6 +46,7 @@ class Tail:
         self._on_trouble = on_trouble
         self._on_look = on_look
         self._wake = wake
+        self._peek = store.peek()
         self._task: asyncio.Task[None] | None = None
         self.position = 0
         self.healthy = True
@@ -59,6 +63,7 @@ class Tail:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         self._wake.close()
+        self._peek.close()
 
     async def _follow(self) -> None:
         while True:
@@ -72,6 +77,7 @@ class Tail:
                     log.warning("the store does not answer", error=str(error), exc_info=None if expected else error)
                     self._on_trouble()
                 self.healthy = False
+                self._peek.forget()
                 await asyncio.sleep(1.0)
                 continue
             self.healthy = True
@@ -80,16 +86,22 @@ class Tail:
                 self._on_look(time.perf_counter() - woken)
 
     async def _read_on(self) -> bool:
-        found = False
-        while True:
+        if not self._peek.moved():
+            return False
+        events = self._peek.events_after(self.position, AT_ONCE)
+        self._hand_on(events)
+        more = len(events) == AT_ONCE
+        while more:
             async with self._store.glance() as view:
-                events = await view.events_after(self.position, PAGE)
-            if events:
-                found = True
-                self.position = events[-1].event_id
-            self._deliver(events)
-            if len(events) < PAGE:
-                return found
+                page = await view.events_after(self.position, PAGE)
+            self._hand_on(page)
+            more = len(page) == PAGE
+        return bool(events)
+
+    def _hand_on(self, events: Sequence[Event]) -> None:
+        if events:
+            self.position = events[-1].event_id
+        self._deliver(events)
 
 
 async def follow(

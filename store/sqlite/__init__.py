@@ -21,6 +21,7 @@ from store.people import DEFAULT_PROJECT
 from store.sqlite import append as appending
 from store.sqlite import audits, importing
 from store.sqlite.connection import create_private, private, translated_errors
+from store.sqlite.peek import Peek
 from store.sqlite.people import SqlitePeople
 from store.sqlite.reader import Readers
 from store.sqlite.writer import Writer
@@ -133,6 +134,9 @@ class SqliteStore:
 
     def glance(self) -> AbstractAsyncContextManager[Reading]:
         return self._readers.view(consistent=False)
+
+    def peek(self) -> Peek:
+        return Peek(self.path)
 
     def on_commit(self, callback: Callable[[], None]) -> Callable[[], None]:
         self._listeners.append(callback)

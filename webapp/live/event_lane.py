@@ -1,7 +1,7 @@
 """Events one by one, encoded once: out of the ring, or out of the store while a subscriber is behind the ring.
 
-A live subscriber stands at the head and is written to by the flush. One that is behind, because it is new or its
-reader stalled, is served on its own until it is live again.
+Live subscribers are written to by the flush, most of them as a crowd that stands at one cursor. One that is behind,
+because it is new or its reader stalled, is served by itself until it is live again, and joins the crowd after that.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import time
 import structlog
 
 from store import Store, StoreError, UnknownTask
+from webapp.live.chunk import Chunk
+from webapp.live.crowd import Crowd
 from webapp.live.lane import RETRY, Lane
 from webapp.live.pace import Pace
 from webapp.live.ring import CHUNK_EVENTS, Encode, Ring, cut
@@ -39,10 +41,24 @@ class EventLane(Lane):
         self._store = store
         self._task_id = task_id
         self.encode = encode
+        self._crowd = Crowd()
+        self._single: set[Subscriber] = set()
+
+    def leave(self, subscriber: Subscriber) -> None:
+        super().leave(subscriber)
+        self._single.discard(subscriber)
+        self._crowd.leave(subscriber)
+
+    def position(self, subscriber: Subscriber) -> int:
+        return self._crowd.position(subscriber) if subscriber in self._crowd else subscriber.cursor
+
+    def silence(self, subscriber: Subscriber) -> int:
+        heard = max(subscriber.heard, self._crowd.heard) if subscriber in self._crowd else subscriber.heard
+        return self.tick - heard
 
     def join(self, subscriber: Subscriber) -> None:
         self.everyone.add(subscriber)
-        if subscriber.catching_up is None:
+        if subscriber.catching_up is None and subscriber not in self._crowd:
             self._settle(subscriber)
 
     def _settle(self, subscriber: Subscriber, *, at_head: bool = False) -> None:
@@ -58,6 +74,7 @@ class EventLane(Lane):
             return
         if subscriber.cursor >= self.ring.head and (at_head or self.ring.head > 0):
             self.live.add(subscriber)
+            self._single.add(subscriber)
         else:
             subscriber.catching_up = asyncio.create_task(self._catch_up(subscriber))
 
@@ -93,27 +110,45 @@ class EventLane(Lane):
         return True
 
     def _flush(self, started: float) -> None:
-        self._serve(list(self.live), 0, started)
+        for subscriber in list(self._single):
+            self._serve(subscriber)
+        crowd = self._crowd
+        chunk = self.ring.after(crowd.cursor, self.encode) if crowd else None
+        if chunk is None or chunk.last:
+            for subscriber in crowd:
+                self._serve(subscriber)
+            self._regroup(started)
+            return
+        for subscriber in crowd.ending(chunk.to_seq):
+            self._serve(subscriber)
+        self._march(chunk, list(crowd) if chunk.body else [], 0, started)
 
-    def _serve(self, subscribers: list[Subscriber], start: int, started: float) -> None:
-        ring, head, sent = self.ring, self.ring.head, 0
-        cursor, shared = -1, None
-        for subscriber in subscribers[start : start + SLICE]:
-            if subscriber.cursor != cursor:
-                cursor = subscriber.cursor
-                shared = ring.after(cursor, self.encode)
-            chunk = shared
-            if chunk is not None and chunk.events > subscriber.events_left:
-                chunk = ring.after(cursor, self.encode, subscriber.events_left)
-            if chunk is not None and not subscriber.over:
-                subscriber.take(chunk)
-                sent += chunk.events
-            if chunk is None or subscriber.busy or chunk.to_seq < head:
-                self.live.discard(subscriber)
-                if not subscriber.busy and subscriber in self.everyone:
-                    self._settle(subscriber)
-        self.stats.events_out += sent
-        if start + SLICE < len(subscribers):
-            asyncio.get_running_loop().call_soon(self._serve, subscribers, start + SLICE, started)
-        else:
-            self._flushed(started)
+    def _serve(self, subscriber: Subscriber) -> None:
+        """Bring one up to the head by itself."""
+        self._crowd.leave(subscriber)
+        self._single.discard(subscriber)
+        self.live.discard(subscriber)
+        if subscriber in self.everyone and subscriber.catching_up is None:
+            self._settle(subscriber)
+
+    def _march(self, chunk: Chunk, crowd: list[Subscriber], start: int, started: float) -> None:
+        """Write the chunk to the whole crowd, some in each turn of the event loop."""
+        part = crowd[start : start + SLICE]
+        stalled = self._crowd.write(chunk, part)
+        for subscriber in stalled:
+            self._serve(subscriber)
+        self.stats.events_out += chunk.events * (len(part) - len(stalled))
+        if start + SLICE < len(crowd):
+            asyncio.get_running_loop().call_soon(self._march, chunk, crowd, start + SLICE, started)
+            return
+        self._crowd.arrived(chunk.to_seq)
+        self._flushed_to = chunk.to_seq
+        if crowd:
+            self._crowd.heard = self.tick
+        self._regroup(started)
+
+    def _regroup(self, started: float) -> None:
+        """Whoever stands where the crowd stands goes with it from now on."""
+        stand = self._crowd.cursor if self._crowd else self.ring.head
+        self._single -= {one for one in self._single if one.cursor == stand and self._crowd.admit(one)}
+        self._flushed(started)

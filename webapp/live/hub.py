@@ -28,6 +28,10 @@ FAREWELL_SPREAD_MS = (200, 3000)
 """Between these a client waits before it reconnects after a farewell, so that a restart makes no herd."""
 
 
+CROWDED = 100
+"""With more streams than this, each gets up to half of its events less: what began together must not end together."""
+
+
 class TooManyStreams(Exception):
     """The cap on open streams is reached, or the server is about to stop; `retry_after` in seconds, jittered."""
 
@@ -133,12 +137,15 @@ class Hub:
     async def run(self, lane: Lane, cursor: int, send: Send, opening: bytes, packing: Packing) -> bytes:
         """Serve a stream until it ends; returns its last words."""
         life = self._settings.max_stream_life * random.uniform(0.8, 1.0)
+        most = self._settings.max_events_per_stream
+        if self.open_streams > CROWDED:
+            most = random.randint(most // 2 + 1, most)
         subscriber = Subscriber(
             lane,
             cursor,
             send,
             packing,
-            max_events=self._settings.max_events_per_stream,
+            max_events=most,
             deadline=self._loop.time() + life,
         )
         if self.closing:
@@ -200,7 +207,9 @@ class Hub:
 
     def lags(self) -> list[int]:
         """For each stream on a task the events that it is behind."""
-        return [max(0, lane.log.head - subscriber.cursor) for lane in self.lanes() for subscriber in lane.everyone]
+        return [
+            max(0, lane.log.head - lane.position(subscriber)) for lane in self.lanes() for subscriber in lane.everyone
+        ]
 
     def _tell_pages(self) -> None:
         for lane in list(self.lanes()):
@@ -231,12 +240,12 @@ class Hub:
         while True:
             await asyncio.sleep(tick)
             for lane in list(self.lanes()):
+                lane.tick += 1
                 for subscriber in list(lane.everyone):
                     self._tend(subscriber, lane, self._loop.time(), silence)
                 await asyncio.sleep(0)
 
     def _tend(self, subscriber: Subscriber, lane: Lane, now: float, silence: int) -> None:
-        subscriber.quiet += 1
         stalled_since = subscriber.sink.stalled_since
         if stalled_since is not None:
             if now - stalled_since > self._settings.send_timeout:
@@ -244,8 +253,8 @@ class Hub:
                 subscriber.abort()
         elif now > subscriber.deadline:
             subscriber.send_away("max_stream_life", 100)
-        elif subscriber.quiet >= silence:
-            subscriber.say(lane.voice.silence(subscriber.cursor))
+        elif lane.silence(subscriber) >= silence:
+            subscriber.say(lane.voice.silence(lane.position(subscriber)))
 
 
 def lag_p99(lags: list[int]) -> float:

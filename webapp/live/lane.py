@@ -33,6 +33,7 @@ class Lane(ABC):
         self.log = log
         self.stats = stats
         self.voice = voice
+        self.tick = 0
         self.live: set[Subscriber] = set()
         self.everyone: set[Subscriber] = set()
         self._pace = pace
@@ -75,6 +76,14 @@ class Lane(ABC):
         self._flushing = False
         if again or self.log.head > self._flushed_to:
             self.wake()
+
+    def position(self, subscriber: Subscriber) -> int:
+        """The cursor of a subscriber."""
+        return subscriber.cursor
+
+    def silence(self, subscriber: Subscriber) -> int:
+        """For how many ticks nothing was written to it."""
+        return self.tick - subscriber.heard
 
     @abstractmethod
     def join(self, subscriber: Subscriber) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import structlog
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from webapp.live.chunk import Chunk, framing
@@ -15,12 +16,16 @@ from webapp.live.chunk import Chunk, framing
 logger = structlog.get_logger("signalbox.live")
 
 Send = Callable[[Any], Coroutine[Any, Any, None]]
+Direct = tuple[FlowControl, Callable[[bytes], None]]
+"""How to write framed bytes without a word in between: only while the flow is not paused."""
 
 
 class Sink:
     """Writes through ASGI's `send`: works on any server and for WebSockets; each write is a task."""
 
-    __slots__ = ("_on_free", "_on_lost", "_pending", "_send", "stalled_since")
+    __slots__ = ("_on_free", "_on_lost", "_pending", "_send", "direct", "stalled_since")
+
+    direct: Direct | None
 
     def __init__(self, send: Send, on_free: Callable[[], None], on_lost: Callable[[], None]) -> None:
         self._send = send
@@ -28,6 +33,7 @@ class Sink:
         self._on_lost = on_lost
         self._pending: asyncio.Task[None] | None = None
         self.stalled_since: float | None = None
+        self.direct = None
 
     def offer(self, words: bytes) -> bool:
         """Take `words`. True: they are written. False: they wait for the reader, and `on_free` says when they are out.
@@ -82,6 +88,7 @@ class TransportSink(Sink):
         self._cycle = cycle
         self._flow = cycle.flow
         self._write = cycle.transport.write
+        self.direct = (self._flow, self._write)
 
     def offer(self, words: bytes) -> bool:
         if self._flow.write_paused:

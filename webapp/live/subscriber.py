@@ -8,12 +8,14 @@ from typing import Protocol
 
 from webapp.live.chunk import Chunk
 from webapp.live.packing import Packing, Plain
-from webapp.live.sink import Send, sink_for
+from webapp.live.sink import Direct, Send, sink_for
 from webapp.live.voice import Voice
 
 
 class Source(Protocol):
-    """Where a subscriber gets its bytes from: a lane."""
+    """Where a subscriber gets its bytes from: a lane. `tick` counts the sweeps over it."""
+
+    tick: int
 
     voice: Voice
 
@@ -23,12 +25,16 @@ class Source(Protocol):
     def leave(self, subscriber: Subscriber) -> None:
         """Serve it no more."""
 
+    def position(self, subscriber: Subscriber) -> int:
+        """Where it stands."""
+
 
 class Subscriber:
     """One open stream.
 
-    `deadline` is on the loop's clock; `events_left` is how many events it may still get; `quiet` is for how many ticks
-    of the sweeper nothing was written to it; `over` says that it is being ended.
+    `deadline` is on the loop's clock; `events_left` is how many events it may still get; `heard` is its lane's tick at
+    the last write to it; `over` says that it is being ended. While it is in a crowd, that keeps its cursor and account;
+    `ends_at` is the seq at which no event is left to it.
     """
 
     __slots__ = (
@@ -38,11 +44,12 @@ class Subscriber:
         "catching_up",
         "cursor",
         "deadline",
+        "ends_at",
         "events_left",
+        "heard",
         "lane",
         "over",
         "packing",
-        "quiet",
         "sink",
     )
 
@@ -53,9 +60,10 @@ class Subscriber:
         self.cursor = cursor
         self.packing = packing
         self.events_left = max_events
+        self.ends_at = 0
         self.deadline = deadline
         self.busy = False
-        self.quiet = 0
+        self.heard = lane.tick
         self.catching_up: asyncio.Task[None] | None = None
         self.over = False
         self.sink = sink_for(send, self._free, self.finish)
@@ -67,7 +75,7 @@ class Subscriber:
         self.cursor = chunk.to_seq
         self.events_left -= chunk.events
         if chunk.body:
-            self.quiet = 0
+            self.heard = self.lane.tick
             self.busy = not self._put(chunk)
         if chunk.last:
             self.finish()
@@ -77,12 +85,17 @@ class Subscriber:
     def say(self, words: bytes) -> None:
         """Write something that is no event, unless the reader is behind anyway."""
         if words and not self.busy and not self.over:
-            self.quiet = 0
+            self.heard = self.lane.tick
             self.busy = not self.sink.offer(self.packing.words(words))
 
     def send_away(self, reason: str, retry_ms: int) -> None:
         """End the stream; its client shall come back after `retry_ms` milliseconds."""
-        self.finish(self.lane.voice.farewell(self.cursor, reason, retry_ms))
+        self.finish(self.lane.voice.farewell(self.lane.position(self), reason, retry_ms))
+
+    @property
+    def direct(self) -> Direct | None:
+        """How to write to it without asking it, if that is possible."""
+        return self.sink.direct if isinstance(self.packing, Plain) else None
 
     def finish(self, last_words: bytes = b"") -> None:
         """End the stream from the server's side, after `last_words`."""

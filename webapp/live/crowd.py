@@ -1,0 +1,89 @@
+"""The crowd: live subscribers in step. They share a cursor: a flush is one write for each, without bookkeeping."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from itertools import count
+
+from webapp.live.chunk import Chunk
+from webapp.live.sink import Direct
+from webapp.live.subscriber import Subscriber
+
+
+class Crowd:
+    """Subscribers that stand at `cursor` and are written to directly; `heard` is the lane's tick of the last write."""
+
+    def __init__(self) -> None:
+        self.cursor = 0
+        self.heard = 0
+        self._members: dict[Subscriber, Direct] = {}
+        self._ends: list[tuple[int, int, Subscriber]] = []
+        self._numbers = count()
+        self._ahead: set[Subscriber] = set()
+        self._next = 0
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __contains__(self, subscriber: Subscriber) -> bool:
+        return subscriber in self._members
+
+    def __iter__(self) -> Iterator[Subscriber]:
+        return iter(list(self._members))
+
+    def admit(self, subscriber: Subscriber) -> bool:
+        """Take in who stands where the crowd does and wants the bytes as they are; False for anybody else."""
+        direct = subscriber.direct
+        if direct is None or (self._members and subscriber.cursor != self.cursor):
+            return False
+        self.cursor = subscriber.cursor
+        self._members[subscriber] = direct
+        subscriber.ends_at = self.cursor + subscriber.events_left
+        heapq.heappush(self._ends, (subscriber.ends_at, next(self._numbers), subscriber))
+        if len(self._ends) > 2 * len(self._members) + 64:
+            self._ends = [entry for entry in self._ends if entry[2] in self._members]
+            heapq.heapify(self._ends)
+        return True
+
+    def position(self, subscriber: Subscriber) -> int:
+        """Where a member stands; in the midst of a march some are ahead."""
+        return self._next if subscriber in self._ahead else self.cursor
+
+    def leave(self, subscriber: Subscriber) -> None:
+        """Give a subscriber its own account back."""
+        if subscriber in self._members:
+            subscriber.cursor = self.position(subscriber)
+            subscriber.events_left = subscriber.ends_at - subscriber.cursor
+            subscriber.heard = max(subscriber.heard, self.heard)
+            del self._members[subscriber]
+            self._ahead.discard(subscriber)
+
+    def ending(self, seq: int) -> Iterator[Subscriber]:
+        """Those that may get no event after `seq`; they leave."""
+        while self._ends and self._ends[0][0] <= seq:
+            _, _, subscriber = heapq.heappop(self._ends)
+            if subscriber in self._members:
+                self.leave(subscriber)
+                yield subscriber
+
+    def write(self, chunk: Chunk, part: Sequence[Subscriber]) -> list[Subscriber]:
+        """Write to those of `part` that are members; returns those whose reader is behind: they got nothing."""
+        members, stalled, framed = self._members, [], chunk.framed
+        for subscriber in part:
+            direct = members.get(subscriber)
+            if direct is not None:
+                flow, put = direct
+                if flow.write_paused:
+                    stalled.append(subscriber)
+                else:
+                    put(framed)
+        self._next = chunk.to_seq
+        self._ahead.update(part)
+        self._ahead.difference_update(stalled)
+        return stalled
+
+    def arrived(self, seq: int) -> None:
+        """All have been written to up to `seq`."""
+        self.cursor = seq
+        self._ahead.clear()
