@@ -2,7 +2,8 @@
 
 A `python` or `shell` block is run against a real server, as http://127.0.0.1:8000 and as the database signalbox.db; a
 `json` or `text` block is what the block before it printed, but for ids and times. `shell stream` is a command that
-goes on for ever: it is ended when it has printed what is told. What is not run is a `console` block.
+goes on for ever: it is ended when it has printed what is told. `shell alone` has a database of its own, as it changes
+who may use it. What is not run is a `console` block.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,7 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"
 TOLD_URL = "http://127.0.0.1:8000"
 MASKS = (
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", "<moment>"),
+    (r"\b\d{4}-\d\d-\d\d \d\d:\d\d\b", "<minute>"),
     (r"\b\d\d:\d\d:\d\d\.\d{3}\b", "<time>"),
     (r"\b[0-9A-HJKMNP-TV-Z]{26}\b", "<ulid>"),
     (r'("(?:event_id|runner_pid|streams|tasks|lag_p99)": ?)[\d.]+', r"\g<1>0"),
@@ -60,6 +63,8 @@ def test_every_example_runs_and_prints_what_is_told(path: Path, server: Server) 
             printed = run([sys.executable, "-c", localised(block.text, server)], server)
         elif (block.language, block.mark) == ("shell", "stream"):
             printed = run_until(told, localised(block.text, server), server)
+        elif (block.language, block.mark) == ("shell", "alone"):
+            printed = run(["bash", "-euo", "pipefail", "-c", block.text], server, store=f"sqlite:///{path.stem}.db")
         elif block.language == "shell":
             printed = run(["bash", "-euo", "pipefail", "-c", localised(block.text, server)], server)
         elif block.language in ("json", "text"):
@@ -75,14 +80,14 @@ def localised(code: str, server: Server) -> str:
     return code.replace(TOLD_URL, server.url)
 
 
-def environment(server: Server) -> dict[str, str]:
-    own = {"SIGNALBOX_STORE_URL": server.store_url, "NO_COLOR": "1"}
+def environment(server: Server, store: str | None = None) -> dict[str, str]:
+    own = {"SIGNALBOX_STORE_URL": store or server.store_url, "NO_COLOR": "1"}
     return {**os.environ, **own, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
-def run(command: list[str], server: Server) -> str:
+def run(command: list[str], server: Server, store: str | None = None) -> str:
     done = subprocess.run(
-        command, cwd=server.path.parent, env=environment(server), capture_output=True, text=True, timeout=30
+        command, cwd=server.path.parent, env=environment(server, store), capture_output=True, text=True, timeout=30
     )
     assert done.returncode == 0, f"{command[-1]}\n{done.stdout}{done.stderr}"
     return done.stdout.replace(server.url, TOLD_URL)
@@ -145,12 +150,23 @@ def setting_row(spec: dataclasses.Field[Any]) -> list[str]:
     return [f"`{variable(spec)}`", f"`{default}`" if default else "none", bounds, spec.metadata["help"]]
 
 
-@pytest.mark.parametrize("name", cli.commands)
+def commands(group: click.Group, *above: str) -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, *above, name)
+        else:
+            yield " ".join((*above, name)), command
+
+
+COMMANDS = dict(commands(cli))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_of_a_command_is_told(name: str) -> None:
     text = section(read("command.md"), f"signalbox {name}")
     settings = {spec.name for spec in dataclasses.fields(Settings)}
     told = {row[0].split("`")[1].split()[0]: row[1] for row in rows(text)}
-    for parameter in cli.commands[name].params:
+    for parameter in COMMANDS[name].params:
         if isinstance(parameter, click.Option) and not (name == "serve" and parameter.name in settings):
             default = parameter.default
             assert parameter.opts[-1] in told, f"signalbox {name} {parameter.opts[-1]} is not in command.md"

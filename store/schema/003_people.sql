@@ -5,7 +5,7 @@ CREATE TABLE projects (
   created_at TEXT NOT NULL,
   agent      TEXT
 );
-INSERT INTO projects VALUES ('default', 'Default', strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), NULL);
+INSERT INTO projects VALUES ('default', 'Default', strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'), NULL);
 
 CREATE TABLE accounts (
   account_id    TEXT PRIMARY KEY,

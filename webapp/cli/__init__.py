@@ -1,4 +1,4 @@
-"""The command `signalbox`: serve, run, relay, emit, tail, import, demo."""
+"""The command `signalbox`: serve, run, relay, emit, tail, import, demo; user, token, project."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from webapp import __version__
 from webapp.cli.demo import demo
 from webapp.cli.emit import emit
 from webapp.cli.import_ import import_
+from webapp.cli.project import project
 from webapp.cli.relay import relay
 from webapp.cli.run import run
 from webapp.cli.serve import serve
 from webapp.cli.tail import tail
+from webapp.cli.token import token
+from webapp.cli.user import user
 from webapp.notice import notice
 from webapp.settings import InvalidSetting
 
@@ -29,7 +32,7 @@ def cli() -> None:
     """A live console for long-running task runs."""
 
 
-for command in (serve, run, relay, emit, tail, import_, demo):
+for command in (serve, run, relay, emit, tail, import_, demo, user, token, project):
     cli.add_command(command)
 
 
@@ -47,6 +50,9 @@ def answer(arguments: Sequence[str]) -> int:
         return code or 0
     except click.exceptions.Exit as end:
         return end.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 0
     except click.UsageError as error:
         help_at = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
         notice(f"{error.format_message()}{help_at}")
@@ -64,5 +70,5 @@ def answer(arguments: Sequence[str]) -> int:
     except (StoreError, OSError) as error:
         notice(str(error))
         return FAILED
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED

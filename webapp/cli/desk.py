@@ -1,0 +1,86 @@
+"""Where people are managed: at the store's own file. Whoever may write to it may do everything."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+
+from store import NotFound, Store, open_store
+from store.people import Account, People, Project
+from webapp.cli.target import DEFAULT_STORE, SERVER_VARIABLE, STORE_VARIABLE, target
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+
+
+class Desk:
+    """A store, and the system's user who is at work on it."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    @property
+    def people(self) -> People:
+        """What the store keeps of people."""
+        return self.store.people
+
+    def ask(self, question: Coroutine[Any, Any, T]) -> T:
+        """The answer of a read."""
+        return asyncio.run(question)
+
+    def account(self, email: str) -> Account:
+        """The account of an address. Raises NotFound."""
+        found = self.ask(self.people.account_by_email(email))
+        if found is None:
+            raise NotFound(f"there is no account {email!r}")
+        return found[0]
+
+    def project(self, project_id: str) -> Project:
+        """A project. Raises NotFound."""
+        found = self.ask(self.people.project(project_id))
+        if found is None:
+            raise NotFound(f"there is no project {project_id!r}")
+        return found
+
+    def audit(self, action: str, **detail: Any) -> None:
+        """Keep what was done."""
+        told = {name: value for name, value in detail.items() if value is not None}
+        self.store.audit(system_user(), action, source="command", detail=told)
+
+
+@contextmanager
+def desk(store: str | None, *, make: bool = False) -> Iterator[Desk]:
+    """Open the store that is asked for; only with `make` is a database made that is not there."""
+    chosen = target(store, None)
+    if chosen.server is not None:
+        raise click.UsageError(
+            f"accounts, tokens and projects are managed in the database, not through a server: give --store"
+            f" ({SERVER_VARIABLE} is set)"
+        )
+    if not make and chosen.database is not None and not chosen.database.exists():
+        raise click.ClickException(f"there is no database {chosen.database}")
+    opened = open_store(chosen.store)
+    try:
+        yield Desk(opened)
+    finally:
+        opened.close()
+
+
+def system_user() -> str:
+    """Who is at work, as the system names them."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return f"uid {os.getuid()}"
+
+
+def store_option(command: F) -> F:
+    """`--store`, for a command that works on the database alone."""
+    told = f"The database.  [{STORE_VARIABLE}, default: {DEFAULT_STORE}]"
+    return click.option("--store", metavar="URL", help=told)(command)

@@ -1,0 +1,119 @@
+"""`signalbox project`: what tasks belong to, who is a member, and what runs for it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import click
+import msgspec
+
+from store.people import ROLES, Project, Role
+from webapp.cli.agent import check_agent
+from webapp.cli.desk import Desk, desk, store_option
+from webapp.cli.emit import PayloadType
+from webapp.cli.table import json_option, moment, show, show_json
+
+
+@click.group()
+def project() -> None:
+    """Projects: what tasks belong to, and who may do what there."""
+
+
+@project.command()
+@click.argument("project_id", metavar="ID")
+@click.option("--name", help="[default: the ID]")
+@store_option
+def add(project_id: str, name: str | None, store: str | None) -> None:
+    """Make a project."""
+    with desk(store, make=True) as at:
+        made = at.people.add_project(project_id, name if name is not None else project_id)
+        at.audit("project_add", project_id=project_id, name=made.name)
+    click.echo(f"{project_id}: made")
+
+
+@project.command("list")
+@json_option
+@store_option
+def list_(as_json: bool, store: str | None) -> None:
+    """List the projects with their members."""
+    with desk(store) as at:
+        found = [_described(at, one) for one in at.ask(at.people.projects())]
+    if as_json:
+        show_json(found)
+        return
+    rows = [
+        (
+            one["project_id"],
+            one["name"],
+            str(one["tasks"]),
+            ", ".join(f"{member['email']} {member['role']}" for member in one["members"]),
+            str(one["agent"].get("kind")) if one["agent"] else "",
+            moment(one["created_at"]),
+        )
+        for one in found
+    ]
+    show(("ID", "NAME", "TASKS", "MEMBERS", "AGENT", "CREATED (UTC)"), rows)
+
+
+@project.command()
+@click.argument("project_id", metavar="ID")
+@click.argument("email")
+@click.argument("role", metavar="ROLE", type=click.Choice([*ROLES, "none"]))
+@store_option
+def member(project_id: str, email: str, role: Role | Literal["none"], store: str | None) -> None:
+    """Make EMAIL a member of a project as ROLE; `none` takes it away.
+
+    A viewer reads. An operator also starts, answers and cancels runs, and emits. An owner also deletes, and manages.
+    """
+    with desk(store) as at:
+        account = at.account(email)
+        at.people.set_member(project_id, account.account_id, None if role == "none" else role)
+        at.audit("project_member", project_id=project_id, email=account.email, role=role)
+    click.echo(f"{project_id}: {account.email} is {'no member' if role == 'none' else role}")
+
+
+class AgentType(PayloadType):
+    """A JSON object, `-` for one from standard input, or `none`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        return {} if value == "none" else super().convert(value, param, ctx)
+
+
+@project.command()
+@click.argument("project_id", metavar="ID")
+@click.argument("agent", metavar="JSON", type=AgentType())
+@store_option
+def agent(project_id: str, agent: dict[str, Any], store: str | None) -> None:
+    """Say what is started for a project; `none`: nothing. `-` reads the JSON from standard input.
+
+    \b
+    {"kind": "command", "argv": ["make", "all"], "cwd": "/srv/app", "env": {}, "time_limit": 3600}
+    {"kind": "upstream", "url": "https://agent.example.org"}
+    """
+    checked = check_agent(agent) if agent else None
+    with desk(store) as at:
+        at.people.set_agent(project_id, checked)
+        at.audit("project_agent", project_id=project_id, kind=checked["kind"] if checked else "none")
+    click.echo(f"{project_id}: {'an agent, ' + checked['kind'] if checked else 'no agent'}")
+
+
+@project.command()
+@click.argument("project_id", metavar="ID")
+@store_option
+def remove(project_id: str, store: str | None) -> None:
+    """Remove a project without tasks, with its memberships and tokens."""
+    with desk(store) as at:
+        at.people.remove_project(project_id)
+        at.audit("project_remove", project_id=project_id)
+    click.echo(f"{project_id}: removed")
+
+
+async def _count_tasks(at: Desk, project_id: str) -> int:
+    async with at.store.read() as view:
+        return sum((await view.count_by_status([project_id])).values())
+
+
+def _described(at: Desk, one: Project) -> dict[str, Any]:
+    members = [{"email": who.email, "role": who.role} for who in at.ask(at.people.members(one.project_id))]
+    tasks = at.ask(_count_tasks(at, one.project_id))
+    return {**msgspec.structs.asdict(one), "tasks": tasks, "members": members}

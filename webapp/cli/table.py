@@ -1,0 +1,31 @@
+"""A list in the terminal: for people as columns, for programs as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+
+
+def show(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows below their heads; an empty value is shown as a dash."""
+    shown = [heads, *([value or "-" for value in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    for row in shown:
+        click.echo("  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip())
+
+
+def show_json(values: Sequence[object]) -> None:
+    """Print values as a JSON array."""
+    click.echo(msgspec.json.format(msgspec.json.encode(values)))
+
+
+def moment(timestamp: str | None) -> str:
+    """A timestamp of the store to the minute, in UTC."""
+    return timestamp[:16].replace("T", " ") if timestamp else ""

@@ -1,0 +1,141 @@
+"""`signalbox token`: what programs show instead of a password."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+import msgspec
+
+from store.events import now
+from store.people import SCOPES, Scope, Token
+from webapp.cli.desk import Desk, desk, store_option
+from webapp.cli.table import json_option, moment, show, show_json
+from webapp.notice import notice
+
+UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+class LifeType(click.ParamType[timedelta]):
+    """A time such as `30d`."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        given = re.fullmatch(r"([1-9][0-9]{0,4})([mhdw])", value)
+        if given is None:
+            self.fail(f"it must be a time such as 90m, 12h, 30d or 8w, not {value[:40]!r}", param, ctx)
+        return timedelta(**{UNITS[given[2]]: int(given[1])})
+
+
+@click.group()
+def token() -> None:
+    """Tokens: what programs show instead of a password."""
+
+
+@token.command()
+@click.argument("name")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice(SCOPES),
+    multiple=True,
+    default=("read",),
+    show_default=True,
+    help="What it may do; can be given again.",
+)
+@click.option("--project", metavar="ID", help="Only there.  [default: in all projects]")
+@click.option("--user", "email", metavar="EMAIL", help="Whose it is: never more than that account may.")
+@click.option("--expires", type=LifeType(), metavar="TIME", help="Such as 90m, 12h, 30d or 8w.  [default: never]")
+@store_option
+def create(
+    name: str,
+    scopes: tuple[Scope, ...],
+    project: str | None,
+    email: str | None,
+    expires: timedelta | None,
+    store: str | None,
+) -> None:
+    """Make a token and print its secret, this once: what is kept is a hash of it."""
+    from webapp.auth.secrets import digest_of, new_token
+
+    with desk(store, make=True) as at:
+        account = at.account(email) if email is not None else None
+        if project is not None:
+            at.project(project)
+        secret = new_token()
+        made = at.people.add_token(
+            name,
+            digest_of(secret),
+            scopes=scopes,
+            account_id=account.account_id if account else None,
+            project_id=project,
+            expires_at=_from_now(expires) if expires else None,
+        )
+        owner = account.email if account else None
+        kept = {"token_id": made.token_id, "name": name, "scopes": list(made.scopes), "project_id": project}
+        at.audit("token_create", **kept, email=owner, expires_at=made.expires_at)
+    until = f"until {moment(made.expires_at)} UTC" if made.expires_at else "until it is revoked"
+    notice(f"token {made.token_id} may {', '.join(made.scopes)}, {until}; it is shown this once")
+    click.echo(secret)
+
+
+@token.command("list")
+@json_option
+@store_option
+def list_(as_json: bool, store: str | None) -> None:
+    """List the tokens, also those that are used up. Their secrets are not known."""
+    with desk(store) as at:
+        found = _described(at)
+    if as_json:
+        show_json(found)
+        return
+    rows = [
+        (
+            one["token_id"],
+            one["name"],
+            ", ".join(one["scopes"]),
+            one["project_id"] or "all",
+            one["email"] or "",
+            one["state"],
+            moment(one["expires_at"]) or "never",
+        )
+        for one in found
+    ]
+    show(("ID", "NAME", "MAY", "PROJECT", "USER", "STATE", "EXPIRES (UTC)"), rows)
+
+
+@token.command()
+@click.argument("token_id", metavar="ID")
+@store_option
+def revoke(token_id: str, store: str | None) -> None:
+    """Take a token's right away, for good. Streams that are open with it end."""
+    with desk(store) as at:
+        at.people.revoke_token(token_id)
+        at.audit("token_revoke", token_id=token_id)
+    click.echo(f"{token_id}: revoked")
+
+
+def _from_now(life: timedelta) -> str:
+    at = datetime.now(UTC) + life
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _described(at: Desk) -> list[dict[str, Any]]:
+    accounts = {account.account_id: account for account in at.ask(at.people.accounts())}
+    described = []
+    for one in at.ask(at.people.tokens()):
+        account = accounts.get(one.account_id or "")
+        state = _state(one, disabled=account is not None and account.disabled_at is not None)
+        described.append({**msgspec.structs.asdict(one), "email": account.email if account else None, "state": state})
+    return described
+
+
+def _state(one: Token, *, disabled: bool) -> str:
+    if one.revoked_at:
+        return "revoked"
+    if one.expires_at and one.expires_at <= now():
+        return "expired"
+    return "user disabled" if disabled else "active"

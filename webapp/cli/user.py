@@ -1,0 +1,132 @@
+"""`signalbox user`: the accounts that can log in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import msgspec
+
+from store import Conflict
+from store.people import ROLES, Account, Role, checked_email
+from webapp.cli.desk import Desk, desk, store_option
+from webapp.cli.password import password_hash, password_option
+from webapp.cli.table import json_option, moment, show, show_json
+from webapp.notice import notice
+
+
+@click.group()
+def user() -> None:
+    """Accounts: who can log in."""
+
+
+@user.command()
+@click.argument("email")
+@click.option("--admin", is_flag=True, help="May do everything in every project.")
+@click.option("--project", metavar="ID", help="A project to be a member of; more with `signalbox project member`.")
+@click.option("--role", type=click.Choice(ROLES), help="As what.")
+@password_option
+@store_option
+def add(
+    email: str, admin: bool, project: str | None, role: Role | None, password_stdin: bool, store: str | None
+) -> None:
+    """Make an account that logs in with EMAIL and a password."""
+    if (project is None) != (role is None):
+        raise click.UsageError("--project and --role belong together")
+    checked_email(email)
+    with desk(store, make=True) as at:
+        if at.ask(at.people.account_by_email(email)):
+            raise Conflict(f"there is an account {checked_email(email)} already")
+        if project is not None:
+            at.project(project)
+        account = at.people.add_account(email, password_hash(password_stdin), admin=admin)
+        if project is not None:
+            at.people.set_member(project, account.account_id, role)
+        at.audit("user_add", email=account.email, admin=admin, project_id=project, role=role)
+        click.echo(f"{account.email}: {_may(admin, project, role)}")
+
+
+@user.command("list")
+@json_option
+@store_option
+def list_(as_json: bool, store: str | None) -> None:
+    """List the accounts."""
+    with desk(store) as at:
+        found = [_described(at, account) for account in at.ask(at.people.accounts())]
+    if as_json:
+        show_json(found)
+        return
+    rows = [
+        (
+            one["email"],
+            "admin" if one["admin"] else ", ".join(f"{project} {role}" for project, role in one["projects"].items()),
+            "disabled" if one["disabled_at"] else "active",
+            moment(one["created_at"]),
+        )
+        for one in found
+    ]
+    show(("EMAIL", "MAY", "STATE", "CREATED (UTC)"), rows)
+
+
+@user.command()
+@click.argument("email")
+@password_option
+@store_option
+def password(email: str, password_stdin: bool, store: str | None) -> None:
+    """Give EMAIL another password. Ends all sessions of the account."""
+    with desk(store) as at:
+        account = at.account(email)
+        at.people.set_password(account.account_id, password_hash(password_stdin))
+        at.audit("user_password", email=account.email)
+        click.echo(f"{account.email}: has another password, and is logged out everywhere")
+
+
+@user.command()
+@click.argument("email")
+@store_option
+def disable(email: str, store: str | None) -> None:
+    """Keep EMAIL out: no log-in, no session, no token of the account."""
+    _set_disabled(email, store, True)
+
+
+@user.command()
+@click.argument("email")
+@store_option
+def enable(email: str, store: str | None) -> None:
+    """Let EMAIL in again."""
+    _set_disabled(email, store, False)
+
+
+@user.command()
+@click.argument("email")
+@store_option
+def remove(email: str, store: str | None) -> None:
+    """Remove the account EMAIL with its memberships, sessions and tokens. What it did stays in the audits."""
+    with desk(store) as at:
+        account = at.account(email)
+        at.people.remove_account(account.account_id)
+        at.audit("user_remove", email=account.email)
+        click.echo(f"{account.email}: removed")
+        if not at.ask(at.people.guarded()):
+            notice("there is no account and no token any more: on loopback nobody has to log in")
+
+
+def _set_disabled(email: str, store: str | None, disabled: bool) -> None:
+    with desk(store) as at:
+        account = at.account(email)
+        at.people.set_disabled(account.account_id, disabled)
+        at.audit("user_disable" if disabled else "user_enable", email=account.email)
+        click.echo(f"{account.email}: {'disabled' if disabled else 'enabled'}")
+
+
+def _described(at: Desk, account: Account) -> dict[str, Any]:
+    roles = at.ask(at.people.roles(account.account_id))
+    return {**msgspec.structs.asdict(account), "projects": roles}
+
+
+def _may(admin: bool, project: str | None, role: Role | None) -> str:
+    if admin:
+        return "may log in and do everything"
+    if project is None:
+        return "may log in, and sees nothing until it is a member: signalbox project member PROJECT EMAIL ROLE"
+    return f"may log in, {role} in the project {project}"
