@@ -93,6 +93,46 @@ def test_filters_hold_while_everything_changes(
         expect_equal_to_fresh(filtered, context)
 
 
+def test_every_order_holds_while_everything_changes(
+    start_server: Callable[..., Server], page: Page, context: BrowserContext
+) -> None:
+    server = start_server()
+    for number in range(55):
+        server.emit(f"t{number:02}", NewEvent(event_type="runner_spawn"))
+    pages = {sort: context.new_page() for sort in ("newest", "oldest", "active", "longest")}
+    for sort, sorted_page in pages.items():
+        sorted_page.goto(f"{server.url}/tasks?sort={sort}")
+    pages["next"] = context.new_page()
+    pages["next"].goto(f"{server.url}/tasks?sort=active")
+    pages["next"].get_by_role("link", name="Next", exact=True).click()
+    pages["next"].wait_for_url(re.compile("cursor="))
+    for task in ("t03", "t40", "t07"):
+        server.emit(task, "busy", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
+    server.emit("t56", NewEvent(event_type="runner_spawn"))
+    for sort, sorted_page in pages.items():
+        expect_current(sorted_page, server)
+        expect_equal_to_fresh(sorted_page, context)
+        assert (sort == "longest") == (len(names(sorted_page)) == 3)
+    assert names(pages["oldest"])[:2] == ["t00", "t01"]
+    assert names(pages["newest"])[:2] == ["last", "t56"]
+    assert set(names(pages["active"])[:5]) >= {"last"}
+
+
+def test_a_silent_run_is_marked_on_the_open_page_and_told_by_a_word(
+    start_server: Callable[..., Server], page: Page, context: BrowserContext
+) -> None:
+    server = start_server(stale_after=0.5, heartbeat_timeout=60)
+    server.emit("silent", NewEvent(event_type="runner_spawn"))
+    page.goto(f"{server.url}/tasks")
+    row = page.locator("tr", has=page.get_by_role("link", name="silent", exact=True))
+    expect(row).to_contain_text("stale")
+    page.get_by_role("link", name="stale 1").click()
+    page.wait_for_url(re.compile("stale=1"))
+    expect_equal_to_fresh(page, context)
+    server.emit("silent", NewEvent(event_type="runner_exit"))
+    expect(page.get_by_text("No task is like that")).to_be_visible()
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_a_list_of_many_busy_tasks_equals_a_fresh_one(
     start_server: Callable[..., Server], page: Page, context: BrowserContext, seed: int

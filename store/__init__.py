@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from store.contract import Head, LogHits, LogQuery, Reading, Store, TaskPage, TaskQuery, TaskRecord
+from store.contract import Head, LogHits, LogQuery, Reading, Store, TaskPage, TaskRecord
 from store.emitter import Answer, AsyncEmitter, Emitter, Run, open_task
 from store.errors import (
     Conflict,
@@ -25,8 +25,10 @@ from store.errors import (
 )
 from store.events import Event, NewEvent
 from store.sqlite import SqliteStore
+from store.tasklist import SORTS, SavedView, Sort, TaskQuery
 
 __all__ = [
+    "SORTS",
     "Answer",
     "AsyncEmitter",
     "Conflict",
@@ -40,7 +42,9 @@ __all__ = [
     "NotFound",
     "Reading",
     "Run",
+    "SavedView",
     "SchemaTooNew",
+    "Sort",
     "Store",
     "StoreClosed",
     "StoreError",

@@ -15,6 +15,7 @@ import msgspec
 from store.events import Event, NewEvent
 from store.people import People
 from store.state import Checkpoint, Permission, Phase, Span, Task
+from store.tasklist import SavedView, TaskQuery
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -22,20 +23,6 @@ class Head(msgspec.Struct, frozen=True):
 
     latest_seq: int
     earliest_seq: int
-
-
-class TaskQuery(msgspec.Struct, frozen=True):
-    """Which tasks to list, newest first. `before` is the `cursor` of the last task of the page before.
-
-    `projects` None is all of them, and () none.
-    """
-
-    statuses: tuple[str, ...] = ()
-    text: str = ""
-    kind: str | None = None
-    projects: tuple[str, ...] | None = None
-    before: str | None = None
-    limit: int = 50
 
 
 class TaskPage(msgspec.Struct, frozen=True):
@@ -87,7 +74,11 @@ class Reading(Protocol):
 
     async def task(self, task_id: str) -> Task: ...
     async def tasks(self, query: TaskQuery) -> TaskPage: ...
-    async def count_by_status(self, projects: Sequence[str] | None = None) -> dict[str, int]: ...
+    async def count_by_status(
+        self, projects: Sequence[str] | None = None, archived: bool | None = None
+    ) -> dict[str, int]: ...
+    async def count_stale(self, projects: Sequence[str] | None = None) -> int: ...
+    async def saved_views(self) -> list[SavedView]: ...
     async def head(self, task_id: str) -> Head: ...
     async def latest_event_id(self) -> int: ...
 
@@ -192,6 +183,24 @@ class Store(Protocol):
 
     def delete_task(self, task_id: str) -> None:
         """Delete a task with its whole log. Its audits stay. Raises UnknownTask."""
+
+    async def adelete_task(self, task_id: str, *, actor: str, source: str | None = None) -> Task:
+        """Delete a task for a person, with an audit; returns it as it was.
+
+        Raises UnknownTask, and Conflict while the run goes on.
+        """
+
+    async def aarchive_task(self, task_id: str, archived: bool, *, actor: str, source: str | None = None) -> Task:
+        """Put a task away from the list, or back, with an audit if that changes anything. Raises UnknownTask."""
+
+    async def amark_stale(self, task_id: str, latest_seq: int) -> bool:
+        """Mark a running task as stale until its next event, unless there is one after `latest_seq` already."""
+
+    async def asave_view(self, name: str, filters: str, *, actor: str, source: str | None = None) -> SavedView:
+        """Keep filters of the list under a name, with an audit. Raises Conflict for a name that is taken."""
+
+    async def adelete_view(self, view_id: int, *, actor: str, source: str | None = None) -> SavedView:
+        """Forget a saved view, with an audit. Raises NotFound."""
 
     def audit(
         self,

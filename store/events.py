@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Any, TypeGuard
 
@@ -47,6 +47,7 @@ OLDER_SPELLINGS = {"work_item_started": "work_item_start"}
 
 MAX_TEXT = 256
 MAX_PAYLOAD = 256 * 1024
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TASK_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -95,6 +96,20 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
+def epoch_seconds(at: str) -> float:
+    """Seconds from 1970 to a timestamp. Raises ValueError for a text that is none."""
+    return (datetime.fromisoformat(at) - _EPOCH).total_seconds()
+
+
+def timestamp(seconds: float) -> str:
+    """The timestamp so many seconds after 1970, the last of the year 9999 at most."""
+    try:
+        at = _EPOCH + timedelta(seconds=seconds)
+    except OverflowError:
+        at = datetime.max
+    return at.isoformat(timespec="microseconds")[:26] + "Z"
+
+
 def new_id() -> str:
     """A fresh ULID: sorts by time, 26 characters; for tasks and spans that were given no id."""
     return str(ULID())
@@ -131,8 +146,13 @@ def check_text(value: object, field: str, *, optional: bool = False, limit: int 
 
 def check_time(text: str, field: str) -> None:
     """Raise InvalidEvent unless `text` is a timestamp as `now()` writes it: as texts they sort by time."""
-    if not _TIME.fullmatch(text):
-        raise InvalidEvent(f"{field} must be a time such as 2026-11-21T14:02:07.000000Z, not {text!r}", field)
+    try:
+        if not _TIME.fullmatch(text):
+            raise ValueError
+        epoch_seconds(text)
+    except ValueError:
+        message = f"{field} must be a time such as 2026-11-21T14:02:07.000000Z, not {text!r}"
+        raise InvalidEvent(message, field) from None
 
 
 def encode_payload(payload: Mapping[str, Any], field: str = "payload") -> bytes:

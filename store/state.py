@@ -31,8 +31,20 @@ class Progress(msgspec.Struct, frozen=True):
     total: float | None = None
 
 
+class Activity(msgspec.Struct, kw_only=True):
+    """How many events came in each `width` seconds of a run, from `since` on; the last bucket ends before `until`."""
+
+    since: str
+    width: float
+    counts: list[int]
+    until: str
+
+
 class Task(msgspec.Struct, kw_only=True):
-    """One task: who it is, how it stands, and the counters of its log."""
+    """One task: who it is, how it stands, and the counters of its log.
+
+    `archived_at` and `stale` are not of the log: readers fill them from what is kept beside it.
+    """
 
     task_id: str
     title: str | None = None
@@ -59,6 +71,9 @@ class Task(msgspec.Struct, kw_only=True):
     heartbeat_interval: float | None = None
     runner_pid: int | None = None
     runner_version: str | None = None
+    activity: Activity | None = None
+    archived_at: str | None = None
+    stale: bool = False
 
     latest_seq: int = 0
     spans_total: int = 0

@@ -10,10 +10,11 @@ from typing import Any
 
 from werkzeug.exceptions import NotFound
 
-from store import Event, LogHits, LogQuery, Reading, TaskQuery
+from store import Event, LogHits, LogQuery, Reading, SavedView, TaskQuery
 from store.state import Checkpoint, Permission, Phase, Span, Task
 from webapp import ids
 from webapp.forecast import Earlier
+from webapp.listquery import list_fields
 from webapp.retries import Offer, offer_of
 from webapp.spantree import SpanLine, lines
 
@@ -191,27 +192,43 @@ async def spans_view(view: Reading, task_id: str, *, after: int = 0) -> SpansVie
 
 @dataclass(frozen=True, kw_only=True)
 class TaskListView:
-    """One page of the task list. `counts` are of all tasks, by status; `cursor` leads to the older ones."""
+    """One page of the task list. `counts` are by status, of all tasks that are archived or are not, as the query asks.
+
+    `stale` and `archived` count all tasks that are; `cursor` leads to the tasks that follow.
+    """
 
     query: TaskQuery
     tasks: list[Task]
     counts: dict[str, int]
+    stale: int
+    archived: int
+    saved: list[SavedView]
     cursor: str | None
     event_id: int
 
     @property
     def filtered(self) -> bool:
         """Whether the query leaves any task out."""
-        return bool(self.query.statuses or self.query.text or self.query.kind)
+        return bool(list_fields(self.query, "sort")) or self.query.sort == "longest"
+
+    @property
+    def around(self) -> tuple[object, ...]:
+        """All that a page shows but the rows."""
+        return self.counts, self.stale, self.archived, self.saved, self.cursor
 
 
 async def task_list_view(view: Reading, query: TaskQuery) -> TaskListView:
     """The tasks of one page of `query`. Raises InvalidEvent for a cursor that no page gave."""
     page = await view.tasks(query)
+    archived = await view.count_by_status(query.projects, archived=True)
+    counts = archived if query.archived else await view.count_by_status(query.projects, archived=False)
     return TaskListView(
         query=query,
         tasks=page.tasks,
-        counts=await view.count_by_status(),
+        counts=counts,
+        stale=await view.count_stale(query.projects),
+        archived=sum(archived.values()),
+        saved=await view.saved_views(),
         cursor=page.cursor,
         event_id=page.event_id,
     )

@@ -9,23 +9,24 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from store import LogQuery, TaskQuery
+from store import LogQuery
 from store.events import KNOWN_EVENTS
 from store.state import STATUSES, Task
 from webapp import assets, ids, text
 from webapp.contexts import InboxView, LogWindow, TaskListView, TaskView, changed_at
 from webapp.export.report import Report
 from webapp.forecast import expected
+from webapp.listquery import AGES, ORDERS, VIEWS, bound, list_fields, list_filters, list_url
 from webapp.past import PastView
 from webapp.retries import origin_of, retries_of
 from webapp.rows import Rows
 from webapp.spantree import SpanLine
+from webapp.sparkline import bars
 from webapp.track import stations
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -79,6 +80,13 @@ class Fragments:
             inlined=assets.inlined,
             pretty=_pretty,
             list_url=list_url,
+            list_fields=list_fields,
+            list_filters=list_filters,
+            bound=bound,
+            bars=bars,
+            ages=AGES,
+            orders=ORDERS,
+            built_in_views=VIEWS,
             statuses=STATUSES,
             htmx_config=msgspec.json.encode(HTMX_CONFIG).decode(),
             event_types=KNOWN_EVENTS,
@@ -242,14 +250,6 @@ class Fragments:
 def page_title(task: Task) -> str:
     """The title of a task's tab: what needs somebody first."""
     return f"{task.status} · {task.title or task.task_id} · Signalbox"
-
-
-def list_url(query: TaskQuery, **changes: Any) -> str:
-    """The address of the task list with `query`, with some of its fields changed; a cursor is never kept."""
-    query = msgspec.structs.replace(query, **{"before": None, **changes})
-    named = (("q", query.text), ("kind", query.kind), ("cursor", query.before))
-    fields = [("status", status) for status in query.statuses] + [(name, value) for name, value in named if value]
-    return "/tasks" + ("?" + urlencode(fields) if fields else "")
 
 
 def _how(part: str) -> str:

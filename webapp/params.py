@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from quart import request
 
 from store import LogQuery
+from store.tasklist import ago
 from webapp.bad_request import BadRequest
 from webapp.logquery import FILTERS
 
@@ -62,6 +63,26 @@ def log_query() -> LogQuery:
             raise BadRequest(f"{name} must have at most {LONGEST_FILTER} characters, not {len(value)}", name)
     failures = request.args.get("failed", "") not in ("", "0")
     return LogQuery(**{FILTERS[name]: value for name, value in given.items()}, failures=failures)
+
+
+def flag(name: str) -> bool:
+    """Whether a parameter is 1; it may be 0 or left out."""
+    text = request.args.get(name, "")
+    if text not in ("", "0", "1"):
+        raise BadRequest(f"{name} must be 0 or 1, not {text[:40]!r}", name)
+    return text == "1"
+
+
+def since_when(name: str) -> str | None:
+    """A bound of a TaskQuery: a time in the form of `created_at`, or how long ago."""
+    text = request.args.get(name, "").strip()
+    if ago(text):
+        return text
+    try:
+        return instant(name)
+    except BadRequest:
+        allowed = "a time such as 2026-11-21T14:02, or how long ago, from 1m to 99999d, such as 30m, 24h or 7d"
+        raise BadRequest(f"{name} must be {allowed}; not {text[:40]!r}", name) from None
 
 
 def instant(name: str) -> str | None:

@@ -50,6 +50,9 @@ class Settings:
     heartbeat_timeout: float = _setting(
         45.0, "A run that promised heartbeats and is silent this long is marked interrupted.", low=0.2, high=86400
     )
+    stale_after: float = _setting(
+        600.0, "A running run that is silent this long is marked stale in the list.", low=0.2, high=30 * 86400
+    )
 
     allow_retry: bool = _setting(
         True, "Whether somebody may start a command again that `signalbox run` started on this store."

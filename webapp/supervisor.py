@@ -1,13 +1,14 @@
-"""The supervisor: notices runs that died without a word, and questions that nobody answered in time."""
+"""The supervisor: notices runs that died or fell silent, and questions that nobody answered in time."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime
 
 import structlog
 
-from store import NewEvent, Store, StoreError, TaskQuery
+from store import NewEvent, Store, StoreError, TaskQuery, UnknownTask
 from store.state import Permission, Task
 from webapp.settings import Settings
 
@@ -20,6 +21,7 @@ class Supervisor:
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._limit = settings.heartbeat_timeout
+        self._stale_after = settings.stale_after
         self._task = asyncio.create_task(self._look_after(), name="signalbox-supervisor")
 
     async def stop(self) -> None:
@@ -29,7 +31,7 @@ class Supervisor:
 
     async def _look_after(self) -> None:
         while True:
-            await asyncio.sleep(min(5.0, self._limit / 4))
+            await asyncio.sleep(min(5.0, self._limit / 4, self._stale_after / 4))
             try:
                 await self._look()
             except StoreError as error:
@@ -46,6 +48,8 @@ class Supervisor:
             for task in page.tasks:
                 if _silent(task, now, self._limit):
                     await self._interrupt(task)
+                elif _stale(task, now, self._stale_after):
+                    await self._mark_stale(task)
             before = page.cursor
             if before is None:
                 break
@@ -69,6 +73,10 @@ class Supervisor:
             ),
         )
 
+    async def _mark_stale(self, task: Task) -> None:
+        with contextlib.suppress(UnknownTask):
+            await self._store.amark_stale(task.task_id, task.latest_seq)
+
     async def _expire(self, task: Task, permission: Permission) -> None:
         await self._store.aappend(
             task.task_id,
@@ -85,8 +93,17 @@ class Supervisor:
 def _silent(task: Task, now: datetime, limit: float) -> bool:
     if task.heartbeat_interval is None:
         return False
-    silence = (now - datetime.fromisoformat(task.updated_at)).total_seconds()
-    return silence > max(limit, 3 * task.heartbeat_interval)
+    return _silence(task, now) > max(limit, 3 * task.heartbeat_interval)
+
+
+def _stale(task: Task, now: datetime, limit: float) -> bool:
+    """Whether a running run is silent for too long; one that promised heartbeats, if one did not come."""
+    promised = limit if task.heartbeat_interval is None else 2 * task.heartbeat_interval
+    return task.status == "running" and not task.stale and _silence(task, now) > min(limit, promised)
+
+
+def _silence(task: Task, now: datetime) -> float:
+    return (now - datetime.fromisoformat(task.updated_at)).total_seconds()
 
 
 def _past(moment: str, now: datetime) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from store.events import OLDER_SPELLINGS, Event, NewEvent
-from store.projections import checkpoints, permissions, phases, run, spans
+from store.projections import activity, checkpoints, permissions, phases, run, spans
 from store.projections.payload import checkpoint_id_in, checkpoint_id_of, request_id_of, text
 from store.projections.permissions import consequences, refusal
 from store.state import Span, Task, TaskState
@@ -64,6 +64,7 @@ def apply(state: TaskState, event: Event) -> TaskState:
     task, seq = state.task, event.seq
     task.latest_seq = seq
     task.updated_at = event.created_at
+    activity.count(task, event)
     if _says_nothing_new(state, event):
         return state
     before = _header(task)

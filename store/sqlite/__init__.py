@@ -14,18 +14,19 @@ from typing import Any, TypeVar
 import msgspec
 
 from store.contract import Reading, TaskRecord
-from store.errors import InvalidEvent, StoreUnavailable, UnknownTask
+from store.errors import InvalidEvent, StoreUnavailable
 from store.events import Event, NewEvent, check_event, check_task_id, check_text, encode_payload, new_id
 from store.migrations import migrate
 from store.people import DEFAULT_PROJECT
 from store.sqlite import append as appending
-from store.sqlite import audits, importing
+from store.sqlite import audits, importing, listing
 from store.sqlite.connection import create_private, private, translated_errors
 from store.sqlite.peek import Peek
 from store.sqlite.people import SqlitePeople
 from store.sqlite.reader import Readers
 from store.sqlite.writer import Writer
 from store.state import Task
+from store.tasklist import SavedView
 
 T = TypeVar("T")
 
@@ -93,12 +94,22 @@ class SqliteStore:
         return self._writer.run(lambda db: importing.import_task(db, record, events))
 
     def delete_task(self, task_id: str) -> None:
-        def work(db: sqlite3.Connection) -> None:
-            if not db.execute("DELETE FROM tasks WHERE task_id = ?", (task_id,)).rowcount:
-                raise UnknownTask(task_id)
-            appending.take_event_id(db)
+        self._writer.run(lambda db: listing.remove(db, task_id))
 
-        self._writer.run(work)
+    async def adelete_task(self, task_id: str, *, actor: str, source: str | None = None) -> Task:
+        return await self._arun(lambda db: listing.delete(db, task_id, actor, source))
+
+    async def aarchive_task(self, task_id: str, archived: bool, *, actor: str, source: str | None = None) -> Task:
+        return await self._arun(lambda db: listing.archive(db, task_id, archived, actor, source))
+
+    async def amark_stale(self, task_id: str, latest_seq: int) -> bool:
+        return await self._arun(lambda db: listing.mark_stale(db, task_id, latest_seq))
+
+    async def asave_view(self, name: str, filters: str, *, actor: str, source: str | None = None) -> SavedView:
+        return await self._arun(lambda db: listing.save_view(db, name, filters, actor, source))
+
+    async def adelete_view(self, view_id: int, *, actor: str, source: str | None = None) -> SavedView:
+        return await self._arun(lambda db: listing.delete_view(db, view_id, actor, source))
 
     def audit(
         self,

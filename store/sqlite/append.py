@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from store.errors import Conflict, InvalidEvent
-from store.events import Event, NewEvent, encode_payload, new_id, now
+from store.events import Event, NewEvent, encode_payload, epoch_seconds, new_id, now
 from store.people import DEFAULT_PROJECT
 from store.projections import apply, consequences, needs, refusal
 from store.sqlite.rows import COLUMNS, decode, event_of, wire
@@ -49,9 +49,9 @@ def create_task(
         main_span_id=new_id(),
     )
     db.execute(
-        "INSERT INTO tasks (task_id, created_at, status, title, kind, project_id, updated_at, state)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (task_id, at, task.status, title, kind, project_id, at, wire(task)),
+        "INSERT INTO tasks (task_id, created_at, status, title, kind, project_id, updated_at, active_at, state)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (task_id, at, task.status, title, kind, project_id, at, at[:19], wire(task)),
     )
     db.execute("INSERT INTO task_event_seq_counters (task_id, last_seq) VALUES (?, 0)", (task_id,))
     return task, True
@@ -60,7 +60,7 @@ def create_task(
 def append(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> list[Event]:
     """Append all drafts to the task (made if new). A key that is known gives the event stored under it."""
     task, next_id = load_head(db, task_id)
-    status = task.status
+    stood = _listed(task)
     at = now()
     stored = _stored_under_keys(db, task_id, drafts)
     state = load_state(db, task, [draft for draft, _ in drafts])
@@ -116,8 +116,8 @@ def append(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> lis
     if rows:
         db.executemany(_INSERT, rows)
         save_state(db, state, start_seq)
-        if task.status != status:
-            db.execute("UPDATE tasks SET status = ? WHERE task_id = ?", (task.status, task_id))
+        if _listed(task) != stood:
+            save_listed(db, task)
     return answer
 
 
@@ -178,7 +178,8 @@ def save_state(db: sqlite3.Connection, state: TaskState, since_seq: int) -> None
     """Write every part of `state` that changed after `since_seq`."""
     task = state.task
     task_id = task.task_id
-    db.execute("UPDATE tasks SET updated_at = ?, state = ? WHERE task_id = ?", (task.updated_at, wire(task), task_id))
+    sql = "UPDATE tasks SET updated_at = ?, state = ?, stale = 0 WHERE task_id = ?"
+    db.execute(sql, (task.updated_at, wire(task), task_id))
     db.execute("UPDATE task_event_seq_counters SET last_seq = ? WHERE task_id = ?", (task.latest_seq, task_id))
     if task.phases_seq > since_seq:
         db.executemany(
@@ -225,6 +226,20 @@ def save_state(db: sqlite3.Connection, state: TaskState, since_seq: int) -> None
                 if p.changed_seq > since_seq
             ],
         )
+
+
+def _listed(task: Task) -> tuple[str, str | None, str]:
+    return task.status, task.ended_at, task.updated_at[:19]
+
+
+def save_listed(db: sqlite3.Connection, task: Task) -> None:
+    """Write what the list of tasks filters and sorts by: most events change none of it."""
+    duration = None
+    if task.started_at and task.ended_at:
+        # Microseconds, as SQLite writes a number into a cursor with 15 digits.
+        duration = round(epoch_seconds(task.ended_at) - epoch_seconds(task.started_at), 6)
+    sql = "UPDATE tasks SET status = ?, duration = ?, active_at = ? WHERE task_id = ?"
+    db.execute(sql, (task.status, duration, task.updated_at[:19], task.task_id))
 
 
 def _stored_under_keys(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> dict[str, Event]:

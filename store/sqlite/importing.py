@@ -11,7 +11,7 @@ from store.contract import TaskRecord
 from store.errors import Conflict, InvalidEvent
 from store.events import Event, check_task_id, check_text, check_time, encode_payload, new_id
 from store.projections import apply
-from store.sqlite.append import create_task, load_head, load_task, save_state
+from store.sqlite.append import create_task, load_head, load_task, save_listed, save_state
 from store.sqlite.rows import COLUMNS
 from store.state import Task, TaskState
 
@@ -38,7 +38,8 @@ def import_task(db: sqlite3.Connection, record: TaskRecord, events: Iterable[Eve
         raise InvalidEvent("two events have the same key", "key") from error
     task.main_span_id = task.main_span_id or new_id()
     save_state(db, state, 0)
-    db.execute("UPDATE tasks SET created_at = ?, status = ? WHERE task_id = ?", (task.created_at, task.status, task_id))
+    db.execute("UPDATE tasks SET created_at = ? WHERE task_id = ?", (task.created_at, task_id))
+    save_listed(db, task)
     return task
 
 

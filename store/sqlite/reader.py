@@ -12,13 +12,15 @@ from typing import Any
 import aiosqlite
 import msgspec
 
-from store.contract import Head, LogHits, LogQuery, TaskPage, TaskQuery
-from store.errors import InvalidEvent, StoreClosed, UnknownTask
+from store.contract import Head, LogHits, LogQuery, TaskPage
+from store.errors import StoreClosed, UnknownTask
 from store.events import Event
-from store.sqlite import search
+from store.sqlite import listing, search, tasklist
 from store.sqlite.connection import BUSY_TIMEOUT, translated_errors, uri
 from store.sqlite.rows import COLUMNS, decode, event_of
+from store.sqlite.tasklist import TASK, task_of
 from store.state import Checkpoint, Permission, Phase, Span, Task
+from store.tasklist import SavedView, TaskQuery
 
 MAX_READERS = 8
 """Connections of one process; a ninth view waits."""
@@ -103,28 +105,32 @@ class View:
     # tasks
 
     async def task(self, task_id: str) -> Task:
-        found: list[Task] = await self._values(Task, "SELECT state FROM tasks WHERE task_id = ?", task_id)
-        if not found:
+        rows = await self._rows(f"SELECT {TASK} FROM tasks WHERE task_id = ?", task_id)
+        if not rows:
             raise UnknownTask(task_id)
-        return found[0]
+        return task_of(*rows[0])
 
     async def tasks(self, query: TaskQuery) -> TaskPage:
-        where, values = _task_conditions(query)
-        found = await self._values(
-            Task,
-            f"SELECT state FROM tasks WHERE {where} ORDER BY created_at DESC, task_id DESC LIMIT ?",
-            *values,
-            query.limit + 1,
-        )
-        shown = found[: query.limit]
-        more = len(found) > query.limit
-        cursor = f"{shown[-1].created_at}~{shown[-1].task_id}" if more else None
-        return TaskPage(shown, cursor, await self.latest_event_id())
+        sql, values = tasklist.page(query)
+        rows = await self._rows(sql, *values)
+        shown = rows[: query.limit]
+        cursor = shown[-1][-1] if len(rows) > len(shown) else None
+        return TaskPage([task_of(*row[:-1]) for row in shown], cursor, await self.latest_event_id())
 
-    async def count_by_status(self, projects: Sequence[str] | None = None) -> dict[str, int]:
-        within, values = _within(projects)
-        rows = await self._rows(f"SELECT status, count(*) FROM tasks WHERE {within} GROUP BY status", *values)
-        return dict(rows)
+    async def count_by_status(
+        self, projects: Sequence[str] | None = None, archived: bool | None = None
+    ) -> dict[str, int]:
+        inside, values = tasklist.within(projects)
+        where = f"{tasklist.archive(archived)} AND {inside}"
+        return dict(await self._rows(f"SELECT status, count(*) FROM tasks WHERE {where} GROUP BY status", *values))
+
+    async def count_stale(self, projects: Sequence[str] | None = None) -> int:
+        inside, values = tasklist.within(projects)
+        where = f"stale AND archived_at IS NULL AND {inside}"
+        return int((await self._rows(f"SELECT count(*) FROM tasks WHERE {where}", *values))[0][0])
+
+    async def saved_views(self) -> list[SavedView]:
+        return [listing.view_of(*row) for row in await self._rows("SELECT * FROM saved_views ORDER BY name")]
 
     async def head(self, task_id: str) -> Head:
         rows = await self._rows(
@@ -282,19 +288,19 @@ class View:
     async def open_permissions(
         self, limit: int = 200, projects: Sequence[str] | None = None
     ) -> list[tuple[Task, Permission]]:
-        within, values = _within(projects)
+        within, values = tasklist.within(projects)
         rows = await self._rows(
-            "SELECT t.state, p.state FROM task_permissions p JOIN tasks t USING (task_id)"
+            "SELECT t.state, t.archived_at, t.stale, p.state FROM task_permissions p JOIN tasks t USING (task_id)"
             f" WHERE p.open = 1 AND {within} ORDER BY t.created_at, p.seq LIMIT ?",
             *values,
             limit,
         )
-        return [(decode(Task, task), decode(Permission, permission)) for task, permission in rows]
+        return [(task_of(*task), decode(Permission, permission)) for *task, permission in rows]
 
     async def count_open_permissions(self, projects: Sequence[str] | None = None) -> int:
         if projects is None:
             return int((await self._rows("SELECT count(*) FROM task_permissions WHERE open = 1"))[0][0])
-        within, values = _within(projects)
+        within, values = tasklist.within(projects)
         rows = await self._rows(
             f"SELECT count(*) FROM task_permissions JOIN tasks USING (task_id) WHERE open = 1 AND {within}", *values
         )
@@ -313,31 +319,3 @@ class View:
             limit,
         )
         return [dict(zip(names, (*row[:-1], msgspec.json.decode(row[-1])), strict=True)) for row in rows]
-
-
-def _within(projects: Sequence[str] | None) -> tuple[str, list[object]]:
-    if projects is None:
-        return "1", []
-    return f"project_id IN ({', '.join('?' * len(projects))})", list(projects)
-
-
-def _task_conditions(query: TaskQuery) -> tuple[str, list[object]]:
-    within, values = _within(query.projects)
-    conditions = [within]
-    if query.statuses:
-        conditions.append(f"status IN ({', '.join('?' * len(query.statuses))})")
-        values += query.statuses
-    if query.text:
-        pattern = "%" + query.text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
-        conditions.append(r"(task_id LIKE ? ESCAPE '\' OR title LIKE ? ESCAPE '\' OR kind LIKE ? ESCAPE '\')")
-        values += [pattern] * 3
-    if query.kind:
-        conditions.append("kind = ?")
-        values.append(query.kind)
-    if query.before:
-        created_at, mark, task_id = query.before.partition("~")
-        if not mark:
-            raise InvalidEvent("cursor must be one that a page of tasks gave", "cursor")
-        conditions.append("(created_at, task_id) < (?, ?)")
-        values += [created_at, task_id]
-    return " AND ".join(conditions), values

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from quart import Blueprint, Response
 
-from store import Event, NewEvent
+from store import SORTS, Event, NewEvent
 from store.state import STATUSES, Checkpoint, Permission, Phase, Span
 from webapp import __version__
 from webapp.api.control import CancelBody
@@ -69,6 +69,11 @@ def _paths() -> Spec:
         _query("status", {"type": "string", "enum": list(STATUSES)}, "Only tasks of this status; may be repeated."),
         _query("q", {"type": "string"}, "Only tasks whose id, title or kind contains this."),
         _query("kind", {"type": "string"}, "Only tasks of this kind."),
+        _query("created_since", _STR, "Only tasks made since: a time, or how long ago, such as 30m, 24h or 7d."),
+        _query("created_until", _STR, "Only tasks made before, in the same form."),
+        _query("stale", _FLAG, "1: only runs that are silent for long."),
+        _query("archived", _FLAG, "1: archived tasks instead of the others."),
+        _query("sort", {"type": "string", "enum": list(SORTS), "default": "newest"}, "The order."),
         _query("cursor", {"type": "string"}, "The `next_cursor` of the page before."),
         _limit(50, 500),
     ]
@@ -118,7 +123,7 @@ def _paths() -> Spec:
     ]
     return {
         "/api/tasks": {
-            "get": _route("List tasks, newest first.", tasks, filters, 400),
+            "get": _route("List tasks.", tasks, filters, 400),
             "post": _route("Create a task.", _ref("TaskView"), [], 400, 413, status=201, body=_ref("TaskBody")),
         },
         "/api/tasks/{task_id}": {"get": _route("One task.", _ref("TaskView"), [task], 404)},
@@ -204,6 +209,7 @@ def _paths() -> Spec:
 
 _STR_OR_NULL = {"type": ["string", "null"]}
 _INT, _STR, _BOOL = {"type": "integer"}, {"type": "string"}, {"type": "boolean"}
+_FLAG = {"type": "string", "enum": ["0", "1"], "default": "0"}
 _ERRORS = {
     400: "A parameter or the body is wrong; `field` names it.",
     404: "There is no such task.",

@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 from quart import Blueprint, Response, request
 
-from store import TaskQuery
+from store import SORTS, TaskQuery
 from store.state import STATUSES, Progress, Task
 from webapp.api import store
 from webapp.bad_request import BadRequest
 from webapp.json import body_as, json_response
-from webapp.params import whole
+from webapp.params import flag, since_when, whole
 
 blueprint = Blueprint("api_tasks", __name__, url_prefix="/api/tasks")
 
@@ -48,6 +48,8 @@ class TaskView(msgspec.Struct):
     items_failed: int
     checkpoints_total: int
     permissions_open: int
+    stale: bool
+    archived_at: str | None
     created_at: str
     started_at: str | None
     ended_at: str | None
@@ -65,10 +67,18 @@ def task_query(*, default_limit: int = 50, max_limit: int = 500) -> TaskQuery:
     for word in statuses:
         if word not in STATUSES:
             raise BadRequest(f"status must be one of {', '.join(STATUSES)}, not {word[:40]!r}", "status")
+    sort = request.args.get("sort") or "newest"
+    if sort not in SORTS:
+        raise BadRequest(f"sort must be one of {', '.join(SORTS)}, not {sort[:40]!r}", "sort")
     return TaskQuery(
         statuses=statuses,
         text=request.args.get("q", "")[:256],
         kind=request.args.get("kind") or None,
+        since=since_when("created_since"),
+        until=since_when("created_until"),
+        stale=flag("stale"),
+        archived=flag("archived"),
+        sort=sort,
         before=request.args.get("cursor") or None,
         limit=whole("limit", default_limit, 1, max_limit),
     )

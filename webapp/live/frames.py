@@ -77,20 +77,23 @@ def _settled(html: str) -> str:
 
 
 def list_frames(store: Store, fragments: Fragments, query: TaskQuery) -> Render:
-    """Renders the frames of one page of the task list; positions are event ids."""
-    kept: dict[int, tuple[dict[str, int], dict[str, str]]] = {}
+    """Renders the frames of one page of the task list; positions are event ids.
+
+    What was made in the last hour changes with the clock alone: then the same position is drawn again.
+    """
+    kept: dict[int, tuple[tuple[object, ...], dict[str, str]]] = {}
 
     async def render(cursor: int) -> Chunk | None:
         async with store.read() as view:
             seen = await task_list_view(view, query)
-        if seen.event_id <= cursor:
-            return None
         rows = dict(fragments.list_rows(seen))
         before = kept.get(cursor)
-        kept[seen.event_id] = (seen.counts, rows)
-        if len(kept) > KEPT:
+        kept[seen.event_id] = (seen.around, rows)
+        while len(kept) > KEPT:
             del kept[min(kept)]
-        if before and before[0] == seen.counts and list(before[1]) == list(rows):
+        if seen.event_id < cursor or (seen.event_id == cursor and before in (None, (seen.around, rows))):
+            return None
+        if before and before[0] == seen.around and list(before[1]) == list(rows):
             changed = {task_id: row for task_id, row in rows.items() if before[1][task_id] != row}
             html = fragments.list_frame_rows(seen, cursor, changed)
         else:

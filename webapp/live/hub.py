@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import random
 import statistics
+import time
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 
 from store import Event, Store
+from store.tasklist import MINUTE
 from webapp.live.event_lane import EventLane
 from webapp.live.frame_lane import FrameLane, Render
 from webapp.live.lane import Lane
@@ -237,8 +239,13 @@ class Hub:
         interval = self._settings.keepalive_interval
         tick = min(1.0, interval / 5)
         silence = int(interval / tick)
+        minute = 0.0
         while True:
             await asyncio.sleep(tick)
+            if (now := time.time() // MINUTE) != minute:
+                minute = now
+                for board in self._boards.values():
+                    board.recheck()
             for lane in list(self.lanes()):
                 lane.tick += 1
                 for subscriber in list(lane.everyone):

@@ -18,7 +18,8 @@ import { inTurn } from './in-turn.js';
  *
  * A frame is a message without a name. It begins with `<hx-frame data-from="1400" data-to="1423" data-latest="1423">
  * </hx-frame>`: the cursor that it builds on, the cursor after it, the newest seq. What is at or below the cursor is
- * dropped; if it builds on a later cursor, what is between is fetched and shown first. Messages with a name:
+ * dropped, but for a frame from the cursor to itself; if it builds on a later cursor, what is between is fetched and
+ * shown first. Messages with a name:
  * `heartbeat` {"latest_seq", "permissions_open"}, `reconnect`, `reset`.
  *
  * Fires, bubbling, `live:facts` with what a heartbeat says as its detail, and `live:state`, detail {state, attempt, delay,
@@ -107,7 +108,8 @@ class LiveStream extends HTMLElement {
     if (message.event) return;
     const { from, to, latest } = readFrame(message.data);
     this.#hear(latest);
-    if (to <= this.#cursor) event.preventDefault();
+    const again = from === to && to === this.#cursor; // the clock alone has changed what is drawn
+    if (to <= this.#cursor && !again) event.preventDefault();
     else if (from > this.#cursor) {
       const filled = this.#recover(from, link);
       waitUntil(filled.then(() => (event.detail.cancelled = to <= this.#cursor)));

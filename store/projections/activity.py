@@ -1,0 +1,32 @@
+"""How busy a run was over its life: counts of its events in buckets of the same width, of which there are few.
+
+When a run outgrows them, two become one and each is twice as wide: a run of any length has between 12 and 24.
+"""
+
+from __future__ import annotations
+
+from store.events import Event, epoch_seconds, timestamp
+from store.state import Activity, Task
+
+BUCKETS = 24
+FIRST_WIDTH = 1.0
+"""Seconds; doubles as often as needed."""
+
+
+def count(task: Task, event: Event) -> None:
+    """Count one event. A clock that was set back counts in the last bucket."""
+    activity = task.activity
+    if activity is not None and event.created_at < activity.until:
+        activity.counts[-1] += 1
+        return
+    at = epoch_seconds(event.created_at)
+    if activity is None:
+        task.activity = activity = Activity(since=event.created_at, width=FIRST_WIDTH, counts=[0], until="")
+    begun = epoch_seconds(activity.since)
+    while (index := int((at - begun) / activity.width)) >= BUCKETS:
+        counts = activity.counts
+        activity.counts = [sum(counts[n : n + 2]) for n in range(0, len(counts), 2)]
+        activity.width *= 2
+    activity.counts += [0] * (index + 1 - len(activity.counts))
+    activity.counts[-1] += 1
+    activity.until = timestamp(begun + len(activity.counts) * activity.width)

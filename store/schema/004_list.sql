@@ -1,0 +1,23 @@
+-- The list of tasks: every order and filter that it offers has an index, so that a page of it costs the same however many
+-- tasks there are. `archived_at` and `stale` stand beside the log: they are about a task, and not what its run said.
+ALTER TABLE tasks ADD COLUMN archived_at TEXT;
+ALTER TABLE tasks ADD COLUMN stale INTEGER NOT NULL DEFAULT 0;
+-- The second of the last event: an index on its microsecond would cost each append a tenth more.
+ALTER TABLE tasks ADD COLUMN active_at TEXT NOT NULL DEFAULT '';
+ALTER TABLE tasks ADD COLUMN duration REAL;
+UPDATE tasks SET active_at = substr(updated_at, 1, 19), duration =
+  round((julianday(json_extract(state, '$.ended_at')) - julianday(json_extract(state, '$.started_at'))) * 86400, 3);
+CREATE INDEX tasks_listed ON tasks (created_at, task_id) WHERE archived_at IS NULL;
+CREATE INDEX tasks_listed_status ON tasks (status, created_at, task_id) WHERE archived_at IS NULL;
+CREATE INDEX tasks_listed_active ON tasks (active_at, task_id) WHERE archived_at IS NULL;
+CREATE INDEX tasks_listed_duration ON tasks (duration, task_id) WHERE archived_at IS NULL AND duration IS NOT NULL;
+CREATE INDEX tasks_archived ON tasks (created_at, task_id) WHERE archived_at IS NOT NULL;
+CREATE INDEX tasks_stale ON tasks (created_at, task_id) WHERE stale;
+
+-- Filters of the list that somebody gave a name, for all to see.
+CREATE TABLE saved_views (
+  view_id    INTEGER PRIMARY KEY AUTOINCREMENT,
+  name       TEXT NOT NULL UNIQUE COLLATE NOCASE CHECK (name <> ''),
+  filters    TEXT NOT NULL,
+  created_at TEXT NOT NULL
+);

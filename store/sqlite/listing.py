@@ -1,0 +1,116 @@
+"""What people do to tasks in the list, each with its audit, and the views that they save."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from store.errors import Conflict, InvalidEvent, NotFound, UnknownTask
+from store.events import check_text, now
+from store.sqlite import append as appending
+from store.sqlite import audits
+from store.sqlite.tasklist import TASK, task_of
+from store.state import Task
+from store.tasklist import SavedView
+
+MAX_VIEWS = 100
+LONGEST_NAME = 80
+LONGEST_FILTERS = 2000
+
+
+def delete(db: sqlite3.Connection, task_id: str, actor: str, source: str | None) -> Task:
+    """Delete a task that does not run; its audits stay. Returns it as it was."""
+    task = _task(db, task_id)
+    if task.status in ("running", "waiting"):
+        raise Conflict(f"the run goes on: it is {task.status}; cancel it first, or archive the task")
+    detail: dict[str, object] = {
+        "title": task.title,
+        "kind": task.kind,
+        "status": task.status,
+        "events": task.latest_seq,
+    }
+    remove(db, task_id)
+    _audit(db, actor, "task_deleted", source, detail, task_id)
+    return task
+
+
+def remove(db: sqlite3.Connection, task_id: str) -> None:
+    """Delete a task with its whole log. Raises UnknownTask."""
+    if not db.execute("DELETE FROM tasks WHERE task_id = ?", (task_id,)).rowcount:
+        raise UnknownTask(task_id)
+    appending.take_event_id(db)
+
+
+def archive(db: sqlite3.Connection, task_id: str, archived: bool, actor: str, source: str | None) -> Task:
+    """Put a task away, or back; what is so already stays as it is."""
+    task = _task(db, task_id)
+    if archived == (task.archived_at is not None):
+        return task
+    task.archived_at = now() if archived else None
+    db.execute("UPDATE tasks SET archived_at = ? WHERE task_id = ?", (task.archived_at, task_id))
+    appending.take_event_id(db)
+    _audit(db, actor, "task_archived" if archived else "task_restored", source, {"title": task.title}, task_id)
+    return task
+
+
+def mark_stale(db: sqlite3.Connection, task_id: str, latest_seq: int) -> bool:
+    """Mark a running task that has said nothing after `latest_seq`; whether it is marked now and was not before."""
+    task = _task(db, task_id)
+    if task.stale or task.status != "running" or task.latest_seq != latest_seq:
+        return False
+    db.execute("UPDATE tasks SET stale = 1 WHERE task_id = ?", (task_id,))
+    appending.take_event_id(db)
+    return True
+
+
+def save_view(db: sqlite3.Connection, name: str, filters: str, actor: str, source: str | None) -> SavedView:
+    """Keep filters under a name."""
+    check_text(name, "name", limit=LONGEST_NAME)
+    if len(filters) > LONGEST_FILTERS:
+        raise InvalidEvent(f"filters must have at most {LONGEST_FILTERS} characters, not {len(filters)}", "filters")
+    (taken, total) = db.execute(
+        "SELECT count(*) FILTER (WHERE name = ?), count(*) FROM saved_views", (name,)
+    ).fetchone()
+    if taken:
+        raise Conflict(f"there is a view {name!r} already; choose another name, or delete that one")
+    if total >= MAX_VIEWS:
+        raise Conflict(f"there are {MAX_VIEWS} saved views, and no room for more; delete one first")
+    at = now()
+    cursor = db.execute("INSERT INTO saved_views (name, filters, created_at) VALUES (?, ?, ?)", (name, filters, at))
+    appending.take_event_id(db)
+    _audit(db, actor, "view_saved", source, {"name": name, "filters": filters})
+    return SavedView(view_id=int(cursor.lastrowid or 0), name=name, filters=filters, created_at=at)
+
+
+def delete_view(db: sqlite3.Connection, view_id: int, actor: str, source: str | None) -> SavedView:
+    """Forget a saved view."""
+    row = db.execute("SELECT * FROM saved_views WHERE view_id = ?", (view_id,)).fetchone()
+    if row is None:
+        raise NotFound(f"there is no saved view {view_id}")
+    view = view_of(*row)
+    db.execute("DELETE FROM saved_views WHERE view_id = ?", (view_id,))
+    appending.take_event_id(db)
+    _audit(db, actor, "view_deleted", source, {"name": view.name, "filters": view.filters})
+    return view
+
+
+def view_of(view_id: int, name: str, filters: str, created_at: str) -> SavedView:
+    """The saved view of one row."""
+    return SavedView(view_id=view_id, name=name, filters=filters, created_at=created_at)
+
+
+def _task(db: sqlite3.Connection, task_id: str) -> Task:
+    row = db.execute(f"SELECT {TASK} FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
+    if row is None:
+        raise UnknownTask(task_id)
+    return task_of(*row)
+
+
+def _audit(
+    db: sqlite3.Connection,
+    actor: str,
+    action: str,
+    source: str | None,
+    detail: dict[str, object],
+    task_id: str | None = None,
+) -> None:
+    audits.add(db, audits.checked(actor, action, source, detail), task_id, None)

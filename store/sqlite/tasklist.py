@@ -1,0 +1,86 @@
+"""The list of tasks as SQL: each order has an index, and pages go on from a key, never from a number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from store.errors import InvalidEvent
+from store.sqlite.rows import decode
+from store.state import Task
+from store.tasklist import Sort, TaskQuery, cursor_parts, instant
+
+TASK = "state, archived_at, stale"
+"""The columns of `tasks` that `task_of` takes, in this order."""
+
+_ORDERS: dict[Sort, tuple[str, bool]] = {
+    "newest": ("created_at", True),
+    "oldest": ("created_at", False),
+    "active": ("active_at", True),
+    "longest": ("duration", True),
+}
+
+
+def task_of(state: str, archived_at: str | None, stale: int) -> Task:
+    """The task of one row."""
+    task = decode(Task, state)
+    task.archived_at, task.stale = archived_at, bool(stale)
+    return task
+
+
+def page(query: TaskQuery) -> tuple[str, list[object]]:
+    """The SQL that gives the rows of one page and one more, each with what `task_of` takes and its cursor."""
+    column, descending = _ORDERS[query.sort]
+    direction, beyond = ("DESC", "<") if descending else ("ASC", ">")
+    where, values = _conditions(query)
+    if query.sort == "longest":
+        where.append("duration IS NOT NULL")
+    if query.before:
+        value, task_id = cursor_parts(query.before)
+        where.append(f"({column}, task_id) {beyond} (?, ?)")
+        values += [_seconds(value) if query.sort == "longest" else value, task_id]
+    sql = (
+        f"SELECT {TASK}, {column} || '~' || task_id FROM tasks WHERE {' AND '.join(where)}"
+        f" ORDER BY {column} {direction}, task_id {direction} LIMIT ?"
+    )
+    return sql, [*values, query.limit + 1]
+
+
+def within(projects: Sequence[str] | None) -> tuple[str, list[object]]:
+    """The condition that a task is of one of these projects; None is all of them."""
+    if projects is None:
+        return "1", []
+    return f"project_id IN ({', '.join('?' * len(projects))})", list(projects)
+
+
+def archive(archived: bool | None) -> str:
+    """The condition that a task is archived, or is not; None is both."""
+    return "1" if archived is None else f"archived_at IS {'NOT NULL' if archived else 'NULL'}"
+
+
+def _conditions(query: TaskQuery) -> tuple[list[str], list[object]]:
+    inside, values = within(query.projects)
+    conditions = [archive(query.archived), inside]
+    if query.statuses:
+        conditions.append(f"status IN ({', '.join('?' * len(query.statuses))})")
+        values += query.statuses
+    if query.text:
+        pattern = "%" + query.text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
+        conditions.append(r"(task_id LIKE ? ESCAPE '\' OR title LIKE ? ESCAPE '\' OR kind LIKE ? ESCAPE '\')")
+        values += [pattern] * 3
+    if query.kind:
+        conditions.append("kind = ?")
+        values.append(query.kind)
+    for bound, beyond in ((query.since, ">="), (query.until, "<")):
+        if bound:
+            conditions.append(f"created_at {beyond} ?")
+            values.append(instant(bound))
+    if query.stale:
+        conditions.append("stale")
+    return conditions, values
+
+
+def _seconds(value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise InvalidEvent("cursor must be one that a page of tasks in this order gave", "cursor") from None

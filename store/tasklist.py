@@ -1,0 +1,74 @@
+"""What a list of tasks can be asked: its filters and its orders."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, get_args
+
+import msgspec
+
+from store.errors import InvalidEvent
+from store.events import epoch_seconds, now, timestamp
+
+Sort = Literal["newest", "oldest", "active", "longest"]
+SORTS: tuple[Sort, ...] = get_args(Sort)
+"""By when a task was made; by the second of its last event, the latest first; by how long it took, if it has ended."""
+
+_AGO = re.compile(r"([1-9]\d{0,4})([mhd])")
+_SECONDS = {"m": 60, "h": 3600, "d": 86400}
+MINUTE = 60.0
+
+
+class TaskQuery(msgspec.Struct, frozen=True):
+    """Which tasks to list, and in which order. `before` is the `cursor` of the last task of the page before.
+
+    `projects` None is all of them, and () none; `archived` None is both, and `stale` only those that are. `since` and
+    `until` (exclusive) bound when a task was made, each a timestamp, or how long ago: `30m`, `24h`, `7d`.
+    """
+
+    statuses: tuple[str, ...] = ()
+    text: str = ""
+    kind: str | None = None
+    projects: tuple[str, ...] | None = None
+    since: str | None = None
+    until: str | None = None
+    archived: bool | None = None
+    stale: bool = False
+    sort: Sort = "newest"
+    before: str | None = None
+    limit: int = 50
+
+
+class SavedView(msgspec.Struct, frozen=True, kw_only=True):
+    """Filters of the task list that somebody gave a name. `filters` is the query of its address, without a `?`."""
+
+    view_id: int
+    name: str
+    filters: str
+    created_at: str
+
+
+def ago(text: str) -> int | None:
+    """The seconds that `30m`, `24h` or `7d` mean; None for what is none of these."""
+    found = _AGO.fullmatch(text)
+    return int(found[1]) * _SECONDS[found[2]] if found else None
+
+
+def instant(bound: str, at: str | None = None) -> str:
+    """The timestamp that a bound of a TaskQuery means at the time `at` (now).
+
+    So long ago is counted from the full minute: what it leaves out changes once a minute, and not with every look.
+    """
+    seconds = ago(bound)
+    if seconds is None:
+        return bound
+    minute = epoch_seconds(at or now()) // MINUTE * MINUTE
+    return timestamp(max(0.0, minute - seconds))
+
+
+def cursor_parts(cursor: str) -> tuple[str, str]:
+    """The value and the task id at which a page goes on. Raises InvalidEvent."""
+    value, mark, task_id = cursor.rpartition("~")
+    if not mark:
+        raise InvalidEvent("cursor must be one that a page of tasks gave", "cursor")
+    return value, task_id

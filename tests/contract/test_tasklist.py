@@ -1,0 +1,265 @@
+"""The list of tasks: its orders and filters page by page, and what people do to tasks in it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from store import SORTS, Conflict, Event, InvalidEvent, NewEvent, Sort, Store, TaskQuery, TaskRecord, UnknownTask
+from store.errors import NotFound
+from store.events import now
+from store.state import Task
+from store.tasklist import instant
+
+ADA = {"actor": "ada@example.org", "source": "192.0.2.7"}
+
+
+def event(event_type: str, **payload: Any) -> NewEvent:
+    return NewEvent(event_type=event_type, payload=payload)
+
+
+def past(store: Store, task_id: str, *events: tuple[str, str], created_at: str | None = None) -> Task:
+    """A task as it was: each event is a type and a time of the day."""
+    times = [f"2025-03-05T{at}.000000Z" for _, at in events]
+    log = [
+        Event(event_id=0, task_id=task_id, seq=seq, event_type=kind, phase=None, actor="runner", span_id="s",
+              parent_span_id=None, payload_json=b"{}", created_at=at)  # type: ignore[arg-type]
+        for seq, ((kind, _), at) in enumerate(zip(events, times, strict=True), 1)
+    ]  # fmt: skip
+    return store.import_task(TaskRecord(task_id=task_id, created_at=created_at or times[0]), log)
+
+
+async def listed(store: Store, **query: Any) -> list[str]:
+    """The ids of all tasks of a query, by pages of three."""
+    found: list[str] = []
+    before = None
+    while True:
+        async with store.read() as view:
+            page = await view.tasks(TaskQuery(**query, before=before, limit=3))
+        found += [task.task_id for task in page.tasks]
+        before = page.cursor
+        if before is None:
+            return found
+
+
+async def task(store: Store, task_id: str) -> Task:
+    async with store.read() as view:
+        return await view.task(task_id)
+
+
+async def counts(store: Store, archived: bool | None = None) -> dict[str, int]:
+    async with store.read() as view:
+        return await view.count_by_status(archived=archived)
+
+
+async def audits(store: Store) -> list[tuple[str, str, str | None, str | None]]:
+    async with store.read() as view:
+        return [(a["actor"], a["action"], a["task_id"], a["source"]) for a in (await view.audits())[::-1]]
+
+
+# --- orders and filters ---------------------------------------------------------------------------------------
+
+
+async def test_every_order_gives_every_task_once_page_by_page(store: Store) -> None:
+    for n in range(8):
+        ended = f"1{n * 3 % 8}:{n % 6}7:00"
+        past(store, f"t{n}", ("runner_spawn", f"0{n % 4}:00:00"), ("runner_exit", ended))
+    tasks = [await task(store, f"t{n}") for n in range(8)]
+    expected = {
+        "newest": sorted(tasks, key=lambda t: (t.created_at, t.task_id), reverse=True),
+        "oldest": sorted(tasks, key=lambda t: (t.created_at, t.task_id)),
+        "active": sorted(tasks, key=lambda t: (t.updated_at, t.task_id), reverse=True),
+    }
+    for sort, order in expected.items():
+        assert await listed(store, sort=sort) == [t.task_id for t in order], sort
+    took = {t.task_id: (t.ended_at or "")[11:] + (t.started_at or "")[11:] for t in tasks}
+    longest = await listed(store, sort="longest")
+    assert sorted(longest) == sorted(took)
+    for first, second in pairwise([await task(store, task_id) for task_id in longest]):
+        assert _duration(first) >= _duration(second)
+
+
+def _duration(of: Task) -> int:
+    def seconds(at: str) -> int:
+        return int(at[11:13]) * 3600 + int(at[14:16]) * 60
+
+    assert of.started_at
+    assert of.ended_at
+    return seconds(of.ended_at) - seconds(of.started_at)
+
+
+async def test_equal_durations_are_paged_without_loss(store: Store) -> None:
+    for n in range(7):
+        past(store, f"t{n}", ("runner_spawn", "10:00:00"), ("runner_exit", "10:00:07"))
+    store.append("runs", event("runner_spawn"))
+    assert await listed(store, sort="longest") == [f"t{n}" for n in range(6, -1, -1)]
+
+
+async def test_an_event_moves_its_task_to_the_top_of_the_active_ones(store: Store) -> None:
+    for n in range(4):
+        past(store, f"t{n}", ("runner_spawn", f"10:00:0{n}"))
+    store.append("t1", event("log"))
+    assert await listed(store, sort="active") == ["t1", "t3", "t2", "t0"]
+
+
+async def test_a_run_that_goes_on_again_has_no_duration(store: Store) -> None:
+    store.append("run", [event("runner_spawn"), event("runner_exit", exit_code=1)])
+    assert await listed(store, sort="longest") == ["run"]
+    store.append("run", event("runner_spawn"))
+    assert await listed(store, sort="longest") == []
+
+
+async def test_a_list_is_bounded_by_when_its_tasks_were_made(store: Store) -> None:
+    for n in range(4):
+        past(store, f"t{n}", ("log", f"1{n}:00:00"))
+    store.create_task("today")
+    since, until = "2025-03-05T11:00:00.000000Z", "2025-03-05T13:00:00.000000Z"
+    assert await listed(store, since=since, until=until, sort="oldest") == ["t1", "t2"]
+    assert await listed(store, since="1h") == ["today"]
+    assert await listed(store, until="1h", since="99999d", sort="oldest") == ["t0", "t1", "t2", "t3"]
+
+
+def test_so_long_ago_is_counted_from_the_full_minute() -> None:
+    assert instant("30m", "2026-11-21T14:02:59.999999Z") == "2026-11-21T13:32:00.000000Z"
+    assert instant("24h", "2026-11-21T14:02:00.000000Z") == "2026-11-20T14:02:00.000000Z"
+    assert instant("99999d", "2026-11-21T14:02:00.000000Z") == "1970-01-01T00:00:00.000000Z"
+    assert instant("2026-11-21T14:02:59.000000Z") == "2026-11-21T14:02:59.000000Z"
+
+
+@pytest.mark.parametrize("sort", SORTS)
+async def test_a_cursor_that_no_page_gave_is_refused(store: Store, sort: Sort) -> None:
+    with pytest.raises(InvalidEvent, match="cursor"):
+        async with store.read() as view:
+            await view.tasks(TaskQuery(sort=sort, before="nonsense"))
+
+
+async def test_activity_counts_every_event_in_few_buckets(store: Store) -> None:
+    done = past(store, "t", *(("log", f"10:{n // 60:02}:{n % 60:02}") for n in range(600)), ("log", "12:00:00"))
+    assert done.activity is not None
+    assert sum(done.activity.counts) == done.latest_seq == 601
+    assert (done.activity.width, len(done.activity.counts)) == (512, 15)
+    assert done.activity.counts == [512, 88, *[0] * 12, 1]
+    assert (await task(store, "t")).activity == done.activity
+
+
+# --- archive and delete ---------------------------------------------------------------------------------------
+
+
+async def test_archived_tasks_are_a_list_of_their_own_and_come_back(store: Store) -> None:
+    for name in ("a", "b", "c"):
+        store.append(name, event("log"))
+    before = now()
+    archived = await store.aarchive_task("b", True, **ADA)
+    assert archived.archived_at is not None
+    assert archived.archived_at >= before
+    assert await listed(store, archived=False) == ["c", "a"]
+    assert await listed(store, archived=True) == ["b"]
+    assert await listed(store) == ["c", "b", "a"]
+    assert await counts(store, archived=False) == {"running": 2}
+    assert await counts(store, archived=True) == {"running": 1}
+    store.append("b", event("log"))
+    assert (await task(store, "b")).archived_at == archived.archived_at
+    assert await listed(store, archived=True) == ["b"]
+    assert (await store.aarchive_task("b", False, **ADA)).archived_at is None
+    assert await listed(store, archived=False) == ["c", "b", "a"]
+    who, where = ADA.values()
+    assert await audits(store) == [(who, "task_archived", "b", where), (who, "task_restored", "b", where)]
+    with pytest.raises(UnknownTask):
+        await store.aarchive_task("nobody", True, **ADA)
+
+
+async def test_archiving_twice_is_one_act(store: Store) -> None:
+    store.append("run", event("log"))
+    first = await store.aarchive_task("run", True, **ADA)
+    assert await store.aarchive_task("run", True, **ADA) == first
+    assert len(await audits(store)) == 1
+
+
+async def test_a_run_that_goes_on_is_not_deleted_and_what_is_deleted_leaves_its_audit(store: Store) -> None:
+    store.append("run", event("runner_spawn"))
+    with pytest.raises(Conflict, match="it is running; cancel it first"):
+        await store.adelete_task("run", **ADA)
+    store.append("run", event("permission_request", request_id="r", tool_name="rm"))
+    with pytest.raises(Conflict, match="waiting"):
+        await store.adelete_task("run", **ADA)
+    assert await audits(store) == []
+    store.append("run", event("runner_exit", exit_code=0))
+    assert (await store.adelete_task("run", **ADA)).status == "done"
+    assert await listed(store) == []
+    with pytest.raises(UnknownTask):
+        await store.adelete_task("run", **ADA)
+    who, where = ADA.values()
+    assert await audits(store) == [(who, "task_deleted", "run", where)]
+
+
+async def test_each_change_of_the_list_has_a_position_of_its_own(store: Store) -> None:
+    """A live list is told by its position that something changed, also when no event was appended."""
+    store.append("run", event("runner_spawn"))
+    store.append("old", event("runner_exit"))
+
+    async def position() -> int:
+        async with store.read() as view:
+            return await view.latest_event_id()
+
+    at = [await position()]
+    assert await store.amark_stale("run", 1)
+    at.append(await position())
+    await store.aarchive_task("run", True, **ADA)
+    at.append(await position())
+    await store.adelete_task("old", **ADA)
+    at.append(await position())
+    view = await store.asave_view("Mine", "status=failed", **ADA)
+    at.append(await position())
+    await store.adelete_view(view.view_id, **ADA)
+    at.append(await position())
+    assert len(set(at)) == len(at)
+    assert at == sorted(at)
+
+
+# --- stale runs -----------------------------------------------------------------------------------------------
+
+
+async def test_a_run_is_stale_until_its_next_event(store: Store) -> None:
+    store.append("run", event("runner_spawn"))
+    store.append("other", event("runner_spawn"))
+    assert await store.amark_stale("run", 1)
+    assert not await store.amark_stale("run", 1)
+    assert (await task(store, "run")).stale
+    assert await listed(store, stale=True) == ["run"]
+    async with store.read() as view:
+        assert await view.count_stale() == 1
+        assert await view.count_stale(["nobody's"]) == 0
+    store.append("run", event("log"))
+    assert not (await task(store, "run")).stale
+    assert await listed(store, stale=True) == []
+
+
+async def test_a_run_that_spoke_meanwhile_or_does_not_run_is_not_stale(store: Store) -> None:
+    store.append("run", [event("runner_spawn"), event("log")])
+    store.append("done", event("runner_exit"))
+    assert not await store.amark_stale("run", 1)
+    assert not await store.amark_stale("done", 1)
+    assert await listed(store, stale=True) == []
+
+
+# --- saved views ----------------------------------------------------------------------------------------------
+
+
+async def test_views_are_saved_by_name_and_forgotten_and_both_is_audited(store: Store) -> None:
+    nightly = await store.asave_view("Nightly", "kind=build&since=24h", **ADA)
+    await store.asave_view("broken", "status=failed", **ADA)
+    async with store.read() as view:
+        assert [saved.name for saved in await view.saved_views()] == ["broken", "Nightly"]
+    with pytest.raises(Conflict, match="'nightly' already"):
+        await store.asave_view("nightly", "", **ADA)
+    for name in ("", "x" * 81, "two\nlines"):
+        with pytest.raises(InvalidEvent, match="name"):
+            await store.asave_view(name, "", **ADA)
+    assert await store.adelete_view(nightly.view_id, **ADA) == nightly
+    with pytest.raises(NotFound):
+        await store.adelete_view(nightly.view_id, **ADA)
+    async with store.read() as view:
+        assert [saved.name for saved in await view.saved_views()] == ["broken"]
+    assert [action for _, action, _, _ in await audits(store)] == ["view_saved", "view_saved", "view_deleted"]

@@ -1,0 +1,137 @@
+"""The list of tasks as programs and pages ask for it: parameters, their errors, and frames that the clock makes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from store import NewEvent, TaskQuery, TaskRecord, open_store, tasklist
+from store.events import epoch_seconds, now, timestamp
+from store.sqlite import SqliteStore
+from tests.support.server import Server
+from webapp.assets import asset
+from webapp.fragments import Fragments
+from webapp.listquery import list_url
+from webapp.live.frames import list_frames
+from webapp.sparkline import bars
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    opened = open_store(f"sqlite:///{tmp_path / 'signalbox.db'}")
+    yield opened
+    await opened.aclose()
+
+
+def ids(server: Server, query: str) -> list[str]:
+    answer = server.get(f"/api/tasks?kind=listed&{query}")
+    assert answer.status_code == 200, answer.text
+    return [task["task_id"] for task in answer.json()["tasks"]]
+
+
+@pytest.fixture(scope="module")
+def filled(server: Server) -> Server:
+    """Three tasks: made long ago, yesterday and now; the second took longest, the first spoke last."""
+    hour = 3600.0
+    for name, ago in (("old", 90 * 24 * hour), ("mid", 25 * hour), ("new", 0.0)):
+        at = timestamp(epoch_seconds(now()) - ago)
+        server.store.import_task(TaskRecord(task_id=name, kind="listed", created_at=at), [])
+    for name in ("new", "mid"):
+        server.emit(name, NewEvent(event_type="runner_spawn"))
+    server.emit("new", NewEvent(event_type="runner_exit"))
+    return server
+
+
+def test_a_list_is_had_in_every_order(filled: Server) -> None:
+    assert ids(filled, "") == ids(filled, "sort=newest") == ["new", "mid", "old"]
+    assert ids(filled, "sort=oldest") == ["old", "mid", "new"]
+    assert ids(filled, "sort=active")[-1] == "old"
+    assert ids(filled, "sort=longest") == ["new"]
+    first = filled.get("/api/tasks?kind=listed&sort=oldest&limit=2").json()
+    assert ids(filled, f"sort=oldest&cursor={first['next_cursor']}") == ["new"]
+
+
+def test_a_list_is_bounded_by_time(filled: Server) -> None:
+    assert ids(filled, "created_since=24h") == ["new"]
+    assert ids(filled, "created_since=26h") == ["new", "mid"]
+    assert ids(filled, "created_until=24h") == ["mid", "old"]
+    assert ids(filled, "created_since=2020-01-01&created_until=30d") == ["old"]
+    day = now()[:10]
+    assert "new" in ids(filled, f"created_since={day}") or now()[:10] != day
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "said"),
+    [
+        ("sort=best", "sort", "newest, oldest, active, longest"),
+        ("created_since=soon", "created_since", "from 1m to 99999d"),
+        ("created_until=0h", "created_until", "such as 30m, 24h or 7d"),
+        ("created_since=999999d", "created_since", "99999d"),
+        ("stale=yes", "stale", "0 or 1"),
+        ("archived=2", "archived", "0 or 1"),
+        ("cursor=x", "cursor", "a page of tasks"),
+        ("sort=longest&cursor=x~x", "cursor", "in this order"),
+    ],
+)
+def test_a_wrong_parameter_is_named_with_its_bounds(server: Server, query: str, field: str, said: str) -> None:
+    answer = server.get(f"/api/tasks?{query}")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["field"] == field
+    assert said in answer.json()["error"]["message"]
+    page = server.get(f"/tasks?{query}", headers={"Accept": "text/html"})
+    assert page.status_code == 400
+
+
+def test_an_address_means_the_same_again(filled: Server) -> None:
+    query = TaskQuery(statuses=("done", "failed"), text="a&b", kind="c d", since="24h", archived=True, sort="active")
+    url = list_url(query)
+    assert url == "/tasks?status=done&status=failed&q=a%26b&kind=c+d&created_since=24h&archived=1&sort=active"
+    page = filled.get(url).text
+    assert 'name="q" value="a&amp;b"' in page
+    assert '<option value="24h" selected>' in page
+    assert list_url(query, before="x~y").endswith("&cursor=x~y")
+    assert list_url(TaskQuery()) == "/tasks"
+
+
+def test_bars_show_small_counts_beside_a_burst() -> None:
+    assert bars([]) == ""
+    assert bars([4, 0, 1]) == "M0 12v-12h.8v12zM2 12v-6h.8v6z"
+    assert bars([100_000, 1]).endswith("M1 12v-1h.8v1z")
+
+
+async def test_a_task_that_grew_too_old_leaves_a_list_without_any_event(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [now()]
+    monkeypatch.setattr(tasklist, "now", lambda: clock[0])
+    store.create_task("aging")
+    render = list_frames(store, Fragments(asset), TaskQuery(since="1h", archived=False))
+    async with store.read() as view:
+        position = await view.latest_event_id()
+    assert await render(position) is None
+    assert await render(position) is None
+    clock[0] = timestamp(epoch_seconds(clock[0]) + 3700)
+    chunk = await render(position)
+    assert chunk is not None
+    frame = chunk.body.decode()
+    assert f'data-from="{position}" data-to="{position}"' in frame
+    assert "aging" not in frame
+    assert await render(position) is None
+
+
+def test_a_silent_run_is_stale_until_it_speaks(start_server: Callable[..., Server]) -> None:
+    server = start_server(stale_after=0.5, heartbeat_timeout=60)
+    server.emit("silent", NewEvent(event_type="runner_spawn"))
+    server.emit("waits", NewEvent(event_type="permission_request", payload={"request_id": "r", "tool_name": "rm"}))
+    server.emit("over", NewEvent(event_type="runner_exit"))
+    deadline = time.monotonic() + 20
+    while not (listed := server.get("/api/tasks?stale=1").json()["tasks"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert [task["task_id"] for task in listed] == ["silent"]
+    assert "stale" in server.get("/tasks?stale=1").text
+    server.emit("silent", NewEvent(event_type="runner_exit"))
+    assert server.get("/api/tasks?stale=1").json()["tasks"] == []

@@ -1,0 +1,64 @@
+"""A question to the list of tasks as an address: the same filters in links, forms and saved views."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from store import Sort, TaskQuery
+from store.tasklist import ago
+
+AGES = {"1h": "last hour", "24h": "last 24 hours", "7d": "last 7 days", "30d": "last 30 days"}
+"""What the list offers as a bound of time."""
+
+VIEWS = {
+    "Needs attention": TaskQuery(statuses=("waiting", "failed", "interrupted")),
+    "Running": TaskQuery(statuses=("running",)),
+    "Last 24 hours": TaskQuery(since="24h"),
+}
+"""The views that every list has."""
+
+ORDERS: dict[Sort, str] = {
+    "newest": "newest first",
+    "oldest": "oldest first",
+    "active": "last event first",
+    "longest": "longest first, of the runs that have ended",
+}
+
+
+def list_fields(query: TaskQuery, *without: str) -> list[tuple[str, str]]:
+    """The names and values that mean `query`, as a form sends them, but for those named; never its cursor."""
+    fields = [("status", status) for status in query.statuses]
+    fields += [("project", project) for project in query.projects or ()]
+    fields += [
+        ("q", query.text),
+        ("kind", query.kind or ""),
+        ("created_since", query.since or ""),
+        ("created_until", query.until or ""),
+        ("stale", "1" if query.stale else ""),
+        ("archived", "1" if query.archived else ""),
+        ("sort", query.sort if query.sort != "newest" else ""),
+    ]
+    return [(name, value) for name, value in fields if value and name not in without]
+
+
+def list_filters(query: TaskQuery) -> str:
+    """The query of the address that means `query`, without a `?`."""
+    return urlencode(list_fields(query))
+
+
+def list_url(query: TaskQuery, **changes: Any) -> str:
+    """The address of the list with `query`, with some of its fields changed; a cursor is kept only if it is new."""
+    query = msgspec.structs.replace(query, **changes)
+    cursor = [("cursor", changes["before"])] if changes.get("before") else []
+    fields = urlencode(list_fields(query) + cursor)
+    return f"/tasks?{fields}" if fields else "/tasks"
+
+
+def bound(value: str) -> str:
+    """A bound of time as words: last hour, 90m ago, 2026-11-21 14:02 UTC."""
+    if value in AGES:
+        return AGES[value]
+    return f"{value} ago" if ago(value) else f"{value[:10]} {value[11:16]} UTC"
