@@ -12,6 +12,7 @@ from store.history import History
 from store.tail import Tail
 from store.wake import Wake
 from webapp import api, assets, compression, errors, pages, security
+from webapp.agents import Agents
 from webapp.api import metrics
 from webapp.fragments import Fragments
 from webapp.live import stream
@@ -53,10 +54,13 @@ def create_app(settings: Settings | None = None) -> Quart:
         await tail.start()
         supervisor = Supervisor(store, settings)
         app.extensions.update(store=store, history=History(), hub=hub, tail=tail, stats=stats, supervisor=supervisor)
+        app.extensions["agents"] = agents = Agents(store)
+        agents.resume()
         metrics.watch(app)
 
     @app.after_serving
     async def close_everything() -> None:
+        await app.extensions["agents"].stop()
         await app.extensions["supervisor"].stop()
         await app.extensions["tail"].stop()
         await app.extensions["store"].aclose()

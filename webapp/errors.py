@@ -10,6 +10,7 @@ from quart import Quart, Response, request
 from werkzeug.exceptions import HTTPException
 
 from store import Conflict, InvalidEvent, StoreError, StoreUnavailable, UnknownTask
+from webapp.agents.errors import AgentUnavailable
 from webapp.bad_request import BadRequest
 from webapp.json import json_response
 from webapp.live.hub import TooManyStreams
@@ -86,6 +87,10 @@ def install(app: Quart) -> None:
     @app.errorhandler(TooManyStreams)
     async def too_many(error: TooManyStreams) -> Response:
         return answer(503, str(error), code="too_many_streams", retry_after=error.retry_after)
+
+    @app.errorhandler(AgentUnavailable)
+    async def no_agent(error: AgentUnavailable) -> Response:
+        return answer(503, str(error), code="agent_unavailable", retry_after=error.retry_after)
 
     @app.errorhandler(HTTPException)
     async def http(error: HTTPException) -> Response:

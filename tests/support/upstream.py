@@ -24,6 +24,7 @@ class Upstream:
         self.cut: Callable[[int], int | None] = lambda connection: None
         self.answer: Callable[[int], str | None] = lambda connection: None
         self.requests: list[str] = []
+        self.bodies: list[str] = []
         self._loop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
         self.port = 0
@@ -56,6 +57,7 @@ class Upstream:
         request = (await reader.readuntil(b"\r\n\r\n")).decode()
         connection = len(self.requests)
         self.requests.append(request)
+        self.bodies.append((await reader.readexactly(int(header(request, "Content-Length") or 0))).decode())
         answer = self.answer(connection)
         if answer is not None:
             writer.write(answer.encode())

@@ -54,6 +54,12 @@ FIRST_PATIENCE = 1.0
     show_default=True,
     help="Seconds of silence after which the run says that it is alive.",
 )
+@click.option(
+    "--time-limit",
+    metavar="SECONDS",
+    type=click.FloatRange(0, 30 * 86400, min_open=True),
+    help="Stop it after so long; the task has failed then.  [default: none]",
+)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(
     store: str | None,
@@ -66,6 +72,7 @@ def run(
     no_tty: bool,
     grace: float,
     heartbeat: float,
+    time_limit: float | None,
     command: tuple[str, ...],
 ) -> int:
     """Run COMMAND as a task: its output becomes the log, its exit code the task's end, and this command's own.
@@ -79,7 +86,8 @@ def run(
         heartbeat_interval=heartbeat,
         environment=chosen.environment(),
         kept=kept(names),
-        words=_words(chosen, names, no_tty, grace, heartbeat),
+        words=_words(chosen, names, no_tty, grace, heartbeat, time_limit),
+        time_limit=time_limit,
     )
     return asyncio.run(_run(chosen, task, Identity(title, kind, retry_of), list(command), options))
 
@@ -100,13 +108,16 @@ def kept(names: tuple[str, ...]) -> dict[str, str]:
     return {name: os.environ[name].encode(errors="replace").decode() for name in names}
 
 
-def _words(chosen: Target, names: tuple[str, ...], no_tty: bool, grace: float, heartbeat: float) -> tuple[str, ...]:
+def _words(
+    chosen: Target, names: tuple[str, ...], no_tty: bool, grace: float, heartbeat: float, time_limit: float | None
+) -> tuple[str, ...]:
     """The options that another try of the same run has to have."""
     words = ["--server", chosen.server] if chosen.server else []
     words += [word for name in names for word in ("--env", name)]
     words += ["--no-tty"] if no_tty else []
     words += ["--grace", f"{grace:g}"] if grace != GRACE else []
     words += ["--heartbeat", f"{heartbeat:g}"] if heartbeat != HEARTBEAT_INTERVAL else []
+    words += ["--time-limit", f"{time_limit:g}"] if time_limit is not None else []
     return tuple(words)
 
 

@@ -1,4 +1,4 @@
-"""Running a command again: `signalbox run` in a process of its own, which a stop of the server leaves alone."""
+"""Running a command for the server: `signalbox run` in a process of its own, which outlives the server."""
 
 from __future__ import annotations
 
@@ -27,10 +27,14 @@ def why_not(line: CommandLine) -> str | None:
     return None
 
 
-def start(store_url: str, task_id: str, retry_of: str, line: CommandLine, ended: Callable[[int], None]) -> None:
-    """Run `line` as the task `task_id`. `ended` is called with the exit code, from a thread. Raises OSError."""
+def start(store_url: str, task_id: str, retry_of: str | None, line: CommandLine, ended: Callable[[int], None]) -> None:
+    """Run `line` as the task `task_id`, perhaps as another try of a task. `ended` gets the exit code, from a thread.
+
+    Raises OSError.
+    """
     # Safe path (-P): the directory that the command runs in must not lend us its modules.
-    own = [sys.executable, "-P", "-m", "webapp", "run", "--task", task_id, "--retry-of", retry_of]
+    own = [sys.executable, "-P", "-m", "webapp", "run", "--task", task_id]
+    own += ["--retry-of", retry_of] if retry_of is not None else []
     process = subprocess.Popen(
         [*own, *line.options, "--", *line.command],
         cwd=line.cwd,
@@ -39,7 +43,7 @@ def start(store_url: str, task_id: str, retry_of: str, line: CommandLine, ended:
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
-    threading.Thread(target=lambda: ended(process.wait()), name=f"signalbox-retry-{task_id}", daemon=True).start()
+    threading.Thread(target=lambda: ended(process.wait()), name=f"signalbox-run-{task_id}", daemon=True).start()
 
 
 def environment(line: CommandLine) -> dict[str, str]:

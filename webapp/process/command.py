@@ -48,6 +48,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     words: tuple[str, ...] = ()
     heartbeat_interval: float = HEARTBEAT_INTERVAL
     last_patience: float = LAST_PATIENCE
+    time_limit: float | None = None
 
 
 async def run_command(log: Log, task: Task, command: list[str], options: Options) -> int:
@@ -127,7 +128,11 @@ class Command:
         lifeline.on_cancel(cancelled)
         loop.add_signal_handler(signal.SIGWINCH, self._resize, channels)
 
+        limit = self._options.time_limit
+        timer = loop.call_later(limit, stopper.time_out, limit) if limit is not None else None
         code = exit_code(await process.wait())
+        if timer is not None:
+            timer.cancel()
         await stopper.finish()
         with suppress(TimeoutError):
             async with asyncio.timeout(LEFT_BEHIND):
@@ -136,7 +141,7 @@ class Command:
         for output in outputs:
             output.close()
         await asyncio.to_thread(lifeline.stop)
-        self._emit("runner_exit", exit_code=code, **outcome(code, stopper.cause))
+        self._emit("runner_exit", exit_code=code, **outcome(code, stopper.cause, timed_out=stopper.timed_out))
         return code
 
     def _environment(self) -> dict[str, str]:
@@ -164,8 +169,10 @@ def exit_code(returncode: int) -> int:
     return returncode if returncode >= 0 else 128 - returncode
 
 
-def outcome(code: int, stopped: str | None) -> dict[str, str]:
+def outcome(code: int, stopped: str | None, *, timed_out: bool = False) -> dict[str, str]:
     """What `runner_exit` says about how it ended."""
+    if stopped and timed_out:
+        return {"status": "failed", "error_code": "time_limit", "message": stopped}
     if stopped:
         return {"status": "cancelled", "message": stopped}
     if code == 0:

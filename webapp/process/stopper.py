@@ -20,6 +20,7 @@ class Stopper:
         self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.cause: str | None = None
+        self.timed_out = False
 
     def attach(self, pid: int) -> None:
         """The command is there; `pid` leads its process group."""
@@ -32,6 +33,11 @@ class Stopper:
             self._task = asyncio.create_task(self._escalate(first), name="signalbox-stopper")
         else:
             self._hurry.set()
+
+    def time_out(self, limit: float) -> None:
+        """The command has had its `limit` seconds."""
+        self.timed_out = self.timed_out or self._task is None
+        self.stop(signal.SIGTERM, f"stopped after its time limit of {limit:g} s")
 
     def send(self, number: int) -> None:
         """Send a signal to all of the command's processes that are left."""

@@ -8,7 +8,6 @@ UpstreamError
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Any
 
 import httpx
 
@@ -105,17 +104,6 @@ class Upstream:
                         raise Refused(f"{self.name} sends a message over {LONGEST_MESSAGE >> 20} MiB", certain=True)
         except httpx.RequestError as error:
             raise away(self.name, error) from error
-
-    async def request(self, method: str, path: str, *, timeout: float = 10.0, **options: Any) -> httpx.Response:
-        """Ask for a path below the URL; the answer is a success. Raises UpstreamError."""
-        url = self.url.copy_with(path=self.url.path.rstrip("/") + path)
-        try:
-            response = await self.client.request(method, url, timeout=timeout, **options)
-        except httpx.RequestError as error:
-            raise away(self.name, error) from error
-        if not response.is_success:
-            raise judged(response)
-        return response
 
     async def aclose(self) -> None:
         """Let go of the connections."""

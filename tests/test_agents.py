@@ -1,0 +1,298 @@
+"""What runs for a project: commands that it may start, and agent servers."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from store import Conflict, Emitter, Event, InvalidEvent, open_store
+from store.people import Project
+from store.sqlite import SqliteStore
+from store.state import Task
+from tests.support.upstream import Upstream
+from webapp.agents import Agents, AgentUnavailable, agent_of
+from webapp.agents import agents as agents_module
+from webapp.process import again
+
+CLOSED = "http://127.0.0.1:9"
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    opened = open_store(f"sqlite:///{tmp_path}/signalbox.db")
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture
+async def agents(store: SqliteStore) -> AsyncIterator[Agents]:
+    made = Agents(store)
+    yield made
+    await made.stop()
+
+
+def project(store: SqliteStore, agent: dict[str, Any] | None, project_id: str = "p") -> Project:
+    return store.people.add_project(project_id, "A project", agent=agent)
+
+
+def python(code: str, **more: Any) -> dict[str, Any]:
+    return {"kind": "command", "argv": [sys.executable, "-u", "-c", code], **more}
+
+
+async def when(store: SqliteStore, task_id: str, there: Callable[[Task], bool]) -> Task:
+    """The task, once `there` says yes."""
+    async with asyncio.timeout(30):
+        while True:
+            async with store.glance() as view:
+                task = await view.task(task_id)
+            if there(task):
+                return task
+            await asyncio.sleep(0.02)
+
+
+async def ended(store: SqliteStore, task_id: str) -> Task:
+    return await when(store, task_id, lambda task: task.ended)
+
+
+async def log_of(store: SqliteStore, task_id: str) -> list[Event]:
+    async with store.read() as view:
+        return await view.events(task_id, 0, 1000)
+
+
+async def lines_of(store: SqliteStore, task_id: str) -> list[str]:
+    return [event.payload["message"] for event in await log_of(store, task_id) if event.event_type == "log"]
+
+
+# commands
+
+
+async def test_a_command_runs_as_its_project_says(
+    store: SqliteStore, agents: Agents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNALBOX_SECRET", "s3cret")
+    code = "import os; print(os.getcwd(), os.environ['WHAT'], os.environ.get('SIGNALBOX_SECRET'), sep='\\n')"
+    mine = project(store, python(code, cwd=str(tmp_path), env={"WHAT": "ever"}))
+    assert await agents.available(mine)
+    started, new = await agents.start(mine, "r1")
+    assert (started.task_id, started.kind, started.project_id, new) == ("r1", "agent", "p", True)
+    assert (await ended(store, "r1")).status == "done"
+    assert await lines_of(store, "r1") == [str(tmp_path), "ever", "None"]
+
+
+async def test_a_run_that_is_there_is_used_as_it_is(store: SqliteStore, agents: Agents) -> None:
+    mine = project(store, python("print('once')"))
+    await agents.start(mine, "r1")
+    again, new = await agents.start(mine, "r1")
+    assert (again.task_id, new) == ("r1", False)
+    await ended(store, "r1")
+    assert await lines_of(store, "r1") == ["once"]
+    with pytest.raises(Conflict):
+        await agents.start(project(store, python(""), "other"), "r1")
+
+
+async def test_only_what_is_allowed_is_started(store: SqliteStore, agents: Agents) -> None:
+    allowed = {"greet": {"argv": ["echo", "hello"]}, "part": {"argv": ["echo", "goodbye"]}}
+    mine = project(store, {"kind": "command", "commands": allowed})
+    with pytest.raises(Conflict, match="no command 'rm -rf' here; there is greet, part"):
+        await agents.start(mine, command="rm -rf")
+    first, _ = await agents.start(mine)
+    second, _ = await agents.start(mine, command="part")
+    for task, line in ((first, "hello"), (second, "goodbye")):
+        await ended(store, task.task_id)
+        assert await lines_of(store, task.task_id) == [line]
+
+
+async def test_a_command_over_its_time_limit_has_failed(store: SqliteStore, agents: Agents) -> None:
+    await agents.start(project(store, python("import time; time.sleep(60)", time_limit=0.5)), "r1")
+    task = await ended(store, "r1")
+    assert (task.status, task.error) == ("failed", "stopped after its time limit of 0.5 s")
+
+
+async def test_a_cancel_stops_a_command(store: SqliteStore, agents: Agents) -> None:
+    await agents.start(project(store, python("import time; print('here'); time.sleep(60)")), "r1")
+    await when(store, "r1", lambda task: task.latest_seq >= 2)
+    Emitter(store).emit_cancel_requested("r1", "ann")
+    assert (await ended(store, "r1")).status == "cancelled"
+
+
+async def test_a_command_outlives_who_started_it(store: SqliteStore, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    code = f"import os, time\nprint('one')\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.02)\nprint('two')"
+    first = Agents(store)
+    await first.start(project(store, python(code)), "r1")
+    await when(store, "r1", lambda task: task.latest_seq >= 2)
+    await first.stop()
+    gate.touch()
+    assert (await ended(store, "r1")).status == "done"
+    assert await lines_of(store, "r1") == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("agent", "reason"),
+    [
+        (
+            {"kind": "command", "argv": ["no-such-command-here"]},
+            "there is no command no-such-command-here here",
+        ),
+        ({"kind": "command", "argv": ["true"], "cwd": "/no/such/place"}, "the directory /no/such/place is gone"),
+        ({"kind": "upstream", "url": CLOSED}, "does not answer"),
+        ({"kind": "upstream", "url": CLOSED, "token_env": "NOBODY_SET_THIS"}, "no NOBODY_SET_THIS in its environment"),
+    ],
+)
+async def test_an_agent_that_is_not_there_starts_nothing(
+    store: SqliteStore, agents: Agents, agent: dict[str, Any], reason: str
+) -> None:
+    mine = project(store, agent)
+    assert not await agents.available(mine)
+    with pytest.raises(AgentUnavailable, match=re.escape(reason)):
+        await agents.check(mine)
+    with pytest.raises(AgentUnavailable, match=re.escape(reason)):
+        await agents.start(mine, "r1")
+    assert await store.people.project_of("r1") is None
+
+
+async def test_a_project_without_an_agent_can_start_nothing(store: SqliteStore, agents: Agents) -> None:
+    mine = project(store, None)
+    assert not await agents.available(mine)
+    with pytest.raises(Conflict, match="has no agent"):
+        await agents.start(mine)
+
+
+async def test_a_run_that_was_never_begun_is_told(
+    store: SqliteStore, agents: Agents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agents_module, "STARTING", 0.1)
+    project(store, python(""))
+    store.create_task("r1", kind="agent", project_id="p", metadata={"agent": "command"})
+    agents.resume()
+    task = await ended(store, "r1")
+    assert (task.status, task.error) == ("failed", "the server stopped before the command was started")
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (None, "Expected `object`, got `null`"),
+        ({}, "missing required field `kind`"),
+        ({"kind": "magic"}, "Invalid value 'magic'"),
+        ({"kind": "upstream"}, "missing required field `url`"),
+        ({"kind": "upstream", "url": "somewhere"}, "url must look like"),
+        ({"kind": "upstream", "url": CLOSED, "token": "x"}, "unknown field `token`"),
+        ({"kind": "command"}, "argv must be a list of words"),
+        ({"kind": "command", "argv": "make all"}, "Expected `array`, got `str`"),
+        ({"kind": "command", "argv": ["make"], "time_limit": 0}, "time_limit must be over 0"),
+        ({"kind": "command", "argv": ["make"], "env": {"A=B": "x"}}, "env has a name"),
+        ({"kind": "command", "commands": {"a": {"argv": []}}}, "argv of 'a' must be a list"),
+        ({"kind": "command", "argv": ["x"], "commands": {"a": {"argv": ["y"]}}}, "each of them has its own argv"),
+    ],
+)
+def test_a_configuration_that_means_nothing_is_told(config: Any, words: str) -> None:
+    with pytest.raises(InvalidEvent, match=re.escape(words)) as caught:
+        agent_of(config)
+    assert caught.value.field == "agent"
+
+
+# agent servers
+
+
+def agent_server(*blocks: str) -> Upstream:
+    """An agent server whose only run says `blocks`, and that answers all else with 200."""
+    upstream = Upstream([f"id: {number}\n{block}" for number, block in enumerate(blocks, 1)])
+    upstream.idle = True
+
+    def answer(connection: int) -> str | None:
+        path = upstream.requests[connection].split()[1]
+        return None if path.endswith("/stream") else "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+    upstream.answer = answer
+    return upstream
+
+
+def upstream_agent(upstream: Upstream) -> dict[str, Any]:
+    return {"kind": "upstream", "url": upstream.url.removesuffix("/stream")}
+
+
+def asked(upstream: Upstream) -> list[str]:
+    return [" ".join(request.split()[:2]) for request in upstream.requests]
+
+
+async def test_a_run_of_an_agent_server_becomes_a_task(store: SqliteStore, agents: Agents) -> None:
+    upstream = agent_server("event: log\ndata: one", "event: status\ndata: Task success")
+    await agents.start(project(store, upstream_agent(upstream)), "r1")
+    assert (await ended(store, "r1")).status == "done"
+    assert await lines_of(store, "r1") == ["one"]
+    assert asked(upstream) == ["GET /health", "POST /runs", "GET /runs/r1/stream"]
+    assert '{"run_id":"r1"}' in upstream.bodies[1].replace(" ", "")
+
+
+async def test_a_cancel_is_handed_on_to_the_agent_server(
+    store: SqliteStore, agents: Agents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from webapp.relay import relay
+
+    monkeypatch.setattr(relay, "GRACE", 0.1)
+    upstream = agent_server("event: log\ndata: one")
+    await agents.start(project(store, upstream_agent(upstream)), "r1")
+    await when(store, "r1", lambda task: task.latest_seq >= 2)
+    Emitter(store).emit_cancel_requested("r1", "ann")
+    assert (await ended(store, "r1")).status == "cancelled"
+    assert asked(upstream)[-1] == "POST /runs/r1/cancel"
+
+
+async def test_what_the_agent_server_refuses_is_a_failed_run(store: SqliteStore, agents: Agents) -> None:
+    upstream = agent_server()
+    upstream.answer = lambda connection: (
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        if connection == 0
+        else 'HTTP/1.1 422 No\r\nConnection: close\r\n\r\n{"error": {"message": "not such a run"}}'
+    )
+    await agents.start(project(store, upstream_agent(upstream)), "r1")
+    task = await ended(store, "r1")
+    assert task.status == "failed"
+    assert task.error is not None
+    assert task.error.endswith("answered 422 No: not such a run")
+
+
+async def test_an_agent_server_that_comes_back_is_available_again(
+    store: SqliteStore, agents: Agents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from webapp.agents import health
+
+    monkeypatch.setattr(health, "REMEMBERED", 0.0)
+    upstream = agent_server()
+    mine = project(store, upstream_agent(upstream))
+    assert await agents.available(mine)
+    upstream.shut()
+    assert not await agents.available(mine)
+    upstream.listen()
+    assert await agents.available(mine)
+
+
+async def test_a_run_is_followed_again_after_a_restart(store: SqliteStore) -> None:
+    upstream = agent_server(*(f"event: log\ndata: line {n}" for n in range(10)), "event: status\ndata: Task success")
+    upstream.cut = lambda connection: 5 if connection < 3 else None
+    first = Agents(store)
+    await first.start(project(store, upstream_agent(upstream)), "r1")
+    await when(store, "r1", lambda task: task.latest_seq >= 6)
+    await first.stop()
+    second = Agents(store)
+    second.resume()
+    assert (await ended(store, "r1")).status == "done"
+    await second.stop()
+    assert await lines_of(store, "r1") == [f"line {n}" for n in range(10)]
+    assert asked(upstream).count("POST /runs") == 1
+
+
+async def test_a_command_that_never_begins_has_failed(
+    store: SqliteStore, agents: Agents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(again, "absolute", lambda url: "sqlite:////no/such/place/signalbox.db")
+    await agents.start(project(store, python("")), "r1")
+    task = await ended(store, "r1")
+    assert (task.status, task.error) == ("failed", "it ended with exit code 2 before it began; see the server's log")

@@ -1,0 +1,27 @@
+"""Agents: what runs for a project, as its `agent` says.
+
+    {"kind": "upstream", "url": "http://agent:9100", "token_env": "AGENT_TOKEN"}
+    {"kind": "command", "argv": ["make", "nightly"], "cwd": "/srv/app", "env": {"CI": "1"}, "time_limit": 3600}
+    {"kind": "command", "commands": {"build": {"argv": ["make"]}, "audit": {"argv": ["make", "audit"]}}}
+
+`agent_of(config)` checks such an object; it raises InvalidEvent with the field `agent`.
+
+The app has one `Agents` as `app.extensions["agents"]`:
+
+    task, new = await agents.start(project, run_id)     a task of kind "agent"; one that is there is used as it is
+    await agents.available(project)                     whether a run could be started, or can be followed, now
+    await agents.check(project)                         the same, raising AgentUnavailable with the reason
+
+`start` raises AgentUnavailable (503: later may be better), Conflict (the project has no agent, no such command, the run
+is another project's) and InvalidEvent (a bad run id). The run is heard of through its task, like any run. To cancel it,
+append `cancel_requested` to its task, as everywhere.
+
+What is started outlives this process. A command runs beside it and writes its own log; an upstream is followed again by
+`resume` after a restart.
+"""
+
+from webapp.agents.agents import Agents
+from webapp.agents.configuration import CommandAgent, UpstreamAgent, agent_of
+from webapp.agents.errors import AgentUnavailable
+
+__all__ = ["AgentUnavailable", "Agents", "CommandAgent", "UpstreamAgent", "agent_of"]

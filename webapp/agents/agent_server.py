@@ -1,0 +1,68 @@
+"""An agent server: runs are started by a POST, told as server-sent events, and stopped by another POST."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from webapp.agents.configuration import UpstreamAgent
+from webapp.agents.errors import AgentUnavailable
+from webapp.relay.upstream import Away, Upstream, UpstreamError, away, checked_url, judged
+
+TIMEOUT = 5.0
+"""Seconds for an answer to anything but the stream."""
+
+
+class AgentServer(Upstream):
+    """One run of the agent server of a project. Below the configured URL are
+
+    POST /runs `{"run_id": …}` (again: no harm), GET /runs/ID/stream, POST /runs/ID/cancel, GET /health.
+    """
+
+    def __init__(self, agent: UpstreamAgent, run_id: str) -> None:
+        self.base = checked_url(agent.url)
+        self.run_id = run_id
+        stream = self._at(f"/runs/{quote(run_id, safe=':')}/stream")
+        super().__init__(str(stream), token_of(agent))
+
+    async def prepare(self) -> None:
+        """Start the run."""
+        await self._ask("POST", "/runs", json={"run_id": self.run_id})
+
+    async def cancel(self) -> bool:
+        """Ask the agent to stop the run."""
+        await self._ask("POST", f"/runs/{quote(self.run_id, safe=':')}/cancel")
+        return True
+
+    async def check(self) -> None:
+        """Raise AgentUnavailable unless the server says that it is well."""
+        try:
+            await self._ask("GET", "/health")
+        except UpstreamError as error:
+            raise AgentUnavailable(str(error), getattr(error, "retry_after", 0.0) or 5.0) from error
+
+    def _at(self, path: str) -> httpx.URL:
+        return self.base.copy_with(path=self.base.path.rstrip("/") + path)
+
+    async def _ask(self, method: str, path: str, **options: Any) -> None:
+        try:
+            response = await self.client.request(method, self._at(path), timeout=TIMEOUT, **options)
+        except httpx.TimeoutException as error:
+            raise Away(f"{self.base.host} has not answered for {TIMEOUT:g} s") from error
+        except httpx.RequestError as error:
+            raise away(str(self.base.copy_with(username=None, password=None, query=None)), error) from error
+        if not response.is_success:
+            raise judged(response)
+
+
+def token_of(agent: UpstreamAgent) -> str | None:
+    """The token for an agent server, from the environment. Raises AgentUnavailable if it is not there."""
+    if agent.token_env is None:
+        return None
+    token = os.environ.get(agent.token_env)
+    if not token:
+        raise AgentUnavailable(f"the server has no {agent.token_env} in its environment, the agent's token", 60.0)
+    return token

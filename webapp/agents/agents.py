@@ -1,0 +1,211 @@
+"""Starting runs for projects, and looking after them as long as this process lives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
+
+import structlog
+
+from store import Conflict, InvalidEvent, NewEvent, Store, StoreError, StoreUnavailable, TaskQuery
+from store.events import new_id
+from store.people import Project
+from store.state import Task
+from webapp.agents import commands
+from webapp.agents.agent_server import AgentServer
+from webapp.agents.configuration import Command, CommandAgent, UpstreamAgent, agent_of
+from webapp.agents.errors import AgentUnavailable
+from webapp.agents.health import Health
+from webapp.process.facts import readable_command
+from webapp.relay.relay import Relay
+from webapp.relay.upstream import Refused
+
+KIND = "agent"
+UNFINISHED = ("queued", "running", "waiting", "interrupted")
+
+STARTING = 15.0
+"""Seconds in which a command that was started says so."""
+
+PAUSE = 2.0
+"""Seconds before a second try where the store, or a mistake of ours, stood in the way."""
+
+log = structlog.get_logger("signalbox.agents")
+
+
+class Agents:
+    """The agents of all projects of `store`. Make it in the event loop that serves."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._health = Health()
+        self._work: dict[str, asyncio.Task[None]] = {}
+
+    def resume(self) -> None:
+        """Take up, in the background, the runs that were under way when the process before this one ended."""
+        self._attend("resume", self._resume())
+
+    async def stop(self) -> None:
+        """Let go of all runs. They go on."""
+        work = list(self._work.values())
+        for task in work:
+            task.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
+
+    async def start(
+        self, project: Project, run_id: str | None = None, *, command: str | None = None, title: str | None = None
+    ) -> tuple[Task, bool]:
+        """Start a run for `project`, with the first of its commands or the one named; the bool says whether it is new.
+
+        A run of this id that is there is used as it is. Raises AgentUnavailable, Conflict and InvalidEvent.
+        """
+        agent = _agent_of(project)
+        run_id = run_id or new_id()
+        chosen = agent.chosen(command) if isinstance(agent, CommandAgent) else agent
+        found = await self._found(project, run_id)
+        if found is not None:
+            return found, False
+        await self._health.check(chosen)
+        command_line = None if isinstance(chosen, UpstreamAgent) else readable_command(chosen.argv)
+        task, new = await self._store.acreate_task(
+            run_id,
+            title=title or f"{project.name}: {command or KIND}",
+            kind=KIND,
+            metadata={"agent": "command", "command": command_line} if command_line else {"agent": "upstream"},
+            project_id=project.project_id,
+        )
+        if new and isinstance(chosen, UpstreamAgent):
+            self._attend(run_id, self._relay(run_id, chosen))
+        elif new and not isinstance(chosen, UpstreamAgent):
+            await self._begin(run_id, chosen)
+        return task, new
+
+    async def available(self, project: Project) -> bool:
+        """Whether the agent of `project` could start a run, or tell about one, now. False without an agent."""
+        try:
+            await self.check(project)
+        except (AgentUnavailable, Conflict):
+            return False
+        return True
+
+    async def check(self, project: Project) -> None:
+        """Raise AgentUnavailable with the reason unless the project's agent is available; Conflict if it has none."""
+        agent = _agent_of(project)
+        reasons: list[AgentUnavailable] = []
+        for one in agent.allowed.values() if isinstance(agent, CommandAgent) else (agent,):
+            try:
+                await self._health.check(one)
+            except AgentUnavailable as error:
+                reasons.append(error)
+            else:
+                return
+        raise reasons[0]
+
+    async def _found(self, project: Project, run_id: str) -> Task | None:
+        owner = await self._store.people.project_of(run_id)
+        if owner is None:
+            return None
+        if owner != project.project_id:
+            raise Conflict(f"the id {run_id!r} is taken")
+        async with self._store.glance() as view:
+            return await view.task(run_id)
+
+    def _attend(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._done(name, work), name=f"signalbox-agent-{name}")
+        self._work[name] = task
+
+    async def _done(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:
+            log.error("an agent is left alone", run=name, exc_info=error)
+        finally:
+            self._work.pop(name, None)
+
+    async def _relay(self, run_id: str, agent: UpstreamAgent) -> None:
+        told = ""
+        while True:
+            try:
+                await Relay(self._store, run_id, AgentServer(agent, run_id), _say, refused_as="failed").run()
+                return
+            except Refused as error:
+                _say(str(error))
+                return
+            except (StoreUnavailable, AgentUnavailable) as error:
+                if str(error) != told:
+                    told = str(error)
+                    log.warning("a relay stands still", run=run_id, error=told)
+            await asyncio.sleep(PAUSE)
+
+    async def _begin(self, run_id: str, command: Command) -> None:
+        try:
+            over = await commands.start(command, self._store.url, run_id)
+        except AgentUnavailable as error:
+            await self._never_began(run_id, str(error))
+            raise
+        self._attend(run_id, self._watch(run_id, over))
+
+    async def _watch(self, run_id: str, over: asyncio.Future[int]) -> None:
+        code = await over
+        await self._never_began(run_id, f"it ended with exit code {code} before it began; see the server's log")
+
+    async def _never_began(self, run_id: str, message: str) -> None:
+        """End a run of which nothing was heard."""
+        async with self._store.glance() as view:
+            task = await view.task(run_id)
+        if task.status == "queued":
+            payload = {"exit_code": 1, "status": "failed", "error_code": "not_started", "message": message}
+            ended = NewEvent(event_type="runner_exit", actor="supervisor", key="signalbox:not-started", payload=payload)
+            await self._store.aappend(run_id, ended)
+
+    async def _resume(self) -> None:
+        unfinished = await self._unfinished()
+        for task, agent in unfinished:
+            if task.metadata.get("agent") == "upstream" and isinstance(agent, UpstreamAgent):
+                self._attend(task.task_id, self._relay(task.task_id, agent))
+        queued = [task for task, _ in unfinished if task.metadata.get("agent") == "command" and task.status == "queued"]
+        if queued:
+            # What the process before us started last may be on its way.
+            await asyncio.sleep(STARTING)
+        for task in queued:
+            await self._never_began(task.task_id, "the server stopped before the command was started")
+
+    async def _unfinished(self) -> list[tuple[Task, CommandAgent | UpstreamAgent | None]]:
+        """The runs that have not ended, each with the agent of its project if it has a usable one."""
+        while True:
+            try:
+                agents: dict[str, CommandAgent | UpstreamAgent] = {}
+                for project in await self._store.people.projects():
+                    try:
+                        agents[project.project_id] = _agent_of(project)
+                    except (Conflict, InvalidEvent):
+                        continue
+                return [(task, agents.get(task.project_id)) async for task in self._runs() if not self._attended(task)]
+            except StoreError as error:
+                log.warning("the store does not answer", error=str(error))
+                await asyncio.sleep(PAUSE)
+
+    def _attended(self, task: Task) -> bool:
+        return task.task_id in self._work
+
+    async def _runs(self) -> AsyncIterator[Task]:
+        before: str | None = None
+        while True:
+            query = TaskQuery(statuses=UNFINISHED, kind=KIND, before=before, limit=200)
+            async with self._store.read() as view:
+                page = await view.tasks(query)
+            for task in page.tasks:
+                yield task
+            before = page.cursor
+            if before is None:
+                return
+
+
+def _say(text: str) -> None:
+    log.info(text)
+
+
+def _agent_of(project: Project) -> CommandAgent | UpstreamAgent:
+    if project.agent is None:
+        raise Conflict(f"the project {project.project_id!r} has no agent: nothing can be started for it")
+    return agent_of(project.agent)

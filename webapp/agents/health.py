@@ -1,0 +1,46 @@
+"""Whether agents are there: asked for, and remembered for a moment, because every caller wants to know."""
+
+from __future__ import annotations
+
+import time
+
+from webapp.agents import commands
+from webapp.agents.agent_server import AgentServer
+from webapp.agents.configuration import Command, UpstreamAgent
+from webapp.agents.errors import AgentUnavailable
+
+REMEMBERED = 1.0
+"""Seconds for which an agent server's answer holds."""
+
+
+class Health:
+    """What is known of agent servers, by URL."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[float, AgentUnavailable | None]] = {}
+
+    async def check(self, agent: UpstreamAgent | Command) -> None:
+        """Raise AgentUnavailable, with the reason, unless a run could be started now."""
+        if isinstance(agent, Command):
+            commands.check(agent)
+            return
+        at, reason = self._known.get(agent.url, (float("-inf"), None))
+        if time.monotonic() - at >= REMEMBERED:
+            reason = await _reason_against(agent)
+            self._known[agent.url] = time.monotonic(), reason
+        if reason is not None:
+            raise AgentUnavailable(str(reason), reason.retry_after)
+
+
+async def _reason_against(agent: UpstreamAgent) -> AgentUnavailable | None:
+    try:
+        server = AgentServer(agent, "-")
+    except AgentUnavailable as error:
+        return error
+    try:
+        await server.check()
+    except AgentUnavailable as error:
+        return error
+    finally:
+        await server.aclose()
+    return None
