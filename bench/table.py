@@ -70,6 +70,11 @@ def ms(value: float) -> str:
     return f"{value:.2f} ms" if value < 10 else f"{value:.0f} ms"
 
 
+def seconds(value: float) -> str:
+    """Seconds, or milliseconds for what is short."""
+    return ms(value * 1000) if value < 0.1 else f"{value:.2f} s"
+
+
 def p50_p99(figures: dict[str, Any]) -> str:
     """Median and 99th percentile of a load client's figures."""
     return f"{ms(figures['p50_ms'])} / {ms(figures['p99_ms'])}"

@@ -18,7 +18,7 @@
  *                       ms without a sign of life after which a connection counts as lost.
  * pauseHidden () => false
  *                       whether to let go of the connection while the page is hidden.
- * probe                 async (signal) => bool; asked each second of a wait after a lost connection; true ends it.
+ * probe                 async (signal) => bool; asked again and again in a wait after a lost connection; true ends it.
  *
  * `offline` is believed at once; `online`, a page shown again and `retryNow()` end a wait. A page in the back/forward
  * cache holds no connection. `stop()` is final: nothing happens after it until `start()`.
@@ -135,7 +135,7 @@ export class Connection {
   async #sleep(ms, probe) {
     const over = new AbortController();
     const wait = (this.#wait = { end: () => over.abort(), until: Date.now() + ms });
-    if (probe) knock(probe, over.signal).then(wait.end);
+    if (probe) knock(probe, Math.max(400, ms / 40), over.signal).then(wait.end);
     await pause(ms, over.signal);
     over.abort();
     if (this.#wait === wait) this.#wait = null;
@@ -242,9 +242,9 @@ function pause(ms, signal) {
   });
 }
 
-/** Asks about once a second, not in step with other pages, until the answer is true. */
-async function knock(probe, signal) {
-  do await pause(750 + Math.random() * 500, signal);
+/** Asks every `gap` ms to twice that, not in step with other pages, until the answer is true. */
+async function knock(probe, gap, signal) {
+  do await pause(gap * (1 + Math.random()), signal);
   while (!signal.aborted && !(await probe(signal).catch(() => false)));
 }
 
