@@ -95,7 +95,7 @@ async def test_a_websocket_has_the_same_events(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("task_id", "since", "code"), [("nobody", 0, 4400), ("closed", "x", 4400), ("closed", 99, 4409)]
+    ("task_id", "since", "code"), [("nobody", 0, 4404), ("closed", "x", 4400), ("closed", 99, 4409)]
 )
 async def test_a_websocket_says_why_it_is_refused(server: Server, task_id: str, since: int | str, code: int) -> None:
     await asyncio.to_thread(server.emit, "closed", "one")

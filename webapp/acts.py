@@ -5,27 +5,51 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 from quart import redirect, request
 from werkzeug.wrappers import Response as Redirect
 
 from store import Conflict, Event, NewEvent
 from store.state import Permission
 from webapp.api import store
+from webapp.auth.guard import principal, require
+from webapp.auth.principal import LOCAL
 from webapp.bad_request import BadRequest
 
-LOCAL_USER = "local user"
 LONGEST_REASON = 2000
+
+
+SAID_BY_PEOPLE = frozenset({"permission_response", "cancel_requested", "retry_requested"})
+"""Events that answer for a person: whoever has logged in, or shows a token, appends them in no other name."""
+
+
+async def is_said_by_person(events: NewEvent | list[NewEvent]) -> bool:
+    """Whether this must be said in the name of the caller. Raises BadRequest for a list with more than that."""
+    given = events if isinstance(events, list) else [events]
+    said = next((event.event_type for event in given if event.event_type in SAID_BY_PEOPLE), None)
+    if said is None or await principal() is LOCAL:
+        return False
+    if len(given) > 1:
+        raise BadRequest(f"{said} must be appended alone", "event_type")
+    return True
+
+
+async def say(task_id: str, event: NewEvent) -> Event:
+    """Append what somebody says as an event, in their name. Raises Forbidden, UnknownTask or Conflict."""
+    await require("respond", task_id)
+    who = (await principal()).name
+    event = msgspec.structs.replace(event, actor="user", payload={**event.payload, "by": who})
+    return await store().aappend_audited(task_id, event, actor=who, action=event.event_type, source=request.remote_addr)
 
 
 async def act(
     task_id: str, event_type: str, *, span_id: str | None = None, key: str | None = None, **said: Any
 ) -> Event:
     """Append an event in the name of the person, with its audit. Raises UnknownTask or Conflict."""
-    payload = {name: value for name, value in said.items() if value is not None} | {"by": LOCAL_USER}
+    who = (await principal()).name
+    payload = {name: value for name, value in said.items() if value is not None} | {"by": who}
     event = NewEvent(event_type=event_type, actor="user", span_id=span_id, payload=payload, key=key)
-    return await store().aappend_audited(
-        task_id, event, actor=LOCAL_USER, action=event_type, source=request.remote_addr
-    )
+    return await store().aappend_audited(task_id, event, actor=who, action=event_type, source=request.remote_addr)
 
 
 async def answer_permission(task_id: str, asked: Permission, approved: bool, reason: str | None) -> Event:

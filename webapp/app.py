@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from quart import Quart
 
-from store import open_store
+from store import Event, open_store
 from store.history import History
 from store.tail import Tail
 from store.wake import Wake
 from webapp import api, assets, compression, errors, pages, security
 from webapp.agents import Agents
 from webapp.api import metrics
+from webapp.auth import guard
+from webapp.auth.directory import Directory
+from webapp.auth.login import Logins
 from webapp.fragments import Fragments
 from webapp.live import stream
 from webapp.live.hub import Hub
@@ -33,29 +37,42 @@ def create_app(settings: Settings | None = None) -> Quart:
     app.extensions["fragments"] = Fragments(asset=assets.asset)
     errors.install(app)
     security.install(app, settings)
+    guard.install(app)
     stream.install(app)
     compression.install(app)
     assets.install(app)
     api.install(app)
     pages.install(app)
+    guard.close_gaps(app)
 
     @app.before_serving
     async def open_everything() -> None:
         store = await asyncio.to_thread(open_store, settings.store, synchronous=settings.synchronous)
         stats = Stats()
         hub = Hub(store, settings, stats)
+
+        async def end_what_is_over() -> None:
+            await hub.callers.recheck(directory.principal)
+
+        def deliver(events: Sequence[Event]) -> None:
+            directory.hear(events)
+            hub.deliver(events)
+
+        directory = Directory(store.people, always=not settings.loopback, on_look=end_what_is_over)
+        await directory.open()
         wake = Wake(
             store,
             poll_interval=settings.poll_interval,
             max_poll_interval=settings.max_poll_interval,
             backoff=settings.poll_backoff_factor,
         )
-        tail = Tail(store, hub.deliver, wake, on_trouble=hub.suspend, on_look=stats.wake_seconds.observe)
+        tail = Tail(store, deliver, wake, on_trouble=hub.suspend, on_look=stats.wake_seconds.observe)
         await tail.start()
         supervisor = Supervisor(store, settings)
         app.extensions.update(store=store, history=History(), hub=hub, tail=tail, stats=stats, supervisor=supervisor)
         app.extensions["agents"] = agents = Agents(store)
         agents.resume()
+        app.extensions.update(directory=directory, logins=Logins(settings.login_attempts))
         metrics.watch(app)
 
     @app.after_serving
@@ -63,6 +80,7 @@ def create_app(settings: Settings | None = None) -> Quart:
         await app.extensions["agents"].stop()
         await app.extensions["supervisor"].stop()
         await app.extensions["tail"].stop()
+        await app.extensions["directory"].close()
         await app.extensions["store"].aclose()
 
     return app

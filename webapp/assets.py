@@ -17,6 +17,7 @@ import msgspec
 from quart import Quart, Response, request
 from werkzeug.exceptions import NotFound
 
+from webapp.auth.access import public
 from webapp.bundling import bundle
 
 ROOT = Path(__file__).parent / "static"
@@ -77,6 +78,7 @@ def install(app: Quart) -> None:
     """Serve the static files."""
 
     @app.get("/static/<path:path>")
+    @public
     async def static(path: str) -> Response:
         try:
             found = load(path)

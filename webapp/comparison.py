@@ -116,10 +116,10 @@ class ChoiceView:
     others: list[Task]
 
 
-async def choice_view(view: Reading, a: str) -> ChoiceView:
-    """What can be compared with the task `a`, which may be empty. Raises UnknownTask."""
+async def choice_view(view: Reading, a: str, projects: tuple[str, ...] | None = None) -> ChoiceView:
+    """What can be compared with the task `a`, which may be empty, in these projects. Raises UnknownTask."""
     task = await view.task(a) if a else None
-    page = await view.tasks(TaskQuery(kind=task.kind if task else None, limit=CHOICES + 1))
+    page = await view.tasks(TaskQuery(kind=task.kind if task else None, projects=projects, limit=CHOICES + 1))
     return ChoiceView(a=task, others=[other for other in page.tasks if other.task_id != a][:CHOICES])
 
 

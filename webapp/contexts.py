@@ -18,6 +18,9 @@ from webapp.listquery import list_fields
 from webapp.retries import Offer, offer_of
 from webapp.spantree import SpanLine, lines
 
+Projects = tuple[str, ...] | None
+"""Some projects, or all of them."""
+
 LOG_WINDOW = 200
 PHASES = 30
 CHECKPOINTS = 20
@@ -41,6 +44,7 @@ class TaskView:
     rows: list[Event] = field(default_factory=list)
     earlier: list[list[Phase]] = field(default_factory=list)
     offer: Offer | None = None
+    may_answer: bool = True
 
     @property
     def seq(self) -> int:
@@ -79,10 +83,12 @@ async def task_view(
     window: int = LOG_WINDOW,
     earlier: Earlier | None = None,
     key: bytes | None = None,
+    may_answer: bool = True,
 ) -> TaskView:
     """A task as its page shows it; with `since`, what brings a page at that cursor up to date. Raises UnknownTask.
 
-    With `earlier` it tells the next step; with the store's `key` it offers to run a command again.
+    With `earlier` it tells the next step. Its reader may answer and stop the run if they `may_answer`; with the store's
+    `key` they are offered to run a command again.
     """
     task = await view.task(task_id)
 
@@ -100,6 +106,7 @@ async def task_view(
         rows=await log_rows(view, task, since, window),
         earlier=await earlier.of(view, task) if earlier and stale(ids.TRACK) else [],
         offer=await offer_of(view, task, key) if stale(ids.TASK_HEADER) else None,
+        may_answer=may_answer,
     )
 
 
@@ -241,14 +248,20 @@ class InboxView:
     requests: list[tuple[Task, Permission]]
     total: int
     event_id: int
+    answered: Projects = None
+
+    def may_answer(self, task: Task) -> bool:
+        """Whether the reader may answer this task's requests."""
+        return self.answered is None or task.project_id in self.answered
 
 
-async def inbox_view(view: Reading) -> InboxView:
-    """All that waits for somebody."""
+async def inbox_view(view: Reading, projects: Projects = None, answered: Projects = None) -> InboxView:
+    """All that waits for somebody in `projects`; the reader may answer in those of `answered`."""
     return InboxView(
-        requests=await view.open_permissions(),
-        total=await view.count_open_permissions(),
+        requests=await view.open_permissions(projects=projects),
+        total=await view.count_open_permissions(projects),
         event_id=await view.latest_event_id(),
+        answered=answered,
     )
 
 
@@ -278,9 +291,14 @@ class AuditsView:
     before: int | None
 
 
-async def audits_view(view: Reading, task_id: str | None, *, before: int | None = None) -> AuditsView:
-    """The audits before the one with the id `before`. Those of a task that was deleted are still there."""
-    found = await view.audits(task_id, AUDITS_PAGE + 1, before)
+async def audits_view(
+    view: Reading, task_id: str | None, *, before: int | None = None, projects: Projects = None
+) -> AuditsView:
+    """The audits in `projects` before the one with the id `before`.
+
+    Those of a task that was deleted are still there for whoever sees all projects.
+    """
+    found = await view.audits(task_id, AUDITS_PAGE + 1, before, projects)
     if task_id is not None and not found:
         await view.task(task_id)
     shown = found[:AUDITS_PAGE]

@@ -6,11 +6,14 @@ import math
 from typing import Any
 
 import structlog
-from quart import Quart, Response, request
+from quart import Quart, Response, redirect, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as Redirect
 
 from store import Conflict, InvalidEvent, StoreError, StoreUnavailable, UnknownTask
 from webapp.agents.errors import AgentUnavailable
+from webapp.auth.refusals import Forbidden, NotLoggedIn, TooManyLogins, UnknownProject
+from webapp.auth.way import is_navigation, login_path
 from webapp.bad_request import BadRequest
 from webapp.json import json_response
 from webapp.live.hub import TooManyStreams
@@ -27,6 +30,7 @@ CODES = {
     413: "too_large",
     415: "unsupported_media_type",
     421: "wrong_host",
+    429: "too_many_requests",
     503: "unavailable",
 }
 
@@ -86,7 +90,28 @@ def install(app: Quart) -> None:
 
     @app.errorhandler(TooManyStreams)
     async def too_many(error: TooManyStreams) -> Response:
-        return answer(503, str(error), code="too_many_streams", retry_after=error.retry_after)
+        status = 503 if error.most is None else 429
+        return answer(status, str(error), code="too_many_streams", retry_after=error.retry_after)
+
+    @app.errorhandler(NotLoggedIn)
+    async def logged_out(error: NotLoggedIn) -> Response | Redirect:
+        if is_navigation() and not wants_json():
+            return redirect(login_path(), 303)
+        response = answer(401, str(error))
+        response.headers["WWW-Authenticate"] = 'Bearer realm="Signalbox"'
+        return response
+
+    @app.errorhandler(Forbidden)
+    async def forbidden(error: Forbidden) -> Response:
+        return answer(403, str(error))
+
+    @app.errorhandler(UnknownProject)
+    async def unknown_project(error: UnknownProject) -> Response:
+        return answer(404, str(error), code="unknown_project")
+
+    @app.errorhandler(TooManyLogins)
+    async def too_many_logins(error: TooManyLogins) -> Response:
+        return answer(429, str(error), code="too_many_logins", retry_after=error.retry_after)
 
     @app.errorhandler(AgentUnavailable)
     async def no_agent(error: AgentUnavailable) -> Response:

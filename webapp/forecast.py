@@ -37,7 +37,7 @@ class Forecast:
 
 
 class Earlier:
-    """The phases of the earlier runs of one task's kind; read anew when they are older than `KEPT_FOR`."""
+    """The phases of the earlier runs of a task's kind in its project; read anew when older than `KEPT_FOR`."""
 
     def __init__(self) -> None:
         self._runs: list[list[Phase]] = []
@@ -48,7 +48,7 @@ class Earlier:
         if not task.kind or task.ended:
             return []
         if time.monotonic() - self._read_at >= KEPT_FOR:
-            query = TaskQuery(kind=task.kind, statuses=("done",), limit=RUNS)
+            query = TaskQuery(kind=task.kind, statuses=("done",), projects=(task.project_id,), limit=RUNS)
             self._runs = [await view.phases(other.task_id) for other in (await view.tasks(query)).tasks]
             self._read_at = time.monotonic()
         return self._runs

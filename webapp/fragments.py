@@ -270,7 +270,14 @@ def _path(task: Task) -> str:
 
 
 def _page(given: dict[str, Any]) -> dict[str, Any]:
-    return {"permissions_open": 0, "epoch": "", "heartbeat": 15, "base_url": "http://127.0.0.1:8000", **given}
+    return {
+        "person": "",
+        "permissions_open": 0,
+        "epoch": "",
+        "heartbeat": 15,
+        "base_url": "http://127.0.0.1:8000",
+        **given,
+    }
 
 
 def _pretty(value: Any) -> str:

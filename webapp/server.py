@@ -58,14 +58,14 @@ def serve(settings: Settings, beside: AbstractContextManager[None] | None = None
     except OSError as error:
         print(f"signalbox: cannot listen on {settings.host}:{settings.port}: {error.strerror}", file=sys.stderr)
         return 1
-    if not settings.loopback:
-        log.warning("there are no accounts yet: whoever reaches this address can read and write", host=settings.host)
     config = uvicorn.Config(
         create_app(settings),
         log_config=None,
         access_log=False,
         server_header=False,
         date_header=True,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=1,
         ws="websockets-sansio",

@@ -46,6 +46,17 @@ class Settings:
     log_format: str = _setting("text", "How the server logs.", choices=("text", "json"))
     log_level: str = _setting("info", "What the server logs.", choices=("debug", "info", "warning", "error"))
 
+    trusted_proxies: str = _setting(
+        "",
+        "Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, separated by commas.",
+    )
+    session_life: float = _setting(
+        30 * 86400.0, "How long somebody stays logged in with a browser.", low=60, high=366 * 86400
+    )
+    login_attempts: int = _setting(
+        10, "Log-ins tried in five minutes from one network address for one e-mail address.", low=1, high=10_000
+    )
+
     max_body: int = _setting(4 * 1024 * 1024, "Largest request body.", low=1024, high=1024**3)
     heartbeat_timeout: float = _setting(
         45.0, "A run that promised heartbeats and is silent this long is marked interrupted.", low=0.2, high=86400
@@ -72,6 +83,9 @@ class Settings:
         3600.0, "Longest life of a stream, less up to a fifth at random.", low=1, high=7 * 86400
     )
     max_streams: int = _setting(8192, "Streams open at once; one more is answered 503.", low=1, high=10**6)
+    max_streams_per_caller: int = _setting(
+        256, "Streams open at once of one account or one token; one more is answered 429.", low=1, high=10**6
+    )
     send_timeout: float = _setting(30.0, "A reader that takes nothing for this long is cut off.", low=0.1, high=3600)
     stream_compression: bool = _setting(False, "Whether streams are compressed (zstd, gzip), message by message.")
     ring_events: int = _setting(4096, "Events of one task kept in memory for its streams.", low=16, high=10**6)

@@ -151,9 +151,13 @@ class View:
     async def events(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]:
         return await self._events("task_id = ? AND seq > ? ORDER BY seq LIMIT ?", task_id, since_seq, limit)
 
-    async def events_after(self, event_id: int, limit: int = 1000, tasks: Sequence[str] = ()) -> list[Event]:
+    async def events_after(
+        self, event_id: int, limit: int = 1000, tasks: Sequence[str] = (), projects: Sequence[str] | None = None
+    ) -> list[Event]:
         only = f"AND task_id IN ({', '.join('?' * len(tasks))})" if tasks else ""
-        return await self._events(f"event_id > ? {only} ORDER BY event_id LIMIT ?", event_id, *tasks, limit)
+        within, values = _tasks_within(projects)
+        where = f"event_id > ? {only} AND {within} ORDER BY event_id LIMIT ?"
+        return await self._events(where, event_id, *tasks, *values, limit)
 
     async def latest_events(self, task_id: str, limit: int = 50, before: int | None = None) -> list[Event]:
         below = 2**62 if before is None else before
@@ -307,15 +311,26 @@ class View:
         return int(rows[0][0])
 
     async def audits(
-        self, task_id: str | None = None, limit: int = 200, before: int | None = None
+        self,
+        task_id: str | None = None,
+        limit: int = 200,
+        before: int | None = None,
+        projects: Sequence[str] | None = None,
     ) -> list[dict[str, Any]]:
         names = ("audit_id", "at", "actor", "action", "task_id", "seq", "source", "detail")
         where = {"task_id = ?": task_id, "audit_id < ?": before}
         wanted = {condition: value for condition, value in where.items() if value is not None}
+        within, values = _tasks_within(projects)
         rows = await self._rows(
-            f"SELECT {', '.join(names)} FROM task_audits WHERE {' AND '.join(wanted) or '1'}"
+            f"SELECT {', '.join(names)} FROM task_audits WHERE {' AND '.join([*wanted, within])}"
             " ORDER BY audit_id DESC LIMIT ?",
             *wanted.values(),
+            *values,
             limit,
         )
         return [dict(zip(names, (*row[:-1], msgspec.json.decode(row[-1])), strict=True)) for row in rows]
+
+
+def _tasks_within(projects: Sequence[str] | None) -> tuple[str, list[object]]:
+    within, values = tasklist.within(projects)
+    return within if projects is None else f"task_id IN (SELECT task_id FROM tasks WHERE {within})", values

@@ -6,6 +6,7 @@ import msgspec
 from quart import Blueprint, Response
 
 from webapp.acts import checked_reason, request_cancel
+from webapp.auth.access import needs
 from webapp.json import body_as, json_response
 
 blueprint = Blueprint("api_control", __name__, url_prefix="/api/tasks")
@@ -18,6 +19,7 @@ class CancelBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @blueprint.post("/<task_id>/cancel")
+@needs("respond")
 async def cancel(task_id: str) -> Response:
     body: CancelBody = await body_as(CancelBody)
     return json_response(await request_cancel(task_id, checked_reason(body.reason)), 201)

@@ -11,7 +11,10 @@ from store import Event, LogQuery, NewEvent
 from store.events import CHECKPOINT_EVENTS, EVIDENCE_EVENTS
 from store.projections import checkpoint_id_of
 from webapp import __version__
+from webapp.acts import is_said_by_person, say
 from webapp.api import store
+from webapp.auth.access import needs, public
+from webapp.auth.guard import makes_task, project_for_new, require
 from webapp.json import body_as, json_response
 from webapp.logquery import log_filters
 from webapp.params import MAX_SEQ, log_query, whole
@@ -26,6 +29,7 @@ def fields(event: Event) -> dict[str, Any]:
 
 
 @blueprint.get("/tasks/<task_id>/events")
+@needs("read")
 async def index(task_id: str) -> Response:
     since, limit = whole("since_seq", 0, 0, MAX_SEQ), whole("limit", 100, 1, 1000)
     query = log_query()
@@ -62,13 +66,21 @@ async def _found(task_id: str, query: LogQuery, since: int, limit: int) -> Respo
 
 
 @blueprint.post("/tasks/<task_id>/events")
+@needs("emit", makes=True)
 async def append(task_id: str) -> Response:
     body: NewEvent | list[NewEvent] = await body_as(NewEvent | list[NewEvent])
+    if makes_task():
+        await store().acreate_task(task_id, project_id=await project_for_new(None))
+        await require("emit", task_id)
+    if await is_said_by_person(body):
+        event = await say(task_id, body[0] if isinstance(body, list) else body)
+        return json_response([event] if isinstance(body, list) else event, 201)
     stored = await store().aappend(task_id, body)
     return json_response(stored if isinstance(body, list) else stored[0], 201)
 
 
 @blueprint.get("/tasks/<task_id>/events/latest")
+@needs("read")
 async def latest(task_id: str) -> Response:
     limit = whole("limit", 50, 1, 500)
     async with store().read() as view:
@@ -77,6 +89,7 @@ async def latest(task_id: str) -> Response:
 
 
 @blueprint.get("/tasks/<task_id>/events/snapshot")
+@needs("read")
 async def snapshot(task_id: str) -> Response:
     limit = whole("limit", 100, 1, 500)
     async with store().read() as view:
@@ -96,6 +109,7 @@ async def snapshot(task_id: str) -> Response:
 
 
 @blueprint.get("/tasks/<task_id>/graph")
+@needs("read")
 async def graph(task_id: str) -> Response:
     async with store().read() as view:
         await view.task(task_id)
@@ -123,6 +137,7 @@ async def graph(task_id: str) -> Response:
 
 
 @blueprint.get("/tasks/<task_id>/checkpoints")
+@needs("read")
 async def checkpoints(task_id: str) -> Response:
     async with store().read() as view:
         await view.task(task_id)
@@ -152,6 +167,7 @@ async def checkpoints(task_id: str) -> Response:
 
 
 @blueprint.get("/tasks/<task_id>/events/phase/<phase>")
+@needs("read")
 async def of_phase(task_id: str, phase: str) -> Response:
     limit = whole("limit", 100, 1, 1000)
     async with store().read() as view:
@@ -160,6 +176,7 @@ async def of_phase(task_id: str, phase: str) -> Response:
 
 
 @blueprint.get("/events/health")
+@public
 async def health() -> Response:
     async with store().read() as view:
         await view.latest_event_id()

@@ -13,6 +13,9 @@ from store import Event, Store
 from store.events import check_task_id
 from webapp.api import store
 from webapp.api.streams import hub
+from webapp.auth.access import needs
+from webapp.auth.guard import require, seen_projects
+from webapp.auth.principal import Projects
 from webapp.bad_request import BadRequest
 from webapp.live import sse
 from webapp.live.chunk import Chunk
@@ -28,6 +31,7 @@ MAX_TASKS = 500
 
 
 @blueprint.get("/events")
+@needs("read", query_token=True)
 async def events() -> Response:
     tasks = tuple(sorted({check_task_id(task_id) for task_id in request.args.getlist("task")}))
     if len(tasks) > MAX_TASKS:
@@ -36,22 +40,24 @@ async def events() -> Response:
         newest = await view.latest_event_id()
         for task_id in tasks:
             await view.task(task_id)
+            await require("read", task_id)
     cursor = last_event_id()
     if cursor is None:
         cursor = whole("since_event_id", newest if "tail" in request.args else 0, 0, MAX_SEQ)
     if cursor > newest:
         return closing(sse.named("reset", {"latest_event_id": newest}))
-    streams, render = hub(), feed(store(), tasks)
-    return subscribe(streams, lambda: streams.board_lane(("feed", tasks), render, JSON), cursor)
+    projects = seen_projects()
+    streams, render = hub(), feed(store(), tasks, projects)
+    return subscribe(streams, lambda: streams.board_lane(("feed", tasks, projects), render, JSON), cursor)
 
 
-def feed(source: Store, tasks: tuple[str, ...]) -> Render:
-    """Reads what comes after an event id in these tasks, or in all if none is named."""
+def feed(source: Store, tasks: tuple[str, ...], projects: Projects = None) -> Render:
+    """Reads what comes after an event id in these tasks, or in all of these projects if none is named."""
 
     async def render(cursor: int) -> Chunk | None:
         async with source.read() as view:
             newest = await view.latest_event_id()
-            events = await view.events_after(cursor, CHUNK_EVENTS, tasks)
+            events = await view.events_after(cursor, CHUNK_EVENTS, tasks, projects)
         reached = events[-1].event_id if len(events) == CHUNK_EVENTS else newest
         if reached <= cursor:
             return None

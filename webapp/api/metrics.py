@@ -7,6 +7,7 @@ from typing import Any, cast
 from prometheus_client import generate_latest
 from quart import Blueprint, Quart, Response, current_app
 
+from webapp.auth.access import needs
 from webapp.live.hub import Hub, lag_p99
 from webapp.live.stats import Gauges, Stats
 
@@ -30,6 +31,7 @@ def watch(app: Quart) -> None:
 
 
 @blueprint.get("/metrics")
+@needs("read", everywhere=True)
 async def metrics() -> Response:
     stats = cast(Stats, current_app.extensions["stats"])
     return Response(generate_latest(stats.registry), content_type=CONTENT_TYPE)

@@ -15,6 +15,7 @@ from webapp.api.control import CancelBody
 from webapp.api.permissions import AnswerBody
 from webapp.api.sessions import SessionAnswer, SessionAnswerBody
 from webapp.api.tasks import TaskBody, TaskView
+from webapp.auth.access import needs
 from webapp.json import json_response
 from webapp.params import MAX_SEQ
 
@@ -38,6 +39,7 @@ TYPES = (
 
 
 @blueprint.get("/openapi.json")
+@needs("read")
 async def document() -> Response:
     return json_response(describe())
 
@@ -58,7 +60,8 @@ def describe() -> Spec:
             "description": "The event logs of long-running task runs.",
         },
         "paths": _paths(),
-        "components": {"schemas": components},
+        "components": {"schemas": components, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+        "security": [{"token": []}, {}],
     }
 
 
@@ -167,9 +170,9 @@ def _paths() -> Spec:
         "/api/tasks/{task_id}/cancel": {
             "post": _route("Ask a run to stop.", event, [task], 400, 404, 409, 413, status=201, body=_ref("CancelBody"))
         },
-        "/api/events/health": {"get": _route("Whether the API answers.", health, [])},
+        "/api/events/health": {"get": _public("Whether the API answers.", health)},
         "/api/openapi.json": {"get": _route("This document.", {"type": "object"}, [])},
-        "/sse/health": {"get": _route("Whether streams are served, and how many.", health, [])},
+        "/sse/health": {"get": _public("Whether streams are served, and how many.", health)},
         "/sse/events": {
             "get": _route(
                 "Events of many tasks on one connection; the id of a message is its event_id.",
@@ -212,6 +215,8 @@ _INT, _STR, _BOOL = {"type": "integer"}, {"type": "string"}, {"type": "boolean"}
 _FLAG = {"type": "string", "enum": ["0", "1"], "default": "0"}
 _ERRORS = {
     400: "A parameter or the body is wrong; `field` names it.",
+    401: "Nobody knows who asks: log in, or send a token.",
+    403: "The caller does not have the right to do this here.",
     404: "There is no such task.",
     409: "The log says otherwise.",
     413: "The body is over the limit.",
@@ -228,11 +233,18 @@ def _route(
         "summary": summary,
         "parameters": parameters,
         "responses": {str(status): {"description": summary, "content": content}}
-        | {str(code): {"description": _ERRORS[code], "content": error} for code in (*errors, 503)},
+        | {str(code): {"description": _ERRORS[code], "content": error} for code in sorted({*errors, 401, 403, 503})},
     }
     if body:
         route["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
     return route
+
+
+def _public(summary: str, schema: Spec) -> Spec:
+    route = _route(summary, schema, [])
+    for status in ("401", "403"):
+        del route["responses"][status]
+    return route | {"security": []}
 
 
 def _ref(name: str) -> Spec:

@@ -8,6 +8,7 @@ from quart import Blueprint, Response
 from store.state import Permission
 from webapp.acts import answer_permission, checked_reason
 from webapp.api import store
+from webapp.auth.access import needs
 from webapp.errors import answer as error
 from webapp.json import body_as, json_response
 
@@ -22,6 +23,7 @@ class AnswerBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @blueprint.get("/<task_id>/permissions")
+@needs("read")
 async def index(task_id: str) -> Response:
     async with store().read() as view:
         await view.task(task_id)
@@ -29,6 +31,7 @@ async def index(task_id: str) -> Response:
 
 
 @blueprint.post("/<task_id>/permissions/<path:request_id>", merge_slashes=False)
+@needs("respond")
 async def answer(task_id: str, request_id: str) -> Response:
     body: AnswerBody = await body_as(AnswerBody)
     reason = checked_reason(body.reason)

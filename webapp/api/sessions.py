@@ -10,6 +10,7 @@ from store.state import Permission
 from webapp.acts import answer_permission, checked_reason
 from webapp.api import store
 from webapp.api.streams import hub, settings
+from webapp.auth.access import needs
 from webapp.dialects.session import SESSION, open_request, session_event
 from webapp.errors import answer as error
 from webapp.json import body_as, json_response
@@ -40,6 +41,7 @@ class SessionAnswer(msgspec.Struct):
 
 
 @blueprint.get("/events/<session_id>")
+@needs("read", task="session_id", query_token=True)
 async def events(session_id: str) -> Response:
     async with store().read() as view:
         head = await view.head(session_id)
@@ -64,6 +66,7 @@ async def _open_requests(view: Reading, session_id: str) -> bytes:
 
 
 @blueprint.post("/permission-response/<session_id>")
+@needs("respond", task="session_id")
 async def respond(session_id: str) -> Response:
     body: SessionAnswerBody = await body_as(SessionAnswerBody)
     reason = checked_reason(body.reason)
@@ -94,6 +97,7 @@ async def _why_nothing_is_open(view: Reading, session_id: str, request_id: str |
 
 
 @blueprint.get("/health/<session_id>")
+@needs("read", task="session_id")
 async def health(session_id: str) -> Response:
     async with store().read() as view:
         task = await view.task(session_id)

@@ -8,9 +8,11 @@ from typing import Any
 import msgspec
 from quart import Blueprint, websocket
 
-from store import Event, StoreError
+from store import Event, StoreError, UnknownTask
 from webapp.api import store
 from webapp.api.streams import hub, settings
+from webapp.auth.access import needs
+from webapp.auth.guard import TASK_UNKNOWN, ticket
 from webapp.live.hub import TooManyStreams
 from webapp.live.packing import Plain
 from webapp.live.voice import Voice
@@ -38,6 +40,7 @@ def line(event: Event) -> bytes:
 
 
 @blueprint.websocket("/tasks/<task_id>/events")
+@needs("read", query_token=True)
 async def task_events(task_id: str) -> None:
     with suppress(OSError):  # the client went away
         await serve(task_id)
@@ -52,9 +55,12 @@ async def serve(task_id: str) -> None:
     try:
         async with store().read() as view:
             head = await view.head(task_id)
-        hub().admit()
+        hub().admit(ticket())
     except TooManyStreams as error:
         await refuse(TRY_LATER, str(error))
+        return
+    except UnknownTask as error:
+        await refuse(TASK_UNKNOWN, str(error))
         return
     except StoreError as error:
         await refuse(TRY_LATER if error.retryable else REFUSED, str(error))
@@ -74,7 +80,7 @@ async def serve(task_id: str) -> None:
 
     streams.opened()
     try:
-        await streams.run(lane, cursor, send, b"", Plain())
+        await streams.run(lane, cursor, send, b"", Plain(), ticket())
     finally:
         streams.closed()
     await websocket.close(GOING_AWAY, "reconnect")

@@ -8,6 +8,8 @@ from quart import Blueprint, Response, current_app
 
 from webapp import __version__
 from webapp.api import store
+from webapp.auth.access import needs, public
+from webapp.auth.guard import principal
 from webapp.json import json_response
 from webapp.live import sse
 from webapp.live.hub import Hub, lag_p99
@@ -29,6 +31,7 @@ def settings() -> Settings:
 
 
 @blueprint.get("/tasks/<task_id>/events")
+@needs("read", query_token=True)
 async def task_events(task_id: str) -> Response:
     cursor = since_seq()
     batch_size = whole("batch_size", settings().batch_size, 1, 100)
@@ -43,13 +46,14 @@ async def task_events(task_id: str) -> Response:
 
 
 @blueprint.get("/health")
+@public
 async def health() -> Response:
+    told = {"status": "ok", "service": "task_events_sse", "version": __version__, "protocol": "sse"}
+    if not (await principal()).known:
+        return json_response(told)
     return json_response(
-        {
-            "status": "ok",
-            "service": "task_events_sse",
-            "version": __version__,
-            "protocol": "sse",
+        told
+        | {
             "streams": hub().open_streams,
             "tasks": hub().watched_tasks,
             "lag_p99": lag_p99(hub().lags()),

@@ -10,6 +10,8 @@ from quart import Blueprint, Response, request
 from store import SORTS, TaskQuery
 from store.state import STATUSES, Progress, Task
 from webapp.api import store
+from webapp.auth.access import needs
+from webapp.auth.guard import project_for_new, require, seen_projects
 from webapp.bad_request import BadRequest
 from webapp.json import body_as, json_response
 from webapp.params import flag, since_when, whole
@@ -24,6 +26,7 @@ class TaskBody(msgspec.Struct, forbid_unknown_fields=True):
     title: str | None = None
     kind: str | None = None
     metadata: dict[str, Any] | None = None
+    project_id: str | None = None
 
 
 class TaskView(msgspec.Struct):
@@ -32,6 +35,7 @@ class TaskView(msgspec.Struct):
     task_id: str
     title: str | None
     kind: str | None
+    project_id: str
     metadata: dict[str, Any]
     status: str
     phase: str | None
@@ -72,6 +76,7 @@ def task_query(*, default_limit: int = 50, max_limit: int = 500) -> TaskQuery:
         raise BadRequest(f"sort must be one of {', '.join(SORTS)}, not {sort[:40]!r}", "sort")
     return TaskQuery(
         statuses=statuses,
+        projects=seen_projects(),
         text=request.args.get("q", "")[:256],
         kind=request.args.get("kind") or None,
         since=since_when("created_since"),
@@ -85,6 +90,7 @@ def task_query(*, default_limit: int = 50, max_limit: int = 500) -> TaskQuery:
 
 
 @blueprint.get("")
+@needs("read")
 async def index() -> Response:
     async with store().read() as view:
         page = await view.tasks(task_query())
@@ -98,13 +104,20 @@ async def index() -> Response:
 
 
 @blueprint.post("")
+@needs("emit")
 async def create() -> Response:
     body: TaskBody = await body_as(TaskBody)
-    task, new = await store().acreate_task(body.task_id, title=body.title, kind=body.kind, metadata=body.metadata)
+    project_id = await project_for_new(body.project_id)
+    task, new = await store().acreate_task(
+        body.task_id, title=body.title, kind=body.kind, metadata=body.metadata, project_id=project_id
+    )
+    if not new:
+        await require("emit", task.task_id)
     return json_response(shown(task), 201 if new else 200)
 
 
 @blueprint.get("/<task_id>")
+@needs("read")
 async def show(task_id: str) -> Response:
     async with store().read() as view:
         return json_response(shown(await view.task(task_id)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -13,7 +14,13 @@ from typing import Any
 import click
 
 from store import open_store
+from webapp.notice import notice
 from webapp.settings import Settings, variable
+
+OPEN_TO_ALL = (
+    "not started: whoever reaches {host} could read and write, because there is no account and no token yet."
+    " Make one with `signalbox user add EMAIL` or `signalbox token create NAME`, or serve on 127.0.0.1."
+)
 
 DEMO_GRACE = 2.5
 """Seconds that the demo has to record that it was stopped."""
@@ -51,7 +58,13 @@ def serve(demo: bool, workers: int, **given: Any) -> int:
         raise click.UsageError(f"--workers must be 1, not {workers}: one process serves a store for now")
     settings = Settings.from_environment(**given)
     # A store that cannot be opened is told in one line, before anything is started.
-    open_store(settings.store, synchronous=settings.synchronous).close()
+    store = open_store(settings.store, synchronous=settings.synchronous)
+    try:
+        if not settings.loopback and not asyncio.run(store.people.guarded()):
+            notice(OPEN_TO_ALL.format(host=settings.host))
+            return 2
+    finally:
+        store.close()
     from webapp import server
 
     return server.serve(settings, demo_beside(settings.store) if demo else None)

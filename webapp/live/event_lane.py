@@ -89,7 +89,7 @@ class EventLane(Lane):
             try:
                 at_head = not await self._read_on(subscriber)
             except UnknownTask:
-                subscriber.finish(self.voice.gone(subscriber.cursor))
+                subscriber.finish(subscriber.voice.gone(subscriber.cursor))
             except StoreError as error:
                 logger.warning("a stream waits for the store", task_id=self._task_id, error=str(error))
                 await asyncio.sleep(RETRY)

@@ -6,11 +6,12 @@ A frame always reaches the newest state, so nobody has to catch up step by step.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 import structlog
 
 from store import StoreError, UnknownTask
+from webapp.auth.principal import Projects
 from webapp.live.chunk import Chunk
 from webapp.live.lane import RETRY, Lane, Log
 from webapp.live.pace import Pace
@@ -49,10 +50,11 @@ class FrameLane(Lane):
         self._unsure |= self.live
         self.wake()
 
-    def tell(self) -> None:
-        """What a stream hears when it begins has changed."""
+    def tell(self, sights: Collection[Projects]) -> None:
+        """What those who see these projects hear when a stream begins has changed."""
         for subscriber in list(self.everyone):
-            subscriber.say(self.voice.greeting(subscriber.cursor))
+            if subscriber.ticket.sight in sights:
+                subscriber.say(subscriber.voice.greeting(subscriber.cursor))
 
     def close(self) -> None:
         super().close()
@@ -95,5 +97,5 @@ class FrameLane(Lane):
 
     def _end_all(self) -> None:
         for subscriber in list(self.everyone):
-            subscriber.finish(self.voice.gone(subscriber.cursor))
+            subscriber.finish(subscriber.voice.gone(subscriber.cursor))
         self._unsure.clear()

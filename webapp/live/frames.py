@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from store import Reading, Store, TaskQuery
 from store.state import Task
-from webapp.contexts import inbox_view, task_list_view, task_view
+from webapp.contexts import Projects, inbox_view, task_list_view, task_view
 from webapp.forecast import Earlier
 from webapp.fragments import Fragments
 from webapp.live import sse
@@ -24,13 +24,15 @@ _CLOCK = re.compile(r"(?<=>)[^<]*(?=</running-clock>)")
 V = TypeVar("V", bound="OfTask")
 
 
-def task_frames(store: Store, fragments: Fragments, task_id: str, *, retries: bool) -> Render:
-    """Renders the frames of one task's page; positions are seqs. With `retries` it may offer to run a task again."""
+def task_frames(
+    store: Store, fragments: Fragments, task_id: str, *, may_answer: bool = True, key: bytes | None = None
+) -> Render:
+    """Renders the frames of one task's page; positions are seqs. See `task_view` for what its readers may."""
     earlier = Earlier()
 
     async def render(cursor: int) -> Chunk | None:
         async with store.read() as view:
-            seen = await task_view(view, task_id, since=cursor, earlier=earlier, key=store.key if retries else None)
+            seen = await task_view(view, task_id, since=cursor, earlier=earlier, may_answer=may_answer, key=key)
         if seen.seq <= cursor:
             return None
         frame = sse.html_message(seen.seq, fragments.task_frame(seen, cursor))
@@ -103,13 +105,16 @@ def list_frames(store: Store, fragments: Fragments, query: TaskQuery) -> Render:
     return render
 
 
-def inbox_frames(store: Store, fragments: Fragments) -> Render:
-    """Renders the frames of the inbox; positions are event ids. For what changes nothing in it there is no frame."""
+def inbox_frames(store: Store, fragments: Fragments, projects: Projects, answered: Projects) -> Render:
+    """Renders the frames of the inbox of those who see and answer these projects; positions are event ids.
+
+    For what changes nothing in it there is no frame.
+    """
     kept: dict[int, str] = {}
 
     async def render(cursor: int) -> Chunk | None:
         async with store.read() as view:
-            seen = await inbox_view(view)
+            seen = await inbox_view(view, projects, answered)
         panel = fragments.inbox_panel(seen)
         if seen.event_id <= cursor or kept.get(cursor) == panel:
             return None

@@ -7,12 +7,15 @@ import contextlib
 import random
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 
 from store import Event, Store
 from store.tasklist import MINUTE
+from webapp.auth.principal import Projects
+from webapp.auth.ticket import Ticket
+from webapp.live.callers import Callers
 from webapp.live.event_lane import EventLane
 from webapp.live.frame_lane import FrameLane, Render
 from webapp.live.lane import Lane
@@ -35,10 +38,15 @@ CROWDED = 100
 
 
 class TooManyStreams(Exception):
-    """The cap on open streams is reached, or the server is about to stop; `retry_after` in seconds, jittered."""
+    """A cap on open streams is reached, or the server is about to stop; `retry_after` in seconds, jittered.
 
-    def __init__(self) -> None:
-        super().__init__("all streams of this server are taken")
+    `most` is how many the caller may have; None: it is the server that is full.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
+        full = "all streams of this server are taken"
+        super().__init__(full if most is None else f"you have {most} streams open, which is as many as one caller may")
+        self.most = most
         self.retry_after = random.uniform(1, 5)
 
 
@@ -65,7 +73,8 @@ class Hub:
         self._stats = stats
         self._channels: dict[str, Channel] = {}
         self._boards: dict[object, FrameLane] = {}
-        self._waiting = Waiting(store, self._tell_pages)
+        self.callers = Callers()
+        self._waiting = Waiting(store, self.callers.sights, self._tell_pages)
         self._pages = Pages(self._waiting.facts)
         self._loop = asyncio.get_running_loop()
         self._sweeper = asyncio.create_task(self._sweep(), name="signalbox-sweeper")
@@ -130,13 +139,15 @@ class Hub:
         """How a stream is compressed for a client that accepts this."""
         return choose(accept_encoding) if self._settings.stream_compression else Plain()
 
-    def admit(self) -> None:
+    def admit(self, ticket: Ticket) -> None:
         """Raise TooManyStreams unless one more stream may open. Nobody is evicted to let another in."""
-        if self.closing or self.open_streams >= self._settings.max_streams:
+        most = self._settings.max_streams_per_caller
+        full = self.closing or self.open_streams >= self._settings.max_streams
+        if full or self.callers.count(ticket) >= most:
             self._stats.streams_refused += 1
-            raise TooManyStreams
+            raise TooManyStreams(None if full else most)
 
-    async def run(self, lane: Lane, cursor: int, send: Send, opening: bytes, packing: Packing) -> bytes:
+    async def run(self, lane: Lane, cursor: int, send: Send, opening: bytes, packing: Packing, ticket: Ticket) -> bytes:
         """Serve a stream until it ends; returns its last words."""
         life = self._settings.max_stream_life * random.uniform(0.8, 1.0)
         most = self._settings.max_events_per_stream
@@ -147,15 +158,19 @@ class Hub:
             cursor,
             send,
             packing,
+            ticket,
             max_events=most,
             deadline=self._loop.time() + life,
         )
         if self.closing:
-            return lane.voice.farewell(cursor, "shutdown", _wait_after_shutdown())
-        subscriber.say(opening + lane.voice.greeting(cursor))
+            return subscriber.voice.farewell(cursor, "shutdown", _wait_after_shutdown())
+        subscriber.say(opening + subscriber.voice.greeting(cursor))
+        self.callers.enter(subscriber)
+        self._waiting.join(ticket.sight)
         try:
             return await subscriber.run()
         finally:
+            self.callers.leave(subscriber)
             if not lane.everyone:
                 self._drop_idle()
 
@@ -213,10 +228,10 @@ class Hub:
             max(0, lane.log.head - lane.position(subscriber)) for lane in self.lanes() for subscriber in lane.everyone
         ]
 
-    def _tell_pages(self) -> None:
+    def _tell_pages(self, sights: Collection[Projects]) -> None:
         for lane in list(self.lanes()):
             if isinstance(lane, FrameLane):
-                lane.tell()
+                lane.tell(sights)
 
     def _pace(self) -> Pace:
         return Pace(self._settings.flush_interval, self._settings.batch_size)
@@ -261,7 +276,7 @@ class Hub:
         elif now > subscriber.deadline:
             subscriber.send_away("max_stream_life", 100)
         elif lane.silence(subscriber) >= silence:
-            subscriber.say(lane.voice.silence(lane.position(subscriber)))
+            subscriber.say(subscriber.voice.silence(lane.position(subscriber)))
 
 
 def lag_p99(lags: list[int]) -> float:

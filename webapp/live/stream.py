@@ -9,6 +9,7 @@ from typing import Any
 from quart import Quart, Response, request
 from quart.asgi import ASGIHTTPConnection
 
+from webapp.auth.guard import ticket
 from webapp.live import sse
 from webapp.live.hub import Hub
 from webapp.live.lane import Lane
@@ -41,9 +42,10 @@ def subscribe(hub: Hub, lane: Callable[[], Lane], cursor: int, opening: bytes = 
 
     Raises TooManyStreams.
     """
-    hub.admit()
+    reader = ticket()
+    hub.admit(reader)
     packing = hub.packing(request.headers.get("Accept-Encoding", ""))
-    return StreamResponse(lambda send: hub.run(lane(), cursor, send, OPENING + opening, packing), packing)
+    return StreamResponse(lambda send: hub.run(lane(), cursor, send, OPENING + opening, packing, reader), packing)
 
 
 def closing(words: bytes) -> StreamResponse:

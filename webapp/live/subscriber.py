@@ -6,6 +6,7 @@ import asyncio
 import random
 from typing import Protocol
 
+from webapp.auth.ticket import Ticket
 from webapp.live.chunk import Chunk
 from webapp.live.packing import Packing, Plain
 from webapp.live.sink import Direct, Send, sink_for
@@ -30,7 +31,7 @@ class Source(Protocol):
 
 
 class Subscriber:
-    """One open stream.
+    """One open stream, of whoever has its `ticket`.
 
     `deadline` is on the loop's clock; `events_left` is how many events it may still get; `heard` is its lane's tick at
     the last write to it; `over` says that it is being ended. While it is in a crowd, that keeps its cursor and account;
@@ -51,12 +52,24 @@ class Subscriber:
         "over",
         "packing",
         "sink",
+        "ticket",
+        "voice",
     )
 
     def __init__(
-        self, lane: Source, cursor: int, send: Send, packing: Packing, *, max_events: int, deadline: float
+        self,
+        lane: Source,
+        cursor: int,
+        send: Send,
+        packing: Packing,
+        ticket: Ticket,
+        *,
+        max_events: int,
+        deadline: float,
     ) -> None:
         self.lane = lane
+        self.ticket = ticket
+        self.voice = lane.voice.to(ticket.sight)
         self.cursor = cursor
         self.packing = packing
         self.events_left = max_events
@@ -90,7 +103,7 @@ class Subscriber:
 
     def send_away(self, reason: str, retry_ms: int) -> None:
         """End the stream; its client shall come back after `retry_ms` milliseconds."""
-        self.finish(self.lane.voice.farewell(self.lane.position(self), reason, retry_ms))
+        self.finish(self.voice.farewell(self.lane.position(self), reason, retry_ms))
 
     @property
     def direct(self) -> Direct | None:

@@ -7,7 +7,7 @@ from quart import Quart
 
 def install(app: Quart) -> None:
     """Mount all pages."""
-    from webapp.pages import audits, compare, control, demo, export, log, permissions, spans, tasks, timeline
+    from webapp.pages import audits, compare, control, demo, export, log, permissions, sessions, spans, tasks, timeline
 
-    for module in (tasks, control, audits, log, spans, timeline, compare, permissions, export, demo):
+    for module in (tasks, control, audits, log, spans, timeline, compare, permissions, export, demo, sessions):
         app.register_blueprint(module.blueprint)

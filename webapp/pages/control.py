@@ -6,17 +6,20 @@ from quart import Blueprint, redirect, request
 from werkzeug.wrappers import Response as Redirect
 
 from webapp.acts import back, checked_reason, request_cancel
+from webapp.auth.access import needs
 from webapp.retrying import retry_run
 
 blueprint = Blueprint("control", __name__)
 
 
 @blueprint.post("/tasks/<task_id>/cancel")
+@needs("respond")
 async def cancel(task_id: str) -> Redirect:
     await request_cancel(task_id, checked_reason((await request.form).get("reason")))
     return back(f"/tasks/{task_id}")
 
 
 @blueprint.post("/tasks/<task_id>/retry")
+@needs("respond")
 async def retry(task_id: str) -> Redirect:
     return redirect(f"/tasks/{await retry_run(task_id, (await request.form).get('form'))}", 303)

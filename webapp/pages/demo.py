@@ -7,6 +7,8 @@ from quart import Blueprint, Response, request
 from store import Event, TaskQuery
 from store.state import Task
 from webapp.api import store
+from webapp.auth.access import needs
+from webapp.auth.guard import require, seen_projects
 from webapp.pages.tasks import fragments, html, layout
 
 ROWS = 30
@@ -16,10 +18,13 @@ blueprint = Blueprint("demo", __name__)
 
 
 @blueprint.get("/demo")
+@needs("read")
 async def show() -> Response:
     wanted = request.args.get("task")
+    if wanted:
+        await require("read", wanted)
     async with store().read() as view:
-        tasks = (await view.tasks(TaskQuery(limit=TASKS))).tasks
+        tasks = (await view.tasks(TaskQuery(projects=seen_projects(), limit=TASKS))).tasks
         task: Task | None = await view.task(wanted) if wanted else next(iter(tasks), None)
         events: list[Event] = await view.latest_events(task.task_id, ROWS) if task else []
     if task and all(task.task_id != other.task_id for other in tasks):

@@ -10,6 +10,7 @@ from quart import Blueprint, Response, request
 from store.state import Task
 from webapp.api import store
 from webapp.api.streams import settings
+from webapp.auth.access import needs
 from webapp.export import ndjson, spans_csv
 from webapp.export.pages import event_pages, span_pages
 from webapp.export.raw import raw_line
@@ -24,6 +25,7 @@ FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; f
 
 
 @blueprint.get("/tasks/<task_id>/raw")
+@needs("read")
 async def raw(task_id: str) -> Response:
     task, ansi = await _task(task_id), _on("ansi")
     pages = event_pages(store(), task_id, task.latest_seq)
@@ -36,6 +38,7 @@ async def raw(task_id: str) -> Response:
 
 
 @blueprint.get("/tasks/<task_id>/export.ndjson")
+@needs("read")
 async def events(task_id: str) -> Response:
     task, redaction = await _task(task_id), None if _on("full") else _redaction()
     pages = event_pages(store(), task_id, task.latest_seq)
@@ -50,6 +53,7 @@ async def events(task_id: str) -> Response:
 
 
 @blueprint.get("/tasks/<task_id>/spans.csv")
+@needs("read")
 async def spans(task_id: str) -> Response:
     await _task(task_id)
     redaction, pages = _redaction(), span_pages(store(), task_id)
@@ -63,6 +67,7 @@ async def spans(task_id: str) -> Response:
 
 
 @blueprint.get("/tasks/<task_id>/export.html")
+@needs("read")
 async def page(task_id: str) -> Response:
     async with store().read() as view:
         seen = await report(view, task_id)

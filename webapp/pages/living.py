@@ -16,6 +16,7 @@ from quart import Response, request
 from store import Reading
 from webapp.api import store
 from webapp.api.streams import hub
+from webapp.auth.guard import may_answer_task
 from webapp.live.frames import V, part_frames
 from webapp.live.pace import Pace
 from webapp.live.stream import subscribe
@@ -40,9 +41,15 @@ class LivingPage(Generic[V]):
     read: Callable[[Reading], Awaitable[V]]
     values: Callable[[V], dict[str, Any]] = lambda view: {}
 
-    def all_values(self, view: V) -> dict[str, Any]:
-        """What every template of the page knows."""
-        return {"view": view, "task": view.task, "path": f"/tasks/{view.task.task_id}", **self.values(view)}
+    def all_values(self, view: V, may_answer: bool) -> dict[str, Any]:
+        """What every template of the page knows; its reader may answer and stop the run if they `may_answer`."""
+        return {
+            "may_answer": may_answer,
+            "view": view,
+            "task": view.task,
+            "path": f"/tasks/{view.task.task_id}",
+            **self.values(view),
+        }
 
 
 async def answer(task_id: str, page: LivingPage[V]) -> Response:
@@ -51,7 +58,7 @@ async def answer(task_id: str, page: LivingPage[V]) -> Response:
         return await _stream(task_id, page)
     async with store().read() as view:
         seen = await page.read(view)
-    values = page.all_values(seen)
+    values = page.all_values(seen, await may_answer_task(task_id))
     parts = {part: Markup(drawn) for part, drawn in fragments().parts(page.parts, **values).items()}
     stream = urlencode([*_own_parameters(), ("part", "frames"), ("epoch", store().epoch)])
     return html(fragments().plain_page(page.template, await layout(), **values, parts=parts, stream=f"?{stream}"))
@@ -64,13 +71,13 @@ async def _stream(task_id: str, page: LivingPage[V]) -> Response:
         await page.read(view)
     if other_history(head.latest_seq, cursor):
         return reset(head.latest_seq)
-    renderer, streams = fragments(), hub()
+    renderer, streams, answers = fragments(), hub(), await may_answer_task(task_id)
 
     def draw(seen: V) -> dict[str, str]:
-        return renderer.parts(page.parts, **page.all_values(seen))
+        return renderer.parts(page.parts, **page.all_values(seen, answers))
 
     render, pace = part_frames(store(), renderer, page.read, draw), Pace(SLOWEST, batch_size=MAX_SEQ)
-    key = (request.path, *_own_parameters())
+    key = (request.path, answers, *_own_parameters())
     return subscribe(streams, lambda: streams.frame_lane(task_id, render, key, pace), cursor)
 
 

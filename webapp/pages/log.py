@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as Redirect
 from store import LogQuery
 from webapp import ids
 from webapp.api import store
+from webapp.auth.access import needs
 from webapp.contexts import hits_view, log_window
 from webapp.logquery import log_filters
 from webapp.pages.living import LivingPage, answer
@@ -20,6 +21,7 @@ FOUND = {ids.LOG_FOUND: "events/_found.html", ids.LOG_HITS: "events/_hits.html"}
 
 
 @blueprint.get("/tasks/<task_id>/log")
+@needs("read")
 async def show(task_id: str) -> Response | Redirect:
     query = log_query()
     if log_filters(query):
@@ -34,8 +36,11 @@ async def show(task_id: str) -> Response | Redirect:
 
 
 @blueprint.get("/tasks/<task_id>/events/<int:seq>")
+@needs("read")
 async def event(task_id: str, seq: int) -> Redirect:
     """A short way to one event, wherever in the log it stands."""
+    async with store().glance() as view:
+        await view.head(task_id)
     return redirect(place(task_id, seq))
 
 

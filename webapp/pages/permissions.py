@@ -11,6 +11,8 @@ from webapp import ids
 from webapp.acts import answer_permission, back, checked_reason
 from webapp.api import store
 from webapp.api.streams import hub
+from webapp.auth.access import needs
+from webapp.auth.guard import answered_projects, seen_projects
 from webapp.bad_request import BadRequest
 from webapp.contexts import inbox_view, permission_view
 from webapp.live.frames import inbox_frames
@@ -26,30 +28,35 @@ blueprint = Blueprint("permissions", __name__)
 
 
 @blueprint.get("/permissions")
+@needs("read")
 async def index() -> Response:
     async with store().read() as view:
-        inbox = await inbox_view(view)
+        inbox = await inbox_view(view, seen_projects(), answered_projects())
     stream_path = f"/live/permissions?epoch={store().epoch}"
     return html(fragments().inbox_page(inbox, stream_path=stream_path, **await layout()))
 
 
 @blueprint.get("/live/permissions")
+@needs("read")
 async def index_stream() -> Response:
     cursor = cursor_of_stream()
     async with store().read() as view:
         newest = await view.latest_event_id()
     if other_history(newest, cursor):
         return reset(newest)
-    streams, render = hub(), inbox_frames(store(), fragments())
-    return subscribe(streams, lambda: streams.board_lane("permissions", render), cursor)
+    projects, answered = seen_projects(), answered_projects()
+    streams, render = hub(), inbox_frames(store(), fragments(), projects, answered)
+    return subscribe(streams, lambda: streams.board_lane(("permissions", projects, answered), render), cursor)
 
 
 @blueprint.get(ONE, merge_slashes=False)
+@needs("read")
 async def show(task_id: str, request_id: str) -> Response:
     return await _shown(task_id, request_id)
 
 
 @blueprint.post(ONE, merge_slashes=False)
+@needs("respond")
 async def answer(task_id: str, request_id: str) -> Response | Redirect:
     form = await request.form
     decision = form.get("decision", "")

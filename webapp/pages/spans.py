@@ -5,6 +5,7 @@ from __future__ import annotations
 from quart import Blueprint, Response, request
 
 from webapp import ids
+from webapp.auth.access import needs
 from webapp.bad_request import BadRequest
 from webapp.contexts import spans_view
 from webapp.pages.living import LivingPage, answer
@@ -16,6 +17,7 @@ blueprint = Blueprint("spans", __name__)
 
 
 @blueprint.get("/tasks/<task_id>/spans")
+@needs("read")
 async def index(task_id: str) -> Response:
     after = whole("after", 0, 0, MAX_SEQ)
     parts = {ids.STAND: "_stand.html", ids.SPANS_TABLE: "spans/_table.html"}
@@ -25,6 +27,7 @@ async def index(task_id: str) -> Response:
 
 
 @blueprint.get("/tasks/<task_id>/spans/<path:span_id>")
+@needs("read")
 async def show(task_id: str, span_id: str) -> Response:
     after = whole("after", 0, 0, MAX_SEQ)
     parts = {ids.STAND: "_stand.html", ids.SPAN: "spans/_span.html"}
@@ -33,6 +36,7 @@ async def show(task_id: str, span_id: str) -> Response:
 
 
 @blueprint.get("/tasks/<task_id>/waterfall")
+@needs("read")
 async def waterfall(task_id: str) -> Response:
     folded, after = fold_gaps(), whole("after", 0, 0, MAX_SEQ)
     parts = {ids.WATERFALL: "waterfall/_panel.html"}

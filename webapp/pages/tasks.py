@@ -6,11 +6,14 @@ from typing import cast
 
 from quart import Blueprint, Response, current_app, request
 
+from store import Reading
 from webapp.api import store
 from webapp.api.streams import hub, settings
 from webapp.api.tasks import task_query
+from webapp.auth.access import needs
+from webapp.auth.guard import may_answer_task, principal
 from webapp.bad_request import BadRequest
-from webapp.contexts import task_list_view, task_view
+from webapp.contexts import TaskView, task_list_view, task_view
 from webapp.forecast import Earlier
 from webapp.fragments import Fragments
 from webapp.live import sse
@@ -35,9 +38,11 @@ def html(text: str) -> Response:
 
 async def layout() -> dict[str, object]:
     """What the layout of every page shows."""
+    asker = await principal()
     async with store().read() as view:
-        waiting = await view.count_open_permissions()
+        waiting = await view.count_open_permissions(asker.projects("read"))
     return {
+        "person": asker.name if asker.is_person else "",
         "permissions_open": waiting,
         "epoch": store().epoch,
         "heartbeat": settings().keepalive_interval,
@@ -66,6 +71,7 @@ def reset(newest: int) -> Response:
 
 @blueprint.get("/")
 @blueprint.get("/tasks")
+@needs("read")
 async def index() -> Response:
     query = task_query()
     async with store().read() as view:
@@ -76,6 +82,7 @@ async def index() -> Response:
 
 
 @blueprint.get("/live/tasks")
+@needs("read")
 async def index_stream() -> Response:
     query, cursor = task_query(), cursor_of_stream()
     async with store().read() as view:
@@ -87,31 +94,42 @@ async def index_stream() -> Response:
 
 
 @blueprint.get("/tasks/<task_id>")
+@needs("read")
 async def show(task_id: str) -> Response:
     at = whole("at", 0, 1, MAX_SEQ)
     async with store().read() as view:
         past = await past_view(view, current_app.extensions["history"], task_id, at, key=retry_key()) if at else None
-        seen = past.view if past else await task_view(view, task_id, earlier=Earlier(), key=retry_key())
+        seen = past.view if past else await _task(view, task_id)
     page = await layout()
     return html(fragments().past_page(past, **page) if past else fragments().task_page(seen, **page))
 
 
 @blueprint.get("/tasks/<task_id>/stream")
+@needs("read")
 async def show_stream(task_id: str) -> Response:
     cursor = cursor_of_stream()
     async with store().glance() as view:
         head = await view.head(task_id)
     if other_history(head.latest_seq, cursor):
         return reset(head.latest_seq)
-    streams, render = hub(), task_frames(store(), fragments(), task_id, retries=settings().allow_retry)
-    return subscribe(streams, lambda: streams.frame_lane(task_id, render), cursor)
+    answers = await may_answer_task(task_id)
+    key = retry_key() if answers else None
+    streams, render = hub(), task_frames(store(), fragments(), task_id, may_answer=answers, key=key)
+    return subscribe(streams, lambda: streams.frame_lane(task_id, render, ("frames", answers)), cursor)
 
 
 @blueprint.get("/tasks/<task_id>/frame")
+@needs("read")
 async def show_frame(task_id: str) -> Response:
     cursor = cursor_of_stream()
     async with store().read() as view:
-        seen = await task_view(view, task_id, since=cursor, earlier=Earlier(), key=retry_key())
+        seen = await _task(view, task_id, since=cursor)
     if other_history(seen.seq, cursor):
         raise BadRequest("the page shows a log that is not this one; reload it", "since")
     return html(fragments().task_frame(seen, cursor))
+
+
+async def _task(view: Reading, task_id: str, *, since: int = 0) -> TaskView:
+    answers = await may_answer_task(task_id)
+    key = retry_key() if answers else None
+    return await task_view(view, task_id, since=since, earlier=Earlier(), may_answer=answers, key=key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from quart import Blueprint, Response
 
 from webapp import ids
+from webapp.auth.access import needs
 from webapp.forecast import Earlier
 from webapp.pages.living import LivingPage, answer
 from webapp.timeline import timeline_view
@@ -15,6 +16,7 @@ PARTS = {ids.STAND: "_stand.html", ids.STORY: "timeline/_story.html"}
 
 
 @blueprint.get("/tasks/<task_id>/timeline")
+@needs("read")
 async def show(task_id: str) -> Response:
     earlier = Earlier()
     page = LivingPage("timeline/show.html", PARTS, lambda view: timeline_view(view, task_id, earlier))

@@ -1,0 +1,72 @@
+"""People of a test: accounts with their sessions, and tokens, made in the store without a password being checked."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from store import Conflict
+from store.people import Account, Role, Scope, digest_of
+from store.sqlite import SqliteStore
+from tests.support.server import Server
+from webapp.auth import passwords
+
+PASSWORD = "a password for tests"
+ALL: tuple[Scope, ...] = ("read", "emit", "respond", "admin")
+
+Headers = dict[str, str]
+_hash = ""
+_token_ids: dict[tuple[str, str], str] = {}
+
+
+def person(store: SqliteStore, email: str, *, admin: bool = False, **roles: Role) -> Account:
+    """An account whose password is PASSWORD, with its roles by project."""
+    global _hash
+    _hash = _hash or passwords.hash_of(PASSWORD)
+    account = store.people.add_account(email, _hash, admin=admin)
+    for project_id, role in roles.items():
+        project(store, project_id)
+        store.people.set_member(project_id, account.account_id, role)
+    return account
+
+
+def project(store: SqliteStore, project_id: str) -> None:
+    """A project, which may be there already."""
+    with suppress(Conflict):
+        store.people.add_project(project_id, project_id)
+
+
+def session(store: SqliteStore, account: Account, *, seconds: float = 3600) -> Headers:
+    """What a browser sends in which this account is logged in for `seconds`."""
+    secret = f"session-{account.account_id}-{seconds}"
+    store.people.add_session(account.account_id, digest_of(secret), at(seconds))
+    return {"Cookie": f"signalbox_session={secret}"}
+
+
+def token(store: SqliteStore, name: str, *, seconds: float | None = None, **more: Any) -> Headers:
+    """What a program sends that has a token which ends in `seconds`."""
+    end = None if seconds is None else at(seconds)
+    made = store.people.add_token(name, digest_of(name), **{"scopes": ALL, "expires_at": end, **more})
+    _token_ids[store.url, name] = made.token_id
+    return {"Authorization": f"Bearer {name}"}
+
+
+def revoke(store: SqliteStore, name: str) -> None:
+    """Revoke a token that `token` made."""
+    store.people.revoke_token(_token_ids[store.url, name])
+
+
+def wait_until_guarded(server: Server) -> None:
+    """Return when the server has noticed that there are people."""
+    until = time.monotonic() + 10
+    while server.get("/api/tasks").status_code != 401:
+        assert time.monotonic() < until, "the server lets everybody in"
+        time.sleep(0.05)
+
+
+def at(seconds: float) -> str:
+    """The time in so many seconds, as the store writes it."""
+    moment = datetime.now(UTC) + timedelta(seconds=seconds)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,224 @@
+"""Every route, asked by every kind of caller. The routes are those of the app: one that stands in no line fails."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from store import NewEvent
+from tests.support.people import Headers, person, project, revoke, session, token, wait_until_guarded
+from tests.support.server import Server
+from webapp.app import create_app
+from webapp.settings import Settings
+
+REFUSED = {401, 403}
+TASK = {"task_id": "run", "session_id": "run", "request_id": "r1", "seq": "1", "span_id": "s1", "phase": "executing"}
+
+
+@dataclass(frozen=True)
+class Route:
+    """What a route needs, said once more and not read from the code.
+
+    `read`, `emit`, `respond`: this right in the task's project. `some`: to be known, as what is shown is one's own.
+    `all`: all projects. `nothing`: nothing. A `page` sends those who are not known to the log-in page.
+    """
+
+    need: str
+    page: bool = False
+    body: Any = None
+    form: dict[str, str] | None = None
+    query: str = ""
+
+
+def page(need: str, **more: Any) -> Route:
+    return Route(need, page=True, **more)
+
+
+ROUTES: dict[str, Route] = {
+    "GET /": page("some"),
+    "GET /tasks": page("some"),
+    "GET /live/tasks": Route("some"),
+    "GET /permissions": page("some"),
+    "GET /live/permissions": Route("some"),
+    "GET /audits": page("some"),
+    "GET /compare": page("read", query="?a=run&b=run"),
+    "GET /demo": page("read", query="?task=run"),
+    "GET /tasks/<task_id>": page("read"),
+    "GET /tasks/<task_id>/stream": Route("read"),
+    "GET /tasks/<task_id>/frame": Route("read"),
+    "GET /tasks/<task_id>/log": page("read"),
+    "GET /tasks/<task_id>/events/<int:seq>": page("read"),
+    "GET /tasks/<task_id>/raw": page("read"),
+    "GET /tasks/<task_id>/export.html": page("read"),
+    "GET /tasks/<task_id>/export.ndjson": page("read"),
+    "GET /tasks/<task_id>/spans.csv": page("read"),
+    "GET /tasks/<task_id>/spans": page("read"),
+    "GET /tasks/<task_id>/spans/<path:span_id>": page("read"),
+    "GET /tasks/<task_id>/timeline": page("read"),
+    "GET /tasks/<task_id>/waterfall": page("read"),
+    "GET /tasks/<task_id>/audits": page("read"),
+    "GET /tasks/<task_id>/permissions/<path:request_id>": page("read"),
+    "POST /tasks/<task_id>/permissions/<path:request_id>": page("respond", form={"decision": "approve"}),
+    "POST /tasks/<task_id>/cancel": page("respond", form={}),
+    "POST /tasks/<task_id>/retry": page("respond", form={}),
+    "GET /login": Route("nothing"),
+    "POST /login": Route("nothing", form={"email": "", "password": ""}),
+    "POST /logout": Route("nothing", form={}),
+    "GET /static/<path:path>": Route("nothing"),
+    "GET /api/tasks": Route("some"),
+    "POST /api/tasks": Route("emit", body={"task_id": "run", "project_id": "ours"}),
+    "GET /api/tasks/<task_id>": Route("read"),
+    "GET /api/tasks/<task_id>/events": Route("read"),
+    "POST /api/tasks/<task_id>/events": Route("emit", body={"event_type": "log"}),
+    "GET /api/tasks/<task_id>/events/latest": Route("read"),
+    "GET /api/tasks/<task_id>/events/snapshot": Route("read"),
+    "GET /api/tasks/<task_id>/events/phase/<phase>": Route("read"),
+    "GET /api/tasks/<task_id>/graph": Route("read"),
+    "GET /api/tasks/<task_id>/checkpoints": Route("read"),
+    "GET /api/tasks/<task_id>/permissions": Route("read"),
+    "POST /api/tasks/<task_id>/permissions/<path:request_id>": Route("respond", body={"approved": True}),
+    "POST /api/tasks/<task_id>/cancel": Route("respond", body={}),
+    "GET /api/events/health": Route("nothing"),
+    "GET /api/openapi.json": Route("some"),
+    "GET /api/sse/events/<session_id>": Route("read"),
+    "POST /api/sse/permission-response/<session_id>": Route("respond", body={"approved": True}),
+    "GET /api/sse/health/<session_id>": Route("read"),
+    "GET /sse/tasks/<task_id>/events": Route("read"),
+    "GET /sse/events": Route("read", query="?task=run"),
+    "GET /sse/health": Route("nothing"),
+    "GET /metrics": Route("all"),
+    "WEBSOCKET /ws/tasks/<task_id>/events": Route("read"),
+}
+
+MAY: dict[str, set[str]] = {
+    "nobody": {"nothing"},
+    "expired session": {"nothing"},
+    "expired token": {"nothing"},
+    "revoked token": {"nothing"},
+    "somebody of another project": {"nothing", "some"},
+    "a token of another project": {"nothing", "some"},
+    "a token that may only emit": {"nothing", "emit"},
+    "viewer": {"nothing", "some", "read"},
+    "operator": {"nothing", "some", "read", "emit", "respond"},
+    "owner": {"nothing", "some", "read", "emit", "respond"},
+    "a token of an operator": {"nothing", "some", "read", "emit", "respond"},
+    "administrator": {"nothing", "some", "read", "emit", "respond", "all"},
+}
+"""What each caller may in the project of the task."""
+
+UNKNOWN = ("nobody", "expired session", "expired token", "revoked token")
+
+
+@pytest.fixture(scope="module")
+def callers(server: Server) -> dict[str, Headers]:
+    """A task in the project `ours`, and all who ask for it."""
+    store = server.store
+    for name in ("ours", "theirs"):
+        project(store, name)
+    store.create_task("run", project_id="ours")
+    asked = {"request_id": "r1", "tool_name": "deploy"}
+    server.emit("run", "hello", NewEvent(event_type="phase_enter", phase="executing", span_id="s1"))
+    server.emit("run", NewEvent(event_type="permission_request", payload=asked))
+    operator = person(store, "operator@example.org", ours="operator")
+    token(store, "revoked")
+    revoke(store, "revoked")
+    found = {
+        "nobody": {},
+        "expired session": session(store, operator, seconds=-1),
+        "expired token": token(store, "expired", seconds=-1),
+        "revoked token": {"Authorization": "Bearer revoked"},
+        "somebody of another project": session(store, person(store, "else@example.org", theirs="owner")),
+        "a token of another project": token(store, "theirs", project_id="theirs"),
+        "a token that may only emit": token(store, "emitter", project_id="ours", scopes=("emit",)),
+        "viewer": session(store, person(store, "viewer@example.org", ours="viewer")),
+        "operator": session(store, operator),
+        "owner": session(store, person(store, "owner@example.org", ours="owner")),
+        "a token of an operator": token(store, "operator's", account_id=operator.account_id),
+        "administrator": session(store, person(store, "admin@example.org", admin=True)),
+    }
+    wait_until_guarded(server)
+    return found
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[httpx.Client]:
+    """No cookie of one caller may be sent with the next."""
+    with httpx.Client(cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[]))) as one:
+        yield one
+
+
+def rules() -> set[str]:
+    found = set()
+    for rule in create_app(Settings()).url_map.iter_rules():
+        methods = {"WEBSOCKET"} if rule.websocket else (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        found |= {f"{method} {rule.rule}" for method in methods}
+    return found
+
+
+def test_every_route_stands_here() -> None:
+    assert rules() == set(ROUTES)
+
+
+def address(rule: str, route: Route) -> str:
+    path = rule.partition(" ")[2]
+    return re.sub(r"<(?:[^:>]*:)?([^>]*)>", lambda part: TASK.get(part[1], "css/app.css"), path) + route.query
+
+
+def status(client: httpx.Client, server: Server, rule: str, route: Route, headers: Headers) -> int:
+    """The status of the answer, of which no more is read: some of them never end."""
+    method = rule.partition(" ")[0]
+    if method == "WEBSOCKET":
+        return socket_status(server, address(rule, route), headers)
+    accept = {"Accept": "text/html" if route.page else "*/*"}
+    url = server.url + address(rule, route)
+    with client.stream(method, url, headers=headers | accept, json=route.body, data=route.form) as answer:
+        return answer.status_code
+
+
+def socket_status(server: Server, path: str, headers: Headers) -> int:
+    with connect(server.url.replace("http", "ws") + path, additional_headers=headers, close_timeout=0.2) as socket:
+        try:
+            socket.recv(10)
+            return 200
+        except ConnectionClosed:
+            return (socket.close_code or 0) - 4000
+
+
+@pytest.mark.parametrize("rule", ROUTES)
+def test_each_caller_may_what_it_may_and_no_more(
+    client: httpx.Client, server: Server, callers: dict[str, Headers], rule: str
+) -> None:
+    route = ROUTES[rule]
+    for caller, headers in callers.items():
+        if rule == "POST /logout" and "Cookie" in headers:
+            continue  # it works, and nobody would be left
+        got = status(client, server, rule, route, headers)
+        if route.need in MAY[caller]:
+            wrong_password = rule == "POST /login" and got in (401, 429)
+            assert got < 400 or got in (404, 409) or wrong_password, f"{caller} may, and got {got}"
+        elif caller not in UNKNOWN:
+            assert got == 403, f"{caller} is known and may not, and got {got}"
+        else:
+            assert got == (303 if route.page else 401), f"{caller} is not known, and got {got}"
+
+
+@pytest.mark.parametrize("rule", [rule for rule, route in ROUTES.items() if "_id>" in rule or route.query])
+def test_what_is_not_there_is_404_for_those_who_are_known(
+    client: httpx.Client, server: Server, callers: dict[str, Headers], rule: str
+) -> None:
+    if rule == "POST /api/tasks/<task_id>/events":
+        return
+    other = Route(**{**vars(ROUTES[rule]), "query": ROUTES[rule].query.replace("run", "no-such-run")})
+    elsewhere = rule.replace("<task_id>", "no-such-run").replace("<session_id>", "no-such-run")
+    for caller in ("viewer", "operator", "administrator"):
+        if ROUTES[rule].need in MAY[caller]:
+            assert status(client, server, elsewhere, other, callers[caller]) == 404, caller
+    assert status(client, server, elsewhere, other, {}) in (401, 303)

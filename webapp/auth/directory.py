@@ -1,0 +1,164 @@
+"""The directory: who stands behind a token or a session, remembered for as long as nothing has changed.
+
+A change is noticed by the version that every write of people raises: at once after a commit of this process or of
+another, and at the latest after `TICK`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple
+
+import structlog
+
+from store import Event, StoreError, UnknownTask
+from store.people import People
+from webapp.auth.principal import LOCAL, NOBODY, Principal, of_account, of_token
+
+TICK = 0.5
+"""Seconds between two looks at the version and the clock."""
+
+PAUSE = 0.05
+"""Seconds between two looks at the version, however many commits there are."""
+
+REMEMBERED = 10_000
+"""Credentials and tasks that are kept in memory."""
+
+FOR_EVER = float("inf")
+
+log = structlog.get_logger("signalbox.auth")
+
+
+class Credential(NamedTuple):
+    """What a caller shows, as its digest."""
+
+    kind: Literal["token", "session"]
+    digest: str
+
+
+class Directory:
+    """Answers out of memory. `on_look` is called after each look, for what must end with its right.
+
+    `guarded` is whether callers must say who they are: they must when there is any account or token, and `always` on
+    another address than loopback.
+    """
+
+    def __init__(self, people: People, *, always: bool, on_look: Callable[[], Awaitable[None]]) -> None:
+        self.guarded = self._always = always
+        self._people = people
+        self._on_look = on_look
+        self._version = -1
+        self._generation = 0
+        self._principals: dict[Credential, tuple[Principal, float]] = {}
+        self._projects: dict[str, str] = {}
+        self._woken = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Look for the first time, then watch in the background."""
+        await self._look()
+        self._task = asyncio.create_task(self._watch(), name="signalbox-directory")
+
+    async def close(self) -> None:
+        """Watch no more."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def hear(self, events: Sequence[Event]) -> None:
+        """There was a commit. One without events may be anything: people changed, or a task was deleted."""
+        if not events:
+            self._projects.clear()
+        self._woken.set()
+
+    async def principal(self, credential: Credential | None) -> Principal:
+        """Who this is. NOBODY for a credential that is unknown, expired, ended or revoked."""
+        if not self.guarded:
+            return LOCAL
+        if credential is None:
+            return NOBODY
+        known = self._principals.get(credential)
+        if known is not None and time.time() < known[1]:
+            return known[0]
+        generation = self._generation
+        principal, until = await self._load(credential)
+        if principal.known and generation == self._generation:
+            _make_room(self._principals)
+            self._principals[credential] = principal, until
+        return principal
+
+    async def project_of(self, task_id: str) -> str:
+        """The project of a task. Raises UnknownTask."""
+        project_id = self._projects.get(task_id)
+        if project_id is None:
+            project_id = await self._people.project_of(task_id)
+            if project_id is None:
+                raise UnknownTask(task_id)
+            _make_room(self._projects)
+            self._projects[task_id] = project_id
+        return project_id
+
+    async def unknown_project(self, project_id: str) -> bool:
+        """Whether there is no such project."""
+        return await self._people.project(project_id) is None
+
+    async def changed(self) -> None:
+        """Look now, because this process has just changed something."""
+        await self._look()
+        await self._on_look()
+
+    async def _load(self, credential: Credential) -> tuple[Principal, float]:
+        if credential.kind == "session":
+            session = await self._people.session(credential.digest)
+            account = await self._people.account(session.account_id) if session else None
+            if session is None or account is None or account.disabled_at or moment(session.expires_at) <= time.time():
+                return NOBODY, 0
+            return of_account(account, await self._people.roles(account.account_id)), moment(session.expires_at)
+        token = await self._people.token(credential.digest)
+        until = moment(token.expires_at) if token and token.expires_at else FOR_EVER
+        if token is None or token.revoked_at or until <= time.time():
+            return NOBODY, 0
+        if token.account_id is None:
+            return of_token(token, None, {}), until
+        account = await self._people.account(token.account_id)
+        if account is None or account.disabled_at:
+            return NOBODY, 0
+        return of_token(token, account, await self._people.roles(account.account_id)), until
+
+    async def _look(self) -> None:
+        version = await self._people.version()
+        if version == self._version:
+            return
+        self.guarded = self._always or await self._people.guarded()
+        self._version = version
+        self._generation += 1
+        self._principals.clear()
+
+    async def _watch(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), TICK)
+            self._woken.clear()
+            try:
+                await self._look()
+                await self._on_look()
+            except StoreError as error:
+                log.warning("the store does not answer", error=str(error))
+            except Exception as error:
+                log.error("rights could not be looked at", exc_info=error)
+            await asyncio.sleep(PAUSE)
+
+
+def moment(timestamp: str) -> float:
+    """A timestamp of the store in seconds since 1970; one that names no zone is UTC."""
+    at = datetime.fromisoformat(timestamp)
+    return at.replace(tzinfo=at.tzinfo or UTC).timestamp()
+
+
+def _make_room(kept: dict[Any, Any]) -> None:
+    if len(kept) >= REMEMBERED:
+        kept.clear()

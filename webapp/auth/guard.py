@@ -1,0 +1,168 @@
+"""The guard before every route: who asks, and whether they may."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from quart import Quart, Response, current_app, g, has_websocket_context, request, websocket
+from quart.wrappers.base import BaseRequestWebsocket
+
+from store import UnknownTask
+from store.people import DEFAULT_PROJECT, Scope, digest_of
+from webapp.auth.access import Access, access_of, check_declared
+from webapp.auth.cookie import session_of
+from webapp.auth.directory import Credential, Directory
+from webapp.auth.principal import Principal, Projects
+from webapp.auth.refusals import Forbidden, NotLoggedIn, UnknownProject
+from webapp.auth.ticket import Ticket
+
+TASK_UNKNOWN, LOGGED_OUT, NOT_ALLOWED = 4404, 4401, 4403
+"""Close codes of a WebSocket, from the range for private use."""
+
+
+def install(app: Quart) -> None:
+    """Check every request and every WebSocket. Call `close_gaps` when all routes are there."""
+
+    @app.before_request
+    async def check_request() -> None:
+        if request.url_rule is not None:
+            await _check(request, _declared(request.url_rule.endpoint))
+
+    @app.before_websocket
+    async def check_websocket() -> Response | None:
+        if websocket.url_rule is None:
+            return None
+        try:
+            await _check(websocket, _declared(websocket.url_rule.endpoint))
+        except (NotLoggedIn, Forbidden, UnknownTask, UnknownProject) as error:
+            codes = {NotLoggedIn: LOGGED_OUT, Forbidden: NOT_ALLOWED}
+            # Opened only to say why not: a browser is told nothing of a refused handshake.
+            await websocket.accept()
+            await websocket.close(codes.get(type(error), TASK_UNKNOWN), str(error)[:120])
+            return Response("", 403)
+        return None
+
+
+def close_gaps(app: Quart) -> None:
+    """Raise RuntimeError if a route does not say what it needs."""
+    check_declared(app)
+
+
+def directory() -> Directory:
+    """The directory of this process."""
+    return cast(Directory, current_app.extensions["directory"])
+
+
+async def principal() -> Principal:
+    """Who asks."""
+    if "principal" not in g:
+        g.credential = credential_of(_connection(), None)
+        g.principal = await directory().principal(g.credential)
+    return cast(Principal, g.principal)
+
+
+def seen_projects() -> Projects:
+    """The projects whose tasks the caller may see; for routes that need something."""
+    return cast(Principal, g.principal).projects("read")
+
+
+def answered_projects() -> Projects:
+    """The projects whose runs the caller may answer and stop."""
+    return cast(Principal, g.principal).projects("respond")
+
+
+async def may_answer_task(task_id: str) -> bool:
+    """Whether the caller may answer and stop a run. Raises UnknownTask."""
+    return answered_projects() is None or may_answer(await directory().project_of(task_id))
+
+
+def may_answer(project_id: str) -> bool:
+    """Whether the caller may answer and stop the runs of a project."""
+    return cast(Principal, g.principal).may("respond", project_id)
+
+
+def ticket() -> Ticket:
+    """What a stream that opens now is opened with."""
+    return Ticket(g.principal, g.credential, g.get("project_id"))
+
+
+def makes_task() -> bool:
+    """Whether the task that the address names is not there yet."""
+    return "makes" in g
+
+
+async def require(scope: Scope, task_id: str) -> None:
+    """For tasks that the address names elsewhere than in its path. Raises UnknownTask or Forbidden."""
+    asker = await principal()
+    if asker.projects(scope) is not None:
+        _allow(asker, scope, await directory().project_of(task_id))
+
+
+async def project_for_new(project_id: str | None) -> str | None:
+    """Where a new task belongs: to the project that was asked for, else to the token's, else to the default one.
+
+    Raises Forbidden.
+    """
+    asker = await principal()
+    chosen = project_id or asker.home
+    _allow(asker, "emit", chosen or DEFAULT_PROJECT)
+    return chosen
+
+
+def credential_of(connection: BaseRequestWebsocket, access: Access | None) -> Credential | None:
+    """What a caller shows: a bearer token, a token in the address where that is allowed, else a session."""
+    scheme, _, secret = connection.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return Credential("token", digest_of(secret.strip()))
+    if access and access.query_token and connection.method == "GET" and "token" in connection.args:
+        return Credential("token", digest_of(connection.args["token"]))
+    session = session_of(connection)
+    return Credential("session", digest_of(session)) if session else None
+
+
+def _declared(endpoint: str) -> Access:
+    access = access_of(current_app, endpoint)
+    assert access is not None
+    return access
+
+
+def _connection() -> BaseRequestWebsocket:
+    return websocket if has_websocket_context() else request
+
+
+async def _check(connection: BaseRequestWebsocket, access: Access) -> None:
+    if access.scope is None:
+        return
+    g.credential = credential_of(connection, access)
+    g.principal = asker = await directory().principal(g.credential)
+    if not asker.known:
+        raise NotLoggedIn(shown=g.credential is not None)
+    scope, parts = access.scope, connection.view_args or {}
+    if asker.projects(scope) is None:
+        return
+    if scope not in asker.grants or access.everywhere:
+        raise Forbidden(asker.name, scope, None)
+    if parts.get(access.task):
+        g.project_id = await _project(asker, parts[access.task], makes=access.makes)
+    elif "project_id" in parts:
+        g.project_id = parts["project_id"]
+        if await directory().unknown_project(g.project_id):
+            raise UnknownProject(g.project_id)
+    else:
+        return
+    _allow(asker, scope, g.project_id)
+
+
+async def _project(asker: Principal, task_id: str, *, makes: bool) -> str:
+    try:
+        return await directory().project_of(task_id)
+    except UnknownTask:
+        if not makes:
+            raise
+        g.makes = True
+        return asker.home or DEFAULT_PROJECT
+
+
+def _allow(asker: Principal, scope: Scope, project_id: str) -> None:
+    if not asker.may(scope, project_id):
+        raise Forbidden(asker.name, scope, project_id)

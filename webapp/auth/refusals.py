@@ -1,0 +1,40 @@
+"""Why somebody is refused, as types. Each is answered in the form that the caller reads: see `webapp/errors.py`."""
+
+from __future__ import annotations
+
+from store.people import Scope
+
+
+class NotLoggedIn(Exception):
+    """Nobody knows who asks. `shown`: a token or session was shown, and it counts for nothing."""
+
+    def __init__(self, *, shown: bool = False) -> None:
+        unusable = "this token or session is unknown, expired or revoked; log in again, or send another token"
+        super().__init__(unusable if shown else "log in, or send a token: Authorization: Bearer …")
+
+
+class Forbidden(Exception):
+    """Somebody known may not do this, in this project or (None) at all."""
+
+    def __init__(self, who: str, scope: Scope, project_id: str | None) -> None:
+        where = "" if project_id is None else f" in the project {project_id!r}"
+        super().__init__(f"{who} does not have the right to {DOES[scope]}{where}")
+
+
+class UnknownProject(Exception):
+    """There is no project of that name."""
+
+    def __init__(self, project_id: str) -> None:
+        super().__init__(f"there is no project {project_id!r}")
+
+
+class TooManyLogins(Exception):
+    """Log-ins were tried too often; `retry_after` in seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("too many log-ins were tried; wait a little")
+        self.retry_after = retry_after
+
+
+DOES: dict[Scope, str] = {"read": "read", "emit": "emit events", "respond": "answer and stop runs", "admin": "manage"}
+"""What a scope lets somebody do."""

@@ -1,0 +1,33 @@
+"""The way to the log-in page and back to where somebody wanted to go."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlsplit
+
+from quart import request
+
+HOME = "/tasks"
+
+
+def is_navigation() -> bool:
+    """Whether a person opens a page or sends a form: no script, no stream, no program."""
+    if "HX-Request" in request.headers or "text/html" not in request.headers.get("Accept", ""):
+        return False
+    return request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+
+
+def login_path() -> str:
+    """The address of the log-in page that leads back here; from a form, to the page that it was on."""
+    here = request.full_path.rstrip("?")
+    if request.method != "GET":
+        came = urlsplit(request.referrer or "")
+        here = f"{came.path}?{came.query}".rstrip("?") if came.netloc == request.host else HOME
+    return f"/login?next={quote(local(here), safe='/')}"
+
+
+def local(address: str | None) -> str:
+    """The address if it is a path of this server, else that of the first page."""
+    text = address or ""
+    # A browser takes a backslash for a slash, and drops tabs and line breaks: //host and /\host are other hosts.
+    plain = text.startswith("/") and text.isprintable() and "\\" not in text and not text.startswith("//")
+    return text if plain else HOME

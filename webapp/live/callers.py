@@ -1,0 +1,66 @@
+"""Who has streams open: how many each, and whether they still may."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Hashable
+
+from webapp.auth.directory import Credential
+from webapp.auth.principal import Principal, Projects
+from webapp.auth.ticket import Ticket
+from webapp.live.subscriber import Subscriber
+
+Ask = Callable[[Credential | None], Awaitable[Principal]]
+"""Tells who stands behind a credential now."""
+
+
+class Callers:
+    """The open streams, by what they were opened with."""
+
+    def __init__(self) -> None:
+        self._streams: dict[Credential | None, set[Subscriber]] = {}
+        self._seen: dict[Credential | None, Principal] = {}
+        self._counts: Counter[Hashable] = Counter()
+
+    def count(self, ticket: Ticket) -> int:
+        """The open streams of a caller; 0 for the local person, who is whoever sits there."""
+        return self._counts[ticket.principal.key] if ticket.principal.key else 0
+
+    def enter(self, subscriber: Subscriber) -> None:
+        """A stream begins."""
+        ticket = subscriber.ticket
+        self._streams.setdefault(ticket.credential, set()).add(subscriber)
+        self._counts.update((ticket.principal.key, ("sight", ticket.sight)))
+        # What it was admitted with may be over by now.
+        self._seen.pop(ticket.credential, None)
+
+    def leave(self, subscriber: Subscriber) -> None:
+        """A stream is over."""
+        ticket = subscriber.ticket
+        self._counts.subtract((ticket.principal.key, ("sight", ticket.sight)))
+        streams = self._streams[ticket.credential]
+        streams.discard(subscriber)
+        if not streams:
+            del self._streams[ticket.credential]
+            self._seen.pop(ticket.credential, None)
+            self._counts = +self._counts
+
+    def sights(self) -> set[Projects]:
+        """The projects that they see, each combination once."""
+        return {key[1] for key, streams in self._counts.items() if isinstance(key, tuple) and streams > 0}
+
+    async def recheck(self, ask: Ask) -> None:
+        """End the streams whose right is gone, and those that would show something else now."""
+        for credential in list(self._streams):
+            now = await ask(credential)
+            if self._seen.get(credential) is now or credential not in self._streams:
+                continue
+            self._seen[credential] = now
+            for subscriber in list(self._streams[credential]):
+                match subscriber.ticket.verdict(now):
+                    case "lost":
+                        # The client asks again, and is told why not.
+                        subscriber.send_away("rights", random.randint(100, 500))
+                    case "changed":
+                        subscriber.finish(subscriber.voice.changed(subscriber.lane.position(subscriber)))

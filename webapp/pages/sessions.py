@@ -1,0 +1,72 @@
+"""Logging in and out."""
+
+from __future__ import annotations
+
+from quart import Blueprint, Response, redirect, request
+from werkzeug.wrappers import Response as Redirect
+
+from webapp.api.streams import settings
+from webapp.auth import cookie
+from webapp.auth.access import public
+from webapp.auth.guard import principal
+from webapp.auth.login import log_in, log_out
+from webapp.auth.refusals import TooManyLogins
+from webapp.auth.way import local
+from webapp.pages.tasks import fragments, html
+
+WRONG = "There is no account with this e-mail and password."
+
+blueprint = Blueprint("sessions", __name__)
+
+
+@blueprint.get("/login")
+@public
+async def new() -> Response | Redirect:
+    if (await principal()).known:
+        return redirect(local(request.args.get("next")), 303)
+    note = "You are logged out." if "out" in request.args else ""
+    return _form(request.args.get("next"), note=note)
+
+
+@blueprint.post("/login")
+@public
+async def create() -> Response | Redirect:
+    form = await request.form
+    email, onward = form.get("email", ""), form.get("next")
+    try:
+        found = await log_in(email, form.get("password", ""), request.remote_addr)
+    except TooManyLogins as error:
+        page = _form(onward, email=email, refused=f"Too many log-ins were tried. Wait {wait(error.retry_after)}.")
+        page.status_code = 429
+        page.headers["Retry-After"] = str(round(error.retry_after))
+        return page
+    if found is None:
+        page = _form(onward, email=email, refused=WRONG)
+        page.status_code = 401
+        return page
+    answer = redirect(local(onward), 303)
+    cookie.keep(answer, request, found[1], settings().session_life)
+    return answer
+
+
+@blueprint.post("/logout")
+@public
+async def destroy() -> Redirect:
+    asker, secret = await principal(), cookie.session_of(request)
+    if asker.is_person and secret:
+        await log_out(secret, asker.name, request.remote_addr)
+    answer = redirect("/login?out=1", 303)
+    cookie.forget(answer, request)
+    return answer
+
+
+def wait(seconds: float) -> str:
+    """A time to wait, in words."""
+    return "a minute" if seconds <= 60 else f"{seconds / 60:.0f} minutes"
+
+
+def _form(onward: str | None, *, email: str = "", refused: str = "", note: str = "") -> Response:
+    values = {"next": local(onward), "email": email, "refused": refused, "note": note}
+    response = html(fragments().plain_page("sessions/new.html", {}, **values))
+    response.headers["Cache-Control"] = "no-store"
+    return response
