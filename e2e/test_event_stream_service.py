@@ -238,6 +238,15 @@ def test_an_answer_that_a_retry_would_only_repeat_ends_in_an_error(
     wait_for_state(page, "connected")
 
 
+def test_a_token_goes_with_every_request(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
+    asked: list[str | None] = []
+    page.on("request", lambda request: "/tasks/" in request.url and asked.append(request.headers.get("authorization")))
+    stub.emit(5)
+    follow(token="sbx_secret", headers={"X-More": "1"})
+    saw_all(page, 5)
+    assert asked == ["Bearer sbx_secret"]
+
+
 def test_gives_up_after_the_allowed_attempts(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
     stub.plans.extend(Plan(status=502) for _ in range(10))
     follow(maxReconnectAttempts=3)

@@ -15,6 +15,7 @@ from store.emitter import Answer, AsyncEmitter, Emitter, Run, open_task
 from store.errors import (
     Conflict,
     InvalidEvent,
+    NotAllowed,
     NotFound,
     SchemaTooNew,
     StoreClosed,
@@ -39,6 +40,7 @@ __all__ = [
     "LogHits",
     "LogQuery",
     "NewEvent",
+    "NotAllowed",
     "NotFound",
     "Reading",
     "Run",

@@ -181,7 +181,7 @@ class Store(Protocol):
     ) -> tuple[Task, bool]:
         """`create_task` for asyncio."""
 
-    def import_task(self, record: TaskRecord, events: Iterable[Event]) -> Task:
+    def import_task(self, record: TaskRecord, events: Iterable[Event], project_id: str | None = None) -> Task:
         """Make a task with a whole log, all of it or nothing: seq, created_at and key stay, event_ids are new.
 
         The events must begin at seq 1 and have no gap. Raises InvalidEvent, or Conflict for a task that exists.

@@ -4,6 +4,7 @@ StoreError
 ├── InvalidEvent       the caller's data breaks a rule; `field` names it          no retry
 ├── UnknownTask        no task has this id                                        no retry
 ├── NotFound           no account, token or project has this id                   no retry
+├── NotAllowed         the server does not know the caller, or does not allow it   no retry
 ├── Conflict           the log says otherwise (a second answer, a taken id)       no retry
 ├── UnknownStoreKind   the URL names a store that does not exist (yet)            no retry
 ├── SchemaTooNew       the database was written by a newer Signalbox              no retry
@@ -38,6 +39,14 @@ class UnknownTask(StoreError, LookupError):
 
 class NotFound(StoreError, LookupError):
     """There is no account, token or project of that name."""
+
+
+class NotAllowed(StoreError):
+    """The server wants to know who asks (`known` is False), or does not allow it."""
+
+    def __init__(self, message: str, *, known: bool) -> None:
+        super().__init__(message)
+        self.known = known
 
 
 class Conflict(StoreError):

@@ -29,6 +29,7 @@ class Log(Protocol):
         title: str | None = None,
         kind: str | None = None,
         metadata: dict[str, Any] | None = None,
+        project_id: str | None = None,
     ) -> tuple[Task, bool]: ...
     async def acreate_task(
         self,
@@ -37,6 +38,7 @@ class Log(Protocol):
         title: str | None = None,
         kind: str | None = None,
         metadata: dict[str, Any] | None = None,
+        project_id: str | None = None,
     ) -> tuple[Task, bool]: ...
     def append(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]: ...
     async def aappend(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]: ...

@@ -80,6 +80,19 @@ async def test_what_the_log_refuses_does_not_hold_up_the_rest(tmp_path: Path) ->
     await store.aclose()
 
 
+async def test_a_log_that_lets_nobody_in_is_told_once(server: Server) -> None:
+    proxy = Proxy(server.port)
+    proxy.answer("403 Forbidden")
+    told: list[str] = []
+    recorder = Recorder(RemoteLog(proxy.url), "t", told.append)
+    for text in ["one", "two", "three"]:
+        recorder.add(log(text))
+        await asyncio.to_thread(until, lambda: not recorder.waiting)
+    assert await recorder.finish(10) == 3
+    proxy.close()
+    assert told == ["output is not recorded any more: the server answered 403 Forbidden"]
+
+
 async def test_a_log_that_never_comes_back_is_given_up(tmp_path: Path) -> None:
     recorder = Recorder(RemoteLog("http://127.0.0.1:1", patience=0), "t", lambda text: None)
     recorder.add(log("lost"))

@@ -9,7 +9,7 @@ import random
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -20,6 +20,7 @@ from store import (
     Emitter,
     InvalidEvent,
     NewEvent,
+    NotAllowed,
     StoreClosed,
     StoreError,
     StoreUnavailable,
@@ -28,7 +29,7 @@ from store import (
 )
 from store.remote import RemoteLog
 from store.remote.sse import SseParser
-from tests.support.log import log_of, task_of, types_of, wait_for_event
+from tests.support.log import log_of, task_of, types_of, until, wait_for_event
 from tests.support.proxy import Proxy
 from tests.support.server import Server
 
@@ -87,6 +88,58 @@ def test_its_errors_are_those_of_the_store(remote: RemoteLog) -> None:
     emitter.emit_permission_response("asked", "r", True, "ann")
     with pytest.raises(Conflict, match="already approved by ann"):
         emitter.emit_permission_response("asked", "r", False, "bob")
+
+
+def test_its_token_goes_with_every_request() -> None:
+    with stub({"/api/tasks": (201, "application/json", b"{}"), "/sse/tasks/t/events": (404, "text/plain", b"")}) as url:
+        remote = RemoteLog(url, token="sbx_secret")
+        with pytest.raises(StoreError):
+            remote.create_task("t", project_id="web")
+        with pytest.raises(StoreError):
+            next(remote.tail("t"))
+        remote.close()
+    assert stub.asked == [("/api/tasks", "Bearer sbx_secret"), ("/sse/tasks/t/events", "Bearer sbx_secret")]
+    for token in ("", "two words", "a\nb", "schlüssel"):
+        with pytest.raises(InvalidEvent, match="token"):
+            RemoteLog(url, token=token)
+
+
+@pytest.mark.parametrize(("status", "known"), [("401 Unauthorized", False), ("403 Forbidden", True)])
+async def test_whoever_is_not_let_in_is_told_at_once_and_asks_no_more(
+    proxy: Proxy, remote: RemoteLog, status: str, known: bool
+) -> None:
+    refusal = json.dumps({"error": {"code": "no", "message": "not you"}})
+    proxy.answer(status, body=refusal)
+    for call in (
+        lambda: remote.append("t", log("never")),
+        lambda: remote.create_task("t"),
+        lambda: remote.task("t"),
+        lambda: next(remote.tail("t")),
+    ):
+        with pytest.raises(NotAllowed, match="not you") as refused:
+            await asyncio.to_thread(call)
+        assert refused.value.known is known
+    with pytest.raises(NotAllowed):
+        await anext(remote.atail("t"))
+    assert len(proxy.requests) == 5
+
+
+def test_a_tail_ends_when_its_right_does(server: Server, proxy: Proxy, remote: RemoteLog) -> None:
+    server.emit("ends", "one")
+    tail = remote.tail("ends")
+    assert next(tail).seq == 1
+    proxy.answer("401 Unauthorized")
+    with pytest.raises(NotAllowed):
+        next(tail)
+
+
+def test_a_run_that_may_not_read_says_so_when_it_asks(server: Server, proxy: Proxy, remote: RemoteLog) -> None:
+    proxy.answer("403 Forbidden", only="^/sse/")
+    with open_task(remote, "mute") as task:
+        until(lambda: task.lifeline.deaf)
+        with pytest.raises(NotAllowed):
+            task.ask_permission("deploy")
+    assert types_of(server.store, "mute") == ["runner_spawn", "runner_exit"]
 
 
 def test_a_closed_one_says_so(server: Server) -> None:
@@ -234,12 +287,18 @@ def test_the_parser_does_not_mind_where_bytes_are_cut(cuts: list[int]) -> None:
 
 
 class stub:
-    """A server that always answers the same."""
+    """A server that always answers the same. `asked` is what the last one was asked, and by whom."""
+
+    asked: ClassVar[list[tuple[str, str | None]]] = []
 
     def __init__(self, routes: dict[str, tuple[int, str, bytes]]) -> None:
+        stub.asked.clear()
+
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                status, kind, body = routes[self.path.partition("?")[0]]
+                path = self.path.partition("?")[0]
+                stub.asked.append((path, self.headers.get("Authorization")))
+                status, kind, body = routes[path]
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 self.send_response(status)
                 self.send_header("Content-Type", kind)

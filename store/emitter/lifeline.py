@@ -36,6 +36,7 @@ class Lifeline:
         self._last = time.monotonic()
         self._asked: dict[str, Future[Event]] = {}
         self._cancel: Event | None = None
+        self._deaf: StoreError | None = None
         self._on_cancel: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self._loop = asyncio.new_event_loop()
@@ -52,6 +53,11 @@ class Lifeline:
         """Whether somebody asked the run to stop."""
         return self._cancel is not None
 
+    @property
+    def deaf(self) -> bool:
+        """Whether nothing that people say is heard any more."""
+        return self._deaf is not None
+
     def on_cancel(self, callback: Callable[[], None]) -> None:
         """Call `callback`, from the lifeline's thread, once somebody asks the run to stop."""
         with self._lock:
@@ -61,9 +67,14 @@ class Lifeline:
             callback()
 
     def expect(self, request_id: str) -> Future[Event]:
-        """The event that will close this permission request, or the one that asks the run to stop."""
+        """The event that will close this permission request, or the one that asks the run to stop.
+
+        Raises the StoreError because of which nothing is heard any more.
+        """
         answer: Future[Event] = Future()
         with self._lock:
+            if self._deaf is not None:
+                raise self._deaf
             self._asked[request_id] = answer
             if self._cancel is not None:
                 self._settle(self._cancel)
@@ -103,6 +114,7 @@ class Lifeline:
             await self._listen()
         except StoreError as error:
             with self._lock:
+                self._deaf = error
                 for answer in self._asked.values():
                     answer.set_exception(error)
             await beating

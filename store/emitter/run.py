@@ -88,8 +88,8 @@ class open_task:
 
     Makes the task if it is new, appends `runner_spawn`, keeps it alive with heartbeats, and at the end of the block
     appends `runner_exit`: done, failed with the exception, or cancelled (KeyboardInterrupt, asyncio's cancellation).
-    `log` is a store or a `RemoteLog`; without `task_id` the task gets a new one. Further keywords go into the payload
-    of `runner_spawn`.
+    `log` is a store or a `RemoteLog`; without `task_id` the task gets a new one. A new task is made in
+    `project_id`. Further keywords go into the payload of `runner_spawn`.
     """
 
     def __init__(
@@ -100,12 +100,19 @@ class open_task:
         title: str | None = None,
         kind: str | None = None,
         metadata: dict[str, Any] | None = None,
+        project_id: str | None = None,
         runner_version: str | None = None,
         heartbeat_interval: float = HEARTBEAT_INTERVAL,
         **spawn: Any,
     ) -> None:
         self._log = log
-        self._task: dict[str, Any] = {"task_id": task_id, "title": title, "kind": kind, "metadata": metadata}
+        self._task: dict[str, Any] = {
+            "task_id": task_id,
+            "title": title,
+            "kind": kind,
+            "metadata": metadata,
+            "project_id": project_id,
+        }
         self._runner = (os.getpid(), runner_version or own_version())
         self._interval = heartbeat_interval
         self._spawn = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,14 +24,17 @@ PATIENCE = 30.0
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
+_TOKEN = re.compile(r"[!-~]{1,4096}")
+
 T = TypeVar("T")
 
 
 class RemoteLog:
-    """The log of the Signalbox server at `url`, as one caller sees it. Safe to use from any thread.
+    """The log of the Signalbox server at `url`, as the holder of `token` sees it. Safe to use from any thread.
 
     A call that meets a busy or vanished server tries again for `patience` seconds. Events without a key get one, so
-    that a second try of a call whose answer was lost writes nothing twice. The errors are those of `store.errors`.
+    that a second try of a call whose answer was lost writes nothing twice. The errors are those of `store.errors`;
+    NotAllowed ends every call and every tail at once.
     """
 
     def __init__(self, url: str, token: str | None = None, *, patience: float = PATIENCE) -> None:
@@ -40,6 +44,8 @@ class RemoteLog:
             host = ""
         if not host:
             raise InvalidEvent(f"cannot use {url!r}: a server's URL looks like http://127.0.0.1:8000", "url")
+        if token is not None and not _TOKEN.fullmatch(token):
+            raise InvalidEvent("the token must be one word of printable ASCII characters", "token")
         self.url = url.rstrip("/")
         self.patience = patience
         self._options: dict[str, Any] = {
@@ -59,10 +65,15 @@ class RemoteLog:
         title: str | None = None,
         kind: str | None = None,
         metadata: dict[str, Any] | None = None,
+        project_id: str | None = None,
     ) -> tuple[Task, bool]:
-        """Create a task; the bool says whether it is new. A task that exists comes back as it is."""
+        """Create a task; the bool says whether it is new. A task that exists comes back as it is.
+
+        Without `project_id` it belongs to the project of the token, else to the default one.
+        """
         # The id is chosen here, so that a second try finds the task of the first.
         body = {"task_id": task_id or new_id(), "title": title, "kind": kind, "metadata": metadata}
+        body |= {"project_id": project_id} if project_id is not None else {}
         response = self._request("POST", "/api/tasks", json=body)
         return _task(response), response.status_code == 201
 
@@ -124,9 +135,11 @@ class RemoteLog:
         title: str | None = None,
         kind: str | None = None,
         metadata: dict[str, Any] | None = None,
+        project_id: str | None = None,
     ) -> tuple[Task, bool]:
         """`create_task` for asyncio."""
-        return await self._in_thread(lambda: self.create_task(task_id, title=title, kind=kind, metadata=metadata))
+        named: dict[str, Any] = {"title": title, "kind": kind, "metadata": metadata, "project_id": project_id}
+        return await self._in_thread(lambda: self.create_task(task_id, **named))
 
     async def aappend(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]:
         """`append` for asyncio."""

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from store.errors import Conflict, InvalidEvent, StoreError, StoreUnavailable, UnknownTask
+from store.errors import Conflict, InvalidEvent, NotAllowed, StoreError, StoreUnavailable, UnknownTask
 
 
 def error_of(response: httpx.Response, task_id: str | None = None) -> StoreError:
@@ -18,6 +18,8 @@ def error_of(response: httpx.Response, task_id: str | None = None) -> StoreError
         return UnknownTask(task_id)
     if status in (400, 413, 422):
         return InvalidEvent(message, error.get("field"))
+    if status in (401, 403):
+        return NotAllowed(message, known=status == 403)
     if status == 409:
         return Conflict(message)
     if status in (408, 425, 429) or status >= 500:

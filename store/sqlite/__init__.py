@@ -90,8 +90,8 @@ class SqliteStore:
             return []
         return await self._arun(lambda db: appending.append(db, task_id, drafts), len(drafts))
 
-    def import_task(self, record: TaskRecord, events: Iterable[Event]) -> Task:
-        return self._writer.run(lambda db: importing.import_task(db, record, events))
+    def import_task(self, record: TaskRecord, events: Iterable[Event], project_id: str | None = None) -> Task:
+        return self._writer.run(lambda db: importing.import_task(db, record, events, project_id or DEFAULT_PROJECT))
 
     def delete_task(self, task_id: str) -> None:
         self._writer.run(lambda db: listing.remove(db, task_id))

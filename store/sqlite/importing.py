@@ -18,8 +18,8 @@ from store.state import Task, TaskState
 _INSERT = f"INSERT INTO task_events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
-def import_task(db: sqlite3.Connection, record: TaskRecord, events: Iterable[Event]) -> Task:
-    """Make the task of `record` with the log `events`; what the store knows of it is folded from them anew."""
+def import_task(db: sqlite3.Connection, record: TaskRecord, events: Iterable[Event], project_id: str) -> Task:
+    """Make the task of `record` in a project with the log `events`, of which all that the store knows is folded."""
     task_id = check_task_id(record.task_id)
     check_text(record.title, "title", optional=True, limit=512)
     check_text(record.kind, "kind", optional=True)
@@ -27,7 +27,7 @@ def import_task(db: sqlite3.Connection, record: TaskRecord, events: Iterable[Eve
     check_time(record.created_at, "created_at")
     if load_task(db, task_id) is not None:
         raise Conflict(f"there is a task {task_id} already")
-    create_task(db, task_id, record.title, record.kind, record.metadata)
+    create_task(db, task_id, record.title, record.kind, record.metadata, project_id)
     task, next_id = load_head(db, task_id)
     task.created_at = task.updated_at = record.created_at
     task.main_span_id = record.main_span_id

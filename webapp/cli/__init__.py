@@ -18,6 +18,7 @@ from webapp.cli.relay import relay
 from webapp.cli.run import run
 from webapp.cli.serve import serve
 from webapp.cli.tail import tail
+from webapp.cli.target import told
 from webapp.cli.token import token
 from webapp.cli.user import user
 from webapp.notice import notice
@@ -67,7 +68,10 @@ def answer(arguments: Sequence[str]) -> int:
         # Python flushes stdout once more on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
-    except (StoreError, OSError) as error:
+    except StoreError as error:
+        notice(told(error))
+        return FAILED
+    except OSError as error:
         notice(str(error))
         return FAILED
     except (KeyboardInterrupt, click.Abort):

@@ -15,7 +15,15 @@ from webapp.cli.target import target, target_options
 @click.option("--jobs", type=click.IntRange(1, 64), help="Packages at once.  [default: one for each core]")
 @click.option("--pace", type=click.FloatRange(0, 10), default=0.0, help="Seconds to wait after each file, to watch it.")
 @click.option("--quiet", is_flag=True, help="Say nothing.")
-def demo(store: str | None, server: str | None, task: str | None, jobs: int | None, pace: float, quiet: bool) -> None:
+def demo(
+    store: str | None,
+    server: str | None,
+    token: str | None,
+    task: str | None,
+    jobs: int | None,
+    pace: float,
+    quiet: bool,
+) -> None:
     """Audit the installed Python standard library, and record it as a task.
 
     Every module is tokenised, parsed, compiled and taken apart; nothing is only played.
@@ -24,7 +32,7 @@ def demo(store: str | None, server: str | None, task: str | None, jobs: int | No
 
     # To be terminated is recorded like Ctrl-C: the run is cancelled.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    log = target(store, server).open()
+    log = target(store, server, token).open()
     try:
         summary = audit(log, task_id=task, jobs=jobs, pace=pace, say=None if quiet else click.echo)
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -13,9 +13,8 @@ import click
 
 from store import NotFound, Store, open_store
 from store.people import Account, People, Project
-from webapp.cli.target import DEFAULT_STORE, SERVER_VARIABLE, STORE_VARIABLE, target
+from webapp.cli.target import SERVER_VARIABLE, target
 
-F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 
@@ -78,9 +77,3 @@ def system_user() -> str:
         return getpass.getuser()
     except (OSError, KeyError):
         return f"uid {os.getuid()}"
-
-
-def store_option(command: F) -> F:
-    """`--store`, for a command that works on the database alone."""
-    told = f"The database.  [{STORE_VARIABLE}, default: {DEFAULT_STORE}]"
-    return click.option("--store", metavar="URL", help=told)(command)

@@ -9,7 +9,8 @@ import click
 import msgspec
 
 from store import NewEvent
-from webapp.cli.target import target, target_options
+from store.events import check_event
+from webapp.cli.target import check_project, project_option, target, target_options
 
 
 class PayloadType(click.ParamType[dict[str, Any]]):
@@ -35,6 +36,7 @@ class PayloadType(click.ParamType[dict[str, Any]]):
 @click.option("--parent", help="The parent of that span.")
 @click.option("--actor", default="runner", show_default=True, help="Who says it.")
 @click.option("--key", help="The idempotency key: the same key again writes nothing and prints the first event.")
+@project_option
 @target_options
 def emit(
     task: str,
@@ -45,8 +47,10 @@ def emit(
     parent: str | None,
     actor: str,
     key: str | None,
+    project: str | None,
     store: str | None,
     server: str | None,
+    token: str | None,
 ) -> None:
     """Append one event to TASK, which is made if it is new, and print it as it is stored."""
     event = NewEvent(
@@ -58,8 +62,11 @@ def emit(
         payload=payload or {},
         key=key,
     )
-    log = target(store, server).open()
+    check_event(event)
+    log = target(store, server, token).open()
     try:
+        if project is not None:
+            check_project(log.create_task(task, project_id=project)[0], project)
         (stored,) = log.append(task, event)
     finally:
         log.close()

@@ -8,15 +8,16 @@ import click
 import msgspec
 
 from store import open_store
-from webapp.cli.target import target
+from webapp.cli.target import project_option, store_option, target
 from webapp.export import ndjson
 
 
 @click.command("import")
 @click.argument("file", type=click.File("rb"))
 @click.option("--as", "task_id", metavar="ID", help="The id of the new task.  [default: the one that it had]")
-@click.option("--store", metavar="URL", help="The database.  [SIGNALBOX_STORE_URL, default: sqlite:///signalbox.db]")
-def import_(file: BinaryIO, task_id: str | None, store: str | None) -> None:
+@project_option
+@store_option
+def import_(file: BinaryIO, task_id: str | None, project: str | None, store: str | None) -> None:
     """Restore the task of an NDJSON export from FILE; - reads standard input.
 
     Seqs, times and keys are what they were. It is all of it or nothing, and never a task that is there already.
@@ -26,7 +27,7 @@ def import_(file: BinaryIO, task_id: str | None, store: str | None) -> None:
         record = msgspec.structs.replace(record, task_id=task_id)
     opened = open_store(target(store, None).store)
     try:
-        task = opened.import_task(record, events)
+        task = opened.import_task(record, events, project)
     finally:
         opened.close()
     click.echo(f"{task.task_id}: {task.latest_seq} events, {task.status}")

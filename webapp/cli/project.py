@@ -9,9 +9,10 @@ import msgspec
 
 from store.people import ROLES, Project, Role
 from webapp.cli.agent import check_agent
-from webapp.cli.desk import Desk, desk, store_option
+from webapp.cli.desk import Desk, desk
 from webapp.cli.emit import PayloadType
 from webapp.cli.table import json_option, moment, show, show_json
+from webapp.cli.target import store_option
 
 
 @click.group()

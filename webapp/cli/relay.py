@@ -30,7 +30,7 @@ PATIENCE = 1.0
 @click.option("--title", help="[default: the URL]")
 @click.option("--kind", metavar="NAME", default="relay", show_default=True, help="What kind of run this is.")
 @click.option(
-    "--token", metavar="TEXT", envvar=TOKEN_VARIABLE, help=f"The upstream's bearer token.  [{TOKEN_VARIABLE}]"
+    "--upstream-token", metavar="TEXT", envvar=TOKEN_VARIABLE, help=f"The upstream's bearer token.  [{TOKEN_VARIABLE}]"
 )
 @click.option(
     "--heartbeat",
@@ -45,10 +45,11 @@ def relay(
     task: str,
     title: str | None,
     kind: str,
-    token: str | None,
+    upstream_token: str | None,
     heartbeat: float,
     store: str | None,
     server: str | None,
+    token: str | None,
 ) -> int:
     """Follow the server-sent events at URL, and record them as a task, until the final status came.
 
@@ -56,8 +57,8 @@ def relay(
     task's log stands.
     """
     check_task_id(task)
-    chosen = target(store, server)
-    return asyncio.run(_relay(chosen, url, token, task, title, kind, heartbeat))
+    chosen = target(store, server, token)
+    return asyncio.run(_relay(chosen, url, upstream_token, task, title, kind, heartbeat))
 
 
 async def _relay(

@@ -13,7 +13,7 @@ from store.emitter.run import HEARTBEAT_INTERVAL
 from store.events import check_task_id
 from store.log import Log, task_of
 from store.state import Task
-from webapp.cli.target import Target, target, target_options
+from webapp.cli.target import Target, check_project, project_option, target, target_options, told
 from webapp.process.command import Options, run_command
 from webapp.process.facts import readable_command, title_of
 from webapp.retries import next_try
@@ -28,6 +28,7 @@ FIRST_PATIENCE = 1.0
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @target_options
+@project_option
 @click.option("--task", metavar="ID", help="The task's id; one that exists is continued.  [default: a new one]")
 @click.option("--title", help="[default: the command line]")
 @click.option("--kind", metavar="NAME", help=f"What kind of run this is.  [default: {KIND}]")
@@ -64,6 +65,8 @@ FIRST_PATIENCE = 1.0
 def run(
     store: str | None,
     server: str | None,
+    token: str | None,
+    project: str | None,
     task: str | None,
     title: str | None,
     kind: str | None,
@@ -79,7 +82,7 @@ def run(
 
     Ctrl-C, and a cancel from the page, stop it: politely first, then with SIGTERM and SIGKILL.
     """
-    chosen = target(store, server)
+    chosen = target(store, server, token)
     options = Options(
         terminals=not no_tty,
         grace=grace,
@@ -89,7 +92,7 @@ def run(
         words=_words(chosen, names, no_tty, grace, heartbeat, time_limit),
         time_limit=time_limit,
     )
-    return asyncio.run(_run(chosen, task, Identity(title, kind, retry_of), list(command), options))
+    return asyncio.run(_run(chosen, task, Identity(title, kind, retry_of, project), list(command), options))
 
 
 class Identity(NamedTuple):
@@ -98,6 +101,7 @@ class Identity(NamedTuple):
     title: str | None
     kind: str | None
     retry_of: str | None
+    project: str | None
 
 
 def kept(names: tuple[str, ...]) -> dict[str, str]:
@@ -148,7 +152,9 @@ async def _task(log: Log, task_id: str | None, identity: Identity, command: list
         metadata = next_try(first, words)
     title = identity.title or (first.title if first else None) or title_of(command)
     kind = identity.kind or (first.kind if first else None) or KIND
-    task, new = await log.acreate_task(task_id, title=title, kind=kind, metadata=metadata)
+    project = identity.project or (first.project_id if first else None)
+    task, new = await log.acreate_task(task_id, title=title, kind=kind, metadata=metadata, project_id=project)
+    check_project(task, identity.project)
     if new and first:
         payload = {"retry": task.task_id}
         await log.aappend(first.task_id, NewEvent(event_type="retry_requested", actor="user", payload=payload))
@@ -156,4 +162,4 @@ async def _task(log: Log, task_id: str | None, identity: Identity, command: list
 
 
 def _not_started(error: StoreError) -> click.UsageError:
-    return click.UsageError(f"the command was not started: {error}")
+    return click.UsageError(f"the command was not started: {told(error)}")

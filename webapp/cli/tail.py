@@ -27,12 +27,14 @@ ENDING = frozenset({"runner_exit", "status"})
 @click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON.")
 @click.option("--follow", is_flag=True, help="Go on when the task has ended.")
 @target_options
-def tail(task: str, since_seq: int, as_json: bool, follow: bool, store: str | None, server: str | None) -> None:
+def tail(
+    task: str, since_seq: int, as_json: bool, follow: bool, store: str | None, server: str | None, token: str | None
+) -> None:
     """Print TASK's log, then what comes, until the task ends.
 
     A connection that breaks is made again, and the log goes on where it was.
     """
-    chosen = target(store, server)
+    chosen = target(store, server, token)
     if chosen.database is not None and not chosen.database.exists():
         raise UnknownTask(task)
     colours = sys.stdout.isatty()

@@ -1,4 +1,4 @@
-"""Where a command finds the log: `--store URL` or `--server URL`."""
+"""Where a command finds the log: `--store URL`, or `--server URL` with its `--token`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from urllib.parse import unquote
 import click
 import msgspec
 
-from store import open_store
+from store import Conflict, NotAllowed, StoreError, open_store
 from store.log import Log
+from store.state import Task
 from webapp.process.again import absolute
 
 DEFAULT_STORE = "sqlite:///signalbox.db"
@@ -26,6 +27,7 @@ class Target(msgspec.Struct, frozen=True):
 
     store: str
     server: str | None
+    token: str | None = None
 
     def open(self, *, patience: float = 30.0) -> Log:
         """Open it. A call to a server that does not answer waits `patience` seconds. Raises StoreError."""
@@ -33,7 +35,7 @@ class Target(msgspec.Struct, frozen=True):
             return open_store(self.store)
         from store.remote import RemoteLog
 
-        return RemoteLog(self.server, os.environ.get(TOKEN_VARIABLE), patience=patience)
+        return RemoteLog(self.server, self.token, patience=patience)
 
     @property
     def database(self) -> Path | None:
@@ -45,23 +47,51 @@ class Target(msgspec.Struct, frozen=True):
     def environment(self) -> dict[str, str]:
         """The variables that give another `signalbox` command the same target, wherever it is started."""
         if self.server is not None:
-            return {SERVER_VARIABLE: self.server}
+            return {SERVER_VARIABLE: self.server} | ({TOKEN_VARIABLE: self.token} if self.token else {})
         return {STORE_VARIABLE: absolute(self.store)}
 
 
+def store_option(command: F) -> F:
+    """`--store`, for a command that works on the database alone."""
+    told = f"The database.  [{STORE_VARIABLE}, default: {DEFAULT_STORE}]"
+    return click.option("--store", metavar="URL", help=told)(command)
+
+
 def target_options(command: F) -> F:
-    """`--store` and `--server`; the command takes the two values and gives them to `target`."""
+    """`--store`, `--server` and `--token`; the command takes the three values and gives them to `target`."""
+    token = click.option("--token", metavar="TEXT", help=f"What the server knows you by.  [{TOKEN_VARIABLE}]")
     server = click.option(
         "--server", metavar="URL", help=f"A running Signalbox, such as http://127.0.0.1:8000.  [{SERVER_VARIABLE}]"
     )
-    store = click.option("--store", metavar="URL", help=f"The database.  [{STORE_VARIABLE}, default: {DEFAULT_STORE}]")
-    return store(server(command))
+    return store_option(server(token(command)))
 
 
-def target(store: str | None, server: str | None) -> Target:
-    """What was asked for: flags before variables, a server before a store. Raises UsageError when both are given."""
+def project_option(command: F) -> F:
+    """`--project`, for a command that makes a task."""
+    told = "The project of a new task.  [default: the token's, else default]"
+    return click.option("--project", metavar="ID", help=told)(command)
+
+
+def target(store: str | None, server: str | None = None, token: str | None = None) -> Target:
+    """What was asked for: flags before variables, a server before a store. Raises UsageError for what does not fit."""
     if store and server:
         raise click.UsageError("give --store or --server, not both")
     if store is None:
         server = server or os.environ.get(SERVER_VARIABLE) or None
-    return Target(store or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE, server)
+    if token and not server:
+        raise click.UsageError("--token is for a --server")
+    chosen = store or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
+    return Target(chosen, server, token or os.environ.get(TOKEN_VARIABLE) or None)
+
+
+def check_project(task: Task, project: str | None) -> None:
+    """Raise Conflict if `task` is there already, and in another project than the one asked for."""
+    if project is not None and task.project_id != project:
+        raise Conflict(f"the task {task.task_id} is in the project {task.project_id}, and stays there")
+
+
+def told(error: StoreError) -> str:
+    """What to say of an error; with how a token is given if the server does not know the caller."""
+    if isinstance(error, NotAllowed) and not error.known:
+        return f"the server does not know you ({error}): give a token with --token or {TOKEN_VARIABLE}"
+    return str(error)

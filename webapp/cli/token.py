@@ -11,8 +11,9 @@ import msgspec
 
 from store.events import now
 from store.people import SCOPES, Scope, Token
-from webapp.cli.desk import Desk, desk, store_option
+from webapp.cli.desk import Desk, desk
 from webapp.cli.table import json_option, moment, show, show_json
+from webapp.cli.target import store_option
 from webapp.notice import notice
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

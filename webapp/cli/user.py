@@ -9,9 +9,10 @@ import msgspec
 
 from store import Conflict
 from store.people import ROLES, Account, Role, checked_email
-from webapp.cli.desk import Desk, desk, store_option
+from webapp.cli.desk import Desk, desk
 from webapp.cli.password import password_hash, password_option
 from webapp.cli.table import json_option, moment, show, show_json
+from webapp.cli.target import store_option
 from webapp.notice import notice
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from store import Conflict, InvalidEvent, NewEvent, StoreError, StoreUnavailable
+from store import Conflict, InvalidEvent, NewEvent, NotAllowed, StoreError, StoreUnavailable
 from store.log import Log, is_remote, keyed
 
 MAX_WAITING = 16 * 1024 * 1024
@@ -38,6 +38,7 @@ class Recorder:
         self._on_room: list[Callable[[], None]] = []
         self.on_append: Callable[[], None] = lambda: None
         self.refused = 0
+        self._shut_out = False
         self._task = asyncio.create_task(self._record(), name="signalbox-recorder")
 
     @property
@@ -120,6 +121,12 @@ class Recorder:
                     self._notice(f"{error}; output is kept and recorded later")
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
+            except NotAllowed as error:
+                if not self._shut_out:
+                    self._notice(f"output is not recorded any more: {error}")
+                self._shut_out = True
+                self.refused += len(group)
+                break
             except StoreError as error:
                 if isinstance(error, InvalidEvent | Conflict) and len(group) > 1:
                     for event in group:

@@ -24,7 +24,7 @@ LONGEST_RETRY = 600.0
 
 WHY = {
     204: "it has nothing (more) to tell",
-    401: "it wants a token, or another one (--token, SIGNALBOX_UPSTREAM_TOKEN)",
+    401: "it wants a token, or another one (--upstream-token, SIGNALBOX_UPSTREAM_TOKEN)",
     403: "it does not allow this",
     404: "there is no such stream",
     410: "the stream is gone",

@@ -16,8 +16,9 @@ import { SseParser } from './sse-parser.js';
  * connectTimeout 10000       ms until an answer must have begun
  * gapDetection true          fetch events that are missing as JSON before later ones are delivered
  * baseUrl ''                 origin, and path prefix if any, of the Signalbox; '' is the page's own
+ * token                      what the server knows the caller by, sent as `Authorization: Bearer …`
  * headers {}, credentials 'same-origin'
- *                            of each request, for example {Authorization: 'Bearer …'}
+ *                            of each request
  * persistKey                 localStorage key, one for each task, under which the position survives a reload of the page
  * fetch                      used instead of the page's fetch, for example to simulate failures
  *
@@ -153,7 +154,8 @@ export class EventStreamService {
   }
 
   #get(root, params, link) {
-    const { baseUrl, headers, credentials, fetch } = this.#options;
+    const { baseUrl, token, credentials, fetch } = this.#options;
+    const headers = { ...(token && { Authorization: `Bearer ${token}` }), ...this.#options.headers };
     const path = `${root}/tasks/${encodeURIComponent(this.#taskId)}/events`;
     const url = `${baseUrl.replace(/\/$/, '')}/${path}?${new URLSearchParams(params)}`;
     return fetch(url, { headers, credentials, cache: 'no-store', signal: link.signal });
@@ -199,6 +201,7 @@ const defaults = {
   flush_interval: 0.5,
   gapDetection: true,
   baseUrl: '',
+  token: null,
   headers: {},
   credentials: 'same-origin',
   persistKey: null,

@@ -1,0 +1,103 @@
+"""`--project` and `--token`: which project a command works in, and what a server knows it by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from store import open_store
+from store.sqlite import SqliteStore
+from tests.support.command import signalbox
+from tests.support.log import log_of, task_of
+from tests.support.proxy import Proxy
+from tests.support.server import Server
+from webapp.cli import answer
+from webapp.cli.target import target
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqliteStore]:
+    opened = open_store(f"sqlite:///{tmp_path}/signalbox.db")
+    opened.people.add_project("web", "Web")
+    monkeypatch.setenv("SIGNALBOX_STORE_URL", opened.url)
+    for name in ("SIGNALBOX_SERVER", "SIGNALBOX_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    yield opened
+    opened.close()
+
+
+# --project
+
+
+def test_emit_makes_its_task_in_a_project(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
+    assert answer(["emit", "t", "log", "--project", "web"]) == 0
+    assert answer(["emit", "t", "log", "--project", "web"]) == 0
+    assert answer(["emit", "t", "log"]) == 0
+    assert answer(["emit", "other", "log"]) == 0
+    assert (task_of(store, "t").project_id, task_of(store, "other").project_id) == ("web", "default")
+    assert len(log_of(store, "t")) == 3
+    capsys.readouterr()
+    assert answer(["emit", "other", "log", "--project", "web"]) == 1
+    assert capsys.readouterr().err == "signalbox: the task other is in the project default, and stays there\n"
+    assert len(log_of(store, "other")) == 1
+
+
+def test_an_unknown_project_is_told_and_makes_no_task(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
+    assert answer(["emit", "t", "log", "--project", "nope"]) == 2
+    assert "there is no project 'nope'" in capsys.readouterr().err
+    assert answer(["run", "--project", "nope", "--", "true"]) == 2
+    assert "the command was not started: there is no project 'nope'" in capsys.readouterr().err
+
+
+def test_a_run_and_another_try_of_it_are_in_one_project(store: SqliteStore) -> None:
+    here = {"SIGNALBOX_STORE_URL": store.url}
+    assert signalbox("run", "--project", "web", "--task", "first", "--", "false", **here).returncode == 1
+    assert task_of(store, "first").project_id == "web"
+    assert signalbox("run", "--retry-of", "first", "--task", "second", "--", "true", **here).returncode == 0
+    assert task_of(store, "second").project_id == "web"
+
+
+def test_a_restored_task_is_where_it_is_wanted(
+    store: SqliteStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "run.ndjson"
+    file.write_text('{"signalbox":1,"task":{"task_id":"back","created_at":"2026-01-01T00:00:00.000000Z"}}\n')
+    assert answer(["import", str(file), "--project", "web"]) == 0
+    assert answer(["import", str(file), "--as", "copy"]) == 0
+    assert (task_of(store, "back").project_id, task_of(store, "copy").project_id) == ("web", "default")
+    assert answer(["import", str(file), "--as", "third", "--project", "nope"]) == 2
+    assert "there is no project 'nope'" in capsys.readouterr().err
+
+
+# --token
+
+
+def test_a_token_comes_from_the_flag_or_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNALBOX_TOKEN", "sbx_variable")
+    assert target(None, "http://x").token == "sbx_variable"
+    chosen = target(None, "http://x", "sbx_flag")
+    assert chosen.token == "sbx_flag"
+    assert chosen.environment() == {"SIGNALBOX_SERVER": "http://x", "SIGNALBOX_TOKEN": "sbx_flag"}
+    assert "SIGNALBOX_TOKEN" not in target("sqlite:///x.db").environment()
+
+
+def test_a_token_without_a_server_is_told(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
+    assert answer(["tail", "t", "--token", "sbx_x"]) == 2
+    assert "--token is for a --server" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("line", "code"), [("emit t log", 1), ("tail t", 1), ("demo --quiet", 1), ("run -- true", 2)])
+def test_whoever_the_server_does_not_know_is_told_how_to_give_a_token(
+    server: Server, line: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    proxy = Proxy(server.port)
+    proxy.answer("401 Unauthorized", body=json.dumps({"error": {"message": "log in"}}))
+    monkeypatch.setenv("SIGNALBOX_SERVER", proxy.url)
+    assert answer(line.split()) == code
+    said = capsys.readouterr().err
+    assert "the server does not know you (log in): give a token with --token or SIGNALBOX_TOKEN" in said
+    assert said.count("\n") == 1
+    proxy.close()
