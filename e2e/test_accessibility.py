@@ -64,6 +64,7 @@ FILLED = {
     "the waterfall": "/tasks/done/waterfall",
     "the waterfall of a task that runs": "/tasks/running/waterfall",
     "the timeline": "/tasks/done/timeline",
+    "a checkpoint": "/tasks/proven/checkpoints/c1",
     "the permissions": "/permissions",
     "a permission": "/tasks/waiting/permissions/p1",
     "the audits": "/audits",
@@ -108,6 +109,10 @@ def site(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     server.emit("running", *events[:36])
     server.emit("waiting", *events[:20], question("p1"))
     server.emit("answered", "started", question("p1"))
+    proof = event("evidence_linked", checkpoint_id="c1", evidence_id="report", message="x" * 200)
+    server.emit(
+        "proven", event("checkpoint_commit", checkpoint_id="c1", evidence_refs={"artifacts": ["a.json"]}), proof
+    )
     answer = {"decision": "approve", "reason": "yes"}
     assert server.post("/tasks/answered/permissions/p1", data=answer).is_redirect
     empty = Server(tmp_path_factory.mktemp("empty")).start()
@@ -160,6 +165,12 @@ def test_axe_finds_nothing_on_the_help_sheet(site: Site, look: Page) -> None:
     look.goto(f"{site.filled.url}/tasks/done")
     look.keyboard.press("?")
     expect(look.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    expect_accessible(look)
+
+
+def test_axe_finds_nothing_on_an_open_drawer(site: Site, look: Page) -> None:
+    look.goto(f"{site.filled.url}/tasks/proven#checkpoint-c1")
+    expect(look.get_by_role("dialog")).to_be_visible()
     expect_accessible(look)
 
 

@@ -20,7 +20,15 @@ from webapp.app import create_app
 from webapp.settings import Settings
 
 REFUSED = {401, 403}
-TASK = {"task_id": "run", "session_id": "run", "request_id": "r1", "seq": "1", "span_id": "s1", "phase": "executing"}
+TASK = {
+    "task_id": "run",
+    "session_id": "run",
+    "request_id": "r1",
+    "seq": "1",
+    "span_id": "s1",
+    "checkpoint_id": "c1",
+    "phase": "executing",
+}
 
 
 @dataclass(frozen=True)
@@ -61,12 +69,13 @@ ROUTES: dict[str, Route] = {
     "GET /tasks/<task_id>/export.ndjson": page("read"),
     "GET /tasks/<task_id>/spans.csv": page("read"),
     "GET /tasks/<task_id>/spans": page("read"),
-    "GET /tasks/<task_id>/spans/<path:span_id>": page("read"),
+    "GET /tasks/<task_id>/spans/<name:span_id>": page("read"),
+    "GET /tasks/<task_id>/checkpoints/<name:checkpoint_id>": page("read"),
     "GET /tasks/<task_id>/timeline": page("read"),
     "GET /tasks/<task_id>/waterfall": page("read"),
     "GET /tasks/<task_id>/audits": page("read"),
-    "GET /tasks/<task_id>/permissions/<path:request_id>": page("read"),
-    "POST /tasks/<task_id>/permissions/<path:request_id>": page("respond", form={"decision": "approve"}),
+    "GET /tasks/<task_id>/permissions/<name:request_id>": page("read"),
+    "POST /tasks/<task_id>/permissions/<name:request_id>": page("respond", form={"decision": "approve"}),
     "POST /tasks/<task_id>/cancel": page("respond", form={}),
     "POST /tasks/<task_id>/retry": page("respond", form={}),
     "GET /login": Route("nothing"),
@@ -127,6 +136,7 @@ def callers(server: Server) -> dict[str, Headers]:
     asked = {"request_id": "r1", "tool_name": "deploy"}
     server.emit("run", "hello", NewEvent(event_type="phase_enter", phase="executing", span_id="s1"))
     server.emit("run", NewEvent(event_type="permission_request", payload=asked))
+    server.emit("run", NewEvent(event_type="checkpoint_commit", payload={"checkpoint_id": "c1"}))
     operator = person(store, "operator@example.org", ours="operator")
     token(store, "revoked")
     revoke(store, "revoked")

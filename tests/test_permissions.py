@@ -113,7 +113,7 @@ def test_of_many_people_who_answer_at_once_one_wins(server: Server) -> None:
 def test_a_permission_has_a_page_of_its_own(server: Server) -> None:
     ask(server, "own", ODD_ID, reason="old files", evidence_refs={"checkpoint_id": "plan", "artifacts": ["a.txt"]})
     shown = server.get(path_of("own", ODD_ID)).text
-    for text in ("old files", "/x", "a.txt", "#checkpoint-plan", 'value="approve"', "<title>"):
+    for text in ("old files", "/x", "a.txt", "/checkpoints/plan", 'value="approve"', "<title>"):
         assert text in shown
     assert '<b>"' not in shown
     assert server.get("/tasks/own/permissions/none").status_code == 404

@@ -132,7 +132,7 @@ def test_spans_that_are_each_others_parents_end_the_chain(server: Server) -> Non
     assert len(with_class(page(server, "/tasks/ring/spans/x"), "span-chain")[0].all("a")) == 2
 
 
-@pytest.mark.parametrize("span", ["a/b", "a b?c#d", "ünï", "100%"])
+@pytest.mark.parametrize("span", ["a/b", "/src//a.py", "a b?c#d", "ünï", "100%"])
 def test_a_span_of_any_name_has_its_page(server: Server, span: str) -> None:
     task = f"names-{ids.span(span)}"
     server.emit(task, item("start", span, None))

@@ -71,7 +71,7 @@ _ENDS = {
 
 
 _ROW = (
-    '<li id="e%d" class="row%s"><time data-volatile datetime="%s">%s</time><a class="seq" href="%s#e%d">#%d</a>'
+    '<li id="%s%d" class="row%s"><time data-volatile datetime="%s">%s</time><a class="seq" href="%s#e%d">#%d</a>'
     '<span class="phase">%s</span><span class="actor">%s</span><div class="said">%s%s</div></li>'
 )
 
@@ -87,18 +87,21 @@ class Rows:
         """The rows of `events`, without white space between: a live page appends and drops them one by one."""
         return Markup("".join([self._row(event) for event in events]))
 
-    def hits(self, events: Iterable[Event], path: str) -> Markup:
-        """The same for events that do not stand among their neighbours: each number leads to where it does."""
-        return Markup("".join([self._row(event, f"{path}/log?around={event.seq}") for event in events]))
+    def hits(self, events: Iterable[Event], path: str, mark: str = "e") -> Markup:
+        """The same for events that do not stand among their neighbours: each number leads to where it does.
 
-    def _row(self, event: Event, place: str = "") -> str:
+        `mark` begins the DOM id of each, where the page may have the rows themselves too.
+        """
+        return Markup("".join([self._row(event, f"{path}/log?around={event.seq}", mark) for event in events]))
+
+    def _row(self, event: Event, place: str = "", mark: str = "e") -> str:
         payload, seq, at = event.payload, event.seq, event.created_at
         if event.event_type == "log" and isinstance(payload.get("message"), str):
             tone, words, told = _log_line(payload)
         else:
             tone, words, told = self._statement(event, payload)
         phase = _word(event.phase) if event.phase else ""
-        where = (seq, tone, at, at[11:23], place, seq, seq)
+        where = (mark, seq, tone, at, at[11:23], place, seq, seq)
         return _ROW % (*where, phase, _word(event.actor), words, _rest(payload, told))
 
     def _statement(self, event: Event, payload: dict[str, Any]) -> tuple[str, str, frozenset[str]]:

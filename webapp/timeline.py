@@ -17,12 +17,13 @@ SPANS = 5000
 
 
 class Moment(NamedTuple):
-    """One sentence; `tone` is "", "clear", "caution", "danger" or "waiting"."""
+    """One sentence; `tone` is "", "clear", "caution", "danger" or "waiting". `checkpoint` is the one it is about."""
 
     seq: int
     at: str
     says: str
     tone: str = ""
+    checkpoint: str = ""
 
 
 @dataclass
@@ -36,10 +37,14 @@ class Chapter:
 
 @dataclass(frozen=True, kw_only=True)
 class TimelineView:
-    """The story of a task as of the seq `task.latest_seq`; `more` says that the log has more to tell."""
+    """The story of a task as of the seq `task.latest_seq`; `more` says that the log has more to tell.
+
+    `checkpoints` are the ids of those whose commit is told.
+    """
 
     task: Task
     chapters: list[Chapter]
+    checkpoints: frozenset[str]
     forecast: Forecast | None
     more: bool
 
@@ -52,6 +57,7 @@ async def timeline_view(view: Reading, task_id: str, earlier: Earlier) -> Timeli
     return TimelineView(
         task=task,
         chapters=chapters(phases, await view.spans(task_id, 0, SPANS), events[:MOMENTS]),
+        checkpoints=frozenset(checkpoint_id_of(e) for e in events[:MOMENTS] if e.event_type == "checkpoint_commit"),
         forecast=await forecast(view, task, phases, earlier),
         more=len(events) > MOMENTS,
     )
@@ -96,7 +102,7 @@ def moment(event: Event) -> Moment:
         tone = "danger"
     if event.event_type == "runner_exit" and (event.payload.get("exit_code") or event.payload.get("error_code")):
         tone = "danger"
-    return Moment(event.seq, event.created_at, says, tone)
+    return Moment(event.seq, event.created_at, says, tone, checkpoint_id_of(event))
 
 
 def _why(payload: dict[str, Any]) -> str:

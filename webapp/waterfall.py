@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from store import Reading
-from store.state import Span, Task
+from store.state import Checkpoint, Span, Task
 from webapp.spantree import SpanLine, lines
 from webapp.text import seconds
 from webapp.timeaxis import Axis, axis
 
 PAGE = 1000
+CHECKPOINTS = 30
 
 
 class Bar(NamedTuple):
@@ -25,12 +26,21 @@ class Bar(NamedTuple):
     width: float
 
 
+class Stop(NamedTuple):
+    """A checkpoint as it is drawn: `left` in per cent, `since` in seconds from the left end of the axis."""
+
+    checkpoint: Checkpoint
+    since: float
+    left: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class WaterfallView:
-    """One page of a task's spans as bars, as of the seq `task.latest_seq`."""
+    """One page of a task's spans as bars, and its newest checkpoints, as of the seq `task.latest_seq`."""
 
     task: Task
     bars: list[Bar]
+    stops: list[Stop]
     axis: Axis
     folded: bool
     begin: str
@@ -59,10 +69,12 @@ async def waterfall_view(view: Reading, task_id: str, *, after: int = 0, folded:
     begin = min((span.started_at for span in shown), default=task.created_at)
     ended = max((end_of(task, span) for span in shown), default=begin)
     drawn = axis(seconds(begin, ended), busy(task, shown, begin), fold=folded)
+    committed = [one for one in await view.checkpoints(task_id, CHECKPOINTS) if begin <= one.created_at <= ended]
     running = not task.ended and any(span.state == "open" for span in shown)
     return WaterfallView(
         task=task,
         bars=[bar(task, line, begin, drawn) for line in lines(shown, open_first=False)],
+        stops=[stop(one, begin, drawn) for one in committed],
         axis=drawn,
         folded=folded,
         begin=begin,
@@ -93,3 +105,9 @@ def bar(task: Task, line: SpanLine, begin: str, drawn: Axis) -> Bar:
     left = drawn.left(since)
     width = drawn.left(seconds(begin, end_of(task, span))) - left
     return Bar(span, depth, since, round(left, 3), round(width, 3))
+
+
+def stop(checkpoint: Checkpoint, begin: str, drawn: Axis) -> Stop:
+    """The mark of one checkpoint."""
+    since = seconds(begin, checkpoint.created_at)
+    return Stop(checkpoint, since, round(drawn.left(since), 3))

@@ -166,10 +166,13 @@ class View:
     async def events_of_phase(self, task_id: str, phase: str, limit: int = 100) -> list[Event]:
         return await self._events("task_id = ? AND phase = ? ORDER BY seq LIMIT ?", task_id, phase, limit)
 
-    async def events_of_types(self, task_id: str, types: Sequence[str], limit: int = 1000) -> list[Event]:
+    async def events_of_types(
+        self, task_id: str, types: Sequence[str], limit: int = 1000, *, naming: str = ""
+    ) -> list[Event]:
         marks = ", ".join("?" * len(types))
+        where, values = search.naming(naming)
         return await self._events(
-            f"task_id = ? AND event_type IN ({marks}) ORDER BY seq LIMIT ?", task_id, *types, limit
+            f"task_id = ? AND event_type IN ({marks}) AND {where} ORDER BY seq LIMIT ?", task_id, *types, *values, limit
         )
 
     async def events_at(self, task_id: str, seqs: Sequence[int]) -> list[Event]:
@@ -278,6 +281,10 @@ class View:
             limit,
         )
         return found[::-1]
+
+    async def checkpoint(self, task_id: str, checkpoint_id: str) -> Checkpoint | None:
+        sql = "SELECT state FROM task_checkpoints WHERE task_id = ? AND checkpoint_id = ?"
+        return next(iter(await self._values(Checkpoint, sql, task_id, checkpoint_id)), None)
 
     async def permission(self, task_id: str, request_id: str) -> Permission | None:
         sql = "SELECT state FROM task_permissions WHERE task_id = ? AND request_id = ?"

@@ -49,6 +49,11 @@ def conditions(task_id: str, query: LogQuery) -> tuple[str, list[object]]:
     return " AND ".join(found), values
 
 
+def naming(word: str) -> tuple[str, list[object]]:
+    """The condition that a payload holds `word` somewhere, and its values; none for an empty word."""
+    return (r"payload LIKE ? ESCAPE '\'", [_anywhere(_in_json(word))]) if word else ("1", [])
+
+
 def _in_json(text: str) -> str:
     return msgspec.json.encode(text).decode()[1:-1]
 

@@ -146,3 +146,27 @@ async def test_a_log_of_a_hundred_thousand_events_is_searched_at_once(store: Sto
         assert await view.next_failure("run", 0) is None
     assert time.process_time() - started < 0.05
     assert min(took) < 0.3
+
+
+async def test_events_of_some_types_that_name_something(store: Store) -> None:
+    def about(event_type: str, **payload: Any) -> NewEvent:
+        return NewEvent(event_type=event_type, payload=payload)
+
+    store.append("run", [about("checkpoint_commit", checkpoint_id='c"1'), about("evidence_linked", checkpoint_id="c2")])
+    store.append("run", [about("evidence_linked", refs={"to": ['c"1']}), about("log", message='c"1'), about("status")])
+    async with store.read() as view:
+        types = ("checkpoint_commit", "evidence_linked")
+        assert [event.seq for event in await view.events_of_types("run", types, naming='c"1')] == [1, 3]
+        assert [event.seq for event in await view.events_of_types("run", types, naming="%")] == []
+        assert [event.seq for event in await view.events_of_types("run", types)] == [1, 2, 3]
+
+
+async def test_one_checkpoint(store: Store) -> None:
+    store.append("run", NewEvent(event_type="checkpoint_commit", payload={"checkpoint_id": "c1"}))
+    store.append("run", NewEvent(event_type="checkpoint_verified", payload={"checkpoint_id": "c1"}))
+    async with store.read() as view:
+        found = await view.checkpoint("run", "c1")
+        assert found
+        assert (found.state, found.seq) == ("verified", 1)
+        assert await view.checkpoint("run", "c2") is None
+        assert await view.checkpoint("other", "c1") is None

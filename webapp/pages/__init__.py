@@ -3,11 +3,46 @@
 from __future__ import annotations
 
 from quart import Quart
+from werkzeug.routing import BaseConverter
+
+
+class Name(BaseConverter):
+    """Whatever a run calls its things, also a path with its first slash; it ends the address."""
+
+    regex = ".+"
+    part_isolating = False
 
 
 def install(app: Quart) -> None:
     """Mount all pages."""
-    from webapp.pages import audits, compare, control, demo, export, log, permissions, sessions, spans, tasks, timeline
+    from webapp.pages import (
+        audits,
+        checkpoints,
+        compare,
+        control,
+        demo,
+        export,
+        log,
+        permissions,
+        sessions,
+        spans,
+        tasks,
+        timeline,
+    )
 
-    for module in (tasks, control, audits, log, spans, timeline, compare, permissions, export, demo, sessions):
+    app.url_map.converters["name"] = Name
+    for module in (
+        tasks,
+        control,
+        audits,
+        log,
+        spans,
+        checkpoints,
+        timeline,
+        compare,
+        permissions,
+        export,
+        demo,
+        sessions,
+    ):
         app.register_blueprint(module.blueprint)

@@ -21,7 +21,7 @@ from webapp.pages.living import LivingPage
 from webapp.pages.living import answer as answer_page
 from webapp.pages.tasks import cursor_of_stream, fragments, html, layout, other_history, reset
 
-ONE = "/tasks/<task_id>/permissions/<path:request_id>"
+ONE = "/tasks/<task_id>/permissions/<name:request_id>"
 DECISIONS = {"approve": True, "deny": False}
 
 blueprint = Blueprint("permissions", __name__)

@@ -26,7 +26,7 @@ async def index(task_id: str) -> Response:
     )
 
 
-@blueprint.get("/tasks/<task_id>/spans/<path:span_id>")
+@blueprint.get("/tasks/<task_id>/spans/<name:span_id>", merge_slashes=False)
 @needs("read")
 async def show(task_id: str, span_id: str) -> Response:
     after = whole("after", 0, 0, MAX_SEQ)

@@ -26,3 +26,12 @@ htmx.registerExtension('keep-open', {
 
 /** The keyboard is not needed for the first paint: it loads with the first key. */
 document.addEventListener('keydown', async (event) => (await import('./shortcuts.js')).press(event), { once: true });
+
+/** So does a drawer with the first link that opens one. */
+document.addEventListener('click', async (event) => {
+  const link = event.target.closest?.('a[data-drawer]');
+  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  (await import('./drawer.js')).open(link);
+});
+if (location.hash.startsWith('#checkpoint-')) import('./drawer.js').then(({ openNamed }) => openNamed());

@@ -1,0 +1,95 @@
+"""The evidence drawer: a checkpoint beside the page that leads to it, live; a page of its own without JavaScript."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from e2e.live import expect_equal_to_answer, expect_live_at
+from store import NewEvent
+from tests.support.server import Server
+
+
+def event(event_type: str, **payload: Any) -> NewEvent:
+    return NewEvent(event_type=event_type, span_id="main", phase="executing", payload=payload)
+
+
+def committed(server: Server, task: str) -> None:
+    """A run with a checkpoint, on which a question rests."""
+    server.emit(
+        task,
+        event("runner_spawn"),
+        event("checkpoint_commit", checkpoint_id="c 1", evidence_refs={"artifacts": ["report.json"]}),
+        event("permission_request", request_id="r", tool_name="deploy", evidence_refs={"checkpoint_id": "c 1"}),
+    )
+
+
+def drawer(page: Page) -> Locator:
+    return page.get_by_role("dialog", name=re.compile("c 1"))
+
+
+@pytest.mark.parametrize("path", ["", "/timeline", "/waterfall", "/permissions/r"])
+def test_a_checkpoint_opens_beside_the_page_that_leads_to_it(server: Server, page: Page, path: str) -> None:
+    task = "beside" + path.replace("/", "-")
+    committed(server, task)
+    page.goto(f"{server.url}/tasks/{task}{path}")
+    expect_live_at(page, 3)
+    link = page.locator("a[data-drawer]").first
+    link.focus()
+    page.keyboard.press("Enter")
+    expect(drawer(page)).to_be_visible()
+    expect(drawer(page)).to_contain_text("report.json")
+    expect(page).to_have_url(re.compile(r"#checkpoint-c_20_1$"))
+    page.keyboard.press("Escape")
+    expect(drawer(page)).to_have_count(0)
+    expect(link).to_be_focused()
+    expect(page).not_to_have_url(re.compile("#"))
+
+
+def test_an_open_drawer_lives_and_so_does_the_page_behind_it(server: Server, page: Page) -> None:
+    committed(server, "lives")
+    page.goto(f"{server.url}/tasks/lives")
+    expect_live_at(page, 3)
+    page.locator(".checkpoint-name").click()
+    expect(drawer(page).locator("h1")).to_contain_text("committed")
+    expect(drawer(page)).to_contain_text("No event of the log is linked to it.")
+    server.emit("lives", event("evidence_collected", checkpoint_id="c 1", evidence_id="e9"))
+    server.emit("lives", event("checkpoint_verified", checkpoint_id="c 1", message="it holds"))
+    expect(drawer(page).locator("h1")).to_contain_text("verified")
+    expect(drawer(page)).to_contain_text("1 evidence event")
+    expect(drawer(page)).to_contain_text("it holds")
+    expect_live_at(page, 5)
+    drawer(page).get_by_role("button", name="Close").click()
+    expect(drawer(page)).to_have_count(0)
+    expect_equal_to_answer(page)
+
+
+def test_the_address_of_an_open_drawer_opens_it_again(server: Server, page: Page) -> None:
+    committed(server, "linked")
+    page.goto(f"{server.url}/tasks/linked/timeline#checkpoint-c_20_1")
+    expect(drawer(page)).to_be_visible()
+    page.mouse.click(10, 300)
+    expect(drawer(page)).to_have_count(0)
+
+
+def test_the_page_of_a_checkpoint_lives(server: Server, page: Page) -> None:
+    committed(server, "own")
+    page.goto(f"{server.url}/tasks/own/checkpoints/c%201")
+    expect_live_at(page, 3)
+    server.emit("own", event("evidence_linked", checkpoint_id="c 1"), event("checkpoint_invalid", checkpoint_id="c 1"))
+    expect_live_at(page, 5)
+    expect(page.locator("h1")).to_contain_text("invalid")
+    expect_equal_to_answer(page)
+
+
+def test_without_javascript_it_is_a_page(server: Server, new_context: Callable[..., BrowserContext]) -> None:
+    committed(server, "plain")
+    page = new_context(java_script_enabled=False).new_page()
+    page.goto(f"{server.url}/tasks/plain/timeline")
+    page.get_by_role("link", name="evidence of c 1").first.click()
+    expect(page.locator("h1")).to_contain_text("c 1")
+    expect(page.locator("main")).to_contain_text("report.json")

@@ -1,0 +1,106 @@
+"""`/tasks/{id}/checkpoints/{checkpoint}`: what a checkpoint refers to, the evidence for it, the ways to it."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from store import NewEvent
+from tests.support.dom import Node, parse
+from tests.support.server import Server
+from webapp import ids
+
+
+def event(event_type: str, span_id: str = "main", **payload: Any) -> NewEvent:
+    return NewEvent(event_type=event_type, span_id=span_id, phase="executing", payload=payload)
+
+
+def page(server: Server, path: str) -> Node:
+    answer = server.get(path)
+    assert answer.status_code == 200, answer.text
+    return parse(answer.text).by_id("main")
+
+
+def commit(checkpoint_id: str, **more: Any) -> NewEvent:
+    refs = {"artifacts": ["a.json", "b.json"], "commit_hash": "0123abc", "work_items": ["item 1"]}
+    return event("checkpoint_commit", checkpoint_id=checkpoint_id, evidence_refs=refs, **more)
+
+
+def proven(server: Server, task: str) -> None:
+    """Two checkpoints, each with evidence; the first is verified, and a question rests on it."""
+    server.emit(
+        task,
+        event("runner_spawn"),
+        commit("c1", checkpoint_type="half"),
+        event("evidence_collected", evidence_id="e1", evidence_type="test report", checkpoint_id="c1"),
+        commit("c10"),
+        event("evidence_linked", evidence_id="e2", evidence_refs={"checkpoint_id": "c1"}),
+        event("evidence_collected", evidence_id="e3", checkpoint_id="c10"),
+        event("checkpoint_verified", checkpoint_id="c1", message="all tests pass"),
+        event("permission_request", request_id="r", tool_name="deploy", evidence_refs={"checkpoint_id": "c1"}),
+        event("log", message="c1 is only spoken of here"),
+    )
+
+
+def rows(main: Node) -> list[str]:
+    return [str(node.attributes["id"]) for node in main.all("li") if node.attributes.get("class", "").startswith("row")]
+
+
+def test_a_checkpoint_shows_what_it_refers_to_and_all_evidence_for_it(server: Server) -> None:
+    proven(server, "proven")
+    main = page(server, "/tasks/proven/checkpoints/c1")
+    text = " ".join(main.text.split())
+    assert "verified c1" in text
+    assert "typehalf" in text
+    assert "all tests pass" in text
+    for told in ("artifactsa.json b.json", "commit hash0123abc", "work itemsitem 1", "2 evidence events"):
+        assert told in text
+    assert rows(main) == ["proof-3", "proof-5", "proof-2", "proof-7", "proof-8"]
+    assert rows(page(server, "/tasks/proven/checkpoints/c10")) == ["proof-6", "proof-4"]
+
+
+def test_a_checkpoint_that_is_not_valid_says_so_and_why(server: Server) -> None:
+    server.emit("invalid", commit("c1"), event("checkpoint_invalid", checkpoint_id="c1", message="a file is missing"))
+    text = " ".join(page(server, "/tasks/invalid/checkpoints/c1").text.split())
+    assert "invalid c1" in text
+    assert "a file is missing" in text
+    assert "No event of the log is linked to it." in text
+
+
+def test_it_is_reached_from_list_timeline_waterfall_and_permission(server: Server) -> None:
+    proven(server, "ways")
+    for path in (
+        "/tasks/ways",
+        "/tasks/ways/timeline",
+        "/tasks/ways/waterfall",
+        "/tasks/ways/permissions/r",
+        "/permissions",
+    ):
+        links = [a for a in page(server, path).all("a") if a.attributes.get("data-drawer") == ids.checkpoint("c1")]
+        assert links, f"{path} does not lead there"
+        assert "/tasks/ways/checkpoints/c1" in {a.attributes["href"] for a in links}
+
+
+def test_a_commit_without_an_id_and_one_with_a_number_have_their_pages(server: Server) -> None:
+    server.emit("unnamed", event("checkpoint_commit"), event("checkpoint_commit", checkpoint_id=7))
+    server.emit("unnamed", event("evidence_collected", checkpoint_id=7), event("evidence_collected", checkpoint_id=77))
+    assert rows(page(server, "/tasks/unnamed/checkpoints/checkpoint-1")) == ["proof-1"]
+    assert rows(page(server, "/tasks/unnamed/checkpoints/7")) == ["proof-3", "proof-2"]
+
+
+@pytest.mark.parametrize("name", ["a/b", "//a", "a b?c#d", "ünï", "100%", '"quoted"\\', "<script>alert(1)</script>"])
+def test_a_checkpoint_of_any_name_has_its_page(server: Server, name: str) -> None:
+    task = f"names-{len(name)}-{ord(name[0])}"
+    server.emit(task, commit(name), event("evidence_linked", checkpoint_id=name))
+    assert rows(page(server, f"/tasks/{task}/checkpoints/{quote(name)}")) == ["proof-2", "proof-1"]
+    (link,) = [a for a in page(server, f"/tasks/{task}").all("a") if "data-drawer" in a.attributes]
+    assert server.get(str(link.attributes["href"])).status_code == 200
+
+
+def test_what_is_not_there_is_not_found(server: Server) -> None:
+    server.emit("known", "x")
+    assert server.get("/tasks/known/checkpoints/nothing").status_code == 404
+    assert server.get("/tasks/known/checkpoints/nothing?part=frames").status_code == 404
+    assert server.get("/tasks/nobody/checkpoints/c1").status_code == 404

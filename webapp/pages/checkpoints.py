@@ -1,0 +1,21 @@
+"""A checkpoint with its evidence: a page of its own, which other pages show in a drawer."""
+
+from __future__ import annotations
+
+from quart import Blueprint, Response
+
+from webapp import ids
+from webapp.auth.access import needs
+from webapp.checkpointpage import checkpoint_view
+from webapp.pages.living import LivingPage, answer
+
+blueprint = Blueprint("checkpoints", __name__)
+
+PARTS = {ids.STAND: "_stand.html", ids.CHECKPOINT: "checkpoints/_evidence.html"}
+
+
+@blueprint.get("/tasks/<task_id>/checkpoints/<name:checkpoint_id>", merge_slashes=False)
+@needs("read")
+async def show(task_id: str, checkpoint_id: str) -> Response:
+    page = LivingPage("checkpoints/show.html", PARTS, lambda view: checkpoint_view(view, task_id, checkpoint_id))
+    return await answer(task_id, page)

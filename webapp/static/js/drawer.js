@@ -1,0 +1,66 @@
+/**
+ * <a data-drawer="checkpoint-c1" href="/tasks/x/checkpoints/c1">: the content of the page that it leads to, in a drawer
+ * beside this page. It lives there by the stream of its own page. `#checkpoint-c1` in the address opens it again; Escape,
+ * "Close" or a click beside it closes it, and the focus goes back to the link.
+ */
+export async function open(link) {
+  const page = await load(link.href);
+  if (!page) return location.assign(link.href);
+  const drawer = document.createElement('dialog');
+  drawer.className = 'drawer';
+  drawer.dataset.volatile = '';
+  const content = document.createElement('div');
+  drawer.append(closing(), content);
+  document.querySelector('.drawer')?.remove();
+  document.body.append(drawer);
+  const text = page.querySelector('main').innerHTML;
+  await htmx.swap({ text, sourceElement: content, target: content, swap: 'innerHTML settle:0' });
+  const heading = drawer.querySelector('h1');
+  heading.id ||= 'drawer-title';
+  drawer.setAttribute('aria-labelledby', heading.id);
+  const stream = page.querySelector('live-stream');
+  if (stream) {
+    stream.id = 'drawer-live';
+    stream.dataset.src = new URL(stream.dataset.src, link.href);
+    drawer.append(stream);
+  }
+  // What this page says of its connection is of its own stream.
+  drawer.addEventListener('live:state', (event) => event.stopPropagation());
+  drawer.addEventListener('click', (event) => event.target === drawer && drawer.close());
+  drawer.addEventListener('close', () => {
+    drawer.remove();
+    address('');
+  });
+  drawer.showModal();
+  address(`#${link.dataset.drawer}`);
+}
+
+/** Opens what the address names, if a link on this page leads there. */
+export function openNamed() {
+  const name = decodeURIComponent(location.hash.slice(1));
+  const link = name && document.querySelector(`a[data-drawer="${CSS.escape(name)}"]`);
+  if (link) open(link);
+}
+
+async function load(address) {
+  try {
+    const response = await fetch(address, { cache: 'no-store' });
+    return response.ok && new DOMParser().parseFromString(await response.text(), 'text/html');
+  } catch {
+    return null;
+  }
+}
+
+function closing() {
+  const form = document.createElement('form');
+  form.method = 'dialog';
+  form.className = 'drawer__close';
+  const button = document.createElement('button');
+  button.textContent = 'Close';
+  form.append(button);
+  return form;
+}
+
+function address(hash) {
+  history.replaceState(history.state, '', location.pathname + location.search + hash);
+}
