@@ -11,6 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from e2e.live import expect_equal_to_fresh, expect_live_at, expect_rows, statistics
 from e2e.runs import run
+from tests.support.pace import slowness
 from tests.support.proxy import Proxy
 from tests.support.server import Server
 
@@ -59,9 +60,9 @@ def cut_and_return(
 
     proxy.shut()
     cut = time.monotonic()
-    expect(status).to_contain_text(STALE, timeout=1000)
+    expect(status).to_contain_text(STALE, timeout=(1 + pace) * 1000)
     expect(status).to_contain_text("Reconnecting")
-    expect(status).to_contain_text(re.compile(r"Retry in \d+ s"), timeout=2000)
+    expect(status).to_contain_text(re.compile(r"Retry in \d+ s"))
     expect(clock).to_have_attribute("data-stopped", "")
     stood, since = clock.text_content(), STALE.search(status.text_content() or "")
     for start in range(0, 200, 10):
@@ -101,7 +102,7 @@ def test_a_killed_server_that_starts_again_goes_on_where_the_page_is(
     server = start_server()
     coming = open_task(page, connect(server), server, "killed")
     server.kill()
-    expect(page.locator("live-status")).to_contain_text(STALE, timeout=1000)
+    expect(page.locator("live-status")).to_contain_text(STALE)
     server.emit("killed", *coming[:100])
     server.start()
     server.emit("killed", *coming[100:])
@@ -123,7 +124,7 @@ def test_a_stopped_server_asks_for_patience_and_that_is_no_error(
             document.addEventListener('live:state', ({ detail }) => detail.delay && resolve(detail));
         }))"""
     )
-    assert server.stop() < 3
+    assert server.stop() < 3 * slowness()
     told = page.evaluate("told")
     assert (told["state"], told["message"]) == ("reconnecting", "the server asked to reconnect")
     assert 200 <= told["delay"] <= 3000
@@ -155,7 +156,7 @@ def bad_gateway(
     pace = seconds_to_load(page, context)
     before = proxy.asked(STREAM)
     proxy.answer("502 Bad Gateway", body="<h1>502 Bad Gateway</h1>")
-    expect(page.locator("live-status")).to_contain_text("the server is not reachable", timeout=3000)
+    expect(page.locator("live-status")).to_contain_text("the server is not reachable")
     server.emit(task, *coming)
     page.wait_for_timeout(seconds * 1000)
     assert proxy.asked(STREAM) - before <= 2 + seconds / 2, "the page does not hammer at the gateway"
@@ -173,14 +174,14 @@ def test_a_busy_server_is_asked_again_when_it_said_or_when_somebody_wants_it_now
     proxy = connect(server)
     coming = open_task(page, proxy, server, "busy")
     proxy.answer("503 Service Unavailable", "Retry-After: 60\r\n", only=STREAM)
-    expect(page.locator("live-status")).to_contain_text(re.compile(r"Retry in (60|59) s"), timeout=5000)
+    expect(page.locator("live-status")).to_contain_text(re.compile(r"Retry in (60|5\d) s"))
     asked = proxy.asked(STREAM)
     server.emit("busy", *coming)
     proxy.heal()
     page.wait_for_timeout(1500)
     assert proxy.asked(STREAM) == asked
     page.get_by_role("button", name="Retry now").click()
-    expect_live_at(page, 240, timeout=2)
+    expect_live_at(page, 240)
     expect_equal_to_fresh(page, context)
 
 
@@ -207,10 +208,10 @@ def test_a_half_open_connection_is_noticed_by_its_silence(
     proxy = connect(server)
     coming = open_task(page, proxy, server, "stall")
     proxy.stall()
-    moments = "[0, 1, 2].map((s) => new Date(Date.now() - s * 1000).toLocaleTimeString([], {hour12: false}))"
+    moments = "[0, 1, 2, 3, 4].map((s) => new Date(Date.now() - s * 1000).toLocaleTimeString([], {hour12: false}))"
     last_heard = page.evaluate(moments)
     server.emit("stall", *coming)
-    expect(page.locator("live-status")).to_contain_text("no sign of life for 6 s", timeout=8000)
+    expect(page.locator("live-status")).to_contain_text("no sign of life for 6 s", timeout=20_000)
     expect(page.locator("live-status")).to_contain_text(re.compile(f"stale since ({'|'.join(last_heard)})"))
     proxy.heal()
     expect_live_at(page, 240)

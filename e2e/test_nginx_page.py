@@ -21,7 +21,7 @@ def test_a_page_behind_nginx_is_live_and_its_forms_work(
         expect_live_at(page, 1)
         asked = {"request_id": "r1", "tool_name": "rm", "arguments": {"path": "/x"}}
         server.emit("run", "two", NewEvent(event_type="permission_request", payload=asked))
-        expect_live_at(page, 3, timeout=2)
+        expect_live_at(page, 3)
         page.get_by_role("button", name="Approve").click()
         expect_live_at(page, 4)
         expect(page.locator("#log-rows")).to_contain_text("permission given")

@@ -15,7 +15,7 @@ import pytest
 from store import Emitter, open_store
 from store.sqlite import SqliteStore
 from tests.support.command import gone, signalbox, start
-from tests.support.log import log_of, task_of, wait_for_event
+from tests.support.log import log_of, task_of, until, wait_for_event
 from tests.support.proxy import Proxy
 from tests.support.server import Server
 
@@ -189,8 +189,7 @@ def test_a_run_that_is_killed_is_seen_as_interrupted(tmp_path: Path) -> None:
         running.kill()
         running.communicate()
         gone(child)
-        wait_for_event(server.store_url, "t", lambda event: event.event_type == "status")
-        assert task_of(server.store, "t").status == "interrupted"
+        until(lambda: task_of(server.store, "t").status == "interrupted")
     finally:
         server.close()
 
@@ -244,10 +243,10 @@ def test_ten_runs_at_once_on_one_database(url: str, store: SqliteStore) -> None:
 
 def test_what_a_command_leaves_behind_does_not_hold_us(url: str, store: SqliteStore) -> None:
     began = time.monotonic()
-    done = run(url, "sh", "-c", "sleep 30 & echo $!")
+    done = run(url, "sh", "-c", "sleep 300 & echo $!")
     os.kill(int(lines_of(store)[0]), signal.SIGKILL)
     assert done.returncode == 0
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60
 
 
 def test_the_run_goes_on_when_nobody_reads_our_output(url: str, store: SqliteStore) -> None:

@@ -14,6 +14,7 @@ import websockets
 import zstandard
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from tests.support.pace import slowness
 from tests.support.server import Server
 from tests.support.sse import open_stream
 
@@ -125,7 +126,7 @@ async def test_a_websocket_is_told_when_the_server_stops(start_server: Callable[
     server.emit("run", "one")
     async with websockets.connect(socket_url(server, "run")) as socket:
         await socket.recv()
-        assert await asyncio.to_thread(server.stop) < 3
+        assert await asyncio.to_thread(server.stop) < 3 * slowness()
         with pytest.raises(ConnectionClosed) as caught:
             await socket.recv()
     assert caught.value.rcvd is not None

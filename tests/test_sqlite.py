@@ -28,8 +28,8 @@ def test_an_append_waits_while_another_process_writes(path: Path) -> None:
     store = opened(path)
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
-    threading.Timer(0.7, lambda: other.execute("COMMIT")).start()
     began = time.monotonic()
+    threading.Timer(0.7, lambda: other.execute("COMMIT")).start()
     assert store.append("run", LOG)[0].seq == 1
     assert time.monotonic() - began >= 0.6
     store.close()
