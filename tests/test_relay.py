@@ -59,13 +59,14 @@ def lines_of(store: SqliteStore) -> list[str]:
 
 
 def test_a_stream_becomes_a_task(url: str, store: SqliteStore) -> None:
-    done = relay(Upstream(numbered(plain(LINES))), url, "--title", "A refactoring")
+    store.people.add_project("tidy", "Tidy")
+    done = relay(Upstream(numbered(plain(LINES))), url, "--title", "A refactoring", "--project", "tidy")
     assert (done.returncode, done.stdout, done.stderr) == (0, "t done\n", "")
     assert lines_of(store) == LINES
     assert types_of(store, "t") == ["runner_spawn", *["log"] * len(LINES), "runner_exit"]
     assert {event.payload.get("at") for event in log_of(store, "t") if event.event_type == "log"} == {TIME}
     task = task_of(store, "t")
-    assert (task.title, task.kind, task.status) == ("A refactoring", "relay", "done")
+    assert (task.title, task.kind, task.status, task.project_id) == ("A refactoring", "relay", "done", "tidy")
 
 
 def test_a_failure_is_told_by_the_exit_code(url: str, store: SqliteStore) -> None:

@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from store.people import ROLES, Project, Role
-from webapp.cli.agent import check_agent
+from webapp.agents import agent_of
 from webapp.cli.desk import Desk, desk
 from webapp.cli.emit import PayloadType
 from webapp.cli.table import json_option, moment, show, show_json
@@ -91,7 +91,9 @@ def agent(project_id: str, agent: dict[str, Any], store: str | None) -> None:
     {"kind": "command", "argv": ["make", "all"], "cwd": "/srv/app", "env": {}, "time_limit": 3600}
     {"kind": "upstream", "url": "https://agent.example.org"}
     """
-    checked = check_agent(agent) if agent else None
+    checked = agent or None
+    if checked:
+        agent_of(checked)
     with desk(store) as at:
         at.people.set_agent(project_id, checked)
         at.audit("project_agent", project_id=project_id, kind=checked["kind"] if checked else "none")

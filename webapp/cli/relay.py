@@ -8,10 +8,12 @@ from contextlib import suppress
 
 import click
 
+from store import UnknownTask
 from store.emitter.run import HEARTBEAT_INTERVAL
 from store.events import check_task_id
+from store.log import task_of
 from store.state import Status
-from webapp.cli.target import Target, target, target_options
+from webapp.cli.target import Target, check_project, project_option, target, target_options
 from webapp.notice import notice
 from webapp.relay.record import Identity
 from webapp.relay.relay import Relay
@@ -39,6 +41,7 @@ PATIENCE = 1.0
     show_default=True,
     help="Seconds of silence after which the relay says that it is alive.",
 )
+@project_option
 @target_options
 def relay(
     url: str,
@@ -47,6 +50,7 @@ def relay(
     kind: str,
     upstream_token: str | None,
     heartbeat: float,
+    project: str | None,
     store: str | None,
     server: str | None,
     token: str | None,
@@ -58,20 +62,21 @@ def relay(
     """
     check_task_id(task)
     chosen = target(store, server, token)
-    return asyncio.run(_relay(chosen, url, upstream_token, task, title, kind, heartbeat))
+    upstream = Upstream(url, upstream_token)
+    metadata = {"upstream": upstream.name}
+    identity = Identity(title=title or upstream.name, kind=kind, metadata=metadata, project_id=project)
+    return asyncio.run(_relay(chosen, upstream, task, identity, heartbeat))
 
 
-async def _relay(
-    chosen: Target, url: str, token: str | None, task_id: str, title: str | None, kind: str, heartbeat: float
-) -> int:
-    upstream = Upstream(url, token)
+async def _relay(chosen: Target, upstream: Upstream, task_id: str, identity: Identity, heartbeat: float) -> int:
     # To be terminated is like Ctrl-C: what has come is recorded.
     current = asyncio.current_task()
     if current is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, current.cancel)
     log = chosen.open(patience=PATIENCE)
     try:
-        identity = Identity(title=title or upstream.name, kind=kind, metadata={"upstream": upstream.name})
+        with suppress(UnknownTask):
+            check_project(await task_of(log, task_id), identity.project_id)
         status = await Relay(log, task_id, upstream, notice, identity=identity, heartbeat_interval=heartbeat).run()
     except Refused as error:
         raise click.ClickException(str(error)) from None

@@ -38,7 +38,7 @@ class Recorder:
         self._on_room: list[Callable[[], None]] = []
         self.on_append: Callable[[], None] = lambda: None
         self.refused = 0
-        self._shut_out = False
+        self.shut_out: NotAllowed | None = None
         self._task = asyncio.create_task(self._record(), name="signalbox-recorder")
 
     @property
@@ -122,9 +122,9 @@ class Recorder:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
             except NotAllowed as error:
-                if not self._shut_out:
+                if self.shut_out is None:
                     self._notice(f"output is not recorded any more: {error}")
-                self._shut_out = True
+                self.shut_out = error
                 self.refused += len(group)
                 break
             except StoreError as error:

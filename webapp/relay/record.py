@@ -26,6 +26,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     title: str | None = None
     kind: str = "relay"
     metadata: dict[str, Any] = {}
+    project_id: str | None = None
 
 
 class Record:
@@ -78,7 +79,10 @@ class Record:
             self.cancelled.set()
 
     async def add(self, event: NewEvent) -> None:
-        """Take an event; waits while too many do."""
+        """Take an event; waits while too many do. Raises NotAllowed when the log takes none of ours any more."""
+        # What comes is not lost: the log's last key is where the next relay goes on.
+        if self._recorder.shut_out is not None:
+            raise self._recorder.shut_out
         self._room.clear()
         self._recorder.add(event, len(str(event.payload)))
         if self._recorder.full:

@@ -1,0 +1,128 @@
+"""The example's agent server refactors a code base, and what it says survives whoever is killed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from store import Event, open_store
+from store.sqlite import SqliteStore
+from tests.support.agent_server import SERVER, AgentServer
+from tests.support.command import start
+from tests.support.log import log_of, task_of, wait_for_event
+from tests.support.server import Server
+from webapp.relay.position import mark_of
+
+CODEBASE = SERVER.parent / "codebase"
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[AgentServer]:
+    server = AgentServer(tmp_path / "agent", pace=0.05).start()
+    yield server
+    server.kill()
+
+
+def told(event: Event) -> tuple[str, str]:
+    """What the agent said when the event came of it."""
+    payload = event.payload
+    if event.event_type == "log":
+        return "log", f"{payload['at']} {payload['message']}"
+    if event.event_type == "runner_exit":
+        return "status", payload["message"]
+    return event.event_type, json.dumps(payload)
+
+
+def relayed(store: SqliteStore, task_id: str) -> list[tuple[str, str]]:
+    return [told(event) for event in log_of(store, task_id) if mark_of(event.key)]
+
+
+def step(name: str) -> Callable[[Event], bool]:
+    return lambda event: str(event.payload.get("message", "")).startswith(name)
+
+
+def test_what_it_says_no_to(tmp_path: Path) -> None:
+    server = AgentServer(tmp_path, AGENT_TOKEN="s3cret").start()
+    try:
+        with httpx.Client(base_url=server.url, headers={"Authorization": "Bearer s3cret"}) as client:
+            assert httpx.get(f"{server.url}/health").status_code == 401
+            assert client.get("/health").json()["status"] == "ok"
+            assert client.get("/runs/nowhere/stream").status_code == 404
+            for body in (b"", b"{}", b"[]", b'{"run_id": "../../x"}', b'{"run_id": ".."}'):
+                assert client.post("/runs", content=body).status_code == 422
+    finally:
+        server.kill()
+
+
+def test_the_agent_server_is_killed_in_mid_run(agent: AgentServer, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/signalbox.db"
+    assert httpx.post(f"{agent.url}/runs", json={"run_id": "r1"}).status_code == 201
+    assert httpx.post(f"{agent.url}/runs", json={"run_id": "r1"}).status_code == 200
+    relay = start("relay", f"{agent.url}/runs/r1/stream", "--task", "t", "--store", url)
+    for file in ("ledger/cli.py", "ledger/parser.py"):
+        wait_for_event(url, "t", step(file), timeout=60)
+        agent.kill()
+        agent.start()
+    out, _ = relay.communicate(timeout=120)
+    assert (relay.returncode, out) == (0, "t done\n")
+    store = open_store(url)
+    assert relayed(store, "t") == agent.said("r1")
+    store.close()
+    assert_refactored(agent.folder / "r1" / "code")
+
+
+def assert_refactored(result: Path) -> None:
+    """All files are there, they are written in today's Python, and their tests pass as before."""
+    files = {path.relative_to(CODEBASE) for path in CODEBASE.rglob("*.py")}
+    assert files == {path.relative_to(result) for path in result.rglob("*.py")}
+    report = (result / "ledger" / "report.py").read_text()
+    assert 'lines.append(f"{name!s:<28} {account.balance!s:>14}")' in report
+    assert "depth: int | None = None" in report
+    assert "Optional" not in report
+    for code in (CODEBASE, result):
+        tests = [sys.executable, "-B", "-m", "unittest", "discover", "-s", "tests", "-t", "."]
+        assert subprocess.run(tests, cwd=code, capture_output=True).returncode == 0
+
+
+def test_signalbox_and_the_agent_server_are_killed_in_mid_run(agent: AgentServer, tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    try:
+        server.store.people.add_project("p", "P", agent={"kind": "upstream", "url": agent.url})
+        # A run that was asked for just before a server died.
+        server.store.create_task("r1", kind="agent", project_id="p", metadata={"agent": "upstream"})
+        server.start()
+        wait_for_event(server.store_url, "r1", step("ledger/cli.py"), timeout=60)
+        server.kill()
+        agent.kill()
+        server.start()
+        agent.start()
+        wait_for_event(server.store_url, "r1", step("ledger/parser.py"), timeout=60)
+        server.kill()
+        server.start()
+        wait_for_event(server.store_url, "r1", lambda event: event.event_type == "runner_exit", timeout=60)
+        assert relayed(server.store, "r1") == agent.said("r1")
+        assert task_of(server.store, "r1").status == "done"
+    finally:
+        server.close()
+
+
+def test_half_a_step_that_was_written_is_never_told(agent: AgentServer) -> None:
+    httpx.post(f"{agent.url}/runs", json={"run_id": "r1"})
+    log = agent.folder / "r1" / "log.ndjson"
+    with httpx.stream("GET", f"{agent.url}/runs/r1/stream") as stream:
+        next(line for line in stream.iter_lines() if "ledger/account.py" in line)
+        agent.kill()
+    whole = log.read_text().splitlines()
+    with log.open("a") as file:
+        file.write('["log", "of a step that goes on", false]\n["log", "torn')
+    agent.start()
+    with httpx.stream("GET", f"{agent.url}/runs/r1/stream", timeout=60) as stream:
+        assert any("Task success" in line for line in stream.iter_lines())
+    assert log.read_text().splitlines()[: len(whole)] == whole
+    assert "goes on" not in log.read_text()
