@@ -23,6 +23,8 @@ REFUSED = {401, 403}
 TASK = {
     "task_id": "run",
     "session_id": "run",
+    "project_id": "ours",
+    "run_id": "run",
     "request_id": "r1",
     "seq": "1",
     "span_id": "s1",
@@ -100,6 +102,14 @@ ROUTES: dict[str, Route] = {
     "GET /api/sse/events/<session_id>": Route("read"),
     "POST /api/sse/permission-response/<session_id>": Route("respond", body={"approved": True}),
     "GET /api/sse/health/<session_id>": Route("read"),
+    "POST /api/v1/login": Route("nothing", body={"email": "", "password": ""}),
+    "GET /api/v1/projects": Route("some"),
+    "GET /api/v1/projects/<project_id>": Route("read"),
+    "GET /api/v1/projects/<project_id>/agent/runs": Route("read"),
+    "POST /api/v1/projects/<project_id>/agent/runs": Route("respond"),
+    "GET /api/v1/projects/<project_id>/agent/runs/<run_id>": Route("read"),
+    "GET /api/v1/projects/<project_id>/agent/runs/<run_id>/stream": Route("read"),
+    "POST /api/v1/projects/<project_id>/agent/runs/<run_id>/cancel": Route("respond"),
     "GET /sse/tasks/<task_id>/events": Route("read"),
     "GET /sse/events": Route("read", query="?task=run"),
     "GET /sse/health": Route("nothing"),
@@ -212,7 +222,7 @@ def test_each_caller_may_what_it_may_and_no_more(
             continue  # it works, and nobody would be left
         got = status(client, server, rule, route, headers)
         if route.need in MAY[caller]:
-            wrong_password = rule == "POST /login" and got in (401, 429)
+            wrong_password = rule.endswith("/login") and got in (401, 429)
             assert got < 400 or got in (404, 409) or wrong_password, f"{caller} may, and got {got}"
         elif caller not in UNKNOWN:
             assert got == 403, f"{caller} is known and may not, and got {got}"
@@ -227,7 +237,7 @@ def test_what_is_not_there_is_404_for_those_who_are_known(
     if rule == "POST /api/tasks/<task_id>/events":
         return
     other = Route(**{**vars(ROUTES[rule]), "query": ROUTES[rule].query.replace("run", "no-such-run")})
-    elsewhere = rule.replace("<task_id>", "no-such-run").replace("<session_id>", "no-such-run")
+    elsewhere = re.sub("<(task|session|project|run)_id>", "no-such-run", rule)
     for caller in ("viewer", "operator", "administrator"):
         if ROUTES[rule].need in MAY[caller]:
             assert status(client, server, elsewhere, other, callers[caller]) == 404, caller

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -50,6 +51,13 @@ async def act(
     payload = {name: value for name, value in said.items() if value is not None} | {"by": who}
     event = NewEvent(event_type=event_type, actor="user", span_id=span_id, payload=payload, key=key)
     return await store().aappend_audited(task_id, event, actor=who, action=event_type, source=request.remote_addr)
+
+
+async def audit(action: str, task_id: str, **detail: Any) -> None:
+    """Keep what the person did to a task, where it is no event of theirs."""
+    who, source = (await principal()).name, request.remote_addr
+    kept = {name: value for name, value in detail.items() if value is not None}
+    await asyncio.to_thread(store().audit, who, action, task_id=task_id, source=source, detail=kept)
 
 
 async def answer_permission(task_id: str, asked: Permission, approved: bool, reason: str | None) -> Event:

@@ -19,9 +19,11 @@ def json_response(value: object, status: int = 200) -> Response:
     return Response(_encoder.encode(value), status, content_type="application/json")
 
 
-async def body_as(kind: type[T] | Any) -> Any:
-    """The request's JSON body as `kind`. Raises BadRequest, which names the field."""
+async def body_as(kind: type[T] | Any, *, empty: Any = None) -> Any:
+    """The request's JSON body as `kind`; `empty` if there is none. Raises BadRequest, which names the field."""
     data = await request.get_data(cache=False, as_text=False)
+    if not data and empty is not None:
+        return empty
     if not data:
         raise BadRequest("the body must be JSON; it is empty")
     try:

@@ -16,7 +16,13 @@ def store() -> Store:
 
 def install(app: Quart) -> None:
     """Mount all routes of the API."""
-    from webapp.api import control, events, feed, metrics, openapi, permissions, sessions, sockets, streams, tasks
+    from webapp.api import control, events, feed, metrics, openapi, permissions, sockets, streams, tasks
+    from webapp.api.login import blueprint as login
+    from webapp.api.projects import blueprint as projects
+    from webapp.api.runs import blueprint as runs
+    from webapp.api.sessions import blueprint as sessions
 
-    for module in (tasks, events, permissions, control, streams, feed, sockets, sessions, openapi, metrics):
+    for module in (tasks, events, permissions, control, streams, feed, sockets, openapi, metrics):
         app.register_blueprint(module.blueprint)
+    for dialect in (sessions, login, projects, runs):
+        app.register_blueprint(dialect)

@@ -12,7 +12,10 @@ from store import SORTS, Event, NewEvent
 from store.state import STATUSES, Checkpoint, Permission, Phase, Span
 from webapp import __version__
 from webapp.api.control import CancelBody
+from webapp.api.login import LoginAnswer, LoginBody
 from webapp.api.permissions import AnswerBody
+from webapp.api.projects import ProjectView
+from webapp.api.runs import RunBody, RunView
 from webapp.api.sessions import SessionAnswer, SessionAnswerBody
 from webapp.api.tasks import TaskBody, TaskView
 from webapp.auth.access import needs
@@ -35,6 +38,11 @@ TYPES = (
     CancelBody,
     SessionAnswerBody,
     SessionAnswer,
+    LoginBody,
+    LoginAnswer,
+    ProjectView,
+    RunBody,
+    RunView,
 )
 
 
@@ -106,6 +114,7 @@ def _paths() -> Spec:
     health = _object(status=_STR, service=_STR, version=_STR)
     since = _query("since_seq", _whole(0, 0, MAX_SEQ), "The seq after which to start, exclusive.")
     last_id = {"name": "Last-Event-ID", "in": "header", "schema": _INT, "description": "Wins over since_seq."}
+    project, run = _path("project_id", "The id of a project."), _path("run_id", "The id of the run's task.")
     session = _path("session_id", "The id of the session's task.")
     resume = [
         _query("since_seq", {"type": "integer", "minimum": 0, "maximum": MAX_SEQ}, "The seq after which to start."),
@@ -202,6 +211,44 @@ def _paths() -> Spec:
             )
         },
         "/api/sse/health/{session_id}": {"get": _route("How a session stands.", session_health, [session], 404)},
+        "/api/v1/login": {"post": _login()},
+        "/api/v1/projects": {"get": _route("The projects.", _object(projects=_list(_ref("ProjectView"))), [])},
+        "/api/v1/projects/{project_id}": {"get": _route("One project.", _ref("ProjectView"), [project], 404)},
+        "/api/v1/projects/{project_id}/agent/runs": {
+            "get": _route(
+                "Runs, newest first.", _object(runs=_list(_ref("RunView"))), [project, _limit(50, 500)], 400, 404
+            ),
+            "post": _route(
+                "Start a run; 200 with the one that is at work.",
+                _ref("RunView"),
+                [project],
+                400,
+                404,
+                409,
+                413,
+                status=201,
+                body=_ref("RunBody"),
+            ),
+        },
+        "/api/v1/projects/{project_id}/agent/runs/{run_id}": {
+            "get": _route("One run.", _ref("RunView"), [project, run], 404)
+        },
+        "/api/v1/projects/{project_id}/agent/runs/{run_id}/stream": {
+            "get": _route("The lines of a run, live, and how it ended.", None, [project, run, since, last_id], 400, 404)
+        },
+        "/api/v1/projects/{project_id}/agent/runs/{run_id}/cancel": {
+            "post": _route(
+                "Ask a run to stop.",
+                _ref("RunView"),
+                [project, run],
+                400,
+                404,
+                409,
+                413,
+                status=202,
+                body=_ref("CancelBody"),
+            )
+        },
         "/sse/tasks/{task_id}/events": {
             "get": _route(
                 "The log as server-sent events: what is stored, then what comes.", None, [task, *stream], 400, 404
@@ -220,6 +267,7 @@ _ERRORS = {
     404: "There is no such task.",
     409: "The log says otherwise.",
     413: "The body is over the limit.",
+    429: "Too many were tried; see Retry-After.",
     503: "The store is busy or gone; see Retry-After.",
 }
 
@@ -238,6 +286,12 @@ def _route(
     if body:
         route["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
     return route
+
+
+def _login() -> Spec:
+    route = _route("A token for e-mail and password.", _ref("LoginAnswer"), [], 400, 413, 429, body=_ref("LoginBody"))
+    del route["responses"]["403"]
+    return route | {"security": []}
 
 
 def _public(summary: str, schema: Spec) -> Spec:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Literal, cast
 
 from quart import Quart, Response, current_app, g, has_websocket_context, request, websocket
 from quart.wrappers.base import BaseRequestWebsocket
@@ -14,6 +14,7 @@ from webapp.auth.cookie import session_of
 from webapp.auth.directory import Credential, Directory
 from webapp.auth.principal import Principal, Projects
 from webapp.auth.refusals import Forbidden, NotLoggedIn, UnknownProject
+from webapp.auth.secrets import SESSION_PREFIX
 from webapp.auth.ticket import Ticket
 
 TASK_UNKNOWN, LOGGED_OUT, NOT_ALLOWED = 4404, 4401, 4403
@@ -113,11 +114,16 @@ def credential_of(connection: BaseRequestWebsocket, access: Access | None) -> Cr
     """What a caller shows: a bearer token, a token in the address where that is allowed, else a session."""
     scheme, _, secret = connection.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return Credential("token", digest_of(secret.strip()))
+        return _bearer(secret.strip())
     if access and access.query_token and connection.method == "GET" and "token" in connection.args:
-        return Credential("token", digest_of(connection.args["token"]))
+        return _bearer(connection.args["token"])
     session = session_of(connection)
     return Credential("session", digest_of(session)) if session else None
+
+
+def _bearer(secret: str) -> Credential:
+    kind: Literal["token", "session"] = "session" if secret.startswith(SESSION_PREFIX) else "token"
+    return Credential(kind, digest_of(secret.removeprefix(SESSION_PREFIX)))
 
 
 def _declared(endpoint: str) -> Access:

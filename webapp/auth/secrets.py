@@ -6,10 +6,13 @@ import secrets
 
 from store.people import digest_of
 
-__all__ = ["TOKEN_PREFIX", "digest_of", "new_secret", "new_token"]
+__all__ = ["SESSION_PREFIX", "TOKEN_PREFIX", "digest_of", "new_secret", "new_token"]
 
 TOKEN_PREFIX = "sbx_"
 """Says what it is to whoever finds one, and to what looks for secrets in code."""
+
+SESSION_PREFIX = "sbs_"
+"""Before the secret of a session, where a program that has logged in sends it as a bearer token."""
 
 
 def new_secret() -> str:

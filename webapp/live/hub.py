@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
 import statistics
+import sys
 import time
 from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
@@ -149,10 +151,7 @@ class Hub:
 
     async def run(self, lane: Lane, cursor: int, send: Send, opening: bytes, packing: Packing, ticket: Ticket) -> bytes:
         """Serve a stream until it ends; returns its last words."""
-        life = self._settings.max_stream_life * random.uniform(0.8, 1.0)
-        most = self._settings.max_events_per_stream
-        if self.open_streams > CROWDED:
-            most = random.randint(most // 2 + 1, most)
+        life, most = self._limits() if lane.voice.limited else (math.inf, sys.maxsize)
         subscriber = Subscriber(
             lane,
             cursor,
@@ -227,6 +226,13 @@ class Hub:
         return [
             max(0, lane.log.head - lane.position(subscriber)) for lane in self.lanes() for subscriber in lane.everyone
         ]
+
+    def _limits(self) -> tuple[float, int]:
+        """The life of a stream in seconds, and its events."""
+        most = self._settings.max_events_per_stream
+        if self.open_streams > CROWDED:
+            most = random.randint(most // 2 + 1, most)
+        return self._settings.max_stream_life * random.uniform(0.8, 1.0), most
 
     def _tell_pages(self, sights: Collection[Projects]) -> None:
         for lane in list(self.lanes()):

@@ -9,7 +9,12 @@ from webapp.live import sse
 
 
 class Voice:
-    """The words of a JSON stream. `cursor` is always where the one stream stands that hears them."""
+    """The words of a JSON stream. `cursor` is always where the one stream stands that hears them.
+
+    `limited` is whether its streams end after some time and some events: their clients go on from where they were.
+    """
+
+    limited = True
 
     def to(self, sight: Projects) -> Voice:
         """The same for a reader who sees these projects."""

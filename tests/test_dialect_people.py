@@ -1,0 +1,136 @@
+"""The dialects where people have to say who they are: log-in, roles, tokens in addresses, and what is kept of it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from store import NewEvent
+from tests.support.log import until
+from tests.support.people import PASSWORD, Headers, person, token, wait_until_guarded
+from tests.support.run_client import RunClient
+from tests.support.server import Server
+from tests.support.session_client import SessionClient
+from tests.test_examples import guided
+
+ECHO = {"kind": "command", "argv": [sys.executable, "-c", "print('hello')"]}
+
+
+@pytest.fixture
+def guarded(start_server: Callable[..., Server]) -> Server:
+    """A server with two projects, an operator and a viewer of the first, and an owner of the other."""
+    server = start_server(keepalive_interval=0.3)
+    for name in ("ours", "theirs"):
+        server.store.people.add_project(name, name.title(), agent=ECHO)
+    person(server.store, "ann@example.org", ours="operator")
+    person(server.store, "vic@example.org", ours="viewer")
+    person(server.store, "otto@example.org", theirs="owner")
+    wait_until_guarded(server)
+    return server
+
+
+def logged_in(server: Server, email: str) -> RunClient:
+    client = RunClient(server.url)
+    client.log_in(email, PASSWORD).raise_for_status()
+    return client
+
+
+def audits(server: Server, task: str) -> list[dict[str, Any]]:
+    async def read() -> list[dict[str, Any]]:
+        async with server.store.read() as view:
+            return await view.audits(task)
+
+    return asyncio.run(read())
+
+
+def test_a_run_of_somebody_who_logs_in(guarded: Server, tmp_path: Path) -> None:
+    client = RunClient(guarded.url)
+    assert client.get("/projects").status_code == 401
+    for wrong in (("ann@example.org", "not this one"), ("nobody@example.org", PASSWORD)):
+        refused = client.log_in(*wrong)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (401, "wrong_credentials")
+    given = client.log_in("Ann@Example.org", PASSWORD).json()
+    assert (given["email"], given["token_type"]) == ("ann@example.org", "bearer")
+    assert given["expires_at"] > "2026"
+    assert [one["project_id"] for one in client.get("/projects").json()["projects"]] == ["ours"]
+    run_id = client.start("ours", run_id="ours-1").json()["run_id"]
+    seen = client.watch("ours", run_id)
+    assert (seen.lines, seen.last_word) == (["hello"], "Task success")
+    (audit,) = audits(guarded, run_id)
+    assert (audit["actor"], audit["action"], audit["source"]) == ("ann@example.org", "run_started", "127.0.0.1")
+    done = guided(tmp_path, guarded, "--email", "ann@example.org", SIGNALBOX_PASSWORD=PASSWORD)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "DONE")
+    wrong_password = guided(tmp_path, guarded, "--email", "ann@example.org", SIGNALBOX_PASSWORD="wrong")
+    assert (wrong_password.returncode, "no account with this e-mail" in wrong_password.stderr) == (2, True)
+
+
+def test_somebody_elses_project_is_forbidden_and_an_unknown_one_unknown(guarded: Server) -> None:
+    guarded.store.create_task("theirs-1", kind="agent", project_id="theirs")
+    ann, vic = logged_in(guarded, "ann@example.org"), logged_in(guarded, "vic@example.org")
+    for path in ("", "/agent/runs", "/agent/runs/theirs-1", "/agent/runs/theirs-1/stream", "/agent/runs/none"):
+        assert ann.get(f"/projects/theirs{path}").status_code == 403, path
+        assert ann.get(f"/projects/none{path}").status_code == 404, path
+    assert ann.get("/projects/ours/agent/runs/theirs-1").status_code == 404
+    assert ann.start("theirs").status_code == 403
+    assert vic.project("ours")["status"] == "READY"
+    assert vic.start("ours").status_code == 403
+
+
+def test_the_stream_ends_with_the_right_to_read_it(guarded: Server) -> None:
+    guarded.store.create_task("long", kind="agent", project_id="ours")
+    guarded.emit("long", "one")
+    client = logged_in(guarded, "vic@example.org")
+    account = asyncio.run(guarded.store.people.account_by_email("vic@example.org"))
+    assert account is not None
+    with client.http.stream("GET", "/projects/ours/agent/runs/long/stream") as response:
+        lines = response.iter_lines()
+        assert next(lines) == ": open"
+        guarded.store.people.set_disabled(account[0].account_id, True)
+        assert "event: reconnect" in list(lines)
+    assert client.get("/projects/ours/agent/runs/long").status_code == 401
+
+
+def ask(server: Server, request_id: str) -> None:
+    payload = {"request_id": request_id, "tool_name": "rm"}
+    server.emit("copilot", NewEvent(event_type="permission_request", payload=payload))
+
+
+def respond(server: Server, headers: Headers, request_id: str) -> httpx.Response:
+    body = {"approved": True, "request_id": request_id}
+    return server.post("/api/sse/permission-response/copilot", body, headers=headers)
+
+
+def test_a_session_with_its_token_in_the_address(guarded: Server) -> None:
+    guarded.store.create_task("copilot", project_id="ours")
+    reader = token(guarded.store, "reader", project_id="ours", scopes=("read",))
+    answerer = token(guarded.store, "answerer", project_id="ours", scopes=("read", "respond"))
+    stranger = token(guarded.store, "stranger", project_id="theirs")
+    for query, expected in (("", 401), ("?token=wrong", 401), ("?token=stranger", 403)):
+        assert guarded.get(f"/api/sse/events/copilot{query}").status_code == expected
+    assert guarded.get("/api/sse/health/copilot?token=reader").status_code == 401
+    assert guarded.get("/api/sse/health/copilot", headers=reader).status_code == 200
+    ann = logged_in(guarded, "ann@example.org").http.headers["Authorization"].removeprefix("Bearer ")
+    with (
+        SessionClient(guarded.url, "copilot", token="reader") as client,
+        SessionClient(guarded.url, "copilot", token=ann) as person,
+    ):
+        ask(guarded, "r1")
+        client.wait_for("permission_request")
+        assert [respond(guarded, who, "r1").status_code for who in ({}, reader, stranger)] == [401, 403, 403]
+        assert respond(guarded, answerer, "r1").json()["by"] == "answerer"
+        assert client.wait_for("permission_cleared")["data"]["by"] == "answerer"
+        assert person.wait_for("permission_cleared")["data"]["by"] == "answerer"
+        ask(guarded, "r2")
+        assert respond(guarded, {"Authorization": f"Bearer {ann}"}, "r2").json()["by"] == "ann@example.org"
+        guarded.store.people.revoke_token(
+            next(one.token_id for one in asyncio.run(guarded.store.people.tokens()) if one.name == "reader")
+        )
+        until(lambda: 401 in client.refused)
+    assert ann not in guarded.log
+    assert "token=" not in guarded.log

@@ -1,0 +1,273 @@
+"""The run dialect: projects, their agents' runs, and the stream of one, for a client that knows nothing else of us."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from store import NewEvent
+from tests.support.log import until
+from tests.support.proxy import Proxy
+from tests.support.run_client import RunClient
+from tests.support.server import Server
+from tests.support.sse import open_stream
+from tests.support.upstream import Upstream
+
+COUNT = "import sys; [print(f'step {n}', flush=True) for n in range(3)]; sys.exit(int(sys.argv[1]))"
+
+WAIT = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_DFL); time.sleep(60)"
+
+
+def command(code: str, *arguments: str, **more: Any) -> dict[str, Any]:
+    """The configuration of an agent that runs a piece of Python."""
+    return {"kind": "command", "argv": [sys.executable, "-c", code, *arguments], **more}
+
+
+def make_run(server: Server, project: str, run_id: str, *events: NewEvent | str) -> None:
+    """A run that somebody else started, with this log."""
+    if project not in {one["project_id"] for one in server.get("/api/v1/projects").json()["projects"]}:
+        server.store.people.add_project(project, project.title())
+    server.store.create_task(run_id, kind="agent", project_id=project)
+    server.emit(run_id, *events)
+
+
+def ended(word: str, **more: Any) -> NewEvent:
+    return NewEvent(event_type="status", payload={"status": word, **more})
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[RunClient]:
+    opened = RunClient(server.url)
+    yield opened
+    opened.http.close()
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    opened = Upstream()
+    yield opened
+    opened.shut()
+
+
+def test_a_run_from_its_start_to_its_last_word(server: Server, client: RunClient) -> None:
+    server.store.people.add_project("whole", "The whole", agent=command(COUNT, "0"))
+    assert client.project("whole")["status"] == "READY"
+    started = client.start("whole")
+    run = started.json()
+    assert (started.status_code, run["project_id"], run["status"]) == (201, "whole", "PENDING")
+    seen = client.watch("whole", run["run_id"])
+    assert (seen.lines, seen.last_word) == (["step 0", "step 1", "step 2"], "Task success")
+    assert seen.connects == 1
+    assert all(datetime.fromisoformat(when).tzinfo for when in seen.times)
+    assert client.status("whole", run["run_id"]) == "DONE"
+    assert client.project("whole")["status"] == "READY"
+    assert client.project("whole") in client.get("/projects").json()["projects"]
+    assert [one["run_id"] for one in client.get("/projects/whole/agent/runs").json()["runs"]] == [run["run_id"]]
+    assert client.watch("whole", run["run_id"]).lines == seen.lines
+
+
+def test_a_run_that_fails_says_why(server: Server, client: RunClient) -> None:
+    server.store.people.add_project("fails", "Fails", agent=command(COUNT, "3"))
+    run = client.start("fails", run_id="fails-1", title="It fails").json()
+    seen = client.watch("fails", "fails-1")
+    assert seen.last_word.startswith("Task failed: ")
+    assert "3" in seen.last_word
+    shown = client.get("/projects/fails/agent/runs/fails-1").json()
+    assert (run["title"], shown["status"], shown["exit_code"]) == ("It fails", "FAILED", 3)
+
+
+@pytest.mark.parametrize(
+    ("end", "last_word", "status"),
+    [
+        (ended("done"), "Task success", "DONE"),
+        (ended("failed", message="no disk"), "Task failed: no disk", "FAILED"),
+        (ended("failed"), "Task failed: no reason was given", "FAILED"),
+        (NewEvent(event_type="runner_exit", payload={"exit_code": 4}), "Task failed: exit code 4", "FAILED"),
+        (ended("cancelled"), "Task failed: cancelled", "FAILED"),
+        (ended("interrupted", explanation="silent"), "Task failed: interrupted: silent", "FAILED"),
+        (ended("failed", message="two\nlines"), "Task failed: two\nlines", "FAILED"),
+    ],
+)
+def test_the_last_word_tells_how_it_ended(
+    server: Server, client: RunClient, end: NewEvent, last_word: str, status: str, request: pytest.FixtureRequest
+) -> None:
+    run_id = f"end-{abs(hash(request.node.name))}"
+    make_run(server, "ends", run_id, "one", end)
+    assert client.watch("ends", run_id).last_word == last_word
+    assert client.status("ends", run_id) == status
+
+
+def test_a_project_has_one_run_at_a_time_and_a_second_start_gets_it(server: Server, client: RunClient) -> None:
+    server.store.people.add_project("single", "Single", agent=command(WAIT))
+    answers: list[httpx.Response] = []
+    people = [threading.Thread(target=lambda: answers.append(RunClient(server.url).start("single"))) for _ in range(4)]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join()
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 201]
+    (run_id,) = {answer.json()["run_id"] for answer in answers}
+    assert (client.project("single")["status"], client.project("single")["run_id"]) == ("RUNNING", run_id)
+    assert client.start("single", run_id=run_id).json()["run_id"] == run_id
+    other = client.start("single", run_id="another")
+    assert (other.status_code, run_id in other.json()["error"]["message"]) == (409, True)
+    until(lambda: client.status("single", run_id) == "RUNNING", 30)
+    assert client.cancel("single", run_id).status_code == 202
+    assert client.watch("single", run_id).last_word.startswith("Task failed: cancelled")
+    assert client.cancel("single", run_id).status_code == 409
+    assert client.start("single", run_id=run_id).status_code == 200
+
+
+def test_what_is_not_there_is_said(server: Server, client: RunClient) -> None:
+    make_run(server, "known", "known-1", "one")
+    make_run(server, "neighbour", "neighbour-1", "one")
+    for path in ("", "/agent/runs", "/agent/runs/x", "/agent/runs/x/stream"):
+        unknown = client.get(f"/projects/nobody{path}")
+        assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "unknown_project"), path
+    assert client.start("nobody").status_code == 404
+    for path in ("x", "x/stream", "neighbour-1", "neighbour-1/stream"):
+        assert client.get(f"/projects/known/agent/runs/{path}").status_code == 404, path
+    assert client.cancel("known", "neighbour-1").status_code == 404
+    assert client.project("neighbour")["status"] == "RUNNING"
+    server.emit("known-1", ended("done"))
+    assert client.project("known")["status"] == "NO_AGENT"
+    without = client.start("known")
+    assert (without.status_code, "has no agent" in without.json()["error"]["message"]) == (409, True)
+    assert client.start("known", argv=["rm"]).json()["error"]["field"] == "argv"
+    assert client.get("/projects/known/agent/runs?limit=0").json()["error"]["field"] == "limit"
+    stream = f"{server.url}/api/v1/projects/known/agent/runs/known-1/stream"
+    assert httpx.get(stream, headers={"Last-Event-ID": "x"}).status_code == 400
+
+
+def test_only_commands_that_the_project_allows_are_started(server: Server, client: RunClient) -> None:
+    allowed = {"good": {"argv": [sys.executable, "-c", "print('good')"]}, "bad": {"argv": ["/no/such/program"]}}
+    server.store.people.add_project("named", "Named", agent={"kind": "command", "commands": allowed})
+    run = client.start("named", command="good").json()
+    assert client.watch("named", run["run_id"]).lines == ["good"]
+    assert client.start("named", command="ugly").status_code == 409
+    missing = client.start("named", command="bad")
+    assert (missing.status_code, missing.json()["error"]["code"]) == (503, "agent_unavailable")
+
+
+def test_the_messages_are_as_the_dialect_has_them(server: Server) -> None:
+    relayed = NewEvent(event_type="log", payload={"message": "from far", "at": "2026-11-21T08:00:00+01:00"})
+    strange = "a\rb\r\nc\n\nid: 7\ndata: x"
+    make_run(
+        server, "form", "form-1", "one", strange, relayed, NewEvent(event_type="phase_enter", phase="p"), ended("done")
+    )
+    with open_stream(f"{server.url}/api/v1/projects/form/agent/runs/form-1/stream") as stream:
+        opening, *messages = list(stream)
+    assert opening.comment == "open"
+    assert [(message.event, message.id) for message in messages] == [
+        ("log", "1"), ("log", "2"), ("log", "3"), ("status", "5")
+    ]  # fmt: skip
+    assert messages[1].data.partition(" ")[2] == "a\nb\nc\n\nid: 7\ndata: x"
+    assert messages[2].data == "2026-11-21T08:00:00+01:00 from far"
+    assert messages[3].data == "Task success"
+
+
+def test_a_stream_that_was_cut_goes_on_and_one_that_was_over_says_its_last_word_again(server: Server) -> None:
+    make_run(server, "again", "again-1", *(f"line {n}" for n in range(5)), ended("done"))
+    url = f"{server.url}/api/v1/projects/again/agent/runs/again-1/stream"
+    for last, expected in (("3", ["4", "5", "6"]), ("6", ["6"]), ("99", ["1", "2", "3", "4", "5", "6"])):
+        with open_stream(url, headers={"Last-Event-ID": last}) as stream:
+            assert [message.id for message in stream if message.id] == expected
+
+
+def test_a_long_run_is_told_on_one_stream(start_server: Callable[..., Server]) -> None:
+    server = start_server(max_events_per_stream=10, keepalive_interval=0.2)
+    make_run(server, "long", "long-1", *(f"line {n}" for n in range(2500)))
+    client = RunClient(server.url)
+
+    def end() -> None:
+        time.sleep(0.5)
+        server.emit("long-1", "last", ended("done"))
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    seen = client.watch("long", "long-1")
+    thread.join()
+    assert seen.lines == [*(f"line {n}" for n in range(2500)), "last"]
+    assert seen.connects == 1
+
+
+def test_cuts_and_restarts_lose_no_line_and_repeat_none(start_server: Callable[..., Server], tmp_path: Path) -> None:
+    server, dice, total = start_server(), random.Random(5), 200
+    gate = tmp_path / "gate"
+    code = f"""
+import pathlib, time
+for n in range({total}):
+    print(f"line {{n}}", flush=True)
+    if n == {total // 2}:
+        while not pathlib.Path({str(gate)!r}).exists():
+            time.sleep(0.02)
+"""
+    server.store.people.add_project("cuts", "Cuts", agent=command(code))
+    proxy = Proxy(server.port)
+    proxy.cut_after = lambda: dice.randint(500, 4000)
+    client, seen = RunClient(proxy.url), []
+    try:
+        run_id = RunClient(server.url).start("cuts").json()["run_id"]
+        watcher = threading.Thread(target=lambda: seen.append(client.watch("cuts", run_id)))
+        watcher.start()
+        until(lambda: server.latest(run_id) > total // 2, 30)
+        server.kill()
+        server.start()
+        gate.touch()
+        watcher.join(60)
+        assert seen
+        assert seen[0].lines == [f"line {n}" for n in range(total)]
+        assert seen[0].last_word == "Task success"
+        assert seen[0].connects > 2
+    finally:
+        proxy.close()
+
+
+def test_an_agent_that_does_not_answer_is_503_until_it_is_back(server: Server, upstream: Upstream) -> None:
+    client, healthy = RunClient(server.url), "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+    upstream.answer = lambda connection: None if "/stream" in upstream.requests[connection] else healthy
+    upstream.blocks = [f"id: {n}\nevent: log\ndata: 2026-11-21T08:00:0{n}Z line {n}" for n in range(1, 5)]
+    address = upstream.url.removesuffix("/stream")
+    server.store.people.add_project("far", "Far", agent={"kind": "upstream", "url": address})
+    upstream.shut()
+    assert client.project("far")["status"] == "UNAVAILABLE"
+    refused = client.start("far")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "agent_unavailable")
+    assert int(refused.headers["Retry-After"]) > 0
+    upstream.listen()
+    until(lambda: client.project("far")["status"] == "READY", 30)
+    run_id = client.start("far").json()["run_id"]
+    stream = f"/projects/far/agent/runs/{run_id}/stream"
+    until(lambda: server.latest(run_id) >= 5, 30)
+    upstream.shut()
+    until(lambda: opened(server, stream) == 503, 30)
+    assert client.status("far", run_id) == "RUNNING"
+    upstream.blocks.append("id: 9\nevent: status\ndata: Task success")
+    upstream.listen()
+    seen = client.watch("far", run_id)
+    assert (seen.lines, seen.last_word) == ([f"line {n}" for n in range(1, 5)], "Task success")
+    assert seen.times[0] == "2026-11-21T08:00:01Z"
+    upstream.shut()
+    assert opened(server, stream) == 200
+
+
+def opened(server: Server, path: str) -> int:
+    """The status with which a stream opens."""
+    with httpx.stream("GET", f"{server.url}/api/v1{path}") as response:
+        return response.status_code
+
+
+def test_openapi_tells_the_words_for_how_things_stand(server: Server) -> None:
+    document = json.dumps(server.get("/api/openapi.json").json())
+    for word in ("READY", "UNAVAILABLE", "PENDING", "RUNNING", "DONE", "FAILED"):
+        assert f'"{word}"' in document

@@ -1,0 +1,51 @@
+"""`/api/v1/login`: e-mail and password for a bearer token. It stands for a session, and ends as one does."""
+
+from __future__ import annotations
+
+import msgspec
+from quart import Blueprint, Response, request
+
+from store.people import digest_of
+from webapp.api import store
+from webapp.auth.access import public
+from webapp.auth.guard import directory
+from webapp.auth.login import log_in
+from webapp.auth.secrets import SESSION_PREFIX
+from webapp.errors import answer as error
+from webapp.json import body_as, json_response
+
+blueprint = Blueprint("api_login", __name__, url_prefix="/api/v1")
+
+LOCAL_TOKEN = "local"
+"""What is given while nobody has to say who they are: whatever is sent is good then, and this is never good after."""
+
+
+class LoginBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Who logs in."""
+
+    email: str
+    password: str
+
+
+class LoginAnswer(msgspec.Struct):
+    """The token to send from now on; `expires_at` and `email` are null while nobody has to log in."""
+
+    token: str
+    token_type: str = "bearer"
+    expires_at: str | None = None
+    email: str | None = None
+
+
+@blueprint.post("/login")
+@public
+async def create() -> Response:
+    body: LoginBody = await body_as(LoginBody)
+    if not directory().guarded:
+        return json_response(LoginAnswer(LOCAL_TOKEN))
+    found = await log_in(body.email, body.password, request.remote_addr)
+    if found is None:
+        return error(401, "there is no account with this e-mail and password", code="wrong_credentials")
+    account, secret = found
+    session = await store().people.session(digest_of(secret))
+    expires_at = session.expires_at if session else None
+    return json_response(LoginAnswer(SESSION_PREFIX + secret, expires_at=expires_at, email=account.email))

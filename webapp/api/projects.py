@@ -1,0 +1,79 @@
+"""`/api/v1/projects`: what runs belong to, and whether one can be started."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal, cast
+
+import msgspec
+from quart import Blueprint, Response, current_app
+
+from store import TaskQuery
+from store.people import Project
+from store.state import Task
+from webapp.agents import Agents
+from webapp.agents.agents import KIND
+from webapp.api import store
+from webapp.auth.access import needs
+from webapp.auth.guard import seen_projects
+from webapp.auth.refusals import UnknownProject
+from webapp.json import json_response
+
+blueprint = Blueprint("api_projects", __name__, url_prefix="/api/v1/projects")
+
+AT_WORK = ("queued", "running", "waiting")
+
+
+class ProjectView(msgspec.Struct):
+    """A project as this dialect shows it; `run_id` is the run that is at work."""
+
+    project_id: str
+    name: str
+    status: Literal["READY", "RUNNING", "UNAVAILABLE", "NO_AGENT"]
+    run_id: str | None
+    created_at: str
+
+
+@blueprint.get("")
+@needs("read")
+async def index() -> Response:
+    sight = seen_projects()
+    projects = [one for one in await store().people.projects() if sight is None or one.project_id in sight]
+    return json_response({"projects": await asyncio.gather(*map(shown, projects))})
+
+
+@blueprint.get("/<project_id>")
+@needs("read")
+async def show(project_id: str) -> Response:
+    return json_response(await shown(await project_of(project_id)))
+
+
+def agents() -> Agents:
+    """The agents of this process."""
+    return cast(Agents, current_app.extensions["agents"])
+
+
+async def project_of(project_id: str) -> Project:
+    """The project of this id. Raises UnknownProject."""
+    project = await store().people.project(project_id)
+    if project is None:
+        raise UnknownProject(project_id)
+    return project
+
+
+async def run_at_work(project: Project) -> Task | None:
+    """The newest run of a project that has not ended."""
+    async with store().read() as view:
+        page = await view.tasks(TaskQuery(statuses=AT_WORK, kind=KIND, projects=(project.project_id,), limit=1))
+    return page.tasks[0] if page.tasks else None
+
+
+async def shown(project: Project) -> ProjectView:
+    """A project, and how it stands now."""
+    run = await run_at_work(project)
+    status: Literal["READY", "RUNNING", "UNAVAILABLE", "NO_AGENT"] = "RUNNING"
+    if run is None and project.agent is None:
+        status = "NO_AGENT"
+    elif run is None:
+        status = "READY" if await agents().available(project) else "UNAVAILABLE"
+    return ProjectView(project.project_id, project.name, status, run.task_id if run else None, project.created_at)
