@@ -46,11 +46,13 @@ TASK_PARTS = {
 
 NOW_WHAT = {
     400: "Check the address, or start again from the list.",
-    403: "Do it from a page of this server.",
+    401: "Log in at /login, then do it again.",
+    403: "Ask an owner of the project, or do it from a page of this server.",
     404: "It may have been deleted, or the address has a slip in it.",
     405: "Go back and use the page's own links and buttons.",
     413: "Send less at once: several events can go in several requests.",
     421: "Open it under the name that the server was started with, or add this name to the setting allowed_hosts.",
+    429: "Wait a moment, then try again.",
     500: "Try again. If it stays so, the server's log says more.",
     503: "Nothing is lost. Wait a moment, then load this page again.",
 }

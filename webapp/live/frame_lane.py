@@ -69,6 +69,8 @@ class FrameLane(Lane):
         for subscriber in self.live:
             if subscriber in self._unsure or subscriber.cursor < self.log.head:
                 behind.setdefault(subscriber.cursor, []).append(subscriber)
+        # What happens while a frame is made may not be in it: it makes them unsure again.
+        self._unsure.difference_update(*behind.values())
         try:
             for cursor, subscribers in behind.items():
                 self._deliver(subscribers, cursor, await self._render(cursor))
@@ -78,6 +80,7 @@ class FrameLane(Lane):
             # Nobody is served a wrong page: all keep what they have and the frame is tried again.
             expected = isinstance(error, StoreError)
             logger.warning("a frame could not be made", error=str(error), exc_info=None if expected else error)
+            self._unsure |= self.live
             self._flushing = False
             self._set_timer(RETRY)
             return
@@ -85,7 +88,6 @@ class FrameLane(Lane):
 
     def _deliver(self, subscribers: list[Subscriber], cursor: int, chunk: Chunk | None) -> None:
         for subscriber in subscribers:
-            self._unsure.discard(subscriber)
             if chunk is None or subscriber.over or subscriber.cursor != cursor or subscriber not in self.live:
                 continue
             subscriber.take(chunk)

@@ -1,0 +1,43 @@
+"""What happens while a frame is being made is in the next one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from webapp.auth.ticket import Ticket
+from webapp.live.chunk import Chunk
+from webapp.live.frame_lane import FrameLane
+from webapp.live.pace import Pace
+from webapp.live.packing import Plain
+from webapp.live.ring import Ring
+from webapp.live.stats import Stats
+from webapp.live.subscriber import Subscriber
+from webapp.live.voice import JSON
+
+
+async def test_what_is_committed_while_a_frame_is_read_is_in_the_next() -> None:
+    newest, reading, go_on = 1, asyncio.Event(), asyncio.Event()
+    sent: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def render(cursor: int) -> Chunk | None:
+        read = newest
+        reading.set()
+        await go_on.wait()
+        # The first one has no bytes, as for a stream that may not see what happened.
+        return Chunk(b"up to 2" if read == 2 else b"", read, 1) if read > cursor else None
+
+    async def send(message: Any) -> None:
+        sent.put_nowait(message["body"])
+
+    lane = FrameLane(Ring(0), Pace(0.1, 10), Stats(), render, JSON)
+    subscriber = Subscriber(lane, 0, send, Plain(), Ticket(), max_events=100, deadline=float("inf"))
+    running = asyncio.create_task(subscriber.run())
+    await asyncio.wait_for(reading.wait(), 10)
+    newest = 2
+    lane.recheck()
+    go_on.set()
+    assert await asyncio.wait_for(sent.get(), 10) == b"up to 2"
+    subscriber.finish()
+    await running
+    lane.close()

@@ -1,0 +1,147 @@
+"""Logging in and out with a browser."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from store.people import Account
+from tests.support.people import PASSWORD, person, session, wait_until_guarded
+from tests.support.server import Server
+from tests.support.sse import open_stream
+
+BROWSER = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
+COOKIE = "signalbox_session"
+
+
+@pytest.fixture(scope="module")
+def ann(server: Server) -> Account:
+    server.store.create_task("run")
+    found = person(server.store, "ann@example.org", default="operator")
+    wait_until_guarded(server)
+    return found
+
+
+def log_in(server: Server, email: str = "ann@example.org", password: str = PASSWORD, **more: Any) -> httpx.Response:
+    form = {"email": email, "password": password, **more.pop("form", {})}
+    return httpx.post(f"{server.url}/login", data=form, timeout=60, **more)
+
+
+def audits(server: Server) -> list[tuple[str, str, str]]:
+    async def read() -> list[dict[str, Any]]:
+        async with server.store.read() as view:
+            return await view.audits()
+
+    return [(audit["action"], audit["actor"], audit["source"]) for audit in asyncio.run(read())]
+
+
+def test_a_page_leads_to_the_log_in_and_back(server: Server, ann: Account) -> None:
+    refused = server.get("/tasks/run?at=1", headers=BROWSER)
+    assert (refused.status_code, refused.headers["location"]) == (303, "/login?next=/tasks/run%3Fat%3D1")
+    with httpx.Client(base_url=server.url, headers=BROWSER, timeout=60) as browser:
+        form = browser.get(refused.headers["location"])
+        assert 'name="next" value="/tasks/run?at=1"' in form.text
+        entered = browser.post(
+            "/login", data={"email": "Ann@Example.org", "password": PASSWORD, "next": "/tasks/run?at=1"}
+        )
+        assert (entered.status_code, entered.headers["location"]) == (303, "/tasks/run?at=1")
+        page = browser.get("/tasks")
+        assert page.status_code == 200
+        assert "ann@example.org" in page.text
+        assert browser.get("/login?next=/permissions").headers["location"] == "/permissions"
+        left = browser.post("/logout")
+        assert (left.status_code, left.headers["location"]) == (303, "/login?out=1")
+        assert browser.get("/tasks").status_code == 303
+    assert ("log_in", "ann@example.org", "127.0.0.1") in audits(server)
+    assert ("log_out", "ann@example.org", "127.0.0.1") in audits(server)
+
+
+def test_the_cookie_is_for_this_server_alone(server: Server, ann: Account) -> None:
+    cookie = log_in(server).headers["set-cookie"]
+    assert cookie.startswith(f"{COOKIE}=")
+    assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
+    assert "Secure" not in cookie
+
+
+def test_behind_tls_the_cookie_is_bound_to_the_host(start_server: Callable[..., Server]) -> None:
+    server = start_server(trusted_proxies="127.0.0.1")
+    person(server.store, "ann@example.org", default="viewer")
+    wait_until_guarded(server)
+    proxied = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"}
+    cookie = log_in(server, headers=proxied).headers["set-cookie"]
+    assert cookie.startswith(f"__Host-{COOKIE}=")
+    assert "Secure" in cookie.split("; ")
+    shown = {"Cookie": cookie.partition(";")[0]}
+    assert server.get("/api/tasks", headers=shown | proxied).status_code == 200
+    assert server.get("/api/tasks", headers=shown).status_code == 401
+    assert audits(server)[0] == ("log_in", "ann@example.org", "192.0.2.7")
+
+
+def test_what_a_caller_says_of_itself_is_believed_of_a_proxy_alone(server: Server, ann: Account) -> None:
+    cookie = log_in(server, headers={"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"})
+    assert "Secure" not in cookie.headers["set-cookie"]
+    assert audits(server)[0] == ("log_in", "ann@example.org", "127.0.0.1")
+
+
+def test_a_wrong_address_and_a_wrong_password_are_told_alike(server: Server, ann: Account) -> None:
+    unknown = log_in(server, "eve@example.org", form={"next": "/permissions"})
+    wrong = log_in(server, password="not it, not at all", form={"next": "/permissions"})
+    assert unknown.status_code == wrong.status_code == 401
+    assert unknown.text == wrong.text.replace("ann@example.org", "eve@example.org")
+    assert 'value="/permissions"' in wrong.text
+    assert "set-cookie" not in wrong.headers
+    assert ("log_in_failed", "eve@example.org", "127.0.0.1") in audits(server)
+
+
+@pytest.mark.parametrize("onward", ["https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example"])
+def test_nobody_is_led_to_another_server(server: Server, ann: Account, onward: str) -> None:
+    assert log_in(server, form={"next": onward}).headers["location"] == "/tasks"
+
+
+def test_guessing_is_slowed_down(start_server: Callable[..., Server]) -> None:
+    server = start_server(login_attempts=1)
+    for name in ("ann", "bob"):
+        person(server.store, f"{name}@example.org")
+    wait_until_guarded(server)
+    assert [log_in(server, password=guess).status_code for guess in ("a guess of mine", PASSWORD)] == [401, 429]
+    late = log_in(server)
+    assert 0 < int(late.headers["retry-after"]) <= 300
+    assert "Too many" in late.text
+    assert log_in(server, "bob@example.org").status_code == 303
+    assert [log_in(server, f"{number}@example.org").status_code for number in range(4)] == [401, 401, 401, 429]
+
+
+def test_a_disabled_account_cannot_log_in_and_is_logged_out(server: Server, ann: Account) -> None:
+    bob = person(server.store, "bob@example.org", default="viewer")
+    shown = session(server.store, bob)
+    assert server.get("/api/tasks", headers=shown).status_code == 200
+    with open_stream(f"{server.url}/sse/tasks/run/events", headers=shown) as stream:
+        server.store.people.set_disabled(bob.account_id, True)
+        assert list(stream)[-1].json == {"reason": "rights"}
+    assert server.get("/api/tasks", headers=shown).status_code == 401
+    assert log_in(server, "bob@example.org").status_code == 401
+
+
+def test_streams_frames_and_scripts_are_never_led_to_a_page(server: Server, ann: Account) -> None:
+    html = {"Accept": "text/html"}
+    for headers in ({}, html | {"HX-Request": "true"}, html | {"Sec-Fetch-Mode": "cors"}):
+        for path in ("/tasks/run/frame", "/live/tasks", "/tasks/run/log?part=rows"):
+            answer = server.get(path, headers=headers)
+            assert answer.status_code == 401, (path, headers)
+            assert "Bearer" in answer.headers["www-authenticate"]
+    stream = server.get("/tasks/run/stream", headers={"Accept": "text/event-stream, text/html"})
+    assert (stream.status_code, stream.json()["error"]["code"]) == (401, "not_logged_in")
+
+
+def test_a_form_of_another_site_does_not_log_in(server: Server, ann: Account) -> None:
+    answer = log_in(server, headers={"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 403
+
+
+def test_health_tells_strangers_nothing_more(server: Server, ann: Account) -> None:
+    assert set(server.get("/sse/health").json()) == {"status", "service", "version", "protocol"}
+    assert "streams" in server.get("/sse/health", headers=session(server.store, ann)).json()

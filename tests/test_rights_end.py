@@ -1,0 +1,168 @@
+"""A stream ends with the right that it was opened with, and whoever comes again is told why not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from store.people import Account, digest_of
+from tests.support.people import Headers, person, project, revoke, session, token, wait_until_guarded
+from tests.support.server import Server
+from tests.support.sse import Message, open_stream
+
+EVENTS, PAGE, LIST = "/sse/tasks/run/events", "/tasks/run/stream", "/live/tasks"
+
+
+@pytest.fixture(scope="module")
+def guarded(server: Server) -> Server:
+    project(server.store, "ours")
+    server.store.create_task("run", project_id="ours")
+    server.emit("run", "one")
+    person(server.store, "first@example.org")
+    wait_until_guarded(server)
+    return server
+
+
+def last_words(stream: Iterator[Message]) -> Message:
+    """What a stream says at its end; the reader waits for it no longer than its socket does."""
+    return list(stream)[-1]
+
+
+def farewell_after(server: Server, path: str, headers: Headers, end: Callable[[], None]) -> Message:
+    with open_stream(server.url + path, headers=headers) as stream:
+        next(stream)
+        end()
+        return last_words(stream)
+
+
+@pytest.mark.parametrize("path", [EVENTS, PAGE, LIST, "/sse/events"])
+def test_a_stream_ends_when_its_token_is_revoked(guarded: Server, path: str) -> None:
+    name = f"for {path}".replace("/", "-")
+    headers = token(guarded.store, name)
+    end = farewell_after(guarded, path, headers, lambda: revoke(guarded.store, name))
+    assert (end.event, end.json["reason"]) == ("reconnect", "rights")
+    again = guarded.get(path, headers=headers | {"Accept": "text/event-stream"})
+    assert (again.status_code, again.json()["error"]["code"]) == (401, "not_logged_in")
+    assert "revoked" in again.json()["error"]["message"]
+
+
+def test_a_stream_ends_when_its_token_expires(guarded: Server) -> None:
+    headers = token(guarded.store, "short", seconds=4)
+    end = farewell_after(guarded, EVENTS, headers, lambda: None)
+    assert (end.event, end.json["reason"]) == ("reconnect", "rights")
+    assert guarded.get(EVENTS, headers=headers).status_code == 401
+
+
+@pytest.fixture
+def ann(guarded: Server, request: pytest.FixtureRequest) -> Account:
+    name = re.sub(r"\W+", "-", request.node.name).strip("-")
+    return person(guarded.store, f"{name[-40:]}@example.org", ours="operator")
+
+
+def test_a_stream_ends_with_the_session(guarded: Server, ann: Account) -> None:
+    headers = session(guarded.store, ann)
+    secret = headers["Cookie"].partition("=")[2]
+    end = farewell_after(guarded, PAGE, headers, lambda: guarded.store.people.end_session(digest_of(secret)))
+    assert (end.event, end.json["reason"]) == ("reconnect", "rights")
+
+
+def test_logging_out_ends_the_streams_of_this_browser_alone(guarded: Server, ann: Account) -> None:
+    here, there = session(guarded.store, ann), session(guarded.store, ann, seconds=7200)
+    with open_stream(guarded.url + EVENTS, headers=there) as other:
+        end = farewell_after(guarded, PAGE, here, lambda: void(guarded.post("/logout", headers=here)))
+        assert end.json["reason"] == "rights"
+        guarded.emit("run", "still here")
+        assert next(m for m in other if "still here" in m.data)
+
+
+def void(_: object) -> None:
+    pass
+
+
+def test_a_stream_ends_with_the_membership_and_the_answer_is_403(guarded: Server, ann: Account) -> None:
+    headers = session(guarded.store, ann)
+    people = guarded.store.people
+    end = farewell_after(guarded, EVENTS, headers, lambda: people.set_member("ours", ann.account_id, None))
+    assert (end.event, end.json["reason"]) == ("reconnect", "rights")
+    again = guarded.get(EVENTS, headers=headers)
+    assert again.status_code == 403
+    assert "'ours'" in again.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("path", [PAGE, LIST])
+def test_a_page_that_shows_other_buttons_now_loads_itself_again(guarded: Server, ann: Account, path: str) -> None:
+    headers, people = session(guarded.store, ann), guarded.store.people
+    end = farewell_after(guarded, path, headers, lambda: people.set_member("ours", ann.account_id, "viewer"))
+    assert (end.event, end.json) == ("reset", {"reason": "rights"})
+
+
+def test_what_changes_for_others_ends_nothing(guarded: Server, ann: Account) -> None:
+    with open_stream(guarded.url + EVENTS, headers=session(guarded.store, ann)) as stream:
+        other = person(guarded.store, "passing@example.org", ours="owner")
+        guarded.store.people.remove_account(other.account_id)
+        token(guarded.store, "passing")
+        revoke(guarded.store, "passing")
+        assert guarded.get("/api/tasks", headers={"Authorization": "Bearer passing"}).status_code == 401
+        guarded.emit("run", "goes on")
+        assert next(m for m in stream if "goes on" in m.data)
+
+
+def test_a_websocket_ends_too_and_says_why_the_next_may_not(guarded: Server) -> None:
+    token(guarded.store, "socket")
+    url = f"{guarded.url.replace('http', 'ws')}/ws/tasks/run/events?token=socket"
+    with connect(url, close_timeout=0.2) as socket:
+        socket.recv(10)
+        revoke(guarded.store, "socket")
+        list(socket)
+        assert socket.close_code == 1001
+    with connect(url, close_timeout=0.2) as socket:
+        with pytest.raises(ConnectionClosed):
+            socket.recv(10)
+        assert (socket.close_code, "revoked" in (socket.close_reason or "")) == (4401, True)
+
+
+def test_from_the_first_account_on_nobody_stays_without_a_name(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    server.emit("run", "one")
+    end = farewell_after(server, EVENTS, {}, lambda: void(person(server.store, "first@example.org")))
+    assert end.json["reason"] == "rights"
+    assert server.get(EVENTS).status_code == 401
+
+
+def test_one_caller_cannot_take_all_streams(start_server: Callable[..., Server]) -> None:
+    server = start_server(max_streams_per_caller=2)
+    server.emit("run", "one")
+    greedy, modest = token(server.store, "greedy"), token(server.store, "modest")
+    wait_until_guarded(server)
+    url = server.url + EVENTS
+    with open_stream(url, headers=greedy) as one, open_stream(url, headers=greedy) as two:
+        next(one), next(two)
+        refused = server.get(EVENTS, headers=greedy)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_streams")
+        assert int(refused.headers["retry-after"]) >= 1
+        with open_stream(url, headers=modest) as three:
+            next(three)
+
+
+def test_a_token_in_an_address_is_for_streams_alone_and_never_logged(start_server: Callable[..., Server]) -> None:
+    server = start_server(log_level="debug")
+    server.emit("run", "one")
+    secret = "sbx_never-to-be-written"
+    token(server.store, secret)
+    wait_until_guarded(server)
+    asked = f"?token={secret}"
+    for path in (EVENTS, "/sse/events", "/api/sse/events/run"):
+        with open_stream(f"{server.url}{path}{asked}") as stream:
+            next(stream)
+    with connect(f"{server.url.replace('http', 'ws')}/ws/tasks/run/events{asked}", close_timeout=0.2) as socket:
+        socket.recv(10)
+    for path in ("/api/tasks", "/tasks/run/stream", "/sse/health/x", "/metrics", "/api/tasks/run/events"):
+        assert server.get(path + asked).status_code in (401, 404), path
+    assert server.post(f"/api/tasks/run/events{asked}", {"event_type": "log"}).status_code == 401
+    assert server.get(f"{EVENTS}{asked}&since_seq=x").status_code == 400
+    server.stop()
+    assert secret not in server.log

@@ -1,0 +1,174 @@
+"""Everybody sees their own projects, in every list, also while it lives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from store import NewEvent
+from tests.support.people import Headers, person, project, session, token, wait_until_guarded
+from tests.support.server import Server
+from tests.support.sse import Message, open_stream
+
+
+@dataclass
+class World:
+    """Two projects with a task each, which waits for somebody; ann reads one of them, bob answers in it."""
+
+    server: Server
+    ann: Headers
+    bob: Headers
+    both: Headers
+
+
+def ask(server: Server, task_id: str, request_id: str) -> int:
+    payload = {"request_id": request_id, "tool_name": f"tool-of-{task_id}"}
+    return server.emit(task_id, NewEvent(event_type="permission_request", payload=payload))[0].event_id
+
+
+@pytest.fixture(scope="module")
+def world(server: Server) -> World:
+    for name in ("ours", "theirs"):
+        project(server.store, name)
+        server.store.create_task(f"run-{name}", kind=f"kind-{name}", project_id=name)
+        ask(server, f"run-{name}", "r1")
+    store = server.store
+    found = World(
+        server,
+        session(store, person(store, "ann@example.org", ours="viewer")),
+        session(store, person(store, "bob@example.org", ours="operator")),
+        token(store, "both", scopes=("read",)),
+    )
+    wait_until_guarded(server)
+    return found
+
+
+@pytest.mark.parametrize("path", ["/tasks", "/permissions", "/audits", "/compare", "/demo", "/api/tasks"])
+def test_lists_show_the_callers_projects(world: World, path: str) -> None:
+    world.server.post("/api/tasks/run-theirs/events", {"event_type": "log"}, headers=world.both)
+    mine = world.server.get(path, headers=world.ann)
+    assert mine.status_code == 200
+    assert "theirs" not in mine.text
+    if path not in ("/audits", "/compare"):
+        assert "run-ours" in mine.text
+
+
+def test_counts_are_the_callers(world: World) -> None:
+    page = world.server.get("/tasks", headers=world.ann)
+    assert "<title>(1) Tasks" in page.text
+    assert "<title>(2) Tasks" in world.server.get("/tasks", headers=world.both).text
+
+
+def test_somebody_without_a_project_sees_an_empty_list(world: World) -> None:
+    nobody = session(world.server.store, person(world.server.store, "new@example.org"))
+    assert world.server.get("/api/tasks", headers=nobody).json()["tasks"] == []
+    assert "run-" not in world.server.get("/tasks", headers=nobody).text
+
+
+def test_what_one_may_not_read_cannot_be_named_either(world: World) -> None:
+    for path in ("/compare?a=run-ours&b=run-theirs", "/compare?a=run-theirs", "/sse/events?task=run-theirs"):
+        assert world.server.get(path, headers=world.ann).status_code == 403
+
+
+def test_the_feed_of_all_tasks_is_that_of_all_ones_own(world: World) -> None:
+    with open_stream(f"{world.server.url}/sse/events", headers=world.ann) as stream:
+        world.server.emit("run-theirs", "a secret")
+        last = world.server.emit("run-ours", "the last")[0]
+        seen = []
+        for message in stream:
+            if message.id:
+                seen.append(message.json)
+            if seen and seen[-1]["event_id"] == last.event_id:
+                break
+    assert {event["task_id"] for event in seen} == {"run-ours"}
+
+
+def up_to(event_id: int, stream: Iterator[Message]) -> str:
+    told = ""
+    for message in stream:
+        told += message.data
+        if message.id and int(message.id) >= event_id:
+            break
+    return told
+
+
+@pytest.mark.parametrize("path", ["/live/tasks", "/live/permissions"])
+def test_a_live_list_never_carries_a_row_of_another_project(world: World, path: str) -> None:
+    server = world.server
+    with (
+        open_stream(f"{server.url}{path}?since=0", headers=world.ann) as mine,
+        open_stream(f"{server.url}{path}?since=0", headers=world.both) as all_of_it,
+    ):
+        ask(server, "run-theirs", f"new-{path}")
+        last = ask(server, "run-ours", f"new-{path}")
+        told, everything = up_to(last, mine), up_to(last, all_of_it)
+    assert "run-theirs" in everything
+    assert "run-ours" in told
+    assert "theirs" not in told
+
+
+def test_the_count_in_the_navigation_is_ones_own_also_live(world: World) -> None:
+    server = world.server
+    with open_stream(f"{server.url}/tasks/run-ours/stream", headers=world.ann) as stream:
+        before = next(m.json["permissions_open"] for m in stream if m.event == "heartbeat" and "permissions" in m.data)
+        ask(server, "run-theirs", "counted-not")
+        ask(server, "run-ours", "counted")
+        counts = []
+        for message in stream:
+            if message.event == "heartbeat":
+                counts.append(message.json["permissions_open"])
+            if counts and counts[-1] == before + 1:
+                break
+    assert set(counts) <= {before, before + 1}
+
+
+def test_buttons_are_for_those_who_may_press_them(world: World) -> None:
+    server = world.server
+    for path in ("/tasks/run-ours", "/permissions", "/tasks/run-ours/permissions/r1"):
+        assert 'value="approve"' in server.get(path, headers=world.bob).text
+        theirs = server.get(path, headers=world.ann).text
+        assert 'value="approve"' not in theirs
+        assert "somebody who may answer" in theirs
+    assert "Cancel the run" in server.get("/tasks/run-ours", headers=world.bob).text
+    assert "Cancel the run" not in server.get("/tasks/run-ours", headers=world.ann).text
+
+
+def test_live_pages_with_other_rights_do_not_share_their_bytes(world: World) -> None:
+    server = world.server
+    with (
+        open_stream(f"{server.url}/tasks/run-ours/stream?since=0", headers=world.ann) as watching,
+        open_stream(f"{server.url}/tasks/run-ours/stream?since=0", headers=world.bob) as answering,
+    ):
+        ask(server, "run-ours", "shared-not")
+        assert 'value="approve"' not in next(m.data for m in watching if "shared-not" in m.data)
+        assert 'value="approve"' in next(m.data for m in answering if "shared-not" in m.data)
+
+
+def test_an_answer_is_given_in_the_name_of_whoever_gives_it(world: World) -> None:
+    server = world.server
+    ask(server, "run-ours", "named")
+    body = {"event_type": "permission_response", "payload": {"request_id": "named", "approved": True, "by": "the boss"}}
+    refused = server.post("/api/tasks/run-ours/events", body, headers=world.ann)
+    assert refused.status_code == 403
+    stored = server.post("/api/tasks/run-ours/events", body, headers=world.bob).json()
+    assert (stored["payload"]["by"], stored["actor"]) == ("bob@example.org", "user")
+    assert "bob@example.org" in server.get("/tasks/run-ours/audits", headers=world.ann).text
+    several = server.post("/api/tasks/run-ours/events", [body, body], headers=world.bob)
+    assert several.status_code == 400
+
+
+def test_a_task_is_made_where_its_maker_is_at_home(world: World) -> None:
+    server = world.server
+    home = token(server.store, "home", project_id="ours")
+    for task_id in ("made", "appended"):
+        body = {"task_id": task_id} if task_id == "made" else {"event_type": "log"}
+        path = "/api/tasks" if task_id == "made" else f"/api/tasks/{task_id}/events"
+        assert server.post(path, body, headers=home).status_code == 201
+        assert server.get(f"/api/tasks/{task_id}", headers=world.ann).json()["project_id"] == "ours"
+    elsewhere = server.post("/api/tasks", {"project_id": "theirs"}, headers=home)
+    assert elsewhere.status_code == 403
+    assert "'theirs'" in elsewhere.json()["error"]["message"]
+    assert server.post("/api/tasks", {"task_id": "run-theirs"}, headers=home).status_code == 403
+    assert server.post("/api/tasks/fresh/events", {"event_type": "log"}, headers=world.bob).status_code == 403
