@@ -97,6 +97,11 @@ class Task(msgspec.Struct, kw_only=True):
         """Whether the run is over."""
         return self.status in ENDED
 
+    @property
+    def deletable(self) -> bool:
+        """Whether no run would go on writing to it."""
+        return self.ended or self.status == "queued"
+
 
 class Phase(msgspec.Struct, kw_only=True):
     """One station of the run, in the order in which the log first named it."""

@@ -29,6 +29,8 @@ TASK = {
     "seq": "1",
     "span_id": "s1",
     "checkpoint_id": "c1",
+    "view_id": "1",
+    "deed": "archive",
     "phase": "executing",
 }
 
@@ -37,7 +39,8 @@ TASK = {
 class Route:
     """What a route needs, said once more and not read from the code.
 
-    `read`, `emit`, `respond`: this right in the task's project. `some`: to be known, as what is shown is one's own.
+    `read`, `emit`, `respond`, `admin`: this right in the task's project; `save`: the right to respond in any.
+    `some`: to be known, as what is shown is one's own.
     `all`: all projects. `nothing`: nothing. A `page` sends those who are not known to the log-in page.
     """
 
@@ -80,6 +83,11 @@ ROUTES: dict[str, Route] = {
     "POST /tasks/<task_id>/permissions/<name:request_id>": page("respond", form={"decision": "approve"}),
     "POST /tasks/<task_id>/cancel": page("respond", form={}),
     "POST /tasks/<task_id>/retry": page("respond", form={}),
+    "GET /selection": page("some"),
+    "POST /selection": page("some", form={"do": "delete"}),
+    "POST /selection/<any(archive, restore, delete):deed>": page("some", form={}),
+    "POST /views": page("save", form={"name": "mine"}),
+    "POST /views/<int:view_id>/delete": page("save", form={}),
     "GET /login": Route("nothing"),
     "POST /login": Route("nothing", form={"email": "", "password": ""}),
     "POST /logout": Route("nothing", form={}),
@@ -97,6 +105,9 @@ ROUTES: dict[str, Route] = {
     "GET /api/tasks/<task_id>/permissions": Route("read"),
     "POST /api/tasks/<task_id>/permissions/<path:request_id>": Route("respond", body={"approved": True}),
     "POST /api/tasks/<task_id>/cancel": Route("respond", body={}),
+    "POST /api/tasks/<task_id>/archive": Route("respond"),
+    "DELETE /api/tasks/<task_id>/archive": Route("respond"),
+    "DELETE /api/tasks/<task_id>": Route("admin"),
     "GET /api/events/health": Route("nothing"),
     "GET /api/openapi.json": Route("some"),
     "GET /api/sse/events/<session_id>": Route("read"),
@@ -122,14 +133,14 @@ MAY: dict[str, set[str]] = {
     "expired session": {"nothing"},
     "expired token": {"nothing"},
     "revoked token": {"nothing"},
-    "somebody of another project": {"nothing", "some"},
-    "a token of another project": {"nothing", "some"},
+    "somebody of another project": {"nothing", "some", "save"},
+    "a token of another project": {"nothing", "some", "save"},
     "a token that may only emit": {"nothing", "emit"},
     "viewer": {"nothing", "some", "read"},
-    "operator": {"nothing", "some", "read", "emit", "respond"},
-    "owner": {"nothing", "some", "read", "emit", "respond"},
-    "a token of an operator": {"nothing", "some", "read", "emit", "respond"},
-    "administrator": {"nothing", "some", "read", "emit", "respond", "all"},
+    "operator": {"nothing", "some", "read", "emit", "respond", "save"},
+    "owner": {"nothing", "some", "read", "emit", "respond", "save", "admin"},
+    "a token of an operator": {"nothing", "some", "read", "emit", "respond", "save"},
+    "administrator": {"nothing", "some", "read", "emit", "respond", "save", "admin", "all"},
 }
 """What each caller may in the project of the task."""
 

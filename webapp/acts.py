@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import urlsplit
 
 import msgspec
 from quart import redirect, request
 from werkzeug.wrappers import Response as Redirect
 
-from store import Conflict, Event, NewEvent
-from store.state import Permission
+from store import Conflict, Event, NewEvent, SavedView
+from store.state import Permission, Task
 from webapp.api import store
 from webapp.auth.guard import principal, require
 from webapp.auth.principal import LOCAL
+from webapp.auth.refusals import Forbidden
 from webapp.bad_request import BadRequest
 
 LONGEST_REASON = 2000
+
+
+class Asker(TypedDict):
+    """What an audit keeps of who did it."""
+
+    actor: str
+    source: str | None
 
 
 SAID_BY_PEOPLE = frozenset({"permission_response", "cancel_requested", "retry_requested"})
@@ -73,6 +81,38 @@ async def request_cancel(task_id: str, reason: str | None) -> Event:
     if task.ended:
         raise Conflict(f"the run is over: it is {task.status}")
     return await act(task_id, "cancel_requested", reason=reason)
+
+
+async def archive_task(task_id: str, archived: bool) -> Task:
+    """Put a task away from the list, or back. Raises UnknownTask."""
+    return await store().aarchive_task(task_id, archived, **await _asker())
+
+
+async def delete_task(task_id: str) -> Task:
+    """Delete a task with its log; returns it as it was. Raises UnknownTask, and Conflict while the run goes on."""
+    return await store().adelete_task(task_id, **await _asker())
+
+
+async def save_view(name: str, filters: str) -> SavedView:
+    """Keep filters of the list under a name, for all to see. Raises Forbidden, InvalidEvent or Conflict."""
+    return await store().asave_view(name, filters, **await _responder())
+
+
+async def delete_view(view_id: int) -> SavedView:
+    """Forget a saved view. Raises Forbidden or NotFound."""
+    return await store().adelete_view(view_id, **await _responder())
+
+
+async def _responder() -> Asker:
+    """Somebody who may answer and stop runs, wherever that is."""
+    asker = await principal()
+    if asker.projects("respond") == ():
+        raise Forbidden(asker.name, "respond", None)
+    return await _asker()
+
+
+async def _asker() -> Asker:
+    return {"actor": (await principal()).name, "source": request.remote_addr}
 
 
 def checked_reason(text: str | None) -> str | None:

@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as Redirect
 
 from store import Conflict, InvalidEvent, StoreError, StoreUnavailable, UnknownTask
+from store.errors import NotFound
 from webapp.agents.errors import AgentUnavailable
 from webapp.auth.refusals import Forbidden, NotLoggedIn, TooManyLogins, UnknownProject
 from webapp.auth.way import is_navigation, login_path
@@ -78,6 +79,10 @@ def install(app: Quart) -> None:
     @app.errorhandler(UnknownTask)
     async def unknown(error: UnknownTask) -> Response:
         return answer(404, str(error), code="unknown_task")
+
+    @app.errorhandler(NotFound)
+    async def not_found(error: NotFound) -> Response:
+        return answer(404, str(error))
 
     @app.errorhandler(Conflict)
     async def conflict(error: Conflict) -> Response:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
 from store import Sort, TaskQuery
 from store.tasklist import ago
+from webapp.bad_request import BadRequest
+
+FIELDS = ("status", "q", "kind", "created_since", "created_until", "stale", "archived", "sort")
+"""The filters and the order, as parameters."""
 
 AGES = {"1h": "last hour", "24h": "last 24 hours", "7d": "last 7 days", "30d": "last 30 days"}
 """What the list offers as a bound of time."""
@@ -31,7 +35,6 @@ ORDERS: dict[Sort, str] = {
 def list_fields(query: TaskQuery, *without: str) -> list[tuple[str, str]]:
     """The names and values that mean `query`, as a form sends them, but for those named; never its cursor."""
     fields = [("status", status) for status in query.statuses]
-    fields += [("project", project) for project in query.projects or ()]
     fields += [
         ("q", query.text),
         ("kind", query.kind or ""),
@@ -55,6 +58,15 @@ def list_url(query: TaskQuery, **changes: Any) -> str:
     cursor = [("cursor", changes["before"])] if changes.get("before") else []
     fields = urlencode(list_fields(query) + cursor)
     return f"/tasks?{fields}" if fields else "/tasks"
+
+
+def checked_filters(text: str) -> str:
+    """The query of an address of the list as a saved view keeps it, without a cursor. Raises BadRequest."""
+    fields = [(name, value) for name, value in parse_qsl(text) if name != "cursor"]
+    for name, _ in fields:
+        if name not in FIELDS:
+            raise BadRequest(f"filters may have {', '.join(FIELDS)}, not {name[:40]!r}", "filters")
+    return urlencode(fields)
 
 
 def bound(value: str) -> str:

@@ -20,7 +20,7 @@ LONGEST_FILTERS = 2000
 def delete(db: sqlite3.Connection, task_id: str, actor: str, source: str | None) -> Task:
     """Delete a task that does not run; its audits stay. Returns it as it was."""
     task = _task(db, task_id)
-    if task.status in ("running", "waiting"):
+    if not task.deletable:
         raise Conflict(f"the run goes on: it is {task.status}; cancel it first, or archive the task")
     detail: dict[str, object] = {
         "title": task.title,

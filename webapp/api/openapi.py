@@ -138,7 +138,14 @@ def _paths() -> Spec:
             "get": _route("List tasks.", tasks, filters, 400),
             "post": _route("Create a task.", _ref("TaskView"), [], 400, 413, status=201, body=_ref("TaskBody")),
         },
-        "/api/tasks/{task_id}": {"get": _route("One task.", _ref("TaskView"), [task], 404)},
+        "/api/tasks/{task_id}": {
+            "get": _route("One task.", _ref("TaskView"), [task], 404),
+            "delete": _route("Delete a task with its log, unless its run goes on.", None, [task], 404, 409, status=204),
+        },
+        "/api/tasks/{task_id}/archive": {
+            "post": _route("Put a task away from the list.", _ref("TaskView"), [task], 404),
+            "delete": _route("Bring an archived task back.", _ref("TaskView"), [task], 404),
+        },
         "/api/tasks/{task_id}/events": {
             "get": _route("The log from a seq on.", page, [task, since, _limit(100, 1000), *log_filters], 400, 404),
             "post": _route(
@@ -275,7 +282,9 @@ _ERRORS = {
 def _route(
     summary: str, schema: Spec | None, parameters: list[Spec], *errors: int, status: int = 200, body: Spec | None = None
 ) -> Spec:
-    content = {"text/event-stream": {}} if schema is None else {"application/json": {"schema": schema}}
+    content: Spec = {"text/event-stream": {}} if schema is None else {"application/json": {"schema": schema}}
+    if status == 204:
+        content = {}
     error = {"application/json": {"schema": _ref("Error")}}
     route: Spec = {
         "summary": summary,

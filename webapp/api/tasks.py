@@ -1,4 +1,4 @@
-"""`/api/tasks`: list and create."""
+"""`/api/tasks`: list, create, archive and delete."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from quart import Blueprint, Response, request
 
 from store import SORTS, TaskQuery
 from store.state import STATUSES, Progress, Task
+from webapp.acts import archive_task, delete_task
 from webapp.api import store
 from webapp.auth.access import needs
 from webapp.auth.guard import project_for_new, require, seen_projects
@@ -121,3 +122,22 @@ async def create() -> Response:
 async def show(task_id: str) -> Response:
     async with store().read() as view:
         return json_response(shown(await view.task(task_id)))
+
+
+@blueprint.delete("/<task_id>")
+@needs("admin")
+async def delete(task_id: str) -> Response:
+    await delete_task(task_id)
+    return Response(status=204)
+
+
+@blueprint.post("/<task_id>/archive")
+@needs("respond")
+async def archive(task_id: str) -> Response:
+    return json_response(shown(await archive_task(task_id, True)))
+
+
+@blueprint.delete("/<task_id>/archive")
+@needs("respond")
+async def restore(task_id: str) -> Response:
+    return json_response(shown(await archive_task(task_id, False)))

@@ -24,25 +24,15 @@ def install(app: Quart) -> None:
         export,
         log,
         permissions,
+        selection,
         sessions,
         spans,
         tasks,
         timeline,
+        views,
     )
 
     app.url_map.converters["name"] = Name
-    for module in (
-        tasks,
-        control,
-        audits,
-        log,
-        spans,
-        checkpoints,
-        timeline,
-        compare,
-        permissions,
-        export,
-        demo,
-        sessions,
-    ):
+    lists = (tasks, selection, views, permissions, audits)
+    for module in (*lists, control, log, spans, checkpoints, timeline, compare, export, demo, sessions):
         app.register_blueprint(module.blueprint)

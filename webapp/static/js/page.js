@@ -8,6 +8,7 @@ import './live-status.js';
 import './open-permissions.js';
 import './times.js';
 import './log-follow.js';
+import './row-selection.js';
 import './live-stream.js';
 
 htmx.registerExtension('keep-open', {

@@ -1,0 +1,110 @@
+"""Choosing tasks in the list: with and without JavaScript, and while the list lives."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from e2e.live import expect_equal_to_answer, expect_live_at
+from store import NewEvent
+from tests.support.server import Server
+
+ENDED = NewEvent(event_type="runner_exit", payload={"exit_code": 0})
+
+
+def names(page: Page) -> list[str]:
+    return page.locator("tbody th a").all_inner_texts()
+
+
+def chosen(page: Page) -> list[str]:
+    return page.locator("tbody tr:has(:checked) th a").all_inner_texts()
+
+
+def test_a_choice_holds_while_the_list_lives_and_what_is_confirmed_is_done(
+    start_server: Callable[..., Server], page: Page
+) -> None:
+    server = start_server()
+    for number in range(6):
+        server.emit(f"t{number}", ENDED)
+    page.goto(f"{server.url}/tasks")
+    bar = page.get_by_role("button", name="Delete…")
+    expect(bar).to_be_hidden()
+    page.get_by_role("checkbox", name="Choose t4").check()
+    page.get_by_role("checkbox", name="Choose t2").click(modifiers=["Shift"])
+    expect(page.get_by_text("3 chosen")).to_be_visible()
+    assert chosen(page) == ["t4", "t3", "t2"]
+
+    server.emit("t3", "a row changes")
+    (newest,) = server.emit("new", "the whole list changes")
+    expect_live_at(page, newest.event_id)
+    assert names(page)[0] == "new"
+    assert chosen(page) == ["t4", "t3", "t2"]
+    expect(page.get_by_text("3 chosen")).to_be_visible()
+    expect_equal_to_answer(page)
+
+    page.get_by_role("checkbox", name="Choose all tasks of this page").check()
+    expect(page.get_by_text("7 chosen")).to_be_visible()
+    page.get_by_role("checkbox", name="Choose t0").uncheck()
+    bar.click()
+    expect(page.get_by_role("heading", name="Delete 5 tasks?")).to_be_visible()
+    expect(page.get_by_role("region", name="Tasks that stay")).to_contain_text("it is running")
+    page.get_by_role("button", name="Delete 5 tasks").click()
+    page.wait_for_url(re.compile("/tasks$"))
+    assert names(page) == ["new", "t0"]
+
+
+def test_an_act_of_somebody_else_shows_on_the_open_page(start_server: Callable[..., Server], page: Page) -> None:
+    server = start_server()
+    for name in ("a", "b"):
+        server.emit(name, ENDED)
+    page.goto(f"{server.url}/tasks")
+    expect(page.get_by_role("link", name="a", exact=True)).to_be_visible()
+    server.post("/api/tasks/a/archive")
+    expect(page.get_by_role("link", name="a", exact=True)).to_have_count(0)
+    expect(page.get_by_role("link", name="archived 1")).to_be_visible()
+    server.post("/views", data={"name": "Mine", "filters": "kind=build"})
+    expect(page.get_by_role("link", name="Mine", exact=True)).to_be_visible()
+    expect_equal_to_answer(page)
+
+
+@pytest.fixture
+def plain(new_context: Callable[..., BrowserContext]) -> Page:
+    return new_context(java_script_enabled=False).new_page()
+
+
+def test_without_javascript_tasks_are_archived_and_come_back(start_server: Callable[..., Server], plain: Page) -> None:
+    server, page = start_server(), plain
+    for name in ("a", "b", "c"):
+        server.emit(name, ENDED)
+    page.goto(f"{server.url}/tasks?sort=oldest")
+    for name in ("a", "c"):
+        page.get_by_role("checkbox", name=f"Choose {name}", exact=True).check()
+    page.get_by_role("button", name="Archive…").click()
+    expect(page.get_by_role("heading", name="Archive 2 tasks?")).to_be_visible()
+    page.get_by_role("button", name="Archive 2 tasks").click()
+    assert page.url == f"{server.url}/tasks?sort=oldest"
+    assert names(page) == ["b"]
+    page.get_by_role("link", name="archived 2").click()
+    assert names(page) == ["a", "c"]
+    page.get_by_role("checkbox", name="Choose a", exact=True).check()
+    page.get_by_role("button", name="Bring back").click()
+    page.get_by_role("link", name="All tasks", exact=True).click()
+    assert names(page) == ["b", "a"]
+
+
+def test_without_javascript_a_view_is_saved_and_deleted(server: Server, plain: Page) -> None:
+    page = plain
+    page.goto(f"{server.url}/tasks?status=failed&sort=active")
+    page.get_by_text("Saved views").click()
+    page.get_by_label("Save what is shown here as").fill("Broken lately")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("link", name="Broken lately")).to_have_attribute("aria-current", "page")
+    page.get_by_role("link", name="All tasks", exact=True).click()
+    page.get_by_role("link", name="Broken lately").click()
+    assert page.url == f"{server.url}/tasks?status=failed&sort=active"
+    page.get_by_text("Saved views").click()
+    page.get_by_role("button", name="Delete the view Broken lately").click()
+    expect(page.get_by_role("link", name="Broken lately")).to_have_count(0)

@@ -1,0 +1,176 @@
+"""Tasks chosen in the list are archived, brought back and deleted, by plain forms and by programs; views are saved."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import httpx
+
+from store import NewEvent
+from tests.support.people import person, session, wait_until_guarded
+from tests.support.server import Server
+from webapp.live.chunk import Chunk
+from webapp.live.frame_lane import FrameLane
+from webapp.live.pace import Pace
+from webapp.live.ring import Ring
+from webapp.live.stats import Stats
+
+ENDED = NewEvent(event_type="runner_exit", payload={"exit_code": 0})
+RUNS = NewEvent(event_type="runner_spawn")
+
+
+def listed(server: Server, query: str = "") -> list[str]:
+    return [task["task_id"] for task in server.get(f"/api/tasks?{query}").json()["tasks"]]
+
+
+def audited(server: Server, task_id: str) -> str:
+    return server.get(f"/tasks/{task_id}/audits").text
+
+
+def choose(server: Server, deed: str, *tasks: str) -> httpx.Response:
+    return server.post("/selection", data={"do": deed, "task": list(tasks), "filters": "kind=x"})
+
+
+def confirm(server: Server, deed: str, *tasks: str) -> httpx.Response:
+    return server.post(f"/selection/{deed}", data={"task": list(tasks), "filters": "kind=x&sort=active"})
+
+
+def test_what_will_go_is_listed_first_and_goes_when_that_is_confirmed(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    for name in ("a", "b"):
+        server.emit(name, "hello", ENDED)
+    server.emit("runs", RUNS)
+    asked = choose(server, "delete", "a", "b", "runs", "gone")
+    assert asked.status_code == 200
+    assert "Delete 2 tasks?" in asked.text
+    assert "4 events" in asked.text
+    assert "it is running: cancel the run first" in asked.text
+    assert "gone" in asked.text
+    assert listed(server) == ["runs", "b", "a"]
+
+    done = confirm(server, "delete", "a", "b")
+    assert (done.status_code, done.headers["Location"]) == (303, "/tasks?kind=x&sort=active")
+    assert listed(server) == ["runs"]
+    for name in ("a", "b"):
+        assert server.get(f"/api/tasks/{name}").status_code == 404
+        assert "task deleted" in audited(server, name)
+
+    refused = confirm(server, "delete", "runs")
+    assert refused.status_code == 409
+    assert "0 tasks deleted, 1 not" in refused.text
+    assert listed(server) == ["runs"]
+
+
+def test_archived_tasks_leave_the_list_and_come_back(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    for name in ("a", "b"):
+        server.emit(name, RUNS)
+    assert "Archive 1 task?" in choose(server, "archive", "a").text
+    assert confirm(server, "archive", "a").status_code == 303
+    assert (listed(server), listed(server, "archived=1")) == (["b"], ["a"])
+    assert 'href="/tasks?archived=1"' in server.get("/tasks").text
+    assert "Bring back" in server.get("/tasks?archived=1").text
+    assert server.get("/tasks/a").status_code == 200
+    assert confirm(server, "restore", "a").status_code == 303
+    assert (listed(server), listed(server, "archived=1")) == (["b", "a"], [])
+    assert "task archived" in audited(server, "a")
+    assert "task restored" in audited(server, "a")
+
+
+def test_choosing_nothing_or_nonsense_is_answered_clearly(server: Server) -> None:
+    assert "No task is chosen" in choose(server, "delete").text
+    assert "do must be one of archive, restore, delete" in choose(server, "burn", "a").text
+    assert "at most 500 tasks" in choose(server, "delete", *(f"t{n}" for n in range(501))).text
+    assert confirm(server, "burn", "a").status_code == 404
+    assert server.post("/selection/delete", data={"filters": "evil=1"}).status_code == 400
+    assert confirm(server, "archive").status_code == 303
+
+
+def test_programs_archive_and_delete(server: Server) -> None:
+    server.emit("program", RUNS)
+    archived = server.post("/api/tasks/program/archive").json()
+    assert archived["archived_at"] is not None
+    assert httpx.delete(f"{server.url}/api/tasks/program/archive").json()["archived_at"] is None
+    refused = httpx.delete(f"{server.url}/api/tasks/program")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "conflict")
+    server.emit("program", ENDED)
+    gone = httpx.delete(f"{server.url}/api/tasks/program")
+    assert (gone.status_code, gone.content) == (204, b"")
+    assert httpx.delete(f"{server.url}/api/tasks/program").status_code == 404
+
+
+def test_views_are_saved_for_all_and_deleted(server: Server) -> None:
+    saved = server.post("/views", data={"name": " Broken & old ", "filters": "status=failed&cursor=x~y"})
+    assert (saved.status_code, saved.headers["Location"]) == (303, "/tasks?status=failed")
+    page = server.get("/tasks?status=failed").text
+    assert '<a href="/tasks?status=failed" aria-current="page">Broken &amp; old</a>' in page
+    again = server.post("/views", data={"name": "broken & OLD", "filters": ""})
+    assert again.status_code == 409
+    assert "already" in again.text
+    assert server.post("/views", data={"name": "", "filters": ""}).status_code == 400
+    assert server.post("/views", data={"name": "x", "filters": "evil=1"}).status_code == 400
+    assert server.post("/views/1/delete").status_code == 303
+    assert "Broken" not in server.get("/tasks").text
+    assert server.post("/views/1/delete").status_code == 404
+
+
+def test_only_who_may_archives_and_deletes(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    store = server.store
+    people = {
+        role: session(store, person(store, f"{role}@example.org", ours=role))
+        for role in ("viewer", "operator", "owner")
+    }
+    stranger = session(store, person(store, "else@example.org", theirs="owner"))
+    store.create_task("ours", project_id="ours")
+    wait_until_guarded(server)
+
+    def post(path: str, headers: dict[str, str]) -> httpx.Response:
+        return server.post(path, data={"task": "ours", "do": "delete"}, headers=headers)
+
+    assert "There is no such task" in post("/selection", stranger).text
+    assert "in which you may not do that" in post("/selection", people["operator"]).text
+    assert "Delete 1 task?" in post("/selection", people["owner"]).text
+    assert post("/selection/delete", people["operator"]).status_code == 409
+    assert post("/selection/archive", people["viewer"]).status_code == 409
+    assert post("/selection/archive", people["operator"]).status_code == 303
+    post("/selection/delete", stranger)
+    assert server.get("/api/tasks/ours", headers=people["viewer"]).json()["archived_at"] is not None
+    assert post("/selection/delete", people["owner"]).status_code == 303
+    assert server.get("/api/tasks/ours", headers=people["viewer"]).status_code == 404
+    assert server.post("/views", data={"name": "x"}, headers=people["viewer"]).status_code == 403
+
+
+class Reader:
+    """As much of a subscriber as a lane of frames needs."""
+
+    cursor, over, busy, heard = 0, False, False, 0
+
+    def __init__(self) -> None:
+        self.current = asyncio.Event()
+
+    def take(self, chunk: Chunk) -> None:
+        self.cursor = chunk.to_seq
+        if self.cursor == 2:
+            self.current.set()
+
+
+async def test_what_changes_while_a_frame_is_made_is_in_the_next_one() -> None:
+    position, entered, go_on = 1, asyncio.Event(), asyncio.Event()
+
+    async def render(cursor: int) -> Chunk | None:
+        read = position
+        entered.set()
+        await go_on.wait()
+        return Chunk(b"frame", read, 1) if read > cursor else None
+
+    lane = FrameLane(Ring(0), Pace(0.1, 10), Stats(), render, None)  # type: ignore[arg-type]
+    reader = Reader()
+    lane.join(reader)  # type: ignore[arg-type]
+    await asyncio.wait_for(entered.wait(), 10)
+    position = 2
+    lane.recheck()
+    go_on.set()
+    await asyncio.wait_for(reader.current.wait(), 10)
+    lane.close()

@@ -1,0 +1,108 @@
+"""Tasks chosen in the list: what will happen to them is shown first, and done when that is confirmed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from quart import Blueprint, Response, redirect, request
+from werkzeug.wrappers import Response as Redirect
+
+from store import Conflict, Reading, UnknownTask
+from store.people import Scope
+from store.state import Task
+from webapp.acts import archive_task, delete_task
+from webapp.api import store
+from webapp.auth.access import needs
+from webapp.auth.guard import principal
+from webapp.auth.principal import Principal
+from webapp.bad_request import BadRequest
+from webapp.listquery import checked_filters
+from webapp.pages.tasks import fragments, html, layout
+
+blueprint = Blueprint("selection", __name__, url_prefix="/selection")
+
+MAX_TASKS = 500
+RIGHTS: dict[str, Scope] = {"archive": "respond", "restore": "respond", "delete": "admin"}
+"""What can be done with the chosen tasks, and the right that it needs in the project of each."""
+
+
+@dataclass(kw_only=True)
+class Selection:
+    """The chosen tasks and what is to be done with them; `refused` are those with which it cannot be, each with why."""
+
+    deed: str
+    filters: str
+    tasks: list[Task] = field(default_factory=list)
+    refused: list[tuple[Task, str]] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    done: int | None = None
+
+    @property
+    def back(self) -> str:
+        """The list that the tasks were chosen in."""
+        return f"/tasks?{self.filters}" if self.filters else "/tasks"
+
+
+@blueprint.get("")
+@blueprint.post("")
+@needs("read")
+async def show() -> Response:
+    given = await request.values
+    deed = given.get("do") or "archive"
+    if deed not in RIGHTS:
+        raise BadRequest(f"do must be one of {', '.join(RIGHTS)}, not {deed[:40]!r}", "do")
+    return await _page(await _chosen(deed))
+
+
+@blueprint.post("/<any(archive, restore, delete):deed>")
+@needs("respond")
+async def apply(deed: str) -> Response | Redirect:
+    chosen = await _chosen(deed)
+    chosen.done = 0
+    for task in chosen.tasks:
+        try:
+            if deed == "delete":
+                await delete_task(task.task_id)
+            else:
+                await archive_task(task.task_id, deed == "archive")
+            chosen.done += 1
+        except UnknownTask:
+            chosen.unknown.append(task.task_id)
+        except Conflict as error:
+            chosen.refused.append((task, str(error)))
+    return await _page(chosen, 409) if chosen.refused else redirect(chosen.back, 303)
+
+
+async def _page(chosen: Selection, status: int = 200) -> Response:
+    answer = html(fragments().plain_page("selection/show.html", await layout(), chosen=chosen))
+    answer.status_code = status
+    return answer
+
+
+async def _chosen(deed: str) -> Selection:
+    given = await request.values
+    wanted = list(dict.fromkeys(given.getlist("task")))
+    if len(wanted) > MAX_TASKS:
+        raise BadRequest(f"at most {MAX_TASKS} tasks can be chosen at once, not {len(wanted)}", "task")
+    chosen = Selection(deed=deed, filters=checked_filters(given.get("filters", "")))
+    asker, right = await principal(), RIGHTS[deed]
+    async with store().read() as view:
+        for task_id in wanted:
+            task = await _seen(view, task_id, asker)
+            if task is None:
+                chosen.unknown.append(task_id)
+            elif not asker.may(right, task.project_id):
+                chosen.refused.append((task, f"it is of the project {task.project_id}, in which you may not do that"))
+            elif deed == "delete" and not task.deletable:
+                chosen.refused.append((task, f"it is {task.status}: cancel the run first, or archive the task"))
+            else:
+                chosen.tasks.append(task)
+    return chosen
+
+
+async def _seen(view: Reading, task_id: str, asker: Principal) -> Task | None:
+    try:
+        task = await view.task(task_id)
+    except UnknownTask:
+        return None
+    return task if asker.may("read", task.project_id) else None

@@ -1,0 +1,27 @@
+"""Saved views: filters of the list under a name."""
+
+from __future__ import annotations
+
+from quart import Blueprint, redirect, request
+from werkzeug.wrappers import Response as Redirect
+
+from webapp.acts import back, delete_view, save_view
+from webapp.auth.access import needs
+from webapp.listquery import checked_filters
+
+blueprint = Blueprint("views", __name__, url_prefix="/views")
+
+
+@blueprint.post("")
+@needs("respond")
+async def create() -> Redirect:
+    form = await request.form
+    saved = await save_view(form.get("name", "").strip(), checked_filters(form.get("filters", "")))
+    return redirect(f"/tasks?{saved.filters}", 303)
+
+
+@blueprint.post("/<int:view_id>/delete")
+@needs("respond")
+async def delete(view_id: int) -> Redirect:
+    await delete_view(view_id)
+    return back("/tasks")

@@ -1,0 +1,59 @@
+/**
+ * <select-all data-volatile></select-all>, in the head of a table whose rows begin with `.pick` checkboxes: a checkbox for
+ * all rows. Shift and a click choose every row from the last one that was clicked. `[data-chosen]` says how many are chosen.
+ */
+class SelectAll extends HTMLElement {
+  #listening;
+  #all;
+  #last;
+
+  connectedCallback() {
+    this.#all = document.createElement('input');
+    this.#all.type = 'checkbox';
+    this.#all.setAttribute('aria-label', 'Choose all tasks of this page');
+    this.#listening = new AbortController();
+    const { signal } = this.#listening;
+    this.#all.addEventListener('change', () => this.#set(this.#boxes, this.#all.checked), { signal });
+    this.#table.addEventListener('click', (event) => this.#click(event), { signal });
+    this.#table.addEventListener('change', () => this.#count(), { signal });
+    document.addEventListener('htmx:after:swap', () => this.#count(), { signal });
+    this.#count();
+  }
+
+  disconnectedCallback() {
+    this.#listening.abort();
+  }
+
+  get #table() {
+    return this.closest('table');
+  }
+
+  get #boxes() {
+    return [...this.#table.querySelectorAll('tbody .pick input')];
+  }
+
+  #click({ target, shiftKey }) {
+    const boxes = this.#boxes;
+    const at = boxes.indexOf(target);
+    if (at < 0) return;
+    const from = shiftKey ? boxes.findIndex((box) => box.value === this.#last) : -1;
+    if (from >= 0) this.#set(boxes.slice(Math.min(from, at), Math.max(from, at) + 1), target.checked);
+    this.#last = target.value;
+  }
+
+  #set(boxes, checked) {
+    for (const box of boxes) box.checked = checked;
+    this.#count();
+  }
+
+  #count() {
+    if (!this.contains(this.#all)) this.replaceChildren(this.#all); // a morph takes away what the server did not draw
+    const boxes = this.#boxes;
+    const chosen = boxes.filter((box) => box.checked).length;
+    this.#all.checked = chosen > 0 && chosen === boxes.length;
+    this.#all.indeterminate = chosen > 0 && chosen < boxes.length;
+    for (const place of document.querySelectorAll('[data-chosen]')) place.textContent = `${chosen} chosen`;
+  }
+}
+
+customElements.define('select-all', SelectAll);
