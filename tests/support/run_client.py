@@ -63,6 +63,7 @@ class RunClient:
                         last_id = self._read(response, seen, last_id)
                     else:
                         seen.refused.append(response.status_code)
+                        time.sleep(0.2)
             except httpx.HTTPError:
                 pass
             time.sleep(0.02)

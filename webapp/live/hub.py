@@ -18,6 +18,7 @@ from store.tasklist import MINUTE
 from webapp.auth.principal import Projects
 from webapp.auth.ticket import Ticket
 from webapp.live.callers import Callers
+from webapp.live.channel import Channel
 from webapp.live.event_lane import EventLane
 from webapp.live.frame_lane import FrameLane, Render
 from webapp.live.lane import Lane
@@ -34,7 +35,6 @@ from webapp.settings import Settings
 FAREWELL_SPREAD_MS = (200, 3000)
 """Between these a client waits before it reconnects after a farewell, so that a restart makes no herd."""
 
-
 CROWDED = 100
 """With more streams than this, each gets up to half of its events less: what began together must not end together."""
 
@@ -50,20 +50,6 @@ class TooManyStreams(Exception):
         super().__init__(full if most is None else f"you have {most} streams open, which is as many as one caller may")
         self.most = most
         self.retry_after = random.uniform(1, 5)
-
-
-class Channel:
-    """One task's ring and the lanes of those who watch it."""
-
-    def __init__(self, ring_size: int) -> None:
-        self.ring = Ring(ring_size)
-        self.lanes: dict[object, Lane] = {}
-
-    def push(self, events: Sequence[Event]) -> None:
-        """Take new events of the task from the tail."""
-        self.ring.push(events)
-        for lane in self.lanes.values():
-            lane.wake()
 
 
 class Hub:
@@ -218,8 +204,8 @@ class Hub:
 
     def readers(self, task_id: str, encode: Encode) -> int:
         """Streams that read a task's events as `encode` writes them."""
-        lanes = self._channels[task_id].lanes.values() if task_id in self._channels else ()
-        return sum(len(lane.everyone) for lane in lanes if isinstance(lane, EventLane) and lane.encode is encode)
+        channel = self._channels.get(task_id)
+        return channel.readers(encode) if channel else 0
 
     def lags(self) -> list[int]:
         """For each stream on a task the events that it is behind."""

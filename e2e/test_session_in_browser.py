@@ -1,0 +1,44 @@
+"""One session, two kinds of people: a client of the session dialect and somebody at the page."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from e2e.live import expect_live_at
+from tests.support.server import Server
+from tests.support.session_client import SessionClient, answer, emit
+
+PRESS = "button => { const pressed = Date.now(); button.click(); return pressed / 1000 }"
+PROMPT = 1.0
+"""Seconds. On a quiet machine it is a fiftieth of that; this one may be busy."""
+
+
+def test_what_is_pressed_on_the_page_is_at_the_client_at_once(server: Server, page: Page, record_property: Any) -> None:
+    session, took = "pressed", []
+    emit(server.url, session, "tool_status", tool_name="rm", status="waiting")
+    with SessionClient(server.url, session) as client:
+        page.goto(f"{server.url}/tasks/{session}")
+        for number in range(7):
+            name = f"r{number}"
+            emit(server.url, session, "permission_request", request_id=name, tool_name="rm")
+            expect_live_at(page, 2 + 2 * number)
+            pressed = page.get_by_role("button", name="Approve").evaluate(PRESS)
+            cleared = client.wait_for("permission_cleared", lambda data, name=name: data["request_id"] == name)
+            took.append(cleared["came"] + time.time() - time.monotonic() - pressed)
+            expect_live_at(page, 3 + 2 * number)
+    record_property("p50_seconds", statistics.median(took))
+    assert statistics.median(took) < PROMPT
+
+
+def test_what_the_client_answers_leaves_the_page(server: Server, page: Page) -> None:
+    emit(server.url, "answered", "permission_request", request_id="r1", tool_name="rm")
+    page.goto(f"{server.url}/tasks/answered")
+    expect(page.get_by_role("button", name="Approve")).to_be_visible()
+    assert answer(server.url, "answered", False, reason="not from here").status_code == 200
+    expect_live_at(page, 2)
+    expect(page.get_by_role("button", name="Approve")).to_have_count(0)
+    expect(page.locator("#e2")).to_contain_text("not from here")

@@ -1,0 +1,29 @@
+"""A channel: what the hub keeps of one watched task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from store import Event
+from webapp.live.event_lane import EventLane
+from webapp.live.lane import Lane
+from webapp.live.ring import Encode, Ring
+
+
+class Channel:
+    """One task's ring and the lanes of those who watch it."""
+
+    def __init__(self, ring_size: int) -> None:
+        self.ring = Ring(ring_size)
+        self.lanes: dict[object, Lane] = {}
+
+    def push(self, events: Sequence[Event]) -> None:
+        """Take new events of the task from the tail."""
+        self.ring.push(events)
+        for lane in self.lanes.values():
+            lane.wake()
+
+    def readers(self, encode: Encode) -> int:
+        """Streams that read events as `encode` writes them."""
+        lanes = self.lanes.values()
+        return sum(len(lane.everyone) for lane in lanes if isinstance(lane, EventLane) and lane.encode is encode)
