@@ -1,0 +1,71 @@
+"""`/api/openapi.json`: the description of every route that programs use."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import msgspec
+from quart import Blueprint, Response
+
+from store import Event, NewEvent
+from store.state import Checkpoint, Permission, Phase, Span
+from webapp import __version__
+from webapp.api.control import CancelBody
+from webapp.api.login import LoginAnswer, LoginBody
+from webapp.api.openapi.dialects import dialect_paths
+from webapp.api.openapi.log import log_paths
+from webapp.api.openapi.schema import STR, Spec, record
+from webapp.api.permissions import AnswerBody
+from webapp.api.projects import ProjectView
+from webapp.api.runs import RunBody, RunView
+from webapp.api.sessions import SessionAnswer, SessionAnswerBody
+from webapp.api.tasks import TaskBody, TaskView
+from webapp.auth.access import needs
+from webapp.json import json_response
+
+blueprint = Blueprint("openapi", __name__, url_prefix="/api")
+
+TYPES = (
+    Event,
+    NewEvent,
+    TaskView,
+    TaskBody,
+    Span,
+    Phase,
+    Checkpoint,
+    Permission,
+    AnswerBody,
+    CancelBody,
+    SessionAnswerBody,
+    SessionAnswer,
+    LoginBody,
+    LoginAnswer,
+    ProjectView,
+    RunBody,
+    RunView,
+)
+
+
+@blueprint.get("/openapi.json")
+@needs("read")
+async def document() -> Response:
+    return json_response(describe())
+
+
+@cache
+def describe() -> Spec:
+    """The OpenAPI 3.1 document."""
+    _, components = msgspec.json.schema_components(TYPES, ref_template="#/components/schemas/{name}")
+    components["Event"]["properties"]["payload"] = {"type": "object"}
+    components["Error"] = record(error=record(code=STR, message=STR, field=STR))
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Signalbox",
+            "version": __version__,
+            "description": "The event logs of long-running task runs.",
+        },
+        "paths": log_paths() | dialect_paths(),
+        "components": {"schemas": components, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+        "security": [{"token": []}, {}],
+    }
