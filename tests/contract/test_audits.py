@@ -81,3 +81,16 @@ async def test_audits_outlive_their_task_and_are_read_page_by_page(store: Store)
     older = await audits(store, before=newest[-1]["audit_id"])
     assert [audit["task_id"] for audit in newest + older] == [f"run-{n}" for n in (4, 3, 2, 1, 0)]
     assert [audit["task_id"] for audit in await audits(store, "run-0")] == ["run-0"]
+
+
+async def test_audits_of_some_projects_are_those_of_their_tasks(store: Store) -> None:
+    store.people.add_project("ours", "Ours")
+    for task_id, project_id in (("run", "ours"), ("other", "default"), ("gone", "ours")):
+        store.create_task(task_id, project_id=project_id)
+        store.append(task_id, ASKED)
+        await say(store, answer(True), task_id=task_id)
+    store.audit("ann", "log_in")
+    store.delete_task("gone")
+    assert [audit["task_id"] for audit in await audits(store, projects=("ours",))] == ["run"]
+    assert await audits(store, "other", projects=("ours",)) == await audits(store, projects=()) == []
+    assert len(await audits(store)) == 4

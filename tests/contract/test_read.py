@@ -86,3 +86,16 @@ async def test_an_unknown_task_is_said_to_be_unknown(store: Store) -> None:
             await view.task("nobody")
         with pytest.raises(UnknownTask):
             await view.head("nobody")
+
+
+async def test_the_events_of_some_projects_are_those_of_their_tasks(store: Store) -> None:
+    store.people.add_project("ours", "Ours")
+    store.create_task("run", project_id="ours")
+    for task_id in ("run", "other", "run"):
+        store.append(task_id, logs(1))
+    async with store.read() as view:
+        ours = await view.events_after(0, projects=("ours",))
+        assert [(event.task_id, event.seq) for event in ours] == [("run", 1), ("run", 2)]
+        assert await view.events_after(0, tasks=("other",), projects=("ours",)) == []
+        assert await view.events_after(0, projects=()) == []
+        assert len(await view.events_after(0)) == 3

@@ -1,0 +1,34 @@
+"""A server that others can reach does not start before it knows somebody."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from store import open_store
+from tests.support.people import token
+
+
+def serve(folder: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "webapp", "serve", "--host", "0.0.0.0", "--port", "0"]
+    store = ["--store", f"sqlite:///{folder}/signalbox.db"]
+    return subprocess.Popen([*command, *store], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_it_does_not_start_and_says_how_it_would(tmp_path: Path) -> None:
+    out, err = (process := serve(tmp_path)).communicate(timeout=60)
+    assert (process.returncode, out) == (2, "")
+    assert "signalbox user add" in err
+    assert "signalbox token create" in err
+
+
+def test_with_a_token_it_starts_and_asks_everybody(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/signalbox.db")
+    token(store, "ci")
+    store.close()
+    with serve(tmp_path) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("Signalbox listens on http://0.0.0.0:")
+        process.terminate()
+        process.wait(60)
