@@ -26,8 +26,9 @@ def install(app: Quart) -> None:
 
     @app.before_request
     async def check_request() -> None:
-        if request.url_rule is not None:
-            await _check(request, _declared(request.url_rule.endpoint))
+        asked = request._get_current_object()  # type: ignore[attr-defined]
+        if asked.url_rule is not None:
+            await _check(asked, _declared(asked.url_rule.endpoint))
 
     @app.before_websocket
     async def check_websocket() -> Response | None:
@@ -139,10 +140,11 @@ def _connection() -> BaseRequestWebsocket:
 async def _check(connection: BaseRequestWebsocket, access: Access) -> None:
     if access.scope is None:
         return
-    g.credential = credential_of(connection, access)
-    g.principal = asker = await directory().principal(g.credential)
+    credential = credential_of(connection, access)
+    asker = await directory().principal(credential)
+    g.credential, g.principal = credential, asker
     if not asker.known:
-        raise NotLoggedIn(shown=g.credential is not None)
+        raise NotLoggedIn(credential)
     scope, parts = access.scope, connection.view_args or {}
     if asker.projects(scope) is None:
         return

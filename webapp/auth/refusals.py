@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from store.people import Scope
+from webapp.auth.directory import Credential
 
 
 class NotLoggedIn(Exception):
-    """Nobody knows who asks. `shown`: a token or session was shown, and it counts for nothing."""
+    """Nobody knows who asks; `shown` is the token or session that counts for nothing (any more)."""
 
-    def __init__(self, *, shown: bool = False) -> None:
-        unusable = "this token or session is unknown, expired or revoked; log in again, or send another token"
-        super().__init__(unusable if shown else "log in, or send a token: Authorization: Bearer …")
+    def __init__(self, shown: Credential | None) -> None:
+        super().__init__(NOT_LOGGED_IN[shown.kind if shown else None])
 
 
 class Forbidden(Exception):
@@ -36,5 +36,10 @@ class TooManyLogins(Exception):
         self.retry_after = retry_after
 
 
+NOT_LOGGED_IN = {
+    None: "log in, or send a token: Authorization: Bearer …",
+    "session": "you are logged out; log in again",
+    "token": "this token is unknown, expired or revoked",
+}
 DOES: dict[Scope, str] = {"read": "read", "emit": "emit events", "respond": "answer and stop runs", "admin": "manage"}
 """What a scope lets somebody do."""
