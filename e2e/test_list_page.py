@@ -166,7 +166,7 @@ def test_a_list_of_many_busy_tasks_equals_a_fresh_one(
 def test_a_list_over_a_broken_network_equals_a_fresh_one(
     start_server: Callable[..., Server], page: Page, context: BrowserContext, expect_console: list[str]
 ) -> None:
-    expect_console.append(r"Failed to load resource|net::ERR_|network error|a frame was lost")
+    expect_console.append(r"Failed to load resource|net::ERR_|Failed to fetch|network error|a frame was lost")
     server = start_server()
     for number in range(5):
         server.emit(f"t{number}", "hello")
@@ -195,7 +195,7 @@ def test_a_list_over_a_broken_network_equals_a_fresh_one(
 def test_a_list_of_a_database_that_was_replaced_reloads(
     start_server: Callable[..., Server], page: Page, context: BrowserContext, expect_console: list[str]
 ) -> None:
-    expect_console.append(r"Failed to load resource|net::ERR_|network error")
+    expect_console.append(r"Failed to load resource|net::ERR_|Failed to fetch|network error")
     server = start_server()
     server.emit("old", "hello")
     page.goto(f"{server.url}/tasks")

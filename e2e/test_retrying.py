@@ -15,7 +15,8 @@ PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touc
 
 
 def run(server: Server, task: str, *where: str) -> None:
-    signalbox("run", *where, "--task", task, "--title", "Say it", "--", "sh", "-c", "echo 'once more'")
+    done = signalbox("run", *where, "--task", task, "--title", "Say it", "--", "sh", "-c", "echo 'once more'")
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_retry_takes_two_presses_and_leads_to_the_new_run(
