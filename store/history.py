@@ -77,6 +77,7 @@ def unborn(task: Task) -> Task:
         task_id=task.task_id,
         title=task.title,
         kind=task.kind,
+        project_id=task.project_id,
         metadata=task.metadata,
         created_at=task.created_at,
         updated_at=task.created_at,

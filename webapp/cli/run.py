@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import click
 
 from store import Conflict, NewEvent, StoreError
 from store.emitter.run import HEARTBEAT_INTERVAL
-from store.events import check_task_id
+from store.events import check_task_id, new_id
 from store.log import Log, task_of
 from store.state import Task
 from webapp.cli.target import Target, check_project, project_option, target, target_options, told
@@ -112,11 +113,16 @@ def kept(names: tuple[str, ...]) -> dict[str, str]:
     return {name: os.environ[name].encode(errors="replace").decode() for name in names}
 
 
+def without_login(url: str) -> str:
+    """A server's URL as it may stand in a log: without a name and a password."""
+    return urlsplit(url)._replace(netloc=urlsplit(url).netloc.rpartition("@")[2]).geturl()
+
+
 def _words(
     chosen: Target, names: tuple[str, ...], no_tty: bool, grace: float, heartbeat: float, time_limit: float | None
 ) -> tuple[str, ...]:
     """The options that another try of the same run has to have."""
-    words = ["--server", chosen.server] if chosen.server else []
+    words = ["--server", without_login(chosen.server)] if chosen.server else []
     words += [word for name in names for word in ("--env", name)]
     words += ["--no-tty"] if no_tty else []
     words += ["--grace", f"{grace:g}"] if grace != GRACE else []
@@ -142,22 +148,24 @@ async def _run(chosen: Target, task_id: str | None, identity: Identity, command:
 
 
 async def _task(log: Log, task_id: str | None, identity: Identity, command: list[str]) -> Task:
-    """The task of the run; a new one that is another try of a task is linked with it. Raises StoreError."""
-    words, first = readable_command(command), None
+    """The task of the run, linked with the one that it is another try of. Raises StoreError."""
+    words, first, chosen = readable_command(command), None, check_task_id(task_id or new_id())
     metadata: dict[str, object] = {"command": words}
     if identity.retry_of:
         first = await task_of(log, check_task_id(identity.retry_of))
         if not first.ended:
             raise Conflict(f"{first.task_id} goes on: it is {first.status}")
         metadata = next_try(first, words)
+        if chosen not in first.retries:
+            said = NewEvent(
+                event_type="retry_requested", actor="user", payload={"retry": chosen}, key=f"retry:{chosen}"
+            )
+            await log.aappend(first.task_id, said)
     title = identity.title or (first.title if first else None) or title_of(command)
     kind = identity.kind or (first.kind if first else None) or KIND
     project = identity.project or (first.project_id if first else None)
-    task, new = await log.acreate_task(task_id, title=title, kind=kind, metadata=metadata, project_id=project)
+    task, _ = await log.acreate_task(chosen, title=title, kind=kind, metadata=metadata, project_id=project)
     check_project(task, identity.project)
-    if new and first:
-        payload = {"retry": task.task_id}
-        await log.aappend(first.task_id, NewEvent(event_type="retry_requested", actor="user", payload=payload))
     return task
 
 

@@ -96,9 +96,9 @@ async def index_stream() -> Response:
 @blueprint.get("/tasks/<task_id>")
 @needs("read")
 async def show(task_id: str) -> Response:
-    at = whole("at", 0, 1, MAX_SEQ)
+    at, key = whole("at", 0, 1, MAX_SEQ), await _key(task_id)
     async with store().read() as view:
-        past = await past_view(view, current_app.extensions["history"], task_id, at, key=retry_key()) if at else None
+        past = await past_view(view, current_app.extensions["history"], task_id, at, key=key) if at else None
         seen = past.view if past else await _task(view, task_id)
     page = await layout()
     return html(fragments().past_page(past, **page) if past else fragments().task_page(seen, **page))
@@ -112,8 +112,7 @@ async def show_stream(task_id: str) -> Response:
         head = await view.head(task_id)
     if other_history(head.latest_seq, cursor):
         return reset(head.latest_seq)
-    answers = await may_answer_task(task_id)
-    key = retry_key() if answers else None
+    answers, key = await may_answer_task(task_id), await _key(task_id)
     streams, render = hub(), task_frames(store(), fragments(), task_id, may_answer=answers, key=key)
     return subscribe(streams, lambda: streams.frame_lane(task_id, render, ("frames", answers)), cursor)
 
@@ -130,6 +129,10 @@ async def show_frame(task_id: str) -> Response:
 
 
 async def _task(view: Reading, task_id: str, *, since: int = 0) -> TaskView:
-    answers = await may_answer_task(task_id)
-    key = retry_key() if answers else None
+    answers, key = await may_answer_task(task_id), await _key(task_id)
     return await task_view(view, task_id, since=since, earlier=Earlier(), may_answer=answers, key=key)
+
+
+async def _key(task_id: str) -> bytes | None:
+    """What the commands are signed with that the reader may have run again."""
+    return retry_key() if await may_answer_task(task_id) else None
