@@ -110,6 +110,9 @@ class People(Protocol):
     def set_password(self, account_id: str, password_hash: str) -> None:
         """Also ends all sessions of the account."""
 
+    def renew_hash(self, account_id: str, password_hash: str, renewed: str) -> None:
+        """The same password, hashed anew: its sessions go on. Nothing if `password_hash` is no longer what is kept."""
+
     def set_disabled(self, account_id: str, disabled: bool) -> None:
         """A disabled account cannot log in; its sessions end, its tokens stop working."""
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import shlex
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from store import open_store
 from store.sqlite import SqliteStore
-from tests.support.command import signalbox
+from tests.support.command import RUN, signalbox, start
 from tests.support.log import log_of, task_of
+from tests.support.people import project, revoke, token, wait_until_guarded
 from tests.support.proxy import Proxy
 from tests.support.server import Server
 from webapp.cli import answer
@@ -87,6 +89,42 @@ def test_a_token_comes_from_the_flag_or_the_variable(monkeypatch: pytest.MonkeyP
 def test_a_token_without_a_server_is_told(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
     assert answer(["tail", "t", "--token", "sbx_x"]) == 2
     assert "--token is for a --server" in capsys.readouterr().err
+
+
+def test_commands_work_through_a_server_with_a_token(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    project(server.store, "web")
+    token(server.store, "ci", project_id="web", scopes=("read", "emit"))
+    token(server.store, "late", seconds=-1)
+    wait_until_guarded(server)
+    both = {"SIGNALBOX_SERVER": server.url, "SIGNALBOX_TOKEN": "ci"}
+    assert signalbox("emit", "t", "log", **both).returncode == 0
+    shell = f"{shlex.join(RUN)} emit $SIGNALBOX_TASK log && echo done"
+    ran = signalbox("run", "--task", "r", "--project", "web", "--", "sh", "-c", shell, **both)
+    assert (ran.returncode, ran.stdout.splitlines()[-1]) == (0, "done")
+    assert {task_of(server.store, name).project_id for name in ("t", "r")} == {"web"}
+    assert "runner_exit" in signalbox("tail", "r", **both).stdout
+
+    elsewhere = signalbox("emit", "u", "log", "--project", "default", **both)
+    assert (elsewhere.returncode, elsewhere.stdout) == (1, "")
+    assert "does not have the right to emit events in the project 'default'" in elsewhere.stderr
+    expired = signalbox("emit", "t", "log", "--server", server.url, "--token", "late")
+    assert expired.returncode == 1
+    assert "give a token with --token or SIGNALBOX_TOKEN" in expired.stderr
+
+
+def test_a_tail_ends_when_its_token_is_revoked(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    server.emit("t", "one")
+    token(server.store, "reader", scopes=("read",))
+    wait_until_guarded(server)
+    running = start("tail", "t", SIGNALBOX_SERVER=server.url, SIGNALBOX_TOKEN="reader")
+    assert running.stdout is not None
+    assert "one" in running.stdout.readline()
+    revoke(server.store, "reader")
+    told = running.communicate(timeout=60)[1]
+    assert running.returncode == 1
+    assert "the server does not know you" in told
 
 
 @pytest.mark.parametrize(("line", "code"), [("emit t log", 1), ("tail t", 1), ("demo --quiet", 1), ("run -- true", 2)])

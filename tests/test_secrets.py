@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import unicodedata
 
+import httpx
 import pytest
 from argon2 import PasswordHasher
 
 from store import InvalidEvent
+from tests.support.server import Server
 from webapp.auth import passwords, secrets
 
 
@@ -39,6 +42,26 @@ def test_a_hash_of_other_parameters_still_opens_and_is_known_as_outdated() -> No
     assert passwords.verify(older, "correct horse")
     assert passwords.outdated(older)
     assert not passwords.outdated(passwords.hash_of("correct horse"))
+
+
+def test_a_log_in_renews_an_outdated_hash(server: Server) -> None:
+    people = server.store.people
+    older = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("correct horse")
+    people.add_account("ann@example.org", older)
+
+    def kept() -> str:
+        found = asyncio.run(people.account_by_email("ann@example.org"))
+        assert found is not None
+        return found[1]
+
+    form = {"email": "ann@example.org", "password": "wrong horse"}
+    httpx.post(f"{server.url}/login", data=form)
+    assert kept() == older
+    entered = httpx.post(f"{server.url}/login", data={**form, "password": "correct horse"})
+    assert entered.status_code == 303
+    assert passwords.verify(kept(), "correct horse")
+    assert not passwords.outdated(kept())
+    assert server.get("/api/tasks", cookies=entered.cookies).status_code == 200
 
 
 def test_tokens_are_long_random_and_known_by_their_prefix() -> None:

@@ -74,6 +74,16 @@ async def test_another_password_and_disabling_end_all_sessions(store: Store) -> 
     assert await store.people.session(digest_of("bob")) is not None
 
 
+async def test_a_password_is_hashed_anew_unless_it_is_another_by_now(store: Store) -> None:
+    account = ann(store)
+    session(store, account, "one")
+    store.people.renew_hash(account.account_id, "$argon2id$hash", "$argon2id$renewed")
+    assert await store.people.account_by_email(account.email) == (account, "$argon2id$renewed")
+    store.people.renew_hash(account.account_id, "$argon2id$hash", "$argon2id$late")
+    assert await store.people.account_by_email(account.email) == (account, "$argon2id$renewed")
+    assert await store.people.session(digest_of("one")) is not None
+
+
 async def test_an_account_is_removed_with_all_that_hangs_on_it(store: Store) -> None:
     account = ann(store)
     store.people.set_member("default", account.account_id, "owner")

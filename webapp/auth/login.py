@@ -68,6 +68,10 @@ async def log_in(email: str, password: str, source: str | None) -> tuple[Account
         await _audit(found[0].email if found else "nobody", "log_in_failed", source)
         return None
     logins.forgive(email, source)
+    if passwords.outdated(found[1]):
+        async with logins.checking:
+            renewed = await asyncio.to_thread(passwords.hash_of, password)
+        await asyncio.to_thread(_people().renew_hash, found[0].account_id, found[1], renewed)
     account, secret = found[0], secrets.new_secret()
     life = timedelta(seconds=cast(Settings, current_app.extensions["settings"]).session_life)
     expires = (datetime.now(UTC) + life).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -40,6 +40,11 @@ class Accounts(Tables):
 
         self._write(work)
 
+    def renew_hash(self, account_id: str, password_hash: str, renewed: str) -> None:
+        check_text(renewed, "password_hash", limit=512)
+        sql = "UPDATE accounts SET password_hash = ? WHERE account_id = ? AND password_hash = ?"
+        self._write(lambda db: db.execute(sql, (renewed, account_id, password_hash)))
+
     def set_disabled(self, account_id: str, disabled: bool) -> None:
         def work(db: sqlite3.Connection) -> None:
             need(db, "account", account_id)
