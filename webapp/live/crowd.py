@@ -68,7 +68,7 @@ class Crowd:
                 yield subscriber
 
     def write(self, chunk: Chunk, part: Sequence[Subscriber]) -> list[Subscriber]:
-        """Write to those of `part` that are members; returns those whose reader is behind: they got nothing."""
+        """Write to those of `part` that are members; returns those whose reader is behind or gone: they got nothing."""
         members, stalled, framed = self._members, [], chunk.framed
         for subscriber in part:
             direct = members.get(subscriber)
@@ -77,7 +77,11 @@ class Crowd:
                 if flow.write_paused:
                     stalled.append(subscriber)
                 else:
-                    put(framed)
+                    try:
+                        put(framed)
+                    except RuntimeError:
+                        # uvloop: it was closed just now. Its own sink ends it.
+                        stalled.append(subscriber)
         self._next = chunk.to_seq
         self._ahead.update(part)
         self._ahead.difference_update(stalled)

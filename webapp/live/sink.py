@@ -93,16 +93,24 @@ class TransportSink(Sink):
     def offer(self, words: bytes) -> bool:
         if self._flow.write_paused:
             return super().offer(words)
-        if words and not self._cycle.disconnected:
-            self._write(framing(words))
+        if words:
+            self._write_now(framing(words))
         return True
 
     def put(self, chunk: Chunk) -> bool:
         if self._flow.write_paused:
             return super().offer(chunk.body)
-        if not self._cycle.disconnected:
-            self._write(chunk.framed)
+        self._write_now(chunk.framed)
         return True
+
+    def _write_now(self, framed: bytes) -> None:
+        if self._cycle.disconnected:
+            return
+        try:
+            self._write(framed)
+        except RuntimeError:
+            # uvloop: the connection was closed, and we are to hear of it in its next turn.
+            self._on_lost()
 
 
 def sink_for(send: Send, on_free: Callable[[], None], on_lost: Callable[[], None]) -> Sink:
