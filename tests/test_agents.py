@@ -47,7 +47,7 @@ def python(code: str, **more: Any) -> dict[str, Any]:
 
 async def when(store: SqliteStore, task_id: str, there: Callable[[Task], bool]) -> Task:
     """The task, once `there` says yes."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             async with store.glance() as view:
                 task = await view.task(task_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import signal
 import subprocess
 import time
@@ -18,6 +19,7 @@ from tests.support.log import log_of, task_of, types_of, wait_for_event
 from tests.support.server import Server
 from tests.support.upstream import OK, Upstream, header
 from webapp.cli.relay import TOKEN_VARIABLE
+from webapp.relay import backoff
 from webapp.relay import relay as relaying
 from webapp.relay.relay import Relay
 from webapp.relay.upstream import Refused, checked_url
@@ -103,7 +105,7 @@ def test_a_relay_that_is_killed_goes_on_where_the_log_stands(url: str, store: Sq
     upstream.idle = True
     upstream.cut = lambda connection: 10 if connection == 0 else None
     first = start("relay", upstream.url, "--task", "t", "--store", url)
-    wait_for_event(url, "t", lambda event: event.payload.get("message") == "line 10")
+    wait_for_event(url, "t", lambda event: event.payload.get("message") == "line 10", timeout=60)
     first.kill()
     first.communicate()
     assert relay(upstream, url).returncode == 0
@@ -118,11 +120,11 @@ def test_through_a_server_that_is_killed_and_comes_back(tmp_path: Path) -> None:
     upstream.idle = True
     try:
         running = start("relay", upstream.url, "--task", "t", "--server", server.url)
-        wait_for_event(server.store_url, "t", lambda event: event.payload.get("message") == "line 10")
+        wait_for_event(server.store_url, "t", lambda event: event.payload.get("message") == "line 10", timeout=60)
         server.kill()
         upstream.shut()
         running.send_signal(signal.SIGTERM)
-        _, told = running.communicate(timeout=30)
+        _, told = running.communicate(timeout=60)
         assert (running.returncode, told.count("the same command goes on with t")) == (130, 1)
         upstream.listen()
         server.start()
@@ -208,18 +210,23 @@ async def test_the_wait_that_the_upstream_asks_for_is_kept(store: SqliteStore) -
     assert time.monotonic() - begun >= 0.7
 
 
-async def test_nonsense_in_the_middle_is_borne_for_a_while(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nonsense_in_the_middle_is_borne(store: SqliteStore) -> None:
     upstream = Upstream(numbered(plain(["one", "two"])))
-    upstream.cut = lambda connection: 1
-    upstream.answer = lambda connection: MISSING if connection else None
-    monkeypatch.setattr(relaying, "PATIENCE", 0.3)
+    upstream.cut = lambda connection: 1 if connection == 0 else None
+    upstream.answer = lambda connection: MISSING if connection in (1, 2) else None
+    assert await Relay(store, "t", Client(upstream.url), print).run() == "done"
+
+
+async def test_nonsense_that_lasts_interrupts_the_task(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relaying, "PATIENCE", 0.0)
+    upstream = Upstream(numbered(plain(["one", "two"])))
+    upstream.cut = lambda connection: 1 if connection == 0 else None
+    upstream.answer = lambda connection: MISSING if connection == 1 else None
     with pytest.raises(Refused, match="404 Not Found"):
         await Relay(store, "t", Client(upstream.url), print).run()
-    assert len(upstream.requests) > 2
     last = (await events(store))[-1]
     assert (last.event_type, last.payload["status"]) == ("runner_exit", "interrupted")
     # Whoever corrects what is wrong goes on.
-    upstream.answer, upstream.cut = lambda connection: None, lambda connection: None
     assert await Relay(store, "t", Client(upstream.url), print).run() == "done"
     assert [event.payload["message"] for event in await events(store) if event.event_type == "log"] == ["one", "two"]
 
@@ -228,11 +235,40 @@ def test_a_cancel_from_the_page_ends_it(url: str, store: SqliteStore) -> None:
     upstream = Upstream(plain(["one"])[:1])
     upstream.idle = True
     running = start("relay", upstream.url, "--task", "t", "--store", url)
-    wait_for_event(url, "t", lambda event: event.event_type == "log")
+    wait_for_event(url, "t", lambda event: event.event_type == "log", timeout=60)
     Emitter(store).emit_cancel_requested("t", "ann")
-    out, _ = running.communicate(timeout=30)
+    out, _ = running.communicate(timeout=60)
     assert (running.returncode, out) == (130, "t cancelled\n")
     assert task_of(store, "t").status == "cancelled"
+
+
+async def test_a_log_that_is_another_one_now_is_not_followed(store: SqliteStore) -> None:
+    upstream = Upstream(["id: 1\ndata: one", 'event: reset\ndata: {"latest_seq": 0, "earliest_seq": 0}'])
+    with pytest.raises(Refused, match="is another one now"):
+        await Relay(store, "t", Client(upstream.url), print).run()
+    assert len(upstream.requests) == 1
+    assert (await events(store))[-1].payload["error_code"] == "upstream_refused"
+
+
+async def test_what_the_log_refuses_takes_nothing_else_with_it(store: SqliteStore) -> None:
+    answer = '{"event_type": "permission_response", "payload": {"request_id": "q", "approved": true}}'
+    blocks = ['data: {"event_type": "permission_request", "payload": {"request_id": "q"}}', f"data: {answer}"]
+    upstream = Upstream(numbered([*blocks, f"data: {answer}", *plain(["one"])]))
+    assert await Relay(store, "t", Client(upstream.url), print).run() == "done"
+    types = [event.event_type for event in await events(store)]
+    assert types == ["runner_spawn", "permission_request", "permission_response", "log", "runner_exit"]
+
+
+@pytest.mark.parametrize("ids", [True, False])
+async def test_cut_at_any_byte(store: SqliteStore, monkeypatch: pytest.MonkeyPatch, ids: bool) -> None:
+    monkeypatch.setattr(backoff, "FIRST", 0.001)
+    lines = [f"{'long ' * (number % 40)}{number}" for number in range(300)]
+    upstream, dice = Upstream(numbered(plain(lines)) if ids else plain(lines)), random.Random(7)
+    # Without ids each connection must get further than the one before.
+    upstream.tear = lambda connection: dice.randrange(500, 4000) + (0 if ids else 4000 * connection)
+    assert await Relay(store, "t", Client(upstream.url), print).run() == "done"
+    assert [event.payload["message"] for event in await events(store) if event.event_type == "log"] == lines
+    assert len(upstream.requests) > 5
 
 
 async def test_two_relays_of_one_upstream_write_one_log(store: SqliteStore) -> None:

@@ -13,8 +13,8 @@ class Upstream:
     """Serves `blocks` (SSE messages without their empty line) on loopback, then closes unless `idle`.
 
     `start`, called with the request's `Last-Event-ID` and the number of the connection, says at which block to begin;
-    `cut`, called with the number of the connection, after how many blocks to hang up. `answer`, called with it
-    too, says what to answer instead of all that, or None.
+    `cut`, called with the number of the connection, after how many blocks to hang up, `tear` after how many bytes.
+    `answer`, called with it too, says what to answer instead of all that, or None.
     """
 
     def __init__(self, blocks: list[str] | None = None) -> None:
@@ -22,6 +22,7 @@ class Upstream:
         self.idle = False
         self.start: Callable[[str, int], int] = lambda last_id, connection: int(last_id or 0)
         self.cut: Callable[[int], int | None] = lambda connection: None
+        self.tear: Callable[[int], int | None] = lambda connection: None
         self.answer: Callable[[int], str | None] = lambda connection: None
         self.requests: list[str] = []
         self.bodies: list[str] = []
@@ -68,7 +69,8 @@ class Upstream:
             end = len(self.blocks) if cut is None else begin + cut
             text = "".join(f"{block}\n\n" for block in self.blocks[begin:end])
             # Half a message was on its way when the connection broke.
-            writer.write((text if cut is None or end >= len(self.blocks) else text + self.blocks[end][:9]).encode())
+            half = "" if cut is None or end >= len(self.blocks) else self.blocks[end][:9]
+            writer.write((text + half).encode()[: self.tear(connection)])
             if self.idle:
                 await reader.read()
         writer.close()

@@ -12,7 +12,7 @@ from store.errors import InvalidEvent
 from store.events import KNOWN_EVENTS, MAX_PAYLOAD, NewEvent, check_event, encode_payload
 from store.remote.sse import Message
 
-NO_EVENTS = frozenset({"heartbeat", "keepalive", "ping", "reconnect", "reset"})
+NO_EVENTS = frozenset({"heartbeat", "keepalive", "ping", "reconnect"})
 """Names of messages that are about the connection and not about the run."""
 
 KEPT = 20_000
@@ -39,6 +39,12 @@ def event_of(message: Message) -> NewEvent | None:
     except InvalidEvent:
         return _log(message.data)
     return event
+
+
+def another_history(message: Message) -> bool:
+    """Whether a Signalbox says that its log is not the one that was followed, or that it is gone."""
+    found = _object(message.data) if message.event == "reset" else None
+    return found is not None and not found.keys().isdisjoint({"latest_seq", "reason"})
 
 
 def _own(name: str, found: dict[str, Any]) -> NewEvent | None:

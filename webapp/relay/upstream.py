@@ -15,6 +15,7 @@ from store.errors import InvalidEvent, StoreUnavailable
 from store.remote import LOOPBACK
 from store.remote.errors import error_of
 from store.remote.sse import Message, SseParser
+from webapp.relay.mapping import another_history
 
 SILENCE = 90.0
 """Seconds without a byte after which a stream counts as dead."""
@@ -97,6 +98,8 @@ class Upstream:
                     unfinished += len(chunk)
                     for message in parser.feed(chunk):
                         unfinished = 0
+                        if another_history(message):
+                            raise Refused(f"the log of {self.name} is another one now, or gone", certain=True)
                         yield message
                     if parser.retry_ms is not None:
                         self.retry = min(parser.retry_ms / 1000, LONGEST_RETRY)
