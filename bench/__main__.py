@@ -15,6 +15,7 @@ from bench.noise import Noise
 from bench.scenarios import QUICK, Scale
 from bench.scenarios.append import append
 from bench.scenarios.capacity import capacity
+from bench.scenarios.console import console
 from bench.scenarios.cut import cut
 from bench.scenarios.fanout import fanout
 from bench.scenarios.history import history
@@ -25,6 +26,7 @@ from bench.table import Row, machine, render, write
 SCENARIOS: dict[str, Callable[[Scale], Iterable[Row]]] = {
     "append": append,
     "history": history,
+    "console": console,
     "latency": latency,
     "cut": cut,
     "fanout": fanout,

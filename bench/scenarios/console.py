@@ -1,0 +1,130 @@
+"""What a task of 100,000 events and 1,000 spans costs who looks at it: its pages, and the memory of an open one."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Iterator
+from statistics import median
+
+from playwright.sync_api import Page, expect, sync_playwright
+
+from bench.run_mix import logs, run_events
+from bench.scenarios import Scale
+from bench.session import serving, temporary_store
+from bench.table import Row, ms
+from e2e.browser import launch
+from e2e.memory import metrics
+from store import Store, open_store
+
+TASK = "long"
+EVENTS, LOGS_PER_SPAN = 100_000, 97
+VISITS = 15
+MORE, WARM_UP, AT_ONCE = 10_000, 2_000, 100
+LIVE_MS = 30_000
+
+PATHS = {
+    "the task page": "",
+    "the waterfall, 1,000 bars": "/waterfall",
+    "the timeline": "/timeline",
+    "the page of a span": "/spans/item-500",
+    "the page of a checkpoint": "/checkpoints/checkpoint-500",
+    "a search for a text that is nowhere": "/log?q=there-is-no-such-text",
+    "a search for a text that is everywhere": "/log?q=line",
+    "a search by type": "/log?type=checkpoint_commit",
+    "all failures": "/log?failed=1",
+}
+
+
+def console(scale: Scale) -> Iterator[Row]:
+    """Rows for each page of the long task, and for a browser that has it open."""
+    with temporary_store() as url:
+        store = open_store(url)
+        fill(store)
+        with serving(url) as (_, port):
+            yield from _pages(port)
+            yield _first_travel(port)
+            yield _memory(store, port)
+        store.close()
+
+
+def fill(store: Store) -> None:
+    """Make the long task."""
+    store.create_task(TASK, title="A long run", kind="bench")
+    events = run_events(EVENTS, LOGS_PER_SPAN)
+    for at in range(0, EVENTS, 10_000):
+        store.append(TASK, events[at : at + 10_000])
+
+
+def visit(port: int, path: str) -> tuple[float, int]:
+    """Seconds until a page of the task has come, and its size in bytes."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    began = time.perf_counter()
+    connection.request("GET", f"/tasks/{TASK}{path}")
+    answer = connection.getresponse()
+    body = answer.read()
+    took = time.perf_counter() - began
+    connection.close()
+    if answer.status != 200:
+        raise RuntimeError(f"{path} answers {answer.status}: {body[:200]!r}")
+    return took, len(body)
+
+
+def _pages(port: int) -> Iterator[Row]:
+    for name, path in PATHS.items():
+        visits = [visit(port, path) for _ in range(VISITS)]
+        took, size = median(seconds for seconds, _ in visits), visits[0][1]
+        yield Row(
+            what=f"100,000 events, 1,000 spans: {name}",
+            measured=f"{ms(took * 1000)}, {size / 1000:.0f} KB",
+            reach="under 300 ms",
+            met=took < 0.3,
+            figures={"seconds": [seconds for seconds, _ in visits], "bytes": size},
+        )
+
+
+def _first_travel(port: int) -> Row:
+    (first, _), (again, _) = visit(port, "?at=99999"), visit(port, "?at=99998")
+    return Row(
+        what="100,000 events: as of an event, the first time and again",
+        measured=f"{ms(first * 1000)}, {ms(again * 1000)}",
+        figures={"first_seconds": first, "again_seconds": again},
+    )
+
+
+def _memory(store: Store, port: int) -> Row:
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{port}/tasks/{TASK}")
+        before, after = grown(page, store)
+        browser.close()
+    heap, nodes = (f"{before[name]:,.0f} → {after[name]:,.0f}" for name in ("JSHeapUsedSize", "Nodes"))
+    return Row(
+        what=f"an open page while {MORE:,} more events arrive: JS heap in bytes, DOM nodes",
+        measured=f"{heap}; {nodes}",
+        reach="flat",
+        met=flat(before, after),
+        figures={"before": before, "after": after},
+    )
+
+
+def grown(page: Page, store: Store) -> tuple[dict[str, float], dict[str, float]]:
+    """What the browser holds of an open page of the task, before and after MORE events have come to it."""
+    _come(page, store, WARM_UP)
+    before = metrics(page)
+    _come(page, store, MORE)
+    return before, metrics(page)
+
+
+def flat(before: dict[str, float], after: dict[str, float]) -> bool:
+    """Whether nothing has grown but by what a browser always keeps for a while."""
+    return after["JSHeapUsedSize"] < before["JSHeapUsedSize"] + 500_000 and after["Nodes"] < before["Nodes"] * 1.1
+
+
+def _come(page: Page, store: Store, number: int) -> None:
+    events = logs(number)
+    for at in range(0, number, AT_ONCE):
+        newest = store.append(TASK, events[at : at + AT_ONCE])[-1].seq
+        page.wait_for_function("seq => document.querySelector(`#e${seq}`) !== null", arg=newest, timeout=LIVE_MS)
+    expect(page.locator("#log-rows > li")).to_have_count(200)
