@@ -230,6 +230,7 @@ for n in range({total}):
         assert seen[0].last_word == "Task success"
         assert seen[0].connects > 2
     finally:
+        gate.touch()
         proxy.close()
 
 

@@ -18,6 +18,7 @@ from tests.support.log import until
 from tests.support.proxy import Proxy
 from tests.support.server import Server
 from tests.support.session_client import SessionClient, answer, emit
+from tests.support.sse import open_stream
 
 
 def ask(server: Server, session: str, request_id: str = "r1", **more: Any) -> None:
@@ -78,6 +79,8 @@ def test_who_has_just_come_is_told_what_is_open_and_then_what_comes(server: Serv
         ("permission_request", "first"), ("permission_request", "second"), ("tool_status", None)
     ]  # fmt: skip
     assert client.ids == ["", "", "6"]
+    with open_stream(f"{server.url}/api/sse/events/joins", headers={"Last-Event-ID": ""}) as stream:
+        assert [next(stream).comment, next(stream).json["data"]["request_id"]] == ["open", "first"]
     with SessionClient(server.url, "joins", since="0") as client:
         client.wait_for("tool_status", lambda data: data["status"] == "now")
     assert client.ids == ["1", "2", "3", "4", "5", "6"]

@@ -48,7 +48,7 @@ def since_seq() -> int:
 def last_event_id() -> int | None:
     """Where the client's stream broke off, None if it is its first. Raises BadRequest."""
     last = request.headers.get("Last-Event-ID")
-    if last is None:
+    if not last:
         return None
     if not last.isascii() or not last.isdigit() or len(last) > 16:
         raise BadRequest("Last-Event-ID must be the id of an event of this stream", "Last-Event-ID")

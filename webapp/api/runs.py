@@ -85,7 +85,10 @@ async def stream(project_id: str, run_id: str) -> Response:
     cursor = since_seq()
     task = await _run(project_id, run_id)
     if not task.ended and task.metadata.get("agent") == "upstream":
-        await agents().check(await project_of(project_id))
+        project = await project_of(project_id)
+        # Without its agent a run is what is in its log.
+        if project.agent is not None:
+            await agents().check(project)
     # A position of another history: the database was restored. All is told again.
     cursor = 0 if cursor > task.latest_seq else cursor
     streams, render = hub(), run_messages(store(), run_id)

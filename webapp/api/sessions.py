@@ -45,7 +45,7 @@ class SessionAnswer(msgspec.Struct):
 async def events(session_id: str) -> Response:
     async with store().read() as view:
         head = await view.head(session_id)
-        resumes = "Last-Event-ID" in request.headers or "since_seq" in request.args
+        resumes = bool(request.headers.get("Last-Event-ID")) or "since_seq" in request.args
         cursor = since_seq() if resumes else head.latest_seq
         # The database was restored, or what the client stood at is archived: it begins anew.
         if cursor > head.latest_seq or 0 < cursor < head.earliest_seq - 1:
