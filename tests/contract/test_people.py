@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from store import Conflict, InvalidEvent, NewEvent, NotFound, Store, open_store
+from store import Conflict, InvalidEvent, NewEvent, NotFound, Store, open_store, open_task
 from store.events import now
 from store.people import Account, Token, digest_of
 
@@ -199,6 +199,17 @@ def test_an_id_that_no_project_can_have_is_refused(store: Store, project_id: str
     with pytest.raises(InvalidEvent) as refused:
         store.people.add_project(project_id, "Web")
     assert refused.value.field == "project_id"
+
+
+async def test_a_run_begins_in_its_project(store: Store) -> None:
+    store.people.add_project("web", "Web")
+    with open_task(store, "run", project_id="web"):
+        pass
+    assert await store.people.project_of("run") == "web"
+    with pytest.raises(InvalidEvent) as refused, open_task(store, "lost", project_id="nowhere"):
+        pass
+    assert refused.value.field == "project_id"
+    assert await store.people.project_of("lost") is None
 
 
 async def test_members_have_one_role_each(store: Store) -> None:
