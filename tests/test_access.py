@@ -21,6 +21,7 @@ from webapp.settings import Settings
 
 REFUSED = {401, 403}
 TASK = {
+    "token_id": "t1",
     "task_id": "run",
     "session_id": "run",
     "project_id": "ours",
@@ -40,7 +41,7 @@ class Route:
     """What a route needs, said once more and not read from the code.
 
     `read`, `emit`, `respond`, `admin`: this right in the task's project; `save`: the right to respond in any.
-    `some`: to be known, as what is shown is one's own.
+    `some`: to be known, as what is shown is one's own; `self`: to have logged in, as a person.
     `all`: all projects. `nothing`: nothing. A `page` sends those who are not known to the log-in page.
     """
 
@@ -88,6 +89,10 @@ ROUTES: dict[str, Route] = {
     "POST /selection/<any(archive, restore, delete):deed>": page("some", form={}),
     "POST /views": page("save", form={"name": "mine"}),
     "POST /views/<int:view_id>/delete": page("save", form={}),
+    "GET /account": page("self"),
+    "POST /account/password": page("self", form={"old": "wrong", "new": "wrong"}),
+    "POST /account/tokens": page("self", form={"name": "mine", "scope": "read"}),
+    "POST /account/tokens/<token_id>/revoke": page("self", form={}),
     "GET /login": Route("nothing"),
     "POST /login": Route("nothing", form={"email": "", "password": ""}),
     "POST /logout": Route("nothing", form={}),
@@ -133,14 +138,14 @@ MAY: dict[str, set[str]] = {
     "expired session": {"nothing"},
     "expired token": {"nothing"},
     "revoked token": {"nothing"},
-    "somebody of another project": {"nothing", "some", "save"},
+    "somebody of another project": {"nothing", "some", "save", "self"},
     "a token of another project": {"nothing", "some", "save"},
     "a token that may only emit": {"nothing", "emit"},
-    "viewer": {"nothing", "some", "read"},
-    "operator": {"nothing", "some", "read", "emit", "respond", "save"},
-    "owner": {"nothing", "some", "read", "emit", "respond", "save", "admin"},
+    "viewer": {"nothing", "some", "self", "read"},
+    "operator": {"nothing", "some", "self", "read", "emit", "respond", "save"},
+    "owner": {"nothing", "some", "self", "read", "emit", "respond", "save", "admin"},
     "a token of an operator": {"nothing", "some", "read", "emit", "respond", "save"},
-    "administrator": {"nothing", "some", "read", "emit", "respond", "save", "admin", "all"},
+    "administrator": {"nothing", "some", "self", "read", "emit", "respond", "save", "admin", "all"},
 }
 """What each caller may in the project of the task."""
 
@@ -233,7 +238,7 @@ def test_each_caller_may_what_it_may_and_no_more(
             continue  # it works, and nobody would be left
         got = status(client, server, rule, route, headers)
         if route.need in MAY[caller]:
-            wrong_password = rule.endswith("/login") and got in (401, 429)
+            wrong_password = rule.endswith(("/login", "/password")) and got in (400, 401, 429)
             assert got < 400 or got in (404, 409) or wrong_password, f"{caller} may, and got {got}"
         elif caller not in UNKNOWN:
             assert got == 403, f"{caller} is known and may not, and got {got}"

@@ -56,7 +56,7 @@ def test_a_page_leads_to_the_log_in_and_back(server: Server, ann: Account) -> No
         assert "ann@example.org" in page.text
         assert browser.get("/login?next=/permissions").headers["location"] == "/permissions"
         left = browser.post("/logout")
-        assert (left.status_code, left.headers["location"]) == (303, "/login?out=1")
+        assert (left.status_code, left.headers["location"]) == (303, "/login?note=out")
         assert browser.get("/tasks").status_code == 303
     assert ("log_in", "ann@example.org", "127.0.0.1") in audits(server)
     assert ("log_out", "ann@example.org", "127.0.0.1") in audits(server)

@@ -16,6 +16,7 @@ class Name(BaseConverter):
 def install(app: Quart) -> None:
     """Mount all pages."""
     from webapp.pages import (
+        account,
         audits,
         checkpoints,
         compare,
@@ -34,5 +35,5 @@ def install(app: Quart) -> None:
 
     app.url_map.converters["name"] = Name
     lists = (tasks, selection, views, permissions, audits)
-    for module in (*lists, control, log, spans, checkpoints, timeline, compare, export, demo, sessions):
+    for module in (*lists, control, log, spans, checkpoints, timeline, compare, export, demo, sessions, account):
         app.register_blueprint(module.blueprint)

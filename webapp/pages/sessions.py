@@ -14,6 +14,7 @@ from webapp.auth.refusals import TooManyLogins
 from webapp.auth.way import local
 from webapp.pages.tasks import fragments, html
 
+NOTES = {"out": "You are logged out.", "password": "Your password was changed. Log in with the new one."}
 WRONG = "There is no account with this e-mail and password."
 
 blueprint = Blueprint("sessions", __name__)
@@ -24,8 +25,7 @@ blueprint = Blueprint("sessions", __name__)
 async def new() -> Response | Redirect:
     if (await principal()).known:
         return redirect(local(request.args.get("next")), 303)
-    note = "You are logged out." if "out" in request.args else ""
-    return _form(request.args.get("next"), note=note)
+    return _form(request.args.get("next"), note=NOTES.get(request.args.get("note", ""), ""))
 
 
 @blueprint.post("/login")
@@ -55,7 +55,7 @@ async def destroy() -> Redirect:
     asker, secret = await principal(), cookie.session_of(request)
     if asker.is_person and secret:
         await log_out(secret, asker.name, request.remote_addr)
-    answer = redirect("/login?out=1", 303)
+    answer = redirect("/login?note=out", 303)
     cookie.forget(answer, request)
     return answer
 

@@ -1,0 +1,96 @@
+"""Logging in, as a browser does it: there and back, and what a page says whose right has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from e2e.live import expect_equal_to_fresh, expect_live_at
+from e2e.test_accessibility import LOOKS, expect_accessible
+from store import NewEvent
+from store.people import Account
+from tests.support.people import PASSWORD, person, token, wait_until_guarded
+from tests.support.server import Server
+
+
+@pytest.fixture(scope="module")
+def ann(server: Server) -> Account:
+    server.store.create_task("run")
+    ask = {"request_id": "r1", "tool_name": "shell"}
+    server.emit("run", "hello", NewEvent(event_type="permission_request", payload=ask))
+    found = person(server.store, "ann@example.org", default="operator")
+    token(server.store, "nightly", account_id=found.account_id, scopes=("read", "emit"), seconds=86400)
+    token(server.store, "used up", account_id=found.account_id, scopes=("read",), seconds=-60)
+    wait_until_guarded(server)
+    return found
+
+
+def log_in(page: Page, email: str = "ann@example.org", password: str = PASSWORD) -> None:
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+
+
+def test_a_link_leads_through_the_log_in_to_its_page(
+    server: Server, ann: Account, page: Page, context: BrowserContext, expect_console: list[str]
+) -> None:
+    expect_console.append("401")
+    page.goto(f"{server.url}/tasks/run")
+    log_in(page, password="something else")
+    expect(page.get_by_role("alert")).to_contain_text("no account with this e-mail and password")
+    log_in(page)
+    expect_live_at(page, 2)
+    expect_equal_to_fresh(page, context)
+    page.get_by_role("button", name="Approve").click()
+    expect(page.locator("#e3")).to_contain_text("permission given by ann@example.org")
+    page.locator(".person summary").click()
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_text("You are logged out.")).to_be_visible()
+
+
+def test_it_works_without_javascript(server: Server, ann: Account, new_context: Callable[..., BrowserContext]) -> None:
+    page = new_context(java_script_enabled=False).new_page()
+    page.goto(f"{server.url}/permissions")
+    log_in(page)
+    expect(page.get_by_role("heading", name="Open permissions")).to_be_visible()
+    page.locator(".person summary").click()
+    page.get_by_role("link", name="Account and tokens").click()
+    expect(page.get_by_role("heading", name="ann@example.org")).to_be_visible()
+
+
+def test_a_page_whose_right_has_ended_says_so_and_stops(
+    server: Server, ann: Account, page: Page, expect_console: list[str]
+) -> None:
+    expect_console.append("401")
+    bob = person(server.store, "bob@example.org", default="viewer")
+    page.goto(f"{server.url}/tasks/run")
+    log_in(page, "bob@example.org")
+    expect(page.locator("html")).to_have_attribute("data-live", "live")
+    server.store.people.set_disabled(bob.account_id, True)
+    expect(page.locator("html")).to_have_attribute("data-live", "error")
+    expect(page.locator("live-status")).to_contain_text("you are logged out")
+
+
+@pytest.fixture(params=LOOKS)
+def look(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
+    options: dict[str, Any] = LOOKS[request.param]
+    context = browser.new_context(**options)
+    context.add_init_script(AXE_SCRIPT)
+    yield context.new_page()
+    context.close()
+
+
+def test_axe_finds_nothing(server: Server, ann: Account, look: Page) -> None:
+    look.goto(f"{server.url}/account")
+    expect_accessible(look)
+    log_in(look, password="something else")
+    expect_accessible(look)
+    log_in(look)
+    expect(look.get_by_role("heading", name="ann@example.org")).to_be_visible()
+    expect_accessible(look)
+    look.locator(".person summary").click()
+    expect_accessible(look)

@@ -1,0 +1,92 @@
+"""One's own account: rights, tokens, password."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from store.people import Account
+from tests.support.people import PASSWORD, Headers, person, session, token, wait_until_guarded
+from tests.support.server import Server
+
+
+@pytest.fixture(scope="module")
+def ann(server: Server) -> Account:
+    server.store.create_task("run")
+    found = person(server.store, "ann@example.org", default="viewer")
+    wait_until_guarded(server)
+    return found
+
+
+@pytest.fixture
+def logged_in(server: Server, ann: Account, request: pytest.FixtureRequest) -> Headers:
+    return session(server.store, ann, seconds=3600 + hash(request.node.name) % 3600)
+
+
+def make(server: Server, headers: Headers, **form: object) -> httpx.Response:
+    given = {"name": "build", "scope": ["read", "emit"], "days": "30", **form}
+    return httpx.post(f"{server.url}/account/tokens", data=given, headers=headers)
+
+
+def test_a_token_is_shown_once_and_may_no_more_than_its_person(server: Server, logged_in: Headers) -> None:
+    made = make(server, logged_in)
+    assert (made.status_code, made.headers["cache-control"]) == (201, "no-store")
+    secret = re.findall(r"sbx_[\w-]{43}", made.text)[0]
+    program = {"Authorization": f"Bearer {secret}"}
+    assert server.get("/api/tasks/run", headers=program).status_code == 200
+    assert server.post("/api/tasks/run/events", {"event_type": "log"}, headers=program).status_code == 403
+    page = server.get("/account", headers=logged_in).text
+    assert "build" in page
+    assert secret not in page
+    assert server.get("/account", headers=program).status_code == 403
+    revoke = re.findall(r"/account/tokens/\w+/revoke", page)[0]
+    assert server.post(revoke, headers=logged_in).headers["location"] == "/account"
+    assert server.get("/api/tasks/run", headers=program).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        ({"scope": []}, 400),
+        ({"scope": ["everything"]}, 400),
+        ({"name": ""}, 400),
+        ({"days": "forever"}, 400),
+        ({"project_id": "theirs"}, 403),
+    ],
+)
+def test_a_token_that_cannot_be_is_refused(
+    server: Server, logged_in: Headers, form: dict[str, object], status: int
+) -> None:
+    assert make(server, logged_in, **form).status_code == status
+
+
+def test_nobody_revokes_the_token_of_another(server: Server, logged_in: Headers) -> None:
+    bob = person(server.store, "bob@example.org", default="owner")
+    program = token(server.store, "bobs", account_id=bob.account_id)
+    page = server.get("/account", headers=session(server.store, bob)).text
+    revoke = re.findall(r"/account/tokens/\w+/revoke", page)[0]
+    assert server.post(revoke, headers=logged_in).status_code == 404
+    assert server.get("/api/tasks", headers=program).status_code == 200
+
+
+def test_another_password_logs_out_everywhere(server: Server, ann: Account) -> None:
+    carl = person(server.store, "carl@example.org", default="viewer")
+    here, there = session(server.store, carl), session(server.store, carl, seconds=7200)
+    url = f"{server.url}/account/password"
+    for old, new, words in (("not it", "a longer one", "not the present"), (PASSWORD, "short", "8 to 1024")):
+        refused = httpx.post(url, data={"old": old, "new": new}, headers=here, timeout=60)
+        assert refused.status_code == 400
+        assert words in refused.text
+    changed = httpx.post(url, data={"old": PASSWORD, "new": "quite another one"}, headers=here, timeout=60)
+    assert changed.headers["location"] == "/login?note=password"
+    assert [server.get("/api/tasks", headers=each).status_code for each in (here, there)] == [401, 401]
+    form = {"email": "carl@example.org", "password": "quite another one"}
+    assert httpx.post(f"{server.url}/login", data=form, timeout=60).status_code == 303
+
+
+def test_without_accounts_there_is_no_such_page(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    assert server.get("/account").status_code == 404

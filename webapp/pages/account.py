@@ -1,0 +1,123 @@
+"""One's own account: password, rights, tokens. For people alone: no token makes another."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+from quart import Blueprint, Response, redirect, request
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as Redirect
+
+from store import InvalidEvent
+from store.events import now
+from store.people import SCOPES, Account, checked_scopes, digest_of
+from webapp.api import store
+from webapp.auth import cookie
+from webapp.auth.access import needs
+from webapp.auth.guard import directory, principal
+from webapp.auth.login import change_password
+from webapp.auth.refusals import Forbidden, TooManyLogins
+from webapp.auth.secrets import new_token
+from webapp.bad_request import BadRequest
+from webapp.pages.tasks import fragments, html, layout
+
+LIVES = {"7": "a week", "30": "30 days", "90": "90 days", "365": "a year", "": "until it is revoked"}
+"""How long a token may be good for, in days."""
+
+blueprint = Blueprint("account", __name__, url_prefix="/account")
+
+
+@blueprint.get("")
+@needs("read")
+async def show() -> Response:
+    return await _page(await account())
+
+
+@blueprint.post("/password")
+@needs("read")
+async def password() -> Response | Redirect:
+    mine, form = await account(), await request.form
+    try:
+        changed = await change_password(mine, form.get("old", ""), form.get("new", ""), request.remote_addr)
+    except InvalidEvent as error:
+        return await _page(mine, 400, refused=f"The new password cannot be used: {error}.")
+    except TooManyLogins as error:
+        return await _page(mine, 429, refused=f"{error}.".capitalize())
+    if not changed:
+        return await _page(mine, 400, refused="That is not the present password.")
+    answer = redirect("/login?note=password", 303)
+    cookie.forget(answer, request)
+    return answer
+
+
+@blueprint.post("/tokens")
+@needs("read")
+async def create_token() -> Response:
+    mine, form = await account(), await request.form
+    days, project_id = form.get("days", ""), form.get("project_id") or None
+    if days not in LIVES:
+        raise BadRequest(f"days must be one of {', '.join(filter(None, LIVES))} or nothing, not {days[:40]!r}", "days")
+    if project_id and not (await principal()).may("read", project_id):
+        raise Forbidden(mine.email, "read", project_id)
+    expires_at = None
+    if days:
+        expires_at = (datetime.now(UTC) + timedelta(days=int(days))).isoformat(timespec="microseconds")[:-6] + "Z"
+    secret, people = new_token(), store().people
+    made = await asyncio.to_thread(
+        people.add_token,
+        form.get("name", "").strip(),
+        digest_of(secret),
+        scopes=checked_scopes(form.getlist("scope")),
+        account_id=mine.account_id,
+        project_id=project_id,
+        expires_at=expires_at,
+    )
+    await _audit(mine, "token_create", token_id=made.token_id, name=made.name)
+    return await _page(mine, 201, secret=secret, secret_name=made.name)
+
+
+@blueprint.post("/tokens/<token_id>/revoke")
+@needs("read")
+async def revoke_token(token_id: str) -> Redirect:
+    mine, people = await account(), store().people
+    if all(token.token_id != token_id for token in await people.tokens(mine.account_id)):
+        raise NotFound
+    await asyncio.to_thread(people.revoke_token, token_id)
+    await _audit(mine, "token_revoke", token_id=token_id)
+    await directory().changed()
+    return redirect("/account", 303)
+
+
+async def account() -> Account:
+    """The account of whoever has logged in. Raises NotFound while nobody has to, and Forbidden for a token."""
+    asker = await principal()
+    if not directory().guarded:
+        raise NotFound
+    if not asker.is_person:
+        raise Forbidden(asker.name, "admin", None)
+    return cast(Account, asker.account)
+
+
+async def _audit(mine: Account, action: str, **detail: str) -> None:
+    await asyncio.to_thread(store().audit, mine.email, action, source=request.remote_addr, detail=detail)
+
+
+async def _page(mine: Account, status: int = 200, **said: str) -> Response:
+    people, asker = store().people, await principal()
+    values = {
+        "account": mine,
+        "roles": await people.roles(mine.account_id),
+        "projects": [one.project_id for one in await people.projects() if asker.may("read", one.project_id)],
+        "tokens": sorted(await people.tokens(mine.account_id), key=lambda token: token.created_at, reverse=True),
+        "scopes": SCOPES,
+        "lives": LIVES,
+        "now": now(),
+        **dict.fromkeys(("refused", "secret", "secret_name"), ""),
+        **said,
+    }
+    response = html(fragments().plain_page("accounts/show.html", await layout(), **values))
+    response.status_code = status
+    response.headers["Cache-Control"] = "no-store"
+    return response
