@@ -12,6 +12,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from e2e.live import expect_equal_to_fresh, expect_live_at, statistics
 from e2e.runs import run
 from store import NewEvent
+from tests.support.log import until
 from tests.support.proxy import Proxy
 from tests.support.server import Server
 
@@ -160,7 +161,7 @@ def test_a_list_of_many_busy_tasks_equals_a_fresh_one(
         server.emit(task, "one more")
     expect_current(older, server)
     expect_equal_to_fresh(older, context)
-    assert server.get("/sse/health").json()["streams"] == 2
+    until(lambda: server.get("/sse/health").json()["streams"] == 2)
 
 
 def test_a_list_over_a_broken_network_equals_a_fresh_one(

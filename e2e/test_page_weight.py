@@ -58,7 +58,7 @@ def test_rows_are_on_the_screen_before_any_module_has_come(heavy: Server, page: 
     page.route(re.compile(r"/static/(js/page|vendor/htmx)\.js"), lambda route: None)
     page.goto(heavy.url + TASK, wait_until="commit")
     expect(page.locator("#log-rows > li").last).to_be_in_viewport()
-    assert page.evaluate("() => performance.getEntriesByName('first-contentful-paint').length") == 1
+    page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length === 1")
 
 
 def test_on_paper_the_log_is_whole_and_the_controls_are_not_there(heavy: Server, page: Page) -> None:

@@ -9,12 +9,13 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from e2e.live import expect_live_at
+from tests.support.pace import slowness
 from tests.support.server import Server
 from tests.support.session_client import SessionClient, answer, emit
 
 PRESS = "button => { const pressed = Date.now(); button.click(); return pressed / 1000 }"
-PROMPT = 1.0
-"""Seconds. On a quiet machine it is a fiftieth of that; this one may be busy."""
+PROMPT = 0.25
+"""Seconds on a quiet machine."""
 
 
 def test_what_is_pressed_on_the_page_is_at_the_client_at_once(server: Server, page: Page, record_property: Any) -> None:
@@ -31,7 +32,7 @@ def test_what_is_pressed_on_the_page_is_at_the_client_at_once(server: Server, pa
             took.append(cleared["came"] + time.time() - time.monotonic() - pressed)
             expect_live_at(page, 3 + 2 * number)
     record_property("p50_seconds", statistics.median(took))
-    assert statistics.median(took) < PROMPT
+    assert statistics.median(took) < PROMPT * slowness()
 
 
 def test_what_the_client_answers_leaves_the_page(server: Server, page: Page) -> None:
