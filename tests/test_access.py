@@ -119,6 +119,7 @@ ROUTES: dict[str, Route] = {
     "POST /api/sse/permission-response/<session_id>": Route("respond", body={"approved": True}),
     "GET /api/sse/health/<session_id>": Route("read"),
     "POST /api/v1/login": Route("nothing", body={"email": "", "password": ""}),
+    "POST /api/v1/logout": Route("some"),
     "GET /api/v1/projects": Route("some"),
     "GET /api/v1/projects/<project_id>": Route("read"),
     "GET /api/v1/projects/<project_id>/agent/runs": Route("read"),

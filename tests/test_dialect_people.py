@@ -70,6 +70,16 @@ def test_a_run_of_somebody_who_logs_in(guarded: Server, tmp_path: Path) -> None:
     assert (wrong_password.returncode, "no account with this e-mail" in wrong_password.stderr) == (2, True)
 
 
+def test_who_has_logged_out_is_known_no_more(guarded: Server) -> None:
+    client = logged_in(guarded, "ann@example.org")
+    program = RunClient(guarded.url, token(guarded.store, "program")["Authorization"].removeprefix("Bearer "))
+    assert client.http.post("/logout").status_code == 204
+    assert client.get("/projects").status_code == 401
+    assert client.http.post("/logout").status_code == 401
+    assert program.http.post("/logout").status_code == 409
+    assert program.get("/projects").status_code == 200
+
+
 def test_somebody_elses_project_is_forbidden_and_an_unknown_one_unknown(guarded: Server) -> None:
     guarded.store.create_task("theirs-1", kind="agent", project_id="theirs")
     ann, vic = logged_in(guarded, "ann@example.org"), logged_in(guarded, "vic@example.org")

@@ -143,6 +143,7 @@ def test_what_is_not_there_is_said(server: Server, client: RunClient) -> None:
     assert client.project("known")["status"] == "NO_AGENT"
     without = client.start("known")
     assert (without.status_code, "has no agent" in without.json()["error"]["message"]) == (409, True)
+    assert client.start("known", run_id="a b").json()["error"]["field"] == "run_id"
     assert client.start("known", argv=["rm"]).json()["error"]["field"] == "argv"
     assert client.get("/projects/known/agent/runs?limit=0").json()["error"]["field"] == "limit"
     stream = f"{server.url}/api/v1/projects/known/agent/runs/known-1/stream"

@@ -1,15 +1,16 @@
-"""`/api/v1/login`: e-mail and password for a bearer token. It stands for a session, and ends as one does."""
+"""`/api/v1/login` and `/logout`: a bearer token for e-mail and password. It stands for a session and ends as one."""
 
 from __future__ import annotations
 
 import msgspec
 from quart import Blueprint, Response, request
 
+from store import Conflict
 from store.people import digest_of
 from webapp.api import store
-from webapp.auth.access import public
-from webapp.auth.guard import directory
-from webapp.auth.login import log_in
+from webapp.auth.access import needs, public
+from webapp.auth.guard import directory, principal
+from webapp.auth.login import log_in, log_out
 from webapp.auth.secrets import SESSION_PREFIX
 from webapp.errors import answer as error
 from webapp.json import body_as, json_response
@@ -49,3 +50,15 @@ async def create() -> Response:
     session = await store().people.session(digest_of(secret))
     expires_at = session.expires_at if session else None
     return json_response(LoginAnswer(SESSION_PREFIX + secret, expires_at=expires_at, email=account.email))
+
+
+@blueprint.post("/logout")
+@needs("read")
+async def destroy() -> Response:
+    asker = await principal()
+    if asker.token is not None:
+        raise Conflict("this is no log-in but a token: revoke it")
+    secret = request.headers.get("Authorization", "").partition(" ")[2].strip()
+    if secret.startswith(SESSION_PREFIX):
+        await log_out(secret.removeprefix(SESSION_PREFIX), asker.name, request.remote_addr)
+    return Response(status=204)

@@ -7,7 +7,8 @@ import asyncio
 import msgspec
 from quart import Blueprint, Response, current_app
 
-from store import Conflict, TaskQuery, UnknownTask
+from store import Conflict, InvalidEvent, TaskQuery, UnknownTask
+from store.events import check_task_id
 from store.state import Task
 from webapp.acts import audit, checked_reason, request_cancel
 from webapp.agents.agents import KIND
@@ -16,6 +17,7 @@ from webapp.api.control import CancelBody
 from webapp.api.projects import agents, project_of, run_at_work
 from webapp.api.streams import hub
 from webapp.auth.access import needs
+from webapp.bad_request import BadRequest
 from webapp.dialects.run import RUN, RUN_STATUS, RunStatus, run_messages
 from webapp.json import body_as, json_response
 from webapp.live.stream import subscribe
@@ -60,6 +62,8 @@ async def index(project_id: str) -> Response:
 @needs("respond")
 async def start(project_id: str) -> Response:
     body: RunBody = await body_as(RunBody, empty=RunBody())
+    if body.run_id is not None:
+        _check_run_id(body.run_id)
     project = await project_of(project_id)
     async with _one_at_a_time(project_id):
         at_work = await run_at_work(project)
@@ -118,6 +122,13 @@ def shown(task: Task) -> RunView:
         started_at=task.started_at,
         ended_at=task.ended_at,
     )
+
+
+def _check_run_id(run_id: str) -> None:
+    try:
+        check_task_id(run_id)
+    except InvalidEvent as error:
+        raise BadRequest(str(error).replace("task_id", "run_id"), "run_id") from None
 
 
 def _one_at_a_time(project_id: str) -> asyncio.Lock:

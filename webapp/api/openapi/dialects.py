@@ -51,6 +51,7 @@ def dialect_paths() -> Spec:
         },
         "/api/sse/health/{session_id}": {"get": route("How a session stands.", session_health, [session], 404)},
         "/api/v1/login": {"post": _login()},
+        "/api/v1/logout": {"post": route("End a log-in.", None, [], 409, status=204)},
         "/api/v1/projects": {"get": route("The projects.", record(projects=array(ref("ProjectView"))), [])},
         "/api/v1/projects/{project_id}": {"get": route("One project.", ref("ProjectView"), [project], 404)},
         "/api/v1/projects/{project_id}/agent/runs": {
