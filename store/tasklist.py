@@ -22,14 +22,16 @@ MINUTE = 60.0
 class TaskQuery(msgspec.Struct, frozen=True):
     """Which tasks to list, and in which order. `before` is the `cursor` of the last task of the page before.
 
-    `projects` None is all of them, and () none; `archived` None is both, and `stale` only those that are. `since` and
-    `until` (exclusive) bound when a task was made, each a timestamp, or how long ago: `30m`, `24h`, `7d`.
+    `projects` are those that may be listed, None is all of them; `project` is the one that is asked for. `archived`
+    None is both, and `stale` only those that are. `since` and `until` (exclusive) bound when a task was made, each a
+    timestamp, or how long ago: `30m`, `24h`, `7d`.
     """
 
     statuses: tuple[str, ...] = ()
     text: str = ""
     kind: str | None = None
     projects: tuple[str, ...] | None = None
+    project: str | None = None
     since: str | None = None
     until: str | None = None
     archived: bool | None = None
@@ -37,6 +39,13 @@ class TaskQuery(msgspec.Struct, frozen=True):
     sort: Sort = "newest"
     before: str | None = None
     limit: int = 50
+
+    @property
+    def within(self) -> tuple[str, ...] | None:
+        """The projects whose tasks are asked for and may be listed; None is all, () none."""
+        if self.project is None:
+            return self.projects
+        return (self.project,) if self.projects is None or self.project in self.projects else ()
 
 
 class SavedView(msgspec.Struct, frozen=True, kw_only=True):

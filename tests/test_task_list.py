@@ -11,6 +11,7 @@ import pytest
 from store import NewEvent, TaskQuery, TaskRecord, open_store, tasklist
 from store.events import epoch_seconds, now, timestamp
 from store.sqlite import SqliteStore
+from tests.support.people import person, project, session, wait_until_guarded
 from tests.support.server import Server
 from webapp.assets import asset
 from webapp.fragments import Fragments
@@ -120,6 +121,28 @@ async def test_a_task_that_grew_too_old_leaves_a_list_without_any_event(
     assert f'data-from="{position}" data-to="{position}"' in frame
     assert "aging" not in frame
     assert await render(position) is None
+
+
+def test_projects_are_offered_to_who_sees_more_than_one(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    server.emit("plain", "hello")
+    assert "all projects" not in server.get("/tasks").text
+    store = server.store
+    for name in ("ours", "theirs"):
+        project(store, name)
+        store.create_task(f"of-{name}", project_id=name)
+    page = server.get("/tasks?project=ours").text
+    assert '<option value="ours" selected>' in page
+    assert "of-theirs" not in page
+    assert [t["task_id"] for t in server.get("/api/tasks?project=ours").json()["tasks"]] == ["of-ours"]
+
+    viewer = session(store, person(store, "viewer@example.org", ours="viewer"))
+    wait_until_guarded(server)
+    page = server.get("/tasks", headers=viewer).text
+    assert "of-ours" in page
+    assert "of-theirs" not in page
+    assert "all projects" not in page
+    assert server.get("/api/tasks?project=theirs", headers=viewer).json()["tasks"] == []
 
 
 def test_a_silent_run_is_stale_until_it_speaks(start_server: Callable[..., Server]) -> None:

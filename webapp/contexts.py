@@ -201,7 +201,8 @@ async def spans_view(view: Reading, task_id: str, *, after: int = 0) -> SpansVie
 class TaskListView:
     """One page of the task list. `counts` are by status, of all tasks that are archived or are not, as the query asks.
 
-    `stale` and `archived` count all tasks that are; `cursor` leads to the tasks that follow.
+    `stale` and `archived` count all tasks that are; `cursor` leads to the tasks that follow. `projects` has the names
+    of those that the reader sees.
     """
 
     query: TaskQuery
@@ -209,6 +210,7 @@ class TaskListView:
     counts: dict[str, int]
     stale: int
     archived: int
+    projects: dict[str, str]
     saved: list[SavedView]
     cursor: str | None
     event_id: int
@@ -221,20 +223,19 @@ class TaskListView:
     @property
     def around(self) -> tuple[object, ...]:
         """All that a page shows but the rows."""
-        return self.counts, self.stale, self.archived, self.saved, self.cursor
+        return self.counts, self.stale, self.archived, self.projects, self.saved, self.cursor
 
 
 async def task_list_view(view: Reading, query: TaskQuery) -> TaskListView:
     """The tasks of one page of `query`. Raises InvalidEvent for a cursor that no page gave."""
     page = await view.tasks(query)
-    archived = await view.count_by_status(query.projects, archived=True)
-    counts = archived if query.archived else await view.count_by_status(query.projects, archived=False)
     return TaskListView(
         query=query,
         tasks=page.tasks,
-        counts=counts,
-        stale=await view.count_stale(query.projects),
-        archived=sum(archived.values()),
+        counts=await view.count_by_status(query.within, archived=query.archived or False),
+        stale=await view.count_stale(query.within),
+        archived=await view.count_archived(query.within),
+        projects=await view.project_names(query.projects),
         saved=await view.saved_views(),
         cursor=page.cursor,
         event_id=page.event_id,

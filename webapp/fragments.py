@@ -183,15 +183,12 @@ class Fragments:
 
     def list_panel(self, view: TaskListView) -> str:
         """The part of the list page that changes: filters with their counts, rows, links to other pages."""
-        return self._render("tasks/_list.html", view=view, task_row=self.list_row)
-
-    def list_row(self, task: Task) -> Markup:
-        """The row of one task."""
-        return Markup(self._task_row.render(task=task))
+        return self._render("tasks/_list.html", view=view, rows=[Markup(row) for _, row in self.list_rows(view)])
 
     def list_rows(self, view: TaskListView) -> list[tuple[str, str]]:
         """The rows of a page of the list, each with its task's id."""
-        return [(task.task_id, self.list_row(task)) for task in view.tasks]
+        names = view.projects if len(view.projects) > 1 else {}
+        return [(task.task_id, self._task_row.render(task=task, project_names=names)) for task in view.tasks]
 
     def list_frame(self, view: TaskListView, since: int) -> str:
         """What brings a list page from the position `since` to `view`, whatever it shows."""

@@ -11,7 +11,7 @@ from store import Sort, TaskQuery
 from store.tasklist import ago
 from webapp.bad_request import BadRequest
 
-FIELDS = ("status", "q", "kind", "created_since", "created_until", "stale", "archived", "sort")
+FIELDS = ("status", "q", "kind", "project", "created_since", "created_until", "stale", "archived", "sort")
 """The filters and the order, as parameters."""
 
 AGES = {"1h": "last hour", "24h": "last 24 hours", "7d": "last 7 days", "30d": "last 30 days"}
@@ -38,6 +38,7 @@ def list_fields(query: TaskQuery, *without: str) -> list[tuple[str, str]]:
     fields += [
         ("q", query.text),
         ("kind", query.kind or ""),
+        ("project", query.project or ""),
         ("created_since", query.since or ""),
         ("created_until", query.until or ""),
         ("stale", "1" if query.stale else ""),

@@ -125,9 +125,18 @@ class View:
         return dict(await self._rows(f"SELECT status, count(*) FROM tasks WHERE {where} GROUP BY status", *values))
 
     async def count_stale(self, projects: Sequence[str] | None = None) -> int:
+        return await self._count_tasks("stale AND archived_at IS NULL", projects)
+
+    async def count_archived(self, projects: Sequence[str] | None = None) -> int:
+        return await self._count_tasks("archived_at IS NOT NULL", projects)
+
+    async def _count_tasks(self, where: str, projects: Sequence[str] | None) -> int:
         inside, values = tasklist.within(projects)
-        where = f"stale AND archived_at IS NULL AND {inside}"
-        return int((await self._rows(f"SELECT count(*) FROM tasks WHERE {where}", *values))[0][0])
+        return int((await self._rows(f"SELECT count(*) FROM tasks WHERE {where} AND {inside}", *values))[0][0])
+
+    async def project_names(self, projects: Sequence[str] | None = None) -> dict[str, str]:
+        inside, values = tasklist.within(projects)
+        return dict(await self._rows(f"SELECT project_id, name FROM projects WHERE {inside} ORDER BY name", *values))
 
     async def saved_views(self) -> list[SavedView]:
         return [listing.view_of(*row) for row in await self._rows("SELECT * FROM saved_views ORDER BY name")]

@@ -58,7 +58,7 @@ def archive(archived: bool | None) -> str:
 
 
 def _conditions(query: TaskQuery) -> tuple[list[str], list[object]]:
-    inside, values = within(query.projects)
+    inside, values = within(query.within)
     conditions = [archive(query.archived), inside]
     if query.statuses:
         conditions.append(f"status IN ({', '.join('?' * len(query.statuses))})")

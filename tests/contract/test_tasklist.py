@@ -121,6 +121,20 @@ async def test_a_list_is_bounded_by_when_its_tasks_were_made(store: Store) -> No
     assert await listed(store, until="1h", since="99999d", sort="oldest") == ["t0", "t1", "t2", "t3"]
 
 
+async def test_a_list_is_of_the_projects_that_may_be_seen_and_the_one_that_is_asked_for(store: Store) -> None:
+    store.create_task("plain")
+    assert await listed(store, project="default") == ["plain"]
+    assert await listed(store, projects=("default",), project="default") == ["plain"]
+    assert await listed(store, projects=("ours",), project="default") == []
+    assert await listed(store, projects=("default",), project="ours") == []
+    assert await listed(store, projects=()) == []
+    await store.aarchive_task("plain", True, **ADA)
+    async with store.read() as view:
+        assert await view.project_names() == {"default": "Default"}
+        assert await view.project_names(["ours"]) == {}
+        assert (await view.count_archived(), await view.count_archived(["ours"])) == (1, 0)
+
+
 def test_so_long_ago_is_counted_from_the_full_minute() -> None:
     assert instant("30m", "2026-11-21T14:02:59.999999Z") == "2026-11-21T13:32:00.000000Z"
     assert instant("24h", "2026-11-21T14:02:00.000000Z") == "2026-11-20T14:02:00.000000Z"

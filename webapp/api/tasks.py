@@ -78,6 +78,7 @@ def task_query(*, default_limit: int = 50, max_limit: int = 500) -> TaskQuery:
     return TaskQuery(
         statuses=statuses,
         projects=seen_projects(),
+        project=request.args.get("project") or None,
         text=request.args.get("q", "")[:256],
         kind=request.args.get("kind") or None,
         since=since_when("created_since"),

@@ -32,6 +32,7 @@ def log_paths() -> Spec:
         query("status", {"type": "string", "enum": list(STATUSES)}, "Only tasks of this status; may be repeated."),
         query("q", {"type": "string"}, "Only tasks whose id, title or kind contains this."),
         query("kind", {"type": "string"}, "Only tasks of this kind."),
+        query("project", STR, "Only tasks of this project."),
         query("created_since", STR, "Only tasks made since: a time, or how long ago, such as 30m, 24h or 7d."),
         query("created_until", STR, "Only tasks made before, in the same form."),
         query("stale", FLAG, "1: only runs that are silent for long."),
