@@ -144,6 +144,12 @@ async def test_a_frame_has_only_what_changed(store: SqliteStore) -> None:
     assert targets == [ids.LOG_HEAD, ids.LOG_ROWS]
 
 
+async def test_a_line_that_was_written_elsewhere_tells_when(store: SqliteStore) -> None:
+    store.append("run", log("one", at='2026-11-21T14:02:07Z">'))
+    assert '<code title="written 2026-11-21T14:02:07Z&#34;&gt;">one</code>' in str(await page(store))
+    assert 'class="rest"' not in str(await page(store))
+
+
 async def test_a_frame_says_where_it_begins_and_ends(store: SqliteStore) -> None:
     store.append("run", [log("one"), log("two"), log("three")])
     begin = '<hx-frame data-from="1" data-to="3" data-latest="3"></hx-frame>'

@@ -107,6 +107,13 @@ async def test_a_run_is_queued_running_waiting_running_done(tmp_path: Path) -> N
     await store.aclose()
 
 
+async def test_the_last_word_of_a_run_is_its_message(tmp_path: Path) -> None:
+    state = await state_after(
+        tmp_path, event("status", message="reading"), event("runner_exit", exit_code=0, message="all is read")
+    )
+    assert state.task.message == "all is read"
+
+
 async def test_the_end_of_a_run_closes_spans_phases_and_questions(tmp_path: Path) -> None:
     state = await state_after(
         tmp_path,

@@ -62,7 +62,7 @@ _LEVELS = {
     **dict.fromkeys(("error", "critical", "fatal"), " row--danger"),
     **dict.fromkeys(("debug", "trace"), " row--quiet"),
 }
-_LOG_TOLD = frozenset(("message", "stream", "level"))
+_LOG_TOLD = frozenset(("message", "stream", "level", "at"))
 _ENDS = {
     **dict.fromkeys(("failed", "failure", "error"), " row--danger"),
     "interrupted": " row--caution",
@@ -115,7 +115,8 @@ class Rows:
 def _log_line(payload: dict[str, Any]) -> tuple[str, str, frozenset[str]]:
     level = payload.get("level")
     tone = _LEVELS.get(level.lower(), "") if isinstance(level, str) else ""
-    line = f"<code>{ansi.render(payload['message'])}</code>"
+    written = f' title="written {escape(clean(payload["at"][:64]))}"' if isinstance(payload.get("at"), str) else ""
+    line = f"<code{written}>{ansi.render(payload['message'])}</code>"
     if payload.get("stream") == "stderr":
         return f"{tone} row--stderr", f'<span class="stream">stderr</span>{line}', _LOG_TOLD
     return tone, line, _LOG_TOLD

@@ -87,7 +87,7 @@ class Run:
             return [log(f"copied {len(files)} files"), *self._progress(files)]
         if self.steps <= len(files):
             return [*self._refactor(files[self.steps - 1]), *self._progress(files)]
-        return list(self._test())
+        return [*self._progress(files), *self._test()]
 
     def _refactor(self, file: Path) -> Iterator[Message]:
         # From the original each time: a step that is done twice does the same.

@@ -74,7 +74,9 @@ def leave(state: TaskState, event: Event, span: Span) -> None:
     set_status(state, word, event)
     if word != "done":
         task.error = text(payload, "message", "error_code", "explanation")
-    elif not task.reported_progress and task.items_total == 0:
+        return
+    task.message = text(payload, "message", "explanation") or task.message
+    if not task.reported_progress and task.items_total == 0:
         task.progress = None
 
 

@@ -65,7 +65,8 @@ class Record:
         spawn = NewEvent(event_type="runner_spawn", payload=facts, key="relay-spawn")
         (spawned,) = await self._log.aappend(self._task_id, spawn)
         if spawned.seq <= self.task.latest_seq:
-            await self._log.aappend(self._task_id, NewEvent(event_type="runner_heartbeat", payload=interval))
+            promised = {} if self.task.heartbeat_interval == self._interval else interval
+            await self._log.aappend(self._task_id, NewEvent(event_type="runner_heartbeat", payload=promised))
         cursor = max(self.task.latest_seq, spawned.seq)
         self._lifeline = Lifeline(self._log, self._task_id, spawned.span_id, cursor, self._interval)
         self._recorder.on_append = self._lifeline.touch
