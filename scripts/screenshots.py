@@ -14,6 +14,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from bench.scenarios import console
 from e2e.browser import launch
 from scripts.png import smaller
 from store import NewEvent
@@ -56,6 +57,7 @@ def take_all(browser: Browser, server: Server) -> None:
     question = NewEvent(event_type="permission_request", phase="executing", payload=QUESTION)
     server.store.create_task("rollout", title="Roll out web", kind="deploy")
     server.emit("rollout", NewEvent(event_type="runner_spawn", span_id="main"), question)
+    console.fill(server.store)
     demo = signalbox(server, "demo", "--task", "stdlib-audit", "--quiet")
     try:
         tasks = open_page(browser, server, "/tasks", color_scheme="light", **LOW)
@@ -68,9 +70,29 @@ def take_all(browser: Browser, server: Server) -> None:
         pages = {"task-light": light, "task-dark": dark, "task-phone": phone, "tasks": tasks, "permissions": inbox}
         for name, page in pages.items():
             page.screenshot(path=IMAGES / f"{name}.png")
+        take_views(browser, server)
     finally:
         demo.terminate()
         demo.wait()
+
+
+def take_views(browser: Browser, server: Server) -> None:
+    """The other views of the demo, which is at work, and of a log of 100,000 events."""
+    audit, long = "/tasks/stdlib-audit", f"/tasks/{console.TASK}"
+    views = {
+        "waterfall": (f"{audit}/waterfall", "light"),
+        "timeline": (f"{audit}/timeline", "light"),
+        "evidence": (audit, "dark"),
+        "search": (f"{long}/log?type=checkpoint_commit&q=7", "light"),
+        "long": (long, "light"),
+    }
+    for name, (path, scheme) in views.items():
+        page = open_page(browser, server, path, color_scheme=scheme, **DESKTOP)
+        if name == "evidence":
+            page.locator(".checkpoint-name").first.click(timeout=PATIENCE_MS)
+            expect(page.get_by_role("dialog")).to_be_visible()
+        page.screenshot(path=IMAGES / f"{name}.png")
+        page.context.close()
 
 
 def signalbox(server: Server, *arguments: str) -> subprocess.Popen[bytes]:

@@ -1,5 +1,6 @@
 import { Connection, refusal } from './connection.js';
 import { inTurn } from './in-turn.js';
+import { steady } from './steady.js';
 
 /**
  * <live-stream id="live" data-src="/tasks/x/stream?epoch=…" data-frame="/tasks/x/frame?epoch=…"
@@ -113,7 +114,7 @@ class LiveStream extends HTMLElement {
     else if (from > this.#cursor) {
       const filled = this.#recover(from, link);
       waitUntil(filled.then(() => (event.detail.cancelled = to <= this.#cursor)));
-    }
+    } else waitUntil(steady().then(() => (event.detail.cancelled ||= link.signal.aborted)));
   }
 
   #hear(latest) {
