@@ -177,6 +177,10 @@ def test_silence_is_filled_with_heartbeats_that_say_where_the_stream_stands(
     with SessionClient(server.url, "beats") as client:
         server.emit("beats", "three")
         until(lambda: client.heartbeats[-1]["data"] == {"latest_seq": 3})
+        so_far = len(client.heartbeats)
+        # What the client is not told of is silence, too.
+        until(lambda: server.emit("beats", "noise") and len(client.heartbeats) > so_far + 2)
+        assert client.heartbeats[-1]["data"]["latest_seq"] > 3
         assert client.connects == 1
     assert client.messages == []
 
