@@ -100,7 +100,8 @@ class People(Protocol):
 
     Writes are synchronous (from asyncio: in a thread), and each is whole when it has returned. They raise
     `InvalidEvent` for a value that cannot be used (its `field` says which), `Conflict` for what is there already, and
-    `NotFound` for what is not there. Every write raises `version`, by which other processes notice. Timestamps are
+    `NotFound` for what is not there. Every write that changes or ends anything raises
+    `version`, by which other processes notice. Timestamps are
     those of the store: UTC, microseconds, `Z`.
     """
 
@@ -146,7 +147,7 @@ class People(Protocol):
         """The token, also a revoked or an expired one; None if its account is disabled."""
 
     def add_session(self, account_id: str, digest: str, expires_at: str) -> None:
-        """Also forgets sessions that have expired."""
+        """Also forgets sessions that have expired. Changes nobody's rights, so the `version` stays."""
 
     def end_session(self, digest: str) -> None:
         """Also one that is over already."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from quart import Quart
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -17,6 +18,7 @@ from store import NewEvent
 from tests.support.people import Headers, person, project, revoke, session, token, wait_until_guarded
 from tests.support.server import Server
 from webapp.app import create_app
+from webapp.auth.guard import close_gaps
 from webapp.settings import Settings
 
 REFUSED = {401, 403}
@@ -202,6 +204,17 @@ def rules() -> set[str]:
 
 def test_every_route_stands_here() -> None:
     assert rules() == set(ROUTES)
+
+
+def test_an_app_with_a_route_that_does_not_say_what_it_needs_is_not_made() -> None:
+    app = Quart("forgetful")
+
+    @app.get("/secrets")
+    async def secrets() -> str:
+        return "all of them"
+
+    with pytest.raises(RuntimeError, match="/secrets"):
+        close_gaps(app)
 
 
 def address(rule: str, route: Route) -> str:

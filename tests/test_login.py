@@ -15,6 +15,7 @@ from tests.support.server import Server
 from tests.support.sse import open_stream
 from webapp.auth import passwords
 from webapp.auth.login import NOBODYS
+from webapp.settings import InvalidSetting, Settings
 
 BROWSER = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
 COOKIE = "signalbox_session"
@@ -52,7 +53,7 @@ def test_a_page_leads_to_the_log_in_and_back(server: Server, ann: Account) -> No
         )
         assert (entered.status_code, entered.headers["location"]) == (303, "/tasks/run?at=1")
         page = browser.get("/tasks")
-        assert page.status_code == 200
+        assert (page.status_code, page.headers["cache-control"]) == (200, "private, no-cache")
         assert "ann@example.org" in page.text
         assert browser.get("/login?next=/permissions").headers["location"] == "/permissions"
         left = browser.post("/logout")
@@ -87,6 +88,12 @@ def test_what_a_caller_says_of_itself_is_believed_of_a_proxy_alone(server: Serve
     cookie = log_in(server, headers={"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"})
     assert "Secure" not in cookie.headers["set-cookie"]
     assert audits(server)[0] == ("log_in", "ann@example.org", "127.0.0.1")
+
+
+@pytest.mark.parametrize("proxies", ["nginx", "10.0.0.0/8, *", "10.0.0.0/99"])
+def test_a_proxy_is_named_by_its_address(proxies: str) -> None:
+    with pytest.raises(InvalidSetting, match="trusted_proxies"):
+        Settings(trusted_proxies=proxies)
 
 
 def test_a_wrong_address_and_a_wrong_password_are_told_alike(server: Server, ann: Account) -> None:

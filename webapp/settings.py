@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
+from ipaddress import ip_network
 from typing import Any
 
 from webapp.export.redaction import InvalidRule, Redaction
@@ -99,6 +100,14 @@ class Settings:
     def __post_init__(self) -> None:
         for spec in fields(self):
             _check(spec, getattr(self, spec.name))
+        for proxy in filter(None, map(str.strip, self.trusted_proxies.split(","))):
+            try:
+                ip_network(proxy)
+            except ValueError:
+                said = (
+                    f"trusted_proxies (SIGNALBOX_TRUSTED_PROXIES) must be addresses such as 10.0.0.0/8, not {proxy!r}"
+                )
+                raise InvalidSetting(said) from None
         try:
             Redaction(self.redact)
         except InvalidRule as error:

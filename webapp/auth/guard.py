@@ -12,7 +12,7 @@ from store.people import DEFAULT_PROJECT, Scope, digest_of
 from webapp.auth.access import Access, access_of, check_declared
 from webapp.auth.cookie import session_of
 from webapp.auth.directory import Credential, Directory
-from webapp.auth.principal import Principal, Projects
+from webapp.auth.principal import LOCAL, Principal, Projects
 from webapp.auth.refusals import Forbidden, NotLoggedIn, UnknownProject
 from webapp.auth.secrets import SESSION_PREFIX
 from webapp.auth.ticket import Ticket
@@ -43,6 +43,14 @@ def install(app: Quart) -> None:
             await websocket.close(codes.get(type(error), TASK_UNKNOWN), str(error)[:120])
             return Response("", 403)
         return None
+
+    @app.after_request
+    async def keep_private(response: Response) -> Response:
+        # What one caller sees is for no cache that others share; the API is stored nowhere at all.
+        shown = g.get("principal", LOCAL) is not LOCAL and not request.path.startswith("/api/")
+        if shown and "Cache-Control" not in response.headers:
+            response.headers["Cache-Control"] = "private, no-cache"
+        return response
 
 
 def close_gaps(app: Quart) -> None:

@@ -80,7 +80,6 @@ async def log_in(email: str, password: str, source: str | None) -> tuple[Account
     expires = (datetime.now(UTC) + life).isoformat(timespec="microseconds").replace("+00:00", "Z")
     await asyncio.to_thread(_people().add_session, account.account_id, digest_of(secret), expires)
     await _audit(account.email, "log_in", source)
-    await _directory().changed()
     return account, secret
 
 

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Tables:
-    """Written through the store's writer, so that each write raises the version; read through its readers."""
+    """Written through the store's writer, so that `_write` raises the version; read through its readers."""
 
     def __init__(self, writer: Writer, readers: Readers) -> None:
         self._writer = writer

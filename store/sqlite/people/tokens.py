@@ -87,7 +87,8 @@ class Tokens(Tables):
             db.execute("DELETE FROM login_sessions WHERE expires_at <= ?", (at,))
             db.execute("INSERT INTO login_sessions VALUES (?, ?, ?, ?)", (digest, account_id, at, expires_at))
 
-        self._write(work)
+        # Not counted: with every log-in whoever remembers rights would have to read all of them again.
+        self._writer.run(work)
 
     def end_session(self, digest: str) -> None:
         self._write(lambda db: db.execute("DELETE FROM login_sessions WHERE digest = ?", (digest,)))
