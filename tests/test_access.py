@@ -18,7 +18,7 @@ from store import NewEvent
 from tests.support.people import Headers, person, project, revoke, session, token, wait_until_guarded
 from tests.support.server import Server
 from webapp.app import create_app
-from webapp.auth.guard import close_gaps
+from webapp.auth.access import check_declared
 from webapp.settings import Settings
 
 REFUSED = {401, 403}
@@ -214,7 +214,7 @@ def test_an_app_with_a_route_that_does_not_say_what_it_needs_is_not_made() -> No
         return "all of them"
 
     with pytest.raises(RuntimeError, match="/secrets"):
-        close_gaps(app)
+        check_declared(app)
 
 
 def address(rule: str, route: Route) -> str:

@@ -16,6 +16,7 @@ from webapp import api, assets, compression, errors, pages, security
 from webapp.agents import Agents
 from webapp.api import metrics
 from webapp.auth import guard
+from webapp.auth.access import check_declared
 from webapp.auth.directory import Directory
 from webapp.auth.login import Logins
 from webapp.fragments import Fragments
@@ -43,7 +44,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     assets.install(app)
     api.install(app)
     pages.install(app)
-    guard.close_gaps(app)
+    check_declared(app)
 
     @app.before_serving
     async def open_everything() -> None:

@@ -104,10 +104,8 @@ class Settings:
             try:
                 ip_network(proxy)
             except ValueError:
-                said = (
-                    f"trusted_proxies (SIGNALBOX_TRUSTED_PROXIES) must be addresses such as 10.0.0.0/8, not {proxy!r}"
-                )
-                raise InvalidSetting(said) from None
+                said = f"must be addresses such as 10.0.0.0/8, not {proxy!r}"
+                raise InvalidSetting(f"trusted_proxies (SIGNALBOX_TRUSTED_PROXIES) {said}") from None
         try:
             Redaction(self.redact)
         except InvalidRule as error:

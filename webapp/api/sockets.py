@@ -12,7 +12,7 @@ from store import Event, StoreError, UnknownTask
 from webapp.api import store
 from webapp.api.streams import hub, settings
 from webapp.auth.access import needs
-from webapp.auth.guard import TASK_UNKNOWN, ticket
+from webapp.auth.guard import CLOSE_CODES, ticket
 from webapp.live.hub import TooManyStreams
 from webapp.live.packing import Plain
 from webapp.live.voice import Voice
@@ -60,7 +60,7 @@ async def serve(task_id: str) -> None:
         await refuse(TRY_LATER, str(error))
         return
     except UnknownTask as error:
-        await refuse(TASK_UNKNOWN, str(error))
+        await refuse(CLOSE_CODES[UnknownTask], str(error))
         return
     except StoreError as error:
         await refuse(TRY_LATER if error.retryable else REFUSED, str(error))

@@ -7,9 +7,9 @@ from typing import Literal, cast
 from quart import Quart, Response, current_app, g, has_websocket_context, request, websocket
 from quart.wrappers.base import BaseRequestWebsocket
 
-from store import UnknownTask
+from store import StoreUnavailable, UnknownTask
 from store.people import DEFAULT_PROJECT, Scope, digest_of
-from webapp.auth.access import Access, access_of, check_declared
+from webapp.auth.access import Access, access_of
 from webapp.auth.cookie import session_of
 from webapp.auth.directory import Credential, Directory
 from webapp.auth.principal import LOCAL, Principal, Projects
@@ -17,12 +17,17 @@ from webapp.auth.refusals import Forbidden, NotLoggedIn, UnknownProject
 from webapp.auth.secrets import SESSION_PREFIX
 from webapp.auth.ticket import Ticket
 
-TASK_UNKNOWN, LOGGED_OUT, NOT_ALLOWED = 4404, 4401, 4403
-"""Close codes of a WebSocket, from the range for private use."""
+CLOSE_CODES: dict[type[Exception], int] = {
+    NotLoggedIn: 4401,
+    Forbidden: 4403,
+    UnknownTask: 4404,
+    StoreUnavailable: 1013,
+}
+"""Close codes of a WebSocket that is refused: RFC 6455 section 7.4, and the range for private use."""
 
 
 def install(app: Quart) -> None:
-    """Check every request and every WebSocket. Call `close_gaps` when all routes are there."""
+    """Check every request and every WebSocket; see `check_declared` for what must hold when all routes are there."""
 
     @app.before_request
     async def check_request() -> None:
@@ -36,11 +41,10 @@ def install(app: Quart) -> None:
             return None
         try:
             await _check(websocket, _declared(websocket.url_rule.endpoint))
-        except (NotLoggedIn, Forbidden, UnknownTask, UnknownProject) as error:
-            codes = {NotLoggedIn: LOGGED_OUT, Forbidden: NOT_ALLOWED}
+        except tuple(CLOSE_CODES) as error:
             # Opened only to say why not: a browser is told nothing of a refused handshake.
             await websocket.accept()
-            await websocket.close(codes.get(type(error), TASK_UNKNOWN), str(error)[:120])
+            await websocket.close(CLOSE_CODES[type(error)], str(error)[:120])
             return Response("", 403)
         return None
 
@@ -51,11 +55,6 @@ def install(app: Quart) -> None:
         if shown and "Cache-Control" not in response.headers:
             response.headers["Cache-Control"] = "private, no-cache"
         return response
-
-
-def close_gaps(app: Quart) -> None:
-    """Raise RuntimeError if a route does not say what it needs."""
-    check_declared(app)
 
 
 def directory() -> Directory:
