@@ -15,6 +15,8 @@ from store import Conflict, Emitter, Event, InvalidEvent, open_store
 from store.people import Project
 from store.sqlite import SqliteStore
 from store.state import Task
+from tests.support.log import wait_for_event
+from tests.support.server import Server
 from tests.support.upstream import Upstream
 from webapp.agents import Agents, AgentUnavailable, agent_of
 from webapp.agents import agents as agents_module
@@ -131,6 +133,21 @@ async def test_a_command_outlives_who_started_it(store: SqliteStore, tmp_path: P
     gate.touch()
     assert (await ended(store, "r1")).status == "done"
     assert await lines_of(store, "r1") == ["one", "two"]
+
+
+def test_a_server_that_is_killed_takes_no_command_with_it(start_server: Callable[..., Server], tmp_path: Path) -> None:
+    gate, server = tmp_path / "gate", start_server()
+    code = f"import os, time\nprint('one')\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.02)\nprint('two')"
+    project(server.store, python(code))
+    assert server.post("/api/v1/projects/p/agent/runs", {"run_id": "r1"}).status_code == 201
+    wait_for_event(server.store_url, "r1", lambda event: event.payload.get("message") == "one", timeout=60)
+    server.kill()
+    gate.touch()
+    wait_for_event(server.store_url, "r1", lambda event: event.event_type == "runner_exit", timeout=60)
+    server.start()
+    assert server.get("/api/v1/projects/p/agent/runs/r1").json()["status"] == "DONE"
+    events = server.get("/api/tasks/r1/events").json()["events"]
+    assert [event["payload"]["message"] for event in events if event["event_type"] == "log"] == ["one", "two"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -11,12 +12,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from store import Event, open_store
+from store import Emitter, Event, open_store
 from store.sqlite import SqliteStore
 from tests.support.agent_server import SERVER, AgentServer
 from tests.support.command import start
-from tests.support.log import log_of, task_of, wait_for_event
+from tests.support.log import log_of, task_of, until, wait_for_event
 from tests.support.server import Server
+from webapp.agents import Agents
 from webapp.relay.position import mark_of
 
 CODEBASE = SERVER.parent / "codebase"
@@ -112,6 +114,21 @@ def test_signalbox_and_the_agent_server_are_killed_in_mid_run(agent: AgentServer
         server.close()
 
 
+async def test_a_cancel_stops_the_agent(agent: AgentServer, tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/signalbox.db")
+    project = store.people.add_project("p", "P", agent={"kind": "upstream", "url": agent.url})
+    agents = Agents(store)
+    await agents.start(project, "r1")
+    await asyncio.to_thread(wait_for_event, store.url, "r1", step("ledger/__init__.py"), timeout=60)
+    Emitter(store).emit_cancel_requested("r1", "ann")
+    await asyncio.to_thread(wait_for_event, store.url, "r1", lambda e: e.event_type == "runner_exit", timeout=60)
+    async with store.read() as view:
+        assert (await view.task("r1")).status == "cancelled"
+    await asyncio.to_thread(until, lambda: agent.said("r1")[-1] == ("status", "Task cancelled"), 60)
+    await agents.stop()
+    await store.aclose()
+
+
 def test_half_a_step_that_was_written_is_never_told(agent: AgentServer) -> None:
     httpx.post(f"{agent.url}/runs", json={"run_id": "r1"})
     log = agent.folder / "r1" / "log.ndjson"
@@ -123,6 +140,6 @@ def test_half_a_step_that_was_written_is_never_told(agent: AgentServer) -> None:
         file.write('["log", "of a step that goes on", false]\n["log", "torn')
     agent.start()
     with httpx.stream("GET", f"{agent.url}/runs/r1/stream", timeout=60) as stream:
-        assert any("Task success" in line for line in stream.iter_lines())
+        assert any("ledger/budget.py" in line for line in stream.iter_lines())
     assert log.read_text().splitlines()[: len(whole)] == whole
     assert "goes on" not in log.read_text()
