@@ -28,6 +28,13 @@ htmx.registerExtension('keep-open', {
 /** The keyboard is not needed for the first paint: it loads with the first key. */
 document.addEventListener('keydown', async (event) => (await import('./shortcuts.js')).press(event), { once: true });
 
+/** The command palette loads with its first call. */
+document.addEventListener('keydown', async (event) => {
+  if (event.key.toLowerCase() !== 'k' || event.ctrlKey === event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  (await import('./palette.js')).open();
+});
+
 /** So does a drawer with the first link that opens one. */
 document.addEventListener('click', async (event) => {
   const link = event.target.closest?.('a[data-drawer]');

@@ -7,6 +7,7 @@ const fixed = [
   ['j', 'Next row'],
   ['k', 'Previous row'],
   ['?', 'This help'],
+  ['Ctrl+K', 'Command palette'],
 ];
 let typed = '';
 let forget;

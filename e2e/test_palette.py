@@ -1,0 +1,55 @@
+"""The command palette: everything by a part of its name."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Page, expect
+
+from e2e.live import expect_live_at
+from e2e.runs import run
+from e2e.test_accessibility import expect_accessible
+from tests.support.server import Server
+
+
+def opened(server: Server, page: Page, task: str) -> None:
+    server.post("/api/tasks", {"task_id": task, "title": f"Palette {task}"})
+    server.emit(task, *list(run(12, 60))[:30])
+    page.goto(f"{server.url}/tasks/{task}")
+    expect_live_at(page, 30)
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("combobox")).to_be_focused()
+
+
+@pytest.mark.parametrize(
+    ("typed", "option", "address"),
+    [
+        ("12", "#12 event", r"/log\?around=12#e12$"),
+        ("palette goes", "Palette goes-", r"/tasks/goes-"),
+        ("waterf", "Waterfall w", r"/waterfall$"),
+        ("planning", "planning phase", r"/log\?phase=planning$"),
+    ],
+)
+def test_it_goes_where_it_is_told(server: Server, page: Page, typed: str, option: str, address: str) -> None:
+    opened(server, page, f"goes-{len(typed)}")
+    page.keyboard.type(typed)
+    expect(page.get_by_role("option", selected=True)).to_contain_text(option)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(address))
+
+
+def test_arrows_choose_and_escape_leaves_all_as_it_was(server: Server, page: Page) -> None:
+    opened(server, page, "arrows")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("option").nth(1)).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page).to_have_url(re.compile("/tasks/arrows$"))
+
+
+def test_axe_finds_nothing_on_it(server: Server, page: Page) -> None:
+    page.add_init_script(AXE_SCRIPT)
+    opened(server, page, "axe")
+    expect_accessible(page)
