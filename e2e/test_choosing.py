@@ -70,6 +70,17 @@ def test_an_act_of_somebody_else_shows_on_the_open_page(start_server: Callable[.
     expect_equal_to_answer(page)
 
 
+def test_what_changes_without_an_event_shows_on_the_open_page(start_server: Callable[..., Server], page: Page) -> None:
+    server = start_server()
+    (event,) = server.emit("a", "hello")
+    page.goto(f"{server.url}/tasks")
+    expect_live_at(page, event.event_id)
+    server.store.people.add_project("web", "The web site")
+    expect(page.get_by_role("combobox", name="Project")).to_be_visible()
+    expect_equal_to_answer(page)
+    expect_live_at(page, event.event_id)
+
+
 @pytest.fixture
 def plain(new_context: Callable[..., BrowserContext]) -> Page:
     return new_context(java_script_enabled=False).new_page()

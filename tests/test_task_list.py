@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from store import NewEvent, TaskQuery, TaskRecord, open_store, tasklist
+from store import SORTS, NewEvent, Sort, TaskQuery, TaskRecord, open_store, tasklist
 from store.events import epoch_seconds, now, timestamp
 from store.sqlite import SqliteStore
+from store.sqlite.tasklist import page
 from tests.support.people import person, project, session, wait_until_guarded
 from tests.support.server import Server
 from webapp.assets import asset
@@ -95,6 +98,17 @@ def test_an_address_means_the_same_again(filled: Server) -> None:
     assert '<option value="24h" selected>' in page
     assert list_url(query, before="x~y").endswith("&cursor=x~y")
     assert list_url(TaskQuery()) == "/tasks"
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_a_page_of_any_order_is_read_from_an_index(tmp_path: Path, sort: Sort) -> None:
+    opened = open_store(f"sqlite:///{tmp_path / 'signalbox.db'}")
+    sql, values = page(TaskQuery(sort=sort, archived=False, before="1~x"))
+    with closing(sqlite3.connect(tmp_path / "signalbox.db")) as db:
+        plan = " ".join(row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", values))
+    opened.close()
+    assert "USING INDEX tasks_listed" in plan
+    assert "TEMP B-TREE" not in plan
 
 
 def test_bars_show_small_counts_beside_a_burst() -> None:
