@@ -12,6 +12,9 @@ from store import NewEvent, Store, StoreError, TaskQuery, UnknownTask
 from store.state import Permission, Task
 from webapp.settings import Settings
 
+OVERDUE = 10.0
+"""Seconds of silence that no promise of heartbeats, however frequent, makes a run stale before."""
+
 log = structlog.get_logger("signalbox.supervisor")
 
 
@@ -48,7 +51,7 @@ class Supervisor:
             for task in page.tasks:
                 if _silent(task, now, self._limit):
                     await self._interrupt(task)
-                elif _stale(task, now, self._stale_after):
+                elif is_stale(task, now, self._stale_after):
                     await self._mark_stale(task)
             before = page.cursor
             if before is None:
@@ -96,9 +99,9 @@ def _silent(task: Task, now: datetime, limit: float) -> bool:
     return _silence(task, now) > max(limit, 3 * task.heartbeat_interval)
 
 
-def _stale(task: Task, now: datetime, limit: float) -> bool:
+def is_stale(task: Task, now: datetime, limit: float) -> bool:
     """Whether a running run is silent for too long; one that promised heartbeats, if one did not come."""
-    promised = limit if task.heartbeat_interval is None else 2 * task.heartbeat_interval
+    promised = limit if task.heartbeat_interval is None else max(OVERDUE, 2 * task.heartbeat_interval)
     return task.status == "running" and not task.stale and _silence(task, now) > min(limit, promised)
 
 
