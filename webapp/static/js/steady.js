@@ -6,7 +6,7 @@
 const CONTROLS = 'a, button, input, label, select, summary, textarea';
 const SETTLED = 300;
 const LONGEST_AIM = 1000;
-const LONGEST_PRESS = 5000;
+const LONGEST_PRESS = 10_000;
 let pressed = false;
 let aimedAt = -Infinity;
 
