@@ -154,7 +154,11 @@ def test_another_signalbox_as_upstream(server: Server, url: str, store: SqliteSt
     [
         ("200 OK", "text/html", "answers with text/html, and not with text/event-stream"),
         ("204 No Content", "text/event-stream", "answered 204 No Content: it has nothing (more) to tell"),
-        ("401 Unauthorized", "text/plain", "answered 401 Unauthorized: it wants a token"),
+        (
+            "401 Unauthorized",
+            "text/plain",
+            "it wants a token, or another one (--upstream-token, SIGNALBOX_UPSTREAM_TOKEN)",
+        ),
         ("404 Not Found", "text/plain", "answered 404 Not Found: there is no such stream"),
         ("400 Bad Request", "application/json", "answered 400 Bad Request: not like this"),
     ],

@@ -79,7 +79,8 @@ async def _relay(chosen: Target, upstream: Upstream, task_id: str, identity: Ide
             check_project(await task_of(log, task_id), identity.project_id)
         status = await Relay(log, task_id, upstream, notice, identity=identity, heartbeat_interval=heartbeat).run()
     except Refused as error:
-        raise click.ClickException(str(error)) from None
+        hint = f" (--upstream-token, {TOKEN_VARIABLE})" if error.status == 401 else ""
+        raise click.ClickException(f"{error}{hint}") from None
     except asyncio.CancelledError:
         notice(f"stopped; the same command goes on with {task_id}")
         return 130

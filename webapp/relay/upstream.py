@@ -25,7 +25,7 @@ LONGEST_RETRY = 600.0
 
 WHY = {
     204: "it has nothing (more) to tell",
-    401: "it wants a token, or another one (--upstream-token, SIGNALBOX_UPSTREAM_TOKEN)",
+    401: "it wants a token, or another one",
     403: "it does not allow this",
     404: "there is no such stream",
     410: "the stream is gone",
@@ -45,11 +45,14 @@ class Away(UpstreamError):
 
 
 class Refused(UpstreamError):
-    """It answers, but not with a stream that can be relayed; `certain` when that cannot be for a while only."""
+    """It answers, but not with a stream that can be relayed. `certain` when that cannot be for a while only.
 
-    def __init__(self, message: str, *, certain: bool = False) -> None:
+    `status` is that of its answer, if that was the reason.
+    """
+
+    def __init__(self, message: str, *, certain: bool = False, status: int | None = None) -> None:
         super().__init__(message)
-        self.certain = certain
+        self.certain, self.status = certain, status
 
 
 class Upstream:
@@ -143,7 +146,7 @@ def judged(response: httpx.Response) -> UpstreamError:
     told = f"{name} answered {status} {response.reason_phrase}"
     if status in WHY:
         # 204 is how a server tells an SSE client to come no more (WHATWG HTML, section 9.2).
-        return Refused(f"{told}: {WHY[status]}", certain=status == 204)
+        return Refused(f"{told}: {WHY[status]}", certain=status == 204, status=status)
     error = error_of(response)
     if isinstance(error, StoreUnavailable):
         return Away(told, error.retry_after if "Retry-After" in response.headers else 0.0)
