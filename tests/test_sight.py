@@ -131,6 +131,9 @@ def test_buttons_are_for_those_who_may_press_them(world: World) -> None:
         theirs = server.get(path, headers=world.ann).text
         assert 'value="approve"' not in theirs
         assert "somebody who may answer" in theirs
+    for words in ("Archive…", "Save what is shown", 'name="task" value="run-ours"'):
+        assert words in server.get("/tasks", headers=world.bob).text
+        assert words not in server.get("/tasks", headers=world.ann).text
     assert "Cancel the run" in server.get("/tasks/run-ours", headers=world.bob).text
     assert "Cancel the run" not in server.get("/tasks/run-ours", headers=world.ann).text
 

@@ -214,6 +214,7 @@ class TaskListView:
     saved: list[SavedView]
     cursor: str | None
     event_id: int
+    manages: bool = True
 
     @property
     def filtered(self) -> bool:
@@ -226,8 +227,11 @@ class TaskListView:
         return self.counts, self.stale, self.archived, self.projects, self.saved, self.cursor
 
 
-async def task_list_view(view: Reading, query: TaskQuery) -> TaskListView:
-    """The tasks of one page of `query`. Raises InvalidEvent for a cursor that no page gave."""
+async def task_list_view(view: Reading, query: TaskQuery, *, manages: bool = True) -> TaskListView:
+    """The tasks of one page of `query`, for somebody who `manages` tasks and views or only reads.
+
+    Raises InvalidEvent for a cursor that no page gave.
+    """
     page = await view.tasks(query)
     return TaskListView(
         query=query,
@@ -239,6 +243,7 @@ async def task_list_view(view: Reading, query: TaskQuery) -> TaskListView:
         saved=await view.saved_views(),
         cursor=page.cursor,
         event_id=page.event_id,
+        manages=manages,
     )
 
 

@@ -188,7 +188,10 @@ class Fragments:
     def list_rows(self, view: TaskListView) -> list[tuple[str, str]]:
         """The rows of a page of the list, each with its task's id."""
         names = view.projects if len(view.projects) > 1 else {}
-        return [(task.task_id, self._task_row.render(task=task, project_names=names)) for task in view.tasks]
+        return [
+            (task.task_id, self._task_row.render(task=task, project_names=names, pick=view.manages))
+            for task in view.tasks
+        ]
 
     def list_frame(self, view: TaskListView, since: int) -> str:
         """What brings a list page from the position `since` to `view`, whatever it shows."""

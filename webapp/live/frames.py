@@ -78,7 +78,7 @@ def _settled(html: str) -> str:
     return _CLOCK.sub("", html)
 
 
-def list_frames(store: Store, fragments: Fragments, query: TaskQuery) -> Render:
+def list_frames(store: Store, fragments: Fragments, query: TaskQuery, *, manages: bool = True) -> Render:
     """Renders the frames of one page of the task list; positions are event ids.
 
     What was made in the last hour changes with the clock alone: then the same position is drawn again.
@@ -87,7 +87,7 @@ def list_frames(store: Store, fragments: Fragments, query: TaskQuery) -> Render:
 
     async def render(cursor: int) -> Chunk | None:
         async with store.read() as view:
-            seen = await task_list_view(view, query)
+            seen = await task_list_view(view, query, manages=manages)
         rows = dict(fragments.list_rows(seen))
         before = kept.get(cursor)
         kept[seen.event_id] = (seen.around, rows)

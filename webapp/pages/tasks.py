@@ -11,7 +11,7 @@ from webapp.api import store
 from webapp.api.streams import hub, settings
 from webapp.api.tasks import task_query
 from webapp.auth.access import needs
-from webapp.auth.guard import may_answer_task, principal
+from webapp.auth.guard import answered_projects, may_answer_task, principal
 from webapp.bad_request import BadRequest
 from webapp.contexts import TaskView, task_list_view, task_view
 from webapp.forecast import Earlier
@@ -75,7 +75,7 @@ def reset(newest: int) -> Response:
 async def index() -> Response:
     query = task_query()
     async with store().read() as view:
-        seen = await task_list_view(view, query)
+        seen = await task_list_view(view, query, manages=answered_projects() != ())
     separator = "&" if request.query_string else ""
     stream_path = f"/live/tasks?{request.query_string.decode('latin-1')}{separator}epoch={store().epoch}"
     return html(fragments().list_page(seen, stream_path=stream_path, **await layout()))
@@ -89,8 +89,9 @@ async def index_stream() -> Response:
         newest = await view.latest_event_id()
     if other_history(newest, cursor):
         return reset(newest)
-    streams, render = hub(), list_frames(store(), fragments(), query)
-    return subscribe(streams, lambda: streams.board_lane(query, render), cursor)
+    manages = answered_projects() != ()
+    streams, render = hub(), list_frames(store(), fragments(), query, manages=manages)
+    return subscribe(streams, lambda: streams.board_lane((query, manages), render), cursor)
 
 
 @blueprint.get("/tasks/<task_id>")
