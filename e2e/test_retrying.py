@@ -60,8 +60,10 @@ def test_it_works_without_javascript_on_a_phone(server: Server, new_context: Cal
 
 def test_a_command_that_the_server_does_not_run_is_shown_to_be_copied(server: Server, page: Page) -> None:
     run(server, "far", "--server", server.url)
+    page.set_viewport_size({"width": 360, "height": 740})
     page.goto(f"{server.url}/tasks/far")
     page.locator("summary", has_text="Retry").click()
     shell = page.get_by_role("region", name="The command")
     expect(shell).to_contain_text(f"signalbox run --server {server.url} --retry-of far -- sh -c")
     expect(page.get_by_role("button", name="Run it again")).to_have_count(0)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
