@@ -211,3 +211,16 @@ def test_over_the_cap_a_stream_is_refused_and_pages_still_answer(start_server: C
         assert 1 <= int(refused.headers["retry-after"]) <= 5
         assert server.get("/api/tasks").status_code == 200
         assert server.get("/sse/health").json()["streams"] == 2
+
+
+def test_a_stream_ends_soon_when_its_task_is_deleted_even_if_another_takes_the_name(server: Server) -> None:
+    for name in ("goes", "changes"):
+        server.emit(name, "one", "two", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
+    with open_stream(stream_url(server, "goes")) as gone, open_stream(stream_url(server, "changes")) as changed:
+        for stream in (gone, changed):
+            assert next(message for message in stream if message.id == "3")
+        for name in ("goes", "changes"):
+            assert httpx.delete(f"{server.url}/api/tasks/{name}").is_success
+        server.emit("changes", "another one")
+        for stream in (gone, changed):
+            assert [message.event for message in stream if message.event] == ["reset"]

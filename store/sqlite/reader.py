@@ -151,6 +151,14 @@ class View:
             raise UnknownTask(task_id)
         return Head(*rows[0])
 
+    async def latest_seqs(self, task_ids: Sequence[str]) -> dict[str, int]:
+        wanted = msgspec.json.encode(list(task_ids)).decode()
+        rows = await self._rows(
+            "SELECT task_id, last_seq FROM task_event_seq_counters WHERE task_id IN (SELECT value FROM json_each(?))",
+            wanted,
+        )
+        return dict(rows)
+
     async def latest_event_id(self) -> int:
         rows = await self._rows("SELECT seq FROM sqlite_sequence WHERE name = 'task_events'")
         return int(rows[0][0]) if rows else 0

@@ -27,3 +27,15 @@ class Channel:
         """Streams that read events as `encode` writes them."""
         lanes = self.lanes.values()
         return sum(len(lane.everyone) for lane in lanes if isinstance(lane, EventLane) and lane.encode is encode)
+
+    def position(self) -> int:
+        """The newest seq that anybody here has."""
+        stands = [lane.position(subscriber) for lane in self.lanes.values() for subscriber in lane.everyone]
+        return max([self.ring.head, *stands])
+
+    def end(self) -> None:
+        """End all streams: the task is not there any more."""
+        for lane in self.lanes.values():
+            lane.close()
+            for subscriber in list(lane.everyone):
+                subscriber.finish(subscriber.voice.gone(lane.position(subscriber)))
