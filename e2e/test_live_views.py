@@ -86,8 +86,8 @@ def test_a_view_of_another_history_is_loaded_anew(
     page.goto(f"{server.url}/tasks/again/timeline")
     expect_live_at(page, 30)
     server.replace_database()
-    server.start()
     server.emit("again", NewEvent(event_type="runner_spawn", payload={"message": "from the start"}))
+    server.start()
     expect(page.locator("#story")).to_contain_text("from the start", timeout=30_000)
     expect_live_at(page, 1)
 

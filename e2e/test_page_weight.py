@@ -28,7 +28,7 @@ def heavy(server: Server) -> Server:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_cold_page_is_few_requests_and_little_on_the_wire(heavy: Server, page: Page, path: str) -> None:
+def test_a_cold_page_is_few_requests_little_on_the_wire_and_little_memory(heavy: Server, page: Page, path: str) -> None:
     requests: set[str] = set()
     received: dict[str, int] = {}
 
@@ -45,12 +45,6 @@ def test_a_cold_page_is_few_requests_and_little_on_the_wire(heavy: Server, page:
     settled(page)
     assert 3 <= len(requests) <= MOST_REQUESTS
     assert 10_000 < sum(received.values()) < MOST_BYTES
-
-
-@pytest.mark.parametrize("path", PATHS)
-def test_a_page_takes_little_memory(heavy: Server, page: Page, path: str) -> None:
-    page.goto(heavy.url + path)
-    settled(page)
     assert heap_bytes(page) < MOST_HEAP
 
 

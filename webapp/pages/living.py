@@ -68,9 +68,9 @@ async def _stream(task_id: str, page: LivingPage[V]) -> Response:
     cursor = cursor_of_stream()
     async with store().read() as view:
         head = await view.head(task_id)
+        if other_history(head.latest_seq, cursor):
+            return reset(head.latest_seq)
         await page.read(view)
-    if other_history(head.latest_seq, cursor):
-        return reset(head.latest_seq)
     renderer, streams, answers = fragments(), hub(), await may_answer_task(task_id)
 
     def draw(seen: V) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The waterfall lives: whatever came while it was open, it ends equal to a freshly drawn one."""
+"""The waterfall by the keyboard, and without JavaScript; that it lives stands in test_live_views.py."""
 
 from __future__ import annotations
 
@@ -6,20 +6,9 @@ from collections.abc import Callable
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from e2e.live import expect_equal_to_fresh, expect_live_at
+from e2e.live import expect_live_at
 from e2e.runs import run
 from tests.support.server import Server
-
-
-def test_an_open_waterfall_ends_equal_to_a_fresh_one(server: Server, page: Page, context: BrowserContext) -> None:
-    events = list(run(11, 240))
-    server.emit("live", *events[:40])
-    page.goto(f"{server.url}/tasks/live/waterfall")
-    for start in range(40, len(events), 20):
-        server.emit("live", *events[start : start + 20])
-    expect_live_at(page, server.latest("live"))
-    expect_equal_to_fresh(page, context)
-    expect(page.locator(".fall-now")).to_have_count(0)
 
 
 def test_the_keyboard_goes_through_the_bars_to_a_span_and_its_events(server: Server, page: Page) -> None:
