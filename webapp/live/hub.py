@@ -43,14 +43,15 @@ CROWDED = 100
 class TooManyStreams(Exception):
     """A cap on open streams is reached, or the server is about to stop; `retry_after` in seconds, jittered.
 
-    `most` is how many the caller may have; None: it is the server that is full.
+    `most` is how many the caller may have; None: it is the server that is full. One that is `closing` asks for no wait:
+    its successor has room, and a page that asks again and again finds it as soon as it is there.
     """
 
-    def __init__(self, most: int | None = None) -> None:
-        full = "all streams of this server are taken"
+    def __init__(self, most: int | None = None, *, closing: bool = False) -> None:
+        full = "the server is about to stop" if closing else "all streams of this server are taken"
         super().__init__(full if most is None else f"you have {most} streams open, which is as many as one caller may")
         self.most = most
-        self.retry_after = random.uniform(1, 5)
+        self.retry_after = None if closing else random.uniform(1, 5)
 
 
 class Hub:
@@ -132,8 +133,10 @@ class Hub:
 
     def admit(self, ticket: Ticket) -> None:
         """Raise TooManyStreams unless one more stream may open. Nobody is evicted to let another in."""
+        if self.closing:
+            raise TooManyStreams(closing=True)
         most = self._settings.max_streams_per_caller
-        full = self.closing or self.open_streams >= self._settings.max_streams
+        full = self.open_streams >= self._settings.max_streams
         if full or self.callers.count(ticket) >= most:
             self._stats.streams_refused += 1
             raise TooManyStreams(None if full else most)
