@@ -119,6 +119,7 @@ def test_a_reset_reloads_once_and_then_says_what_is_the_matter(server: Server, p
     page.on("load", lambda loaded: loads.append(loaded.url))
     page.goto(f"{server.url}/tasks/reset")
     expect(page.locator("live-status")).to_contain_text("this log was replaced on the server; reload the page")
+    page.wait_for_load_state("load")
     assert len(loads) == 2
 
 
