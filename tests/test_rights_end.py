@@ -33,7 +33,7 @@ def last_words(stream: Iterator[Message]) -> Message:
 
 
 def farewell_after(server: Server, path: str, headers: Headers, end: Callable[[], None]) -> Message:
-    with open_stream(server.url + path, headers=headers) as stream:
+    with open_stream(server.url + path, headers=headers, timeout=40) as stream:
         next(stream)
         end()
         return last_words(stream)
@@ -51,7 +51,7 @@ def test_a_stream_ends_when_its_token_is_revoked(guarded: Server, path: str) -> 
 
 
 def test_a_stream_ends_when_its_token_expires(guarded: Server) -> None:
-    headers = token(guarded.store, "short", seconds=4)
+    headers = token(guarded.store, "short", seconds=7)
     end = farewell_after(guarded, EVENTS, headers, lambda: None)
     assert (end.event, end.json["reason"]) == ("reconnect", "rights")
     assert guarded.get(EVENTS, headers=headers).status_code == 401

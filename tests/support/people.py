@@ -60,8 +60,8 @@ def revoke(store: SqliteStore, name: str) -> None:
 
 def wait_until_guarded(server: Server) -> None:
     """Return when the server has noticed that there are people."""
-    until = time.monotonic() + 10
-    while server.get("/api/tasks").status_code != 401:
+    until = time.monotonic() + 30
+    while server.get("/api/tasks", timeout=30).status_code != 401:
         assert time.monotonic() < until, "the server lets everybody in"
         time.sleep(0.05)
 
