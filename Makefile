@@ -8,6 +8,9 @@ HOST =
 PORT ?=
 ARGS ?=
 
+# Two workers, a file of tests to each. A test that fails is tried once more, and named at the end if that passes.
+TRIES := --numprocesses 2 --dist loadfile --reruns 1 -raR
+
 .DEFAULT_GOAL := help
 .PHONY: help run test lint types unit e2e soak bench screenshots format venv browser lock clean
 
@@ -27,10 +30,10 @@ types: venv ## the strict type check
 	$(BIN)/mypy
 
 unit: venv ## unit, API and contract tests, and those of the bench
-	$(BIN)/pytest tests bench $(ARGS)
+	$(BIN)/pytest tests bench $(TRIES) $(ARGS)
 
 e2e: venv browser ## browser tests
-	$(BIN)/pytest e2e $(ARGS)
+	$(BIN)/pytest e2e $(TRIES) $(ARGS)
 
 soak: venv browser ## the minutes-long tests
 	$(BIN)/pytest -m soak -o faulthandler_timeout=0 $(ARGS)

@@ -77,10 +77,10 @@ async def test_a_kill_under_two_hundred_streams_loses_nothing(start_server: Call
 
 async def test_more_streams_than_the_usual_limit_of_open_files(start_server: Callable[..., Server]) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
     try:
         server = start_server()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    async with watched(server, 100):
+    async with watched(server, 300):
         pass
