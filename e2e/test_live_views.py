@@ -104,3 +104,19 @@ def test_what_does_not_change_is_not_sent_again(server: Server, page: Page) -> N
     expect_live_at(page, 32)
     expect(page.locator("#story")).to_have_attribute("data-touched", "")
     expect(page.locator("#stand")).to_contain_text("as of #32")
+
+
+def test_two_runs_that_are_compared_live_while_others_run_beside_them(
+    server: Server, page: Page, context: BrowserContext
+) -> None:
+    first, second = list(run(13, 80)), list(run(14, 80))
+    server.emit("first", *first)
+    server.emit("second", *second[:30])
+    page.goto(f"{server.url}/compare?a=first&b=second")
+    expect(page.locator("live-status")).to_contain_text("live at")
+    for events in (second[30:50], second[50:]):
+        server.emit("beside", "not compared")
+        server.emit("second", *events)
+        expect(page.locator("#comparison")).to_contain_text(f"as of #{server.latest('second')}")
+        expect_equal_to_answer(page)
+    expect_equal_to_fresh(page, context)

@@ -28,7 +28,7 @@ PATIENCE_MS = 60_000
 
 COMMANDS = {
     "types": ("mypy", "-p", "store"),
-    "projections": ("pytest", "-q", "--color=yes", "tests/test_projections.py"),
+    "tests": ("pytest", "-v", "--color=yes", "tests/test_text.py", "tests/test_ansi.py", "tests/test_redaction.py"),
     "typo": ("make", "--no-print-directory", "tset"),
 }
 """Small commands for the list, by their tasks' ids."""
@@ -85,6 +85,7 @@ def take_views(browser: Browser, server: Server) -> None:
         "evidence": (audit, "dark"),
         "search": (f"{long}/log?type=checkpoint_commit&q=7", "light"),
         "long": (long, "light"),
+        "tests": ("/tasks/tests", "light"),
     }
     for name, (path, scheme) in views.items():
         page = open_page(browser, server, path, color_scheme=scheme, **DESKTOP)

@@ -48,7 +48,7 @@ async def events() -> Response:
         return closing(sse.named("reset", {"latest_event_id": newest}))
     projects = seen_projects()
     streams, render = hub(), feed(store(), tasks, projects)
-    return subscribe(streams, lambda: streams.board_lane(("feed", tasks, projects), render, JSON), cursor)
+    return subscribe(streams, lambda: streams.board_lane(("feed", tasks, projects), render, voice=JSON), cursor)
 
 
 def feed(source: Store, tasks: tuple[str, ...], projects: Projects = None) -> Render:

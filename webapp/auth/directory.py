@@ -1,7 +1,7 @@
 """The directory: who stands behind a token or a session, remembered for as long as nothing has changed.
 
-A change is noticed by the version that every write of people raises: at once after a commit of this process or of
-another, and at the latest after `TICK`.
+A change is noticed by the version that every write of people raises: at once after a commit that brought no event, by
+whichever process, and at the latest after `TICK`.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Directory:
         """There was a commit. One without events may be anything: people changed, or a task was deleted."""
         if not events:
             self._projects.clear()
-        self._woken.set()
+            self._woken.set()
 
     async def principal(self, credential: Credential | None) -> Principal:
         """Who this is. NOBODY for a credential that is unknown, expired, ended or revoked."""

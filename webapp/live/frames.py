@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from store import Reading, Store, TaskQuery
@@ -101,6 +101,29 @@ def list_frames(store: Store, fragments: Fragments, query: TaskQuery, *, manages
         else:
             html = fragments.list_frame(seen, cursor)
         return Chunk(sse.html_message(seen.event_id, html), seen.event_id, 1)
+
+    return render
+
+
+def pair_frames(
+    store: Store, fragments: Fragments, tasks: Sequence[str], draw: Callable[[Reading], Awaitable[dict[str, str]]]
+) -> Render:
+    """Renders the frames of a page that shows some tasks together; positions are event ids.
+
+    For what happens in other tasks there is no frame.
+    """
+    kept: dict[int, dict[str, int]] = {}
+
+    async def render(cursor: int) -> Chunk | None:
+        async with store.read() as view:
+            event_id, seqs = await view.latest_event_id(), await view.latest_seqs(tasks)
+            if event_id <= cursor or kept.get(cursor) == seqs:
+                return None
+            parts = await draw(view)
+        kept[event_id] = seqs
+        if len(kept) > KEPT:
+            del kept[min(kept)]
+        return Chunk(sse.html_message(event_id, fragments.parts_frame(parts, cursor, event_id)), event_id, 1)
 
     return render
 

@@ -121,10 +121,10 @@ class Hub:
             )
         return channel.lanes[key]
 
-    def board_lane(self, key: object, render: Render, voice: Voice | None = None) -> Lane:
+    def board_lane(self, key: object, render: Render, pace: Pace | None = None, voice: Voice | None = None) -> Lane:
         """The lane of what shows many tasks; `key` stands for which, positions are event ids."""
         if key not in self._boards:
-            self._boards[key] = FrameLane(Ring(0), self._pace(), self._stats, render, voice or self._pages)
+            self._boards[key] = FrameLane(Ring(0), pace or self._pace(), self._stats, render, voice or self._pages)
         return self._boards[key]
 
     def packing(self, accept_encoding: str) -> Packing:

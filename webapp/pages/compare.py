@@ -1,15 +1,28 @@
-"""Two runs side by side, and the form that asks which."""
+"""Two runs side by side, which live, and the form that asks which."""
 
 from __future__ import annotations
 
+from typing import Any
+from urllib.parse import urlencode
+
 from quart import Blueprint, Response, request
 
+from store import Reading
+from webapp import ids
 from webapp.api import store
+from webapp.api.streams import hub
 from webapp.auth.access import needs
 from webapp.auth.guard import require, seen_projects
 from webapp.comparison import choice_view, comparison_view
-from webapp.pages.tasks import fragments, html, layout
+from webapp.live.frames import pair_frames
+from webapp.live.pace import Pace
+from webapp.live.stream import subscribe
+from webapp.pages.living import SLOWEST
+from webapp.pages.tasks import cursor_of_stream, fragments, html, layout, other_history, reset
+from webapp.params import MAX_SEQ
 from webapp.words import about
+
+PARTS = {ids.COMPARISON: "compare/_comparison.html"}
 
 blueprint = Blueprint("compare", __name__)
 
@@ -20,13 +33,34 @@ async def show() -> Response:
     a, b = (request.args.get(name, "").strip() for name in ("a", "b"))
     for task_id in filter(None, (a, b)):
         await require("read", task_id)
-    only_parted = request.args.get("show") == "parted"
-    async with store().read() as view:
-        if a and b:
-            seen = await comparison_view(view, a, b, only_parted=only_parted)
-        else:
+    if not (a and b):
+        async with store().read() as view:
             choice = await choice_view(view, a or b, seen_projects())
-    page = await layout()
-    if a and b:
-        return html(fragments().plain_page("compare/show.html", page, view=seen, about=about))
-    return html(fragments().plain_page("compare/choose.html", page, choice=choice))
+        return html(fragments().plain_page("compare/choose.html", await layout(), choice=choice))
+    only_parted = request.args.get("show") == "parted"
+    if request.args.get("part") == "frames":
+        return await _stream(a, b, only_parted)
+    async with store().read() as view:
+        values, event_id = await _values(view, a, b, only_parted), await view.latest_event_id()
+    of_stream = {"a": a, "b": b, "show": "parted" if only_parted else "all", "part": "frames", "epoch": store().epoch}
+    stream = f"/compare?{urlencode(of_stream)}"
+    return html(fragments().plain_page("compare/show.html", await layout(), **values, stream=stream, event_id=event_id))
+
+
+async def _values(view: Reading, a: str, b: str, only_parted: bool) -> dict[str, Any]:
+    return {"view": await comparison_view(view, a, b, only_parted=only_parted), "about": about}
+
+
+async def _stream(a: str, b: str, only_parted: bool) -> Response:
+    cursor = cursor_of_stream()
+    async with store().read() as view:
+        newest = await view.latest_event_id()
+    if other_history(newest, cursor):
+        return reset(newest)
+    streams, renderer = hub(), fragments()
+
+    async def draw(view: Reading) -> dict[str, str]:
+        return renderer.parts(PARTS, **await _values(view, a, b, only_parted))
+
+    render, pace = pair_frames(store(), renderer, (a, b), draw), Pace(SLOWEST, batch_size=MAX_SEQ)
+    return subscribe(streams, lambda: streams.board_lane(("compare", a, b, only_parted), render, pace), cursor)
