@@ -58,10 +58,10 @@ def take_all(browser: Browser, server: Server) -> None:
     server.store.create_task("rollout", title="Roll out web", kind="deploy")
     server.emit("rollout", NewEvent(event_type="runner_spawn", span_id="main"), question)
     console.fill(server.store)
-    demo = signalbox(server, "demo", "--task", "stdlib-audit", "--quiet")
+    demos = [signalbox(server, "demo", "--task", task, "--quiet") for task in ("stdlib-audit", "stdlib-audit-2")]
     try:
         tasks = open_page(browser, server, "/tasks", color_scheme="light", **LOW)
-        expect(tasks.get_by_text("stdlib audit")).to_be_visible(timeout=PATIENCE_MS)
+        expect(tasks.get_by_text("stdlib audit").first).to_be_visible(timeout=PATIENCE_MS)
         light = open_page(browser, server, "/tasks/stdlib-audit", color_scheme="light", **DESKTOP)
         dark = open_page(browser, server, "/tasks/stdlib-audit", color_scheme="dark", **DESKTOP)
         phone = open_page(browser, server, "/tasks/rollout", color_scheme="light", **PHONE)
@@ -72,13 +72,16 @@ def take_all(browser: Browser, server: Server) -> None:
             page.screenshot(path=IMAGES / f"{name}.png")
         take_views(browser, server)
     finally:
-        demo.terminate()
-        demo.wait()
+        for demo in demos:
+            demo.terminate()
+            demo.wait()
 
 
 def take_views(browser: Browser, server: Server) -> None:
     """The other views of the demo, which is at work, and of a log of 100,000 events."""
     audit, long = "/tasks/stdlib-audit", f"/tasks/{console.TASK}"
+    spans = server.get(f"/api{audit}/graph").json()["spans"]
+    span = next(span["span_id"] for span in spans if span["state"] == "failed")
     views = {
         "waterfall": (f"{audit}/waterfall", "light"),
         "timeline": (f"{audit}/timeline", "light"),
@@ -86,6 +89,8 @@ def take_views(browser: Browser, server: Server) -> None:
         "search": (f"{long}/log?type=checkpoint_commit&q=7", "light"),
         "long": (long, "light"),
         "tests": ("/tasks/tests", "light"),
+        "compare": ("/compare?a=stdlib-audit&b=stdlib-audit-2", "light"),
+        "span": (f"{audit}/spans/{span}", "light"),
     }
     for name, (path, scheme) in views.items():
         page = open_page(browser, server, path, color_scheme=scheme, **DESKTOP)
@@ -94,6 +99,9 @@ def take_views(browser: Browser, server: Server) -> None:
             expect(page.get_by_role("dialog")).to_be_visible()
         page.screenshot(path=IMAGES / f"{name}.png")
         page.context.close()
+    past = browser.new_context(locale="en-GB", timezone_id="Etc/UTC", color_scheme="light", **DESKTOP).new_page()
+    past.goto(f"{server.url}{audit}?at=120")
+    past.screenshot(path=IMAGES / "past.png")
 
 
 def signalbox(server: Server, *arguments: str) -> subprocess.Popen[bytes]:
