@@ -40,7 +40,7 @@ class Activity(msgspec.Struct, kw_only=True):
     until: str
 
 
-class Task(msgspec.Struct, kw_only=True):
+class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One task: who it is, how it stands, and the counters of its log.
 
     `archived_at` and `stale` are not of the log: readers fill them from what is kept beside it.
@@ -118,7 +118,7 @@ class Phase(msgspec.Struct, kw_only=True):
     changed_seq: int
 
 
-class Span(msgspec.Struct, kw_only=True):
+class Span(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A stretch of work. `state` is `mark` for a span that was only mentioned, never opened."""
 
     span_id: str

@@ -33,6 +33,9 @@ class Needs(msgspec.Struct):
 def needs(task: Task, events: Iterable[NewEvent | Event]) -> Needs:
     """The rows that `apply` may touch when it folds `events` into `task`."""
     found = Needs(spans=set(), checkpoints=set(), permissions=set())
+    events = list(events)
+    if all(_adds_a_line(task, event) for event in events):
+        return found
     for event in events:
         found.spans.add(event.span_id or task.main_span_id)
         if event.parent_span_id:
@@ -87,11 +90,25 @@ def apply(state: TaskState, event: Event) -> TaskState:
 def _says_nothing_new(state: TaskState, event: Event) -> bool:
     """Whether this is one more log line of a running run's known span: most events are."""
     task = state.task
+    if _adds_a_line(task, event):
+        return True
     if event.event_type != "log" or task.status != "running" or event.phase not in (None, task.phase):
         return False
     span = state.spans.get(event.span_id)
     return (
         task.main_span_used and span is not None and (event.parent_span_id is None or span.parent_span_id is not None)
+    )
+
+
+def _adds_a_line(task: Task, event: NewEvent | Event) -> bool:
+    """Whether this is a log line of a running run itself, which nothing but the task's counters need to know."""
+    return (
+        event.event_type == "log"
+        and task.status == "running"
+        and task.main_span_used
+        and event.span_id in (None, task.main_span_id)
+        and event.parent_span_id is None
+        and event.phase in (None, task.phase)
     )
 
 
