@@ -25,6 +25,14 @@ class Head(msgspec.Struct, frozen=True):
     earliest_seq: int
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """A task's newest seq, and what is kept beside its log."""
+
+    latest_seq: int
+    archived: bool
+    stale: bool
+
+
 class TaskPage(msgspec.Struct, frozen=True):
     """One page of tasks; `cursor` is None on the last one."""
 
@@ -83,6 +91,7 @@ class Reading(Protocol):
     async def saved_views(self) -> list[SavedView]: ...
     async def head(self, task_id: str) -> Head: ...
     async def latest_seqs(self, task_ids: Sequence[str]) -> dict[str, int]: ...
+    async def standings(self, task_ids: Sequence[str]) -> dict[str, Standing]: ...
     async def latest_event_id(self) -> int: ...
 
     async def events(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]: ...

@@ -37,7 +37,10 @@ class History:
         self._size = 0
 
     async def state_at(self, view: Reading, task_id: str, seq: int) -> TaskState:
-        """The state of a task after its event `seq`, or after its last one if there are fewer. Raises UnknownTask."""
+        """The state of a task after its event `seq`, or after its last one if there are fewer. Raises UnknownTask.
+
+        After its last one it has what is kept beside the log, too: that is of now.
+        """
         task = await view.task(task_id)
         wanted = min(seq, task.latest_seq)
         state = self._nearest(task, wanted)
@@ -50,6 +53,8 @@ class History:
             await asyncio.to_thread(_fold, state, events)
             if state.task.latest_seq % STEP == 0:
                 self._keep(state)
+        if state.task.latest_seq == task.latest_seq:
+            state.task.archived_at, state.task.stale = task.archived_at, task.stale
         return state
 
     def _nearest(self, task: Task, seq: int) -> TaskState:

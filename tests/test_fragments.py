@@ -141,7 +141,7 @@ async def test_a_frame_has_only_what_changed(store: SqliteStore) -> None:
     store.append("run", [NewEvent(event_type="phase_enter", phase="planning"), log("one")])
     store.append("run", log("two", stream="stderr"))
     targets = re.findall(r'hx-target="#([^"]+)"', await frame(store, 2))
-    assert targets == [ids.LOG_HEAD, ids.LOG_ROWS]
+    assert targets == [ids.LOG_HEAD, ids.TASK_FLAGS, ids.LOG_ROWS]
 
 
 async def test_a_line_that_was_written_elsewhere_tells_when(store: SqliteStore) -> None:

@@ -117,11 +117,17 @@ class Fragments:
         return {**values, "parts": parts, "rows": self._rows.render(view.rows)}
 
     def task_frame(self, view: TaskView, since: int) -> str:
-        """What a page that stands at `since` lacks: its position, the parts that changed, the rows after it."""
+        """What a page that stands at `since` lacks: its position, the parts that changed, the rows after it.
+
+        What is kept beside the log comes with each: no seq tells when that changed.
+        """
         values = self._task_values(view)
         out = [_position(since, view.seq)]
         changed = (part for part in TASK_PARTS if changed_at(view.task, part) > since)
         out += [_swap(part, _how(part), self._part(part, values)) for part in changed]
+        out.append(_swap(ids.TASK_FLAGS, "outerHTML", self._render("tasks/_flags.html", **values)))
+        if view.seq == since:
+            return "\n".join(out)
         if view.task.spans_seq <= since:
             changed_lines = ((ids.span(line.span.span_id), values["span_line"](line)) for line in view.changed_lines)
             out += [_swap(target, "outerMorph", line) for target, line in changed_lines]

@@ -6,6 +6,7 @@ import re
 
 PAGE_META = "page-meta"
 TASK_HEADER = "task-header"
+TASK_FLAGS = "task-flags"
 TRACK = "track"
 PERMISSIONS = "permissions"
 SPANS = "spans"

@@ -12,7 +12,7 @@ from typing import Any
 import aiosqlite
 import msgspec
 
-from store.contract import Head, LogHits, LogQuery, TaskPage
+from store.contract import Head, LogHits, LogQuery, Standing, TaskPage
 from store.errors import StoreClosed, UnknownTask
 from store.events import Event
 from store.sqlite import listing, search, tasklist
@@ -158,6 +158,15 @@ class View:
             wanted,
         )
         return dict(rows)
+
+    async def standings(self, task_ids: Sequence[str]) -> dict[str, Standing]:
+        wanted = msgspec.json.encode(list(task_ids)).decode()
+        rows = await self._rows(
+            "SELECT task_id, last_seq, archived_at IS NOT NULL, stale FROM tasks JOIN task_event_seq_counters"
+            " USING (task_id) WHERE task_id IN (SELECT value FROM json_each(?))",
+            wanted,
+        )
+        return {task_id: Standing(seq, bool(archived), bool(stale)) for task_id, seq, archived, stale in rows}
 
     async def latest_event_id(self) -> int:
         rows = await self._rows("SELECT seq FROM sqlite_sequence WHERE name = 'task_events'")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from store import Event
 from webapp.live.event_lane import EventLane
+from webapp.live.frame_lane import FrameLane
 from webapp.live.lane import Lane
 from webapp.live.ring import Encode, Ring
 
@@ -22,6 +23,12 @@ class Channel:
         self.ring.push(events)
         for lane in self.lanes.values():
             lane.wake()
+
+    def recheck(self) -> None:
+        """Something may have changed that no seq tells: pages are drawn again."""
+        for lane in self.lanes.values():
+            if isinstance(lane, FrameLane):
+                lane.recheck()
 
     def readers(self, encode: Encode) -> int:
         """Streams that read events as `encode` writes them."""

@@ -27,13 +27,16 @@ V = TypeVar("V", bound="OfTask")
 def task_frames(
     store: Store, fragments: Fragments, task_id: str, *, may_answer: bool = True, key: bytes | None = None
 ) -> Render:
-    """Renders the frames of one task's page; positions are seqs. See `task_view` for what its readers may."""
+    """Renders the frames of one task's page; positions are seqs. See `task_view` for what its readers may.
+
+    The same position is drawn again too, for what changes beside the log.
+    """
     earlier = Earlier()
 
     async def render(cursor: int) -> Chunk | None:
         async with store.read() as view:
             seen = await task_view(view, task_id, since=cursor, earlier=earlier, may_answer=may_answer, key=key)
-        if seen.seq <= cursor:
+        if seen.seq < cursor:
             return None
         frame = sse.html_message(seen.seq, fragments.task_frame(seen, cursor))
         return Chunk(frame, seen.seq, seen.seq - cursor)

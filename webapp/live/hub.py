@@ -17,9 +17,9 @@ from store import Event, Store
 from store.tasklist import MINUTE
 from webapp.auth.principal import Projects
 from webapp.auth.ticket import Ticket
+from webapp.live.beside import BesideTheLog
 from webapp.live.callers import Callers
 from webapp.live.channel import Channel
-from webapp.live.deletions import Deletions
 from webapp.live.event_lane import EventLane
 from webapp.live.frame_lane import FrameLane, Render
 from webapp.live.lane import Lane
@@ -68,7 +68,7 @@ class Hub:
         self._pages = Pages(self._waiting.facts)
         self._loop = asyncio.get_running_loop()
         self._sweeper = asyncio.create_task(self._sweep(), name="signalbox-sweeper")
-        self._deletions = Deletions(store, self._channels)
+        self._beside = BesideTheLog(store, self._channels)
         self.closing = False
         self.open_streams = 0
         self._empty = asyncio.Event()
@@ -79,7 +79,7 @@ class Hub:
     def deliver(self, events: Sequence[Event]) -> None:
         """What the tail calls after every look, with the new events of all tasks in commit order."""
         self._stats.events_in += len(events)
-        self._deletions.hear()
+        self._beside.hear()
         watched = [event for event in events if event.task_id in self._channels]
         if len(watched) > 1:
             watched.sort(key=attrgetter("task_id"))
@@ -187,7 +187,7 @@ class Hub:
         """Tell every stream to come back later, each after its own wait, and let them end for `patience` seconds."""
         self.closing = True
         self._sweeper.cancel()
-        self._deletions.close()
+        self._beside.close()
         self._waiting.close()
         for lane in list(self.lanes()):
             lane.close()

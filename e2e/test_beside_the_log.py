@@ -1,0 +1,41 @@
+"""What no event tells stands in a task's header all the same, and stays true while the page is open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from e2e.live import expect_equal_to_answer, expect_live_at
+from store import NewEvent
+from tests.support.server import Server
+
+
+def test_a_silent_run_is_stale_on_its_open_page_until_it_speaks(
+    start_server: Callable[..., Server], page: Page
+) -> None:
+    server = start_server(stale_after=1, heartbeat_timeout=600)
+    server.emit("silent", NewEvent(event_type="runner_spawn", span_id="main"))
+    page.goto(f"{server.url}/tasks/silent")
+    flag = page.locator("#task-header").get_by_text("stale, last event")
+    expect(flag).to_be_visible(timeout=20_000)
+    expect_equal_to_answer(page)
+    page.goto(f"{server.url}/tasks/silent?at=1")
+    expect(flag).to_be_visible()
+
+    page.goto(f"{server.url}/tasks/silent")
+    server.emit("silent", NewEvent(event_type="runner_exit", span_id="main"))
+    expect_live_at(page, 2)
+    expect(flag).to_have_count(0)
+    expect_equal_to_answer(page)
+
+
+def test_a_task_that_is_archived_says_so_on_its_open_page(server: Server, page: Page) -> None:
+    server.emit("kept", NewEvent(event_type="runner_spawn"), NewEvent(event_type="runner_exit"))
+    page.goto(f"{server.url}/tasks/kept")
+    expect_live_at(page, 2)
+    archived = page.locator("#task-header").get_by_role("link", name="archived")
+    for deed, times in (("archive", 1), ("restore", 0)):
+        assert server.post(f"/selection/{deed}", data={"task": "kept"}).status_code == 303
+        expect(archived).to_have_count(times)
+        expect_equal_to_answer(page)

@@ -1,0 +1,65 @@
+"""What happens to a watched task beside its log: it is deleted, archived or brought back, it goes stale."""
+
+from __future__ import annotations
+
+import asyncio
+
+from store import Store, StoreError
+from store.contract import Standing
+from webapp.live.channel import Channel
+
+TICK = 1.0
+"""Seconds between two looks, while there are commits."""
+
+
+class BesideTheLog:
+    """Ends the streams of watched tasks that are gone, or whose name another task with a shorter log has now.
+
+    Where what is kept beside the log has changed, the pages are drawn again.
+    """
+
+    def __init__(self, store: Store, channels: dict[str, Channel]) -> None:
+        self._store = store
+        self._channels = channels
+        self._marks: dict[str, tuple[bool, bool]] = {}
+        self._committed = asyncio.Event()
+        self._task = asyncio.create_task(self._watch(), name="signalbox-beside-the-log")
+
+    def hear(self) -> None:
+        """There was a commit."""
+        self._committed.set()
+
+    def close(self) -> None:
+        """Look no more."""
+        self._task.cancel()
+
+    async def _watch(self) -> None:
+        while True:
+            await self._committed.wait()
+            self._committed.clear()
+            # What anybody has must be noted before the store is asked: it may have more by the time of the answer.
+            stood = {task_id: channel.position() for task_id, channel in self._channels.items()}
+            if stood:
+                try:
+                    async with self._store.glance() as view:
+                        standings = await view.standings(list(stood))
+                except StoreError:
+                    self._committed.set()
+                else:
+                    self._end(stood, standings)
+                    self._draw_again(standings)
+            await asyncio.sleep(TICK)
+
+    def _end(self, stood: dict[str, int], standings: dict[str, Standing]) -> None:
+        for task_id, position in stood.items():
+            standing = standings.get(task_id)
+            if (standing is None or standing.latest_seq < position) and task_id in self._channels:
+                self._channels.pop(task_id).end()
+
+    def _draw_again(self, standings: dict[str, Standing]) -> None:
+        before = self._marks
+        self._marks = {task_id: (one.archived, one.stale) for task_id, one in standings.items()}
+        for task_id, marks in self._marks.items():
+            # Of a task that is looked at for the first time nobody knows what its pages were drawn with.
+            if before.get(task_id) != marks and task_id in self._channels:
+                self._channels[task_id].recheck()
