@@ -28,6 +28,8 @@ class Tail:
     `deliver` is also called with nothing when something else was committed: a task may have been created or deleted.
 
     The position is a global `event_id`; each wake is answered by reading on from it, so nothing depends on wakes.
+    Woken, it first waits `rest()` seconds: what comes meanwhile is then read together.
+
     While the store does not answer, the tail waits and goes on where it was; `healthy` tells, `on_trouble` is called
     when it begins. `on_look` gets the seconds from a wake to its events being handed on.
     """
@@ -38,11 +40,13 @@ class Tail:
         deliver: Callable[[Sequence[Event]], None],
         wake: Wake,
         *,
+        rest: Callable[[], float] = lambda: 0.0,
         on_trouble: Callable[[], None] = lambda: None,
         on_look: Callable[[float], None] = lambda seconds: None,
     ) -> None:
         self._store = store
         self._deliver = deliver
+        self._rest = rest
         self._on_trouble = on_trouble
         self._on_look = on_look
         self._wake = wake
@@ -68,6 +72,8 @@ class Tail:
     async def _follow(self) -> None:
         while True:
             await self._wake.wait()
+            if rest := self._rest():
+                await self._wake.rest(rest)
             woken = time.perf_counter()
             try:
                 found = await self._read_on()

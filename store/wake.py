@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,9 @@ from store.contract import Store
 SECOND_LOOK = 0.002
 """Seconds until a look that a file notification caused, and that found nothing, is repeated: the commit may become
 visible just after its write."""
+
+NOTIFICATIONS = 64 * 1024
+"""Bytes of file notifications taken at once."""
 
 
 class Wake:
@@ -27,15 +32,24 @@ class Wake:
         self._file_moved = False
         self._stop_listening = store.on_commit(self._from_any_thread)
         wal = getattr(store, "wal_path", None)
-        self._stop_watching = watch_file(wal, self._from_file) if wal else None
+        self._watch = watch_file(wal, self._from_file) if wal else None
 
     async def wait(self) -> None:
         """Return at the next wake, or when the fallback poll is due (its pause grows while nothing happens)."""
+        poll = self._loop.call_later(self._pause, self._event.set)
         try:
-            async with asyncio.timeout(self._pause):
-                await self._event.wait()
-        except TimeoutError:
-            pass
+            await self._event.wait()
+        finally:
+            poll.cancel()
+        self._event.clear()
+
+    async def rest(self, seconds: float) -> None:
+        """Hear nothing for so long. Whoever looks after it sees all that it would have been told of."""
+        if self._watch:
+            self._watch.ignore()
+        await asyncio.sleep(seconds)
+        if self._watch:
+            self._watch.listen()
         self._event.clear()
 
     def found(self, something: bool) -> None:
@@ -48,8 +62,8 @@ class Wake:
     def close(self) -> None:
         """Stop listening."""
         self._stop_listening()
-        if self._stop_watching:
-            self._stop_watching()
+        if self._watch:
+            self._watch.close()
 
     def _from_any_thread(self) -> None:
         if not self._loop.is_closed():
@@ -60,33 +74,51 @@ class Wake:
         self._event.set()
 
 
-def watch_file(path: Path, callback: Callable[[], None]) -> Callable[[], None] | None:
-    """Call `callback` in the running loop whenever `path` is written to, by anybody. Returns how to stop.
+class FileWatch:
+    """Calls `callback` in the running loop whenever a file is written to. OSError if it cannot be watched."""
 
-    None where the system has no inotify or `path` cannot be watched: then the fallback poll is all there is.
-    """
+    def __init__(self, path: Path, callback: Callable[[], None]) -> None:
+        import inotify_simple
+
+        self._loop = asyncio.get_running_loop()
+        self._callback = callback
+        self._inotify = inotify_simple.INotify(nonblocking=True)
+        try:
+            self._inotify.add_watch(path, inotify_simple.flags.MODIFY)
+        except OSError:
+            self._inotify.close()
+            raise
+        self._loop.add_reader(self._inotify.fileno(), self._readable)
+
+    def ignore(self) -> None:
+        """Call nobody until `listen`."""
+        self._loop.remove_reader(self._inotify.fileno())
+
+    def listen(self) -> None:
+        """Call again, for what is written from now on."""
+        self._forget()
+        self._loop.add_reader(self._inotify.fileno(), self._readable)
+
+    def close(self) -> None:
+        """Watch no more."""
+        self.ignore()
+        self._inotify.close()
+
+    def _readable(self) -> None:
+        self._forget()
+        self._callback()
+
+    def _forget(self) -> None:
+        # What the notifications say does not matter, and the system makes one of many that are alike.
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._inotify.fileno(), NOTIFICATIONS)
+
+
+def watch_file(path: Path, callback: Callable[[], None]) -> FileWatch | None:
+    """A watch on a file; None where there is no inotify or `path` cannot be watched: then polls are all there is."""
     if sys.platform != "linux":
         return None
-    import inotify_simple
-
     try:
-        watcher = inotify_simple.INotify()
+        return FileWatch(path, callback)
     except OSError:
         return None
-    try:
-        watcher.add_watch(path, inotify_simple.flags.MODIFY)
-    except OSError:
-        watcher.close()
-        return None
-    loop = asyncio.get_running_loop()
-
-    def readable() -> None:
-        watcher.read(timeout=0)
-        callback()
-
-    def stop() -> None:
-        loop.remove_reader(watcher.fileno())
-        watcher.close()
-
-    loop.add_reader(watcher.fileno(), readable)
-    return stop

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import count
 
 from webapp.live.chunk import Chunk
 from webapp.live.sink import Direct
 from webapp.live.subscriber import Subscriber
+
+Member = tuple[Subscriber, Direct]
 
 
 class Crowd:
@@ -20,6 +22,7 @@ class Crowd:
         self._members: dict[Subscriber, Direct] = {}
         self._ends: list[tuple[int, int, Subscriber]] = []
         self._numbers = count()
+        self._thinned = False
         self._ahead: set[Subscriber] = set()
         self._next = 0
 
@@ -57,6 +60,7 @@ class Crowd:
             subscriber.events_left = subscriber.ends_at - subscriber.cursor
             subscriber.heard = max(subscriber.heard, self.heard)
             del self._members[subscriber]
+            self._thinned = True
             self._ahead.discard(subscriber)
 
     def ending(self, seq: int) -> Iterator[Subscriber]:
@@ -67,25 +71,31 @@ class Crowd:
                 self.leave(subscriber)
                 yield subscriber
 
-    def write(self, chunk: Chunk, part: Sequence[Subscriber]) -> list[Subscriber]:
+    def ranks(self) -> list[Member]:
+        """All members, in the order in which they are written to."""
+        self._thinned = False
+        return list(self._members.items())
+
+    def write(self, chunk: Chunk, part: list[Member]) -> list[Subscriber]:
         """Write to those of `part` that are members; returns those whose reader is behind or gone: they got nothing."""
-        members, stalled, framed = self._members, [], chunk.framed
-        for subscriber in part:
-            direct = members.get(subscriber)
-            if direct is not None:
-                flow, put = direct
-                if flow.write_paused:
-                    stalled.append(subscriber)
-                else:
-                    try:
-                        put(framed)
-                    except RuntimeError:
-                        # uvloop: it was closed just now. Its own sink ends it.
-                        stalled.append(subscriber)
-        self._next = chunk.to_seq
-        self._ahead.update(part)
-        self._ahead.difference_update(stalled)
+        stalled, framed = [], chunk.framed
+        if self._thinned:
+            part = [member for member in part if member[0] in self._members]
+        for subscriber, (flow, put) in part:
+            if flow.write_paused:
+                stalled.append(subscriber)
+                continue
+            try:
+                put(framed)
+            except RuntimeError:
+                # uvloop: it was closed just now. Its own sink ends it.
+                stalled.append(subscriber)
         return stalled
+
+    def marched(self, chunk: Chunk, part: list[Member]) -> None:
+        """`part` has been written to, others are still to come."""
+        self._next = chunk.to_seq
+        self._ahead.update(subscriber for subscriber, _ in part if subscriber in self._members)
 
     def arrived(self, seq: int) -> None:
         """All have been written to up to `seq`."""

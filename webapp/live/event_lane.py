@@ -13,7 +13,7 @@ import structlog
 
 from store import Store, StoreError, UnknownTask
 from webapp.live.chunk import Chunk
-from webapp.live.crowd import Crowd
+from webapp.live.crowd import Crowd, Member
 from webapp.live.lane import RETRY, Lane
 from webapp.live.pace import Pace
 from webapp.live.ring import CHUNK_EVENTS, Encode, Ring, cut
@@ -121,7 +121,7 @@ class EventLane(Lane):
             return
         for subscriber in crowd.ending(chunk.to_seq):
             self._serve(subscriber)
-        self._march(chunk, list(crowd) if chunk.body else [], 0, started)
+        self._march(chunk, crowd.ranks() if chunk.body else [], 0, started)
 
     def _serve(self, subscriber: Subscriber) -> None:
         """Bring one up to the head by itself."""
@@ -131,7 +131,7 @@ class EventLane(Lane):
         if subscriber in self.everyone and subscriber.catching_up is None:
             self._settle(subscriber)
 
-    def _march(self, chunk: Chunk, crowd: list[Subscriber], start: int, started: float) -> None:
+    def _march(self, chunk: Chunk, crowd: list[Member], start: int, started: float) -> None:
         """Write the chunk to the whole crowd, some in each turn of the event loop."""
         part = crowd[start : start + SLICE]
         stalled = self._crowd.write(chunk, part)
@@ -139,6 +139,7 @@ class EventLane(Lane):
             self._serve(subscriber)
         self.stats.events_out += chunk.events * (len(part) - len(stalled))
         if start + SLICE < len(crowd):
+            self._crowd.marched(chunk, part)
             asyncio.get_running_loop().call_soon(self._march, chunk, crowd, start + SLICE, started)
             return
         self._crowd.arrived(chunk.to_seq)

@@ -40,6 +40,14 @@ CROWDED = 100
 """With more streams than this, each gets up to half of its events less: what began together must not end together."""
 
 
+LONGEST_REST = 0.025
+"""Seconds between looks at the log, at most, while those who were just written to are given a rest: somebody else, who
+waits for another task, must not feel it."""
+
+LAST_LOOK = 0.003
+"""Seconds before a flush in which nobody rests, so that it takes along what came last."""
+
+
 class TooManyStreams(Exception):
     """A cap on open streams is reached, or the server is about to stop; `retry_after` in seconds, jittered.
 
@@ -88,6 +96,11 @@ class Hub:
         for board in self._boards.values():
             board.recheck()
         self._waiting.hear(events)
+
+    def rest(self) -> float:
+        """For how many seconds the tail need not look: whoever was written to lately would not get it sooner."""
+        rests = [rest for lane in self.lanes() if (rest := lane.rest())]
+        return max(0.0, min(LONGEST_REST, *rests) - LAST_LOOK) if rests else 0.0
 
     # what goes out
 

@@ -52,6 +52,10 @@ class Lane(ABC):
             return
         self._set_timer(self._pace.delay(self.log.head - self._flushed_to))
 
+    def rest(self) -> float:
+        """Seconds for which nobody here is written to, whatever comes; 0 if somebody could be now, or nobody waits."""
+        return self._pace.rest() if self.live and not self._flushing else 0.0
+
     def close(self) -> None:
         """Forget the next flush."""
         if self._timer:

@@ -22,10 +22,16 @@ class Pace:
 
     def delay(self, held: int) -> float:
         """Seconds to wait before flushing `held` events. A full batch waits only as long as a flush costs."""
-        rest = self._cost if held >= self._batch_size else min(self._cost * REST, self._longest)
-        return max(0.0, self._ended + rest - time.perf_counter())
+        return self._left(self._cost) if held >= self._batch_size else self.rest()
+
+    def rest(self) -> float:
+        """Seconds until events that fill no batch are flushed."""
+        return self._left(min(self._cost * REST, self._longest))
 
     def flushed(self, cost: float) -> None:
         """A flush of `cost` seconds has just ended."""
         self._cost = cost
         self._ended = time.perf_counter()
+
+    def _left(self, rest: float) -> float:
+        return max(0.0, self._ended + rest - time.perf_counter())
