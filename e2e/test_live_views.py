@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from e2e.live import expect_equal_to_answer, expect_equal_to_fresh, expect_live_at
+from e2e.live import expect_equal_to_answer, expect_equal_to_fresh, expect_live_at, expect_rows
 from e2e.runs import run
 from store import NewEvent
 from tests.support.server import Server
@@ -23,6 +23,8 @@ VIEWS = {
     "a log filtered by type": "/log?type=work_item_start",
     "all failures of a log": "/log?failed=1",
     "the second page of hits": "/log?q=e&after=30",
+    "a stretch of the log that grows until it is full": "/log?after=20",
+    "a stretch amid the log, where no failure was found": "/log?around=30&failure_after=30",
 }
 
 
@@ -65,6 +67,19 @@ def test_what_is_found_later_is_marked_too(server: Server, page: Page) -> None:
     expect(page.locator("#e3")).to_be_visible()
     expect(page.locator("#log-found")).to_have_text("2 of 3 events")
     page.wait_for_function("() => CSS.highlights.get('found')?.size === 2")
+
+
+def test_a_stretch_of_the_log_stands_still_for_its_reader_while_it_grows(server: Server, page: Page) -> None:
+    server.emit("stretch", *[f"line {n}" for n in range(1, 151)])
+    page.goto(f"{server.url}/tasks/stretch/log?around=120#e120")
+    expect_live_at(page, 150)
+    place = page.locator("#e120").bounding_box()
+    server.emit("stretch", *[f"line {n}" for n in range(151, 301)])
+    expect(page.get_by_role("link", name="80 newer")).to_be_visible()
+    expect_rows(page, 21, 220)
+    expect(page.locator("#e120:target")).to_be_in_viewport()
+    assert page.locator("#e120").bounding_box() == place
+    expect_equal_to_answer(page)
 
 
 def test_an_open_view_of_an_ended_run_has_no_now(server: Server, page: Page) -> None:

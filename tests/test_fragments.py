@@ -21,6 +21,7 @@ from webapp.assets import asset
 from webapp.contexts import inbox_view, log_window, spans_view, task_list_view, task_view
 from webapp.forecast import Earlier
 from webapp.fragments import Fragments
+from webapp.logstretch import StretchView
 from webapp.rows import TOLD
 from webapp.timeline import timeline_view
 from webapp.waterfall import waterfall_view
@@ -249,9 +250,10 @@ async def test_a_stretch_of_the_log_leads_to_its_neighbours(store: SqliteStore) 
     assert 50 in [row.seq for row in middle.rows]
     assert (first.before, newest.after) == (None, None)
     assert before.rows[-1].seq == middle.rows[0].seq - 1
-    html = FRAGMENTS.log_page(middle)
-    assert f"/tasks/run/log?before={middle.before}" in html
-    assert f"/tasks/run/log?after={middle.after}" in html
+    place = parts({ids.LOG_PLACE: "events/_place.html"}, StretchView(log=middle, missed="", found=None))
+    assert f"/tasks/run/log?before={middle.before}" in place
+    assert f"/tasks/run/log?after={middle.after}" in place
+    assert "45 newer" in place
 
 
 async def test_the_list_links_to_each_status_and_to_older_tasks(store: SqliteStore) -> None:
@@ -365,7 +367,7 @@ async def test_hostile_text_is_shown_and_never_breaks_out(store: SqliteStore, te
         spans = parts({"table": "spans/_table.html"}, await spans_view(view, "run"))
         falls = parts({"falls": "waterfall/_panel.html"}, await waterfall_view(view, "run"))
         story = parts({"story": "timeline/_story.html"}, await timeline_view(view, "run", Earlier()))
-        rows = FRAGMENTS.log_page(await log_window(view, "run"))
+        rows = FRAGMENTS.log_window(await log_window(view, "run"))
     for html in (shown, update, listed, inbox, spans, falls, story, rows, FRAGMENTS.error_page(404, "x", text)):
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\u2066]", html)
         tree = parse(html)

@@ -38,7 +38,7 @@ def test_filters_hold_together_and_empty_ones_count_for_nothing(server: Server, 
     assert seqs(server.get(f"{long}?q=&type=log&phase=&actor=&level=error&stream=stderr&span=").text) == [700]
     assert seqs(server.get(f"{long}?failed=1").text) == [400, 700]
     assert seqs(server.get(f"{long}?failed=1&phase=executing").text) == [400]
-    assert seqs(server.get(f"{long}?q=&type=&phase=").text) == list(range(801, 1001))
+    assert server.get(f"{long}?q=&type=&phase=").headers["location"] == f"{long}?after=900"
 
 
 def test_hits_come_by_pages(server: Server, long: str) -> None:
@@ -66,21 +66,23 @@ def test_jumps_go_from_failure_to_failure(server: Server, long: str) -> None:
     assert 400 in seqs(page)
     assert f'href="{long}?failure_after=400"' in page
     assert server.get(f"{long}?failure_after=400").headers["location"] == f"{long}?around=700#e700"
-    last = server.get(f"{long}?failure_after=700")
-    assert last.status_code == 200
+    last = server.get(f"{long}?failure_after=700", follow_redirects=True)
+    assert last.url.query == b"failure_after=700&around=700"
     assert "No failure after #700." in last.text
     assert 700 in seqs(last.text)
 
 
 def test_a_log_without_failures_says_so(server: Server) -> None:
     server.emit("fine", "one", "two")
-    assert "No failure in this log." in server.get("/tasks/fine/log?failure_after=0").text
+    assert "No failure in this log." in server.get("/tasks/fine/log?failure_after=0", follow_redirects=True).text
 
 
 def test_a_time_leads_to_the_first_event_at_or_after_it(server: Server, long: str) -> None:
     early = server.get(f"{long}?at=2020-01-01T00:00")
     assert early.headers["location"] == f"{long}?around=1#e1"
-    assert "This is the end of the log." in server.get(f"{long}?at=2999-01-01T00:00:00%2B02:00").text
+    late = server.get(f"{long}?at=2999-01-01T00:00:00%2B02:00", follow_redirects=True)
+    assert "This is the end of the log." in late.text
+    assert seqs(late.text) == list(range(901, 1001))
 
 
 @pytest.mark.parametrize(
@@ -91,6 +93,21 @@ def test_a_wrong_parameter_is_named(server: Server, long: str, parameters: str, 
     answer = server.get(f"{long}?{parameters}")
     assert answer.status_code == 400
     assert named in answer.text
+
+
+@pytest.mark.parametrize("place", ["", "around=1001", "before=1002"])
+def test_the_end_of_the_log_has_an_address_that_stays_where_it_is(server: Server, long: str, place: str) -> None:
+    end = server.get(f"{long}?{place}")
+    assert end.headers["location"] == f"{long}?after=900"
+    assert seqs(server.get(f"{long}?after=900").text) == list(range(901, 1001))
+    assert seqs(server.get(f"{long}?before=1001").text) == list(range(801, 1001))
+
+
+def test_an_empty_log_has_a_page(server: Server) -> None:
+    server.post("/api/tasks", {"task_id": "empty"})
+    page = server.get("/tasks/empty/log", follow_redirects=True)
+    assert page.url.query == b"after=0"
+    assert "There are no events here." in page.text
 
 
 @pytest.mark.parametrize("parameters", ["q=x", "failure_after=0", "at=2020-01-01", "around=1"])

@@ -160,7 +160,7 @@ def test_the_inbox_has_all_that_is_open_and_every_page_counts_it(start_server: C
     press(server, "run-1", "approve")
     inbox = server.get("/permissions").text
     assert [f"/tasks/run-{n}/permissions/r1" in inbox for n in range(3)] == [True, False, True]
-    for page in ("/permissions", "/tasks", "/tasks/run-1", "/tasks/run-1/log", "/demo"):
+    for page in ("/permissions", "/tasks", "/tasks/run-1", "/tasks/run-1/log?after=0", "/demo"):
         text = server.get(page).text
         assert "<title>(2) " in text, page
         assert '<open-permissions><span class="count count--waiting">2</span>' in text, page

@@ -129,7 +129,6 @@ class LogWindow:
 
     task: Task
     rows: list[Event]
-    window: int = LOG_WINDOW
     aimed: int | None = None
 
     @property
@@ -140,7 +139,12 @@ class LogWindow:
     @property
     def after(self) -> int | None:
         """The cursor of the stretch after this one."""
-        return self.rows[-1].seq if self.rows and self.rows[-1].seq < self.task.latest_seq else None
+        return self.rows[-1].seq if self.newer else None
+
+    @property
+    def newer(self) -> int:
+        """How many events come after this stretch."""
+        return self.task.latest_seq - self.rows[-1].seq if self.rows else 0
 
 
 async def log_window(
@@ -160,7 +164,7 @@ async def log_window(
         rows = await view.events(task_id, after, window)
     else:
         rows = (await view.latest_events(task_id, window, before))[::-1]
-    return LogWindow(task=task, rows=rows, window=window, aimed=around)
+    return LogWindow(task=task, rows=rows, aimed=around)
 
 
 @dataclass(frozen=True, kw_only=True)

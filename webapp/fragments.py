@@ -14,7 +14,6 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from store import LogQuery
 from store.events import KNOWN_EVENTS
 from store.state import STATUSES, Task
 from webapp import assets, ids, text
@@ -95,7 +94,7 @@ class Fragments:
             place="",
         )
         self._rows = Rows(self._environment)
-        self._environment.globals["hits"] = self._rows.hits
+        self._environment.globals.update(hits=self._rows.hits, neighbours=self._rows.render)
         self._task_row = self._environment.get_template("tasks/_row.html")
         self._span_line: Callable[..., Markup] = vars(self._environment.get_template("spans/_line.html").module)[
             "span_line"
@@ -162,11 +161,6 @@ class Fragments:
     def log_window(self, log: LogWindow) -> str:
         """The rows of a stretch of the log alone, for a page that shows their neighbours."""
         return self._rows.render(log.rows)
-
-    def log_page(self, log: LogWindow, *, note: str = "", **page: Any) -> str:
-        """A stretch of the log as a page; `note` says why it is not what was asked for."""
-        values = {"log": log, "task": log.task, "query": LogQuery(), "note": note, "rows": self._rows.render(log.rows)}
-        return self._render("events/index.html", **values, path=_path(log.task), page=_page(page))
 
     def report(self, report: Report) -> str:
         """A run as a file of its own."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from quart import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Redirect
 
@@ -11,12 +13,19 @@ from webapp.api import store
 from webapp.auth.access import needs
 from webapp.contexts import hits_view, log_window
 from webapp.logquery import log_filters
+from webapp.logstretch import Jump, Place, newest, stretch_view
 from webapp.pages.living import LivingPage, answer
-from webapp.pages.tasks import fragments, html, layout
+from webapp.pages.tasks import fragments, html
 from webapp.params import MAX_SEQ, instant, log_query, whole
 
 blueprint = Blueprint("log", __name__)
 
+STRETCH = {
+    ids.STAND: "_stand.html",
+    ids.LOG_PLACE: "events/_place.html",
+    ids.LOG_NOTE: "events/_note.html",
+    ids.LOG_STRETCH: "events/_stretch.html",
+}
 FOUND = {ids.LOG_FOUND: "events/_found.html", ids.LOG_HITS: "events/_hits.html"}
 
 
@@ -26,13 +35,17 @@ async def show(task_id: str) -> Response | Redirect:
     query = log_query()
     if log_filters(query):
         return await _found(task_id, query)
-    failure_after, at = whole("failure_after", -1, 0, MAX_SEQ), instant("at")
-    if failure_after >= 0 or at:
-        return await _jump(task_id, failure_after, at)
-    before = whole("before", 0, 1, MAX_SEQ) or None
-    after = whole("after", -1, 0, MAX_SEQ)
-    around = whole("around", 0, 1, MAX_SEQ) or None
-    return await _stretch(task_id, before=before, after=None if after < 0 else after, around=around)
+    place = Place(before=_seq("before", 1), after=_seq("after", 0), around=_seq("around", 1))
+    if request.args.get("part") == "rows":
+        return await _rows(task_id, place)
+    jump = Jump(failure_after=_seq("failure_after", 0), at=instant("at"))
+    async with store().read() as view:
+        latest = (await view.head(task_id)).latest_seq
+        here = place.within(latest) or request.args.get("part") == "frames"
+        seq = None if here else await jump.aim(view, task_id)
+    if here:
+        return await _stretch(task_id, place, jump)
+    return redirect(amid(task_id, seq) if seq else _end(task_id, jump, latest))
 
 
 @blueprint.get("/tasks/<task_id>/events/<int:seq>")
@@ -41,27 +54,39 @@ async def event(task_id: str, seq: int) -> Redirect:
     """A short way to one event, wherever in the log it stands."""
     async with store().glance() as view:
         await view.head(task_id)
-    return redirect(place(task_id, seq))
+    return redirect(amid(task_id, seq))
 
 
-def place(task_id: str, seq: int) -> str:
-    """The address of an event amid its neighbours."""
+def amid(task_id: str, seq: int) -> str:
+    """The address of an event among its neighbours."""
     return f"/tasks/{task_id}/log?around={seq}#e{seq}"
 
 
-async def _stretch(
-    task_id: str,
-    *,
-    note: str = "",
-    before: int | None = None,
-    after: int | None = None,
-    around: int | None = None,
-) -> Response:
+def _end(task_id: str, jump: Jump, latest: int) -> str:
+    """The address of the end of a log, or of where a jump that leads nowhere began."""
+    began = jump.failure_after or 0
+    place = {"around": began} if 0 < began <= latest else {"after": newest(latest)}
+    asked = {"failure_after": jump.failure_after, "at": jump.at}
+    return f"/tasks/{task_id}/log?" + urlencode({k: v for k, v in (asked | place).items() if v is not None})
+
+
+def _seq(name: str, low: int) -> int | None:
+    seq = whole(name, -1, low, MAX_SEQ)
+    return None if seq < 0 else seq
+
+
+async def _rows(task_id: str, place: Place) -> Response:
     async with store().read() as view:
-        seen = await log_window(view, task_id, before=before, after=after, around=around)
-    if request.args.get("part") == "rows":
-        return html(fragments().log_window(seen))
-    return html(fragments().log_page(seen, note=note, **await layout()))
+        seen = await log_window(view, task_id, before=place.before, after=place.after, around=place.around)
+    return html(fragments().log_window(seen))
+
+
+async def _stretch(task_id: str, place: Place, jump: Jump) -> Response:
+    values = {"query": LogQuery()}
+    page = LivingPage(
+        "events/index.html", STRETCH, lambda view: stretch_view(view, task_id, place, jump), lambda _: values
+    )
+    return await answer(task_id, page)
 
 
 async def _found(task_id: str, query: LogQuery) -> Response:
@@ -71,19 +96,3 @@ async def _found(task_id: str, query: LogQuery) -> Response:
         "events/hits.html", FOUND, lambda view: hits_view(view, task_id, query, after=after), lambda _: values
     )
     return await answer(task_id, page)
-
-
-async def _jump(task_id: str, failure_after: int, at: str | None) -> Response | Redirect:
-    async with store().read() as view:
-        await view.task(task_id)
-        if at:
-            seq = await view.first_seq_at(task_id, at)
-        else:
-            seq = await view.next_failure(task_id, failure_after)
-    if seq is not None:
-        return redirect(place(task_id, seq))
-    if at:
-        return await _stretch(task_id, note="Nothing was said then or later. This is the end of the log.")
-    if failure_after:
-        return await _stretch(task_id, note=f"No failure after #{failure_after}.", around=failure_after)
-    return await _stretch(task_id, note="No failure in this log.")
