@@ -95,6 +95,12 @@ class Reading(Protocol):
     async def latest_event_id(self) -> int: ...
 
     async def events(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]: ...
+    async def telling_events(self, task_id: str, since_seq: int, until_seq: int, limit: int) -> list[Event]:
+        """The events after `since_seq` up to `until_seq`, without those that only count: see `projections.apply`."""
+
+    async def times(self, task_id: str, since_seq: int, until_seq: int) -> list[str]:
+        """When each event after `since_seq` up to `until_seq` was appended."""
+
     async def events_after(
         self, event_id: int, limit: int = 1000, tasks: Sequence[str] = (), projects: Sequence[str] | None = None
     ) -> list[Event]: ...

@@ -1,24 +1,26 @@
 """Any moment of a task: its log folded up to a seq, from the nearest state that is kept.
 
-The log never changes, so a kept state is right for ever. States are kept at round seqs, and together within a limit.
+Most of a long log are lines that change no more than its counters: those are counted, and not read. The log never
+changes, so a kept state is right for ever. States are kept at round seqs, and together within a limit.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Sequence
 
 import msgspec
 
 from store.contract import Reading
 from store.events import Event
-from store.projections import apply
+from store.projections import apply, count
 from store.state import Task, TaskState
 
 PAGE = 2000
 """Events that are read at once."""
 
-STEP = 2 * PAGE
+STEP = 10_000
 """A state is kept at each multiple of this seq."""
 
 KEPT_BYTES = 24 * 1024 * 1024
@@ -46,11 +48,15 @@ class History:
         state = self._nearest(task, wanted)
         while state.task.latest_seq < wanted:
             at = state.task.latest_seq
-            events = await view.events(task_id, at, min(PAGE, wanted - at, STEP - at % STEP))
-            if not events:
+            until = min(wanted, at - at % STEP + STEP)
+            telling = await view.telling_events(task_id, at, until, PAGE)
+            if len(telling) == PAGE:
+                until = telling[-1].seq
+            times = await view.times(task_id, at, until)
+            if not times:
                 break
             # In a thread: the loop serves streams meanwhile.
-            await asyncio.to_thread(_fold, state, events)
+            await asyncio.to_thread(_fold, state, telling, times)
             if state.task.latest_seq % STEP == 0:
                 self._keep(state)
         if state.task.latest_seq == task.latest_seq:
@@ -91,6 +97,10 @@ def unborn(task: Task) -> Task:
     )
 
 
-def _fold(state: TaskState, events: list[Event]) -> None:
-    for event in events:
+def _fold(state: TaskState, telling: Sequence[Event], times: Sequence[str]) -> None:
+    task = state.task
+    since = task.latest_seq
+    for event in telling:
+        count(task, times[task.latest_seq - since : event.seq - since - 1])
         apply(state, event)
+    count(task, times[task.latest_seq - since :])

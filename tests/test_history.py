@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from e2e.runs import run
-from store import NewEvent, UnknownTask, history, open_store
-from store.history import History
+from store import Event, NewEvent, TaskRecord, UnknownTask, history, open_store
+from store.events import timestamp
+from store.history import History, unborn
+from store.projections import fold
 from store.sqlite import SqliteStore
-from store.state import TaskState
+from store.state import Task, TaskState
 from tests.test_projections import events, kept
 
 
@@ -48,6 +52,70 @@ async def test_every_moment_is_as_the_tables_had_it(log: list[NewEvent], store: 
         assert shown(await at(store, History(), task.task_id, seq)) == state
 
 
+said = st.builds(
+    NewEvent,
+    event_type=st.sampled_from(
+        [*["log"] * 12, "phase_enter", "phase_exit", "work_item_start", "runner_spawn", "status"]
+    ),
+    phase=st.sampled_from(["planning", "executing", None, None]),
+    actor=st.sampled_from(["runner", "worker"]),
+    span_id=st.sampled_from(["s1", "s2", None]),
+    parent_span_id=st.sampled_from(["p1", "p2", None]),
+    payload=st.fixed_dictionaries({}, optional={"status": st.sampled_from(["done", "interrupted", "waiting"])}),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lines=st.lists(st.tuples(said, st.integers(0, 50)), min_size=1, max_size=40))
+async def test_every_moment_of_lines_and_wild_clocks_is_the_fold_from_the_first_event(
+    lines: list[tuple[NewEvent, int]], store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "STEP", 7)
+    monkeypatch.setattr(history, "PAGE", 3)
+    first, _ = store.create_task()
+    store.append(first.task_id, [event for event, _ in lines])
+    given, stored = await read(store, first.task_id)
+    times = [timestamp(1_800_000_000 + seconds) for _, seconds in lines]
+    log = [msgspec.structs.replace(e, created_at=at) for e, at in zip(stored, times, strict=True)]
+    record = TaskRecord(task_id=f"copy-{given.task_id}", created_at=times[0], main_span_id=unborn(given).main_span_id)
+    task = store.import_task(record, log)
+    past = History()
+    for seq in range(1, len(log) + 1):
+        expected = fold(unborn(task), log[:seq])
+        assert await at(store, past, task.task_id, seq) == expected
+        assert await at(store, History(), task.task_id, seq) == expected
+
+
+async def test_lines_that_say_nothing_new_are_counted_and_not_read(store: SqliteStore) -> None:
+    line = NewEvent(event_type="log", span_id="work", parent_span_id="main", phase="executing")
+    other = NewEvent(event_type="log", span_id="more", payload={"name": "more"})
+    store.append("t", [NewEvent(event_type="runner_spawn"), *[line] * 50, other, *[line, other] * 20])
+    store.append("t", line)
+    assert await telling(store, "t") == [1, 2, 52]
+    task, log = await read(store, "t")
+    store.import_task(TaskRecord(task_id="copy", created_at=task.created_at, main_span_id=task.main_span_id), log)
+    assert await telling(store, "copy") == [1, 2, 52]
+
+
+async def test_a_log_of_an_earlier_version_is_read_whole(store: SqliteStore, tmp_path: Path) -> None:
+    store.append("t", list(run(5, 200)))
+    states = [await at(store, History(), "t", seq) for seq in (40, 150)]
+    with sqlite3.connect(tmp_path / "signalbox.db") as raw:
+        raw.execute("UPDATE task_events SET quiet = NULL")
+    raw.close()
+    assert [await at(store, History(), "t", seq) for seq in (40, 150)] == states
+
+
+async def read(store: SqliteStore, task_id: str) -> tuple[Task, list[Event]]:
+    async with store.read() as view:
+        return await view.task(task_id), await view.events(task_id, 0, 10_000)
+
+
+async def telling(store: SqliteStore, task_id: str) -> list[int]:
+    async with store.read() as view:
+        return [event.seq for event in await view.telling_events(task_id, 0, 1000, 1000)]
+
+
 async def test_a_main_span_that_the_run_named_later_was_an_ordinary_one_before(store: SqliteStore) -> None:
     store.append("t", [NewEvent(event_type="log", span_id="own"), NewEvent(event_type="log", span_id="other")])
     before = shown(await kept(store, "t"))
@@ -56,14 +124,17 @@ async def test_a_main_span_that_the_run_named_later_was_an_ordinary_one_before(s
 
 
 async def test_stepping_uses_the_states_that_are_kept(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "STEP", 2000)
     log = list(run(3, 3 * history.STEP))
     for start in range(0, len(log), 1000):
         store.append("long", log[start : start + 1000])
     past = History()
     await at(store, past, "long", len(log))
     folded: list[int] = []
-    fold = history._fold
-    monkeypatch.setattr(history, "_fold", lambda state, events: (folded.append(len(events)), fold(state, events))[1])
+    fold_on = history._fold
+    monkeypatch.setattr(
+        history, "_fold", lambda state, telling, times: (folded.append(len(times)), fold_on(state, telling, times))[1]
+    )
     for seq in (len(log), len(log) - 1, 2 * history.STEP, history.STEP + 7, history.STEP - 1):
         folded.clear()
         state = await at(store, past, "long", seq)
@@ -72,7 +143,8 @@ async def test_stepping_uses_the_states_that_are_kept(store: SqliteStore, monkey
         assert state == await at(store, History(), "long", seq)
 
 
-async def test_what_is_kept_stays_within_its_limit(store: SqliteStore) -> None:
+async def test_what_is_kept_stays_within_its_limit(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "STEP", 1000)
     log = list(run(4, 2 * history.STEP + 10))
     for start in range(0, len(log), 1000):
         store.append("long", log[start : start + 1000])
@@ -82,7 +154,10 @@ async def test_what_is_kept_stays_within_its_limit(store: SqliteStore) -> None:
     assert past._size == 0
 
 
-async def test_a_task_that_was_deleted_and_made_anew_is_another_one(store: SqliteStore) -> None:
+async def test_a_task_that_was_deleted_and_made_anew_is_another_one(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "STEP", 1000)
     past = History()
     store.append("t", [NewEvent(event_type="log", span_id="old")] * history.STEP)
     await at(store, past, "t", history.STEP)

@@ -20,6 +20,7 @@ from store import Store, open_store
 TASK = "long"
 EVENTS, LOGS_PER_SPAN = 100_000, 97
 VISITS = 15
+TRAVELS = (25_000, 69_999, 99_999)
 MORE, WARM_UP, AT_ONCE = 10_000, 2_000, 100
 LIVE_MS = 30_000
 
@@ -43,8 +44,8 @@ def console(scale: Scale) -> Iterator[Row]:
         fill(store)
         with serving(url) as (_, port):
             yield from _pages(port)
-            yield _first_travel(port)
             yield _memory(store, port)
+        yield _first_travel(url)
         store.close()
 
 
@@ -83,12 +84,21 @@ def _pages(port: int) -> Iterator[Row]:
         )
 
 
-def _first_travel(port: int) -> Row:
-    (first, _), (again, _) = visit(port, "?at=99999"), visit(port, "?at=99998")
+def _first_travel(url: str) -> Row:
+    first, step = dict[int, float](), dict[int, float]()
+    for seq in TRAVELS:
+        # A server remembers where it has been.
+        with serving(url) as (_, port):
+            visit(port, "")
+            first[seq], _ = visit(port, f"?at={seq}")
+            step[seq], _ = visit(port, f"?at={seq - 1}")
+    to_each = ", ".join(f"#{seq}: {ms(took * 1000)}" for seq, took in first.items())
     return Row(
-        what="100,000 events: as of an event, the first time and again",
-        measured=f"{ms(first * 1000)}, {ms(again * 1000)}",
-        figures={"first_seconds": first, "again_seconds": again},
+        what="first time travel in 100,000 events, server time; one step from there",
+        measured=f"{to_each}; {ms(median(step.values()) * 1000)}",
+        reach="under 300 ms",
+        met=max(first.values()) < 0.3,
+        figures={"first_seconds": first, "step_seconds": step},
     )
 
 

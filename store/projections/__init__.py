@@ -6,7 +6,7 @@ The same fold is kept as tables inside the append transaction and runs over a lo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -16,7 +16,7 @@ from store.projections.payload import checkpoint_id_in, checkpoint_id_of, reques
 from store.projections.permissions import consequences, refusal
 from store.state import Span, Task, TaskState
 
-__all__ = ["Needs", "apply", "checkpoint_id_of", "consequences", "fold", "needs", "refusal", "request_id_of"]
+__all__ = ["Needs", "apply", "checkpoint_id_of", "consequences", "count", "fold", "needs", "refusal", "request_id_of"]
 
 
 class Needs(msgspec.Struct):
@@ -62,14 +62,17 @@ def fold(task: Task, events: Iterable[Event]) -> TaskState:
     return state
 
 
-def apply(state: TaskState, event: Event) -> TaskState:
-    """Fold one event into `state` (changed in place and returned). Hostile payloads are no error."""
+def apply(state: TaskState, event: Event) -> bool:
+    """Fold one event into `state`, in place. Hostile payloads are no error.
+
+    False for one that was only counted: `count` does as much for it, and needs no more of it than its time.
+    """
     task, seq = state.task, event.seq
     task.latest_seq = seq
     task.updated_at = event.created_at
-    activity.count(task, event)
+    activity.count(task, event.created_at)
     if _says_nothing_new(state, event):
-        return state
+        return False
     before = _header(task)
     if not task.main_span_used:
         _choose_main_span(task, event)
@@ -84,7 +87,16 @@ def apply(state: TaskState, event: Event) -> TaskState:
         handler(state, event, span)
     if before != _header(task):
         task.header_seq = seq
-    return state
+    return True
+
+
+def count(task: Task, times: Sequence[str]) -> None:
+    """Fold the next events of a log, all of them such as `apply` only counts. `times` are their `created_at`."""
+    for created_at in times:
+        activity.count(task, created_at)
+    if times:
+        task.latest_seq += len(times)
+        task.updated_at = times[-1]
 
 
 def _says_nothing_new(state: TaskState, event: Event) -> bool:

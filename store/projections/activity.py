@@ -5,7 +5,7 @@ When a run outgrows them, two become one and each is twice as wide: a run of any
 
 from __future__ import annotations
 
-from store.events import Event, epoch_seconds, timestamp
+from store.events import epoch_seconds, timestamp
 from store.state import Activity, Task
 
 BUCKETS = 24
@@ -13,15 +13,15 @@ FIRST_WIDTH = 1.0
 """Seconds; doubles as often as needed."""
 
 
-def count(task: Task, event: Event) -> None:
+def count(task: Task, created_at: str) -> None:
     """Count one event. A clock that was set back counts in the last bucket."""
     activity = task.activity
-    if activity is not None and event.created_at < activity.until:
+    if activity is not None and created_at < activity.until:
         activity.counts[-1] += 1
         return
-    at = epoch_seconds(event.created_at)
+    at = epoch_seconds(created_at)
     if activity is None:
-        task.activity = activity = Activity(since=event.created_at, width=FIRST_WIDTH, counts=[0], until="")
+        task.activity = activity = Activity(since=created_at, width=FIRST_WIDTH, counts=[0], until="")
     begun = epoch_seconds(activity.since)
     while (index := int((at - begun) / activity.width)) >= BUCKETS:
         counts = activity.counts

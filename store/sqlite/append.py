@@ -12,13 +12,12 @@ from store.errors import Conflict, InvalidEvent
 from store.events import Event, NewEvent, encode_payload, epoch_seconds, new_id, now
 from store.people import DEFAULT_PROJECT
 from store.projections import apply, consequences, needs, refusal
-from store.sqlite.rows import COLUMNS, decode, event_of, wire
+from store.sqlite.rows import COLUMNS, INSERT, decode, event_of, wire
 from store.state import Checkpoint, Permission, Phase, Span, Task, TaskState
 
 Draft = tuple[NewEvent, bytes]
 """An event that passed its checks, with its payload as JSON."""
 
-_INSERT = f"INSERT INTO task_events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 S = TypeVar("S")
 
 
@@ -83,6 +82,7 @@ def append(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> lis
             key=draft.key,
         )
         event.__dict__["payload"] = draft.payload
+        tells = apply(state, event)
         rows.append(
             (
                 event.event_id,
@@ -96,9 +96,9 @@ def append(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> lis
                 payload.decode(),
                 event.created_at,
                 event.key,
+                None if tells else 1,
             )
         )
-        apply(state, event)
         return event
 
     for draft, payload in drafts:
@@ -114,7 +114,7 @@ def append(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> lis
         for more in consequences(state, event):
             add(more, encode_payload(more.payload))
     if rows:
-        db.executemany(_INSERT, rows)
+        db.executemany(INSERT, rows)
         save_state(db, state, start_seq)
         if _listed(task) != stood:
             save_listed(db, task)

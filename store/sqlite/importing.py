@@ -12,10 +12,8 @@ from store.errors import Conflict, InvalidEvent
 from store.events import Event, check_task_id, check_text, check_time, encode_payload, new_id
 from store.projections import apply
 from store.sqlite.append import create_task, load_head, load_task, save_listed, save_state
-from store.sqlite.rows import COLUMNS
+from store.sqlite.rows import INSERT
 from store.state import Task, TaskState
-
-_INSERT = f"INSERT INTO task_events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 def import_task(db: sqlite3.Connection, record: TaskRecord, events: Iterable[Event], project_id: str) -> Task:
@@ -33,7 +31,7 @@ def import_task(db: sqlite3.Connection, record: TaskRecord, events: Iterable[Eve
     task.main_span_id = record.main_span_id
     state = TaskState(task=task)
     try:
-        db.executemany(_INSERT, _rows(state, events, next_id))
+        db.executemany(INSERT, _rows(state, events, next_id))
     except sqlite3.IntegrityError as error:
         raise InvalidEvent("two events have the same key", "key") from error
     task.main_span_id = task.main_span_id or new_id()
@@ -50,7 +48,7 @@ def _rows(state: TaskState, events: Iterable[Event], next_id: int) -> Iterator[t
             raise InvalidEvent(f"the log has #{given.seq} where #{seq} must be", "seq")
         event = msgspec.structs.replace(given, event_id=next_id + seq - 1, task_id=task_id)
         payload = _checked(event)
-        apply(state, event)
+        tells = apply(state, event)
         yield (
             event.event_id,
             task_id,
@@ -63,6 +61,7 @@ def _rows(state: TaskState, events: Iterable[Event], next_id: int) -> Iterator[t
             payload.decode(),
             event.created_at,
             event.key,
+            None if tells else 1,
         )
 
 

@@ -177,6 +177,16 @@ class View:
     async def events(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]:
         return await self._events("task_id = ? AND seq > ? ORDER BY seq LIMIT ?", task_id, since_seq, limit)
 
+    async def telling_events(self, task_id: str, since_seq: int, until_seq: int, limit: int) -> list[Event]:
+        where = "task_id = ? AND seq > ? AND seq <= ? AND quiet IS NULL ORDER BY seq LIMIT ?"
+        return await self._events(where, task_id, since_seq, until_seq, limit)
+
+    async def times(self, task_id: str, since_seq: int, until_seq: int) -> list[str]:
+        # As one value: a row for each would take three times as long. LIMIT: so that the order is that of the stretch.
+        stretch = "SELECT created_at FROM task_events WHERE task_id = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT -1"
+        sql = f"SELECT json_group_array(created_at) FROM ({stretch})"
+        return decode(list[str], (await self._rows(sql, task_id, since_seq, until_seq))[0][0])
+
     async def events_after(
         self, event_id: int, limit: int = 1000, tasks: Sequence[str] = (), projects: Sequence[str] | None = None
     ) -> list[Event]:

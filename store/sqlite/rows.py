@@ -12,6 +12,8 @@ from store.events import Event
 COLUMNS = "event_id, task_id, seq, event_type, phase, actor, span_id, parent_span_id, payload, created_at, key"
 """The columns of `task_events`, in the order in which `event_of` takes them."""
 
+INSERT = f"INSERT INTO task_events ({COLUMNS}, quiet) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
 S = TypeVar("S")
 _encoder = msgspec.json.Encoder()
 
