@@ -8,11 +8,16 @@ import inspect
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, WebError, expect, sync_playwright
 
 from e2e.browser import launch
+from e2e.following import FOLLOW
+from e2e.stream_stub import StubServer, running
+from tests.support.proxy import Proxy
+from tests.support.server import Server
 
 HERE = Path(__file__).parent
 TIMEOUT_MS = 10_000
@@ -84,3 +89,37 @@ def context(new_context: Callable[..., BrowserContext]) -> BrowserContext:
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
     return context.new_page()
+
+
+@pytest.fixture
+def stub() -> Iterator[StubServer]:
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def follow(page: Page, stub: StubServer, expect_console: list[str]) -> Callable[..., None]:
+    """Opens the page and follows the stub's log: `follow(watchdogTimeout=300)`, with the options of the service."""
+    expect_console.append(r"Failed to load resource|net::ERR_")
+
+    def start(**options: Any) -> None:
+        if page.url == "about:blank":
+            page.goto(stub.url)
+        page.evaluate(FOLLOW, options)
+
+    return start
+
+
+@pytest.fixture
+def connect(expect_console: list[str]) -> Iterator[Callable[[Server], Proxy]]:
+    """A proxy in front of a server: `connect(server)`."""
+    expect_console.append(r"Failed to load resource|net::ERR_|Failed to fetch|network error")
+    proxies: list[Proxy] = []
+
+    def between(server: Server) -> Proxy:
+        proxies.append(Proxy(server.port))
+        return proxies[-1]
+
+    yield between
+    for proxy in proxies:
+        proxy.close()

@@ -4,51 +4,17 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from e2e.breaking import STALE, open_task, seconds_to_load
 from e2e.live import expect_equal_to_fresh, expect_live_at, expect_rows, statistics
 from e2e.runs import run
 from tests.support.pace import slowness
 from tests.support.proxy import Proxy
 from tests.support.server import Server
-
-STREAM = r"^/tasks/[^/]+/stream"
-STALE = re.compile(r"stale since \d\d:\d\d:\d\d")
-
-
-@pytest.fixture
-def connect(expect_console: list[str]) -> Iterator[Callable[[Server], Proxy]]:
-    """A proxy in front of a server: `connect(server)`."""
-    expect_console.append(r"Failed to load resource|net::ERR_|Failed to fetch|network error")
-    proxies: list[Proxy] = []
-
-    def between(server: Server) -> Proxy:
-        proxies.append(Proxy(server.port))
-        return proxies[-1]
-
-    yield between
-    for proxy in proxies:
-        proxy.close()
-
-
-def open_task(page: Page, proxy: Proxy, server: Server, task: str) -> list[str]:
-    """A page that is live over the proxy, on a run that has begun."""
-    server.emit(task, *list(run(5, 60))[:40])
-    page.goto(f"{proxy.url}/tasks/{task}")
-    expect_live_at(page, 40)
-    return [f"line {number}" for number in range(41, 241)]
-
-
-def seconds_to_load(page: Page, context: BrowserContext) -> float:
-    """How long a fresh page takes until it is live: this machine's pace."""
-    started, fresh = time.monotonic(), context.new_page()
-    fresh.goto(page.url)
-    expect(fresh.locator("live-status")).to_contain_text("live at")
-    fresh.close()
-    return time.monotonic() - started
 
 
 def cut_and_return(
@@ -136,71 +102,6 @@ def test_a_stopped_server_asks_for_patience_and_that_is_no_error(
     expect_equal_to_fresh(page, context)
 
 
-def test_a_bad_gateway_for_a_while_is_over_when_it_is_over(
-    server: Server, page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
-) -> None:
-    bad_gateway(page, context, connect(server), server, "gateway", seconds=3)
-
-
-@pytest.mark.soak
-def test_a_bad_gateway_for_twenty_seconds_is_over_when_it_is_over(
-    server: Server, page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
-) -> None:
-    bad_gateway(page, context, connect(server), server, "gateway-20", seconds=20)
-
-
-def bad_gateway(
-    page: Page, context: BrowserContext, proxy: Proxy, server: Server, task: str, *, seconds: float
-) -> None:
-    coming = open_task(page, proxy, server, task)
-    pace = seconds_to_load(page, context)
-    before = proxy.asked(STREAM)
-    proxy.answer("502 Bad Gateway", body="<h1>502 Bad Gateway</h1>")
-    expect(page.locator("live-status")).to_contain_text("the server is not reachable")
-    server.emit(task, *coming)
-    page.wait_for_timeout(seconds * 1000)
-    assert proxy.asked(STREAM) - before <= 2 + seconds / 2, "the page does not hammer at the gateway"
-    proxy.heal()
-    back = time.monotonic()
-    expect_live_at(page, 240)
-    assert time.monotonic() - back < 2 + pace
-    expect_equal_to_fresh(page, context)
-    expect(page.locator("body")).not_to_contain_text("Bad Gateway")
-
-
-def test_a_busy_server_is_asked_again_when_it_said_or_when_somebody_wants_it_now(
-    server: Server, page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
-) -> None:
-    proxy = connect(server)
-    coming = open_task(page, proxy, server, "busy")
-    proxy.answer("503 Service Unavailable", "Retry-After: 60\r\n", only=STREAM)
-    expect(page.locator("live-status")).to_contain_text(re.compile(r"Retry in (60|5\d) s"))
-    asked = proxy.asked(STREAM)
-    server.emit("busy", *coming)
-    proxy.heal()
-    page.wait_for_timeout(1500)
-    assert proxy.asked(STREAM) == asked
-    page.get_by_role("button", name="Retry now").click()
-    expect_live_at(page, 240)
-    expect_equal_to_fresh(page, context)
-
-
-def test_over_the_cap_a_page_waits_its_turn_and_says_why(
-    start_server: Callable[..., Server], page: Page, context: BrowserContext, expect_console: list[str]
-) -> None:
-    expect_console.append("status of 503")
-    server = start_server(max_streams=1)
-    server.emit("full", "one")
-    other = context.new_page()
-    other.goto(f"{server.url}/tasks/full")
-    expect_live_at(other, 1)
-    page.goto(f"{server.url}/tasks/full")
-    expect(page.locator("live-status")).to_contain_text("all streams of this server are taken")
-    expect(page.locator("live-status")).to_contain_text(re.compile(r"Retry in \d s"))
-    other.close()
-    expect_live_at(page, 1)
-
-
 def test_a_half_open_connection_is_noticed_by_its_silence(
     start_server: Callable[..., Server], page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
 ) -> None:
@@ -233,57 +134,6 @@ def test_a_frame_that_got_lost_on_the_way_is_noticed_and_fetched(
     expect_equal_to_fresh(page, context)
     expect_rows(page, 41, 240)
     assert statistics(page) == {"Events": 200, "Reconnects": 0, "Gaps found": 1, "Gaps recovered": 1, "Errors": 0}
-
-
-@pytest.mark.parametrize("how", ["502", "hang up"])
-def test_a_first_connect_that_fails_is_tried_again(
-    server: Server, page: Page, context: BrowserContext, connect: Callable[[Server], Proxy], how: str
-) -> None:
-    proxy, task = connect(server), f"first-{how[0]}"
-    server.emit(task, "one", "two")
-    if how == "502":
-        proxy.answer("502 Bad Gateway", only=STREAM)
-    else:
-        proxy.hang_up(only=STREAM)
-    page.goto(f"{proxy.url}/tasks/{task}")
-    expect(page.locator("live-status")).to_contain_text(STALE)
-    expect(page.locator("live-status")).to_contain_text(re.compile(r"Retry in \d s"))
-    proxy.heal()
-    expect_live_at(page, 2)
-    expect_equal_to_fresh(page, context)
-
-
-def test_an_answer_that_a_retry_would_only_repeat_is_told_and_not_asked_for_again(
-    server: Server, context: BrowserContext, connect: Callable[[Server], Proxy]
-) -> None:
-    server.emit("refused", "one")
-    answers = {"401 Unauthorized": "logged out", "403 Forbidden": "not allowed", "404 Not Found": "unknown task"}
-    proxies = []
-    for answer, said in answers.items():
-        proxies.append(connect(server))
-        page = context.new_page()
-        page.goto(f"{proxies[-1].url}/tasks/refused")
-        expect_live_at(page, 1)
-        proxies[-1].answer(answer, body="<h1>Log in</h1>", only=STREAM)
-        expect(page.locator("live-status")).to_contain_text(said)
-        expect(page.locator("html")).to_have_attribute("data-live", "error")
-        expect(page.locator("main")).to_contain_text("one")
-        expect(page.locator("body")).not_to_contain_text("Log in")
-    asked = [proxy.asked(".") for proxy in proxies]
-    page.wait_for_timeout(2500)
-    assert [proxy.asked(".") for proxy in proxies] == asked
-
-
-def test_a_task_that_was_deleted_is_told_and_its_last_state_stays(
-    server: Server, page: Page, connect: Callable[[Server], Proxy]
-) -> None:
-    proxy = connect(server)
-    open_task(page, proxy, server, "deleted")
-    server.store.delete_task("deleted")
-    proxy.cut()
-    expect(page.locator("live-status")).to_contain_text(re.compile("no task|unknown task"))
-    expect(page.locator("html")).to_have_attribute("data-live", "error")
-    expect_rows(page, 1, 40)
 
 
 @pytest.mark.parametrize("length", [3, 300])

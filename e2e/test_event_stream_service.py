@@ -1,66 +1,13 @@
 """EventStreamService in a real browser: every seq once, in order, whatever the network does."""
 
 import random
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page
 
+from e2e.following import FOLLOW, saw_all, states, stats, wait_for_state
 from e2e.stream_stub import Plan, StubServer, running
-
-FOLLOW = """async (options) => {
-    const {EventStreamService} = await import('/static/js/EventStreamService.js');
-    Object.assign(window, {seen: [], states: [], errors: [], resets: 0, reconnects: 0});
-    window.service = new EventStreamService('build-7', {
-        reconnectDelay: 20, maxReconnectDelay: 100, ...options,
-        onEvent: (event) => seen.push(event.seq),
-        onStateChange: (state, {attempt, delay, message}) => states.push({state, attempt, delay, message}),
-        onError: (error) => errors.push({message: error.message, status: error.status ?? 0}),
-        onReconnect: () => reconnects++,
-        onReset: () => resets++,
-    });
-    service.start();
-}"""
-
-
-@pytest.fixture
-def stub() -> Iterator[StubServer]:
-    with running() as server:
-        yield server
-
-
-@pytest.fixture
-def follow(page: Page, stub: StubServer, expect_console: list[str]) -> Callable[..., None]:
-    """Opens the page and follows the stub's log: `follow(watchdogTimeout=300)`, with the options of the service."""
-    expect_console.append(r"Failed to load resource|net::ERR_")
-
-    def start(**options: Any) -> None:
-        if page.url == "about:blank":
-            page.goto(stub.url)
-        page.evaluate(FOLLOW, options)
-
-    return start
-
-
-def saw_all(page: Page, latest: int, first: int = 1) -> None:
-    """Waits for `latest`; then the page has seen each seq from `first` to it once and in order."""
-    page.wait_for_function("latest => seen.includes(latest)", arg=latest)
-    assert page.evaluate("seen") == list(range(first, latest + 1))
-
-
-def states(page: Page) -> list[str]:
-    """The states the service has been in, without repetition."""
-    names = [entry["state"] for entry in page.evaluate("states")]
-    return [name for at, name in enumerate(names) if at == 0 or names[at - 1] != name]
-
-
-def wait_for_state(page: Page, state: str) -> None:
-    page.wait_for_function("state => service.state === state", arg=state)
-
-
-def stats(page: Page) -> dict[str, int]:
-    return page.evaluate("service.getStats()")
 
 
 def test_history_and_then_what_comes(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
@@ -181,63 +128,6 @@ def test_repeated_events_are_dropped(page: Page, stub: StubServer, follow: Calla
     saw_all(page, 30)
 
 
-def test_unavailable_answers_are_retried_when_the_server_says(
-    page: Page, stub: StubServer, follow: Callable[..., None]
-) -> None:
-    busy = Plan(status=503, headers={"Retry-After": "1"})
-    stub.plans.extend([Plan(status=502, body=b"<h1>Bad gateway</h1>"), busy, Plan(body=b"a captive portal")])
-    stub.emit(5)
-    follow()
-    saw_all(page, 5)
-    assert states(page) == ["connecting", "reconnecting", "connected"]
-    waits = [entry["delay"] for entry in page.evaluate("states") if entry["delay"]]
-    assert waits == [20, 1000, 80]
-    assert [error["status"] for error in page.evaluate("errors")] == [502, 503, 200]
-    assert stats(page)["errors"] == 3
-
-
-def test_waits_are_1_2_4_8_16_and_30_seconds(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
-    page.clock.install()
-    stub.plans.extend(Plan(status=502) for _ in range(7))
-    follow(reconnectDelay=1000, maxReconnectDelay=30000)
-    for expected in [1000, 2000, 4000, 8000, 16000, 30000, 30000]:
-        page.wait_for_function("states.at(-1).delay > 0")
-        assert page.evaluate("states.at(-1)")["delay"] == expected
-        page.clock.fast_forward(expected)
-    wait_for_state(page, "connected")
-
-
-def test_an_ended_stream_that_brought_nothing_new_is_not_reopened_in_a_loop(
-    page: Page, stub: StubServer, follow: Callable[..., None]
-) -> None:
-    stub.emit(3)
-    stub.plans.extend(Plan(end_after=3) for _ in range(4))
-    follow()
-    page.wait_for_function("states.filter((entry) => entry.delay).length === 4")
-    assert [entry["delay"] for entry in page.evaluate("states") if entry["delay"]] == [20, 40, 80, 100]
-
-
-@pytest.mark.parametrize("status", [400, 401, 403, 404])
-def test_an_answer_that_a_retry_would_only_repeat_ends_in_an_error(
-    page: Page, stub: StubServer, follow: Callable[..., None], status: int
-) -> None:
-    told = b'{"error": {"code": "x", "message": "no task build-7"}}'
-    stub.plans.append(Plan(status=status, body=told, headers={"Content-Type": "application/json"}))
-    follow()
-    wait_for_state(page, "error")
-    assert page.evaluate("states.at(-1)") == {
-        "state": "error",
-        "attempt": 0,
-        "delay": 0,
-        "message": "no task build-7",
-    }
-    page.wait_for_timeout(200)
-    assert len(stub.streams()) == 1
-
-    page.evaluate("service.retryNow()")
-    wait_for_state(page, "connected")
-
-
 def test_a_token_goes_with_every_request(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
     asked: list[str | None] = []
     page.on("request", lambda request: "/tasks/" in request.url and asked.append(request.headers.get("authorization")))
@@ -245,89 +135,6 @@ def test_a_token_goes_with_every_request(page: Page, stub: StubServer, follow: C
     follow(token="sbx_secret", headers={"X-More": "1"})
     saw_all(page, 5)
     assert asked == ["Bearer sbx_secret"]
-
-
-def test_gives_up_after_the_allowed_attempts(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
-    stub.plans.extend(Plan(status=502) for _ in range(10))
-    follow(maxReconnectAttempts=3)
-    wait_for_state(page, "error")
-    assert len(stub.streams()) == 4
-
-
-def test_without_auto_reconnect_a_lost_stream_stays_lost(
-    page: Page, stub: StubServer, follow: Callable[..., None]
-) -> None:
-    stub.emit(5)
-    stub.plans.append(Plan(cut_after=100))
-    follow(autoReconnect=False)
-    wait_for_state(page, "disconnected")
-    assert states(page) == ["connecting", "connected", "disconnected"]
-
-
-def test_a_silent_connection_is_given_up(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
-    stub.emit(50)
-    stub.plans.extend([Plan(stall_after=777), Plan(keepalive=0.1)])
-    follow(watchdogTimeout=1000)
-    saw_all(page, 50)
-    assert stats(page)["reconnects"] == 1
-    assert "no sign of life for 1 s" in [entry["message"] for entry in page.evaluate("states")]
-
-
-def test_keepalives_hold_an_idle_connection(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
-    stub.emit(5)
-    stub.plans.append(Plan(keepalive=0.05))
-    follow(watchdogTimeout=1500)
-    saw_all(page, 5)
-    page.wait_for_timeout(2000)
-    assert states(page) == ["connecting", "connected"]
-
-
-def test_an_answer_that_does_not_begin_is_given_up(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
-    page.goto(stub.url)
-    page.route("**/sse/**", lambda route: None, times=1)
-    stub.emit(5)
-    follow(connectTimeout=1000)
-    saw_all(page, 5)
-
-
-def test_offline_is_believed_at_once_and_online_reconnects_at_once(
-    page: Page, stub: StubServer, follow: Callable[..., None]
-) -> None:
-    stub.emit(10)
-    follow(reconnectDelay=60_000, maxReconnectDelay=60_000)
-    saw_all(page, 10)
-    page.context.set_offline(True)
-    page.wait_for_function("states.at(-1).message === 'offline'")
-    assert page.evaluate("states.at(-1).state") == "reconnecting"
-    stub.emit(210)
-    page.context.set_offline(False)
-    page.wait_for_function("seen.includes(210)")
-    saw_all(page, 210)
-    assert stats(page)["errors"] == 0
-    assert page.evaluate("reconnects") == 1
-
-
-def test_a_farewell_is_followed_at_once_and_is_no_error(
-    page: Page, stub: StubServer, follow: Callable[..., None]
-) -> None:
-    stub.emit(30)
-    for end in (10, 20):
-        stub.plans.append(Plan(end_after=end, farewell=b"event: reconnect\ndata: {}\n\n"))
-    follow(reconnectDelay=60_000, maxReconnectDelay=60_000)
-    saw_all(page, 30)
-    assert stats(page)["reconnects"] == 2
-    assert stats(page)["errors"] == 0
-    assert [target.split("&")[0] for target in stub.streams()] == [
-        f"/sse/tasks/build-7/events?since_seq={seq}" for seq in (0, 10, 20)
-    ]
-
-
-def test_a_farewell_may_ask_to_wait(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
-    stub.emit(30)
-    stub.plans.append(Plan(end_after=10, farewell=b"retry: 250\nevent: reconnect\ndata: {}\n\n"))
-    follow()
-    saw_all(page, 30)
-    assert [entry["delay"] for entry in page.evaluate("states") if entry["delay"]] == [250]
 
 
 def test_a_reset_starts_the_log_anew(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:

@@ -1,0 +1,33 @@
+"""A page behind a proxy that breaks."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+from e2e.live import expect_live_at
+from e2e.runs import run
+from tests.support.proxy import Proxy
+from tests.support.server import Server
+
+STREAM = r"^/tasks/[^/]+/stream"
+STALE = re.compile(r"stale since \d\d:\d\d:\d\d")
+
+
+def open_task(page: Page, proxy: Proxy, server: Server, task: str) -> list[str]:
+    """A page that is live over the proxy, on a run that has begun."""
+    server.emit(task, *list(run(5, 60))[:40])
+    page.goto(f"{proxy.url}/tasks/{task}")
+    expect_live_at(page, 40)
+    return [f"line {number}" for number in range(41, 241)]
+
+
+def seconds_to_load(page: Page, context: BrowserContext) -> float:
+    """How long a fresh page takes until it is live: this machine's pace."""
+    started, fresh = time.monotonic(), context.new_page()
+    fresh.goto(page.url)
+    expect(fresh.locator("live-status")).to_contain_text("live at")
+    fresh.close()
+    return time.monotonic() - started

@@ -1,0 +1,37 @@
+"""A page that follows a log with EventStreamService and counts what it sees."""
+
+from playwright.sync_api import Page
+
+FOLLOW = """async (options) => {
+    const {EventStreamService} = await import('/static/js/EventStreamService.js');
+    Object.assign(window, {seen: [], states: [], errors: [], resets: 0, reconnects: 0});
+    window.service = new EventStreamService('build-7', {
+        reconnectDelay: 20, maxReconnectDelay: 100, ...options,
+        onEvent: (event) => seen.push(event.seq),
+        onStateChange: (state, {attempt, delay, message}) => states.push({state, attempt, delay, message}),
+        onError: (error) => errors.push({message: error.message, status: error.status ?? 0}),
+        onReconnect: () => reconnects++,
+        onReset: () => resets++,
+    });
+    service.start();
+}"""
+
+
+def saw_all(page: Page, latest: int, first: int = 1) -> None:
+    """Waits for `latest`; then the page has seen each seq from `first` to it once and in order."""
+    page.wait_for_function("latest => seen.includes(latest)", arg=latest)
+    assert page.evaluate("seen") == list(range(first, latest + 1))
+
+
+def states(page: Page) -> list[str]:
+    """The states the service has been in, without repetition."""
+    names = [entry["state"] for entry in page.evaluate("states")]
+    return [name for at, name in enumerate(names) if at == 0 or names[at - 1] != name]
+
+
+def wait_for_state(page: Page, state: str) -> None:
+    page.wait_for_function("state => service.state === state", arg=state)
+
+
+def stats(page: Page) -> dict[str, int]:
+    return page.evaluate("service.getStats()")

@@ -1,0 +1,131 @@
+"""A server or proxy that answers, but not with the stream: the page says so, and asks again where that can help."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from e2e.breaking import STALE, STREAM, open_task, seconds_to_load
+from e2e.live import expect_equal_to_fresh, expect_live_at, expect_rows
+from tests.support.proxy import Proxy
+from tests.support.server import Server
+
+
+def test_a_bad_gateway_for_a_while_is_over_when_it_is_over(
+    server: Server, page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
+) -> None:
+    bad_gateway(page, context, connect(server), server, "gateway", seconds=3)
+
+
+@pytest.mark.soak
+def test_a_bad_gateway_for_twenty_seconds_is_over_when_it_is_over(
+    server: Server, page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
+) -> None:
+    bad_gateway(page, context, connect(server), server, "gateway-20", seconds=20)
+
+
+def bad_gateway(
+    page: Page, context: BrowserContext, proxy: Proxy, server: Server, task: str, *, seconds: float
+) -> None:
+    coming = open_task(page, proxy, server, task)
+    pace = seconds_to_load(page, context)
+    before = proxy.asked(STREAM)
+    proxy.answer("502 Bad Gateway", body="<h1>502 Bad Gateway</h1>")
+    expect(page.locator("live-status")).to_contain_text("the server is not reachable")
+    server.emit(task, *coming)
+    page.wait_for_timeout(seconds * 1000)
+    assert proxy.asked(STREAM) - before <= 2 + seconds / 2, "the page does not hammer at the gateway"
+    proxy.heal()
+    back = time.monotonic()
+    expect_live_at(page, 240)
+    assert time.monotonic() - back < 2 + pace
+    expect_equal_to_fresh(page, context)
+    expect(page.locator("body")).not_to_contain_text("Bad Gateway")
+
+
+def test_a_busy_server_is_asked_again_when_it_said_or_when_somebody_wants_it_now(
+    server: Server, page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
+) -> None:
+    proxy = connect(server)
+    coming = open_task(page, proxy, server, "busy")
+    proxy.answer("503 Service Unavailable", "Retry-After: 60\r\n", only=STREAM)
+    expect(page.locator("live-status")).to_contain_text(re.compile(r"Retry in (60|5\d) s"))
+    asked = proxy.asked(STREAM)
+    server.emit("busy", *coming)
+    proxy.heal()
+    page.wait_for_timeout(1500)
+    assert proxy.asked(STREAM) == asked
+    page.get_by_role("button", name="Retry now").click()
+    expect_live_at(page, 240)
+    expect_equal_to_fresh(page, context)
+
+
+def test_over_the_cap_a_page_waits_its_turn_and_says_why(
+    start_server: Callable[..., Server], page: Page, context: BrowserContext, expect_console: list[str]
+) -> None:
+    expect_console.append("status of 503")
+    server = start_server(max_streams=1)
+    server.emit("full", "one")
+    other = context.new_page()
+    other.goto(f"{server.url}/tasks/full")
+    expect_live_at(other, 1)
+    page.goto(f"{server.url}/tasks/full")
+    expect(page.locator("live-status")).to_contain_text("all streams of this server are taken")
+    expect(page.locator("live-status")).to_contain_text(re.compile(r"Retry in \d s"))
+    other.close()
+    expect_live_at(page, 1)
+
+
+@pytest.mark.parametrize("how", ["502", "hang up"])
+def test_a_first_connect_that_fails_is_tried_again(
+    server: Server, page: Page, context: BrowserContext, connect: Callable[[Server], Proxy], how: str
+) -> None:
+    proxy, task = connect(server), f"first-{how[0]}"
+    server.emit(task, "one", "two")
+    if how == "502":
+        proxy.answer("502 Bad Gateway", only=STREAM)
+    else:
+        proxy.hang_up(only=STREAM)
+    page.goto(f"{proxy.url}/tasks/{task}")
+    expect(page.locator("live-status")).to_contain_text(STALE)
+    expect(page.locator("live-status")).to_contain_text(re.compile(r"Retry in \d s"))
+    proxy.heal()
+    expect_live_at(page, 2)
+    expect_equal_to_fresh(page, context)
+
+
+def test_an_answer_that_a_retry_would_only_repeat_is_told_and_not_asked_for_again(
+    server: Server, context: BrowserContext, connect: Callable[[Server], Proxy]
+) -> None:
+    server.emit("refused", "one")
+    answers = {"401 Unauthorized": "logged out", "403 Forbidden": "not allowed", "404 Not Found": "unknown task"}
+    proxies = []
+    for answer, said in answers.items():
+        proxies.append(connect(server))
+        page = context.new_page()
+        page.goto(f"{proxies[-1].url}/tasks/refused")
+        expect_live_at(page, 1)
+        proxies[-1].answer(answer, body="<h1>Log in</h1>", only=STREAM)
+        expect(page.locator("live-status")).to_contain_text(said)
+        expect(page.locator("html")).to_have_attribute("data-live", "error")
+        expect(page.locator("main")).to_contain_text("one")
+        expect(page.locator("body")).not_to_contain_text("Log in")
+    asked = [proxy.asked(".") for proxy in proxies]
+    page.wait_for_timeout(2500)
+    assert [proxy.asked(".") for proxy in proxies] == asked
+
+
+def test_a_task_that_was_deleted_is_told_and_its_last_state_stays(
+    server: Server, page: Page, connect: Callable[[Server], Proxy]
+) -> None:
+    proxy = connect(server)
+    open_task(page, proxy, server, "deleted")
+    server.store.delete_task("deleted")
+    proxy.cut()
+    expect(page.locator("live-status")).to_contain_text(re.compile("no task|unknown task"))
+    expect(page.locator("html")).to_have_attribute("data-live", "error")
+    expect_rows(page, 1, 40)
