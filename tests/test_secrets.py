@@ -11,6 +11,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from store import InvalidEvent
+from tests.support.people import session
 from tests.support.server import Server
 from webapp.auth import passwords, secrets
 
@@ -44,10 +45,10 @@ def test_a_hash_of_other_parameters_still_opens_and_is_known_as_outdated() -> No
     assert not passwords.outdated(passwords.hash_of("correct horse"))
 
 
-def test_a_log_in_renews_an_outdated_hash(server: Server) -> None:
+def test_a_log_in_renews_an_outdated_hash_and_ends_no_other_session(server: Server) -> None:
     people = server.store.people
     older = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("correct horse")
-    people.add_account("ann@example.org", older)
+    elsewhere = session(server.store, people.add_account("ann@example.org", older))
 
     def kept() -> str:
         found = asyncio.run(people.account_by_email("ann@example.org"))
@@ -62,6 +63,7 @@ def test_a_log_in_renews_an_outdated_hash(server: Server) -> None:
     assert passwords.verify(kept(), "correct horse")
     assert not passwords.outdated(kept())
     assert server.get("/api/tasks", cookies=entered.cookies).status_code == 200
+    assert server.get("/api/tasks", headers=elsewhere).status_code == 200
 
 
 def test_tokens_are_long_random_and_known_by_their_prefix() -> None:

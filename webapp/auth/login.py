@@ -73,9 +73,6 @@ async def log_in(email: str, password: str, source: str | None) -> tuple[Account
             renewed = await asyncio.to_thread(passwords.hash_of, password)
         await asyncio.to_thread(_people().renew_hash, found[0].account_id, found[1], renewed)
     account, secret = found[0], secrets.new_secret()
-    if passwords.outdated(found[1]):
-        renewed = await asyncio.to_thread(passwords.hash_of, password)
-        await asyncio.to_thread(_people().set_password, account.account_id, renewed)
     life = timedelta(seconds=cast(Settings, current_app.extensions["settings"]).session_life)
     expires = (datetime.now(UTC) + life).isoformat(timespec="microseconds").replace("+00:00", "Z")
     await asyncio.to_thread(_people().add_session, account.account_id, digest_of(secret), expires)
