@@ -248,7 +248,7 @@ def test_each_caller_may_what_it_may_and_no_more(
 ) -> None:
     route = ROUTES[rule]
     for caller, headers in callers.items():
-        if rule == "POST /logout" and "Cookie" in headers:
+        if rule.endswith("/logout") and "Cookie" in headers:
             continue  # it works, and nobody would be left
         got = status(client, server, rule, route, headers)
         if route.need in MAY[caller]:

@@ -13,7 +13,7 @@ import pytest
 
 from store import NewEvent
 from tests.support.log import until
-from tests.support.people import PASSWORD, Headers, person, token, wait_until_guarded
+from tests.support.people import PASSWORD, Headers, person, session, token, wait_until_guarded
 from tests.support.run_client import RunClient
 from tests.support.server import Server
 from tests.support.session_client import SessionClient
@@ -78,6 +78,15 @@ def test_who_has_logged_out_is_known_no_more(guarded: Server) -> None:
     assert client.http.post("/logout").status_code == 401
     assert program.http.post("/logout").status_code == 409
     assert program.get("/projects").status_code == 200
+
+
+def test_a_session_that_is_shown_as_a_cookie_ends_too(guarded: Server) -> None:
+    account = asyncio.run(guarded.store.people.account_by_email("ann@example.org"))
+    assert account is not None
+    browser = session(guarded.store, account[0])
+    left = httpx.post(f"{guarded.url}/api/v1/logout", headers=browser)
+    assert (left.status_code, "signalbox_session=;" in left.headers["set-cookie"]) == (204, True)
+    assert guarded.get("/api/tasks", headers=browser).status_code == 401
 
 
 def test_somebody_elses_project_is_forbidden_and_an_unknown_one_unknown(guarded: Server) -> None:

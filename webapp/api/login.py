@@ -8,8 +8,9 @@ from quart import Blueprint, Response, request
 from store import Conflict
 from store.people import digest_of
 from webapp.api import store
+from webapp.auth import cookie
 from webapp.auth.access import needs, public
-from webapp.auth.guard import directory, principal
+from webapp.auth.guard import directory, principal, session_shown
 from webapp.auth.login import log_in, log_out
 from webapp.auth.secrets import SESSION_PREFIX
 from webapp.errors import answer as error
@@ -58,7 +59,8 @@ async def destroy() -> Response:
     asker = await principal()
     if asker.token is not None:
         raise Conflict("this is no log-in but a token: revoke it")
-    secret = request.headers.get("Authorization", "").partition(" ")[2].strip()
-    if secret.startswith(SESSION_PREFIX):
-        await log_out(secret.removeprefix(SESSION_PREFIX), asker.name, request.remote_addr)
-    return Response(status=204)
+    if session := await session_shown():
+        await log_out(session, asker.name, request.remote_addr)
+    answer = Response(status=204)
+    cookie.forget(answer, request)
+    return answer

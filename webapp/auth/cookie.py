@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quart.wrappers.base import BaseRequestWebsocket
-from werkzeug.wrappers import Response
+from werkzeug.sansio.response import Response
 
 NAME = "signalbox_session"
 SECURE_NAME = f"__Host-{NAME}"

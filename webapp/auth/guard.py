@@ -70,6 +70,11 @@ async def principal() -> Principal:
     return cast(Principal, g.principal)
 
 
+async def session_shown() -> str | None:
+    """The digest of the session that somebody who has logged in shows, as a cookie or as a bearer token."""
+    return cast(Credential, g.credential).digest if (await principal()).is_person else None
+
+
 def seen_projects() -> Projects:
     """The projects whose tasks the caller may see; for routes that need something."""
     return cast(Principal, g.principal).projects("read")

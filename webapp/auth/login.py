@@ -80,9 +80,9 @@ async def log_in(email: str, password: str, source: str | None) -> tuple[Account
     return account, secret
 
 
-async def log_out(secret: str, name: str, source: str | None) -> None:
-    """End a session, for good, in every process."""
-    await asyncio.to_thread(_people().end_session, digest_of(secret))
+async def log_out(digest: str, name: str, source: str | None) -> None:
+    """End the session with this digest, for good, in every process."""
+    await asyncio.to_thread(_people().end_session, digest)
     await _audit(name, "log_out", source or "")
     await _directory().changed()
 

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as Redirect
 from webapp.api.streams import settings
 from webapp.auth import cookie
 from webapp.auth.access import public
-from webapp.auth.guard import principal
+from webapp.auth.guard import principal, session_shown
 from webapp.auth.login import log_in, log_out
 from webapp.auth.refusals import TooManyLogins
 from webapp.auth.way import local
@@ -52,9 +52,8 @@ async def create() -> Response | Redirect:
 @blueprint.post("/logout")
 @public
 async def destroy() -> Redirect:
-    asker, secret = await principal(), cookie.session_of(request)
-    if asker.is_person and secret:
-        await log_out(secret, asker.name, request.remote_addr)
+    if session := await session_shown():
+        await log_out(session, (await principal()).name, request.remote_addr)
     answer = redirect("/login?note=out", 303)
     cookie.forget(answer, request)
     return answer
