@@ -22,8 +22,8 @@ def ann(server: Server) -> Account:
 
 
 @pytest.fixture
-def logged_in(server: Server, ann: Account, request: pytest.FixtureRequest) -> Headers:
-    return session(server.store, ann, seconds=3600 + hash(request.node.name) % 3600)
+def logged_in(server: Server, ann: Account) -> Headers:
+    return session(server.store, ann)
 
 
 def make(server: Server, headers: Headers, **form: object) -> httpx.Response:
@@ -74,7 +74,7 @@ def test_nobody_revokes_the_token_of_another(server: Server, logged_in: Headers)
 
 def test_another_password_logs_out_everywhere(server: Server, ann: Account) -> None:
     carl = person(server.store, "carl@example.org", default="viewer")
-    here, there = session(server.store, carl), session(server.store, carl, seconds=7200)
+    here, there = session(server.store, carl), session(server.store, carl)
     url = f"{server.url}/account/password"
     for old, new, words in (("not it", "a longer one", "not the present"), (PASSWORD, "short", "8 to 1024")):
         refused = httpx.post(url, data={"old": old, "new": new}, headers=here, timeout=60)

@@ -71,7 +71,7 @@ def test_a_stream_ends_with_the_session(guarded: Server, ann: Account) -> None:
 
 
 def test_logging_out_ends_the_streams_of_this_browser_alone(guarded: Server, ann: Account) -> None:
-    here, there = session(guarded.store, ann), session(guarded.store, ann, seconds=7200)
+    here, there = session(guarded.store, ann), session(guarded.store, ann)
     with open_stream(guarded.url + EVENTS, headers=there) as other:
         end = farewell_after(guarded, PAGE, here, lambda: void(guarded.post("/logout", headers=here)))
         assert end.json["reason"] == "rights"

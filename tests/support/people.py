@@ -12,6 +12,7 @@ from store.people import Account, Role, Scope, digest_of
 from store.sqlite import SqliteStore
 from tests.support.server import Server
 from webapp.auth import passwords
+from webapp.auth.secrets import new_secret
 
 PASSWORD = "a password for tests"
 ALL: tuple[Scope, ...] = ("read", "emit", "respond", "admin")
@@ -40,7 +41,7 @@ def project(store: SqliteStore, project_id: str) -> None:
 
 def session(store: SqliteStore, account: Account, *, seconds: float = 3600) -> Headers:
     """What a browser sends in which this account is logged in for `seconds`."""
-    secret = f"session-{account.account_id}-{seconds}"
+    secret = new_secret()
     store.people.add_session(account.account_id, digest_of(secret), at(seconds))
     return {"Cookie": f"signalbox_session={secret}"}
 
