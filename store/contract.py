@@ -199,8 +199,9 @@ class Store(Protocol):
         kind: str | None = None,
         metadata: dict[str, Any] | None = None,
         project_id: str | None = None,
+        alone: bool = False,
     ) -> tuple[Task, bool]:
-        """`create_task` for asyncio."""
+        """`create_task` for asyncio; `alone`: while another of its kind and project is at work, that one comes back."""
 
     def import_task(self, record: TaskRecord, events: Iterable[Event], project_id: str | None = None) -> Task:
         """Make a task with a whole log, all of it or nothing: seq, created_at and key stay, event_ids are new.

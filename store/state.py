@@ -20,7 +20,8 @@ STATUSES: tuple[Status, ...] = (
     "cancelled",
     "interrupted",
 )
-ENDED: frozenset[str] = frozenset({"done", "failed", "cancelled", "interrupted"})
+AT_WORK: tuple[Status, ...] = ("queued", "running", "waiting")
+ENDED: frozenset[str] = frozenset(STATUSES) - frozenset(AT_WORK)
 
 
 class Progress(msgspec.Struct, frozen=True):

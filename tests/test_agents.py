@@ -103,11 +103,27 @@ async def test_only_what_is_allowed_is_started(store: SqliteStore, agents: Agent
     mine = project(store, {"kind": "command", "commands": allowed})
     with pytest.raises(Conflict, match="no command 'rm -rf' here; there is greet, part"):
         await agents.start(mine, command="rm -rf")
-    first, _ = await agents.start(mine)
-    second, _ = await agents.start(mine, command="part")
-    for task, line in ((first, "hello"), (second, "goodbye")):
+    for name, line in ((None, "hello"), ("part", "goodbye")):
+        task, new = await agents.start(mine, command=name)
         await ended(store, task.task_id)
-        assert await lines_of(store, task.task_id) == [line]
+        assert (new, await lines_of(store, task.task_id)) == (True, [line])
+
+
+async def test_of_two_processes_that_start_at_once_one_starts_and_the_other_gets_the_same_run(
+    store: SqliteStore, agents: Agents, tmp_path: Path
+) -> None:
+    other_store = open_store(store.url)
+    others = Agents(other_store)
+    mine = project(store, python("print('once')"))
+    begun = await asyncio.gather(*(each.start(mine) for each in (agents, others) * 4))
+    assert [new for _, new in begun].count(True) == 1
+    (run_id,) = {task.task_id for task, _ in begun}
+    with pytest.raises(Conflict, match=f"the run '{run_id}' is at work"):
+        await others.start(mine, "another")
+    await ended(store, run_id)
+    assert await lines_of(store, run_id) == ["once"]
+    await others.stop()
+    await other_store.aclose()
 
 
 async def test_a_command_over_its_time_limit_has_failed(store: SqliteStore, agents: Agents) -> None:

@@ -77,8 +77,9 @@ class SqliteStore:
         kind: str | None = None,
         metadata: dict[str, Any] | None = None,
         project_id: str | None = None,
+        alone: bool = False,
     ) -> tuple[Task, bool]:
-        return await self._arun(_creation(task_id, title, kind, metadata, project_id))
+        return await self._arun(_creation(task_id, title, kind, metadata, project_id, alone))
 
     def append(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]:
         drafts = _drafts(task_id, events)
@@ -200,12 +201,13 @@ def _creation(
     kind: str | None,
     metadata: dict[str, Any] | None,
     project_id: str | None,
+    alone: bool = False,
 ) -> Callable[[sqlite3.Connection], tuple[Task, bool]]:
     chosen = check_task_id(task_id if task_id is not None else new_id())
     check_text(title, "title", optional=True, limit=512)
     check_text(kind, "kind", optional=True)
     kept = msgspec.json.decode(encode_payload(metadata or {}, "metadata"))
-    return lambda db: appending.create_task(db, chosen, title, kind, kept, project_id or DEFAULT_PROJECT)
+    return lambda db: appending.create_task(db, chosen, title, kind, kept, project_id or DEFAULT_PROJECT, alone)
 
 
 def _drafts(task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[appending.Draft]:

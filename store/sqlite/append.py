@@ -13,7 +13,7 @@ from store.events import Event, NewEvent, encode_payload, epoch_seconds, new_id,
 from store.people import DEFAULT_PROJECT
 from store.projections import apply, consequences, needs, refusal
 from store.sqlite.rows import COLUMNS, INSERT, decode, event_of, wire
-from store.state import Checkpoint, Permission, Phase, Span, Task, TaskState
+from store.state import AT_WORK, Checkpoint, Permission, Phase, Span, Task, TaskState
 
 Draft = tuple[NewEvent, bytes]
 """An event that passed its checks, with its payload as JSON."""
@@ -28,9 +28,10 @@ def create_task(
     kind: str | None = None,
     metadata: dict[str, Any] | None = None,
     project_id: str = DEFAULT_PROJECT,
+    alone: bool = False,
 ) -> tuple[Task, bool]:
-    """The task with this id, and whether it was made just now."""
-    found = load_task(db, task_id)
+    """The task with this id, or `alone` another one that is at work; and whether it was made just now."""
+    found = load_task(db, task_id) or (_at_work(db, kind, project_id) if alone else None)
     if found is not None:
         return found, False
     if not db.execute("SELECT 1 FROM projects WHERE project_id = ?", (project_id,)).fetchone():
@@ -143,6 +144,17 @@ def take_event_id(db: sqlite3.Connection) -> None:
 def load_task(db: sqlite3.Connection, task_id: str) -> Task | None:
     """The task's projection row, or None."""
     row = db.execute("SELECT state FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
+    return decode(Task, row[0]) if row else None
+
+
+def _at_work(db: sqlite3.Connection, kind: str | None, project_id: str) -> Task | None:
+    """The newest task of a kind and a project that has not ended."""
+    # The plus keeps to the index of those at work: the one of the project has all its tasks.
+    sql = (
+        f"SELECT state FROM tasks WHERE status IN ({', '.join('?' * len(AT_WORK))}) AND kind IS ? AND +project_id = ?"
+        " ORDER BY created_at DESC LIMIT 1"
+    )
+    row = db.execute(sql, (*AT_WORK, kind, project_id)).fetchone()
     return decode(Task, row[0]) if row else None
 
 

@@ -159,3 +159,15 @@ def test_the_epoch_stays_with_the_history(store: Store, url: str) -> None:
     other = open_store(url)
     assert other.epoch == store.epoch
     other.close()
+
+
+async def test_a_task_that_must_be_alone_is_not_made_beside_another_of_its_kind_and_project(store: Store) -> None:
+    for project in ("ours", "theirs"):
+        store.people.add_project(project, project)
+    store.create_task("other-kind", kind="build", project_id="ours")
+    store.create_task("other-project", kind="agent", project_id="theirs")
+    made = [await store.acreate_task(each, kind="agent", project_id="ours", alone=True) for each in ("one", "two")]
+    assert [(task.task_id, new) for task, new in made] == [("one", True), ("one", False)]
+    store.append("one", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
+    task, new = await store.acreate_task("two", kind="agent", project_id="ours", alone=True)
+    assert (task.task_id, new) == ("two", True)

@@ -9,12 +9,13 @@
 The app has one `Agents` as `app.extensions["agents"]`:
 
     task, new = await agents.start(project, run_id)     a task of kind "agent"; one that is there is used as it is
+    await agents.at_work(project)                       the run that has not ended; a project has one at a time
     await agents.available(project)                     whether a run could be started, or can be followed, now
     await agents.check(project)                         the same, raising AgentUnavailable with the reason
 
-`start` raises AgentUnavailable (503: later may be better), Conflict (the project has no agent, no such command, the run
-is another project's) and InvalidEvent (a bad run id). The run is heard of through its task, like any run. To cancel it,
-append `cancel_requested` to its task, as everywhere.
+`start` raises AgentUnavailable (503: later may be better), Conflict (the project has no agent, no such command, another
+run is at work, the id is another project's) and InvalidEvent (a bad run id). The run is heard of through its task, like
+any run. To cancel it, append `cancel_requested` to its task, as everywhere.
 
 What is started outlives this process. A command runs beside it and writes its own log; an upstream is followed again by
 `resume` after a restart.

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import structlog
 
-from store import Conflict, InvalidEvent, NewEvent, Store, StoreError, StoreUnavailable, TaskQuery
+from store import Conflict, InvalidEvent, NewEvent, Store, StoreError, StoreUnavailable, TaskQuery, UnknownTask
 from store.events import new_id
 from store.people import Project
-from store.state import Task
+from store.state import AT_WORK, Task
 from webapp.agents import commands
 from webapp.agents.agent_server import AgentServer
 from webapp.agents.configuration import Command, CommandAgent, UpstreamAgent, agent_of
@@ -22,7 +23,7 @@ from webapp.relay.relay import Relay
 from webapp.relay.upstream import Refused
 
 KIND = "agent"
-UNFINISHED = ("queued", "running", "waiting", "interrupted")
+UNFINISHED = (*AT_WORK, "interrupted")
 
 STARTING = 15.0
 """Seconds in which a command that was started says so."""
@@ -57,28 +58,37 @@ class Agents:
     ) -> tuple[Task, bool]:
         """Start a run for `project`, with the first of its commands or the one named; the bool says whether it is new.
 
-        A run of this id that is there is used as it is. Raises AgentUnavailable, Conflict and InvalidEvent.
+        A project has one run at a time. The run that is at work, or that has this id, is used as it is. Raises
+        AgentUnavailable, InvalidEvent, and Conflict when it is not the one that is asked for.
         """
-        agent = _agent_of(project)
-        run_id = run_id or new_id()
-        chosen = agent.chosen(command) if isinstance(agent, CommandAgent) else agent
-        found = await self._found(project, run_id)
+        found = await self._there(project, run_id)
         if found is not None:
-            return found, False
+            return _asked_for(found, project, run_id), False
+        agent = _agent_of(project)
+        chosen = agent.chosen(command) if isinstance(agent, CommandAgent) else agent
         await self._health.check(chosen)
         command_line = None if isinstance(chosen, UpstreamAgent) else readable_command(chosen.argv)
         task, new = await self._store.acreate_task(
-            run_id,
+            run_id or new_id(),
             title=title or f"{project.name}: {command or KIND}",
             kind=KIND,
             metadata={"agent": "command", "command": command_line} if command_line else {"agent": "upstream"},
             project_id=project.project_id,
+            alone=True,
         )
-        if new and isinstance(chosen, UpstreamAgent):
-            self._attend(run_id, self._relay(run_id, chosen))
-        elif new and not isinstance(chosen, UpstreamAgent):
-            await self._begin(run_id, chosen)
-        return task, new
+        if not new:
+            return _asked_for(task, project, run_id), False
+        if isinstance(chosen, UpstreamAgent):
+            self._attend(task.task_id, self._relay(task.task_id, chosen))
+        else:
+            await self._begin(task.task_id, chosen)
+        return task, True
+
+    async def at_work(self, project: Project) -> Task | None:
+        """The run of `project` that has not ended."""
+        async with self._store.read() as view:
+            page = await view.tasks(TaskQuery(statuses=AT_WORK, kind=KIND, projects=(project.project_id,), limit=1))
+        return page.tasks[0] if page.tasks else None
 
     async def available(self, project: Project) -> bool:
         """Whether the agent of `project` could start a run, or tell about one, now. False without an agent."""
@@ -101,14 +111,13 @@ class Agents:
                 return
         raise reasons[0]
 
-    async def _found(self, project: Project, run_id: str) -> Task | None:
-        owner = await self._store.people.project_of(run_id)
-        if owner is None:
-            return None
-        if owner != project.project_id:
-            raise Conflict(f"the id {run_id!r} is taken")
-        async with self._store.glance() as view:
-            return await view.task(run_id)
+    async def _there(self, project: Project, run_id: str | None) -> Task | None:
+        """The task of this id, else the run that is at work."""
+        if run_id is not None:
+            with suppress(UnknownTask):
+                async with self._store.glance() as view:
+                    return await view.task(run_id)
+        return await self.at_work(project)
 
     def _attend(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(self._done(name, work), name=f"signalbox-agent-{name}")
@@ -203,6 +212,14 @@ class Agents:
 
 def _say(text: str) -> None:
     log.info(text)
+
+
+def _asked_for(task: Task, project: Project, run_id: str | None) -> Task:
+    if task.project_id != project.project_id:
+        raise Conflict(f"the id {run_id!r} is taken")
+    if run_id not in (None, task.task_id):
+        raise Conflict(f"the run {task.task_id!r} is at work: a project has one at a time")
+    return task
 
 
 def _agent_of(project: Project) -> CommandAgent | UpstreamAgent:

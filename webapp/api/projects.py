@@ -8,11 +8,8 @@ from typing import Literal, cast
 import msgspec
 from quart import Blueprint, Response, current_app
 
-from store import TaskQuery
 from store.people import Project
-from store.state import Task
 from webapp.agents import Agents
-from webapp.agents.agents import KIND
 from webapp.api import store
 from webapp.auth.access import needs
 from webapp.auth.guard import seen_projects
@@ -20,8 +17,6 @@ from webapp.auth.refusals import UnknownProject
 from webapp.json import json_response
 
 blueprint = Blueprint("api_projects", __name__, url_prefix="/api/v1/projects")
-
-AT_WORK = ("queued", "running", "waiting")
 
 
 class ProjectView(msgspec.Struct):
@@ -61,16 +56,9 @@ async def project_of(project_id: str) -> Project:
     return project
 
 
-async def run_at_work(project: Project) -> Task | None:
-    """The newest run of a project that has not ended."""
-    async with store().read() as view:
-        page = await view.tasks(TaskQuery(statuses=AT_WORK, kind=KIND, projects=(project.project_id,), limit=1))
-    return page.tasks[0] if page.tasks else None
-
-
 async def shown(project: Project) -> ProjectView:
     """A project, and how it stands now."""
-    run = await run_at_work(project)
+    run = await agents().at_work(project)
     status: Literal["READY", "RUNNING", "UNAVAILABLE", "NO_AGENT"] = "RUNNING"
     if run is None and project.agent is None:
         status = "NO_AGENT"

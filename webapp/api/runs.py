@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import msgspec
-from quart import Blueprint, Response, current_app
+from quart import Blueprint, Response
 
-from store import Conflict, InvalidEvent, TaskQuery, UnknownTask
+from store import InvalidEvent, TaskQuery, UnknownTask
 from store.events import check_task_id
 from store.state import Task
 from webapp.acts import audit, checked_reason, request_cancel
 from webapp.agents.agents import KIND
 from webapp.api import store
 from webapp.api.control import CancelBody
-from webapp.api.projects import agents, project_of, run_at_work
+from webapp.api.projects import agents, project_of
 from webapp.api.streams import hub
 from webapp.auth.access import needs
 from webapp.bad_request import BadRequest
@@ -65,13 +63,7 @@ async def start(project_id: str) -> Response:
     if body.run_id is not None:
         _check_run_id(body.run_id)
     project = await project_of(project_id)
-    async with _one_at_a_time(project_id):
-        at_work = await run_at_work(project)
-        if at_work is not None and body.run_id in (None, at_work.task_id):
-            return json_response(shown(at_work))
-        if at_work is not None and await store().people.project_of(body.run_id or "") is None:
-            raise Conflict(f"the run {at_work.task_id!r} is at work: a project has one at a time")
-        task, new = await agents().start(project, body.run_id, command=body.command, title=body.title)
+    task, new = await agents().start(project, body.run_id, command=body.command, title=body.title)
     if new:
         await audit("run_started", task.task_id, command=body.command)
     return json_response(shown(task), 201 if new else 200)
@@ -129,12 +121,6 @@ def _check_run_id(run_id: str) -> None:
         check_task_id(run_id)
     except InvalidEvent as error:
         raise BadRequest(str(error).replace("task_id", "run_id"), "run_id") from None
-
-
-def _one_at_a_time(project_id: str) -> asyncio.Lock:
-    """Of two that start at once one starts, and the other gets the same run."""
-    locks: dict[str, asyncio.Lock] = current_app.extensions.setdefault("run_locks", {})
-    return locks.setdefault(project_id, asyncio.Lock())
 
 
 async def _run(project_id: str, run_id: str) -> Task:
