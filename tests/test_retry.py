@@ -143,6 +143,24 @@ def test_a_run_over_the_server_is_not_signed_and_its_command_is_shown(server: Se
     assert f"signalbox run --server {server.url} --retry-of far -- echo &#39;a b&#39;" in page
 
 
+def test_another_try_of_an_agents_run_has_its_projects_environment(server: Server, tmp_path: Path) -> None:
+    place = tmp_path / "by a link"
+    place.symlink_to(tmp_path)
+    plain = {"argv": ["sh", "-c", "echo plain"]}
+    painted = {"argv": ["sh", "-c", "echo $COLOUR"], "cwd": str(place), "env": {"COLOUR": "blue"}, "time_limit": 60}
+    agent = {"kind": "command", "commands": {"plain": plain, "painted": painted}}
+    server.store.people.add_project("painter", "Painter", agent=agent)
+    body = {"run_id": "paint", "command": "painted"}
+    assert server.post("/api/v1/projects/painter/agent/runs", body).status_code == 201
+    wait_for_event(server.store_url, "paint", lambda event: event.event_type == "runner_exit")
+    second = retried(server, "paint")
+    third = retried(server, second.task_id)
+    assert [said(server, each) for each in ("paint", second.task_id, third.task_id)] == [["blue"]] * 3
+    assert "blue" not in str([event.payload for event in log_of(server.store, "paint") if event.event_type != "log"])
+    server.store.people.set_agent("painter", {"kind": "command", **plain})
+    assert said(server, retried(server, "paint").task_id) == [""]
+
+
 def test_by_hand_a_retry_is_linked_too(server: Server) -> None:
     run(server, "hand", "false", options=("--title", "By hand"))
     signalbox("run", "--server", server.url, "--task", "hand-2", "--retry-of", "hand", "--", "true")

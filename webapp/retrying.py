@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+import msgspec
+
 from store import Conflict, NewEvent, Store, UnknownTask
 from store.events import check_task_id, new_id
+from store.state import Task
 from webapp.acts import act
+from webapp.agents.agents import KIND as AGENT
+from webapp.agents.commands import environment_for
 from webapp.api import store
 from webapp.api.streams import settings
 from webapp.bad_request import BadRequest
@@ -37,14 +42,15 @@ async def retry_run(task_id: str, form: str | None) -> str:
         raise Conflict("there is no command to run again: `signalbox run` did not start this run")
     if not offer.trusted:
         raise Conflict(f"this server does not run that command: {distrust()}")
-    if reason := again.why_not(offer.line):
+    line = await _with_environment(offer.line, task)
+    if reason := again.why_not(line):
         raise Conflict(reason)
     asked = await act(task_id, "retry_requested", key=f"retry-{form}" if form else None, retry=(new := new_id()))
     if asked.payload.get("retry") != new:
         return check_task_id(asked.payload.get("retry"))
-    metadata = next_try(task, list(offer.line.command))
+    metadata = next_try(task, list(line.command))
     await store().acreate_task(new, title=task.title, kind=task.kind, metadata=metadata, project_id=task.project_id)
-    await _start(new, task_id, offer.line)
+    await _start(new, task_id, line)
     return new
 
 
@@ -55,6 +61,15 @@ def distrust() -> str:
     if store().key is None:
         return "other users of this machine can read the database, so a signature proves nothing"
     return "it was not signed by `signalbox run` on this store"
+
+
+async def _with_environment(line: CommandLine, task: Task) -> CommandLine:
+    """The variables of an agent's command are in its project alone: no log tells them."""
+    if task.kind != AGENT:
+        return line
+    project = await store().people.project(task.project_id)
+    own = environment_for(line, project.agent if project else None)
+    return msgspec.structs.replace(line, environment=own | line.environment)
 
 
 async def _start(task_id: str, retry_of: str, line: CommandLine) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import suppress
+from typing import Any
 
-from webapp.agents.configuration import Command
+from store import InvalidEvent
+from webapp.agents.configuration import Command, CommandAgent, agent_of
 from webapp.agents.errors import AgentUnavailable
 from webapp.process import again
 from webapp.process.signature import CommandLine
@@ -17,6 +19,20 @@ def line_of(command: Command) -> CommandLine:
     limit = () if command.time_limit is None else ("--time-limit", f"{command.time_limit:g}")
     cwd = os.path.abspath(command.cwd or os.getcwd())
     return CommandLine(command=tuple(command.argv), cwd=cwd, environment=command.env, options=limit)
+
+
+def environment_for(line: CommandLine, agent: dict[str, Any] | None) -> dict[str, str]:
+    """The `env` of the command of a project's `agent` that `line` is another try of; none for any other line."""
+    try:
+        found = agent_of(agent)
+    except InvalidEvent:
+        return {}
+    for command in found.allowed.values() if isinstance(found, CommandAgent) else ():
+        own = line_of(command)
+        # A log tells the directory without links.
+        if (own.command, os.path.realpath(own.cwd), own.options) == (line.command, line.cwd, line.options):
+            return command.env
+    return {}
 
 
 def check(command: Command) -> None:
