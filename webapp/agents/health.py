@@ -14,20 +14,20 @@ REMEMBERED = 1.0
 
 
 class Health:
-    """What is known of agent servers, by URL."""
+    """What is known of agent servers. Two projects may know one by different tokens."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[float, AgentUnavailable | None]] = {}
+        self._known: dict[UpstreamAgent, tuple[float, AgentUnavailable | None]] = {}
 
     async def check(self, agent: UpstreamAgent | Command) -> None:
         """Raise AgentUnavailable, with the reason, unless a run could be started now."""
         if isinstance(agent, Command):
             commands.check(agent)
             return
-        at, reason = self._known.get(agent.url, (float("-inf"), None))
+        at, reason = self._known.get(agent, (float("-inf"), None))
         if time.monotonic() - at >= REMEMBERED:
             reason = await _reason_against(agent)
-            self._known[agent.url] = time.monotonic(), reason
+            self._known[agent] = time.monotonic(), reason
         if reason is not None:
             raise AgentUnavailable(str(reason), reason.retry_after)
 
