@@ -197,6 +197,15 @@ async def test_a_project_without_an_agent_can_start_nothing(store: SqliteStore, 
         await agents.start(mine)
 
 
+async def test_an_agent_that_means_nothing_is_told_of_its_project_and_hides_no_other(
+    store: SqliteStore, agents: Agents
+) -> None:
+    mine = project(store, {"kind": "of an older Signalbox"})
+    assert not await agents.available(mine)
+    with pytest.raises(Conflict, match="the project 'p' has an agent that cannot be used: agent: Invalid value"):
+        await agents.start(mine)
+
+
 async def test_a_run_that_was_never_begun_is_told(
     store: SqliteStore, agents: Agents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -305,6 +314,12 @@ async def test_an_agent_server_that_comes_back_is_available_again(
     assert not await agents.available(mine)
     upstream.listen()
     assert await agents.available(mine)
+
+
+async def test_what_one_project_has_no_token_for_another_may_have(store: SqliteStore, agents: Agents) -> None:
+    config = upstream_agent(agent_server())
+    assert not await agents.available(project(store, {**config, "token_env": "NOBODY_SET_THIS"}))
+    assert await agents.available(project(store, config, "other"))
 
 
 async def test_a_run_is_followed_again_after_a_restart(store: SqliteStore) -> None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import msgspec
 
-from store import Conflict, NewEvent, Store, UnknownTask
+from store import Conflict
 from store.events import check_task_id, new_id
 from store.state import Task
 from webapp.acts import act
@@ -78,23 +78,9 @@ async def _start(task_id: str, retry_of: str, line: CommandLine) -> None:
     def ended(code: int) -> None:
         # The loop is closed when the server has stopped meanwhile.
         with suppress(RuntimeError):
-            asyncio.run_coroutine_threadsafe(_see_to_it(opened, task_id, code), loop)
+            asyncio.run_coroutine_threadsafe(again.see_to_it(opened, task_id, code), loop)
 
     try:
         await asyncio.to_thread(again.start, opened.url, task_id, retry_of, line, ended)
     except OSError as error:
-        await _never_began(opened, task_id, f"it could not be started: {error.strerror}")
-
-
-async def _see_to_it(opened: Store, task_id: str, code: int) -> None:
-    """A process that ended before its task began has left nobody who could say so."""
-    with suppress(UnknownTask):
-        async with opened.glance() as view:
-            task = await view.task(task_id)
-        if task.status == "queued":
-            await _never_began(opened, task_id, f"it ended with exit code {code} before it began; see the server's log")
-
-
-async def _never_began(opened: Store, task_id: str, message: str) -> None:
-    payload = {"status": "failed", "message": message}
-    await opened.aappend(task_id, NewEvent(event_type="runner_exit", actor="supervisor", payload=payload))
+        await again.never_began(opened, task_id, f"it could not be started: {error.strerror}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from store import Conflict, InvalidEvent, NewEvent, Store, StoreError, StoreUnavailable, TaskQuery, UnknownTask
+from store import Conflict, InvalidEvent, Store, StoreError, StoreUnavailable, TaskQuery, UnknownTask
 from store.events import new_id
 from store.people import Project
 from store.state import AT_WORK, Task
@@ -18,6 +18,7 @@ from webapp.agents.agent_server import AgentServer
 from webapp.agents.configuration import Command, CommandAgent, UpstreamAgent, agent_of
 from webapp.agents.errors import AgentUnavailable
 from webapp.agents.health import Health
+from webapp.process import again
 from webapp.process.facts import readable_command
 from webapp.relay.relay import Relay
 from webapp.relay.upstream import Refused
@@ -150,22 +151,12 @@ class Agents:
         try:
             over = await commands.start(command, self._store.url, run_id)
         except AgentUnavailable as error:
-            await self._never_began(run_id, str(error))
+            await again.never_began(self._store, run_id, str(error))
             raise
         self._attend(run_id, self._watch(run_id, over))
 
     async def _watch(self, run_id: str, over: asyncio.Future[int]) -> None:
-        code = await over
-        await self._never_began(run_id, f"it ended with exit code {code} before it began; see the server's log")
-
-    async def _never_began(self, run_id: str, message: str) -> None:
-        """End a run of which nothing was heard."""
-        async with self._store.glance() as view:
-            task = await view.task(run_id)
-        if task.status == "queued":
-            payload = {"exit_code": 1, "status": "failed", "error_code": "not_started", "message": message}
-            ended = NewEvent(event_type="runner_exit", actor="supervisor", key="signalbox:not-started", payload=payload)
-            await self._store.aappend(run_id, ended)
+        await again.see_to_it(self._store, run_id, await over)
 
     async def _resume(self) -> None:
         unfinished = await self._unfinished()
@@ -177,7 +168,8 @@ class Agents:
             # What the process before us started last may be on its way.
             await asyncio.sleep(STARTING)
         for task in queued:
-            await self._never_began(task.task_id, "the server stopped before the command was started")
+            why = "the server stopped before the command was started"
+            await again.never_began(self._store, task.task_id, why)
 
     async def _unfinished(self) -> list[tuple[Task, CommandAgent | UpstreamAgent | None]]:
         """The runs that have not ended, each with the agent of its project if it has a usable one."""
@@ -187,7 +179,7 @@ class Agents:
                 for project in await self._store.people.projects():
                     try:
                         agents[project.project_id] = _agent_of(project)
-                    except (Conflict, InvalidEvent):
+                    except Conflict:
                         continue
                 return [(task, agents.get(task.project_id)) async for task in self._runs() if not self._attended(task)]
             except StoreError as error:
@@ -225,4 +217,8 @@ def _asked_for(task: Task, project: Project, run_id: str | None) -> Task:
 def _agent_of(project: Project) -> CommandAgent | UpstreamAgent:
     if project.agent is None:
         raise Conflict(f"the project {project.project_id!r} has no agent: nothing can be started for it")
-    return agent_of(project.agent)
+    try:
+        return agent_of(project.agent)
+    except InvalidEvent as error:
+        # Not what the caller gave is wrong but what the project has, perhaps from an older Signalbox.
+        raise Conflict(f"the project {project.project_id!r} has an agent that cannot be used: {error}") from None

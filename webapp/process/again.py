@@ -8,9 +8,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from store import NewEvent, Store, UnknownTask
 from webapp.process.signature import CommandLine
 
 SQLITE = "sqlite:///"
@@ -44,6 +46,22 @@ def start(store_url: str, task_id: str, retry_of: str | None, line: CommandLine,
         start_new_session=True,
     )
     threading.Thread(target=lambda: ended(process.wait()), name=f"signalbox-run-{task_id}", daemon=True).start()
+
+
+async def see_to_it(store: Store, task_id: str, code: int) -> None:
+    """The process of a task is gone. One that ended before its task began has left nobody who could say so."""
+    await never_began(store, task_id, f"it ended with exit code {code} before it began; see the server's log")
+
+
+async def never_began(store: Store, task_id: str, message: str) -> None:
+    """End a task of which nothing was heard."""
+    with suppress(UnknownTask):
+        async with store.glance() as view:
+            task = await view.task(task_id)
+        if task.status == "queued":
+            payload = {"exit_code": 1, "status": "failed", "error_code": "not_started", "message": message}
+            ended = NewEvent(event_type="runner_exit", actor="supervisor", key="signalbox:not-started", payload=payload)
+            await store.aappend(task_id, ended)
 
 
 def environment(line: CommandLine) -> dict[str, str]:
