@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from store import open_store
+from store.sqlite import SqliteStore
 from tests.support.server import Server
 
 
@@ -35,3 +37,17 @@ def start_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     for running in started:
         running.close()
         assert "Traceback" not in running.log, running.log
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """The address of a database of one test's own."""
+    return f"sqlite:///{tmp_path}/signalbox.db"
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[SqliteStore]:
+    """That database, open."""
+    opened = open_store(url)
+    yield opened
+    opened.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from store import Event, NewEvent, open_store
+from store import Event, NewEvent
 from store.sqlite import SqliteStore
 from tests.support.command import signalbox, start
 from tests.support.log import log_of, tasks_of, types_of, until
@@ -20,18 +20,6 @@ from tests.support.server import Server
 from webapp.cli import answer
 from webapp.cli.line import line_of
 from webapp.settings import Settings, variable
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/signalbox.db"
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[SqliteStore]:
-    opened = open_store(url)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -7,29 +7,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from store import Emitter, open_store
+from store import Emitter
 from store.sqlite import SqliteStore
 from tests.support.command import gone, signalbox, start
 from tests.support.log import log_of, task_of, until, wait_for_event
 from tests.support.proxy import Proxy
 from tests.support.server import Server
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/signalbox.db"
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[SqliteStore]:
-    opened = open_store(url)
-    yield opened
-    opened.close()
 
 
 def run(url: str, *command: str, **more: str) -> subprocess.CompletedProcess[str]:

@@ -7,12 +7,11 @@ import hashlib
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from store import Emitter, open_store
+from store import Emitter
 from store.sqlite import SqliteStore
 from tests.support.command import start
 from tests.support.log import log_of, spans_of, task_of, types_of, wait_for_event
@@ -33,13 +32,6 @@ class A:
 def g():
     'Documented.'
 """
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    opened = open_store(f"sqlite:///{tmp_path}/signalbox.db")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

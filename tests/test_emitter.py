@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import threading
-import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from store import AsyncEmitter, Emitter, Event, NewEvent, open_store, open_task
+from store import AsyncEmitter, Emitter, Event, NewEvent, open_task
 from store.emitter.vocabulary import R, Vocabulary
 from store.sqlite import SqliteStore
 from store.state import Progress
-from tests.support.log import log_of, open_permissions, spans_of, task_of, types_of, until, wait_for_event
-from tests.support.pace import slowness
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    opened = open_store(f"sqlite:///{tmp_path}/signalbox.db")
-    yield opened
-    opened.close()
-
+from tests.support.log import log_of, spans_of, task_of, types_of
 
 ARGUMENTS = {
     "span_id": "s1",
@@ -269,120 +256,3 @@ def test_with_and_async_with_do_not_mix(store: SqliteStore) -> None:
                 pass
 
     asyncio.run(mix())
-
-
-def test_a_silent_run_sends_heartbeats_and_a_busy_one_none(store: SqliteStore) -> None:
-    with open_task(store, "silent", heartbeat_interval=0.05):
-        until(lambda: sum(e.event_type == "runner_heartbeat" for e in log_of(store, "silent")) >= 2)
-    with open_task(store, "busy", heartbeat_interval=5) as task:
-        for number in range(50):
-            task.log(str(number))
-    assert log_of(store, "silent")[0].payload["heartbeat_interval"] == 0.05
-    assert all(event.event_type != "runner_heartbeat" for event in log_of(store, "busy"))
-    assert types_of(store, "silent")[-1] == "runner_exit"
-
-
-def test_a_cancel_reaches_the_run(store: SqliteStore) -> None:
-    with open_task(store, "t") as task:
-        assert not task.cancelled
-        Emitter(store).emit_cancel_requested("t", by="ann")
-        until(lambda: task.cancelled)
-    assert task_of(store, "t").status == "cancelled"
-
-
-def test_a_cancel_of_an_earlier_run_does_not_count(store: SqliteStore) -> None:
-    Emitter(store).emit_cancel_requested("t", by="ann")
-    with open_task(store, "t") as task:
-        assert not task.ask_permission("shell", timeout=0.05).approved
-        assert not task.cancelled
-    assert task_of(store, "t").status == "done"
-
-
-@pytest.mark.parametrize("approved", [True, False])
-def test_an_answer_reaches_the_waiting_run_at_once(store: SqliteStore, approved: bool) -> None:
-    answered = answer_soon(store.url, approved)
-    with open_task(store, "t") as task, task.phase("executing"):
-        answer = task.ask_permission("shell", {"command": "make deploy"}, reason="the build is green")
-        waited = time.monotonic() - answered.result()
-    assert bool(answer) == answer.approved == approved
-    assert (answer.by, answer.reason) == ("ann", "I looked")
-    assert waited < 0.1 * slowness()
-    request = next(event for event in log_of(store, "t") if event.event_type == "permission_request")
-    assert request.phase == "executing"
-    assert request.payload["reason"] == "the build is green"
-
-
-async def test_an_answer_reaches_the_waiting_asyncio_run_at_once(store: SqliteStore) -> None:
-    answered = answer_soon(store.url, True)
-    async with open_task(store, "t") as task:
-        answer = await task.ask_permission("shell", {"command": "make deploy"})
-        waited = time.monotonic() - answered.result()
-    assert answer
-    assert waited < 0.1 * slowness()
-
-
-def test_nobody_answers_in_time(store: SqliteStore) -> None:
-    with open_task(store, "t") as task:
-        answer = task.ask_permission("shell", timeout=0.05)
-    assert (answer.approved, answer.state) == (False, "expired")
-    assert types_of(store, "t")[1:3] == ["permission_request", "permission_cleared"]
-    assert open_permissions(store, "t") == []
-
-
-async def test_who_stops_waiting_withdraws_the_request(store: SqliteStore) -> None:
-    async with open_task(store, "t") as task:
-        asking = asyncio.create_task(task.ask_permission("shell"))
-        await asyncio.to_thread(wait_for_event, store.url, "t", asked)
-        asking.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await asking
-    cleared = [e for e in await asyncio.to_thread(log_of, store, "t") if e.event_type == "permission_cleared"]
-    assert [event.payload["cause"] for event in cleared] == ["withdrawn"]
-
-
-def test_a_cancel_ends_the_wait_for_an_answer(store: SqliteStore) -> None:
-    def cancel() -> None:
-        wait_for_event(store.url, "t", asked)
-        Emitter(store).emit_cancel_requested("t", by="ann")
-
-    person = threading.Thread(target=cancel)
-    person.start()
-    with open_task(store, "t") as task:
-        answer = task.ask_permission("shell")
-    person.join()
-    assert (answer.approved, answer.state, answer.by) == (False, "cancelled", "ann")
-    assert open_permissions(store, "t") == []
-
-
-def test_two_questions_at_once_have_their_own_answers(store: SqliteStore) -> None:
-    with open_task(store, "t") as task, ThreadPoolExecutor(2) as threads:
-        asked = {name: threads.submit(task.ask_permission, name) for name in ("read", "write")}
-        until(lambda: len(open_permissions(store, "t")) == 2)
-        for permission in open_permissions(store, "t"):
-            Emitter(store).emit_permission_response(
-                "t", permission.request_id, permission.tool_name == "read", "ann", permission.tool_name
-            )
-        answers = {name: question.result(5) for name, question in asked.items()}
-    assert {name: (a.approved, a.reason) for name, a in answers.items()} == {
-        "read": (True, "read"),
-        "write": (False, "write"),
-    }
-
-
-def asked(event: Event) -> bool:
-    return event.event_type == "permission_request"
-
-
-def answer_soon(url: str, approved: bool) -> Future[float]:
-    """Answer the request of task `t` through a store of our own, as another process would; the result is when."""
-
-    def answer() -> float:
-        wait_for_event(url, "t", asked)
-        other = open_store(url)
-        (request,) = open_permissions(other, "t")
-        at = time.monotonic()
-        Emitter(other).emit_permission_response("t", request.request_id, approved, "ann", "I looked")
-        other.close()
-        return at
-
-    return ThreadPoolExecutor(1).submit(answer)

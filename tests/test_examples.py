@@ -6,12 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from store import Emitter, open_store
+from store import Emitter
 from store.sqlite import SqliteStore
 from tests.support.command import environment
 from tests.support.log import log_of, open_permissions, task_of, tasks_of, types_of, wait_for_event
@@ -19,13 +18,6 @@ from tests.support.server import Server
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    opened = open_store(f"sqlite:///{tmp_path}/signalbox.db")
-    yield opened
-    opened.close()
 
 
 def start(tmp_path: Path, name: str, *arguments: str) -> subprocess.Popen[str]:

@@ -1,89 +1,25 @@
-"""`signalbox user`, `token` and `project`: managing people at the database."""
+"""`signalbox user` and `token`, and what all commands share that manage people at the database."""
 
 from __future__ import annotations
 
-import asyncio
 import getpass
-import io
 import json
 import os
 import pty
 import subprocess
-from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
 
-from store import open_store
-from store.people import Account, People, digest_of
+from store.people import digest_of
 from store.sqlite import SqliteStore
 from tests.support.command import RUN, environment, signalbox
+from tests.support.terminal import PASSWORD, Terminal
 from webapp.auth import passwords
-from webapp.cli import answer
-
-T = TypeVar("T")
-PASSWORD = "correct horse"
-
-
-class Terminal:
-    """A person at a command line, with the database in SIGNALBOX_STORE_URL."""
-
-    def __init__(self, store: SqliteStore, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        self.store = store
-        self._capsys = capsys
-        monkeypatch.setenv("SIGNALBOX_STORE_URL", store.url)
-        monkeypatch.delenv("SIGNALBOX_SERVER", raising=False)
-        monkeypatch.setattr("webapp.cli.password._piped", lambda: PASSWORD)
-        monkeypatch.setattr("sys.stdin", io.StringIO())
-
-    def does(self, *arguments: str) -> str:
-        """What a command prints, when all goes well."""
-        code = answer(arguments)
-        told = self._capsys.readouterr()
-        assert code == 0, told.err
-        return told.out
-
-    def fails(self, *arguments: str, code: int) -> str:
-        """The one line that a command says when it cannot be done."""
-        assert answer(arguments) == code
-        told = self._capsys.readouterr()
-        assert (told.out, told.err.count("\n")) == ("", 1)
-        assert told.err.startswith("signalbox: ")
-        return told.err
-
-    def adds(self, email: str, *more: str) -> Account:
-        """`user add`."""
-        self.does("user", "add", email, "--password-stdin", *more)
-        return self.account(email)
-
-    def account(self, email: str) -> Account:
-        found = self.reads(lambda people: people.account_by_email(email))
-        assert found is not None
-        return found[0]
-
-    def reads(self, question: Callable[[People], Awaitable[T]]) -> T:
-        async def read() -> T:
-            return await question(self.store.people)
-
-        return asyncio.run(read())
-
-    @property
-    def audits(self) -> list[dict[str, Any]]:
-        """What was done, oldest first."""
-
-        async def read() -> list[dict[str, Any]]:
-            async with self.store.read() as view:
-                return (await view.audits())[::-1]
-
-        return asyncio.run(read())
 
 
 @pytest.fixture
-def at(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
-    store = open_store(f"sqlite:///{tmp_path}/signalbox.db")
-    yield Terminal(store, capsys, monkeypatch)
-    store.close()
+def at(store: SqliteStore, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    return Terminal(store, capsys, monkeypatch)
 
 
 # user
@@ -218,59 +154,6 @@ def test_the_list_says_which_tokens_still_work(at: Terminal) -> None:
         "late": "expired",
         "gone": "revoked",
     }
-
-
-# project
-
-
-def test_projects_have_members_and_tasks(at: Terminal) -> None:
-    at.does("project", "add", "web", "--name", "The web site")
-    at.adds("ann@example.org")
-    at.does("project", "member", "web", "ann@example.org", "owner")
-    at.store.create_task("t", project_id="web")
-    _, default, web = at.does("project", "list").splitlines()
-    assert default.split()[:3] == ["default", "Default", "0"]
-    assert web.startswith("web")
-    assert "The web site  1      ann@example.org owner" in web
-    assert "has 1 task" in at.fails("project", "remove", "web", code=1)
-    at.does("project", "member", "web", "ann@example.org", "none")
-    at.store.delete_task("t")
-    at.does("project", "remove", "web")
-    assert [one["project_id"] for one in json.loads(at.does("project", "list", "--json"))] == ["default"]
-
-
-def test_a_project_has_an_agent_or_none(at: Terminal) -> None:
-    at.does("project", "add", "web")
-    for agent in (
-        {"kind": "command", "argv": ["make", "all"], "cwd": "/srv/web", "env": {"KEY": "s3cret"}, "time_limit": 60},
-        {"kind": "upstream", "url": "https://agent.example.org"},
-    ):
-        at.does("project", "agent", "web", json.dumps(agent))
-        (_, web) = json.loads(at.does("project", "list", "--json"))
-        assert web["agent"] == agent
-    assert "s3cret" not in json.dumps(at.audits)
-    at.does("project", "agent", "web", "none")
-    (_, web) = json.loads(at.does("project", "list", "--json"))
-    assert web["agent"] is None
-
-
-@pytest.mark.parametrize(
-    "agent",
-    [
-        {"kind": "shell"},
-        {"argv": ["make"]},
-        {"kind": "command"},
-        {"kind": "command", "argv": []},
-        {"kind": "command", "argv": "make all"},
-        {"kind": "command", "argv": ["make"], "time_limit": 0},
-        {"kind": "command", "argv": ["make"], "env": {"A": 1}},
-        {"kind": "command", "argv": ["make"], "nice": 1},
-        {"kind": "upstream", "url": "agent.example.org"},
-    ],
-    ids=json.dumps,
-)
-def test_an_agent_that_could_not_be_started_is_refused(at: Terminal, agent: dict[str, Any]) -> None:
-    assert "agent" in at.fails("project", "agent", "default", json.dumps(agent), code=2)
 
 
 # all of them

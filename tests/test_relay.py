@@ -7,12 +7,11 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from store import Emitter, Event, InvalidEvent, NewEvent, UnknownTask, open_store
+from store import Emitter, Event, InvalidEvent, NewEvent, UnknownTask
 from store.sqlite import SqliteStore
 from tests.support.command import signalbox, start
 from tests.support.log import log_of, task_of, types_of, wait_for_event
@@ -38,18 +37,6 @@ def plain(lines: list[str], end: str = SUCCESS) -> list[str]:
 
 def numbered(blocks: list[str]) -> list[str]:
     return [f"id: {number}\n{block}" for number, block in enumerate(blocks, 1)]
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/signalbox.db"
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[SqliteStore]:
-    opened = open_store(url)
-    yield opened
-    opened.close()
 
 
 def relay(upstream: Upstream, url: str, *more: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import random
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from store import (
     Conflict,
@@ -22,13 +17,11 @@ from store import (
     NewEvent,
     NotAllowed,
     StoreClosed,
-    StoreError,
     StoreUnavailable,
     UnknownTask,
     open_task,
 )
 from store.remote import RemoteLog
-from store.remote.sse import SseParser
 from tests.support.log import log_of, task_of, types_of, until, wait_for_event
 from tests.support.proxy import Proxy
 from tests.support.server import Server
@@ -90,20 +83,6 @@ def test_its_errors_are_those_of_the_store(remote: RemoteLog) -> None:
         emitter.emit_permission_response("asked", "r", False, "bob")
 
 
-def test_its_token_goes_with_every_request() -> None:
-    with stub({"/api/tasks": (201, "application/json", b"{}"), "/sse/tasks/t/events": (404, "text/plain", b"")}) as url:
-        remote = RemoteLog(url, token="sbx_secret")
-        with pytest.raises(StoreError):
-            remote.create_task("t", project_id="web")
-        with pytest.raises(StoreError):
-            next(remote.tail("t"))
-        remote.close()
-    assert stub.asked == [("/api/tasks", "Bearer sbx_secret"), ("/sse/tasks/t/events", "Bearer sbx_secret")]
-    for token in ("", "two words", "a\nb", "schlüssel"):
-        with pytest.raises(InvalidEvent, match="token"):
-            RemoteLog(url, token=token)
-
-
 @pytest.mark.parametrize(("status", "known"), [("401 Unauthorized", False), ("403 Forbidden", True)])
 async def test_whoever_is_not_let_in_is_told_at_once_and_asks_no_more(
     proxy: Proxy, remote: RemoteLog, status: str, known: bool
@@ -147,14 +126,6 @@ def test_a_closed_one_says_so(server: Server) -> None:
     remote.close()
     with pytest.raises(StoreClosed):
         remote.task("t")
-
-
-def test_what_is_no_signalbox_server_is_told() -> None:
-    with (
-        stub({"/api/tasks": (200, "application/json", b'{"hello": 1}')}) as url,
-        pytest.raises(StoreError, match="no Sig"),
-    ):
-        RemoteLog(url).create_task("t")
 
 
 def test_a_call_whose_answer_was_lost_writes_nothing_twice(server: Server, proxy: Proxy, remote: RemoteLog) -> None:
@@ -212,30 +183,6 @@ async def test_an_asyncio_tail_goes_on_from_a_seq_over_cuts(server: Server, prox
     assert seqs == list(range(101, 301))
 
 
-def test_a_gap_in_the_stream_is_filled_from_the_log() -> None:
-    def event(seq: int) -> dict[str, Any]:
-        nothing = {"phase": None, "parent_span_id": None, "key": None}
-        place = {"event_id": seq, "task_id": "t", "seq": seq, "event_type": "log", "actor": "a", "span_id": "s"}
-        return {**nothing, **place, "payload": {}, "created_at": "2026-01-01T00:00:00.000000Z"}
-
-    stream = "".join(f"id: {seq}\ndata: {json.dumps(event(seq))}\n\n" for seq in (1, 2, 2, 5))
-    page = json.dumps({"events": [event(seq) for seq in (3, 4, 5)]})
-    routes = {
-        "/sse/tasks/t/events": (200, "text/event-stream", stream.encode()),
-        "/api/tasks/t/events": (200, "application/json", page.encode()),
-    }
-    with stub(routes) as url:
-        tail = RemoteLog(url).tail("t")
-        assert [next(tail).seq for _ in range(5)] == [1, 2, 3, 4, 5]
-        tail.close()
-
-
-def test_a_history_that_was_replaced_is_told() -> None:
-    reset = b'event: reset\ndata: {"latest_seq": 3, "earliest_seq": 1}\n\n'
-    with stub({"/sse/tasks/t/events": (200, "text/event-stream", reset)}) as url, pytest.raises(Conflict):
-        next(RemoteLog(url).tail("t", since_seq=50))
-
-
 def test_a_run_on_another_machine_hears_its_answer_and_its_cancel(server: Server, remote: RemoteLog) -> None:
     def people() -> None:
         asked = wait_for_event(server.store_url, "far", lambda event: event.event_type == "permission_request")
@@ -266,57 +213,3 @@ async def test_a_run_in_asyncio_on_another_machine(server: Server, remote: Remot
         await asyncio.gather(*(work(f"w{number}") for number in range(5)))
     state = await asyncio.to_thread(task_of, server.store, "afar")
     assert (state.status, state.items_done) == ("done", 5)
-
-
-@given(st.lists(st.integers(0, 200), max_size=8))
-def test_the_parser_does_not_mind_where_bytes_are_cut(cuts: list[int]) -> None:
-    stream = (
-        ": keepalive\n\nid: 1\ndata: é€😀\n\nevent: reconnect\r\nretry: 250\r\ndata: {}\r\n\r\n"
-        "data: two\ndata:  lines\n\nid: 2\n\nevent: nothing\n\ndata\n\ndata: half"
-    ).encode()
-    places = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
-    parser = SseParser()
-    found = [m for a, b in itertools.pairwise(places) for m in parser.feed(stream[a:b])]
-    assert [(m.event, m.data, m.last_event_id) for m in found] == [
-        ("message", "é€😀", "1"),
-        ("reconnect", "{}", "1"),
-        ("message", "two\n lines", "1"),
-        ("message", "", "2"),
-    ]
-    assert parser.retry_ms == 250
-
-
-class stub:
-    """A server that always answers the same. `asked` is what the last one was asked, and by whom."""
-
-    asked: ClassVar[list[tuple[str, str | None]]] = []
-
-    def __init__(self, routes: dict[str, tuple[int, str, bytes]]) -> None:
-        stub.asked.clear()
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                path = self.path.partition("?")[0]
-                stub.asked.append((path, self.headers.get("Authorization")))
-                status, kind, body = routes[path]
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                self.send_response(status)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            do_POST = do_GET
-
-            def log_message(self, *arguments: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-
-    def __enter__(self) -> str:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __exit__(self, *error: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()

@@ -1,4 +1,4 @@
-"""Accounts, tokens, sessions, projects and their members, as every kind of store keeps them."""
+"""Accounts, tokens and sessions, and what is true of all that a store keeps of people."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from store import Conflict, InvalidEvent, NewEvent, NotFound, Store, open_store, open_task
+from store import Conflict, InvalidEvent, NotFound, Store, open_store
 from store.events import now
 from store.people import Account, Token, digest_of
 
@@ -174,80 +174,6 @@ async def test_sessions_begin_end_and_expire(store: Store) -> None:
     store.people.end_session(digest_of("one"))
     assert await store.people.session(digest_of("one")) is None
     assert await store.people.session(digest_of("two")) is not None
-
-
-# projects
-
-
-async def test_a_project_has_a_name_and_perhaps_an_agent(store: Store) -> None:
-    agent = {"kind": "command", "argv": ["make"], "env": {"A": "1"}}
-    web = store.people.add_project("web", "The web site", agent=agent)
-    assert (web.project_id, web.name, web.agent) == ("web", "The web site", agent)
-    assert await store.people.project("web") == web
-    assert [project.project_id for project in await store.people.projects()] == ["default", "web"]
-    store.people.set_agent("web", None)
-    changed = await store.people.project("web")
-    assert changed is not None
-    assert changed.agent is None
-    assert await store.people.project("other") is None
-    with pytest.raises(Conflict):
-        store.people.add_project("web", "Again")
-
-
-@pytest.mark.parametrize("project_id", ["", "Web", "-web", "w b", "w" * 65, "ä", "a/b", "a\n"])
-def test_an_id_that_no_project_can_have_is_refused(store: Store, project_id: str) -> None:
-    with pytest.raises(InvalidEvent) as refused:
-        store.people.add_project(project_id, "Web")
-    assert refused.value.field == "project_id"
-
-
-async def test_a_run_begins_in_its_project(store: Store) -> None:
-    store.people.add_project("web", "Web")
-    with open_task(store, "run", project_id="web"):
-        pass
-    assert await store.people.project_of("run") == "web"
-    with pytest.raises(InvalidEvent) as refused, open_task(store, "lost", project_id="nowhere"):
-        pass
-    assert refused.value.field == "project_id"
-    assert await store.people.project_of("lost") is None
-
-
-async def test_members_have_one_role_each(store: Store) -> None:
-    store.people.add_project("web", "Web")
-    bob, account = ann(store, "bob@example.org"), ann(store)
-    store.people.set_member("web", bob.account_id, "viewer")
-    store.people.set_member("web", account.account_id, "viewer")
-    store.people.set_member("web", account.account_id, "owner")
-    store.people.set_member("default", account.account_id, "operator")
-    members = await store.people.members("web")
-    assert [(member.email, member.role) for member in members] == [(account.email, "owner"), (bob.email, "viewer")]
-    assert await store.people.roles(account.account_id) == {"default": "operator", "web": "owner"}
-    store.people.set_member("web", account.account_id, None)
-    store.people.set_member("web", account.account_id, None)
-    assert await store.people.roles(account.account_id) == {"default": "operator"}
-    with pytest.raises(InvalidEvent):
-        store.people.set_member("web", bob.account_id, "king")  # type: ignore[arg-type]
-
-
-async def test_a_project_with_tasks_cannot_be_removed(store: Store) -> None:
-    store.people.add_project("web", "Web")
-    account = ann(store)
-    store.people.set_member("web", account.account_id, "owner")
-    token(store, project_id="web")
-    store.create_task("t", project_id="web")
-    store.append("other", NewEvent(event_type="log"))
-    assert await store.people.project_of("t") == "web"
-    assert await store.people.project_of("other") == "default"
-    assert await store.people.project_of("nobody") is None
-    with pytest.raises(Conflict, match="1 task"):
-        store.people.remove_project("web")
-    store.delete_task("t")
-    store.people.remove_project("web")
-    assert await store.people.project("web") is None
-    assert await store.people.tokens() == []
-    assert await store.people.roles(account.account_id) == {}
-    with pytest.raises(Conflict):
-        store.people.remove_project("default")
 
 
 # all of it

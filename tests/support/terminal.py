@@ -1,0 +1,72 @@
+"""The command `signalbox` in this process, as a person gives it at a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import pytest
+
+from store.people import Account, People
+from store.sqlite import SqliteStore
+from webapp.cli import answer
+
+T = TypeVar("T")
+
+
+PASSWORD = "correct horse"
+
+
+class Terminal:
+    """A person at a command line, with the database in SIGNALBOX_STORE_URL."""
+
+    def __init__(self, store: SqliteStore, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self.store = store
+        self._capsys = capsys
+        monkeypatch.setenv("SIGNALBOX_STORE_URL", store.url)
+        monkeypatch.delenv("SIGNALBOX_SERVER", raising=False)
+        monkeypatch.setattr("webapp.cli.password._piped", lambda: PASSWORD)
+        monkeypatch.setattr("sys.stdin", io.StringIO())
+
+    def does(self, *arguments: str) -> str:
+        """What a command prints, when all goes well."""
+        code = answer(arguments)
+        told = self._capsys.readouterr()
+        assert code == 0, told.err
+        return told.out
+
+    def fails(self, *arguments: str, code: int) -> str:
+        """The one line that a command says when it cannot be done."""
+        assert answer(arguments) == code
+        told = self._capsys.readouterr()
+        assert (told.out, told.err.count("\n")) == ("", 1)
+        assert told.err.startswith("signalbox: ")
+        return told.err
+
+    def adds(self, email: str, *more: str) -> Account:
+        """`user add`."""
+        self.does("user", "add", email, "--password-stdin", *more)
+        return self.account(email)
+
+    def account(self, email: str) -> Account:
+        found = self.reads(lambda people: people.account_by_email(email))
+        assert found is not None
+        return found[0]
+
+    def reads(self, question: Callable[[People], Awaitable[T]]) -> T:
+        async def read() -> T:
+            return await question(self.store.people)
+
+        return asyncio.run(read())
+
+    @property
+    def audits(self) -> list[dict[str, Any]]:
+        """What was done, oldest first."""
+
+        async def read() -> list[dict[str, Any]]:
+            async with self.store.read() as view:
+                return (await view.audits())[::-1]
+
+        return asyncio.run(read())
