@@ -67,7 +67,9 @@ def create_app(settings: Settings | None = None) -> Quart:
             max_poll_interval=settings.max_poll_interval,
             backoff=settings.poll_backoff_factor,
         )
-        tail = Tail(store, deliver, wake, rest=hub.rest, on_trouble=hub.suspend, on_look=stats.wake_seconds.observe)
+        tail = Tail(
+            store, deliver, wake, rest=hub.rests.seconds, on_trouble=hub.suspend, on_look=stats.wake_seconds.observe
+        )
         await tail.start()
         supervisor = Supervisor(store, settings)
         app.extensions.update(store=store, history=History(), hub=hub, tail=tail, stats=stats, supervisor=supervisor)

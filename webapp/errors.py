@@ -17,7 +17,7 @@ from webapp.auth.refusals import Forbidden, NotLoggedIn, TooManyLogins, UnknownP
 from webapp.auth.way import is_navigation, login_path
 from webapp.bad_request import BadRequest
 from webapp.json import json_response
-from webapp.live.hub import TooManyStreams
+from webapp.live.callers import TooManyStreams
 
 log = structlog.get_logger("signalbox.errors")
 

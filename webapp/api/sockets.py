@@ -13,7 +13,7 @@ from webapp.api import store
 from webapp.api.streams import hub, settings
 from webapp.auth.access import needs
 from webapp.auth.guard import CLOSE_CODES, ticket
-from webapp.live.hub import TooManyStreams
+from webapp.live.callers import TooManyStreams
 from webapp.live.packing import Plain
 from webapp.live.voice import Voice
 from webapp.params import MAX_SEQ

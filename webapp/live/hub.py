@@ -18,13 +18,14 @@ from store.tasklist import MINUTE
 from webapp.auth.principal import Projects
 from webapp.auth.ticket import Ticket
 from webapp.live.beside import BesideTheLog
-from webapp.live.callers import Callers
+from webapp.live.callers import Callers, TooManyStreams
 from webapp.live.channel import Channel
 from webapp.live.event_lane import EventLane
 from webapp.live.frame_lane import FrameLane, Render
 from webapp.live.lane import Lane
 from webapp.live.pace import Pace
 from webapp.live.packing import Packing, Plain, choose
+from webapp.live.rests import Rests
 from webapp.live.ring import Encode, Ring
 from webapp.live.sink import Send
 from webapp.live.stats import Stats
@@ -40,28 +41,6 @@ CROWDED = 100
 """With more streams than this, each gets up to half of its events less: what began together must not end together."""
 
 
-LONGEST_REST = 0.025
-"""Seconds between looks at the log, at most, while those who were just written to are given a rest: somebody else, who
-waits for another task, must not feel it."""
-
-LAST_LOOK = 0.003
-"""Seconds before a flush in which nobody rests, so that it takes along what came last."""
-
-
-class TooManyStreams(Exception):
-    """A cap on open streams is reached, or the server is about to stop; `retry_after` in seconds, jittered.
-
-    `most` is how many the caller may have; None: it is the server that is full. One that is `closing` asks for no wait:
-    its successor has room, and a page that asks again and again finds it as soon as it is there.
-    """
-
-    def __init__(self, most: int | None = None, *, closing: bool = False) -> None:
-        full = "the server is about to stop" if closing else "all streams of this server are taken"
-        super().__init__(full if most is None else f"you have {most} streams open, which is as many as one caller may")
-        self.most = most
-        self.retry_after = None if closing else random.uniform(1, 5)
-
-
 class Hub:
     """Opens streams on tasks, keeps idle ones alive, ends old ones, says farewell to all."""
 
@@ -71,6 +50,7 @@ class Hub:
         self._stats = stats
         self._channels: dict[str, Channel] = {}
         self._boards: dict[object, FrameLane] = {}
+        self.rests = Rests()
         self.callers = Callers()
         self._waiting = Waiting(store, self.callers.sights, self._tell_pages)
         self._pages = Pages(self._waiting.facts)
@@ -97,11 +77,6 @@ class Hub:
             board.recheck()
         self._waiting.hear(events)
 
-    def rest(self) -> float:
-        """For how many seconds the tail need not look: whoever was written to lately would not get it sooner."""
-        rests = [rest for lane in self.lanes() if (rest := lane.rest())]
-        return max(0.0, min(LONGEST_REST, *rests) - LAST_LOOK) if rests else 0.0
-
     # what goes out
 
     def event_lane(
@@ -112,7 +87,9 @@ class Hub:
         key = (encode, batch_size, flush_interval)
         if key not in channel.lanes:
             pace = Pace(flush_interval, batch_size)
-            channel.lanes[key] = EventLane(channel.ring, pace, self._stats, self._store, task_id, encode, voice)
+            lane = EventLane(channel.ring, pace, self._stats, self._store, task_id, encode, voice)
+            lane.when_flushed = self.rests.begin
+            channel.lanes[key] = lane
         return channel.lanes[key]
 
     def frame_lane(
@@ -129,15 +106,17 @@ class Hub:
         """
         channel = self._channel(task_id)
         if key not in channel.lanes:
-            channel.lanes[key] = FrameLane(
-                channel.ring, pace or self._pace(), self._stats, render, voice or self._pages
-            )
+            lane = FrameLane(channel.ring, pace or self._pace(), self._stats, render, voice or self._pages)
+            lane.when_flushed = self.rests.begin
+            channel.lanes[key] = lane
         return channel.lanes[key]
 
     def board_lane(self, key: object, render: Render, pace: Pace | None = None, voice: Voice | None = None) -> Lane:
         """The lane of what shows many tasks; `key` stands for which, positions are event ids."""
         if key not in self._boards:
-            self._boards[key] = FrameLane(Ring(0), pace or self._pace(), self._stats, render, voice or self._pages)
+            lane = FrameLane(Ring(0), pace or self._pace(), self._stats, render, voice or self._pages)
+            lane.when_flushed = self.rests.begin
+            self._boards[key] = lane
         return self._boards[key]
 
     def packing(self, accept_encoding: str) -> Packing:

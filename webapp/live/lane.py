@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Protocol
 
 from webapp.live.pace import Pace
@@ -25,7 +26,10 @@ class Log(Protocol):
 
 
 class Lane(ABC):
-    """The live subscribers, and when they are flushed next. `clock` measures what a flush costs, in seconds."""
+    """The live subscribers, and when they are flushed next. `clock` measures what a flush costs, in seconds.
+
+    `when_flushed` is called with the lane after each flush.
+    """
 
     clock = staticmethod(time.perf_counter)
 
@@ -36,6 +40,7 @@ class Lane(ABC):
         self.tick = 0
         self.live: set[Subscriber] = set()
         self.everyone: set[Subscriber] = set()
+        self.when_flushed: Callable[[Lane], object] = lambda lane: None
         self._pace = pace
         self._timer: asyncio.TimerHandle | None = None
         self._flushing = False
@@ -78,6 +83,7 @@ class Lane(ABC):
         self._pace.flushed(cost)
         self.stats.flush_seconds.observe(cost)
         self._flushing = False
+        self.when_flushed(self)
         if again or self.log.head > self._flushed_to:
             self.wake()
 
