@@ -56,6 +56,12 @@ def expect_same_content(page: Page, fresh: Page) -> None:
     _expect_same(content(page), content(fresh))
 
 
+def expect_same_of_then(page: Page, past: Page) -> None:
+    """The page of the past shows the same as the other one, but that what it leads to is of the past too."""
+    shown = (re.sub(r"(\?|&amp;)at=\d+", "", content(one)) for one in (page, past))
+    _expect_same(*shown)
+
+
 def expect_equal_to_answer(page: Page) -> None:
     """The live page shows exactly what the server answers now. Quicker than a fresh page, and without its scripts."""
     _expect_same(content(page), str(page.evaluate(LOADED)))

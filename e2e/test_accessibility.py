@@ -59,6 +59,8 @@ FILLED = {
     "a task that failed": "/tasks/failed",
     "a task that is done": "/tasks/done",
     "a task as of an event": "/tasks/done?at=40",
+    "a checkpoint as of an event": "/tasks/proven/checkpoints/c1?at=1",
+    "the waterfall as of an event": "/tasks/done/waterfall?at=40",
     "a log": "/tasks/done/log",
     "a log, searched": "/tasks/done/log?q=line",
     "a log, nothing found": "/tasks/done/log?q=there-is-no-such-line",

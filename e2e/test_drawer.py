@@ -76,6 +76,19 @@ def test_the_address_of_an_open_drawer_opens_it_again(server: Server, page: Page
     expect(drawer(page)).to_have_count(0)
 
 
+def test_a_drawer_of_the_past_shows_the_checkpoint_as_it_was(server: Server, page: Page) -> None:
+    committed(server, "past")
+    server.emit("past", event("checkpoint_verified", checkpoint_id="c 1", message="it holds"))
+    page.goto(f"{server.url}/tasks/past?at=3")
+    page.locator(".checkpoint-name").click()
+    expect(drawer(page).locator("h1")).to_contain_text("committed")
+    expect(drawer(page)).to_contain_text("As of #3")
+    expect(drawer(page)).not_to_contain_text("it holds")
+    drawer(page).get_by_role("link", name="back to live").click()
+    expect_live_at(page, 4)
+    expect(page.locator("h1")).to_contain_text("verified")
+
+
 def test_the_page_of_a_checkpoint_lives(server: Server, page: Page) -> None:
     committed(server, "own")
     page.goto(f"{server.url}/tasks/own/checkpoints/c%201")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from e2e.live import expect_live_at, expect_same_content
+from e2e.live import expect_live_at, expect_same_of_then
 from e2e.runs import run
 from tests.support.server import Server
 
@@ -18,7 +18,7 @@ def test_as_of_the_last_event_equals_the_live_page(server: Server, page: Page, c
     expect_live_at(page, server.latest("last"))
     past = context.new_page()
     past.goto(f"{server.url}/tasks/last?at={server.latest('last')}")
-    expect_same_content(page, past)
+    expect_same_of_then(page, past)
 
 
 def test_as_of_an_event_equals_the_page_that_lived_until_it(
@@ -30,7 +30,7 @@ def test_as_of_an_event_equals_the_page_that_lived_until_it(
     expect_live_at(page, 150)
     past = context.new_page()
     past.goto(f"{server.url}/tasks/until?at=150")
-    expect_same_content(page, past)
+    expect_same_of_then(page, past)
     page.close()
     server.emit("until", *events[150:])
     past.reload()

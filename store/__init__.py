@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from store.contract import Head, LogHits, LogQuery, Reading, Store, TaskPage, TaskRecord
+from store.contract import Head, LogHits, LogQuery, Reading, Store, TaskPage, TaskReading, TaskRecord
 from store.emitter import Answer, AsyncEmitter, Emitter, Run, open_task
 from store.errors import (
     Conflict,
@@ -53,6 +53,7 @@ __all__ = [
     "StoreUnavailable",
     "TaskPage",
     "TaskQuery",
+    "TaskReading",
     "TaskRecord",
     "UnknownStoreKind",
     "UnknownTask",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from werkzeug.exceptions import NotFound
 
-from store import Event, Reading
+from store import Event, TaskReading
 from store.events import CHECKPOINT_EVENTS, EVIDENCE_EVENTS
 from store.projections import checkpoint_id_of
 from store.state import Checkpoint, Span, Task
@@ -26,7 +26,7 @@ class CheckpointView:
     others: list[Event]
 
 
-async def checkpoint_view(view: Reading, task_id: str, checkpoint_id: str) -> CheckpointView:
+async def checkpoint_view(view: TaskReading, task_id: str, checkpoint_id: str) -> CheckpointView:
     """A checkpoint with the first EVENTS events that name it. Raises UnknownTask or NotFound."""
     task = await view.task(task_id)
     checkpoint = await view.checkpoint(task_id, checkpoint_id)

@@ -5,15 +5,15 @@ A page is everything; a frame is what changed after a cursor. Both are the same 
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from werkzeug.exceptions import NotFound
 
-from store import Event, LogHits, LogQuery, Reading, SavedView, TaskQuery
+from store import Event, LogHits, LogQuery, Reading, SavedView, TaskQuery, TaskReading
 from store.state import Checkpoint, Permission, Phase, Span, Task
 from webapp import ids
-from webapp.forecast import Earlier
 from webapp.listquery import list_fields
 from webapp.retries import Offer, offer_of
 from webapp.spantree import SpanLine, lines
@@ -76,19 +76,19 @@ def changed_at(task: Task, part: str) -> int:
 
 
 async def task_view(
-    view: Reading,
+    view: TaskReading,
     task_id: str,
     *,
     since: int = 0,
     window: int = LOG_WINDOW,
-    earlier: Earlier | None = None,
+    earlier: Callable[[Task], Awaitable[list[list[Phase]]]] | None = None,
     key: bytes | None = None,
     may_answer: bool = True,
 ) -> TaskView:
     """A task as its page shows it; with `since`, what brings a page at that cursor up to date. Raises UnknownTask.
 
-    With `earlier` it tells the next step. Its reader may answer and stop the run if they `may_answer`; with the store's
-    `key` they are offered to run a command again.
+    With `earlier`, which finds the phases of the earlier runs, it tells the next step. Its reader may answer and stop
+    the run if they `may_answer`; with the store's `key` they are offered to run a command again.
     """
     task = await view.task(task_id)
 
@@ -104,19 +104,19 @@ async def task_view(
         checkpoints=await view.checkpoints(task_id, CHECKPOINTS) if stale(ids.CHECKPOINTS) else [],
         permissions=await view.permissions(task_id) if stale(ids.PERMISSIONS) else [],
         rows=await log_rows(view, task, since, window),
-        earlier=await earlier.of(view, task) if earlier and stale(ids.TRACK) else [],
+        earlier=await earlier(task) if earlier and stale(ids.TRACK) else [],
         offer=await offer_of(view, task, key) if stale(ids.TASK_HEADER) else None,
         may_answer=may_answer,
     )
 
 
-async def _span_lines(view: Reading, task_id: str, since: int) -> list[SpanLine]:
+async def _span_lines(view: TaskReading, task_id: str, since: int) -> list[SpanLine]:
     if since and not await view.spans_changed(task_id, since, 1):
         return []
     return lines(await view.span_window(task_id, OPEN_SPANS, ENDED_SPANS))
 
 
-async def log_rows(view: Reading, task: Task, since: int, window: int) -> list[Event]:
+async def log_rows(view: TaskReading, task: Task, since: int, window: int) -> list[Event]:
     """The events after `since` in the order of the log, the newest `window` of them at most."""
     if task.latest_seq - since > window:
         return (await view.latest_events(task.task_id, window))[::-1]
@@ -192,7 +192,7 @@ class SpansView:
     after: int | None
 
 
-async def spans_view(view: Reading, task_id: str, *, after: int = 0) -> SpansView:
+async def spans_view(view: TaskReading, task_id: str, *, after: int = 0) -> SpansView:
     """The spans that began after the seq `after`. Raises UnknownTask."""
     task = await view.task(task_id)
     spans = await view.spans(task_id, after, SPANS_PAGE + 1)
@@ -283,7 +283,7 @@ class PermissionView:
     permission: Permission
 
 
-async def permission_view(view: Reading, task_id: str, request_id: str) -> PermissionView:
+async def permission_view(view: TaskReading, task_id: str, request_id: str) -> PermissionView:
     """A request with its answer, if it has one. Raises UnknownTask or NotFound."""
     task = await view.task(task_id)
     permission = await view.permission(task_id, request_id)

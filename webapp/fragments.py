@@ -21,7 +21,7 @@ from webapp.contexts import InboxView, LogWindow, TaskListView, TaskView, change
 from webapp.export.report import Report
 from webapp.forecast import expected
 from webapp.listquery import AGES, ORDERS, VIEWS, bound, list_fields, list_filters, list_url
-from webapp.past import PastView
+from webapp.past import AsOf, as_of
 from webapp.retries import origin_of, retries_of
 from webapp.rows import Rows
 from webapp.spantree import SpanLine
@@ -92,6 +92,9 @@ class Fragments:
             htmx_config=msgspec.json.encode(HTMX_CONFIG).decode(),
             event_types=KNOWN_EVENTS,
             place="",
+            as_of=as_of,
+            past=None,
+            at=None,
         )
         self._rows = Rows(self._environment)
         self._environment.globals.update(hits=self._rows.hits, neighbours=self._rows.render)
@@ -106,12 +109,12 @@ class Fragments:
         """The whole page of a task. `page` has what the layout shows: permissions_open, epoch, heartbeat."""
         return self._render("tasks/show.html", **self._whole_task(view), page=_page(page))
 
-    def past_page(self, past: PastView, **page: Any) -> str:
-        """The same page as of an earlier event: it does not live."""
-        return self._render("tasks/past.html", **self._whole_task(past.view), past=past, page=_page(page))
+    def past_page(self, view: TaskView, past: AsOf, **page: Any) -> str:
+        """The same page as of an earlier event: it does not live, and what it leads to is of then."""
+        return self._render("tasks/past.html", **self._whole_task(view, past), page=_page(page))
 
-    def _whole_task(self, view: TaskView) -> dict[str, Any]:
-        values = self._task_values(view)
+    def _whole_task(self, view: TaskView, past: AsOf | None = None) -> dict[str, Any]:
+        values = self._task_values(view, past)
         parts = {part: Markup(self._part(part, values)) for part in TASK_PARTS}
         return {**values, "parts": parts, "rows": self._rows.render(view.rows)}
 
@@ -134,16 +137,18 @@ class Fragments:
         out.append(_swap(ids.LOG_ROWS, "innerHTML" if skipped else "beforeend", self._rows.render(view.rows)))
         return "\n".join(out)
 
-    def _task_values(self, view: TaskView) -> dict[str, Any]:
+    def _task_values(self, view: TaskView, past: AsOf | None = None) -> dict[str, Any]:
         task = view.task
-        path = _path(task)
+        path, at = _path(task), past.seq if past else None
 
         def span_line(line: SpanLine) -> Markup:
-            return self._span_line(line.span, line.depth, path, task.updated_at)
+            return self._span_line(line.span, line.depth, path, task.updated_at, at)
 
         return {
             "view": view,
             "path": path,
+            "past": past,
+            "at": at,
             "stations": stations(task, view.phases),
             "origin": origin_of(task),
             "retries": retries_of(task),

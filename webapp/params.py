@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from quart import request
 
@@ -57,7 +58,7 @@ def last_event_id() -> int | None:
 
 def log_query() -> LogQuery:
     """Which events of a log are asked for. Raises BadRequest for a filter that is too long."""
-    given = {name: request.args.get(name, "").strip() for name in FILTERS}
+    given: dict[str, Any] = {name: request.args.get(name, "").strip() for name in FILTERS}
     for name, value in given.items():
         if len(value) > LONGEST_FILTER:
             raise BadRequest(f"{name} must have at most {LONGEST_FILTER} characters, not {len(value)}", name)

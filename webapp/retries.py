@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from store import Reading
+from store import TaskReading
 from store.events import is_task_id
 from store.state import Task
 from webapp.process.signature import CommandLine, command_of, signed
@@ -34,7 +34,7 @@ class Retry(NamedTuple):
     attempt: int
 
 
-async def offer_of(view: Reading, task: Task, key: bytes | None) -> Offer | None:
+async def offer_of(view: TaskReading, task: Task, key: bytes | None) -> Offer | None:
     """What can be run again of a run that is over. Without the store's key nothing is trusted."""
     if not task.ended or not task.spawn_seq:
         return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from werkzeug.exceptions import NotFound
 
-from store import LogHits, LogQuery, Reading
+from store import LogHits, LogQuery, TaskReading
 from store.state import Span, Task
 
 EVENTS = 100
@@ -27,7 +27,7 @@ class SpanView:
     after: int
 
 
-async def span_view(view: Reading, task_id: str, span_id: str, *, after: int = 0) -> SpanView:
+async def span_view(view: TaskReading, task_id: str, span_id: str, *, after: int = 0) -> SpanView:
     """A span with its events after the seq `after`. Raises UnknownTask or NotFound."""
     task = await view.task(task_id)
     span = await view.span(task_id, span_id)
@@ -45,7 +45,7 @@ async def span_view(view: Reading, task_id: str, span_id: str, *, after: int = 0
     )
 
 
-async def _chain(view: Reading, span: Span, task_id: str) -> list[Span]:
+async def _chain(view: TaskReading, span: Span, task_id: str) -> list[Span]:
     # A log may name spans as each other's parents: nobody is met twice.
     met, chain = {span.span_id}, list[Span]()
     while span.parent_span_id and span.parent_span_id not in met and len(chain) < ANCESTORS:

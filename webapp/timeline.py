@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from store import Event, Reading
+from store import Event, Reading, TaskReading
 from store.projections import checkpoint_id_of
 from store.state import Phase, Span, Task
 from webapp.forecast import Earlier, Forecast, forecast
@@ -45,12 +45,19 @@ class TimelineView:
     task: Task
     chapters: list[Chapter]
     checkpoints: frozenset[str]
-    forecast: Forecast | None
     more: bool
+    forecast: Forecast | None = None
 
 
 async def timeline_view(view: Reading, task_id: str, earlier: Earlier) -> TimelineView:
     """The story of a task; what comes next is told from `earlier` runs. Raises UnknownTask."""
+    told = await story_view(view, task_id)
+    phases = [chapter.phase for chapter in told.chapters if chapter.phase]
+    return replace(told, forecast=await forecast(view, told.task, phases, earlier))
+
+
+async def story_view(view: TaskReading, task_id: str) -> TimelineView:
+    """The story of a task, and nothing of what comes next. Raises UnknownTask."""
     task = await view.task(task_id)
     phases = await view.phases(task_id)
     events = await view.events_of_types(task_id, list(_TELLS), MOMENTS + 1)
@@ -58,7 +65,6 @@ async def timeline_view(view: Reading, task_id: str, earlier: Earlier) -> Timeli
         task=task,
         chapters=chapters(phases, await view.spans(task_id, 0, SPANS), events[:MOMENTS]),
         checkpoints=frozenset(checkpoint_id_of(e) for e in events[:MOMENTS] if e.event_type == "checkpoint_commit"),
-        forecast=await forecast(view, task, phases, earlier),
         more=len(events) > MOMENTS,
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from store import Reading
+from store import TaskReading
 from store.state import Checkpoint, Span, Task
 from webapp.spantree import SpanLine, lines
 from webapp.text import seconds
@@ -58,10 +58,10 @@ class WaterfallView:
         unfolded = not (self.folded if folded is None else folded)
         cursor = self.after if after is None else after
         fields = [*(["gaps=open"] if unfolded else []), *([f"after={cursor}"] if cursor else [])]
-        return "?" + "&".join(fields) if fields else "?"
+        return "?" + "&".join(fields) if fields else ""
 
 
-async def waterfall_view(view: Reading, task_id: str, *, after: int = 0, folded: bool = True) -> WaterfallView:
+async def waterfall_view(view: TaskReading, task_id: str, *, after: int = 0, folded: bool = True) -> WaterfallView:
     """The spans that began after the seq `after`, at most PAGE of them. Raises UnknownTask."""
     task = await view.task(task_id)
     spans = await view.spans(task_id, after, PAGE + 1)

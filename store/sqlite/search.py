@@ -31,6 +31,9 @@ def conditions(task_id: str, query: LogQuery) -> tuple[str, list[object]]:
             values.append(wanted)
     if query.failures:
         found.append("failure")
+    if query.until is not None:
+        found.append("seq <= ?")
+        values.append(query.until)
     for name in _PAYLOAD_WORDS:
         wanted = getattr(query, name)
         if wanted:

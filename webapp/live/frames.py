@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Protocol, TypeVar
 
 from store import Reading, Store, TaskQuery
@@ -35,7 +36,8 @@ def task_frames(
 
     async def render(cursor: int) -> Chunk | None:
         async with store.read() as view:
-            seen = await task_view(view, task_id, since=cursor, earlier=earlier, may_answer=may_answer, key=key)
+            told = partial(earlier.of, view)
+            seen = await task_view(view, task_id, since=cursor, earlier=told, may_answer=may_answer, key=key)
         if seen.seq < cursor:
             return None
         frame = sse.html_message(seen.seq, fragments.task_frame(seen, cursor))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from quart import Blueprint, Response
 
+from store import TaskReading
 from webapp import ids
 from webapp.auth.access import needs
-from webapp.checkpointpage import checkpoint_view
+from webapp.checkpointpage import CheckpointView, checkpoint_view
 from webapp.pages.living import LivingPage, answer
 
 blueprint = Blueprint("checkpoints", __name__)
@@ -17,5 +18,8 @@ PARTS = {ids.STAND: "_stand.html", ids.CHECKPOINT: "checkpoints/_evidence.html"}
 @blueprint.get("/tasks/<task_id>/checkpoints/<name:checkpoint_id>", merge_slashes=False)
 @needs("read")
 async def show(task_id: str, checkpoint_id: str) -> Response:
-    page = LivingPage("checkpoints/show.html", PARTS, lambda view: checkpoint_view(view, task_id, checkpoint_id))
+    async def read(view: TaskReading) -> CheckpointView:
+        return await checkpoint_view(view, task_id, checkpoint_id)
+
+    page = LivingPage("checkpoints/show.html", PARTS, read, past=read, born=lambda view: view.checkpoint.seq)
     return await answer(task_id, page)

@@ -12,16 +12,19 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 from quart import Response, request
+from werkzeug.exceptions import NotFound
 
-from store import Reading
+from store import NotFound as NotYet
+from store import Reading, TaskReading
 from webapp.api import store
 from webapp.api.streams import hub
 from webapp.auth.guard import may_answer_task
 from webapp.live.frames import V, part_frames
 from webapp.live.pace import Pace
 from webapp.live.stream import subscribe
-from webapp.pages.tasks import cursor_of_stream, fragments, html, layout, other_history, reset
-from webapp.params import MAX_SEQ
+from webapp.pages.tasks import cursor_of_stream, fragments, history, html, layout, other_history, reset
+from webapp.params import MAX_SEQ, whole
+from webapp.past import AsOf, past_of
 
 SLOWEST = 2.0
 """Seconds between two frames of a page that is costly to read or draw, however much happens."""
@@ -34,12 +37,16 @@ class LivingPage(Generic[V]):
     """How a page is read and drawn: `parts` are the DOM ids of what changes, each with its template.
 
     All templates get what `values` makes of the view, besides `view` itself, `task` and the `path` of the task.
+    A page that can be had as of an earlier event, at `?at=`, is then read by `past`; `born` is the first seq of which
+    there is something to see.
     """
 
     template: str
     parts: Mapping[str, str]
     read: Callable[[Reading], Awaitable[V]]
     values: Callable[[V], dict[str, Any]] = lambda view: {}
+    past: Callable[[TaskReading], Awaitable[V]] | None = None
+    born: Callable[[V], int] = lambda view: 1
 
     def all_values(self, view: V, may_answer: bool) -> dict[str, Any]:
         """What every template of the page knows; its reader may answer and stop the run if they `may_answer`."""
@@ -54,14 +61,40 @@ class LivingPage(Generic[V]):
 
 async def answer(task_id: str, page: LivingPage[V]) -> Response:
     """The page that the request is for, or its stream."""
+    if page.past and (at := whole("at", 0, 1, MAX_SEQ)):
+        return await _as_of(task_id, page, page.past, at)
     if request.args.get("part") == "frames":
         return await _stream(task_id, page)
     async with store().read() as view:
         seen = await page.read(view)
-    values = page.all_values(seen, await may_answer_task(task_id))
-    parts = {part: Markup(drawn) for part, drawn in fragments().parts(page.parts, **values).items()}
     stream = urlencode([*_own_parameters(), ("part", "frames"), ("epoch", store().epoch)])
-    return html(fragments().plain_page(page.template, await layout(), **values, parts=parts, stream=f"?{stream}"))
+    return await _whole(page, page.all_values(seen, await may_answer_task(task_id)), f"?{stream}")
+
+
+async def _as_of(task_id: str, page: LivingPage[V], read: Callable[[TaskReading], Awaitable[V]], at: int) -> Response:
+    async with store().read() as view:
+        latest = (await view.head(task_id)).latest_seq
+        past = await past_of(view, history(), task_id, at)
+        try:
+            seen = await read(past)
+        except NotFound as error:
+            await page.read(view)
+            raise NotYet(f"this was not there yet as of #{at}; look at a later event") from error
+    then = AsOf(
+        seq=seen.task.latest_seq,
+        at=seen.task.updated_at,
+        asked=at,
+        latest=latest,
+        here=request.path,
+        first=page.born(seen),
+        parameters=[(name, value) for name, value in _own_parameters() if name != "at"],
+    )
+    return await _whole(page, page.all_values(seen, await may_answer_task(task_id)) | {"past": then, "at": then.seq})
+
+
+async def _whole(page: LivingPage[V], values: dict[str, Any], stream: str = "") -> Response:
+    parts = {part: Markup(drawn) for part, drawn in fragments().parts(page.parts, **values).items()}
+    return html(fragments().plain_page(page.template, await layout(), **values, parts=parts, stream=stream))
 
 
 async def _stream(task_id: str, page: LivingPage[V]) -> Response:

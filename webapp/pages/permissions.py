@@ -5,7 +5,7 @@ from __future__ import annotations
 from quart import Blueprint, Response, request
 from werkzeug.wrappers import Response as Redirect
 
-from store import Conflict
+from store import Conflict, TaskReading
 from store.state import Permission
 from webapp import ids
 from webapp.acts import answer_permission, back, checked_reason
@@ -14,7 +14,7 @@ from webapp.api.streams import hub
 from webapp.auth.access import needs
 from webapp.auth.guard import answered_projects, seen_projects
 from webapp.bad_request import BadRequest
-from webapp.contexts import inbox_view, permission_view
+from webapp.contexts import PermissionView, inbox_view, permission_view
 from webapp.live.frames import inbox_frames
 from webapp.live.stream import subscribe
 from webapp.pages.living import LivingPage
@@ -77,11 +77,16 @@ async def permission_of(task_id: str, request_id: str) -> Permission:
 
 
 async def _shown(task_id: str, request_id: str, refused: str = "") -> Response:
+    async def read(view: TaskReading) -> PermissionView:
+        return await permission_view(view, task_id, request_id)
+
     page = LivingPage(
         "permissions/show.html",
         {ids.permission(task_id, request_id): "permissions/_card.html"},
-        lambda view: permission_view(view, task_id, request_id),
+        read,
         lambda view: {"permission": view.permission, "first": True, "refused": refused, "place": "permissions"},
+        past=read,
+        born=lambda view: view.permission.seq,
     )
     response = await answer_page(task_id, page)
     if refused:

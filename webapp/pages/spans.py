@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from quart import Blueprint, Response, request
 
+from store import TaskReading
 from webapp import ids
 from webapp.auth.access import needs
 from webapp.bad_request import BadRequest
-from webapp.contexts import spans_view
+from webapp.contexts import SpansView, spans_view
 from webapp.pages.living import LivingPage, answer
 from webapp.params import MAX_SEQ, whole
-from webapp.spanpage import span_view
-from webapp.waterfall import waterfall_view
+from webapp.spanpage import SpanView, span_view
+from webapp.waterfall import WaterfallView, waterfall_view
 
 blueprint = Blueprint("spans", __name__)
 
@@ -21,9 +22,11 @@ blueprint = Blueprint("spans", __name__)
 async def index(task_id: str) -> Response:
     after = whole("after", 0, 0, MAX_SEQ)
     parts = {ids.STAND: "_stand.html", ids.SPANS_TABLE: "spans/_table.html"}
-    return await answer(
-        task_id, LivingPage("spans/index.html", parts, lambda view: spans_view(view, task_id, after=after))
-    )
+
+    async def read(view: TaskReading) -> SpansView:
+        return await spans_view(view, task_id, after=after)
+
+    return await answer(task_id, LivingPage("spans/index.html", parts, read, past=read))
 
 
 @blueprint.get("/tasks/<task_id>/spans/<name:span_id>", merge_slashes=False)
@@ -31,7 +34,11 @@ async def index(task_id: str) -> Response:
 async def show(task_id: str, span_id: str) -> Response:
     after = whole("after", 0, 0, MAX_SEQ)
     parts = {ids.STAND: "_stand.html", ids.SPAN: "spans/_span.html"}
-    page = LivingPage("spans/show.html", parts, lambda view: span_view(view, task_id, span_id, after=after))
+
+    async def read(view: TaskReading) -> SpanView:
+        return await span_view(view, task_id, span_id, after=after)
+
+    page = LivingPage("spans/show.html", parts, read, past=read, born=lambda view: view.span.started_seq)
     return await answer(task_id, page)
 
 
@@ -40,10 +47,11 @@ async def show(task_id: str, span_id: str) -> Response:
 async def waterfall(task_id: str) -> Response:
     folded, after = fold_gaps(), whole("after", 0, 0, MAX_SEQ)
     parts = {ids.WATERFALL: "waterfall/_panel.html"}
-    page = LivingPage(
-        "waterfall/show.html", parts, lambda view: waterfall_view(view, task_id, after=after, folded=folded)
-    )
-    return await answer(task_id, page)
+
+    async def read(view: TaskReading) -> WaterfallView:
+        return await waterfall_view(view, task_id, after=after, folded=folded)
+
+    return await answer(task_id, LivingPage("waterfall/show.html", parts, read, past=read))
 
 
 def fold_gaps() -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import cast
 
 from quart import Blueprint, Response, current_app, request
 
 from store import Reading
+from store.history import History
 from webapp.api import store
 from webapp.api.streams import hub, settings
 from webapp.api.tasks import task_query
@@ -20,7 +22,7 @@ from webapp.live import sse
 from webapp.live.frames import list_frames, task_frames
 from webapp.live.stream import closing, subscribe
 from webapp.params import MAX_SEQ, whole
-from webapp.past import past_view
+from webapp.past import AsOf, past_of
 from webapp.retrying import retry_key
 
 blueprint = Blueprint("tasks", __name__)
@@ -29,6 +31,11 @@ blueprint = Blueprint("tasks", __name__)
 def fragments() -> Fragments:
     """The renderer of this app."""
     return cast(Fragments, current_app.extensions["fragments"])
+
+
+def history() -> History:
+    """What folds the logs of this app's store."""
+    return cast(History, current_app.extensions["history"])
 
 
 def html(text: str) -> Response:
@@ -97,12 +104,21 @@ async def index_stream() -> Response:
 @blueprint.get("/tasks/<task_id>")
 @needs("read")
 async def show(task_id: str) -> Response:
-    at, key = whole("at", 0, 1, MAX_SEQ), await _key(task_id)
+    if at := whole("at", 0, 1, MAX_SEQ):
+        return await _as_of(task_id, at)
     async with store().read() as view:
-        past = await past_view(view, current_app.extensions["history"], task_id, at, key=key) if at else None
-        seen = past.view if past else await _task(view, task_id)
-    page = await layout()
-    return html(fragments().past_page(past, **page) if past else fragments().task_page(seen, **page))
+        seen = await _task(view, task_id)
+    return html(fragments().task_page(seen, **await layout()))
+
+
+async def _as_of(task_id: str, at: int) -> Response:
+    answers, key = await may_answer_task(task_id), await _key(task_id)
+    async with store().read() as view:
+        latest = (await view.head(task_id)).latest_seq
+        past = await past_of(view, history(), task_id, at)
+        seen = await task_view(past, task_id, may_answer=answers, key=key)
+    then = AsOf(seq=seen.seq, at=seen.task.updated_at, asked=at, latest=latest, here=request.path)
+    return html(fragments().past_page(seen, then, **await layout()))
 
 
 @blueprint.get("/tasks/<task_id>/stream")
@@ -131,7 +147,7 @@ async def show_frame(task_id: str) -> Response:
 
 async def _task(view: Reading, task_id: str, *, since: int = 0) -> TaskView:
     answers, key = await may_answer_task(task_id), await _key(task_id)
-    return await task_view(view, task_id, since=since, earlier=Earlier(), may_answer=answers, key=key)
+    return await task_view(view, task_id, since=since, earlier=partial(Earlier().of, view), may_answer=answers, key=key)
 
 
 async def _key(task_id: str) -> bytes | None:

@@ -8,7 +8,7 @@ from webapp import ids
 from webapp.auth.access import needs
 from webapp.forecast import Earlier
 from webapp.pages.living import LivingPage, answer
-from webapp.timeline import timeline_view
+from webapp.timeline import story_view, timeline_view
 
 blueprint = Blueprint("timeline", __name__)
 
@@ -19,5 +19,10 @@ PARTS = {ids.STAND: "_stand.html", ids.STORY: "timeline/_story.html"}
 @needs("read")
 async def show(task_id: str) -> Response:
     earlier = Earlier()
-    page = LivingPage("timeline/show.html", PARTS, lambda view: timeline_view(view, task_id, earlier))
+    page = LivingPage(
+        "timeline/show.html",
+        PARTS,
+        lambda view: timeline_view(view, task_id, earlier),
+        past=lambda view: story_view(view, task_id),
+    )
     return await answer(task_id, page)

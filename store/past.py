@@ -1,0 +1,99 @@
+"""One task as of an earlier event: what a view of the store answers of it, from its folded state and its log so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from store.contract import LogHits, LogQuery, Reading
+from store.events import Event
+from store.state import Checkpoint, Permission, Phase, Span, Task, TaskState
+
+
+class Past:
+    """The `TaskReading` of the moment after the last event that was folded into `state`."""
+
+    def __init__(self, view: Reading, state: TaskState) -> None:
+        self._view = view
+        self._state = state
+        self._seq = state.task.latest_seq
+
+    async def task(self, task_id: str) -> Task:
+        return self._state.task
+
+    # the log
+
+    async def events(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]:
+        return await self._view.events(task_id, since_seq, max(0, min(limit, self._seq - since_seq)))
+
+    async def latest_events(self, task_id: str, limit: int = 50, before: int | None = None) -> list[Event]:
+        below = self._seq + 1 if before is None else min(before, self._seq + 1)
+        return await self._view.latest_events(task_id, limit, below)
+
+    async def events_of_types(
+        self, task_id: str, types: Sequence[str], limit: int = 1000, *, naming: str = ""
+    ) -> list[Event]:
+        found = await self._view.events_of_types(task_id, types, limit, naming=naming)
+        return [event for event in found if event.seq <= self._seq]
+
+    async def events_at(self, task_id: str, seqs: Sequence[int]) -> list[Event]:
+        return await self._view.events_at(task_id, [seq for seq in seqs if seq <= self._seq])
+
+    async def search(self, task_id: str, query: LogQuery, after: int = 0, limit: int = 100) -> LogHits:
+        return await self._view.search(task_id, msgspec.structs.replace(query, until=self._seq), after, limit)
+
+    # projections
+
+    async def phases(self, task_id: str) -> list[Phase]:
+        return sorted(self._state.phases.values(), key=lambda phase: phase.first_seq)
+
+    async def spans(self, task_id: str, after: int = 0, limit: int | None = None) -> list[Span]:
+        return self._begun(span for span in self._state.spans.values() if span.started_seq > after)[:limit]
+
+    async def span(self, task_id: str, span_id: str) -> Span | None:
+        return self._state.spans.get(span_id)
+
+    async def span_children(self, task_id: str, span_id: str, limit: int) -> list[Span]:
+        return self._begun(span for span in self._state.spans.values() if span.parent_span_id == span_id)[:limit]
+
+    async def spans_changed(self, task_id: str, since_seq: int, limit: int) -> list[Span]:
+        return self._begun(span for span in self._state.spans.values() if span.changed_seq > since_seq)[:limit]
+
+    async def span_window(self, task_id: str, open_limit: int, ended_limit: int) -> list[Span]:
+        spans = self._state.spans
+
+        def newest(chosen: Iterable[Span], limit: int) -> list[Span]:
+            return sorted(chosen, key=lambda span: (span.ended_seq or span.started_seq, span.span_id))[-limit:]
+
+        marks = (span for span in spans.values() if span.state != "open" and span.ended_seq is None)
+        waiting = [
+            *newest((span for span in spans.values() if span.state == "open"), open_limit),
+            *newest((span for span in spans.values() if span.ended_seq is not None), ended_limit),
+            *self._begun(marks)[:ended_limit],
+        ]
+        chosen: dict[str, Span] = {}
+        while waiting:
+            span = waiting.pop()
+            if span.span_id not in chosen:
+                chosen[span.span_id] = span
+                parent = spans.get(span.parent_span_id or "")
+                waiting += [parent] if parent else []
+        return self._begun(chosen.values())
+
+    async def checkpoints(self, task_id: str, limit: int = 1000) -> list[Checkpoint]:
+        return sorted(self._state.checkpoints.values(), key=lambda checkpoint: checkpoint.seq)[-limit:]
+
+    async def checkpoint(self, task_id: str, checkpoint_id: str) -> Checkpoint | None:
+        return self._state.checkpoints.get(checkpoint_id)
+
+    async def permissions(self, task_id: str, *, open_only: bool = True) -> list[Permission]:
+        asked = sorted(self._state.permissions.values(), key=lambda permission: permission.seq)
+        return [permission for permission in asked if permission.state == "open" or not open_only]
+
+    async def permission(self, task_id: str, request_id: str) -> Permission | None:
+        return self._state.permissions.get(request_id)
+
+    @staticmethod
+    def _begun(spans: Iterable[Span]) -> list[Span]:
+        return sorted(spans, key=lambda span: span.started_seq)
