@@ -7,7 +7,7 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -92,7 +92,8 @@ class SqliteStore:
         return await self._arun(lambda db: appending.append(db, task_id, drafts), len(drafts))
 
     def import_task(self, record: TaskRecord, events: Iterable[Event], project_id: str | None = None) -> Task:
-        return self._writer.run(lambda db: importing.import_task(db, record, events, project_id or DEFAULT_PROJECT))
+        with closing(importing.Import(record, events)) as given:
+            return self._writer.run(lambda db: given.write(db, project_id or DEFAULT_PROJECT))
 
     def delete_task(self, task_id: str) -> None:
         self._writer.run(lambda db: listing.remove(db, task_id))

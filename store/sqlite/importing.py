@@ -12,45 +12,68 @@ from store.errors import Conflict, InvalidEvent
 from store.events import Event, check_task_id, check_text, check_time, encode_payload, new_id
 from store.projections import apply
 from store.sqlite.append import create_task, load_head, load_task, save_listed, save_state
+from store.sqlite.connection import translated_errors
 from store.sqlite.rows import INSERT
 from store.state import Task, TaskState
 
-
-def import_task(db: sqlite3.Connection, record: TaskRecord, events: Iterable[Event], project_id: str) -> Task:
-    """Make the task of `record` in a project with the log `events`, of which all that the store knows is folded."""
-    task_id = check_task_id(record.task_id)
-    check_text(record.title, "title", optional=True, limit=512)
-    check_text(record.kind, "kind", optional=True)
-    check_text(record.main_span_id or None, "main_span_id", optional=True)
-    check_time(record.created_at, "created_at")
-    if load_task(db, task_id) is not None:
-        raise Conflict(f"there is a task {task_id} already")
-    create_task(db, task_id, record.title, record.kind, record.metadata, project_id)
-    task, next_id = load_head(db, task_id)
-    task.created_at = task.updated_at = record.created_at
-    task.main_span_id = record.main_span_id
-    state = TaskState(task=task)
-    try:
-        db.executemany(INSERT, _rows(state, events, next_id))
-    except sqlite3.IntegrityError as error:
-        raise InvalidEvent("two events have the same key", "key") from error
-    task.main_span_id = task.main_span_id or new_id()
-    save_state(db, state, 0)
-    db.execute("UPDATE tasks SET created_at = ? WHERE task_id = ?", (task.created_at, task_id))
-    save_listed(db, task)
-    return task
+_KEPT = (
+    "CREATE TABLE log (task_id, seq INTEGER PRIMARY KEY, event_type, phase, actor, span_id, parent_span_id, payload,"
+    " created_at, key, quiet)"
+)
+_KEEP = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
-def _rows(state: TaskState, events: Iterable[Event], next_id: int) -> Iterator[tuple[object, ...]]:
+class Import:
+    """A task with its whole log, read, checked and folded before any transaction: nobody waits for a slow source.
+
+    Until it is written the log is in a database without a name, which SQLite keeps on disk when it grows.
+    """
+
+    def __init__(self, record: TaskRecord, events: Iterable[Event]) -> None:
+        check_task_id(record.task_id)
+        check_text(record.title, "title", optional=True, limit=512)
+        check_text(record.kind, "kind", optional=True)
+        check_text(record.main_span_id or None, "main_span_id", optional=True)
+        check_time(record.created_at, "created_at")
+        task = Task(**msgspec.structs.asdict(record), updated_at=record.created_at)
+        self._state = TaskState(task=task)
+        self._log = sqlite3.connect("", check_same_thread=False)
+        with translated_errors():
+            self._log.execute(_KEPT)
+            self._log.executemany(_KEEP, _rows(self._state, events))
+        task.main_span_id = task.main_span_id or new_id()
+
+    def write(self, db: sqlite3.Connection, project_id: str) -> Task:
+        """Make the task in a project, with all that the store knows of it."""
+        task = self._state.task
+        if load_task(db, task.task_id) is not None:
+            raise Conflict(f"there is a task {task.task_id} already")
+        create_task(db, task.task_id, task.title, task.kind, task.metadata, project_id)
+        task.project_id = project_id
+        _, next_id = load_head(db, task.task_id)
+        try:
+            db.executemany(INSERT, self._log.execute("SELECT seq + ?, * FROM log ORDER BY seq", (next_id - 1,)))
+        except sqlite3.IntegrityError as error:
+            raise InvalidEvent("two events have the same key", "key") from error
+        save_state(db, self._state, 0)
+        db.execute("UPDATE tasks SET created_at = ? WHERE task_id = ?", (task.created_at, task.task_id))
+        save_listed(db, task)
+        return task
+
+    def close(self) -> None:
+        """Let go of the log."""
+        self._log.close()
+
+
+def _rows(state: TaskState, events: Iterable[Event]) -> Iterator[tuple[object, ...]]:
     task_id = state.task.task_id
     for seq, given in enumerate(events, 1):
         if given.seq != seq:
             raise InvalidEvent(f"the log has #{given.seq} where #{seq} must be", "seq")
-        event = msgspec.structs.replace(given, event_id=next_id + seq - 1, task_id=task_id)
+        event = msgspec.structs.replace(given, task_id=task_id)
         payload = _checked(event)
         tells = apply(state, event)
         yield (
-            event.event_id,
             task_id,
             seq,
             event.event_type,

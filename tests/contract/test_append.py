@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
+from collections.abc import Iterator
 
 import pytest
 
-from store import Conflict, Event, InvalidEvent, NewEvent, Store, StoreClosed, UnknownTask, open_store
+from store import Conflict, Event, InvalidEvent, NewEvent, Store, StoreClosed, TaskRecord, UnknownTask, open_store
 
 
 def log(message: str = "", **more: object) -> NewEvent:
@@ -171,3 +172,20 @@ async def test_a_task_that_must_be_alone_is_not_made_beside_another_of_its_kind_
     store.append("one", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
     task, new = await store.acreate_task("two", kind="agent", project_id="ours", alone=True)
     assert (task.task_id, new) == ("two", True)
+
+
+async def test_a_log_that_is_imported_slowly_keeps_no_other_writer_waiting(store: Store, url: str) -> None:
+    stored, other = store.append("run", [log("one"), log("two")]), open_store(url)
+
+    def slowly() -> Iterator[Event]:
+        for event in stored:
+            other.append("meanwhile", log())
+            yield event
+
+    task = store.import_task(TaskRecord(task_id="copy", created_at=stored[0].created_at), slowly())
+    assert (task.latest_seq, [event.payload for event in await read(store, "copy")]) == (
+        2,
+        [event.payload for event in stored],
+    )
+    assert len(await read(store, "meanwhile")) == 2
+    other.close()
