@@ -23,7 +23,7 @@ from store.sqlite import audits, importing, listing
 from store.sqlite.connection import create_private, private, translated_errors
 from store.sqlite.peek import Peek
 from store.sqlite.people import SqlitePeople
-from store.sqlite.reader import Readers
+from store.sqlite.readers import Readers
 from store.sqlite.writer import Writer
 from store.state import Task
 from store.tasklist import SavedView

@@ -52,6 +52,12 @@ def within(projects: Sequence[str] | None) -> tuple[str, list[object]]:
     return f"project_id IN ({', '.join('?' * len(projects))})", list(projects)
 
 
+def tasks_within(projects: Sequence[str] | None) -> tuple[str, list[object]]:
+    """The condition that a row is about a task of one of these projects; None is all of them."""
+    inside, values = within(projects)
+    return inside if projects is None else f"task_id IN (SELECT task_id FROM tasks WHERE {inside})", values
+
+
 def archive(archived: bool | None) -> str:
     """The condition that a task is archived, or is not; None is both."""
     return "1" if archived is None else f"archived_at IS {'NOT NULL' if archived else 'NULL'}"

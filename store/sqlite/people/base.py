@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from store.errors import NotFound
-from store.sqlite.reader import Readers
+from store.sqlite.readers import Readers
 from store.sqlite.writer import Writer
 
 T = TypeVar("T")

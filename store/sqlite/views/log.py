@@ -1,0 +1,80 @@
+"""The log of one task, and of all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from store.contract import LogHits, LogQuery
+from store.events import Event
+from store.sqlite import search, tasklist
+from store.sqlite.rows import decode
+from store.sqlite.views.base import Rows
+
+
+class Log(Rows):
+    """The events of `store.contract.Reading`."""
+
+    async def events(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]:
+        return await self._events("task_id = ? AND seq > ? ORDER BY seq LIMIT ?", task_id, since_seq, limit)
+
+    async def telling_events(self, task_id: str, since_seq: int, until_seq: int, limit: int) -> list[Event]:
+        where = "task_id = ? AND seq > ? AND seq <= ? AND quiet IS NULL ORDER BY seq LIMIT ?"
+        return await self._events(where, task_id, since_seq, until_seq, limit)
+
+    async def times(self, task_id: str, since_seq: int, until_seq: int) -> list[str]:
+        # As one value: a row for each would take three times as long. LIMIT: so that the order is that of the stretch.
+        stretch = "SELECT created_at FROM task_events WHERE task_id = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT -1"
+        sql = f"SELECT json_group_array(created_at) FROM ({stretch})"
+        return decode(list[str], (await self._rows(sql, task_id, since_seq, until_seq))[0][0])
+
+    async def events_after(
+        self, event_id: int, limit: int = 1000, tasks: Sequence[str] = (), projects: Sequence[str] | None = None
+    ) -> list[Event]:
+        only = f"AND task_id IN ({', '.join('?' * len(tasks))})" if tasks else ""
+        within, values = tasklist.tasks_within(projects)
+        where = f"event_id > ? {only} AND {within} ORDER BY event_id LIMIT ?"
+        return await self._events(where, event_id, *tasks, *values, limit)
+
+    async def latest_events(self, task_id: str, limit: int = 50, before: int | None = None) -> list[Event]:
+        below = 2**62 if before is None else before
+        return await self._events("task_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?", task_id, below, limit)
+
+    async def events_of_phase(self, task_id: str, phase: str, limit: int = 100) -> list[Event]:
+        return await self._events("task_id = ? AND phase = ? ORDER BY seq LIMIT ?", task_id, phase, limit)
+
+    async def events_of_types(
+        self, task_id: str, types: Sequence[str], limit: int = 1000, *, naming: str = ""
+    ) -> list[Event]:
+        marks = ", ".join("?" * len(types))
+        where, values = search.naming(naming)
+        return await self._events(
+            f"task_id = ? AND event_type IN ({marks}) AND {where} ORDER BY seq LIMIT ?", task_id, *types, *values, limit
+        )
+
+    async def events_at(self, task_id: str, seqs: Sequence[int]) -> list[Event]:
+        wanted = msgspec.json.encode(list(seqs)).decode()
+        return await self._events(
+            "task_id = ? AND seq IN (SELECT value FROM json_each(?)) ORDER BY seq", task_id, wanted
+        )
+
+    async def search(self, task_id: str, query: LogQuery, after: int = 0, limit: int = 100) -> LogHits:
+        where, values = search.conditions(task_id, query)
+        (total,), *seqs = await self._rows(search.HITS.format(where=where), *values, after, limit + 1)
+        page = await self.events_at(task_id, [seq for (seq,) in seqs[:limit]])
+        return LogHits(page, total, len(seqs) > limit)
+
+    async def next_failure(self, task_id: str, after: int) -> int | None:
+        rows = await self._rows(
+            "SELECT seq FROM task_events WHERE task_id = ? AND seq > ? AND failure ORDER BY seq LIMIT 1", task_id, after
+        )
+        return rows[0][0] if rows else None
+
+    async def first_seq_at(self, task_id: str, at: str) -> int | None:
+        rows = await self._rows(
+            "SELECT seq FROM task_events WHERE task_id = ? AND created_at >= ? ORDER BY created_at, seq LIMIT 1",
+            task_id,
+            at,
+        )
+        return rows[0][0] if rows else None

@@ -1,0 +1,130 @@
+"""Tasks, where their logs stand, and what is asked of all of them together: lists, counts, the inbox, audits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from store.contract import Head, Standing, TaskPage
+from store.errors import UnknownTask
+from store.sqlite import listing, tasklist
+from store.sqlite.rows import decode
+from store.sqlite.tasklist import TASK, task_of
+from store.sqlite.views.base import Rows
+from store.state import Permission, Task
+from store.tasklist import SavedView, TaskQuery
+
+
+class Tasks(Rows):
+    """The tasks of `store.contract.Reading`."""
+
+    async def task(self, task_id: str) -> Task:
+        rows = await self._rows(f"SELECT {TASK} FROM tasks WHERE task_id = ?", task_id)
+        if not rows:
+            raise UnknownTask(task_id)
+        return task_of(*rows[0])
+
+    async def tasks(self, query: TaskQuery) -> TaskPage:
+        sql, values = tasklist.page(query)
+        rows = await self._rows(sql, *values)
+        shown = rows[: query.limit]
+        cursor = shown[-1][-1] if len(rows) > len(shown) else None
+        return TaskPage([task_of(*row[:-1]) for row in shown], cursor, await self.latest_event_id())
+
+    async def count_by_status(
+        self, projects: Sequence[str] | None = None, archived: bool | None = None
+    ) -> dict[str, int]:
+        inside, values = tasklist.within(projects)
+        where = f"{tasklist.archive(archived)} AND {inside}"
+        return dict(await self._rows(f"SELECT status, count(*) FROM tasks WHERE {where} GROUP BY status", *values))
+
+    async def count_stale(self, projects: Sequence[str] | None = None) -> int:
+        return await self._count_tasks("stale AND archived_at IS NULL", projects)
+
+    async def count_archived(self, projects: Sequence[str] | None = None) -> int:
+        return await self._count_tasks("archived_at IS NOT NULL", projects)
+
+    async def _count_tasks(self, where: str, projects: Sequence[str] | None) -> int:
+        inside, values = tasklist.within(projects)
+        return int((await self._rows(f"SELECT count(*) FROM tasks WHERE {where} AND {inside}", *values))[0][0])
+
+    async def project_names(self, projects: Sequence[str] | None = None) -> dict[str, str]:
+        inside, values = tasklist.within(projects)
+        return dict(await self._rows(f"SELECT project_id, name FROM projects WHERE {inside} ORDER BY name", *values))
+
+    async def saved_views(self) -> list[SavedView]:
+        return [listing.view_of(*row) for row in await self._rows("SELECT * FROM saved_views ORDER BY name")]
+
+    async def head(self, task_id: str) -> Head:
+        rows = await self._rows(
+            "SELECT last_seq, coalesce((SELECT min(seq) FROM task_events WHERE task_id = c.task_id), last_seq + 1)"
+            " FROM task_event_seq_counters c WHERE task_id = ?",
+            task_id,
+        )
+        if not rows:
+            raise UnknownTask(task_id)
+        return Head(*rows[0])
+
+    async def latest_seqs(self, task_ids: Sequence[str]) -> dict[str, int]:
+        wanted = msgspec.json.encode(list(task_ids)).decode()
+        rows = await self._rows(
+            "SELECT task_id, last_seq FROM task_event_seq_counters WHERE task_id IN (SELECT value FROM json_each(?))",
+            wanted,
+        )
+        return dict(rows)
+
+    async def standings(self, task_ids: Sequence[str]) -> dict[str, Standing]:
+        wanted = msgspec.json.encode(list(task_ids)).decode()
+        rows = await self._rows(
+            "SELECT task_id, last_seq, archived_at IS NOT NULL, stale FROM tasks JOIN task_event_seq_counters"
+            " USING (task_id) WHERE task_id IN (SELECT value FROM json_each(?))",
+            wanted,
+        )
+        return {task_id: Standing(seq, bool(archived), bool(stale)) for task_id, seq, archived, stale in rows}
+
+    async def latest_event_id(self) -> int:
+        rows = await self._rows("SELECT seq FROM sqlite_sequence WHERE name = 'task_events'")
+        return int(rows[0][0]) if rows else 0
+
+    async def open_permissions(
+        self, limit: int = 200, projects: Sequence[str] | None = None
+    ) -> list[tuple[Task, Permission]]:
+        within, values = tasklist.within(projects)
+        rows = await self._rows(
+            "SELECT t.state, t.archived_at, t.stale, p.state FROM task_permissions p JOIN tasks t USING (task_id)"
+            f" WHERE p.open = 1 AND {within} ORDER BY t.created_at, p.seq LIMIT ?",
+            *values,
+            limit,
+        )
+        return [(task_of(*task), decode(Permission, permission)) for *task, permission in rows]
+
+    async def count_open_permissions(self, projects: Sequence[str] | None = None) -> int:
+        if projects is None:
+            return int((await self._rows("SELECT count(*) FROM task_permissions WHERE open = 1"))[0][0])
+        within, values = tasklist.within(projects)
+        rows = await self._rows(
+            f"SELECT count(*) FROM task_permissions JOIN tasks USING (task_id) WHERE open = 1 AND {within}", *values
+        )
+        return int(rows[0][0])
+
+    async def audits(
+        self,
+        task_id: str | None = None,
+        limit: int = 200,
+        before: int | None = None,
+        projects: Sequence[str] | None = None,
+    ) -> list[dict[str, Any]]:
+        names = ("audit_id", "at", "actor", "action", "task_id", "seq", "source", "detail")
+        where = {"task_id = ?": task_id, "audit_id < ?": before}
+        wanted = {condition: value for condition, value in where.items() if value is not None}
+        within, values = tasklist.tasks_within(projects)
+        rows = await self._rows(
+            f"SELECT {', '.join(names)} FROM task_audits WHERE {' AND '.join([*wanted, within])}"
+            " ORDER BY audit_id DESC LIMIT ?",
+            *wanted.values(),
+            *values,
+            limit,
+        )
+        return [dict(zip(names, (*row[:-1], msgspec.json.decode(row[-1])), strict=True)) for row in rows]
