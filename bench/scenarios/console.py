@@ -1,4 +1,4 @@
-"""What a task of 100,000 events and 1,000 spans costs who looks at it: its pages, and the memory of an open one."""
+"""What a task of 100,000 events and 1,000 spans costs who looks at it: its pages, on the wire and on the screen."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from bench.run_mix import logs, run_events
 from bench.scenarios import Scale
+from bench.scenarios.paint import paint
 from bench.session import serving, temporary_store
 from bench.table import Row, ms
 from e2e.browser import launch
@@ -20,6 +21,7 @@ from store import Store, open_store
 TASK = "long"
 EVENTS, LOGS_PER_SPAN = 100_000, 97
 VISITS = 15
+SHORT_TASK, SHORT, LISTED = "short", 300, 50
 TRAVELS = (25_000, 69_999, 99_999)
 MORE, WARM_UP, AT_ONCE = 10_000, 2_000, 100
 LIVE_MS = 30_000
@@ -44,6 +46,7 @@ def console(scale: Scale) -> Iterator[Row]:
         fill(store)
         with serving(url) as (_, port):
             yield from _pages(port)
+            yield from _paints(store, port)
             yield _memory(store, port)
         yield _first_travel(url)
         store.close()
@@ -100,6 +103,19 @@ def _first_travel(url: str) -> Row:
         met=max(first.values()) < 0.3,
         figures={"first_seconds": first, "step_seconds": step},
     )
+
+
+def _paints(store: Store, port: int) -> Iterator[Row]:
+    store.append(SHORT_TASK, run_events(SHORT))
+    for number in range(LISTED):
+        store.append(f"listed-{number}", logs(3))
+    address = f"http://127.0.0.1:{port}/tasks"
+    pages = {
+        f"a task of {SHORT} events": f"{address}/{SHORT_TASK}",
+        "the task of 100,000 events": f"{address}/{TASK}",
+        "the list": address,
+    }
+    yield from paint(pages)
 
 
 def _memory(store: Store, port: int) -> Row:
