@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, expect
+from collections.abc import Callable
+
+from playwright.sync_api import BrowserContext, Page, expect
 
 from e2e.live import expect_equal_to_answer, expect_live_at
 from e2e.test_page_modules import TAMPER, tamper
@@ -41,3 +43,49 @@ def test_a_pointer_that_rests_holds_nothing_up(server: Server, page: Page) -> No
     page.get_by_role("button", name="Approve").hover()
     server.emit("rests", "a line")
     expect_live_at(page, 3)
+
+
+def test_a_tap_on_a_button_that_has_just_moved_under_the_finger_does_nothing(
+    server: Server, new_context: Callable[..., BrowserContext]
+) -> None:
+    page = new_context(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844}).new_page()
+    server.emit("tap", NewEvent(event_type="runner_spawn", span_id="main"), question("first"))
+    page.goto(f"{server.url}/tasks/tap")
+    expect_live_at(page, 2)
+    # The frame and the finger meet: the tap begins in the same moment in which the page has moved.
+    page.evaluate(
+        """() => addEventListener('htmx:after:swap', () => {
+          const deny = document.querySelector('.permission-deny');
+          const finger = {bubbles: true, cancelable: true, isPrimary: true, pointerType: 'touch', detail: 1};
+          for (const type of ['pointerdown', 'pointerup', 'click']) deny.dispatchEvent(new PointerEvent(type, finger));
+          window.tapped = performance.now();
+        }, {once: true})"""
+    )
+    server.emit("tap", NewEvent(event_type="recovery_initiated", payload={"message": "a line more in the header"}))
+    page.wait_for_function("() => window.tapped")
+    expect_live_at(page, 3)
+    assert server.get("/api/tasks/tap").json()["permissions_open"] == 1
+
+    page.wait_for_function("() => performance.now() - window.tapped > 500")
+    page.get_by_role("button", name="Deny").tap()
+    page.wait_for_load_state()
+    expect(page.locator("#log-rows")).to_contain_text("permission denied")
+
+
+def test_after_a_touch_what_comes_waits_a_moment(server: Server, new_context: Callable[..., BrowserContext]) -> None:
+    page = new_context(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844}).new_page()
+    server.emit("touched", NewEvent(event_type="runner_spawn", span_id="main"), "a line")
+    page.goto(f"{server.url}/tasks/touched")
+    expect_live_at(page, 2)
+    page.evaluate(
+        """() => {
+          addEventListener('touchend', () => {
+            const touched = performance.now();
+            addEventListener('htmx:after:swap', () => (window.waited ??= performance.now() - touched));
+          }, true);
+        }"""
+    )
+    page.locator("#e2").tap()
+    server.emit("touched", "another line")
+    expect_live_at(page, 3)
+    assert page.wait_for_function("() => window.waited").json_value() >= 900
