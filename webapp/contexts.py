@@ -62,6 +62,11 @@ class TaskView:
         return [line for line in self.lines if line.span.changed_seq > self.since]
 
 
+def flags_of(task: Task) -> str:
+    """What is kept of a task beside its log, in words: no seq tells when that changed."""
+    return " ".join(word for word, on in (("stale", task.stale), ("archived", task.archived_at)) if on)
+
+
 def changed_at(task: Task, part: str) -> int:
     """The seq that last changed a part of the task page; `part` is its DOM id."""
     return {

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from store.events import KNOWN_EVENTS
 from store.state import STATUSES, Task
 from webapp import assets, ids, text
-from webapp.contexts import InboxView, LogWindow, TaskListView, TaskView, changed_at
+from webapp.contexts import InboxView, LogWindow, TaskListView, TaskView, changed_at, flags_of
 from webapp.export.report import Report
 from webapp.forecast import expected
 from webapp.listquery import AGES, ORDERS, VIEWS, bound, list_fields, list_filters, list_url
@@ -118,16 +118,17 @@ class Fragments:
         parts = {part: Markup(self._part(part, values)) for part in TASK_PARTS}
         return {**values, "parts": parts, "rows": self._rows.render(view.rows)}
 
-    def task_frame(self, view: TaskView, since: int) -> str:
+    def task_frame(self, view: TaskView, since: int, *, flags: bool = True) -> str:
         """What a page that stands at `since` lacks: its position, the parts that changed, the rows after it.
 
-        What is kept beside the log comes with each: no seq tells when that changed.
+        With `flags` what is kept beside the log comes too, whatever the seq.
         """
         values = self._task_values(view)
         out = [_position(since, view.seq)]
         changed = (part for part in TASK_PARTS if changed_at(view.task, part) > since)
         out += [_swap(part, _how(part), self._part(part, values)) for part in changed]
-        out.append(_swap(ids.TASK_FLAGS, "outerHTML", self._render("tasks/_flags.html", **values)))
+        if flags:
+            out.append(_swap(ids.TASK_FLAGS, "outerHTML", self._render("tasks/_flags.html", **values)))
         if view.seq == since:
             return "\n".join(out)
         if view.task.spans_seq <= since:
@@ -147,6 +148,7 @@ class Fragments:
         return {
             "view": view,
             "path": path,
+            "flags": flags_of(task),
             "past": past,
             "at": at,
             "stations": stations(task, view.phases),

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from store import Reading, Store, TaskQuery
 from store.state import Task
-from webapp.contexts import Projects, inbox_view, task_list_view, task_view
+from webapp.contexts import Projects, flags_of, inbox_view, task_list_view, task_view
 from webapp.forecast import Earlier
 from webapp.fragments import Fragments
 from webapp.live import sse
@@ -26,21 +26,30 @@ V = TypeVar("V", bound="OfTask")
 
 
 def task_frames(
-    store: Store, fragments: Fragments, task_id: str, *, may_answer: bool = True, key: bytes | None = None
+    store: Store,
+    fragments: Fragments,
+    task_id: str,
+    *,
+    may_answer: bool = True,
+    key: bytes | None = None,
+    shown: str = "",
 ) -> Render:
     """Renders the frames of one task's page; positions are seqs. See `task_view` for what its readers may.
 
-    The same position is drawn again too, for what changes beside the log.
+    Its pages have `shown` these flags; once they are others, each frame has them, and so has one at the same position.
     """
     earlier = Earlier()
+    turned = False
 
     async def render(cursor: int) -> Chunk | None:
+        nonlocal turned
         async with store.read() as view:
             told = partial(earlier.of, view)
             seen = await task_view(view, task_id, since=cursor, earlier=told, may_answer=may_answer, key=key)
-        if seen.seq < cursor:
+        turned = turned or flags_of(seen.task) != shown
+        if seen.seq < cursor or (seen.seq == cursor and not turned):
             return None
-        frame = sse.html_message(seen.seq, fragments.task_frame(seen, cursor))
+        frame = sse.html_message(seen.seq, fragments.task_frame(seen, cursor, flags=turned))
         return Chunk(frame, seen.seq, seen.seq - cursor)
 
     return render

@@ -29,7 +29,7 @@ from webapp.past import AsOf, past_of
 SLOWEST = 2.0
 """Seconds between two frames of a page that is costly to read or draw, however much happens."""
 
-OF_THE_STREAM = ("part", "epoch", "since")
+OF_THE_STREAM = ("part", "epoch", "since", "shown")
 
 
 @dataclass(frozen=True)

@@ -129,9 +129,9 @@ async def show_stream(task_id: str) -> Response:
         head = await view.head(task_id)
     if other_history(head.latest_seq, cursor):
         return reset(head.latest_seq)
-    answers, key = await may_answer_task(task_id), await _key(task_id)
-    streams, render = hub(), task_frames(store(), fragments(), task_id, may_answer=answers, key=key)
-    return subscribe(streams, lambda: streams.frame_lane(task_id, render, ("frames", answers)), cursor)
+    answers, key, shown = await may_answer_task(task_id), await _key(task_id), request.args.get("shown", "")
+    streams, render = hub(), task_frames(store(), fragments(), task_id, may_answer=answers, key=key, shown=shown)
+    return subscribe(streams, lambda: streams.frame_lane(task_id, render, ("frames", answers, shown)), cursor)
 
 
 @blueprint.get("/tasks/<task_id>/frame")

@@ -15,6 +15,8 @@ import { steady } from './steady.js';
  * data-seq               the seq that the page was rendered at: the first cursor
  * data-heartbeat 15      seconds between the server's heartbeats; silence of twice that and 5 s more is a lost connection
  *
+ * `[data-shown]` on the page says what it shows of that which no seq tells of; the stream is asked with it as `shown`.
+ *
  * data-awake             the stream stays open while the page is hidden
  *
  * A frame is a message without a name. It begins with `<hx-frame data-from="1400" data-to="1423" data-latest="1423">
@@ -88,7 +90,7 @@ class LiveStream extends HTMLElement {
     on('htmx:sse:error', note);
 
     try {
-      await htmx.ajax('GET', this.#url('src', 'since'), { source: this, swap: 'none', timeout: 0 });
+      await htmx.ajax('GET', this.#url('src', 'since', shown()), { source: this, swap: 'none', timeout: 0 });
       return await end;
     } finally {
       over.abort();
@@ -183,6 +185,11 @@ class LiveStream extends HTMLElement {
     if (!response.ok) throw new Error((await refusal(response)).message);
     return response;
   }
+}
+
+function shown() {
+  const said = document.querySelector('[data-shown]')?.dataset.shown;
+  return said ? { shown: said } : {};
 }
 
 function readFrame(text) {
