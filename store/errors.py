@@ -38,7 +38,7 @@ class UnknownTask(StoreError, LookupError):
 
 
 class NotFound(StoreError, LookupError):
-    """There is nothing of that name, or not yet."""
+    """There is no account, token or project of that name."""
 
 
 class NotAllowed(StoreError):

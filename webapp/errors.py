@@ -18,6 +18,7 @@ from webapp.auth.way import is_navigation, login_path
 from webapp.bad_request import BadRequest
 from webapp.json import json_response
 from webapp.live.callers import TooManyStreams
+from webapp.past import NotYet
 
 log = structlog.get_logger("signalbox.errors")
 
@@ -83,6 +84,10 @@ def install(app: Quart) -> None:
     @app.errorhandler(NotFound)
     async def not_found(error: NotFound) -> Response:
         return answer(404, str(error))
+
+    @app.errorhandler(NotYet)
+    async def not_yet(error: NotYet) -> Response:
+        return answer(404, str(error), code="not_yet")
 
     @app.errorhandler(Conflict)
     async def conflict(error: Conflict) -> Response:

@@ -43,7 +43,8 @@ TASK_PARTS = {
 }
 """The parts of the task page, each with the DOM id that it has and the template that draws it."""
 
-NOW_WHAT = {
+NOW_WHAT: dict[int | str, str] = {
+    "not_yet": "Go back, and choose that event or a later one.",
     400: "Check the address, or start again from the list.",
     401: "Log in at /login, then do it again.",
     403: "Ask an owner of the project, or do it from a page of this server.",
@@ -55,7 +56,7 @@ NOW_WHAT = {
     500: "Try again. If it stays so, the server's log says more.",
     503: "Nothing is lost. Wait a moment, then load this page again.",
 }
-"""What somebody can do about an error, by its status."""
+"""What somebody can do about an error, by its code or its status."""
 
 
 class Fragments:
@@ -248,7 +249,7 @@ class Fragments:
             what = HTTPStatus(status).phrase
         except ValueError:
             what = code.replace("_", " ").capitalize()
-        now_what = NOW_WHAT.get(status, "Go back, or start again from the list.")
+        now_what = NOW_WHAT.get(code) or NOW_WHAT.get(status, "Go back, or start again from the list.")
         values = {"status": status, "what": what, "message": message, "now_what": now_what}
         return self._render("errors/error.html", **values, page=_page({}))
 

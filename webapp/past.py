@@ -12,6 +12,10 @@ from store.history import History
 from store.past import Past
 
 
+class NotYet(Exception):
+    """What was asked for came later than the moment that was asked for."""
+
+
 class Step(NamedTuple):
     """A way to another seq; `seq` is None where there is no way on. `key` is its key on the keyboard."""
 

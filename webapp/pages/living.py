@@ -14,7 +14,6 @@ from markupsafe import Markup
 from quart import Response, request
 from werkzeug.exceptions import NotFound
 
-from store import NotFound as NotYet
 from store import Reading, TaskReading
 from webapp.api import store
 from webapp.api.streams import hub
@@ -24,7 +23,7 @@ from webapp.live.pace import Pace
 from webapp.live.stream import subscribe
 from webapp.pages.tasks import cursor_of_stream, fragments, history, html, layout, other_history, reset
 from webapp.params import MAX_SEQ, whole
-from webapp.past import AsOf, past_of
+from webapp.past import AsOf, NotYet, past_of
 
 SLOWEST = 2.0
 """Seconds between two frames of a page that is costly to read or draw, however much happens."""
@@ -78,8 +77,8 @@ async def _as_of(task_id: str, page: LivingPage[V], read: Callable[[TaskReading]
         try:
             seen = await read(past)
         except NotFound as error:
-            await page.read(view)
-            raise NotYet(f"this was not there yet as of #{at}; look at a later event") from error
+            born = page.born(await page.read(view))
+            raise NotYet(f"this was not there yet as of #{at}: it came with #{born}") from error
     then = AsOf(
         seq=seen.task.latest_seq,
         at=seen.task.updated_at,
