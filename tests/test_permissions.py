@@ -170,7 +170,9 @@ def test_a_question_that_nobody_answers_in_time_expires(start_server: Callable[.
     server = start_server(heartbeat_timeout=0.8)
     ask(server, "late", expires_at="2026-01-01T00:00:00Z")
     ask(server, "later", expires_at="2999-01-01T00:00:00Z")
-    wait_until(lambda: server.get("/api/tasks/late/permissions").json() == [])
+    for end in ("one", "two"):
+        ask(server, "long", f"{'x' * 250}-{end}", expires_at="2026-01-01T00:00:00Z")
+    wait_until(lambda: [server.get(f"/api/tasks/{each}/permissions").json() for each in ("late", "long")] == [[], []])
     event = last_event(server, "late")
     assert (event["event_type"], event["actor"]) == ("permission_cleared", "supervisor")
     late = press(server, "late", "approve")

@@ -47,7 +47,6 @@ class Supervisor:
             async with self._store.read() as view:
                 query = TaskQuery(statuses=("running", "waiting"), before=before, limit=200)
                 page = await view.tasks(query)
-                asked = await view.open_permissions(1000)
             for task in page.tasks:
                 if _silent(task, now, self._limit):
                     await self._interrupt(task)
@@ -56,6 +55,8 @@ class Supervisor:
             before = page.cursor
             if before is None:
                 break
+        async with self._store.read() as view:
+            asked = await view.open_permissions(1000)
         for task, permission in asked:
             if permission.expires_at and _past(permission.expires_at, now):
                 await self._expire(task, permission)
@@ -87,7 +88,7 @@ class Supervisor:
                 event_type="permission_cleared",
                 actor="supervisor",
                 span_id=permission.span_id,
-                key=f"signalbox:expired:{permission.request_id}"[:256],
+                key=f"signalbox:expired:{permission.seq}",
                 payload={"request_id": permission.request_id, "cause": "expired", "message": "nobody answered in time"},
             ),
         )
