@@ -52,7 +52,6 @@ class Directory:
         self._people = people
         self._on_look = on_look
         self._version = -1
-        self._generation = 0
         self._principals: dict[Credential, tuple[Principal, float]] = {}
         self._projects: dict[str, str] = {}
         self._woken = asyncio.Event()
@@ -72,7 +71,7 @@ class Directory:
     def hear(self, events: Sequence[Event]) -> None:
         """There was a commit. One without events may be anything: people changed, or a task was deleted."""
         if not events:
-            self._projects.clear()
+            self._projects = {}
             self._woken.set()
 
     async def principal(self, credential: Credential | None) -> Principal:
@@ -81,25 +80,27 @@ class Directory:
             return LOCAL
         if credential is None:
             return NOBODY
-        known = self._principals.get(credential)
+        # What changes while it is loaded takes the memory away: it is kept in the one that was there before.
+        principals = self._principals
+        known = principals.get(credential)
         if known is not None and time.time() < known[1]:
             return known[0]
-        generation = self._generation
         principal, until = await self._load(credential)
-        if principal.known and generation == self._generation:
-            _make_room(self._principals)
-            self._principals[credential] = principal, until
+        if principal.known:
+            _make_room(principals)
+            principals[credential] = principal, until
         return principal
 
     async def project_of(self, task_id: str) -> str:
         """The project of a task. Raises UnknownTask."""
-        project_id = self._projects.get(task_id)
+        projects = self._projects
+        project_id = projects.get(task_id)
         if project_id is None:
             project_id = await self._people.project_of(task_id)
             if project_id is None:
                 raise UnknownTask(task_id)
-            _make_room(self._projects)
-            self._projects[task_id] = project_id
+            _make_room(projects)
+            projects[task_id] = project_id
         return project_id
 
     async def unknown_project(self, project_id: str) -> bool:
@@ -135,8 +136,7 @@ class Directory:
             return
         self.guarded = self._always or await self._people.guarded()
         self._version = version
-        self._generation += 1
-        self._principals.clear()
+        self._principals = {}
 
     async def _watch(self) -> None:
         while True:

@@ -1,0 +1,43 @@
+"""What the directory remembers: nothing that changed while it was read."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+from store.sqlite import SqliteStore
+from webapp.auth.directory import Directory
+
+
+class SlowPeople:
+    """People of a store whose answers are late."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._people = store.people
+        self.read, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def project_of(self, task_id: str) -> str | None:
+        found = await self._people.project_of(task_id)
+        self.read.set()
+        await self.go_on.wait()
+        return found
+
+
+async def nothing() -> None:
+    pass
+
+
+async def test_a_task_that_is_made_anew_elsewhere_is_not_taken_for_the_one_before(store: SqliteStore) -> None:
+    for project in ("ours", "theirs"):
+        store.people.add_project(project, project)
+    store.create_task("run", project_id="ours")
+    people = SlowPeople(store)
+    directory = Directory(cast(Any, people), always=True, on_look=nothing)
+    asked = asyncio.create_task(directory.project_of("run"))
+    await people.read.wait()
+    store.delete_task("run")
+    store.create_task("run", project_id="theirs")
+    directory.hear([])
+    people.go_on.set()
+    await asked
+    assert await directory.project_of("run") == "theirs"
