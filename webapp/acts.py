@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any, TypedDict
-from urllib.parse import urlsplit
 
 import msgspec
 from quart import redirect, request
@@ -16,6 +15,7 @@ from webapp.api import store
 from webapp.auth.guard import principal, require
 from webapp.auth.principal import LOCAL
 from webapp.auth.refusals import Forbidden
+from webapp.auth.way import came_from
 from webapp.bad_request import BadRequest
 
 LONGEST_REASON = 2000
@@ -125,9 +125,4 @@ def checked_reason(text: str | None) -> str | None:
 
 def back(otherwise: str) -> Redirect:
     """To the page of ours that the form was on, else to the path `otherwise`."""
-    came = urlsplit(request.referrer or "")
-    if came.netloc != request.host:
-        return redirect(otherwise, 303)
-    # One slash only: two would name another host.
-    path = "/" + came.path.lstrip("/")
-    return redirect(f"{path}?{came.query}" if came.query else path, 303)
+    return redirect(came_from(otherwise), 303)

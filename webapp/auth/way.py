@@ -18,16 +18,19 @@ def is_navigation() -> bool:
 
 def login_path() -> str:
     """The address of the log-in page that leads back here; from a form, to the page that it was on."""
-    here = request.full_path.rstrip("?")
-    if request.method != "GET":
-        came = urlsplit(request.referrer or "")
-        here = f"{came.path}?{came.query}".rstrip("?") if came.netloc == request.host else HOME
-    return f"/login?next={quote(local(here), safe='/')}"
+    here = local(request.full_path.rstrip("?")) if request.method == "GET" else came_from(HOME)
+    return f"/login?next={quote(here, safe='/')}"
 
 
-def local(address: str | None) -> str:
-    """The address if it is a path of this server, else that of the first page."""
+def came_from(otherwise: str) -> str:
+    """The page of ours that a form was on, else the path `otherwise`."""
+    came = urlsplit(request.referrer or "")
+    return local(f"{came.path}?{came.query}".rstrip("?"), otherwise) if came.netloc == request.host else otherwise
+
+
+def local(address: str | None, otherwise: str = HOME) -> str:
+    """The address if it is a path of this server, else `otherwise`."""
     text = address or ""
     # A browser takes a backslash for a slash, and drops tabs and line breaks: //host and /\host are other hosts.
     plain = text.startswith("/") and text.isprintable() and "\\" not in text and not text.startswith("//")
-    return text if plain else HOME
+    return text if plain else otherwise

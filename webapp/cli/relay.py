@@ -9,11 +9,10 @@ from contextlib import suppress
 import click
 
 from store import UnknownTask
-from store.emitter.run import HEARTBEAT_INTERVAL
 from store.events import check_task_id
 from store.log import task_of
 from store.state import Status
-from webapp.cli.target import Target, check_project, project_option, target, target_options
+from webapp.cli.target import Target, check_project, heartbeat_option, project_option, target, target_options
 from webapp.notice import notice
 from webapp.relay.record import Identity
 from webapp.relay.relay import Relay
@@ -34,13 +33,7 @@ PATIENCE = 1.0
 @click.option(
     "--upstream-token", metavar="TEXT", envvar=TOKEN_VARIABLE, help=f"The upstream's bearer token.  [{TOKEN_VARIABLE}]"
 )
-@click.option(
-    "--heartbeat",
-    type=click.FloatRange(0.1, 3600),
-    default=HEARTBEAT_INTERVAL,
-    show_default=True,
-    help="Seconds of silence after which the relay says that it is alive.",
-)
+@heartbeat_option
 @project_option
 @target_options
 def relay(

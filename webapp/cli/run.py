@@ -14,7 +14,7 @@ from store.emitter.run import HEARTBEAT_INTERVAL
 from store.events import check_task_id, new_id
 from store.log import Log, task_of
 from store.state import Task
-from webapp.cli.target import Target, check_project, project_option, target, target_options, told
+from webapp.cli.target import Target, check_project, heartbeat_option, project_option, target, target_options, told
 from webapp.process.command import Options, run_command
 from webapp.process.facts import readable_command, title_of
 from webapp.retries import next_try
@@ -49,13 +49,7 @@ FIRST_PATIENCE = 1.0
     show_default=True,
     help="Seconds between a polite stop, SIGTERM and SIGKILL.",
 )
-@click.option(
-    "--heartbeat",
-    type=click.FloatRange(0.1, 3600),
-    default=HEARTBEAT_INTERVAL,
-    show_default=True,
-    help="Seconds of silence after which the run says that it is alive.",
-)
+@heartbeat_option
 @click.option(
     "--time-limit",
     metavar="SECONDS",

@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from store import Conflict, NotAllowed, StoreError, open_store
+from store.emitter.run import HEARTBEAT_INTERVAL
 from store.log import Log
 from store.state import Task
 from webapp.process.again import absolute
@@ -70,6 +71,13 @@ def project_option(command: F) -> F:
     """`--project`, for a command that makes a task."""
     told = "The project of a new task.  [default: the token's, else default]"
     return click.option("--project", metavar="ID", help=told)(command)
+
+
+def heartbeat_option(command: F) -> F:
+    """`--heartbeat`, for a command that looks after a run."""
+    told = "Seconds of silence after which it says that it is alive."
+    kind = click.FloatRange(0.1, 3600)
+    return click.option("--heartbeat", type=kind, default=HEARTBEAT_INTERVAL, show_default=True, help=told)(command)
 
 
 def target(store: str | None, server: str | None = None, token: str | None = None) -> Target:
