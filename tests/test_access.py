@@ -19,6 +19,7 @@ from tests.support.people import Headers, person, project, revoke, session, toke
 from tests.support.server import Server
 from webapp.app import create_app
 from webapp.auth.access import check_declared
+from webapp.params import MAX_SEQ
 from webapp.settings import Settings
 
 REFUSED = {401, 403}
@@ -90,7 +91,7 @@ ROUTES: dict[str, Route] = {
     "POST /selection": page("some", form={"do": "delete"}),
     "POST /selection/<any(archive, restore, delete):deed>": page("some", form={}),
     "POST /views": page("save", form={"name": "mine"}),
-    "POST /views/<int:view_id>/delete": page("save", form={}),
+    f"POST /views/<int(max={MAX_SEQ}):view_id>/delete": page("save", form={}),
     "GET /account": page("self"),
     "POST /account/password": page("self", form={"old": "wrong", "new": "wrong"}),
     "POST /account/tokens": page("self", form={"name": "mine", "scope": "read"}),

@@ -255,6 +255,7 @@ def test_posts_from_other_sites_and_other_host_names_are_refused(server: Server)
     for headers in (
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
         {"Sec-Fetch-Site": "cross-site"},
     ):
         assert server.post("/api/tasks/csrf/events", event, headers=headers).status_code == 403

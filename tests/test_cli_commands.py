@@ -48,6 +48,7 @@ def log(message: str) -> NewEvent:
         ("emit t log --store postgresql://x/y", 2, "not supported yet"),
         ("emit t log --store sqlite:////no/such/place/x.db", 1, "there is no directory"),
         ("emit t log --server ftp://x", 2, "a server's URL looks like"),
+        ("run --server http://[ -- true", 2, "the command was not started"),
         ("tail t --since-seq -1", 2, "since-seq"),
         ("tail nope", 1, "there is no task 'nope'"),
         ("tail nope --store sqlite:///no-such.db", 1, "there is no task 'nope'"),

@@ -109,7 +109,8 @@ async def test_a_websocket_says_why_it_is_refused(server: Server, task_id: str, 
 
 
 @pytest.mark.parametrize(
-    ("name", "origin"), [("127.0.0.1", "https://evil.example"), ("127.0.0.1", "null"), ("evil.example", None)]
+    ("name", "origin"),
+    [("127.0.0.1", "https://evil.example"), ("127.0.0.1", "null"), ("127.0.0.1", "http://["), ("evil.example", None)],
 )
 async def test_a_websocket_of_another_site_is_refused(server: Server, name: str, origin: str | None) -> None:
     await asyncio.to_thread(server.emit, "guarded", "one")

@@ -113,6 +113,7 @@ def test_views_are_saved_for_all_and_deleted(server: Server) -> None:
     assert server.post("/views/1/delete").status_code == 303
     assert "Broken" not in server.get("/tasks").text
     assert server.post("/views/1/delete").status_code == 404
+    assert server.post(f"/views/{10**30}/delete").status_code == 404
 
 
 def test_only_who_may_archives_and_deletes(start_server: Callable[..., Server]) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from quart import Quart, Response, request, websocket
 
+from webapp.auth.way import parts_of
 from webapp.errors import answer
 from webapp.settings import Settings
 
@@ -52,7 +51,7 @@ def install(app: Quart, settings: Settings) -> None:
         # A WebSocket is no fetch: a browser lets any site open one to us, and only the server can refuse.
         host, origin = websocket.headers.get("Host", ""), websocket.headers.get("Origin")
         known = not allowed or _host_name(host) in allowed
-        if known and (origin is None or origin in origins or urlsplit(origin).netloc == host):
+        if known and (origin is None or origin in origins or parts_of(origin).netloc == host):
             return None
         return Response("this server does not answer that site", 403, content_type="text/plain")
 
@@ -65,7 +64,7 @@ def install(app: Quart, settings: Settings) -> None:
         if origin is not None and origin in origins:
             return None
         # What the browser itself says holds also behind a proxy that hands on another Host than it was asked for.
-        same_origin = origin is None or urlsplit(origin).netloc == request.headers.get("Host")
+        same_origin = origin is None or parts_of(origin).netloc == request.headers.get("Host")
         if site in ("same-origin", "none") or (site is None and same_origin):
             return None
         return answer(403, "posts from other sites are refused", code="cross_site")

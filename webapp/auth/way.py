@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from quart import request
 
@@ -24,8 +24,16 @@ def login_path() -> str:
 
 def came_from(otherwise: str) -> str:
     """The page of ours that a form was on, else the path `otherwise`."""
-    came = urlsplit(request.referrer or "")
+    came = parts_of(request.referrer or "")
     return local(f"{came.path}?{came.query}".rstrip("?"), otherwise) if came.netloc == request.host else otherwise
+
+
+def parts_of(address: str) -> SplitResult:
+    """The parts of an address that a caller names; none of one that cannot be read."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
 
 
 def local(address: str | None, otherwise: str = HOME) -> str:

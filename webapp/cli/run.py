@@ -109,7 +109,11 @@ def kept(names: tuple[str, ...]) -> dict[str, str]:
 
 def without_login(url: str) -> str:
     """A server's URL as it may stand in a log: without a name and a password."""
-    return urlsplit(url)._replace(netloc=urlsplit(url).netloc.rpartition("@")[2]).geturl()
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""  # to open it says what is wrong
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _words(

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as Redirect
 from webapp.acts import back, delete_view, save_view
 from webapp.auth.access import needs
 from webapp.listquery import checked_filters
+from webapp.params import MAX_SEQ
 
 blueprint = Blueprint("views", __name__, url_prefix="/views")
 
@@ -20,7 +21,7 @@ async def create() -> Redirect:
     return redirect(f"/tasks?{saved.filters}", 303)
 
 
-@blueprint.post("/<int:view_id>/delete")
+@blueprint.post(f"/<int(max={MAX_SEQ}):view_id>/delete")
 @needs("respond")
 async def delete(view_id: int) -> Redirect:
     await delete_view(view_id)
