@@ -140,6 +140,7 @@ def test_health(server: Server) -> None:
         ("/api/tasks/run/events?limit=1001", "limit", "1 and 1000"),
         ("/api/tasks/run/events?limit=ten", "limit", "1 and 1000"),
         ("/api/tasks/run/events?limit=1e3", "limit", "1 and 1000"),
+        ("/api/tasks/run/events?limit=--3", "limit", "1 and 1000"),
         ("/api/tasks/run/events?limit=" + "9" * 5000, "limit", "1 and 1000"),
         ("/api/tasks/run/events?since_seq=-1", "since_seq", "0 and"),
         ("/api/tasks/run/events?since_seq=", "since_seq", "0 and"),

@@ -21,7 +21,7 @@ def whole(name: str, default: int, low: int, high: int) -> int:
     text = request.args.get(name)
     if text is None:
         return default
-    if not text.isascii() or not text.lstrip("-").isdigit() or len(text) > 20 or not low <= int(text) <= high:
+    if not text.isascii() or not text.removeprefix("-").isdigit() or len(text) > 20 or not low <= int(text) <= high:
         raise BadRequest(f"{name} must be a whole number between {low} and {high}, not {text[:40]!r}", name)
     return int(text)
 
