@@ -21,6 +21,7 @@ from webapp.agents import agents as agents_module
 from webapp.process import again
 
 CLOSED = "http://127.0.0.1:9"
+COMMAND = {"agent": "command"}
 
 
 @pytest.fixture
@@ -171,10 +172,20 @@ async def test_a_run_that_was_never_begun_is_told(
 ) -> None:
     monkeypatch.setattr(agents_module, "STARTING", 0.1)
     project(store, python(""))
-    store.create_task("r1", kind="agent", project_id="p", metadata={"agent": "command"})
+    store.create_task("r1", kind="agent", project_id="p", metadata=COMMAND)
     agents.resume()
     task = await ended(store, "r1")
     assert (task.status, task.error) == ("failed", "the server stopped before the command was started")
+
+
+async def test_no_name_of_a_run_keeps_the_others_from_being_let_go(store: SqliteStore, agents: Agents) -> None:
+    mine = project(store, python("print('once')"))
+    store.create_task("queued", kind="agent", project_id=project(store, None, "other").project_id, metadata=COMMAND)
+    agents.resume()
+    await agents.start(mine, "resume")
+    await ended(store, "resume")
+    await agents.stop()
+    assert [task for task in asyncio.all_tasks() if task.get_name().startswith("signalbox-agent")] == []
 
 
 @pytest.mark.parametrize(

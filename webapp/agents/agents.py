@@ -26,6 +26,9 @@ from webapp.relay.upstream import Refused
 KIND = "agent"
 UNFINISHED = (*AT_WORK, "interrupted")
 
+RESUMING = "(resume)"
+"""What takes up the runs, among those: an id that none of them can have."""
+
 STARTING = 15.0
 """Seconds in which a command that was started says so."""
 
@@ -45,7 +48,7 @@ class Agents:
 
     def resume(self) -> None:
         """Take up, in the background, the runs that were under way when the process before this one ended."""
-        self._attend("resume", self._resume())
+        self._attend(RESUMING, self._resume())
 
     async def stop(self) -> None:
         """Let go of all runs. They go on."""
@@ -130,7 +133,8 @@ class Agents:
         except Exception as error:
             log.error("an agent is left alone", run=name, exc_info=error)
         finally:
-            self._work.pop(name, None)
+            if self._work.get(name) is asyncio.current_task():
+                del self._work[name]
 
     async def _relay(self, run_id: str, agent: UpstreamAgent) -> None:
         told = ""
