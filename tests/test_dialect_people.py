@@ -6,13 +6,12 @@ import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from store import NewEvent
-from tests.support.log import until
+from tests.support.log import audits_of, until
 from tests.support.people import PASSWORD, Headers, person, session, token, wait_until_guarded
 from tests.support.run_client import RunClient
 from tests.support.server import Server
@@ -41,14 +40,6 @@ def logged_in(server: Server, email: str) -> RunClient:
     return client
 
 
-def audits(server: Server, task: str) -> list[dict[str, Any]]:
-    async def read() -> list[dict[str, Any]]:
-        async with server.store.read() as view:
-            return await view.audits(task)
-
-    return asyncio.run(read())
-
-
 def test_a_run_of_somebody_who_logs_in(guarded: Server, tmp_path: Path) -> None:
     client = RunClient(guarded.url)
     assert client.get("/projects").status_code == 401
@@ -62,7 +53,7 @@ def test_a_run_of_somebody_who_logs_in(guarded: Server, tmp_path: Path) -> None:
     run_id = client.start("ours", run_id="ours-1").json()["run_id"]
     seen = client.watch("ours", run_id)
     assert (seen.lines, seen.last_word) == (["hello"], "Task success")
-    (audit,) = audits(guarded, run_id)
+    (audit,) = audits_of(guarded.store, run_id)
     assert (audit["actor"], audit["action"], audit["source"]) == ("ann@example.org", "run_started", "127.0.0.1")
     done = guided(tmp_path, guarded, "--email", "ann@example.org", SIGNALBOX_PASSWORD=PASSWORD)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "DONE")

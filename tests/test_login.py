@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ import httpx
 import pytest
 
 from store.people import Account
+from tests.support.log import audits_of
 from tests.support.people import PASSWORD, person, session, wait_until_guarded
 from tests.support.server import Server
 from tests.support.sse import open_stream
@@ -35,11 +35,7 @@ def log_in(server: Server, email: str = "ann@example.org", password: str = PASSW
 
 
 def audits(server: Server) -> list[tuple[str, str, str]]:
-    async def read() -> list[dict[str, Any]]:
-        async with server.store.read() as view:
-            return await view.audits()
-
-    return [(audit["action"], audit["actor"], audit["source"]) for audit in asyncio.run(read())]
+    return [(audit["action"], audit["actor"], audit["source"]) for audit in audits_of(server.store)]
 
 
 def test_a_page_leads_to_the_log_in_and_back(server: Server, ann: Account) -> None:

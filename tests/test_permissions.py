@@ -16,6 +16,7 @@ from store import NewEvent, open_task
 from store.emitter.permission import Answer
 from store.remote import RemoteLog
 from store.sqlite import SqliteStore
+from tests.support.log import audits_of
 from tests.support.pace import slowness
 from tests.support.server import Server
 
@@ -39,14 +40,6 @@ def press(server: Server, task: str, decision: str, request_id: str = "r1", **mo
 def last_event(server: Server, task: str) -> dict[str, Any]:
     newest: dict[str, Any] = server.get(f"/api/tasks/{task}/events/latest?limit=1").json()[0]
     return newest
-
-
-def audits(server: Server, task: str) -> list[dict[str, Any]]:
-    async def read() -> list[dict[str, Any]]:
-        async with server.store.read() as view:
-            return await view.audits(task)
-
-    return asyncio.run(read())
 
 
 def test_a_form_answers_and_leads_back(server: Server) -> None:
@@ -73,7 +66,7 @@ def test_an_answer_never_leads_to_another_site(server: Server, referer: str) -> 
 def test_an_answer_is_audited_with_who_when_which_and_from_where(server: Server) -> None:
     ask(server, "audited")
     press(server, "audited", "deny", reason="not today")
-    (audit,) = audits(server, "audited")
+    (audit,) = audits_of(server.store, "audited")
     assert (audit["actor"], audit["action"], audit["seq"]) == ("local user", "permission_response", 2)
     assert audit["source"] == "127.0.0.1"
     assert audit["detail"]["reason"] == "not today"
@@ -91,7 +84,7 @@ def test_a_second_answer_is_told_who_answered_what_and_when(server: Server) -> N
     assert "fine by me" in late.text
     assert 'href="/tasks/second"' in late.text
     assert server.latest("second") == 2
-    assert len(audits(server, "second")) == 1
+    assert len(audits_of(server.store, "second")) == 1
 
 
 def test_of_many_people_who_answer_at_once_one_wins(server: Server) -> None:
@@ -108,7 +101,7 @@ def test_of_many_people_who_answer_at_once_one_wins(server: Server) -> None:
     assert sorted(answer.status_code for answer in answers) == [303] + [409] * 11
     assert all("local user" in answer.text for answer in answers if answer.status_code == 409)
     assert server.latest("crowd") == 2
-    assert len(audits(server, "crowd")) == 1
+    assert len(audits_of(server.store, "crowd")) == 1
 
 
 def test_a_permission_has_a_page_of_its_own(server: Server) -> None:
@@ -134,7 +127,7 @@ def test_bad_answers_are_refused(server: Server) -> None:
         "message": "there is no permission request 'none'",
     }
     assert server.latest("bad") == 1
-    assert audits(server, "bad") == []
+    assert audits_of(server.store, "bad") == []
 
 
 def test_programs_answer_in_json(server: Server) -> None:
@@ -148,7 +141,7 @@ def test_programs_answer_in_json(server: Server) -> None:
     assert (late.status_code, late.json()["error"]["code"]) == (409, "conflict")
     assert "already denied by local user" in late.json()["error"]["message"]
     assert server.get("/api/tasks/json/permissions").json() == []
-    assert len(audits(server, "json")) == 1
+    assert len(audits_of(server.store, "json")) == 1
 
 
 def test_the_inbox_has_all_that_is_open_and_every_page_counts_it(start_server: Callable[..., Server]) -> None:
@@ -179,7 +172,7 @@ def test_a_question_that_nobody_answers_in_time_expires(start_server: Callable[.
     assert late.status_code == 409
     assert "<b>Expired</b> by supervisor" in late.text
     assert len(server.get("/api/tasks/later/permissions").json()) == 1
-    assert audits(server, "late") == []
+    assert audits_of(server.store, "late") == []
 
 
 def test_the_end_of_a_run_closes_what_it_asked(server: Server) -> None:

@@ -6,7 +6,6 @@ import json
 import random
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -190,8 +189,12 @@ def test_a_long_run_is_told_on_one_stream(start_server: Callable[..., Server]) -
     make_run(server, "long", "long-1", *(f"line {n}" for n in range(2500)))
     client = RunClient(server.url)
 
+    def caught_up() -> bool:
+        streams = server.get("/sse/health").json()
+        return (streams["streams"], streams["lag_p99"]) == (1, 0)
+
     def end() -> None:
-        time.sleep(0.5)
+        until(caught_up, 30)
         server.emit("long-1", "last", ended("done"))
 
     thread = threading.Thread(target=end)

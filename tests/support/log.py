@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Any
 
 from store import Event, TaskQuery, UnknownTask, open_store
 from store.contract import Store
@@ -42,6 +43,16 @@ def tasks_of(store: Store) -> list[Task]:
     async def read() -> list[Task]:
         async with store.read() as view:
             return (await view.tasks(TaskQuery())).tasks
+
+    return asyncio.run(read())
+
+
+def audits_of(store: Store, task_id: str | None = None) -> list[dict[str, Any]]:
+    """What people did, to one task or at all, the newest first."""
+
+    async def read() -> list[dict[str, Any]]:
+        async with store.read() as view:
+            return await view.audits(task_id)
 
     return asyncio.run(read())
 

@@ -11,6 +11,7 @@ import pytest
 
 from store.people import Account, People
 from store.sqlite import SqliteStore
+from tests.support.log import audits_of
 from webapp.cli import answer
 
 T = TypeVar("T")
@@ -64,9 +65,4 @@ class Terminal:
     @property
     def audits(self) -> list[dict[str, Any]]:
         """What was done, oldest first."""
-
-        async def read() -> list[dict[str, Any]]:
-            async with self.store.read() as view:
-                return (await view.audits())[::-1]
-
-        return asyncio.run(read())
+        return audits_of(self.store)[::-1]
