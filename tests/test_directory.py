@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
+from store import NewEvent
 from store.sqlite import SqliteStore
 from webapp.auth.directory import Directory
 
@@ -21,6 +22,21 @@ class SlowPeople:
         self.read.set()
         await self.go_on.wait()
         return found
+
+
+async def test_a_deletion_is_noticed_among_the_events_of_other_tasks(store: SqliteStore) -> None:
+    for project in ("ours", "theirs"):
+        store.people.add_project(project, project)
+    store.create_task("run", project_id="ours")
+    directory = Directory(store.people, always=True, on_look=nothing)
+    event = NewEvent(event_type="log")
+    directory.hear(store.append("busy", event))
+    assert await directory.project_of("run") == "ours"
+    before = store.append("busy", event)
+    store.delete_task("run")
+    store.create_task("run", project_id="theirs")
+    directory.hear([*before, *store.append("busy", event)])
+    assert await directory.project_of("run") == "theirs"
 
 
 async def nothing() -> None:

@@ -54,6 +54,7 @@ class Directory:
         self._version = -1
         self._principals: dict[Credential, tuple[Principal, float]] = {}
         self._projects: dict[str, str] = {}
+        self._newest = 0
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -70,9 +71,13 @@ class Directory:
 
     def hear(self, events: Sequence[Event]) -> None:
         """There was a commit. One without events may be anything: people changed, or a task was deleted."""
-        if not events:
+        newest = events[-1].event_id if events else self._newest
+        # To delete a task uses up an id, which no event has, and which others' events may follow.
+        if not events or newest - self._newest != len(events):
             self._projects = {}
+        if not events:
             self._woken.set()
+        self._newest = newest
 
     async def principal(self, credential: Credential | None) -> Principal:
         """Who this is. NOBODY for a credential that is unknown, expired, ended or revoked."""
