@@ -18,9 +18,10 @@ from store.sqlite import SqliteStore
 from tests.support.dom import Node, parse
 from webapp import contexts, ids
 from webapp.assets import asset
-from webapp.contexts import inbox_view, log_window, spans_view, task_list_view, task_view
+from webapp.contexts import log_window, spans_view, task_list_view, task_view
 from webapp.forecast import Earlier
 from webapp.fragments import Fragments
+from webapp.inbox import inbox_view
 from webapp.logstretch import StretchView
 from webapp.rows import TOLD
 from webapp.timeline import timeline_view

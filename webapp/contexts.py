@@ -7,9 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
-
-from werkzeug.exceptions import NotFound
 
 from store import Event, LogHits, LogQuery, Reading, SavedView, TaskQuery, TaskReading
 from store.state import Checkpoint, Permission, Phase, Span, Task
@@ -18,16 +15,12 @@ from webapp.listquery import list_fields
 from webapp.retries import Offer, offer_of
 from webapp.spantree import SpanLine, lines
 
-Projects = tuple[str, ...] | None
-"""Some projects, or all of them."""
-
 LOG_WINDOW = 200
 PHASES = 30
 CHECKPOINTS = 20
 OPEN_SPANS = 40
 ENDED_SPANS = 20
 SPANS_PAGE = 500
-AUDITS_PAGE = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,67 +247,3 @@ async def task_list_view(view: Reading, query: TaskQuery, *, manages: bool = Tru
         event_id=page.event_id,
         manages=manages,
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class InboxView:
-    """The open permission requests of all tasks, the oldest first; `total` counts those that are not shown too."""
-
-    requests: list[tuple[Task, Permission]]
-    total: int
-    event_id: int
-    answered: Projects = None
-
-    def may_answer(self, task: Task) -> bool:
-        """Whether the reader may answer this task's requests."""
-        return self.answered is None or task.project_id in self.answered
-
-
-async def inbox_view(view: Reading, projects: Projects = None, answered: Projects = None) -> InboxView:
-    """All that waits for somebody in `projects`; the reader may answer in those of `answered`."""
-    return InboxView(
-        requests=await view.open_permissions(projects=projects),
-        total=await view.count_open_permissions(projects),
-        event_id=await view.latest_event_id(),
-        answered=answered,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class PermissionView:
-    """One permission request of a task, open or not."""
-
-    task: Task
-    permission: Permission
-
-
-async def permission_view(view: TaskReading, task_id: str, request_id: str) -> PermissionView:
-    """A request with its answer, if it has one. Raises UnknownTask or NotFound."""
-    task = await view.task(task_id)
-    permission = await view.permission(task_id, request_id)
-    if permission is None:
-        raise NotFound
-    return PermissionView(task=task, permission=permission)
-
-
-@dataclass(frozen=True, kw_only=True)
-class AuditsView:
-    """One page of what people did, to one task or to any, the newest first; `before` leads to the older ones."""
-
-    task_id: str | None
-    audits: list[dict[str, Any]]
-    before: int | None
-
-
-async def audits_view(
-    view: Reading, task_id: str | None, *, before: int | None = None, projects: Projects = None
-) -> AuditsView:
-    """The audits in `projects` before the one with the id `before`.
-
-    Those of a task that was deleted are still there for whoever sees all projects.
-    """
-    found = await view.audits(task_id, AUDITS_PAGE + 1, before, projects)
-    if task_id is not None and not found:
-        await view.task(task_id)
-    shown = found[:AUDITS_PAGE]
-    return AuditsView(task_id=task_id, audits=shown, before=shown[-1]["audit_id"] if len(found) > len(shown) else None)

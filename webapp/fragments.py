@@ -17,9 +17,10 @@ from markupsafe import Markup
 from store.events import KNOWN_EVENTS
 from store.state import STATUSES, Task
 from webapp import assets, ids, text
-from webapp.contexts import InboxView, LogWindow, TaskListView, TaskView, changed_at, flags_of
+from webapp.contexts import LogWindow, TaskListView, TaskView, changed_at, flags_of
 from webapp.export.report import Report
 from webapp.forecast import expected
+from webapp.inbox import InboxView
 from webapp.listquery import AGES, ORDERS, VIEWS, bound, list_fields, list_filters, list_url
 from webapp.past import AsOf, as_of
 from webapp.retries import origin_of, retries_of

@@ -9,9 +9,11 @@ from typing import Protocol, TypeVar
 
 from store import Reading, Store, TaskQuery
 from store.state import Task
-from webapp.contexts import Projects, flags_of, inbox_view, task_list_view, task_view
+from webapp.auth.principal import Projects
+from webapp.contexts import flags_of, task_list_view, task_view
 from webapp.forecast import Earlier
 from webapp.fragments import Fragments
+from webapp.inbox import inbox_view
 from webapp.live import sse
 from webapp.live.chunk import Chunk
 from webapp.live.frame_lane import Render

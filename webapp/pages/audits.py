@@ -7,7 +7,7 @@ from quart import Blueprint, Response
 from webapp.api import store
 from webapp.auth.access import needs
 from webapp.auth.guard import seen_projects
-from webapp.contexts import audits_view
+from webapp.inbox import audits_view
 from webapp.pages.tasks import fragments, html, layout
 from webapp.params import MAX_SEQ, whole
 

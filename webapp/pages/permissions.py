@@ -14,7 +14,7 @@ from webapp.api.streams import hub
 from webapp.auth.access import needs
 from webapp.auth.guard import answered_projects, seen_projects
 from webapp.bad_request import BadRequest
-from webapp.contexts import PermissionView, inbox_view, permission_view
+from webapp.inbox import PermissionView, inbox_view, permission_view
 from webapp.live.frames import inbox_frames
 from webapp.live.stream import subscribe
 from webapp.pages.living import LivingPage
