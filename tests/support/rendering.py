@@ -1,0 +1,49 @@
+"""Pages and frames of the task `run`, rendered from a store without a server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from store import NewEvent
+from store.sqlite import SqliteStore
+from tests.support.dom import Node, parse
+from webapp.assets import asset
+from webapp.contexts import task_view
+from webapp.fragments import Fragments
+
+WINDOW = 8
+FRAGMENTS = Fragments(asset)
+
+
+async def page(store: SqliteStore, task_id: str = "run", window: int = WINDOW) -> str:
+    async with store.read() as view:
+        return FRAGMENTS.task_page(await task_view(view, task_id, window=window), epoch="e")
+
+
+async def frame(store: SqliteStore, since: int, task_id: str = "run", window: int = WINDOW) -> str:
+    async with store.read() as view:
+        return FRAGMENTS.task_frame(await task_view(view, task_id, since=since, window=window), since)
+
+
+async def newest(store: SqliteStore, task_id: str) -> int:
+    # Not what the append returned: the end of a task also closes its open questions.
+    async with store.read() as view:
+        return (await view.task(task_id)).latest_seq
+
+
+def main(html: str) -> Node:
+    (found,) = parse(html).all("main")
+    return found
+
+
+def parts(templates: dict[str, str], view: Any) -> str:
+    """Parts of a page of the task run, one after the other."""
+    return "".join(FRAGMENTS.parts(templates, view=view, task=view.task, path="/tasks/run").values())
+
+
+def log(message: str, **more: Any) -> NewEvent:
+    return NewEvent(event_type="log", payload={"message": message, **more})
+
+
+def span(span_id: str, parent: str) -> NewEvent:
+    return NewEvent(event_type="work_item_start", span_id=span_id, parent_span_id=parent)
