@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,8 +22,9 @@ FIRST_RATE = 500.0
 
 
 def capacity(scale: Scale) -> Iterator[Row]:
-    """Rows for the most deliveries a second, memory per stream, 5,000 streams, and 10,000 events/s into one task."""
+    """Rows for the most deliveries a second, a herd far behind, memory per stream, 5,000 streams, and a fast task."""
     yield from _most(scale)
+    yield _herd()
     yield _memory()
     yield _many_streams(scale)
     yield _fast_task(scale)
@@ -102,6 +104,26 @@ def _keeps_up(measured: Measure, rate: float) -> bool:
 
 def _delivered(measured: Measure) -> float:
     return float(measured.client["deliveries_per_s"])
+
+
+def _herd() -> Row:
+    events, group = 20_000, 1_000
+    with temporary_store() as url, emitting(url) as emitter:
+        emitter.say(json.dumps({"rate": 10**6, "group": group, "seconds": events / 10**6}))
+        emitter.answer("emitted", 60)
+        with serving(url) as (server, port):
+            began, cpu = time.monotonic(), server.cpu_seconds()
+            path = f"/sse/tasks/bench-0/events?{QUERY}"
+            with LoadClient(port, path, STREAMS, reconnect=True, until_seq=events, sample=64) as herd:
+                total = herd.answer("total", 300)
+            taken, cpu = time.monotonic() - began, server.cpu_seconds() - cpu
+    if (total["min_id"], total["max_id"], total["gaps"], total["duplicates"]) != (events, events, 0, 0):
+        raise RuntimeError(f"not every stream saw 1…{events} once in order: {total}")
+    return Row(
+        what=f"{count(STREAMS)} streams from the beginning of a log of {count(events)} events, until all have all of it",
+        measured=f"{taken:.1f} s, {count(events * STREAMS / taken)} deliveries/s ({cpu:.1f} s of the server's core)",
+        figures={"seconds": taken, "server_cpu_s": cpu, "total": total},
+    )
 
 
 def _memory() -> Row:

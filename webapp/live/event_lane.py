@@ -16,7 +16,8 @@ from webapp.live.chunk import Chunk
 from webapp.live.crowd import Crowd, Member
 from webapp.live.lane import RETRY, Lane
 from webapp.live.pace import Pace
-from webapp.live.ring import CHUNK_EVENTS, Encode, Ring, cut
+from webapp.live.ring import Encode, Ring
+from webapp.live.shelf import Shelf
 from webapp.live.stats import Stats
 from webapp.live.subscriber import Subscriber
 from webapp.live.voice import Voice
@@ -34,15 +35,29 @@ class EventLane(Lane):
     clock = staticmethod(time.thread_time)
 
     def __init__(
-        self, ring: Ring, pace: Pace, stats: Stats, store: Store, task_id: str, encode: Encode, voice: Voice
+        self,
+        ring: Ring,
+        pace: Pace,
+        stats: Stats,
+        store: Store,
+        task_id: str,
+        encode: Encode,
+        voice: Voice,
+        shelf: Shelf,
     ) -> None:
         super().__init__(ring, pace, stats, voice)
         self.ring = ring
         self._store = store
         self._task_id = task_id
         self.encode = encode
+        self._shelf = shelf
+        self._log = object()
         self._crowd = Crowd()
         self._single: set[Subscriber] = set()
+
+    def close(self) -> None:
+        super().close()
+        self._shelf.forget(self._log)
 
     def leave(self, subscriber: Subscriber) -> None:
         super().leave(subscriber)
@@ -99,15 +114,23 @@ class EventLane(Lane):
 
     async def _read_on(self, subscriber: Subscriber) -> bool:
         """Serve one chunk out of the store; False if there is none."""
-        most = min(CHUNK_EVENTS, subscriber.events_left)
-        async with self._store.glance() as view:
-            events = await view.events(self._task_id, subscriber.cursor, most)
-        if not events:
+        stretch = await self._shelf.take(self._log, subscriber.cursor, self._read)
+        if subscriber.busy or subscriber.over:
+            return True
+        chunk = stretch.after(subscriber.cursor, subscriber.events_left)
+        if chunk is None:
             return False
-        subscriber.take(cut([self.encode(event) for event in events], 0, subscriber.cursor))
+        subscriber.take(chunk)
         self.stats.catch_ups += 1
-        self.stats.events_out += len(events)
+        self.stats.events_out += chunk.events
+        # What was on the shelf made nobody wait, so that others would have to.
+        await asyncio.sleep(0)
         return True
+
+    async def _read(self, cursor: int, most: int) -> list[bytes]:
+        async with self._store.glance() as view:
+            events = await view.events(self._task_id, cursor, most)
+        return [self.encode(event) for event in events]
 
     def _flush(self, started: float) -> None:
         for subscriber in list(self._single):

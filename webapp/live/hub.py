@@ -27,6 +27,7 @@ from webapp.live.pace import Pace
 from webapp.live.packing import Packing, Plain, choose
 from webapp.live.rests import Rests
 from webapp.live.ring import Encode, Ring
+from webapp.live.shelf import Shelf
 from webapp.live.sink import Send
 from webapp.live.stats import Stats
 from webapp.live.subscriber import Subscriber
@@ -51,6 +52,7 @@ class Hub:
         self._channels: dict[str, Channel] = {}
         self._boards: dict[object, FrameLane] = {}
         self.rests = Rests()
+        self._shelf = Shelf()
         self.callers = Callers()
         self._waiting = Waiting(store, self.callers.sights, self._tell_pages)
         self._pages = Pages(self._waiting.facts)
@@ -87,7 +89,7 @@ class Hub:
         key = (encode, batch_size, flush_interval)
         if key not in channel.lanes:
             pace = Pace(flush_interval, batch_size)
-            lane = EventLane(channel.ring, pace, self._stats, self._store, task_id, encode, voice)
+            lane = EventLane(channel.ring, pace, self._stats, self._store, task_id, encode, voice, self._shelf)
             lane.when_flushed = self.rests.begin
             channel.lanes[key] = lane
         return channel.lanes[key]

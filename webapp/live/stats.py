@@ -17,7 +17,7 @@ COUNTERS = {
     "streams_opened": "Streams opened.",
     "streams_refused": "Streams refused because the cap was reached.",
     "ring_hits": "Chunks that a stream behind the head got from memory.",
-    "catch_ups": "Chunks that a stream behind the head got from the store.",
+    "catch_ups": "Chunks that a stream behind the head got from the store, or from what was read for another.",
     "stalls_ended": "Streams cut off because their reader took nothing.",
 }
 
