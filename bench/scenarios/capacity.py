@@ -120,7 +120,7 @@ def _herd() -> Row:
     if (total["min_id"], total["max_id"], total["gaps"], total["duplicates"]) != (events, events, 0, 0):
         raise RuntimeError(f"not every stream saw 1…{events} once in order: {total}")
     return Row(
-        what=f"{count(STREAMS)} streams from the beginning of a log of {count(events)} events, until all have all of it",
+        what=f"{count(STREAMS)} streams from the beginning of a log of {count(events)} events, until all have it",
         measured=f"{taken:.1f} s, {count(events * STREAMS / taken)} deliveries/s ({cpu:.1f} s of the server's core)",
         figures={"seconds": taken, "server_cpu_s": cpu, "total": total},
     )
