@@ -107,21 +107,21 @@ def question(request_id: str) -> NewEvent:
 
 
 @pytest.fixture(scope="module")
-def site(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(shared_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     events = list(run(3, 60))
-    server.emit("done", *events)
-    server.emit("failed", *events[:40], event("runner_exit", span_id="main", exit_code=1, error_code="broken"))
-    server.emit("running", *events[:36])
-    server.emit("waiting", *events[:20], question("p1"))
-    server.emit("answered", "started", question("p1"))
+    shared_server.emit("done", *events)
+    shared_server.emit("failed", *events[:40], event("runner_exit", span_id="main", exit_code=1, error_code="broken"))
+    shared_server.emit("running", *events[:36])
+    shared_server.emit("waiting", *events[:20], question("p1"))
+    shared_server.emit("answered", "started", question("p1"))
     proof = event("evidence_linked", checkpoint_id="c1", evidence_id="report", message="x" * 200)
-    server.emit(
+    shared_server.emit(
         "proven", event("checkpoint_commit", checkpoint_id="c1", evidence_refs={"artifacts": ["a.json"]}), proof
     )
     answer = {"decision": "approve", "reason": "yes"}
-    assert server.post("/tasks/answered/permissions/p1", data=answer).is_redirect
+    assert shared_server.post("/tasks/answered/permissions/p1", data=answer).is_redirect
     empty = Server(tmp_path_factory.mktemp("empty")).start()
-    yield Site(server, empty)
+    yield Site(shared_server, empty)
     empty.close()
 
 

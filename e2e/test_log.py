@@ -15,13 +15,13 @@ from tests.support.server import Server
 
 
 @pytest.fixture(scope="module")
-def long(server: Server) -> str:
+def long(shared_server: Server) -> str:
     """A task with 1,000 events; #300 and #600 are failures."""
     lines = [NewEvent(event_type="log", payload={"message": f"line {n}"}) for n in range(1, 1001)]
     lines[299] = NewEvent(event_type="work_item_failed", payload={"work_item_id": "copy", "message": "disk full"})
     lines[599] = NewEvent(event_type="log", payload={"message": "it broke", "level": "error"})
-    server.emit("long", *lines)
-    return f"{server.url}/tasks/long"
+    shared_server.emit("long", *lines)
+    return f"{shared_server.url}/tasks/long"
 
 
 @pytest.fixture

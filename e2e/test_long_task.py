@@ -15,9 +15,9 @@ PATIENCE = 3.0
 
 
 @pytest.fixture(scope="module")
-def long(server: Server) -> Server:
-    fill(server.store)
-    return server
+def long(shared_server: Server) -> Server:
+    fill(shared_server.store)
+    return shared_server
 
 
 @pytest.mark.parametrize("path", [*PATHS.values(), "?at=50000"])

@@ -21,10 +21,10 @@ PATHS = ["/tasks", TASK, f"{TASK}/waterfall", f"{TASK}/timeline", "/permissions"
 
 
 @pytest.fixture(scope="module")
-def heavy(server: Server) -> Server:
+def heavy(shared_server: Server) -> Server:
     """A run of 1,500 events, of which a page shows the newest 200."""
-    server.emit("heavy", *run(5, 1500))
-    return server
+    shared_server.emit("heavy", *run(5, 1500))
+    return shared_server
 
 
 @pytest.mark.parametrize("path", PATHS)

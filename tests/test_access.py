@@ -157,16 +157,16 @@ UNKNOWN = ("nobody", "expired session", "expired token", "revoked token")
 
 
 @pytest.fixture(scope="module")
-def callers(server: Server) -> dict[str, Headers]:
+def callers(shared_server: Server) -> dict[str, Headers]:
     """A task in the project `ours`, and all who ask for it."""
-    store = server.store
+    store = shared_server.store
     for name in ("ours", "theirs"):
         project(store, name)
     store.create_task("run", project_id="ours")
     asked = {"request_id": "r1", "tool_name": "deploy"}
-    server.emit("run", "hello", NewEvent(event_type="phase_enter", phase="executing", span_id="s1"))
-    server.emit("run", NewEvent(event_type="permission_request", payload=asked))
-    server.emit("run", NewEvent(event_type="checkpoint_commit", payload={"checkpoint_id": "c1"}))
+    shared_server.emit("run", "hello", NewEvent(event_type="phase_enter", phase="executing", span_id="s1"))
+    shared_server.emit("run", NewEvent(event_type="permission_request", payload=asked))
+    shared_server.emit("run", NewEvent(event_type="checkpoint_commit", payload={"checkpoint_id": "c1"}))
     operator = person(store, "operator@example.org", ours="operator")
     token(store, "revoked")
     revoke(store, "revoked")
@@ -184,7 +184,7 @@ def callers(server: Server) -> dict[str, Headers]:
         "a token of an operator": token(store, "operator's", account_id=operator.account_id),
         "administrator": session(store, person(store, "admin@example.org", admin=True)),
     }
-    wait_until_guarded(server)
+    wait_until_guarded(shared_server)
     return found
 
 

@@ -14,10 +14,10 @@ from tests.support.server import Server
 
 
 @pytest.fixture(scope="module")
-def ann(server: Server) -> Account:
-    server.store.create_task("run")
-    found = person(server.store, "ann@example.org", default="viewer")
-    wait_until_guarded(server)
+def ann(shared_server: Server) -> Account:
+    shared_server.store.create_task("run")
+    found = person(shared_server.store, "ann@example.org", default="viewer")
+    wait_until_guarded(shared_server)
     return found
 
 

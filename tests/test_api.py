@@ -11,7 +11,7 @@ from tests.support.server import Server
 
 
 @pytest.fixture(scope="module")
-def run(server: Server) -> str:
+def run(shared_server: Server) -> str:
     """A small run with phases, work items, a checkpoint and an open question."""
     steps = [
         {"event_type": "runner_spawn", "span_id": "main", "payload": {"runner_pid": 7}},
@@ -34,7 +34,7 @@ def run(server: Server) -> str:
         {"event_type": "evidence_collected", "span_id": "p2", "payload": {"checkpoint_id": "c1", "evidence_id": "e1"}},
         {"event_type": "log", "payload": {"message": "zażółć <script>"}},
     ]
-    answer = server.post("/api/tasks/run/events", steps)
+    answer = shared_server.post("/api/tasks/run/events", steps)
     assert answer.status_code == 201
     return "run"
 

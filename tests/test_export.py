@@ -38,9 +38,11 @@ SECRETS = [
 
 
 @pytest.fixture(scope="module")
-def secret(server: Server) -> str:
-    server.store.create_task("secret", title="<b>login</b> --password s3cret", metadata={"token": "s3cret", "n": 1})
-    server.emit("secret", *SECRETS)
+def secret(shared_server: Server) -> str:
+    shared_server.store.create_task(
+        "secret", title="<b>login</b> --password s3cret", metadata={"token": "s3cret", "n": 1}
+    )
+    shared_server.emit("secret", *SECRETS)
     return "/tasks/secret"
 
 

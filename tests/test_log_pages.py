@@ -11,7 +11,7 @@ from tests.support.server import Server
 
 
 @pytest.fixture(scope="module")
-def long(server: Server) -> str:
+def long(shared_server: Server) -> str:
     """A task whose log has 1,000 events: two failures, at #400 and #700."""
     lines = [
         NewEvent(event_type="log", phase="executing", payload={"message": f"line {n} {'odd' if n % 2 else 'even'}"})
@@ -19,7 +19,7 @@ def long(server: Server) -> str:
     ]
     lines[399] = NewEvent(event_type="work_item_failed", phase="executing", payload={"work_item_id": "<b>"})
     lines[699] = NewEvent(event_type="log", payload={"message": "broken", "level": "error", "stream": "stderr"})
-    server.emit("long", *lines)
+    shared_server.emit("long", *lines)
     return "/tasks/long/log"
 
 

@@ -18,13 +18,13 @@ EVENTS, PAGE, LIST = "/sse/tasks/run/events", "/tasks/run/stream", "/live/tasks"
 
 
 @pytest.fixture(scope="module")
-def guarded(server: Server) -> Server:
-    project(server.store, "ours")
-    server.store.create_task("run", project_id="ours")
-    server.emit("run", "one")
-    person(server.store, "first@example.org")
-    wait_until_guarded(server)
-    return server
+def guarded(shared_server: Server) -> Server:
+    project(shared_server.store, "ours")
+    shared_server.store.create_task("run", project_id="ours")
+    shared_server.emit("run", "one")
+    person(shared_server.store, "first@example.org")
+    wait_until_guarded(shared_server)
+    return shared_server
 
 
 def last_words(stream: Iterator[Message]) -> Message:

@@ -29,19 +29,19 @@ def ask(server: Server, task_id: str, request_id: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def world(server: Server) -> World:
+def world(shared_server: Server) -> World:
     for name in ("ours", "theirs"):
-        project(server.store, name)
-        server.store.create_task(f"run-{name}", kind=f"kind-{name}", project_id=name)
-        ask(server, f"run-{name}", "r1")
-    store = server.store
+        project(shared_server.store, name)
+        shared_server.store.create_task(f"run-{name}", kind=f"kind-{name}", project_id=name)
+        ask(shared_server, f"run-{name}", "r1")
+    store = shared_server.store
     found = World(
-        server,
+        shared_server,
         session(store, person(store, "ann@example.org", ours="viewer")),
         session(store, person(store, "bob@example.org", ours="operator")),
         token(store, "both", scopes=("read",)),
     )
-    wait_until_guarded(server)
+    wait_until_guarded(shared_server)
     return found
 
 

@@ -37,16 +37,16 @@ def ids(server: Server, query: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def filled(server: Server) -> Server:
+def filled(shared_server: Server) -> Server:
     """Three tasks: made long ago, yesterday and now; the second took longest, the first spoke last."""
     hour = 3600.0
     for name, ago in (("old", 90 * 24 * hour), ("mid", 25 * hour), ("new", 0.0)):
         at = timestamp(epoch_seconds(now()) - ago)
-        server.store.import_task(TaskRecord(task_id=name, kind="listed", created_at=at), [])
+        shared_server.store.import_task(TaskRecord(task_id=name, kind="listed", created_at=at), [])
     for name in ("new", "mid"):
-        server.emit(name, NewEvent(event_type="runner_spawn"))
-    server.emit("new", NewEvent(event_type="runner_exit"))
-    return server
+        shared_server.emit(name, NewEvent(event_type="runner_spawn"))
+    shared_server.emit("new", NewEvent(event_type="runner_exit"))
+    return shared_server
 
 
 def test_a_list_is_had_in_every_order(filled: Server) -> None:
