@@ -21,7 +21,6 @@ class BesideTheLog:
     def __init__(self, store: Store, channels: dict[str, Channel]) -> None:
         self._store = store
         self._channels = channels
-        self._marks: dict[str, tuple[bool, bool]] = {}
         self._committed = asyncio.Event()
         self._task = asyncio.create_task(self._watch(), name="signalbox-beside-the-log")
 
@@ -57,9 +56,9 @@ class BesideTheLog:
                 self._channels.pop(task_id).end()
 
     def _draw_again(self, standings: dict[str, Standing]) -> None:
-        before = self._marks
-        self._marks = {task_id: (one.archived, one.stale) for task_id, one in standings.items()}
-        for task_id, marks in self._marks.items():
-            # Of a task that is looked at for the first time nobody knows what its pages were drawn with.
-            if before.get(task_id) != marks and task_id in self._channels:
-                self._channels[task_id].recheck()
+        for task_id, one in standings.items():
+            channel, standing = self._channels.get(task_id), (one.archived, one.stale)
+            # Of a page that was drawn since the last look nobody knows what it shows.
+            if channel and channel.standing != standing:
+                channel.standing = standing
+                channel.recheck()

@@ -12,10 +12,14 @@ from webapp.live.ring import Encode, Ring
 
 
 class Channel:
-    """One task's ring and the lanes of those who watch it."""
+    """One task's ring and the lanes of those who watch it.
+
+    `standing` is how the task was last seen to stand beside its log, while nobody has joined since: None is not known.
+    """
 
     def __init__(self, ring_size: int) -> None:
         self.ring = Ring(ring_size)
+        self.standing: tuple[bool, bool] | None = None
         self.lanes: dict[object, Lane] = {}
 
     def push(self, events: Sequence[Event]) -> None:

@@ -107,6 +107,7 @@ class Hub:
         They are live pages unless `voice` says otherwise.
         """
         channel = self._channel(task_id)
+        channel.standing = None
         if key not in channel.lanes:
             lane = FrameLane(channel.ring, pace or self._pace(), self._stats, render, voice or self._pages)
             lane.when_flushed = self.rests.begin

@@ -1,0 +1,47 @@
+"""A page shows what stands beside a log as it is, whenever it was opened and whoever watched before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import httpx
+
+from tests.support.server import Server
+from tests.support.sse import Message, open_stream
+
+
+def frames(messages: Iterator[Message]) -> Iterator[str]:
+    return (message.data for message in messages if message.data and not message.event)
+
+
+def watch(server: Server, shown: str = "") -> str:
+    return f"{server.url}/tasks/kept/stream?since=1&shown={shown}"
+
+
+def until_nobody_watches(server: Server) -> None:
+    while httpx.get(f"{server.url}/sse/health").json()["streams"]:
+        time.sleep(0.02)
+
+
+def select(server: Server, deed: str) -> None:
+    assert server.post(f"/selection/{deed}", data={"task": "kept"}).status_code == 303
+
+
+def test_what_nobody_saw_is_not_taken_for_what_a_page_shows(server: Server) -> None:
+    server.emit("kept", "one")
+    with open_stream(watch(server)) as messages:
+        seen = frames(messages)
+        server.emit("kept", "two")
+        next(seen)
+        select(server, "archive")
+        assert "archived" in next(seen)
+        select(server, "restore")
+        assert 'data-shown=""' in next(seen)
+    until_nobody_watches(server)
+    select(server, "archive")
+    with open_stream(watch(server, "archived").replace("since=1", "since=2")) as messages:
+        seen = frames(messages)
+        next(messages)
+        select(server, "restore")
+        assert 'data-shown=""' in next(seen)
