@@ -76,11 +76,13 @@ class Crowd:
         self._thinned = False
         return list(self._members.items())
 
+    def present(self, part: list[Member]) -> list[Member]:
+        """Those of the ranks that are members still."""
+        return [member for member in part if member[0] in self._members] if self._thinned else part
+
     def write(self, chunk: Chunk, part: list[Member]) -> list[Subscriber]:
-        """Write to those of `part` that are members; returns those whose reader is behind or gone: they got nothing."""
+        """Write to these members; returns those whose reader is behind or gone: they got nothing."""
         stalled, framed = [], chunk.framed
-        if self._thinned:
-            part = [member for member in part if member[0] in self._members]
         for subscriber, (flow, put) in part:
             if flow.write_paused:
                 stalled.append(subscriber)
@@ -95,7 +97,7 @@ class Crowd:
     def marched(self, chunk: Chunk, part: list[Member]) -> None:
         """`part` has been written to, others are still to come."""
         self._next = chunk.to_seq
-        self._ahead.update(subscriber for subscriber, _ in part if subscriber in self._members)
+        self._ahead.update(subscriber for subscriber, _ in self.present(part))
 
     def arrived(self, seq: int) -> None:
         """All have been written to up to `seq`."""

@@ -156,7 +156,7 @@ class EventLane(Lane):
 
     def _march(self, chunk: Chunk, crowd: list[Member], start: int, started: float) -> None:
         """Write the chunk to the whole crowd, some in each turn of the event loop."""
-        part = crowd[start : start + SLICE]
+        part = self._crowd.present(crowd[start : start + SLICE])
         stalled = self._crowd.write(chunk, part)
         for subscriber in stalled:
             self._serve(subscriber)
