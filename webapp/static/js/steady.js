@@ -65,6 +65,8 @@ for (const type of ['touchstart', 'touchmove', 'touchend']) addEventListener(typ
 addEventListener('pointermove', aim, early);
 addEventListener('blur', () => (pressed = false));
 addEventListener('dragend', () => (pressed = false), true);
-addEventListener('htmx:before:swap', () => (places = look()));
-addEventListener('htmx:after:swap', compare);
-addEventListener('click', refuse, true);
+if (navigator.maxTouchPoints) {
+  addEventListener('htmx:before:swap', () => (places = look()));
+  addEventListener('htmx:after:swap', compare);
+  addEventListener('click', refuse, true);
+}
