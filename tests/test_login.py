@@ -152,5 +152,5 @@ def test_a_form_of_another_site_does_not_log_in(server: Server, ann: Account) ->
 
 
 def test_health_tells_strangers_nothing_more(server: Server, ann: Account) -> None:
-    assert set(server.get("/sse/health").json()) == {"status", "service", "version", "protocol"}
+    assert set(server.get("/sse/health").json()) == {"status", "service", "version", "protocol", "problems"}
     assert "streams" in server.get("/sse/health", headers=session(server.store, ann)).json()

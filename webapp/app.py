@@ -20,6 +20,7 @@ from webapp.auth.access import check_declared
 from webapp.auth.directory import Directory
 from webapp.auth.login import Logins
 from webapp.fragments import Fragments
+from webapp.http.health import Health, Problem
 from webapp.live import stream
 from webapp.live.hub import Hub
 from webapp.live.stats import Stats
@@ -35,6 +36,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.logger.setLevel(logging.WARNING)
     app.extensions["settings"] = settings
+    app.extensions["health"] = health = Health()
     app.extensions["fragments"] = Fragments(asset=assets.asset)
     errors.install(app)
     security.install(app, settings)
@@ -71,6 +73,7 @@ def create_app(settings: Settings | None = None) -> Quart:
             store, deliver, wake, rest=hub.rests.seconds, on_trouble=hub.suspend, on_look=stats.wake_seconds.observe
         )
         await tail.start()
+        health.watch(lambda: [] if tail.healthy else [Problem("store_unavailable", "the store does not answer")])
         supervisor = Supervisor(store, settings)
         app.extensions.update(store=store, history=History(), hub=hub, tail=tail, stats=stats, supervisor=supervisor)
         app.extensions["agents"] = agents = Agents(store)

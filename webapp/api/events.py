@@ -10,11 +10,11 @@ from quart import Blueprint, Response
 from store import Event, LogQuery, NewEvent
 from store.events import CHECKPOINT_EVENTS, EVIDENCE_EVENTS
 from store.projections import checkpoint_id_of
-from webapp import __version__
 from webapp.acts import is_said_by_person, say
 from webapp.api import store
 from webapp.auth.access import needs, public
 from webapp.auth.guard import makes_task, project_for_new, require
+from webapp.http.health import health_response, problems, store_problem
 from webapp.json import body_as, json_response
 from webapp.logquery import log_filters
 from webapp.params import MAX_SEQ, log_query, whole
@@ -178,6 +178,7 @@ async def of_phase(task_id: str, phase: str) -> Response:
 @blueprint.get("/events/health")
 @public
 async def health() -> Response:
-    async with store().read() as view:
-        await view.latest_event_id()
-    return json_response({"status": "ok", "service": "task_events_api", "version": __version__})
+    found = problems()
+    if not found and (unreadable := await store_problem(store())):
+        found = [unreadable]
+    return health_response("task_events_api", found)

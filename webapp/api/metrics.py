@@ -8,6 +8,7 @@ from prometheus_client import generate_latest
 from quart import Blueprint, Quart, Response, current_app
 
 from webapp.auth.access import needs
+from webapp.http.health import Health, ProblemMetrics
 from webapp.live.hub import Hub, lag_p99
 from webapp.live.stats import Gauges, Stats
 
@@ -28,6 +29,7 @@ def watch(app: Quart) -> None:
         "commits": ("Transactions committed by this process.", lambda: store.commits),
     }
     cast(Stats, app.extensions["stats"]).registry.register(Gauges(gauges))
+    cast(Stats, app.extensions["stats"]).registry.register(ProblemMetrics(cast(Health, app.extensions["health"])))
 
 
 @blueprint.get("/metrics")

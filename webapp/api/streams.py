@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from quart import Blueprint, Response, current_app
 
-from webapp import __version__
 from webapp.api import store
 from webapp.auth.access import needs, public
 from webapp.auth.guard import principal
-from webapp.json import json_response
+from webapp.http.health import health_response, problems
 from webapp.live import sse
 from webapp.live.hub import Hub, lag_p99
 from webapp.live.stream import closing, subscribe
@@ -48,15 +47,12 @@ async def task_events(task_id: str) -> Response:
 @blueprint.get("/health")
 @public
 async def health() -> Response:
-    told = {"status": "ok", "service": "task_events_sse", "version": __version__, "protocol": "sse"}
-    if not (await principal()).known:
-        return json_response(told)
-    return json_response(
-        told
-        | {
+    told: dict[str, Any] = {"protocol": "sse"}
+    if (await principal()).known:
+        told |= {
             "streams": hub().open_streams,
             "tasks": hub().watched_tasks,
             "lag_p99": lag_p99(hub().lags()),
             "store": "ok" if current_app.extensions["tail"].healthy else "unavailable",
         }
-    )
+    return health_response("task_events_sse", problems(), **told)

@@ -64,7 +64,7 @@ def log_paths() -> Spec:
         active_spans=array(ref("Span")),
     )
     graph = record(task_id=STR, spans=array(ref("Span")), edges=array(record(**{"from": STR, "to": STR})))
-    health = record(status=STR, service=STR, version=STR)
+    health = record(status=STR, service=STR, version=STR, problems=array(record(code=STR, message=STR)))
     since = query("since_seq", whole(0, 0, MAX_SEQ), "The seq after which to start, exclusive.")
     last_id = {"name": "Last-Event-ID", "in": "header", "schema": INT, "description": "Wins over since_seq."}
     stream = [

@@ -1,0 +1,20 @@
+"""Health: what is wrong with the server is said in one place, to programs and to Prometheus."""
+
+from __future__ import annotations
+
+from tests.support.server import Server
+from webapp.http.health import Health, Problem
+
+
+def test_a_server_with_which_nothing_is_wrong_lists_no_problem(server: Server) -> None:
+    for path in ("/api/events/health", "/sse/health"):
+        answer = server.get(path)
+        assert (answer.status_code, answer.json()["status"], answer.json()["problems"]) == (200, "ok", [])
+    assert "signalbox_healthy 1.0" in server.get("/metrics").text
+
+
+def test_problems_of_all_sources_are_listed_each_code_once() -> None:
+    health = Health()
+    health.watch(lambda: [Problem("full", "no room"), Problem("late", "it is late")])
+    health.watch(lambda: [Problem("full", "no room here either")])
+    assert health.problems() == [Problem("full", "no room"), Problem("late", "it is late")]

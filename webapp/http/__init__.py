@@ -1,0 +1,1 @@
+"""What each request passes through, and how the server tells that it is well."""
