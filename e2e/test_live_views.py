@@ -25,6 +25,8 @@ VIEWS = {
     "the second page of hits": "/log?q=e&after=30",
     "a stretch of the log that grows until it is full": "/log?after=20",
     "a stretch amid the log, where no failure was found": "/log?around=30&failure_after=30",
+    "a stretch of the log that begins later": "/log?around=100",
+    "what comes before an event that is not there yet": "/log?before=100",
 }
 
 

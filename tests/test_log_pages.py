@@ -95,12 +95,17 @@ def test_a_wrong_parameter_is_named(server: Server, long: str, parameters: str, 
     assert named in answer.text
 
 
-@pytest.mark.parametrize("place", ["", "around=1001", "before=1002"])
-def test_the_end_of_the_log_has_an_address_that_stays_where_it_is(server: Server, long: str, place: str) -> None:
-    end = server.get(f"{long}?{place}")
-    assert end.headers["location"] == f"{long}?after=900"
+def test_the_end_of_the_log_has_an_address_that_stays_where_it_is(server: Server, long: str) -> None:
+    assert server.get(long).headers["location"] == f"{long}?after=900"
     assert seqs(server.get(f"{long}?after=900").text) == list(range(901, 1001))
     assert seqs(server.get(f"{long}?before=1001").text) == list(range(801, 1001))
+
+
+def test_a_place_that_the_log_has_not_reached_has_a_page_of_its_own(server: Server, long: str) -> None:
+    assert seqs(server.get(f"{long}?before=1100").text) == list(range(801, 1001))
+    ahead = server.get(f"{long}?around=1001").text
+    assert seqs(ahead) == list(range(901, 1001))
+    assert "There is no #1001 yet." in ahead
 
 
 def test_an_empty_log_has_a_page(server: Server) -> None:

@@ -17,11 +17,8 @@ class Place:
     after: int | None = None
     around: int | None = None
 
-    def within(self, latest: int) -> bool:
-        """Whether it is a place in a log that ends at `latest`, which therefore never moves."""
-        if self.before is not None:
-            return self.before <= latest + 1
-        return self.after is not None or (self.around is not None and self.around <= latest)
+    def __bool__(self) -> bool:
+        return any(seq is not None for seq in (self.before, self.after, self.around))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +64,10 @@ class StretchView:
 async def stretch_view(view: Reading, task_id: str, place: Place, jump: Jump) -> StretchView:
     """The events at `place`, where the `jump` that led nowhere ended. Raises UnknownTask."""
     log = await log_window(view, task_id, before=place.before, after=place.after, around=place.around)
-    return StretchView(log=log, missed=jump.missed, found=await jump.aim(view, task_id))
+    missed, latest = jump.missed, log.task.latest_seq
+    if not missed and place.around is not None and place.around > latest:
+        missed = f"There is no #{place.around} yet. This is the end of the log."
+    return StretchView(log=log, missed=missed, found=await jump.aim(view, task_id))
 
 
 def newest(latest: int) -> int:

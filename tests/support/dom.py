@@ -51,8 +51,8 @@ class Node:
                 found.append(" " * depth + " " + re.sub(r"\s+", " ", child.strip()))
         return found
 
-    def apply(self, frame: str, window: int) -> None:
-        """Swap a frame's parts in, then drop the rows that scrolled out of the window."""
+    def apply(self, frame: str, window: int | None = None) -> None:
+        """Swap a frame's parts in, then drop the rows that scrolled out of the window, if there is one."""
         for target, how, html in _PARTIAL.findall(frame):
             node, new = self.by_id(target), parse(html)
             if how in ("outerMorph", "outerHTML"):
@@ -61,6 +61,8 @@ class Node:
             else:
                 assert how in ("beforeend", "innerHTML"), how
                 node.children = [*(node.children if how == "beforeend" else ()), *new.children]
+        if window is None:
+            return
         rows = self.by_id("log-rows")
         rows.children = rows.children[-window:]
 

@@ -41,7 +41,7 @@ async def show(task_id: str) -> Response | Redirect:
     jump = Jump(failure_after=_seq("failure_after", 0), at=instant("at"))
     async with store().read() as view:
         latest = (await view.head(task_id)).latest_seq
-        here = place.within(latest) or request.args.get("part") == "frames"
+        here = bool(place) or request.args.get("part") == "frames"
         seq = None if here else await jump.aim(view, task_id)
     if here:
         return await _stretch(task_id, place, jump)
