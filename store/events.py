@@ -161,7 +161,7 @@ def encode_payload(payload: Mapping[str, Any], field: str = "payload") -> bytes:
         raise InvalidEvent(f"{field} must be a JSON object", field)
     try:
         encoded = msgspec.json.encode(payload)
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+    except Exception as error:  # msgspec runs code of the values too
         raise InvalidEvent(f"{field} cannot be written as JSON: {error}", field) from None
     if len(encoded) > MAX_PAYLOAD:
         raise InvalidEvent(f"{field} must be at most {MAX_PAYLOAD} bytes of JSON, not {len(encoded)}", field)

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Any
 
+from store.emitter.fitting import MAX_TITLE, fitting_object, text_of, word
 from store.emitter.lifeline import Lifeline
 from store.emitter.scope import Scope
 from store.emitter.steps import Branch, failure, innermost
@@ -90,6 +91,8 @@ class open_task:
     appends `runner_exit`: done, failed with the exception, or cancelled (KeyboardInterrupt, asyncio's cancellation).
     `log` is a store or a `RemoteLog`; without `task_id` the task gets a new one. A new task is made in
     `project_id`. Further keywords go into the payload of `runner_spawn`.
+
+    Emitting never ends the program: what the log cannot hold is converted or cut. With `strict` it raises InvalidEvent.
     """
 
     def __init__(
@@ -103,9 +106,13 @@ class open_task:
         project_id: str | None = None,
         runner_version: str | None = None,
         heartbeat_interval: float = HEARTBEAT_INTERVAL,
+        strict: bool = False,
         **spawn: Any,
     ) -> None:
-        self._log = log
+        self._log, self._strict = log, strict
+        if not strict:
+            title, kind = word(title, MAX_TITLE), word(kind)
+            metadata = fitting_object(metadata) if metadata else None
         self._task: dict[str, Any] = {
             "task_id": task_id,
             "title": title,
@@ -124,7 +131,7 @@ class open_task:
 
     def __enter__(self) -> Run[Event]:
         task, _ = self._log.create_task(**self._task)
-        emitter = Emitter(self._log)
+        emitter = Emitter(self._log, strict=self._strict)
         spawned = emitter.emit_runner_spawn(task.task_id, new_id(), *self._runner, **self._spawn)
         self._run = Run(emitter, task.task_id, spawned.span_id, self._lifeline(spawned), synchronous=True)
         return self._run
@@ -137,7 +144,7 @@ class open_task:
 
     async def __aenter__(self) -> Run[Awaitable[Event]]:
         task, _ = await self._log.acreate_task(**self._task)
-        emitter = AsyncEmitter(self._log)
+        emitter = AsyncEmitter(self._log, strict=self._strict)
         spawned = await emitter.emit_runner_spawn(task.task_id, new_id(), *self._runner, **self._spawn)
         self._arun = Run(emitter, task.task_id, spawned.span_id, self._lifeline(spawned), synchronous=False)
         return self._arun
@@ -164,4 +171,4 @@ def _exit_code(error: SystemExit) -> tuple[int, dict[str, Any]]:
     if error.code is None or error.code == 0:
         return 0, {}
     code = error.code if isinstance(error.code, int) else 1
-    return code, {"status": "failed", "error_code": "SystemExit", "message": str(error.code)}
+    return code, {"status": "failed", "error_code": "SystemExit", "message": text_of(error.code)}

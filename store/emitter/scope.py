@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Generic
 
-from store.emitter.vocabulary import R, Vocabulary, readable
+from store.emitter.fitting import text_of
+from store.emitter.vocabulary import R, Vocabulary
 
 if TYPE_CHECKING:
     from store.emitter.run import Run
@@ -45,7 +46,7 @@ class Scope(Generic[R]):
 
     def status(self, message: str, status: str = "running", **payload: Any) -> R:
         """What the run is doing, in words."""
-        at, fields = self.here, {"message": readable(message), **payload}
+        at, fields = self.here, {"message": text_of(message), **payload}
         return self.emitter.emit_status(self.task_id, at.span_id, status, phase=at.phase_name, **fields)
 
     def progress(self, current: float, total: float | None = None, **payload: Any) -> R:
@@ -75,8 +76,8 @@ class Scope(Generic[R]):
         at = self.here
         refs = {
             "checkpoint_id": checkpoint_id,
-            "artifacts": list(artifacts),
-            "work_items": list(work_items),
+            "artifacts": list(artifacts or ()),
+            "work_items": list(work_items or ()),
             "commit_hash": commit_hash,
         }
         refs = {name: value for name, value in refs.items() if value}

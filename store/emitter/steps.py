@@ -13,9 +13,10 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast, overload
 
+from store.emitter.fitting import text_of
 from store.emitter.permission import Answer, Question
 from store.emitter.scope import Scope
-from store.emitter.vocabulary import R, readable
+from store.emitter.vocabulary import R
 from store.events import Event, new_id
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE = 4000
 """Characters of an error's message that go into the log."""
+
+_TAKEN = frozenset({"task_id", "event_type", "span_id", "parent_span_id", "phase", "actor", "key"})
+"""Fields of an event that a payload cannot name without ending up in them."""
 
 innermost: ContextVar[Scope[Any] | None] = ContextVar("signalbox_innermost", default=None)
 """The step that is open around the caller, in this thread or asyncio task."""
@@ -120,8 +124,9 @@ class Step(Branch[R]):
         """Append the event that closes it."""
 
     def result(self, **payload: Any) -> None:
-        """Keep fields for the payload of the closing event."""
-        self._result |= payload
+        """Keep fields for the payload of the closing event; a name that the event itself has gets a `_` after it."""
+        taken = _TAKEN | self.named.keys()
+        self._result |= {f"{name}_" if name in taken else name: value for name, value in payload.items()}
 
     def __enter__(self) -> Self:
         self.run.check_mode(synchronous=True)
@@ -236,5 +241,5 @@ def failure(error: BaseException | None) -> dict[str, Any]:
         return {}
     if isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
         return {"error_code": "cancelled", "message": "cancelled"}
-    message = readable(str(error))[:MAX_MESSAGE] or type(error).__name__
+    message = text_of(error)[:MAX_MESSAGE] or type(error).__name__
     return {"error_code": type(error).__name__, "message": message}

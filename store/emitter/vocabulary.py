@@ -6,10 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Mapping
 from typing import Any, Generic, TypeVar
 
+from store.emitter.fitting import fitting, number, text_of
+from store.errors import InvalidEvent
 from store.events import Event, NewEvent
 from store.log import Log
 
 R = TypeVar("R")
+
+SMALL = 8 * 1024
+"""Bytes of JSON that are left of a payload which a server with a lower limit than ours refused."""
 
 
 class Vocabulary(ABC, Generic[R]):
@@ -69,7 +74,7 @@ class Vocabulary(ABC, Generic[R]):
         return self.emit(task_id, "progress_update", span_id, progress=progress(current, total), **more)
 
     def emit_log(self, task_id: str, span_id: str | None, message: str, **more: Any) -> R:
-        return self.emit(task_id, "log", span_id, message=readable(message), **more)
+        return self.emit(task_id, "log", span_id, message=text_of(message), **more)
 
     def emit_cancel_requested(self, task_id: str, by: str | None = None, **more: Any) -> R:
         return self.emit(task_id, "cancel_requested", **{"actor": "user", "by": by, **more})
@@ -133,7 +138,7 @@ class Vocabulary(ABC, Generic[R]):
         evidence_refs: Mapping[str, Any],
         **more: Any,
     ) -> R:
-        more = {"checkpoint_type": checkpoint_type, "evidence_refs": dict(evidence_refs), **more}
+        more = {"checkpoint_type": checkpoint_type, "evidence_refs": evidence_refs, **more}
         return self._checkpoint("commit", task_id, span_id, checkpoint_id, {"phase": phase, **more})
 
     def emit_checkpoint_verified(self, task_id: str, span_id: str, checkpoint_id: str, **more: Any) -> R:
@@ -195,32 +200,54 @@ class Vocabulary(ABC, Generic[R]):
 
 
 class Emitter(Vocabulary[Event]):
-    """The vocabulary for synchronous code: each call returns the stored `Event` once it is committed."""
+    """The vocabulary for synchronous code: each call returns the stored `Event` once it is committed.
 
-    def __init__(self, log: Log) -> None:
-        self.log = log
+    What the log cannot hold is converted or cut (see `store.emitter.fitting`); with `strict` it raises InvalidEvent.
+    """
+
+    def __init__(self, log: Log, *, strict: bool = False) -> None:
+        self.log, self.strict = log, strict
 
     def append(self, task_id: str, event: NewEvent) -> Event:
-        return self.log.append(task_id, event)[0]
+        try:
+            return self.log.append(task_id, event)[0]
+        except InvalidEvent:
+            if self.strict:
+                raise
+        try:
+            return self.log.append(task_id, fitting(event))[0]
+        except InvalidEvent:
+            return self.log.append(task_id, fitting(event, SMALL))[0]
 
 
 class AsyncEmitter(Vocabulary[Awaitable[Event]]):
-    """The vocabulary for asyncio: each call is awaited for the stored `Event`."""
+    """The vocabulary for asyncio: each call is awaited for the stored `Event`. `strict` as for `Emitter`."""
 
-    def __init__(self, log: Log) -> None:
-        self.log = log
+    def __init__(self, log: Log, *, strict: bool = False) -> None:
+        self.log, self.strict = log, strict
 
     async def append(self, task_id: str, event: NewEvent) -> Event:
-        return (await self.log.aappend(task_id, event))[0]
+        try:
+            return (await self.log.aappend(task_id, event))[0]
+        except InvalidEvent:
+            if self.strict:
+                raise
+        try:
+            return (await self.log.aappend(task_id, fitting(event)))[0]
+        except InvalidEvent:
+            return (await self.log.aappend(task_id, fitting(event, SMALL)))[0]
 
 
-def progress(current: float, total: float | None) -> dict[str, float]:
-    """The payload's `progress`: how many of how many, and the percentage where there is a total."""
-    if not total:
-        return {"current": current}
-    return {"current": current, "total": total, "percentage": round(100 * current / total, 1)}
+def progress(current: Any, total: Any) -> dict[str, float] | None:
+    """The payload's `progress`: how many of how many, and the percentage where there is a total.
 
-
-def readable(text: str) -> str:
-    """`text` as valid Unicode: a lone surrogate (from a file name, say) becomes `?`."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+    A value that is no finite number is left out; None if `current` is none.
+    """
+    done, whole = number(current), number(total)
+    if done is None:
+        return None
+    if not whole:
+        return {"current": done}
+    percentage = number(100 * done / whole)
+    found = {"current": done, "total": whole}
+    return found if percentage is None else {**found, "percentage": round(percentage, 1)}

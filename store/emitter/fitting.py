@@ -1,0 +1,151 @@
+"""Making what a program emits fit for the log: a bad value is converted or cut, so that no emit ends the program."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from store.events import MAX_PAYLOAD, MAX_TEXT, NewEvent
+
+KEPT = 20_000
+"""Characters that are kept of a text in a payload that is too large."""
+
+MAX_TITLE = 512
+MAX_DEPTH = 50
+"""Levels of nesting that are kept; a structure that contains itself ends there."""
+
+STEPS = ((KEPT, 10_000), (2000, 1000), (200, 100), (100, 10))
+"""Characters of a text and items of a collection that are kept, tried one after the other until the payload fits."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_INTEGERS = range(-(2**63), 2**64)
+
+
+def fitting(event: NewEvent, limit: int = MAX_PAYLOAD) -> NewEvent:
+    """`event` with every field valid and a payload of at most `limit` bytes of JSON.
+
+    Values that JSON cannot hold become text. A payload that was cut has the key `truncated`: the length of the message
+    in characters, or the size of the payload in bytes if the message was not cut.
+    """
+    span_id = identifier(event.span_id)
+    parent = identifier(event.parent_span_id)
+    return NewEvent(
+        event_type=word(event.event_type) or "unnamed",
+        phase=word(event.phase),
+        actor=word(event.actor) or "runner",
+        span_id=span_id,
+        parent_span_id=None if parent == span_id else parent,
+        payload=fitting_object(event.payload, limit),
+        key=identifier(event.key),
+    )
+
+
+def fitting_object(value: Any, limit: int = MAX_PAYLOAD) -> dict[str, Any]:
+    """`value` as a JSON object of at most `limit` bytes."""
+    return _sized(plain(value if isinstance(value, Mapping) else {"value": value}), limit)
+
+
+def word(value: Any, limit: int = MAX_TEXT) -> str | None:
+    """`value` as one line of at most `limit` characters; None if nothing is left."""
+    if value is None:
+        return None
+    line = _CONTROL.sub(" ", text_of(value)).strip()
+    return f"{line[: limit - 1]}…" if len(line) > limit else line or None
+
+
+def identifier(value: Any) -> str | None:
+    """Like `word`, but two different values stay different: a long one ends with its hash."""
+    if value is None:
+        return None
+    text = text_of(value)
+    line = _CONTROL.sub(" ", text)
+    if line == text and len(line) <= MAX_TEXT:
+        return line or None
+    return f"{line[:180]}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+
+def number(value: Any) -> float | None:
+    """`value` as a finite number; None if it is none."""
+    try:
+        if type(value) is int:
+            return value if value in _INTEGERS else None
+        found = float(value)
+    except Exception:
+        return None
+    return found if math.isfinite(found) else None
+
+
+def text_of(value: Any) -> str:
+    """`value` as valid Unicode text, whatever it is; a lone surrogate becomes `?`."""
+    try:
+        text = value.decode(errors="replace") if isinstance(value, bytes | bytearray) else str(value)
+    except Exception:
+        text = f"<{type(value).__name__}>"
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def plain(value: Any, depth: int = MAX_DEPTH) -> Any:
+    """`value` as JSON can hold it: what it cannot hold becomes text, and a number that is not finite null."""
+    kind = type(value)
+    if value is None or kind is bool:
+        return value
+    if kind is str:
+        return text_of(value)
+    if kind is int:
+        return value if value in _INTEGERS else _digits(value)
+    if kind is float:
+        return value if math.isfinite(value) else None
+    if depth == 0:
+        return "…"
+    try:
+        if isinstance(value, Mapping):
+            return {text_of(key): plain(item, depth - 1) for key, item in list(value.items())}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [plain(item, depth - 1) for item in list(value)]
+        # What msgspec knows, such as times, enums and data classes, looks here as it does in a payload without faults.
+        return msgspec.json.decode(msgspec.json.encode(value))
+    except Exception:
+        return text_of(value)
+
+
+def _digits(value: int) -> str:
+    try:
+        return str(value)
+    except ValueError:  # more digits than Python converts
+        return hex(value)
+
+
+def _sized(payload: dict[str, Any], limit: int) -> dict[str, Any]:
+    size = len(msgspec.json.encode(payload))
+    if size <= limit:
+        return payload
+    message = payload.get("message")
+    for characters, items in STEPS:
+        cut = _cut_object(payload, characters, items)
+        long = isinstance(message, str) and len(message) > characters
+        cut["truncated"] = len(message) if isinstance(message, str) and long else size
+        if len(msgspec.json.encode(cut)) <= limit:
+            return cut
+    return {"truncated": size}
+
+
+def _cut(value: Any, characters: int, items: int) -> Any:
+    if isinstance(value, str):
+        return f"{value[:characters]}…" if len(value) > characters else value
+    if isinstance(value, list):
+        return [_cut(item, characters, items) for item in value[:items]] + (["…"] if len(value) > items else [])
+    if isinstance(value, dict):
+        return {
+            _cut(key, characters, items): _cut(item, characters, items) for key, item in list(value.items())[:items]
+        }
+    return value
+
+
+def _cut_object(value: dict[str, Any], characters: int, items: int) -> dict[str, Any]:
+    kept = list(value.items())[:items]
+    return {_cut(name, characters, items): _cut(item, characters, items) for name, item in kept}
