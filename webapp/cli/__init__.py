@@ -17,6 +17,7 @@ from webapp.cli.project import project
 from webapp.cli.relay import relay
 from webapp.cli.run import run
 from webapp.cli.serve import serve
+from webapp.cli.streams import hold_standard_streams, replace_what_cannot_be_printed
 from webapp.cli.tail import tail
 from webapp.cli.target import told
 from webapp.cli.token import token
@@ -39,6 +40,8 @@ for command in (serve, run, relay, emit, tail, import_, demo, user, token, proje
 
 def main() -> None:
     """Run the command line; every error is one line, and none is a stack trace."""
+    hold_standard_streams()
+    replace_what_cannot_be_printed()
     sys.exit(answer(sys.argv[1:]))
 
 

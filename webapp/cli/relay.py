@@ -13,13 +13,16 @@ from store.events import check_task_id
 from store.log import task_of
 from store.state import Status
 from webapp.cli.target import Target, check_project, heartbeat_option, project_option, target, target_options
-from webapp.notice import notice
+from webapp.process.echo import Echo
 from webapp.relay.record import Identity
 from webapp.relay.relay import Relay
 from webapp.relay.upstream import Refused, Upstream
 
 TOKEN_VARIABLE = "SIGNALBOX_UPSTREAM_TOKEN"
 EXIT_CODES: dict[Status, int] = {"done": 0, "failed": 1, "cancelled": 130}
+
+READ_PATIENCE = 2.0
+"""Seconds without progress after which a relay that ends does not wait for the reader of its notices."""
 
 PATIENCE = 1.0
 """Seconds that one call waits for a server that keeps the log, before the person is told."""
@@ -67,6 +70,8 @@ async def _relay(chosen: Target, upstream: Upstream, task_id: str, identity: Ide
     if current is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, current.cancel)
     log = chosen.open(patience=PATIENCE)
+    errors = Echo(2)  # the relay goes on while nobody reads what it says
+    notice = errors.notice
     try:
         with suppress(UnknownTask):
             check_project(await task_of(log, task_id), identity.project_id)
@@ -80,5 +85,6 @@ async def _relay(chosen: Target, upstream: Upstream, task_id: str, identity: Ide
     finally:
         with suppress(asyncio.CancelledError):
             await log.aclose()
+            await errors.finish(READ_PATIENCE)
     click.echo(f"{task_id} {status}")
     return EXIT_CODES[status]

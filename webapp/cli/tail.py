@@ -40,8 +40,10 @@ def tail(
     colours = sys.stdout.isatty()
 
     def show(event: Event) -> None:
-        text = msgspec.json.encode(event).decode() if as_json else line_of(event, colours=colours)
-        sys.stdout.write(f"{text}\n")
+        if as_json:
+            click.echo(msgspec.json.encode(event))
+            return
+        sys.stdout.write(f"{line_of(event, colours=colours)}\n")
         sys.stdout.flush()
 
     async def follow_it() -> None:

@@ -17,7 +17,7 @@ from store.emitter.run import HEARTBEAT_INTERVAL
 from store.events import new_id
 from store.log import Log, is_remote
 from store.state import Task
-from webapp.notice import notice
+from webapp.process.echo import Echoes
 from webapp.process.facts import facts_of, readable_command
 from webapp.process.guard import Guard
 from webapp.process.output import Output
@@ -33,6 +33,9 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 LEFT_BEHIND = 2.0
 """Seconds that processes which outlive the command may go on writing before they are left to themselves."""
+
+READ_PATIENCE = 5.0
+"""Seconds without progress after which a run that was stopped does not wait for the reader of its output."""
 
 LAST_PATIENCE = 60.0
 """Seconds to wait, when all is over, for a log that does not answer."""
@@ -63,7 +66,8 @@ class Command:
         self._log, self._task, self._command, self._options = log, task, command, options
         self._span_id = new_id()
         self._facts = facts_of(command, options.kept, options.words, self._sign)
-        self._recorder = Recorder(log, task.task_id, notice)
+        self._echoes = Echoes()
+        self._recorder = Recorder(log, task.task_id, self._echoes.errors.notice)
         self._stopper = Stopper(options.grace)
 
     async def run(self) -> int:
@@ -77,7 +81,7 @@ class Command:
             process = await self._start(channels)
         except OSError as error:
             code, message = self._why_not(error)
-            notice(message)
+            self._echoes.errors.notice(message)
             self._emit("runner_exit", exit_code=code, status="failed", message=message, **self._facts)
         else:
             guard.watch(process.pid)
@@ -85,11 +89,17 @@ class Command:
             code = await self._attend(process, channels)
         guard.dismiss()
         for number in ENDING:
-            loop.add_signal_handler(number, self._recorder.give_up)
+            loop.add_signal_handler(number, self._leave)
         left = await self._recorder.finish(self._options.last_patience)
         if left:
-            notice(f"the log is not whole: {left} of its last events are missing")
+            self._echoes.errors.notice(f"the log is not whole: {left} of its last events are missing")
+        # The log is complete. Like any program, we stay until our output is read, or until we are told to leave.
+        await self._echoes.finish(READ_PATIENCE if self._stopper.cause else None)
         return code
+
+    def _leave(self) -> None:
+        self._recorder.give_up()
+        self._echoes.give_up()
 
     def _sign(self, line: CommandLine) -> str | None:
         # Only who has the store itself has its key: through a server nothing is signed.
@@ -118,7 +128,10 @@ class Command:
         loop, stopper = asyncio.get_running_loop(), self._stopper
         interval = self._options.heartbeat_interval
         self._emit("runner_spawn", runner_pid=process.pid, heartbeat_interval=interval, **self._facts)
-        outputs = [Output(channel, self._recorder, self._span_id) for channel in channels]
+        outputs = [
+            Output(channel, self._recorder, self._span_id, self._echoes.of(channel.stream).write)
+            for channel in channels
+        ]
         lifeline = Lifeline(self._log, self._task.task_id, self._span_id, self._task.latest_seq, interval)
         self._recorder.on_append = lifeline.touch
 

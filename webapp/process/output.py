@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
+from collections.abc import Callable
 
 from store import NewEvent
 from webapp.process.lines import LineReader
@@ -21,12 +21,12 @@ class Output:
     A full pipe or terminal then makes the command wait, which is all the backpressure there is.
     """
 
-    def __init__(self, channel: Channel, recorder: Recorder, span_id: str) -> None:
+    def __init__(self, channel: Channel, recorder: Recorder, span_id: str, show: Callable[[bytes], None]) -> None:
         self._channel, self._recorder, self._span_id = channel, recorder, span_id
         self._lines = LineReader()
         self._loop = asyncio.get_running_loop()
         self._end = asyncio.Event()
-        self._echoing = True
+        self._show = show
         recorder.when_room(self._resume)
         self._resume()
 
@@ -65,14 +65,3 @@ class Output:
             self._recorder.add(event, len(line.text))
         if not data:
             self._end.set()
-
-    def _show(self, data: bytes) -> None:
-        # When our own output is gone, the command goes on and is recorded all the same.
-        view = memoryview(data)
-        while view and self._echoing:
-            try:
-                view = view[os.write(self._channel.echo, view) :]
-            except BlockingIOError:
-                select.select([], [self._channel.echo], [])
-            except OSError:
-                self._echoing = False

@@ -16,10 +16,9 @@ DEFAULT_SIZE = (120, 40)
 
 
 class Channel(msgspec.Struct):
-    """One stream of a command: we read from `source`, it writes to `sink`, and `echo` is our own stream."""
+    """One stream of a command: we read from `source`, and it writes to `sink`."""
 
     stream: str
-    echo: int
     source: int
     sink: int
     terminal: bool
@@ -27,7 +26,7 @@ class Channel(msgspec.Struct):
 
 def open_channels(*, terminals: bool) -> list[Channel]:
     """Channels for stdout and stderr: pseudo-terminals where they can be had, else pipes. Sources do not block."""
-    return [_channel(stream, echo, terminals) for stream, echo in (("stdout", 1), ("stderr", 2))]
+    return [_channel(stream, terminals) for stream in ("stdout", "stderr")]
 
 
 def copy_size(channel: Channel) -> None:
@@ -48,15 +47,15 @@ def read(channel: Channel) -> bytes | None:
         return b""
 
 
-def _channel(stream: str, echo: int, wanted: bool) -> Channel:
+def _channel(stream: str, wanted: bool) -> Channel:
     channel = None
     if wanted:
         try:
-            channel = Channel(stream, echo, *pty.openpty(), terminal=True)
+            channel = Channel(stream, *pty.openpty(), terminal=True)
         except OSError:
             channel = None
     if channel is None:
-        channel = Channel(stream, echo, *os.pipe(), terminal=False)
+        channel = Channel(stream, *os.pipe(), terminal=False)
     else:
         _make_raw(channel.sink)
         copy_size(channel)

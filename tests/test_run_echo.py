@@ -1,0 +1,88 @@
+"""`signalbox run` shows what its command writes, and never waits for whoever should read that."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+
+import pytest
+
+from store import Emitter, UnknownTask
+from store.sqlite import SqliteStore
+from tests.support.command import RUN, environment, signalbox, start
+from tests.support.log import task_of, until
+
+
+def written(store: SqliteStore) -> int:
+    try:
+        return task_of(store, "t").latest_seq
+    except UnknownTask:
+        return 0
+
+
+def ended(store: SqliteStore) -> bool:
+    try:
+        return task_of(store, "t").ended
+    except UnknownTask:
+        return False
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_recording_goes_on_and_the_reader_gets_everything_later(url: str, store: SqliteStore, stream: str) -> None:
+    command = "seq 1 100000" if stream == "stdout" else "seq 1 100000 >&2"
+    running = start("run", "--store", url, "--task", "t", "--", "sh", "-c", command)
+    until(lambda: ended(store), timeout=60)
+    assert running.poll() is None
+    out, err = running.communicate()
+    assert (out if stream == "stdout" else err) == "".join(f"{number}\n" for number in range(1, 100_001))
+    assert running.returncode == 0
+    assert task_of(store, "t").latest_seq == 100_002
+
+
+@pytest.mark.parametrize("how", ["time limit", "cancel", "Ctrl-C"])
+def test_a_run_whose_output_nobody_reads_can_be_stopped(url: str, store: SqliteStore, how: str) -> None:
+    options = ("--time-limit", "1") if how == "time limit" else ()
+    command = ("sh", "-c", "seq 1 20000; exec sleep 60")
+    running = start("run", "--store", url, "--task", "t", *options, "--", *command)
+    until(lambda: written(store) > 20_000)
+    if how == "cancel":
+        Emitter(store).emit_cancel_requested("t")
+    elif how == "Ctrl-C":
+        running.send_signal(signal.SIGINT)
+    running.wait(30)
+    assert running.returncode == (143 if how == "time limit" else 130)
+    assert task_of(store, "t").status == ("failed" if how == "time limit" else "cancelled")
+    running.communicate()
+
+
+def test_heartbeats_go_on_while_nobody_reads(url: str, store: SqliteStore) -> None:
+    command = ("sh", "-c", "seq 1 20000; exec sleep 60")
+    running = start("run", "--store", url, "--task", "t", "--heartbeat", "0.2", "--", *command)
+    until(lambda: written(store) > 20_003)
+    running.send_signal(signal.SIGTERM)
+    running.communicate()
+
+
+def test_a_closed_output_is_not_the_database(url: str, store: SqliteStore) -> None:
+    words = " ".join([*RUN, "run", "--store", url, "--task", "t", "--", "seq", "1", "2000"])
+    done = subprocess.run(["sh", "-c", f"{words} >&-"], env=environment(), stderr=subprocess.PIPE, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert task_of(store, "t").latest_seq == 2002
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_without_unicode_gets_replaced_characters(url: str, store: SqliteStore, encoding: str) -> None:
+    Emitter(store).emit_log("t", None, "é → ✓")
+    Emitter(store).emit_runner_exit("t", "s")
+    told = subprocess.run(
+        [*RUN, "tail", "--store", url, "t"], env=environment(PYTHONIOENCODING=encoding), capture_output=True, timeout=60
+    )
+    assert (told.returncode, told.stderr) == (0, b"")
+    assert ("é" if encoding == "latin-1" else "?").encode("latin-1") + b" ? ?" in told.stdout
+
+
+def test_json_is_utf_8_on_every_terminal(url: str, store: SqliteStore) -> None:
+    Emitter(store).emit_log("t", None, "é → ✓")
+    Emitter(store).emit_runner_exit("t", "s")
+    told = signalbox("tail", "--store", url, "t", "--json", PYTHONIOENCODING="ascii")
+    assert "é → ✓" in told.stdout

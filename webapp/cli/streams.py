@@ -1,0 +1,25 @@
+"""Standard streams as every command needs them: open, and able to print any character."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def hold_standard_streams() -> None:
+    """Open /dev/null in place of a standard stream that is closed, so that no other file gets its number."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+
+
+def replace_what_cannot_be_printed() -> None:
+    """A character that our output cannot encode is printed as `?`."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")

@@ -1,0 +1,181 @@
+"""Our own standard output and error, written by threads: whoever does not read them makes nobody else wait."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import tempfile
+import threading
+from collections import deque
+from contextlib import suppress
+from typing import BinaryIO
+
+IN_MEMORY = 1024 * 1024
+"""Bytes that wait in memory for a reader; more of them wait in a temporary file."""
+
+ON_DISK = 256 * 1024 * 1024
+"""Bytes that wait in the temporary file at most; the rest is not written."""
+
+PIECE = 64 * 1024
+
+
+class Echo:
+    """Writes to one file descriptor, in order, in a thread of its own. `write` never waits.
+
+    When the reader is gone, what comes is dropped. `omitted` counts the bytes for which there was no room.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._ready = threading.Condition()
+        self._memory: deque[bytes] = deque()
+        self._size = 0
+        self._file: BinaryIO | None = None
+        self._read = self._written = 0
+        self._busy = self._gone = False
+        self._progress = 0
+        self._waiter: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+        self.omitted = 0
+        threading.Thread(target=self._run, name=f"signalbox-echo-{fd}", daemon=True).start()
+
+    def write(self, data: bytes) -> None:
+        """Write `data` once all that came before it is written."""
+        with self._ready:
+            if not data or self._gone:
+                return
+            if self._written == self._read and self._size + len(data) <= IN_MEMORY:
+                self._memory.append(data)
+                self._size += len(data)
+            elif not self._spill(data):
+                self.omitted += len(data)
+            self._ready.notify()
+
+    def notice(self, text: str) -> None:
+        """One line for the person at the terminal."""
+        self.write(f"signalbox: {' '.join(text.split())}\n".encode(errors="replace"))
+
+    async def finish(self, patience: float | None) -> None:
+        """Wait until all is written or the reader is gone; at most `patience` seconds in which nothing was read."""
+        event = asyncio.Event()
+        with self._ready:
+            self._waiter = (asyncio.get_running_loop(), event)
+            idle = self._idle
+        while not idle:
+            before = self._progress
+            try:
+                async with asyncio.timeout(patience):
+                    await event.wait()
+                return
+            except TimeoutError:
+                idle = self._progress == before
+
+    def give_up(self) -> None:
+        """Let `finish` wait no longer, and write no more."""
+        with self._ready:
+            self._gone = True
+            self._tell()
+
+    @property
+    def _idle(self) -> bool:
+        return self._gone or not (self._busy or self._memory or self._written > self._read)
+
+    def _spill(self, data: bytes) -> bool:
+        """Keep `data` in the file; no room there is no error."""
+        if self._written + len(data) > ON_DISK:
+            return False
+        try:
+            self._file = self._file or tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+            self._file.seek(self._written)
+            view = memoryview(data)
+            while view:
+                view = view[self._file.write(view) :]
+        except OSError:
+            return False
+        self._written += len(data)
+        return True
+
+    def _take(self) -> bytes:
+        if self._memory:
+            data = b"".join(self._memory)
+            self._memory.clear()
+            self._size = 0
+            return data
+        assert self._file is not None
+        self._file.seek(self._read)
+        data = self._file.read(min(PIECE, self._written - self._read))
+        self._read += len(data)
+        if self._read == self._written or not data:
+            self._read = self._written = 0
+            self._file.truncate(0)
+        return data
+
+    def _run(self) -> None:
+        while True:
+            with self._ready:
+                self._busy = False
+                if self._idle:
+                    self._tell()
+                while not self._memory and self._written == self._read:
+                    self._ready.wait()
+                if self._gone:
+                    return
+                self._busy = True
+                try:
+                    data = self._take()
+                except OSError:
+                    data = b""
+                    self._read = self._written = 0
+            if not self._put(data):
+                self.give_up()
+                return
+
+    def _put(self, data: bytes) -> bool:
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[os.write(self._fd, view[:PIECE]) :]
+                self._progress += 1
+            except BlockingIOError:
+                select.select([], [self._fd], [])
+            except OSError:
+                return False
+        return True
+
+    def _tell(self) -> None:
+        if self._waiter is not None:
+            loop, event = self._waiter
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(event.set)
+
+
+class Echoes:
+    """Our output and our errors. Where both are the same terminal, pipe or file, they keep their order."""
+
+    def __init__(self) -> None:
+        self.errors = Echo(2)
+        self.output = self.errors if same_file(1, 2) else Echo(1)
+
+    def of(self, stream: str) -> Echo:
+        """Where a command's `stream` is shown."""
+        return self.errors if stream == "stderr" else self.output
+
+    async def finish(self, patience: float | None) -> None:
+        """See `Echo.finish`. What was left out is told."""
+        await self.output.finish(patience)
+        if omitted := self.output.omitted:
+            self.errors.notice(f"{omitted} bytes of output are not shown here, as nobody read them; the log has them")
+        await self.errors.finish(patience)
+
+    def give_up(self) -> None:
+        """Wait for no reader any longer."""
+        self.output.give_up()
+        self.errors.give_up()
+
+
+def same_file(one: int, other: int) -> bool:
+    """Whether two descriptors lead to the same terminal, pipe or file."""
+    try:
+        return os.path.samestat(os.fstat(one), os.fstat(other))
+    except OSError:
+        return False
