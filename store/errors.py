@@ -6,6 +6,7 @@ StoreError
 ├── NotFound           no account, token or project has this id                   no retry
 ├── NotAllowed         the server does not know the caller, or does not allow it   no retry
 ├── Conflict           the log says otherwise (a second answer, a taken id)       no retry
+│   └── UnreadableTask  the task's stored state is damaged; it can be deleted        no retry
 ├── UnknownStoreKind   the URL names a store that does not exist (yet)            no retry
 ├── SchemaTooNew       the database was written by a newer Signalbox              no retry
 ├── StoreClosed        this store object was closed                               no retry
@@ -51,6 +52,14 @@ class NotAllowed(StoreError):
 
 class Conflict(StoreError):
     """The log already says otherwise: what was asked for is over, answered or taken."""
+
+
+class UnreadableTask(Conflict):
+    """The stored state of the task `task_id` is damaged: its log can be read, but nothing can be added to it."""
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(f"the stored state of the task {task_id!r} cannot be read; nothing can be added to its log")
+        self.task_id = task_id
 
 
 class UnknownStoreKind(StoreError, ValueError):

@@ -47,9 +47,13 @@ OLDER_SPELLINGS = {"work_item_started": "work_item_start"}
 
 MAX_TEXT = 256
 MAX_PAYLOAD = 256 * 1024
+MAX_DEPTH = 100
+"""Levels to which a payload may be nested: whoever reads it needs that much of the stack."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TASK_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_BRACKETS = re.compile(r"[\[\]{}]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -165,7 +169,20 @@ def encode_payload(payload: Mapping[str, Any], field: str = "payload") -> bytes:
         raise InvalidEvent(f"{field} cannot be written as JSON: {error}", field) from None
     if len(encoded) > MAX_PAYLOAD:
         raise InvalidEvent(f"{field} must be at most {MAX_PAYLOAD} bytes of JSON, not {len(encoded)}", field)
+    if encoded.count(b"[") + encoded.count(b"{") > MAX_DEPTH and depth_of(encoded.decode()) > MAX_DEPTH:
+        raise InvalidEvent(f"{field} must be nested at most {MAX_DEPTH} levels deep", field)
     return encoded
+
+
+def depth_of(json: str) -> int:
+    """How many levels deep a JSON text is nested."""
+    if json.count("[") + json.count("{") <= MAX_DEPTH:
+        return 1
+    depth = deepest = 0
+    for bracket in _BRACKETS.findall(_STRING.sub("", json)):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 @lru_cache(4096)

@@ -44,7 +44,8 @@ class Activity(msgspec.Struct, kw_only=True):
 class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One task: who it is, how it stands, and the counters of its log.
 
-    `archived_at` and `stale` are not of the log: readers fill them from what is kept beside it.
+    `archived_at` and `stale` are not of the log: readers fill them from what is kept beside it. `unreadable` is a
+    task whose stored state is damaged: all that is known of it is its id, its times and its log.
     """
 
     task_id: str
@@ -75,6 +76,7 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     activity: Activity | None = None
     archived_at: str | None = None
     stale: bool = False
+    unreadable: bool = False
 
     latest_seq: int = 0
     spans_total: int = 0
@@ -101,7 +103,7 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     @property
     def deletable(self) -> bool:
         """Whether no run would go on writing to it."""
-        return self.ended or self.status == "queued"
+        return self.ended or self.status == "queued" or self.unreadable
 
 
 class Phase(msgspec.Struct, kw_only=True):

@@ -197,10 +197,22 @@ class Fragments:
     def list_rows(self, view: TaskListView) -> list[tuple[str, str]]:
         """The rows of a page of the list, each with its task's id."""
         names = view.projects if len(view.projects) > 1 else {}
-        return [
-            (task.task_id, self._task_row.render(task=task, project_names=names, pick=view.manages))
-            for task in view.tasks
-        ]
+        return [(task.task_id, self._list_row(task, project_names=names, pick=view.manages)) for task in view.tasks]
+
+    def _list_row(self, task: Task, **values: Any) -> str:
+        try:
+            return self._task_row.render(task=task, **values)
+        except Exception:  # A row that cannot be drawn affects no other row.
+            plain = Task(
+                task_id=task.task_id,
+                created_at=task.created_at,
+                updated_at=task.updated_at,
+                main_span_id="",
+                project_id=task.project_id,
+                status=task.status,
+                unreadable=True,
+            )
+            return self._task_row.render(task=plain, **values)
 
     def list_frame(self, view: TaskListView, since: int) -> str:
         """What brings a list page from the position `since` to `view`, whatever it shows."""

@@ -14,7 +14,7 @@ def bars(counts: Sequence[int]) -> str:
     most = max(counts, default=0)
     drawn = []
     for at, count in enumerate(counts):
-        if count:
+        if count > 0:
             height = max(1, round(HEIGHT * sqrt(count / most)))
             drawn.append(f"M{at} {HEIGHT}v-{height}h.8v{height}z")
     return "".join(drawn)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import structlog
 
-from store import NewEvent, Store, StoreError, TaskQuery, UnknownTask
+from store import NewEvent, Store, StoreError, StoreUnavailable, TaskQuery, UnknownTask
 from store.state import Permission, Task
 from webapp.settings import Settings
 
@@ -48,18 +49,22 @@ class Supervisor:
                 query = TaskQuery(statuses=("running", "waiting"), before=before, limit=200)
                 page = await view.tasks(query)
             for task in page.tasks:
-                if _silent(task, now, self._limit):
-                    await self._interrupt(task)
-                elif is_stale(task, now, self._stale_after):
-                    await self._mark_stale(task)
+                with _alone(task):
+                    if task.unreadable:
+                        continue
+                    if _silent(task, now, self._limit):
+                        await self._interrupt(task)
+                    elif is_stale(task, now, self._stale_after):
+                        await self._mark_stale(task)
             before = page.cursor
             if before is None:
                 break
         async with self._store.read() as view:
             asked = await view.open_permissions(1000)
         for task, permission in asked:
-            if permission.expires_at and _past(permission.expires_at, now):
-                await self._expire(task, permission)
+            with _alone(task):
+                if permission.expires_at and not task.unreadable and _past(permission.expires_at, now):
+                    await self._expire(task, permission)
 
     async def _interrupt(self, task: Task) -> None:
         log.info("a run is silent", task_id=task.task_id, since=task.updated_at)
@@ -92,6 +97,17 @@ class Supervisor:
                 payload={"request_id": permission.request_id, "cause": "expired", "message": "nobody answered in time"},
             ),
         )
+
+
+@contextlib.contextmanager
+def _alone(task: Task) -> Iterator[None]:
+    """Let a task that cannot be looked after affect no other. A store that does not answer concerns them all."""
+    try:
+        yield
+    except StoreUnavailable:
+        raise
+    except Exception as error:
+        log.warning("a task cannot be looked after", task_id=task.task_id, error=str(error))
 
 
 def _silent(task: Task, now: datetime, limit: float) -> bool:

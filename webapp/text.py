@@ -57,8 +57,11 @@ def moment(at: str) -> str:
 
 
 def seconds(start: str, end: str) -> float:
-    """Seconds from one timestamp to another, never negative."""
-    return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())
+    """Seconds from one timestamp to another, never negative; 0 where one of them cannot be read."""
+    try:
+        return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())
+    except (ValueError, TypeError):
+        return 0.0
 
 
 def between(start: str, end: str) -> str:

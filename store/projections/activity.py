@@ -14,15 +14,21 @@ FIRST_WIDTH = 1.0
 
 
 def count(task: Task, created_at: str) -> None:
-    """Count one event. A clock that was set back counts in the last bucket."""
+    """Count one event. A clock that was set back, or a time that cannot be read, counts in the last bucket."""
     activity = task.activity
-    if activity is not None and created_at < activity.until:
+    if activity is not None and activity.counts and created_at < activity.until:
         activity.counts[-1] += 1
         return
-    at = epoch_seconds(created_at)
-    if activity is None:
+    try:
+        at = epoch_seconds(created_at)
+        begun = epoch_seconds(activity.since) if activity else at
+    except (ValueError, TypeError):
+        if activity is not None and activity.counts:
+            activity.counts[-1] += 1
+        return
+    if activity is None or not activity.width > 0:
         task.activity = activity = Activity(since=created_at, width=FIRST_WIDTH, counts=[0], until="")
-    begun = epoch_seconds(activity.since)
+        begun = at
     while (index := int((at - begun) / activity.width)) >= BUCKETS:
         counts = activity.counts
         activity.counts = [sum(counts[n : n + 2]) for n in range(0, len(counts), 2)]

@@ -13,13 +13,21 @@ def text(payload: dict[str, Any], *names: str) -> str | None:
         value = payload.get(name)
         if isinstance(value, str) and value:
             return value
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        # Python writes no whole number of more than 4300 digits.
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300:
             return str(value)
     return None
 
 
+def lowered(payload: dict[str, Any], name: str) -> str:
+    """The text under `name` in lower case, "" for anything else."""
+    value = payload.get(name)
+    return value.lower() if isinstance(value, str) else ""
+
+
 def number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e15:
+    # Written so that NaN, which compares as false with everything, counts as not there either.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1e15:
         return None
     return value
 

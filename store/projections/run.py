@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from store.events import Event, is_task_id
 from store.projections import phases, spans
-from store.projections.payload import number, progress_of, text
+from store.projections.payload import lowered, number, progress_of, text
 from store.state import ENDED, STATUSES, Span, Status, TaskState
 
 MAX_RETRIES = 100
@@ -65,7 +65,7 @@ def leave(state: TaskState, event: Event, span: Span) -> None:
     task, payload = state.task, event.payload
     code = number(payload.get("exit_code"))
     task.exit_code = int(code) if code is not None else None
-    word = _STATUS_WORDS.get(str(payload.get("status", "")).lower())
+    word = _STATUS_WORDS.get(lowered(payload, "status"))
     failed = bool(code) or bool(payload.get("error_code"))
     if word not in ENDED:
         word = "cancelled" if failed and task.cancel_requested else "failed" if failed else "done"
@@ -81,7 +81,7 @@ def leave(state: TaskState, event: Event, span: Span) -> None:
 
 
 def status(state: TaskState, event: Event, span: Span) -> None:
-    word = _STATUS_WORDS.get(str(event.payload.get("status", "")).lower())
+    word = _STATUS_WORDS.get(lowered(event.payload, "status"))
     state.task.message = text(event.payload, "message", "explanation") or state.task.message
     if word == "waiting" and not state.task.permissions_open:
         word = None

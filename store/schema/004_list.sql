@@ -5,8 +5,10 @@ ALTER TABLE tasks ADD COLUMN stale INTEGER NOT NULL DEFAULT 0;
 -- The second of the last event: an index on its microsecond would cost each append a tenth more.
 ALTER TABLE tasks ADD COLUMN active_at TEXT NOT NULL DEFAULT '';
 ALTER TABLE tasks ADD COLUMN duration REAL;
-UPDATE tasks SET active_at = substr(updated_at, 1, 19), duration =
-  round((julianday(json_extract(state, '$.ended_at')) - julianday(json_extract(state, '$.started_at'))) * 86400, 3);
+-- CASE: a state that cannot be read must not stop the others from being listed.
+UPDATE tasks SET active_at = substr(updated_at, 1, 19), duration = CASE WHEN json_valid(CAST(state AS TEXT)) THEN
+  round((julianday(json_extract(CAST(state AS TEXT), '$.ended_at'))
+    - julianday(json_extract(CAST(state AS TEXT), '$.started_at'))) * 86400, 3) END;
 CREATE INDEX tasks_listed ON tasks (created_at, task_id) WHERE archived_at IS NULL;
 CREATE INDEX tasks_listed_status ON tasks (status, created_at, task_id) WHERE archived_at IS NULL;
 CREATE INDEX tasks_listed_active ON tasks (active_at, task_id) WHERE archived_at IS NULL;

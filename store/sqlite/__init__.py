@@ -15,7 +15,7 @@ import msgspec
 
 from store.contract import Reading, TaskRecord
 from store.errors import InvalidEvent, StoreUnavailable
-from store.events import Event, NewEvent, check_event, check_task_id, check_text, encode_payload, new_id
+from store.events import Event, NewEvent, check_task_id, check_text, encode_payload, new_id
 from store.migrations import migrate
 from store.people import DEFAULT_PROJECT
 from store.sqlite import append as appending
@@ -214,4 +214,4 @@ def _creation(
 def _drafts(task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[appending.Draft]:
     check_task_id(task_id)
     given = [events] if isinstance(events, NewEvent) else events
-    return [(event, check_event(event)) for event in given]
+    return [appending.draft_of(event) for event in given]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
 
 from store.errors import Conflict, InvalidEvent
-from store.events import Event, NewEvent, encode_payload, epoch_seconds, new_id, now
+from store.events import Event, NewEvent, check_event, encode_payload, epoch_seconds, new_id, now
 from store.people import DEFAULT_PROJECT
 from store.projections import apply, consequences, needs, refusal
-from store.sqlite.rows import COLUMNS, INSERT, decode, event_of, wire
+from store.sqlite.rows import COLUMNS, INSERT, event_of, readable, stored_task, wire
 from store.state import AT_WORK, Checkpoint, Permission, Phase, Span, Task, TaskState
 
 Draft = tuple[NewEvent, bytes]
@@ -57,8 +58,20 @@ def create_task(
     return task, True
 
 
+def draft_of(event: NewEvent) -> Draft:
+    """Check an event. Its payload becomes what a reader of the log gets, so that projections fold the same. Raises
+    InvalidEvent."""
+    encoded = check_event(event)
+    if event.event_type == "log":
+        return event, encoded
+    return msgspec.structs.replace(event, payload=msgspec.json.decode(encoded)), encoded
+
+
 def append(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> list[Event]:
-    """Append all drafts to the task (made if new). A key that is known gives the event stored under it."""
+    """Append all drafts to the task (made if new). A key that is known gives the event stored under it.
+
+    Raises UnreadableTask.
+    """
     task, next_id = load_head(db, task_id)
     stood = _listed(task)
     at = now()
@@ -82,7 +95,6 @@ def append(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> lis
             created_at=at,
             key=draft.key,
         )
-        event.__dict__["payload"] = draft.payload
         tells = apply(state, event)
         rows.append(
             (
@@ -126,11 +138,11 @@ def load_head(db: sqlite3.Connection, task_id: str) -> tuple[Task, int]:
     """The task (made if new) and the next event id. One statement: this is where a single append spends its time."""
     last_id, state = db.execute(
         "SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'task_events'),"
-        " (SELECT state FROM tasks WHERE task_id = ?)",
+        " (SELECT CAST(state AS BLOB) FROM tasks WHERE task_id = ?)",
         (task_id,),
     ).fetchone()
     if state is not None:
-        return decode(Task, state), last_id + 1
+        return stored_task(task_id, state), last_id + 1
     create_task(db, task_id)
     return load_head(db, task_id)
 
@@ -142,20 +154,19 @@ def take_event_id(db: sqlite3.Connection) -> None:
 
 
 def load_task(db: sqlite3.Connection, task_id: str) -> Task | None:
-    """The task's projection row, or None."""
-    row = db.execute("SELECT state FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
-    return decode(Task, row[0]) if row else None
+    """The task's projection row, or None. Raises UnreadableTask."""
+    row = db.execute("SELECT CAST(state AS BLOB) FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
+    return stored_task(task_id, row[0]) if row else None
 
 
 def _at_work(db: sqlite3.Connection, kind: str | None, project_id: str) -> Task | None:
     """The newest task of a kind and a project that has not ended."""
     # The plus keeps to the index of those at work: the one of the project has all its tasks.
     sql = (
-        f"SELECT state FROM tasks WHERE status IN ({', '.join('?' * len(AT_WORK))}) AND kind IS ? AND +project_id = ?"
-        " ORDER BY created_at DESC LIMIT 1"
+        f"SELECT CAST(state AS BLOB) FROM tasks WHERE status IN ({', '.join('?' * len(AT_WORK))})"
+        " AND kind IS ? AND +project_id = ? ORDER BY created_at DESC LIMIT 1"
     )
-    row = db.execute(sql, (*AT_WORK, kind, project_id)).fetchone()
-    return decode(Task, row[0]) if row else None
+    return next(iter(readable(Task, db.execute(sql, (*AT_WORK, kind, project_id)))), None)
 
 
 def load_state(db: sqlite3.Connection, task: Task, drafts: Sequence[NewEvent]) -> TaskState:
@@ -163,8 +174,8 @@ def load_state(db: sqlite3.Connection, task: Task, drafts: Sequence[NewEvent]) -
     needed = needs(task, drafts)
 
     def load(kind: type[S], table: str, where: str, *values: object) -> list[S]:
-        sql = f"SELECT state FROM {table} WHERE task_id = ? AND {where}"
-        return [decode(kind, row[0]) for row in db.execute(sql, (task.task_id, *values))]
+        sql = f"SELECT CAST(state AS BLOB) FROM {table} WHERE task_id = ? AND {where}"
+        return readable(kind, db.execute(sql, (task.task_id, *values)))
 
     state = TaskState(task=task)
     for span_id in needed.spans:
@@ -249,7 +260,8 @@ def save_listed(db: sqlite3.Connection, task: Task) -> None:
     duration = None
     if task.started_at and task.ended_at:
         # Microseconds, as SQLite writes a number into a cursor with 15 digits.
-        duration = round(epoch_seconds(task.ended_at) - epoch_seconds(task.started_at), 6)
+        with suppress(ValueError):
+            duration = round(epoch_seconds(task.ended_at) - epoch_seconds(task.started_at), 6)
     sql = "UPDATE tasks SET status = ?, duration = ?, active_at = ? WHERE task_id = ?"
     db.execute(sql, (task.status, duration, task.updated_at[:19], task.task_id))
 

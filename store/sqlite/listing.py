@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 
-from store.errors import Conflict, InvalidEvent, NotFound, UnknownTask
+from store.errors import Conflict, InvalidEvent, NotFound, UnknownTask, UnreadableTask
 from store.events import check_text, now
 from store.sqlite import append as appending
 from store.sqlite import audits
+from store.sqlite.damaged import TASK_COLUMNS, damaged_task
 from store.sqlite.tasklist import TASK, task_of
 from store.state import Task
 from store.tasklist import SavedView
@@ -19,7 +20,7 @@ LONGEST_FILTERS = 2000
 
 def delete(db: sqlite3.Connection, task_id: str, actor: str, source: str | None) -> Task:
     """Delete a task that does not run; its audits stay. Returns it as it was."""
-    task = _task(db, task_id)
+    task = _task_or_damage(db, task_id)
     if not task.deletable:
         raise Conflict(f"the run goes on: it is {task.status}; cancel it first, or archive the task")
     detail: dict[str, object] = {
@@ -42,7 +43,7 @@ def remove(db: sqlite3.Connection, task_id: str) -> None:
 
 def archive(db: sqlite3.Connection, task_id: str, archived: bool, actor: str, source: str | None) -> Task:
     """Put a task away, or back; what is so already stays as it is."""
-    task = _task(db, task_id)
+    task = _task_or_damage(db, task_id)
     if archived == (task.archived_at is not None):
         return task
     task.archived_at = now() if archived else None
@@ -103,6 +104,14 @@ def _task(db: sqlite3.Connection, task_id: str) -> Task:
     if row is None:
         raise UnknownTask(task_id)
     return task_of(*row)
+
+
+def _task_or_damage(db: sqlite3.Connection, task_id: str) -> Task:
+    try:
+        return _task(db, task_id)
+    except UnreadableTask:
+        row = db.execute(f"SELECT {TASK_COLUMNS} FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
+        return damaged_task(row)
 
 
 def _audit(

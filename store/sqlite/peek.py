@@ -7,6 +7,7 @@ from pathlib import Path
 
 from store.events import Event
 from store.sqlite.connection import translated_errors, uri
+from store.sqlite.damaged import is_not_text, lenient
 from store.sqlite.rows import COLUMNS, event_of
 
 BUSY_TIMEOUT = 0.05
@@ -40,10 +41,16 @@ class Peek:
     def events_after(self, event_id: int, limit: int) -> list[Event]:
         """At most `limit` events after `event_id`, in commit order."""
         assert self._connection is not None, "moved() comes first"
+        sql = f"SELECT {COLUMNS} FROM task_events WHERE event_id > ? ORDER BY event_id LIMIT ?"
         with translated_errors():
-            rows = self._connection.execute(
-                f"SELECT {COLUMNS} FROM task_events WHERE event_id > ? ORDER BY event_id LIMIT ?", (event_id, limit)
-            ).fetchall()
+            try:
+                rows = self._connection.execute(sql, (event_id, limit)).fetchall()
+            except sqlite3.OperationalError as error:
+                if not is_not_text(error):
+                    raise
+                self._connection.text_factory = lenient
+                rows = self._connection.execute(sql, (event_id, limit)).fetchall()
+                self._connection.text_factory = str
         return [event_of(row) for row in rows]
 
     def forget(self) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
 
+from store.errors import UnreadableTask
 from store.events import Event
+from store.sqlite import damaged
+from store.state import Task
 
 COLUMNS = "event_id, task_id, seq, event_type, phase, actor, span_id, parent_span_id, payload, created_at, key"
 """The columns of `task_events`, in the order in which `event_of` takes them."""
@@ -15,11 +19,16 @@ COLUMNS = "event_id, task_id, seq, event_type, phase, actor, span_id, parent_spa
 INSERT = f"INSERT INTO task_events ({COLUMNS}, quiet) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 S = TypeVar("S")
+_SOUND = frozenset((int, str, type(None)))
+_WHOLE = frozenset((0, 2))
+_sound_json = msgspec.json.Decoder(msgspec.Raw)
 _encoder = msgspec.json.Encoder()
 
 
 def event_of(row: Sequence[Any]) -> Event:
-    """The event of one row of `task_events`."""
+    """The event of one row of `task_events`. One that cannot be read says so in its payload."""
+    if not _SOUND.issuperset(map(type, row)):
+        row = damaged.texts(row, _WHOLE)
     return Event(
         event_id=row[0],
         task_id=row[1],
@@ -29,7 +38,7 @@ def event_of(row: Sequence[Any]) -> Event:
         actor=row[5],
         span_id=row[6],
         parent_span_id=row[7],
-        payload_json=msgspec.Raw(row[8]),
+        payload_json=msgspec.Raw(_payload(row[8])),
         created_at=row[9],
         key=row[10],
     )
@@ -43,10 +52,44 @@ def wire(value: object) -> str:
 _decoders: dict[type, msgspec.json.Decoder[Any]] = {}
 
 
-def decode(kind: type[S], text: str) -> S:
-    """A projection's value from its JSON text."""
+def _payload(stored: object) -> str:
+    # The quick look that nearly all payloads pass: one valid JSON object, and not long enough to be nested deeply.
+    if type(stored) is str and stored[:1] == "{" and len(stored) < 2000:
+        try:
+            _sound_json.decode(stored)
+            return stored
+        except (msgspec.DecodeError, RecursionError):
+            pass
+    return damaged.payload_of(stored)
+
+
+def decode(kind: type[S], text: str | bytes) -> S:
+    """A projection's value from its JSON text. Raises msgspec.DecodeError if it cannot be read."""
     decoder = _decoders.get(kind)
     if decoder is None:
         decoder = _decoders[kind] = msgspec.json.Decoder(kind)
-    value: S = decoder.decode(text)
+    try:
+        value: S = decoder.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError, RecursionError) as error:
+        found = damaged.salvaged(kind, text)
+        if found is None:
+            raise msgspec.DecodeError(str(error)) from error
+        return found
     return value
+
+
+def readable(kind: type[S], rows: Iterable[Sequence[Any]]) -> list[S]:
+    """The values whose JSON texts stand first in `rows`, without those that cannot be read."""
+    found = []
+    for row in rows:
+        with suppress(msgspec.DecodeError):
+            found.append(decode(kind, row[0]))
+    return found
+
+
+def stored_task(task_id: str, state: str | bytes) -> Task:
+    """A task from its JSON text. Raises UnreadableTask."""
+    try:
+        return decode(Task, state)
+    except msgspec.DecodeError as error:
+        raise UnreadableTask(task_id) from error

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from store.errors import InvalidEvent
-from store.sqlite.rows import decode
+from store.sqlite.rows import stored_task
 from store.state import Task
 from store.tasklist import Sort, TaskQuery, cursor_parts, instant
 
-TASK = "state, archived_at, stale"
+TASK = "CAST(state AS BLOB), archived_at, stale, task_id"
 """The columns of `tasks` that `task_of` takes, in this order."""
 
 _ORDERS: dict[Sort, tuple[str, bool]] = {
@@ -20,9 +20,9 @@ _ORDERS: dict[Sort, tuple[str, bool]] = {
 }
 
 
-def task_of(state: str, archived_at: str | None, stale: int) -> Task:
-    """The task of one row."""
-    task = decode(Task, state)
+def task_of(state: bytes, archived_at: str | None, stale: int, task_id: str) -> Task:
+    """The task of one row. Raises UnreadableTask."""
+    task = stored_task(task_id, state)
     task.archived_at, task.stale = archived_at, bool(stale)
     return task
 

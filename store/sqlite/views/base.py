@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
 import aiosqlite
 
 from store.events import Event
-from store.sqlite.rows import COLUMNS, decode, event_of
+from store.sqlite.damaged import is_not_text, lenient
+from store.sqlite.rows import COLUMNS, event_of, readable
 
 
 class Rows:
@@ -17,10 +19,20 @@ class Rows:
         self._connection = connection
 
     async def _rows(self, sql: str, *values: object) -> list[Any]:
-        return list(await self._connection.execute_fetchall(sql, values))
+        try:
+            return list(await self._connection.execute_fetchall(sql, values))
+        except sqlite3.OperationalError as error:
+            if not is_not_text(error):
+                raise
+        # Some text is not UTF-8. Reading all text leniently is slow, so only such a question does it.
+        self._connection.text_factory = lenient
+        try:
+            return list(await self._connection.execute_fetchall(sql, values))
+        finally:
+            self._connection.text_factory = str
 
     async def _values(self, kind: type[Any], sql: str, *values: object) -> list[Any]:
-        return [decode(kind, row[0]) for row in await self._rows(sql, *values)]
+        return readable(kind, await self._rows(sql, *values))
 
     async def _events(self, where: str, *values: object) -> list[Event]:
         return [event_of(row) for row in await self._rows(f"SELECT {COLUMNS} FROM task_events WHERE {where}", *values)]

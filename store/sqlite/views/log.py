@@ -26,7 +26,7 @@ class Log(Rows):
     async def times(self, task_id: str, since_seq: int, until_seq: int) -> list[str]:
         # As one value: a row for each would take three times as long. LIMIT: so that the order is that of the stretch.
         stretch = "SELECT created_at FROM task_events WHERE task_id = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT -1"
-        sql = f"SELECT json_group_array(created_at) FROM ({stretch})"
+        sql = f"SELECT json_group_array(CAST(created_at AS TEXT)) FROM ({stretch})"
         return decode(list[str], (await self._rows(sql, task_id, since_seq, until_seq))[0][0])
 
     async def events_after(

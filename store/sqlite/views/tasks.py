@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
 from store.contract import Head, Standing, TaskPage
-from store.errors import UnknownTask
+from store.errors import UnknownTask, UnreadableTask
 from store.sqlite import listing, tasklist
+from store.sqlite.damaged import TASK_COLUMNS, damaged_task, detail_of
 from store.sqlite.rows import decode
 from store.sqlite.tasklist import TASK, task_of
 from store.sqlite.views.base import Rows
@@ -24,14 +26,21 @@ class Tasks(Rows):
         rows = await self._rows(f"SELECT {TASK} FROM tasks WHERE task_id = ?", task_id)
         if not rows:
             raise UnknownTask(task_id)
-        return task_of(*rows[0])
+        return await self._task_of(*rows[0])
+
+    async def _task_of(self, state: bytes, archived_at: str | None, stale: int, task_id: str) -> Task:
+        try:
+            return task_of(state, archived_at, stale, task_id)
+        except UnreadableTask:
+            rows = await self._rows(f"SELECT {TASK_COLUMNS} FROM tasks WHERE task_id = ?", task_id)
+            return damaged_task(rows[0])
 
     async def tasks(self, query: TaskQuery) -> TaskPage:
         sql, values = tasklist.page(query)
         rows = await self._rows(sql, *values)
         shown = rows[: query.limit]
         cursor = shown[-1][-1] if len(rows) > len(shown) else None
-        return TaskPage([task_of(*row[:-1]) for row in shown], cursor, await self.latest_event_id())
+        return TaskPage([await self._task_of(*row[:-1]) for row in shown], cursor, await self.latest_event_id())
 
     async def count_by_status(
         self, projects: Sequence[str] | None = None, archived: bool | None = None
@@ -93,12 +102,17 @@ class Tasks(Rows):
     ) -> list[tuple[Task, Permission]]:
         within, values = tasklist.within(projects)
         rows = await self._rows(
-            "SELECT t.state, t.archived_at, t.stale, p.state FROM task_permissions p JOIN tasks t USING (task_id)"
+            "SELECT CAST(t.state AS BLOB), t.archived_at, t.stale, t.task_id, p.state"
+            " FROM task_permissions p JOIN tasks t USING (task_id)"
             f" WHERE p.open = 1 AND {within} ORDER BY t.created_at, p.seq LIMIT ?",
             *values,
             limit,
         )
-        return [(task_of(*task), decode(Permission, permission)) for *task, permission in rows]
+        found = []
+        for *task, permission in rows:
+            with suppress(msgspec.DecodeError):
+                found.append((await self._task_of(*task), decode(Permission, permission)))
+        return found
 
     async def count_open_permissions(self, projects: Sequence[str] | None = None) -> int:
         if projects is None:
@@ -127,4 +141,4 @@ class Tasks(Rows):
             *values,
             limit,
         )
-        return [dict(zip(names, (*row[:-1], msgspec.json.decode(row[-1])), strict=True)) for row in rows]
+        return [dict(zip(names, (*row[:-1], detail_of(row[-1])), strict=True)) for row in rows]

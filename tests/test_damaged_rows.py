@@ -1,0 +1,260 @@
+"""A database in which rows are damaged: each affects itself, and nothing else."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from store import InvalidEvent, NewEvent, open_store, open_task
+from store.errors import UnreadableTask
+from store.sqlite import SqliteStore
+from tests.support.log import until
+from tests.support.server import Server
+
+NAN, INFINITE = float("nan"), float("inf")
+
+PROGRESS: list[Any] = [
+    {"current": NAN, "total": 10},
+    {"current": 1, "total": NAN},
+    {"current": INFINITE, "total": INFINITE},
+    {"percentage": NAN},
+    {"percentage": -INFINITE, "current": 1},
+    {"percentage": 1e308},
+    {"current": 5, "total": -10},
+    {"current": 10, "total": 5},
+    {"current": 0, "total": 0},
+    {"current": 1, "total": 5e-324},
+    {"current": "1", "total": "2"},
+    {"current": True, "total": True},
+    {"percentage": [[[]]]},
+    {"percentage": 10**400},
+    [1, 2],
+    "half",
+    None,
+]
+"""What a run may say about its progress; not all of it makes sense."""
+
+DAMAGE = {
+    "no-json": "UPDATE tasks SET state = 'nonsense' WHERE task_id = ?",
+    "empty": "UPDATE tasks SET state = '' WHERE task_id = ?",
+    "list": "UPDATE tasks SET state = '[]' WHERE task_id = ?",
+    "nan": """UPDATE tasks SET state = json_set(state, '$.progress', json('{"percentage":null}')) WHERE task_id = ?""",
+    "status": "UPDATE tasks SET state = json_set(state, '$.status', 'asleep'), status = 'asleep' WHERE task_id = ?",
+    "types": "UPDATE tasks SET state = json_set(state, '$.latest_seq', 'many', '$.phase', 7) WHERE task_id = ?",
+    "null": "UPDATE tasks SET state = json_set(state, '$.updated_at', null) WHERE task_id = ?",
+    "dates": "UPDATE tasks SET state = json_set(state, '$.updated_at', 'soon', '$.started_at', '') WHERE task_id = ?",
+    "blob": "UPDATE tasks SET state = X'00ff', title = X'fffe' WHERE task_id = ?",
+    "not-utf8": "UPDATE tasks SET state = CAST(X'7bff7d' AS TEXT), title = CAST(X'ff' AS TEXT) WHERE task_id = ?",
+    "buckets": "UPDATE tasks SET state = json_set(state, '$.activity.counts', json('[0,-4]')) WHERE task_id = ?",
+    "no-buckets": "UPDATE tasks SET state = json_set(state, '$.activity.counts', json('[]')) WHERE task_id = ?",
+    "expiry": "UPDATE task_permissions SET state = json_set(state, '$.expires_at', '9999-99-99') WHERE task_id = ?",
+}
+"""Ways to damage the row of a task; the damaged task has this name."""
+
+PARTS = (
+    "UPDATE task_spans SET state = '{' WHERE task_id = ?",
+    "UPDATE task_phases SET state = 'null' WHERE task_id = ?",
+    "UPDATE task_checkpoints SET state = '{}' WHERE task_id = ?",
+    "UPDATE task_permissions SET state = X'00' WHERE task_id = ?",
+)
+EVENTS = (
+    "UPDATE task_events SET payload = '{\"message\":' WHERE task_id = ? AND seq = 1",
+    "UPDATE task_events SET payload = X'00ff', phase = X'fe', actor = 2 WHERE task_id = ? AND seq = 2",
+    "UPDATE task_events SET payload = CAST(X'7bff7d' AS TEXT) WHERE task_id = ? AND seq = 3",
+    "UPDATE task_events SET payload = '[1,2]', created_at = 'yesterday' WHERE task_id = ? AND seq = 4",
+    "UPDATE task_events SET payload = '{\"a\":' || replace(hex(zeroblob(900)), '00', '[')"
+    " || replace(hex(zeroblob(900)), '00', ']') || '}', created_at = X'ff' WHERE task_id = ? AND seq = 5",
+)
+
+
+def _fill(store: SqliteStore, task_id: str, **asked: Any) -> None:
+    store.append(
+        task_id,
+        [
+            NewEvent(event_type="runner_spawn"),
+            NewEvent(event_type="phase_enter", phase="planning"),
+            NewEvent(event_type="work_item_start", span_id="item", payload={"work_item_id": "item"}),
+            NewEvent(event_type="checkpoint_commit", payload={"checkpoint_id": "one", "evidence_refs": {"a": [1]}}),
+            NewEvent(event_type="permission_request", payload={"request_id": "q", "tool_name": "rm", **asked}),
+            NewEvent(event_type="log", payload={"message": f"the last line of {task_id}"}),
+        ],
+    )
+
+
+def _damage(path: Path, *statements: tuple[str, str]) -> None:
+    with sqlite3.connect(path) as db:
+        for sql, task_id in statements:
+            assert db.execute(sql, (task_id,)).rowcount, sql
+    db.close()
+
+
+@pytest.mark.parametrize("progress", PROGRESS, ids=repr)
+def test_a_progress_that_makes_no_sense_is_stored_as_finite_numbers_or_nothing(
+    store: SqliteStore, progress: Any
+) -> None:
+    try:
+        store.append("t", NewEvent(event_type="progress_update", payload={"progress": progress}))
+        start = NewEvent(event_type="work_item_start", span_id="i", payload={"work_item_id": "i"})
+        store.append(
+            "t", [start, NewEvent(event_type="work_item_progress", span_id="i", payload={"progress": progress})]
+        )
+    except InvalidEvent:
+        pass
+    task, _ = store.create_task("t")
+    assert task.progress is None or 0 <= task.progress.percentage <= 100
+    assert store.append("t", NewEvent(event_type="log", payload={"message": "on"}))[0].seq == task.latest_seq + 1
+
+
+def test_a_run_that_reports_nan_goes_on(url: str) -> None:
+    with closing(open_store(url)) as store, open_task(store, "train-1") as task:
+        task.progress(NAN, 10)
+        task.progress(1, NAN)
+        with task.work_item("epoch", "train") as item:
+            item.progress(NAN, 10)
+        task.progress(5, 10)
+    with closing(open_store(url)) as store:
+        assert store.create_task("train-1")[0].status == "done"
+
+
+def test_projections_fold_what_a_reader_of_the_log_gets(store: SqliteStore) -> None:
+    store.append("t", NewEvent(event_type="status", payload={"status": "running", "message": NAN}))
+    assert store.create_task("t")[0].message is None, "the log has null"
+
+
+def test_a_payload_that_is_nested_too_deeply_is_refused(store: SqliteStore) -> None:
+    deep: Any = []
+    for _ in range(200):
+        deep = [deep]
+    for event_type in ("status", "log"):
+        with pytest.raises(InvalidEvent, match="nested at most 100 levels"):
+            store.append("t", NewEvent(event_type=event_type, payload={"status": deep}))
+    store.append("t", NewEvent(event_type="status", payload={"status": [[] for _ in range(500)], "x": "[" * 5000}))
+
+
+def test_nothing_is_added_to_a_task_that_cannot_be_read(store: SqliteStore) -> None:
+    _fill(store, "t")
+    _damage(store.path, (DAMAGE["no-json"], "t"))
+    with pytest.raises(UnreadableTask):
+        store.append("t", NewEvent(event_type="log", payload={"message": "more"}))
+    with pytest.raises(UnreadableTask):
+        store.create_task("t")
+
+
+def test_damaged_rows_affect_nothing_but_themselves(start_server: Callable[..., Server]) -> None:
+    server = start_server(heartbeat_timeout=3600)
+    store, damaged = server.store, (*DAMAGE, "parts", "events")
+    for name in (*damaged, "sound"):
+        _fill(store, name)
+    _damage(server.path, *((sql, name) for name, sql in DAMAGE.items()))
+    _damage(server.path, *((sql, "parts") for sql in PARTS), *((sql, "events") for sql in EVENTS))
+    server.kill()
+    server.start()
+    with httpx.Client(base_url=server.url, timeout=20) as client:
+        bad = []
+
+        def get(path: str, **headers: str) -> httpx.Response:
+            answer = client.get(path, headers=headers)
+            if answer.status_code >= 500:
+                bad.append((answer.status_code, path))
+            return answer
+
+        listed = get("/tasks").text
+        assert listed.count("cannot be read") >= 5
+        names = {task["task_id"] for task in get("/api/tasks").json()["tasks"]}
+        assert names == {*damaged, "sound"}
+        for page in (
+            "/permissions",
+            "/audits",
+            "/tasks?sort=longest",
+            "/tasks?status=waiting",
+            "/tasks?q=x",
+            "/metrics",
+        ):
+            get(page)
+        for name in damaged:
+            for page in ("", "/spans", "/waterfall", "/timeline", "/log?around=3", "?at=4"):
+                get(f"/tasks/{name}{page}")
+            for page in ("/log?q=line", "/spans/item", "/checkpoints/one", "/permissions/q"):
+                get(f"/tasks/{name}{page}")
+            for export in ("export.ndjson", "spans.csv", "export.html", "raw"):
+                get(f"/tasks/{name}/{export}")
+            get(f"/compare?a={name}&b=sound")
+            for api in ("", "/events", "/events/latest", "/events/snapshot", "/graph", "/checkpoints"):
+                answer = get(f"/api/tasks/{name}{api}")
+                assert answer.status_code in (404, 405) or answer.json() is not None, (name, api)
+            assert f"the last line of {name}" in get(f"/tasks/{name}/log?after=0").text
+        assert not bad, bad
+        for name in damaged:
+            client.post(f"/api/tasks/{name}/events", json={"event_type": "runner_exit"})
+            deleted = client.post("/selection/delete", data={"task": name}, headers={"Origin": server.url})
+            assert deleted.status_code < 400, (name, deleted.text)
+        assert client.post("/api/tasks/sound/events", json={"event_type": "log"}).status_code == 201
+    assert "Traceback" not in server.log
+
+
+def test_the_supervisor_looks_after_all_others(start_server: Callable[..., Server]) -> None:
+    server = start_server(heartbeat_timeout=1, stale_after=3600)
+    store = server.store
+    for name in (*DAMAGE, "silent"):
+        _fill(store, name, expires_at="2026-01-01T00:00:00Z")
+        store.append(name, NewEvent(event_type="runner_heartbeat", payload={"heartbeat_interval": 0.1}))
+        store.append(name, NewEvent(event_type="log", payload={"message": "x"}))
+        _damage(server.path, (DAMAGE.get(name, "SELECT 1 WHERE ? <> ''") if name in DAMAGE else DAMAGE["expiry"], name))
+    store.append("asks", NewEvent(event_type="permission_request", payload={"expires_at": "2026-01-01T00:00:00Z"}))
+    with httpx.Client(base_url=server.url) as client:
+
+        def told(task_id: str, event_type: str) -> bool:
+            answer = client.get(f"/api/tasks/{task_id}/events")
+            assert answer.status_code == 200, answer.text
+            events = answer.json()["events"]
+            return any(event["event_type"] == event_type and event["actor"] == "supervisor" for event in events)
+
+        until(lambda: told("silent", "status"), 20)
+        until(lambda: told("asks", "permission_cleared"))
+
+
+def test_a_damaged_event_does_not_stop_the_streams_of_others(server: Server) -> None:
+    store = server.store
+    store.append("fine", NewEvent(event_type="log"))
+    with httpx.stream("GET", f"{server.url}/sse/events?task=fine", timeout=20) as stream:
+        lines = stream.iter_lines()
+        with sqlite3.connect(server.path, timeout=20) as db:
+            store.append("poisoned", NewEvent(event_type="log"))
+            db.execute(
+                "INSERT INTO task_events (task_id, seq, event_type, actor, span_id, payload, created_at)"
+                " VALUES ('poisoned', 2, X'ff', CAST(X'ff' AS TEXT), 's', '{', X'00')"
+            )
+        db.close()
+        store.append("fine", NewEvent(event_type="log", payload={"message": "still here"}))
+        assert any("still here" in line for line in lines)
+
+
+def test_a_database_of_an_older_version_with_a_damaged_task_is_migrated(tmp_path: Path) -> None:
+    from store import migrations
+
+    path = tmp_path / "signalbox.db"
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("CREATE TABLE migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)")
+    for name, script in migrations.known():
+        if name < "004":
+            db.executescript(script)
+            db.execute("INSERT INTO migrations VALUES (?, '')", (name,))
+    insert = (
+        "INSERT INTO tasks (task_id, created_at, status, updated_at, state)"
+        " VALUES (?, '2026-01-01T00:00:00.000000Z', 'running', '2026-01-01T00:00:00.000000Z', ?)"
+    )
+    base = '"created_at":"2026-01-01T00:00:00.000000Z","updated_at":"2026-01-01T00:00:00.000000Z","main_span_id":"m"'
+    db.execute(insert, ("broken", "nonsense"))
+    db.execute(insert, ("blob", b"\x00\xff"))
+    db.execute(insert, ("nan", f'{{"task_id":"nan",{base},"progress":{{"percentage":null,"total":10}}}}'))
+    db.close()
+    with closing(open_store(f"sqlite:///{path}")) as store:
+        healed, _ = store.create_task("nan")
+        assert healed.progress is None
+        assert store.create_task("new")[1]
