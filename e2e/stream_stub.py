@@ -115,7 +115,7 @@ class Stub:
             if seq in plan.drop:
                 continue
             data = json.dumps({"seq": seq, "event_type": "log"}).encode()
-            message = plan.line_end.join([b"id: %d" % seq, b"data: %b" % data, b"", b""])
+            message = plan.line_end.join([b"data: %b" % data, b"id: %d" % seq, b"", b""])
             yield message * (2 if seq in plan.repeat else 1)
         if plan.farewell:
             yield plan.farewell

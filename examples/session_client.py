@@ -53,14 +53,17 @@ class Session:
                 with self.http.stream("GET", path, headers=headers, timeout=httpx.Timeout(10, read=65)) as response:
                     if 400 <= response.status_code < 500:
                         response.raise_for_status()
-                    data = ""
+                    data, last_id = "", since
                     for line in response.iter_lines() if response.is_success else ():
                         if line.startswith("id: "):
-                            since = line[4:]
+                            last_id = line[4:]
                         elif line.startswith("data: "):
                             data = line[6:]
-                        elif not line and data:
-                            yield json.loads(data)
+                        elif not line:
+                            # Only a blank line ends a message: what a cut leaves of one comes again.
+                            since = last_id
+                            if data:
+                                yield json.loads(data)
                             data = ""
             except httpx.TransportError:
                 pass

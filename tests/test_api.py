@@ -90,7 +90,8 @@ def test_the_snapshot_tells_what_is_open(server: Server, run: str) -> None:
     snapshot = server.get(f"/api/tasks/{run}/events/snapshot?limit=4").json()
     assert [event["seq"] for event in snapshot["events"]] == [5, 6, 7, 8]
     assert (snapshot["latest_seq"], snapshot["total_events"], snapshot["current_phase"]) == (8, 8, "executing")
-    assert [span["span_id"] for span in snapshot["active_spans"]] == ["main", "p2", "w1"]
+    assert snapshot["active_spans"] == ["main", "p2", "w1"]
+    assert [span["span_id"] for span in snapshot["open_spans"]] == snapshot["active_spans"]
 
 
 def test_the_graph_has_spans_and_edges(server: Server, run: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,8 @@ from webapp.logquery import FILTERS
 
 MAX_SEQ = 2**53 - 1
 LONGEST_FILTER = 256
+LAST_EVENT_ID = ("lastEventId", "last_event_id")
+"""Parameters that count like the header `Last-Event-ID`."""
 
 
 def whole(name: str, default: int, low: int, high: int) -> int:
@@ -41,19 +44,29 @@ def number(name: str, default: float, low: float, high: float) -> float:
 
 
 def since_seq() -> int:
-    """Where a stream starts, exclusive: `Last-Event-ID` wins over `since_seq`."""
+    """Where a stream starts, exclusive: `Last-Event-ID` in any of its forms wins over `since_seq`."""
     last = last_event_id()
     return whole("since_seq", 0, 0, MAX_SEQ) if last is None else last
 
 
 def last_event_id() -> int | None:
-    """Where the client's stream broke off, None if it is its first. Raises BadRequest."""
-    last = request.headers.get("Last-Event-ID")
-    if not last:
-        return None
-    if not last.isascii() or not last.isdigit() or len(last) > 16:
-        raise BadRequest("Last-Event-ID must be the id of an event of this stream", "Last-Event-ID")
-    return int(last)
+    """Where the client's stream broke off, None if it is its first. Raises BadRequest.
+
+    The header wins over the parameters, which clients use that cannot set a header.
+    """
+    given = [("Last-Event-ID", request.headers.get("Last-Event-ID"))]
+    given += [(name, request.args.get(name)) for name in LAST_EVENT_ID]
+    return position_in(given)
+
+
+def position_in(given: Iterable[tuple[str, str | None]]) -> int | None:
+    """The first position that is given, as `(name, text)`; None without one. Raises BadRequest, which names it."""
+    for name, text in given:
+        if text:
+            if not text.isascii() or not text.isdigit() or len(text) > 16 or int(text) > MAX_SEQ:
+                raise BadRequest(f"{name} must be the id of an event of this stream, not {text[:40]!r}", name)
+            return int(text)
+    return None
 
 
 def log_query() -> LogQuery:

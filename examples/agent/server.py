@@ -26,6 +26,9 @@ import uvicorn
 from runs import Message, Run
 
 SILENCE = 10.0
+BREAK = re.compile("\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+"""Line ends of event streams, and those that some of their readers have besides."""
+
 RUN_ID = re.compile(r"[A-Za-z0-9_:-][A-Za-z0-9_.:-]{0,127}")
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -138,8 +141,9 @@ async def stream(run: Run, last_id: str, receive: Receive, send: Send) -> None:
 
 
 def block_of(number: int, message: Message) -> str:
-    data = "".join(f"data: {line}\n" for line in message.data.split("\n"))
-    return f"id: {number}\nevent: {message.event}\n{data}\n"
+    """A message as bytes of the stream. The id comes last, so that a cut before it makes no client skip the message."""
+    data = "".join(f"data: {line}\n" for line in BREAK.split(message.data))
+    return f"event: {message.event}\n{data}id: {number}\n\n"
 
 
 async def reply(send: Send, status: int, body: dict[str, Any]) -> None:

@@ -22,18 +22,26 @@ class SseParser:
     def __init__(self) -> None:
         self.retry_ms: int | None = None
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
-        self._pending = ""
+        self._partial: list[str] = []
+        self._after_cr = False
         self._last_event_id = ""
         self._event, self._data = "", list[str]()
 
     def feed(self, chunk: bytes) -> Iterator[Message]:
         """The messages that are complete with `chunk`."""
-        self._pending += self._decoder.decode(chunk)
-        # A CR at the very end may be half of a CRLF.
-        held = "\r" if self._pending.endswith("\r") else ""
-        text = self._pending.removesuffix(held).replace("\r\n", "\n").replace("\r", "\n")
-        *lines, rest = text.split("\n")
-        self._pending = rest + held
+        text = self._decoder.decode(chunk)
+        if not text:
+            return
+        # A CR ends its line at once. The LF of a CRLF that two chunks split ends no other one.
+        if self._after_cr:
+            text = text.removeprefix("\n")
+        self._after_cr = text.endswith("\r")
+        *lines, rest = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        if lines:
+            lines[0] = "".join((*self._partial, lines[0]))
+            self._partial = []
+        if rest:
+            self._partial.append(rest)
         for line in lines:
             if line:
                 self._field(line)

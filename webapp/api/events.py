@@ -103,7 +103,8 @@ async def snapshot(task_id: str) -> Response:
             "total_events": task.latest_seq,
             "latest_seq": task.latest_seq,
             "current_phase": task.phase,
-            "active_spans": spans,
+            "active_spans": [span.span_id for span in spans],
+            "open_spans": spans,
         }
     )
 

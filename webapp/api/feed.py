@@ -6,7 +6,6 @@ position in each of them.
 
 from __future__ import annotations
 
-import msgspec
 from quart import Blueprint, Response, request
 
 from store import Event, Store
@@ -45,7 +44,7 @@ async def events() -> Response:
     if cursor is None:
         cursor = whole("since_event_id", newest if "tail" in request.args else 0, 0, MAX_SEQ)
     if cursor > newest:
-        return closing(sse.named("reset", {"latest_event_id": newest}))
+        return closing(sse.reset({"latest_event_id": newest}))
     projects = seen_projects()
     streams, render = hub(), feed(store(), tasks, projects)
     return subscribe(streams, lambda: streams.board_lane(("feed", tasks, projects), render, voice=JSON), cursor)
@@ -68,4 +67,4 @@ def feed(source: Store, tasks: tuple[str, ...], projects: Projects = None) -> Re
 
 def message(event: Event) -> bytes:
     """An event as a message of this stream."""
-    return b"id: %d\ndata: %b\n\n" % (event.event_id, msgspec.json.encode(event))
+    return sse.json_message(event.event_id, event)

@@ -16,7 +16,7 @@ from webapp.errors import answer as error
 from webapp.json import body_as, json_response
 from webapp.live.lane import Lane
 from webapp.live.stream import subscribe
-from webapp.params import since_seq
+from webapp.params import last_event_id, since_seq
 
 blueprint = Blueprint("api_sessions", __name__, url_prefix="/api/sse")
 
@@ -45,7 +45,7 @@ class SessionAnswer(msgspec.Struct):
 async def events(session_id: str) -> Response:
     async with store().read() as view:
         head = await view.head(session_id)
-        resumes = bool(request.headers.get("Last-Event-ID")) or "since_seq" in request.args
+        resumes = last_event_id() is not None or "since_seq" in request.args
         cursor = since_seq() if resumes else head.latest_seq
         # The database was restored, or what the client stood at is archived: it begins anew.
         if cursor > head.latest_seq or 0 < cursor < head.earliest_seq - 1:

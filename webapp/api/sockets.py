@@ -9,14 +9,16 @@ import msgspec
 from quart import Blueprint, websocket
 
 from store import Event, StoreError, UnknownTask
+from store.breaks import one_line
 from webapp.api import store
 from webapp.api.streams import hub, settings
 from webapp.auth.access import needs
 from webapp.auth.guard import CLOSE_CODES, ticket
+from webapp.bad_request import BadRequest
 from webapp.live.callers import TooManyStreams
 from webapp.live.packing import Plain
 from webapp.live.voice import Voice
-from webapp.params import MAX_SEQ
+from webapp.params import LAST_EVENT_ID, MAX_SEQ, position_in
 
 blueprint = Blueprint("sockets", __name__, url_prefix="/ws")
 
@@ -36,7 +38,7 @@ MUTE = Mute()
 
 def line(event: Event) -> bytes:
     """An event as one line of JSON; JSON text has no line break of its own."""
-    return msgspec.json.encode(event) + b"\n"
+    return one_line(msgspec.json.encode(event)) + b"\n"
 
 
 @blueprint.websocket("/tasks/<task_id>/events")
@@ -48,9 +50,12 @@ async def task_events(task_id: str) -> None:
 
 async def serve(task_id: str) -> None:
     """Speak with one client until either side ends it."""
-    since = websocket.args.get("since_seq", "0")
-    if not since.isascii() or not since.isdigit() or len(since) > 16:
-        await refuse(REFUSED, f"since_seq must be a whole number between 0 and {MAX_SEQ}")
+    names = ("Last-Event-ID", *LAST_EVENT_ID, "since_seq")
+    try:
+        given = {"Last-Event-ID": websocket.headers.get("Last-Event-ID"), **websocket.args}
+        cursor = position_in([(name, given.get(name)) for name in names]) or 0
+    except BadRequest as error:
+        await refuse(REFUSED, f"{error.field} must be a whole number between 0 and {MAX_SEQ}")
         return
     try:
         async with store().read() as view:
@@ -65,7 +70,6 @@ async def serve(task_id: str) -> None:
     except StoreError as error:
         await refuse(TRY_LATER if error.retryable else REFUSED, str(error))
         return
-    cursor = int(since)
     if cursor > head.latest_seq or 0 < cursor < head.earliest_seq - 1:
         await refuse(RESET, f"the log goes from {head.earliest_seq} to {head.latest_seq}")
         return

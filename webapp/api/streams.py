@@ -39,7 +39,7 @@ async def task_events(task_id: str) -> Response:
         head = await view.head(task_id)
     if cursor > head.latest_seq or 0 < cursor < head.earliest_seq - 1:
         # A cursor of another history: the database was restored, or what it stood at is archived.
-        return closing(sse.named("reset", {"latest_seq": head.latest_seq, "earliest_seq": head.earliest_seq}))
+        return closing(sse.reset({"latest_seq": head.latest_seq, "earliest_seq": head.earliest_seq}))
     streams = hub()
     return subscribe(streams, lambda: streams.event_lane(task_id, sse.json_event, batch_size, flush_interval), cursor)
 

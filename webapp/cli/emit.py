@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from store import NewEvent
+from store.breaks import one_line
 from store.events import check_event
 from webapp.cli.target import check_project, project_option, target, target_options
 
@@ -70,4 +71,4 @@ def emit(
         (stored,) = log.append(task, event)
     finally:
         log.close()
-    click.echo(msgspec.json.encode(stored))
+    click.echo(one_line(msgspec.json.encode(stored)))

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from store import Event, StoreUnavailable, UnknownTask
+from store.breaks import one_line
 from store.log import RETRY_PAUSE, Log, events_of, task_of
 from store.state import Task
 from webapp.cli.line import line_of
@@ -41,7 +42,7 @@ def tail(
 
     def show(event: Event) -> None:
         if as_json:
-            click.echo(msgspec.json.encode(event))
+            click.echo(one_line(msgspec.json.encode(event)))
             return
         sys.stdout.write(f"{line_of(event, colours=colours)}\n")
         sys.stdout.flush()

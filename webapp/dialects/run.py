@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Literal
 
 from store import Event, Store
+from store.breaks import lines_of
 from store.state import Status, Task
+from webapp.live import sse
 from webapp.live.chunk import Chunk
 from webapp.live.frame_lane import Render
 from webapp.live.ring import CHUNK_EVENTS
@@ -23,8 +24,6 @@ RUN_STATUS: dict[Status, RunStatus] = {
     "cancelled": "FAILED",
     "interrupted": "FAILED",
 }
-
-_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 def run_messages(store: Store, task_id: str) -> Render:
@@ -73,15 +72,15 @@ class RunVoice(Voice):
 
     def farewell(self, cursor: int, reason: str, retry_ms: int) -> bytes:
         # The id, because a client need not have got a message of what it has read.
-        return b"id: %d\n%b" % (cursor, super().farewell(cursor, reason, retry_ms))
+        return sse.named("reconnect", {"reason": reason}, retry_ms=retry_ms, position=cursor)
 
 
 RUN = RunVoice()
 
 
 def _message(seq: int, name: str, text: str) -> bytes:
-    data = "\n".join(f"data: {line}" for line in _LINE_END.split(text))
-    return f"id: {seq}\nevent: {name}\n{data}\n\n".encode("utf-8", "replace")
+    data = "\n".join(f"data: {line}" for line in lines_of(text))
+    return f"event: {name}\n{data}\nid: {seq}\n\n".encode("utf-8", "replace")
 
 
 def _time_of(event: Event) -> str:

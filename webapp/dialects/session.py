@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from store import Event
+from store.breaks import one_line
 from store.events import now
 from store.projections import request_id_of
 from webapp.live.voice import Voice
@@ -49,10 +50,10 @@ def message(
     kind: str, data: dict[str, Any], timestamp: str, *, cursor: int | None = None, retry_ms: int | None = None
 ) -> bytes:
     """One message of the dialect."""
-    body = _encoder.encode({"type": kind, "data": data, "timestamp": timestamp})
+    body = one_line(_encoder.encode({"type": kind, "data": data, "timestamp": timestamp}))
     position = b"" if cursor is None else b"id: %d\n" % cursor
     retry = b"" if retry_ms is None else b"retry: %d\n" % retry_ms
-    return b"%b%bdata: %b\n\n" % (position, retry, body)
+    return b"%bdata: %b\n%b\n" % (retry, body, position)
 
 
 class SessionVoice(Voice):

@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from store import Event, InvalidEvent, TaskRecord
+from store.breaks import one_line
 from store.state import Task
 
 FORMAT = 1
@@ -29,12 +30,12 @@ def head_line(task: Task, *, redacted: bool) -> bytes:
     if task.main_span_seq:
         named["main_span_id"] = ""
     record = TaskRecord(**named)
-    return msgspec.json.encode(Header(signalbox=FORMAT, task=record, redacted=redacted)) + b"\n"
+    return one_line(msgspec.json.encode(Header(signalbox=FORMAT, task=record, redacted=redacted))) + b"\n"
 
 
 def event_lines(events: Iterable[Event]) -> bytes:
     """The lines of some events."""
-    return _encoder.encode_lines(list(events))
+    return one_line(_encoder.encode_lines(list(events)))
 
 
 def read(lines: Iterable[bytes]) -> tuple[TaskRecord, Iterator[Event]]:

@@ -1,10 +1,18 @@
-"""Server-sent events as bytes (WHATWG HTML, section 9.2). LF only: a CRLF that two chunks split makes two messages."""
+"""Server-sent events as bytes (WHATWG HTML, section 9.2).
+
+LF only: some clients take a CRLF that two chunks split for two line ends. `id:` is the last field of a message: many
+clients take an id as soon as its line has come, and would lose a message that is cut after it. `retry:` comes first.
+"""
 
 from __future__ import annotations
+
+import random
+import re
 
 import msgspec
 
 from store import Event
+from store.breaks import one_line
 
 HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -15,19 +23,42 @@ KEEPALIVE = b": keepalive\n\n"
 
 _encoder = msgspec.json.Encoder()
 
+# U+0085 has no reference of its own (`&#x85;` is an ellipsis), and the C0 controls are errors in HTML.
+_HTML_BREAKS = re.compile("[\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029]")
+_REFERENCES = {"\u2028": "&#x2028;", "\u2029": "&#x2029;", "\x85": "\ufffd", "\x0c": " "}
+
 
 def json_event(event: Event) -> bytes:
-    """One stored event as a message: `id:` is its seq, `data:` its JSON."""
-    return b"id: %d\ndata: %b\n\n" % (event.seq, _encoder.encode(event))
+    """One stored event as a message: `data:` is its JSON, `id:` its seq."""
+    return json_message(event.seq, event)
+
+
+def json_message(position: int, value: object) -> bytes:
+    """`value` as JSON in an unnamed message."""
+    return b"data: %b\nid: %d\n\n" % (one_line(_encoder.encode(value)), position)
 
 
 def html_message(seq: int, html: str) -> bytes:
     """An unnamed message of HTML; `id:` is the seq that the page shows after it."""
-    lines = html.replace("\r", "").replace("\n", "\ndata: ")
-    return b"id: %d\ndata: %b\n\n" % (seq, lines.encode())
+    lines = _HTML_BREAKS.sub(_harmless, html).replace("\r", "").replace("\n", "\ndata: ")
+    return b"data: %b\nid: %d\n\n" % (lines.encode(), seq)
 
 
-def named(event: str, data: object, *, retry_ms: int | None = None) -> bytes:
-    """A named event without an id. A `retry:` counts only in a block that has more than itself, like this one."""
+def named(event: str, data: object, *, retry_ms: int | None = None, position: int | None = None) -> bytes:
+    """A named event. A `retry:` counts only in a block that has more than itself, like this one."""
     retry = b"" if retry_ms is None else b"retry: %d\n" % retry_ms
-    return b"%bevent: %b\ndata: %b\n\n" % (retry, event.encode(), _encoder.encode(data))
+    last = b"" if position is None else b"id: %d\n" % position
+    return b"%bevent: %b\ndata: %b\n%b\n" % (retry, event.encode(), one_line(_encoder.encode(data)), last)
+
+
+def reset(data: object) -> bytes:
+    """The last message of a stream whose client follows another history.
+
+    The empty `id:` makes a browser's EventSource forget its position, so it begins anew after `retry:` milliseconds.
+    """
+    body = one_line(_encoder.encode(data))
+    return b"retry: %d\nevent: reset\ndata: %b\nid:\n\n" % (random.randint(500, 1500), body)
+
+
+def _harmless(found: re.Match[str]) -> str:
+    return _REFERENCES.get(found[0]) or chr(0x2400 + ord(found[0]))

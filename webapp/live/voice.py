@@ -34,7 +34,7 @@ class Voice:
 
     def gone(self, cursor: int) -> bytes:
         """What it hears last when its task was deleted."""
-        return sse.named("reset", {"reason": "deleted"})
+        return sse.reset({"reason": "deleted"})
 
     def changed(self, cursor: int) -> bytes:
         """What it hears last when its reader may still read, but does not see or may not do the same as before."""
@@ -60,7 +60,7 @@ class Pages(Voice):
 
     def changed(self, cursor: int) -> bytes:
         # It shows rows or buttons that are not the right ones any more.
-        return sse.named("reset", {"reason": "rights"})
+        return sse.reset({"reason": "rights"})
 
 
 JSON = Voice()

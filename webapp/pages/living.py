@@ -22,13 +22,13 @@ from webapp.live.frames import V, part_frames
 from webapp.live.pace import Pace
 from webapp.live.stream import subscribe
 from webapp.pages.tasks import cursor_of_stream, fragments, history, html, layout, other_history, reset
-from webapp.params import MAX_SEQ, whole
+from webapp.params import LAST_EVENT_ID, MAX_SEQ, whole
 from webapp.past import AsOf, NotYet, past_of
 
 SLOWEST = 2.0
 """Seconds between two frames of a page that is costly to read or draw, however much happens."""
 
-OF_THE_STREAM = ("part", "epoch", "since", "shown")
+OF_THE_STREAM = ("part", "epoch", "since", "shown", *LAST_EVENT_ID)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from webapp.fragments import Fragments
 from webapp.live import sse
 from webapp.live.frames import list_frames, task_frames
 from webapp.live.stream import closing, subscribe
-from webapp.params import MAX_SEQ, whole
+from webapp.params import MAX_SEQ, last_event_id, whole
 from webapp.past import AsOf, past_of
 from webapp.retrying import retry_key
 
@@ -58,11 +58,9 @@ async def layout() -> dict[str, object]:
 
 
 def cursor_of_stream() -> int:
-    """Where a page's stream goes on: `Last-Event-ID` wins over `since`."""
-    last = request.headers.get("Last-Event-ID")
-    if last is not None and last.isascii() and last.isdigit() and len(last) <= 16:
-        return int(last)
-    return whole("since", 0, 0, MAX_SEQ)
+    """Where a page's stream goes on: what `Last-Event-ID` says, then what `since` says. Raises BadRequest."""
+    last = last_event_id()
+    return whole("since", 0, 0, MAX_SEQ) if last is None else last
 
 
 def other_history(newest: int, cursor: int) -> bool:
@@ -73,7 +71,7 @@ def other_history(newest: int, cursor: int) -> bool:
 
 def reset(newest: int) -> Response:
     """What such a page is told."""
-    return closing(sse.named("reset", {"latest_seq": newest, "epoch": store().epoch}))
+    return closing(sse.reset({"latest_seq": newest, "epoch": store().epoch}))
 
 
 @blueprint.get("/")

@@ -9,6 +9,7 @@ from webapp.api.openapi.schema import (
     STR_OR_NULL,
     Spec,
     array,
+    last_event_id,
     limit,
     path,
     query,
@@ -25,10 +26,10 @@ def dialect_paths() -> Spec:
     project, run = path("project_id", "The id of a project."), path("run_id", "The id of the run's task.")
     session = path("session_id", "The id of the session's task.")
     since = query("since_seq", whole(0, 0, MAX_SEQ), "The seq after which to start, exclusive.")
-    last_id = {"name": "Last-Event-ID", "in": "header", "schema": INT, "description": "Wins over since_seq."}
+    last_id = last_event_id()
     resume = [
         query("since_seq", {"type": "integer", "minimum": 0, "maximum": MAX_SEQ}, "The seq after which to start."),
-        last_id,
+        *last_id,
     ]
     session_health = record(
         status=STR, session_id=STR, connections=INT, last_seq=INT, permission_open=BOOL, request_id=STR_OR_NULL
@@ -74,7 +75,7 @@ def dialect_paths() -> Spec:
             "get": route("One run.", ref("RunView"), [project, run], 404)
         },
         "/api/v1/projects/{project_id}/agent/runs/{run_id}/stream": {
-            "get": route("The lines of a run, live, and how it ended.", None, [project, run, since, last_id], 400, 404)
+            "get": route("The lines of a run, live, and how it ended.", None, [project, run, since, *last_id], 400, 404)
         },
         "/api/v1/projects/{project_id}/agent/runs/{run_id}/cancel": {
             "post": route(

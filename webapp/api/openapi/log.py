@@ -12,6 +12,7 @@ from webapp.api.openapi.schema import (
     STR_OR_NULL,
     Spec,
     array,
+    last_event_id,
     limit,
     path,
     public,
@@ -61,12 +62,12 @@ def log_paths() -> Spec:
         total_events=INT,
         latest_seq=INT,
         current_phase=STR_OR_NULL,
-        active_spans=array(ref("Span")),
+        active_spans=array(STR),
+        open_spans=array(ref("Span")),
     )
     graph = record(task_id=STR, spans=array(ref("Span")), edges=array(record(**{"from": STR, "to": STR})))
     health = record(status=STR, service=STR, version=STR, problems=array(record(code=STR, message=STR)))
     since = query("since_seq", whole(0, 0, MAX_SEQ), "The seq after which to start, exclusive.")
-    last_id = {"name": "Last-Event-ID", "in": "header", "schema": INT, "description": "Wins over since_seq."}
     stream = [
         since,
         query("batch_size", whole(10, 1, 100), "Events held together into one write."),
@@ -75,7 +76,7 @@ def log_paths() -> Spec:
             {"type": "number", "default": 0.5, "minimum": 0.1, "maximum": 5},
             "Longest time, in seconds, that events are held together.",
         ),
-        last_id,
+        *last_event_id(),
     ]
     return {
         "/api/tasks": {
@@ -139,6 +140,7 @@ def log_paths() -> Spec:
                     query("task", STR, "A task; may be repeated. All tasks if none is named."),
                     query("since_event_id", whole(0, 0, MAX_SEQ), "The event_id after which to start, exclusive."),
                     query("tail", STR, "Start at the end instead."),
+                    *last_event_id(),
                 ],
                 400,
                 404,

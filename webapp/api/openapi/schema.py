@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from webapp.params import LAST_EVENT_ID, MAX_SEQ
+
 Spec = dict[str, Any]
 
 STR_OR_NULL = {"type": ["string", "null"]}
@@ -70,6 +72,19 @@ def limit(default: int, high: int) -> Spec:
 
 def query(name: str, schema: Spec, description: str) -> Spec:
     return {"name": name, "in": "query", "schema": schema, "description": description}
+
+
+def last_event_id() -> list[Spec]:
+    """The header and the parameters that say where a stream broke off."""
+    at = "The id of the last message, where the stream goes on."
+    header = {"name": "Last-Event-ID", "in": "header", "schema": INT, "description": f"{at} Wins over all others."}
+    return [
+        header,
+        *(
+            query(name, {"type": "integer", "minimum": 0, "maximum": MAX_SEQ}, f"{at} Wins over since_seq.")
+            for name in LAST_EVENT_ID
+        ),
+    ]
 
 
 def path(name: str, description: str) -> Spec:

@@ -79,7 +79,7 @@ export class Faults {
   }
 
   #drops(block) {
-    const seq = /^id: (\d+)\n/.exec(block)?.[1];
+    const seq = /^id: (\d+)$/m.exec(block)?.[1];
     if (!seq || !this.#toDrop) return false;
     this.#toDrop -= 1;
     this.dropped.add(Number(seq));

@@ -1,0 +1,164 @@
+"""Clients that others wrote read our streams their own way: they must lose nothing by it, wherever a stream is cut."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+
+import msgspec
+import pytest
+
+from store import Event
+from store.breaks import one_line
+from store.remote.sse import SseParser
+from tests.support.server import Server
+from tests.support.sse import open_stream
+from webapp.api import feed
+from webapp.dialects import run, session
+from webapp.live import sse
+
+BREAKS = "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
+TEXT = "a".join(BREAKS) + "\r\nend"
+
+
+def event_of(seq: int, event_type: str = "log") -> Event:
+    return Event(
+        event_id=seq,
+        task_id="run",
+        seq=seq,
+        event_type=event_type,
+        phase=None,
+        actor="runner",
+        span_id="main",
+        parent_span_id=None,
+        payload_json=msgspec.Raw(msgspec.json.encode({"message": f"{seq} {TEXT}"})),
+        created_at="2026-11-21T14:02:07.123456Z",
+    )
+
+
+STREAMS = {
+    "task": [sse.json_event(event_of(seq)) for seq in range(1, 5)],
+    "feed": [feed.message(event_of(seq)) for seq in range(1, 5)],
+    "page": [sse.html_message(seq, f"<p>\n{TEXT}</p>") for seq in range(1, 5)],
+    "session": [session.session_event(event_of(seq, "tool_status")) for seq in range(1, 5)],
+    "run": [run.log_message(event_of(seq)) for seq in range(1, 5)],
+}
+
+
+def naive(received: str, last: str) -> tuple[list[str], str]:
+    """What a client takes that reads with `splitlines`, and takes an id as soon as its line has come."""
+    lines = received.splitlines(keepends=True)
+    data, taken = list[str](), list[str]()
+    for line in lines:
+        if line[-1] not in "\r\n" + BREAKS:
+            break
+        name, _, value = line.splitlines()[0].partition(":")
+        if name == "data":
+            data.append(value.removeprefix(" "))
+        elif name == "id":
+            last = value.removeprefix(" ")
+        elif not name and data:
+            taken.append("\n".join(data))
+            data = []
+    return taken, last
+
+
+@pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
+def test_a_client_that_takes_ids_by_the_line_loses_nothing_by_a_cut(stream: list[bytes]) -> None:
+    whole, _ = naive(b"".join(stream).decode(), "0")
+    assert len(whole) == len(stream)
+    size, lossy = len(b"".join(stream)), 0
+    for cut in range(size + 1):
+        first, last = naive(b"".join(stream)[:cut].decode(errors="ignore"), "0")
+        rest, _ = naive(b"".join(stream[int(last) :]).decode(), last)
+        if first + rest != whole:
+            lossy += 1
+            assert b"".join(stream)[cut - 1 : cut + 1] == b"\n\n"
+    # Between the end of the id's line and the blank line no order of the fields helps such a client.
+    assert lossy <= len(stream)
+
+
+@pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
+def test_our_own_reader_loses_nothing_by_a_cut_at_any_byte(stream: list[bytes]) -> None:
+    whole = [message.data for message in SseParser().feed(b"".join(stream))]
+    assert len(whole) == len(stream)
+    for cut in range(len(b"".join(stream)) + 1):
+        first = list(SseParser().feed(b"".join(stream)[:cut]))
+        rest = SseParser().feed(b"".join(stream[int(first[-1].last_event_id) if first else 0 :]))
+        assert [message.data for message in [*first, *rest]] == whole
+
+
+def in_pieces(data: bytes, cuts: Iterable[int]) -> Iterator[bytes]:
+    begin = 0
+    for cut in (*cuts, len(data)):
+        yield data[begin:cut]
+        begin = cut
+
+
+@pytest.mark.parametrize("ends", [("\n",), ("\r\n",), ("\r",), ("\r\n", "\r"), ("\n", "\r", "\r\n")])
+def test_every_line_end_is_read_at_once_in_any_pieces(ends: tuple[str, ...]) -> None:
+    lines = ["retry: 700", "event: log", "data: é one", "data", "id: 1", "", ": idle", "data:two", "id:2", ""]
+    text = "\ufeff" + "".join(line + ends[n % len(ends)] for n, line in enumerate(lines))
+    wanted = [("log", "é one\n", "1"), ("message", "two", "2")]
+    data = text.encode()
+    assert [(m.event, m.data, m.last_event_id) for m in SseParser().feed(data)] == wanted
+    for cut in range(len(data)):
+        parser = SseParser()
+        found = [m for piece in in_pieces(data, [cut]) for m in parser.feed(piece)]
+        assert [(m.event, m.data, m.last_event_id) for m in found] == wanted
+    parser = SseParser()
+    found = [m for piece in in_pieces(data, range(len(data))) for m in parser.feed(piece)]
+    assert [(m.event, m.data, m.last_event_id) for m in found] == wanted
+
+
+def test_json_on_one_line_is_the_same_json() -> None:
+    value = {"\u2028": [TEXT, "\\u2028", "\\"]}
+    line = one_line(msgspec.json.encode(value))
+    assert json.loads(line) == value
+    assert len(line.decode().splitlines()) == 1
+
+
+def test_an_id_in_the_address_counts_like_the_header_on_every_stream(server: Server) -> None:
+    server.emit("ids", *["a line"] * 6)
+    newest = server.get("/api/tasks/ids/events").json()["events"][-1]["event_id"]
+    stream = {"Accept": "text/event-stream"}
+    for name in ("lastEventId", "last_event_id"):
+        with open_stream(f"{server.url}/sse/tasks/ids/events?since_seq=0&{name}=5") as found:
+            assert [next(found).id, next(found).id] == [None, "6"]
+        with open_stream(f"{server.url}/sse/events?{name}={newest - 1}&task=ids") as found:
+            assert [next(found).id, next(found).id] == [None, str(newest)]
+        with open_stream(f"{server.url}/sse/tasks/ids/events?{name}=2", headers={"Last-Event-ID": "5"}) as found:
+            assert [next(found).id, next(found).id] == [None, "6"]
+        for path in (
+            "/sse/tasks/ids/events?",
+            "/sse/events?",
+            "/tasks/ids/stream?",
+            "/tasks/ids/timeline?part=frames&",
+            "/live/tasks?",
+            "/live/permissions?",
+            "/api/sse/events/ids?",
+        ):
+            refused = server.get(f"{path}{name}=five", headers=stream)
+            assert (refused.status_code, refused.json()["error"]["field"]) == (400, name), path
+            refused = server.get(path, headers=stream | {"Last-Event-ID": "five"})
+            assert (refused.status_code, refused.json()["error"]["field"]) == (400, "Last-Event-ID"), path
+
+
+def test_a_reset_makes_a_client_forget_its_position(server: Server) -> None:
+    server.emit("forget", "one")
+    for path in (
+        "/sse/tasks/forget/events?since_seq=9",
+        "/sse/events?since_event_id=99999",
+        "/tasks/forget/stream?since=9",
+    ):
+        with open_stream(server.url + path) as stream:
+            message = list(stream)[-1]
+        assert (message.event, message.id) == ("reset", "")
+        assert message.retry in range(500, 1501)
+
+
+def test_a_snapshot_names_its_open_spans_and_has_them_as_objects(server: Server) -> None:
+    server.emit("spans", "one")
+    told = server.get("/api/tasks/spans/events/snapshot").json()
+    assert told["active_spans"] == [span["span_id"] for span in told["open_spans"]]
+    assert all(isinstance(span_id, str) for span_id in told["active_spans"])
