@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 import unicodedata
 
 import httpx
@@ -11,6 +12,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from store import InvalidEvent
+from store.people import checked_email
 from tests.support.people import session
 from tests.support.server import Server
 from webapp.auth import passwords, secrets
@@ -36,6 +38,18 @@ def test_a_password_that_cannot_be_used_is_refused(password: str) -> None:
     with pytest.raises(InvalidEvent) as refused:
         passwords.hash_of(password)
     assert refused.value.field == "password"
+
+
+def test_a_password_that_is_too_long_is_not_normalised() -> None:
+    # Unicode normalisation of combining marks is quadratic: these take seconds, and no other thread runs meanwhile.
+    endless = "a" + "\u0301\u0323" * 80_000
+    began = time.monotonic()
+    assert not passwords.verify(passwords.hash_of("correct horse"), endless)
+    with pytest.raises(InvalidEvent):
+        passwords.hash_of(endless)
+    with pytest.raises(InvalidEvent):
+        checked_email(endless + "@example.org")
+    assert time.monotonic() - began < 2
 
 
 def test_a_hash_of_other_parameters_still_opens_and_is_known_as_outdated() -> None:

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 import structlog
-from quart import Quart, Response, redirect, request
-from werkzeug.exceptions import HTTPException
+from quart import Quart, Response, has_websocket_context, redirect, request, websocket
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response as Redirect
 
 from store import Conflict, InvalidEvent, StoreError, StoreUnavailable, UnknownTask
@@ -28,6 +28,7 @@ CODES = {
     403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
+    408: "timeout",
     409: "conflict",
     413: "too_large",
     415: "unsupported_media_type",
@@ -42,6 +43,8 @@ def answer(
 ) -> Response:
     """An error in the form that the caller reads."""
     code = code or CODES.get(status, "error")
+    if has_websocket_context():
+        return Response(f"{message}\n", status, content_type="text/plain; charset=utf-8")
     if wants_json():
         error: dict[str, Any] = {"code": code, "message": message}
         if field:
@@ -64,6 +67,13 @@ def wants_json() -> bool:
     if request.path.startswith(("/api/", "/sse/", "/metrics", "/ws/")):
         return True
     return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
+
+
+def too_large(asked: Any, error: HTTPException) -> str:
+    """What is said of a body over its route's limit, or of a form with too many fields."""
+    if error.description != RequestEntityTooLarge.description:
+        return str(error.description)
+    return f"the body is over the limit of {asked.bounded.most} bytes"
 
 
 def install(app: Quart) -> None:
@@ -133,11 +143,14 @@ def install(app: Quart) -> None:
         if status < 400:
             redirect = error.get_response()
             return Response(redirect.get_data(), status, headers=dict(redirect.headers))
+        asked = websocket if has_websocket_context() else request
         messages = {
-            404: f"there is nothing at {request.path}",
-            405: f"{request.method} is not possible at {request.path}",
-            413: f"the body is over the limit of {app.config['MAX_CONTENT_LENGTH']} bytes",
+            404: f"there is nothing at {asked.path}",
+            405: f"{asked.method} is not possible at {asked.path}",
+            408: "the body of the request did not arrive in time",
         }
+        if status == 413:
+            messages[413] = too_large(asked, error)
         response = answer(status, messages.get(status, error.description or "the request cannot be answered"))
         allowed = getattr(error, "valid_methods", None)
         if allowed:
@@ -148,5 +161,6 @@ def install(app: Quart) -> None:
     async def unexpected(error: Exception) -> Response:
         if isinstance(error, StoreError):
             return answer(500, str(error), code="store_error")
-        log.error("unexpected error", path=request.path, exc_info=error)
+        asked = websocket if has_websocket_context() else request
+        log.error("unexpected error", path=asked.path, exc_info=error)
         return answer(500, "something went wrong in the server; its log has the details", code="internal")

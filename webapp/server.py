@@ -15,6 +15,8 @@ import uvicorn
 
 from webapp import logs
 from webapp.app import create_app
+from webapp.http.door import Door
+from webapp.http.sockets import LONGEST_MESSAGE, Socket
 from webapp.settings import Settings
 
 TCP_USER_TIMEOUT = 18
@@ -69,7 +71,10 @@ def serve(settings: Settings, beside: AbstractContextManager[None] | None = None
         forwarded_allow_ips=settings.trusted_proxies,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=1,
-        ws="websockets-sansio",
+        http=Door,
+        ws=Socket,
+        ws_max_size=LONGEST_MESSAGE,
+        ws_per_message_deflate=False,
     )
     server = Server(config, settings)
     with beside or nullcontext():

@@ -33,7 +33,10 @@ def install(app: Quart) -> None:
     async def check_request() -> None:
         asked = request._get_current_object()  # type: ignore[attr-defined]
         if asked.url_rule is not None:
-            await _check(asked, _declared(asked.url_rule.endpoint))
+            access = _declared(asked.url_rule.endpoint)
+            asked.bound(public=access.scope is None)
+            await _check(asked, access)
+            asked.bounded.check()
 
     @app.before_websocket
     async def check_websocket() -> Response | None:

@@ -29,7 +29,9 @@ def hash_of(password: str) -> str:
 
 
 def verify(kept: str, password: str) -> bool:
-    """Whether this is the password of which `kept` was made."""
+    """Whether this is the password of which `kept` was made. One that is too long to be one is not looked at."""
+    if len(password) > LONGEST:
+        return False
     try:
         return _hasher.verify(kept, _bytes(password))
     except (VerificationError, InvalidHashError, UnicodeEncodeError):
@@ -42,5 +44,6 @@ def outdated(kept: str) -> bool:
 
 
 def _bytes(password: str) -> bytes:
-    # The same letters are not the same code points on every keyboard.
+    # The same letters are not the same code points on every keyboard. To normalise takes quadratic time: callers check
+    # the length first.
     return unicodedata.normalize("NFC", password).encode()

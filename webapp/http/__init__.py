@@ -1,1 +1,1 @@
-"""What each request passes through, and how the server tells that it is well."""
+"""What each request passes through before its route, and how the server tells that it is well."""

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from quart import Quart, Response, request
-from quart.asgi import ASGIHTTPConnection
+from quart import Quart, Request, Response, request
+from quart.asgi import ASGIHTTPConnection, ASGIWebsocketConnection
 
 from webapp.auth.guard import ticket
+from webapp.http.bodies import BoundedBody, BoundedRequest
+from webapp.http.wellformed import complaint_about, refuse
 from webapp.live import sse
 from webapp.live.hub import Hub
 from webapp.live.lane import Lane
@@ -58,9 +60,26 @@ def closing(words: bytes) -> StreamResponse:
 
 
 class Connection(ASGIHTTPConnection):
-    """Quart's HTTP connection, with streams served below it."""
+    """Quart's HTTP connection, with streams served below it. A body is received when its route asks for it."""
+
+    _body: BoundedBody | None = None
+
+    async def __call__(self, receive: Any, send: Any) -> None:
+        if complaint := complaint_about(self.scope):
+            await refuse(self.scope, receive, send, complaint)
+        else:
+            await super().__call__(receive, send)
+
+    async def handle_messages(self, request: Request, receive: Any) -> None:
+        if isinstance(request, BoundedRequest) and request.has_body:
+            self._body = request.bounded
+            await self._body.wanted.wait()
+        await super().handle_messages(request, receive)
 
     async def _send_response(self, send: Any, response: Any) -> None:
+        if self._body is not None:
+            # From now on only the end of the connection is of interest.
+            self._body.discard()
         if not isinstance(response, StreamResponse):
             await super()._send_response(send, response)
             return
@@ -80,6 +99,18 @@ class Connection(ASGIHTTPConnection):
             hub.closed()
 
 
+class SocketConnection(ASGIWebsocketConnection):
+    """Quart's WebSocket connection, for well-formed addresses alone."""
+
+    async def __call__(self, receive: Any, send: Any) -> None:
+        if complaint := complaint_about(self.scope):
+            await refuse(self.scope, receive, send, complaint)
+        else:
+            await super().__call__(receive, send)
+
+
 def install(app: Quart) -> None:
     """Let `app` serve StreamResponses."""
     app.asgi_http_class = Connection
+    app.asgi_websocket_class = SocketConnection
+    app.request_class = BoundedRequest

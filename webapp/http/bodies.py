@@ -1,0 +1,110 @@
+"""Request bodies: read only when a route asks for them, and no further than that route's limit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from typing import Any, cast
+from urllib.parse import parse_qsl
+
+from quart import Request
+from quart.formparser import FormDataParser
+from quart.wrappers.request import Body
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
+
+STRANGERS = 16 * 1024
+"""Bytes of a body on a route that needs no log-in."""
+
+STRANGERS_TIMEOUT = 20.0
+"""Seconds that such a body may take to arrive."""
+
+FORMS = 256 * 1024
+"""Bytes of a form. The longest that a page sends names 500 tasks."""
+
+MOST_FIELDS = 2000
+"""Fields of a form."""
+
+
+class BoundedBody(Body):
+    """A body that is not received before somebody waits for it."""
+
+    def __init__(self, expected: int | None, most: int | None) -> None:
+        super().__init__(expected, most)
+        self._expected = expected
+        self.most = most
+        self.wanted = asyncio.Event()
+
+    def bound(self, most: int) -> None:
+        """Take at most so many bytes."""
+        if self.most is None or most < self.most:
+            self.most = self._max_content_length = most
+            if self._expected is not None and self._expected > most:
+                self._must_raise = RequestEntityTooLarge()
+
+    def check(self) -> None:
+        """Raise RequestEntityTooLarge if the length that was announced is over the limit, before anything is read."""
+        if self._must_raise is not None:
+            raise self._must_raise
+
+    def discard(self) -> None:
+        """Nobody reads it any more: what still comes is thrown away."""
+        self._must_raise = self._must_raise or RequestEntityTooLarge()
+        self.clear()
+        self.wanted.set()
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        if self._must_raise is None:
+            self.wanted.set()
+        return super().__await__()
+
+    async def __anext__(self) -> bytes:
+        if self._must_raise is None:
+            self.wanted.set()
+        return await super().__anext__()
+
+
+async def few_fields(
+    parser: FormDataParser, body: Body, mimetype: str, content_length: int | None, options: dict[str, str]
+) -> tuple[MultiDict[str, str], MultiDict[str, Any]]:
+    """A form as browsers send it. Raises RequestEntityTooLarge for one with too many fields."""
+    data = await body
+    if data.count(b"&") >= MOST_FIELDS:
+        raise RequestEntityTooLarge(f"a form may have at most {MOST_FIELDS} fields")
+    return MultiDict(parse_qsl(data.decode(errors="replace"), keep_blank_values=True)), MultiDict()
+
+
+class Forms(FormDataParser):
+    """Quart's parser of forms, with a limit on the number of fields."""
+
+    parse_functions = {  # noqa: RUF012
+        **FormDataParser.parse_functions,
+        "application/x-www-form-urlencoded": few_fields,
+        "application/x-url-encoded": few_fields,
+    }
+
+
+class BoundedRequest(Request):
+    """Quart's request with such a body."""
+
+    body_class = BoundedBody  # type: ignore[assignment]
+    form_data_parser_class = Forms
+
+    @property
+    def has_body(self) -> bool:
+        """Whether the head announces one."""
+        return bool(self.content_length) or "Transfer-Encoding" in self.headers
+
+    @property
+    def bounded(self) -> BoundedBody:
+        """The body."""
+        return cast(BoundedBody, self.body)
+
+    def bound(self, *, public: bool) -> None:
+        """Set the limits of the route that was found, before anything is read."""
+        body = self.bounded
+        if public:
+            body.bound(STRANGERS)
+            self.body_timeout = STRANGERS_TIMEOUT  # type: ignore[assignment]
+        elif self.mimetype in Forms.parse_functions:
+            body.bound(FORMS)

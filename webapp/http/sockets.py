@@ -1,0 +1,61 @@
+"""WebSockets: clients only listen. Nothing is inflated, and the first message from a client ends the connection.
+
+The class relies on `handle_text`, `handle_bytes`, `handle_ping`, `close_timer` and `conn` of
+`WebSocketsSansIOProtocol` in uvicorn 0.54; `tests/test_door.py` notices when one of them changes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+LONGEST_MESSAGE = 1024
+"""Bytes of a frame from a client; a longer one is refused by its length, before it is received."""
+
+UNREAD_PONGS = 64 * 1024
+"""Bytes of answers that a client which sends pings may leave unread."""
+
+UNSUPPORTED = 1003
+"""RFC 6455, section 7.4.1: a kind of data that this end does not accept."""
+
+CLOSING = 2.0
+"""Seconds that a client has to confirm the close."""
+
+
+class Socket(WebSocketsSansIOProtocol):
+    """One WebSocket of a client that has nothing to send."""
+
+    def data_received(self, data: bytes) -> None:
+        if self.close_sent and self.close_timer is None:
+            return
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            # The head passed the limits of HTTP, and not those of the WebSocket library, which has its answer ready.
+            self.close_sent = True
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+
+    def handle_text(self, event: Any) -> None:
+        self._refuse_message()
+
+    handle_bytes = handle_cont = handle_text
+
+    def handle_ping(self) -> None:
+        if self.transport.get_write_buffer_size() > UNREAD_PONGS:
+            self.transport.abort()
+            return
+        super().handle_ping()
+
+    def _refuse_message(self) -> None:
+        if self.close_sent or self.transport.is_closing():
+            return
+        reason = "this socket takes no messages"
+        if not self.handshake_complete:
+            self.transport.abort()
+            return
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": UNSUPPORTED, "reason": reason})
+        self.conn.send_close(UNSUPPORTED, reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.close_timer = self.loop.call_later(CLOSING, self.transport.close)

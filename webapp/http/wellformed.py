@@ -1,0 +1,41 @@
+"""Requests that no route could read: a Host or an address that is not well formed is answered 400."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_LABEL = rb"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})"
+_HOST = re.compile(rb"(?:%b(?:\.%b)*\.?|\[[0-9A-Fa-f:.]{2,45}\])?(?::[0-9]{0,5})?" % (_LABEL, _LABEL))
+
+LONGEST_HOST = 300
+"""Bytes of a Host header: a name of 253 and a port."""
+
+
+def complaint_about(scope: Any) -> str | None:
+    """Why a request's address cannot be used; None if it can. `scope` is that of ASGI, of HTTP or a WebSocket."""
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    if len(hosts) > 1:
+        return "there is more than one Host header"
+    if not hosts:
+        # RFC 9112, section 3.2: only HTTP/1.0 may leave it out.
+        return "there is no Host header" if scope.get("http_version", "1.1") == "1.1" else None
+    if len(hosts[0]) > LONGEST_HOST or not _HOST.fullmatch(hosts[0].strip()):
+        return "the Host header is no host name, with or without a port"
+    if not scope["query_string"].isascii():
+        return "the query string has bytes that are not percent-encoded"
+    return None
+
+
+async def refuse(scope: Any, receive: Any, send: Any, complaint: str) -> None:
+    """Answer 400 with the complaint."""
+    socket = scope["type"] == "websocket"
+    if socket and "websocket.http.response" not in (scope.get("extensions") or {}):
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    kind, body = "websocket.http.response" if socket else "http.response", complaint.encode() + b"\n"
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+    await send({"type": f"{kind}.start", "status": 400, "headers": headers})
+    await send({"type": f"{kind}.body", "body": body, "more_body": False})
+    while socket and (await receive())["type"] != "websocket.disconnect":
+        pass
