@@ -1,4 +1,4 @@
-"""Measures Signalbox and prints one table: `python -m bench [--quick] [SCENARIO…]`."""
+"""Measures Signalbox and prints one table: `python -m bench [--quick] [--against REV] [SCENARIO…]`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from bench import against
 from bench.load.client import build
 from bench.noise import Noise
 from bench.scenarios import QUICK, Scale
@@ -40,10 +41,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {', '.join(SCENARIOS)} (all)")
     parser.add_argument("--quick", action="store_true", help="shorter loads and histories")
+    parser.add_argument("--against", metavar="REV", help="measure another version too, in turns, and compare the two")
+    parser.add_argument("--rounds", type=int, default=5, help="pairs of runs of each scenario, with --against (5)")
     options = parser.parse_args()
     if unknown := set(options.scenarios) - SCENARIOS.keys():
         parser.error(f"no such scenario: {', '.join(sorted(unknown))}")
     _allow_many_sockets()
+    if options.against:
+        scenarios = options.scenarios or list(SCENARIOS)
+        return against.run(options.against, scenarios, rounds=options.rounds, quick=options.quick)
     about, rows, failed = machine(), list[Row](), list[str]()
     client = build()
     about["load_client"] = "compiled" if len(client) == 1 else "Python, as there is no C compiler: it costs more"

@@ -1,0 +1,157 @@
+"""Two versions measured in turns: `python -m bench --against REV [SCENARIO…]`.
+
+Each version runs its own bench, in its own checkout with its own environment, so the two may differ in everything but
+the names of the rows. The runs alternate, so that a machine that gets slower meanwhile slows both. What counts is the
+ratio within each pair of runs; its median is the verdict.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).parent.parent
+WORSE = 1.10
+"""A figure is marked when the median of its ratios is worse than this."""
+
+_ASIDE = re.compile(r"\([^()]*\)")
+_FIGURE = re.compile(r"([+-]?[\d,]*\d(?:\.\d+)?)(?:\s*(µs|ms|s|KB|MB|events/s|deliveries/s)(?![\w/]))?")
+_SECONDS = {"µs": 1e-6, "ms": 1e-3, "s": 1.0}
+_BYTES = {"KB": 1e3, "MB": 1e6}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number of a row: seconds, bytes or a rate a second; `more_is_better` for rates."""
+
+    value: float
+    more_is_better: bool
+
+
+def figures_of(measured: str) -> list[Figure]:
+    """The times, sizes and rates that the text of a row tells, in order; remarks in parentheses are left out.
+
+    In `3 / 10 ms` the unit counts for both numbers. Numbers without a unit are no figures.
+    """
+    found: list[Figure] = []
+    unit = ""
+    for text, own in reversed(_FIGURE.findall(_ASIDE.sub("", measured))):
+        unit = own or unit
+        value = float(text.replace(",", ""))
+        if unit in _SECONDS:
+            found.append(Figure(value * _SECONDS[unit], more_is_better=False))
+        elif unit in _BYTES:
+            found.append(Figure(value * _BYTES[unit], more_is_better=False))
+        elif own:
+            found.append(Figure(value, more_is_better=True))
+    return found[::-1]
+
+
+Results = dict[str, str]
+"""What one run of the bench measured: the text of each row by what it is."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One figure of one row over all pairs of runs: how much worse the newer version is, 1.0 for equal."""
+
+    what: str
+    before: str
+    now: str
+    ratios: list[float]
+
+    @property
+    def worse(self) -> float:
+        """The median of the ratios; over 1 the newer version is worse."""
+        return median(self.ratios)
+
+    def cells(self) -> tuple[str, ...]:
+        spread = f"{min(self.ratios):.2f} to {max(self.ratios):.2f}"
+        return (self.what, self.before, self.now, f"{self.worse:.2f}", spread, "WORSE" if self.worse > WORSE else "")
+
+
+def compare(pairs: Sequence[tuple[Results, Results]]) -> Iterator[Comparison]:
+    """Compare pairs of runs, (before, now); rows that only one version has are left out."""
+    for what in pairs[0][0]:
+        texts = [(before[what], now[what]) for before, now in pairs if what in before and what in now]
+        figures = [(figures_of(before), figures_of(now)) for before, now in texts]
+        if not texts or len({len(side) for pair in figures for side in pair}) != 1:
+            continue
+        for number in range(len(figures[0][0])):
+            ratios = [_how_much_worse(before[number], now[number]) for before, now in figures]
+            name = what if len(figures[0][0]) == 1 else f"{what} [{number + 1}]"
+            yield Comparison(name, texts[0][0], texts[0][1], ratios)
+
+
+def _how_much_worse(before: Figure, now: Figure) -> float:
+    old, new = (now, before) if now.more_is_better else (before, now)
+    return new.value / old.value if old.value > 0 else 1.0
+
+
+def table(comparisons: Sequence[Comparison]) -> str:
+    """The comparisons as a Markdown table."""
+    heads = ("what", "before (first run)", "now (first run)", "worse by", "pairs", "")
+    lines = [heads, ("---",) * len(heads), *(one.cells() for one in comparisons)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def checkout(revision: str, folder: Path) -> Path:
+    """Put `revision` into `folder`, with an environment of its own; returns the folder. Raises CalledProcessError."""
+    archive = subprocess.run(["git", "archive", revision], cwd=ROOT, capture_output=True, check=True).stdout
+    with tarfile.open(fileobj=BytesIO(archive)) as tar:
+        tar.extractall(folder, filter="data")
+    subprocess.run(["scripts/make_venv", ".venv"], cwd=folder, check=True, stdout=sys.stderr)
+    return folder
+
+
+def measure(tree: Path, scenario: str, quick: bool) -> Results:
+    """Run one scenario of the bench of a checkout. RuntimeError if it could not be measured to its end."""
+    command = [str(tree / ".venv/bin/python"), "-m", "bench", *(["--quick"] if quick else []), scenario]
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{scenario} could not be measured in {tree}:\n{done.stderr[-2000:]}")
+    rows = json.loads((tree / "bench/results.json").read_text())["rows"]
+    return {row["what"]: row["measured"] for row in rows}
+
+
+def run(
+    revision: str,
+    scenarios: Sequence[str],
+    *,
+    rounds: int,
+    quick: bool,
+    measure: Callable[[Path, str, bool], Results] = measure,
+) -> int:
+    """Measure `revision` and this checkout in turns and print how they compare; 1 if a figure is worse by over 10 %."""
+    worse: list[Comparison] = []
+    with tempfile.TemporaryDirectory(prefix="signalbox-against-") as folder:
+        other = checkout(revision, Path(folder))
+        every: list[Comparison] = []
+        for scenario in scenarios:
+            pairs: list[tuple[Results, Results]] = []
+            for number in range(rounds):
+                print(f"{scenario} {number + 1} of {rounds} …", file=sys.stderr, flush=True)
+                # Whoever runs second finds the disk warm, so the two take turns at that as well.
+                if number % 2:
+                    now, before = measure(ROOT, scenario, quick), measure(other, scenario, quick)
+                else:
+                    before, now = measure(other, scenario, quick), measure(ROOT, scenario, quick)
+                pairs.append((before, now))
+            found = list(compare(pairs))
+            print(table(found), file=sys.stderr, flush=True)
+            every += found
+        worse = [one for one in every if one.worse > WORSE]
+    print(table(every))
+    print(
+        f"\n{len(every)} figures, {rounds} pairs of runs: {len(worse)} worse by more than {WORSE - 1:.0%} at the median"
+    )
+    return 1 if worse else 0

@@ -1,0 +1,56 @@
+"""Two versions measured in turns: what the texts of the rows tell, and who is worse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench import against
+from bench.against import compare, figures_of
+
+
+@pytest.mark.parametrize(
+    ("measured", "values"),
+    [
+        ("8,000 events/s", [8000]),
+        ("1.47 µs; 121 ms (13.0 events a write)", [1.47e-6, 0.121]),
+        ("4.70 ms / 14 ms", [4.7e-3, 14e-3]),
+        ("3 / 10 ms", [3e-3, 10e-3]),
+        ("6.2 ms (7.0 ms) / 0.52 s (0.79 s)", [6.2e-3, 0.52]),
+        ("25.4 KB", [25_400]),
+        ("0.5 s, 2,616,314 deliveries/s (0.3 s of the server's core)", [0.5, 2_616_314]),
+        ("not measured", []),
+    ],
+)
+def test_a_row_tells_its_times_sizes_and_rates(measured: str, values: list[float]) -> None:
+    assert [figure.value for figure in figures_of(measured)] == pytest.approx(values)
+
+
+def test_a_longer_time_and_a_lower_rate_are_worse() -> None:
+    before = {"a page": "10 ms", "appends": "1,000 events/s", "gone": "1 s"}
+    now = {"a page": "12 ms", "appends": "500 events/s", "new": "1 s"}
+    found = {one.what: one.worse for one in compare([(before, now)])}
+    assert found == pytest.approx({"a page": 1.2, "appends": 2.0})
+
+
+def test_one_bad_pair_of_runs_decides_nothing() -> None:
+    runs = [({"a": "10 ms"}, {"a": text}) for text in ("10 ms", "90 ms", "10 ms")]
+    assert [one.worse for one in compare(runs)] == [1.0]
+
+
+def test_the_versions_take_turns_and_the_worse_one_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(against, "checkout", lambda revision, folder: tmp_path)
+    order: list[str] = []
+    times: Iterator[int] = iter([10, 20, 22, 10])
+
+    def measure(tree: Path, scenario: str, quick: bool) -> dict[str, str]:
+        order.append("before" if tree == tmp_path else "now")
+        return {"a page": f"{next(times)} ms"}
+
+    assert against.run("v1", ["console"], rounds=2, quick=True, measure=measure) == 1
+    assert order == ["before", "now", "now", "before"]
+    assert "1 figures, 2 pairs of runs: 1 worse" in capsys.readouterr().out
