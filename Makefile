@@ -12,7 +12,7 @@ ARGS ?=
 TRIES := --numprocesses 2 --dist loadfile --reruns 1 -raR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types unit e2e soak bench screenshots format venv browser lock clean
+.PHONY: help run test lint types unit e2e soak chaos bench screenshots format venv browser lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -38,7 +38,10 @@ e2e: venv browser ## browser tests
 soak: venv browser ## the minutes-long tests
 	$(BIN)/pytest -m soak -o faulthandler_timeout=0 $(ARGS)
 
-bench: venv browser ## what it costs, as a table
+chaos: venv browser ## 2,000 random faults, and after each a check of everything (ARGS="--seed 7 --faults 250")
+	@$(BIN)/python -m e2e.chaos $(ARGS)
+
+bench: venv browser ## what it costs, as a table (ARGS="--against REV" beside another version)
 	$(BIN)/python -m bench $(ARGS)
 
 screenshots: venv browser ## the pictures of the docs, taken from the real app

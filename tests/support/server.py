@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ READY = re.compile(r"Signalbox listens on (http://\S+)")
 class Server:
     """`signalbox serve`, started, killed and started again on the same port and database."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, *, variables: Mapping[str, str] | None = None, **settings: Any) -> None:
+        self._variables = dict(variables or {})
         self.path = folder / "signalbox.db"
         self.store_url = f"sqlite:///{self.path}"
         self.settings = settings
@@ -37,6 +39,7 @@ class Server:
         """Start and wait until it answers."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")}
         environment |= {f"SIGNALBOX_{name.upper()}": str(value) for name, value in self.settings.items()}
+        environment |= self._variables
         command = [sys.executable, "-m", "webapp", "serve", "--port", str(self.port), "--store", self.store_url]
         self._process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment

@@ -1,0 +1,96 @@
+"""`python -m e2e.chaos [--seed N …] [--faults N]`: random faults, and after each a check of everything.
+
+A seed chooses every fault, its length and all that is written, so a seed that failed can be run again alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from e2e.browser import launch
+from e2e.chaos import checks
+from e2e.chaos.faults import FAULTS, Fault
+from e2e.chaos.world import World
+
+CHAPTER = 25
+"""Faults after which the runs end and new tasks begin."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m e2e.chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, nargs="+", default=list(range(1, 9)), help="which seeds (1 to 8)")
+    parser.add_argument("--faults", type=int, default=250, help="faults for each seed (250)")
+    parser.add_argument("--only", nargs="+", choices=[fault.name for fault in FAULTS], help="these kinds of fault")
+    options = parser.parse_args()
+    faults, wrong = 0, 0
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        for seed in options.seed:
+            done, found = run(seed, options.faults, browser, options.only or ())
+            faults, wrong = faults + done, wrong + found
+        browser.close()
+    print(f"{faults} faults, {wrong} wrong statuses")
+    return 1 if wrong else 0
+
+
+def run(seed: int, count: int, browser: Browser, only: tuple[str, ...] | list[str] = ()) -> tuple[int, int]:
+    """Run one seed: how many faults there were, and how many statuses were wrong."""
+    began, kinds = time.monotonic(), Counter[str]()
+    with tempfile.TemporaryDirectory(prefix="signalbox-chaos-") as folder:
+        world = World(seed, Path(folder), browser)
+        possible = [fault for fault in FAULTS if fault.possible(world) and (not only or fault.name in only)]
+        left_out = sorted({fault.name for fault in FAULTS if not fault.possible(world)})
+        try:
+            for number in range(count):
+                if number % CHAPTER == 0:
+                    world.chapter()
+                    checks.everything(world)
+                fault = world.dice.choices(possible, [fault.weight for fault in possible])[0]
+                kinds[fault.name] += 1
+                strike(world, fault)
+                for wrong in world.news():
+                    print(f"  seed {seed}: {wrong}", file=sys.stderr, flush=True)
+        except Exception:
+            world.say_wrong(f"the harness stopped: {traceback.format_exc()}")
+            print(f"  seed {seed}: {world.wrong[-1]}", file=sys.stderr, flush=True)
+        finally:
+            world.close()
+        if "Traceback" in world.server.log:
+            world.wrong.append("the server printed a traceback")
+            print(world.server.log[-5000:], file=sys.stderr)
+    took = time.monotonic() - began
+    told = ", ".join(f"{name} {times}" for name, times in sorted(kinds.items()))
+    print(f"seed {seed}: {sum(kinds.values())} faults, {len(world.wrong)} wrong statuses, {took:.0f} s ({told})")
+    if left_out:
+        print(f"  not possible on this machine: {', '.join(left_out)}")
+    if world.wrong:
+        print(f'  again: make chaos ARGS="--seed {seed} --faults {count}"')
+    sys.stdout.flush()
+    return sum(kinds.values()), len(world.wrong)
+
+
+def strike(world: World, fault: Fault) -> None:
+    """Let everybody write, break something for a while, make it whole, and check."""
+    world.told.append(fault.name)
+    long = fault.longest > 2
+    length = world.dice.uniform(fault.longest * 0.8 if long else 0.02, fault.longest)
+    world.write(6)
+    world.pause(world.dice.uniform(0, 0.05))
+    broken = fault.apply(world)
+    next(broken)
+    world.pause(length)
+    next(broken, None)
+    world.write(2)
+    checks.everything(world)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""After each fault: everything that anybody is shown, held against what the log says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Error, Page
+
+from e2e.chaos import truth
+from e2e.chaos.world import World
+from e2e.live import LOADED, content
+
+LIVE_AT = re.compile(r"live at #(\d+)")
+
+
+def everything(world: World) -> None:
+    """Wait until all writers are done, then check the log, the API, the programs and the pages."""
+
+    world.settle()
+    for check in (the_log, the_api, the_programs):
+        check(world)
+    # Nothing may move while pages are compared, not even a heartbeat.
+    world.command.suspend(True)
+    the_pages(world)
+    world.command.suspend(False)
+
+
+def the_log(world: World) -> None:
+    """Gapless seqs, times that never go back, and each acknowledged event once, in the order of its run."""
+    for writer in (world.http, world.file):
+        log = truth.log_of(world.path, writer.task_id)
+        _well_formed(world, writer.task_id, log)
+        keys = [entry.key for entry in log if entry.key and entry.key.startswith(f"{writer.name}-")]
+        if keys != writer.acknowledged:
+            lost = [key for key in writer.acknowledged if key not in keys]
+            twice = sorted({key for key in keys if keys.count(key) > 1})
+            world.say_wrong(f"{writer.task_id}: lost {lost[:5]}, twice {twice[:5]}, of {len(keys)} stored")
+            writer.acknowledged = [str(key) for key in keys]
+
+    def recorded() -> bool:
+        return _lines(world) == world.command.lines
+
+    if world.command.running and not world.until(recorded, "each line of the command is in its log, once, in order"):
+        world.command.lines = _lines(world)
+    _well_formed(world, world.command.task_id, truth.log_of(world.path, world.command.task_id))
+
+
+def _lines(world: World) -> list[str]:
+    log = truth.log_of(world.path, world.command.task_id)
+    return [str(entry.payload.get("message")) for entry in log if entry.event_type == "log"]
+
+
+def _well_formed(world: World, task_id: str, log: list[truth.Entry]) -> None:
+    if [entry.seq for entry in log] != list(range(1, len(log) + 1)):
+        world.say_wrong(f"{task_id}: seqs with a gap or twice")
+    times = [entry.created_at for entry in log]
+    if times != sorted(times):
+        world.say_wrong(f"{task_id}: created_at goes back")
+
+
+def the_api(world: World) -> None:
+    """Health is good, and the JSON of each task is that of its log."""
+    world.until(lambda: world.status("/api/events/health") == 200, "health says ok")
+    for task_id in world.tasks.values():
+        world.until(lambda task_id=task_id: _told_right(world, task_id), f"the API tells the log of {task_id}")
+
+
+def _told_right(world: World, task_id: str) -> bool:
+    newest = truth.newest(world.path, task_id)
+    snapshot = world.ask(f"/api/tasks/{task_id}/events/snapshot?limit=500")
+    since = max(0, newest - 900)
+    page = world.ask(f"/api/tasks/{task_id}/events?since_seq={since}&limit=1000")
+    if snapshot is None or page is None or not (snapshot.is_success and page.is_success):
+        return False
+    told, events = snapshot.json(), page.json()["events"]
+    return bool(
+        told["latest_seq"] == told["total_events"] == newest
+        and [event["seq"] for event in events] == list(range(since + 1, newest + 1))
+    )
+
+
+def the_programs(world: World) -> None:
+    """Every program has seen every event once and in order."""
+    for reader in world.readers:
+        whole = _whole(world, reader.task_id)
+        name = f"{type(reader).__name__} of {reader.task_id}"
+        if not world.until(lambda reader=reader, whole=whole: reader.seen == whole(), f"{name} has seen every event"):
+            world.say_wrong(f"it has {len(reader.seen)} of {len(whole())}")
+            reader.seen = whole()
+        for wrong in reader.wrong:
+            world.say_wrong(f"{name}: {wrong}")
+        reader.wrong.clear()
+    whole = _whole(world, world.file.task_id)
+    if not world.until(lambda: world.module.seen == whole(), "the browser module has seen every event once, in order"):
+        world.module.begin(world.proxy.url, world.file.task_id)
+
+
+def _whole(world: World, task_id: str) -> Callable[[], list[int]]:
+    return lambda: list(range(1, truth.newest(world.path, task_id) + 1))
+
+
+def the_pages(world: World) -> None:
+    """Every page is live at the newest event and equals a fresh load of its address."""
+    position = truth.newest(world.path)
+    for page in world.pages:
+        task_id = re.search(r"/tasks/([\w-]+)", page.url)
+        newest = truth.newest(world.path, task_id[1]) if task_id else position
+        right = world.until(
+            lambda page=page, newest=newest: _live(page) >= newest, f"{page.url} is live at #{newest}"
+        ) and world.until(lambda page=page: _fresh(page), f"{page.url} equals a fresh page", timeout=10)
+        if not right:
+            world.say_wrong(f"its status: {_status(page)!r}; {_difference(page)}")
+            world.reload(page)
+
+
+def _status(page: Page) -> str:
+    try:
+        return page.locator("live-status").first.text_content(timeout=1000) or ""
+    except Error as error:
+        return error.message.splitlines()[0]
+
+
+def _live(page: Page) -> int:
+    found = LIVE_AT.search(_status(page))
+    return int(found[1]) if found else -1
+
+
+def _fresh(page: Page) -> bool:
+    try:
+        return content(page) == page.evaluate(LOADED)
+    except Error:
+        return False
+
+
+def _difference(page: Page) -> str:
+    try:
+        shown, loaded = content(page).split("\n"), str(page.evaluate(LOADED)).split("\n")
+    except Error as error:
+        return error.message.splitlines()[0]
+    different = [pair for pair in zip(shown, loaded, strict=False) if pair[0] != pair[1]]
+    return f"{len(shown)} lines shown, {len(loaded)} fresh, first different {different[:1]}"

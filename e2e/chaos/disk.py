@@ -1,0 +1,70 @@
+"""A small disk of its own for the database, and a clock that can be set, where the machine allows it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+SIZE = "96m"
+LIBRARIES = (
+    "/usr/lib/*/faketime/libfaketimeMT.so.1",
+    "/usr/lib/faketime/libfaketimeMT.so.1",
+    "/usr/local/lib/faketime/libfaketimeMT.so.1",
+)
+
+
+class Disk:
+    """A tmpfs mounted at `folder`. Where mounting is not allowed, `limited` is False and it never gets full."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        self.limited = False
+        if os.geteuid() == 0 and shutil.which("mount"):
+            command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "signalbox-chaos", str(folder)]
+            self.limited = subprocess.run(command, capture_output=True).returncode == 0
+
+    def fill(self) -> None:
+        """Leave no byte free."""
+        block = bytes(1 << 20)
+        with (self.folder / "filler").open("ab", buffering=0) as filler, suppress(OSError):
+            while True:
+                filler.write(block[: max(1, min(len(block), self._free()))])
+
+    def empty(self) -> None:
+        """Give the space back."""
+        (self.folder / "filler").unlink(missing_ok=True)
+
+    def close(self) -> None:
+        if self.limited:
+            subprocess.run(["umount", "-l", str(self.folder)], check=True)
+
+    def _free(self) -> int:
+        state = os.statvfs(self.folder)
+        return state.f_bavail * state.f_frsize
+
+
+class Clock:
+    """The wall clock that the server sees, through libfaketime. Without that library `variables` is empty."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "clock"
+        found = [path for pattern in LIBRARIES for path in Path("/").glob(pattern.lstrip("/"))]
+        self.variables: dict[str, str] = {}
+        if found:
+            self.variables = {
+                "LD_PRELOAD": str(found[0]),
+                "FAKETIME_TIMESTAMP_FILE": str(self._file),
+                "FAKETIME_CACHE_DURATION": "1",
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            }
+        self.step(0)
+
+    def step(self, seconds: int) -> None:
+        """Let the clock be so far ahead (or behind) from now on; it takes a second until the server sees it."""
+        beside = self._file.with_suffix(".new")
+        beside.write_text(f"{seconds:+d}s\n")
+        beside.replace(self._file)

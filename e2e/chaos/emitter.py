@@ -1,0 +1,57 @@
+"""A run in a process of its own that appends what it is told, until it is stored: `python -m e2e.chaos.emitter URL`.
+
+Each line of its input is `{"task_id": …, "events": [{"event_type": …, "key": …, …}, …]}`; once all are committed, the
+answer is the line `{"acknowledged": [key, …]}`. An error that no retry can heal is `{"error": …}`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+import msgspec
+
+from store import NewEvent, Store, StoreError, open_store
+
+
+def main() -> None:
+    url = sys.argv[1]
+    store = patiently_opened(url)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        try:
+            for event in msgspec.convert(asked["events"], list[NewEvent]):
+                append(store, asked["task_id"], event)
+        except StoreError as error:
+            print(json.dumps({"error": f"{type(error).__name__}: {error}"}), flush=True)
+        else:
+            print(json.dumps({"acknowledged": [event["key"] for event in asked["events"]]}), flush=True)
+
+
+def append(store: Store, task_id: str, event: NewEvent) -> None:
+    """Append until it is stored. The key makes a second try harmless."""
+    while True:
+        try:
+            store.append(task_id, event)
+        except StoreError as error:
+            if not error.retryable:
+                raise
+            time.sleep(0.1)
+        else:
+            return
+
+
+def patiently_opened(url: str) -> Store:
+    """The store, once it can be opened."""
+    while True:
+        try:
+            return open_store(url)
+        except StoreError as error:
+            if not error.retryable:
+                raise
+            time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""A server behind a proxy, and everybody who works with it, while things break."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+from playwright.sync_api import Browser, Error, Page
+
+from e2e.chaos import truth
+from e2e.chaos.disk import Clock, Disk
+from e2e.chaos.readers import PageReader, Reader, SocketReader, StreamReader
+from e2e.chaos.writers import CommandRun, FileWriter, HttpWriter
+from e2e.runs import run
+from store import NewEvent
+from tests.support.proxy import Proxy
+from tests.support.server import Server
+
+HEARTBEAT, HEARTBEAT_TIMEOUT = 1.0, 6.0
+PATIENCE = 45.0
+"""Seconds within which everything must be true again after a fault."""
+
+VIEWS = (
+    "/tasks/{file}",
+    "/tasks/{command}",
+    "/tasks/{file}/waterfall",
+    "/tasks/{file}/spans",
+    "/tasks/{http}/timeline",
+    "/tasks/{http}/log?after=0",
+    "/tasks/{file}/log?failures=1",
+    "/permissions",
+)
+
+
+class World:
+    """One seed's world. `chapter` begins new tasks; `wrong` collects every status that was not what the log says."""
+
+    def __init__(self, seed: int, folder: Path, browser: Browser) -> None:
+        self.seed, self.dice = seed, random.Random(seed)
+        self.disk, self.clock = Disk(folder / "disk"), Clock(folder)
+        self.server = Server(
+            self.disk.folder,
+            variables=self.clock.variables,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
+            keepalive_interval=0.5,
+            max_events_per_stream=self.dice.choice([40, 200, 10_000]),
+            ring_events=self.dice.choice([16, 256, 4096]),
+            stream_compression=self.dice.choice([False, True]),
+        ).start()
+        self.proxy = Proxy(self.server.port)
+        self.path, self.folder = self.server.path, folder
+        self.http = HttpWriter("http", self.proxy.url)
+        self.file = FileWriter("file", self.server.store_url)
+        self.command = CommandRun(folder, self.server.store_url, heartbeat=HEARTBEAT)
+        self._client = httpx.Client(timeout=10, trust_env=False)
+        self.context = browser.new_context()
+        self.context.set_default_timeout(PATIENCE * 1000)
+        self.pages = [self.context.new_page() for _ in range(3)]
+        self.module = PageReader(self.context.new_page())
+        self.readers: list[Reader] = []
+        self.told: list[str] = []
+        self.wrong: list[str] = []
+        self._shown = 0
+        self._chapters = itertools.count(1)
+        self._commands = itertools.count(1)
+        self._runs: dict[str, Iterator[NewEvent]] = {}
+
+    @property
+    def tasks(self) -> dict[str, str]:
+        """The tasks of this chapter by who writes them."""
+        return {"http": self.http.task_id, "file": self.file.task_id, "command": self.command.task_id}
+
+    def chapter(self) -> None:
+        """End the runs, and begin new ones with new readers and pages."""
+        self.command.end()
+        number = next(self._chapters)
+        for writer in (self.http, self.file):
+            writer.begin(f"{writer.name}-{number}")
+            self._runs[writer.name] = run(self.dice.randrange(10**6), 2000)
+        self.begin_command()
+        self.write(5)
+        self.settle()
+        for reader in self.readers:
+            reader.close()
+        self.readers = [
+            StreamReader(self.proxy.port, self.http.task_id),
+            StreamReader(self.proxy.port, self.file.task_id),
+            SocketReader(self.proxy.port, self.http.task_id),
+        ]
+        self.module.begin(self.proxy.url, self.file.task_id)
+        view = self.dice.choice(VIEWS).format(**self.tasks)
+        for page, address in zip(self.pages, (f"/tasks/{self.http.task_id}", "/tasks", view), strict=True):
+            page.goto(self.proxy.url + address)
+
+    def begin_command(self) -> None:
+        """Start the next command as a task, and wait until it is there."""
+        self.command.begin(f"command-{next(self._commands)}")
+        self.until(lambda: truth.newest(self.path, self.command.task_id) > 0, "the run of a command begins")
+
+    def write(self, most: int) -> None:
+        """Let every run write, some more and some less."""
+        for writer in (self.http, self.file):
+            count = self.dice.randint(1, most)
+            writer.write(list(itertools.islice(self._runs[writer.name], count)))
+        if self.command.running:
+            self.command.write(self.dice.randint(1, most))
+
+    def settle(self) -> None:
+        """Wait until everything that was written is acknowledged."""
+        self.until(lambda: self.http.settled() and self.file.settled(), "every run gets its acknowledgements")
+        for writer in (self.http, self.file):
+            self.wrong += [f"{writer.name}: {error}" for error in writer.errors]
+            writer.errors.clear()
+
+    def until(self, true: Callable[[], Any], what: str, *, timeout: float = PATIENCE) -> bool:
+        """Wait for something to become true; it is a wrong status if it does not."""
+        deadline = time.monotonic() + timeout
+        while not true():
+            if time.monotonic() > deadline:
+                self.say_wrong(f"not within {timeout:g} s: {what}")
+                return False
+            self.pause(0.03)
+        return True
+
+    def owe_only_what_is_stored(self) -> None:
+        """An older database was put in place: what it has not is no longer expected."""
+        for writer in (self.http, self.file):
+            writer.forget_after({str(entry.key) for entry in truth.log_of(self.path, writer.task_id)})
+        kept = {entry.payload.get("message") for entry in truth.log_of(self.path, self.command.task_id)}
+        self.command.lines = [line for line in self.command.lines if line in kept]
+
+    def delete(self, task_id: str) -> None:
+        """Delete a task, as a person does."""
+        with suppress(httpx.HTTPError):
+            self._client.delete(f"{self.server.url}/api/tasks/{task_id}")
+
+    def say_wrong(self, what: str) -> None:
+        self.wrong.append(f"after fault {len(self.told)} ({self.told[-1] if self.told else 'none'}): {what}")
+
+    def news(self) -> list[str]:
+        """What was found wrong since the last call."""
+        found = self.wrong[self._shown :]
+        self._shown = len(self.wrong)
+        return found
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass, in the browser too."""
+        try:
+            self.pages[0].wait_for_timeout(seconds * 1000)
+        except Error:
+            time.sleep(seconds)
+
+    def ask(self, path: str, *, json: Any = None) -> httpx.Response | None:
+        """Ask the server directly; None if it does not answer."""
+        try:
+            method = "GET" if json is None else "POST"
+            return self._client.request(method, self.server.url + path, json=json)
+        except httpx.HTTPError:
+            return None
+
+    def status(self, path: str, *, json: Any = None) -> int:
+        """The status code of an answer; 0 if there is none."""
+        answer = self.ask(path, json=json)
+        return 0 if answer is None else answer.status_code
+
+    def reload(self, page: Page) -> None:
+        """Give a page that showed something wrong a new start, so that it counts once."""
+        try:
+            page.reload()
+        except Error as error:
+            self.say_wrong(f"a page does not load: {error.message.splitlines()[0]}")
+
+    def close(self) -> None:
+        self.command.end()
+        for reader in self.readers:
+            reader.close()
+        self.file.close()
+        self.context.close()
+        self.proxy.close()
+        self.server.close()
+        self.disk.close()

@@ -1,0 +1,176 @@
+"""Runs that emit while things break: each knows which events were acknowledged, and sends again what was not."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from store import NewEvent, StoreError
+from store.remote import RemoteLog
+from tests.support.command import RUN, environment
+
+
+class Writer:
+    """Appends batches to one task in the background. `acknowledged` are the keys of committed events, in order."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.task_id = name, ""
+        self.acknowledged: list[str] = []
+        self.errors: list[str] = []
+        self._numbers = itertools.count(1)
+        self._batches: queue.Queue[tuple[str, list[NewEvent]]] = queue.Queue()
+        self._idle = threading.Event()
+        self._idle.set()
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def begin(self, task_id: str) -> None:
+        """Write into another task from now on."""
+        self.task_id, self.acknowledged = task_id, []
+
+    def write(self, events: Sequence[NewEvent]) -> None:
+        """Append these soon; each gets a key."""
+        batch = [msgspec.structs.replace(event, key=f"{self.name}-{next(self._numbers)}") for event in events]
+        self._idle.clear()
+        self._batches.put((self.task_id, batch))
+
+    def settled(self) -> bool:
+        """Whether everything that was given has been acknowledged."""
+        return self._idle.is_set()
+
+    def forget_after(self, keys: set[str]) -> None:
+        """An older database was restored: what it has not is no longer owed."""
+        self.acknowledged = [key for key in self.acknowledged if key in keys]
+
+    def _work(self) -> None:
+        while True:
+            task_id, batch = self._batches.get()
+            try:
+                self._append(task_id, batch)
+                self.acknowledged += [str(event.key) for event in batch]
+            except StoreError as error:
+                self.errors.append(f"{type(error).__name__}: {error}")
+            if self._batches.empty():
+                self._idle.set()
+
+    def _append(self, task_id: str, batch: list[NewEvent]) -> None:
+        raise NotImplementedError
+
+
+class HttpWriter(Writer):
+    """A run on another machine: over HTTP, through the broken network."""
+
+    def __init__(self, name: str, url: str) -> None:
+        super().__init__(name)
+        self._log = RemoteLog(url, patience=120)
+
+    def _append(self, task_id: str, batch: list[NewEvent]) -> None:
+        self._log.append(task_id, batch)
+
+
+class FileWriter(Writer):
+    """A run on the same machine: a process of its own with the database open. It can be killed; it starts again."""
+
+    def __init__(self, name: str, store_url: str) -> None:
+        super().__init__(name)
+        self._url = store_url
+        self._process: subprocess.Popen[str] | None = None
+
+    def kill(self) -> None:
+        """SIGKILL, in the middle of whatever it does."""
+        if self._process is not None:
+            self._process.kill()
+
+    def _append(self, task_id: str, batch: list[NewEvent]) -> None:
+        line = json.dumps({"task_id": task_id, "events": msgspec.to_builtins(batch)})
+        while True:
+            try:
+                answer = self._ask(line)
+            except (OSError, ValueError):
+                self._process = None
+                continue
+            if "error" in answer:
+                raise StoreError(answer["error"])
+            return
+
+    def _ask(self, line: str) -> dict[str, Any]:
+        if self._process is None or self._process.poll() is not None:
+            argv = [sys.executable, "-m", "e2e.chaos.emitter", self._url]
+            self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+    def close(self) -> None:
+        self.kill()
+
+
+class CommandRun:
+    """`signalbox run` of a command that prints what it is told. `lines` are those, in order."""
+
+    def __init__(self, folder: Path, store_url: str, heartbeat: float) -> None:
+        self._folder, self._url, self._heartbeat = folder, store_url, heartbeat
+        self._numbers = itertools.count(1)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipe = -1
+        self.task_id = ""
+        self.lines: list[str] = []
+        self.killed = False
+
+    def begin(self, task_id: str) -> None:
+        """Start another run; the one before must have ended."""
+        self.task_id, self.lines, self.killed = task_id, [], False
+        fifo = self._folder / f"{task_id}.fifo"
+        os.mkfifo(fifo)
+        options = ["--store", self._url, "--task", task_id, "--kind", "chaos", "--heartbeat", str(self._heartbeat)]
+        self._process = subprocess.Popen(
+            [*RUN, "run", *options, "--", "cat", str(fifo)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment(),
+        )
+        # Reading too, so that opening it waits for nobody.
+        self._pipe = os.open(fifo, os.O_RDWR)
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def write(self, count: int) -> None:
+        """Let the command print so many lines."""
+        lines = [f"{self.task_id} line {next(self._numbers)}" for _ in range(count)]
+        self.lines += lines
+        os.write(self._pipe, "".join(f"{line}\n" for line in lines).encode())
+
+    def suspend(self, stopped: bool) -> None:
+        """SIGSTOP, or SIGCONT."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGSTOP if stopped else signal.SIGCONT)
+
+    def kill(self) -> None:
+        """SIGKILL the recorder."""
+        self.killed = True
+        self.end(signal.SIGKILL)
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """Stop the run, and wait for it."""
+        if self._process is not None:
+            if self._process.poll() is None:
+                self._process.send_signal(how)
+            self._process.wait(60)
+            os.close(self._pipe)
+            self._process = None
