@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import msgspec
 
@@ -16,6 +16,9 @@ from store.events import Event, NewEvent
 from store.people import People
 from store.state import Checkpoint, Permission, Phase, Span, Task
 from store.tasklist import SavedView, TaskQuery
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -260,8 +263,17 @@ class Store(Protocol):
         UnknownTask (no task is made here), InvalidEvent, Conflict or StoreUnavailable.
         """
 
+    async def awrite(self, write: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
+        """Call a blocking write of this store or of its `people` in a thread: `await store.awrite(store.audit, …)`.
+
+        Its deadline counts from now, also while it waits for a thread.
+        """
+
     def read(self) -> AbstractAsyncContextManager[Reading]:
-        """A consistent view: `async with store.read() as view: …`. Keep it short; it holds a connection."""
+        """A consistent view: `async with store.read() as view: …`. Keep it short; it holds a connection.
+
+        Who holds a view must not request another one (NestedView): check rights and read people first.
+        """
 
     def glance(self) -> AbstractAsyncContextManager[Reading]:
         """A view for one single question: cheaper than `read()`, and two answers of it need not agree."""

@@ -11,6 +11,8 @@ StoreError
 ├── SchemaTooNew       the database was written by a newer Signalbox              no retry
 ├── StoreClosed        this store object was closed                               no retry
 └── StoreUnavailable   the database is busy or gone; nothing was written          retry
+
+NestedView is no StoreError: it is a mistake in the program, which no caller should handle.
 """
 
 from __future__ import annotations
@@ -82,3 +84,7 @@ class StoreUnavailable(StoreError):
     def __init__(self, message: str, retry_after: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class NestedView(RuntimeError):
+    """A view was requested while one is held. Callers that do so can deadlock each other: read what is needed first."""

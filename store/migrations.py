@@ -20,27 +20,36 @@ def migrate(connection: sqlite3.Connection) -> None:
 
     Raises SchemaTooNew if the database holds a migration that this version does not know.
     """
-    connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)")
     steps = known()
     names = {name for name, _ in steps}
-    unknown = _applied(connection) - names
+    unknown = applied(connection) - names
     if unknown:
         raise SchemaTooNew(f"the database has migrations that this version does not know: {sorted(unknown)}")
+    # Nothing is written when nothing is missing, so that nobody waits for another process's transaction.
     for name, script in steps:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            if name not in _applied(connection):
-                for statement in _statements(script):
-                    connection.execute(statement)
-                connection.execute("INSERT INTO migrations VALUES (?, ?)", (name, now()))
-            connection.execute("COMMIT")
-        except BaseException:
+        if name not in applied(connection):
+            _apply(connection, name, script)
+
+
+def _apply(connection: sqlite3.Connection, name: str, script: str) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)")
+        if name not in applied(connection):
+            for statement in _statements(script):
+                connection.execute(statement)
+            connection.execute("INSERT INTO migrations VALUES (?, ?)", (name, now()))
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
             connection.execute("ROLLBACK")
-            raise
+        raise
 
 
-def _applied(connection: sqlite3.Connection) -> set[str]:
-    return {name for (name,) in connection.execute("SELECT name FROM migrations")}
+def applied(connection: sqlite3.Connection) -> set[str]:
+    """The names of the migrations that a database has; none for one that is not Signalbox's, or is empty."""
+    made = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'").fetchone()
+    return {name for (name,) in connection.execute("SELECT name FROM migrations")} if made else set()
 
 
 def _statements(script: str) -> list[str]:

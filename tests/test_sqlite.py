@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from store import NewEvent, SchemaTooNew, StoreUnavailable, UnknownStoreKind, open_store
-from store.sqlite import SqliteStore, connection, writer
+from store.sqlite import SqliteStore, job
 
 LOG = NewEvent(event_type="log")
 
@@ -38,8 +38,7 @@ def test_an_append_waits_while_another_process_writes(path: Path) -> None:
 def test_a_database_that_stays_busy_is_said_to_be_so_and_a_retry_helps(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "BUSY_TIMEOUT", 0.1)
-    monkeypatch.setattr(writer, "PATIENCE", 0.3)
+    monkeypatch.setattr(job, "PATIENCE", 0.3)
     store = opened(path)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -47,6 +46,26 @@ def test_a_database_that_stays_busy_is_said_to_be_so_and_a_retry_helps(
         store.append("run", LOG)
     assert caught.value.retryable
     other.execute("ROLLBACK")
+    assert store.append("run", LOG)[0].seq == 1
+    store.close()
+
+
+def test_to_open_a_database_waits_for_no_other_process(path: Path) -> None:
+    opened(path).close()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    opened(path).close()
+    assert time.monotonic() - began < 2
+    other.execute("ROLLBACK")
+
+
+def test_to_make_the_tables_waits_until_another_process_has_written(path: Path) -> None:
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("PRAGMA journal_mode = WAL")
+    other.execute("BEGIN IMMEDIATE")
+    threading.Timer(0.7, lambda: other.execute("ROLLBACK")).start()
+    store = opened(path)
     assert store.append("run", LOG)[0].seq == 1
     store.close()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, TypedDict
 
 import msgspec
@@ -65,7 +64,7 @@ async def audit(action: str, task_id: str, **detail: Any) -> None:
     """Keep what the person did to a task, where it is no event of theirs."""
     who, source = (await principal()).name, request.remote_addr
     kept = {name: value for name, value in detail.items() if value is not None}
-    await asyncio.to_thread(store().audit, who, action, task_id=task_id, source=source, detail=kept)
+    await store().awrite(store().audit, who, action, task_id=task_id, source=source, detail=kept)
 
 
 async def answer_permission(task_id: str, asked: Permission, approved: bool, reason: str | None) -> Event:

@@ -5,22 +5,26 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, closing
+from contextvars import copy_context
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import msgspec
+import structlog
 
 from store.contract import Reading, TaskRecord
 from store.errors import InvalidEvent, StoreUnavailable
 from store.events import Event, NewEvent, check_task_id, check_text, encode_payload, new_id
-from store.migrations import migrate
 from store.people import DEFAULT_PROJECT
 from store.sqlite import append as appending
 from store.sqlite import audits, importing, listing
-from store.sqlite.connection import create_private, private, translated_errors
+from store.sqlite.connection import create_private, open_for_writing, private, translated_errors
+from store.sqlite.job import ARRIVED
 from store.sqlite.peek import Peek
 from store.sqlite.people import SqlitePeople
 from store.sqlite.readers import Readers
@@ -28,7 +32,13 @@ from store.sqlite.writer import Writer
 from store.state import Task
 from store.tasklist import SavedView
 
+WAITING_WRITES = 16
+"""Blocking writes that wait for the database at once; more wait for a thread, within the same deadline."""
+
+P = ParamSpec("P")
 T = TypeVar("T")
+
+log = structlog.get_logger("signalbox.store")
 
 
 class SqliteStore:
@@ -43,14 +53,13 @@ class SqliteStore:
         self.path = path
         self._listeners: list[Callable[[], None]] = []
         create_private(path)
-        self._writer = Writer(path, synchronous, self._committed)
-        with translated_errors():
-            migrate(self._writer.connection)
-        self.epoch = self._writer.run(lambda db: _fact(db, "epoch", new_id()))
-        self._key = bytes.fromhex(self._writer.run(lambda db: _fact(db, "key", secrets.token_hex(32))))
+        self._writer = Writer(open_for_writing(path, synchronous), self._committed)
+        self.epoch = _fact(self._writer, "epoch", new_id())
+        self._key = bytes.fromhex(_fact(self._writer, "key", secrets.token_hex(32)))
         self._readers = Readers(path)
         self.people = SqlitePeople(self._writer, self._readers)
         self._thread: ThreadPoolExecutor | None = None
+        self._threads: ThreadPoolExecutor | None = None
 
     @property
     def key(self) -> bytes | None:
@@ -133,12 +142,24 @@ class SqliteStore:
         audit = audits.checked(actor, action, source, event.payload)
         return await self._arun(lambda db: audits.append(db, task_id, draft, audit))
 
+    async def awrite(self, write: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(WAITING_WRITES, thread_name_prefix="signalbox-waiting")
+        context = copy_context()
+        context.run(ARRIVED.set, time.monotonic())
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, partial(context.run, partial(write, *args, **more)))
+
     async def _arun(self, work: Callable[[sqlite3.Connection], T], weight: int = 1) -> T:
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="signalbox-writer")
         job = self._writer.submit(work, weight)
         self._thread.submit(self._writer.drain)
-        return await asyncio.wrap_future(job)
+        expiry = asyncio.get_running_loop().call_later(job.deadline - time.monotonic(), job.expire)
+        try:
+            return await asyncio.wrap_future(job)
+        finally:
+            expiry.cancel()
 
     # reading and waking
 
@@ -157,7 +178,11 @@ class SqliteStore:
 
     def _committed(self) -> None:
         for listener in list(self._listeners):
-            listener()
+            try:
+                listener()
+            except Exception as error:
+                # It was committed: neither those who appended nor the other listeners may miss that.
+                log.error("a listener to commits failed", exc_info=error)
 
     @property
     def wal_path(self) -> Path:
@@ -185,14 +210,24 @@ class SqliteStore:
         await self._readers.close()
 
     def _close_writer(self) -> None:
-        if self._thread is not None:
-            self._thread.shutdown()
+        for executor in (self._threads, self._thread):
+            if executor is not None:
+                executor.shutdown()
         self._writer.close()
 
 
-def _fact(db: sqlite3.Connection, name: str, first: str) -> str:
-    db.execute("INSERT OR IGNORE INTO store_facts VALUES (?, ?)", (name, first))
-    row = db.execute("SELECT value FROM store_facts WHERE name = ?", (name,)).fetchone()
+def _fact(writer: Writer, name: str, first: str) -> str:
+    """A fact of the database; it becomes `first` if there is none."""
+    sql = "SELECT value FROM store_facts WHERE name = ?"
+    with translated_errors():
+        row = writer.connection.execute(sql, (name,)).fetchone()
+    if row is None:
+
+        def write(db: sqlite3.Connection) -> Any:
+            db.execute("INSERT OR IGNORE INTO store_facts VALUES (?, ?)", (name, first))
+            return db.execute(sql, (name,)).fetchone()
+
+        row = writer.run(write)
     return str(row[0])
 
 

@@ -5,15 +5,24 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from store.errors import StoreUnavailable
+from store.migrations import migrate
+from store.sqlite import job
 
 BUSY_TIMEOUT = 5.0
-"""Seconds that SQLite itself waits for a lock before the store's own retries begin."""
+"""Seconds that a reader waits for a lock; readers of a write-ahead log wait only while it is being recovered."""
+
+WRITE_TIMEOUT = 0.25
+"""Seconds that SQLite itself waits for the write lock before the writer looks whose deadline has passed."""
+
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_BROKEN = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOTADB)
 
 PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -31,13 +40,50 @@ def uri(path: Path, *, read_only: bool = False) -> str:
 
 def connect(path: Path, synchronous: str) -> sqlite3.Connection:
     """Open the file for writing, in WAL mode, with transactions begun by hand."""
-    with translated_errors():
-        connection = sqlite3.connect(
-            uri(path), uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
-        )
+    connection = sqlite3.connect(
+        uri(path), uri=True, timeout=WRITE_TIMEOUT, isolation_level=None, check_same_thread=False
+    )
+    try:
         for pragma in (*PRAGMAS, f"PRAGMA synchronous = {synchronous}"):
             connection.execute(pragma)
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+def open_for_writing(path: Path, synchronous: str) -> sqlite3.Connection:
+    """Open the file and bring it up to the newest schema. It waits for other processes as long as a job does."""
+    deadline = time.monotonic() + job.PATIENCE
+    while True:
+        connection = None
+        try:
+            with translated_errors():
+                connection = connect(path, synchronous)
+                migrate(connection)
+            return connection
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
+            if not is_busy(error) or time.monotonic() >= deadline:
+                raise
+        # SQLite does not wait for every lock itself.
+        time.sleep(0.05)
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether SQLite says that another connection has the lock."""
+    return _code(error) in _BUSY or _code(error.__cause__) in _BUSY
+
+
+def is_broken(error: BaseException) -> bool:
+    """Whether the connection that this error came from should not be used again."""
+    return _code(error) in _BROKEN or _code(error.__cause__) in _BROKEN
+
+
+def _code(error: BaseException | None) -> int | None:
+    code = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
 
 
 def create_private(path: Path) -> None:

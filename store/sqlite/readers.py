@@ -3,64 +3,174 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import aiosqlite
 
-from store.errors import StoreClosed
-from store.sqlite.connection import BUSY_TIMEOUT, translated_errors, uri
+from store.errors import NestedView, StoreClosed, StoreUnavailable
+from store.sqlite.connection import BUSY_TIMEOUT, is_broken, translated_errors, uri
 from store.sqlite.views import View
 
 MAX_READERS = 8
 """Connections of one process; a ninth view waits."""
 
+PATIENCE = 10.0
+"""Seconds that a view waits for a connection before it is told StoreUnavailable."""
+
+
+async def _end(connection: aiosqlite.Connection, interrupted: bool) -> None:
+    """End what the connection is doing. What it is asked may still wait for its thread: so interrupt repeatedly."""
+    ended = asyncio.ensure_future(connection.rollback())
+    try:
+        while interrupted and not ended.done():
+            await connection.interrupt()
+            await asyncio.wait({ended}, timeout=0.02)
+        await ended
+    finally:
+        if not ended.done():
+            await connection.interrupt()
+
+
+class Lease:
+    """That a view is held, and by whose connections it is served."""
+
+    __slots__ = ("held", "outer", "readers")
+
+    def __init__(self, readers: Readers, outer: Lease | None) -> None:
+        self.readers = readers
+        self.outer = outer
+        self.held = True
+
+    def nests(self, readers: Readers) -> bool:
+        """Whether a view of these connections is held here."""
+        return (self.held and self.readers is readers) or (self.outer is not None and self.outer.nests(readers))
+
+
+_LEASE: ContextVar[Lease | None] = ContextVar("lease", default=None)
+
 
 class Readers:
-    """A pool of read-only connections to one file."""
+    """A pool of read-only connections to one file. A connection is closed early only if it is broken."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._idle: list[aiosqlite.Connection] = []
         self._closed = False
+        self._mending: set[asyncio.Task[None]] = set()
         self._limits: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
             weakref.WeakKeyDictionary()
         )
 
     @asynccontextmanager
     async def view(self, *, consistent: bool = True) -> AsyncIterator[View]:
-        """A view of the database; if `consistent`, all its answers are of one moment."""
+        """A view of the database; if `consistent`, all its answers are of one moment.
+
+        Raises NestedView if a view is held already: all connections could be held by callers that wait for another.
+        """
         if self._closed:
             raise StoreClosed("the store is closed")
+        outer = _LEASE.get()
+        if outer is not None and not outer.held:
+            outer = None
+        if outer is not None and outer.nests(self):
+            raise NestedView("a view was requested while one is held")
+        limit = await self._admitted()
+        connection: aiosqlite.Connection | None = None
+        lease, mends = Lease(self, outer), False
+        try:
+            with translated_errors():
+                connection = self._idle.pop() if self._idle else await self._open()
+                _LEASE.set(lease)
+                if consistent:
+                    await connection.execute_fetchall("BEGIN")
+                yield View(connection)
+                if consistent:
+                    await connection.execute_fetchall("COMMIT")
+        except BaseException as error:
+            if connection is not None:
+                mends = True
+                self._mend(connection, limit, interrupted=not isinstance(error, Exception), broken=is_broken(error))
+            raise
+        finally:
+            lease.held = False
+            _LEASE.set(outer)
+            if not mends:
+                if connection is not None:
+                    self._give_back(connection)
+                limit.release()
+
+    async def _admitted(self) -> asyncio.Semaphore:
+        """The semaphore of this loop, acquired."""
         limit = self._limits.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MAX_READERS))
-        async with limit:
-            connection = self._idle.pop() if self._idle else await self._open()
-            try:
-                with translated_errors():
-                    if consistent:
-                        await connection.execute_fetchall("BEGIN")
-                    yield View(connection)
-                    if consistent:
-                        await connection.execute_fetchall("COMMIT")
-            except BaseException:
-                await connection.close()
-                raise
-            if self._closed:
-                await connection.close()
-            else:
-                self._idle.append(connection)
+        if not limit.locked():
+            await limit.acquire()
+            return limit
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await limit.acquire()
+        except TimeoutError:
+            raise StoreUnavailable(f"all {MAX_READERS} connections for reading are in use") from None
+        return limit
 
     async def _open(self) -> aiosqlite.Connection:
-        with translated_errors():
+        opening = asyncio.ensure_future(self._connect())
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
             # Not to be cancelled half-way: aiosqlite's thread would answer into a loop that is gone.
-            connection = await asyncio.shield(
-                aiosqlite.connect(uri(self._path, read_only=True), uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)
-            )
+            opening.add_done_callback(self._adopt)
+            raise
+
+    async def _connect(self) -> aiosqlite.Connection:
+        connection = await aiosqlite.connect(
+            uri(self._path, read_only=True), uri=True, timeout=BUSY_TIMEOUT, isolation_level=None
+        )
+        try:
             await connection.execute_fetchall("PRAGMA mmap_size = 268435456")
+        except BaseException:
+            connection.stop()
+            raise
         return connection
+
+    def _adopt(self, opening: asyncio.Task[aiosqlite.Connection]) -> None:
+        if not opening.cancelled() and opening.exception() is None:
+            self._give_back(opening.result())
+
+    def _give_back(self, connection: aiosqlite.Connection) -> None:
+        if self._closed:
+            connection.stop()
+        else:
+            self._idle.append(connection)
+
+    def _mend(
+        self, connection: aiosqlite.Connection, limit: asyncio.Semaphore, *, interrupted: bool, broken: bool
+    ) -> None:
+        """End the transaction of a view that failed, while nobody waits for it; then its connection is free again."""
+
+        async def mend() -> None:
+            try:
+                if broken:
+                    connection.stop()
+                    return
+                await _end(connection, interrupted)
+                self._give_back(connection)
+            except (sqlite3.Error, ValueError):
+                connection.stop()
+            except BaseException:
+                connection.stop()
+                raise
+            finally:
+                limit.release()
+
+        task = asyncio.create_task(mend(), name="signalbox-reader")
+        self._mending.add(task)
+        task.add_done_callback(self._mending.discard)
 
     async def rows(self, sql: str, *values: object) -> list[Any]:
         """The rows of one question."""

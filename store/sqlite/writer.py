@@ -11,38 +11,29 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
-from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
-from store.errors import StoreClosed, StoreUnavailable
-from store.sqlite.connection import connect, translated_errors
+from store.errors import StoreClosed
+from store.sqlite.connection import is_busy, translated_errors
+from store.sqlite.job import Job
 
 MAX_GROUP = 2000
 """Events in one transaction at most (one job may be larger): it bounds how long the others wait."""
 
-PATIENCE = 30.0
-"""Seconds a job waits for other processes' transactions before it is told StoreUnavailable."""
+LOOK = 0.02
+"""Seconds until a caller that waits for its turn looks whether somebody else has committed its job already."""
 
 T = TypeVar("T")
 
 
-class Job(Future[T], Generic[T]):
-    """Work for one transaction: `work(connection)` returns the answer or raises to undo itself alone."""
-
-    def __init__(self, work: Callable[[sqlite3.Connection], T], weight: int) -> None:
-        super().__init__()
-        self.work = work
-        self.weight = weight
-
-
 class Writer:
-    """Runs jobs in group-committed transactions on one connection. `on_commit` callbacks follow each commit."""
+    """Runs jobs in group-committed transactions on one connection. `on_commit` follows each commit."""
 
-    def __init__(self, path: Path, synchronous: str, on_commit: Callable[[], None]) -> None:
-        self._connection = connect(path, synchronous)
+    def __init__(self, connection: sqlite3.Connection, on_commit: Callable[[], None]) -> None:
+        self._connection = connection
         self._on_commit = on_commit
         self._queue: deque[Job[Any]] = deque()
+        self._returned: deque[list[Job[Any]]] = deque()
         self._lock = threading.Lock()
         self._closed = False
         self.commits = 0
@@ -54,7 +45,7 @@ class Writer:
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """The writing connection, for set-up before the first job."""
+        """The writing connection, for questions before the first job."""
         return self._connection
 
     def submit(self, work: Callable[[sqlite3.Connection], T], weight: int = 1) -> Job[T]:
@@ -68,9 +59,18 @@ class Writer:
     def run(self, work: Callable[[sqlite3.Connection], T], weight: int = 1) -> T:
         """Queue a job, see it committed, return its answer."""
         job = self.submit(work, weight)
-        with self._lock:
-            if not job.done():
-                self._drain()
+        while not job.done():
+            left = job.deadline - time.monotonic()
+            if self._lock.acquire(timeout=min(max(left, 0.0), LOOK)):
+                try:
+                    # No longer than for this job: whoever comes later has somebody of their own who drains.
+                    while not job.done():
+                        self._commit(self._next_group())
+                finally:
+                    self._lock.release()
+            elif left <= 0:
+                job.expire()
+                break
         return job.result()
 
     def drain(self) -> None:
@@ -87,51 +87,97 @@ class Writer:
                 self._connection.close()
 
     def _drain(self) -> None:
-        while self._queue:
-            jobs, weight = [self._queue.popleft()], 0
-            weight = jobs[0].weight
-            while self._queue and weight + self._queue[0].weight <= MAX_GROUP:
-                jobs.append(self._queue.popleft())
-                weight += jobs[-1].weight
-            self._commit(jobs)
+        while self._queue or self._returned:
+            self._commit(self._next_group())
+
+    def _next_group(self) -> list[Job[Any]]:
+        if self._returned:
+            return self._returned.popleft()
+        jobs: list[Job[Any]] = []
+        weight, now = 0, time.monotonic()
+        while self._queue and (not jobs or weight + self._queue[0].weight <= MAX_GROUP):
+            job = self._queue.popleft()
+            if not job.claim():
+                continue
+            if job.deadline <= now:
+                job.refuse()
+                continue
+            jobs.append(job)
+            weight += job.weight
+        return jobs
 
     def _commit(self, jobs: list[Job[Any]]) -> None:
+        """Commit these jobs and answer each. An error undoes them all; each of several is then tried alone."""
+        if not jobs:
+            return
+        answers: list[Any] = []
         try:
-            answers = self._transaction(jobs)
+            committed = self._transaction(jobs, answers)
         except Exception as error:
             if len(jobs) == 1:
                 jobs[0].set_exception(error)
-            else:
-                for job in jobs:
+                return
+            for number, job in enumerate(jobs):
+                try:
                     self._commit([job])
+                except BaseException:
+                    self._returned.append(jobs[number + 1 :])
+                    raise
             return
-        self.commits += 1
-        for job, answer in zip(jobs, answers, strict=True):
-            job.set_result(answer)
-        self._on_commit()
+        except BaseException as error:
+            # An interrupt hits this thread alone: somebody else commits what the neighbours brought.
+            if len(answers) == len(jobs) and not self._connection.in_transaction:
+                self._answer(jobs, answers)
+            else:
+                self._take_back(jobs, answers, error)
+            raise
+        if committed:
+            self._answer(jobs, answers)
 
-    def _transaction(self, jobs: list[Job[Any]]) -> list[Any]:
+    def _answer(self, jobs: list[Job[Any]], answers: list[Any]) -> None:
+        self.commits += 1
+        try:
+            for job, answer in zip(jobs, answers, strict=True):
+                job.set_result(answer)
+        finally:
+            self._on_commit()
+
+    def _take_back(self, jobs: list[Job[Any]], answers: list[Any], error: BaseException) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        if jobs:
+            # The one that was at work: if it raises this again, it is not returned again.
+            culprit = jobs[min(len(answers), len(jobs) - 1)]
+            if culprit.interrupted:
+                culprit.set_exception(error)
+            culprit.interrupted = True
+        self._returned.append([job for job in jobs if not job.done()])
+
+    def _transaction(self, jobs: list[Job[Any]], answers: list[Any]) -> bool:
+        """Run the jobs, as many of them as get a lock before their deadline; False if none does."""
         with translated_errors():
-            self._begin()
+            if not self._begin(jobs):
+                return False
             try:
-                answers = [job.work(self._connection) for job in jobs]
+                answers.extend(job.work(self._connection) for job in jobs)
                 self._connection.execute("COMMIT")
-            except BaseException:
+            except Exception:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-        return answers
+        return True
 
-    def _begin(self) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while True:
+    def _begin(self, jobs: list[Job[Any]]) -> bool:
+        """Begin a transaction. Jobs whose deadline passes meanwhile are refused, and taken out."""
+        while jobs:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
-                return
+                return True
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                if not is_busy(error):
                     raise
-                if time.monotonic() > deadline:
-                    raise StoreUnavailable(
-                        f"the database is busy: another process has been writing for {PATIENCE:.0f} s"
-                    ) from error
+            now = time.monotonic()
+            for job in [job for job in jobs if job.deadline <= now]:
+                jobs.remove(job)
+                job.refuse()
+        return False

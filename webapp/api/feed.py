@@ -35,11 +35,12 @@ async def events() -> Response:
     tasks = tuple(sorted({check_task_id(task_id) for task_id in request.args.getlist("task")}))
     if len(tasks) > MAX_TASKS:
         raise BadRequest(f"task may be given at most {MAX_TASKS} times, not {len(tasks)}", "task")
+    for task_id in tasks:
+        await require("read", task_id)
     async with store().read() as view:
         newest = await view.latest_event_id()
         for task_id in tasks:
             await view.task(task_id)
-            await require("read", task_id)
     cursor = last_event_id()
     if cursor is None:
         cursor = whole("since_event_id", newest if "tail" in request.args else 0, 0, MAX_SEQ)

@@ -71,18 +71,18 @@ async def log_in(email: str, password: str, source: str | None) -> tuple[Account
     if passwords.outdated(found[1]):
         async with logins.checking:
             renewed = await asyncio.to_thread(passwords.hash_of, password)
-        await asyncio.to_thread(_people().renew_hash, found[0].account_id, found[1], renewed)
+        await _store().awrite(_people().renew_hash, found[0].account_id, found[1], renewed)
     account, secret = found[0], secrets.new_secret()
     life = timedelta(seconds=cast(Settings, current_app.extensions["settings"]).session_life)
     expires = (datetime.now(UTC) + life).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    await asyncio.to_thread(_people().add_session, account.account_id, digest_of(secret), expires)
+    await _store().awrite(_people().add_session, account.account_id, digest_of(secret), expires)
     await _audit(account.email, "log_in", source)
     return account, secret
 
 
 async def log_out(digest: str, name: str, source: str | None) -> None:
     """End the session with this digest, for good, in every process."""
-    await asyncio.to_thread(_people().end_session, digest)
+    await _store().awrite(_people().end_session, digest)
     await _audit(name, "log_out", source or "")
     await _directory().changed()
 
@@ -100,14 +100,14 @@ async def change_password(account: Account, old: str, new: str, source: str | No
             await _audit(account.email, "password_change_failed", source or "")
             return False
         hashed = await asyncio.to_thread(passwords.hash_of, new)
-    await asyncio.to_thread(_people().set_password, account.account_id, hashed)
+    await _store().awrite(_people().set_password, account.account_id, hashed)
     await _audit(account.email, "password_change", source or "")
     await _directory().changed()
     return True
 
 
 async def _audit(actor: str, action: str, source: str) -> None:
-    await asyncio.to_thread(_store().audit, actor, action, source=source or None)
+    await _store().awrite(_store().audit, actor, action, source=source or None)
 
 
 def _store() -> Store:

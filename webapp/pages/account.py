@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -65,7 +64,7 @@ async def create_token() -> Response:
     if days:
         expires_at = (datetime.now(UTC) + timedelta(days=int(days))).isoformat(timespec="microseconds")[:-6] + "Z"
     secret, people = new_token(), store().people
-    made = await asyncio.to_thread(
+    made = await store().awrite(
         people.add_token,
         form.get("name", "").strip(),
         digest_of(secret),
@@ -84,7 +83,7 @@ async def revoke_token(token_id: str) -> Redirect:
     mine, people = await account(), store().people
     if all(token.token_id != token_id for token in await people.tokens(mine.account_id)):
         raise NotFound
-    await asyncio.to_thread(people.revoke_token, token_id)
+    await store().awrite(people.revoke_token, token_id)
     await _audit(mine, "token_revoke", token_id=token_id)
     await directory().changed()
     return redirect("/account", 303)
@@ -101,7 +100,7 @@ async def account() -> Account:
 
 
 async def _audit(mine: Account, action: str, **detail: str) -> None:
-    await asyncio.to_thread(store().audit, mine.email, action, source=request.remote_addr, detail=detail)
+    await store().awrite(store().audit, mine.email, action, source=request.remote_addr, detail=detail)
 
 
 async def _page(mine: Account, status: int = 200, **said: str) -> Response:

@@ -7,7 +7,6 @@ from typing import cast
 
 from quart import Blueprint, Response, current_app, request
 
-from store import Reading
 from store.history import History
 from webapp.api import store
 from webapp.api.streams import hub, settings
@@ -104,8 +103,7 @@ async def index_stream() -> Response:
 async def show(task_id: str) -> Response:
     if at := whole("at", 0, 1, MAX_SEQ):
         return await _as_of(task_id, at)
-    async with store().read() as view:
-        seen = await _task(view, task_id)
+    seen = await _task(task_id)
     return html(fragments().task_page(seen, **await layout()))
 
 
@@ -136,16 +134,18 @@ async def show_stream(task_id: str) -> Response:
 @needs("read")
 async def show_frame(task_id: str) -> Response:
     cursor = cursor_of_stream()
-    async with store().read() as view:
-        seen = await _task(view, task_id, since=cursor)
+    seen = await _task(task_id, since=cursor)
     if other_history(seen.seq, cursor):
         raise BadRequest("the page shows a log that is not this one; reload it", "since")
     return html(fragments().task_frame(seen, cursor))
 
 
-async def _task(view: Reading, task_id: str, *, since: int = 0) -> TaskView:
+async def _task(task_id: str, *, since: int = 0) -> TaskView:
+    # Rights come first: whoever holds a view must not request another one.
     answers, key = await may_answer_task(task_id), await _key(task_id)
-    return await task_view(view, task_id, since=since, earlier=partial(Earlier().of, view), may_answer=answers, key=key)
+    async with store().read() as view:
+        told = partial(Earlier().of, view)
+        return await task_view(view, task_id, since=since, earlier=told, may_answer=answers, key=key)
 
 
 async def _key(task_id: str) -> bytes | None:

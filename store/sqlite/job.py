@@ -1,0 +1,52 @@
+"""A job: work for one transaction, and the answer that its caller waits for."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextvars import ContextVar
+from typing import Generic, TypeVar
+
+from store.errors import StoreUnavailable
+
+PATIENCE = 35.0
+"""Seconds from a call until it is told StoreUnavailable, wherever it waits: for a thread, in the queue, for a lock."""
+
+ARRIVED: ContextVar[float | None] = ContextVar("arrived", default=None)
+"""When the call came (`time.monotonic`), if that was before its job is made."""
+
+T = TypeVar("T")
+
+
+class Job(Future[T], Generic[T]):
+    """`work(connection)` returns the answer, or raises to undo itself alone.
+
+    Either a transaction claims the job or its deadline does, never both. A caller that goes away before that cancels
+    it; one that goes away later changes nothing.
+    """
+
+    def __init__(self, work: Callable[[sqlite3.Connection], T], weight: int) -> None:
+        super().__init__()
+        self.work = work
+        self.weight = weight
+        arrived = ARRIVED.get()
+        self.deadline = (time.monotonic() if arrived is None else arrived) + PATIENCE
+        self.interrupted = False
+        self._claimed = threading.Lock()
+
+    def claim(self) -> bool:
+        """Take the job, to answer it; False if it is cancelled or taken. From then on it cannot be cancelled."""
+        return self._claimed.acquire(blocking=False) and self.set_running_or_notify_cancel()
+
+    def expire(self) -> None:
+        """Tell the caller that it waited too long, unless the job is taken."""
+        if self.claim():
+            self.refuse()
+
+    def refuse(self) -> None:
+        """Tell the caller that it waited too long."""
+        message = f"the database is busy: nothing could be written for {PATIENCE:.0f} s"
+        self.set_exception(StoreUnavailable(message))

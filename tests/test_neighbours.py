@@ -1,0 +1,179 @@
+"""No caller of the store waits for another one: not for its cancellation, its error, its interrupt or its slowness."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from store import Conflict, NewEvent, StoreUnavailable
+from store.sqlite import SqliteStore, job
+
+LOG = NewEvent(event_type="log")
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Another process holds the write lock."""
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+
+
+def refusing(db: sqlite3.Connection) -> None:
+    raise Conflict("no")
+
+
+async def test_a_cancelled_append_does_not_stop_its_neighbours(store: SqliteStore) -> None:
+    heard: list[int] = []
+    store.on_commit(lambda: heard.append(store.commits))
+    with locked(store.path):
+        first = asyncio.create_task(store.aappend("first", LOG))
+        await asyncio.sleep(0.1)  # it is in its transaction, and waits for the lock
+        group = [asyncio.create_task(store.aappend(f"run-{n}", LOG)) for n in range(5)]
+        await asyncio.sleep(0.1)
+        for gone in (first, group[1]):
+            gone.cancel()
+        await asyncio.gather(first, group[1], return_exceptions=True)
+    left = [task for task in group if task is not group[1]]
+    stored = await asyncio.wait_for(asyncio.gather(*left), 5)
+    assert [events[0].seq for events in stored] == [1, 1, 1, 1]
+    assert (await asyncio.wait_for(store.aappend("first", LOG), 5))[0].seq in (1, 2)
+    await asyncio.to_thread(until, lambda: heard[-1] == store.commits)
+
+
+async def test_who_went_away_while_a_group_was_committed_stops_nobody(store: SqliteStore) -> None:
+    begun, end = threading.Event(), threading.Event()
+
+    def slow(db: sqlite3.Connection) -> str:
+        begun.set()
+        end.wait(5)
+        return "slow"
+
+    going = asyncio.create_task(store._arun(slow))
+    await asyncio.to_thread(begun.wait, 5)
+    going.cancel()
+    after = asyncio.create_task(store.aappend("run", LOG))
+    await asyncio.gather(going, return_exceptions=True)
+    end.set()
+    assert (await asyncio.wait_for(after, 5))[0].seq == 1
+    assert store.queued == 0
+
+
+def test_an_error_of_one_is_not_its_neighbours(store: SqliteStore) -> None:
+    with store._writer._lock, ThreadPoolExecutor(8) as pool:
+        works: list[Callable[[], object]] = [
+            lambda: store._writer.run(refusing),
+            *[lambda n=n: store.append(f"run-{n}", LOG) for n in range(4)],  # type: ignore[misc]
+        ]
+        called = [pool.submit(work) for work in works]
+        until(lambda: store.queued == 5)
+        store._writer._drain()
+        # They are answered although this thread still has the lock.
+        assert isinstance(called[0].exception(5), Conflict)
+        assert all(one.result(5) for one in called[1:])
+
+
+def test_an_interrupt_in_one_thread_loses_no_neighbour(store: SqliteStore) -> None:
+    interrupts = iter([KeyboardInterrupt])
+
+    def interrupted(db: sqlite3.Connection) -> str:
+        for interrupt in interrupts:
+            raise interrupt
+        return "written"
+
+    with ThreadPoolExecutor(8) as pool:
+        with store._writer._lock:
+            called = [pool.submit(store.append, "run", LOG) for _ in range(3)]
+            until(lambda: store.queued == 3)
+            between = store._writer.submit(interrupted)
+            called += [pool.submit(store.append, "run", LOG) for _ in range(3)]
+            until(lambda: store.queued == 7)
+            with pytest.raises(KeyboardInterrupt):
+                store._writer._drain()
+            # Nobody drains for them: each comes to its end by itself.
+        until(lambda: all(one.done() for one in called))
+    assert sorted(one.result()[0].seq for one in called) == [1, 2, 3, 4, 5, 6]
+    assert between.result(5) == "written"
+
+
+def test_a_listener_that_fails_hides_no_commit(store: SqliteStore) -> None:
+    heard: list[str] = []
+
+    def failing() -> None:
+        raise RuntimeError("this listener is broken")
+
+    store.on_commit(failing)
+    store.on_commit(lambda: heard.append("commit"))
+    assert store.append("run", LOG)[0].seq == 1
+    assert heard == ["commit"]
+
+
+async def test_every_wait_for_the_lock_ends_at_the_deadline_of_its_call(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "PATIENCE", 0.8)
+
+    async def refused(call: Callable[[], object]) -> float:
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailable, match="busy"):
+            await awaited(call)
+        return time.monotonic() - began
+
+    async def awaited(call: Callable[[], object]) -> None:
+        answer = call()
+        if asyncio.iscoroutine(answer):
+            await answer
+
+    async def later(call: Callable[[], object]) -> float:
+        await asyncio.sleep(0.4)
+        return await refused(call)
+
+    with locked(store.path):
+        waits = await asyncio.gather(
+            *[refused(lambda: store.aappend("run", [LOG] * 1500)) for _ in range(3)],
+            *[refused(lambda: store.awrite(store.people.add_project, "p", "p")) for _ in range(20)],
+            refused(lambda: store.adelete_task("run", actor="somebody")),
+            *[later(lambda: store.aappend("run", LOG)) for _ in range(3)],
+        )
+        waits += [await refused(lambda: store.audit("somebody", "something"))]
+    assert min(waits) > 0.7
+    assert max(waits) < 1.6, waits
+    assert (await store.aappend("run", LOG))[0].seq == 1
+
+
+async def test_nobody_waits_longer_for_a_neighbour_s_long_transaction(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "PATIENCE", 0.5)
+    end = threading.Event()
+    with ThreadPoolExecutor(2) as pool:
+        long = pool.submit(store._writer.run, lambda db: end.wait(10))
+        await asyncio.sleep(0.1)
+        began = time.monotonic()
+        waiting = pool.submit(store.append, "run", LOG)
+        with pytest.raises(StoreUnavailable, match="busy"):
+            await asyncio.wait_for(store.aappend("run", LOG), 3)
+        assert isinstance(waiting.exception(3), StoreUnavailable)
+        assert time.monotonic() - began < 2
+        end.set()
+        assert long.result(5) is True
+    assert store.append("run", LOG)[0].seq == 1
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

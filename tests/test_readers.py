@@ -1,0 +1,133 @@
+"""The connections for reading: lent to one view each, never twice to one caller, closed only when broken."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+
+import aiosqlite
+import pytest
+
+from store import NewEvent, Reading, StoreUnavailable, UnknownTask
+from store.errors import NestedView
+from store.sqlite import SqliteStore, readers
+
+
+@pytest.fixture
+def connects(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[object]]:
+    """The connections that were opened for reading."""
+    opened: list[object] = []
+    real = aiosqlite.connect
+
+    def connect(*given: object, **more: object) -> object:
+        opened.append(given)
+        return real(*given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(aiosqlite, "connect", connect)
+    return opened
+
+
+async def test_a_view_within_a_view_is_an_error(store: SqliteStore) -> None:
+    async with store.read():
+        with pytest.raises(NestedView):
+            async with store.glance():
+                pass
+        with pytest.raises(NestedView):
+            await store.people.project_of("run")
+
+        async def ask() -> None:
+            async with store.read():
+                pass
+
+        with pytest.raises(NestedView):
+            await asyncio.gather(ask())
+    async with store.read() as view:
+        assert await view.latest_event_id() == 0
+
+
+async def test_a_task_that_was_started_within_a_view_may_read_after_it(store: SqliteStore) -> None:
+    ended = asyncio.Event()
+
+    async def ask() -> int:
+        await ended.wait()
+        async with store.read() as view:
+            return await view.latest_event_id()
+
+    async with store.read():
+        later = asyncio.create_task(ask())
+    ended.set()
+    assert await later == 0
+
+
+async def test_who_finds_all_connections_in_use_is_told_so_in_time(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "PATIENCE", 0.2)
+    begun = 0
+    all_hold, done = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        nonlocal begun
+        async with store.read():
+            begun += 1
+            if begun == readers.MAX_READERS:
+                all_hold.set()
+            await done.wait()
+
+    holders = [asyncio.create_task(hold()) for _ in range(readers.MAX_READERS)]
+    await all_hold.wait()
+    with pytest.raises(StoreUnavailable, match="in use") as caught:
+        async with store.read():
+            pass
+    assert caught.value.retryable
+    done.set()
+    await asyncio.gather(*holders)
+    async with store.read() as view:
+        assert await view.latest_event_id() == 0
+
+
+async def test_what_goes_wrong_in_a_view_costs_no_connection(store: SqliteStore, connects: list[object]) -> None:
+    async def fail(view_of: Callable[[], AbstractAsyncContextManager[Reading]]) -> None:
+        async with view_of() as view:
+            await view.task("run")
+            raise ZeroDivisionError
+
+    store.append("run", NewEvent(event_type="log"))
+    descriptors = 0
+    for number in range(40):
+        for view_of in (store.read, store.glance):
+            with pytest.raises(UnknownTask):
+                async with view_of() as view:
+                    await view.task("nobody")
+            with pytest.raises(ZeroDivisionError):
+                await fail(view_of)
+        if number == 4:
+            descriptors = len(os.listdir("/proc/self/fd"))
+    assert len(connects) <= readers.MAX_READERS
+    assert len(os.listdir("/proc/self/fd")) <= descriptors
+
+
+async def test_a_caller_that_goes_away_gives_its_connection_back_at_once(
+    store: SqliteStore, connects: list[object]
+) -> None:
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+    async def ask(number: int) -> None:
+        async with store.read() as view:
+            await view._rows(endless)
+
+    for _ in range(3):
+        asked = [asyncio.create_task(ask(number)) for number in range(readers.MAX_READERS)]
+        await asyncio.sleep(0.1)
+        for task in asked:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+    began = time.monotonic()
+    async with AsyncExitStack() as stack:
+        view = await stack.enter_async_context(store.read())
+        assert await view.latest_event_id() == 0
+    assert time.monotonic() - began < 2
+    assert len(connects) <= readers.MAX_READERS
