@@ -49,7 +49,8 @@ class LogQuery(msgspec.Struct, frozen=True):
 
     `text` is looked for in the payload's JSON and in the event type, ASCII letters in either case. `level` and `stream`
     are those of the payload. `failures` finds what went wrong: see `store/schema/002_failures.sql`. Nothing is
-    looked for after the seq `until`.
+    looked for after the seq `until`. `rows`, like `failures`, leaves out heartbeats, unless `event_type` asks
+    for them.
     """
 
     text: str = ""
@@ -60,6 +61,7 @@ class LogQuery(msgspec.Struct, frozen=True):
     stream: str = ""
     span_id: str = ""
     failures: bool = False
+    rows: bool = False
     until: int | None = None
 
 
@@ -89,6 +91,19 @@ class TaskReading(Protocol):
 
     async def events(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]: ...
     async def latest_events(self, task_id: str, limit: int = 50, before: int | None = None) -> list[Event]: ...
+
+    async def rows_before(self, task_id: str, before: int, limit: int = 100, since: int = 0) -> list[Event]:
+        """The newest rows of the log above `since` and below `before`, by seq: its events without the heartbeats.
+
+        `before` is at most one above the newest seq.
+        """
+
+    async def rows_after(self, task_id: str, since_seq: int, limit: int = 100) -> list[Event]:
+        """The first rows of the log after a seq, by seq."""
+
+    async def count_rows(self, task_id: str, until_seq: int) -> int:
+        """How many rows the log has up to a seq of it."""
+
     async def events_of_types(
         self, task_id: str, types: Sequence[str], limit: int = 1000, *, naming: str = ""
     ) -> list[Event]: ...
@@ -133,7 +148,9 @@ class Reading(TaskReading, Protocol):
         self, event_id: int, limit: int = 1000, tasks: Sequence[str] = (), projects: Sequence[str] | None = None
     ) -> list[Event]: ...
     async def events_of_phase(self, task_id: str, phase: str, limit: int = 100) -> list[Event]: ...
-    async def next_failure(self, task_id: str, after: int) -> int | None: ...
+    async def next_failure(self, task_id: str, after: int) -> int | None:
+        """The seq of the first row after `after` that is a failure."""
+
     async def first_seq_at(self, task_id: str, at: str) -> int | None: ...
 
     async def open_spans(self, task_id: str, limit: int = 1000) -> list[Span]: ...

@@ -13,7 +13,10 @@ from ulid import ULID
 
 from store.errors import InvalidEvent
 
-RUNNER_EVENTS = ("runner_spawn", "runner_exit", "runner_heartbeat")
+HEARTBEAT = "runner_heartbeat"
+"""A sign of life: an event like any other for programs, and no row of the log that people read."""
+
+RUNNER_EVENTS = ("runner_spawn", "runner_exit", HEARTBEAT)
 PHASE_EVENTS = ("phase_enter", "phase_exit")
 WORK_ITEM_EVENTS = (
     "work_item_start",

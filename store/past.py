@@ -31,6 +31,16 @@ class Past:
         below = self._seq + 1 if before is None else min(before, self._seq + 1)
         return await self._view.latest_events(task_id, limit, below)
 
+    async def rows_before(self, task_id: str, before: int, limit: int = 100, since: int = 0) -> list[Event]:
+        return await self._view.rows_before(task_id, min(before, self._seq + 1), limit, since)
+
+    async def rows_after(self, task_id: str, since_seq: int, limit: int = 100) -> list[Event]:
+        rows = await self._view.rows_after(task_id, since_seq, limit)
+        return [event for event in rows if event.seq <= self._seq]
+
+    async def count_rows(self, task_id: str, until_seq: int) -> int:
+        return await self._view.count_rows(task_id, min(until_seq, self._seq))
+
     async def events_of_types(
         self, task_id: str, types: Sequence[str], limit: int = 1000, *, naming: str = ""
     ) -> list[Event]:

@@ -71,6 +71,7 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     ended_at: str | None = None
     updated_at: str
     heartbeat_interval: float | None = None
+    heartbeat_at: str | None = None
     runner_pid: int | None = None
     runner_version: str | None = None
     activity: Activity | None = None
@@ -79,6 +80,7 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     unreadable: bool = False
 
     latest_seq: int = 0
+    heartbeats: int = 0
     spans_total: int = 0
     spans_open: int = 0
     items_total: int = 0
@@ -89,11 +91,17 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     permissions_open: int = 0
 
     spawn_seq: int = 0
+    heartbeat_seq: int = 0
     header_seq: int = 0
     phases_seq: int = 0
     spans_seq: int = 0
     checkpoints_seq: int = 0
     permissions_seq: int = 0
+
+    @property
+    def rows(self) -> int:
+        """How many rows the log has for people: its events without the heartbeats."""
+        return self.latest_seq - self.heartbeats
 
     @property
     def ended(self) -> bool:

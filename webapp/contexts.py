@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from store import Event, LogHits, LogQuery, Reading, SavedView, TaskQuery, TaskReading
+from store.events import HEARTBEAT
 from store.state import Checkpoint, Permission, Phase, Span, Task
 from webapp import ids
 from webapp.listquery import list_fields
@@ -25,7 +27,10 @@ SPANS_PAGE = 500
 
 @dataclass(frozen=True, kw_only=True)
 class TaskView:
-    """One task after the event `seq`: all of it (`since` 0), or the parts that changed after `since`."""
+    """One task after the event `seq`: all of it (`since` 0), or the parts that changed after `since`.
+
+    `skipped` says that the log has more rows after `since` than the `window` newest ones, which are in `rows`.
+    """
 
     task: Task
     since: int = 0
@@ -35,6 +40,7 @@ class TaskView:
     checkpoints: list[Checkpoint] = field(default_factory=list)
     permissions: list[Permission] = field(default_factory=list)
     rows: list[Event] = field(default_factory=list)
+    skipped: bool = False
     earlier: list[list[Phase]] = field(default_factory=list)
     offer: Offer | None = None
     may_answer: bool = True
@@ -46,8 +52,13 @@ class TaskView:
 
     @property
     def first_seq(self) -> int:
-        """The oldest seq in the window of the log."""
-        return max(1, self.seq - self.window + 1)
+        """The oldest seq in the window of the log: a cursor for the rows before it."""
+        return self.rows[0].seq if self.rows else self.seq + 1
+
+    @property
+    def cut(self) -> bool:
+        """Whether the log has more rows than its window shows."""
+        return self.task.rows > self.window
 
     @property
     def changed_lines(self) -> list[SpanLine]:
@@ -70,6 +81,7 @@ def changed_at(task: Task, part: str) -> int:
         ids.SPANS: task.spans_seq,
         ids.CHECKPOINTS: task.checkpoints_seq,
         ids.LOG_HEAD: task.latest_seq,
+        ids.LOG_ALIVE: max(task.header_seq, task.heartbeat_seq),
     }[part]
 
 
@@ -93,6 +105,7 @@ async def task_view(
     def stale(part: str) -> bool:
         return since == 0 or changed_at(task, part) > since
 
+    rows, skipped = await log_rows(view, task, since, window)
     return TaskView(
         task=task,
         since=since,
@@ -101,7 +114,8 @@ async def task_view(
         lines=await _span_lines(view, task_id, 0 if stale(ids.SPANS) else since),
         checkpoints=await view.checkpoints(task_id, CHECKPOINTS) if stale(ids.CHECKPOINTS) else [],
         permissions=await view.permissions(task_id) if stale(ids.PERMISSIONS) else [],
-        rows=await log_rows(view, task, since, window),
+        rows=rows,
+        skipped=skipped,
         earlier=await earlier(task) if earlier and stale(ids.TRACK) else [],
         offer=await offer_of(view, task, key) if stale(ids.TASK_HEADER) else None,
         may_answer=may_answer,
@@ -114,25 +128,38 @@ async def _span_lines(view: TaskReading, task_id: str, since: int) -> list[SpanL
     return lines(await view.span_window(task_id, OPEN_SPANS, ENDED_SPANS))
 
 
-async def log_rows(view: TaskReading, task: Task, since: int, window: int) -> list[Event]:
-    """The events after `since` in the order of the log, the newest `window` of them at most."""
-    if task.latest_seq - since > window:
-        return (await view.latest_events(task.task_id, window))[::-1]
-    return await view.events(task.task_id, since, window)
+async def log_rows(view: TaskReading, task: Task, since: int, window: int) -> tuple[list[Event], bool]:
+    """The newest rows after `since`, by seq, `window` of them at most; and whether there are more."""
+    if task.latest_seq - since <= window:
+        events = await view.events(task.task_id, since, window)
+        return [event for event in events if event.event_type != HEARTBEAT], False
+    rows = await view.rows_before(task.task_id, task.latest_seq + 1, window + 1, since)
+    return rows[-window:], len(rows) > window
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogWindow:
-    """A stretch of a task's log, anywhere in it; `aimed` is the seq that it lies around."""
+    """A stretch of a task's log, anywhere in it, with `older` and `newer` rows before and after it.
+
+    `aimed` is the seq that it lies around. Heartbeats are rows of it if it has them `with_heartbeats`.
+    """
 
     task: Task
     rows: list[Event]
     aimed: int | None = None
+    older: int = 0
+    newer: int = 0
+    with_heartbeats: bool = False
+
+    @property
+    def total(self) -> int:
+        """How many rows the whole log has."""
+        return self.task.latest_seq if self.with_heartbeats else self.task.rows
 
     @property
     def before(self) -> int | None:
         """The cursor of the stretch before this one."""
-        return self.rows[0].seq if self.rows and self.rows[0].seq > 1 else None
+        return self.rows[0].seq if self.rows and self.older else None
 
     @property
     def after(self) -> int | None:
@@ -140,9 +167,10 @@ class LogWindow:
         return self.rows[-1].seq if self.newer else None
 
     @property
-    def newer(self) -> int:
-        """How many events come after this stretch."""
-        return self.task.latest_seq - self.rows[-1].seq if self.rows else 0
+    def at_heartbeat(self) -> bool:
+        """Whether what was aimed at is a heartbeat that is not shown here."""
+        aimed, shown = self.aimed, {event.seq for event in self.rows}
+        return not self.with_heartbeats and aimed is not None and aimed <= self.task.latest_seq and aimed not in shown
 
 
 async def log_window(
@@ -153,16 +181,31 @@ async def log_window(
     after: int | None = None,
     around: int | None = None,
     window: int = LOG_WINDOW,
+    with_heartbeats: bool = False,
 ) -> LogWindow:
     """A stretch of the log: just before or after a seq, around one, or the newest. Raises UnknownTask."""
     task = await view.task(task_id)
+    everything = with_heartbeats or not task.heartbeats
+    rows_before = partial(_events_before, view) if everything else view.rows_before
+    rows_after = view.events if everything else view.rows_after
     if around is not None:
-        after = max(0, min(around, task.latest_seq) - window // 2)
-    if after is not None:
-        rows = await view.events(task_id, after, window)
+        rows = await rows_before(task_id, min(around, task.latest_seq) + 1, window // 2)
+        rows += await rows_after(task_id, min(around, task.latest_seq), window - len(rows))
+    elif after is not None:
+        rows = await rows_after(task_id, after, window)
     else:
-        rows = (await view.latest_events(task_id, window, before))[::-1]
-    return LogWindow(task=task, rows=rows, aimed=around)
+        rows = await rows_before(task_id, min(before or 2**53, task.latest_seq + 1), window)
+    older = newer = 0
+    if rows and everything:
+        older, newer = rows[0].seq - 1, task.latest_seq - rows[-1].seq
+    elif rows:
+        older = await view.count_rows(task_id, rows[0].seq) - 1
+        newer = task.rows - await view.count_rows(task_id, rows[-1].seq)
+    return LogWindow(task=task, rows=rows, aimed=around, older=older, newer=newer, with_heartbeats=with_heartbeats)
+
+
+async def _events_before(view: Reading, task_id: str, before: int, limit: int) -> list[Event]:
+    return (await view.latest_events(task_id, limit, before))[::-1]
 
 
 @dataclass(frozen=True, kw_only=True)

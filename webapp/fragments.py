@@ -41,6 +41,7 @@ TASK_PARTS = {
     ids.SPANS: "spans/_panel.html",
     ids.CHECKPOINTS: "checkpoints/_panel.html",
     ids.LOG_HEAD: "events/_head.html",
+    ids.LOG_ALIVE: "events/_alive.html",
 }
 """The parts of the task page, each with the DOM id that it has and the template that draws it."""
 
@@ -136,8 +137,8 @@ class Fragments:
         if view.task.spans_seq <= since:
             changed_lines = ((ids.span(line.span.span_id), values["span_line"](line)) for line in view.changed_lines)
             out += [_swap(target, "outerMorph", line) for target, line in changed_lines]
-        skipped = view.seq - since > view.window
-        out.append(_swap(ids.LOG_ROWS, "innerHTML" if skipped else "beforeend", self._rows.render(view.rows)))
+        if view.rows:
+            out.append(_swap(ids.LOG_ROWS, "innerHTML" if view.skipped else "beforeend", self._rows.render(view.rows)))
         return "\n".join(out)
 
     def _task_values(self, view: TaskView, past: AsOf | None = None) -> dict[str, Any]:
@@ -277,7 +278,7 @@ def page_title(task: Task) -> str:
 
 def _how(part: str) -> str:
     # A morph keeps the focus and what a reader has opened; where nothing can be focused a plain swap is cheaper.
-    return "outerHTML" if part in (ids.PAGE_META, ids.TRACK, ids.LOG_HEAD) else "outerMorph"
+    return "outerHTML" if part in (ids.PAGE_META, ids.TRACK, ids.LOG_HEAD, ids.LOG_ALIVE) else "outerMorph"
 
 
 def _position(since: int, to: int) -> str:

@@ -11,14 +11,26 @@ from webapp.contexts import LOG_WINDOW, LogWindow, log_window
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Just before or after a seq, or around one; all None is no place."""
+    """Just before or after a seq, or around one; all None is no place. `heartbeats`: they are rows too."""
 
     before: int | None = None
     after: int | None = None
     around: int | None = None
+    heartbeats: bool = False
 
     def __bool__(self) -> bool:
         return any(seq is not None for seq in (self.before, self.after, self.around))
+
+    async def window(self, view: Reading, task_id: str) -> LogWindow:
+        """The stretch of the log that is there. Raises UnknownTask."""
+        return await log_window(
+            view,
+            task_id,
+            before=self.before,
+            after=self.after,
+            around=self.around,
+            with_heartbeats=self.heartbeats,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +46,9 @@ class Jump:
     async def aim(self, view: Reading, task_id: str) -> int | None:
         """The seq that it leads to, None while there is none."""
         if self.at is not None:
-            return await view.first_seq_at(task_id, self.at)
+            seq = await view.first_seq_at(task_id, self.at)
+            rows = await view.rows_after(task_id, seq - 1, 1) if seq else []
+            return rows[0].seq if rows else None
         return None if self.failure_after is None else await view.next_failure(task_id, self.failure_after)
 
     @property
@@ -63,7 +77,7 @@ class StretchView:
 
 async def stretch_view(view: Reading, task_id: str, place: Place, jump: Jump) -> StretchView:
     """The events at `place`, where the `jump` that led nowhere ended. Raises UnknownTask."""
-    log = await log_window(view, task_id, before=place.before, after=place.after, around=place.around)
+    log = await place.window(view, task_id)
     missed, latest = jump.missed, log.task.latest_seq
     if not missed and place.around is not None and place.around > latest:
         missed = f"There is no #{place.around} yet. This is the end of the log."

@@ -10,7 +10,7 @@ from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from store import Event
-from store.events import KNOWN_EVENTS, OLDER_SPELLINGS
+from store.events import HEARTBEAT, KNOWN_EVENTS, OLDER_SPELLINGS
 from webapp import ansi
 from webapp.text import LONG, clean, compact
 
@@ -92,7 +92,7 @@ class Rows:
 
         `mark` begins the DOM id of each, where the page may have the rows themselves too.
         """
-        return Markup("".join([self._row(event, f"{path}/log?around={event.seq}", mark) for event in events]))
+        return Markup("".join([self._row(event, _amid(path, event), mark) for event in events]))
 
     def _row(self, event: Event, place: str = "", mark: str = "e") -> str:
         payload, seq, at = event.payload, event.seq, event.created_at
@@ -141,6 +141,11 @@ def _rest(payload: dict[str, Any], told: frozenset[str]) -> str:
     if len(json) <= LONG:
         return f' <code class="rest">{json}</code>'
     return f' <details class="rest" data-volatile><summary>payload</summary><pre>{json}</pre></details>'
+
+
+def _amid(path: str, event: Event) -> str:
+    """The address of an event among its neighbours; a heartbeat stands among them where heartbeats are shown."""
+    return f"{path}/log?around={event.seq}{'&amp;heartbeats=1' if event.event_type == HEARTBEAT else ''}"
 
 
 @lru_cache(maxsize=256)

@@ -52,10 +52,17 @@ def spawn(state: TaskState, event: Event, span: Span) -> None:
     task.runner_version = text(payload, "runner_version")
     task.cancel_requested = False
     task.spawn_seq = event.seq
-    heartbeat(state, event, span)
+    _promise(state, event)
 
 
 def heartbeat(state: TaskState, event: Event, span: Span) -> None:
+    task = state.task
+    task.heartbeats += 1
+    task.heartbeat_seq, task.heartbeat_at = event.seq, event.created_at
+    _promise(state, event)
+
+
+def _promise(state: TaskState, event: Event) -> None:
     interval = number(event.payload.get("heartbeat_interval"))
     if interval and interval > 0:
         state.task.heartbeat_interval = interval

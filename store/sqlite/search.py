@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from store.contract import LogQuery
+from store.events import HEARTBEAT
 
 HITS = """
 WITH hits AS MATERIALIZED (SELECT seq FROM task_events WHERE {where})
@@ -29,6 +30,9 @@ def conditions(task_id: str, query: LogQuery) -> tuple[str, list[object]]:
         if wanted:
             found.append(f"{column} = ?")
             values.append(wanted)
+    if (query.rows or query.failures) and query.event_type != HEARTBEAT:
+        found.append("event_type <> ?")
+        values.append(HEARTBEAT)
     if query.failures:
         found.append("failure")
     if query.until is not None:

@@ -12,6 +12,7 @@ import msgspec
 
 from store import Event, StoreUnavailable, UnknownTask
 from store.breaks import one_line
+from store.events import HEARTBEAT
 from store.log import RETRY_PAUSE, Log, events_of, task_of
 from store.state import Task
 from webapp.cli.line import line_of
@@ -26,10 +27,18 @@ ENDING = frozenset({"runner_exit", "status"})
 @click.argument("task")
 @click.option("--since-seq", type=click.IntRange(0), default=0, show_default=True, help="Begin after this event.")
 @click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON.")
+@click.option("--heartbeats", is_flag=True, help="Print heartbeats too; --json prints them in any case.")
 @click.option("--follow", is_flag=True, help="Go on when the task has ended.")
 @target_options
 def tail(
-    task: str, since_seq: int, as_json: bool, follow: bool, store: str | None, server: str | None, token: str | None
+    task: str,
+    since_seq: int,
+    as_json: bool,
+    heartbeats: bool,
+    follow: bool,
+    store: str | None,
+    server: str | None,
+    token: str | None,
 ) -> None:
     """Print TASK's log, then what comes, until the task ends.
 
@@ -43,6 +52,8 @@ def tail(
     def show(event: Event) -> None:
         if as_json:
             click.echo(one_line(msgspec.json.encode(event)))
+            return
+        if event.event_type == HEARTBEAT and not heartbeats:
             return
         sys.stdout.write(f"{line_of(event, colours=colours)}\n")
         sys.stdout.flush()

@@ -38,13 +38,14 @@ class Report:
 
 async def report(view: Reading, task_id: str) -> Report:
     """What the file shows, in one consistent read. Raises UnknownTask."""
+    task = await view.task(task_id)
     return Report(
-        task=await view.task(task_id),
+        task=task,
         phases=await view.phases(task_id),
         spans=await view.spans(task_id, 0, REPORT_SPANS),
         checkpoints=await view.checkpoints(task_id, REPORT_CHECKPOINTS),
         permissions=await view.permissions(task_id, open_only=False),
-        events=(await view.latest_events(task_id, REPORT_EVENTS))[::-1],
+        events=await view.rows_before(task_id, task.latest_seq + 1, REPORT_EVENTS),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 from quart import Blueprint, Response, request
 
+from store.events import HEARTBEAT
 from store.state import Task
 from webapp.api import store
 from webapp.api.streams import settings
@@ -27,12 +28,13 @@ FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; f
 @blueprint.get("/tasks/<task_id>/raw")
 @needs("read")
 async def raw(task_id: str) -> Response:
-    task, ansi = await _task(task_id), _on("ansi")
+    task, ansi, heartbeats = await _task(task_id), _on("ansi"), _on("heartbeats")
     pages = event_pages(store(), task_id, task.latest_seq)
 
     async def body() -> AsyncIterator[bytes]:
         async for page in pages:
-            yield "".join([raw_line(event, ansi=ansi) for event in page]).encode(errors="replace")
+            lines = [raw_line(e, ansi=ansi) for e in page if heartbeats or e.event_type != HEARTBEAT]
+            yield "".join(lines).encode(errors="replace")
 
     return _streamed(body(), "text/plain; charset=utf-8", f"{task_id}.log")
 

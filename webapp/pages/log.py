@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+import msgspec
 from quart import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Redirect
 
@@ -11,12 +12,12 @@ from store import LogQuery
 from webapp import ids
 from webapp.api import store
 from webapp.auth.access import needs
-from webapp.contexts import hits_view, log_window
+from webapp.contexts import hits_view
 from webapp.logquery import log_filters
 from webapp.logstretch import Jump, Place, newest, stretch_view
 from webapp.pages.living import LivingPage, answer
 from webapp.pages.tasks import fragments, html
-from webapp.params import MAX_SEQ, instant, log_query, whole
+from webapp.params import MAX_SEQ, flag, instant, log_query, whole
 
 blueprint = Blueprint("log", __name__)
 
@@ -32,10 +33,12 @@ FOUND = {ids.LOG_FOUND: "events/_found.html", ids.LOG_HITS: "events/_hits.html"}
 @blueprint.get("/tasks/<task_id>/log")
 @needs("read")
 async def show(task_id: str) -> Response | Redirect:
-    query = log_query()
+    query = msgspec.structs.replace(log_query(), rows=True)
     if log_filters(query):
         return await _found(task_id, query)
-    place = Place(before=_seq("before", 1), after=_seq("after", 0), around=_seq("around", 1))
+    place = Place(
+        before=_seq("before", 1), after=_seq("after", 0), around=_seq("around", 1), heartbeats=flag("heartbeats")
+    )
     if request.args.get("part") == "rows":
         return await _rows(task_id, place)
     jump = Jump(failure_after=_seq("failure_after", 0), at=instant("at"))
@@ -77,12 +80,12 @@ def _seq(name: str, low: int) -> int | None:
 
 async def _rows(task_id: str, place: Place) -> Response:
     async with store().read() as view:
-        seen = await log_window(view, task_id, before=place.before, after=place.after, around=place.around)
+        seen = await place.window(view, task_id)
     return html(fragments().log_window(seen))
 
 
 async def _stretch(task_id: str, place: Place, jump: Jump) -> Response:
-    values = {"query": LogQuery()}
+    values = {"query": LogQuery(), "beats": "&heartbeats=1" if place.heartbeats else ""}
     page = LivingPage(
         "events/index.html", STRETCH, lambda view: stretch_view(view, task_id, place, jump), lambda _: values
     )

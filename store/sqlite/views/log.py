@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import msgspec
 
 from store.contract import LogHits, LogQuery
-from store.events import Event
-from store.sqlite import search, tasklist
-from store.sqlite.rows import decode
+from store.events import HEARTBEAT, Event
+from store.sqlite import heartbeats, search, tasklist
+from store.sqlite.rows import COLUMNS, decode, event_of
 from store.sqlite.views.base import Rows
 
 
@@ -41,6 +41,34 @@ class Log(Rows):
         below = 2**62 if before is None else before
         return await self._events("task_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?", task_id, below, limit)
 
+    async def rows_before(self, task_id: str, before: int, limit: int = 100, since: int = 0) -> list[Event]:
+        runs = await self._rows(heartbeats.BEFORE, task_id, before, since, limit + 1)
+        stretches = heartbeats.stretches_before(before, since, runs, limit)
+        return await self._stretches(task_id, stretches[::-1])
+
+    async def rows_after(self, task_id: str, since_seq: int, limit: int = 100) -> list[Event]:
+        runs = await self._rows(heartbeats.AFTER, task_id, task_id, since_seq, limit + 2)
+        return await self._stretches(task_id, heartbeats.stretches_after(since_seq, runs, limit))
+
+    async def count_rows(self, task_id: str, until_seq: int) -> int:
+        beats = await self._rows(heartbeats.COUNT, until_seq, task_id, until_seq)
+        return until_seq - (beats[0][0] if beats else 0)
+
+    async def _stretches(self, task_id: str, stretches: Sequence[heartbeats.Run]) -> list[Event]:
+        if not stretches:
+            return []
+        if len(stretches) == 1:
+            return await self._events("task_id = ? AND seq BETWEEN ? AND ? ORDER BY seq", task_id, *stretches[0])
+        # CROSS JOIN: the stretches lead, and each of them is a look into the index of the seqs.
+        columns = ", ".join(f"e.{column.strip()}" for column in COLUMNS.split(","))
+        rows = await self._rows(
+            f"SELECT {columns} FROM json_each(?) AS s CROSS JOIN task_events AS e"
+            " WHERE e.task_id = ? AND e.seq BETWEEN s.value ->> 0 AND s.value ->> 1 ORDER BY s.key, e.seq",
+            msgspec.json.encode(stretches).decode(),
+            task_id,
+        )
+        return [event_of(row) for row in rows]
+
     async def events_of_phase(self, task_id: str, phase: str, limit: int = 100) -> list[Event]:
         return await self._events("task_id = ? AND phase = ? ORDER BY seq LIMIT ?", task_id, phase, limit)
 
@@ -67,7 +95,11 @@ class Log(Rows):
 
     async def next_failure(self, task_id: str, after: int) -> int | None:
         rows = await self._rows(
-            "SELECT seq FROM task_events WHERE task_id = ? AND seq > ? AND failure ORDER BY seq LIMIT 1", task_id, after
+            "SELECT seq FROM task_events WHERE task_id = ? AND seq > ? AND failure AND event_type <> ?"
+            " ORDER BY seq LIMIT 1",
+            task_id,
+            after,
+            HEARTBEAT,
         )
         return rows[0][0] if rows else None
 

@@ -24,11 +24,13 @@ class LogFollow extends HTMLElement {
   #full = false; // rows are missing at the end
   #fetched = null; // fragment of the rows that came while the newest window was being fetched
   #shift = null; // how to place the scroller after the swap that runs
+  #first = 0; // the seq of the first row of the log, 0 while it is not known
   #buttons;
   #listening;
 
   connectedCallback() {
     this.scroller = this.querySelector('[data-log-scroll]');
+    if (this.querySelector('#log-older')?.hidden) this.#first = seqOf(this.rows.firstElementChild);
     this.prepend(this.#bar());
     this.#listening = new AbortController();
     const { signal } = this.#listening;
@@ -75,7 +77,7 @@ class LogFollow extends HTMLElement {
     for (const task of tasks.filter((task) => task.target === this.rows)) {
       const { style } = task.swapSpec;
       if (style === 'beforeend') this.#admit(task.fragment);
-      else if (style === 'afterbegin') this.pause();
+      else if (style === 'afterbegin') this.#prepend(task.fragment);
       else if (target.localName === 'live-stream' && !this.#following) {
         this.#full = true; // a window that would replace what is being read
         task.swapSpec.style = 'none';
@@ -93,6 +95,13 @@ class LogFollow extends HTMLElement {
     this.#fetched?.append(...fragment.childNodes);
     this.#full ||= !this.#following && this.rows.childElementCount + count > Number(this.dataset.limit ?? 2000);
     if (this.#full) fragment.replaceChildren();
+  }
+
+  /** Older rows that were asked for: fewer than a window of them are the first rows of the log. */
+  #prepend(fragment) {
+    this.pause();
+    if (fragment.childElementCount >= Number(this.dataset.window ?? 200)) return;
+    this.#first = seqOf(fragment.firstElementChild) || seqOf(this.rows.firstElementChild);
   }
 
   #after() {
@@ -171,7 +180,7 @@ class LogFollow extends HTMLElement {
     const first = seqOf(this.rows.firstElementChild);
     const older = this.querySelector('#log-older');
     if (!older) return;
-    older.hidden = first <= 1;
+    older.hidden = first <= Math.max(1, this.#first);
     for (const name of ['href', 'hx-get']) {
       older.setAttribute(name, older.getAttribute(name).replace(/before=\d+/, `before=${first}`));
     }

@@ -1,7 +1,8 @@
 /**
  * Times in the viewer's zone, and clocks that tick, all on one timer that rests in hidden tabs.
  *
- * <time data-volatile datetime="2026-11-21T14:02:07.123Z">14:02:07.123</time>: the time of day, local
+ * <time data-volatile datetime="2026-11-21T14:02:07.123Z">14:02:07.123</time>: the time of day, local;
+ * with data-seconds without its milliseconds
  * <relative-time data-volatile datetime="…">2026-11-21 14:02:07 UTC</relative-time>: "3 min ago"
  * <due-time data-volatile datetime="…">at about 2026-11-21 14:02:07 UTC</due-time>: "in about 40 s", "due 3 s ago"
  * <running-clock data-volatile since="…">4 m 12 s</running-clock>: ticks; stands still while the page is stale, and then
@@ -33,7 +34,8 @@ function dressTime(node) {
   const date = new Date(node.dateTime);
   if (isNaN(date)) return;
   const [h, m, s] = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two);
-  write(node, `${h}:${m}:${s}.${String(date.getMilliseconds()).padStart(3, '0')}`);
+  const fraction = 'seconds' in node.dataset ? '' : `.${String(date.getMilliseconds()).padStart(3, '0')}`;
+  write(node, `${h}:${m}:${s}${fraction}`);
   node.title = absolute.format(date);
 }
 

@@ -1,0 +1,61 @@
+"""Stepping over heartbeats: which seqs hold the rows of a log, however many heartbeats stand between them.
+
+`task_heartbeats` has one row for each run of heartbeats without anything between them, so between two of them lies at
+least one row of the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+Run = tuple[int, int]
+"""The first and the last seq of a run of heartbeats, or of a stretch of rows."""
+
+BEFORE = (
+    "SELECT first_seq, last_seq FROM task_heartbeats WHERE task_id = ? AND first_seq < ? AND last_seq > ?"
+    " ORDER BY first_seq DESC LIMIT ?"
+)
+AFTER = (
+    "SELECT first_seq, last_seq FROM task_heartbeats WHERE task_id = ? AND first_seq > coalesce(("
+    "SELECT max(first_seq) FROM task_heartbeats WHERE task_id = ? AND first_seq <= ?), 0) - 1"
+    " ORDER BY first_seq LIMIT ?"
+)
+COUNT = (
+    "SELECT before + min(last_seq, ?) - first_seq + 1 FROM task_heartbeats WHERE task_id = ? AND first_seq <= ?"
+    " ORDER BY first_seq DESC LIMIT 1"
+)
+
+
+def stretches_before(before: int, since: int, runs: Iterable[Run], limit: int) -> list[Run]:
+    """The stretches that hold the `limit` newest rows below `before` and above `since`, the newest first.
+
+    `runs` are the runs of heartbeats below `before`, the newest first: `limit` + 1 of them, or all.
+    """
+    found: list[Run] = []
+    top = before - 1
+    for first, last in runs:
+        if top > last and limit > 0:
+            low = max(last + 1, since + 1, top - limit + 1)
+            if low <= top:
+                found.append((low, top))
+                limit -= top - low + 1
+        top = min(top, first - 1)
+    low = max(since + 1, top - limit + 1, 1)
+    if limit > 0 and low <= top:
+        found.append((low, top))
+    return found
+
+
+def stretches_after(since: int, runs: Iterable[Run], limit: int) -> list[Run]:
+    """The stretches that hold the `limit` first rows above `since`, in order; `runs` are in order too."""
+    found: list[Run] = []
+    low = since + 1
+    for first, last in runs:
+        if first > low and limit > 0:
+            top = min(first - 1, low + limit - 1)
+            found.append((low, top))
+            limit -= top - low + 1
+        low = max(low, last + 1)
+    if limit > 0:
+        found.append((low, low + limit - 1))
+    return found

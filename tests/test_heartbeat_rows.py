@@ -1,0 +1,113 @@
+"""Heartbeats are events for programs, and no rows of the log that people read."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from store import NewEvent, open_store
+from tests.support.command import signalbox
+from tests.support.server import Server
+
+BEAT = NewEvent(event_type="runner_heartbeat")
+
+
+@pytest.fixture(scope="module")
+def quiet(shared_server: Server) -> str:
+    """A run that said two things, #1 and #2, then was silent for 210 heartbeats."""
+    spawn = NewEvent(event_type="runner_spawn", span_id="main", payload={"heartbeat_interval": 10})
+    shared_server.emit("quiet", spawn, "waiting for the cluster", *[BEAT] * 210)
+    return "/tasks/quiet"
+
+
+def seqs(page: str) -> list[int]:
+    return [int(seq) for seq in re.findall(r'<li id="e(\d+)"', page)]
+
+
+def test_the_page_shows_what_was_said_and_one_line_for_all_heartbeats(server: Server, quiet: str) -> None:
+    page = server.get(quiet).text
+    assert seqs(page) == [1, 2]
+    assert "waiting for the cluster" in page
+    assert '<span class="quiet">2 events</span>' in page
+    assert re.search(r"alive, </span>last heartbeat <time [^>]*>\d\d:\d\d:\d\d</time>", page)
+    assert f'<a href="{quiet}/log?type=runner_heartbeat">210 heartbeats</a>' in page
+
+
+@pytest.mark.parametrize("place", ["after=0", "before=213", "around=212", "around=2", "after=1"])
+def test_stretches_of_the_log_leave_them_out(server: Server, quiet: str, place: str) -> None:
+    page = server.get(f"{quiet}/log?{place}").text
+    assert seqs(page) == ([2] if place == "after=1" else [1, 2])
+    assert "2 of 2 events" in page or "1 of 2 events" in page
+    assert 'rel="next"' not in page
+
+
+def test_they_are_shown_to_whom_asks_for_them(server: Server, quiet: str) -> None:
+    found = server.get(f"{quiet}/log?type=runner_heartbeat").text
+    assert seqs(found) == list(range(3, 203))
+    assert "<b>210</b> of 212 events" in found
+    assert f'href="{quiet}/log?around=3&amp;heartbeats=1#e3"' in found
+    amid = server.get(f"{quiet}/log?around=3&heartbeats=1").text
+    assert seqs(amid) == list(range(1, 201))
+    assert f'href="{quiet}/log?after=200&amp;heartbeats=1"' in amid
+    assert "#100 is a heartbeat." in server.get(f"{quiet}/log?around=100").text
+    assert server.get(f"{quiet}/log?around=1&heartbeats=yes").status_code == 400
+
+
+def test_a_search_and_the_pages_of_spans_leave_them_out(server: Server, quiet: str) -> None:
+    assert "No event is like that" in server.get(f"{quiet}/log?q=heartbeat&phase=x").text
+    assert seqs(server.get(f"{quiet}/log?q=heartbeat").text) == [1]
+    assert "heartbeat</i>" not in server.get(f"{quiet}/spans/main").text
+
+
+def test_times_lead_to_rows(server: Server, quiet: str) -> None:
+    assert server.get(f"{quiet}/log?at=2020-01-01").headers["location"] == f"{quiet}/log?around=1#e1"
+
+
+def test_text_leaves_them_out_and_data_keeps_them(server: Server, quiet: str) -> None:
+    assert len(server.get(f"{quiet}/raw").text.splitlines()) == 2
+    assert len(server.get(f"{quiet}/raw?heartbeats=1").text.splitlines()) == 212
+    assert len(server.get(f"{quiet}/export.ndjson").text.splitlines()) == 213
+    assert server.get(f"/api{quiet}/events").json()["total"] == 212
+    report = server.get(f"{quiet}/export.html").text
+    assert seqs(report) == [1, 2]
+    assert "210 heartbeats" in report
+
+
+def test_tail_prints_them_when_it_is_told_to(server: Server) -> None:
+    ended = NewEvent(event_type="runner_exit", payload={"exit_code": 0})
+    server.emit("beats", "one", BEAT, BEAT, "two", ended)
+    tail = ("tail", "beats", "--store", server.store_url)
+    assert len(signalbox(*tail).stdout.splitlines()) == 3
+    assert len(signalbox(*tail, "--heartbeats").stdout.splitlines()) == 5
+    assert len(signalbox(*tail, "--json").stdout.splitlines()) == 5
+
+
+async def test_a_database_of_an_earlier_version_counts_the_heartbeats_that_it_has(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    with_beats, without = ["one", BEAT, BEAT, "two", BEAT, "three"], ["one"]
+    store = open_store(url)
+    for task_id, events in (("beats", with_beats), ("none", without)):
+        store.append(task_id, [event if isinstance(event, NewEvent) else line(event) for event in events])
+    store.close()
+    with sqlite3.connect(tmp_path / "old.db") as old:
+        old.executescript(
+            "DROP TRIGGER task_events_heartbeat; DROP TABLE task_heartbeats;"
+            "DELETE FROM migrations WHERE name = '011_heartbeats';"
+            "UPDATE tasks SET state = json_remove(state, '$.heartbeats', '$.heartbeat_seq', '$.heartbeat_at')"
+        )
+    old.close()
+    store = open_store(url)
+    store.append("beats", [BEAT, line("four")])
+    async with store.read() as view:
+        task = await view.task("beats")
+        assert (task.rows, task.heartbeats, task.heartbeat_seq) == (4, 4, 7)
+        assert [event.seq for event in await view.rows_before("beats", 9, 3)] == [4, 6, 8]
+        assert (await view.task("none")).rows == 1
+    await store.aclose()
+
+
+def line(message: str) -> NewEvent:
+    return NewEvent(event_type="log", payload={"message": message})
