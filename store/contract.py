@@ -232,6 +232,12 @@ class Store(Protocol):
     ) -> tuple[Task, bool]:
         """`create_task` for asyncio; `alone`: while another of its kind and project is at work, that one comes back."""
 
+    async def aappend_while(self, task_id: str, event: NewEvent, condition: Callable[[Task], bool]) -> Event | None:
+        """Append one event if `condition` holds of the task in the very transaction; None if not. Raises UnknownTask.
+
+        `condition` is called in another thread, once the append has waited for its turn.
+        """
+
     def import_task(self, record: TaskRecord, events: Iterable[Event], project_id: str | None = None) -> Task:
         """Make a task with a whole log, all of it or nothing: seq, created_at and key stay, event_ids are new.
 

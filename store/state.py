@@ -45,7 +45,8 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One task: who it is, how it stands, and the counters of its log.
 
     `archived_at` and `stale` are not of the log: readers fill them from what is kept beside it. `unreadable` is a
-    task whose stored state is damaged: all that is known of it is its id, its times and its log.
+    task whose stored state is damaged: all that is known of it is its id, its times and its log. `ended_seq` is the
+    event that ended the task, 0 while it has not ended.
     """
 
     task_id: str
@@ -69,6 +70,7 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     retries: list[str] = []
     started_at: str | None = None
     ended_at: str | None = None
+    ended_seq: int = 0
     updated_at: str
     heartbeat_interval: float | None = None
     heartbeat_at: str | None = None
@@ -123,6 +125,7 @@ class Phase(msgspec.Struct, kw_only=True):
     declared: bool = False
     entered_at: str
     exited_at: str | None = None
+    exited_seq: int | None = None
     items_total: int = 0
     items_done: int = 0
     items_failed: int = 0
@@ -168,7 +171,10 @@ class Checkpoint(msgspec.Struct, kw_only=True):
 
 
 class Permission(msgspec.Struct, kw_only=True):
-    """A question of the run to a person. `by` and `answer_reason` are there once it is answered."""
+    """A question of the run to a person. `by` and `answer_reason` are there once it is closed.
+
+    `cause` says why a question was cleared: `interrupted` and `task_ended` come from the store.
+    """
 
     request_id: str
     tool_name: str
@@ -181,6 +187,7 @@ class Permission(msgspec.Struct, kw_only=True):
     state: Literal["open", "approved", "denied", "expired", "cleared"] = "open"
     by: str | None = None
     answer_reason: str | None = None
+    cause: str | None = None
     seq: int
     created_at: str
     closed_seq: int | None = None

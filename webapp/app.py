@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 from quart import Quart
 
 from store import Event, open_store
 from store.history import History
+from store.loops import Loops
 from store.tail import Tail
 from store.wake import Wake
 from webapp import api, assets, compression, errors, pages, security
@@ -21,6 +23,7 @@ from webapp.auth.directory import Directory
 from webapp.auth.login import Logins
 from webapp.fragments import Fragments
 from webapp.http.health import Health, Problem
+from webapp.http.loops import LoopMetrics, loop_problems
 from webapp.live import stream
 from webapp.live.hub import Hub
 from webapp.live.stats import Stats
@@ -51,7 +54,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     @app.before_serving
     async def open_everything() -> None:
         store = await asyncio.to_thread(open_store, settings.store, synchronous=settings.synchronous)
-        stats = Stats()
+        stats, loops = Stats(), Loops()
         hub = Hub(store, settings, stats)
 
         async def end_what_is_over() -> None:
@@ -73,12 +76,14 @@ def create_app(settings: Settings | None = None) -> Quart:
             store, deliver, wake, rest=hub.rests.seconds, on_trouble=hub.suspend, on_look=stats.wake_seconds.observe
         )
         await tail.start()
+        health.watch(partial(loop_problems, loops))
         health.watch(lambda: [] if tail.healthy else [Problem("store_unavailable", "the store does not answer")])
-        supervisor = Supervisor(store, settings)
+        supervisor = Supervisor(store, settings, loops)
         app.extensions.update(store=store, history=History(), hub=hub, tail=tail, stats=stats, supervisor=supervisor)
         app.extensions["agents"] = agents = Agents(store)
         agents.resume()
         app.extensions.update(directory=directory, logins=Logins(settings.login_attempts))
+        stats.registry.register(LoopMetrics(loops))
         metrics.watch(app)
 
     @app.after_serving

@@ -4,99 +4,179 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import structlog
 
 from store import NewEvent, Store, StoreError, StoreUnavailable, TaskQuery, UnknownTask
+from store.loops import Loops
 from store.state import Permission, Task
 from webapp.settings import Settings
 
 OVERDUE = 10.0
 """Seconds of silence that no promise of heartbeats, however frequent, makes a run stale before."""
 
+SLACK = 0.5
+"""Seconds by which a round may be late at least, before its silences count for nothing."""
+
+_CLOCKS = tuple(
+    getattr(time, name) for name in ("CLOCK_MONOTONIC", "CLOCK_BOOTTIME", "CLOCK_REALTIME") if hasattr(time, name)
+)
+
 log = structlog.get_logger("signalbox.supervisor")
+
+
+class Late(Exception):
+    """The supervisor itself did not run, or could not write: the silence that it saw proves nothing."""
+
+
+class Attendance:
+    """For how long the supervisor has been watching while a run said nothing.
+
+    It is measured on the supervisor's own monotonic clock from the moment it first saw the run's newest event, so a
+    step of the wall clock makes no run silent. Whoever slept gives every run its full time again: `forget`.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[int, float]] = {}
+        self._present: dict[str, tuple[int, float]] = {}
+
+    def silence(self, task: Task, now: float) -> float:
+        """Seconds for which the run was seen to be silent."""
+        seq, since = self._seen.get(task.task_id, (-1, now))
+        if seq != task.latest_seq:
+            since = now
+        self._present[task.task_id] = task.latest_seq, since
+        return now - since
+
+    def end_round(self) -> None:
+        """Keep only the runs that this round has seen."""
+        self._seen, self._present = self._present, {}
+
+    def forget(self) -> None:
+        """Every run gets its full time from now on."""
+        self._seen, self._present = {}, {}
+
+
+class Punctuality:
+    """Tells when the process did not run for a while: it was stopped, its machine slept, or a call took too long.
+
+    CLOCK_MONOTONIC stands still while a machine sleeps; CLOCK_BOOTTIME (Linux) and the wall clock do not. A wall clock
+    that is set forward looks the same, and costs no more than some patience.
+    """
+
+    def __init__(self) -> None:
+        self._last = self._now()
+
+    def check(self, allowed: float) -> None:
+        """Raise Late if more than `allowed` seconds have passed since the last check."""
+        before, self._last = self._last, self._now()
+        passed = [now - then for now, then in zip(self._last, before, strict=True)]
+        if max(passed) > allowed or passed[0] < 0:
+            raise Late(f"{max(passed):.1f} s passed where {allowed:.1f} s were allowed")
+
+    @staticmethod
+    def _now() -> list[float]:
+        return [time.clock_gettime(clock) for clock in _CLOCKS] or [time.monotonic()]
 
 
 class Supervisor:
     """Looks after all running tasks. Several web processes may: idempotency keys let only one event be written."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, loops: Loops) -> None:
         self._store = store
         self._limit = settings.heartbeat_timeout
         self._stale_after = settings.stale_after
-        self._task = asyncio.create_task(self._look_after(), name="signalbox-supervisor")
+        self._interval = min(5.0, self._limit / 4, self._stale_after / 4)
+        self._slack = min(max(SLACK, self._interval / 2), self._limit / 2)
+        self._attendance = Attendance()
+        self._punctuality = Punctuality()
+        self._task = asyncio.create_task(loops.loop("supervisor").run(self._turn), name="signalbox-supervisor")
 
     async def stop(self) -> None:
         """Stop looking."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _look_after(self) -> None:
-        while True:
-            await asyncio.sleep(min(5.0, self._limit / 4, self._stale_after / 4))
-            try:
-                await self._look()
-            except StoreError as error:
-                log.warning("the store does not answer", error=str(error))
+    async def _turn(self) -> None:
+        await asyncio.sleep(self._interval)
+        try:
+            self._punctuality.check(self._interval + self._slack)
+            await self._look()
+        except Late as late:
+            log.info("the supervisor was late; every run gets its full time again", reason=str(late))
+            self._attendance.forget()
+        except StoreError:
+            self._attendance.forget()
+            raise
 
     async def _look(self) -> None:
-        now = datetime.now(UTC)
+        now = time.monotonic()
         before: str | None = None
         while True:
             async with self._store.read() as view:
                 query = TaskQuery(statuses=("running", "waiting"), before=before, limit=200)
                 page = await view.tasks(query)
+            self._punctuality.check(self._slack)
             for task in page.tasks:
                 with _alone(task):
-                    if task.unreadable:
-                        continue
-                    if _silent(task, now, self._limit):
-                        await self._interrupt(task)
-                    elif is_stale(task, now, self._stale_after):
-                        await self._mark_stale(task)
+                    await self._attend_to(task, self._attendance.silence(task, now))
+                self._punctuality.check(self._slack)
             before = page.cursor
             if before is None:
                 break
+        self._attendance.end_round()
         async with self._store.read() as view:
             asked = await view.open_permissions(1000)
+        self._punctuality.check(self._slack)
         for task, permission in asked:
             with _alone(task):
-                if permission.expires_at and not task.unreadable and _past(permission.expires_at, now):
+                if permission.expires_at and not task.unreadable and _past(permission.expires_at, datetime.now(UTC)):
                     await self._expire(task, permission)
+            self._punctuality.check(self._slack)
+
+    async def _attend_to(self, task: Task, silence: float) -> None:
+        if task.unreadable:
+            return
+        if is_silent(task, silence, self._limit):
+            await self._interrupt(task)
+        elif is_stale(task, silence, self._stale_after):
+            with contextlib.suppress(UnknownTask):
+                await self._store.amark_stale(task.task_id, task.latest_seq)
 
     async def _interrupt(self, task: Task) -> None:
-        log.info("a run is silent", task_id=task.task_id, since=task.updated_at)
-        await self._store.aappend(
-            task.task_id,
-            NewEvent(
-                event_type="status",
-                actor="supervisor",
-                key=f"signalbox:interrupted:{task.latest_seq}",
-                payload={
-                    "status": "interrupted",
-                    "error_code": "no_heartbeat",
-                    "explanation": f"no sign of life since {task.updated_at}",
-                },
-            ),
-        )
+        asked = time.monotonic()
 
-    async def _mark_stale(self, task: Task) -> None:
+        def silent_still(now: Task) -> bool:
+            # While an append waits for the database, the run's own events may have to wait as well.
+            return now.latest_seq == task.latest_seq and time.monotonic() - asked <= self._slack
+
+        event = NewEvent(
+            event_type="status",
+            actor="supervisor",
+            key=f"signalbox:interrupted:{task.latest_seq}",
+            payload={
+                "status": "interrupted",
+                "error_code": "no_heartbeat",
+                "explanation": f"no sign of life since {task.updated_at}",
+            },
+        )
         with contextlib.suppress(UnknownTask):
-            await self._store.amark_stale(task.task_id, task.latest_seq)
+            if await self._store.aappend_while(task.task_id, event, silent_still):
+                log.info("a run is silent", task_id=task.task_id, since=task.updated_at)
 
     async def _expire(self, task: Task, permission: Permission) -> None:
-        await self._store.aappend(
-            task.task_id,
-            NewEvent(
-                event_type="permission_cleared",
-                actor="supervisor",
-                span_id=permission.span_id,
-                key=f"signalbox:expired:{permission.seq}",
-                payload={"request_id": permission.request_id, "cause": "expired", "message": "nobody answered in time"},
-            ),
+        event = NewEvent(
+            event_type="permission_cleared",
+            actor="supervisor",
+            span_id=permission.span_id,
+            key=f"signalbox:expired:{permission.seq}",
+            payload={"request_id": permission.request_id, "cause": "expired", "message": "nobody answered in time"},
         )
+        with contextlib.suppress(UnknownTask):
+            await self._store.aappend_while(task.task_id, event, lambda now: now.permissions_open > 0)
 
 
 @contextlib.contextmanager
@@ -110,20 +190,15 @@ def _alone(task: Task) -> Iterator[None]:
         log.warning("a task cannot be looked after", task_id=task.task_id, error=str(error))
 
 
-def _silent(task: Task, now: datetime, limit: float) -> bool:
-    if task.heartbeat_interval is None:
-        return False
-    return _silence(task, now) > max(limit, 3 * task.heartbeat_interval)
+def is_silent(task: Task, silence: float, limit: float) -> bool:
+    """Whether a run that promised heartbeats, silent for so many seconds, counts as dead."""
+    return task.heartbeat_interval is not None and silence > max(limit, 3 * task.heartbeat_interval)
 
 
-def is_stale(task: Task, now: datetime, limit: float) -> bool:
+def is_stale(task: Task, silence: float, limit: float) -> bool:
     """Whether a running run is silent for too long; one that promised heartbeats, if one did not come."""
     promised = limit if task.heartbeat_interval is None else max(OVERDUE, 2 * task.heartbeat_interval)
-    return task.status == "running" and not task.stale and _silence(task, now) > min(limit, promised)
-
-
-def _silence(task: Task, now: datetime) -> float:
-    return (now - datetime.fromisoformat(task.updated_at)).total_seconds()
+    return task.status == "running" and not task.stale and silence > min(limit, promised)
 
 
 def _past(moment: str, now: datetime) -> bool:

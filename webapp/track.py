@@ -68,7 +68,11 @@ def _whole_run(task: Task) -> list[Phase]:
 def _station(task: Task, phase: Phase, before: Station | None) -> Station:
     current = phase.state == "open" and phase.phase == (task.phase or WHOLE_RUN)
     state: State = "current" if current else phase.state
-    if state == "failed" and phase.exited_at == task.ended_at and task.status in ("cancelled", "interrupted"):
+    if (
+        state == "failed"
+        and (phase.exited_at or "") >= (task.ended_at or "")
+        and task.status in ("cancelled", "interrupted")
+    ):
         state = task.status
     way = 0.0 if phase.state == "failed" else 1.0
     if phase.state == "open":

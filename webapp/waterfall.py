@@ -85,10 +85,10 @@ async def waterfall_view(view: TaskReading, task_id: str, *, after: int = 0, fol
 
 
 def end_of(task: Task, span: Span) -> str:
-    """When a span ended; the newest moment that the log tells while it is open."""
+    """When a span ended, never before it began; the newest moment that the log tells while it is open."""
     if span.state == "mark":
         return span.started_at
-    return span.ended_at or max(task.updated_at, span.started_at)
+    return max(span.ended_at or task.updated_at, span.started_at)
 
 
 def busy(task: Task, spans: Sequence[Span], begin: str) -> list[tuple[float, float]]:
@@ -103,7 +103,7 @@ def bar(task: Task, line: SpanLine, begin: str, drawn: Axis) -> Bar:
     span, depth = line
     since = seconds(begin, span.started_at)
     left = drawn.left(since)
-    width = drawn.left(seconds(begin, end_of(task, span))) - left
+    width = max(0.0, drawn.left(seconds(begin, end_of(task, span))) - left)
     return Bar(span, depth, since, round(left, 3), round(width, 3))
 
 

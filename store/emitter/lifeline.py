@@ -26,8 +26,9 @@ PAUSE, ASKED_PAUSE = 0.25, 0.02
 class Lifeline:
     """A daemon thread with a loop of its own, from a run's spawn to its exit.
 
-    It appends a `runner_heartbeat` whenever `interval` seconds passed without `touch()`, and follows the run's log
-    after `since_seq` for `cancel_requested` and for what closes the requests given to `expect`.
+    It appends a `runner_heartbeat` whenever `interval` seconds passed without `touch()`, and at once when the
+    supervisor takes the run for dead. It follows the run's log after `since_seq` for `cancel_requested` and for what
+    closes the requests given to `expect`.
     """
 
     def __init__(self, log: Log, task_id: str, span_id: str, since_seq: int, interval: float) -> None:
@@ -41,6 +42,7 @@ class Lifeline:
         self._lock = threading.Lock()
         self._loop = asyncio.new_event_loop()
         self._asking = asyncio.Event()
+        self._doubted = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name=f"signalbox-lifeline-{task_id}", daemon=True)
         self._thread.start()
 
@@ -126,9 +128,11 @@ class Lifeline:
         emitter = AsyncEmitter(self._log)
         while True:
             quiet = time.monotonic() - self._last
-            if quiet < self._interval:
-                await asyncio.sleep(self._interval - quiet)
+            if quiet < self._interval and not self._doubted.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._doubted.wait(), self._interval - quiet)
                 continue
+            self._doubted.clear()
             self.touch()
             try:
                 await asyncio.shield(emitter.emit_runner_heartbeat(self._task_id, self._span_id))
@@ -168,8 +172,12 @@ class Lifeline:
             for callback in callbacks:
                 callback()
         elif event.event_type in ("permission_response", "permission_cleared"):
-            with self._lock:
-                self._settle(event)
+            # A question that an interruption closed is open again as soon as the run says that it lives.
+            if event.payload.get("cause") != "interrupted":
+                with self._lock:
+                    self._settle(event)
+        elif event.actor == "supervisor" and event.payload.get("status") == "interrupted":
+            self._doubted.set()
 
     def _settle(self, event: Event) -> None:
         if event.event_type == "cancel_requested":

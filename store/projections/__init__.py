@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from store.events import OLDER_SPELLINGS, Event, NewEvent
-from store.projections import activity, checkpoints, permissions, phases, run, spans
+from store.projections import activity, checkpoints, interruption, permissions, phases, run, spans
 from store.projections.payload import checkpoint_id_in, checkpoint_id_of, request_id_of, text
 from store.projections.permissions import consequences, refusal
 from store.state import Span, Task, TaskState
@@ -28,12 +28,18 @@ class Needs(msgspec.Struct):
     open_spans: bool = False
     phases: bool = False
     open_permissions: bool = False
+    interrupted: bool = False
 
 
 def needs(task: Task, events: Iterable[NewEvent | Event]) -> Needs:
-    """The rows that `apply` may touch when it folds `events` into `task`."""
+    """The rows that `apply` may touch when it folds `events` into `task`.
+
+    `interrupted`: also all that was closed when the task was interrupted, as the run speaks again.
+    """
     found = Needs(spans=set(), checkpoints=set(), permissions=set())
     events = list(events)
+    found.interrupted = task.status == "interrupted" and any(map(interruption.of_the_run, events))
+    found.phases = found.interrupted
     if all(_adds_a_line(task, event) for event in events):
         return found
     for event in events:
@@ -77,7 +83,9 @@ def apply(state: TaskState, event: Event) -> bool:
     if not task.main_span_used:
         _choose_main_span(task, event)
     kind = OLDER_SPELLINGS.get(event.event_type, event.event_type)
-    if task.status == "queued" or (task.status == "interrupted" and event.actor == "runner"):
+    if task.status == "interrupted" and interruption.of_the_run(event):
+        interruption.come_back(state, event)
+    elif task.status == "queued":
         run.set_status(state, "running", event)
     if event.phase != task.phase and event.phase is not None and kind != "phase_exit":
         phases.reach(state, event)
@@ -85,6 +93,8 @@ def apply(state: TaskState, event: Event) -> bool:
     handler = _HANDLERS.get(kind)
     if handler:
         handler(state, event, span)
+    if task.ended:
+        run.end_all(state, event)
     if before != _header(task):
         task.header_seq = seq
     return True

@@ -11,6 +11,7 @@ from store.state import Permission, Span, TaskState
 def request(state: TaskState, event: Event, span: Span) -> None:
     request_id = request_id_of(event)
     if request_id in state.permissions:
+        # Asked again: by a client that repeats itself, or by the store for a run that came back.
         return
     refs = event.payload.get("evidence_refs")
     state.permissions[request_id] = Permission(
@@ -45,6 +46,7 @@ def closed(state: TaskState, event: Event, span: Span) -> None:
         permission.state = "approved" if payload.get("approved") is True else "denied"
     else:
         permission.state = "expired" if payload.get("cause") == "expired" else "cleared"
+    permission.cause = text(payload, "cause") if event.event_type == "permission_cleared" else None
     permission.by = text(payload, "by") or event.actor
     permission.answer_reason = text(payload, "reason", "message")
     permission.closed_seq, permission.closed_at = event.seq, event.created_at
@@ -69,10 +71,40 @@ def refusal(state: TaskState, event: NewEvent) -> str | None:
     return None
 
 
+def reopen(state: TaskState, event: Event) -> None:
+    """Open the questions again that nothing but the interruption closed. Call it while the task is interrupted."""
+    task = state.task
+    for permission in state.permissions.values():
+        if was_interrupted(permission, task.ended_seq):
+            permission.state = "open"
+            permission.cause = permission.by = permission.answer_reason = None
+            permission.closed_seq = permission.closed_at = None
+            permission.changed_seq = task.permissions_seq = event.seq
+            task.permissions_open += 1
+
+
+def was_interrupted(permission: Permission, ended_seq: int) -> bool:
+    """Whether the interruption of the task at `ended_seq` closed this question."""
+    # Older logs call the cause task_ended.
+    return (
+        permission.state == "cleared"
+        and permission.cause in ("interrupted", "task_ended")
+        and (permission.closed_seq or 0) > ended_seq
+    )
+
+
 def consequences(state: TaskState, event: Event) -> list[NewEvent]:
-    """The events that must follow `event` in the same transaction: an ended task leaves no question open."""
-    if not (state.task.ended and state.task.permissions_open):
+    """The events that must follow `event` in the same transaction.
+
+    An ended task leaves no question open. A run that comes back asks its questions again, for clients that saw them
+    cleared.
+    """
+    task = state.task
+    if not task.permissions_open:
         return []
+    if not task.ended:
+        return _asked_again(state, event) if task.permissions_seq == event.seq else []
+    cause = "interrupted" if task.status == "interrupted" else "task_ended"
     return [
         NewEvent(
             event_type="permission_cleared",
@@ -80,10 +112,30 @@ def consequences(state: TaskState, event: Event) -> list[NewEvent]:
             span_id=event.span_id,
             payload={
                 "request_id": permission.request_id,
-                "cause": "task_ended",
-                "message": f"the task is {state.task.status}",
+                "cause": cause,
+                "message": f"the task is {task.status}",
             },
         )
         for permission in state.permissions.values()
         if permission.state == "open"
+    ]
+
+
+def _asked_again(state: TaskState, event: Event) -> list[NewEvent]:
+    return [
+        NewEvent(
+            event_type="permission_request",
+            actor="supervisor",
+            span_id=permission.span_id,
+            payload={
+                "request_id": permission.request_id,
+                "tool_name": permission.tool_name,
+                "arguments": permission.arguments,
+                **({"reason": permission.reason} if permission.reason else {}),
+                **({"expires_at": permission.expires_at} if permission.expires_at else {}),
+                **({"evidence_refs": permission.evidence_refs} if permission.evidence_refs else {}),
+            },
+        )
+        for permission in state.permissions.values()
+        if permission.state == "open" and permission.changed_seq == event.seq and permission.seq != event.seq
     ]

@@ -31,7 +31,7 @@ def reach(state: TaskState, event: Event) -> None:
 
 def close(state: TaskState, phase: Phase, how: str, event: Event) -> None:
     phase.state = "failed" if how == "failed" else "done"
-    phase.exited_at = event.created_at
+    phase.exited_at, phase.exited_seq = event.created_at, event.seq
     phase.changed_seq = state.task.phases_seq = event.seq
 
 
@@ -42,16 +42,24 @@ def enter(state: TaskState, event: Event, span: Span) -> None:
     state.task.phase = phase.phase
     phase.declared = True
     if phase.state != "open":
-        phase.state, phase.exited_at = "open", None
+        reopen(state, phase, event)
+    phase.changed_seq = state.task.phases_seq = event.seq
+
+
+def reopen(state: TaskState, phase: Phase, event: Event) -> None:
+    phase.state, phase.exited_at, phase.exited_seq = "open", None, None
     phase.changed_seq = state.task.phases_seq = event.seq
 
 
 def leave(state: TaskState, event: Event, span: Span) -> None:
     name = event.phase or span.phase
     phase = state.phases.get(name or "")
-    if phase is not None and phase.state == "open":
+    if phase is not None:
         failed = bool(event.payload.get("error_code")) or event.payload.get("status") == "failed"
-        close(state, phase, "failed" if failed else "done", event)
+        how = "failed" if failed else "done"
+        # The phase's own word on how it ended outweighs that of the run's end before it.
+        if phase.state != how:
+            close(state, phase, how, event)
     if state.task.phase == name:
         still_open = [p for p in state.phases.values() if p.state == "open" and p.declared]
         state.task.phase = max(still_open, key=lambda p: p.first_seq).phase if still_open else None

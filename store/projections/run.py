@@ -27,16 +27,18 @@ def set_status(state: TaskState, status: Status, event: Event) -> None:
         return
     task.status = status
     if status in ENDED:
-        task.ended_at = event.created_at
-        _end_all(state, status, event)
+        task.ended_at, task.ended_seq = event.created_at, event.seq
     elif status != "queued":
         task.started_at = task.started_at or event.created_at
         task.ended_at = task.exit_code = task.error = None
+        task.ended_seq = 0
 
 
-def _end_all(state: TaskState, status: Status, event: Event) -> None:
+def end_all(state: TaskState, event: Event) -> None:
+    """Close what is open in an ended task: at its end, and what a later event opened."""
+    status = state.task.status
     spans_end = status if status in ("cancelled", "interrupted", "failed") else "done"
-    for span in state.spans.values():
+    for span in state.spans.values() if state.task.spans_open else ():
         if span.state == "open":
             spans.close(state, span, spans_end, event)
     for phase in state.phases.values():
@@ -89,7 +91,9 @@ def leave(state: TaskState, event: Event, span: Span) -> None:
 
 def status(state: TaskState, event: Event, span: Span) -> None:
     word = _STATUS_WORDS.get(lowered(event.payload, "status"))
-    state.task.message = text(event.payload, "message", "explanation") or state.task.message
+    if word != "interrupted":
+        # Why it was interrupted is its error: it must be gone when the run comes back.
+        state.task.message = text(event.payload, "message", "explanation") or state.task.message
     if word == "waiting" and not state.task.permissions_open:
         word = None
     if word and word != "queued":

@@ -35,9 +35,16 @@ def span_of(state: TaskState, event: Event, kind: str) -> Span:
     if opens and (span.kind == opens or span.state == "mark"):
         _open(state, span, opens, event)
     closes = _CLOSES.get(kind)
-    if closes and span.kind == closes and span.state == "open":
+    if closes == "work_item" and span.state == "mark":
+        # It began unnoticed: that it ended is known all the same.
+        _open(state, span, closes, event)
+    if closes and span.kind == closes:
         failed = kind == "work_item_failed" or bool(event.payload.get("error_code"))
-        close(state, span, "failed" if failed else "done", event)
+        how = "failed" if failed else "done"
+        # A span's own word on how it ended outweighs an earlier one, and that of the run's end.
+        with_the_run = 0 < task.ended_seq <= (span.ended_seq or 0)
+        if span.state != how or with_the_run:
+            close(state, span, how, event)
     return span
 
 
@@ -107,14 +114,26 @@ def _open(state: TaskState, span: Span, kind: str, event: Event) -> None:
 
 def close(state: TaskState, span: Span, how: str, event: Event) -> None:
     task = state.task
-    span.state = cast(Any, how)
+    before, span.state = span.state, cast(Any, how)
     span.ended_seq, span.ended_at = event.seq, event.created_at
     span.changed_seq = task.spans_seq = event.seq
-    task.spans_open -= 1
+    task.spans_open -= before == "open"
     if how == "failed":
         span.error = text(event.payload, "message", "error_code", "explanation") or span.error
-    if span.kind == "work_item" and how in ("done", "failed"):
-        _count_item(state, span, event, done=how == "done", failed=how == "failed")
+    elif how == "done":
+        span.error = None
+    done = (how == "done") - (before == "done")
+    failed = (how == "failed") - (before == "failed")
+    if span.kind == "work_item" and (done or failed):
+        _count_item(state, span, event, done=done, failed=failed)
+
+
+def reopen(state: TaskState, span: Span, event: Event) -> None:
+    """Take an interruption back: the span has been open all the time."""
+    task = state.task
+    span.state, span.ended_seq, span.ended_at = "open", None, None
+    span.changed_seq = task.spans_seq = event.seq
+    task.spans_open += 1
 
 
 def _count_item(state: TaskState, span: Span, event: Event, total: int = 0, done: int = 0, failed: int = 0) -> None:

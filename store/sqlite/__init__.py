@@ -100,6 +100,10 @@ class SqliteStore:
             return []
         return await self._arun(lambda db: appending.append(db, task_id, drafts), len(drafts))
 
+    async def aappend_while(self, task_id: str, event: NewEvent, condition: Callable[[Task], bool]) -> Event | None:
+        (draft,) = _drafts(task_id, event)
+        return await self._arun(lambda db: appending.append_while(db, task_id, draft, condition))
+
     def import_task(self, record: TaskRecord, events: Iterable[Event], project_id: str | None = None) -> Task:
         with closing(importing.Import(record, events)) as given:
             return self._writer.run(lambda db: given.write(db, project_id or DEFAULT_PROJECT))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
 
-from store.errors import Conflict, InvalidEvent
+from store.errors import Conflict, InvalidEvent, UnknownTask
 from store.events import Event, NewEvent, check_event, encode_payload, epoch_seconds, new_id, now
 from store.people import DEFAULT_PROJECT
 from store.projections import apply, consequences, needs, refusal
@@ -74,7 +74,8 @@ def append(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> lis
     """
     task, next_id = load_head(db, task_id)
     stood = _listed(task)
-    at = now()
+    # A clock that was set back, or another process's clock, must not make time go back within a task.
+    at = max(now(), task.updated_at)
     stored = _stored_under_keys(db, task_id, drafts)
     state = load_state(db, task, [draft for draft, _ in drafts])
     rows: list[tuple[object, ...]] = []
@@ -125,13 +126,23 @@ def append(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> lis
         if draft.key is not None:
             stored[draft.key] = event
         for more in consequences(state, event):
-            add(more, encode_payload(more.payload))
+            # One that repeats a payload of the longest size may not fit: the projections do not depend on it.
+            with suppress(InvalidEvent):
+                add(more, encode_payload(more.payload))
     if rows:
         db.executemany(INSERT, rows)
         save_state(db, state, start_seq)
         if _listed(task) != stood:
             save_listed(db, task)
     return answer
+
+
+def append_while(db: sqlite3.Connection, task_id: str, draft: Draft, condition: Callable[[Task], bool]) -> Event | None:
+    """Append one event to a task of which `condition` holds in this transaction; None if it does not."""
+    task = load_task(db, task_id)
+    if task is None:
+        raise UnknownTask(task_id)
+    return append(db, task_id, [draft])[0] if condition(task) else None
 
 
 def load_head(db: sqlite3.Connection, task_id: str) -> tuple[Task, int]:
@@ -180,6 +191,11 @@ def load_state(db: sqlite3.Connection, task: Task, drafts: Sequence[NewEvent]) -
     state = TaskState(task=task)
     for span_id in needed.spans:
         state.spans.update((s.span_id, s) for s in load(Span, "task_spans", "span_id = ?", span_id))
+    if needed.interrupted:
+        cut = load(Span, "task_spans", "ended_seq >= ?", task.ended_seq)
+        state.spans.update((s.span_id, s) for s in cut if s.span_id not in state.spans)
+        cleared = load(Permission, "task_permissions", "open = 0 AND changed_seq > ?", task.ended_seq)
+        state.permissions.update((p.request_id, p) for p in cleared)
     if needed.open_spans:
         state.spans.update((s.span_id, s) for s in load(Span, "task_spans", "open = 1"))
     if needed.phases:
@@ -261,7 +277,7 @@ def save_listed(db: sqlite3.Connection, task: Task) -> None:
     if task.started_at and task.ended_at:
         # Microseconds, as SQLite writes a number into a cursor with 15 digits.
         with suppress(ValueError):
-            duration = round(epoch_seconds(task.ended_at) - epoch_seconds(task.started_at), 6)
+            duration = max(0.0, round(epoch_seconds(task.ended_at) - epoch_seconds(task.started_at), 6))
     sql = "UPDATE tasks SET status = ?, duration = ?, active_at = ? WHERE task_id = ?"
     db.execute(sql, (task.status, duration, task.updated_at[:19], task.task_id))
 

@@ -66,11 +66,16 @@ class Import:
 
 
 def _rows(state: TaskState, events: Iterable[Event]) -> Iterator[tuple[object, ...]]:
-    task_id = state.task.task_id
+    task = state.task
+    task_id = task.task_id
     for seq, given in enumerate(events, 1):
         if given.seq != seq:
             raise InvalidEvent(f"the log has #{given.seq} where #{seq} must be", "seq")
-        event = msgspec.structs.replace(given, task_id=task_id)
+        check_time(given.created_at, "created_at")
+        if seq == 1:
+            # Nothing happens in a task before it is there.
+            task.created_at = task.updated_at = min(task.created_at, given.created_at)
+        event = msgspec.structs.replace(given, task_id=task_id, created_at=max(given.created_at, task.updated_at))
         payload = _checked(event)
         tells = apply(state, event)
         yield (
@@ -95,7 +100,6 @@ def _checked(event: Event) -> bytes:
     check_text(event.span_id, "span_id")
     for name in ("phase", "parent_span_id", "key"):
         check_text(getattr(event, name), name, optional=True)
-    check_time(event.created_at, "created_at")
     try:
         return encode_payload(event.payload)
     except RecursionError:

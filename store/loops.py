@@ -1,0 +1,92 @@
+"""Eternal loops: what a process does again and again until it ends survives its errors, and tells of them.
+
+    loops = Loops()
+    task = asyncio.create_task(loops.loop("tail").run(turn), name="signalbox-tail")
+
+A turn that raises is logged, counted and tried again after a pause that grows from 1 to 30 s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, NoReturn
+
+from store.errors import StoreError
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+"""Seconds until a turn that raised is tried again: the first time, and at most."""
+
+
+class Loop:
+    """One eternal loop. `failures` counts its turns that raised; `failing` is why the last turn did, None if not."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.failures = 0
+        self.failing: str | None = None
+        self._pause = FIRST_PAUSE
+
+    async def run(
+        self, turn: Callable[[], Awaitable[object]], on_failure: Callable[[], object] = lambda: None
+    ) -> NoReturn:
+        """Await `turn()` for ever; each turn must wait for something. Ends only when its task is cancelled.
+
+        `on_failure` is called after each turn that failed.
+        """
+        while True:
+            try:
+                await turn()
+            except asyncio.CancelledError as error:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                # Something that the turn awaited was cancelled, and not this loop.
+                await self.failed(error, on_failure)
+            except Exception as error:
+                await self.failed(error, on_failure)
+            else:
+                self.worked()
+
+    def worked(self) -> None:
+        """A turn went well."""
+        if self.failing is not None:
+            self.failing, self._pause = None, FIRST_PAUSE
+            _log().info("a background loop works again", loop=self.name)
+
+    async def failed(self, error: BaseException, on_failure: Callable[[], object] = lambda: None) -> None:
+        """A turn raised `error`: note it, and return when the next turn is due. The store's own errors mean 1 s."""
+        self.failures += 1
+        first, self.failing = self.failing is None, str(error) or type(error).__name__
+        expected = isinstance(error, StoreError)
+        if first:
+            tell, trace = (_log().warning, None) if expected else (_log().error, error)
+            tell("a background loop failed; it is tried again", loop=self.name, error=self.failing, exc_info=trace)
+        try:
+            on_failure()
+        except Exception as failure:
+            _log().error("the failure of a background loop could not be told", loop=self.name, exc_info=failure)
+        pause = FIRST_PAUSE if expected else self._pause
+        self._pause = min(2 * pause, LONGEST_PAUSE)
+        await asyncio.sleep(pause)
+
+
+class Loops:
+    """The eternal loops of a process, by name."""
+
+    def __init__(self) -> None:
+        self._loops: dict[str, Loop] = {}
+
+    def loop(self, name: str) -> Loop:
+        """The loop of this name. Loops of one name, one after the other, count together."""
+        return self._loops.setdefault(name, Loop(name))
+
+    def __iter__(self) -> Iterator[Loop]:
+        return iter(self._loops.values())
+
+
+def _log() -> Any:
+    # A run that only emits never logs, and does not pay for the import.
+    import structlog
+
+    return structlog.get_logger("signalbox.loops")

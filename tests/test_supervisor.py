@@ -1,0 +1,142 @@
+"""Who is taken for dead: a run that says nothing while the supervisor watches, and no other."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+
+from store import NewEvent, open_task
+from store.state import Task
+from tests.support.log import log_of, open_permissions, task_of, until
+from tests.support.server import Server
+from webapp import supervisor as supervising
+from webapp.supervisor import Attendance, Late, Punctuality
+
+LIMIT = 1.0
+
+
+def spawn(server: Server, task: str) -> None:
+    server.emit(task, NewEvent(event_type="runner_spawn", payload={"heartbeat_interval": 0.1}))
+    server.emit(task, NewEvent(event_type="permission_request", payload={"request_id": "r", "tool_name": "rm"}))
+
+
+def interruptions(server: Server, task: str) -> list[float]:
+    """When the supervisor took the run for dead."""
+    return [event.seq for event in log_of(server.store, task) if event.payload.get("status") == "interrupted"]
+
+
+def test_a_suspended_server_gives_every_run_its_full_time_again(start_server: Callable[..., Server]) -> None:
+    server = start_server(heartbeat_timeout=LIMIT)
+    spawn(server, "live")
+    os.kill(server.pid, signal.SIGSTOP)
+    time.sleep(2 * LIMIT)
+    os.kill(server.pid, signal.SIGCONT)
+    # The run could not reach its server meanwhile, and does so now: within its time, and more than once.
+    for _ in range(4):
+        time.sleep(0.5 * LIMIT)
+        server.emit("live", NewEvent(event_type="runner_heartbeat"))
+    assert interruptions(server, "live") == []
+    assert server.post("/api/tasks/live/permissions/r", {"approved": True}).status_code == 201
+    assert task_of(server.store, "live").status == "running"
+    until(lambda: interruptions(server, "live"))
+
+
+def test_a_started_server_gives_every_run_its_full_time(start_server: Callable[..., Server]) -> None:
+    server = start_server(heartbeat_timeout=LIMIT)
+    server.stop()
+    spawn(server, "live")
+    time.sleep(1.5 * LIMIT)
+    server.start()
+    time.sleep(0.7 * LIMIT)
+    assert interruptions(server, "live") == []
+    until(lambda: interruptions(server, "live"))
+
+
+def test_who_cannot_write_because_of_a_lock_is_not_silent(start_server: Callable[..., Server]) -> None:
+    server = start_server(heartbeat_timeout=LIMIT)
+    spawn(server, "live")
+    with closing(sqlite3.connect(server.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        time.sleep(2.5 * LIMIT)
+        other.execute("ROLLBACK")
+    time.sleep(0.3 * LIMIT)
+    server.emit("live", NewEvent(event_type="runner_heartbeat"))
+    assert interruptions(server, "live") == []
+
+
+def test_an_answer_reaches_the_run_that_was_taken_for_dead(start_server: Callable[..., Server]) -> None:
+    server = start_server(heartbeat_timeout=60)
+    with open_task(server.store, "asking", heartbeat_interval=30) as task, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(task.ask_permission, "shell", timeout=60)
+        until(lambda: open_permissions(server.store, "asking"))
+        server.emit("asking", NewEvent(event_type="status", actor="supervisor", payload={"status": "interrupted"}))
+        # It says at once that it lives, however far its next heartbeat is.
+        until(lambda: task_of(server.store, "asking").status == "waiting")
+        (request,) = open_permissions(server.store, "asking")
+        path = f"/api/tasks/asking/permissions/{request.request_id}"
+        assert server.post(path, {"approved": True}).status_code == 201
+        assert asked.result(20).approved
+    assert task_of(server.store, "asking").status == "done"
+
+
+class Clocks:
+    """Clocks of a test's own."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = dict.fromkeys(supervising._CLOCKS, 1000.0)
+        monkeypatch.setattr(supervising.time, "clock_gettime", self.now.__getitem__)
+
+    def go(self, seconds: float, *but: int) -> None:
+        """All go on but these."""
+        for clock in self.now:
+            self.now[clock] += 0 if clock in but else seconds
+
+
+@pytest.mark.parametrize(
+    ("passes", "stand_still", "late"),
+    [
+        (5, (), False),
+        (8, (), True),
+        # A laptop slept: only the monotonic clock did not go on.
+        (3600, (time.CLOCK_MONOTONIC,), True),
+        # The wall clock was set back: nobody is late.
+        (-3600, (time.CLOCK_MONOTONIC, time.CLOCK_BOOTTIME), False),
+        # It was set forward, which looks like a sleep.
+        (3600, (time.CLOCK_MONOTONIC, time.CLOCK_BOOTTIME), True),
+    ],
+)
+def test_the_supervisor_notices_that_it_did_not_run(
+    monkeypatch: pytest.MonkeyPatch, passes: float, stand_still: tuple[int, ...], late: bool
+) -> None:
+    clocks = Clocks(monkeypatch)
+    punctuality = Punctuality()
+    clocks.go(passes, *stand_still)
+    if late:
+        with pytest.raises(Late):
+            punctuality.check(7.5)
+    punctuality.check(7.5)
+
+
+def test_silence_is_counted_while_somebody_watches() -> None:
+    attendance, run = Attendance(), task_like("run", 3)
+    assert attendance.silence(run, 100.0) == 0
+    attendance.end_round()
+    assert attendance.silence(run, 140.0) == 40
+    attendance.end_round()
+    assert attendance.silence(task_like("run", 4), 150.0) == 0
+    attendance.end_round()
+    attendance.forget()
+    assert attendance.silence(task_like("run", 4), 900.0) == 0
+
+
+def task_like(task_id: str, seq: int) -> Task:
+    """A task as far as its attendance matters. Its times are those of another clock."""
+    old = "2001-01-01T00:00:00.000000Z"
+    return Task(task_id=task_id, created_at=old, updated_at=old, main_span_id="m", latest_seq=seq)

@@ -1,0 +1,37 @@
+"""The background loops of a server, in health and in metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from store.loops import Loops
+from webapp.http.health import Problem
+
+
+def loop_problems(loops: Loops) -> list[Problem]:
+    """A problem for each loop whose last turn failed."""
+    return [
+        Problem(f"loop_{loop.name}", f"the background loop {loop.name} fails, and is tried again; see the log")
+        for loop in loops
+        if loop.failing is not None
+    ]
+
+
+class LoopMetrics(Collector):
+    """`signalbox_loop_failures_total{loop=…}` and `signalbox_loop_failing{loop=…}`."""
+
+    def __init__(self, loops: Loops) -> None:
+        self._loops = loops
+
+    def collect(self) -> Iterable[Metric]:
+        """One counter and one gauge for each loop."""
+        failures = CounterMetricFamily("signalbox_loop_failures", "Turns of a loop that failed.", labels=["loop"])
+        failing = GaugeMetricFamily("signalbox_loop_failing", "1 while a loop fails.", labels=["loop"])
+        for loop in self._loops:
+            failures.add_metric([loop.name], loop.failures)
+            failing.add_metric([loop.name], float(loop.failing is not None))
+        yield failures
+        yield failing
