@@ -43,7 +43,10 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """A person who can log in, with an address in lower case. An `admin` may do everything in every project."""
+    """A person who can log in. `email` is as `checked_email` spells it.
+
+    An `admin` may do everything in every project.
+    """
 
     account_id: str
     email: str
@@ -108,8 +111,8 @@ class People(Protocol):
     # accounts
 
     def add_account(self, email: str, password_hash: str, *, admin: bool = False) -> Account: ...
-    def set_password(self, account_id: str, password_hash: str) -> None:
-        """Also ends all sessions of the account."""
+    def set_password(self, account_id: str, password_hash: str, *, instead_of: str | None = None) -> None:
+        """Also ends all sessions of the account. Raises Conflict if `instead_of` is no longer the hash that is kept."""
 
     def renew_hash(self, account_id: str, password_hash: str, renewed: str) -> None:
         """The same password, hashed anew: its sessions go on. Nothing if `password_hash` is no longer what is kept."""
@@ -146,8 +149,12 @@ class People(Protocol):
     async def token(self, digest: str) -> Token | None:
         """The token, also a revoked or an expired one; None if its account is disabled."""
 
-    def add_session(self, account_id: str, digest: str, expires_at: str) -> None:
-        """Also forgets sessions that have expired. Changes nobody's rights, so the `version` stays."""
+    def add_session(self, account_id: str, digest: str, expires_at: str, *, password_hash: str | None = None) -> None:
+        """Also forgets sessions that have expired. Changes nobody's rights, so the `version` stays.
+
+        Raises Conflict if the account is disabled, or if `password_hash`, against which the password was checked, is
+        no longer the hash that is kept: a log-in that began before a password change gives no session.
+        """
 
     def end_session(self, digest: str) -> None:
         """Also one that is over already."""
@@ -185,11 +192,21 @@ class People(Protocol):
 
 
 def checked_email(email: str) -> str:
-    """An e-mail address as it is kept and compared: in lower case. Raises InvalidEvent."""
+    """An e-mail address in the one spelling that is kept and compared. Raises InvalidEvent.
+
+    Case, compatible forms of the same letters (Unicode NFKC) and white space around it make no difference.
+    """
+    # To normalise takes quadratic time, so the length is checked first.
     check_text(email, "email", limit=LONGEST_EMAIL)
-    if not _EMAIL.fullmatch(email):
+    one = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", email).casefold()).strip()
+    if len(one) > LONGEST_EMAIL or not _EMAIL.fullmatch(one):
         raise InvalidEvent(f"email must be an address such as ann@example.org, not {email!r}", "email")
-    return unicodedata.normalize("NFC", email).lower()
+    return one
+
+
+def older_spelling(email: str) -> str:
+    """How versions before 0.2 kept an address that `checked_email` takes."""
+    return unicodedata.normalize("NFC", email.strip()).lower()
 
 
 def check_project_id(project_id: object) -> str:

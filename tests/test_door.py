@@ -15,7 +15,7 @@ import pytest
 import uvicorn
 from quart import Quart, request
 
-from tests.support.people import person, session, token, wait_until_guarded
+from tests.support.people import person, revoke, session, token, wait_until_guarded
 from tests.support.server import Server
 from webapp import errors
 from webapp.http import bodies, door
@@ -217,6 +217,22 @@ def test_rights_are_checked_before_a_body_is_read(guarded: Server) -> None:
     assert (
         b"100 Continue" in answer_to(guarded, head + b"Authorization: Bearer writer\r\nExpect: 100-continue\r\n\r\n")[1]
     )
+
+
+def test_rights_are_checked_again_when_a_body_has_arrived(guarded: Server) -> None:
+    token(guarded.store, "leaving", scopes=("read", "emit"))
+    body = b'{"event_type": "log"}'
+    head = b"POST /api/tasks/run/events HTTP/1.1\r\nAuthorization: Bearer leaving\r\n" + HOST
+    with closing(connect(guarded)) as client:
+        client.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body[:5])
+        time.sleep(0.3)
+        revoke(guarded.store, "leaving")
+        while guarded.get("/api/tasks", headers={"Authorization": "Bearer leaving"}).status_code != 401:
+            time.sleep(0.05)
+        client.sendall(body[5:])
+        assert client.recv(100).startswith(b"HTTP/1.1 401")
+    shown = {"Authorization": "Bearer writer"}
+    assert guarded.get("/api/tasks/run/events", headers=shown).json()["total"] == 0
 
 
 def test_a_form_has_few_fields(guarded: Server) -> None:

@@ -82,7 +82,7 @@ def create_app(settings: Settings | None = None) -> Quart:
         app.extensions.update(store=store, history=History(), hub=hub, tail=tail, stats=stats, supervisor=supervisor)
         app.extensions["agents"] = agents = Agents(store)
         agents.resume()
-        app.extensions.update(directory=directory, logins=Logins(settings.login_attempts))
+        app.extensions.update(directory=directory, logins=Logins(settings.login_attempts, store.key))
         stats.registry.register(LoopMetrics(loops))
         metrics.watch(app)
 

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as Redirect
 from store import Conflict, InvalidEvent, StoreError, StoreUnavailable, UnknownTask
 from store.errors import NotFound
 from webapp.agents.errors import AgentUnavailable
-from webapp.auth.refusals import Forbidden, NotLoggedIn, TooManyLogins, UnknownProject
+from webapp.auth.refusals import Forbidden, LoginsBusy, NotLoggedIn, TooManyLogins, UnknownProject
 from webapp.auth.way import is_navigation, login_path
 from webapp.bad_request import BadRequest
 from webapp.json import json_response
@@ -132,6 +132,10 @@ def install(app: Quart) -> None:
     @app.errorhandler(TooManyLogins)
     async def too_many_logins(error: TooManyLogins) -> Response:
         return answer(429, str(error), code="too_many_logins", retry_after=error.retry_after)
+
+    @app.errorhandler(LoginsBusy)
+    async def logins_busy(error: LoginsBusy) -> Response:
+        return answer(503, str(error), code="logins_busy", retry_after=error.retry_after)
 
     @app.errorhandler(AgentUnavailable)
     async def no_agent(error: AgentUnavailable) -> Response:

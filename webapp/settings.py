@@ -55,7 +55,7 @@ class Settings:
         30 * 86400.0, "How long somebody stays logged in with a browser.", low=60, high=366 * 86400
     )
     login_attempts: int = _setting(
-        10, "Log-ins tried in five minutes from one network address for one e-mail address.", low=1, high=10_000
+        10, "Failed log-ins in five minutes from one network address for one account.", low=1, high=10_000
     )
 
     max_body: int = _setting(4 * 1024 * 1024, "Largest request body.", low=1024, high=1024**3)

@@ -47,7 +47,7 @@ async def create() -> Response:
     found = await log_in(body.email, body.password, request.remote_addr)
     if found is None:
         return error(401, "there is no account with this e-mail and password", code="wrong_credentials")
-    account, secret = found
+    account, secret, _ = found
     session = await store().people.session(digest_of(secret))
     expires_at = session.expires_at if session else None
     return json_response(LoginAnswer(SESSION_PREFIX + secret, expires_at=expires_at, email=account.email))

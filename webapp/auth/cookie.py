@@ -6,7 +6,9 @@ from quart.wrappers.base import BaseRequestWebsocket
 from werkzeug.sansio.response import Response
 
 NAME = "signalbox_session"
-SECURE_NAME = f"__Host-{NAME}"
+BROWSER = "signalbox_browser"
+BROWSER_LIFE = 180 * 86400
+"""Seconds for which a browser is known after a log-in; see `webapp.auth.guesses`."""
 
 
 def session_of(connection: BaseRequestWebsocket) -> str | None:
@@ -14,17 +16,19 @@ def session_of(connection: BaseRequestWebsocket) -> str | None:
     return connection.cookies.get(_name(connection)) or None
 
 
+def browser_of(connection: BaseRequestWebsocket) -> str | None:
+    """What says that somebody has logged in with this browser before. It opens nothing."""
+    return connection.cookies.get(_name(connection, BROWSER)) or None
+
+
+def remember_browser(response: Response, connection: BaseRequestWebsocket, value: str) -> None:
+    """Let the browser say so at its next log-in. It stays after a log-out."""
+    _set(response, connection, BROWSER, value, BROWSER_LIFE)
+
+
 def keep(response: Response, connection: BaseRequestWebsocket, secret: str, life: float) -> None:
     """Give the browser a session for `life` seconds."""
-    response.set_cookie(
-        _name(connection),
-        secret,
-        max_age=int(life),
-        path="/",
-        secure=connection.is_secure,
-        httponly=True,
-        samesite="Lax",
-    )
+    _set(response, connection, NAME, secret, int(life))
 
 
 def forget(response: Response, connection: BaseRequestWebsocket) -> None:
@@ -32,5 +36,17 @@ def forget(response: Response, connection: BaseRequestWebsocket) -> None:
     response.delete_cookie(_name(connection), path="/", secure=connection.is_secure, httponly=True, samesite="Lax")
 
 
-def _name(connection: BaseRequestWebsocket) -> str:
-    return SECURE_NAME if connection.is_secure else NAME
+def _set(response: Response, connection: BaseRequestWebsocket, name: str, value: str, life: int) -> None:
+    response.set_cookie(
+        _name(connection, name),
+        value,
+        max_age=life,
+        path="/",
+        secure=connection.is_secure,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def _name(connection: BaseRequestWebsocket, name: str = NAME) -> str:
+    return f"__Host-{name}" if connection.is_secure else name

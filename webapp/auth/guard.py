@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal, cast
 
 from quart import Quart, Response, current_app, g, has_websocket_context, request, websocket
@@ -37,6 +38,8 @@ def install(app: Quart) -> None:
             asked.bound(public=access.scope is None)
             await _check(asked, access)
             asked.bounded.check()
+            if access.scope is not None and asked.has_body:
+                asked.recheck = partial(_check, asked, access)
 
     @app.before_websocket
     async def check_websocket() -> Response | None:

@@ -2,82 +2,99 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from functools import partial
+from typing import Any, NamedTuple, cast
 
-from limits import RateLimitItemPerSecond
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 from quart import current_app
 
-from store import Store
-from store.people import LONGEST_EMAIL, Account, People, digest_of
+from store import Conflict, InvalidEvent, Store
+from store.errors import NotFound
+from store.people import LONGEST_EMAIL, Account, People, checked_email, digest_of
 from webapp.auth import passwords, secrets
 from webapp.auth.directory import Directory
-from webapp.auth.refusals import TooManyLogins
+from webapp.auth.guesses import Checks, Guesses, network_of
+from webapp.auth.refusals import LoginsBusy
 from webapp.settings import Settings
-
-WINDOW = 300
-"""Seconds in which tried log-ins are counted."""
 
 NOBODYS = "$argon2id$v=19$m=65536,t=3,p=4$pu0Jl6c9GSEIi8GFdXCO/g$eTnySZIy8WhasE844bk+YjlOa0Ln7VYytTghPmr45BU"
 """The hash that is checked for an address without an account: to look takes as long as for one that has."""
 
-PER_SOURCE = 5
-"""From one place, so many times as often as for one address there."""
-
 
 class Logins:
-    """Counts log-ins for one process, and lets only a few passwords be checked at once: each takes 64 MiB or so."""
+    """What limits the log-ins of one process."""
 
-    def __init__(self, attempts: int) -> None:
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
-        self._limits = {
-            "address": RateLimitItemPerSecond(attempts, WINDOW),
-            "source": RateLimitItemPerSecond(attempts * PER_SOURCE, WINDOW),
-        }
-        self.checking = asyncio.Semaphore(2)
-
-    def count(self, email: str, source: str) -> None:
-        """Count one more try. Raises TooManyLogins."""
-        keys = {"address": (source, email.lower()), "source": (source,)}
-        for name, limit in self._limits.items():
-            if not self._limiter.hit(limit, name, *keys[name]):
-                reset_at, _ = self._limiter.get_window_stats(limit, name, *keys[name])
-                raise TooManyLogins(max(1.0, reset_at - time.time()))
-
-    def forgive(self, email: str, source: str) -> None:
-        """Somebody who knows the password has not guessed it."""
-        self._limiter.clear(self._limits["address"], "address", source, email.lower())
+    def __init__(self, attempts: int, key: bytes | None = None) -> None:
+        self.guesses = Guesses(attempts, key)
+        self.checks = Checks()
 
 
-async def log_in(email: str, password: str, source: str | None) -> tuple[Account, str] | None:
-    """The account, and the secret of a new session; None if address and password do not belong together.
+class LoggedIn(NamedTuple):
+    """`secret` is that of the new session, `browser` what makes this browser known at its next log-in."""
 
-    `source` is the network address that asks. Raises TooManyLogins.
+    account: Account
+    secret: str
+    browser: str
+
+
+async def log_in(email: str, password: str, source: str | None, browser: str | None = None) -> LoggedIn | None:
+    """Log in; None if address and password do not belong together.
+
+    `source` is the network address that asks, `browser` what an earlier log-in gave it. Raises TooManyLogins and
+    LoginsBusy.
     """
-    email, source = email.strip()[:LONGEST_EMAIL], source or ""
-    logins = cast(Logins, current_app.extensions["logins"])
-    logins.count(email, source)
+    email, source = email.strip()[: LONGEST_EMAIL + 1], source or ""
+    logins, network = _logins(), network_of(source)
     found = await _people().account_by_email(email)
-    async with logins.checking:
-        right = await asyncio.to_thread(passwords.verify, found[1] if found else NOBODYS, password)
-    if found is None or not right or found[0].disabled_at:
-        await _audit(found[0].email if found else "nobody", "log_in_failed", source)
-        return None
-    logins.forgive(email, source)
-    if passwords.outdated(found[1]):
-        async with logins.checking:
-            renewed = await asyncio.to_thread(passwords.hash_of, password)
-        await _store().awrite(_people().renew_hash, found[0].account_id, found[1], renewed)
-    account, secret = found[0], secrets.new_secret()
+    # All spellings of an address share one budget: that of its account, if there is one.
+    who = found[0].account_id if found else f"? {_spelling(email)}"
+    attempt = logins.guesses.attempt(who, network, browser)
+    try:
+        for _ in range(2):
+            right = await logins.checks.run(network, passwords.verify, found[1] if found else NOBODYS, password)
+            if found is None or not right or found[0].disabled_at:
+                break
+            secret = await _session(*found)
+            if secret is not None:
+                attempt.take_back()
+                await _audit(found[0].email, "log_in", source)
+                await _renew(*found, password, network)
+                return LoggedIn(found[0], secret, logins.guesses.succeeded(who, network))
+            # The password was changed or hashed anew while it was checked.
+            found = await _people().account_by_email(email)
+    except LoginsBusy:
+        attempt.take_back()
+        raise
+    await _audit(found[0].email if found else "nobody", "log_in_failed", source)
+    return None
+
+
+async def _session(account: Account, kept: str) -> str | None:
+    """The secret of a new session; None if the account has another hash than `kept` by now, or was disabled."""
+    secret = secrets.new_secret()
     life = timedelta(seconds=cast(Settings, current_app.extensions["settings"]).session_life)
     expires = (datetime.now(UTC) + life).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    await _store().awrite(_people().add_session, account.account_id, digest_of(secret), expires)
-    await _audit(account.email, "log_in", source)
-    return account, secret
+    add = partial(_people().add_session, password_hash=kept)
+    try:
+        await _store().awrite(add, account.account_id, digest_of(secret), expires)
+    except (Conflict, NotFound):
+        return None
+    return secret
+
+
+async def _renew(account: Account, kept: str, password: str, network: str) -> None:
+    if passwords.outdated(kept):
+        with suppress(LoginsBusy):
+            renewed = await _logins().checks.run(network, passwords.hash_of, password)
+            await _store().awrite(_people().renew_hash, account.account_id, kept, renewed)
+
+
+def _spelling(email: str) -> str:
+    try:
+        return checked_email(email)
+    except InvalidEvent:
+        return email.lower()
 
 
 async def log_out(digest: str, name: str, source: str | None) -> None:
@@ -92,15 +109,24 @@ async def change_password(account: Account, old: str, new: str, source: str | No
 
     Raises TooManyLogins, and InvalidEvent for a new one that is too weak.
     """
-    logins = cast(Logins, current_app.extensions["logins"])
-    logins.count(account.email, source or "")
+    logins, network = _logins(), network_of(source)
+    attempt = logins.guesses.attempt(account.account_id, network)
     found = await _people().account_by_email(account.email)
-    async with logins.checking:
-        if found is None or not await asyncio.to_thread(passwords.verify, found[1], old):
+    try:
+        right = found is not None and await logins.checks.run(network, passwords.verify, found[1], old)
+        if found is None or not right:
             await _audit(account.email, "password_change_failed", source or "")
             return False
-        hashed = await asyncio.to_thread(passwords.hash_of, new)
-    await _store().awrite(_people().set_password, account.account_id, hashed)
+        hashed = await logins.checks.run(network, passwords.hash_of, new)
+    except LoginsBusy:
+        attempt.take_back()
+        raise
+    attempt.take_back()
+    replace = partial(_people().set_password, instead_of=found[1])
+    try:
+        await _store().awrite(replace, account.account_id, hashed)
+    except Conflict:
+        return False
     await _audit(account.email, "password_change", source or "")
     await _directory().changed()
     return True
@@ -108,6 +134,10 @@ async def change_password(account: Account, old: str, new: str, source: str | No
 
 async def _audit(actor: str, action: str, source: str) -> None:
     await _store().awrite(_store().audit, actor, action, source=source or None)
+
+
+def _logins() -> Logins:
+    return cast(Logins, current_app.extensions["logins"])
 
 
 def _store() -> Store:

@@ -36,6 +36,15 @@ class TooManyLogins(Exception):
         self.retry_after = retry_after
 
 
+class LoginsBusy(Exception):
+    """Too many passwords wait to be checked; this one was not counted."""
+
+    retry_after = 3.0
+
+    def __init__(self) -> None:
+        super().__init__("too many people are logging in at once; try again in a few seconds")
+
+
 NOT_LOGGED_IN = {
     None: "log in, or send a token: Authorization: Bearer …",
     "session": "you are logged out; log in again",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
@@ -89,11 +89,28 @@ class BoundedRequest(Request):
 
     body_class = BoundedBody  # type: ignore[assignment]
     form_data_parser_class = Forms
+    recheck: Callable[[], Awaitable[None]] | None = None
+    """Called when a body has been received: rights may have ended while its sender took its time."""
 
     @property
     def has_body(self) -> bool:
         """Whether the head announces one."""
         return bool(self.content_length) or "Transfer-Encoding" in self.headers
+
+    async def get_data(self, *given: Any, **more: Any) -> Any:
+        data = await super().get_data(*given, **more)
+        await self._received()
+        return data
+
+    async def _load_form_data(self) -> None:
+        first = self._form is None
+        await super()._load_form_data()
+        if first:
+            await self._received()
+
+    async def _received(self) -> None:
+        if self.recheck is not None:
+            await self.recheck()
 
     @property
     def bounded(self) -> BoundedBody:

@@ -34,7 +34,7 @@ async def create() -> Response | Redirect:
     form = await request.form
     email, onward = form.get("email", ""), form.get("next")
     try:
-        found = await log_in(email, form.get("password", ""), request.remote_addr)
+        found = await log_in(email, form.get("password", ""), request.remote_addr, cookie.browser_of(request))
     except TooManyLogins as error:
         page = _form(onward, email=email, refused=f"Too many log-ins were tried. Wait {wait(error.retry_after)}.")
         page.status_code = 429
@@ -45,7 +45,8 @@ async def create() -> Response | Redirect:
         page.status_code = 401
         return page
     answer = redirect(local(onward), 303)
-    cookie.keep(answer, request, found[1], settings().session_life)
+    cookie.keep(answer, request, found.secret, settings().session_life)
+    cookie.remember_browser(answer, request, found.browser)
     return answer
 
 

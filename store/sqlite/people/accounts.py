@@ -8,7 +8,7 @@ from typing import Any
 
 from store.errors import Conflict, InvalidEvent
 from store.events import check_text, new_id, now
-from store.people import Account, checked_email
+from store.people import Account, checked_email, older_spelling
 from store.sqlite.people.base import Tables, need, there
 
 _ACCOUNT = "account_id, email, admin, created_at, disabled_at"
@@ -22,7 +22,7 @@ class Accounts(Tables):
         check_text(password_hash, "password_hash", limit=512)
 
         def work(db: sqlite3.Connection) -> Account:
-            if there(db, "accounts", "email", account.email):
+            if any(there(db, "accounts", "email", kept) for kept in (account.email, older_spelling(email))):
                 raise Conflict(f"there is an account {account.email} already")
             row = (account.account_id, account.email, password_hash, admin, account.created_at, None)
             db.execute("INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?)", row)
@@ -30,12 +30,14 @@ class Accounts(Tables):
 
         return self._write(work)
 
-    def set_password(self, account_id: str, password_hash: str) -> None:
+    def set_password(self, account_id: str, password_hash: str, *, instead_of: str | None = None) -> None:
         check_text(password_hash, "password_hash", limit=512)
 
         def work(db: sqlite3.Connection) -> None:
             need(db, "account", account_id)
-            db.execute("UPDATE accounts SET password_hash = ? WHERE account_id = ?", (password_hash, account_id))
+            sql = "UPDATE accounts SET password_hash = ?1 WHERE account_id = ?2 AND password_hash = ifnull(?3, "
+            if not db.execute(f"{sql}password_hash)", (password_hash, account_id, instead_of)).rowcount:
+                raise Conflict("the password was changed meanwhile")
             db.execute("DELETE FROM login_sessions WHERE account_id = ?", (account_id,))
 
         self._write(work)
@@ -76,7 +78,8 @@ class Accounts(Tables):
             kept = checked_email(email)
         except InvalidEvent:
             return None
-        rows = await self._rows(f"SELECT {_ACCOUNT}, password_hash FROM accounts WHERE email = ?", kept)
+        sql = f"SELECT {_ACCOUNT}, password_hash FROM accounts WHERE email IN (?1, ?2) ORDER BY email = ?1 DESC"
+        rows = await self._rows(sql, kept, older_spelling(email))
         return (_account(rows[0][:-1]), rows[0][-1]) if rows else None
 
 

@@ -75,12 +75,18 @@ class Tokens(Tables):
         rows = await self._rows(sql, digest)
         return _token(rows[0]) if rows else None
 
-    def add_session(self, account_id: str, digest: str, expires_at: str) -> None:
+    def add_session(self, account_id: str, digest: str, expires_at: str, *, password_hash: str | None = None) -> None:
         check_digest(digest)
         check_time(expires_at, "expires_at")
 
         def work(db: sqlite3.Connection) -> None:
             need(db, "account", account_id)
+            sql = "SELECT password_hash, disabled_at FROM accounts WHERE account_id = ?"
+            kept, disabled_at = db.execute(sql, (account_id,)).fetchone()
+            if disabled_at is not None:
+                raise Conflict("the account is disabled")
+            if password_hash is not None and password_hash != kept:
+                raise Conflict("the password was changed meanwhile")
             if there(db, "login_sessions", "digest", digest):
                 raise Conflict("there is a session with this secret already")
             at = now()

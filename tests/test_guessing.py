@@ -1,0 +1,184 @@
+"""Guessing passwords: what is counted, for whom, and that nobody is locked out by strangers."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from store import Conflict
+from store.people import checked_email, digest_of
+from store.sqlite import SqliteStore
+from tests.support.people import PASSWORD, at, person, wait_until_guarded
+from tests.support.server import Server
+from webapp.auth import passwords
+from webapp.auth.guesses import AT_ONCE, WAITING_PER_NETWORK, Checks, Guesses, network_of
+from webapp.auth.refusals import LoginsBusy, TooManyLogins
+from webapp.auth.secrets import new_secret
+
+BROWSER = "signalbox_browser"
+WRONG = "a guess of mine"
+
+
+def log_in(server: Server, email: str, password: str, source: str = "192.0.2.1", cookie: str = "") -> httpx.Response:
+    headers = {"X-Forwarded-For": source} | ({"Cookie": f"{BROWSER}={cookie}"} if cookie else {})
+    form = {"email": email, "password": password}
+    return httpx.post(f"{server.url}/login", data=form, headers=headers, timeout=60)
+
+
+@pytest.fixture
+def proxied(start_server: Callable[..., Server]) -> Server:
+    """A server that believes this test where its callers are; two failures from one network for one account."""
+    server = start_server(login_attempts=2, trusted_proxies="127.0.0.1")
+    person(server.store, "ann@example.org", default="operator")
+    wait_until_guarded(server)
+    return server
+
+
+def test_every_spelling_of_an_address_has_one_budget(proxied: Server) -> None:
+    spellings = ["ann@example.org", " ANN@Example.ORG\t", "ａｎｎ@example.org", "Ann@example.org"]
+    assert [log_in(proxied, email, WRONG).status_code for email in spellings] == [401, 401, 429, 429]
+    unknown = ["eve@example.org", "EVE@example.org ", "ｅve@example.org"]
+    assert [log_in(proxied, email, WRONG, "192.0.2.9").status_code for email in unknown] == [401, 401, 429]
+
+
+def test_a_guess_spread_over_many_addresses_is_stopped_and_does_not_lock_the_owner_out(proxied: Server) -> None:
+    at_home = log_in(proxied, "ann@example.org", PASSWORD, "198.51.100.7")
+    assert at_home.status_code == 303
+    spread = [log_in(proxied, "ann@example.org", WRONG, f"203.0.113.{n}").status_code for n in range(12)]
+    assert spread == [401] * 10 + [429] * 2
+    assert log_in(proxied, "ann@example.org", PASSWORD, "203.0.113.200").status_code == 429
+    # From where she has logged in before she still can, and so she can with her browser from anywhere.
+    assert log_in(proxied, "ann@example.org", PASSWORD, "198.51.100.7").status_code == 303
+    known = at_home.cookies[BROWSER]
+    assert log_in(proxied, "ann@example.org", PASSWORD, "203.0.113.201", known).status_code == 303
+    assert log_in(proxied, "ann@example.org", PASSWORD, "203.0.113.202", known[:-1] + "x").status_code == 429
+
+
+def test_a_known_browser_may_not_guess_without_end(proxied: Server) -> None:
+    known = log_in(proxied, "ann@example.org", PASSWORD, "198.51.100.7").cookies[BROWSER]
+    tries = [log_in(proxied, "ann@example.org", WRONG, "203.0.113.5", known).status_code for _ in range(5)]
+    assert tries == [401, 401, 401, 401, 429]
+    assert log_in(proxied, "bob@example.org", WRONG, "203.0.113.5", known).status_code == 401
+
+
+def test_only_failures_count(proxied: Server) -> None:
+    for _ in range(12):
+        assert log_in(proxied, "ann@example.org", PASSWORD).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("source", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::9", "2001:db8:1:3::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("unix", "unix"),
+        (None, ""),
+    ],
+)
+def test_an_ipv6_host_counts_as_its_network(source: str | None, network: str) -> None:
+    assert network_of(source) == network
+
+
+def test_what_failed_is_forgotten_in_time() -> None:
+    now = [0.0]
+    guesses = Guesses(2, clock=lambda: now[0])
+    guesses.attempt("ann", "home")
+    guesses.attempt("ann", "home")
+    with pytest.raises(TooManyLogins) as refused:
+        guesses.attempt("ann", "home")
+    assert refused.value.retry_after == 300
+    now[0] = 301
+    guesses.attempt("ann", "home").take_back()
+    guesses.attempt("ann", "home")
+
+
+def test_one_spelling_of_an_address_is_kept() -> None:
+    for email in ("Ann@Example.ORG", " ann@example.org ", "ａｎｎ@example.org", "ann＠example.org"):
+        assert checked_email(email) == "ann@example.org"
+    assert checked_email("STRASSE@example.org") == checked_email("straße@example.org")
+
+
+def test_an_account_of_an_older_version_is_found_by_its_spelling(store: SqliteStore) -> None:
+    person(store, "strasse-older@example.org")
+    with store._writer.connection as db:
+        db.execute("UPDATE accounts SET email = 'straße@example.org'")
+    found = asyncio.run(store.people.account_by_email("Straße@example.org"))
+    assert found is not None
+    with pytest.raises(Conflict):
+        person(store, "Straße@example.org")
+
+
+# checking
+
+
+async def test_few_passwords_are_checked_at_once_and_few_wait() -> None:
+    checks, release, running = Checks(), threading.Event(), []
+
+    def work() -> bool:
+        running.append(1)
+        return release.wait(20)
+
+    waiting = [asyncio.create_task(checks.run("one", work)) for _ in range(WAITING_PER_NETWORK)]
+    await asyncio.sleep(0.1)
+    with pytest.raises(LoginsBusy):
+        await checks.run("one", work)
+    other = asyncio.create_task(checks.run("another", work))
+    await asyncio.sleep(0)
+    # Whoever goes away does not make room for a third check beside those that run.
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    await asyncio.sleep(0.1)
+    assert len(running) == AT_ONCE
+    release.set()
+    assert await other
+    assert len(running) == AT_ONCE + 1
+    assert await checks.run("one", work)
+
+
+# passwords that change meanwhile
+
+
+def test_a_session_is_given_for_the_present_password_alone(store: SqliteStore) -> None:
+    ann = person(store, "ann@example.org")
+    kept = passwords.hash_of(PASSWORD)
+    store.people.set_password(ann.account_id, kept)
+    store.people.add_session(ann.account_id, digest_of("one"), at(60), password_hash=kept)
+    store.people.set_password(ann.account_id, "$argon2id$another", instead_of=kept)
+    with pytest.raises(Conflict):
+        store.people.add_session(ann.account_id, digest_of("two"), at(60), password_hash=kept)
+    with pytest.raises(Conflict):
+        store.people.set_password(ann.account_id, "$argon2id$third", instead_of=kept)
+    store.people.set_disabled(ann.account_id, True)
+    with pytest.raises(Conflict):
+        store.people.add_session(ann.account_id, digest_of(new_secret()), at(60))
+
+
+def test_log_ins_under_way_end_with_the_password(start_server: Callable[..., Server]) -> None:
+    server = start_server(login_attempts=100)
+    ann = person(server.store, "ann@example.org", default="operator")
+    wait_until_guarded(server)
+    changed = passwords.hash_of("another password")
+    body = {"email": "ann@example.org", "password": PASSWORD}
+    with ThreadPoolExecutor(12) as pool:
+        jobs = [pool.submit(server.post, "/api/v1/login", body, timeout=60) for _ in range(12)]
+        while not any(job.done() for job in jobs):
+            time.sleep(0.005)
+        server.store.people.set_password(ann.account_id, changed)
+        answers = [job.result() for job in jobs]
+    assert {answer.status_code for answer in answers} == {200, 401}
+    time.sleep(0.6)  # the directory looks at the store twice a second
+    for answer in answers:
+        if answer.status_code == 200:
+            shown = {"Authorization": f"Bearer {answer.json()['token']}"}
+            assert server.get("/api/tasks", headers=shown).status_code == 401

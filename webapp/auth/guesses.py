@@ -1,0 +1,156 @@
+"""How many passwords may be guessed, and how many are checked at once.
+
+Three budgets of failed log-ins, all of one process: for an account from one network, for one network, and for an
+account from everywhere. The last one stops a guess that is spread over many addresses. It must not let strangers lock
+somebody out: a browser or a network from which the account has logged in before is not held to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import ipaddress
+import secrets
+import threading
+import time
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from webapp.auth.refusals import LoginsBusy, TooManyLogins
+
+T = TypeVar("T")
+Key = tuple[str, ...]
+
+WINDOW = 300.0
+"""Seconds in which failed log-ins from one network are counted."""
+
+ACCOUNT_WINDOW = 3600.0
+"""Seconds in which failed log-ins to one account are counted, and those of one browser that is known."""
+
+PER_NETWORK, PER_ACCOUNT = 5, 5
+"""From one network, and to one account from everywhere, so many times as often as to one account from one network."""
+
+REMEMBERED = 50_000
+"""Keys of budgets that are kept in memory; the ones that were used least lately go first."""
+
+AT_ONCE, WAITING, WAITING_PER_NETWORK = 2, 32, 16
+"""Passwords that are checked at once (each takes 64 MiB), and checks that may wait, of all and of one network."""
+
+
+@dataclass
+class Attempt:
+    """One log-in that has begun. It counts as failed until `right` takes it back."""
+
+    taken: list[tuple[deque[float], float]]
+
+    def take_back(self) -> None:
+        """It was no wrong guess."""
+        for times, at in self.taken:
+            if at in times:
+                times.remove(at)
+        self.taken = []
+
+
+class Guesses:
+    """The budgets. `attempts` is that for one account from one network; `key` signs what makes a browser known."""
+
+    def __init__(self, attempts: int, key: bytes | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._attempts = attempts
+        self._key = key or secrets.token_bytes(32)
+        self._clock = clock
+        self._failed: OrderedDict[Key, deque[float]] = OrderedDict()
+        self._networks: OrderedDict[Key, None] = OrderedDict()
+
+    def attempt(self, who: str, network: str, browser: str | None = None) -> Attempt:
+        """Count one more log-in. `who` is the account, `browser` what `known_browser` made. Raises TooManyLogins."""
+        nonce = self._nonce(who, browser)
+        if nonce is not None:
+            try:
+                return self._take([(("browser", who, nonce), self._attempts, ACCOUNT_WINDOW)])
+            except TooManyLogins:
+                pass  # Then it has no privilege, as if it were not known.
+        pair: tuple[Key, int, float] = ("pair", who, network), self._attempts, WINDOW
+        wide: tuple[Key, int, float] = ("network", network), self._attempts * PER_NETWORK, WINDOW
+        everywhere: tuple[Key, int, float] = ("account", who), self._attempts * PER_ACCOUNT, ACCOUNT_WINDOW
+        if (who, network) in self._networks:
+            return self._take([pair, wide])
+        return self._take([pair, wide, everywhere])
+
+    def succeeded(self, who: str, network: str) -> str:
+        """Remember where an account has logged in from; the answer makes its browser known the next time."""
+        self._networks[who, network] = None
+        self._networks.move_to_end((who, network))
+        self._failed.pop(("pair", who, network), None)
+        while len(self._networks) > REMEMBERED:
+            self._networks.popitem(last=False)
+        nonce = secrets.token_urlsafe(16)
+        return f"{nonce}.{self._sign(who, nonce)}"
+
+    def _take(self, budgets: list[tuple[Key, int, float]]) -> Attempt:
+        at = self._clock()
+        counted = [(self._times(key, at - window), most, window) for key, most, window in budgets]
+        for times, most, window in counted:
+            if len(times) >= most:
+                raise TooManyLogins(max(1.0, times[0] + window - at))
+        for times, _, _ in counted:
+            times.append(at)
+        while len(self._failed) > REMEMBERED:
+            self._failed.popitem(last=False)
+        return Attempt([(times, at) for times, _, _ in counted])
+
+    def _times(self, key: Key, since: float) -> deque[float]:
+        times = self._failed.setdefault(key, deque())
+        self._failed.move_to_end(key)
+        while times and times[0] <= since:
+            times.popleft()
+        return times
+
+    def _nonce(self, who: str, browser: str | None) -> str | None:
+        nonce, _, signature = (browser or "").partition(".")
+        if not nonce or len(browser or "") > 200 or not signature.isascii():
+            return None
+        return nonce if hmac.compare_digest(signature, self._sign(who, nonce)) else None
+
+    def _sign(self, who: str, nonce: str) -> str:
+        return hmac.new(self._key, f"known browser {who} {nonce}".encode(errors="replace"), "sha256").hexdigest()
+
+
+class Checks:
+    """Checks passwords in threads of their own. A caller who goes away leaves neither a thread nor a place behind."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="signalbox-password")
+        self._lock = threading.Lock()
+        self._waiting: Counter[str] = Counter()
+
+    async def run(self, network: str, work: Callable[..., T], *given: str) -> T:
+        """The answer of `work`. Raises LoginsBusy when too many wait already."""
+        with self._lock:
+            if self._waiting.total() >= WAITING or self._waiting[network] >= WAITING_PER_NETWORK:
+                raise LoginsBusy
+            self._waiting[network] += 1
+        job: Future[T] = self._threads.submit(work, *given)
+        job.add_done_callback(lambda _: self._leave(network))
+        return await asyncio.wrap_future(job)
+
+    def _leave(self, network: str) -> None:
+        with self._lock:
+            self._waiting[network] -= 1
+            if not self._waiting[network]:
+                del self._waiting[network]
+
+
+def network_of(source: str | None) -> str:
+    """What an address counts as: an IPv6 host has all of its /64, and an IPv4 address in IPv6 is that address."""
+    try:
+        address = ipaddress.ip_address((source or "").partition("%")[0])
+    except ValueError:
+        return source or ""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
