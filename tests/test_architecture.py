@@ -73,3 +73,21 @@ def test_the_docs_tell_where_every_module_is() -> None:
     names = {name for name, _ in modules()} - {"store", "webapp"}
     untold = [name for name in sorted(names) if not any(within(name, one) for one in told if "." in one)]
     assert not untold, "docs/architecture.md does not tell where these are"
+
+
+def test_every_address_on_a_page_begins_with_the_path_prefix() -> None:
+    addresses = re.compile(
+        r"""(?:="|= "|fetch\([`']|assign\([`'])/(?:tasks|live|compare|login|logout|account|audits|permissions|views"""
+        r"""|selection|demo|api|sse|ws|static|search|kinds)\b"""
+    )
+    pages = (ROOT / "webapp" / "templates").rglob("*.html")
+    scripts = (ROOT / "webapp" / "static" / "js").glob("*.js")
+    for path in (*pages, *scripts):
+        found = addresses.search(re.sub(r"(?s)/\*.*?\*/|\{#.*?#\}", "", path.read_text()))
+        assert not found, f"{path.name} has {found and found[0]}: begin with {{{{ root }}}} or with root of root.js"
+
+
+def test_every_redirect_has_the_path_prefix() -> None:
+    for path in (ROOT / "webapp").rglob("*.py"):
+        found = re.search(r"""(?:redirect|back|came_from)\(f?["']/""", path.read_text())
+        assert not found, f"{path.name} has {found and found[0]}: write at_root(…)"

@@ -22,6 +22,7 @@ from webapp.auth.access import check_declared
 from webapp.auth.directory import Directory
 from webapp.auth.login import Logins
 from webapp.fragments import Fragments
+from webapp.http import root_path
 from webapp.http.health import Health, Problem
 from webapp.http.loops import LoopMetrics, loop_problems
 from webapp.live import stream
@@ -40,7 +41,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     app.logger.setLevel(logging.WARNING)
     app.extensions["settings"] = settings
     app.extensions["health"] = health = Health()
-    app.extensions["fragments"] = Fragments(asset=assets.asset)
+    app.extensions["fragments"] = Fragments(asset=assets.asset, root=settings.root_path)
     errors.install(app)
     security.install(app, settings)
     guard.install(app)
@@ -50,6 +51,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     api.install(app)
     pages.install(app)
     check_declared(app)
+    root_path.install(app, settings.root_path)
 
     @app.before_serving
     async def open_everything() -> None:

@@ -54,7 +54,7 @@ def _body(path: str) -> bytes:
         return b"\n".join(file.read_bytes() for file in parts)
     file = _files()[path]
     if path.startswith("js/"):
-        return bundle(file, lambda name: asset(f"js/{name}")).encode()
+        return bundle(file, lambda name: asset(f"js/{name}").replace("/static/js/", "./")).encode()
     return file.read_bytes()
 
 

@@ -149,8 +149,8 @@ def install(app: Quart) -> None:
             return Response(redirect.get_data(), status, headers=dict(redirect.headers))
         asked = websocket if has_websocket_context() else request
         messages = {
-            404: f"there is nothing at {asked.path}",
-            405: f"{asked.method} is not possible at {asked.path}",
+            404: f"there is nothing at {asked.root_path}{asked.path}",
+            405: f"{asked.method} is not possible at {asked.root_path}{asked.path}",
             408: "the body of the request did not arrive in time",
         }
         if status == 413:

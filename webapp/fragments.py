@@ -48,7 +48,7 @@ TASK_PARTS = {
 NOW_WHAT: dict[int | str, str] = {
     "not_yet": "Go back, and choose that event or a later one.",
     400: "Check the address, or start again from the list.",
-    401: "Log in at /login, then do it again.",
+    401: "Log in, then do it again.",
     403: "Ask an owner of the project, or do it from a page of this server.",
     404: "It may have been deleted, or the address has a slip in it.",
     405: "Go back and use the page's own links and buttons.",
@@ -62,9 +62,10 @@ NOW_WHAT: dict[int | str, str] = {
 
 
 class Fragments:
-    """Renders pages and frames. `asset` turns a path below `static/` into its address."""
+    """Renders pages and frames. `asset` turns a path below `static/` into its address; `root` begins every address."""
 
-    def __init__(self, asset: Callable[[str], str]) -> None:
+    def __init__(self, asset: Callable[[str], str], root: str = "") -> None:
+        self._root = root
         self._environment = Environment(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
@@ -80,10 +81,11 @@ class Fragments:
         self._environment.globals.update(
             {function.__name__: function for function in shared},
             ids=ids,
-            asset=asset,
+            asset=lambda path: f"{root}{asset(path)}",
+            root=root,
             inlined=assets.inlined,
             pretty=_pretty,
-            list_url=list_url,
+            list_url=lambda *args, **changes: f"{root}{list_url(*args, **changes)}",
             list_fields=list_fields,
             list_filters=list_filters,
             bound=bound,
@@ -143,7 +145,7 @@ class Fragments:
 
     def _task_values(self, view: TaskView, past: AsOf | None = None) -> dict[str, Any]:
         task = view.task
-        path, at = _path(task), past.seq if past else None
+        path, at = f"{self._root}/tasks/{task.task_id}", past.seq if past else None
 
         def span_line(line: SpanLine) -> Markup:
             return self._span_line(line.span, line.depth, path, task.updated_at, at)
@@ -287,10 +289,6 @@ def _position(since: int, to: int) -> str:
 
 def _swap(target: str, how: str, part: str) -> str:
     return f'<hx-partial hx-target="#{target}" hx-swap="{how}">{part}</hx-partial>'
-
-
-def _path(task: Task) -> str:
-    return f"/tasks/{task.task_id}"
 
 
 def _page(given: dict[str, Any]) -> dict[str, Any]:

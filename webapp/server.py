@@ -41,7 +41,7 @@ class Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         if not self.should_exit and sockets:
             # In one write, or a line of the log could come between the address and its end.
-            print(f"Signalbox listens on {address(sockets[0])}\n", end="", flush=True)
+            print(f"Signalbox listens on {address(sockets[0])}{self._settings.root_path}\n", end="", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         hub = self.config.app.extensions["hub"]  # type: ignore[union-attr]

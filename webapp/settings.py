@@ -12,6 +12,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from webapp.export.redaction import InvalidRule, Redaction
+from webapp.http.root_path import is_root_path
 
 
 class InvalidSetting(ValueError):
@@ -47,6 +48,9 @@ class Settings:
     log_format: str = _setting("text", "How the server logs.", choices=("text", "json"))
     log_level: str = _setting("info", "What the server logs.", choices=("debug", "info", "warning", "error"))
 
+    root_path: str = _setting(
+        "", "Path below which everything lives, such as /signalbox; a proxy passes it on, not stripped."
+    )
     trusted_proxies: str = _setting(
         "",
         "Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, separated by commas.",
@@ -106,6 +110,9 @@ class Settings:
             except ValueError:
                 said = f"must be addresses such as 10.0.0.0/8, not {proxy!r}"
                 raise InvalidSetting(f"trusted_proxies (SIGNALBOX_TRUSTED_PROXIES) {said}") from None
+        if not is_root_path(self.root_path):
+            said = f"must be empty, or a path such as /signalbox without a slash at its end, not {self.root_path!r}"
+            raise InvalidSetting(f"root_path (SIGNALBOX_ROOT_PATH) {said}")
         try:
             Redaction(self.redact)
         except InvalidRule as error:

@@ -53,7 +53,7 @@ class Server:
         else:
             raise AssertionError("the server did not start:\n" + "".join(self.lines))
         self.url = ready.group(1)
-        self.port = int(self.url.rpartition(":")[2])
+        self.port = httpx.URL(self.url).port or 0
         threading.Thread(target=self._keep_reading, args=(self._process,), daemon=True).start()
         return self
 

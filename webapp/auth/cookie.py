@@ -1,4 +1,8 @@
-"""The session cookie. Over TLS its name has the prefix that keeps other hosts and plain pages from setting it."""
+"""The session cookie. Over TLS its name has the prefix that keeps other hosts and plain pages from setting it.
+
+Below a path prefix the cookie's path is that prefix, so a browser does not send it to others on the same host.
+`__Host-` allows no path but `/`, so the name then begins with `__Secure-` (RFC 6265bis, section 4.1.3).
+"""
 
 from __future__ import annotations
 
@@ -33,7 +37,13 @@ def keep(response: Response, connection: BaseRequestWebsocket, secret: str, life
 
 def forget(response: Response, connection: BaseRequestWebsocket) -> None:
     """Take the session away from the browser."""
-    response.delete_cookie(_name(connection), path="/", secure=connection.is_secure, httponly=True, samesite="Lax")
+    response.delete_cookie(
+        _name(connection),
+        path=connection.root_path or "/",
+        secure=connection.is_secure,
+        httponly=True,
+        samesite="Lax",
+    )
 
 
 def _set(response: Response, connection: BaseRequestWebsocket, name: str, value: str, life: int) -> None:
@@ -41,7 +51,7 @@ def _set(response: Response, connection: BaseRequestWebsocket, name: str, value:
         _name(connection, name),
         value,
         max_age=life,
-        path="/",
+        path=connection.root_path or "/",
         secure=connection.is_secure,
         httponly=True,
         samesite="Lax",
@@ -49,4 +59,6 @@ def _set(response: Response, connection: BaseRequestWebsocket, name: str, value:
 
 
 def _name(connection: BaseRequestWebsocket, name: str = NAME) -> str:
-    return f"__Host-{name}" if connection.is_secure else name
+    if not connection.is_secure:
+        return name
+    return f"__Secure-{name}" if connection.root_path else f"__Host-{name}"

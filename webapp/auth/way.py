@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from quart import request
+
+from webapp.http.root_path import at_root
 
 HOME = "/tasks"
 
@@ -18,8 +20,9 @@ def is_navigation() -> bool:
 
 def login_path() -> str:
     """The address of the log-in page that leads back here; from a form, to the page that it was on."""
-    here = local(request.full_path.rstrip("?")) if request.method == "GET" else came_from(HOME)
-    return f"/login?next={quote(here, safe='/')}"
+    get = request.method == "GET"
+    here = local(at_root(request.full_path.rstrip("?"))) if get else came_from(at_root(HOME))
+    return at_root(f"/login?next={quote(here, safe='/')}")
 
 
 def came_from(otherwise: str) -> str:
@@ -36,9 +39,19 @@ def parts_of(address: str) -> SplitResult:
         return urlsplit("")
 
 
-def local(address: str | None, otherwise: str = HOME) -> str:
-    """The address if it is a path of this server, else `otherwise`."""
+def local(address: str | None, otherwise: str | None = None) -> str:
+    """The address if it is a path of this server, else `otherwise`, which is the first page unless given."""
     text = address or ""
     # A browser takes a backslash for a slash, and drops tabs and line breaks: //host and /\host are other hosts.
     plain = text.startswith("/") and text.isprintable() and "\\" not in text and not text.startswith("//")
-    return text if plain else otherwise
+    if plain and _below(text.partition("?")[0], request.root_path):
+        return text
+    return at_root(HOME) if otherwise is None else otherwise
+
+
+def _below(path: str, root: str) -> bool:
+    """Whether a path is below `root`, also when a browser has taken its dot segments out."""
+    if not root:
+        return True
+    segments = unquote(path.partition("#")[0]).split("/")
+    return (path == root or path.startswith(f"{root}/")) and ".." not in segments

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 _LABEL = rb"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})"
@@ -27,15 +28,23 @@ def complaint_about(scope: Any) -> str | None:
     return None
 
 
-async def refuse(scope: Any, receive: Any, send: Any, complaint: str) -> None:
-    """Answer 400 with the complaint."""
+async def refuse(
+    scope: Any,
+    receive: Any,
+    send: Any,
+    complaint: str,
+    status: int = 400,
+    more_headers: Sequence[tuple[bytes, bytes]] = (),
+) -> None:
+    """Answer with the complaint, as text."""
     socket = scope["type"] == "websocket"
     if socket and "websocket.http.response" not in (scope.get("extensions") or {}):
         await send({"type": "websocket.close", "code": 1008})
         return
     kind, body = "websocket.http.response" if socket else "http.response", complaint.encode() + b"\n"
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
-    await send({"type": f"{kind}.start", "status": 400, "headers": headers})
+    plain = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+    headers = [*plain, (b"x-content-type-options", b"nosniff"), *more_headers]
+    await send({"type": f"{kind}.start", "status": status, "headers": headers})
     await send({"type": f"{kind}.body", "body": body, "more_body": False})
     while socket and (await receive())["type"] != "websocket.disconnect":
         pass

@@ -20,6 +20,7 @@ from webapp.auth.login import change_password
 from webapp.auth.refusals import Forbidden, TooManyLogins
 from webapp.auth.secrets import new_token
 from webapp.bad_request import BadRequest
+from webapp.http.root_path import at_root
 from webapp.pages.tasks import fragments, html, layout
 
 LIVES = {"7": "a week", "30": "30 days", "90": "90 days", "365": "a year", "": "until it is revoked"}
@@ -46,7 +47,7 @@ async def password() -> Response | Redirect:
         return await _page(mine, 429, refused=f"{error}.".capitalize())
     if not changed:
         return await _page(mine, 400, refused="That is not the present password.")
-    answer = redirect("/login?note=password", 303)
+    answer = redirect(at_root("/login?note=password"), 303)
     cookie.forget(answer, request)
     return answer
 
@@ -86,7 +87,7 @@ async def revoke_token(token_id: str) -> Redirect:
     await store().awrite(people.revoke_token, token_id)
     await _audit(mine, "token_revoke", token_id=token_id)
     await directory().changed()
-    return redirect("/account", 303)
+    return redirect(at_root("/account"), 303)
 
 
 async def account() -> Account:

@@ -14,6 +14,7 @@ from webapp.api.streams import hub
 from webapp.auth.access import needs
 from webapp.auth.guard import require, seen_projects
 from webapp.comparison import choice_view, comparison_view
+from webapp.http.root_path import at_root
 from webapp.live.frames import pair_frames
 from webapp.live.pace import Pace
 from webapp.live.stream import subscribe
@@ -43,7 +44,7 @@ async def show() -> Response:
     async with store().read() as view:
         values, event_id = await _values(view, a, b, only_parted), await view.latest_event_id()
     of_stream = {"a": a, "b": b, "show": "parted" if only_parted else "all", "part": "frames", "epoch": store().epoch}
-    stream = f"/compare?{urlencode(of_stream)}"
+    stream = at_root(f"/compare?{urlencode(of_stream)}")
     return html(fragments().plain_page("compare/show.html", await layout(), **values, stream=stream, event_id=event_id))
 
 

@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response as Redirect
 
 from webapp.acts import back, checked_reason, request_cancel
 from webapp.auth.access import needs
+from webapp.http.root_path import at_root
 from webapp.retrying import retry_run
 
 blueprint = Blueprint("control", __name__)
@@ -16,10 +17,10 @@ blueprint = Blueprint("control", __name__)
 @needs("respond")
 async def cancel(task_id: str) -> Redirect:
     await request_cancel(task_id, checked_reason((await request.form).get("reason")))
-    return back(f"/tasks/{task_id}")
+    return back(at_root(f"/tasks/{task_id}"))
 
 
 @blueprint.post("/tasks/<task_id>/retry")
 @needs("respond")
 async def retry(task_id: str) -> Redirect:
-    return redirect(f"/tasks/{await retry_run(task_id, (await request.form).get('form'))}", 303)
+    return redirect(at_root(f"/tasks/{await retry_run(task_id, (await request.form).get('form'))}"), 303)

@@ -18,6 +18,7 @@ from store import Reading, TaskReading
 from webapp.api import store
 from webapp.api.streams import hub
 from webapp.auth.guard import may_answer_task
+from webapp.http.root_path import at_root
 from webapp.live.frames import V, part_frames
 from webapp.live.pace import Pace
 from webapp.live.stream import subscribe
@@ -47,13 +48,16 @@ class LivingPage(Generic[V]):
     past: Callable[[TaskReading], Awaitable[V]] | None = None
     born: Callable[[V], int] = lambda view: 1
 
-    def all_values(self, view: V, may_answer: bool) -> dict[str, Any]:
-        """What every template of the page knows; its reader may answer and stop the run if they `may_answer`."""
+    def all_values(self, view: V, may_answer: bool, root: str) -> dict[str, Any]:
+        """What every template of the page knows; its reader may answer and stop the run if they `may_answer`.
+
+        `root` is the path prefix of the server.
+        """
         return {
             "may_answer": may_answer,
             "view": view,
             "task": view.task,
-            "path": f"/tasks/{view.task.task_id}",
+            "path": f"{root}/tasks/{view.task.task_id}",
             **self.values(view),
         }
 
@@ -67,7 +71,7 @@ async def answer(task_id: str, page: LivingPage[V]) -> Response:
     async with store().read() as view:
         seen = await page.read(view)
     stream = urlencode([*_own_parameters(), ("part", "frames"), ("epoch", store().epoch)])
-    return await _whole(page, page.all_values(seen, await may_answer_task(task_id)), f"?{stream}")
+    return await _whole(page, page.all_values(seen, await may_answer_task(task_id), request.root_path), f"?{stream}")
 
 
 async def _as_of(task_id: str, page: LivingPage[V], read: Callable[[TaskReading], Awaitable[V]], at: int) -> Response:
@@ -84,11 +88,13 @@ async def _as_of(task_id: str, page: LivingPage[V], read: Callable[[TaskReading]
         at=seen.task.updated_at,
         asked=at,
         latest=latest,
-        here=request.path,
+        here=at_root(request.path),
         first=page.born(seen),
         parameters=[(name, value) for name, value in _own_parameters() if name != "at"],
     )
-    return await _whole(page, page.all_values(seen, await may_answer_task(task_id)) | {"past": then, "at": then.seq})
+    return await _whole(
+        page, page.all_values(seen, await may_answer_task(task_id), request.root_path) | {"past": then, "at": then.seq}
+    )
 
 
 async def _whole(page: LivingPage[V], values: dict[str, Any], stream: str = "") -> Response:
@@ -104,9 +110,10 @@ async def _stream(task_id: str, page: LivingPage[V]) -> Response:
             return reset(head.latest_seq)
         await page.read(view)
     renderer, streams, answers = fragments(), hub(), await may_answer_task(task_id)
+    root = request.root_path
 
     def draw(seen: V) -> dict[str, str]:
-        return renderer.parts(page.parts, **page.all_values(seen, answers))
+        return renderer.parts(page.parts, **page.all_values(seen, answers, root))
 
     render, pace = part_frames(store(), renderer, page.read, draw), Pace(SLOWEST, batch_size=MAX_SEQ)
     key = (request.path, answers, *_own_parameters())

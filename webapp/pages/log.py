@@ -13,6 +13,7 @@ from webapp import ids
 from webapp.api import store
 from webapp.auth.access import needs
 from webapp.contexts import hits_view
+from webapp.http.root_path import at_root
 from webapp.logquery import log_filters
 from webapp.logstretch import Jump, Place, newest, stretch_view
 from webapp.pages.living import LivingPage, answer
@@ -62,7 +63,7 @@ async def event(task_id: str, seq: int) -> Redirect:
 
 def amid(task_id: str, seq: int) -> str:
     """The address of an event among its neighbours."""
-    return f"/tasks/{task_id}/log?around={seq}#e{seq}"
+    return at_root(f"/tasks/{task_id}/log?around={seq}#e{seq}")
 
 
 def _end(task_id: str, jump: Jump, latest: int) -> str:
@@ -70,7 +71,7 @@ def _end(task_id: str, jump: Jump, latest: int) -> str:
     began = jump.failure_after or 0
     place = {"around": began} if 0 < began <= latest else {"after": newest(latest)}
     asked = {"failure_after": jump.failure_after, "at": jump.at}
-    return f"/tasks/{task_id}/log?" + urlencode({k: v for k, v in (asked | place).items() if v is not None})
+    return at_root(f"/tasks/{task_id}/log?" + urlencode({k: v for k, v in (asked | place).items() if v is not None}))
 
 
 def _seq(name: str, low: int) -> int | None:
@@ -94,7 +95,7 @@ async def _stretch(task_id: str, place: Place, jump: Jump) -> Response:
 
 async def _found(task_id: str, query: LogQuery) -> Response:
     after = whole("after", 0, 0, MAX_SEQ)
-    values = {"query": query, "address": f"/tasks/{task_id}/log?{log_filters(query)}"}
+    values = {"query": query, "address": at_root(f"/tasks/{task_id}/log?{log_filters(query)}")}
     page = LivingPage(
         "events/hits.html", FOUND, lambda view: hits_view(view, task_id, query, after=after), lambda _: values
     )

@@ -14,6 +14,7 @@ from webapp.api.streams import hub
 from webapp.auth.access import needs
 from webapp.auth.guard import answered_projects, seen_projects
 from webapp.bad_request import BadRequest
+from webapp.http.root_path import at_root
 from webapp.inbox import PermissionView, inbox_view, permission_view
 from webapp.live.frames import inbox_frames
 from webapp.live.stream import subscribe
@@ -32,7 +33,7 @@ blueprint = Blueprint("permissions", __name__)
 async def index() -> Response:
     async with store().read() as view:
         inbox = await inbox_view(view, seen_projects(), answered_projects())
-    stream_path = f"/live/permissions?epoch={store().epoch}"
+    stream_path = at_root(f"/live/permissions?epoch={store().epoch}")
     return html(fragments().inbox_page(inbox, stream_path=stream_path, **await layout()))
 
 
@@ -67,7 +68,7 @@ async def answer(task_id: str, request_id: str) -> Response | Redirect:
         await answer_permission(task_id, asked, DECISIONS[decision], reason)
     except Conflict:
         return await _shown(task_id, request_id, refused=decision)
-    return back(f"/tasks/{task_id}")
+    return back(at_root(f"/tasks/{task_id}"))
 
 
 async def permission_of(task_id: str, request_id: str) -> Permission:

@@ -16,6 +16,7 @@ from webapp.auth.access import needs
 from webapp.auth.guard import principal
 from webapp.auth.principal import Principal
 from webapp.bad_request import BadRequest
+from webapp.http.root_path import at_root
 from webapp.listquery import checked_filters
 from webapp.pages.tasks import fragments, html, layout
 
@@ -40,7 +41,7 @@ class Selection:
     @property
     def back(self) -> str:
         """The list that the tasks were chosen in."""
-        return f"/tasks?{self.filters}" if self.filters else "/tasks"
+        return at_root(f"/tasks?{self.filters}" if self.filters else "/tasks")
 
 
 @blueprint.get("")

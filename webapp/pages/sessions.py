@@ -12,6 +12,7 @@ from webapp.auth.guard import principal, session_shown
 from webapp.auth.login import log_in, log_out
 from webapp.auth.refusals import TooManyLogins
 from webapp.auth.way import local
+from webapp.http.root_path import at_root
 from webapp.pages.tasks import fragments, html
 
 NOTES = {"out": "You are logged out.", "password": "Your password was changed. Log in with the new one."}
@@ -55,7 +56,7 @@ async def create() -> Response | Redirect:
 async def destroy() -> Redirect:
     if session := await session_shown():
         await log_out(session, (await principal()).name, request.remote_addr)
-    answer = redirect("/login?note=out", 303)
+    answer = redirect(at_root("/login?note=out"), 303)
     cookie.forget(answer, request)
     return answer
 

@@ -17,6 +17,7 @@ from webapp.bad_request import BadRequest
 from webapp.contexts import TaskView, task_list_view, task_view
 from webapp.forecast import Earlier
 from webapp.fragments import Fragments
+from webapp.http.root_path import at_root
 from webapp.live import sse
 from webapp.live.frames import list_frames, task_frames
 from webapp.live.stream import closing, subscribe
@@ -52,7 +53,7 @@ async def layout() -> dict[str, object]:
         "permissions_open": waiting,
         "epoch": store().epoch,
         "heartbeat": settings().keepalive_interval,
-        "base_url": request.host_url.rstrip("/"),
+        "base_url": f"{request.host_url.rstrip('/')}{request.root_path}",
     }
 
 
@@ -81,7 +82,7 @@ async def index() -> Response:
     async with store().read() as view:
         seen = await task_list_view(view, query, manages=answered_projects() != ())
     separator = "&" if request.query_string else ""
-    stream_path = f"/live/tasks?{request.query_string.decode('latin-1')}{separator}epoch={store().epoch}"
+    stream_path = at_root(f"/live/tasks?{request.query_string.decode('latin-1')}{separator}epoch={store().epoch}")
     return html(fragments().list_page(seen, stream_path=stream_path, **await layout()))
 
 
@@ -113,7 +114,7 @@ async def _as_of(task_id: str, at: int) -> Response:
         latest = (await view.head(task_id)).latest_seq
         past = await past_of(view, history(), task_id, at)
         seen = await task_view(past, task_id, may_answer=answers, key=key)
-    then = AsOf(seq=seen.seq, at=seen.task.updated_at, asked=at, latest=latest, here=request.path)
+    then = AsOf(seq=seen.seq, at=seen.task.updated_at, asked=at, latest=latest, here=at_root(request.path))
     return html(fragments().past_page(seen, then, **await layout()))
 
 

@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response as Redirect
 
 from webapp.acts import back, delete_view, save_view
 from webapp.auth.access import needs
+from webapp.http.root_path import at_root
 from webapp.listquery import checked_filters
 from webapp.params import MAX_SEQ
 
@@ -18,11 +19,11 @@ blueprint = Blueprint("views", __name__, url_prefix="/views")
 async def create() -> Redirect:
     form = await request.form
     saved = await save_view(form.get("name", "").strip(), checked_filters(form.get("filters", "")))
-    return redirect(f"/tasks?{saved.filters}", 303)
+    return redirect(at_root(f"/tasks?{saved.filters}"), 303)
 
 
 @blueprint.post(f"/<int(max={MAX_SEQ}):view_id>/delete")
 @needs("respond")
 async def delete(view_id: int) -> Redirect:
     await delete_view(view_id)
-    return back("/tasks")
+    return back(at_root("/tasks"))

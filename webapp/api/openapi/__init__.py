@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import msgspec
-from quart import Blueprint, Response
+from quart import Blueprint, Response, request
 
 from store import Event, NewEvent
 from store.state import Checkpoint, Permission, Phase, Span
@@ -49,7 +49,7 @@ TYPES = (
 @blueprint.get("/openapi.json")
 @needs("read")
 async def document() -> Response:
-    return json_response(describe())
+    return json_response(describe() | {"servers": [{"url": request.root_path or "/"}]})
 
 
 @cache

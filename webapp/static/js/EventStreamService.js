@@ -1,4 +1,5 @@
 import { Connection, isEventStream, refusal } from './connection.js';
+import { root } from './root.js';
 import { SseParser } from './sse-parser.js';
 
 /**
@@ -15,7 +16,8 @@ import { SseParser } from './sse-parser.js';
  * watchdogTimeout 35000      ms without a byte (keepalives count) after which the connection is given up
  * connectTimeout 10000       ms until an answer must have begun
  * gapDetection true          fetch events that are missing as JSON before later ones are delivered
- * baseUrl ''                 origin, and path prefix if any, of the Signalbox; '' is the page's own
+ * baseUrl ''                 origin, and path prefix if any, of the Signalbox; '' is the page's own origin, with the
+ *                            prefix that this module was loaded from
  * token                      what the server knows the caller by, sent as `Authorization: Bearer …`
  * headers {}, credentials 'same-origin'
  *                            of each request
@@ -153,11 +155,11 @@ export class EventStreamService {
     this.#call('onReset');
   }
 
-  #get(root, params, link) {
+  #get(kind, params, link) {
     const { baseUrl, token, credentials, fetch } = this.#options;
     const headers = { ...(token && { Authorization: `Bearer ${token}` }), ...this.#options.headers };
-    const path = `${root}/tasks/${encodeURIComponent(this.#taskId)}/events`;
-    const url = `${baseUrl.replace(/\/$/, '')}/${path}?${new URLSearchParams(params)}`;
+    const path = `${kind}/tasks/${encodeURIComponent(this.#taskId)}/events`;
+    const url = `${(baseUrl || root).replace(/\/$/, '')}/${path}?${new URLSearchParams(params)}`;
     return fetch(url, { headers, credentials, cache: 'no-store', signal: link.signal });
   }
 

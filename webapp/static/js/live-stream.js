@@ -1,5 +1,6 @@
 import { Connection, refusal } from './connection.js';
 import { inTurn } from './in-turn.js';
+import { root } from './root.js';
 import { steady } from './steady.js';
 
 /**
@@ -209,7 +210,7 @@ function reload() {
 }
 
 async function probe(signal) {
-  const response = await fetch('/sse/health', {
+  const response = await fetch(`${root}/sse/health`, {
     cache: 'no-store',
     signal: AbortSignal.any([signal, AbortSignal.timeout(2000)]),
   });

@@ -1,3 +1,4 @@
+import { root } from './root.js';
 /**
  * The command palette: type a part of what you want, Enter does it. It offers what has a key on this page, the phases of
  * the task, the event of a number, and tasks by title, id or kind. Ctrl-K or Cmd-K opens it, Escape closes it.
@@ -90,15 +91,17 @@ function event(text) {
 }
 
 async function found(text) {
-  const answer = await fetch(`/api/tasks?limit=8&q=${encodeURIComponent(text)}`).catch(() => null);
+  const answer = await fetch(`${root}/api/tasks?limit=8&q=${encodeURIComponent(text)}`).catch(() => null);
   const tasks = answer?.ok ? (await answer.json()).tasks : [];
   return tasks.map(({ task_id, title, status }) => ({
     label: title || task_id,
     kind: `task, ${status}`,
-    run: () => location.assign(`/tasks/${task_id}`),
+    run: () => location.assign(`${root}/tasks/${task_id}`),
   }));
 }
 
 function task() {
-  return /^\/tasks\/[^/]+/.exec(location.pathname)?.[0];
+  const path = location.pathname.slice(root.length);
+  const found = location.pathname.startsWith(root) && /^\/tasks\/[^/]+/.exec(path)?.[0];
+  return found ? root + found : undefined;
 }

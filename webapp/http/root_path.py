@@ -1,0 +1,56 @@
+"""The path prefix below which a server lives, such as `/signalbox`. A proxy passes it on unstripped.
+
+In ASGI `root_path` is where an app is mounted, and `path` includes it (HTTP connection scope). Quart removes it before
+it looks for a route, so routes and `request.path` do not have it. Every address that the server gives out has it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from quart import Quart, request
+
+from webapp.http.wellformed import refuse
+
+Send = Callable[[Any], Awaitable[None]]
+App = Callable[[Any, Any, Send], Awaitable[None]]
+
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
+_DOTS = re.compile(r"/\.{1,2}(?:/|$)")
+
+
+def is_root_path(text: str) -> bool:
+    """Whether `text` can be a prefix: empty, or segments of unreserved characters (RFC 3986), each after a slash."""
+    return len(text) <= 200 and bool(_PREFIX.fullmatch(text)) and not _DOTS.search(text)
+
+
+def at_root(path: str) -> str:
+    """The address of a path of this server, for a page, a redirect or a header."""
+    return f"{request.root_path}{path}"
+
+
+def install(app: Quart, root_path: str) -> None:
+    """Serve `app` below `root_path` alone; what lies outside is answered 404. Nothing to do without a prefix."""
+    if root_path:
+        app.asgi_app = Prefixed(app.asgi_app, root_path)  # type: ignore[method-assign]
+
+
+class Prefixed:
+    """An ASGI app below a prefix."""
+
+    def __init__(self, app: App, root_path: str) -> None:
+        self._app = app
+        self._root = root_path
+
+    async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+        elif scope["path"].startswith(f"{self._root}/"):
+            await self._app({**scope, "root_path": self._root}, receive, send)
+        elif scope["type"] == "http" and scope["path"] == self._root:
+            query = b"?" + scope["query_string"] if scope["query_string"] else b""
+            await refuse(scope, receive, send, "", 308, [(b"location", f"{self._root}/".encode() + query)])
+        else:
+            await refuse(scope, receive, send, f"this server lives below {self._root}/", 404)
