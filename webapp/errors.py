@@ -16,6 +16,7 @@ from webapp.agents.errors import AgentUnavailable
 from webapp.auth.refusals import Forbidden, LoginsBusy, NotLoggedIn, TooManyLogins, UnknownProject
 from webapp.auth.way import is_navigation, login_path
 from webapp.bad_request import BadRequest
+from webapp.http.encodings import ACCEPTED, UnsupportedEncoding
 from webapp.json import json_response
 from webapp.live.callers import TooManyStreams
 from webapp.past import NotYet
@@ -159,6 +160,8 @@ def install(app: Quart) -> None:
         allowed = getattr(error, "valid_methods", None)
         if allowed:
             response.headers["Allow"] = ", ".join(sorted(allowed))
+        if isinstance(error, UnsupportedEncoding):
+            response.headers["Accept-Encoding"] = ACCEPTED
         return response
 
     @app.errorhandler(Exception)

@@ -13,6 +13,8 @@ from quart.wrappers.request import Body
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from webapp.http.encodings import UnsupportedEncoding, encoding_of, inflated
+
 STRANGERS = 16 * 1024
 """Bytes of a body on a route that needs no log-in."""
 
@@ -33,6 +35,7 @@ class BoundedBody(Body):
         super().__init__(expected, most)
         self._expected = expected
         self.most = most
+        self.coding = ""
         self.wanted = asyncio.Event()
 
     def bound(self, most: int) -> None:
@@ -56,9 +59,16 @@ class BoundedBody(Body):
     def __await__(self) -> Generator[Any, None, Any]:
         if self._must_raise is None:
             self.wanted.set()
-        return super().__await__()
+        data = yield from super().__await__()
+        if not self.coding or not data:
+            return data
+        # What an unbounded body may inflate to is bounded all the same.
+        most = self.most if self.most is not None else 64 * 1024 * 1024
+        return (yield from asyncio.to_thread(inflated, data, self.coding, most).__await__())
 
     async def __anext__(self) -> bytes:
+        if self.coding:
+            raise UnsupportedEncoding(f"{self.coding} of this kind of form")
         if self._must_raise is None:
             self.wanted.set()
         return await super().__anext__()
@@ -118,8 +128,10 @@ class BoundedRequest(Request):
         return cast(BoundedBody, self.body)
 
     def bound(self, *, public: bool) -> None:
-        """Set the limits of the route that was found, before anything is read."""
+        """Set the limits of the route that was found, before anything is read. Raises UnsupportedEncoding."""
         body = self.bounded
+        if self.has_body:
+            body.coding = encoding_of(self.headers.get("Content-Encoding", ""))
         if public:
             body.bound(STRANGERS)
             self.body_timeout = STRANGERS_TIMEOUT  # type: ignore[assignment]
