@@ -304,6 +304,16 @@ class Store(Protocol):
     def peek(self) -> Peek:
         """A look of one's own at what was committed last; to be closed by its owner."""
 
+    @property
+    def generation(self) -> int:
+        """How often a database was opened here: more than once if the first one was lost. See also `epoch`."""
+
+    def check(self) -> None:
+        """Find out whether the open database is still the one that the URL names; if not, try to open that. Blocks.
+
+        Until there is one everything raises StoreUnavailable.
+        """
+
     def on_commit(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` (from any thread) after each commit of this process; returns how to stop it."""
 

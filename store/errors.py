@@ -11,6 +11,7 @@ StoreError
 ├── SchemaTooNew       the database was written by a newer Signalbox              no retry
 ├── StoreClosed        this store object was closed                               no retry
 └── StoreUnavailable   the database is busy or gone; nothing was written          retry
+    └── StoreLost      the open database file was deleted or replaced             retry, when there is one again
 
 NestedView is no StoreError: it is a mistake in the program, which no caller should handle.
 """
@@ -84,6 +85,13 @@ class StoreUnavailable(StoreError):
     def __init__(self, message: str, retry_after: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class StoreLost(StoreUnavailable):
+    """The open database file was deleted, moved or replaced. Nothing is written until there is a database again."""
+
+    def __init__(self, message: str, retry_after: float = 5.0) -> None:
+        super().__init__(message, retry_after)
 
 
 class NestedView(RuntimeError):

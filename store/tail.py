@@ -31,7 +31,8 @@ class Tail:
     Woken, it first waits `rest()` seconds: what comes meanwhile is then read together.
 
     While the store does not answer, the tail waits and goes on where it was; `healthy` tells, `on_trouble` is called
-    when it begins. `on_look` gets the seconds from a wake to its events being handed on.
+    when it begins. `on_look` gets the seconds from a wake to its events being handed on. When the store has opened
+    another history, the tail goes on at the end of that, after it called `on_reset`.
     """
 
     def __init__(
@@ -43,12 +44,15 @@ class Tail:
         rest: Callable[[], float] = lambda: 0.0,
         on_trouble: Callable[[], None] = lambda: None,
         on_look: Callable[[float], None] = lambda seconds: None,
+        on_reset: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._deliver = deliver
         self._rest = rest
         self._on_trouble = on_trouble
         self._on_look = on_look
+        self._on_reset = on_reset
+        self._generation, self._epoch = store.generation, store.epoch
         self._wake = wake
         self._peek = store.peek()
         self._task: asyncio.Task[None] | None = None
@@ -92,6 +96,8 @@ class Tail:
                 self._on_look(time.perf_counter() - woken)
 
     async def _read_on(self) -> bool:
+        if self._store.generation != self._generation:
+            await self._begin_again()
         if not self._peek.moved():
             return False
         events = self._peek.events_after(self.position, AT_ONCE)
@@ -103,6 +109,18 @@ class Tail:
             self._hand_on(page)
             more = len(page) == PAGE
         return bool(events)
+
+    async def _begin_again(self) -> None:
+        """Another file was opened. If it has another history, what was read before is not part of it."""
+        generation, epoch = self._store.generation, self._store.epoch
+        async with self._store.read() as view:
+            newest = await view.latest_event_id()
+        self._wake.watch_again()
+        if epoch != self._epoch or newest < self.position:
+            log.warning("the store has another history", epoch=epoch)
+            self.position = newest
+            self._on_reset()
+        self._generation, self._epoch = generation, epoch
 
     def _hand_on(self, events: Sequence[Event]) -> None:
         if events:

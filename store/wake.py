@@ -31,8 +31,9 @@ class Wake:
         self._pause = poll_interval
         self._file_moved = False
         self._stop_listening = store.on_commit(self._from_any_thread)
-        wal = getattr(store, "wal_path", None)
-        self._watch = watch_file(wal, self._from_file) if wal else None
+        self._wal: Path | None = getattr(store, "wal_path", None)
+        self._watch: FileWatch | None = None
+        self.watch_again()
 
     async def wait(self) -> None:
         """Return at the next wake, or when the fallback poll is due (its pause grows while nothing happens)."""
@@ -59,6 +60,12 @@ class Wake:
             self._loop.call_later(SECOND_LOOK, self._event.set)
         self._file_moved = False
 
+    def watch_again(self) -> None:
+        """Watch the file that is at its path now."""
+        if self._watch:
+            self._watch.close()
+        self._watch = watch_file(self._wal, self._from_file) if self._wal else None
+
     def close(self) -> None:
         """Stop listening."""
         self._stop_listening()
@@ -66,7 +73,8 @@ class Wake:
             self._watch.close()
 
     def _from_any_thread(self) -> None:
-        if not self._loop.is_closed():
+        # The loop may be closed, also between a question and this.
+        with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._event.set)
 
     def _from_file(self) -> None:

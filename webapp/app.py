@@ -27,6 +27,7 @@ from webapp.http.health import Health, Problem
 from webapp.http.loops import LoopMetrics, loop_problems
 from webapp.live import stream
 from webapp.live.hub import Hub
+from webapp.live.keeper import Keeper
 from webapp.live.stats import Stats
 from webapp.settings import Settings
 from webapp.supervisor import Supervisor
@@ -66,6 +67,11 @@ def create_app(settings: Settings | None = None) -> Quart:
             directory.hear(events)
             hub.deliver(events)
 
+        def begin_again() -> None:
+            app.extensions["history"] = History()
+            directory.forget()
+            hub.reset()
+
         directory = Directory(store.people, always=not settings.loopback, on_look=end_what_is_over)
         await directory.open()
         wake = Wake(
@@ -75,11 +81,19 @@ def create_app(settings: Settings | None = None) -> Quart:
             backoff=settings.poll_backoff_factor,
         )
         tail = Tail(
-            store, deliver, wake, rest=hub.rests.seconds, on_trouble=hub.suspend, on_look=stats.wake_seconds.observe
+            store,
+            deliver,
+            wake,
+            rest=hub.rests.seconds,
+            on_trouble=hub.suspend,
+            on_look=stats.wake_seconds.observe,
+            on_reset=begin_again,
         )
         await tail.start()
         health.watch(partial(loop_problems, loops))
+        health.watch(lambda: [Problem(code, message) for code, message in store.problems])
         health.watch(lambda: [] if tail.healthy else [Problem("store_unavailable", "the store does not answer")])
+        app.extensions["keeper"] = Keeper(store, loops)
         supervisor = Supervisor(store, settings, loops)
         app.extensions.update(store=store, history=History(), hub=hub, tail=tail, stats=stats, supervisor=supervisor)
         app.extensions["agents"] = agents = Agents(store)
@@ -92,6 +106,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     async def close_everything() -> None:
         await app.extensions["agents"].stop()
         await app.extensions["supervisor"].stop()
+        await app.extensions["keeper"].stop()
         await app.extensions["tail"].stop()
         await app.extensions["directory"].close()
         await app.extensions["store"].aclose()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import sqlite3
 import time
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, closing
@@ -23,11 +23,13 @@ from store.events import Event, NewEvent, check_task_id, check_text, encode_payl
 from store.people import DEFAULT_PROJECT
 from store.sqlite import append as appending
 from store.sqlite import audits, importing, listing
-from store.sqlite.connection import create_private, open_for_writing, private, translated_errors
+from store.sqlite.connection import create_private, open_for_writing, private
+from store.sqlite.file import DatabaseFile
 from store.sqlite.job import ARRIVED
 from store.sqlite.peek import Peek
 from store.sqlite.people import SqlitePeople
 from store.sqlite.readers import Readers
+from store.sqlite.reopening import Reopening, save_and_close
 from store.sqlite.writer import Writer
 from store.state import Task
 from store.tasklist import SavedView
@@ -53,10 +55,14 @@ class SqliteStore:
         self.path = path
         self._listeners: list[Callable[[], None]] = []
         create_private(path)
-        self._writer = Writer(open_for_writing(path, synchronous), self._committed)
-        self.epoch = _fact(self._writer, "epoch", new_id())
-        self._key = bytes.fromhex(_fact(self._writer, "key", secrets.token_hex(32)))
-        self._readers = Readers(path)
+        self._file = DatabaseFile(path)
+        connection, facts = open_for_writing(path, synchronous)
+        self.epoch, self._key = facts["epoch"], bytes.fromhex(facts["key"])
+        self._file.opened()
+        self._reopening = Reopening(self._file, synchronous)
+        self._writer = Writer(connection, self._file, self._reopen, self._committed)
+        self._readers = Readers(self._file)
+        self._peeks: weakref.WeakSet[Peek] = weakref.WeakSet()
         self.people = SqlitePeople(self._writer, self._readers)
         self._thread: ThreadPoolExecutor | None = None
         self._threads: ThreadPoolExecutor | None = None
@@ -174,7 +180,9 @@ class SqliteStore:
         return self._readers.view(consistent=False)
 
     def peek(self) -> Peek:
-        return Peek(self.path)
+        peek = Peek(self._file)
+        self._peeks.add(peek)
+        return peek
 
     def on_commit(self, callback: Callable[[], None]) -> Callable[[], None]:
         self._listeners.append(callback)
@@ -203,6 +211,35 @@ class SqliteStore:
         """Transactions committed by this process."""
         return self._writer.commits
 
+    # the file
+
+    @property
+    def generation(self) -> int:
+        return self._file.generation
+
+    @property
+    def problems(self) -> list[tuple[str, str]]:
+        """What is wrong with the database, as codes and messages that name no file."""
+        return [] if self._file.lost is None else [("store_lost", self._file.lost)]
+
+    def check(self) -> None:
+        """Compare the open files with those at the path; while they are lost, try to open what is there."""
+        if not self._file.look():
+            self._writer.reopen()
+
+    def _reopen(self, lost: sqlite3.Connection) -> sqlite3.Connection:
+        """The connection to the database that is at the path now. Raises StoreLost. The writer is locked meanwhile."""
+        if not self._reopening.is_due():
+            raise self._file.error()
+        save_and_close(lost, self._file)
+        self._committed()  # whoever follows the log looks, and lets go of it
+        if not self._readers.let_go() or any(peek.is_open for peek in self._peeks):
+            raise self._file.error()
+        found = self._reopening.open(self.epoch)
+        self.epoch, self._key = found.epoch, bytes.fromhex(found.key)
+        log.warning("the database was opened again", path=str(self.path), epoch=self.epoch)
+        return found.connection
+
     # closing
 
     def close(self) -> None:
@@ -218,21 +255,6 @@ class SqliteStore:
             if executor is not None:
                 executor.shutdown()
         self._writer.close()
-
-
-def _fact(writer: Writer, name: str, first: str) -> str:
-    """A fact of the database; it becomes `first` if there is none."""
-    sql = "SELECT value FROM store_facts WHERE name = ?"
-    with translated_errors():
-        row = writer.connection.execute(sql, (name,)).fetchone()
-    if row is None:
-
-        def write(db: sqlite3.Connection) -> Any:
-            db.execute("INSERT OR IGNORE INTO store_facts VALUES (?, ?)", (name, first))
-            return db.execute(sql, (name,)).fetchone()
-
-        row = writer.run(write)
-    return str(row[0])
 
 
 def _creation(

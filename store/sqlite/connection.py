@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 import stat
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from store.errors import StoreUnavailable
+from store.events import new_id
 from store.migrations import migrate
 from store.sqlite import job
 
@@ -33,15 +35,16 @@ PRAGMAS = (
 )
 
 
-def uri(path: Path, *, read_only: bool = False) -> str:
-    """The SQLite URI of a file."""
-    return f"file:{quote(str(path))}" + ("?mode=ro" if read_only else "")
+def uri(path: Path, *, read_only: bool = False, make: bool = True) -> str:
+    """The SQLite URI of a file; without `make` it must be there."""
+    mode = "?mode=ro" if read_only else "" if make else "?mode=rw"
+    return f"file:{quote(str(path))}{mode}"
 
 
-def connect(path: Path, synchronous: str) -> sqlite3.Connection:
+def connect(path: Path, synchronous: str, *, make: bool = True) -> sqlite3.Connection:
     """Open the file for writing, in WAL mode, with transactions begun by hand."""
     connection = sqlite3.connect(
-        uri(path), uri=True, timeout=WRITE_TIMEOUT, isolation_level=None, check_same_thread=False
+        uri(path, make=make), uri=True, timeout=WRITE_TIMEOUT, isolation_level=None, check_same_thread=False
     )
     try:
         for pragma in (*PRAGMAS, f"PRAGMA synchronous = {synchronous}"):
@@ -52,8 +55,11 @@ def connect(path: Path, synchronous: str) -> sqlite3.Connection:
     return connection
 
 
-def open_for_writing(path: Path, synchronous: str) -> sqlite3.Connection:
-    """Open the file and bring it up to the newest schema. It waits for other processes as long as a job does."""
+def open_for_writing(path: Path, synchronous: str) -> tuple[sqlite3.Connection, dict[str, str]]:
+    """Open the file and bring it up to the newest schema; also returns its facts.
+
+    It waits for other processes as long as a job does.
+    """
     deadline = time.monotonic() + job.PATIENCE
     while True:
         connection = None
@@ -61,7 +67,7 @@ def open_for_writing(path: Path, synchronous: str) -> sqlite3.Connection:
             with translated_errors():
                 connection = connect(path, synchronous)
                 migrate(connection)
-            return connection
+                return connection, facts_of(connection)
         except BaseException as error:
             if connection is not None:
                 connection.close()
@@ -69,6 +75,30 @@ def open_for_writing(path: Path, synchronous: str) -> sqlite3.Connection:
                 raise
         # SQLite does not wait for every lock itself.
         time.sleep(0.05)
+
+
+def facts_of(connection: sqlite3.Connection, *, renew_epoch: str | None = None) -> dict[str, str]:
+    """The epoch and the key of a database, made when they are missing. An epoch that is `renew_epoch` is replaced."""
+    wanted = {"epoch": new_id(), "key": secrets.token_hex(32)}
+    facts = _facts(connection)
+    if wanted.keys() <= facts.keys() and facts["epoch"] != renew_epoch:
+        return facts
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.executemany("INSERT OR IGNORE INTO store_facts VALUES (?, ?)", wanted.items())
+        renewed = "UPDATE store_facts SET value = ? WHERE name = 'epoch' AND value = ?"
+        connection.execute(renewed, (wanted["epoch"], renew_epoch))
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return _facts(connection)
+
+
+def _facts(connection: sqlite3.Connection) -> dict[str, str]:
+    found = connection.execute("SELECT name, value FROM store_facts WHERE name IN ('epoch', 'key')")
+    return {name: str(value) for name, value in found}
 
 
 def is_busy(error: BaseException) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from pathlib import Path
 
 from store.events import Event
 from store.sqlite.connection import translated_errors, uri
 from store.sqlite.damaged import is_not_text, lenient
+from store.sqlite.file import DatabaseFile
 from store.sqlite.rows import COLUMNS, event_of
 
 BUSY_TIMEOUT = 0.05
@@ -17,18 +17,24 @@ BUSY_TIMEOUT = 0.05
 class Peek:
     """What has been committed lately, in a few microseconds and without leaving the thread."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, file: DatabaseFile) -> None:
+        self._file = file
+        self._generation = 0
         self._connection: sqlite3.Connection | None = None
         self._version: int | None = None
 
     def moved(self) -> bool:
         """Whether anybody committed since the last call. The first one says yes, and so does one after a failure."""
         before, self._version = self._version, None
+        if self._file.lost is not None or self._generation != self._file.generation:
+            self.close()
+            if self._file.lost is not None:
+                raise self._file.error()
+            before, self._generation = None, self._file.generation
         with translated_errors():
             if self._connection is None:
                 self._connection = sqlite3.connect(
-                    uri(self._path, read_only=True),
+                    uri(self._file.path, read_only=True),
                     uri=True,
                     timeout=BUSY_TIMEOUT,
                     isolation_level=None,
@@ -56,6 +62,11 @@ class Peek:
     def forget(self) -> None:
         """The next `moved()` says yes."""
         self._version = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it holds a connection."""
+        return self._connection is not None
 
     def close(self) -> None:
         """Let go of the database."""

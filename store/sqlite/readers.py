@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from pathlib import Path
 from typing import Any
 
 import aiosqlite
 
 from store.errors import NestedView, StoreClosed, StoreUnavailable
 from store.sqlite.connection import BUSY_TIMEOUT, is_broken, translated_errors, uri
+from store.sqlite.file import DatabaseFile
 from store.sqlite.views import View
 
 MAX_READERS = 8
@@ -58,9 +59,11 @@ _LEASE: ContextVar[Lease | None] = ContextVar("lease", default=None)
 class Readers:
     """A pool of read-only connections to one file. A connection is closed early only if it is broken."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, file: DatabaseFile) -> None:
+        self._file = file
         self._idle: list[aiosqlite.Connection] = []
+        self._lent: dict[aiosqlite.Connection, int] = {}
+        self._stopping: set[threading.Thread] = set()
         self._closed = False
         self._mending: set[asyncio.Task[None]] = set()
         self._limits: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
@@ -85,7 +88,7 @@ class Readers:
         lease, mends = Lease(self, outer), False
         try:
             with translated_errors():
-                connection = self._idle.pop() if self._idle else await self._open()
+                connection = await self._lend()
                 _LEASE.set(lease)
                 if consistent:
                     await connection.execute_fetchall("BEGIN")
@@ -118,6 +121,14 @@ class Readers:
             raise StoreUnavailable(f"all {MAX_READERS} connections for reading are in use") from None
         return limit
 
+    async def _lend(self) -> aiosqlite.Connection:
+        if self._file.lost is not None:
+            raise self._file.error()
+        generation = self._file.generation
+        connection = self._idle.pop() if self._idle else await self._open()
+        self._lent[connection] = generation
+        return connection
+
     async def _open(self) -> aiosqlite.Connection:
         opening = asyncio.ensure_future(self._connect())
         try:
@@ -129,7 +140,7 @@ class Readers:
 
     async def _connect(self) -> aiosqlite.Connection:
         connection = await aiosqlite.connect(
-            uri(self._path, read_only=True), uri=True, timeout=BUSY_TIMEOUT, isolation_level=None
+            uri(self._file.path, read_only=True), uri=True, timeout=BUSY_TIMEOUT, isolation_level=None
         )
         try:
             await connection.execute_fetchall("PRAGMA mmap_size = 268435456")
@@ -143,10 +154,26 @@ class Readers:
             self._give_back(opening.result())
 
     def _give_back(self, connection: aiosqlite.Connection) -> None:
-        if self._closed:
-            connection.stop()
+        generation = self._lent.pop(connection, -1)
+        if self._closed or self._file.lost is not None or generation != self._file.generation:
+            self._stop(connection)
         else:
             self._idle.append(connection)
+
+    def _stop(self, connection: aiosqlite.Connection) -> None:
+        """Close a connection in its own thread."""
+        self._stopping = {thread for thread in self._stopping if thread.is_alive()}
+        self._stopping.add(connection._thread)
+        connection.stop()
+        self._lent.pop(connection, None)
+
+    def let_go(self) -> bool:
+        """Close what is idle; whether every connection is closed now. For a file that is lost: nothing is lent then."""
+        while self._idle:
+            self._stop(self._idle.pop())
+        for thread in self._stopping:
+            thread.join(0.5)
+        return not self._lent and not any(thread.is_alive() for thread in self._stopping)
 
     def _mend(
         self, connection: aiosqlite.Connection, limit: asyncio.Semaphore, *, interrupted: bool, broken: bool
@@ -156,14 +183,14 @@ class Readers:
         async def mend() -> None:
             try:
                 if broken:
-                    connection.stop()
+                    self._stop(connection)
                     return
                 await _end(connection, interrupted)
                 self._give_back(connection)
             except (sqlite3.Error, ValueError):
-                connection.stop()
+                self._stop(connection)
             except BaseException:
-                connection.stop()
+                self._stop(connection)
                 raise
             finally:
                 limit.release()

@@ -13,8 +13,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from store.errors import StoreClosed
+from store.errors import StoreClosed, StoreLost, StoreUnavailable
 from store.sqlite.connection import is_busy, translated_errors
+from store.sqlite.file import DatabaseFile
 from store.sqlite.job import Job
 
 MAX_GROUP = 2000
@@ -27,10 +28,21 @@ T = TypeVar("T")
 
 
 class Writer:
-    """Runs jobs in group-committed transactions on one connection. `on_commit` follows each commit."""
+    """Runs jobs in group-committed transactions on one connection. `on_commit` follows each commit.
 
-    def __init__(self, connection: sqlite3.Connection, on_commit: Callable[[], None]) -> None:
+    When the file of the connection is lost, `reopen` gives another connection, or raises.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        file: DatabaseFile,
+        reopen: Callable[[sqlite3.Connection], sqlite3.Connection],
+        on_commit: Callable[[], None],
+    ) -> None:
         self._connection = connection
+        self._file = file
+        self._reopen = reopen
         self._on_commit = on_commit
         self._queue: deque[Job[Any]] = deque()
         self._returned: deque[list[Job[Any]]] = deque()
@@ -42,11 +54,6 @@ class Writer:
     def queued(self) -> int:
         """Jobs that wait for a transaction."""
         return len(self._queue)
-
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """The writing connection, for questions before the first job."""
-        return self._connection
 
     def submit(self, work: Callable[[sqlite3.Connection], T], weight: int = 1) -> Job[T]:
         """Queue a job. Somebody must `drain()` afterwards."""
@@ -78,6 +85,23 @@ class Writer:
         with self._lock:
             self._drain()
 
+    def reopen(self) -> None:
+        """Try to open the database again that is lost, unless somebody is at work here. Raises nothing."""
+        if self._lock.acquire(blocking=False):
+            try:
+                reopened = not self._closed and self._file.lost is not None and self._try_to_reopen()
+            finally:
+                self._lock.release()
+            if reopened:
+                self._on_commit()
+
+    def _try_to_reopen(self) -> bool:
+        try:
+            self._connection = self._reopen(self._connection)
+        except StoreUnavailable:
+            return False
+        return True
+
     def close(self) -> None:
         """Commit everything that waits and close the connection."""
         with self._lock:
@@ -106,7 +130,7 @@ class Writer:
             weight += job.weight
         return jobs
 
-    def _commit(self, jobs: list[Job[Any]]) -> None:
+    def _commit(self, jobs: list[Job[Any]], *, again: bool = True) -> None:
         """Commit these jobs and answer each. An error undoes them all; each of several is then tried alone."""
         if not jobs:
             return
@@ -114,6 +138,9 @@ class Writer:
         try:
             committed = self._transaction(jobs, answers)
         except Exception as error:
+            if again and isinstance(error, StoreLost) and self._try_to_reopen():
+                self._commit(jobs, again=False)
+                return
             if len(jobs) == 1:
                 jobs[0].set_exception(error)
                 return
@@ -156,10 +183,13 @@ class Writer:
     def _transaction(self, jobs: list[Job[Any]], answers: list[Any]) -> bool:
         """Run the jobs, as many of them as get a lock before their deadline; False if none does."""
         with translated_errors():
+            if self._file.lost is not None:
+                self._connection = self._reopen(self._connection)
             if not self._begin(jobs):
                 return False
             try:
                 answers.extend(job.work(self._connection) for job in jobs)
+                self._file.check()
                 self._connection.execute("COMMIT")
             except Exception:
                 if self._connection.in_transaction:
@@ -176,6 +206,7 @@ class Writer:
             except sqlite3.OperationalError as error:
                 if not is_busy(error):
                     raise
+            self._file.check()
             now = time.monotonic()
             for job in [job for job in jobs if job.deadline <= now]:
                 jobs.remove(job)

@@ -79,6 +79,11 @@ class Directory:
             self._woken.set()
         self._newest = newest
 
+    def forget(self) -> None:
+        """The store has other people and tasks now: remember nothing, and look at once."""
+        self._version, self._principals, self._projects, self._newest = -1, {}, {}, 0
+        self._woken.set()
+
     async def principal(self, credential: Credential | None) -> Principal:
         """Who this is. NOBODY for a credential that is unknown, expired, ended or revoked."""
         if not self.guarded:

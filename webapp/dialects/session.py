@@ -73,5 +73,8 @@ class SessionVoice(Voice):
     def gone(self, cursor: int) -> bytes:
         return self.farewell(cursor, "deleted", 1000)
 
+    def replaced(self, cursor: int) -> bytes:
+        return self.farewell(cursor, "restored", 1000)
+
 
 SESSION = SessionVoice()

@@ -47,6 +47,7 @@ class Hub:
 
     def __init__(self, store: Store, settings: Settings, stats: Stats) -> None:
         self._store = store
+        self._epoch = store.epoch
         self._settings = settings
         self._stats = stats
         self._channels: dict[str, Channel] = {}
@@ -116,6 +117,8 @@ class Hub:
 
     def board_lane(self, key: object, render: Render, pace: Pace | None = None, voice: Voice | None = None) -> Lane:
         """The lane of what shows many tasks; `key` stands for which, positions are event ids."""
+        if self._store.epoch != self._epoch:
+            self.reset()
         if key not in self._boards:
             lane = FrameLane(Ring(0), pace or self._pace(), self._stats, render, voice or self._pages)
             lane.when_flushed = self.rests.begin
@@ -165,6 +168,16 @@ class Hub:
         for lane in list(self.lanes()):
             for subscriber in list(lane.everyone):
                 subscriber.send_away("store", 1000)
+
+    def reset(self) -> None:
+        """The store has another history: end all streams, and forget what was read of the one before."""
+        self._epoch = self._store.epoch
+        for lane in list(self.lanes()):
+            lane.close()
+            for subscriber in list(lane.everyone):
+                subscriber.finish(subscriber.voice.replaced(lane.position(subscriber)))
+        self._channels.clear()
+        self._boards.clear()
 
     def opened(self) -> None:
         """Count one more open stream."""
@@ -231,6 +244,9 @@ class Hub:
         return Pace(self._settings.flush_interval, self._settings.batch_size)
 
     def _channel(self, task_id: str) -> Channel:
+        if self._store.epoch != self._epoch:
+            # A stream of the other history opens before the tail knows of it.
+            self.reset()
         if task_id not in self._channels:
             self._channels[task_id] = Channel(self._settings.ring_events)
         return self._channels[task_id]

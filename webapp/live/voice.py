@@ -36,6 +36,10 @@ class Voice:
         """What it hears last when its task was deleted."""
         return sse.reset({"reason": "deleted"})
 
+    def replaced(self, cursor: int) -> bytes:
+        """What it hears last when the store has another history than the one that it follows."""
+        return sse.reset({"reason": "restored"})
+
     def changed(self, cursor: int) -> bytes:
         """What it hears last when its reader may still read, but does not see or may not do the same as before."""
         return self.farewell(cursor, "rights", 100)

@@ -1,0 +1,276 @@
+"""The database file is deleted, moved or replaced while it is open: nothing is acknowledged that would be lost."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from store import NewEvent, StoreUnavailable, open_store
+from store.errors import StoreLost
+from store.sqlite import SqliteStore, reopening
+from tests.support.server import Server
+from tests.support.sse import open_stream
+
+LOG = NewEvent(event_type="log")
+COMPANIONS = ("", "-wal", "-shm")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reopening, "PAUSE", 0.02)
+
+
+def back_up(path: Path, target: Path) -> None:
+    with sqlite3.connect(path) as source, sqlite3.connect(target) as copy:
+        source.backup(copy)
+    source.close()
+    copy.close()
+
+
+def delete(path: Path) -> None:
+    for ending in COMPANIONS:
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
+def move(path: Path, folder: Path) -> None:
+    for ending in COMPANIONS:
+        file = path.with_name(path.name + ending)
+        if file.exists():
+            file.rename(folder / file.name)
+
+
+def appended(store: SqliteStore, task_id: str = "run") -> int:
+    """The seq of an event, as soon as it is stored."""
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            return store.append(task_id, LOG)[0].seq
+        except StoreUnavailable:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def stored(path: Path, task_id: str = "run") -> int:
+    """The events of a task that another process finds in a database."""
+    code = (
+        "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]);"
+        " print(db.execute('SELECT count(*) FROM task_events WHERE task_id = ?', (sys.argv[2],)).fetchone()[0])"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code, str(path), task_id], capture_output=True, text=True, check=True
+    )
+    return int(answer.stdout)
+
+
+def test_nothing_is_written_into_a_deleted_file_and_no_new_one_is_made(store: SqliteStore, tmp_path: Path) -> None:
+    store.append("run", LOG)
+    back_up(store.path, tmp_path / "backup.db")
+    epoch = store.epoch
+    delete(store.path)
+    for _ in range(3):
+        with pytest.raises(StoreLost, match="deleted"):
+            store.append("run", LOG)
+        store.check()
+        time.sleep(0.03)
+    assert not store.path.exists()
+    assert store.problems[0][0] == "store_lost"
+    (tmp_path / "backup.db").rename(store.path)
+    assert appended(store) == 2
+    assert store.problems == []
+    assert store.epoch != epoch
+    assert stored(store.path) == 2
+
+
+def test_after_a_replacement_all_goes_into_the_new_file(store: SqliteStore, tmp_path: Path) -> None:
+    store.append("run", [LOG] * 50)
+    back_up(store.path, tmp_path / "backup.db")
+    store.append("run", [LOG] * 50)
+    (tmp_path / "backup.db").rename(store.path)  # with the write-ahead log of the old one beside it
+    seqs = [appended(store) for _ in range(3)]
+    assert seqs == [51, 52, 53]
+    assert stored(store.path) == 53
+    assert list(tmp_path.glob("*.of-lost-*"))
+    with sqlite3.connect(store.path) as raw:
+        assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("companion", ["-wal", "-shm"])
+def test_a_companion_that_is_deleted_takes_nothing_along(store: SqliteStore, companion: str) -> None:
+    store.append("run", [LOG] * 100)
+    store.path.with_name(store.path.name + companion).unlink()
+    epoch = store.epoch
+    store.check()
+    assert appended(store) == 101
+    assert store.epoch == epoch
+    assert stored(store.path) == 101
+
+
+def test_a_file_that_is_moved_away_and_back_has_all_and_the_same_history(store: SqliteStore, tmp_path: Path) -> None:
+    store.append("run", [LOG] * 100)
+    epoch, aside = store.epoch, tmp_path / "aside"
+    aside.mkdir()
+    move(store.path, aside)
+    with pytest.raises(StoreLost):
+        store.append("run", LOG)
+    assert stored(aside / store.path.name) == 100
+    move(aside / store.path.name, tmp_path)
+    assert appended(store) == 101
+    assert store.epoch == epoch
+    assert stored(store.path) == 101
+
+
+def test_the_file_alone_moved_away_has_all_that_was_acknowledged(store: SqliteStore, tmp_path: Path) -> None:
+    store.append("run", [LOG] * 100)
+    store.path.rename(tmp_path / "moved.db")
+    with pytest.raises(StoreLost):
+        store.append("run", LOG)
+    assert stored(tmp_path / "moved.db") == 100
+
+
+def test_the_folder_can_vanish_and_come_back(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    store = open_store(f"sqlite:///{folder}/signalbox.db")
+    store.append("run", LOG)
+    folder.rename(tmp_path / "elsewhere")
+    with pytest.raises(StoreLost):
+        store.append("run", LOG)
+    assert not folder.exists()
+    (tmp_path / "elsewhere").rename(folder)
+    assert appended(store) == 2
+    store.close()
+
+
+def make_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def make_text(path: Path) -> None:
+    path.write_text("this is no database\n" * 500)
+
+
+def make_empty(path: Path) -> None:
+    path.touch()
+
+
+def make_foreign(path: Path) -> None:
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE things (name)")
+    other.close()
+
+
+def make_half(path: Path) -> None:
+    whole = path.with_name("whole.db")
+    open_store(f"sqlite:///{whole}").close()
+    path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+
+
+def make_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("make", [make_folder, make_text, make_empty, make_foreign, make_half, make_pipe])
+def test_what_is_no_whole_database_is_left_alone(store: SqliteStore, make: Callable[[Path], None]) -> None:
+    store.append("run", LOG)
+    delete(store.path)
+    make(store.path)
+    before = store.path.stat()
+    for _ in range(4):
+        with pytest.raises(StoreLost):
+            store.append("run", LOG)
+        time.sleep(0.03)
+    after = store.path.stat()
+    assert (after.st_ino, after.st_size, after.st_mtime_ns) == (before.st_ino, before.st_size, before.st_mtime_ns)
+
+
+async def test_nobody_reads_a_lost_file(store: SqliteStore, tmp_path: Path) -> None:
+    await store.aappend("run", LOG)
+    peek = store.peek()
+    assert peek.moved()
+    async with store.read() as view:
+        newest = await view.latest_event_id()
+        back_up(store.path, tmp_path / "backup.db")
+        delete(store.path)
+        await asyncio.to_thread(store.check)
+        (tmp_path / "backup.db").rename(store.path)
+        await asyncio.to_thread(store.check)
+        assert await view.latest_event_id() == newest  # one that is held goes on
+    with pytest.raises(StoreLost):
+        async with store.read():
+            pass
+    with pytest.raises(StoreLost):
+        peek.moved()
+    async with asyncio.timeout(5):
+        while store.problems:
+            await asyncio.sleep(0.03)
+            await asyncio.to_thread(store.check)
+    assert peek.moved()
+    assert [event.seq for event in peek.events_after(0, 10)] == [1]
+    async with store.read() as view:
+        assert await view.latest_event_id() == newest
+    peek.close()
+
+
+def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_server_without_its_file_says_so_and_goes_on_with_the_next_one(
+    start_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    server = start_server()
+    for n in range(5):
+        assert server.post("/api/tasks/run/events", {"event_type": "log", "payload": {"n": n}}).status_code == 201
+    back_up(server.path, tmp_path / "backup.db")
+    server.post("/api/tasks/run/events", [{"event_type": "log"}] * 5)
+    epoch = server.get("/tasks").text.partition('name="signalbox-epoch" content="')[2].partition('"')[0]
+    delete(server.path)
+    until(lambda: "store_lost" in server.get("/api/events/health").text)
+    told = server.get("/api/events/health")
+    assert (told.status_code, told.json()["status"]) == (503, "unhealthy")
+    assert "store_lost" in [problem["code"] for problem in told.json()["problems"]]
+    assert str(tmp_path) not in server.get("/api/events/health").text
+    assert 'signalbox_problem{code="store_lost"} 1.0' in server.get("/metrics").text
+    refused = server.post("/api/tasks/run/events", {"event_type": "log"})
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+    assert server.get("/tasks/run").status_code == 503
+    assert not server.path.exists()
+    shutil.copy(tmp_path / "backup.db", server.path)
+    until(lambda: server.get("/api/events/health").status_code == 200)
+    assert server.latest("run") == 5
+    assert server.post("/api/tasks/run/events", {"event_type": "log"}).json()["seq"] == 6
+    with open_stream(f"{server.url}/tasks/run/stream?since=3&epoch={epoch or 'old'}") as stream:
+        assert next(message for message in stream if message.event).event == "reset"
+    server.kill()
+    server.start()
+    assert server.latest("run") == 6
+
+
+def test_streams_that_are_open_begin_anew_when_the_file_is_replaced(
+    start_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    server = start_server()
+    server.post("/api/tasks/run/events", [{"event_type": "log"}] * 5)
+    back_up(server.path, tmp_path / "backup.db")
+    server.post("/api/tasks/run/events", [{"event_type": "log"}] * 5)
+    with open_stream(f"{server.url}/sse/tasks/run/events") as stream:
+        next(message for message in stream if message.id == "10")
+        (tmp_path / "backup.db").rename(server.path)
+        last = list(stream)[-1]
+    assert last.event in ("reset", "reconnect")
+    until(lambda: server.get("/api/events/health").status_code == 200)
+    with open_stream(f"{server.url}/sse/tasks/run/events?since_seq=10") as stream:
+        assert list(stream)[-1].event == "reset"
+    assert server.latest("run") == 5
