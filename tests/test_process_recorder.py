@@ -42,7 +42,7 @@ async def test_an_outage_makes_the_command_wait_and_loses_nothing(
     os.set_blocking(source, False)
     told: list[str] = []
     recorder = Recorder(RemoteLog(proxy.url, patience=0), "t", told.append)
-    output = Output(Channel("stdout", source, sink, terminal=False), recorder, "span", lambda data: None)
+    output = Output([Channel("stdout", source, sink, terminal=False)], recorder, "span", lambda channel, data: None)
 
     def write() -> None:
         for number in range(2000):

@@ -10,7 +10,7 @@ import pytest
 from store import Emitter, UnknownTask
 from store.sqlite import SqliteStore
 from tests.support.command import RUN, environment, signalbox, start
-from tests.support.log import task_of, until
+from tests.support.log import log_of, task_of, until
 
 
 def written(store: SqliteStore) -> int:
@@ -68,6 +68,18 @@ def test_a_closed_output_is_not_the_database(url: str, store: SqliteStore) -> No
     done = subprocess.run(["sh", "-c", f"{words} >&-"], env=environment(), stderr=subprocess.PIPE, timeout=60)
     assert (done.returncode, done.stderr) == (0, b"")
     assert task_of(store, "t").latest_seq == 2002
+
+
+@pytest.mark.parametrize("options", [(), ("--no-tty",), ("--merge",), ("--merge", "--no-tty")])
+def test_output_and_errors_keep_their_order(url: str, store: SqliteStore, options: tuple[str, ...]) -> None:
+    done = signalbox(
+        "run", "--store", url, "--task", "t", *options, "--", "sh", "-c", "echo 1; echo 2 >&2; echo 3; echo 4 >&2"
+    )
+    assert done.returncode == 0
+    payloads = [event.payload for event in log_of(store, "t") if event.event_type == "log"]
+    assert [payload["message"] for payload in payloads] == ["1", "2", "3", "4"]
+    streams = [None] * 4 if "--merge" in options else ["stdout", "stderr"] * 2
+    assert [payload.get("stream") for payload in payloads] == streams
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])

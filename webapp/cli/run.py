@@ -42,6 +42,7 @@ FIRST_PATIENCE = 1.0
     help="A variable whose value is recorded, for another try; repeatable.",
 )
 @click.option("--no-tty", is_flag=True, help="Give the command pipes instead of terminals.")
+@click.option("--merge", is_flag=True, help="Give the command one terminal for output and errors: their exact order.")
 @click.option(
     "--grace",
     type=click.FloatRange(0, 3600),
@@ -68,6 +69,7 @@ def run(
     retry_of: str | None,
     names: tuple[str, ...],
     no_tty: bool,
+    merge: bool,
     grace: float,
     heartbeat: float,
     time_limit: float | None,
@@ -80,11 +82,12 @@ def run(
     chosen = target(store, server, token)
     options = Options(
         terminals=not no_tty,
+        merge=merge,
         grace=grace,
         heartbeat_interval=heartbeat,
         environment=chosen.environment(),
         kept=kept(names),
-        words=_words(chosen, names, no_tty, grace, heartbeat, time_limit),
+        words=_words(chosen, names, no_tty, merge, grace, heartbeat, time_limit),
         time_limit=time_limit,
     )
     return asyncio.run(_run(chosen, task, Identity(title, kind, retry_of, project), list(command), options))
@@ -117,12 +120,19 @@ def without_login(url: str) -> str:
 
 
 def _words(
-    chosen: Target, names: tuple[str, ...], no_tty: bool, grace: float, heartbeat: float, time_limit: float | None
+    chosen: Target,
+    names: tuple[str, ...],
+    no_tty: bool,
+    merge: bool,
+    grace: float,
+    heartbeat: float,
+    time_limit: float | None,
 ) -> tuple[str, ...]:
     """The options that another try of the same run has to have."""
     words = ["--server", without_login(chosen.server)] if chosen.server else []
     words += [word for name in names for word in ("--env", name)]
     words += ["--no-tty"] if no_tty else []
+    words += ["--merge"] if merge else []
     words += ["--grace", f"{grace:g}"] if grace != GRACE else []
     words += ["--heartbeat", f"{heartbeat:g}"] if heartbeat != HEARTBEAT_INTERVAL else []
     words += ["--time-limit", f"{time_limit:g}"] if time_limit is not None else []

@@ -20,6 +20,7 @@ from store.state import Task
 from webapp.process.echo import Echoes
 from webapp.process.facts import facts_of, readable_command
 from webapp.process.guard import Guard
+from webapp.process.order import WriteOrder
 from webapp.process.output import Output
 from webapp.process.recorder import Recorder
 from webapp.process.signature import CommandLine, signature
@@ -45,6 +46,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How to run: see `signalbox run --help`. `kept` are the variables that another try needs, `words` its options."""
 
     terminals: bool = True
+    merge: bool = False
     grace: float = 5.0
     environment: dict[str, str] = {}
     kept: dict[str, str] = {}
@@ -75,7 +77,8 @@ class Command:
         loop = asyncio.get_running_loop()
         for number in ENDING:
             loop.add_signal_handler(number, self._stopper.stop, number, f"stopped by {number.name}")
-        channels = open_channels(terminals=self._options.terminals)
+        channels = open_channels(terminals=self._options.terminals, merge=self._options.merge)
+        order = WriteOrder([channel.sink for channel in channels])
         guard = Guard(self._options.grace)
         try:
             process = await self._start(channels)
@@ -86,7 +89,7 @@ class Command:
         else:
             guard.watch(process.pid)
             self._stopper.attach(process.pid)
-            code = await self._attend(process, channels)
+            code = await self._attend(process, channels, order)
         guard.dismiss()
         for number in ENDING:
             loop.add_signal_handler(number, self._leave)
@@ -112,7 +115,7 @@ class Command:
             return await asyncio.create_subprocess_exec(
                 *self._command,
                 stdout=channels[0].sink,
-                stderr=channels[1].sink,
+                stderr=channels[-1].sink,
                 start_new_session=True,
                 env=self._environment(),
             )
@@ -124,14 +127,11 @@ class Command:
             for channel in channels:
                 os.close(channel.sink)
 
-    async def _attend(self, process: asyncio.subprocess.Process, channels: list[Channel]) -> int:
+    async def _attend(self, process: asyncio.subprocess.Process, channels: list[Channel], order: WriteOrder) -> int:
         loop, stopper = asyncio.get_running_loop(), self._stopper
         interval = self._options.heartbeat_interval
         self._emit("runner_spawn", runner_pid=process.pid, heartbeat_interval=interval, **self._facts)
-        outputs = [
-            Output(channel, self._recorder, self._span_id, self._echoes.of(channel.stream).write)
-            for channel in channels
-        ]
+        output = Output(channels, self._recorder, self._span_id, self._show, order)
         lifeline = Lifeline(self._log, self._task.task_id, self._span_id, self._task.latest_seq, interval)
         self._recorder.on_append = lifeline.touch
 
@@ -139,7 +139,7 @@ class Command:
             loop.call_soon_threadsafe(stopper.stop, signal.SIGINT, "cancelled on request")
 
         lifeline.on_cancel(cancelled)
-        loop.add_signal_handler(signal.SIGWINCH, self._resize, channels)
+        loop.add_signal_handler(signal.SIGWINCH, self._resize, channels, output)
 
         limit = self._options.time_limit
         timer = loop.call_later(limit, stopper.time_out, limit) if limit is not None else None
@@ -149,10 +149,9 @@ class Command:
         await stopper.finish()
         with suppress(TimeoutError):
             async with asyncio.timeout(LEFT_BEHIND):
-                await asyncio.gather(*(output.ended() for output in outputs))
+                await output.ended()
         loop.remove_signal_handler(signal.SIGWINCH)
-        for output in outputs:
-            output.close()
+        output.close()
         await asyncio.to_thread(lifeline.stop)
         self._emit("runner_exit", exit_code=code, **outcome(code, stopper.cause, timed_out=stopper.timed_out))
         return code
@@ -165,9 +164,13 @@ class Command:
     def _emit(self, event_type: str, **payload: Any) -> None:
         self._recorder.add(NewEvent(event_type=event_type, span_id=self._span_id, payload=payload))
 
-    def _resize(self, channels: list[Channel]) -> None:
+    def _show(self, channel: Channel, data: bytes) -> None:
+        self._echoes.of(channel.stream).write(data)
+
+    def _resize(self, channels: list[Channel], output: Output) -> None:
         for channel in channels:
             copy_size(channel)
+        output.resize()
         self._stopper.send(signal.SIGWINCH)
 
     def _why_not(self, error: OSError) -> tuple[int, str]:

@@ -1,32 +1,48 @@
-"""One stream of a command: read, shown in our own terminal, and recorded line by line."""
+"""What a command writes: read, shown in our own terminal, and recorded line by line."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 
 from store import NewEvent
-from webapp.process.lines import LineReader
+from webapp.process.lines import Line, LineReader
+from webapp.process.order import WriteOrder, in_order
 from webapp.process.recorder import Recorder
-from webapp.process.terminal import Channel, read
+from webapp.process.terminal import Channel, read, size
+
+MOST_AT_ONCE = 64 * 1024
+"""Bytes of one stream that are read before they are recorded."""
 
 MOST_LEFT = 1024 * 1024
 """Bytes taken at the end from processes that outlive the command and never stop writing."""
 
 
 class Output:
-    """Reads a channel whenever something has come, and stops reading while the recorder is full.
+    """Reads a command's channels whenever something has come, and stops reading while the recorder is full.
 
-    A full pipe or terminal then makes the command wait, which is all the backpressure there is.
+    A full pipe or terminal then makes the command wait, which is all the backpressure there is. `show` is given what
+    came, with its channel; `on_change` is called when a line that is not complete may look different.
     """
 
-    def __init__(self, channel: Channel, recorder: Recorder, span_id: str, show: Callable[[bytes], None]) -> None:
-        self._channel, self._recorder, self._span_id = channel, recorder, span_id
-        self._lines = LineReader()
+    def __init__(
+        self,
+        channels: Sequence[Channel],
+        recorder: Recorder,
+        span_id: str,
+        show: Callable[[Channel, bytes], None],
+        order: WriteOrder | None = None,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._recorder, self._span_id, self._show = recorder, span_id, show
+        self._order, self._on_change = order or WriteOrder(()), on_change
+        self._last = 0.0
+        self._streams = [_Stream(channel, self._now) for channel in channels]
         self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
         self._end = asyncio.Event()
-        self._show = show
         recorder.when_room(self._resume)
         self._resume()
 
@@ -35,33 +51,122 @@ class Output:
         await self._end.wait()
 
     def close(self) -> None:
-        """Take what the command left in the channel, and read no more."""
-        self._loop.remove_reader(self._channel.source)
-        taken = 0
-        while not self._end.is_set():
-            data = read(self._channel) if taken < MOST_LEFT else None
-            taken += len(data or b"")
-            self._take(data or b"")
-        os.close(self._channel.source)
+        """Take what the command left in the channels, and read no more."""
+        for stream in self._streams:
+            self._loop.remove_reader(stream.channel.source)
+        for _ in range(MOST_LEFT // MOST_AT_ONCE):
+            if not self._read():
+                break
+        for stream in self._streams:
+            self._finish(stream)
+            os.close(stream.channel.source)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._order.close()
+
+    def resize(self) -> None:
+        """The command's terminals have another size."""
+        for stream in self._streams:
+            if stream.channel.terminal:
+                self._record([(stream, stream.lines.resize(*size()))])
+
+    @property
+    def unfinished(self) -> list[dict[str, str]]:
+        """What is not in the log yet, because it may still change: the text of each stream that has any."""
+        found = ((stream.channel.stream, stream.lines.live) for stream in self._streams if not stream.ended)
+        return [{"message": text} | ({"stream": name} if name else {}) for name, text in found if text]
+
+    def _now(self) -> float:
+        # Never the same twice: the order of two lines is told by it.
+        self._last = max(time.monotonic(), self._last + 1e-6)
+        return self._last
 
     def _resume(self) -> None:
-        if not self._end.is_set():
-            self._loop.add_reader(self._channel.source, self._readable)
+        for stream in self._streams:
+            if not stream.ended:
+                self._loop.add_reader(stream.channel.source, self._readable)
 
     def _readable(self) -> None:
-        data = read(self._channel)
-        if data is not None:
-            self._take(data)
-        if self._end.is_set() or self._recorder.full:
-            self._loop.remove_reader(self._channel.source)
+        self._read()
+        if self._recorder.full:
+            for stream in self._streams:
+                self._loop.remove_reader(stream.channel.source)
 
-    def _take(self, data: bytes) -> None:
-        self._show(data)
-        for line in self._lines.feed(data, final=not data):
-            payload: dict[str, object] = {"message": line.text, "stream": self._channel.stream}
+    def _read(self) -> bool:
+        """Take what has come on all channels, in the order in which it was written; whether there was anything."""
+        taken = [b""] * len(self._streams)
+        order: list[int] = []
+        closed: list[_Stream] = []
+        more = True
+        while more and max(map(len, taken)) < MOST_AT_ONCE:
+            more = False
+            for index, stream in enumerate(self._streams):
+                data = None if stream.ended or stream in closed else read(stream.channel)
+                if data:
+                    taken[index] += data
+                    more = True
+                elif data == b"":
+                    closed.append(stream)
+            order += self._order.written()
+        for index, data in in_order(order, taken):
+            stream = self._streams[index]
+            self._show(stream.channel, data)
+            self._record([(stream, stream.lines.feed(data))])
+        for stream in closed:
+            self._loop.remove_reader(stream.channel.source)
+            self._finish(stream)
+        if any(taken):
+            self._on_change()
+            self._wait_for_lines()
+        return any(taken)
+
+    def _finish(self, stream: _Stream) -> None:
+        if not stream.ended:
+            stream.ended = True
+            self._record([(stream, stream.lines.feed(b"", final=True))])
+            self._on_change()
+        if all(one.ended for one in self._streams):
+            self._end.set()
+
+    def _wait_for_lines(self) -> None:
+        """Look again when a line that is held may be logged."""
+        if self._timer is None:
+            waits = [due for stream in self._streams if (due := stream.lines.due) is not None]
+            if waits:
+                self._timer = self._loop.call_later(min(waits), self._settle)
+
+    def _settle(self) -> None:
+        self._timer = None
+        self._record([(stream, stream.lines.settle()) for stream in self._streams])
+        self._on_change()
+        self._wait_for_lines()
+
+    def _record(self, given: list[tuple[_Stream, list[Line]]]) -> None:
+        if not any(lines for _, lines in given):
+            return
+        if len(self._streams) > 1:
+            # What the other stream holds back and was written before comes first.
+            newest = max(lines[-1].at for _, lines in given if lines)
+            given = given + [(stream, stream.lines.settle(newest)) for stream in self._streams]
+        found = [(line, stream) for stream, lines in given for line in lines]
+        if len(self._streams) > 1:
+            found.sort(key=lambda one: one[0].at)
+        for line, stream in found:
+            payload: dict[str, object] = {"message": line.text}
+            if stream.channel.stream:
+                payload["stream"] = stream.channel.stream
             if line.partial:
                 payload["partial"] = True
+            if line.redrawn:
+                payload["redrawn"] = True
             event = NewEvent(event_type="log", span_id=self._span_id, payload=payload)
             self._recorder.add(event, len(line.text))
-        if not data:
-            self._end.set()
+
+
+class _Stream:
+    """One channel, and the lines that it becomes."""
+
+    def __init__(self, channel: Channel, clock: Callable[[], float]) -> None:
+        self.channel, self.ended = channel, False
+        columns, height = size() if channel.terminal else (None, None)
+        self.lines = LineReader(columns, clock=clock) if height is None else LineReader(columns, height, clock)

@@ -16,7 +16,10 @@ DEFAULT_SIZE = (120, 40)
 
 
 class Channel(msgspec.Struct):
-    """One stream of a command: we read from `source`, and it writes to `sink`."""
+    """One stream of a command: we read from `source`, and it writes to `sink`.
+
+    `stream` is empty where output and errors are one.
+    """
 
     stream: str
     source: int
@@ -24,15 +27,24 @@ class Channel(msgspec.Struct):
     terminal: bool
 
 
-def open_channels(*, terminals: bool) -> list[Channel]:
-    """Channels for stdout and stderr: pseudo-terminals where they can be had, else pipes. Sources do not block."""
-    return [_channel(stream, terminals) for stream in ("stdout", "stderr")]
+def open_channels(*, terminals: bool, merge: bool = False) -> list[Channel]:
+    """Channels for stdout and stderr: pseudo-terminals where they can be had, else pipes. Sources do not block.
+
+    With `merge` one channel for both.
+    """
+    return [_channel(stream, terminals) for stream in (("",) if merge else ("stdout", "stderr"))]
+
+
+def size() -> tuple[int, int]:
+    """Columns and lines of our own terminal, which the command's terminals have too."""
+    columns, lines = shutil.get_terminal_size(DEFAULT_SIZE)
+    return min(max(columns, 2), 1000), min(max(lines, 2), 500)
 
 
 def copy_size(channel: Channel) -> None:
     """Give the command's terminal the size of our own."""
     if channel.terminal:
-        columns, lines = shutil.get_terminal_size(DEFAULT_SIZE)
+        columns, lines = size()
         fcntl.ioctl(channel.source, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
 

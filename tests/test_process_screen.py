@@ -1,0 +1,162 @@
+"""A command's output becomes the lines that a terminal shows: compared with `pyte`, a terminal emulator."""
+
+from __future__ import annotations
+
+import re
+
+import pyte
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from webapp.process.lines import HOLD, HOLD_REDRAWN, MAX_LINE, Line, LineReader
+
+WIDTH, HEIGHT = 40, 12
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 1e-6
+        return self.now
+
+
+def read(*chunks: bytes | str, columns: int | None = WIDTH) -> list[Line]:
+    reader = LineReader(columns, HEIGHT, Clock())
+    data = [chunk.encode() if isinstance(chunk, str) else chunk for chunk in chunks]
+    return [line for chunk in data for line in reader.feed(chunk)] + reader.feed(b"", final=True)
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b(?:\[[0-9;:]*m|\]8;;[^\x1b]*\x1b\\)", "", text)
+
+
+def shown(output: str) -> list[str]:
+    """What `pyte` shows, where a newline also returns the cursor, as on a terminal."""
+    screen = pyte.Screen(WIDTH, 200)
+    pyte.Stream(screen).feed(output.replace("\n", "\r\n"))
+    rows = [row.rstrip() for row in screen.display]
+    while rows and not rows[-1]:
+        rows.pop()
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("output", "lines"),
+    [
+        ("abc\r\x1b[B\n", ["abc"]),
+        ("abc\r\x1b[?25h\n", ["abc"]),
+        ("layer1: Pushed \r\x1b[1B\n", ["layer1: Pushed"]),
+        ("abcdef\rxy\nabc\r\x1b[K\n", ["xycdef", ""]),
+        ("\x1b[31mabc\rde\x1b[0m\n", ["\x1b[31mdec\x1b[0m"]),
+        ("wheel -\b \b\\\b \bdone\n50%\b\b\b60%\n", ["wheel done", "60%"]),
+        ("- build\x1b[2K\x1b[1G\\ build\x1b[2K\x1b[1Gdone build\n", ["done build"]),
+        ("a: 0%\nb: 0%\n\x1b[2A\x1b[2Ka: 50%\n\x1b[2Kb: 50%\nend\n", ["a: 50%", "b: 50%", "end"]),
+        (
+            "\x1b[31mError: first\nsecond\x1b[0m\nplain\n",
+            ["\x1b[31mError: first\x1b[0m", "\x1b[31msecond\x1b[0m", "plain"],
+        ),
+        (
+            "\x1b]8;;https://a.example\x1b\\one\ntwo\x1b]8;;\x1b\\ three\n",
+            [
+                "\x1b]8;;https://a.example\x1b\\one\x1b]8;;\x1b\\",
+                "\x1b]8;;https://a.example\x1b\\two\x1b]8;;\x1b\\ three",
+            ],
+        ),
+        ("\x1b[7;32m PASS \x1b[0m\n", ["\x1b[7;32m PASS \x1b[0m"]),
+        ("a\tb\n12345678\tc\n", ["a       b", "12345678        c"]),
+        ("漢字漢\r\x1b[2Cx\n", ["漢x漢".replace("x", "x ")]),
+        ("before\n\x1b[?1049hfull screen\x1b[2J\x1b[5;5Hx\x1b[?1049lafter\n", ["before", "after"]),
+        ("cut \x1b[38;5;", ["cut"]),
+        ("\x1bP1$qm\x1b\\text\x1b]0;title\x07\n", ["text"]),
+        ("x" * 100 + "\n" + "y" * 100, ["x" * 100, "y" * 100]),
+    ],
+)
+def test_what_stays_on_a_terminal(output: str, lines: list[str]) -> None:
+    assert [line.text for line in read(output)] == lines
+    # It is the same in any pieces.
+    assert [line.text for line in read(*output)] == lines
+
+
+PIECES = st.one_of(
+    st.text("abc xyz", min_size=1, max_size=12),
+    st.sampled_from(["漢", "é", "\r", "\b", "\t", "\x07", "\x1b[m", "\x1b[1;31m", "\x1b[48;5;7m", "\x1b[39m"]),
+    st.builds("\x1b[{}{}".format, st.integers(0, 9), st.sampled_from("CDGP@XG")),
+    st.sampled_from(["\x1b[K", "\x1b[1K", "\x1b[2K", "\x1b7\r\x1b8", "\x1b[4h", "\x1b[4l"]),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.lists(PIECES, max_size=6), min_size=1, max_size=5), st.data())
+def test_any_output_gives_the_lines_of_pyte(rows: list[list[str]], data: st.DataObject) -> None:
+    output = "\n".join("".join(row) for row in rows)
+    for _ in range(data.draw(st.integers(0, 3))):
+        up = data.draw(st.integers(1, len(rows)))
+        again = "".join(data.draw(st.lists(PIECES, max_size=4)))
+        output += f"\x1b[{up}A{again}\r\x1b[{data.draw(st.integers(0, 2))}K\n"
+    if "漢" in output and any(final in output for final in "\b\rCDGP@X7"):
+        return  # pyte leaves half of a wide character where it is overwritten; terminals leave a blank
+    wanted = shown(output)
+    if any(len(row) >= WIDTH - 1 for row in wanted):
+        return  # a wrapped row is part of one line here
+    found = [plain(line.text) for line in read(output)]
+    while found and not found[-1]:
+        found.pop()
+    assert found == wanted
+    at = data.draw(st.integers(0, len(output)))
+    assert read(output[:at], output[at:]) == read(output)
+
+
+def test_colours_go_on_in_the_next_piece_of_a_long_line() -> None:
+    first, second = read("\x1b[31m" + "r" * (MAX_LINE - 7) + "\x1b[32mgreen\x1b[0m\n")
+    assert first.partial
+    assert second.text == "\x1b[32mgreen\x1b[0m"
+    pieces = read("\x1b[31m" + "r" * (3 * MAX_LINE) + "\x1b[0m\n", columns=None)
+    assert all(piece.text.startswith("\x1b[31mr") and piece.text.endswith("r\x1b[0m") for piece in pieces)
+    assert sum(piece.text.count("r") for piece in pieces) == 3 * MAX_LINE
+
+
+def test_a_line_waits_a_moment_for_the_cursor_to_come_back() -> None:
+    clock = Clock()
+    reader = LineReader(WIDTH, HEIGHT, clock)
+    assert reader.feed(b"a: 0%\nb: 0%\n") == []
+    assert reader.feed(b"\x1b[2A\x1b[2Ka: 50%\n\x1b[2Kb: 50%\n") == []
+    clock.now += 1
+    assert reader.settle() == []
+    assert reader.live == "a: 50%\nb: 50%"
+    reader.feed(b"\x1b[2A\x1b[2Ka: 100%\n\x1b[2Kb: 100%\nend\n")
+    clock.now += HOLD_REDRAWN + 1
+    assert [line.text for line in reader.settle()] == ["a: 100%", "b: 100%", "end"]
+    assert reader.live == ""
+    reader.feed(b"plain\n")
+    clock.now += HOLD + 0.1
+    assert [line.text for line in reader.settle()] == ["plain"]
+    assert reader.feed(b"", final=True) == []
+
+
+def test_a_line_that_changes_after_it_was_logged_is_marked() -> None:
+    clock = Clock()
+    reader = LineReader(WIDTH, HEIGHT, clock)
+    reader.feed(b"a: 0%\nb: 0%\n")
+    clock.now += HOLD + 0.1
+    assert [line.text for line in reader.settle()] == ["a: 0%", "b: 0%"]
+    reader.feed(b"\x1b[2A\x1b[2Ka: 100%\n\n")
+    assert reader.feed(b"", final=True) == [Line("a: 100%", redrawn=True)]
+
+
+def test_the_unfinished_line_can_be_seen() -> None:
+    reader = LineReader(WIDTH, HEIGHT, Clock())
+    reader.feed(b"done\n\r\x1b[31mepoch 1: 7/60")
+    assert reader.live.endswith("\x1b[31mepoch 1: 7/60\x1b[0m")
+    reader.feed(b"\r\x1b[2K\x1b[0mApply? [y/N] ")
+    assert reader.live.endswith("Apply? [y/N]")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.one_of(st.binary(max_size=30), st.from_regex(rb"\x1b\[[0-9;?]{0,4}[A-Za-z@`]", fullmatch=True))))
+def test_no_output_is_too_odd(chunks: list[bytes]) -> None:
+    for columns in (WIDTH, None):
+        for line in read(*chunks, columns=columns):
+            assert not re.search(r"[\x00-\x08\x0a-\x1a\x7f-\x9f]", line.text)
+            assert len(line.text) <= MAX_LINE + 10

@@ -1,0 +1,71 @@
+"""In which order a command wrote to its two streams.
+
+A read tells what came on one stream, and nothing about the other. On Linux the kernel also queues a notification for
+each write to a pipe or a terminal: a queue for both streams tells how they alternate. It does not tell how much each
+write had, and it joins writes to one stream that follow each other, so several lines of both are shared out evenly.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+LONGEST = 4000
+"""Alternations that are kept; more at once are not put in order."""
+
+
+class WriteOrder:
+    """Notes which of the file descriptors `sinks` is written to. Where that cannot be had, it notes nothing."""
+
+    def __init__(self, sinks: Sequence[int]) -> None:
+        self._notify: Any = None
+        self._streams: dict[int, int] = {}
+        if len(sinks) < 2 or not sys.platform.startswith("linux"):
+            return
+        with suppress(ImportError, OSError):
+            from inotify_simple import INotify, flags
+
+            self._notify = INotify()
+            for index, sink in enumerate(sinks):
+                self._streams[self._notify.add_watch(f"/proc/self/fd/{sink}", flags.MODIFY)] = index
+
+    def written(self) -> list[int]:
+        """The streams that were written to since the last call, by their places in `sinks`."""
+        if self._notify is None:
+            return []
+        try:
+            events = self._notify.read(timeout=0)
+        except OSError:
+            return []
+        return [self._streams[event.wd] for event in events if event.wd in self._streams]
+
+    def close(self) -> None:
+        """Note no more."""
+        if self._notify is not None:
+            self._notify.close()
+            self._notify = None
+
+
+def in_order(order: Sequence[int], data: Sequence[bytes]) -> list[tuple[int, bytes]]:
+    """`data`, what each stream has brought, in pieces as they were written; `order` are the streams of the writes."""
+    busy = [stream for stream, piece in enumerate(data) if piece]
+    if len(busy) < 2 or not order or len(order) > LONGEST:
+        return [(stream, data[stream]) for stream in sorted(busy, key=lambda one: _first(order, one))]
+    left = {stream: order.count(stream) for stream in busy}
+    lines = {stream: data[stream].splitlines(keepends=True) for stream in busy}
+    pieces: list[tuple[int, bytes]] = []
+    for stream in order:
+        if not left.get(stream):
+            continue
+        share = len(lines[stream]) if left[stream] == 1 else max(1, len(lines[stream]) // left[stream])
+        taken, lines[stream] = lines[stream][:share], lines[stream][share:]
+        left[stream] -= 1
+        if taken:
+            pieces.append((stream, b"".join(taken)))
+    return pieces + [(stream, b"".join(rest)) for stream, rest in lines.items() if rest]
+
+
+def _first(order: Sequence[int], stream: int) -> int:
+    return order.index(stream) if stream in order else len(order)

@@ -1,0 +1,144 @@
+"""One row of a terminal: its cells, with the style of each."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+MAX_MARKS = 16
+"""Characters that are kept of a cell: more combining marks are dropped."""
+
+Run = tuple[int, str]
+"""A style and the text that is drawn with it."""
+
+
+class Row:
+    """Cells hold a character with its combining marks; the second cell of a wide character is empty.
+
+    A row that nothing has changed yet keeps its text alone. `wrapped`: the line goes on in the next row. `at`: when the
+    cursor left it last. `passed`: a later cursor movement went back above it. `logged`: what the log has of it.
+    """
+
+    __slots__ = ("_text", "at", "cells", "logged", "passed", "styles", "wrapped")
+
+    def __init__(self, text: str = "", at: float = 0.0) -> None:
+        self._text: str | None = text
+        self.cells: list[str] = []
+        self.styles: list[int] = []
+        self.wrapped = self.passed = False
+        self.at = at
+        self.logged: list[Run] | None = None
+
+    @property
+    def plain(self) -> str | None:
+        """The whole text of a row without styles; None for another."""
+        if self._text is None and not any(self.styles):
+            return "".join(self.cells)
+        return self._text
+
+    @property
+    def width(self) -> int:
+        """Columns that have been written to."""
+        return len(self.cells) if self._text is None else width(self._text)
+
+    def set_plain(self, text: str) -> None:
+        """Make it a row of plain text."""
+        self._text = text
+        self.cells, self.styles = [], []
+
+    def open(self) -> None:
+        """Make the cells accessible."""
+        if self._text is not None:
+            self.cells = cells_of(self._text)
+            self.styles = [0] * len(self.cells)
+            self._text = None
+
+    def runs(self) -> list[Run]:
+        """The text in pieces of one style."""
+        if self._text is not None:
+            return [(0, self._text)] if self._text else []
+        if not any(self.styles):
+            return [(0, "".join(self.cells))] if self.cells else []
+        found: list[Run] = []
+        start = 0
+        for end in range(1, len(self.cells) + 1):
+            if end == len(self.cells) or self.styles[end] != self.styles[start]:
+                found.append((self.styles[start], "".join(self.cells[start:end])))
+                start = end
+        return found
+
+    def write(self, x: int, cells: list[str], style: int) -> None:
+        """Put `cells` at column `x`; a wide character of which half is overwritten becomes a blank."""
+        self.open()
+        end = x + len(cells)
+        self.pad(x)
+        if x < len(self.cells) and self.cells[x] == "":
+            self.cells[x - 1] = " "
+        if end < len(self.cells) and self.cells[end] == "":
+            self.cells[end] = " "
+        self.cells[x:end] = cells
+        self.styles[x:end] = [style] * len(cells)
+
+    def pad(self, x: int) -> None:
+        """Fill with blanks up to column `x`."""
+        self.open()
+        missing = x - len(self.cells)
+        if missing > 0:
+            self.cells += [" "] * missing
+            self.styles += [0] * missing
+
+    def erase(self, start: int, end: int) -> None:
+        """Blank the columns from `start` up to `end`."""
+        self.open()
+        if end >= len(self.cells):
+            if start < len(self.cells):
+                if self.cells[start] == "":
+                    self.cells[start - 1] = " "
+                del self.cells[start:], self.styles[start:]
+        elif start < end:
+            self.write(start, [" "] * (end - start), 0)
+
+    def insert(self, x: int, count: int, columns: int) -> None:
+        """Shift what is at column `x` to the right; what leaves the row is lost."""
+        self.open()
+        if x < len(self.cells):
+            self.cells[x:x] = [" "] * count
+            self.styles[x:x] = [0] * count
+            del self.cells[columns:], self.styles[columns:]
+
+    def delete(self, x: int, count: int) -> None:
+        """Take columns out; what follows moves to the left."""
+        self.open()
+        del self.cells[x : x + count], self.styles[x : x + count]
+
+
+def cells_of(text: str) -> list[str]:
+    """The cells that `text` fills."""
+    if text.isascii():
+        return list(text)
+    cells: list[str] = []
+    for character in text:
+        columns = _columns(character)
+        if columns:
+            cells.append(character)
+            if columns == 2:
+                cells.append("")
+        elif cells:
+            at = -2 if cells[-1] == "" and len(cells) > 1 else -1
+            if len(cells[at]) < MAX_MARKS:
+                cells[at] += character
+    return cells
+
+
+def width(text: str) -> int:
+    """The columns that `text` takes."""
+    return len(text) if text.isascii() else sum(map(_columns, text))
+
+
+@lru_cache(4096)
+def _columns(character: str) -> int:
+    if character < "\u0300":
+        return 1
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
