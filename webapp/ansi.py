@@ -1,7 +1,8 @@
-"""Terminal colours as classes: ANSI SGR in a log line becomes spans, every other escape is dropped.
+"""Terminal colours as classes: ANSI SGR in a log line becomes spans, OSC 8 links; every other escape is dropped.
 
-The colours are the page's own sixteen (classes `f0` to `f15`, `g0` to `g15` behind the text), which read well on paper
-and in the dark; 256-colour and true-colour codes take the nearest of them.
+Text on the page's own ground has the page's colours (classes `f0` to `f15`), which read well on paper and in the dark.
+A ground (`g0` to `g15`) is a terminal's own colour, and the text on it (`t0` to `t15`) one that is read on it: so is
+what was reversed. 256-colour and true-colour codes take the nearest of the sixteen.
 """
 
 from __future__ import annotations
@@ -11,91 +12,168 @@ from functools import lru_cache
 
 from markupsafe import Markup, escape
 
+from store.escapes import CSI, ESCAPE, STRING_END
+from webapp.drawing.palette import GREY, indexed, nearest, text_on
 from webapp.text import clean
 
-_TOKEN = re.compile(
-    r"\x1b\[([0-9;:]*)m"
-    r"|\x1b(?:\[[0-?]*[ -/]*[@-~]?|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)"
-)
-_ATTRIBUTES = {1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "inverse", 9: "strike"}
-_ENDS = {22: ("bold", "dim"), 23: ("italic",), 24: ("underline",), 27: ("inverse",), 29: ("strike",)}
-_BASE = (
-    (0, 0, 0),
-    (170, 0, 0),
-    (0, 170, 0),
-    (170, 85, 0),
-    (0, 0, 170),
-    (170, 0, 170),
-    (0, 170, 170),
-    (170, 170, 170),
-    (85, 85, 85),
-    (255, 85, 85),
-    (85, 255, 85),
-    (255, 255, 85),
-    (85, 85, 255),
-    (255, 85, 255),
-    (85, 255, 255),
-    (255, 255, 255),
-)
+CHANGES = 500
+"""Pieces of a text that are drawn in colours of their own; what follows them is drawn plain."""
+
+LONGEST_LINK = 2048
+
+_LINK = f"(?:\x1b\\]|\x9d)8;[^;\x07\x1b\x9c\n]*;([^\x07\x1b\x9c\n]*){STRING_END}"
+_TOKEN = re.compile(f"{CSI}([0-9;:]*)m|{_LINK}|{ESCAPE.pattern}")
+_ADDRESS = re.compile(r"https?://[!-~]+", re.IGNORECASE)
+_ATTRIBUTES = {
+    1: "bold",
+    2: "dim",
+    3: "italic",
+    4: "underline",
+    7: "inverse",
+    8: "conceal",
+    9: "strike",
+    21: "underline",
+}
+_ENDS = {22: ("bold", "dim"), 23: ("italic",), 24: ("underline",), 27: ("inverse",), 28: ("conceal",), 29: ("strike",)}
+
+_NAMES = [name for name in dict.fromkeys(_ATTRIBUTES.values()) if name != "inverse"]
+
+Change = tuple[str, int | str | None]
+"""What a code does: `f` or `g` and a colour, `on` or `off` and an attribute, or `reset`."""
 
 
 def render(text: str) -> Markup:
     """`text` as HTML: escaped, SGR turned into `<span class>`, control characters made visible."""
-    if "\x1b" not in text:
+    if "\x1b" not in text and "\x9b" not in text and "\x9d" not in text:
         return escape(clean(text))
-    style = _Style()
-    out: list[str] = []
+    drawing = _Drawing()
     position = 0
     for token in _TOKEN.finditer(text):
-        style.write(out, text[position : token.start()])
+        drawing.write(text[position : token.start()])
         position = token.end()
         if token[1] is not None:
-            style.change(token[1])
-    style.write(out, text[position:])
-    return Markup("".join(out))
+            drawing.change(token[1])
+        elif token[2] is not None:
+            drawing.link(token[2])
+        if drawing.pieces > CHANGES:
+            break
+    drawing.rest(ESCAPE.sub("", text[position:]))
+    return Markup("".join(drawing.out))
+
+
+class _Drawing:
+    """What the terminal would be drawing with, and what it has drawn."""
+
+    def __init__(self) -> None:
+        self.out: list[str] = []
+        self.pieces = 0
+        self._style = _Style()
+        self._address = ""
+        self._linked = ""
+
+    def write(self, text: str) -> None:
+        if not text:
+            return
+        self.pieces += 1
+        if self._address and not self._linked and _is_link(self._address):
+            address = escape(self._address)
+            alone = 'rel="noopener noreferrer" referrerpolicy="no-referrer"'
+            self.out.append(f'<a href="{address}" title="{address}" {alone}>')
+        if self._address:
+            self._linked += text
+        html = str(escape(clean(text)))
+        classes = self._style.classes
+        self.out.append(f'<span class="{classes}">{html}</span>' if classes else html)
+
+    def change(self, codes: str) -> None:
+        self._style.change(codes)
+
+    def link(self, address: str) -> None:
+        """Begin a link, or end it with an empty address; one that is no web page's is shown beside its text."""
+        if self._linked:
+            link = _is_link(self._address)
+            if link:
+                self.out.append("</a>")
+            # A text that looks like an address, and leads to another one, deceives its reader.
+            if not link or ("://" in self._linked and self._linked.strip() != self._address):
+                self.out.append(f' <i class="address">({escape(clean(self._address[:LONGEST_LINK]))})</i>')
+        self._address, self._linked = address, ""
+
+    def rest(self, text: str) -> None:
+        self.write(text)
+        self.link("")
+
+
+def _is_link(address: str) -> bool:
+    return len(address) <= LONGEST_LINK and _ADDRESS.fullmatch(address) is not None
 
 
 class _Style:
-    """What the terminal would be drawing with."""
+    """Colours and attributes, and the classes that draw them."""
 
     def __init__(self) -> None:
-        self.colours: dict[str, int] = {}
-        self.attributes: dict[str, None] = {}
+        self._text: int | None = None
+        self._ground: int | None = None
+        self._attributes: frozenset[str] = frozenset()
+        self.classes = ""
 
-    def write(self, out: list[str], text: str) -> None:
-        if not text:
-            return
-        html = str(escape(clean(text)))
-        classes = [f"{ground}{colour}" for ground, colour in self.colours.items()] + list(self.attributes)
-        out.append(f'<span class="{" ".join(classes)}">{html}</span>' if classes else html)
+    def change(self, codes: str) -> None:
+        for what, value in _changes(codes[:200]):
+            if what == "reset":
+                self._text = self._ground = None
+                self._attributes = frozenset()
+            elif what == "f":
+                self._text = value if isinstance(value, int) else None
+            elif what == "g":
+                self._ground = value if isinstance(value, int) else None
+            elif what == "on":
+                self._attributes |= {str(value)}
+            else:
+                self._attributes -= {str(value)}
+        self.classes = _classes(self._text, self._ground, self._attributes)
 
-    def change(self, parameters: str) -> None:
-        # Colons hold the parts of one code together, `38:2::r:g:b`; with semicolons its parts are codes like others.
-        codes = [[int(part) for part in code.split(":") if part] or [0] for code in parameters[:200].split(";")]
-        while codes:
-            code, *parts = codes.pop(0)
-            if code in (38, 48):
-                self._set("f" if code == 38 else "g", _nested(parts) if parts else _extended(codes))
-                continue
-            if code == 0:
-                self.colours.clear()
-                self.attributes.clear()
-            elif code in _ATTRIBUTES:
-                self.attributes[_ATTRIBUTES[code]] = None
-            elif code in _ENDS:
-                for attribute in _ENDS[code]:
-                    self.attributes.pop(attribute, None)
-            elif code in (39, 49):
-                self._set("f" if code == 39 else "g", None)
-            elif 30 <= code <= 37 or 90 <= code <= 97:
-                self._set("f", code - 30 if code < 90 else code - 82)
-            elif 40 <= code <= 47 or 100 <= code <= 107:
-                self._set("g", code - 40 if code < 100 else code - 92)
 
-    def _set(self, ground: str, colour: int | None) -> None:
-        self.colours.pop(ground, None)
-        if colour is not None:
-            self.colours[ground] = colour
+@lru_cache(maxsize=4096)
+def _classes(text: int | None, ground: int | None, attributes: frozenset[str]) -> str:
+    reverse = "inverse" in attributes
+    found = []
+    if reverse and (text is not None or ground is not None):
+        text, ground = ground, GREY if text is None else text
+    elif reverse:
+        found.append("inverse")
+    if ground is not None:
+        found += [f"g{ground}", f"t{text_on(ground, text)}"]
+    elif text is not None:
+        found.append(f"f{text}")
+    return " ".join([*found, *(name for name in _NAMES if name in attributes)])
+
+
+@lru_cache(maxsize=1024)
+def _changes(parameters: str) -> tuple[Change, ...]:
+    # Colons hold the parts of one code together, `38:2::r:g:b`; with semicolons its parts are codes like others.
+    codes = [[int(part) for part in code.split(":") if part] or [0] for code in parameters.split(";")]
+    found: list[Change] = []
+    while codes:
+        code, *parts = codes.pop(0)
+        if code in (38, 48, 58):
+            colour = _nested(parts) if parts else _extended(codes)
+            if code != 58:
+                found.append(("f" if code == 38 else "g", colour))
+        elif code == 0:
+            found.append(("reset", None))
+        elif code == 4 and parts == [0]:
+            found.append(("off", "underline"))
+        elif code in _ATTRIBUTES:
+            found.append(("on", _ATTRIBUTES[code]))
+        elif code in _ENDS:
+            found += [("off", attribute) for attribute in _ENDS[code]]
+        elif code in (39, 49):
+            found.append(("f" if code == 39 else "g", None))
+        elif 30 <= code <= 37 or 90 <= code <= 97:
+            found.append(("f", code - 30 if code < 90 else code - 82))
+        elif 40 <= code <= 47 or 100 <= code <= 107:
+            found.append(("g", code - 40 if code < 100 else code - 92))
+    return tuple(found)
 
 
 def _extended(codes: list[list[int]]) -> int | None:
@@ -108,26 +186,7 @@ def _extended(codes: list[list[int]]) -> int | None:
 def _nested(parts: list[int]) -> int | None:
     match parts:
         case [5, index]:
-            return _indexed(index)
+            return indexed(index)
         case [2, red, green, blue] | [2, _, red, green, blue]:
-            return _nearest(red, green, blue)
+            return nearest(red, green, blue)
     return None
-
-
-def _indexed(index: int) -> int | None:
-    if index < 16:
-        return index
-    if index < 232:
-        steps = (0, 95, 135, 175, 215, 255)
-        cube = index - 16
-        return _nearest(steps[cube // 36], steps[cube // 6 % 6], steps[cube % 6])
-    if index < 256:
-        return _nearest(*[8 + 10 * (index - 232)] * 3)
-    return None
-
-
-@lru_cache(maxsize=1024)
-def _nearest(red: int, green: int, blue: int) -> int | None:
-    if max(red, green, blue) > 255:
-        return None
-    return min(range(16), key=lambda n: sum((a - b) ** 2 for a, b in zip(_BASE[n], (red, green, blue), strict=True)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
@@ -10,9 +11,10 @@ from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from store import Event
+from store.escapes import plain_json
 from store.events import HEARTBEAT, KNOWN_EVENTS, OLDER_SPELLINGS
 from webapp import ansi
-from webapp.text import LONG, clean, compact
+from webapp.text import LONG, clean, compact, day_name, plural
 
 _SAYS = frozenset(("message", "explanation", "error_code"))
 _ITEM = _SAYS | {"work_item_id", "work_type"}
@@ -71,9 +73,11 @@ _ENDS = {
 
 
 _ROW = (
-    '<li id="%s%d" class="row%s"><time data-volatile datetime="%s">%s</time><a class="seq" href="%s#e%d">#%d</a>'
-    '<span class="phase">%s</span><span class="actor">%s</span><div class="said">%s%s</div></li>'
+    '<li id="%s%d" class="row%s">%s<time data-volatile datetime="%s">%s</time><a class="seq" href="%s#e%d">#%d</a>'
+    '<span class="phase">%s</span><span class="actor">%s</span><div class="said%s">%s%s</div></li>'
 )
+_DAY = '<span class="day" data-volatile data-day="%s">%s</span>'
+_LAST_ENDS = re.compile(r"\n+(?=(?:</[a-z]+>)*$)")
 
 
 class Rows:
@@ -84,25 +88,33 @@ class Rows:
         self._words = {kind: getattr(words, kind) for kind in (*KNOWN_EVENTS, "other") if kind != "log"}
 
     def render(self, events: Iterable[Event]) -> Markup:
-        """The rows of `events`, without white space between: a live page appends and drops them one by one."""
-        return Markup("".join([self._row(event) for event in events]))
+        """The rows of `events`, without white space between: a live page appends and drops them one by one.
+
+        The first one of each day names it.
+        """
+        day = Days()
+        return Markup("".join([self._row(event, day.of(event)) for event in events]))
 
     def hits(self, events: Iterable[Event], path: str, mark: str = "e") -> Markup:
         """The same for events that do not stand among their neighbours: each number leads to where it does.
 
         `mark` begins the DOM id of each, where the page may have the rows themselves too.
         """
-        return Markup("".join([self._row(event, _amid(path, event), mark) for event in events]))
+        day = Days()
+        return Markup("".join([self._row(event, day.of(event), _amid(path, event), mark) for event in events]))
 
-    def _row(self, event: Event, place: str = "", mark: str = "e") -> str:
+    def _row(self, event: Event, day: str, place: str = "", mark: str = "e") -> str:
         payload, seq, at = event.payload, event.seq, event.created_at
         if event.event_type == "log" and isinstance(payload.get("message"), str):
             tone, words, told = _log_line(payload)
         else:
             tone, words, told = self._statement(event, payload)
         phase = _word(event.phase) if event.phase else ""
-        where = (mark, seq, tone, at, at[11:23], place, seq, seq)
-        return _ROW % (*where, phase, _word(event.actor), words, _rest(payload, told))
+        cut = ""
+        if "\n" in words:
+            cut, words = _lines(words, f"#{mark}{seq}")
+        where = (mark, seq, tone, day, at, at[11:23], place, seq, seq)
+        return _ROW % (*where, phase, _word(event.actor), cut, words, _rest(payload, told))
 
     def _statement(self, event: Event, payload: dict[str, Any]) -> tuple[str, str, frozenset[str]]:
         kind = OLDER_SPELLINGS.get(event.event_type, event.event_type)
@@ -122,6 +134,31 @@ def _log_line(payload: dict[str, Any]) -> tuple[str, str, frozenset[str]]:
     return tone, line, _LOG_TOLD
 
 
+def _lines(words: str, place: str) -> tuple[str, str]:
+    """A row's words of several lines, of which it shows the first; how many there are leads to all of them."""
+    words = _LAST_ENDS.sub("", words)
+    more = words.count("\n")
+    if not more:
+        return "", words
+    told = f'<a class="more-lines" href="{place}">… {plural(more, "more line")}</a>'
+    return " said--more", f'<span class="lines">{words}</span> {told}'
+
+
+class Days:
+    """The days of rows as they follow each other; a page with a script names them anew, in the viewer's own zone."""
+
+    def __init__(self) -> None:
+        self._day = ""
+
+    def of(self, event: Event) -> str:
+        """The mark of a row that is the first of its day, else nothing."""
+        day = event.created_at[:10]
+        if day == self._day:
+            return ""
+        self._day = day
+        return _DAY % (day, day_name(day))
+
+
 def _tone(kind: str, payload: dict[str, Any]) -> str:
     if kind in ("runner_exit", "status"):
         by_code = " row--danger" if payload.get("exit_code") or payload.get("error_code") else " row--clear"
@@ -137,7 +174,8 @@ def _rest(payload: dict[str, Any], told: frozenset[str]) -> str:
     """The keys of `payload` that were not told, as JSON; folded away when it is long."""
     if payload.keys() <= told:
         return ""
-    json = escape(clean(compact({key: value for key, value in payload.items() if key not in told})))
+    text = compact({key: value for key, value in payload.items() if key not in told})
+    json = escape(clean(plain_json(text) or text))
     if len(json) <= LONG:
         return f' <code class="rest">{json}</code>'
     return f' <details class="rest" data-volatile><summary>payload</summary><pre>{json}</pre></details>'

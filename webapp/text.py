@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 
 import msgspec
+
+from store.escapes import plain
 
 LONG = 300
 """Characters of JSON beyond which a payload is folded away."""
 
 # Controls other than tab and line feed, and the bidirectional ones that make a text look like another.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]?|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)")
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 _encoder = msgspec.json.Encoder()
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 
@@ -27,11 +34,6 @@ def clean(text: str) -> str:
 def _picture(found: re.Match[str]) -> str:
     code = ord(found[0])
     return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else "\ufffd"
-
-
-def plain(text: str) -> str:
-    """`text` without terminal escapes."""
-    return _ESCAPES.sub("", text) if "\x1b" in text else text
 
 
 def said(value: object) -> str:
@@ -49,6 +51,16 @@ def compact(value: object) -> str:
 def clock(at: str) -> str:
     """14:02:07.123 of a timestamp."""
     return at[11:23]
+
+
+@lru_cache(maxsize=256)
+def day_name(day: str) -> str:
+    """Tuesday 24 November 2026 of 2026-11-24; what is no date stays as it is."""
+    try:
+        at = date.fromisoformat(day)
+    except ValueError:
+        return day
+    return f"{_WEEKDAYS[at.weekday()]} {at.day} {_MONTHS[at.month - 1]} {at.year}"
 
 
 def moment(at: str) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from store.escapes import ESCAPE
+
 SHOWN = (
     "work_item_id",
     "tool_name",
@@ -23,7 +25,6 @@ SHOWN = (
 """Fields of a payload that tell what the event is about, in this order."""
 
 _SGR = re.compile(r"\x1b\[[0-9;:]*m")
-_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])?")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -45,7 +46,7 @@ def about(payload: dict[str, Any]) -> str:
 def safe(text: str, *, colours: bool) -> str:
     """`text` without anything that could move the cursor or drive the terminal; colours stay if they may."""
     if not colours or "\x1b" not in text:
-        return _CONTROL.sub("", _ESCAPE.sub("", text))
+        return _CONTROL.sub("", ESCAPE.sub("", text))
     kept = _SGR.findall(text)
-    parts = [_CONTROL.sub("", _ESCAPE.sub("", part)) for part in _SGR.split(text)]
+    parts = [_CONTROL.sub("", ESCAPE.sub("", part)) for part in _SGR.split(text)]
     return "".join(part + colour for part, colour in zip(parts, [*kept, "\x1b[0m"], strict=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from store import Event
+from webapp.text import day_name
 from webapp.words import about, safe
 
 COLOURS = {
@@ -16,6 +17,12 @@ COLOURS = {
     "checkpoint_verified": "green",
     "recovery_complete": "green",
 }
+
+
+def day_line(day: str, *, colours: bool) -> str:
+    """`── Tuesday 24 November 2026, UTC`: above the first line of a day, unless that is today."""
+    line = f"── {day_name(safe(day, colours=False))}, UTC"
+    return click.style(line, bold=True) if colours else line
 
 
 def line_of(event: Event, *, colours: bool) -> str:

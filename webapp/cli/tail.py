@@ -12,10 +12,10 @@ import msgspec
 
 from store import Event, StoreUnavailable, UnknownTask
 from store.breaks import one_line
-from store.events import HEARTBEAT
+from store.events import HEARTBEAT, now
 from store.log import RETRY_PAUSE, Log, events_of, task_of
 from store.state import Task
-from webapp.cli.line import line_of
+from webapp.cli.line import day_line, line_of
 from webapp.cli.target import target, target_options
 from webapp.notice import notice
 
@@ -47,7 +47,7 @@ def tail(
     chosen = target(store, server, token)
     if chosen.database is not None and not chosen.database.exists():
         raise UnknownTask(task)
-    colours = sys.stdout.isatty()
+    colours, day = sys.stdout.isatty(), now()[:10]
 
     def show(event: Event) -> None:
         if as_json:
@@ -55,6 +55,10 @@ def tail(
             return
         if event.event_type == HEARTBEAT and not heartbeats:
             return
+        nonlocal day
+        if (came := event.created_at[:10]) != day:
+            day = came
+            sys.stdout.write(f"{day_line(day, colours=colours)}\n")
         sys.stdout.write(f"{line_of(event, colours=colours)}\n")
         sys.stdout.flush()
 

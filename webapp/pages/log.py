@@ -86,7 +86,7 @@ async def _rows(task_id: str, place: Place) -> Response:
 
 
 async def _stretch(task_id: str, place: Place, jump: Jump) -> Response:
-    values = {"query": LogQuery(), "beats": "&heartbeats=1" if place.heartbeats else ""}
+    values = {"query": LogQuery()}
     page = LivingPage(
         "events/index.html", STRETCH, lambda view: stretch_view(view, task_id, place, jump), lambda _: values
     )

@@ -1,3 +1,5 @@
+import { markDays } from './log-days.js';
+
 /**
  * <log-follow data-src="/tasks/x/log?part=rows" data-events="/api/tasks/x/events" data-window="200" data-limit="2000">
  *   <div data-log-scroll tabindex="0"><div>
@@ -64,6 +66,7 @@ class LogFollow extends HTMLElement {
     this.#held = false;
     this.#unseen = 0;
     this.#trim();
+    markDays(this.rows);
     this.#toEnd();
     this.#render();
   }
@@ -109,6 +112,7 @@ class LogFollow extends HTMLElement {
     const [edge, distance] = this.#shift;
     this.#shift = null;
     if (this.#following) this.#trim();
+    markDays(this.rows);
     this[edge] = distance;
     this.#render();
   }
@@ -143,6 +147,7 @@ class LogFollow extends HTMLElement {
         dropUpTo(seqOf(this.rows.lastElementChild), this.#fetched);
         this.rows.append(this.#fetched);
       }
+      markDays(this.rows);
       htmx.process(this.rows);
       this.#full = where !== '';
       return true;

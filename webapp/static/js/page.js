@@ -7,6 +7,7 @@
 import './live-status.js';
 import './open-permissions.js';
 import './times.js';
+import './log-days.js';
 import './log-follow.js';
 import './row-selection.js';
 import './live-stream.js';

@@ -1,0 +1,45 @@
+"""Terminal escape sequences in texts (ECMA-48, and xterm's operating system commands): what a reader does not read."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+CSI = "(?:\x1b\\[|\x9b)"
+STRING = "(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])"
+STRING_END = "(?:\x07|\x1b\\\\|\x9c)"
+
+ESCAPE = re.compile(
+    f"{CSI}[0-?]*[ -/]*[@-~]?|{STRING}[^\x07\x1b\x9c\n]*{STRING_END}?|\x1b[ -/]*[0-~]?",
+)
+"""One escape sequence, also one that is cut off. Takes time in proportion to the text, whatever the text is."""
+
+_BEGINS = ("\x1b", "\x9b", "\x9d", "\x90")
+_IN_JSON = ("\\u001b", "\\u009b", *_BEGINS[1:])
+
+
+def plain(text: str) -> str:
+    """`text` without its escape sequences: as it is read on a terminal without colours."""
+    return ESCAPE.sub("", text) if any(begin in text for begin in _BEGINS) else text
+
+
+def plain_json(payload: str) -> str | None:
+    """A payload's JSON with the escape sequences taken out of its texts; None if it has none."""
+    if not any(begin in payload for begin in _IN_JSON):
+        return None
+    try:
+        value = msgspec.json.decode(payload)
+        found = msgspec.json.encode(_plain(value)).decode()
+    except (ValueError, RecursionError):
+        return None
+    return found if found != payload else None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value

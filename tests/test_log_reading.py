@@ -1,0 +1,83 @@
+"""What a reader of the log sees at once: on which day a row was written, and that there is more than one line of it."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+import pytest
+
+from store import NewEvent
+from store.contract import TaskRecord
+from store.events import Event
+from store.sqlite import SqliteStore
+from tests.support.command import signalbox
+from tests.support.rendering import frame, log, page
+from tests.support.server import Server
+
+TIMES = (
+    *("2026-11-23T23:59:58.000000Z", "2026-11-23T23:59:59.000000Z"),
+    *("2026-11-24T00:00:01.000000Z", "2026-11-25T00:00:01.500000Z", "2026-11-25T00:00:02.000000Z"),
+)
+DAYS = ["Monday 23 November 2026", "Tuesday 24 November 2026", "Wednesday 25 November 2026"]
+
+
+def events() -> list[Event]:
+    said = ("one", "evening", "tuesday", "a whole day later", "")
+    return [
+        Event(
+            event_id=1,
+            task_id="days",
+            seq=seq,
+            event_type="log" if message else "runner_exit",
+            actor="runner",
+            span_id="main",
+            phase=None,
+            parent_span_id=None,
+            key=None,
+            payload_json=msgspec.Raw(msgspec.json.encode({"message": message})),
+            created_at=at,
+        )
+        for seq, (at, message) in enumerate(zip(TIMES, said, strict=True), 1)
+    ]
+
+
+def days(html: str) -> list[tuple[str, str]]:
+    """The days that rows name, each with the id of its row."""
+    return [(day, row) for row, day in re.findall(r'<li id="(e\d+)"[^>]*><span class="day"[^>]*>([^<]*)</span>', html)]
+
+
+@pytest.fixture(scope="module")
+def several(shared_server: Server) -> str:
+    shared_server.store.import_task(TaskRecord(task_id="days", created_at=TIMES[0]), events())
+    return "/tasks/days"
+
+
+@pytest.mark.parametrize("path", ["", "/log?after=0", "/log?type=log&q=e", "/export.html", "/spans/main", "?at=5"])
+def test_a_log_of_several_days_shows_where_each_begins(server: Server, several: str, path: str) -> None:
+    assert [day for day, _ in days(server.get(several + path).text)] == DAYS
+    assert [day for day, _ in days(server.get(f"{several}/log?after=3").text)] == DAYS[2:]
+
+
+def test_text_tells_the_day_of_each_line(server: Server, several: str) -> None:
+    printed = signalbox("tail", "days", "--store", server.store_url).stdout.splitlines()
+    assert [line for line in printed if "UTC" in line] == [f"── {day}, UTC" for day in DAYS]
+    assert [printed.index(f"── {day}, UTC") for day in DAYS] == [0, 3, 5]
+    assert all(re.match(r"2026-11-2\d", line) for line in server.get(f"{several}/raw").text.splitlines())
+
+
+async def test_a_message_of_several_lines_says_that_there_is_more(store: SqliteStore) -> None:
+    failed = NewEvent(event_type="work_item_failed", payload={"message": "no\nnot at all\n"})
+    store.append("run", [log("Traceback:\n  File\n    f()\nZeroDivisionError\n"), log("one line\n\n"), failed])
+    shown = await page(store)
+    assert re.findall(r'<a class="more-lines" href="(#e\d+)">([^<]*)</a>', shown) == [
+        ("#e1", "… 3 more lines"),
+        ("#e3", "… 1 more line"),
+    ]
+    assert "ZeroDivisionError</code>" in shown
+    assert "… 3 more lines" in await frame(store, 0)
+
+
+async def test_what_a_payload_says_besides_has_no_escape_sequences(store: SqliteStore) -> None:
+    store.append("run", log("x", colour="\x1b[31mred\x1b[0m"))
+    assert "{&#34;colour&#34;:&#34;red&#34;}" in await page(store)

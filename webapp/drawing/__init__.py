@@ -1,0 +1,1 @@
+"""From a view to HTML: pure functions, no clock, no request."""

@@ -1,0 +1,55 @@
+/**
+ * Names the day above the first row of each day, in the viewer's own zone: `<span class="day" data-volatile
+ * data-day="2026-11-24">Tuesday 24 November 2026</span>` at the beginning of the row. The server names the days of UTC for a
+ * page without a script; here they become those that the times beside them are of. Whatever comes, goes or is morphed, the
+ * marks follow the rows as they stand.
+ */
+const names = new Intl.DateTimeFormat('en-GB', { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
+const days = new Map(); // hour of a timestamp to [day, name]: an hour of UTC may lie in two days where the zone is half an hour off
+
+export function markDays(list) {
+  let before = '';
+  for (const row of list.children) {
+    const time = row.querySelector(':scope > time')?.dateTime;
+    if (!time) continue;
+    const [day, name] = dayOf(time);
+    const mark = row.firstElementChild.className === 'day' ? row.firstElementChild : null;
+    if (day === before) mark?.remove();
+    else if (!mark) row.prepend(made(day, name));
+    else if (mark.dataset.day !== day || mark.textContent !== name) mark.replaceWith(made(day, name));
+    before = day;
+  }
+}
+
+function made(day, name) {
+  const mark = document.createElement('span');
+  mark.className = 'day';
+  mark.dataset.volatile = '';
+  mark.dataset.day = day;
+  mark.textContent = name;
+  return mark;
+}
+
+function dayOf(time) {
+  const quarter = time.slice(0, 14) + Math.floor(Number(time.slice(14, 16)) / 15);
+  if (!days.has(quarter)) {
+    const date = new Date(time);
+    if (isNaN(date)) return [time.slice(0, 10), time.slice(0, 10)];
+    const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((part) => String(part).padStart(2, '0'));
+    if (days.size > 5000) days.clear();
+    days.set(quarter, [day.join('-'), nameOf(date)]);
+  }
+  return days.get(quarter);
+}
+
+function nameOf(date) {
+  const parts = Object.fromEntries(names.formatToParts(date).map(({ type, value }) => [type, value]));
+  return `${parts.weekday} ${parts.day} ${parts.month} ${parts.year}`;
+}
+
+function markAll() {
+  for (const list of document.querySelectorAll('ol.rows')) markDays(list);
+}
+
+document.addEventListener('htmx:after:swap', markAll);
+markAll();
