@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from store import open_store
 from store.sqlite import SqliteStore
 from tests.support.server import Server
+
+MAY_BE_MISSING = "traefik is not installed here"
+"""The one reason for which a test may be skipped in CI: Debian has no Traefik."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI a skipped test is a failure: there everything that a test needs is installed."""
+    report = yield
+    return _without_skips(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for a module that skips itself."""
+    report = yield
+    return _without_skips(report)
+
+
+R = TypeVar("R", pytest.TestReport, pytest.CollectReport)
+
+
+def _without_skips(report: R) -> R:
+    if report.outcome == "skipped" and os.environ.get("CI") in ("true", "1") and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if MAY_BE_MISSING not in reason:
+            report.outcome = "failed"
+            report.longrepr = f"a test may not be skipped in CI ({reason})"
+    return report
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,9 @@ LAST_WORDS_TIMEOUT = 1.5
 OPENING = b": open\n\n"
 """Sent at once, so that a proxy and the client know that the stream stands."""
 
+OPENING_ALONE = 0.002
+"""Seconds between it and what follows, in which a proxy reads it."""
+
 
 class StreamResponse(Response):
     """An open stream. `serve(send)` writes its body and returns the last words; `packing` compresses all of it."""
@@ -47,7 +50,14 @@ def subscribe(hub: Hub, lane: Callable[[], Lane], cursor: int, opening: bytes = 
     reader = ticket()
     hub.admit(reader)
     packing = hub.packing(request.headers.get("Accept-Encoding", ""))
-    return StreamResponse(lambda send: hub.run(lane(), cursor, send, OPENING + opening, packing, reader), packing)
+
+    async def serve(send: Send) -> bytes:
+        # Alone: Caddy's `encode` holds back a stream whose first piece is long enough to compress.
+        await send({"type": "http.response.body", "body": packing.words(OPENING), "more_body": True})
+        await asyncio.sleep(OPENING_ALONE)
+        return await hub.run(lane(), cursor, send, opening, packing, reader)
+
+    return StreamResponse(serve, packing)
 
 
 def closing(words: bytes) -> StreamResponse:

@@ -1,0 +1,156 @@
+"""The proxies of `examples/proxies/`, each in front of two servers: one without a path prefix, one below `/signalbox`.
+
+The files are used as they are; only addresses, ports and names of files are filled in, and what a proxy needs to run as
+an ordinary user in a folder of its own is put around them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+CONFIGURATIONS = Path(__file__).parent.parent.parent / "examples" / "proxies"
+PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin:/opt/homebrew/bin"
+MODULES = ("/usr/lib/apache2/modules", "/usr/lib64/httpd/modules", "/opt/homebrew/lib/httpd/modules")
+PREFIX = "/signalbox"
+
+
+@contextmanager
+def proxy_before(name: str, root: int, below: int, folder: Path, certificate: Path | None = None) -> Iterator[str]:
+    """The address of a proxy in front of the ports `root` and `below`. Skips the test where it is not installed.
+
+    nginx speaks TLS with the `certificate`, whose key is beside it.
+    """
+    program = next(filter(None, (shutil.which(one, path=PATH) for one in PROGRAMS[name])), None)
+    if program is None:
+        pytest.skip(f"{name} is not installed here")
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+
+    def configuration(file: str, *replace: tuple[str, str]) -> str:
+        text = (CONFIGURATIONS / file).read_text()
+        for old, new in (("127.0.0.1:8000", f"127.0.0.1:{root}"), ("127.0.0.1:8001", f"127.0.0.1:{below}"), *replace):
+            assert old in text, f"{file} has no {old!r}"
+            text = text.replace(old, new)
+        return text
+
+    command = COMMANDS[name](program, port, folder, configuration)
+    if certificate:
+        command = nginx(program, port, folder, configuration, certificate)
+    log = folder / "output.log"
+    places = {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder)}
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, stdout=output, stderr=output, cwd=folder, env=os.environ | places) as process,
+    ):
+        try:
+            wait_for(port, process, log)
+            yield f"{'https' if certificate else 'http'}://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+Configuration = Callable[..., str]
+
+
+def nginx(
+    program: str, port: int, folder: Path, configuration: Configuration, certificate: Path | None = None
+) -> list[str]:
+    plain, secure = "    listen 80;\n", "    listen 443 ssl http2;\n"
+    names = "/etc/ssl/console.example.org.pem", "/etc/ssl/console.example.org.key"
+    if certificate:
+        key = str(certificate.with_suffix(".key"))
+        other = (plain, ""), (secure, f"listen 127.0.0.1:{port} ssl http2;\n")
+        site = configuration("nginx.conf", *other, (names[0], str(certificate)), (names[1], key))
+    else:
+        keys = (f"    ssl_certificate     {names[0]};\n", ""), (f"    ssl_certificate_key {names[1]};\n", "")
+        site = configuration("nginx.conf", (plain, f"listen 127.0.0.1:{port};\n"), (secure, ""), *keys)
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    places = "".join(f"{kind}_temp_path {folder / kind};\n" for kind in kinds)
+    around = f"daemon off; pid {folder}/nginx.pid; events {{}}\nhttp {{ access_log off; gzip on;\n{places}{site}}}\n"
+    (folder / "nginx.conf").write_text(around)
+    return [program, "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
+
+
+def caddy(program: str, port: int, folder: Path, configuration: Configuration) -> list[str]:
+    site = configuration("Caddyfile", ("console.example.org {", f"http://127.0.0.1:{port} {{"))
+    (folder / "Caddyfile").write_text(f"{{\n\tadmin off\n}}\n{site}")
+    return [program, "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
+
+
+def haproxy(program: str, port: int, folder: Path, configuration: Configuration) -> list[str]:
+    (folder / "haproxy.cfg").write_text(configuration("haproxy.cfg", ("bind :80\n", f"bind 127.0.0.1:{port}\n")))
+    return [program, "-db", "-f", str(folder / "haproxy.cfg")]
+
+
+def apache(program: str, port: int, folder: Path, configuration: Configuration) -> list[str]:
+    modules = next((place for place in MODULES if Path(place).exists()), MODULES[0])
+    wanted = ("mpm_event", "authz_core", "headers", "proxy", "proxy_http", "proxy_wstunnel")
+    loads = [
+        f"LoadModule {name}_module {modules}/mod_{name}.so"
+        for name in wanted
+        if (Path(modules) / f"mod_{name}.so").exists()
+    ]
+    site = configuration("apache.conf", ("<VirtualHost *:80>", f"<VirtualHost 127.0.0.1:{port}>"))
+    around = [
+        f"ServerRoot {folder}",
+        f"PidFile {folder}/apache.pid",
+        f"DefaultRuntimeDir {folder}",
+        f"ErrorLog {folder}/error.log",
+        "ServerName 127.0.0.1",
+        f"Listen 127.0.0.1:{port}",
+        *loads,
+        site,
+    ]
+    (folder / "apache.conf").write_text("\n".join(around))
+    return [program, "-d", str(folder), "-f", str(folder / "apache.conf"), "-D", "FOREGROUND"]
+
+
+def traefik(program: str, port: int, folder: Path, configuration: Configuration) -> list[str]:
+    (folder / "traefik-routes.yml").write_text(configuration("traefik-routes.yml"))
+    static = (CONFIGURATIONS / "traefik.yml").read_text().replace('":80"', f'"127.0.0.1:{port}"')
+    (folder / "traefik.yml").write_text(static)
+    return [program, f"--configfile={folder / 'traefik.yml'}"]
+
+
+PROGRAMS = {
+    "nginx": ("nginx",),
+    "caddy": ("caddy",),
+    "haproxy": ("haproxy",),
+    "apache": ("apache2", "httpd"),
+    "traefik": ("traefik",),
+}
+COMMANDS = {"nginx": nginx, "caddy": caddy, "haproxy": haproxy, "apache": apache, "traefik": traefik}
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Return when a proxy answers on its port."""
+    deadline = time.monotonic() + 15
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                process.kill()
+                raise AssertionError(f"the proxy does not start: {log.read_text()}") from None
+            time.sleep(0.02)

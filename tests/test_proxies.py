@@ -1,0 +1,121 @@
+"""Every documented proxy configuration: pages, log-ins, streams and WebSockets, with a path prefix and without."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import httpx
+import pytest
+import websockets
+
+from tests.support.pace import slowness
+from tests.support.people import PASSWORD, person, token
+from tests.support.proxies import PREFIX, PROGRAMS, proxy_before
+from tests.support.server import Server
+from tests.support.sse import open_stream
+
+PROXY = pytest.mark.parametrize("name", PROGRAMS)
+PLACE = pytest.mark.parametrize("prefix", ["", PREFIX], ids=["root", "below"])
+TOKEN = "a-token-for-proxies"
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
+    """A server at the root and one below the prefix. Both know a person and a token, and trust their proxy."""
+    found: dict[str, Server] = {}
+    for prefix in ("", PREFIX):
+        server = Server(tmp_path_factory.mktemp("server"), trusted_proxies="127.0.0.1", root_path=prefix)
+        person(server.store, "op@example.org", admin=True)
+        token(server.store, TOKEN)
+        server.emit("long", *["a line that is long enough to be held back " * 4] * 20)
+        found[prefix] = server.start()
+    yield found
+    for server in found.values():
+        server.close()
+        assert "Traceback" not in server.log, server.log
+
+
+@pytest.fixture(scope="module")
+def proxy(servers: dict[str, Server], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """The address of a proxy by its name; each is started once."""
+    with ExitStack() as stack:
+        started: dict[str, str] = {}
+
+        def start(name: str) -> str:
+            if name not in started:
+                ports = servers[""].port, servers[PREFIX].port
+                started[name] = stack.enter_context(proxy_before(name, *ports, tmp_path_factory.mktemp(name)))
+            return started[name]
+
+        yield start
+
+
+@PROXY
+@PLACE
+def test_a_person_logs_in_and_sees_a_page(proxy: Callable[[str], str], name: str, prefix: str) -> None:
+    address = proxy(name)
+    navigation = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
+    with httpx.Client(base_url=f"{address}{prefix}", headers=navigation, timeout=20) as browser:
+        asked = browser.get("/tasks/long")
+        assert (asked.status_code, asked.headers["Location"]) == (303, f"{prefix}/login?next={prefix}/tasks/long")
+        form = {"email": "op@example.org", "password": PASSWORD, "next": f"{prefix}/tasks/long"}
+        # A browser without Sec-Fetch-Site: Origin and Host must agree, port included.
+        inside = browser.post("/login", data=form, headers={"Origin": address})
+        assert (inside.status_code, inside.headers["Location"]) == (303, f"{prefix}/tasks/long"), inside.text
+        page = browser.get("/tasks/long")
+        assert page.status_code == 200
+        assert "held back" in page.text
+        assert browser.get("/static/css/app.css").status_code == 200
+
+
+@PROXY
+@PLACE
+def test_events_come_through_at_once(
+    proxy: Callable[[str], str], servers: dict[str, Server], name: str, prefix: str
+) -> None:
+    server, task = servers[prefix], f"live-{name}"
+    server.emit(task, *["a line that is long enough to be held back " * 4] * 20)
+    headers = {"Authorization": f"Bearer {TOKEN}", "Accept-Encoding": "gzip, zstd, br"}
+    with open_stream(f"{proxy(name)}{prefix}/sse/tasks/{task}/events", timeout=5, headers=headers) as stream:
+        assert next(stream).comment == "open"
+        assert [next(stream).id for _ in range(20)] == [str(seq) for seq in range(1, 21)]
+        took = []
+        for seq in range(21, 28):
+            sent = time.monotonic()
+            server.emit(task, "more")
+            assert next(stream).id == str(seq)
+            took.append(time.monotonic() - sent)
+    assert sorted(took)[len(took) // 2] < 0.15 * slowness(), took
+
+
+@PROXY
+@PLACE
+def test_a_websocket_comes_through(proxy: Callable[[str], str], name: str, prefix: str) -> None:
+    address = proxy(name)
+
+    async def first() -> dict[str, object]:
+        url = f"{address.replace('http:', 'ws:')}{prefix}/ws/tasks/long/events?since_seq=3"
+        bearer = {"Authorization": f"Bearer {TOKEN}"}
+        async with websockets.connect(url, origin=websockets.Origin(address), additional_headers=bearer) as socket:
+            found: dict[str, object] = json.loads(await asyncio.wait_for(socket.recv(), 10))
+            return found
+
+    assert asyncio.run(first())["seq"] == 4
+
+
+@PROXY
+def test_the_server_knows_who_comes_through_a_proxy(
+    proxy: Callable[[str], str], servers: dict[str, Server], name: str
+) -> None:
+    forged = {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9", "Accept": "application/json"}
+    address = f"{proxy(name)}/api/v1/login"
+    answer = httpx.post(address, json={"email": "op@example.org", "password": PASSWORD}, headers=forged, timeout=20)
+    assert answer.status_code == 200
+    bearer = {"Authorization": f"Bearer {answer.json()['token']}", "Accept": "text/html"}
+    audits = servers[""].get("/audits", headers=bearer).text
+    assert "127.0.0.1" in audits
+    assert "203.0.113.9" not in audits
