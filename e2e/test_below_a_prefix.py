@@ -40,7 +40,8 @@ def test_a_task_page_lives_below_a_prefix_behind_nginx(
         expect(page).to_have_url(re.compile(f"{PREFIX}/tasks/run"))
         seen = page.evaluate(
             """async () => {
-              const { EventStreamService } = await import(`${location.pathname.split('/tasks')[0]}/static/js/EventStreamService.js`);
+              const root = location.pathname.split('/tasks')[0];
+              const { EventStreamService } = await import(`${root}/static/js/EventStreamService.js`);
               return new Promise((resolve, reject) => {
                 const seqs = [];
                 const service = new EventStreamService('run', {
