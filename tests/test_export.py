@@ -6,7 +6,9 @@ import csv
 import io
 import json
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -194,3 +196,45 @@ def test_a_very_long_run_is_cut_and_says_so(server: Server) -> None:
 @pytest.mark.parametrize("what", ["raw", "export.ndjson", "spans.csv", "export.html"])
 def test_an_unknown_task_has_nothing_to_take_away(server: Server, what: str) -> None:
     assert server.get(f"/tasks/nobody/{what}").status_code == 404
+
+
+def test_what_an_older_version_stored_too_deep_breaks_nothing(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    server.store.create_task("deep", metadata={"a": 1})
+    server.emit("deep", NewEvent(event_type="log", payload={"message": "here", "token": "s3cret"}))
+    server.kill()
+    for depth in (300, 950):
+        nested = '{"a":' * depth + "1" + "}" * depth
+        with closing(sqlite3.connect(server.path)) as db, db:
+            state = json.loads(db.execute("SELECT state FROM tasks").fetchone()[0])
+            state["metadata"] = "METADATA"
+            db.execute("UPDATE tasks SET state = ?", (json.dumps(state).replace('"METADATA"', nested),))
+            db.execute("UPDATE task_events SET payload = ?", (f'{{"message":"here","deep":{nested}}}',))
+        server.start()
+        paths = [
+            "",
+            "/raw",
+            "/export.ndjson",
+            "/export.ndjson?full=1",
+            "/export.html",
+            "/spans.csv",
+        ]
+        for path in ["/tasks", "/compare?a=deep&b=deep", *[f"/tasks/deep{path}" for path in paths], "/api/tasks"]:
+            answer = server.get(path, timeout=30)
+            assert answer.status_code == 200, (depth, path, answer.status_code)
+        assert "nested more than" in server.get("/tasks/deep/raw").text
+        server.kill()
+        with closing(sqlite3.connect(server.path)) as db, db:
+            state["metadata"] = {}
+            db.execute("UPDATE tasks SET state = ?", (json.dumps(state),))
+
+
+def test_what_is_nested_too_deep_is_refused_by_name(server: Server) -> None:
+    for depth in (200, 2000, 100_000):
+        nested = '{"a":' * depth + "1" + "}" * depth
+        events = f'{{"event_type":"log","payload":{nested}}}'
+        task = f'{{"task_id":"never","metadata":{nested}}}'
+        for path, body in (("/api/tasks/never/events", events), ("/api/tasks", task)):
+            answer = httpx.post(server.url + path, content=body)
+            assert answer.status_code == 400, (depth, path, answer.text)
+            assert "nested" in answer.json()["error"]["message"]

@@ -74,7 +74,8 @@ class Settings:
         True, "Whether somebody may start a command again that `signalbox run` started on this store."
     )
     redact: str = _setting(
-        "token,password,passwd,secret,authorization,api_key,cookie",
+        "token,password,passwd,passphrase,secret,authorization,api_key,access_key,private_key,account_key,auth_key,"
+        "credential,cookie,amz_signature,pwd,pass",
         "What exports hide: words that name payload keys, and /regular expressions/ for texts, separated by commas.",
     )
 

@@ -1,0 +1,269 @@
+"""The shapes in which secrets come, each with what may not be left of it, and ordinary texts that stay."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from typing import Any
+
+import msgspec
+import pytest
+
+from store import Event
+from webapp.export.redaction import HIDDEN, Redaction
+from webapp.settings import Settings
+
+DEFAULT = Redaction(Settings().redact)
+BASIC = base64.b64encode(b"ann:s3cret").decode()
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJzM2NyZXQifQ.c2VjcmV0c2lnbmF0dXJl"
+PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEs3cretkey0000\nABCDs3cretkey1111\n-----END RSA PRIVATE KEY-----"
+
+
+def known(prefix: str, length: int = 24) -> str:
+    """A token of a known service, put together so that no scanner takes this file for a leak."""
+    return prefix + ("s3cretA9" * 8)[:length]
+
+
+TEXTS = [
+    # names and values
+    "AWS_SECRET_ACCESS_KEY=s3cret",
+    "export AWS_SECRET_ACCESS_KEY=s3cret",
+    'declare -x GITHUB_TOKEN="s3cret"',
+    "set DB_PASSWORD=s3cret",
+    '$env:API_KEY = "s3cret"',
+    "PGPASSWORD=s3cret psql -h db",
+    "MYSQL_PWD=s3cret",
+    "SMTP_PASS=s3cret",
+    "REDIS_AUTH_TOKEN=s3cret",
+    "DJANGO_SECRET_KEY='s3cret with words'",
+    "apikey=s3cret",
+    "x-api-key: s3cret",
+    "X-Auth-Token: s3cret",
+    "api key: s3cret",
+    "clientSecret=s3cret",
+    "accessToken: 's3cret'",
+    "password2=s3cret",
+    "password := s3cret",
+    "'password' => 's3cret'",
+    "connect(host='db', password='s3cret')",
+    "{'password': 's3cret', 'user': 'ann'}",
+    "Server=db;User Id=sa;Password=s3cret;Encrypt=yes",
+    "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=s3cret==;",
+    'password="a \\"quoted\\" s3cret"',
+    "env: HOME=/root TOKEN=s3cret PATH=/bin",
+    'cut off: password="s3cret',
+    # headers and cookies
+    "Authorization: Bearer s3cret",
+    f"Authorization: Basic {BASIC}",
+    "authorization: token s3cret",
+    'Authorization: Digest username="ann", response="s3cret"',
+    "Proxy-Authorization: Basic s3cret",
+    "Cookie: theme=dark; session=s3cret",
+    "Cookie: a=1; b=2; c=s3cret; d=4",
+    "Set-Cookie: sid=1; Path=/\nSet-Cookie: other=s3cret; HttpOnly",
+    "curl -H 'Cookie: a=1; b=s3cret' example.org",
+    "curl -H 'Authorization: Bearer s3cret' example.org",
+    'curl -b "a=1; b=2" --cookie "sid=s3cret; x=1" example.org',
+    "sent with Bearer s3cret.token.9",
+    f"tried Basic {BASIC} and failed",
+    "b'Authorization': b'Bearer s3cret'",
+    "[('host', 'a'), ('authorization', 'Bearer s3cret')]",
+    "[(b'host', b'a'), (b'cookie', b'a=1; b=s3cret')]",
+    'headers [["host", "a"], ["authorization", "s3cret"]] sent',
+    # JSON in texts
+    '{"token": "s3cret"}',
+    'got {"user": "ann", "password": "s3cret", "n": 1} back',
+    'body={\\"token\\": \\"s3cret\\"}',
+    json.dumps({"body": json.dumps({"token": "s3cret"})}),
+    json.dumps({"a": json.dumps({"b": json.dumps({"password": "x s3cret y"})})}),
+    "log: " + json.dumps(json.dumps({"a": json.dumps({"password": "x s3cret y"})})),
+    '{"name": "authorization", "value": "s3cret"}',
+    'env {"value": "s3cret", "name": "DB_PASSWORD"}'.removeprefix("env "),
+    '[["authorization", "s3cret"]]',
+    # YAML and XML
+    "db:\n  password: s3cret",
+    "password: correct s3cret battery",
+    "db:\n  password: |\n    s3cret\n    s3cret\n  user: ann",
+    "- name: DB_PASSWORD\n  value: s3cret",
+    "<user>ann</user><password>s3cret</password>",
+    '<input name="password" value="s3cret">',
+    # addresses
+    "postgres://ann:s3cret@db/app",
+    "redis://:s3cret@localhost:6379",
+    "https://ann:s3cr@s3cret@host/",
+    "git clone https://x-access-token:s3cret@github.com/a/b",
+    "https://s3cret0123456789abcdef@sentry.io/1",
+    "GET /?access_token=s3cret&page=2",
+    "GET /?page=2&api_key=s3cret HTTP/1.1",
+    "https://bucket/?X-Amz-Credential=s3cret&X-Amz-Signature=s3cret",
+    "https://blob/?sv=1&sig=s3cret%3D",
+    # command lines
+    "login --password s3cret",
+    "login --password=s3cret",
+    "login --password 's3cret with words'",
+    "tool --api-key s3cret --verbose",
+    "curl -u ann:s3cret example.org",
+    "curl --user ann:s3cret example.org",
+    "sshpass -p s3cret ssh host",
+    "machine host login ann password s3cret",
+    "ALTER USER ann WITH PASSWORD 's3cret'",
+    "//registry.example.org/:_authToken=s3cret",
+    "//registry.example.org/:_auth=s3cret",
+    # what speaks for itself
+    PEM,
+    PEM.replace("\n", "\\n"),
+    PEM.partition("-----END")[0],
+    f"id {JWT} is used",
+    f"cookie jar has {JWT}",
+    *(f"used {known(prefix)} twice" for prefix in ("ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xoxb-", "xoxp-")),
+    *(
+        f"used {known(prefix)} twice"
+        for prefix in ("sk-", "sk-proj-", "sk_live_", "npm_", "pypi-", "hf_", "sbx_", "sbs_")
+    ),
+    *(f"key={known(prefix, 35)}" for prefix in ("AIza", "ya29.")),
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_secret_in_a_text_is_hidden(text: str) -> None:
+    for payload in (text, {"message": text}, {"arguments": {"log": [text]}}):
+        shown = json.dumps(DEFAULT.value(payload))
+        assert "s3cret" not in shown, shown
+        assert HIDDEN in shown
+
+
+def test_events_are_redacted_like_their_texts() -> None:
+    fields = {"event_id": 1, "task_id": "t", "seq": 1, "event_type": "log", "actor": "runner", "span_id": "s"}
+    more = {"phase": None, "parent_span_id": None, "created_at": "2026-11-21T14:02:07.000000Z"}
+    for text in TEXTS:
+        event = msgspec.json.decode(msgspec.json.encode({**fields, **more, "payload": {"message": text}}), type=Event)
+        assert "s3cret" not in bytes(DEFAULT.event(event).payload_json).decode(), text
+
+
+def test_access_key_ids_are_hidden() -> None:
+    assert DEFAULT.text("id AKIA" + "ABCDEFGHIJKLMNOP" + " of ann") == f"id {HIDDEN} of ann"
+
+
+VALUES: list[Any] = [
+    {"AWS_SECRET_ACCESS_KEY": "s3cret"},
+    {"env": {"PGPASSWORD": "s3cret", "HOME": "/root"}},
+    {"apikey": "s3cret"},
+    {"headers": [["authorization", "s3cret"], ["host", "a"]]},
+    {"headers": [{"name": "Authorization", "value": "s3cret"}]},
+    {"env": [{"name": "DB_PASSWORD", "value": "s3cret"}]},
+    {"env": [{"Key": "DB_PASSWORD", "Value": {"s": "s3cret"}}]},
+    {"cookies": {"sid": "s3cret"}},
+    {"headers": {"Set-Cookie": ["a=1", "b=s3cret"]}},
+    {"command": ["curl", "-u", "ann:s3cret", "-H", "X-Token: s3cret"]},
+    {"command": ["login", "--api-key", "s3cret"]},
+    {"body": json.dumps({"user": {"password": "s3cret"}})},
+    {"body": json.dumps([json.dumps({"token": "s3cret"})])},
+    {"https://ann:s3cret@host/": 1},
+]
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_a_secret_in_a_value_is_hidden(value: Any) -> None:
+    shown = json.dumps(DEFAULT.value(value))
+    assert "s3cret" not in shown, shown
+    assert HIDDEN in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tokens: 123",
+        "used 512 tokens, max_tokens=1024",
+        "password reset page: http://localhost/reset",
+        "no password was asked",
+        "the secretary said: all tokens: 5 are used",
+        "token_count: 12, token_limit=4096",
+        "password_policy: strict",
+        "PWD=/home/ann OLDPWD=/root",
+        "12 tests pass: 3 are new",
+        "a basic understanding of Basic Authentication",
+        "the bearer certificates expire",
+        "npm_lifecycle_event and npm_package_name are set",
+        "sk-learn-contrib-extensions was installed",
+        "docker run -u 1000:1000 image",
+        "http://localhost:8000/path?page=2",
+        "mailto:ann@example.org or ann@example.org: hello",
+        "see https://example.org/@ann/notes",
+        "commit 0123456789abcdef0123456789abcdef01234567",
+        "12:04:05 INFO worker: started",
+        '{"tokens": 12, "status": "ok"}',
+        "authored by ann; passed: 12, secrets found: 0",
+        'fields: ["password", "email", "name"]',
+        "if a > b: return c",
+        "tokenizer: bert, keyboard: us, monkey: 1",
+        "cookie policy: lax",
+        "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+        "",
+    ],
+)
+def test_an_ordinary_text_stays(text: str) -> None:
+    assert DEFAULT.text(text) == text
+    assert DEFAULT.value({"message": text}) == {"message": text}
+
+
+def test_what_is_beside_a_secret_stays() -> None:
+    assert DEFAULT.text("GET /?access_token=s3cret&page=2 HTTP/1.1") == f"GET /?access_token={HIDDEN}&page=2 HTTP/1.1"
+    assert DEFAULT.text("postgres://ann:s3cret@db/app") == f"postgres://ann:{HIDDEN}@db/app"
+    assert DEFAULT.text('{"a": 1, "token": "s3cret"}') == f'{{"a":1,"token":"{HIDDEN}"}}'
+    assert DEFAULT.text("user=ann password='s3 cret' db=app") == f"user=ann password='{HIDDEN}' db=app"
+
+
+HARD = {
+    "name": "a" * 200_000,
+    "names": "password" * 25_000,
+    "dashes": "-" * 200_000,
+    "quotes": "password=" + '\\"' * 100_000,
+    "open": 'password="' + "x" * 200_000,
+    "many": "password='x' " * 16_000,
+    "one-line": "a: " * 60_000,
+    "colons": ":" * 200_000,
+    "jwt": "eyJa-" * 40_000,
+    "jwt2": "eyJaaaa." * 25_000,
+    "urls": "https://a:" * 20_000,
+    "ats": "://a:b@" * 25_000,
+    "begin": "-----BEGIN PRIVATE KEY-----" * 8_000,
+    "spaces": "password" + " " * 200_000 + "=x",
+    "bearer": "bearer " * 28_000,
+    "basic": "basic aaaa" * 20_000,
+    "pairs": '["token", ' * 20_000,
+    "slashes": "\\" * 200_000,
+    "block": "password: |\n" + "  x\n" * 50_000,
+    "yaml": "name: password\n" * 13_000,
+    "tags": "<password " * 20_000,
+    "json": "[" * 100_000,
+    "words": "token token token " * 11_000,
+    "flags": "--token " * 25_000,
+    "login": "login a " * 25_000,
+    "escaped": 'x={\\"token\\": \\"' * 10_000,
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_a_hard_text_takes_linear_time(name: str) -> None:
+    def seconds(text: str) -> float:
+        began = time.process_time()
+        DEFAULT.text(text)
+        return time.process_time() - began
+
+    whole = HARD[name]
+    took = seconds(whole)
+    assert took < 0.2 or took < 4 * seconds(whole[: len(whole) // 2]) + 0.2
+    assert took < 4
+
+
+def test_nothing_that_may_be_nested_is_too_deep() -> None:
+    deep: Any = {"token": "s3cret"}
+    for _ in range(90):
+        deep = {"a": [deep]}
+    assert "s3cret" not in json.dumps(DEFAULT.value(deep))
+    text = '{"token":"s3cret"}'
+    for _ in range(8):
+        text = json.dumps({"a": text})
+    assert "s3cret" not in DEFAULT.text(text)
+    assert DEFAULT.text("[" * 5000) == "[" * 5000

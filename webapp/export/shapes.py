@@ -1,0 +1,109 @@
+"""The shapes in which secrets stand in texts, whatever they are called: keys, tokens of known services, addresses.
+
+Every expression runs in linear time: what it may repeat is possessive, and it begins only where the same characters
+did not just go before.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+
+HIDDEN = "[redacted]"
+
+_KNOWN = "|".join(
+    (
+        r"gh[pousr]_[A-Za-z0-9]{8,}+",
+        r"github_pat_\w{8,}+",
+        r"gl(?:pat|dt|rt|ptt|soat|cbt|ft)-[\w-]{8,}+",
+        r"[srp]k_(?:live|test)_\w{8,}+",
+        r"xox[a-z]-[\w-]{8,}+",
+        r"xapp-[\w-]{8,}+",
+        r"(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{12,}+",
+        r"AIza[\w-]{20,}+",
+        r"ya29\.[\w-]{8,}+",
+        r"sb[xs]_[\w-]{8,}+",
+        r"hv[sbr]\.[\w-]{16,}+",
+        r"dckr_(?:pat|oat)_[\w-]{8,}+",
+        r"do[opr]_v1_[0-9a-f]{16,}+",
+        r"sh(?:pat|pca|ppa|pss)_[0-9a-fA-F]{16,}+",
+        r"SG\.[\w-]{8,}+\.[\w-]{8,}+",
+        r"AGE-SECRET-KEY-1[0-9A-Z]{16,}+",
+        r"(?:lin_api|whsec|rubygems|dapi|glsa|nfp|figd|phc|phx|pat)_[A-Za-z0-9]{20,}+",
+    )
+)
+_KNOWN_TOKEN = re.compile(rf"(?<![A-Za-z0-9_-])(?:{_KNOWN})")
+
+_LIKELY_TOKEN = re.compile(
+    r"(?<![A-Za-z0-9_-])(?:sk-|npm_|pypi-|hf_|gsk_|r8_|eyJ)(?=[\w-]{0,200}[0-9A-Z])[\w-]{16,}+(?:\.[\w-]{2,}+){0,2}"
+)
+"""Prefixes that ordinary names have too, such as npm_lifecycle_event: what follows must have a digit or a capital."""
+
+_JWT = re.compile(r"(?<![\w-])eyJ[\w-]{4,}+\.[\w-]{2,}+(?:\.[\w-]*+)?")
+
+_BEARER = re.compile(r"(?i)(?<!\w)(bearer[ \t]{1,4})(?=[^\s\"',;]{0,200}[0-9_.=~+])([\w.~+/=-]{6,}+)")
+_BASIC = re.compile(r"(?i)(?<!\w)(basic[ \t]{1,4})([A-Za-z0-9+/_-]{4,}+={0,2})")
+
+_USER_INFO = re.compile(r"(?<=://)([^\s:/@\"'<>]{0,200}+):([^\s\"'<>/@]{0,500}(?:@[^\s\"'<>/@]{0,500}(?=@))?)(?=@)")
+_LONE_USER = re.compile(r"(?<=://)(?=[\w-]{0,200}\d)[A-Za-z0-9_-]{16,200}+(?=@)")
+
+_CURL_USER = re.compile(r"((?<!\S)(?:-u|--user|--proxy-user|-U)[ =]?[\"']?(?!\d+:\d)[^\s:\"'@/]{1,100}+:)[^\s\"']++")
+_SSHPASS = re.compile(r"(\bsshpass[ \t]{1,4}-p[ \t]{0,4})(?:\"[^\"\n]*+\"|'[^'\n]*+'|\S++)")
+_NETRC = re.compile(r"(\blogin\s{1,4}\S{1,200}\s{1,4}password\s{1,4})\S++")
+_QUOTED_WORD = re.compile(
+    r"(?i)(\b(?:password|passphrase|identified[ ]by)[ \t]{1,4})('[^'\n]{1,500}+'|\"[^\"\n]{1,500}+\")"
+)
+_NPM_AUTH = re.compile(r"((?<![A-Za-z0-9])_auth[\"']?\s{0,4}[=:]\s{0,4}[\"']?)[^\s\"',;]++")
+
+_SIGNED_URL = re.compile(r"([?&]sig=)[^\s&\"']++")
+
+_KEY_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-\d")
+_KEY_ENDS = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|Private-MAC: ?[0-9a-f]*")
+
+HINT = (
+    r"@|eyJ|PRIVATE KEY|PuTTY|bearer|basic|gh[a-z]_|github_pat_|gl[a-z]{2,4}-|[a-z]k_|sk-|xox|xapp-|A[A-Z]{2}A|AIza|"
+    r"ya29|sb[xs]_|hv[a-z]\.|dckr_|do[a-z]_v1|shp|SG\.|AGE-SECRET|[a-z]_api_|whsec_|rubygems_|dapi_|glsa_|nfp_|figd_|"
+    r"ph[cx]_|pat_|npm_|pypi-|hf_|gsk_|r8_|-u|--user|-U|proxy-user|sshpass|login|identified|_auth|pass|sig="
+)
+"""An expression that finds something, case aside, in each text in which `hidden` may change something."""
+
+
+def hidden(text: str) -> str:
+    """`text` with what has one of these shapes hidden."""
+    text = _without_keys(text)
+    text = _KNOWN_TOKEN.sub(HIDDEN, text)
+    text = _JWT.sub(HIDDEN, text)
+    text = _LIKELY_TOKEN.sub(HIDDEN, text)
+    text = _BEARER.sub(rf"\1{HIDDEN}", text)
+    text = _BASIC.sub(_if_credentials, text)
+    if "@" in text:
+        text = _USER_INFO.sub(rf"\1:{HIDDEN}", text)
+        text = _LONE_USER.sub(HIDDEN, text)
+    for pattern in (_CURL_USER, _SSHPASS, _NETRC, _QUOTED_WORD, _NPM_AUTH, _SIGNED_URL):
+        text = pattern.sub(_behind, text)
+    return text
+
+
+def _behind(found: re.Match[str]) -> str:
+    return found[1] + HIDDEN
+
+
+def _if_credentials(found: re.Match[str]) -> str:
+    """Basic credentials are base64 of name:password; "basic understanding" is not."""
+    try:
+        decoded = base64.urlsafe_b64decode(found[2].rstrip("=").replace("+", "-").replace("/", "_") + "==")
+    except ValueError:
+        return found[0]
+    return _behind(found) if b":" in decoded and decoded.isascii() else found[0]
+
+
+def _without_keys(text: str) -> str:
+    """Private keys in PEM and alike; one that is cut off reaches to the end of the text."""
+    if "PRIVATE KEY" not in text and "PuTTY" not in text:
+        return text
+    kept, at = [], 0
+    while begins := _KEY_BEGINS.search(text, at):
+        kept += [text[at : begins.start()], HIDDEN]
+        ends = _KEY_ENDS.search(text, begins.end())
+        at = ends.end() if ends else len(text)
+    return "".join([*kept, text[at:]])
