@@ -47,7 +47,8 @@ class TaskPage(msgspec.Struct, frozen=True):
 class LogQuery(msgspec.Struct, frozen=True):
     """Which events of one log to find; what is empty leaves none out.
 
-    `text` is looked for in the payload's JSON and in the event type, ASCII letters in either case. `level` and `stream`
+    `text` is looked for in the payload's JSON, across the terminal escapes in it, and in the event type, whatever the
+    case of its letters. `level` and `stream`
     are those of the payload. `failures` finds what went wrong: see `store/schema/002_failures.sql`. Nothing is
     looked for after the seq `until`. `rows`, like `failures`, leaves out heartbeats, unless `event_type` asks
     for them.

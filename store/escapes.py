@@ -17,7 +17,6 @@ ESCAPE = re.compile(
 """One escape sequence, also one that is cut off. Takes time in proportion to the text, whatever the text is."""
 
 _BEGINS = ("\x1b", "\x9b", "\x9d", "\x90")
-_IN_JSON = ("\\u001b", "\\u009b", *_BEGINS[1:])
 
 
 def plain(text: str) -> str:
@@ -27,7 +26,7 @@ def plain(text: str) -> str:
 
 def plain_json(payload: str) -> str | None:
     """A payload's JSON with the escape sequences taken out of its texts; None if it has none."""
-    if not any(begin in payload for begin in _IN_JSON):
+    if "\\u001b" not in payload and (payload.isascii() or not any(begin in payload for begin in _BEGINS)):
         return None
     try:
         value = msgspec.json.decode(payload)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from pathlib import Path
 
 import msgspec
 import pytest
 
-from store import NewEvent
+from store import LogQuery, NewEvent, open_store
 from store.contract import TaskRecord
 from store.events import Event
 from store.sqlite import SqliteStore
@@ -81,3 +83,24 @@ async def test_a_message_of_several_lines_says_that_there_is_more(store: SqliteS
 async def test_what_a_payload_says_besides_has_no_escape_sequences(store: SqliteStore) -> None:
     store.append("run", log("x", colour="\x1b[31mred\x1b[0m"))
     assert "{&#34;colour&#34;:&#34;red&#34;}" in await page(store)
+
+
+def test_a_search_finds_text_across_colours_on_the_page_and_in_the_api(server: Server) -> None:
+    server.emit("coloured", "\x1b[31mfai\x1b[0mled to connect", "else")
+    assert 'id="e1"' in server.get("/tasks/coloured/log?q=failed").text
+    found = server.get("/api/tasks/coloured/events?q=failed").json()
+    assert [event["seq"] for event in found["events"]] == [1]
+
+
+async def test_a_database_of_an_earlier_version_is_searched_across_colours_too(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    store = open_store(url)
+    store.append("run", [log("\x1b[31mfai\x1b[0mled"), log("failed")])
+    store.close()
+    with sqlite3.connect(tmp_path / "old.db") as old:
+        old.executescript("ALTER TABLE task_events DROP plain; DELETE FROM migrations WHERE name = '011_plain';")
+    old.close()
+    store = open_store(url)
+    async with store.read() as view:
+        assert (await view.search("run", LogQuery(text="failed"))).total == 2
+    await store.aclose()

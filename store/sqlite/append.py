@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from store.errors import Conflict, InvalidEvent, UnknownTask
+from store.escapes import plain_json
 from store.events import Event, NewEvent, check_event, encode_payload, epoch_seconds, new_id, now
 from store.people import DEFAULT_PROJECT
 from store.projections import apply, consequences, needs, refusal
@@ -97,6 +98,7 @@ def append(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> lis
             key=draft.key,
         )
         tells = apply(state, event)
+        text = payload.decode()
         rows.append(
             (
                 event.event_id,
@@ -107,10 +109,11 @@ def append(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> lis
                 event.actor,
                 event.span_id,
                 event.parent_span_id,
-                payload.decode(),
+                text,
                 event.created_at,
                 event.key,
                 None if tells else 1,
+                plain_json(text),
             )
         )
         return event

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from store.errors import StoreUnavailable
+from store.escapes import plain_json
 from store.events import new_id
 from store.migrations import migrate
 from store.sqlite import job
@@ -47,6 +48,7 @@ def connect(path: Path, synchronous: str, *, make: bool = True) -> sqlite3.Conne
         uri(path, make=make), uri=True, timeout=WRITE_TIMEOUT, isolation_level=None, check_same_thread=False
     )
     try:
+        connection.create_function("plain_json", 1, plain_json, deterministic=True)
         for pragma in (*PRAGMAS, f"PRAGMA synchronous = {synchronous}"):
             connection.execute(pragma)
     except BaseException:

@@ -9,6 +9,7 @@ import msgspec
 
 from store.contract import TaskRecord
 from store.errors import Conflict, InvalidEvent
+from store.escapes import plain_json
 from store.events import Event, check_task_id, check_text, check_time, encode_payload, new_id
 from store.projections import apply
 from store.sqlite.append import create_task, load_head, load_task, save_listed, save_state
@@ -18,9 +19,9 @@ from store.state import Task, TaskState
 
 _KEPT = (
     "CREATE TABLE log (task_id, seq INTEGER PRIMARY KEY, event_type, phase, actor, span_id, parent_span_id, payload,"
-    " created_at, key, quiet)"
+    " created_at, key, quiet, plain)"
 )
-_KEEP = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_KEEP = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class Import:
@@ -76,7 +77,7 @@ def _rows(state: TaskState, events: Iterable[Event]) -> Iterator[tuple[object, .
             # Nothing happens in a task before it is there.
             task.created_at = task.updated_at = min(task.created_at, given.created_at)
         event = msgspec.structs.replace(given, task_id=task_id, created_at=max(given.created_at, task.updated_at))
-        payload = _checked(event)
+        text = _checked(event).decode()
         tells = apply(state, event)
         yield (
             task_id,
@@ -86,10 +87,11 @@ def _rows(state: TaskState, events: Iterable[Event]) -> Iterator[tuple[object, .
             event.actor,
             event.span_id,
             event.parent_span_id,
-            payload.decode(),
+            text,
             event.created_at,
             event.key,
             None if tells else 1,
+            plain_json(text),
         )
 
 

@@ -16,7 +16,7 @@ from store.state import Task
 COLUMNS = "event_id, task_id, seq, event_type, phase, actor, span_id, parent_span_id, payload, created_at, key"
 """The columns of `task_events`, in the order in which `event_of` takes them."""
 
-INSERT = f"INSERT INTO task_events ({COLUMNS}, quiet) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT = f"INSERT INTO task_events ({COLUMNS}, quiet, plain) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 S = TypeVar("S")
 _SOUND = frozenset((int, str, type(None)))

@@ -41,6 +41,35 @@ async def test_text_is_found_as_it_is_written(store: Store) -> None:
         assert await found(store, LogQuery(text=text)) == seqs, text
 
 
+async def test_text_is_found_across_terminal_escapes(store: Store) -> None:
+    store.append(
+        "run",
+        [
+            say("\x1b[31mfai\x1b[0mled to connect"),
+            say("see \x1b]8;;https://example.org/run/42\x1b\\run 42\x1b]8;;\x1b\\ now"),
+            say("\x9b32mgre\x9b0men", note={"deep": ["\x1b[1mbo\x1b[0mld"]}),
+            say(r"written as \u001b[31m, fai\u001b[0mled"),
+            say("plain failed"),
+        ],
+    )
+    for text, seqs in {
+        "failed": [1, 5],
+        "FAILED TO": [1],
+        "see run 42 now": [2],
+        "green": [3],
+        '"bold"': [3],
+        "[31m": [1, 4],
+    }.items():
+        assert await found(store, LogQuery(text=text)) == seqs, text
+
+
+async def test_letters_are_found_in_either_case_in_any_script(store: Store) -> None:
+    store.append("run", [say("Ärger am Öresund"), say("ÄRGER"), say("a\u0308rger"), say("ОШИБКА: нет места")])
+    store.append("run", say("\x1b[31mОши\x1b[0mбка"))
+    for text, seqs in {"ärger": [1, 2, 3], "Ärger": [1, 2, 3], "öresund": [1], "ошибка": [4, 5], "нет М": [4]}.items():
+        assert await found(store, LogQuery(text=text)) == seqs, text
+
+
 async def test_each_filter_leaves_the_others_out_and_all_hold_together(store: Store) -> None:
     store.append(
         "run",

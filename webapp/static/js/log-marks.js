@@ -1,6 +1,6 @@
 /**
  * <ol data-found="disk full">: marks that text in the rows, by `::highlight(found)`, so that the rows stay as they are.
- * Only ASCII letters are the same in either case, as in the search itself.
+ * As in the search itself letters are the same in either case, and colours that change amid the text do not part it.
  */
 function mark() {
   const list = document.querySelector('[data-found]');
@@ -9,22 +9,43 @@ function mark() {
 
 function* ranges(list) {
   const sought = lower(list.dataset.found);
-  const texts = document.createTreeWalker(list, NodeFilter.SHOW_TEXT);
-  while (texts.nextNode()) {
-    const node = texts.currentNode;
-    if (!node.parentElement.closest('.said')) continue;
-    const text = lower(node.data);
+  for (const said of list.querySelectorAll('.said')) {
+    const nodes = texts(said);
+    const text = lower(nodes.map(({ node }) => node.data).join(''));
     for (let at = text.indexOf(sought); at >= 0; at = text.indexOf(sought, at + sought.length)) {
       const range = new Range();
-      range.setStart(node, at);
-      range.setEnd(node, at + sought.length);
+      range.setStart(...place(nodes, at));
+      range.setEnd(...place(nodes, at + sought.length - 1, 1));
       yield range;
     }
   }
 }
 
+/** The texts below an element, each with where it begins in all of them. */
+function texts(element) {
+  const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+  const found = [];
+  let start = 0;
+  while (walker.nextNode()) {
+    found.push({ node: walker.currentNode, start });
+    start += walker.currentNode.length;
+  }
+  return found;
+}
+
+function place(nodes, at, further = 0) {
+  const { node, start } = nodes.findLast(({ start }) => start <= at);
+  return [node, at - start + further];
+}
+
+/** Lower case that leaves each letter at its place. */
 function lower(text) {
-  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+  const folded = text.toLowerCase();
+  if (folded.length === text.length) return folded;
+  return text.replace(/[^]/gu, (letter) => {
+    const small = letter.toLowerCase();
+    return small.length === letter.length ? small : letter;
+  });
 }
 
 document.addEventListener('htmx:after:swap', mark);

@@ -1,0 +1,106 @@
+"""Reading a log in a browser: days in the viewer's zone, marks across colours, rows of several lines, heartbeats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+from playwright.sync_api import BrowserContext, Page, expect
+
+from e2e.live import content, expect_equal_to_fresh, expect_live_at, expect_rows
+from store import NewEvent
+from store.contract import TaskRecord
+from store.events import Event
+from tests.support.server import Server
+
+DAYS = "() => [...document.querySelectorAll('.day')].map((day) => [day.parentElement.id, day.textContent])"
+
+
+def event(seq: int, at: str) -> Event:
+    return Event(
+        event_id=seq,
+        task_id="days",
+        seq=seq,
+        event_type="log",
+        phase=None,
+        actor="runner",
+        span_id="main",
+        parent_span_id=None,
+        payload_json=msgspec.Raw(msgspec.json.encode({"message": f"line {seq}"})),
+        created_at=at,
+    )
+
+
+def test_days_begin_where_they_do_for_the_viewer_however_the_rows_came(
+    server: Server, new_context: Callable[..., BrowserContext]
+) -> None:
+    hours = [event(n, f"2026-11-{20 + (n - 1) // 24}T{(n - 1) % 24:02}:30:00.000000Z") for n in range(1, 241)]
+    events = [hour for hour in hours if not hour.created_at.startswith("2026-11-3")]
+    server.store.import_task(TaskRecord(task_id="days", created_at=events[0].created_at), events)
+    context = new_context(timezone_id="America/New_York")
+    page = context.new_page()
+    page.goto(f"{server.url}/tasks/days")
+    expect_live_at(page, len(events))
+    fresh = page.evaluate(DAYS)
+    first = len(events) - 199
+    assert fresh[:2] == [[f"e{first}", "Friday 20 November 2026"]] + fresh[1:2]
+    # Midnight in New York is 5:00 UTC: the row of 5:30 is the first of its day.
+    assert ["e54", "Sunday 22 November 2026"] in fresh
+
+    server.emit("days", "today")
+    expect_live_at(page, len(events) + 1)
+    later = context.new_page()
+    later.goto(page.url)
+    expect_live_at(later, len(events) + 1)
+    assert page.evaluate(DAYS) == later.evaluate(DAYS)
+    assert later.evaluate(DAYS)[-1][0] == f"e{len(events) + 1}"
+
+    page.locator(".log-scroll").evaluate("node => node.scrollTo(0, -node.scrollHeight)")
+    page.get_by_role("link", name="Older events").click()
+    expect_rows(page, 1, len(events) + 1)
+    whole = context.new_page()
+    whole.goto(f"{server.url}/tasks/days/log?after=0")
+    expected = [day for day in whole.evaluate(DAYS) if day[0] != f"e{len(events) + 1}"]
+    assert [day for day in page.evaluate(DAYS) if day[0] != f"e{len(events) + 1}"][: len(expected)] == expected
+
+
+def test_what_is_found_across_colours_is_marked(server: Server, page: Page) -> None:
+    server.emit("hues", "\x1b[31mfai\x1b[0mled and Failed", "\x1b[1mf\x1b[2ma\x1b[3miled")
+    page.goto(f"{server.url}/tasks/hues/log?q=failed")
+    page.wait_for_function("() => CSS.highlights.get('found')?.size === 3")
+    marked = page.evaluate("() => [...CSS.highlights.get('found')].map(String)")
+    assert marked == ["failed", "Failed", "failed"]
+
+
+def test_a_row_of_several_lines_opens_where_it_says_so(server: Server, page: Page) -> None:
+    server.emit("lines", "one\ntwo\nthree", "last")
+    page.goto(f"{server.url}/tasks/lines")
+    row = page.locator("#e1")
+    closed = row.bounding_box()
+    row.get_by_role("link", name="… 2 more lines").click()
+    expect(row.locator("code")).to_contain_text("three")
+    page.wait_for_function(
+        f"() => document.querySelector('#e1').offsetHeight > {closed['height'] + 40 if closed else 0}"
+    )
+
+
+def test_heartbeats_bring_no_rows_and_keep_their_line_up_to_date(
+    server: Server, page: Page, context: BrowserContext
+) -> None:
+    beat = NewEvent(event_type="runner_heartbeat")
+    server.emit("beats", NewEvent(event_type="runner_spawn"), "waiting", beat)
+    page.goto(f"{server.url}/tasks/beats")
+    expect(page.locator("#log-alive")).to_contain_text("1 heartbeat")
+    server.emit("beats", *[beat] * 300)
+    expect_live_at(page, 303)
+    expect(page.locator("#log-alive")).to_contain_text("alive, last heartbeat")
+    expect(page.locator("#log-alive")).to_contain_text("301 heartbeats")
+    expect_rows(page, 1, 2)
+    server.emit("beats", "at last")
+    expect_live_at(page, 304)
+    assert page.locator("#log-rows > li").count() == 3
+    expect_equal_to_fresh(page, context)
+    server.emit("beats", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
+    expect_live_at(page, 305)
+    expect(page.locator("#log-alive")).not_to_contain_text("alive")
+    assert "301 heartbeats" in content(page)
