@@ -58,6 +58,7 @@ FILLED = {
     "a task that waits": "/tasks/waiting",
     "a task that failed": "/tasks/failed",
     "a task that is done": "/tasks/done",
+    "a log of all colours": "/tasks/colours",
     "a task as of an event": "/tasks/done?at=40",
     "a checkpoint as of an event": "/tasks/proven/checkpoints/c1?at=1",
     "the waterfall as of an event": "/tasks/done/waterfall?at=40",
@@ -114,6 +115,15 @@ def site(shared_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Ite
     shared_server.emit("running", *events[:36])
     shared_server.emit("waiting", *events[:20], question("p1"))
     shared_server.emit("answered", "started", question("p1"))
+    texts, grounds = (*range(30, 38), *range(90, 98)), (*range(40, 48), *range(100, 108))
+    shared_server.emit(
+        "colours",
+        *("".join(f"\x1b[{text};{ground}m {text} " for text in texts) for ground in grounds),
+        "".join(f"\x1b[0;{text}m {text} \x1b[2m dim \x1b[7m reversed " for text in texts),
+        "\x1b[8mconcealed\x1b[0m \x1b[7mreversed\x1b[0m \x1b]8;;https://example.org/\x07a link\x1b]8;;\x07 amid text",
+        "first\nsecond\nthird",
+        event("runner_heartbeat"),
+    )
     proof = event("evidence_linked", checkpoint_id="c1", evidence_id="report", message="x" * 200)
     shared_server.emit(
         "proven", event("checkpoint_commit", checkpoint_id="c1", evidence_refs={"artifacts": ["a.json"]}), proof
