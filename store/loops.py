@@ -9,8 +9,10 @@ A turn that raises is logged, counted and tried again after a pause that grows f
 from __future__ import annotations
 
 import asyncio
+import logging
+import sys
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from store.errors import StoreError
 
@@ -19,10 +21,14 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 
 
 class Loop:
-    """One eternal loop. `failures` counts its turns that raised; `failing` is why the last turn did, None if not."""
+    """One eternal loop. `failures` counts its turns that raised; `failing` is why the last turn did, None if not.
 
-    def __init__(self, name: str) -> None:
+    A turn that raised is tried again after 1 s, then after longer pauses, `longest_pause` seconds at most.
+    """
+
+    def __init__(self, name: str, *, longest_pause: float = LONGEST_PAUSE) -> None:
         self.name = name
+        self._longest = longest_pause
         self.failures = 0
         self.failing: str | None = None
         self._pause = FIRST_PAUSE
@@ -52,7 +58,7 @@ class Loop:
         """A turn went well."""
         if self.failing is not None:
             self.failing, self._pause = None, FIRST_PAUSE
-            _log().info("a background loop works again", loop=self.name)
+            tell("info", "a background loop works again", None, loop=self.name)
 
     async def failed(self, error: BaseException, on_failure: Callable[[], object] = lambda: None) -> None:
         """A turn raised `error`: note it, and return when the next turn is due. The store's own errors mean 1 s."""
@@ -60,14 +66,14 @@ class Loop:
         first, self.failing = self.failing is None, str(error) or type(error).__name__
         expected = isinstance(error, StoreError)
         if first:
-            tell, trace = (_log().warning, None) if expected else (_log().error, error)
-            tell("a background loop failed; it is tried again", loop=self.name, error=self.failing, exc_info=trace)
+            level, trace = ("warning", None) if expected else ("error", error)
+            tell(level, "a background loop failed; it is tried again", trace, loop=self.name, error=self.failing)
         try:
             on_failure()
         except Exception as failure:
-            _log().error("the failure of a background loop could not be told", loop=self.name, exc_info=failure)
+            tell("error", "the failure of a background loop could not be told", failure, loop=self.name)
         pause = FIRST_PAUSE if expected else self._pause
-        self._pause = min(2 * pause, LONGEST_PAUSE)
+        self._pause = min(2 * pause, self._longest)
         await asyncio.sleep(pause)
 
 
@@ -77,16 +83,21 @@ class Loops:
     def __init__(self) -> None:
         self._loops: dict[str, Loop] = {}
 
-    def loop(self, name: str) -> Loop:
-        """The loop of this name. Loops of one name, one after the other, count together."""
-        return self._loops.setdefault(name, Loop(name))
+    def loop(self, name: str, *, longest_pause: float = LONGEST_PAUSE) -> Loop:
+        """The loop of this name, made by the first call. Loops of one name count together."""
+        if name not in self._loops:
+            self._loops[name] = Loop(name, longest_pause=longest_pause)
+        return self._loops[name]
 
     def __iter__(self) -> Iterator[Loop]:
         return iter(self._loops.values())
 
 
-def _log() -> Any:
-    # A run that only emits never logs, and does not pay for the import.
-    import structlog
-
-    return structlog.get_logger("signalbox.loops")
+def tell(level: str, message: str, trace: BaseException | None, **more: object) -> None:
+    """Log in the way of this process: a server's is structured, and a program that emits has the standard one."""
+    structlog = sys.modules.get("structlog")
+    if structlog is not None and structlog.is_configured():
+        getattr(structlog.get_logger("signalbox.loops"), level)(message, exc_info=trace, **more)
+    else:
+        told = ", ".join(f"{name}={value}" for name, value in more.items())
+        getattr(logging.getLogger("signalbox"), level)("%s: %s", message, told, exc_info=trace)

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import structlog
 
 from store.contract import Store
-from store.errors import StoreError
 from store.events import Event
+from store.loops import FIRST_PAUSE, Loop
 from store.wake import Wake
 
 AT_ONCE = 100
@@ -30,9 +30,9 @@ class Tail:
     The position is a global `event_id`; each wake is answered by reading on from it, so nothing depends on wakes.
     Woken, it first waits `rest()` seconds: what comes meanwhile is then read together.
 
-    While the store does not answer, the tail waits and goes on where it was; `healthy` tells, `on_trouble` is called
-    when it begins. `on_look` gets the seconds from a wake to its events being handed on. When the store has opened
-    another history, the tail goes on at the end of that, after it called `on_reset`.
+    While the store does not answer, or `deliver` raises, the tail waits and goes on where it was; `healthy` tells, and
+    `on_trouble` is called. `on_look` gets the seconds from a wake to its events being handed on. When the store has
+    opened another history, the tail goes on at the end of that, after it called `on_reset`.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class Tail:
         on_trouble: Callable[[], None] = lambda: None,
         on_look: Callable[[float], None] = lambda seconds: None,
         on_reset: Callable[[], None] = lambda: None,
+        loop: Loop | None = None,
     ) -> None:
         self._store = store
         self._deliver = deliver
@@ -55,15 +56,15 @@ class Tail:
         self._generation, self._epoch = store.generation, store.epoch
         self._wake = wake
         self._peek = store.peek()
+        self._loop = loop or Loop("tail", longest_pause=FIRST_PAUSE)
         self._task: asyncio.Task[None] | None = None
         self.position = 0
-        self.healthy = True
 
     async def start(self) -> None:
         """Stand at the end of the log, then follow it in the background."""
         async with self._store.read() as view:
             self.position = await view.latest_event_id()
-        self._task = asyncio.create_task(self._follow(), name="signalbox-tail")
+        self._task = asyncio.create_task(self._loop.run(self._follow, self._in_trouble), name="signalbox-tail")
 
     async def stop(self) -> None:
         """Stop following."""
@@ -73,27 +74,24 @@ class Tail:
         self._wake.close()
         self._peek.close()
 
+    @property
+    def healthy(self) -> bool:
+        """Whether the last look went well."""
+        return self._loop.failing is None
+
     async def _follow(self) -> None:
-        while True:
-            await self._wake.wait()
-            if rest := self._rest():
-                await self._wake.rest(rest)
-            woken = time.perf_counter()
-            try:
-                found = await self._read_on()
-            except Exception as error:
-                if self.healthy:
-                    expected = isinstance(error, StoreError)
-                    log.warning("the store does not answer", error=str(error), exc_info=None if expected else error)
-                    self._on_trouble()
-                self.healthy = False
-                self._peek.forget()
-                await asyncio.sleep(1.0)
-                continue
-            self.healthy = True
-            self._wake.found(found)
-            if found:
-                self._on_look(time.perf_counter() - woken)
+        await self._wake.wait()
+        if rest := self._rest():
+            await self._wake.rest(rest)
+        woken = time.perf_counter()
+        found = await self._read_on()
+        self._wake.found(found)
+        if found:
+            self._on_look(time.perf_counter() - woken)
+
+    def _in_trouble(self) -> None:
+        self._peek.forget()
+        self._on_trouble()
 
     async def _read_on(self) -> bool:
         if self._store.generation != self._generation:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
 
-from store import Conflict, Event, NewEvent, TaskRecord
+from store import Conflict, Event, NewEvent, TaskRecord, open_store
 from store.events import OLDER_SPELLINGS
 from store.history import History
 from store.past import Past
@@ -172,6 +174,13 @@ async def test_the_question_is_told_again_to_clients_that_saw_it_cleared(store: 
     assert again.payload == {"request_id": "r", "tool_name": "rm", "arguments": {"x": 1}}
 
 
+async def test_a_question_of_another_span_is_told_again_within_one_append(store: SqliteStore) -> None:
+    begin(store)
+    store.append("run", event("permission_request", "elsewhere", request_id="r"))
+    store.append("run", [event("runner_exit", "main", status="interrupted"), event("runner_spawn", "main")])
+    assert (await kept(store)).task.status == "waiting"
+
+
 async def test_only_what_the_interruption_closed_opens_again(store: SqliteStore) -> None:
     begin(store)
     store.append(
@@ -241,6 +250,30 @@ async def test_any_moment_of_an_interruption_can_be_seen(store: SqliteStore) -> 
         ("waiting", 3, 1),
         ("waiting", 3, 1),
     ]
+
+
+async def test_a_database_of_the_version_before_is_folded_anew(url: str) -> None:
+    store = open_store(url)
+    begin(store)
+    store.append("run", event("permission_request", request_id="r"))
+    store.append("run", interrupted())
+    store.append("other", [event("work_item_start", "a"), event("runner_exit", exit_code=0), event("log", message="x")])
+    store.append("other", event("work_item_failed", "a"))
+    wanted = [await kept(store, task) for task in ("run", "other")]
+    await store.aclose()
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as old, old:
+        old.executescript(
+            "UPDATE tasks SET state = json_remove(state, '$.ended_seq'), duration = NULL;"
+            "UPDATE task_spans SET state = json_set(state, '$.state', 'done') WHERE task_id = 'other';"
+            "UPDATE task_phases SET state = json_remove(state, '$.exited_seq');"
+            "UPDATE task_permissions SET state = json_remove(state, '$.cause');"
+            "DROP TABLE tasks_to_fold; DELETE FROM migrations WHERE name = '006_folded_anew'"
+        )
+    store = open_store(url)
+    assert [await kept(store, task) for task in ("run", "other")] == wanted
+    store.append("run", event("runner_heartbeat", "main"))
+    assert (await kept(store)).task.status == "waiting"
+    await store.aclose()
 
 
 # time

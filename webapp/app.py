@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 
 from quart import Quart
 
 from store import Event, open_store
 from store.history import History
-from store.loops import Loops
+from store.loops import FIRST_PAUSE, Loops
 from store.tail import Tail
 from store.wake import Wake
 from webapp import api, assets, compression, errors, pages, security
@@ -31,6 +32,17 @@ from webapp.live.keeper import Keeper
 from webapp.live.stats import Stats
 from webapp.settings import Settings
 from webapp.supervisor import Supervisor
+
+CLOSING = (
+    ("store", "aclose"),
+    ("directory", "close"),
+    ("tail", "stop"),
+    ("keeper", "stop"),
+    ("supervisor", "stop"),
+    ("agents", "stop"),
+    ("hub", "close"),
+)
+"""What is closed when serving ends, the last first. Every ASGI server reports that end."""
 
 
 def create_app(settings: Settings | None = None) -> Quart:
@@ -58,7 +70,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     async def open_everything() -> None:
         store = await asyncio.to_thread(open_store, settings.store, synchronous=settings.synchronous)
         stats, loops = Stats(), Loops()
-        hub = Hub(store, settings, stats)
+        hub = Hub(store, settings, stats, loops)
 
         async def end_what_is_over() -> None:
             await hub.callers.recheck(directory.principal)
@@ -72,7 +84,12 @@ def create_app(settings: Settings | None = None) -> Quart:
             directory.forget()
             hub.reset()
 
-        directory = Directory(store.people, always=not settings.loopback, on_look=end_what_is_over)
+        directory = Directory(
+            store.people,
+            always=not settings.loopback,
+            on_look=end_what_is_over,
+            loop=loops.loop("rights", longest_pause=FIRST_PAUSE),
+        )
         await directory.open()
         wake = Wake(
             store,
@@ -88,6 +105,7 @@ def create_app(settings: Settings | None = None) -> Quart:
             on_trouble=hub.suspend,
             on_look=stats.wake_seconds.observe,
             on_reset=begin_again,
+            loop=loops.loop("tail", longest_pause=FIRST_PAUSE),
         )
         await tail.start()
         health.watch(partial(loop_problems, loops))
@@ -96,7 +114,7 @@ def create_app(settings: Settings | None = None) -> Quart:
         app.extensions["keeper"] = Keeper(store, loops)
         supervisor = Supervisor(store, settings, loops)
         app.extensions.update(store=store, history=History(), hub=hub, tail=tail, stats=stats, supervisor=supervisor)
-        app.extensions["agents"] = agents = Agents(store)
+        app.extensions["agents"] = agents = Agents(store, loops)
         agents.resume()
         app.extensions.update(directory=directory, logins=Logins(settings.login_attempts, store.key))
         stats.registry.register(LoopMetrics(loops))
@@ -104,11 +122,10 @@ def create_app(settings: Settings | None = None) -> Quart:
 
     @app.after_serving
     async def close_everything() -> None:
-        await app.extensions["agents"].stop()
-        await app.extensions["supervisor"].stop()
-        await app.extensions["keeper"].stop()
-        await app.extensions["tail"].stop()
-        await app.extensions["directory"].close()
-        await app.extensions["store"].aclose()
+        # What was opened is closed even where something else cannot be, or was never opened.
+        async with AsyncExitStack() as closing:
+            for name, close in CLOSING:
+                if name in app.extensions:
+                    closing.push_async_callback(getattr(app.extensions[name], close))
 
     return app

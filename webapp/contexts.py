@@ -66,6 +66,10 @@ class TaskView:
         return [line for line in self.lines if line.span.changed_seq > self.since]
 
 
+FLAGS = ("stale", "archived")
+"""The words of `flags_of`, in its order."""
+
+
 def flags_of(task: Task) -> str:
     """What is kept of a task beside its log, in words: no seq tells when that changed."""
     return " ".join(word for word, on in (("stale", task.stale), ("archived", task.archived_at)) if on)

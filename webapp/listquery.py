@@ -48,6 +48,12 @@ def list_fields(query: TaskQuery, *without: str) -> list[tuple[str, str]]:
     return [(name, value) for name, value in fields if value and name not in without]
 
 
+def page_fields(query: TaskQuery) -> list[tuple[str, str]]:
+    """The same with what makes it one page of the list: its cursor and its length."""
+    cursor = [("cursor", query.before)] if query.before else []
+    return [*list_fields(query), *cursor, ("limit", str(query.limit))]
+
+
 def list_filters(query: TaskQuery) -> str:
     """The query of the address that means `query`, without a `?`."""
     return urlencode(list_fields(query))

@@ -18,9 +18,14 @@ FILTERS = {
 """The parameters, and the fields of a LogQuery that they fill."""
 
 
-def log_filters(query: LogQuery) -> str:
-    """A query as the parameters of an address; empty if it leaves nothing out."""
+def log_fields(query: LogQuery) -> list[tuple[str, str]]:
+    """The names and values of the parameters that mean `query`; empty if it leaves nothing out."""
     named = [(name, getattr(query, field)) for name, field in FILTERS.items()]
     if query.failures:
         named.append(("failed", "1"))
-    return urlencode([(name, value) for name, value in named if value])
+    return [(name, value) for name, value in named if value]
+
+
+def log_filters(query: LogQuery) -> str:
+    """A query as the parameters of an address."""
+    return urlencode(log_fields(query))

@@ -18,6 +18,12 @@ class Place:
     around: int | None = None
     heartbeats: bool = False
 
+    @property
+    def parameters(self) -> list[tuple[str, object]]:
+        """The parameters of its address."""
+        seqs = [(name, getattr(self, name)) for name in ("before", "after", "around")]
+        return [*seqs, ("heartbeats", "1" if self.heartbeats else None)]
+
     def __bool__(self) -> bool:
         return any(seq is not None for seq in (self.before, self.after, self.around))
 

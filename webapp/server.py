@@ -44,8 +44,10 @@ class Server(uvicorn.Server):
             print(f"Signalbox listens on {address(sockets[0])}{self._settings.root_path}\n", end="", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        hub = self.config.app.extensions["hub"]  # type: ignore[union-attr]
-        await hub.close()
+        # Before uvicorn waits for the connections; the end of the app's lifespan comes after them.
+        hub = self.config.app.extensions.get("hub")  # type: ignore[union-attr]
+        if hub is not None:
+            await hub.close()
         await super().shutdown(sockets=sockets)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import cast
 
@@ -15,6 +15,7 @@ from store.emitter.vocabulary import AsyncEmitter
 from store.errors import StoreError, StoreUnavailable
 from store.events import Event
 from store.log import Log, events_of, is_remote
+from store.loops import Loop, tell
 
 PAGE = 1000
 """Events read at once."""
@@ -111,43 +112,62 @@ class Lifeline:
             self._loop.close()
 
     async def _attend(self) -> None:
-        beating = asyncio.create_task(self._beat())
+        beating = asyncio.create_task(Loop("heartbeats").run(self._beat))
         try:
             await self._listen()
         except StoreError as error:
             with self._lock:
                 self._deaf = error
                 for answer in self._asked.values():
-                    answer.set_exception(error)
+                    with suppress(InvalidStateError):
+                        answer.set_exception(error)
             await beating
         finally:
             beating.cancel()
             await asyncio.gather(beating, return_exceptions=True)
 
     async def _beat(self) -> None:
-        emitter = AsyncEmitter(self._log)
-        while True:
-            quiet = time.monotonic() - self._last
-            if quiet < self._interval and not self._doubted.is_set():
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._doubted.wait(), self._interval - quiet)
-                continue
-            self._doubted.clear()
-            self.touch()
-            try:
-                await asyncio.shield(emitter.emit_runner_heartbeat(self._task_id, self._span_id))
-            except StoreError as error:
-                if not error.retryable:
-                    return
+        quiet = time.monotonic() - self._last
+        if quiet < self._interval and not self._doubted.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._doubted.wait(), self._interval - quiet)
+            return
+        self._doubted.clear()
+        self.touch()
+        try:
+            await asyncio.shield(AsyncEmitter(self._log).emit_runner_heartbeat(self._task_id, self._span_id))
+        except StoreError as error:
+            if not error.retryable:
+                # The log takes nothing of this run any more.
+                await asyncio.Event().wait()
 
     async def _listen(self) -> None:
         if is_remote(self._log):
-            async for event in events_of(self._log, self._task_id, since_seq=self._cursor):
-                self._hear(event)
+            await self._once_more(self._follow)
         while True:
             await self._pause()
             with suppress(StoreUnavailable):
-                await asyncio.shield(self._look(cast(Store, self._log)))
+                await self._once_more(self._glance)
+
+    async def _once_more(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it, and again after whatever is no error of the log: a mistake of ours must not make the run deaf."""
+        loop = Loop("lifeline")
+        while True:
+            try:
+                await work()
+                return
+            except StoreError:
+                raise
+            except Exception as error:
+                await loop.failed(error)
+
+    async def _follow(self) -> None:
+        async for event in events_of(self._log, self._task_id, since_seq=self._cursor):
+            self._cursor = event.seq
+            self._hear(event)
+
+    async def _glance(self) -> None:
+        await asyncio.shield(self._look(cast(Store, self._log)))
 
     async def _look(self, store: Store) -> None:
         events: list[Event] | None = None
@@ -170,7 +190,10 @@ class Lifeline:
                 self._cancel, callbacks = event, self._on_cancel[:]
                 self._settle(event)
             for callback in callbacks:
-                callback()
+                try:
+                    callback()
+                except Exception as error:
+                    tell("error", "a callback of a cancel failed", error, task_id=self._task_id)
         elif event.event_type in ("permission_response", "permission_cleared"):
             # A question that an interruption closed is open again as soon as the run says that it lives.
             if event.payload.get("cause") != "interrupted":
@@ -187,4 +210,6 @@ class Lifeline:
             named = event.payload.get("request_id") or next(reversed(self._asked), "")
             closed = [str(named)] if str(named) in self._asked else []
         for request_id in closed:
-            self._asked.pop(request_id).set_result(event)
+            # Whoever asked may have given up in this moment.
+            with suppress(InvalidStateError):
+                self._asked.pop(request_id).set_result(event)

@@ -126,7 +126,8 @@ def _asked_again(state: TaskState, event: Event) -> list[NewEvent]:
         NewEvent(
             event_type="permission_request",
             actor="supervisor",
-            span_id=permission.span_id,
+            # The span of the question may not be loaded; that of the event is.
+            span_id=event.span_id,
             payload={
                 "request_id": permission.request_id,
                 "tool_name": permission.tool_name,

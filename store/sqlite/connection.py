@@ -17,6 +17,7 @@ from store.escapes import plain_json
 from store.events import new_id
 from store.migrations import migrate
 from store.sqlite import job
+from store.sqlite.refold import refold_waiting
 
 BUSY_TIMEOUT = 5.0
 """Seconds that a reader waits for a lock; readers of a write-ahead log wait only while it is being recovered."""
@@ -69,6 +70,7 @@ def open_for_writing(path: Path, synchronous: str) -> tuple[sqlite3.Connection, 
             with translated_errors():
                 connection = connect(path, synchronous)
                 migrate(connection)
+                refold_waiting(connection)
                 return connection, facts_of(connection)
         except BaseException as error:
             if connection is not None:

@@ -14,6 +14,7 @@ from store.errors import StoreError, StoreLost
 from store.migrations import applied, migrate
 from store.sqlite.connection import connect, facts_of, translated_errors, uri
 from store.sqlite.file import DatabaseFile
+from store.sqlite.refold import refold_waiting
 
 PAUSE = 0.5
 """Seconds between two tries. A database must look the same in two of them, or somebody may still be copying it."""
@@ -58,6 +59,7 @@ class Reopening:
                 _expect_a_database(self._file.path)
                 connection = connect(self._file.path, self._synchronous, make=False)
                 migrate(connection)
+                refold_waiting(connection)
                 facts = facts_of(connection, renew_epoch=None if same else epoch)
             self._file.opened()
         except (StoreError, sqlite3.Error, OSError) as error:

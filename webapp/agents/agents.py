@@ -11,6 +11,7 @@ import structlog
 
 from store import Conflict, InvalidEvent, Store, StoreError, StoreUnavailable, TaskQuery, UnknownTask
 from store.events import new_id
+from store.loops import Loops
 from store.people import Project
 from store.state import AT_WORK, Task
 from webapp.agents import commands
@@ -41,8 +42,9 @@ log = structlog.get_logger("signalbox.agents")
 class Agents:
     """The agents of all projects of `store`. Make it in the event loop that serves."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, loops: Loops | None = None) -> None:
         self._store = store
+        self._loop = (loops or Loops()).loop("agents")
         self._health = Health()
         self._work: dict[str, asyncio.Task[None]] = {}
 
@@ -141,6 +143,7 @@ class Agents:
         while True:
             try:
                 await Relay(self._store, run_id, AgentServer(agent, run_id), _say, refused_as="failed").run()
+                self._loop.worked()
                 return
             except Refused as error:
                 _say(str(error))
@@ -149,6 +152,10 @@ class Agents:
                 if str(error) != told:
                     told = str(error)
                     log.warning("a relay stands still", run=run_id, error=told)
+            except StoreError:
+                raise
+            except Exception as error:
+                await self._loop.failed(error)
             await asyncio.sleep(PAUSE)
 
     async def _begin(self, run_id: str, command: Command) -> None:
@@ -185,10 +192,11 @@ class Agents:
                         agents[project.project_id] = _agent_of(project)
                     except Conflict:
                         continue
-                return [(task, agents.get(task.project_id)) async for task in self._runs() if not self._attended(task)]
-            except StoreError as error:
-                log.warning("the store does not answer", error=str(error))
-                await asyncio.sleep(PAUSE)
+                found = [(task, agents.get(task.project_id)) async for task in self._runs() if not self._attended(task)]
+                self._loop.worked()
+                return found
+            except Exception as error:
+                await self._loop.failed(error)
 
     def _attended(self, task: Task) -> bool:
         return task.task_id in self._work

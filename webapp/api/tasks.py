@@ -76,7 +76,8 @@ def task_query(*, default_limit: int = 50, max_limit: int = 500) -> TaskQuery:
     if sort not in SORTS:
         raise BadRequest(f"sort must be one of {', '.join(SORTS)}, not {sort[:40]!r}", "sort")
     return TaskQuery(
-        statuses=statuses,
+        # In one order, so that the same question is one question.
+        statuses=tuple(word for word in STATUSES if word in statuses),
         projects=seen_projects(),
         project=request.args.get("project") or None,
         text=request.args.get("q", "")[:256],

@@ -15,7 +15,8 @@ from typing import Any, Literal, NamedTuple
 
 import structlog
 
-from store import Event, StoreError, UnknownTask
+from store import Event, UnknownTask
+from store.loops import FIRST_PAUSE, Loop
 from store.people import People
 from webapp.auth.principal import LOCAL, NOBODY, Principal, of_account, of_token
 
@@ -47,7 +48,10 @@ class Directory:
     another address than loopback.
     """
 
-    def __init__(self, people: People, *, always: bool, on_look: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, people: People, *, always: bool, on_look: Callable[[], Awaitable[None]], loop: Loop | None = None
+    ) -> None:
+        self._loop = loop or Loop("rights", longest_pause=FIRST_PAUSE)
         self.guarded = self._always = always
         self._people = people
         self._on_look = on_look
@@ -61,7 +65,7 @@ class Directory:
     async def open(self) -> None:
         """Look for the first time, then watch in the background."""
         await self._look()
-        self._task = asyncio.create_task(self._watch(), name="signalbox-directory")
+        self._task = asyncio.create_task(self._loop.run(self._watch), name="signalbox-directory")
 
     async def close(self) -> None:
         """Watch no more."""
@@ -149,18 +153,12 @@ class Directory:
         self._principals = {}
 
     async def _watch(self) -> None:
-        while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), TICK)
-            self._woken.clear()
-            try:
-                await self._look()
-                await self._on_look()
-            except StoreError as error:
-                log.warning("the store does not answer", error=str(error))
-            except Exception as error:
-                log.error("rights could not be looked at", exc_info=error)
-            await asyncio.sleep(PAUSE)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), TICK)
+        self._woken.clear()
+        await self._look()
+        await self._on_look()
+        await asyncio.sleep(PAUSE)
 
 
 def moment(timestamp: str) -> float:

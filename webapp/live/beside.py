@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from store import Store, StoreError
+from store import Store
 from store.contract import Standing
+from store.loops import Loop
 from webapp.live.channel import Channel
 
 TICK = 1.0
@@ -18,11 +19,11 @@ class BesideTheLog:
     Where what is kept beside the log has changed, the pages are drawn again.
     """
 
-    def __init__(self, store: Store, channels: dict[str, Channel]) -> None:
+    def __init__(self, store: Store, channels: dict[str, Channel], loop: Loop) -> None:
         self._store = store
         self._channels = channels
         self._committed = asyncio.Event()
-        self._task = asyncio.create_task(self._watch(), name="signalbox-beside-the-log")
+        self._task = asyncio.create_task(loop.run(self._watch), name="signalbox-beside-the-log")
 
     def hear(self) -> None:
         """There was a commit."""
@@ -33,21 +34,20 @@ class BesideTheLog:
         self._task.cancel()
 
     async def _watch(self) -> None:
-        while True:
-            await self._committed.wait()
-            self._committed.clear()
-            # What anybody has must be noted before the store is asked: it may have more by the time of the answer.
-            stood = {task_id: channel.position() for task_id, channel in self._channels.items()}
+        await self._committed.wait()
+        self._committed.clear()
+        # What anybody has must be noted before the store is asked: it may have more by the time of the answer.
+        stood = {task_id: channel.position() for task_id, channel in self._channels.items()}
+        try:
             if stood:
-                try:
-                    async with self._store.glance() as view:
-                        standings = await view.standings(list(stood))
-                except StoreError:
-                    self._committed.set()
-                else:
-                    self._end(stood, standings)
-                    self._draw_again(standings)
-            await asyncio.sleep(TICK)
+                async with self._store.glance() as view:
+                    standings = await view.standings(list(stood))
+                self._end(stood, standings)
+                self._draw_again(standings)
+        except Exception:
+            self._committed.set()
+            raise
+        await asyncio.sleep(TICK)
 
     def _end(self, stood: dict[str, int], standings: dict[str, Standing]) -> None:
         for task_id, position in stood.items():

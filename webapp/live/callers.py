@@ -6,10 +6,15 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable
 
+import structlog
+
+from store import StoreError
 from webapp.auth.directory import Credential
-from webapp.auth.principal import Principal, Projects
+from webapp.auth.principal import NOBODY, Principal, Projects
 from webapp.auth.ticket import Ticket
 from webapp.live.subscriber import Subscriber
+
+logger = structlog.get_logger("signalbox.live")
 
 Ask = Callable[[Credential | None], Awaitable[Principal]]
 """Tells who stands behind a credential now."""
@@ -67,7 +72,14 @@ class Callers:
     async def recheck(self, ask: Ask) -> None:
         """End the streams whose right is gone, and those that would show something else now."""
         for credential in list(self._streams):
-            now = await ask(credential)
+            try:
+                now = await ask(credential)
+            except StoreError:
+                raise
+            except Exception as error:
+                # Whoever cannot be recognised any more must not keep the others' rights from being looked at.
+                logger.error("a caller cannot be recognised", exc_info=error)
+                now = NOBODY
             if self._seen.get(credential) is now or credential not in self._streams:
                 continue
             self._seen[credential] = now

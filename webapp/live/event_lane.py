@@ -94,6 +94,14 @@ class EventLane(Lane):
             subscriber.catching_up = asyncio.create_task(self._catch_up(subscriber))
 
     async def _catch_up(self, subscriber: Subscriber) -> None:
+        try:
+            await self._reach_the_head(subscriber)
+        except Exception as error:
+            logger.error("a stream cannot catch up", task_id=self._task_id, exc_info=error)
+            subscriber.catching_up = None
+            subscriber.send_away("error", 1000)
+
+    async def _reach_the_head(self, subscriber: Subscriber) -> None:
         at_head = False
         while not (subscriber.busy or subscriber.over or at_head):
             # As soon as the ring can go on, it must: who reads past its head would run after a moving end for ever.
@@ -163,7 +171,7 @@ class EventLane(Lane):
         self.stats.events_out += chunk.events * (len(part) - len(stalled))
         if start + SLICE < len(crowd):
             self._crowd.marched(chunk, part)
-            asyncio.get_running_loop().call_soon(self._march, chunk, crowd, start + SLICE, started)
+            asyncio.get_running_loop().call_soon(self.guarded, self._march, chunk, crowd, start + SLICE, started)
             return
         self._crowd.arrived(chunk.to_seq)
         self._flushed_to = chunk.to_seq

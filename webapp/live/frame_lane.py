@@ -66,8 +66,11 @@ class FrameLane(Lane):
 
     async def _serve(self, started: float) -> None:
         behind: dict[int, list[Subscriber]] = {}
-        for subscriber in self.live:
-            if subscriber in self._unsure or subscriber.cursor < self.log.head:
+        for subscriber in list(self.live):
+            if subscriber.busy:
+                # It joins again when its reader has taken what waits.
+                self.live.discard(subscriber)
+            elif subscriber in self._unsure or subscriber.cursor < self.log.head:
                 behind.setdefault(subscriber.cursor, []).append(subscriber)
         # What happens while a frame is made may not be in it: it makes them unsure again.
         self._unsure.difference_update(*behind.values())
@@ -89,6 +92,9 @@ class FrameLane(Lane):
     def _deliver(self, subscribers: list[Subscriber], cursor: int, chunk: Chunk | None) -> None:
         for subscriber in subscribers:
             if chunk is None or subscriber.over or subscriber.cursor != cursor or subscriber not in self.live:
+                continue
+            if subscriber.busy:
+                self.live.discard(subscriber)
                 continue
             subscriber.take(chunk)
             self.stats.events_out += chunk.events

@@ -13,7 +13,10 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 
+import structlog
+
 from store import Event, Store
+from store.loops import Loops
 from store.tasklist import MINUTE
 from webapp.auth.principal import Projects
 from webapp.auth.ticket import Ticket
@@ -42,10 +45,14 @@ CROWDED = 100
 """With more streams than this, each gets up to half of its events less: what began together must not end together."""
 
 
+logger = structlog.get_logger("signalbox.live")
+
+
 class Hub:
     """Opens streams on tasks, keeps idle ones alive, ends old ones, says farewell to all."""
 
-    def __init__(self, store: Store, settings: Settings, stats: Stats) -> None:
+    def __init__(self, store: Store, settings: Settings, stats: Stats, loops: Loops | None = None) -> None:
+        loops = loops or Loops()
         self._store = store
         self._epoch = store.epoch
         self._settings = settings
@@ -55,11 +62,12 @@ class Hub:
         self.rests = Rests()
         self._shelf = Shelf()
         self.callers = Callers()
-        self._waiting = Waiting(store, self.callers.sights, self._tell_pages)
+        self._waiting = Waiting(store, self.callers.sights, self._tell_pages, loops.loop("waiting"))
         self._pages = Pages(self._waiting.facts)
         self._loop = asyncio.get_running_loop()
-        self._sweeper = asyncio.create_task(self._sweep(), name="signalbox-sweeper")
-        self._beside = BesideTheLog(store, self._channels)
+        self._minute = 0.0
+        self._sweeper = asyncio.create_task(loops.loop("sweeper").run(self._sweep), name="signalbox-sweeper")
+        self._beside = BesideTheLog(store, self._channels, loops.loop("beside_the_log"))
         self.closing = False
         self.open_streams = 0
         self._empty = asyncio.Event()
@@ -87,7 +95,7 @@ class Hub:
     ) -> Lane:
         """The lane of a task's events as `encode` writes them."""
         channel = self._channel(task_id)
-        key = (encode, batch_size, flush_interval)
+        key = (encode, batch_size, flush_interval, voice)
         if key not in channel.lanes:
             pace = Pace(flush_interval, batch_size)
             lane = EventLane(channel.ring, pace, self._stats, self._store, task_id, encode, voice, self._shelf)
@@ -109,21 +117,25 @@ class Hub:
         """
         channel = self._channel(task_id)
         channel.standing = None
-        if key not in channel.lanes:
-            lane = FrameLane(channel.ring, pace or self._pace(), self._stats, render, voice or self._pages)
+        voice = voice or self._pages
+        whole_key = (key, voice)
+        if whole_key not in channel.lanes:
+            lane = FrameLane(channel.ring, pace or self._pace(), self._stats, render, voice)
             lane.when_flushed = self.rests.begin
-            channel.lanes[key] = lane
-        return channel.lanes[key]
+            channel.lanes[whole_key] = lane
+        return channel.lanes[whole_key]
 
     def board_lane(self, key: object, render: Render, pace: Pace | None = None, voice: Voice | None = None) -> Lane:
         """The lane of what shows many tasks; `key` stands for which, positions are event ids."""
         if self._store.epoch != self._epoch:
             self.reset()
-        if key not in self._boards:
-            lane = FrameLane(Ring(0), pace or self._pace(), self._stats, render, voice or self._pages)
+        voice = voice or self._pages
+        whole_key = (key, voice)
+        if whole_key not in self._boards:
+            lane = FrameLane(Ring(0), pace or self._pace(), self._stats, render, voice)
             lane.when_flushed = self.rests.begin
-            self._boards[key] = lane
-        return self._boards[key]
+            self._boards[whole_key] = lane
+        return self._boards[whole_key]
 
     def packing(self, accept_encoding: str) -> Packing:
         """How a stream is compressed for a client that accepts this."""
@@ -192,7 +204,12 @@ class Hub:
             self._empty.set()
 
     async def close(self, patience: float = 1.8) -> None:
-        """Tell every stream to come back later, each after its own wait, and let them end for `patience` seconds."""
+        """Tell every stream to come back later, each after its own wait, and let them end for `patience` seconds.
+
+        The second call does nothing: a server may close the hub before its connections, and the app after them.
+        """
+        if self.closing:
+            return
         self.closing = True
         self._sweeper.cancel()
         self._beside.close()
@@ -264,18 +281,21 @@ class Hub:
         interval = self._settings.keepalive_interval
         tick = min(1.0, interval / 5)
         silence = int(interval / tick)
-        minute = 0.0
-        while True:
-            await asyncio.sleep(tick)
-            if (now := time.time() // MINUTE) != minute:
-                minute = now
-                for board in self._boards.values():
-                    board.recheck()
-            for lane in list(self.lanes()):
-                lane.tick += 1
-                for subscriber in list(lane.everyone):
+        await asyncio.sleep(tick)
+        if (now := time.time() // MINUTE) != self._minute:
+            self._minute = now
+            for board in self._boards.values():
+                board.recheck()
+        for lane in list(self.lanes()):
+            lane.tick += 1
+            for subscriber in list(lane.everyone):
+                try:
                     self._tend(subscriber, lane, self._loop.time(), silence)
-                await asyncio.sleep(0)
+                except Exception as error:
+                    # One stream's trouble must not cost the others their signs of life.
+                    logger.error("a stream cannot be tended", exc_info=error)
+                    subscriber.abort()
+            await asyncio.sleep(0)
 
     def _tend(self, subscriber: Subscriber, lane: Lane, now: float, silence: int) -> None:
         stalled_since = subscriber.sink.stalled_since

@@ -8,10 +8,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Protocol
 
+import structlog
+
 from webapp.live.pace import Pace
 from webapp.live.stats import Stats
 from webapp.live.subscriber import Subscriber
 from webapp.live.voice import Voice
+
+logger = structlog.get_logger("signalbox.live")
 
 RETRY = 1.0
 """Seconds until a store that did not answer is asked again."""
@@ -76,7 +80,18 @@ class Lane(ABC):
         self._flushing = True
         self.stats.flush_events.observe(self.log.head - self._flushed_to)
         self._flushed_to = self.log.head
-        self._flush(self.clock())
+        self.guarded(self._flush, self.clock())
+
+    def guarded(self, step: Callable[..., object], *given: object) -> None:
+        """Do a step of a flush. After one that raises nobody knows who got what: all begin anew from their cursors."""
+        try:
+            step(*given)
+        except Exception as error:
+            logger.error("a flush failed", exc_info=error)
+            self.stats.flushes_failed += 1
+            self._flushing = False
+            for subscriber in list(self.everyone):
+                subscriber.send_away("error", 1000)
 
     def _flushed(self, started: float, *, again: bool = False) -> None:
         cost = self.clock() - started

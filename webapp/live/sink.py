@@ -1,29 +1,49 @@
-"""The sink: where one stream's bytes go. At most one chunk waits for a reader that does not take it."""
+"""The sink: where one stream's bytes go. What its reader does not take waits here; its lane adds no more meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any
+from functools import cache
+from typing import Any, Protocol
 
 import structlog
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from webapp.live.chunk import Chunk, framing
 
 logger = structlog.get_logger("signalbox.live")
 
+
+class Flow(Protocol):
+    """uvicorn's `FlowControl`, as far as it matters here."""
+
+    write_paused: bool
+
+
+class Cycle(Protocol):
+    """uvicorn's `RequestResponseCycle`: what is behind the `send` of its HTTP/1.1 protocol on httptools.
+
+    It is no public interface: `pyproject.toml` bounds the version, and `tests/test_sink.py` tells when it has changed.
+    """
+
+    flow: Flow
+    transport: asyncio.Transport
+    chunked_encoding: bool | None
+    response_complete: bool
+    disconnected: bool
+
+
 Send = Callable[[Any], Coroutine[Any, Any, None]]
-Direct = tuple[FlowControl, Callable[[bytes], None]]
+Direct = tuple[Flow, Callable[[bytes], None]]
 """How to write framed bytes without a word in between: only while the flow is not paused."""
 
 
 class Sink:
     """Writes through ASGI's `send`: works on any server and for WebSockets; each write is a task."""
 
-    __slots__ = ("_on_free", "_on_lost", "_pending", "_send", "direct", "stalled_since")
+    __slots__ = ("_on_free", "_on_lost", "_pending", "_send", "_waiting", "direct", "stalled_since")
 
     direct: Direct | None
 
@@ -32,25 +52,33 @@ class Sink:
         self._on_free = on_free
         self._on_lost = on_lost
         self._pending: asyncio.Task[None] | None = None
+        self._waiting: deque[tuple[bytes, float]] = deque()
         self.stalled_since: float | None = None
         self.direct = None
 
     def offer(self, words: bytes) -> bool:
-        """Take `words`. True: they are written. False: they wait for the reader, and `on_free` says when they are out.
+        """Take `words`. True: they are written. False: they wait for the reader, and `on_free` says when all is out.
 
+        What comes while a write waits is written after it. `stalled_since` is since when the first of them waits.
         A client that cannot be written to at all is told by `on_lost`.
         """
-        self.stalled_since = time.monotonic()
-        self._pending = asyncio.ensure_future(self._finish(words))
+        now = time.monotonic()
+        self._waiting.append((words, now))
+        if self._pending is None:
+            self.stalled_since = now
+            self._pending = asyncio.ensure_future(self._write_all())
         return False
 
     def put(self, chunk: Chunk) -> bool:
         """`offer` a chunk as it is."""
         return self.offer(chunk.body)
 
-    async def _finish(self, words: bytes) -> None:
+    async def _write_all(self) -> None:
         try:
-            await self._send({"type": "http.response.body", "body": words, "more_body": True})
+            while self._waiting:
+                words, self.stalled_since = self._waiting[0]
+                await self._send({"type": "http.response.body", "body": words, "more_body": True})
+                self._waiting.popleft()
         except Exception as error:
             # One client's trouble must not end the flush that serves the others.
             if not isinstance(error, OSError):
@@ -70,6 +98,7 @@ class Sink:
         if self._pending:
             self._pending.cancel()
             self._pending = None
+        self._waiting.clear()
 
 
 class TransportSink(Sink):
@@ -81,9 +110,7 @@ class TransportSink(Sink):
 
     __slots__ = ("_cycle", "_flow", "_write")
 
-    def __init__(
-        self, send: Send, cycle: RequestResponseCycle, on_free: Callable[[], None], on_lost: Callable[[], None]
-    ) -> None:
+    def __init__(self, send: Send, cycle: Cycle, on_free: Callable[[], None], on_lost: Callable[[], None]) -> None:
         super().__init__(send, on_free, on_lost)
         self._cycle = cycle
         self._flow = cycle.flow
@@ -91,14 +118,15 @@ class TransportSink(Sink):
         self.direct = (self._flow, self._write)
 
     def offer(self, words: bytes) -> bool:
-        if self._flow.write_paused:
+        # Nothing may overtake what waits, even if the transport has room again.
+        if self._flow.write_paused or self._pending:
             return super().offer(words)
         if words:
             self._write_now(framing(words))
         return True
 
     def put(self, chunk: Chunk) -> bool:
-        if self._flow.write_paused:
+        if self._flow.write_paused or self._pending:
             return super().offer(chunk.body)
         self._write_now(chunk.framed)
         return True
@@ -114,8 +142,33 @@ class TransportSink(Sink):
 
 
 def sink_for(send: Send, on_free: Callable[[], None], on_lost: Callable[[], None]) -> Sink:
-    """The best sink for a response whose head has been sent by `send`."""
-    cycle = getattr(send, "__self__", None)
-    if isinstance(cycle, RequestResponseCycle) and cycle.chunked_encoding and not cycle.response_complete:
+    """The best sink for a response whose head has been sent by `send`; the one on `send` itself fits any server."""
+    cycle = cycle_of(send)
+    if cycle is not None and cycle.chunked_encoding and not cycle.response_complete:
         return TransportSink(send, cycle, on_free, on_lost)
     return Sink(send, on_free, on_lost)
+
+
+def cycle_of(send: Send) -> Cycle | None:
+    """What is behind `send`, if it is all that a TransportSink needs."""
+    cycle: Any = getattr(send, "__self__", None)
+    if not type(cycle).__module__.startswith("uvicorn."):
+        return None
+    try:
+        fits = (
+            isinstance(cycle.chunked_encoding, bool)
+            and isinstance(cycle.response_complete, bool)
+            and isinstance(cycle.disconnected, bool)
+            and isinstance(cycle.flow.write_paused, bool)
+            and callable(cycle.transport.write)
+        )
+    except AttributeError:
+        fits = False
+    if not fits:
+        _say_once("uvicorn is not as this version knows it: streams take the slower way through ASGI")
+    return cycle if fits else None
+
+
+@cache
+def _say_once(text: str) -> None:
+    logger.warning(text)

@@ -19,6 +19,7 @@ COUNTERS = {
     "ring_hits": "Chunks that a stream behind the head got from memory.",
     "catch_ups": "Chunks that a stream behind the head got from the store, or from what was read for another.",
     "stalls_ended": "Streams cut off because their reader took nothing.",
+    "flushes_failed": "Flushes that raised; their streams were ended, and begin anew.",
 }
 
 
@@ -33,6 +34,7 @@ class Stats:
         self.ring_hits = 0
         self.catch_ups = 0
         self.stalls_ended = 0
+        self.flushes_failed = 0
         self.registry = CollectorRegistry()
 
         def histogram(name: str, text: str, buckets: tuple[float, ...]) -> Histogram:

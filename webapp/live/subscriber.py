@@ -6,11 +6,15 @@ import asyncio
 import random
 from typing import Protocol
 
+import structlog
+
 from webapp.auth.ticket import Ticket
 from webapp.live.chunk import Chunk
 from webapp.live.packing import Packing, Plain
 from webapp.live.sink import Direct, Send, sink_for
 from webapp.live.voice import Voice
+
+logger = structlog.get_logger("signalbox.live")
 
 
 class Source(Protocol):
@@ -139,5 +143,10 @@ class Subscriber:
 
     def _free(self) -> None:
         self.busy = False
-        if not self.over:
+        if self.over:
+            return
+        try:
             self.lane.join(self)
+        except Exception as error:
+            logger.error("a stream cannot go on", exc_info=error)
+            self.finish()

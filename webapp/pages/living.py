@@ -5,7 +5,7 @@ The page and its stream are one address with the same parameters; `part=frames` 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 from urllib.parse import urlencode
@@ -23,18 +23,21 @@ from webapp.live.frames import V, part_frames
 from webapp.live.pace import Pace
 from webapp.live.stream import subscribe
 from webapp.pages.tasks import cursor_of_stream, fragments, history, html, layout, other_history, reset
-from webapp.params import LAST_EVENT_ID, MAX_SEQ, whole
+from webapp.params import MAX_SEQ, whole
 from webapp.past import AsOf, NotYet, past_of
 
 SLOWEST = 2.0
 """Seconds between two frames of a page that is costly to read or draw, however much happens."""
 
-OF_THE_STREAM = ("part", "epoch", "since", "shown", *LAST_EVENT_ID)
+Parameters = Sequence[tuple[str, object]]
 
 
 @dataclass(frozen=True)
 class LivingPage(Generic[V]):
     """How a page is read and drawn: `parts` are the DOM ids of what changes, each with its template.
+
+    `parameters` are those that the route knows, as it understood them; those without a value are left out. Pages with
+    the same parameters share their frames, so nothing else of an address may change what is drawn.
 
     All templates get what `values` makes of the view, besides `view` itself, `task` and the `path` of the task.
     A page that can be had as of an earlier event, at `?at=`, is then read by `past`; `born` is the first seq of which
@@ -47,6 +50,12 @@ class LivingPage(Generic[V]):
     values: Callable[[V], dict[str, Any]] = lambda view: {}
     past: Callable[[TaskReading], Awaitable[V]] | None = None
     born: Callable[[V], int] = lambda view: 1
+    parameters: Parameters = ()
+
+    @property
+    def address(self) -> list[tuple[str, str]]:
+        """The parameters of this page's address."""
+        return [(name, str(value)) for name, value in self.parameters if value not in (None, "")]
 
     def all_values(self, view: V, may_answer: bool, root: str) -> dict[str, Any]:
         """What every template of the page knows; its reader may answer and stop the run if they `may_answer`.
@@ -70,7 +79,7 @@ async def answer(task_id: str, page: LivingPage[V]) -> Response:
         return await _stream(task_id, page)
     async with store().read() as view:
         seen = await page.read(view)
-    stream = urlencode([*_own_parameters(), ("part", "frames"), ("epoch", store().epoch)])
+    stream = urlencode([*page.address, ("part", "frames"), ("epoch", store().epoch)])
     return await _whole(page, page.all_values(seen, await may_answer_task(task_id), request.root_path), f"?{stream}")
 
 
@@ -90,7 +99,7 @@ async def _as_of(task_id: str, page: LivingPage[V], read: Callable[[TaskReading]
         latest=latest,
         here=at_root(request.path),
         first=page.born(seen),
-        parameters=[(name, value) for name, value in _own_parameters() if name != "at"],
+        parameters=page.address,
     )
     return await _whole(
         page, page.all_values(seen, await may_answer_task(task_id), request.root_path) | {"past": then, "at": then.seq}
@@ -116,9 +125,5 @@ async def _stream(task_id: str, page: LivingPage[V]) -> Response:
         return renderer.parts(page.parts, **page.all_values(seen, answers, root))
 
     render, pace = part_frames(store(), renderer, page.read, draw), Pace(SLOWEST, batch_size=MAX_SEQ)
-    key = (request.path, answers, *_own_parameters())
+    key = (request.endpoint, *(request.view_args or {}).items(), answers, *page.address)
     return subscribe(streams, lambda: streams.frame_lane(task_id, render, key, pace), cursor)
-
-
-def _own_parameters() -> list[tuple[str, str]]:
-    return [(name, value) for name, value in request.args.items(multi=True) if name not in OF_THE_STREAM]

@@ -14,7 +14,7 @@ from webapp.api import store
 from webapp.auth.access import needs
 from webapp.contexts import hits_view
 from webapp.http.root_path import at_root
-from webapp.logquery import log_filters
+from webapp.logquery import log_fields, log_filters
 from webapp.logstretch import Jump, Place, newest, stretch_view
 from webapp.pages.living import LivingPage, answer
 from webapp.pages.tasks import fragments, html
@@ -88,7 +88,11 @@ async def _rows(task_id: str, place: Place) -> Response:
 async def _stretch(task_id: str, place: Place, jump: Jump) -> Response:
     values = {"query": LogQuery()}
     page = LivingPage(
-        "events/index.html", STRETCH, lambda view: stretch_view(view, task_id, place, jump), lambda _: values
+        "events/index.html",
+        STRETCH,
+        lambda view: stretch_view(view, task_id, place, jump),
+        lambda _: values,
+        parameters=[*place.parameters, ("failure_after", jump.failure_after), ("at", jump.at)],
     )
     return await answer(task_id, page)
 
@@ -97,6 +101,10 @@ async def _found(task_id: str, query: LogQuery) -> Response:
     after = whole("after", 0, 0, MAX_SEQ)
     values = {"query": query, "address": at_root(f"/tasks/{task_id}/log?{log_filters(query)}")}
     page = LivingPage(
-        "events/hits.html", FOUND, lambda view: hits_view(view, task_id, query, after=after), lambda _: values
+        "events/hits.html",
+        FOUND,
+        lambda view: hits_view(view, task_id, query, after=after),
+        lambda _: values,
+        parameters=[*log_fields(query), ("after", after or None)],
     )
     return await answer(task_id, page)

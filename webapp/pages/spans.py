@@ -26,7 +26,9 @@ async def index(task_id: str) -> Response:
     async def read(view: TaskReading) -> SpansView:
         return await spans_view(view, task_id, after=after)
 
-    return await answer(task_id, LivingPage("spans/index.html", parts, read, past=read))
+    return await answer(
+        task_id, LivingPage("spans/index.html", parts, read, past=read, parameters=[("after", after or None)])
+    )
 
 
 @blueprint.get("/tasks/<task_id>/spans/<name:span_id>", merge_slashes=False)
@@ -38,7 +40,14 @@ async def show(task_id: str, span_id: str) -> Response:
     async def read(view: TaskReading) -> SpanView:
         return await span_view(view, task_id, span_id, after=after)
 
-    page = LivingPage("spans/show.html", parts, read, past=read, born=lambda view: view.span.started_seq)
+    page = LivingPage(
+        "spans/show.html",
+        parts,
+        read,
+        past=read,
+        born=lambda view: view.span.started_seq,
+        parameters=[("after", after or None)],
+    )
     return await answer(task_id, page)
 
 
@@ -51,7 +60,8 @@ async def waterfall(task_id: str) -> Response:
     async def read(view: TaskReading) -> WaterfallView:
         return await waterfall_view(view, task_id, after=after, folded=folded)
 
-    return await answer(task_id, LivingPage("waterfall/show.html", parts, read, past=read))
+    parameters = [("gaps", None if folded else "open"), ("after", after or None)]
+    return await answer(task_id, LivingPage("waterfall/show.html", parts, read, past=read, parameters=parameters))
 
 
 def fold_gaps() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import cast
+from urllib.parse import urlencode
 
 from quart import Blueprint, Response, current_app, request
 
@@ -14,10 +15,11 @@ from webapp.api.tasks import task_query
 from webapp.auth.access import needs
 from webapp.auth.guard import answered_projects, may_answer_task, principal
 from webapp.bad_request import BadRequest
-from webapp.contexts import TaskView, task_list_view, task_view
+from webapp.contexts import FLAGS, TaskView, task_list_view, task_view
 from webapp.forecast import Earlier
 from webapp.fragments import Fragments
 from webapp.http.root_path import at_root
+from webapp.listquery import page_fields
 from webapp.live import sse
 from webapp.live.frames import list_frames, task_frames
 from webapp.live.stream import closing, subscribe
@@ -81,8 +83,7 @@ async def index() -> Response:
     query = task_query()
     async with store().read() as view:
         seen = await task_list_view(view, query, manages=answered_projects() != ())
-    separator = "&" if request.query_string else ""
-    stream_path = at_root(f"/live/tasks?{request.query_string.decode('latin-1')}{separator}epoch={store().epoch}")
+    stream_path = at_root(f"/live/tasks?{urlencode([*page_fields(query), ('epoch', store().epoch)])}")
     return html(fragments().list_page(seen, stream_path=stream_path, **await layout()))
 
 
@@ -126,7 +127,7 @@ async def show_stream(task_id: str) -> Response:
         head = await view.head(task_id)
     if other_history(head.latest_seq, cursor):
         return reset(head.latest_seq)
-    answers, key, shown = await may_answer_task(task_id), await _key(task_id), request.args.get("shown", "")
+    answers, key, shown = await may_answer_task(task_id), await _key(task_id), _shown()
     streams, render = hub(), task_frames(store(), fragments(), task_id, may_answer=answers, key=key, shown=shown)
     return subscribe(streams, lambda: streams.frame_lane(task_id, render, ("frames", answers, shown)), cursor)
 
@@ -147,6 +148,12 @@ async def _task(task_id: str, *, since: int = 0) -> TaskView:
     async with store().read() as view:
         told = partial(Earlier().of, view)
         return await task_view(view, task_id, since=since, earlier=told, may_answer=answers, key=key)
+
+
+def _shown() -> str:
+    """The flags that the page shows by now, as `flags_of` has them."""
+    said = request.args.get("shown", "").split()
+    return " ".join(word for word in FLAGS if word in said)
 
 
 async def _key(task_id: str) -> bytes | None:

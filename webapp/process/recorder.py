@@ -127,8 +127,9 @@ class Recorder:
                 self.shut_out = error
                 self.refused += len(group)
                 break
-            except StoreError as error:
-                if isinstance(error, InvalidEvent | Conflict) and len(group) > 1:
+            except Exception as error:
+                # Whatever the log cannot take must not keep what follows from it.
+                if (isinstance(error, InvalidEvent | Conflict) or not isinstance(error, StoreError)) and len(group) > 1:
                     for event in group:
                         await self._append([event])
                 else:

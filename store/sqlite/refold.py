@@ -1,0 +1,67 @@
+"""Folding stored logs anew: after a migration that changed what a log says about its task.
+
+The migration puts the tasks into `tasks_to_fold`. Each is folded in a transaction of its own that also takes it from
+there, so whoever is interrupted goes on at the next start.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from store.errors import StoreError
+from store.history import unborn
+from store.projections import apply, count
+from store.sqlite.append import load_task, save_listed, save_state
+from store.sqlite.rows import COLUMNS, event_of
+from store.state import TaskState
+
+PARTS = ("task_phases", "task_spans", "task_checkpoints", "task_permissions")
+
+
+def _waiting(db: sqlite3.Connection, limit: int = 100) -> list[str]:
+    """Tasks that are still to be folded."""
+    return [str(row[0]) for row in db.execute("SELECT task_id FROM tasks_to_fold LIMIT ?", (limit,))]
+
+
+def refold_waiting(db: sqlite3.Connection) -> None:
+    """Fold all tasks that wait for it; in a database where none does, this is one read."""
+    while found := _waiting(db):
+        for task_id in found:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                _refold(db, task_id)
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+
+
+def _refold(db: sqlite3.Connection, task_id: str) -> None:
+    """Replace what is stored of a task by the fold of its log. A task that cannot be read stays as it is."""
+    if not db.execute("DELETE FROM tasks_to_fold WHERE task_id = ?", (task_id,)).rowcount:
+        return
+    try:
+        task = load_task(db, task_id)
+    except StoreError:
+        return
+    if task is None:
+        return
+    (stale,) = db.execute("SELECT stale FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
+    state = TaskState(task=unborn(task))
+    sql = f"SELECT {COLUMNS}, quiet FROM task_events WHERE task_id = ? ORDER BY seq"
+    for row in db.execute(sql, (task_id,)):
+        # A quiet line changed no more than its task's counters, and is not decoded.
+        if row[-1]:
+            count(state.task, [row[9]])
+        else:
+            apply(state, event_of(row[:-1]))
+    if state.task.latest_seq != task.latest_seq:
+        # Its log is not whole: what was known of it is worth more.
+        return
+    state.task.main_span_id = state.task.main_span_id or task.main_span_id
+    for table in PARTS:
+        db.execute(f"DELETE FROM {table} WHERE task_id = ?", (task_id,))
+    save_state(db, state, 0)
+    save_listed(db, state.task)
+    db.execute("UPDATE tasks SET stale = ? WHERE task_id = ?", (stale, task_id))

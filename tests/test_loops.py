@@ -1,0 +1,161 @@
+"""What a server does for ever survives its errors, and tells of them; every ASGI server ends it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from store import NewEvent, StoreUnavailable, loops
+from store.loops import Loop
+from webapp.app import create_app
+from webapp.live.sse import named
+from webapp.live.voice import JSON, Voice
+from webapp.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test waits for the pauses of real life."""
+    monkeypatch.setattr(loops, "FIRST_PAUSE", 0.01)
+
+
+@pytest.fixture
+def settings(url: str) -> Settings:
+    return Settings(
+        store=url, keepalive_interval=1.0, heartbeat_timeout=0.4, poll_interval=0.01, max_poll_interval=0.05
+    )
+
+
+async def until(there: Any) -> None:
+    async with asyncio.timeout(20):
+        while not await there():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), StoreUnavailable("no"), asyncio.CancelledError()])
+async def test_a_loop_goes_on_after_whatever_a_turn_raises(error: BaseException) -> None:
+    loop, turns, told, done = Loop("one", longest_pause=0.02), 0, [], asyncio.Event()
+
+    async def turn() -> None:
+        nonlocal turns
+        turns += 1
+        await asyncio.sleep(0)
+        if turns <= 3:
+            raise error
+        done.set()
+        await asyncio.sleep(0.01)
+
+    running = asyncio.create_task(loop.run(turn, lambda: told.append(loop.failing)))
+    await asyncio.wait_for(done.wait(), 10)
+    assert loop.failures == len(told) == 3
+    await asyncio.sleep(0.05)
+    assert loop.failing is None
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert running.cancelled()
+
+
+BROKEN = {
+    "tail": ("tail", "_deliver"),
+    "supervisor": ("supervisor", "_look"),
+    "rights": ("directory", "_look"),
+    "sweeper": ("hub", "lanes"),
+    "waiting": ("hub._waiting", "_sights"),
+    "beside_the_log": ("hub._beside", "_end"),
+}
+
+
+async def test_every_loop_of_a_server_survives_and_shows_in_health_and_metrics(settings: Settings) -> None:
+    app = create_app(settings)
+    async with app.test_app():
+        client = app.test_client()
+        store = app.extensions["store"]
+
+        async def problems() -> set[str]:
+            answer = await (await client.get("/api/events/health")).get_json()
+            return {problem["code"] for problem in answer["problems"]}
+
+        for name, (where, method) in BROKEN.items():
+            first, *inner = where.split(".")
+            broken = app.extensions[first]
+            for step in inner:
+                broken = getattr(broken, step)
+
+            def fails(*given: Any, name: str = name) -> Any:
+                raise RuntimeError(f"a bug in {name}")
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(broken, method, fails)
+                app.extensions["hub"]._channels["t"] = app.extensions["hub"]._channel("t")
+                await store.aappend("t", _question(name))
+                await until(lambda name=name: _has(problems, f"loop_{name}"))
+            await until(lambda name=name: _has_not(problems, f"loop_{name}"))
+            metrics = await (await client.get("/metrics")).get_data(as_text=True)
+            assert f'signalbox_loop_failing{{loop="{name}"}} 0.0' in metrics
+            assert f'signalbox_loop_failures_total{{loop="{name}"}} 0.0' not in metrics
+        assert await problems() == set()
+
+
+def _question(name: str) -> Any:
+    return NewEvent(event_type="permission_request", payload={"request_id": name})
+
+
+async def _has(problems: Any, code: str) -> bool:
+    return code in await problems()
+
+
+async def _has_not(problems: Any, code: str) -> bool:
+    return code not in await problems()
+
+
+async def test_any_asgi_server_that_ends_the_app_ends_its_streams_and_loops(settings: Settings, tmp_path: Path) -> None:
+    app, before = create_app(settings), asyncio.all_tasks()
+    sent: list[dict[str, Any]] = []
+    begun = asyncio.Event()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+        if b": open" in message.get("body", b""):
+            begun.set()
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async with app.test_app():
+        app.extensions["store"].create_task("t")
+        scope = await _scope("/sse/tasks/t/events")
+        stream = asyncio.create_task(app.asgi_app(scope, receive, send))
+        await asyncio.wait_for(begun.wait(), 10)
+    await asyncio.wait_for(stream, 10)
+    body = b"".join(message.get("body", b"") for message in sent)
+    assert b"event: reconnect" in body
+    assert b'"reason":"shutdown"' in body
+    assert sent[-1]["more_body"] is False
+    assert asyncio.all_tasks() == before
+
+
+async def _scope(path: str) -> dict[str, Any]:
+    return {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
+        "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "extensions": {},
+        "headers": [(b"host", b"localhost")], "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
+    }  # fmt: skip
+
+
+async def test_a_lane_speaks_with_one_voice(settings: Settings) -> None:
+    class Loud(Voice):
+        def silence(self, cursor: int) -> bytes:
+            return named("loud", {})
+
+    app, loud = create_app(settings), Loud()
+    async with app.test_app():
+        hub = app.extensions["hub"]
+        lanes = [hub.event_lane("t", str, 10, 0.5, voice) for voice in (JSON, loud, JSON)]
+        frames = [hub.frame_lane("t", None, "key", voice=voice) for voice in (JSON, loud, JSON)]
+        boards = [hub.board_lane("key", None, voice=voice) for voice in (JSON, loud, JSON)]
+        for first, second, third in (lanes, frames, boards):
+            assert first is third
+            assert (first.voice, second.voice) == (JSON, loud)

@@ -1,0 +1,128 @@
+"""Viewers of the same page share its rendering, however their addresses are written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from store import NewEvent
+from webapp.app import create_app
+from webapp.settings import Settings
+
+STRANGE = ["x=1", "x=2&x=3", "utm_source=mail", "_=1732600000", "Gaps=open", "after=0", "shown=", "shown=nonsense", ""]
+
+SAME: dict[str, list[str]] = {
+    "/tasks/t/stream": [*STRANGE, "shown=x+y", "part=frames"],
+    "/tasks/t/stream?shown=stale": ["shown=stale+stale", "shown=+stale", "shown=new+stale"],
+    "/tasks/t/waterfall?part=frames": [*STRANGE, "gaps=folded", "gaps=folded&gaps=open", "after=00"],
+    "/tasks/t/waterfall?part=frames&gaps=open": ["x=1", "gaps=open&gaps=open", "after=0"],
+    "/tasks/t/spans?part=frames": [*STRANGE, "gaps=open"],
+    "/tasks/t/spans/main?part=frames": STRANGE,
+    "/tasks/t/timeline?part=frames": [*STRANGE, "after=7"],
+    "/tasks/t/log?part=frames&around=2": ["x=1", "heartbeats=0", "q=", "failed=0", "around=02"],
+    "/tasks/t/log?part=frames&q=go": ["x=1", "after=0", "q=+go+", "failed=0", "type=", "before=3"],
+    "/tasks/t/permissions/r?part=frames": STRANGE,
+    "/live/tasks": [*STRANGE, "sort=newest", "limit=50", "stale=0", "archived=0", "q=", "kind=", "cursor="],
+    "/live/tasks?status=running,waiting": ["status=waiting&status=running", "status=running,waiting,running"],
+    "/live/permissions": STRANGE,
+    "/compare?part=frames&a=t&b=u": ["x=1", "show=all", "show=some", "a=q"],
+    "/sse/events?task=t&task=u": ["task=t", "x=1", "task=u&task=t"],
+    "/sse/tasks/t/events": ["x=1", "batch_size=10", "flush_interval=0.5", "flush_interval=0.50&x=1"],
+    "/api/v1/projects/default/agent/runs/t/stream": ["x=1", "since_seq=0"],
+}
+
+WRITTEN_ANEW = ("/tasks/t/stream?shown=stale", "/live/tasks?status=running,waiting")
+
+
+def variants(page: str) -> list[str]:
+    """The addresses that mean the same as `page`."""
+    path = page.partition("?")[0]
+    written_anew = page in WRITTEN_ANEW
+    return [page, *(f"{path}?{more}" if written_anew or page == path else f"{page}&{more}" for more in SAME[page])]
+
+
+@asynccontextmanager
+async def open_streams(app: Any, addresses: list[str]) -> AsyncIterator[None]:
+    """A stream at each address: all stand, and all are gone at the end."""
+    gone, streams = asyncio.Event(), []
+
+    async def receive() -> Any:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    for address in addresses:
+        path, _, query = address.partition("?")
+        begun: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        async def send(message: Any, begun: asyncio.Future[int] = begun) -> None:
+            if begun.done():
+                return
+            if message.get("status", 200) != 200:
+                begun.set_result(message["status"])
+            elif b": open" in message.get("body", b""):
+                begun.set_result(200)
+
+        scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
+            "path": path, "raw_path": path.encode(), "query_string": query.encode(), "root_path": "",
+            "extensions": {}, "headers": [(b"host", b"localhost")], "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 80),
+        }  # fmt: skip
+        streams.append(asyncio.create_task(app.asgi_app(scope, receive, send)))
+        assert await asyncio.wait_for(begun, 20) == 200, address
+    yield
+    gone.set()
+    await asyncio.wait_for(asyncio.gather(*streams, return_exceptions=True), 20)
+
+
+def lanes(app: Any) -> list[object]:
+    """What is rendered when something happens, each once."""
+    hub = app.extensions["hub"]
+    found = [item for channel in hub._channels.values() for item in channel.lanes.items()] + list(hub._boards.items())
+    return [key for key, lane in found if lane.everyone]
+
+
+async def test_what_does_not_change_a_page_does_not_give_it_a_rendering_of_its_own(url: str) -> None:
+    app = create_app(Settings(store=url))
+    async with app.test_app():
+        store = app.extensions["store"]
+        line = NewEvent(event_type="log", payload={"message": "go"})
+        for task in "tu":
+            await store.aappend(task, [NewEvent(event_type="runner_spawn", span_id="main"), line])
+        await store.aappend("t", NewEvent(event_type="permission_request", payload={"request_id": "r"}))
+        wrong = {}
+        for page in SAME:
+            async with open_streams(app, variants(page)):
+                if len(lanes(app)) != 1:
+                    wrong[page] = lanes(app)
+        assert not wrong
+
+
+async def test_what_changes_a_page_has_a_rendering_of_its_own(url: str) -> None:
+    app = create_app(Settings(store=url))
+    async with app.test_app():
+        await app.extensions["store"].aappend("t", NewEvent(event_type="log"))
+        different = [
+            *["/tasks/t/stream", "/tasks/t/stream?shown=stale", "/tasks/t/stream?shown=stale+archived"],
+            *["/tasks/t/waterfall?part=frames", "/tasks/t/waterfall?part=frames&gaps=open"],
+            *["/tasks/t/log?part=frames&around=1", "/tasks/t/log?part=frames&around=1&heartbeats=1"],
+            *["/live/tasks", "/live/tasks?q=a", "/live/tasks?limit=10", "/live/tasks?sort=oldest"],
+            *["/sse/tasks/t/events", "/sse/tasks/t/events?batch_size=1", "/api/sse/events/t"],
+            "/api/v1/projects/default/agent/runs/t/stream",
+        ]
+        async with open_streams(app, different):
+            assert len(lanes(app)) == len(different)
+
+
+@pytest.mark.parametrize("address", ["/tasks?x=1", "/tasks/t/waterfall?x=1&gaps=folded&after=0"])
+async def test_a_page_hands_nothing_unknown_on_to_its_stream(url: str, address: str) -> None:
+    app = create_app(Settings(store=url))
+    async with app.test_app():
+        await app.extensions["store"].aappend("t", NewEvent(event_type="log"))
+        page = await (await app.test_client().get(address)).get_data(as_text=True)
+    assert "epoch=" in page
+    assert "x=1" not in page

@@ -1,0 +1,149 @@
+"""Where the bytes of a stream go: one write at a time, the fast way where there is one, and the safe way everywhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from webapp.auth.ticket import Ticket
+from webapp.live import sink as sinks
+from webapp.live.chunk import Chunk
+from webapp.live.frame_lane import FrameLane
+from webapp.live.pace import Pace
+from webapp.live.packing import Plain
+from webapp.live.ring import Ring
+from webapp.live.sink import Sink, TransportSink, sink_for
+from webapp.live.stats import Stats
+from webapp.live.subscriber import Subscriber
+from webapp.live.voice import JSON
+
+
+class Reader:
+    """A client that takes one write whenever it is let."""
+
+    def __init__(self) -> None:
+        self.got: list[bytes] = []
+        self.offered: list[bytes] = []
+        self._room, self._took = asyncio.Semaphore(0), asyncio.Event()
+
+    async def send(self, message: Any) -> None:
+        self.offered.append(message["body"])
+        await self._room.acquire()
+        self.got.append(message["body"])
+        self._took.set()
+
+    async def take(self, count: int = 1) -> None:
+        """Take some writes, and let the server notice."""
+        for _ in range(count):
+            self._took.clear()
+            self._room.release()
+            await asyncio.wait_for(self._took.wait(), 10)
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+
+def nothing() -> None:
+    """What nobody wants to hear."""
+
+
+async def test_a_stall_counts_until_the_last_write_is_taken() -> None:
+    reader, freed = Reader(), asyncio.Event()
+    sink = Sink(reader.send, freed.set, nothing)
+    assert not sink.offer(b"heartbeat")
+    await asyncio.sleep(0.02)
+    first = sink.stalled_since
+    assert not sink.offer(b"frame")
+    assert sink.stalled_since == first
+    await asyncio.sleep(0.02)
+    await reader.take()
+    assert sink.stalled_since is not None
+    assert first is not None
+    assert sink.stalled_since > first
+    assert not freed.is_set()
+    await reader.take()
+    assert reader.got == [b"heartbeat", b"frame"]
+    assert sink.stalled_since is None
+    assert freed.is_set()
+
+
+async def test_a_frame_waits_for_the_reader_who_has_not_taken_a_heartbeat() -> None:
+    reader, head = Reader(), [1]
+
+    async def render(cursor: int) -> Chunk | None:
+        return Chunk(b"up to %d" % head[0], head[0], 1) if head[0] > cursor else None
+
+    lane = FrameLane(Ring(0), Pace(0.01, 10), Stats(), render, JSON)
+    subscriber = Subscriber(lane, 1, reader.send, Plain(), Ticket(), max_events=100, deadline=float("inf"))
+    running = asyncio.create_task(subscriber.run())
+    await asyncio.sleep(0.02)
+    subscriber.say(b"heartbeat")
+    for head[0] in (2, 3):
+        lane.recheck()
+        await asyncio.sleep(0.05)
+        assert reader.offered == [b"heartbeat"]
+        assert subscriber.cursor == 1
+    await reader.take(2)
+    assert reader.got == [b"heartbeat", b"up to 3"]
+    assert subscriber.sink.stalled_since is None
+    subscriber.finish()
+    await running
+    lane.close()
+
+
+@asynccontextmanager
+async def uvicorn_with(app: Any) -> AsyncIterator[str]:
+    """The address of a uvicorn that serves `app`, on the protocols that Signalbox uses."""
+    started = asyncio.Event()
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: Any = None) -> None:
+            await super().startup(sockets)
+            started.set()
+
+    server = Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
+    serving = asyncio.create_task(server.serve())
+    await asyncio.wait_for(started.wait(), 10)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    await serving
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_streams_are_written_below_uvicorn_as_long_as_it_is_as_we_know_it(
+    known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Sink] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        if not known:
+            # A later version without it.
+            monkeypatch.delattr(send.__self__, "chunked_encoding")
+        sink = sink_for(send, nothing, nothing)
+        if not known:
+            send.__self__.chunked_encoding = True
+        made.append(sink)
+        sink.put(Chunk(b"data: 1\n\n", 1, 1))
+        sink.offer(b": words\n\n")
+        sink.put(Chunk(b"data: 2\n\n", 2, 1))
+        await sink.drained()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async with uvicorn_with(app) as url, httpx.AsyncClient() as client:
+        text = (await client.get(url)).text
+    assert text == "data: 1\n\n: words\n\ndata: 2\n\n"
+    # If this fails after an update of uvicorn, look at `webapp/live/sink.py`: its internals have changed.
+    assert isinstance(made[0], TransportSink) is known
+
+
+async def test_a_server_that_is_not_uvicorn_is_served_through_asgi() -> None:
+    reader = Reader()
+    assert type(sink_for(reader.send, nothing, nothing)) is Sink
+    assert sinks.cycle_of(reader.send) is None
