@@ -177,8 +177,18 @@ async def test_the_question_is_told_again_to_clients_that_saw_it_cleared(store: 
 async def test_a_question_of_another_span_is_told_again_within_one_append(store: SqliteStore) -> None:
     begin(store)
     store.append("run", event("permission_request", "elsewhere", request_id="r"))
-    store.append("run", [event("runner_exit", "main", status="interrupted"), event("runner_spawn", "main")])
+    store.append("run", [event("runner_exit", "main", status="interrupted"), event("runner_heartbeat", "main")])
     assert (await kept(store)).task.status == "waiting"
+
+
+async def test_a_new_process_does_not_take_over_what_the_interrupted_one_asked(store: SqliteStore) -> None:
+    begin(store)
+    store.append("run", event("permission_request", request_id="r"))
+    store.append("run", interrupted())
+    store.append("run", event("runner_spawn", "main"))
+    found = await kept(store)
+    assert (found.task.status, found.task.permissions_open, found.task.spans_open) == ("running", 0, 1)
+    assert (found.spans["a"].state, found.spans["main"].attempts) == ("interrupted", 2)
 
 
 async def test_only_what_the_interruption_closed_opens_again(store: SqliteStore) -> None:

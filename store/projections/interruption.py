@@ -12,10 +12,14 @@ BESIDE_THE_RUN = frozenset({"supervisor", "lease", "user"})
 SAID_TO_THE_RUN = frozenset({"permission_response", "cancel_requested", "retry_requested"})
 """Types of events with which people speak to the run, whatever actor they name."""
 
+NEW_RUN = "runner_spawn"
+"""Another process begins: the spans and questions of the interrupted one are not its own."""
+
 
 def of_the_run(event: NewEvent | Event) -> bool:
-    """Whether the run itself speaks, and not a person, the server, or whoever looks after the run."""
-    return event.actor not in BESIDE_THE_RUN and event.event_type not in SAID_TO_THE_RUN
+    """Whether the interrupted run itself speaks, and not a person, the server, or whoever looks after the run."""
+    kind = event.event_type
+    return event.actor not in BESIDE_THE_RUN and kind not in SAID_TO_THE_RUN and kind != NEW_RUN
 
 
 def come_back(state: TaskState, event: Event) -> None:
