@@ -19,6 +19,7 @@ from tests.support.proxy import Proxy
 from tests.support.server import Server
 from webapp.cli import answer
 from webapp.cli.line import line_of
+from webapp.export.raw import raw_line
 from webapp.settings import Settings, variable
 
 
@@ -265,6 +266,23 @@ def test_a_log_cannot_drive_the_terminal(hostile: str) -> None:
         line = line_of(event_with(payload={"message": f"x{hostile}y"}, phase=f"p{hostile}"), colours=colours)
         kept = re.sub(r"\x1b\[[0-9;]*m", "", line)
         assert kept.isprintable(), ascii(line)
+
+
+def test_marks_of_direction_pass_into_no_plain_text(url: str, store: SqliteStore) -> None:
+    marks = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    hostile = f"a{marks}b\x9b31m"
+    store.append("run", [NewEvent(event_type="log", payload={"message": hostile, "stream": "stderr"})])
+    store.append("run", [NewEvent(event_type="tool_result", actor=f"x{marks}", payload={"tool_name": hostile})])
+    store.append("run", [NewEvent(event_type="runner_exit", payload={"exit_code": 0})])
+    for arguments in (["tail", "run"], ["tail", "run", "--json"]):
+        shown = signalbox(*arguments, "--store", url).stdout
+        assert not set(shown) & set(marks + "\x9b"), arguments
+    events = [raw_line(event) + raw_line(event, ansi=True) for event in log_of(store, "run")]
+    assert not set("".join(events)) & set(marks + "\x9b")
+    assert (
+        json.loads(signalbox("tail", "run", "--json", "--store", url).stdout.splitlines()[0])["payload"]["message"]
+        == hostile
+    )
 
 
 def test_colours_of_a_log_are_shown_where_there_is_a_terminal() -> None:

@@ -22,6 +22,7 @@ from typing import Any
 import click
 import pytest
 
+from store import open_store
 from store.events import KNOWN_EVENTS, OLDER_SPELLINGS
 from store.state import STATUSES
 from tests.support.markdown import Block, anchors, blocks, links, rows, section
@@ -228,3 +229,13 @@ def test_every_default_of_the_browser_modules_is_told(module: str) -> None:
     assert {name: told.get(name) for name in defaults.keys() - internal} == {
         name: value for name, value in defaults.items() if name not in internal
     }
+
+
+def test_a_backup_by_the_book_is_for_its_owner_alone(tmp_path: Path) -> None:
+    book = (ROOT / "docs" / "operations.md").read_text()
+    recipe = re.findall(r"```python\n(.*?)```", book[book.index("## Backups") :], re.DOTALL)[0]
+    open_store(f"sqlite:///{tmp_path}/signalbox.db").close()
+    subprocess.run([sys.executable, "-c", "import os; os.umask(0o022)\n" + recipe], cwd=tmp_path, check=True)
+    for file in tmp_path.iterdir():
+        assert file.stat().st_mode & 0o077 == 0, file
+    assert (tmp_path / "signalbox-backup.db").stat().st_size > 0

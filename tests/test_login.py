@@ -49,7 +49,7 @@ def test_a_page_leads_to_the_log_in_and_back(server: Server, ann: Account) -> No
         )
         assert (entered.status_code, entered.headers["location"]) == (303, "/tasks/run?at=1")
         page = browser.get("/tasks")
-        assert (page.status_code, page.headers["cache-control"]) == (200, "private, no-cache")
+        assert (page.status_code, page.headers["cache-control"]) == (200, "private, no-store")
         assert "ann@example.org" in page.text
         assert browser.get("/login?next=/permissions").headers["location"] == "/permissions"
         left = browser.post("/logout")
@@ -57,6 +57,34 @@ def test_a_page_leads_to_the_log_in_and_back(server: Server, ann: Account) -> No
         assert browser.get("/tasks").status_code == 303
     assert ("log_in", "ann@example.org", "127.0.0.1") in audits(server)
     assert ("log_out", "ann@example.org", "127.0.0.1") in audits(server)
+
+
+def test_nothing_that_somebody_logged_in_sees_is_stored(server: Server, ann: Account) -> None:
+    shown = session(server.store, ann)
+    paths = [
+        "/tasks",
+        "/tasks/run",
+        "/tasks/run/log",
+        "/tasks/run/raw",
+        "/tasks/run/export.ndjson",
+        "/permissions",
+        "/account",
+    ]
+    paths += [
+        "/tasks/run/frame?cursor=0",
+        "/tasks/nowhere",
+        "/api/tasks",
+        "/api/tasks/run/events",
+        "/compare?a=run&b=run",
+    ]
+    for path in paths:
+        assert "no-store" in server.get(path, headers=shown).headers["cache-control"], path
+    # Of strangers nothing is known, so the pages that they see may come back.
+    assert "no-store" in server.get("/login").headers["cache-control"]
+
+
+def test_an_open_server_leaves_pages_to_the_browsers_memory(start_server: Callable[..., Server]) -> None:
+    assert start_server().get("/tasks").headers["cache-control"] == "no-cache"
 
 
 def test_the_cookie_is_for_this_server_alone(server: Server, ann: Account) -> None:

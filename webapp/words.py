@@ -25,7 +25,10 @@ SHOWN = (
 """Fields of a payload that tell what the event is about, in this order."""
 
 _SGR = re.compile(r"\x1b\[[0-9;:]*m")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+# With them go the marks of direction, and those deprecated beside them.
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u206a-\u206f\ufff9-\ufffb]")
+_DIRECTING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f]")
 
 
 def about(payload: dict[str, Any]) -> str:
@@ -44,9 +47,20 @@ def about(payload: dict[str, Any]) -> str:
 
 
 def safe(text: str, *, colours: bool) -> str:
-    """`text` without anything that could move the cursor or drive the terminal; colours stay if they may."""
+    """`text` without anything that could move the cursor or drive the terminal; colours stay if they may.
+
+    Characters that turn the direction of what follows, so that a text reads as another, show as U+FFFD.
+    """
+    if text.isprintable():
+        return text
+    text = _DIRECTING.sub("\ufffd", text)
     if not colours or "\x1b" not in text:
         return _CONTROL.sub("", ESCAPE.sub("", text))
     kept = _SGR.findall(text)
     parts = [_CONTROL.sub("", ESCAPE.sub("", part)) for part in _SGR.split(text)]
     return "".join(part + colour for part, colour in zip(parts, [*kept, "\x1b[0m"], strict=True))
+
+
+def safe_json(json: str) -> str:
+    """The same JSON for a terminal: control characters and marks of direction as escapes."""
+    return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", json)

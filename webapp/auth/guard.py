@@ -56,10 +56,16 @@ def install(app: Quart) -> None:
 
     @app.after_request
     async def keep_private(response: Response) -> Response:
-        # What one caller sees is for no cache that others share; the API is stored nowhere at all.
-        shown = g.get("principal", LOCAL) is not LOCAL and not request.path.startswith("/api/")
-        if shown and "Cache-Control" not in response.headers:
-            response.headers["Cache-Control"] = "private, no-cache"
+        # What somebody who is logged in sees is stored nowhere: after a log-out the Back button would show it again.
+        shown = g.get("principal", LOCAL) is not LOCAL
+        cached = response.headers.get("Cache-Control", "no-cache")
+        if (
+            shown
+            and "no-store" not in cached
+            and "immutable" not in cached
+            and response.mimetype != "text/event-stream"
+        ):
+            response.headers["Cache-Control"] = "private, no-store"
         return response
 
 

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
+from webapp.words import safe, safe_json
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
@@ -15,7 +17,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the li
 
 def show(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows below their heads; an empty value is shown as a dash."""
-    shown = [heads, *([value or "-" for value in row] for row in rows)]
+    shown = [heads, *([safe(value, colours=False) or "-" for value in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     for row in shown:
         click.echo("  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip())
@@ -23,7 +25,7 @@ def show(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def show_json(values: Sequence[object]) -> None:
     """Print values as a JSON array."""
-    click.echo(msgspec.json.format(msgspec.json.encode(values)))
+    click.echo(safe_json(msgspec.json.format(msgspec.json.encode(values)).decode()))
 
 
 def moment(timestamp: str | None) -> str:

@@ -18,6 +18,7 @@ from store.state import Task
 from webapp.cli.line import day_line, line_of
 from webapp.cli.target import target, target_options
 from webapp.notice import notice
+from webapp.words import safe_json
 
 ENDING = frozenset({"runner_exit", "status"})
 """Types of events with which a task may have ended; what followed from it in the same transaction comes after."""
@@ -51,7 +52,7 @@ def tail(
 
     def show(event: Event) -> None:
         if as_json:
-            click.echo(one_line(msgspec.json.encode(event)))
+            click.echo(safe_json(one_line(msgspec.json.encode(event)).decode()))
             return
         if event.event_type == HEARTBEAT and not heartbeats:
             return

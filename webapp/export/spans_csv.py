@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from store.state import Span
 from webapp.text import seconds
+from webapp.words import safe
 
 COLUMNS = (
     *("span_id", "parent_span_id", "kind", "name", "phase", "state", "attempts", "work_item_id", "work_type"),
@@ -32,7 +33,7 @@ def _value(span: Span, name: str) -> object:
 
 
 def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
+    text = "" if value is None else "\n".join(safe(line, colours=False) for line in str(value).splitlines())
     # A spreadsheet would take such a text for a formula: OWASP, CSV injection.
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
 
