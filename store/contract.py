@@ -14,7 +14,7 @@ import msgspec
 
 from store.events import Event, NewEvent
 from store.people import People
-from store.state import Checkpoint, Permission, Phase, Span, Task
+from store.state import Checkpoint, Permission, Phase, Span, Task, Unfinished
 from store.tasklist import SavedView, TaskQuery
 
 P = ParamSpec("P")
@@ -29,11 +29,12 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """A task's newest seq, and what is kept beside its log."""
+    """A task's newest seq, and what is kept beside its log; `unfinished` is when that last changed."""
 
     latest_seq: int
     archived: bool
     stale: bool
+    unfinished: str = ""
 
 
 class TaskPage(msgspec.Struct, frozen=True):
@@ -89,6 +90,7 @@ class TaskReading(Protocol):
     """What is read of one task, as it is or as it was: see `store/past.py`."""
 
     async def task(self, task_id: str) -> Task: ...
+    async def unfinished(self, task_id: str) -> list[Unfinished]: ...
 
     async def events(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]: ...
     async def latest_events(self, task_id: str, limit: int = 50, before: int | None = None) -> list[Event]: ...
@@ -259,6 +261,9 @@ class Store(Protocol):
 
     async def amark_stale(self, task_id: str, latest_seq: int) -> bool:
         """Mark a running task as stale until its next event, unless there is one after `latest_seq` already."""
+
+    async def aset_unfinished(self, task_id: str, lines: Sequence[Unfinished]) -> None:
+        """Replace the unfinished lines of a task that is at work; they end with the run. Raises UnknownTask."""
 
     async def asave_view(self, name: str, filters: str, *, actor: str, source: str | None = None) -> SavedView:
         """Keep filters of the list under a name, with an audit. Raises Conflict for a name that is taken."""

@@ -12,7 +12,7 @@ import msgspec
 from store.contract import Store
 from store.errors import StoreError
 from store.events import Event, NewEvent, new_id
-from store.state import Task
+from store.state import Task, Unfinished
 from store.tail import follow
 
 RETRY_PAUSE = 0.5
@@ -42,6 +42,7 @@ class Log(Protocol):
     ) -> tuple[Task, bool]: ...
     def append(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]: ...
     async def aappend(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]: ...
+    async def aset_unfinished(self, task_id: str, lines: Sequence[Unfinished]) -> None: ...
     def close(self) -> None: ...
     async def aclose(self) -> None: ...
 
@@ -50,6 +51,7 @@ class Remote(Log, Protocol):
     """A log that is not on this machine, and so does its own following."""
 
     async def atask(self, task_id: str) -> Task: ...
+    async def aunfinished(self, task_id: str) -> list[Unfinished]: ...
     async def aevents(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]: ...
     def atail(
         self, task_id: str, *, since_seq: int = 0, notice: Callable[[str], None] | None = None
@@ -103,6 +105,14 @@ async def task_of(log: Log, task_id: str) -> Task:
         return await log.atask(task_id)
     async with cast(Store, log).read() as view:
         return await view.task(task_id)
+
+
+async def unfinished_of(log: Log, task_id: str) -> list[Unfinished]:
+    """What a task shows that is not complete yet. Raises UnknownTask."""
+    if is_remote(log):
+        return await log.aunfinished(task_id)
+    async with cast(Store, log).glance() as view:
+        return await view.unfinished(task_id)
 
 
 async def page_of(log: Log, task_id: str, since_seq: int, limit: int) -> list[Event]:

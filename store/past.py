@@ -8,7 +8,7 @@ import msgspec
 
 from store.contract import LogHits, LogQuery, Reading
 from store.events import Event
-from store.state import Checkpoint, Permission, Phase, Span, Task, TaskState
+from store.state import Checkpoint, Permission, Phase, Span, Task, TaskState, Unfinished
 
 
 class Past:
@@ -21,6 +21,9 @@ class Past:
 
     async def task(self, task_id: str) -> Task:
         return self._state.task
+
+    async def unfinished(self, task_id: str) -> list[Unfinished]:
+        return []
 
     # the log
 

@@ -203,3 +203,10 @@ class TaskState(msgspec.Struct, kw_only=True):
     spans: dict[str, Span] = {}
     checkpoints: dict[str, Checkpoint] = {}
     permissions: dict[str, Permission] = {}
+
+
+class Unfinished(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a run shows and may still change, such as a progress bar; several lines if it redraws several."""
+
+    message: str
+    stream: str | None = None

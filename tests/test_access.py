@@ -113,6 +113,7 @@ ROUTES: dict[str, Route] = {
     "GET /api/tasks/<task_id>/permissions": Route("read"),
     "POST /api/tasks/<task_id>/permissions/<path:request_id>": Route("respond", body={"approved": True}),
     "POST /api/tasks/<task_id>/cancel": Route("respond", body={}),
+    "PUT /api/tasks/<task_id>/unfinished": Route("emit", body=[]),
     "POST /api/tasks/<task_id>/archive": Route("respond"),
     "DELETE /api/tasks/<task_id>/archive": Route("respond"),
     "DELETE /api/tasks/<task_id>": Route("admin"),

@@ -11,7 +11,7 @@ from functools import partial
 
 from store import Event, LogHits, LogQuery, Reading, SavedView, TaskQuery, TaskReading
 from store.events import HEARTBEAT
-from store.state import Checkpoint, Permission, Phase, Span, Task
+from store.state import Checkpoint, Permission, Phase, Span, Task, Unfinished
 from webapp import ids
 from webapp.listquery import list_fields
 from webapp.retries import Offer, offer_of
@@ -44,6 +44,12 @@ class TaskView:
     earlier: list[list[Phase]] = field(default_factory=list)
     offer: Offer | None = None
     may_answer: bool = True
+    unfinished: list[Unfinished] = field(default_factory=list)
+
+    @property
+    def flags(self) -> str:
+        """What is kept of the task beside its log, in words: no seq tells when that changed."""
+        return f"{flags_of(self.task)} unfinished".strip() if self.unfinished else flags_of(self.task)
 
     @property
     def seq(self) -> int:
@@ -123,6 +129,7 @@ async def task_view(
         earlier=await earlier(task) if earlier and stale(ids.TRACK) else [],
         offer=await offer_of(view, task, key) if stale(ids.TASK_HEADER) else None,
         may_answer=may_answer,
+        unfinished=await view.unfinished(task_id),
     )
 
 

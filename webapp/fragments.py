@@ -16,8 +16,8 @@ from markupsafe import Markup
 
 from store.events import KNOWN_EVENTS
 from store.state import STATUSES, Task
-from webapp import assets, ids, text
-from webapp.contexts import LogWindow, TaskListView, TaskView, changed_at, flags_of
+from webapp import ansi, assets, ids, text
+from webapp.contexts import LogWindow, TaskListView, TaskView, changed_at
 from webapp.export.report import Report
 from webapp.forecast import expected
 from webapp.inbox import InboxView
@@ -98,6 +98,7 @@ class Fragments:
             event_types=KNOWN_EVENTS,
             place="",
             as_of=as_of,
+            coloured=ansi.render,
             past=None,
             at=None,
         )
@@ -134,6 +135,7 @@ class Fragments:
         out += [_swap(part, _how(part), self._part(part, values)) for part in changed]
         if flags:
             out.append(_swap(ids.TASK_FLAGS, "outerHTML", self._render("tasks/_flags.html", **values)))
+            out.append(_swap(ids.LOG_UNFINISHED, "outerHTML", self._render("events/_unfinished.html", **values)))
         if view.seq == since:
             return "\n".join(out)
         if view.task.spans_seq <= since:
@@ -153,7 +155,7 @@ class Fragments:
         return {
             "view": view,
             "path": path,
-            "flags": flags_of(task),
+            "flags": view.flags,
             "past": past,
             "at": at,
             "stations": stations(task, view.phases),

@@ -17,7 +17,7 @@ from store.events import Event, NewEvent, check_event, check_task_id, new_id
 from store.log import keyed
 from store.remote.errors import error_of, unreachable
 from store.remote.tailing import PAGE, Gap, Notice, Position
-from store.state import Task
+from store.state import Task, Unfinished
 
 PATIENCE = 30.0
 """Seconds a call keeps trying while the server is busy or gone, before it says StoreUnavailable."""
@@ -182,6 +182,18 @@ class RemoteLog:
                     pass
                 await asyncio.sleep(position.delay(asked))
 
+    async def aset_unfinished(self, task_id: str, lines: Sequence[Unfinished]) -> None:
+        """Replace the unfinished lines of a task that is at work."""
+        path = f"/api/tasks/{check_task_id(task_id)}/unfinished"
+        body = {"content": msgspec.json.encode(lines), "headers": {"Content-Type": "application/json"}}
+        await self._in_thread(lambda: self._request("PUT", path, task_id, **body))
+
+    async def aunfinished(self, task_id: str) -> list[Unfinished]:
+        """The unfinished lines of a task."""
+        path = f"/api/tasks/{check_task_id(task_id)}"
+        response = await self._in_thread(lambda: self._request("GET", path, task_id))
+        return _decoded(response, _Shown).unfinished
+
     def close(self) -> None:
         """Let go of the connections; calls that still try to reach the server end with StoreClosed."""
         self._client.close()
@@ -215,6 +227,10 @@ class RemoteLog:
 
 class _Page(msgspec.Struct):
     events: list[Event]
+
+
+class _Shown(msgspec.Struct):
+    unfinished: list[Unfinished] = []
 
 
 def _stream_of(task_id: str) -> str:

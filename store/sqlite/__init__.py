@@ -22,7 +22,7 @@ from store.errors import InvalidEvent, StoreUnavailable
 from store.events import Event, NewEvent, check_task_id, check_text, encode_payload, new_id
 from store.people import DEFAULT_PROJECT
 from store.sqlite import append as appending
-from store.sqlite import audits, importing, listing
+from store.sqlite import audits, importing, listing, unfinished
 from store.sqlite.connection import create_private, open_for_writing, private
 from store.sqlite.file import DatabaseFile
 from store.sqlite.job import ARRIVED
@@ -31,7 +31,7 @@ from store.sqlite.people import SqlitePeople
 from store.sqlite.readers import Readers
 from store.sqlite.reopening import Reopening, save_and_close
 from store.sqlite.writer import Writer
-from store.state import Task
+from store.state import Task, Unfinished
 from store.tasklist import SavedView
 
 WAITING_WRITES = 16
@@ -125,6 +125,11 @@ class SqliteStore:
 
     async def amark_stale(self, task_id: str, latest_seq: int) -> bool:
         return await self._arun(lambda db: listing.mark_stale(db, task_id, latest_seq))
+
+    async def aset_unfinished(self, task_id: str, lines: Sequence[Unfinished]) -> None:
+        check_task_id(task_id)
+        kept = unfinished.checked(lines)
+        await self._arun(lambda db: unfinished.write(db, task_id, kept))
 
     async def asave_view(self, name: str, filters: str, *, actor: str, source: str | None = None) -> SavedView:
         return await self._arun(lambda db: listing.save_view(db, name, filters, actor, source))

@@ -14,6 +14,7 @@ from store.escapes import plain_json
 from store.events import Event, NewEvent, check_event, encode_payload, epoch_seconds, new_id, now
 from store.people import DEFAULT_PROJECT
 from store.projections import apply, consequences, needs, refusal
+from store.sqlite import unfinished
 from store.sqlite.rows import COLUMNS, INSERT, event_of, readable, stored_task, wire
 from store.state import AT_WORK, Checkpoint, Permission, Phase, Span, Task, TaskState
 
@@ -137,6 +138,8 @@ def append(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> lis
         save_state(db, state, start_seq)
         if _listed(task) != stood:
             save_listed(db, task)
+            if task.ended_at is not None:
+                unfinished.clear(db, task_id)
     return answer
 
 

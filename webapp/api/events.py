@@ -96,6 +96,7 @@ async def snapshot(task_id: str) -> Response:
         task = await view.task(task_id)
         newest = await view.latest_events(task_id, limit)
         spans = await view.open_spans(task_id)
+        lines = await view.unfinished(task_id)
     return json_response(
         {
             "task_id": task_id,
@@ -105,6 +106,7 @@ async def snapshot(task_id: str) -> Response:
             "current_phase": task.phase,
             "active_spans": [span.span_id for span in spans],
             "open_spans": spans,
+            "unfinished": lines,
         }
     )
 

@@ -8,7 +8,7 @@ import msgspec
 from quart import Blueprint, Response, request
 
 from store import SORTS, TaskQuery
-from store.state import STATUSES, Progress, Task
+from store.state import STATUSES, Progress, Task, Unfinished
 from webapp.acts import archive_task, delete_task
 from webapp.api import store
 from webapp.auth.access import needs
@@ -123,7 +123,16 @@ async def create() -> Response:
 @needs("read")
 async def show(task_id: str) -> Response:
     async with store().read() as view:
-        return json_response(shown(await view.task(task_id)))
+        task, lines = await view.task(task_id), await view.unfinished(task_id)
+    return json_response({**msgspec.structs.asdict(shown(task)), "unfinished": lines})
+
+
+@blueprint.put("/<task_id>/unfinished")
+@needs("emit")
+async def set_unfinished(task_id: str) -> Response:
+    lines: list[Unfinished] = await body_as(list[Unfinished])
+    await store().aset_unfinished(task_id, lines)
+    return Response(status=204)
 
 
 @blueprint.delete("/<task_id>")

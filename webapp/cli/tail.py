@@ -15,6 +15,7 @@ from store.breaks import one_line
 from store.events import HEARTBEAT, now
 from store.log import RETRY_PAUSE, Log, events_of, task_of
 from store.state import Task
+from webapp.cli.footer import Footer
 from webapp.cli.line import day_line, line_of
 from webapp.cli.target import target, target_options
 from webapp.notice import notice
@@ -48,7 +49,7 @@ def tail(
     chosen = target(store, server, token)
     if chosen.database is not None and not chosen.database.exists():
         raise UnknownTask(task)
-    colours, day = sys.stdout.isatty(), now()[:10]
+    colours, day, footer = sys.stdout.isatty(), now()[:10], Footer(sys.stdout)
 
     def show(event: Event) -> None:
         if as_json:
@@ -59,15 +60,19 @@ def tail(
         nonlocal day
         if (came := event.created_at[:10]) != day:
             day = came
-            sys.stdout.write(f"{day_line(day, colours=colours)}\n")
-        sys.stdout.write(f"{line_of(event, colours=colours)}\n")
-        sys.stdout.flush()
+            footer.print(day_line(day, colours=colours))
+        footer.print(line_of(event, colours=colours))
 
     async def follow_it() -> None:
         log = chosen.open(patience=3)
+        drawing = asyncio.create_task(footer.follow(log, task)) if colours and not as_json else None
         try:
             await print_log(log, task, since_seq, follow, show)
         finally:
+            if drawing is not None:
+                drawing.cancel()
+                await asyncio.gather(drawing, return_exceptions=True)
+                footer.draw("")
             await log.aclose()
 
     asyncio.run(follow_it())

@@ -9,7 +9,7 @@ from store.contract import Standing
 from store.loops import Loop
 from webapp.live.channel import Channel
 
-TICK = 1.0
+TICK = 0.4
 """Seconds between two looks, while there are commits."""
 
 
@@ -57,7 +57,7 @@ class BesideTheLog:
 
     def _draw_again(self, standings: dict[str, Standing]) -> None:
         for task_id, one in standings.items():
-            channel, standing = self._channels.get(task_id), (one.archived, one.stale)
+            channel, standing = self._channels.get(task_id), (one.archived, one.stale, one.unfinished)
             # Of a page that was drawn since the last look nobody knows what it shows.
             if channel and channel.standing != standing:
                 channel.standing = standing

@@ -19,7 +19,7 @@ class Channel:
 
     def __init__(self, ring_size: int) -> None:
         self.ring = Ring(ring_size)
-        self.standing: tuple[bool, bool] | None = None
+        self.standing: tuple[bool, bool, str] | None = None
         self.lanes: dict[object, Lane] = {}
 
     def push(self, events: Sequence[Event]) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from store import Reading, Store, TaskQuery
 from store.state import Task
 from webapp.auth.principal import Projects
-from webapp.contexts import flags_of, task_list_view, task_view
+from webapp.contexts import task_list_view, task_view
 from webapp.forecast import Earlier
 from webapp.fragments import Fragments
 from webapp.inbox import inbox_view
@@ -48,7 +48,8 @@ def task_frames(
         async with store.read() as view:
             told = partial(earlier.of, view)
             seen = await task_view(view, task_id, since=cursor, earlier=told, may_answer=may_answer, key=key)
-        turned = turned or flags_of(seen.task) != shown
+        # What is unfinished changes without a word of the flags.
+        turned = turned or seen.flags != shown or bool(seen.unfinished)
         if seen.seq < cursor or (seen.seq == cursor and not turned):
             return None
         frame = sse.html_message(seen.seq, fragments.task_frame(seen, cursor, flags=turned))

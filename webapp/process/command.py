@@ -26,6 +26,7 @@ from webapp.process.recorder import Recorder
 from webapp.process.signature import CommandLine, signature
 from webapp.process.stopper import Stopper
 from webapp.process.terminal import Channel, copy_size, open_channels
+from webapp.process.unfinished import UnfinishedLines
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """What a shell exits with when there is no such command, or when it cannot be executed."""
@@ -132,6 +133,8 @@ class Command:
         interval = self._options.heartbeat_interval
         self._emit("runner_spawn", runner_pid=process.pid, heartbeat_interval=interval, **self._facts)
         output = Output(channels, self._recorder, self._span_id, self._show, order)
+        unfinished = UnfinishedLines(self._log, self._task.task_id, output.unfinished, output.busy)
+        output.on_change = unfinished.changed
         lifeline = Lifeline(self._log, self._task.task_id, self._span_id, self._task.latest_seq, interval)
         self._recorder.on_append = lifeline.touch
 
@@ -152,6 +155,7 @@ class Command:
                 await output.ended()
         loop.remove_signal_handler(signal.SIGWINCH)
         output.close()
+        await unfinished.stop()
         await asyncio.to_thread(lifeline.stop)
         self._emit("runner_exit", exit_code=code, **outcome(code, stopper.cause, timed_out=stopper.timed_out))
         return code

@@ -115,10 +115,10 @@ class LineReader:
     @property
     def live(self) -> str:
         """What stands on the screen and is not in the log: the unfinished line, or the last lines of a display."""
-        rows = self._screen.rows
-        first = next((index for index, row in enumerate(rows) if changed(row)), len(rows))
+        rows, above = self._screen.rows, self._left()
+        held = [row for row in above if changed(row) and self._hold(row) != HOLD]
         lines: list[list[Run]] = [[]]
-        for row in rows[first:]:
+        for row in held + rows[len(above) :]:
             lines[-1] += row.runs()
             if not row.wrapped:
                 lines.append([])

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from store import NewEvent
+from store.state import Unfinished
 from webapp.process.lines import Line, LineReader
 from webapp.process.order import WriteOrder, in_order
 from webapp.process.recorder import Recorder
@@ -15,6 +16,9 @@ from webapp.process.terminal import Channel, read, size
 
 MOST_AT_ONCE = 64 * 1024
 """Bytes of one stream that are read before they are recorded."""
+
+BUSY = 0.2
+"""Seconds for which the output counts as busy after a line."""
 
 MOST_LEFT = 1024 * 1024
 """Bytes taken at the end from processes that outlive the command and never stop writing."""
@@ -34,11 +38,11 @@ class Output:
         span_id: str,
         show: Callable[[Channel, bytes], None],
         order: WriteOrder | None = None,
-        on_change: Callable[[], None] = lambda: None,
     ) -> None:
         self._recorder, self._span_id, self._show = recorder, span_id, show
-        self._order, self._on_change = order or WriteOrder(()), on_change
-        self._last = 0.0
+        self._order = order or WriteOrder(())
+        self.on_change: Callable[[], None] = lambda: None
+        self._last = self._recorded = 0.0
         self._streams = [_Stream(channel, self._now) for channel in channels]
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -70,11 +74,14 @@ class Output:
             if stream.channel.terminal:
                 self._record([(stream, stream.lines.resize(*size()))])
 
-    @property
-    def unfinished(self) -> list[dict[str, str]]:
+    def unfinished(self) -> list[Unfinished]:
         """What is not in the log yet, because it may still change: the text of each stream that has any."""
         found = ((stream.channel.stream, stream.lines.live) for stream in self._streams if not stream.ended)
-        return [{"message": text} | ({"stream": name} if name else {}) for name, text in found if text]
+        return [Unfinished(text, name or None) for name, text in found if text]
+
+    def busy(self) -> bool:
+        """Whether a line was completed within the last moment."""
+        return time.monotonic() - self._recorded < BUSY
 
     def _now(self) -> float:
         # Never the same twice: the order of two lines is told by it.
@@ -116,7 +123,7 @@ class Output:
             self._loop.remove_reader(stream.channel.source)
             self._finish(stream)
         if any(taken):
-            self._on_change()
+            self.on_change()
             self._wait_for_lines()
         return any(taken)
 
@@ -124,7 +131,7 @@ class Output:
         if not stream.ended:
             stream.ended = True
             self._record([(stream, stream.lines.feed(b"", final=True))])
-            self._on_change()
+            self.on_change()
         if all(one.ended for one in self._streams):
             self._end.set()
 
@@ -138,12 +145,13 @@ class Output:
     def _settle(self) -> None:
         self._timer = None
         self._record([(stream, stream.lines.settle()) for stream in self._streams])
-        self._on_change()
+        self.on_change()
         self._wait_for_lines()
 
     def _record(self, given: list[tuple[_Stream, list[Line]]]) -> None:
         if not any(lines for _, lines in given):
             return
+        self._recorded = self._last
         if len(self._streams) > 1:
             # What the other stream holds back and was written before comes first.
             newest = max(lines[-1].at for _, lines in given if lines)

@@ -15,7 +15,7 @@ from store.sqlite.damaged import TASK_COLUMNS, damaged_task, detail_of
 from store.sqlite.rows import decode
 from store.sqlite.tasklist import TASK, task_of
 from store.sqlite.views.base import Rows
-from store.state import Permission, Task
+from store.state import Permission, Task, Unfinished
 from store.tasklist import SavedView, TaskQuery
 
 
@@ -34,6 +34,10 @@ class Tasks(Rows):
         except UnreadableTask:
             rows = await self._rows(f"SELECT {TASK_COLUMNS} FROM tasks WHERE task_id = ?", task_id)
             return damaged_task(rows[0])
+
+    async def unfinished(self, task_id: str) -> list[Unfinished]:
+        rows = await self._rows("SELECT lines FROM task_unfinished WHERE task_id = ?", task_id)
+        return msgspec.json.decode(rows[0][0], type=list[Unfinished]) if rows else []
 
     async def tasks(self, query: TaskQuery) -> TaskPage:
         sql, values = tasklist.page(query)
@@ -87,11 +91,15 @@ class Tasks(Rows):
     async def standings(self, task_ids: Sequence[str]) -> dict[str, Standing]:
         wanted = msgspec.json.encode(list(task_ids)).decode()
         rows = await self._rows(
-            "SELECT task_id, last_seq, archived_at IS NOT NULL, stale FROM tasks JOIN task_event_seq_counters"
-            " USING (task_id) WHERE task_id IN (SELECT value FROM json_each(?))",
+            "SELECT task_id, last_seq, archived_at IS NOT NULL, stale, u.updated_at FROM tasks"
+            " JOIN task_event_seq_counters USING (task_id) LEFT JOIN task_unfinished u USING (task_id)"
+            " WHERE task_id IN (SELECT value FROM json_each(?))",
             wanted,
         )
-        return {task_id: Standing(seq, bool(archived), bool(stale)) for task_id, seq, archived, stale in rows}
+        return {
+            task_id: Standing(seq, bool(archived), bool(stale), unfinished or "")
+            for task_id, seq, archived, stale, unfinished in rows
+        }
 
     async def latest_event_id(self) -> int:
         rows = await self._rows("SELECT seq FROM sqlite_sequence WHERE name = 'task_events'")

@@ -87,6 +87,17 @@ def log_paths() -> Spec:
             "get": route("One task.", ref("TaskView"), [task], 404),
             "delete": route("Delete a task with its log, unless its run goes on.", None, [task], 404, 409, status=204),
         },
+        "/api/tasks/{task_id}/unfinished": {
+            "put": route(
+                "Replace the unfinished lines of a task that is at work.",
+                None,
+                [task],
+                400,
+                404,
+                status=204,
+                body=array(record(message=STR, stream=STR)),
+            ),
+        },
         "/api/tasks/{task_id}/archive": {
             "post": route("Put a task away from the list.", ref("TaskView"), [task], 404),
             "delete": route("Bring an archived task back.", ref("TaskView"), [task], 404),

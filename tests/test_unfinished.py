@@ -1,0 +1,127 @@
+"""What a run shows and may still change: beside the log, on the page, in the API and in `signalbox tail`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+
+import httpx
+import pytest
+
+from store import NewEvent, Store, open_store
+from store.sqlite import SqliteStore
+from store.state import Unfinished
+from tests.support.command import RUN, environment, start
+from tests.support.log import log_of, until
+from tests.support.server import Server
+from webapp.cli.footer import line_of
+
+BAR = "import sys, time\nprint('training starts', flush=True)\n" + (
+    "for i in range(1, 200):\n sys.stderr.write(f'\\repoch 1: {i}/60'); sys.stderr.flush(); time.sleep(0.05)\n"
+)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    started = Server(tmp_path_factory.mktemp("unfinished"), heartbeat_timeout=1).start()
+    yield started
+    started.close()
+
+
+def unfinished(server: Server, task_id: str) -> list[dict[str, str]]:
+    answer = httpx.get(f"{server.url}/api/tasks/{task_id}")
+    return answer.json()["unfinished"] if answer.status_code == 200 else []  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("where", ["store", "server"])
+def test_a_progress_bar_is_seen_while_it_moves_and_logged_once(server: Server, where: str) -> None:
+    target = ("--store", server.store_url) if where == "store" else ("--server", server.url)
+    bar = BAR.replace("200", "40") + "sys.stderr.write('\\n')\n"
+    code = f"{bar}print('Apply? ', end='', flush=True); time.sleep(2); print('no')"
+    running = start("run", *target, "--task", where, "--", sys.executable, "-c", code)
+    until(lambda: "epoch 1:" in str(unfinished(server, where)), timeout=30)
+    assert unfinished(server, where)[0]["stream"] == "stderr"
+    page = httpx.get(f"{server.url}/tasks/{where}").text
+    assert "epoch 1: " in page[page.index('id="log-unfinished"') :]
+    snapshot = httpx.get(f"{server.url}/api/tasks/{where}/events/snapshot").json()
+    assert "epoch 1:" in str(snapshot["unfinished"])
+    then = httpx.get(f"{server.url}/tasks/{where}?at=1").text
+    assert 'class="unfinished-line' not in then
+    until(lambda: unfinished(server, where) == [{"message": "Apply?", "stream": "stdout"}], timeout=30)
+    assert running.wait(60) == 0
+    running.communicate()
+    lines = [event.payload["message"] for event in log_of(server.store, where) if event.event_type == "log"]
+    assert lines == ["training starts", "epoch 1: 39/60", "Apply? no"]
+    assert unfinished(server, where) == []
+
+
+def test_an_open_page_follows_it_without_an_event(server: Server) -> None:
+    server.store.append("live", NewEvent(event_type="runner_spawn"))
+    store = open_store(server.store_url)
+    with closing(store), httpx.stream("GET", f"{server.url}/tasks/live/stream?since=1", timeout=20) as stream:
+        chunks = stream.iter_text()
+        next(chunks)
+        for text in ("10%", "20%", ""):
+            set_unfinished(store, "live", text)
+            found = ""
+            while 'id="log-unfinished"' not in found or text not in found:
+                found = next(chunks)
+    assert 'id="log-unfinished" class="unfinished" hidden' in found
+
+
+def test_it_ends_with_the_run_however_that_ends(server: Server) -> None:
+    running = start(
+        "run", "--store", server.store_url, "--task", "k", "--heartbeat", "0.2", "--", sys.executable, "-c", BAR
+    )
+    until(lambda: unfinished(server, "k"), timeout=30)
+    os.kill(running.pid, signal.SIGKILL)
+    running.communicate()
+    until(lambda: httpx.get(f"{server.url}/api/tasks/k").json()["status"] == "interrupted", timeout=30)
+    assert unfinished(server, "k") == []
+
+
+def test_what_is_kept_is_bounded_and_nothing_is_kept_of_an_ended_task(url: str, store: SqliteStore) -> None:
+    async def read() -> list[Unfinished]:
+        async with store.read() as view:
+            return await view.unfinished("t")
+
+    store.append("t", NewEvent(event_type="runner_spawn"))
+    asyncio.run(store.aset_unfinished("t", [Unfinished("x" * 100_000)] * 9))
+    assert [len(line.message) for line in asyncio.run(read())] == [16 * 1024] * 4
+    store.append("t", NewEvent(event_type="runner_exit"))
+    assert asyncio.run(read()) == []
+    asyncio.run(store.aset_unfinished("t", [Unfinished("late")]))
+    assert asyncio.run(read()) == []
+
+
+def test_tail_shows_it_on_a_terminal(server: Server) -> None:
+    server.store.append("tail", NewEvent(event_type="runner_spawn"))
+    set_unfinished(server.store, "tail", "50%")
+    main, terminal = pty.openpty()
+    tail = subprocess.Popen(
+        [*RUN, "tail", "--store", server.store_url, "tail"], stdout=terminal, stderr=terminal, env=environment()
+    )
+    os.close(terminal)
+    seen = ""
+    while "… 50%" not in seen:
+        seen += os.read(main, 1000).decode()
+    server.store.append("tail", NewEvent(event_type="runner_exit"))
+    while "runner_exit" not in seen:
+        seen += os.read(main, 1000).decode()
+    assert tail.wait(20) == 0
+    os.close(main)
+
+
+def test_only_the_last_line_is_shown_and_it_cannot_drive_the_terminal() -> None:
+    assert line_of([Unfinished("a\n\x1b[31mb\x1b[0m\x07\n")]) == "… b"
+    assert line_of([]) == ""
+
+
+def set_unfinished(store: Store, task_id: str, text: str) -> None:
+    asyncio.run(store.aset_unfinished(task_id, [Unfinished(text)] if text else []))
