@@ -22,11 +22,16 @@ from store.tasklist import SavedView, TaskQuery
 class Tasks(Rows):
     """The tasks of `store.contract.Reading`."""
 
+    _unfinished: tuple[str, str | None] | None = None
+
     async def task(self, task_id: str) -> Task:
-        rows = await self._rows(f"SELECT {TASK} FROM tasks WHERE task_id = ?", task_id)
+        lines = "(SELECT lines FROM task_unfinished u WHERE u.task_id = tasks.task_id)"
+        rows = await self._rows(f"SELECT {TASK}, {lines} FROM tasks WHERE task_id = ?", task_id)
         if not rows:
             raise UnknownTask(task_id)
-        return await self._task_of(*rows[0])
+        # A page asks for these next, and each question to the connection costs a change of threads.
+        self._unfinished = (task_id, rows[0][-1])
+        return await self._task_of(*rows[0][:-1])
 
     async def _task_of(self, state: bytes, archived_at: str | None, stale: int, task_id: str) -> Task:
         try:
@@ -36,8 +41,10 @@ class Tasks(Rows):
             return damaged_task(rows[0])
 
     async def unfinished(self, task_id: str) -> list[Unfinished]:
-        rows = await self._rows("SELECT lines FROM task_unfinished WHERE task_id = ?", task_id)
-        return msgspec.json.decode(rows[0][0], type=list[Unfinished]) if rows else []
+        if self._unfinished is None or self._unfinished[0] != task_id:
+            await self.task(task_id)
+        lines = self._unfinished[1] if self._unfinished else None
+        return msgspec.json.decode(lines, type=list[Unfinished]) if lines else []
 
     async def tasks(self, query: TaskQuery) -> TaskPage:
         sql, values = tasklist.page(query)
