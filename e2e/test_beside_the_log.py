@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import httpx
 from playwright.sync_api import Page, expect
 
 from e2e.live import expect_equal_to_answer, expect_live_at
@@ -39,3 +40,22 @@ def test_a_task_that_is_archived_says_so_on_its_open_page(server: Server, page: 
         assert server.post(f"/selection/{deed}", data={"task": "kept"}).status_code == 303
         expect(archived).to_have_count(times)
         expect_equal_to_answer(page)
+
+
+def test_the_unfinished_line_of_a_run_changes_below_the_log(server: Server, page: Page) -> None:
+    server.emit("bar", NewEvent(event_type="runner_spawn"), NewEvent(event_type="log", payload={"message": "begins"}))
+    page.goto(f"{server.url}/tasks/bar")
+    expect_live_at(page, 2)
+    row = page.locator("#log-unfinished")
+    expect(row).to_be_hidden()
+    for text in ("epoch 1: 7/60", "\x1b[31mepoch 1: 8/60\x1b[0m"):
+        body = [{"message": text, "stream": "stderr"}]
+        assert httpx.put(f"{server.url}/api/tasks/bar/unfinished", json=body).status_code == 204
+        expect(row).to_contain_text(text[5:18] if text[0] == "\x1b" else text)
+        expect(row).to_be_in_viewport()
+        expect_equal_to_answer(page)
+    server.emit("bar", NewEvent(event_type="log", payload={"message": "epoch 1: 60/60"}))
+    server.emit("bar", NewEvent(event_type="runner_exit"))
+    expect_live_at(page, 4)
+    expect(row).to_be_hidden()
+    expect_equal_to_answer(page)

@@ -98,3 +98,18 @@ def test_json_is_utf_8_on_every_terminal(url: str, store: SqliteStore) -> None:
     Emitter(store).emit_runner_exit("t", "s")
     told = signalbox("tail", "--store", url, "t", "--json", PYTHONIOENCODING="ascii")
     assert "é → ✓" in told.stdout
+
+
+def test_a_server_goes_on_when_nobody_reads_its_log() -> None:
+    code = (
+        "import logging; from webapp.logs import configure; from webapp.settings import Settings;"
+        "configure(Settings());"
+        "[logging.warning('line %d', number) for number in range(5000)]; print('went on', flush=True)"
+    )
+    running = subprocess.Popen(
+        [RUN[0], "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    )
+    assert running.stdout is not None
+    assert running.stdout.readline() == "went on\n"
+    assert "line 4999" in running.communicate(timeout=30)[1]
+    assert running.returncode == 0

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import logging
 import sys
 
 import structlog
 
+from webapp.process.echo import Echo
 from webapp.settings import Settings
+
+LAST_PATIENCE = 2.0
+"""Seconds that a process which ends waits for the reader of its log."""
+
+
+class Unhurried(logging.Handler):
+    """Writes to standard error through a thread: whoever does not read the log does not stop the server."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._echo = Echo(2)
+        atexit.register(lambda: asyncio.run(self._echo.finish(LAST_PATIENCE)))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._echo.write(f"{self.format(record)}\n".encode("utf-8", "replace"))
+        except Exception:
+            self.handleError(record)
 
 
 def configure(settings: Settings) -> None:
@@ -24,7 +45,7 @@ def configure(settings: Settings) -> None:
         if settings.log_format == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Unhurried()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

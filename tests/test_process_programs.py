@@ -1,0 +1,92 @@
+"""Recorded output of real programs becomes the lines that they leave on a terminal, each once.
+
+`tests/terminal/` has what each program wrote to a terminal of 120 by 40, as pairs of seconds and text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pyte
+import pytest
+
+from webapp.process.lines import Line, LineReader
+
+RECORDED = Path(__file__).parent / "terminal"
+WIDTH, HEIGHT = 120, 40
+
+Output = list[tuple[float, str]]
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 1e-7
+        return self.now
+
+
+def played(output: Output) -> list[Line]:
+    """The lines that a run logs, at the pace of the recording."""
+    clock = Clock()
+    reader = LineReader(WIDTH, HEIGHT, clock)
+    lines: list[Line] = []
+    for at, text in output:
+        while (due := reader.due) is not None and clock.now + due < at:
+            clock.now += due + 1e-6
+            lines += reader.settle()
+        clock.now = max(clock.now, at)
+        lines += reader.feed(text.encode())
+    return lines + reader.feed(b"", final=True)
+
+
+def shown(output: Output) -> list[str]:
+    """The rows that stay on a terminal which has room for all of them."""
+    screen = pyte.Screen(WIDTH, 200)
+    pyte.Stream(screen).feed("".join(text for _, text in output).replace("\n", "\r\n"))
+    return "\n".join(row.rstrip() for row in screen.display).rstrip().split("\n")
+
+
+def texts(lines: list[Line]) -> list[str]:
+    plain = [re.sub(r"\x1b(?:\[[0-9;:]*m|\]8;;[^\x1b]*\x1b\\)", "", line.text) for line in lines]
+    return "\n".join(plain).rstrip().split("\n")
+
+
+def docker_pull() -> Output:
+    """What `docker pull` writes for each message of the daemon: a row for each layer, and back to the end."""
+    layers = [f"{number:012x}" for number in range(0xA1, 0xA6)]
+    bar = "[=================>                                 ]  {}MB/9MB"
+    steps = [(layer, "Pulling fs layer") for layer in layers] + [(layer, "Waiting") for layer in layers[3:]]
+    for size in (1, 4, 9):
+        steps += [(layer, f"Downloading {bar.format(size)}") for layer in layers]
+    for state in ("Verifying Checksum", "Download complete", f"Extracting {bar.format(9)}", "Pull complete"):
+        steps += [(layer, state) for layer in layers]
+    output: Output = [(0.0, "latest: Pulling from library/python\n")]
+    known: list[str] = []
+    for number, (layer, text) in enumerate(steps, 1):
+        out = ""
+        if layer not in known:
+            known.append(layer)
+            out = "\n"
+        up = len(known) - known.index(layer)
+        output.append((number * 0.4, f"{out}\x1b[{up}A\x1b[2K\r{layer}: {text} \r\x1b[{up}B"))
+    end = "Digest: sha256:0123\nStatus: Downloaded newer image for python:latest\n"
+    return [*output, (len(steps) * 0.4 + 1, end)]
+
+
+def recorded(name: str) -> Output:
+    if name == "docker":
+        return docker_pull()
+    return [(at, text) for at, text in json.loads((RECORDED / f"{name}.json").read_text())]
+
+
+@pytest.mark.parametrize("name", ["cargo", "docker", "npm", "pip", "pytest", "rich", "tqdm"])
+def test_each_line_that_stays_on_the_terminal_is_logged_once(name: str) -> None:
+    output = recorded(name)
+    lines = played(output)
+    assert texts(lines) == shown(output)
+    assert not any(line.redrawn for line in lines)
+    # It is the same however slowly the output is read.
+    assert texts(played([(0.0, character) for _, text in output for character in text])) == shown(output)
