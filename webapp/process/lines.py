@@ -155,8 +155,12 @@ class LineReader:
             for row in rows:
                 self._log(row)
             self._at = now
+            give = self._out.append
             for line in lines[1:-height]:
-                self._give_text(line)
+                if len(line) <= MAX_LINE:
+                    give(Line(line.rstrip(" "), at=now))
+                else:
+                    self._out += self._pieces(self._trimmed([(0, line)]))
             rows[:] = [Row(line, now) for line in lines[-height:]]
         else:
             rows += [Row(line, now) for line in lines[1:]]
@@ -226,13 +230,6 @@ class LineReader:
             self._out.append(msgspec.structs.replace(last, redrawn=True) if self._redrawn else last)
         self._joined = []
         self._changed = self._redrawn = False
-
-    def _give_text(self, text: str) -> None:
-        text = text.rstrip(" ")
-        if len(text) <= MAX_LINE:
-            self._out.append(Line(text, at=self._at))
-        else:
-            self._out += self._pieces([(0, text)])
 
     def _given(self) -> list[Line]:
         out, self._out = self._out, []

@@ -156,19 +156,25 @@ class Output:
             # What the other stream holds back and was written before comes first.
             newest = max(lines[-1].at for _, lines in given if lines)
             given = given + [(stream, stream.lines.settle(newest)) for stream in self._streams]
-        found = [(line, stream) for stream, lines in given for line in lines]
-        if len(self._streams) > 1:
-            found.sort(key=lambda one: one[0].at)
-        for line, stream in found:
-            payload: dict[str, object] = {"message": line.text}
-            if stream.channel.stream:
-                payload["stream"] = stream.channel.stream
-            if line.partial:
-                payload["partial"] = True
-            if line.redrawn:
-                payload["redrawn"] = True
-            event = NewEvent(event_type="log", span_id=self._span_id, payload=payload)
-            self._recorder.add(event, len(line.text))
+        given = [(stream, lines) for stream, lines in given if lines]
+        if len(given) == 1:
+            stream, lines = given[0]
+            for line in lines:
+                self._add(stream.channel.stream, line)
+            return
+        found = [(line, stream.channel.stream) for stream, lines in given for line in lines]
+        for line, name in sorted(found, key=lambda one: one[0].at):
+            self._add(name, line)
+
+    def _add(self, name: str, line: Line) -> None:
+        payload: dict[str, object] = {"message": line.text}
+        if name:
+            payload["stream"] = name
+        if line.partial:
+            payload["partial"] = True
+        if line.redrawn:
+            payload["redrawn"] = True
+        self._recorder.add(NewEvent(event_type="log", span_id=self._span_id, payload=payload), len(line.text))
 
 
 class _Stream:
