@@ -88,7 +88,7 @@ async def test_a_frame_has_only_what_changed(store: SqliteStore) -> None:
     store.append("run", [NewEvent(event_type="phase_enter", phase="planning"), log("one")])
     store.append("run", log("two", stream="stderr"))
     targets = re.findall(r'hx-target="#([^"]+)"', await frame(store, 2))
-    assert targets == [ids.LOG_HEAD, ids.TASK_FLAGS, ids.LOG_ROWS]
+    assert targets == [ids.LOG_HEAD, ids.TASK_FLAGS, ids.LOG_UNFINISHED, ids.LOG_ROWS]
 
 
 async def test_a_frame_says_where_it_begins_and_ends(store: SqliteStore) -> None:
