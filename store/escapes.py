@@ -8,11 +8,16 @@ from typing import Any
 import msgspec
 
 CSI = "(?:\x1b\\[|\x9b)"
-STRING = "(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])"
 STRING_END = "(?:\x07|\x1b\\\\|\x9c)"
 
+_CSI_BODY = "[0-?]*[ -/]*[@-~]?"
+_STRING_BODY = f"[^\x07\x1b\x9c\n]*{STRING_END}?"
+
+# One set of characters at the start lets the search skip all other text quickly.
 ESCAPE = re.compile(
-    f"{CSI}[0-?]*[ -/]*[@-~]?|{STRING}[^\x07\x1b\x9c\n]*{STRING_END}?|\x1b[ -/]*[0-~]?",
+    "[\x1b\x90\x98\x9b\x9d-\x9f]"
+    f"(?:(?<=\x1b)(?:\\[{_CSI_BODY}|[\\]PX^_]{_STRING_BODY}|[ -/]*[0-~]?)"
+    f"|(?<=\x9b){_CSI_BODY}|(?<=[\x90\x98\x9d-\x9f]){_STRING_BODY})"
 )
 """One escape sequence, also one that is cut off. Takes time in proportion to the text, whatever the text is."""
 

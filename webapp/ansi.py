@@ -21,8 +21,8 @@ CHANGES = 500
 
 LONGEST_LINK = 2048
 
-_LINK = f"(?:\x1b\\]|\x9d)8;[^;\x07\x1b\x9c\n]*;([^\x07\x1b\x9c\n]*){STRING_END}"
-_TOKEN = re.compile(f"{CSI}([0-9;:]*)m|{_LINK}|{ESCAPE.pattern}")
+_COLOURS = re.compile(f"{CSI}([0-9;:]*)m")
+_LINK = re.compile(f"(?:\x1b\\]|\x9d)8;[^;\x07\x1b\x9c\n]*;([^\x07\x1b\x9c\n]*){STRING_END}")
 _ADDRESS = re.compile(r"https?://[!-~]+", re.IGNORECASE)
 _ATTRIBUTES = {
     1: "bold",
@@ -48,15 +48,15 @@ def render(text: str) -> Markup:
         return escape(clean(text))
     drawing = _Drawing()
     position = 0
-    for token in _TOKEN.finditer(text):
+    for number, token in enumerate(ESCAPE.finditer(text)):
+        if drawing.pieces > CHANGES or number > 4 * CHANGES:
+            break
         drawing.write(text[position : token.start()])
         position = token.end()
-        if token[1] is not None:
-            drawing.change(token[1])
-        elif token[2] is not None:
-            drawing.link(token[2])
-        if drawing.pieces > CHANGES:
-            break
+        if colours := _COLOURS.fullmatch(token[0]):
+            drawing.change(colours[1])
+        elif link := _LINK.fullmatch(token[0]):
+            drawing.link(link[1])
     drawing.rest(ESCAPE.sub("", text[position:]))
     return Markup("".join(drawing.out))
 
