@@ -9,8 +9,10 @@ StoreError
 │   └── UnreadableTask  the task's stored state is damaged; it can be deleted        no retry
 ├── UnknownStoreKind   the URL names a store that does not exist (yet)            no retry
 ├── SchemaTooNew       the database was written by a newer Signalbox              no retry
+├── StoreDamaged       what was asked for is stored in a damaged part of the file  no retry, until it is repaired
 ├── StoreClosed        this store object was closed                               no retry
 └── StoreUnavailable   the database is busy or gone; nothing was written          retry
+    ├── StoreFull      there is no room on the disk                               retry, when there is room
     └── StoreLost      the open database file was deleted or replaced             retry, when there is one again
 
 NestedView is no StoreError: it is a mistake in the program, which no caller should handle.
@@ -85,6 +87,17 @@ class StoreUnavailable(StoreError):
     def __init__(self, message: str, retry_after: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class StoreFull(StoreUnavailable):
+    """There is no room on the disk for what should be written. Nothing of the call was written."""
+
+    def __init__(self, message: str, retry_after: float = 30.0) -> None:
+        super().__init__(message, retry_after)
+
+
+class StoreDamaged(StoreError):
+    """A part of the database file is damaged. To try again does not help; `signalbox doctor` says what does."""
 
 
 class StoreLost(StoreUnavailable):

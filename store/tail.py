@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import structlog
 
 from store.contract import Store
+from store.errors import StoreDamaged
 from store.events import Event
 from store.loops import FIRST_PAUSE, Loop
 from store.wake import Wake
@@ -98,6 +99,14 @@ class Tail:
             await self._begin_again()
         if not self._peek.moved():
             return False
+        try:
+            return await self._read_new()
+        except StoreDamaged as error:
+            await self._pass_over(error)
+            self._peek.forget()
+            return True
+
+    async def _read_new(self) -> bool:
         events = self._peek.events_after(self.position, AT_ONCE)
         self._hand_on(events)
         more = len(events) == AT_ONCE
@@ -107,6 +116,38 @@ class Tail:
             self._hand_on(page)
             more = len(page) == PAGE
         return bool(events)
+
+    async def _pass_over(self, error: StoreDamaged) -> None:
+        """Go on behind events that cannot be read, so that all later ones still arrive. Raises `error` if none can."""
+        async with self._store.glance() as view:
+            newest = await view.latest_event_id()
+        while self._readable(self.position):
+            events = self._peek.events_after(self.position, 1)
+            if not events:
+                return
+            self._hand_on(events)
+        damaged, step = self.position, 1
+        while not self._readable(damaged + step):
+            if damaged + step >= newest:
+                raise error
+            step *= 2
+        readable = damaged + step
+        while readable - damaged > 1:
+            middle = (damaged + readable) // 2
+            if self._readable(middle):
+                readable = middle
+            else:
+                damaged = middle
+        log.error("events cannot be read and are passed over", after=self.position, until=readable, error=str(error))
+        self.position = readable
+
+    def _readable(self, event_id: int) -> bool:
+        """Whether the first event after an id can be read."""
+        try:
+            self._peek.events_after(event_id, 1)
+        except StoreDamaged:
+            return False
+        return True
 
     async def _begin_again(self) -> None:
         """Another file was opened. If it has another history, what was read before is not part of it."""

@@ -10,7 +10,7 @@ from quart import Quart, Response, has_websocket_context, redirect, request, web
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response as Redirect
 
-from store import Conflict, InvalidEvent, StoreError, StoreUnavailable, UnknownTask
+from store import Conflict, InvalidEvent, StoreDamaged, StoreError, StoreUnavailable, UnknownTask
 from store.errors import NotFound
 from webapp.agents.errors import AgentUnavailable
 from webapp.auth.refusals import Forbidden, LoginsBusy, NotLoggedIn, TooManyLogins, UnknownProject
@@ -103,6 +103,12 @@ def install(app: Quart) -> None:
     @app.errorhandler(Conflict)
     async def conflict(error: Conflict) -> Response:
         return answer(409, str(error))
+
+    @app.errorhandler(StoreDamaged)
+    async def damaged(error: StoreDamaged) -> Response:
+        log.error("the store is damaged", path=request.path, error=str(error))
+        told = "what you ask for is in a damaged part of the database; to try again does not help"
+        return answer(500, told, code="store_damaged")
 
     @app.errorhandler(StoreUnavailable)
     async def unavailable(error: StoreUnavailable) -> Response:

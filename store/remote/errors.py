@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from store.errors import Conflict, InvalidEvent, NotAllowed, StoreError, StoreUnavailable, UnknownTask
+from store.errors import Conflict, InvalidEvent, NotAllowed, StoreDamaged, StoreError, StoreUnavailable, UnknownTask
 
 
 def error_of(response: httpx.Response, task_id: str | None = None) -> StoreError:
@@ -22,6 +22,8 @@ def error_of(response: httpx.Response, task_id: str | None = None) -> StoreError
         return NotAllowed(message, known=status == 403)
     if status == 409:
         return Conflict(message)
+    if error.get("code") == "store_damaged":
+        return StoreDamaged(message)
     if status in (408, 425, 429) or status >= 500:
         return StoreUnavailable(message, _retry_after(response))
     return StoreError(message)

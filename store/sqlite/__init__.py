@@ -8,7 +8,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, closing
+from contextlib import AbstractAsyncContextManager, closing, suppress
 from contextvars import copy_context
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ import msgspec
 import structlog
 
 from store.contract import Reading, TaskRecord
-from store.errors import InvalidEvent, StoreUnavailable
+from store.errors import InvalidEvent, StoreError, StoreUnavailable
 from store.events import Event, NewEvent, check_task_id, check_text, encode_payload, new_id
 from store.people import DEFAULT_PROJECT
 from store.sqlite import append as appending
@@ -29,10 +29,14 @@ from store.sqlite.job import ARRIVED
 from store.sqlite.peek import Peek
 from store.sqlite.people import SqlitePeople
 from store.sqlite.readers import Readers
-from store.sqlite.reopening import Reopening, save_and_close
+from store.sqlite.reopening import Reopening
+from store.sqlite.saving import save_and_close
 from store.sqlite.writer import Writer
 from store.state import Task, Unfinished
 from store.tasklist import SavedView
+
+ROOM = 65_536
+"""Bytes that must fit onto a disk before it counts as not full any more."""
 
 WAITING_WRITES = 16
 """Blocking writes that wait for the database at once; more wait for a thread, within the same deadline."""
@@ -168,7 +172,7 @@ class SqliteStore:
     async def _arun(self, work: Callable[[sqlite3.Connection], T], weight: int = 1) -> T:
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="signalbox-writer")
-        job = self._writer.submit(work, weight)
+        job = self._writer.submit(work, weight, cancellable=True)
         self._thread.submit(self._writer.drain)
         expiry = asyncio.get_running_loop().call_later(job.deadline - time.monotonic(), job.expire)
         try:
@@ -225,12 +229,19 @@ class SqliteStore:
     @property
     def problems(self) -> list[tuple[str, str]]:
         """What is wrong with the database, as codes and messages that name no file."""
-        return [] if self._file.lost is None else [("store_lost", self._file.lost)]
+        return self._file.problems
 
     def check(self) -> None:
-        """Compare the open files with those at the path; while they are lost, try to open what is there."""
+        """Compare the open files with those at the path; while they are lost, try to open what is there.
+
+        While the disk is full, try whether there is room again.
+        """
         if not self._file.look():
             self._writer.reopen()
+        elif self._file.full:
+            with suppress(StoreError):
+                self._writer.run(_try_room)
+                self._writer.run(_give_room_back)
 
     def _reopen(self, lost: sqlite3.Connection) -> sqlite3.Connection:
         """The connection to the database that is at the path now. Raises StoreLost. The writer is locked meanwhile."""
@@ -260,6 +271,14 @@ class SqliteStore:
             if executor is not None:
                 executor.shutdown()
         self._writer.close()
+
+
+def _try_room(db: sqlite3.Connection) -> None:
+    db.execute("INSERT OR REPLACE INTO store_facts VALUES ('room', zeroblob(?))", (ROOM,))
+
+
+def _give_room_back(db: sqlite3.Connection) -> None:
+    db.execute("DELETE FROM store_facts WHERE name = 'room'")
 
 
 def _creation(

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from store.errors import StoreUnavailable
+from store.errors import StoreDamaged, StoreFull, StoreUnavailable
 from store.escapes import plain_json
 from store.events import new_id
 from store.migrations import migrate
@@ -26,6 +26,7 @@ WRITE_TIMEOUT = 0.25
 """Seconds that SQLite itself waits for the write lock before the writer looks whose deadline has passed."""
 
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _BROKEN = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOTADB)
 
 PRAGMAS = (
@@ -137,12 +138,22 @@ def private(path: Path) -> bool:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """SQLite's operational errors (busy, disk full, gone) as StoreUnavailable."""
+    """SQLite's errors as the store's: busy, gone, full or damaged. What a caller did wrong stays as it is."""
     try:
         yield
-    except sqlite3.OperationalError as error:
-        raise StoreUnavailable(f"the database is not available: {error}") from error
     except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.IntegrityError):
-            raise
-        raise StoreUnavailable(f"the database cannot be used: {error}", retry_after=30) from error
+        raise translated(error) from error
+
+
+def translated(error: sqlite3.DatabaseError) -> Exception:
+    """The store's error for one of SQLite; the same one if it says nothing about the database."""
+    code = _code(error)
+    if code in _DAMAGED:
+        return StoreDamaged(f"the database is damaged: {error}; `signalbox doctor` says what to do")
+    if code == sqlite3.SQLITE_FULL or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_SHMSIZE:
+        return StoreFull(f"there is no room for the database: {error}")
+    if isinstance(error, sqlite3.OperationalError):
+        return StoreUnavailable(f"the database is not available: {error}")
+    if isinstance(error, sqlite3.IntegrityError):
+        return error
+    return StoreUnavailable(f"the database cannot be used: {error}", retry_after=30)

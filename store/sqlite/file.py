@@ -7,14 +7,19 @@ files are compared by device and inode, never opened: closing another handle on 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import structlog
 
-from store.errors import StoreLost
+from store.errors import StoreDamaged, StoreFull, StoreLost
 
 log = structlog.get_logger("signalbox.store")
+
+LOOK = 1.0
+"""Seconds between two looks at all three files, while there are commits."""
 
 Identity = tuple[int, int]
 """Device and inode."""
@@ -24,37 +29,46 @@ class DatabaseFile:
     """One database file with its write-ahead log and the index of that.
 
     `lost` says why the open files cannot be used any more; None while they can. `generation` counts how often the
-    files were opened.
+    files were opened. `full` says that the last commit found no room, `damaged` that a damaged part was met.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lost: str | None = None
         self.generation = 0
+        self.full = False
+        self.damaged = False
         self._db, self._wal, self._shm = str(path), f"{path}-wal", f"{path}-shm"
         self._opened: dict[str, Identity | None] = {}
         self._db_identity: Identity | None = None
         self._wal_identity: Identity | None = None
+        self._device = self._inode = 0
+        self._next_look = 0.0
 
     def opened(self) -> None:
         """All three have just been opened: those at the path are the right ones."""
         self._opened = {name: _identity(name) for name in (self._db, self._wal, self._shm)}
         self._db_identity, self._wal_identity = self._opened[self._db], self._opened[self._wal]
+        self._device, self._inode = self._db_identity or (0, 0)
         self.generation += 1
+        self.full = self.damaged = False
         self.lost = None
 
     def check(self) -> None:
-        """Raise StoreLost unless the open files are at the path. It costs two calls of stat(): it is on the hot path.
+        """Raise StoreLost unless the open database is at the path.
 
-        Without the write-ahead log a commit would be lost just as without the database.
+        It is on the hot path: it costs one call of stat(), and once a second it looks at the companions too. What is
+        committed into a deleted write-ahead log meanwhile is saved from it when that is noticed.
         """
         if self.lost is None:
+            now = time.monotonic()
             try:
-                db, wal = os.stat(self._db), os.stat(self._wal)
-                if (db.st_dev, db.st_ino) == self._db_identity and (wal.st_dev, wal.st_ino) == self._wal_identity:
+                db = os.stat(self._db)
+                if now < self._next_look and db.st_ino == self._inode and db.st_dev == self._device:
                     return
             except OSError:
                 pass
+            self._next_look = now + LOOK
             self.look()
         if self.lost is not None:
             raise self.error()
@@ -66,6 +80,33 @@ class DatabaseFile:
             if self.lost is not None:
                 log.error("the open database is not the one at its path", path=self._db, reason=self.lost)
         return self.lost is None
+
+    def note(self, error: BaseException) -> None:
+        """Remember what an error says about the file."""
+        if isinstance(error, StoreFull):
+            self.full = True
+        elif isinstance(error, StoreDamaged) and not self.damaged:
+            self.damaged = True
+            log.error("the database is damaged", path=self._db, error=str(error))
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Note the errors that are raised within."""
+        try:
+            yield
+        except Exception as error:
+            self.note(error)
+            raise
+
+    @property
+    def problems(self) -> list[tuple[str, str]]:
+        """What is wrong, as codes and messages that name no file."""
+        found = [("store_lost", self.lost)] if self.lost is not None else []
+        if self.full:
+            found.append(("disk_full", "there is no room on the disk for the database"))
+        if self.damaged:
+            found.append(("store_damaged", "a part of the database is damaged; signalbox doctor says what to do"))
+        return found
 
     def error(self, reason: str | None = None) -> StoreLost:
         """What callers are told while the files are lost."""

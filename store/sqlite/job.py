@@ -28,8 +28,10 @@ class Job(Future[T], Generic[T]):
     it; one that goes away later changes nothing.
     """
 
-    def __init__(self, work: Callable[[sqlite3.Connection], T], weight: int) -> None:
+    def __init__(self, work: Callable[[sqlite3.Connection], T], weight: int, *, cancellable: bool = False) -> None:
         super().__init__()
+        self._cancellable = cancellable
+        self.answered = False
         self.work = work
         self.weight = weight
         arrived = ARRIVED.get()
@@ -39,7 +41,17 @@ class Job(Future[T], Generic[T]):
 
     def claim(self) -> bool:
         """Take the job, to answer it; False if it is cancelled or taken. From then on it cannot be cancelled."""
-        return self._claimed.acquire(blocking=False) and self.set_running_or_notify_cancel()
+        return self._claimed.acquire(False) and (not self._cancellable or self.set_running_or_notify_cancel())
+
+    def answer(self, value: T) -> None:
+        """Give the caller the answer of its work. Only for whoever has claimed the job."""
+        self.answered = True
+        self.set_result(value)
+
+    def fail(self, error: BaseException) -> None:
+        """Give the caller an error. Only for whoever has claimed the job."""
+        self.answered = True
+        self.set_exception(error)
 
     def expire(self) -> None:
         """Tell the caller that it waited too long, unless the job is taken."""
@@ -49,4 +61,4 @@ class Job(Future[T], Generic[T]):
     def refuse(self) -> None:
         """Tell the caller that it waited too long."""
         message = f"the database is busy: nothing could be written for {PATIENCE:.0f} s"
-        self.set_exception(StoreUnavailable(message))
+        self.fail(StoreUnavailable(message))

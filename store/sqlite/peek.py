@@ -48,7 +48,7 @@ class Peek:
         """At most `limit` events after `event_id`, in commit order."""
         assert self._connection is not None, "moved() comes first"
         sql = f"SELECT {COLUMNS} FROM task_events WHERE event_id > ? ORDER BY event_id LIMIT ?"
-        with translated_errors():
+        with self._file.noting(), translated_errors():
             try:
                 rows = self._connection.execute(sql, (event_id, limit)).fetchall()
             except sqlite3.OperationalError as error:

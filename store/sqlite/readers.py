@@ -96,6 +96,7 @@ class Readers:
                 if consistent:
                     await connection.execute_fetchall("COMMIT")
         except BaseException as error:
+            self._file.note(error)
             if connection is not None:
                 mends = True
                 self._mend(connection, limit, interrupted=not isinstance(error, Exception), broken=is_broken(error))

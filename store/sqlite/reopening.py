@@ -6,7 +6,6 @@ import os
 import sqlite3
 import stat
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,12 +93,3 @@ def _expect_a_database(path: Path) -> None:
             raise StoreLost("it is not complete")
     finally:
         looking.close()
-
-
-def save_and_close(connection: sqlite3.Connection, file: DatabaseFile) -> None:
-    """Let go of a lost database. What is only in its write-ahead log is copied into it first, where that is safe."""
-    with suppress(sqlite3.Error):
-        if file.may_be_saved():
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-    with suppress(sqlite3.Error):
-        connection.close()

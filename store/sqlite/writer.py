@@ -17,6 +17,7 @@ from store.errors import StoreClosed, StoreLost, StoreUnavailable
 from store.sqlite.connection import is_busy, translated_errors
 from store.sqlite.file import DatabaseFile
 from store.sqlite.job import Job
+from store.sqlite.saving import save_and_close
 
 MAX_GROUP = 2000
 """Events in one transaction at most (one job may be larger): it bounds how long the others wait."""
@@ -55,27 +56,26 @@ class Writer:
         """Jobs that wait for a transaction."""
         return len(self._queue)
 
-    def submit(self, work: Callable[[sqlite3.Connection], T], weight: int = 1) -> Job[T]:
+    def submit(self, work: Callable[[sqlite3.Connection], T], weight: int = 1, *, cancellable: bool = False) -> Job[T]:
         """Queue a job. Somebody must `drain()` afterwards."""
         if self._closed:
             raise StoreClosed("the store is closed")
-        job = Job(work, weight)
+        job = Job(work, weight, cancellable=cancellable)
         self._queue.append(job)
         return job
 
     def run(self, work: Callable[[sqlite3.Connection], T], weight: int = 1) -> T:
         """Queue a job, see it committed, return its answer."""
         job = self.submit(work, weight)
-        while not job.done():
-            left = job.deadline - time.monotonic()
-            if self._lock.acquire(timeout=min(max(left, 0.0), LOOK)):
+        while not job.answered:
+            if self._lock.acquire(False) or self._lock.acquire(timeout=LOOK):
                 try:
                     # No longer than for this job: whoever comes later has somebody of their own who drains.
-                    while not job.done():
+                    while not job.answered:
                         self._commit(self._next_group())
                 finally:
                     self._lock.release()
-            elif left <= 0:
+            elif time.monotonic() >= job.deadline:
                 job.expire()
                 break
         return job.result()
@@ -108,7 +108,10 @@ class Writer:
             if not self._closed:
                 self._closed = True
                 self._drain()
-                self._connection.close()
+                if self._file.look():
+                    self._connection.close()
+                else:
+                    save_and_close(self._connection, self._file)
 
     def _drain(self) -> None:
         while self._queue or self._returned:
@@ -138,11 +141,12 @@ class Writer:
         try:
             committed = self._transaction(jobs, answers)
         except Exception as error:
+            self._file.note(error)
             if again and isinstance(error, StoreLost) and self._try_to_reopen():
                 self._commit(jobs, again=False)
                 return
             if len(jobs) == 1:
-                jobs[0].set_exception(error)
+                jobs[0].fail(error)
                 return
             for number, job in enumerate(jobs):
                 try:
@@ -163,9 +167,10 @@ class Writer:
 
     def _answer(self, jobs: list[Job[Any]], answers: list[Any]) -> None:
         self.commits += 1
+        self._file.full = False
         try:
             for job, answer in zip(jobs, answers, strict=True):
-                job.set_result(answer)
+                job.answer(answer)
         finally:
             self._on_commit()
 
@@ -176,9 +181,9 @@ class Writer:
             # The one that was at work: if it raises this again, it is not returned again.
             culprit = jobs[min(len(answers), len(jobs) - 1)]
             if culprit.interrupted:
-                culprit.set_exception(error)
+                culprit.fail(error)
             culprit.interrupted = True
-        self._returned.append([job for job in jobs if not job.done()])
+        self._returned.append([job for job in jobs if not job.answered])
 
     def _transaction(self, jobs: list[Job[Any]], answers: list[Any]) -> bool:
         """Run the jobs, as many of them as get a lock before their deadline; False if none does."""

@@ -1,4 +1,4 @@
-"""The command `signalbox`: serve, run, relay, emit, tail, import, demo; user, token, project."""
+"""The command `signalbox`: serve, run, relay, emit, tail, import, demo, doctor; user, token, project."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 from store import InvalidEvent, StoreError, UnknownStoreKind
 from webapp import __version__
 from webapp.cli.demo import demo
+from webapp.cli.doctor import doctor
 from webapp.cli.emit import emit
 from webapp.cli.import_ import import_
 from webapp.cli.project import project
@@ -34,7 +35,7 @@ def cli() -> None:
     """A live console for long-running task runs."""
 
 
-for command in (serve, run, relay, emit, tail, import_, demo, user, token, project):
+for command in (serve, run, relay, emit, tail, import_, demo, doctor, user, token, project):
     cli.add_command(command)
 
 

@@ -71,13 +71,15 @@ class Callers:
 
     async def recheck(self, ask: Ask) -> None:
         """End the streams whose right is gone, and those that would show something else now."""
+        failed: StoreError | None = None
         for credential in list(self._streams):
             try:
                 now = await ask(credential)
-            except StoreError:
-                raise
+            except StoreError as error:
+                # Whoever cannot be looked up must not keep the others' rights from being looked at.
+                failed = error
+                continue
             except Exception as error:
-                # Whoever cannot be recognised any more must not keep the others' rights from being looked at.
                 logger.error("a caller cannot be recognised", exc_info=error)
                 now = NOBODY
             if self._seen.get(credential) is now or credential not in self._streams:
@@ -90,3 +92,5 @@ class Callers:
                         subscriber.send_away("rights", random.randint(100, 500))
                     case "changed":
                         subscriber.finish(subscriber.voice.changed(subscriber.lane.position(subscriber)))
+        if failed is not None:
+            raise failed

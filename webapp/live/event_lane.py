@@ -11,10 +11,10 @@ import time
 
 import structlog
 
-from store import Store, StoreError, UnknownTask
+from store import Store, StoreDamaged, StoreError, UnknownTask
 from webapp.live.chunk import Chunk
 from webapp.live.crowd import Crowd, Member
-from webapp.live.lane import RETRY, Lane
+from webapp.live.lane import DAMAGED_MS, RETRY, Lane
 from webapp.live.pace import Pace
 from webapp.live.ring import Encode, Ring
 from webapp.live.shelf import Shelf
@@ -113,9 +113,15 @@ class EventLane(Lane):
                 at_head = not await self._read_on(subscriber)
             except UnknownTask:
                 subscriber.finish(subscriber.voice.gone(subscriber.cursor))
+            except StoreDamaged as error:
+                logger.error("a stream reaches a damaged part of the store", task_id=self._task_id, error=str(error))
+                subscriber.send_away("damaged", DAMAGED_MS)
             except StoreError as error:
                 logger.warning("a stream waits for the store", task_id=self._task_id, error=str(error))
                 await asyncio.sleep(RETRY)
+            except Exception as error:
+                logger.error("a stream cannot go on", task_id=self._task_id, exc_info=error)
+                subscriber.send_away("error", DAMAGED_MS)
         subscriber.catching_up = None
         if subscriber in self.everyone:
             self._settle(subscriber, at_head=at_head)

@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable, Collection
 
 import structlog
 
-from store import StoreError, UnknownTask
+from store import StoreDamaged, StoreError, UnknownTask
 from webapp.auth.principal import Projects
 from webapp.live.chunk import Chunk
-from webapp.live.lane import RETRY, Lane, Log
+from webapp.live.lane import DAMAGED_MS, RETRY, Lane, Log
 from webapp.live.pace import Pace
 from webapp.live.ring import CHUNK_EVENTS
 from webapp.live.stats import Stats
@@ -74,16 +74,24 @@ class FrameLane(Lane):
                 behind.setdefault(subscriber.cursor, []).append(subscriber)
         # What happens while a frame is made may not be in it: it makes them unsure again.
         self._unsure.difference_update(*behind.values())
-        try:
-            for cursor, subscribers in behind.items():
+        failed = False
+        for cursor, subscribers in behind.items():
+            try:
                 self._deliver(subscribers, cursor, await self._render(cursor))
-        except UnknownTask:
-            self._end_all()
-        except Exception as error:
-            # Nobody is served a wrong page: all keep what they have and the frame is tried again.
-            expected = isinstance(error, StoreError)
-            logger.warning("a frame could not be made", error=str(error), exc_info=None if expected else error)
-            self._unsure |= self.live
+            except UnknownTask:
+                self._end_all()
+                break
+            except StoreDamaged as error:
+                logger.error("a frame reaches a damaged part of the store", error=str(error))
+                for subscriber in subscribers:
+                    subscriber.send_away("damaged", DAMAGED_MS)
+            except Exception as error:
+                # Nobody is served a wrong page: they keep what they have, and those at other cursors get theirs.
+                expected = isinstance(error, StoreError)
+                logger.warning("a frame could not be made", error=str(error), exc_info=None if expected else error)
+                self._unsure |= self.live & set(subscribers)
+                failed = True
+        if failed:
             self._flushing = False
             self._set_timer(RETRY)
             return

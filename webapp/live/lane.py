@@ -20,6 +20,9 @@ logger = structlog.get_logger("signalbox.live")
 RETRY = 1.0
 """Seconds until a store that did not answer is asked again."""
 
+DAMAGED_MS = 30_000
+"""Milliseconds after which a client may ask again for what cannot be read."""
+
 
 class Log(Protocol):
     """What a lane follows: a ring, or anything else that grows."""

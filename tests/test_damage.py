@@ -1,0 +1,217 @@
+"""A full disk and a damaged database are clear states: told in health, answered rightly, and nobody else's trouble."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import Popen
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from store import NewEvent, StoreDamaged, open_store
+from store.errors import StoreFull
+from store.sqlite import SqliteStore
+from store.sqlite.doctor import Finding, examine
+from tests.support.server import Server
+from tests.support.sse import open_stream
+from webapp.cli import cli
+
+BIG = NewEvent(event_type="log", payload={"message": "x" * 3000})
+
+
+def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def damage(path: Path, marker: str) -> int:
+    """Overwrite the pages of a closed database in which a text stands; how many."""
+    data, size, found = bytearray(path.read_bytes()), 4096, 0
+    for start in range(size, len(data), size):
+        if marker.encode() in data[start : start + size]:
+            data[start : start + size] = b"\xff" * size
+            found += 1
+    path.write_bytes(data)
+    return found
+
+
+def with_a_damaged_log(path: Path) -> None:
+    """A database in which events of the task `torn` cannot be read any more, and those of `sound` can."""
+    store = open_store(f"sqlite:///{path}")
+    store.append("sound", [BIG] * 20)
+    torn = NewEvent(event_type="log", payload={"message": "torn-marker " * 250})
+    store.append("torn", [torn] * 20)
+    store.append("sound", [BIG] * 20)
+    store.close()
+    assert damage(path, "torn-marker torn-marker")
+
+
+def test_a_full_disk_is_a_problem_until_there_is_room(store: SqliteStore) -> None:
+    store.append("run", BIG)
+    writing = store._writer._connection
+    (pages,) = writing.execute("PRAGMA page_count").fetchone()
+    writing.execute(f"PRAGMA max_page_count = {pages + 2}")
+    with pytest.raises(StoreFull) as caught:
+        store.append("run", [BIG] * 50)
+    assert caught.value.retryable
+    assert [code for code, _ in store.problems] == ["disk_full"]
+    store.check()
+    assert [code for code, _ in store.problems] == ["disk_full"]
+    writing.execute("PRAGMA max_page_count = 1000000")
+    store.check()
+    assert store.problems == []
+    assert store.append("run", [BIG] * 50)[-1].seq == 51
+    assert list(examine(store.path)) == []
+
+
+async def test_what_is_damaged_is_said_to_be_so_and_a_retry_does_not_help(tmp_path: Path) -> None:
+    path = tmp_path / "signalbox.db"
+    with_a_damaged_log(path)
+    store = open_store(f"sqlite:///{path}")
+    with pytest.raises(StoreDamaged) as caught:
+        async with store.read() as view:
+            await view.events("torn", 0, 100)
+    assert not caught.value.retryable
+    assert [code for code, _ in store.problems] == ["store_damaged"]
+    async with store.read() as view:
+        assert len(await view.events("sound", 0, 100)) == 40
+    assert store.append("sound", BIG)[0].seq == 41
+    await store.aclose()
+
+
+def test_a_server_goes_on_beside_a_damaged_part(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    server.kill()
+    if server.path.exists():
+        server.replace_database()
+    with_a_damaged_log(server.path)
+    server.start()
+    refused = server.get("/api/tasks/torn/events")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (500, "store_damaged")
+    assert "retry-after" not in refused.headers
+    told = server.get("/api/events/health")
+    assert (told.status_code, told.json()["problems"][0]["code"]) == (503, "store_damaged")
+    with open_stream(f"{server.url}/sse/tasks/torn/events") as stream:
+        last = list(stream)[-1]
+    assert (last.event, last.json["reason"], last.retry) == ("reconnect", "damaged", 30_000)
+    with open_stream(f"{server.url}/sse/tasks/sound/events?since_seq=40") as stream:
+        assert server.post("/api/tasks/sound/events", {"event_type": "log"}).status_code == 201
+        assert next(message for message in stream if message.id).id == "41"
+    assert server.get("/tasks/sound").status_code == 200
+
+
+async def test_the_tail_passes_over_events_that_cannot_be_read(tmp_path: Path) -> None:
+    from store.tail import Tail
+    from store.wake import Wake
+
+    path = tmp_path / "signalbox.db"
+    with_a_damaged_log(path)
+    store = open_store(f"sqlite:///{path}")
+    seen: list[int] = []
+    tail = Tail(
+        store, lambda events: seen.extend(event.seq for event in events if event.task_id == "sound"), Wake(store)
+    )
+    tail.position = 1
+    for _ in range(10):
+        await tail._read_on()
+    assert seen[:5] == [1, 2, 3, 4, 5]
+    assert seen[-5:] == [36, 37, 38, 39, 40]
+    assert len(seen) >= 30
+    await tail.stop()
+    await store.aclose()
+
+
+def codes(path: Path) -> list[str]:
+    return [finding.code for finding in examine(path)]
+
+
+def lived_in(path: Path) -> None:
+    store = open_store(f"sqlite:///{path}")
+    store.append("run", [NewEvent(event_type="phase_enter", phase="planning"), BIG, BIG])
+    store.append("run", NewEvent(event_type="work_item_start", span_id="w", payload={"work_item_id": "1"}))
+    store.append("run", NewEvent(event_type="permission_request", payload={"request_id": "r", "tool_name": "t"}))
+    store.append("run", NewEvent(event_type="checkpoint_commit", payload={"checkpoint_id": "c"}))
+    store.append("run", NewEvent(event_type="runner_heartbeat"))
+    store.append("run", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
+    store.create_task("empty")
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("sql", "code", "said"),
+    [
+        ("UPDATE task_event_seq_counters SET last_seq = 99 WHERE task_id = 'run'", "counter", "99"),
+        ("DELETE FROM task_events WHERE seq = 2", "counter", "#1 to"),
+        ("UPDATE sqlite_sequence SET seq = 1 WHERE name = 'task_events'", "counter", "event id"),
+        (
+            "UPDATE tasks SET state = json_set(state, '$.status', 'running') WHERE task_id = 'run'",
+            "projection",
+            "status",
+        ),
+        ("UPDATE tasks SET state = 'no JSON' WHERE task_id = 'run'", "projection", "cannot be read"),
+        ("DELETE FROM task_spans WHERE span_id = 'w'", "projection", "spans"),
+        ("DELETE FROM task_permissions", "projection", "permissions"),
+        ("UPDATE task_checkpoints SET task_id = 'nobody'", "loose_row", "task_checkpoints"),
+        ("INSERT INTO migrations VALUES ('999_future', '2030-01-01')", "too_new", "999_future"),
+        ("DELETE FROM migrations WHERE name LIKE '005%'", "old", "005"),
+    ],
+)
+def test_the_doctor_finds_what_does_not_agree(tmp_path: Path, sql: str, code: str, said: str) -> None:
+    path = tmp_path / "signalbox.db"
+    lived_in(path)
+    assert list(examine(path)) == []
+    with sqlite3.connect(path) as raw:
+        raw.execute("PRAGMA foreign_keys = OFF")
+        raw.execute(sql)
+    raw.close()
+    found = list(examine(path))
+    assert any(one.code == code and said in one.message for one in found), found
+    assert all(one.advice for one in found)
+
+
+def test_the_doctor_finds_damage_and_what_is_no_database(tmp_path: Path) -> None:
+    path = tmp_path / "signalbox.db"
+    assert codes(path) == ["missing"]
+    with_a_damaged_log(path)
+    assert "damaged" in codes(path)
+    path.write_text("this is no database\n" * 500)
+    assert codes(path) == ["damaged"]
+    path.write_bytes(b"")
+    assert codes(path) == ["foreign"]
+
+
+def test_the_doctor_names_processes_that_hold_a_deleted_file(tmp_path: Path) -> None:
+    path = tmp_path / "signalbox.db"
+    lived_in(path)
+    code = "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute('SELECT 1 FROM tasks').fetchall();"
+    with Popen(
+        [sys.executable, "-c", code + "print(); sys.stdout.flush(); input()", str(path)], stdin=-1, stdout=-1
+    ) as holder:
+        assert holder.stdout
+        holder.stdout.readline()
+        path.unlink()
+        found = list(examine(path))
+        holder.communicate(b"\n")
+    assert [one.code for one in found] == ["deleted_file", "missing"]
+    assert str(holder.pid) in found[0].message
+
+
+def test_the_command_doctor_tells_its_findings_and_exits_with_1(tmp_path: Path) -> None:
+    path = tmp_path / "signalbox.db"
+    lived_in(path)
+    ask = ["doctor", "--store", f"sqlite:///{path}"]
+    well = CliRunner().invoke(cli, ask, standalone_mode=False)
+    assert (well.return_value, well.output) == (0, f"{path}: nothing is wrong\n")
+    with sqlite3.connect(path) as raw:
+        raw.execute("UPDATE task_event_seq_counters SET last_seq = 99 WHERE task_id = 'run'")
+    raw.close()
+    ill = CliRunner().invoke(cli, [*ask, "--json"], standalone_mode=False)
+    assert ill.return_value == 1
+    assert Finding(**msgspec.json.decode(ill.output)[0]).code == "counter"

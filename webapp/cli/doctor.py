@@ -1,0 +1,36 @@
+"""`signalbox doctor`: examines the database."""
+
+from __future__ import annotations
+
+import click
+
+from store.sqlite.doctor import examine, open_files
+from webapp.cli.table import json_option, show_json
+from webapp.cli.target import store_option, target
+
+
+@click.command()
+@json_option
+@store_option
+def doctor(as_json: bool, store: str | None) -> int:
+    """Examine the database, and say what is wrong and what to do. It changes nothing.
+
+    The exit code is 0 if all is well, else 1.
+    """
+    path = target(store, None).database
+    if path is None:
+        raise click.UsageError("the doctor examines a database file: give --store sqlite:///FILE")
+    findings = []
+    for finding in examine(path):
+        findings.append(finding)
+        if not as_json:
+            click.echo(f"{finding.code}: {finding.message}\n    {finding.advice}")
+    if as_json:
+        show_json([finding._asdict() for finding in findings])
+        return 1 if findings else 0
+    users = {(pid, command) for pid, command, _ in open_files(path)}
+    for pid, command in sorted(users):
+        click.echo(f"in use by process {pid} ({command})")
+    count = f"{len(findings)} finding{'s' if len(findings) > 1 else ''}" if findings else "nothing is wrong"
+    click.echo(f"{path}: {count}")
+    return 1 if findings else 0
