@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
+import httpx
 import msgspec
 import pytest
 
@@ -162,3 +163,15 @@ def test_a_snapshot_names_its_open_spans_and_has_them_as_objects(server: Server)
     told = server.get("/api/tasks/spans/events/snapshot").json()
     assert told["active_spans"] == [span["span_id"] for span in told["open_spans"]]
     assert all(isinstance(span_id, str) for span_id in told["active_spans"])
+
+
+def test_a_head_request_opens_no_stream(server: Server) -> None:
+    server.emit("head", "one")
+    before = server.get("/sse/health").json()["streams"]
+    with httpx.Client(base_url=server.url, timeout=5) as client:
+        for path in ("/sse/tasks/head/events", "/sse/events", "/tasks/head/stream", "/api/sse/events/head"):
+            asked = client.head(path)
+            assert (asked.status_code, asked.headers["Content-Type"]) == (200, "text/event-stream; charset=utf-8")
+            # The same connection is free for the next request.
+            assert client.get("/api/tasks/head").status_code == 200
+    assert server.get("/sse/health").json()["streams"] == before

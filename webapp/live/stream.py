@@ -95,6 +95,11 @@ class Connection(ASGIHTTPConnection):
             return
         hub: Hub = self.app.extensions["hub"]
         headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.headers]
+        if self.scope["method"] == "HEAD":
+            # An answer without a body is over at once (RFC 9110, section 9.3.2): nothing would end it otherwise.
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
         hub.opened()
         try:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
