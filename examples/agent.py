@@ -2,7 +2,7 @@
 
 `python examples/agent.py [TASK]`, then answer on the page, or from a shell:
 
-    signalbox emit TASK permission_response --actor user --payload '{"approved": true, "by": "you"}'
+    signalbox answer TASK --approve
 """
 
 import asyncio
@@ -20,7 +20,7 @@ def notes() -> list[Path]:
 
 async def main(task_id: str | None) -> None:
     store = open_store("sqlite:///signalbox.db")
-    async with open_task(store, task_id, title="An agent that asks", kind="agent") as task:
+    async with open_task(store, task_id, title="An agent that asks", kind="session") as task:
         async with task.phase("planning") as planning:
             old = notes()
             await planning.log(f"{len(old)} notes of earlier runs on {platform.node()}")

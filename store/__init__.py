@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from store.contract import Head, LogHits, LogQuery, Reading, Store, TaskPage, TaskReading, TaskRecord
+from store.contract import Head, LogHits, LogQuery, Reading, Store, TaskPage, TaskReading, TaskRecord, Who
 from store.emitter import Answer, AsyncEmitter, Emitter, Run, open_task
 from store.errors import (
     Conflict,
@@ -59,6 +59,7 @@ __all__ = [
     "TaskRecord",
     "UnknownStoreKind",
     "UnknownTask",
+    "Who",
     "open_store",
     "open_task",
 ]

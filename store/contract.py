@@ -21,11 +21,20 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class Who(msgspec.Struct, frozen=True):
+    """Who did something: as pages call them, and with their account and token. Without both it is somebody local."""
+
+    name: str
+    account_id: str | None = None
+    token_id: str | None = None
+
+
 class Head(msgspec.Struct, frozen=True):
-    """Where a task's log stands: its newest seq (0 when empty) and the oldest one still kept."""
+    """Where a task's log stands: its newest seq (0 when empty) and the oldest one still kept; and whose log it is."""
 
     latest_seq: int
     earliest_seq: int
+    identity: str = ""
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -35,6 +44,7 @@ class Standing(msgspec.Struct, frozen=True):
     archived: bool
     stale: bool
     unfinished: str = ""
+    identity: str = ""
 
 
 class TaskPage(msgspec.Struct, frozen=True):
@@ -167,7 +177,11 @@ class Reading(TaskReading, Protocol):
         limit: int = 200,
         before: int | None = None,
         projects: Sequence[str] | None = None,
+        *,
+        identity: str | None = None,
     ) -> list[dict[str, Any]]: ...
+    async def audited_identity(self, task_id: str, projects: Sequence[str] | None = None) -> str | None:
+        """The identity of the task with this id that was audited last in `projects`, also when it was deleted."""
 
 
 class Peek(Protocol):
@@ -214,13 +228,19 @@ class Store(Protocol):
         Without `project_id` it belongs to the default project. Raises InvalidEvent for one that does not exist.
         """
 
-    def append(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]:
+    def append(
+        self, task_id: str, events: NewEvent | Sequence[NewEvent], *, identity: str | None = None, own: bool = False
+    ) -> list[Event]:
         """Append all of `events` to a task (made if new) or none. Returns them as stored, in order.
 
-        Raises InvalidEvent, Conflict or StoreUnavailable; in each case nothing was written.
+        With `identity` only to the task that has it: no task is made, and none that was made since is written to.
+        `own` is for what the server itself says: such events have effect where others are claims. Raises UnknownTask,
+        InvalidEvent, Conflict or StoreUnavailable; in each case nothing was written.
         """
 
-    async def aappend(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]:
+    async def aappend(
+        self, task_id: str, events: NewEvent | Sequence[NewEvent], *, identity: str | None = None, own: bool = False
+    ) -> list[Event]:
         """`append` for asyncio: the loop is never blocked."""
 
     async def acreate_task(
@@ -250,13 +270,17 @@ class Store(Protocol):
     def delete_task(self, task_id: str) -> None:
         """Delete a task with its whole log. Its audits stay. Raises UnknownTask."""
 
-    async def adelete_task(self, task_id: str, *, actor: str, source: str | None = None) -> Task:
-        """Delete a task for a person, with an audit; returns it as it was.
+    async def adelete_task(
+        self, task_id: str, *, actor: str | Who, source: str | None = None, identity: str | None = None
+    ) -> Task:
+        """Delete a task for a person, with an audit; returns it as it was. `identity` as for `append`.
 
         Raises UnknownTask, and Conflict while the run goes on.
         """
 
-    async def aarchive_task(self, task_id: str, archived: bool, *, actor: str, source: str | None = None) -> Task:
+    async def aarchive_task(
+        self, task_id: str, archived: bool, *, actor: str | Who, source: str | None = None, identity: str | None = None
+    ) -> Task:
         """Put a task away from the list, or back, with an audit if that changes anything. Raises UnknownTask."""
 
     async def amark_stale(self, task_id: str, latest_seq: int) -> bool:
@@ -265,15 +289,15 @@ class Store(Protocol):
     async def aset_unfinished(self, task_id: str, lines: Sequence[Unfinished]) -> None:
         """Replace the unfinished lines of a task that is at work; they end with the run. Raises UnknownTask."""
 
-    async def asave_view(self, name: str, filters: str, *, actor: str, source: str | None = None) -> SavedView:
+    async def asave_view(self, name: str, filters: str, *, actor: str | Who, source: str | None = None) -> SavedView:
         """Keep filters of the list under a name, with an audit. Raises Conflict for a name that is taken."""
 
-    async def adelete_view(self, view_id: int, *, actor: str, source: str | None = None) -> SavedView:
+    async def adelete_view(self, view_id: int, *, actor: str | Who, source: str | None = None) -> SavedView:
         """Forget a saved view, with an audit. Raises NotFound."""
 
     def audit(
         self,
-        actor: str,
+        actor: str | Who,
         action: str,
         *,
         task_id: str | None = None,
@@ -283,8 +307,27 @@ class Store(Protocol):
     ) -> None:
         """Keep what a person did."""
 
+    def append_audited(
+        self,
+        task_id: str,
+        event: NewEvent,
+        *,
+        actor: str | Who,
+        action: str,
+        source: str | None = None,
+        identity: str | None = None,
+    ) -> Event:
+        """`aappend_audited` for callers without a loop."""
+
     async def aappend_audited(
-        self, task_id: str, event: NewEvent, *, actor: str, action: str, source: str | None = None
+        self,
+        task_id: str,
+        event: NewEvent,
+        *,
+        actor: str | Who,
+        action: str,
+        source: str | None = None,
+        identity: str | None = None,
     ) -> Event:
         """Append what a person did together with its audit, in one transaction: never one without the other.
 

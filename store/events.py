@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
-from typing import Any, TypeGuard
+from typing import Any, Literal, TypeGuard
 
 import msgspec
 from ulid import ULID
@@ -28,6 +28,8 @@ CHECKPOINT_EVENTS = ("checkpoint_commit", "checkpoint_verified", "checkpoint_inv
 EVIDENCE_EVENTS = ("evidence_collected", "evidence_linked")
 RECOVERY_EVENTS = ("recovery_initiated", "recovery_checkpoint_loaded", "recovery_complete")
 PERMISSION_EVENTS = ("permission_request", "permission_response", "permission_cleared")
+SAID_BY_PEOPLE = frozenset({"permission_response", "cancel_requested", "retry_requested"})
+"""What people do, as events. Only the server writes them with effect: from an emitter they are claims."""
 KNOWN_EVENTS = (
     *RUNNER_EVENTS,
     *PHASE_EVENTS,
@@ -76,8 +78,15 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     key: str | None = None
 
 
+Origin = Literal["server", "import"]
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """An event as the log keeps it. `payload_json` holds the payload's JSON text as it was stored."""
+    """An event as the log keeps it. `payload_json` holds the payload's JSON text as it was stored.
+
+    `origin` is `server` for an event that the server wrote, by itself or in the name of a person, and `import` for one
+    of an imported log. It is absent for what a run or any other emitter wrote: what that says of people is a claim.
+    """
 
     event_id: int
     task_id: str
@@ -90,12 +99,23 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     payload_json: msgspec.Raw = msgspec.field(name="payload")
     created_at: str
     key: str | None = None
+    origin: Origin | msgspec.UnsetType = msgspec.UNSET
 
     @cached_property
     def payload(self) -> dict[str, Any]:
         """The payload as an object."""
         decoded: dict[str, Any] = msgspec.json.decode(self.payload_json)
         return decoded
+
+
+def is_claim(event: Event) -> bool:
+    """Whether `event` says what a person did, and only its emitter says so: then it has no effect."""
+    if event.origin is not msgspec.UNSET:
+        return False
+    if event.event_type == "permission_cleared":
+        # A run may withdraw its own question. That somebody answered it is for the server to say.
+        return str(event.payload.get("cause", "")).strip().casefold() == "answered"
+    return event.event_type in SAID_BY_PEOPLE
 
 
 def now() -> str:
@@ -196,6 +216,16 @@ def _known_good(texts: tuple[object, ...]) -> bool:
     for value, field in zip(optional, ("phase", "span_id", "parent_span_id"), strict=True):
         check_text(value, field, optional=True)
     return True
+
+
+RESERVED_KEYS = ("signalbox:", "retry-", "retry:")
+"""Prefixes of idempotency keys that only the server uses: a planted key would swallow its event."""
+
+
+def check_key(key: str) -> None:
+    """Raise InvalidEvent for an idempotency key that only the server may use."""
+    if key.startswith(RESERVED_KEYS):
+        raise InvalidEvent(f"key must not begin with {' or '.join(RESERVED_KEYS)}: the server uses these itself", "key")
 
 
 def check_event(event: NewEvent) -> bytes:

@@ -25,7 +25,8 @@ STEP = 10_000
 
 KEPT_BYTES = 24 * 1024 * 1024
 
-_Key = tuple[str, str, int]
+_Key = tuple[str, int]
+"""A task's identity, and a seq."""
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(TaskState)
 
@@ -65,7 +66,7 @@ class History:
 
     def _nearest(self, task: Task, seq: int) -> TaskState:
         for at in range(seq - seq % STEP, 0, -STEP):
-            key = (task.task_id, task.created_at, at)
+            key = (task.identity, at)
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return _decoder.decode(self._kept[key])
@@ -73,7 +74,7 @@ class History:
 
     def _keep(self, state: TaskState) -> None:
         task = state.task
-        key = (task.task_id, task.created_at, task.latest_seq)
+        key = (task.identity, task.latest_seq)
         if key in self._kept:
             return
         self._kept[key] = _encoder.encode(state)
@@ -86,6 +87,7 @@ def unborn(task: Task) -> Task:
     """A task as it was before its first event."""
     return Task(
         task_id=task.task_id,
+        identity=task.identity,
         title=task.title,
         kind=task.kind,
         project_id=task.project_id,

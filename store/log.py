@@ -9,8 +9,8 @@ from typing import Any, Protocol, TypeGuard, cast
 
 import msgspec
 
-from store.contract import Store
-from store.errors import StoreError
+from store.contract import Store, Who
+from store.errors import NotAllowed, StoreError
 from store.events import Event, NewEvent, new_id
 from store.state import Task, Unfinished
 from store.tail import follow
@@ -52,6 +52,7 @@ class Remote(Log, Protocol):
 
     async def atask(self, task_id: str) -> Task: ...
     async def aunfinished(self, task_id: str) -> list[Unfinished]: ...
+    async def alink_retry(self, task_id: str, retry: str) -> None: ...
     async def aevents(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]: ...
     def atail(
         self, task_id: str, *, since_seq: int = 0, notice: Callable[[str], None] | None = None
@@ -113,6 +114,23 @@ async def unfinished_of(log: Log, task_id: str) -> list[Unfinished]:
         return await log.aunfinished(task_id)
     async with cast(Store, log).glance() as view:
         return await view.unfinished(task_id)
+
+
+async def link_retry(log: Log, task_id: str, retry: str, who: Who, source: str) -> None:
+    """Tell a task that `who` runs it again as the task `retry`. Raises UnknownTask.
+
+    At a server that takes the token for no person who may stop runs, the log only claims it.
+    """
+    said = NewEvent(event_type="retry_requested", actor="user", payload={"retry": retry, "by": who.name})
+    if not is_remote(log):
+        event = msgspec.structs.replace(said, key=f"retry:{retry}")
+        append = cast(Store, log).aappend_audited
+        await append(task_id, event, actor=who, action=said.event_type, source=source)
+        return
+    try:
+        await log.alink_retry(task_id, retry)
+    except NotAllowed:
+        await log.aappend(task_id, said)
 
 
 async def page_of(log: Log, task_id: str, since_seq: int, limit: int) -> list[Event]:

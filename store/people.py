@@ -10,7 +10,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import msgspec
 
@@ -98,6 +98,14 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     role: Role
 
 
+class Place(NamedTuple):
+    """Where a task belongs, its kind, and which of the tasks it is that ever had its id."""
+
+    project_id: str
+    identity: str
+    kind: str | None
+
+
 class People(Protocol):
     """What a store keeps of people, as `store.people`.
 
@@ -180,6 +188,9 @@ class People(Protocol):
 
     async def project_of(self, task_id: str) -> str | None:
         """The project of a task; None if there is no such task."""
+
+    async def place_of(self, task_id: str) -> Place | None:
+        """Where a task belongs; None if there is no such task."""
 
     async def version(self) -> int:
         """A number that grows with every write of any process."""

@@ -46,10 +46,12 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     `archived_at` and `stale` are not of the log: readers fill them from what is kept beside it. `unreadable` is a
     task whose stored state is damaged: all that is known of it is its id, its times and its log. `ended_seq` is the
-    event that ended the task, 0 while it has not ended.
+    event that ended the task, 0 while it has not ended. `identity` is new at every creation: another task that has the
+    same id later has another one.
     """
 
     task_id: str
+    identity: str = ""
     title: str | None = None
     kind: str | None = None
     project_id: str = "default"
@@ -173,7 +175,8 @@ class Checkpoint(msgspec.Struct, kw_only=True):
 class Permission(msgspec.Struct, kw_only=True):
     """A question of the run to a person. `by` and `answer_reason` are there once it is closed.
 
-    `cause` says why a question was cleared: `interrupted` and `task_ended` come from the store.
+    `claimed` says that `by` is what the log claims, and not a person of this server. `cause` says why a question was
+    cleared: `interrupted` and `task_ended` come from the store.
     """
 
     request_id: str
@@ -193,6 +196,7 @@ class Permission(msgspec.Struct, kw_only=True):
     closed_seq: int | None = None
     closed_at: str | None = None
     changed_seq: int
+    claimed: bool = False
 
 
 class TaskState(msgspec.Struct, kw_only=True):

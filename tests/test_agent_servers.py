@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from store import Emitter
 from store.sqlite import SqliteStore
 from tests.support.agents import ended, lines_of, project, when
+from tests.support.log import cancel
 from tests.support.upstream import Upstream
 from webapp.agents import Agents
 
@@ -60,7 +60,7 @@ async def test_a_cancel_is_handed_on_to_the_agent_server(
     upstream = agent_server("event: log\ndata: one")
     await agents.start(project(store, upstream_agent(upstream)), "r1")
     await when(store, "r1", lambda task: task.latest_seq >= 2)
-    Emitter(store).emit_cancel_requested("r1", "ann")
+    cancel(store, "r1", "ann")
     assert (await ended(store, "r1")).status == "cancelled"
     assert asked(upstream)[-1] == "POST /runs/r1/cancel"
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from store import Conflict, Emitter, InvalidEvent, open_store
+from store import Conflict, InvalidEvent, open_store
 from store.sqlite import SqliteStore
 from tests.support.agents import ended, lines_of, project, when
-from tests.support.log import wait_for_event
+from tests.support.log import cancel, wait_for_event
 from tests.support.server import Server
 from webapp.agents import Agents, AgentUnavailable, agent_of
 from webapp.agents import agents as agents_module
@@ -96,7 +96,7 @@ async def test_a_command_over_its_time_limit_has_failed(store: SqliteStore, agen
 async def test_a_cancel_stops_a_command(store: SqliteStore, agents: Agents) -> None:
     await agents.start(project(store, python("import time; print('here'); time.sleep(60)")), "r1")
     await when(store, "r1", lambda task: task.latest_seq >= 2)
-    Emitter(store).emit_cancel_requested("r1", "ann")
+    cancel(store, "r1", "ann")
     assert (await ended(store, "r1")).status == "cancelled"
 
 

@@ -229,11 +229,10 @@ def test_unknown_routes_and_methods_are_said_in_json(server: Server) -> None:
 
 def test_a_second_answer_to_a_question_is_409(server: Server) -> None:
     server.post("/api/tasks/asks/events", {"event_type": "permission_request", "payload": {"request_id": "r1"}})
-    reply = {"event_type": "permission_response", "payload": {"request_id": "r1", "approved": True, "by": "ada"}}
-    assert server.post("/api/tasks/asks/events", reply).status_code == 201
-    second = server.post("/api/tasks/asks/events", reply)
+    assert server.post("/api/tasks/asks/permissions/r1", {"approved": True}).status_code == 201
+    second = server.post("/api/tasks/asks/permissions/r1", {"approved": True})
     assert second.status_code == 409
-    assert "already approved by ada" in problem(second)["message"]
+    assert "already approved by local user" in problem(second)["message"]
 
 
 def test_the_openapi_document_describes_every_route(server: Server) -> None:

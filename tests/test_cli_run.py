@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from store import Emitter
 from store.sqlite import SqliteStore
 from tests.support.command import gone, signalbox, start
-from tests.support.log import log_of, task_of, until, wait_for_event
+from tests.support.log import cancel, log_of, task_of, until, wait_for_event
 from tests.support.proxy import Proxy
 from tests.support.server import Server
 
@@ -148,7 +147,7 @@ def test_a_command_that_will_not_stop_is_killed_with_its_children(url: str, stor
 def test_a_cancel_from_the_page_ends_the_command(url: str, store: SqliteStore) -> None:
     running = start("run", "--store", url, "--task", "t", "--", "sh", "-c", "echo up; sleep 60")
     wait_for_event(url, "t", lambda event: event.event_type == "log")
-    Emitter(store).emit_cancel_requested("t", by="ann")
+    cancel(store, "t", "ann")
     assert running.wait(20) == 130
     running.communicate()
     task = task_of(store, "t")

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from store import Emitter
 from store.sqlite import SqliteStore
 from tests.support.command import start
 from tests.support.log import log_of, spans_of, task_of, types_of, wait_for_event
@@ -82,7 +81,7 @@ def test_every_checkpoint_has_its_hash_as_evidence_and_was_read_back(store: Sqli
 def test_the_audit_stops_when_it_is_asked_to(store: SqliteStore) -> None:
     def cancel() -> None:
         wait_for_event(store.url, "t", lambda event: event.event_type == "work_item_start")
-        Emitter(store).emit_cancel_requested("t", by="ann")
+        cancel(store, "t", "ann")
 
     cancelling = threading.Thread(target=cancel)
     cancelling.start()

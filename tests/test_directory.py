@@ -6,6 +6,7 @@ import asyncio
 from typing import Any, cast
 
 from store import NewEvent
+from store.people import Place
 from store.sqlite import SqliteStore
 from webapp.auth.directory import Directory
 
@@ -17,8 +18,8 @@ class SlowPeople:
         self._people = store.people
         self.read, self.go_on = asyncio.Event(), asyncio.Event()
 
-    async def project_of(self, task_id: str) -> str | None:
-        found = await self._people.project_of(task_id)
+    async def place_of(self, task_id: str) -> Place | None:
+        found = await self._people.place_of(task_id)
         self.read.set()
         await self.go_on.wait()
         return found

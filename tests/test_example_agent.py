@@ -12,11 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from store import Emitter, Event, open_store
+from store import Event, open_store
 from store.sqlite import SqliteStore
 from tests.support.agent_server import SERVER, AgentServer
 from tests.support.command import start
-from tests.support.log import log_of, task_of, until, wait_for_event
+from tests.support.log import cancel, log_of, task_of, until, wait_for_event
 from tests.support.server import Server
 from webapp.agents import Agents
 from webapp.relay.position import mark_of
@@ -120,7 +120,7 @@ async def test_a_cancel_stops_the_agent(agent: AgentServer, tmp_path: Path) -> N
     agents = Agents(store)
     await agents.start(project, "r1")
     await asyncio.to_thread(wait_for_event, store.url, "r1", step("ledger/__init__.py"), timeout=60)
-    Emitter(store).emit_cancel_requested("r1", "ann")
+    cancel(store, "r1", "ann")
     await asyncio.to_thread(wait_for_event, store.url, "r1", lambda e: e.event_type == "runner_exit", timeout=60)
     async with store.read() as view:
         assert (await view.task("r1")).status == "cancelled"

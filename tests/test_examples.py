@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from store import Emitter
 from store.sqlite import SqliteStore
 from tests.support.command import environment
-from tests.support.log import log_of, open_permissions, task_of, tasks_of, types_of, wait_for_event
+from tests.support.log import answer, log_of, open_permissions, task_of, tasks_of, types_of, wait_for_event
 from tests.support.server import Server
 
 ROOT = Path(__file__).parent.parent
@@ -98,7 +97,7 @@ def test_an_agent_that_asks(tmp_path: Path, store: SqliteStore, approved: bool) 
     wait_for_event(store.url, "t", lambda event: event.event_type == "permission_request")
     (request,) = open_permissions(store, "t")
     assert request.arguments == {"paths": [str(old)]}
-    Emitter(store).emit_permission_response("t", request.request_id, approved, "ann")
+    answer(store, "t", request.request_id, approved, "ann")
     assert running.wait(30) == 0
     assert old.exists() != approved
     assert ("tool_result" in types_of(store, "t")) == approved

@@ -9,9 +9,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from store import Emitter, Event, open_store, open_task
+from store import Event, open_store, open_task
 from store.sqlite import SqliteStore
-from tests.support.log import log_of, open_permissions, task_of, types_of, until, wait_for_event
+from tests.support.log import answer, cancel, log_of, open_permissions, task_of, types_of, until, wait_for_event
 from tests.support.pace import slowness
 
 
@@ -29,13 +29,13 @@ def test_a_silent_run_sends_heartbeats_and_a_busy_one_none(store: SqliteStore) -
 def test_a_cancel_reaches_the_run(store: SqliteStore) -> None:
     with open_task(store, "t") as task:
         assert not task.cancelled
-        Emitter(store).emit_cancel_requested("t", by="ann")
+        cancel(store, "t", "ann")
         until(lambda: task.cancelled)
     assert task_of(store, "t").status == "cancelled"
 
 
 def test_a_cancel_of_an_earlier_run_does_not_count(store: SqliteStore) -> None:
-    Emitter(store).emit_cancel_requested("t", by="ann")
+    cancel(store, "t", "ann")
     with open_task(store, "t") as task:
         assert not task.ask_permission("shell", timeout=0.05).approved
         assert not task.cancelled
@@ -85,11 +85,11 @@ async def test_who_stops_waiting_withdraws_the_request(store: SqliteStore) -> No
 
 
 def test_a_cancel_ends_the_wait_for_an_answer(store: SqliteStore) -> None:
-    def cancel() -> None:
+    def stop() -> None:
         wait_for_event(store.url, "t", asked)
-        Emitter(store).emit_cancel_requested("t", by="ann")
+        cancel(store, "t", "ann")
 
-    person = threading.Thread(target=cancel)
+    person = threading.Thread(target=stop)
     person.start()
     with open_task(store, "t") as task:
         answer = task.ask_permission("shell")
@@ -103,9 +103,7 @@ def test_two_questions_at_once_have_their_own_answers(store: SqliteStore) -> Non
         asked = {name: threads.submit(task.ask_permission, name) for name in ("read", "write")}
         until(lambda: len(open_permissions(store, "t")) == 2)
         for permission in open_permissions(store, "t"):
-            Emitter(store).emit_permission_response(
-                "t", permission.request_id, permission.tool_name == "read", "ann", permission.tool_name
-            )
+            answer(store, "t", permission.request_id, permission.tool_name == "read", "ann", permission.tool_name)
         answers = {name: question.result(5) for name, question in asked.items()}
     assert {name: (a.approved, a.reason) for name, a in answers.items()} == {
         "read": (True, "read"),
@@ -120,13 +118,13 @@ def asked(event: Event) -> bool:
 def answer_soon(url: str, approved: bool) -> Future[float]:
     """Answer the request of task `t` through a store of our own, as another process would; the result is when."""
 
-    def answer() -> float:
+    def do_it() -> float:
         wait_for_event(url, "t", asked)
         other = open_store(url)
         (request,) = open_permissions(other, "t")
         at = time.monotonic()
-        Emitter(other).emit_permission_response("t", request.request_id, approved, "ann", "I looked")
+        answer(other, "t", request.request_id, approved, "ann", "I looked")
         other.close()
         return at
 
-    return ThreadPoolExecutor(1).submit(answer)
+    return ThreadPoolExecutor(1).submit(do_it)

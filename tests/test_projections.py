@@ -100,7 +100,7 @@ async def test_a_run_is_queued_running_waiting_running_done(tmp_path: Path) -> N
         event("permission_response", request_id="r", approved=True, by="ada"),
         event("runner_exit", exit_code=0),
     ):
-        store.append("run", step)
+        store.append("run", step, own=step.event_type == "permission_response")
         async with store.read() as view:
             seen.append((await view.task("run")).status)
     assert seen == ["queued", "running", "waiting", "running", "done"]

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from store import Emitter, Event, InvalidEvent, NewEvent, UnknownTask
+from store import Event, InvalidEvent, NewEvent, UnknownTask
 from store.sqlite import SqliteStore
 from tests.support.command import signalbox, start
-from tests.support.log import log_of, task_of, types_of, wait_for_event
+from tests.support.log import cancel, log_of, task_of, types_of, wait_for_event
 from tests.support.server import Server
 from tests.support.upstream import OK, Upstream, header
 from webapp.cli.relay import TOKEN_VARIABLE
@@ -227,7 +227,7 @@ def test_a_cancel_from_the_page_ends_it(url: str, store: SqliteStore) -> None:
     upstream.idle = True
     running = start("relay", upstream.url, "--task", "t", "--store", url)
     wait_for_event(url, "t", lambda event: event.event_type == "log", timeout=60)
-    Emitter(store).emit_cancel_requested("t", "ann")
+    cancel(store, "t", "ann")
     out, _ = running.communicate(timeout=60)
     assert (running.returncode, out) == (130, "t cancelled\n")
     assert task_of(store, "t").status == "cancelled"

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 import pytest
 
 from store import (
-    Conflict,
-    Emitter,
     InvalidEvent,
     NewEvent,
     NotAllowed,
@@ -77,10 +75,9 @@ def test_its_errors_are_those_of_the_store(remote: RemoteLog) -> None:
     with pytest.raises(InvalidEvent):
         remote.events("t", limit=100_000)
     remote.append("asked", NewEvent(event_type="permission_request", payload={"request_id": "r"}))
-    emitter = Emitter(remote)
-    emitter.emit_permission_response("asked", "r", True, "ann")
-    with pytest.raises(Conflict, match="already approved by ann"):
-        emitter.emit_permission_response("asked", "r", False, "bob")
+    with pytest.raises(InvalidEvent) as reserved:
+        remote.append("asked", NewEvent(event_type="log", key="signalbox:mine"))
+    assert reserved.value.field == "key"
 
 
 @pytest.mark.parametrize(("status", "known"), [("401 Unauthorized", False), ("403 Forbidden", True)])
@@ -186,16 +183,15 @@ async def test_an_asyncio_tail_goes_on_from_a_seq_over_cuts(server: Server, prox
 def test_a_run_on_another_machine_hears_its_answer_and_its_cancel(server: Server, remote: RemoteLog) -> None:
     def people() -> None:
         asked = wait_for_event(server.store_url, "far", lambda event: event.event_type == "permission_request")
-        answer = {"request_id": asked.payload["request_id"], "approved": True, "by": "ann"}
-        server.post("/api/tasks/far/events", {"event_type": "permission_response", "actor": "user", "payload": answer})
+        server.post(f"/api/tasks/far/permissions/{asked.payload['request_id']}", {"approved": True})
 
     answering = threading.Thread(target=people)
     answering.start()
     with open_task(remote, "far", title="Far away", heartbeat_interval=0.1) as task, task.phase("executing"):
-        assert task.ask_permission("deploy").by == "ann"
+        assert task.ask_permission("deploy").by == "local user"
         answering.join()
         wait_for_event(server.store_url, "far", lambda event: event.event_type == "runner_heartbeat")
-        server.post("/api/tasks/far/events", {"event_type": "cancel_requested", "actor": "user"})
+        server.post("/api/tasks/far/cancel", {})
         wait_for_event(server.store_url, "far", lambda event: event.event_type == "cancel_requested")
         assert not task.ask_permission("deploy again").approved
         assert task.cancelled

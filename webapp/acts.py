@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
-import msgspec
 from quart import redirect, request
 from werkzeug.wrappers import Response as Redirect
 
-from store import Conflict, Event, NewEvent, SavedView
+from store import Conflict, Event, NewEvent, SavedView, Who
 from store.state import Permission, Task
 from webapp.api import store
-from webapp.auth.guard import principal, require
-from webapp.auth.principal import LOCAL
+from webapp.auth.guard import principal, task_identity
 from webapp.auth.refusals import Forbidden
 from webapp.auth.way import came_from
 from webapp.bad_request import BadRequest
@@ -23,46 +21,23 @@ LONGEST_REASON = 2000
 class Asker(TypedDict):
     """What an audit keeps of who did it."""
 
-    actor: str
+    actor: Who
     source: str | None
-
-
-SAID_BY_PEOPLE = frozenset({"permission_response", "cancel_requested", "retry_requested"})
-"""Events that answer for a person: whoever has logged in, or shows a token, appends them in no other name."""
-
-
-async def is_said_by_person(events: NewEvent | list[NewEvent]) -> bool:
-    """Whether this must be said in the name of the caller. Raises BadRequest for a list with more than that."""
-    given = events if isinstance(events, list) else [events]
-    said = next((event.event_type for event in given if event.event_type in SAID_BY_PEOPLE), None)
-    if said is None or await principal() is LOCAL:
-        return False
-    if len(given) > 1:
-        raise BadRequest(f"{said} must be appended alone", "event_type")
-    return True
-
-
-async def say(task_id: str, event: NewEvent) -> Event:
-    """Append what somebody says as an event, in their name. Raises Forbidden, UnknownTask or Conflict."""
-    await require("respond", task_id)
-    who = (await principal()).name
-    event = msgspec.structs.replace(event, actor="user", payload={**event.payload, "by": who})
-    return await store().aappend_audited(task_id, event, actor=who, action=event.event_type, source=request.remote_addr)
 
 
 async def act(
     task_id: str, event_type: str, *, span_id: str | None = None, key: str | None = None, **said: Any
 ) -> Event:
     """Append an event in the name of the person, with its audit. Raises UnknownTask or Conflict."""
-    who = (await principal()).name
-    payload = {name: value for name, value in said.items() if value is not None} | {"by": who}
+    asker = await _asker()
+    payload = {name: value for name, value in said.items() if value is not None} | {"by": asker["actor"].name}
     event = NewEvent(event_type=event_type, actor="user", span_id=span_id, payload=payload, key=key)
-    return await store().aappend_audited(task_id, event, actor=who, action=event_type, source=request.remote_addr)
+    return await store().aappend_audited(task_id, event, action=event_type, identity=task_identity(), **asker)
 
 
 async def audit(action: str, task_id: str, **detail: Any) -> None:
     """Keep what the person did to a task, where it is no event of theirs."""
-    who, source = (await principal()).name, request.remote_addr
+    who, source = (await principal()).who, request.remote_addr
     kept = {name: value for name, value in detail.items() if value is not None}
     await store().awrite(store().audit, who, action, task_id=task_id, source=source, detail=kept)
 
@@ -82,14 +57,17 @@ async def request_cancel(task_id: str, reason: str | None) -> Event:
     return await act(task_id, "cancel_requested", reason=reason)
 
 
-async def archive_task(task_id: str, archived: bool) -> Task:
-    """Put a task away from the list, or back. Raises UnknownTask."""
-    return await store().aarchive_task(task_id, archived, **await _asker())
+async def archive_task(task_id: str, archived: bool, identity: str | None = None) -> Task:
+    """Put a task away from the list, or back; only the one with this `identity`, if given. Raises UnknownTask."""
+    return await store().aarchive_task(task_id, archived, identity=identity or task_identity(), **await _asker())
 
 
-async def delete_task(task_id: str) -> Task:
-    """Delete a task with its log; returns it as it was. Raises UnknownTask, and Conflict while the run goes on."""
-    return await store().adelete_task(task_id, **await _asker())
+async def delete_task(task_id: str, identity: str | None = None) -> Task:
+    """Delete a task with its log; returns it as it was. `identity` as for `archive_task`.
+
+    Raises UnknownTask, and Conflict while the run goes on.
+    """
+    return await store().adelete_task(task_id, identity=identity or task_identity(), **await _asker())
 
 
 async def save_view(name: str, filters: str) -> SavedView:
@@ -111,7 +89,7 @@ async def _responder() -> Asker:
 
 
 async def _asker() -> Asker:
-    return {"actor": (await principal()).name, "source": request.remote_addr}
+    return {"actor": (await principal()).who, "source": request.remote_addr}
 
 
 def checked_reason(text: str | None) -> str | None:

@@ -20,6 +20,7 @@ from webapp.agents import Agents
 from webapp.api import metrics
 from webapp.auth import guard
 from webapp.auth.access import check_declared
+from webapp.auth.body import CheckedRequest
 from webapp.auth.directory import Directory
 from webapp.auth.login import Logins
 from webapp.fragments import Fragments
@@ -49,6 +50,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     """A Quart app over the store of `settings` (default: the environment's). The store opens when serving begins."""
     settings = settings or Settings.from_environment()
     app = Quart(__name__, static_folder=None)
+    app.request_class = CheckedRequest
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.logger.setLevel(logging.WARNING)

@@ -14,7 +14,7 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from store.events import KNOWN_EVENTS
+from store.events import KNOWN_EVENTS, is_claim
 from store.state import STATUSES, Task
 from webapp import ansi, assets, ids, text
 from webapp.contexts import LogWindow, TaskListView, TaskView, changed_at
@@ -96,6 +96,7 @@ class Fragments:
             statuses=STATUSES,
             htmx_config=msgspec.json.encode(HTMX_CONFIG).decode(),
             event_types=KNOWN_EVENTS,
+            is_claim=is_claim,
             place="",
             as_of=as_of,
             coloured=ansi.render,

@@ -12,7 +12,8 @@ from markupsafe import Markup, escape
 
 from store import Event
 from store.escapes import plain_json
-from store.events import HEARTBEAT, KNOWN_EVENTS, OLDER_SPELLINGS
+from store.events import HEARTBEAT, KNOWN_EVENTS, OLDER_SPELLINGS, is_claim
+from store.reserved import sounds_like_a_person
 from webapp import ansi
 from webapp.text import LONG, clean, compact, day_name, plural
 
@@ -39,7 +40,7 @@ TOLD: dict[str, frozenset[str]] = {
     "tool_result": _TOOL,
     "permission_request": _SAYS | {"tool_name", "arguments", "reason"},
     "permission_response": _SAYS | {"approved", "by", "reason"},
-    "permission_cleared": _SAYS | {"cause"},
+    "permission_cleared": _SAYS | {"by", "cause"},
     "cancel_requested": _SAYS | {"by", "reason"},
     "retry_requested": _SAYS | {"by", "retry"},
 }
@@ -110,18 +111,19 @@ class Rows:
         else:
             tone, words, told = self._statement(event, payload)
         phase = _word(event.phase) if event.phase else ""
-        cut = ""
+        cut, actor = "", _actor(event.actor, event.origin == "server")
         if "\n" in words:
             cut, words = _lines(words, f"#{mark}{seq}")
         where = (mark, seq, tone, day, at, at[11:23], place, seq, seq)
-        return _ROW % (*where, phase, _word(event.actor), cut, words, _rest(payload, told))
+        return _ROW % (*where, phase, actor, cut, words, _rest(payload, told))
 
     def _statement(self, event: Event, payload: dict[str, Any]) -> tuple[str, str, frozenset[str]]:
         kind = OLDER_SPELLINGS.get(event.event_type, event.event_type)
         words = self._words.get(kind)
         if words is None:
             return "", self._words["other"](event, payload), frozenset()
-        return _tone(kind, payload), words(event, payload), TOLD.get(kind, _SAYS)
+        tone = "" if is_claim(event) else _tone(kind, payload)
+        return tone, words(event, payload), TOLD.get(kind, _SAYS)
 
 
 def _log_line(payload: dict[str, Any]) -> tuple[str, str, frozenset[str]]:
@@ -189,3 +191,11 @@ def _amid(path: str, event: Event) -> str:
 @lru_cache(maxsize=256)
 def _word(text: str) -> str:
     return str(escape(clean(text)))
+
+
+@lru_cache(maxsize=256)
+def _actor(text: str, vouched: bool) -> str:
+    """An actor; in quotation marks if a log calls itself so and it sounds like a person or the server."""
+    if vouched or not sounds_like_a_person(text):
+        return _word(text)
+    return f'<q title="what the log calls itself">{_word(text)}</q>'

@@ -151,7 +151,8 @@ class Supervisor:
 
         def silent_still(now: Task) -> bool:
             # While an append waits for the database, the run's own events may have to wait as well.
-            return now.latest_seq == task.latest_seq and time.monotonic() - asked <= self._slack
+            same = now.identity == task.identity and now.latest_seq == task.latest_seq
+            return same and time.monotonic() - asked <= self._slack
 
         event = NewEvent(
             event_type="status",
@@ -175,8 +176,12 @@ class Supervisor:
             key=f"signalbox:expired:{permission.seq}",
             payload={"request_id": permission.request_id, "cause": "expired", "message": "nobody answered in time"},
         )
+
+        def still_open(now: Task) -> bool:
+            return now.identity == task.identity and now.permissions_open > 0
+
         with contextlib.suppress(UnknownTask):
-            await self._store.aappend_while(task.task_id, event, lambda now: now.permissions_open > 0)
+            await self._store.aappend_while(task.task_id, event, still_open)
 
 
 @contextlib.contextmanager

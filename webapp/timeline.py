@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from store import Event, Reading, TaskReading
+from store.events import is_claim
 from store.projections import checkpoint_id_of
 from store.state import Phase, Span, Task
 from webapp.forecast import Earlier, Forecast, forecast
@@ -104,6 +105,8 @@ def moment(event: Event) -> Moment:
     """The sentence of one event."""
     tone, tell = _TELLS[event.event_type]
     says = tell(event, event.payload)
+    if is_claim(event):
+        return Moment(event.seq, event.created_at, f"The log claims, without effect: {says}")
     if event.event_type == "permission_response" and event.payload.get("approved") is not True:
         tone = "danger"
     if event.event_type == "runner_exit" and (event.payload.get("exit_code") or event.payload.get("error_code")):
@@ -116,8 +119,11 @@ def _why(payload: dict[str, Any]) -> str:
     return f": {said(why)}" if why else ""
 
 
-def _by(payload: dict[str, Any]) -> str:
-    return f" by {said(payload['by'])}" if payload.get("by") else ""
+def _by(event: Event) -> str:
+    if not event.payload.get("by"):
+        return ""
+    by = said(event.payload["by"])
+    return f" by {by}" if event.origin == "server" else f" by “{by}”, as the log claims"
 
 
 def _item(event: Event, payload: dict[str, Any]) -> str:
@@ -150,12 +156,12 @@ _TELLS: dict[str, tuple[str, Tell]] = {
     "permission_request": ("waiting", lambda e, p: f"Asked for permission to use {said(p.get('tool_name'))}{_why(p)}"),
     "permission_response": (
         "clear",
-        lambda e, p: f"Permission {'given' if p.get('approved') is True else 'denied'}{_by(p)}{_why(p)}",
+        lambda e, p: f"Permission {'given' if p.get('approved') is True else 'denied'}{_by(e)}{_why(p)}",
     ),
     "permission_cleared": (
         "caution",
         lambda e, p: f"Question closed without an answer{_why(p) or ': ' + said(p.get('cause')).replace('_', ' ')}",
     ),
-    "cancel_requested": ("caution", lambda e, p: f"Cancel requested{_by(p)}{_why(p)}"),
-    "retry_requested": ("", lambda e, p: f"Run again{_by(p)} as {said(p.get('retry'))}"),
+    "cancel_requested": ("caution", lambda e, p: f"Cancel requested{_by(e)}{_why(p)}"),
+    "retry_requested": ("", lambda e, p: f"Run again{_by(e)} as {said(p.get('retry'))}"),
 }

@@ -8,7 +8,9 @@ from typing import Any
 
 import msgspec
 
+from store import Event
 from store.escapes import ESCAPE
+from store.reserved import sounds_like_a_person
 
 SHOWN = (
     "work_item_id",
@@ -29,6 +31,12 @@ _SGR = re.compile(r"\x1b\[[0-9;:]*m")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u206a-\u206f\ufff9-\ufffb]")
 _DIRECTING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f]")
+
+
+def actor_of(event: Event) -> str:
+    """The actor; in quotation marks if a log calls itself so and it sounds like a person or the server."""
+    vouched = event.origin == "server" or not sounds_like_a_person(event.actor)
+    return event.actor if vouched else f"“{event.actor}”"
 
 
 def about(payload: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from typing import cast
 from store.contract import Store
 from store.emitter.vocabulary import AsyncEmitter
 from store.errors import StoreError, StoreUnavailable
-from store.events import Event
+from store.events import Event, is_claim
 from store.log import Log, events_of, is_remote
 from store.loops import Loop, tell
 
@@ -185,6 +185,8 @@ class Lifeline:
         self._asking.clear()
 
     def _hear(self, event: Event) -> None:
+        if is_claim(event):
+            return
         if event.event_type == "cancel_requested":
             with self._lock:
                 self._cancel, callbacks = event, self._on_cancel[:]

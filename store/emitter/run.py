@@ -18,6 +18,7 @@ from store.emitter.steps import Branch, failure, innermost
 from store.emitter.vocabulary import AsyncEmitter, Emitter, R, Vocabulary
 from store.events import Event, new_id
 from store.log import Log
+from store.reserved import check_kind
 
 HEARTBEAT_INTERVAL = 10.0
 """Seconds of silence after which a run says that it is alive."""
@@ -109,6 +110,7 @@ class open_task:
         strict: bool = False,
         **spawn: Any,
     ) -> None:
+        check_kind(kind)
         self._log, self._strict = log, strict
         if not strict:
             title, kind = word(title, MAX_TITLE), word(kind)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from store.events import Event, NewEvent
+import msgspec
+
+from store.events import Event, NewEvent, is_claim
 from store.projections.payload import request_id_of, text
 from store.projections.run import set_status
 from store.state import Permission, Span, TaskState
@@ -33,8 +35,14 @@ def request(state: TaskState, event: Event, span: Span) -> None:
         set_status(state, "waiting", event)
 
 
+OF_RUNS = frozenset({"runner", "worker", "lease", "recovery", "relay"})
+"""Actors by which a run calls its own parts."""
+
+
 def closed(state: TaskState, event: Event, span: Span) -> None:
     payload, task = event.payload, state.task
+    if is_claim(event):
+        return
     request_id = text(payload, "request_id")
     if request_id is None and event.event_type == "permission_response":
         opened = [p for p in state.permissions.values() if p.state == "open"]
@@ -47,7 +55,10 @@ def closed(state: TaskState, event: Event, span: Span) -> None:
     else:
         permission.state = "expired" if payload.get("cause") == "expired" else "cleared"
     permission.cause = text(payload, "cause") if event.event_type == "permission_cleared" else None
-    permission.by = text(payload, "by") or event.actor
+    if event.event_type == "permission_cleared" and event.origin is msgspec.UNSET:
+        permission.by, permission.claimed = event.actor, event.actor not in OF_RUNS
+    else:
+        permission.by, permission.claimed = text(payload, "by") or event.actor, event.origin != "server"
     permission.answer_reason = text(payload, "reason", "message")
     permission.closed_seq, permission.closed_at = event.seq, event.created_at
     permission.changed_seq = task.permissions_seq = event.seq
@@ -79,6 +90,7 @@ def reopen(state: TaskState, event: Event) -> None:
             permission.state = "open"
             permission.cause = permission.by = permission.answer_reason = None
             permission.closed_seq = permission.closed_at = None
+            permission.claimed = False
             permission.changed_seq = task.permissions_seq = event.seq
             task.permissions_open += 1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from store.events import Event, is_task_id
+from store.events import Event, is_claim, is_task_id
 from store.projections import phases, spans
 from store.projections.payload import lowered, number, progress_of, text
 from store.state import ENDED, STATUSES, Span, Status, TaskState
@@ -117,11 +117,13 @@ def recovery(state: TaskState, event: Event, span: Span) -> None:
 
 
 def cancel_requested(state: TaskState, event: Event, span: Span) -> None:
-    if not state.task.ended:
+    if not (state.task.ended or is_claim(event)):
         state.task.cancel_requested = True
 
 
 def retry_requested(state: TaskState, event: Event, span: Span) -> None:
     again = event.payload.get("retry")
+    if is_claim(event):
+        return
     if is_task_id(again) and again not in state.task.retries and len(state.task.retries) < MAX_RETRIES:
         state.task.retries = [*state.task.retries, again]

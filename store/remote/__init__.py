@@ -145,6 +145,11 @@ class RemoteLog:
         """`append` for asyncio."""
         return await self._in_thread(lambda: self.append(task_id, events))
 
+    async def alink_retry(self, task_id: str, retry: str) -> None:
+        """Tell a task that it is run again as the task `retry`. Raises NotAllowed without the right to stop runs."""
+        path = f"/api/tasks/{check_task_id(task_id)}/retries"
+        await self._in_thread(lambda: self._request("POST", path, task_id, json={"retry": retry}))
+
     async def aevents(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]:
         """`events` for asyncio."""
         return await self._in_thread(lambda: self.events(task_id, since_seq, limit))

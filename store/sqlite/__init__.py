@@ -17,9 +17,18 @@ from typing import Any, ParamSpec, TypeVar
 import msgspec
 import structlog
 
-from store.contract import Reading, TaskRecord
+from store.contract import Reading, TaskRecord, Who
 from store.errors import InvalidEvent, StoreError, StoreUnavailable
-from store.events import Event, NewEvent, check_task_id, check_text, encode_payload, new_id
+from store.events import (
+    Event,
+    NewEvent,
+    Origin,
+    check_key,
+    check_task_id,
+    check_text,
+    encode_payload,
+    new_id,
+)
 from store.people import DEFAULT_PROJECT
 from store.sqlite import append as appending
 from store.sqlite import audits, importing, listing, unfinished
@@ -100,18 +109,24 @@ class SqliteStore:
     ) -> tuple[Task, bool]:
         return await self._arun(_creation(task_id, title, kind, metadata, project_id, alone))
 
-    def append(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]:
-        drafts = _drafts(task_id, events)
-        return self._writer.run(lambda db: appending.append(db, task_id, drafts), len(drafts)) if drafts else []
-
-    async def aappend(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]:
-        drafts = _drafts(task_id, events)
+    def append(
+        self, task_id: str, events: NewEvent | Sequence[NewEvent], *, identity: str | None = None, own: bool = False
+    ) -> list[Event]:
+        drafts, origin = _drafts(task_id, events, own=own), _origin(own)
         if not drafts:
             return []
-        return await self._arun(lambda db: appending.append(db, task_id, drafts), len(drafts))
+        return self._writer.run(lambda db: appending.append(db, task_id, drafts, origin, identity), len(drafts))
+
+    async def aappend(
+        self, task_id: str, events: NewEvent | Sequence[NewEvent], *, identity: str | None = None, own: bool = False
+    ) -> list[Event]:
+        drafts, origin = _drafts(task_id, events, own=own), _origin(own)
+        if not drafts:
+            return []
+        return await self._arun(lambda db: appending.append(db, task_id, drafts, origin, identity), len(drafts))
 
     async def aappend_while(self, task_id: str, event: NewEvent, condition: Callable[[Task], bool]) -> Event | None:
-        (draft,) = _drafts(task_id, event)
+        (draft,) = _drafts(task_id, event, own=True)
         return await self._arun(lambda db: appending.append_while(db, task_id, draft, condition))
 
     def import_task(self, record: TaskRecord, events: Iterable[Event], project_id: str | None = None) -> Task:
@@ -121,11 +136,15 @@ class SqliteStore:
     def delete_task(self, task_id: str) -> None:
         self._writer.run(lambda db: listing.remove(db, task_id))
 
-    async def adelete_task(self, task_id: str, *, actor: str, source: str | None = None) -> Task:
-        return await self._arun(lambda db: listing.delete(db, task_id, actor, source))
+    async def adelete_task(
+        self, task_id: str, *, actor: str | Who, source: str | None = None, identity: str | None = None
+    ) -> Task:
+        return await self._arun(lambda db: listing.delete(db, task_id, actor, source, identity))
 
-    async def aarchive_task(self, task_id: str, archived: bool, *, actor: str, source: str | None = None) -> Task:
-        return await self._arun(lambda db: listing.archive(db, task_id, archived, actor, source))
+    async def aarchive_task(
+        self, task_id: str, archived: bool, *, actor: str | Who, source: str | None = None, identity: str | None = None
+    ) -> Task:
+        return await self._arun(lambda db: listing.archive(db, task_id, archived, actor, source, identity))
 
     async def amark_stale(self, task_id: str, latest_seq: int) -> bool:
         return await self._arun(lambda db: listing.mark_stale(db, task_id, latest_seq))
@@ -135,15 +154,15 @@ class SqliteStore:
         kept = unfinished.checked(lines)
         await self._arun(lambda db: unfinished.write(db, task_id, kept))
 
-    async def asave_view(self, name: str, filters: str, *, actor: str, source: str | None = None) -> SavedView:
+    async def asave_view(self, name: str, filters: str, *, actor: str | Who, source: str | None = None) -> SavedView:
         return await self._arun(lambda db: listing.save_view(db, name, filters, actor, source))
 
-    async def adelete_view(self, view_id: int, *, actor: str, source: str | None = None) -> SavedView:
+    async def adelete_view(self, view_id: int, *, actor: str | Who, source: str | None = None) -> SavedView:
         return await self._arun(lambda db: listing.delete_view(db, view_id, actor, source))
 
     def audit(
         self,
-        actor: str,
+        actor: str | Who,
         action: str,
         *,
         task_id: str | None = None,
@@ -154,12 +173,33 @@ class SqliteStore:
         audit = audits.checked(actor, action, source, detail)
         self._writer.run(lambda db: audits.add(db, audit, task_id, seq))
 
-    async def aappend_audited(
-        self, task_id: str, event: NewEvent, *, actor: str, action: str, source: str | None = None
+    def append_audited(
+        self,
+        task_id: str,
+        event: NewEvent,
+        *,
+        actor: str | Who,
+        action: str,
+        source: str | None = None,
+        identity: str | None = None,
     ) -> Event:
-        (draft,) = _drafts(task_id, event)
+        (draft,) = _drafts(task_id, event, own=True)
         audit = audits.checked(actor, action, source, event.payload)
-        return await self._arun(lambda db: audits.append(db, task_id, draft, audit))
+        return self._writer.run(lambda db: audits.append(db, task_id, draft, audit, identity))
+
+    async def aappend_audited(
+        self,
+        task_id: str,
+        event: NewEvent,
+        *,
+        actor: str | Who,
+        action: str,
+        source: str | None = None,
+        identity: str | None = None,
+    ) -> Event:
+        (draft,) = _drafts(task_id, event, own=True)
+        audit = audits.checked(actor, action, source, event.payload)
+        return await self._arun(lambda db: audits.append(db, task_id, draft, audit, identity))
 
     async def awrite(self, write: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
         if self._threads is None:
@@ -296,7 +336,14 @@ def _creation(
     return lambda db: appending.create_task(db, chosen, title, kind, kept, project_id or DEFAULT_PROJECT, alone)
 
 
-def _drafts(task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[appending.Draft]:
+def _origin(own: bool) -> Origin | None:
+    return "server" if own else None
+
+
+def _drafts(task_id: str, events: NewEvent | Sequence[NewEvent], *, own: bool = False) -> list[appending.Draft]:
     check_task_id(task_id)
     given = [events] if isinstance(events, NewEvent) else events
+    for event in given:
+        if event.key is not None and not own:
+            check_key(event.key)
     return [appending.draft_of(event) for event in given]

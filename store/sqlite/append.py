@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,7 +12,7 @@ import msgspec
 
 from store.errors import Conflict, InvalidEvent, UnknownTask
 from store.escapes import plain_json
-from store.events import Event, NewEvent, check_event, encode_payload, epoch_seconds, new_id, now
+from store.events import Event, NewEvent, Origin, check_event, encode_payload, epoch_seconds, new_id, now
 from store.people import DEFAULT_PROJECT
 from store.projections import apply, consequences, needs, refusal
 from store.sqlite import unfinished
@@ -43,6 +44,7 @@ def create_task(
     take_event_id(db)
     task = Task(
         task_id=task_id,
+        identity=secrets.token_hex(8),
         title=title,
         kind=kind,
         project_id=project_id,
@@ -56,7 +58,8 @@ def create_task(
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (task_id, at, task.status, title, kind, project_id, at, at[:19], wire(task)),
     )
-    db.execute("INSERT INTO task_event_seq_counters (task_id, last_seq) VALUES (?, 0)", (task_id,))
+    counter = "INSERT INTO task_event_seq_counters (task_id, last_seq, identity) VALUES (?, 0, ?)"
+    db.execute(counter, (task_id, task.identity))
     return task, True
 
 
@@ -69,11 +72,19 @@ def draft_of(event: NewEvent) -> Draft:
     return msgspec.structs.replace(event, payload=msgspec.json.decode(encoded)), encoded
 
 
-def append(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> list[Event]:
+def append(
+    db: sqlite3.Connection,
+    task_id: str,
+    drafts: Sequence[Draft],
+    origin: Origin | None = None,
+    identity: str | None = None,
+) -> list[Event]:
     """Append all drafts to the task (made if new). A key that is known gives the event stored under it.
 
-    Raises UnreadableTask.
+    With `identity` the task must be the one with that identity, else this raises UnknownTask. Raises UnreadableTask.
     """
+    if identity is not None:
+        check_identity(db, task_id, identity)
     task, next_id = load_head(db, task_id)
     stood = _listed(task)
     # A clock that was set back, or another process's clock, must not make time go back within a task.
@@ -84,7 +95,7 @@ def append(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> lis
     answer: list[Event] = []
     start_seq = task.latest_seq
 
-    def add(draft: NewEvent, payload: bytes) -> Event:
+    def add(draft: NewEvent, payload: bytes, origin: Origin | None = origin) -> Event:
         event = Event(
             event_id=next_id + len(rows),
             task_id=task_id,
@@ -97,6 +108,7 @@ def append(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> lis
             payload_json=msgspec.Raw(payload),
             created_at=at,
             key=draft.key,
+            origin=origin or msgspec.UNSET,
         )
         tells = apply(state, event)
         text = payload.decode()
@@ -113,6 +125,7 @@ def append(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> lis
                 text,
                 event.created_at,
                 event.key,
+                origin,
                 None if tells else 1,
                 plain_json(text),
             )
@@ -123,7 +136,7 @@ def append(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> lis
         if draft.key is not None and draft.key in stored:
             answer.append(stored[draft.key])
             continue
-        if why_not := refusal(state, draft):
+        if origin is not None and (why_not := refusal(state, draft)):
             raise Conflict(why_not)
         event = add(draft, payload)
         answer.append(event)
@@ -132,7 +145,7 @@ def append(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> lis
         for more in consequences(state, event):
             # One that repeats a payload of the longest size may not fit: the projections do not depend on it.
             with suppress(InvalidEvent):
-                add(more, encode_payload(more.payload))
+                add(more, encode_payload(more.payload), "server")
     if rows:
         db.executemany(INSERT, rows)
         save_state(db, state, start_seq)
@@ -148,7 +161,7 @@ def append_while(db: sqlite3.Connection, task_id: str, draft: Draft, condition: 
     task = load_task(db, task_id)
     if task is None:
         raise UnknownTask(task_id)
-    return append(db, task_id, [draft])[0] if condition(task) else None
+    return append(db, task_id, [draft], "server")[0] if condition(task) else None
 
 
 def load_head(db: sqlite3.Connection, task_id: str) -> tuple[Task, int]:
@@ -162,6 +175,13 @@ def load_head(db: sqlite3.Connection, task_id: str) -> tuple[Task, int]:
         return stored_task(task_id, state), last_id + 1
     create_task(db, task_id)
     return load_head(db, task_id)
+
+
+def check_identity(db: sqlite3.Connection, task_id: str, identity: str) -> None:
+    """Raise UnknownTask unless the task that has this id now is the one with this identity."""
+    sql = "SELECT 1 FROM task_event_seq_counters WHERE task_id = ? AND identity = ?"
+    if not db.execute(sql, (task_id, identity)).fetchone():
+        raise UnknownTask(task_id)
 
 
 def take_event_id(db: sqlite3.Connection) -> None:

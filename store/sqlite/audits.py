@@ -5,34 +5,52 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from store.errors import UnknownTask
+from store.contract import Who
+from store.errors import Conflict, UnknownTask
 from store.events import Event, check_text, encode_payload, now
 from store.sqlite import append as appending
 
-Audit = tuple[str, str, str | None, str]
-"""Who, what, from where, and the detail as JSON."""
+LONGEST_ACTOR = 512
+"""An e-mail address and the name of a token beside it."""
 
-_INSERT = "INSERT INTO task_audits (at, actor, action, source, detail, task_id, seq) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_TASK = "SELECT project_id, identity FROM tasks JOIN task_event_seq_counters USING (task_id) WHERE task_id = ?"
+
+Audit = tuple[str, str | None, str | None, str, str | None, str]
+"""Who, their account and token, what, from where, and the detail as JSON."""
+
+_INSERT = (
+    "INSERT INTO task_audits (at, actor, account_id, token_id, action, source, detail, task_id, seq, project_id,"
+    " identity) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
-def checked(actor: str, action: str, source: str | None, detail: dict[str, Any] | None) -> Audit:
+def checked(actor: str | Who, action: str, source: str | None, detail: dict[str, Any] | None) -> Audit:
     """An audit that may be kept. Raises InvalidEvent."""
-    check_text(actor, "actor")
+    who = Who(actor) if isinstance(actor, str) else actor
+    check_text(who.name, "actor", limit=LONGEST_ACTOR)
     check_text(action, "action")
-    return actor, action, source, encode_payload(detail or {}, "detail").decode()
+    return who.name, who.account_id, who.token_id, action, source, encode_payload(detail or {}, "detail").decode()
 
 
-def add(db: sqlite3.Connection, audit: Audit, task_id: str | None, seq: int | None) -> None:
-    """Keep an audit."""
-    db.execute(_INSERT, (now(), *audit, task_id, seq))
+def add(
+    db: sqlite3.Connection, audit: Audit, task_id: str | None, seq: int | None, project_id: str | None = None
+) -> None:
+    """Keep an audit, with the project and the identity of its task, which must be there still."""
+    found = db.execute(_TASK, (task_id,)).fetchone() if task_id is not None else None
+    project, identity = found or (None, None)
+    db.execute(_INSERT, (now(), *audit, task_id, seq, project or project_id, identity))
 
 
-def append(db: sqlite3.Connection, task_id: str, draft: appending.Draft, audit: Audit) -> Event:
+def append(
+    db: sqlite3.Connection, task_id: str, draft: appending.Draft, audit: Audit, identity: str | None = None
+) -> Event:
     """Append an event to a task that exists, and keep the audit with its seq. A key that is known keeps nothing new."""
     task = appending.load_task(db, task_id)
     if task is None:
         raise UnknownTask(task_id)
-    event = appending.append(db, task_id, [draft])[0]
+    event = appending.append(db, task_id, [draft], "server", identity)[0]
     if event.seq > task.latest_seq:
         add(db, audit, task_id, event.seq)
+    elif event.origin != "server":
+        raise Conflict(f"the key {event.key!r} is taken by an event that this server did not write")
     return event

@@ -12,6 +12,7 @@ from store.errors import Conflict, InvalidEvent
 from store.escapes import plain_json
 from store.events import Event, check_task_id, check_text, check_time, encode_payload, new_id
 from store.projections import apply
+from store.reserved import is_reserved_kind
 from store.sqlite.append import create_task, load_head, load_task, save_listed, save_state
 from store.sqlite.connection import translated_errors
 from store.sqlite.rows import INSERT
@@ -19,9 +20,9 @@ from store.state import Task, TaskState
 
 _KEPT = (
     "CREATE TABLE log (task_id, seq INTEGER PRIMARY KEY, event_type, phase, actor, span_id, parent_span_id, payload,"
-    " created_at, key, quiet, plain)"
+    " created_at, key, origin, quiet, plain)"
 )
-_KEEP = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_KEEP = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class Import:
@@ -37,6 +38,9 @@ class Import:
         check_text(record.main_span_id or None, "main_span_id", optional=True)
         check_time(record.created_at, "created_at")
         task = Task(**msgspec.structs.asdict(record), updated_at=record.created_at)
+        if is_reserved_kind(task.kind):
+            # An imported run is none that this server started, and must not count as one at work.
+            task.kind = f"{task.kind} (imported)"
         self._state = TaskState(task=task)
         self._log = sqlite3.connect("", check_same_thread=False)
         with translated_errors():
@@ -49,8 +53,8 @@ class Import:
         task = self._state.task
         if load_task(db, task.task_id) is not None:
             raise Conflict(f"there is a task {task.task_id} already")
-        create_task(db, task.task_id, task.title, task.kind, task.metadata, project_id)
-        task.project_id = project_id
+        made, _ = create_task(db, task.task_id, task.title, task.kind, task.metadata, project_id)
+        task.project_id, task.identity = project_id, made.identity
         _, next_id = load_head(db, task.task_id)
         try:
             db.executemany(INSERT, self._log.execute("SELECT seq + ?, * FROM log ORDER BY seq", (next_id - 1,)))
@@ -76,7 +80,8 @@ def _rows(state: TaskState, events: Iterable[Event]) -> Iterator[tuple[object, .
         if seq == 1:
             # Nothing happens in a task before it is there.
             task.created_at = task.updated_at = min(task.created_at, given.created_at)
-        event = msgspec.structs.replace(given, task_id=task_id, created_at=max(given.created_at, task.updated_at))
+        at = max(given.created_at, task.updated_at)
+        event = msgspec.structs.replace(given, task_id=task_id, created_at=at, origin="import")
         text = _checked(event).decode()
         tells = apply(state, event)
         yield (
@@ -90,6 +95,7 @@ def _rows(state: TaskState, events: Iterable[Event]) -> Iterator[tuple[object, .
             text,
             event.created_at,
             event.key,
+            event.origin,
             None if tells else 1,
             plain_json(text),
         )

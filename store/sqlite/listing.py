@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from store.contract import Who
 from store.errors import Conflict, InvalidEvent, NotFound, UnknownTask, UnreadableTask
 from store.events import check_text, now
 from store.sqlite import append as appending
@@ -18,9 +19,11 @@ LONGEST_NAME = 80
 LONGEST_FILTERS = 2000
 
 
-def delete(db: sqlite3.Connection, task_id: str, actor: str, source: str | None) -> Task:
+def delete(
+    db: sqlite3.Connection, task_id: str, actor: str | Who, source: str | None, identity: str | None = None
+) -> Task:
     """Delete a task that does not run; its audits stay. Returns it as it was."""
-    task = _task_or_damage(db, task_id)
+    task = _task_or_damage(db, task_id, identity)
     if not task.deletable:
         raise Conflict(f"the run goes on: it is {task.status}; cancel it first, or archive the task")
     detail: dict[str, object] = {
@@ -29,8 +32,9 @@ def delete(db: sqlite3.Connection, task_id: str, actor: str, source: str | None)
         "status": task.status,
         "events": task.latest_seq,
     }
-    remove(db, task_id)
+    # The audit first: it takes the project from the task.
     _audit(db, actor, "task_deleted", source, detail, task_id)
+    remove(db, task_id)
     return task
 
 
@@ -41,9 +45,16 @@ def remove(db: sqlite3.Connection, task_id: str) -> None:
     appending.take_event_id(db)
 
 
-def archive(db: sqlite3.Connection, task_id: str, archived: bool, actor: str, source: str | None) -> Task:
+def archive(
+    db: sqlite3.Connection,
+    task_id: str,
+    archived: bool,
+    actor: str | Who,
+    source: str | None,
+    identity: str | None = None,
+) -> Task:
     """Put a task away, or back; what is so already stays as it is."""
-    task = _task_or_damage(db, task_id)
+    task = _task_or_damage(db, task_id, identity)
     if archived == (task.archived_at is not None):
         return task
     task.archived_at = now() if archived else None
@@ -63,7 +74,7 @@ def mark_stale(db: sqlite3.Connection, task_id: str, latest_seq: int) -> bool:
     return True
 
 
-def save_view(db: sqlite3.Connection, name: str, filters: str, actor: str, source: str | None) -> SavedView:
+def save_view(db: sqlite3.Connection, name: str, filters: str, actor: str | Who, source: str | None) -> SavedView:
     """Keep filters under a name."""
     check_text(name, "name", limit=LONGEST_NAME)
     if len(filters) > LONGEST_FILTERS:
@@ -82,7 +93,7 @@ def save_view(db: sqlite3.Connection, name: str, filters: str, actor: str, sourc
     return SavedView(view_id=int(cursor.lastrowid or 0), name=name, filters=filters, created_at=at)
 
 
-def delete_view(db: sqlite3.Connection, view_id: int, actor: str, source: str | None) -> SavedView:
+def delete_view(db: sqlite3.Connection, view_id: int, actor: str | Who, source: str | None) -> SavedView:
     """Forget a saved view."""
     row = db.execute("SELECT * FROM saved_views WHERE view_id = ?", (view_id,)).fetchone()
     if row is None:
@@ -99,16 +110,18 @@ def view_of(view_id: int, name: str, filters: str, created_at: str) -> SavedView
     return SavedView(view_id=view_id, name=name, filters=filters, created_at=created_at)
 
 
-def _task(db: sqlite3.Connection, task_id: str) -> Task:
+def _task(db: sqlite3.Connection, task_id: str, identity: str | None = None) -> Task:
     row = db.execute(f"SELECT {TASK} FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
     if row is None:
         raise UnknownTask(task_id)
+    if identity is not None:
+        appending.check_identity(db, task_id, identity)
     return task_of(*row)
 
 
-def _task_or_damage(db: sqlite3.Connection, task_id: str) -> Task:
+def _task_or_damage(db: sqlite3.Connection, task_id: str, identity: str | None = None) -> Task:
     try:
-        return _task(db, task_id)
+        return _task(db, task_id, identity)
     except UnreadableTask:
         row = db.execute(f"SELECT {TASK_COLUMNS} FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
         return damaged_task(row)
@@ -116,7 +129,7 @@ def _task_or_damage(db: sqlite3.Connection, task_id: str) -> Task:
 
 def _audit(
     db: sqlite3.Connection,
-    actor: str,
+    actor: str | Who,
     action: str,
     source: str | None,
     detail: dict[str, object],

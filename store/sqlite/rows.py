@@ -13,10 +13,10 @@ from store.events import Event
 from store.sqlite import damaged
 from store.state import Task
 
-COLUMNS = "event_id, task_id, seq, event_type, phase, actor, span_id, parent_span_id, payload, created_at, key"
+COLUMNS = "event_id, task_id, seq, event_type, phase, actor, span_id, parent_span_id, payload, created_at, key, origin"
 """The columns of `task_events`, in the order in which `event_of` takes them."""
 
-INSERT = f"INSERT INTO task_events ({COLUMNS}, quiet, plain) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT = f"INSERT INTO task_events ({COLUMNS}, quiet, plain) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 S = TypeVar("S")
 _SOUND = frozenset((int, str, type(None)))
@@ -41,6 +41,7 @@ def event_of(row: Sequence[Any]) -> Event:
         payload_json=msgspec.Raw(_payload(row[8])),
         created_at=row[9],
         key=row[10],
+        origin=row[11] or msgspec.UNSET,
     )
 
 

@@ -53,8 +53,9 @@ async def test_a_list_is_all_or_nothing(store: Store) -> None:
     with pytest.raises(InvalidEvent) as caught:
         store.append("run", [log(), NewEvent(event_type="")])
     assert caught.value.field == "event_type"
+    answer = NewEvent(event_type="permission_response", payload={"request_id": "none"})
     with pytest.raises(Conflict):
-        store.append("run", [log(), NewEvent(event_type="permission_response", payload={"request_id": "none"})])
+        store.append("run", [log(), answer], own=True)
     with pytest.raises(UnknownTask):
         async with store.read() as view:
             await view.task("run")
@@ -132,9 +133,9 @@ async def test_threads_and_coroutines_append_at_once_without_a_gap(store: Store)
 
 async def test_one_callers_refusal_does_not_touch_the_others(store: Store) -> None:
     bad = NewEvent(event_type="permission_response", payload={"request_id": "none"})
-    answers = await asyncio.gather(
-        *(store.aappend("run", bad if i % 5 == 0 else log(str(i))) for i in range(50)), return_exceptions=True
-    )
+    given = [(bad, True) if i % 5 == 0 else (log(str(i)), False) for i in range(50)]
+    appends = (store.aappend("run", event, own=own) for event, own in given)
+    answers = await asyncio.gather(*appends, return_exceptions=True)
     assert [isinstance(answer, Conflict) for answer in answers] == [i % 5 == 0 for i in range(50)]
     assert len(await read(store, "run")) == 40
 

@@ -32,6 +32,7 @@ async def test_an_act_is_an_event_and_an_audit_with_its_seq(store: Store) -> Non
     (audit,) = await audits(store, "run")
     assert (event.seq, event.event_type, event.actor) == (2, "permission_response", "user")
     assert audit["at"] >= event.created_at
+    assert audit["project_id"] == "default"
     kept = {name: audit[name] for name in ("actor", "action", "task_id", "seq", "source", "detail")}
     assert kept == {
         "actor": "ann",
@@ -83,7 +84,7 @@ async def test_audits_outlive_their_task_and_are_read_page_by_page(store: Store)
     assert [audit["task_id"] for audit in await audits(store, "run-0")] == ["run-0"]
 
 
-async def test_audits_of_some_projects_are_those_of_their_tasks(store: Store) -> None:
+async def test_audits_of_some_projects_are_those_of_their_tasks_also_of_deleted_ones(store: Store) -> None:
     store.people.add_project("ours", "Ours")
     for task_id, project_id in (("run", "ours"), ("other", "default"), ("gone", "ours")):
         store.create_task(task_id, project_id=project_id)
@@ -91,6 +92,6 @@ async def test_audits_of_some_projects_are_those_of_their_tasks(store: Store) ->
         await say(store, answer(True), task_id=task_id)
     store.audit("ann", "log_in")
     store.delete_task("gone")
-    assert [audit["task_id"] for audit in await audits(store, projects=("ours",))] == ["run"]
+    assert [audit["task_id"] for audit in await audits(store, projects=("ours",))] == ["gone", "run"]
     assert await audits(store, "other", projects=("ours",)) == await audits(store, projects=()) == []
     assert len(await audits(store)) == 4

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from store import Event, TaskQuery, UnknownTask, open_store
+from store import Event, NewEvent, TaskQuery, UnknownTask, open_store
 from store.contract import Store
 from store.state import Permission, Span, Task
 
@@ -100,3 +100,21 @@ def until(there: Callable[[], object], timeout: float = 10) -> None:
     while not there():
         assert time.monotonic() < deadline, "it did not come to pass"
         time.sleep(0.005)
+
+
+def answer(store: Store, task_id: str, request_id: str, approved: bool, by: str, reason: str | None = None) -> Event:
+    """Answer a permission request as the server does for a person."""
+    said = {"request_id": request_id, "approved": approved, "by": by} | ({"reason": reason} if reason else {})
+    return act(store, task_id, "permission_response", by, **said)
+
+
+def cancel(store: Store, task_id: str, by: str = "ann") -> Event:
+    """Ask a run to stop as the server does for a person."""
+    return act(store, task_id, "cancel_requested", by, by=by)
+
+
+def act(store: Store, task_id: str, event_type: str, who: str, **payload: Any) -> Event:
+    """Append what a person does, with its audit."""
+    store.create_task(task_id)
+    event = NewEvent(event_type=event_type, actor="user", payload=payload)
+    return store.append_audited(task_id, event, actor=who, action=event_type)

@@ -10,12 +10,14 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from store import Event, NewEvent
+from store.events import SAID_BY_PEOPLE
 from store.sqlite import SqliteStore
 
 READY = re.compile(r"Signalbox listens on (http://\S+)")
@@ -101,11 +103,12 @@ class Server:
         return self._store
 
     def emit(self, task_id: str, *events: NewEvent | str) -> list[Event]:
-        """Append events (a text is a log line) from outside the server."""
-        return self.store.append(
-            task_id,
-            [NewEvent(event_type="log", payload={"message": e}) if isinstance(e, str) else e for e in events],
-        )
+        """Append events (a text is a log line) from outside the server; what people do, as the server would."""
+        given = [NewEvent(event_type="log", payload={"message": e}) if isinstance(e, str) else e for e in events]
+        stored: list[Event] = []
+        for own, group in groupby(given, key=lambda event: event.event_type in SAID_BY_PEOPLE):
+            stored += self.store.append(task_id, list(group), own=own)
+        return stored
 
     def latest(self, task_id: str) -> int:
         """The newest seq of a task, as the server tells it."""

@@ -1,11 +1,12 @@
-"""`/api/tasks/{id}/cancel`: asking a run to stop."""
+"""`/api/tasks/{id}/cancel` and `/retries`: asking a run to stop, and saying that it is run again."""
 
 from __future__ import annotations
 
 import msgspec
 from quart import Blueprint, Response
 
-from webapp.acts import checked_reason, request_cancel
+from store.events import check_task_id
+from webapp.acts import act, checked_reason, request_cancel
 from webapp.auth.access import needs
 from webapp.json import body_as, json_response
 
@@ -16,6 +17,20 @@ class CancelBody(msgspec.Struct, forbid_unknown_fields=True):
     """What asks a run to stop."""
 
     reason: str | None = None
+
+
+class RetryBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The id of the task that runs the same again."""
+
+    retry: str
+
+
+@blueprint.post("/<task_id>/retries")
+@needs("respond")
+async def retried(task_id: str) -> Response:
+    body: RetryBody = await body_as(RetryBody)
+    retry = check_task_id(body.retry)
+    return json_response(await act(task_id, "retry_requested", key=f"retry:{retry}", retry=retry), 201)
 
 
 @blueprint.post("/<task_id>/cancel")

@@ -10,10 +10,9 @@ from quart import Blueprint, Response
 from store import Event, LogQuery, NewEvent
 from store.events import CHECKPOINT_EVENTS, EVIDENCE_EVENTS
 from store.projections import checkpoint_id_of
-from webapp.acts import is_said_by_person, say
 from webapp.api import store
 from webapp.auth.access import needs, public
-from webapp.auth.guard import makes_task, project_for_new, require
+from webapp.auth.guard import makes_task, may_write_to, project_for_new, require, task_identity
 from webapp.http.health import health_response, problems, store_problem
 from webapp.json import body_as, json_response
 from webapp.logquery import log_filters
@@ -24,7 +23,7 @@ blueprint = Blueprint("api_events", __name__, url_prefix="/api")
 
 def fields(event: Event) -> dict[str, Any]:
     """A stored event as a JSON object."""
-    found = msgspec.structs.asdict(event)
+    found = {name: value for name, value in msgspec.structs.asdict(event).items() if value is not msgspec.UNSET}
     return found | {"payload": found.pop("payload_json")}
 
 
@@ -69,13 +68,13 @@ async def _found(task_id: str, query: LogQuery, since: int, limit: int) -> Respo
 @needs("emit", makes=True)
 async def append(task_id: str) -> Response:
     body: NewEvent | list[NewEvent] = await body_as(NewEvent | list[NewEvent])
+    identity = task_identity()
     if makes_task():
-        await store().acreate_task(task_id, project_id=await project_for_new(None))
+        task, _ = await store().acreate_task(task_id, project_id=await project_for_new(None))
         await require("emit", task_id)
-    if await is_said_by_person(body):
-        event = await say(task_id, body[0] if isinstance(body, list) else body)
-        return json_response([event] if isinstance(body, list) else event, 201)
-    stored = await store().aappend(task_id, body)
+        identity = task.identity
+    await may_write_to(task_id)
+    stored = await store().aappend(task_id, body, identity=identity)
     return json_response(stored if isinstance(body, list) else stored[0], 201)
 
 

@@ -8,6 +8,7 @@ import msgspec
 from quart import Blueprint, Response, request
 
 from store import SORTS, TaskQuery
+from store.reserved import check_kind
 from store.state import STATUSES, Progress, Task, Unfinished
 from webapp.acts import archive_task, delete_task
 from webapp.api import store
@@ -110,6 +111,7 @@ async def index() -> Response:
 @needs("emit")
 async def create() -> Response:
     body: TaskBody = await body_as(TaskBody)
+    check_kind(body.kind)
     project_id = await project_for_new(body.project_id)
     task, new = await store().acreate_task(
         body.task_id, title=body.title, kind=body.kind, metadata=body.metadata, project_id=project_id

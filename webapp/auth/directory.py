@@ -17,7 +17,7 @@ import structlog
 
 from store import Event, UnknownTask
 from store.loops import FIRST_PAUSE, Loop
-from store.people import People
+from store.people import People, Place
 from webapp.auth.principal import LOCAL, NOBODY, Principal, of_account, of_token
 
 TICK = 0.5
@@ -57,7 +57,7 @@ class Directory:
         self._on_look = on_look
         self._version = -1
         self._principals: dict[Credential, tuple[Principal, float]] = {}
-        self._projects: dict[str, str] = {}
+        self._places: dict[str, Place] = {}
         self._newest = 0
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -78,7 +78,7 @@ class Directory:
         newest = events[-1].event_id if events else self._newest
         # To delete a task uses up an id, which no event has, and which others' events may follow.
         if not events or newest - self._newest != len(events):
-            self._projects = {}
+            self._places = {}
         if not events:
             self._woken.set()
         self._newest = newest
@@ -107,15 +107,20 @@ class Directory:
 
     async def project_of(self, task_id: str) -> str:
         """The project of a task. Raises UnknownTask."""
-        projects = self._projects
-        project_id = projects.get(task_id)
-        if project_id is None:
-            project_id = await self._people.project_of(task_id)
-            if project_id is None:
+        return (await self.place_of(task_id)).project_id
+
+    async def place_of(self, task_id: str, *, fresh: bool = False) -> Place:
+        """Where a task belongs; `fresh` asks the store. Raises UnknownTask."""
+        places = self._places
+        place = None if fresh else places.get(task_id)
+        if place is None:
+            place = await self._people.place_of(task_id)
+            if place is None:
+                places.pop(task_id, None)
                 raise UnknownTask(task_id)
-            _make_room(projects)
-            projects[task_id] = project_id
-        return project_id
+            _make_room(places)
+            places[task_id] = place
+        return place
 
     async def unknown_project(self, project_id: str) -> bool:
         """Whether there is no such project."""

@@ -9,7 +9,8 @@ from quart import Quart, Response, current_app, g, has_websocket_context, reques
 from quart.wrappers.base import BaseRequestWebsocket
 
 from store import StoreUnavailable, UnknownTask
-from store.people import DEFAULT_PROJECT, Scope, digest_of
+from store.people import DEFAULT_PROJECT, Place, Scope, digest_of
+from store.reserved import is_reserved_kind
 from webapp.auth.access import Access, access_of
 from webapp.auth.cookie import session_of
 from webapp.auth.directory import Credential, Directory
@@ -55,6 +56,23 @@ def install(app: Quart) -> None:
         return None
 
     @app.after_request
+    async def check_what_was_read(response: Response) -> Response:
+        # The task may have been deleted, and its id used again in another project, before the route read it.
+        place = g.get("place")
+        if place is None or request.method not in ("GET", "HEAD") or response.status_code >= 400:
+            return response
+        task_id = g.task_id
+        try:
+            now = await directory().place_of(task_id, fresh=True)
+        except (UnknownTask, StoreUnavailable):
+            now = None
+        if now is not None and now.identity == place.identity:
+            return response
+        from webapp.errors import answer
+
+        return answer(404, str(UnknownTask(task_id)), code="unknown_task")
+
+    @app.after_request
     async def keep_private(response: Response) -> Response:
         # What somebody who is logged in sees is stored nowhere: after a log-out the Back button would show it again.
         shown = g.get("principal", LOCAL) is not LOCAL
@@ -97,6 +115,12 @@ def answered_projects() -> Projects:
     return cast(Principal, g.principal).projects("respond")
 
 
+def task_identity() -> str | None:
+    """Which task the address meant when the rights were checked; None for a caller with rights in every project."""
+    place = g.get("place")
+    return place.identity if place else None
+
+
 async def may_answer_task(task_id: str) -> bool:
     """Whether the caller may answer and stop a run. Raises UnknownTask."""
     return answered_projects() is None or may_answer(await directory().project_of(task_id))
@@ -121,7 +145,27 @@ async def require(scope: Scope, task_id: str) -> None:
     """For tasks that the address names elsewhere than in its path. Raises UnknownTask or Forbidden."""
     asker = await principal()
     if asker.projects(scope) is not None:
-        _allow(asker, scope, await directory().project_of(task_id))
+        _allow(asker, scope, (await directory().place_of(task_id, fresh=True)).project_id)
+
+
+async def may_write_to(task_id: str) -> None:
+    """Raise Forbidden if the task is one that the server started: only who may start and stop it writes to it, too."""
+    asker = await principal()
+    if asker.projects("respond") is None:
+        return
+    place = g.get("place") or await directory().place_of(task_id)
+    if is_reserved_kind(place.kind):
+        _allow(asker, "respond", place.project_id)
+
+
+async def check_again() -> None:
+    """Check the rights anew, after a body that may have taken its time. Raises what the first check raises."""
+    if request.url_rule is not None and "principal" in g:
+        before = g.pop("place", None)
+        await _check(request._get_current_object(), _declared(request.url_rule.endpoint))  # type: ignore[attr-defined]
+        place = g.get("place")
+        if before is not None and (place is None or place.identity != before.identity):
+            raise UnknownTask(g.task_id)
 
 
 async def project_for_new(project_id: str | None) -> str | None:
@@ -186,8 +230,10 @@ async def _check(connection: BaseRequestWebsocket, access: Access) -> None:
 
 
 async def _project(asker: Principal, task_id: str, *, makes: bool) -> str:
+    g.pop("makes", None)
     try:
-        return await directory().project_of(task_id)
+        g.task_id, g.place = task_id, await directory().place_of(task_id, fresh=True)
+        return cast(Place, g.place).project_id
     except UnknownTask:
         if not makes:
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from store.contract import Who
 from store.people import SCOPES, SCOPES_OF_ROLE, Account, Role, Scope, Token
 
 Projects = tuple[str, ...] | None
@@ -45,6 +46,15 @@ class Principal:
         return projects is None or project_id in projects
 
     @property
+    def who(self) -> Who:
+        """Whom an audit names."""
+        return Who(
+            self.name,
+            self.account.account_id if self.account else None,
+            self.token.token_id if self.token else None,
+        )
+
+    @property
     def home(self) -> str | None:
         """The project of what it makes without saying where; None: the default one."""
         return self.token.project_id if self.token else None
@@ -68,7 +78,8 @@ def of_token(token: Token, account: Account | None, roles: Mapping[str, Role]) -
         only = token.project_id
         grants = {scope: _within(projects, only) for scope, projects in grants.items()}
     grants = {scope: projects for scope, projects in grants.items() if scope in token.scopes}
-    return Principal(name=token.name, key=token.token_id, grants=grants, account=account, token=token)
+    name = f"{account.email} (token {token.name})" if account else f"token {token.name}"
+    return Principal(name=name, key=token.token_id, grants=grants, account=account, token=token)
 
 
 def _grants(account: Account, roles: Mapping[str, Role]) -> dict[Scope, Projects]:

@@ -10,6 +10,7 @@ import click
 
 from store import InvalidEvent, StoreError, UnknownStoreKind
 from webapp import __version__
+from webapp.cli.answer import answer as answer_
 from webapp.cli.demo import demo
 from webapp.cli.doctor import doctor
 from webapp.cli.emit import emit
@@ -35,7 +36,7 @@ def cli() -> None:
     """A live console for long-running task runs."""
 
 
-for command in (serve, run, relay, emit, tail, import_, demo, doctor, user, token, project):
+for command in (serve, run, relay, emit, answer_, tail, import_, demo, doctor, user, token, project):
     cli.add_command(command)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from store import Event
+from store.events import is_claim
 from webapp.text import day_name
-from webapp.words import about, safe
+from webapp.words import about, actor_of, safe
 
 COLOURS = {
     "work_item_failed": "red",
@@ -28,13 +29,14 @@ def day_line(day: str, *, colours: bool) -> str:
 def line_of(event: Event, *, colours: bool) -> str:
     """`14:02:07.123  #1519 executing worker work_item_start ast.py`; times are UTC."""
     time = event.created_at[11:23]
-    where = f"{event.phase or '·':<10} {event.actor:<10}"
+    where = f"{event.phase or '·':<10} {actor_of(event):<10}"
     if event.event_type == "log":
         text = safe(str(event.payload.get("message", "")), colours=colours)
         mark = "!" if event.payload.get("stream") == "stderr" else "│"
         body = f"{mark} {text}"
     else:
-        body = f"{event.event_type} {about(event.payload)}".rstrip()
+        claim = "claims " if is_claim(event) else ""
+        body = f"{claim}{event.event_type} {about(event.payload)}".rstrip()
         body = safe(body, colours=False)
     head = f"{time} {f'#{event.seq}':>6} {safe(where, colours=False)}"
     if not colours:

@@ -11,6 +11,7 @@ import click
 from store import UnknownTask
 from store.events import check_task_id
 from store.log import task_of
+from store.reserved import check_kind
 from store.state import Status
 from webapp.cli.target import Target, check_project, heartbeat_option, project_option, target, target_options
 from webapp.process.echo import Echo
@@ -60,6 +61,7 @@ def relay(
     chosen = target(store, server, token)
     upstream = Upstream(url, upstream_token)
     metadata = {"upstream": upstream.name}
+    check_kind(kind)
     identity = Identity(title=title or upstream.name, kind=kind, metadata=metadata, project_id=project)
     return asyncio.run(_relay(chosen, upstream, task, identity, heartbeat))
 

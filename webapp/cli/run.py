@@ -9,11 +9,13 @@ from urllib.parse import urlsplit
 
 import click
 
-from store import Conflict, NewEvent, StoreError
+from store import Conflict, StoreError, Who
 from store.emitter.run import HEARTBEAT_INTERVAL
 from store.events import check_task_id, new_id
-from store.log import Log, task_of
+from store.log import Log, link_retry, task_of
+from store.reserved import check_kind, is_reserved_kind
 from store.state import Task
+from webapp.cli.desk import system_user
 from webapp.cli.target import Target, check_project, heartbeat_option, project_option, target, target_options, told
 from webapp.process.command import Options, run_command
 from webapp.process.facts import readable_command, title_of
@@ -165,12 +167,11 @@ async def _task(log: Log, task_id: str | None, identity: Identity, command: list
             raise Conflict(f"{first.task_id} goes on: it is {first.status}")
         metadata = next_try(first, words)
         if chosen not in first.retries:
-            said = NewEvent(
-                event_type="retry_requested", actor="user", payload={"retry": chosen}, key=f"retry:{chosen}"
-            )
-            await log.aappend(first.task_id, said)
+            await link_retry(log, first.task_id, chosen, Who(system_user()), "command")
     title = identity.title or (first.title if first else None) or title_of(command)
-    kind = identity.kind or (first.kind if first else None) or KIND
+    check_kind(identity.kind)
+    inherited = first.kind if first and not is_reserved_kind(first.kind) else None
+    kind = identity.kind or inherited or KIND
     project = identity.project or (first.project_id if first else None)
     task, _ = await log.acreate_task(chosen, title=title, kind=kind, metadata=metadata, project_id=project)
     check_project(task, identity.project)

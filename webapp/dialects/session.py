@@ -12,9 +12,12 @@ import msgspec
 
 from store import Event
 from store.breaks import one_line
-from store.events import now
+from store.events import is_claim, now
 from store.projections import request_id_of
 from webapp.live.voice import Voice
+
+OF_AN_ANSWER = frozenset({"approved", "by", "claimed"})
+"""What only the server says, of an answer that it took."""
 
 _encoder = msgspec.json.Encoder()
 
@@ -33,12 +36,18 @@ def open_request(event: Event) -> bytes:
 def said(event: Event) -> tuple[str, dict[str, Any]] | None:
     """The type and the data of an event's message, None if it has none."""
     kind, payload = event.event_type, event.payload
+    if is_claim(event):
+        # Nobody of this server answered: to a client of this dialect nothing has happened.
+        return None
+    if kind == "permission_cleared" and event.origin != "server":
+        return kind, {name: value for name, value in payload.items() if name not in OF_AN_ANSWER}
     if kind in ("tool_status", "tool_result", "permission_cleared"):
         return kind, payload
     if kind == "permission_request":
         return kind, _request(event)
     if kind == "permission_response":
-        return "permission_cleared", {**payload, "cause": "answered"}
+        claimed = {} if event.origin == "server" else {"claimed": True}
+        return "permission_cleared", {**payload, "cause": "answered", **claimed}
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from store import Event
-from webapp.words import about, safe
+from webapp.words import about, actor_of, safe
 
 _LINE_ENDS = re.compile(r"\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
 
@@ -17,7 +17,7 @@ def raw_line(event: Event, *, ansi: bool = False) -> str:
         said = mark + _one_line(event.payload["message"], ansi=ansi)
     else:
         said = _one_line(f"{event.event_type} {about(event.payload)}".rstrip())
-    head = f"{event.created_at} #{event.seq} {event.phase or '-'} {event.actor}"
+    head = f"{event.created_at} #{event.seq} {event.phase or '-'} {actor_of(event)}"
     return f"{_one_line(head)} {said}\n"
 
 

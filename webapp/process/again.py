@@ -61,7 +61,7 @@ async def never_began(store: Store, task_id: str, message: str) -> None:
         if task.status == "queued":
             payload = {"exit_code": 1, "status": "failed", "error_code": "not_started", "message": message}
             ended = NewEvent(event_type="runner_exit", actor="supervisor", key="signalbox:not-started", payload=payload)
-            await store.aappend(task_id, ended)
+            await store.aappend(task_id, ended, identity=task.identity, own=True)
 
 
 def environment(line: CommandLine) -> dict[str, str]:

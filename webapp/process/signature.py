@@ -46,6 +46,9 @@ def signed(line: CommandLine, key: bytes, task: Task) -> bool:
 
 def command_of(spawn: Event) -> CommandLine | None:
     """The command that a `runner_spawn` tells, signed or not; None if it tells none that could be run again."""
+    if spawn.origin is not msgspec.UNSET:
+        # An imported log brings the signature of another task along.
+        return None
     try:
         found = msgspec.json.decode(spawn.payload_json, type=CommandLine)
     except msgspec.DecodeError:

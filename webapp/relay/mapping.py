@@ -33,7 +33,7 @@ def event_of(message: Message) -> NewEvent | None:
     if name in NO_EVENTS or (found and found.get("type", found.get("event_type")) in NO_EVENTS):
         return None
     event = _own(name, found) if found else None
-    event = event or (_status(message.data) if name == "status" else _text(name, message.data))
+    event = _as_claim(event or (_status(message.data) if name == "status" else _text(name, message.data)))
     try:
         check_event(event)
     except InvalidEvent:
@@ -45,6 +45,16 @@ def another_history(message: Message) -> bool:
     """Whether a Signalbox says that its log is not the one that was followed, or that it is gone."""
     found = _object(message.data) if message.event == "reset" else None
     return found is not None and not found.keys().isdisjoint({"latest_seq", "reason"})
+
+
+def _as_claim(event: NewEvent) -> NewEvent:
+    """An upstream's answer closes its question here too, as the claim of the upstream: nobody answered here."""
+    answered = event.event_type == "permission_cleared" and str(event.payload.get("cause")).casefold() == "answered"
+    if event.event_type != "permission_response" and not answered:
+        return event
+    asked = {"request_id": event.payload["request_id"]} if "request_id" in event.payload else {}
+    payload = {**asked, "cause": "answered_upstream", "claim": event.payload}
+    return msgspec.structs.replace(event, event_type="permission_cleared", payload=payload)
 
 
 def _own(name: str, found: dict[str, Any]) -> NewEvent | None:

@@ -10,7 +10,7 @@ import msgspec
 
 from store.errors import Conflict, InvalidEvent
 from store.events import check_text, encode_payload, now
-from store.people import DEFAULT_PROJECT, LONGEST_NAME, ROLES, Member, Project, Role, check_project_id
+from store.people import DEFAULT_PROJECT, LONGEST_NAME, ROLES, Member, Place, Project, Role, check_project_id
 from store.sqlite.people.base import Tables, need, there
 
 _PROJECT = "project_id, name, created_at, agent"
@@ -88,8 +88,13 @@ class Projects(Tables):
         return dict(await self._rows(sql, account_id))
 
     async def project_of(self, task_id: str) -> str | None:
-        rows = await self._rows("SELECT project_id FROM tasks WHERE task_id = ?", task_id)
-        return str(rows[0][0]) if rows else None
+        place = await self.place_of(task_id)
+        return place.project_id if place else None
+
+    async def place_of(self, task_id: str) -> Place | None:
+        found = "SELECT project_id, identity, kind FROM tasks JOIN task_event_seq_counters USING (task_id)"
+        rows = await self._rows(f"{found} WHERE task_id = ?", task_id)
+        return Place(*rows[0]) if rows else None
 
 
 def _wire(agent: dict[str, Any] | None) -> str | None:

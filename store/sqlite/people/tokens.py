@@ -9,6 +9,7 @@ from typing import Any
 from store.errors import Conflict, NotFound
 from store.events import check_text, check_time, new_id, now
 from store.people import LONGEST_NAME, Scope, Session, Token, check_digest, checked_scopes
+from store.reserved import check_token_name
 from store.sqlite.people.base import Tables, need, there
 
 _TOKEN = "token_id, name, account_id, project_id, scopes, created_at, expires_at, revoked_at"
@@ -28,6 +29,7 @@ class Tokens(Tables):
         expires_at: str | None = None,
     ) -> Token:
         check_text(name, "name", limit=LONGEST_NAME)
+        check_token_name(name)
         check_digest(digest)
         if expires_at is not None:
             check_time(expires_at, "expires_at")

@@ -79,7 +79,8 @@ class Tasks(Rows):
 
     async def head(self, task_id: str) -> Head:
         rows = await self._rows(
-            "SELECT last_seq, coalesce((SELECT min(seq) FROM task_events WHERE task_id = c.task_id), last_seq + 1)"
+            "SELECT last_seq, coalesce((SELECT min(seq) FROM task_events WHERE task_id = c.task_id), last_seq + 1),"
+            " identity"
             " FROM task_event_seq_counters c WHERE task_id = ?",
             task_id,
         )
@@ -98,14 +99,14 @@ class Tasks(Rows):
     async def standings(self, task_ids: Sequence[str]) -> dict[str, Standing]:
         wanted = msgspec.json.encode(list(task_ids)).decode()
         rows = await self._rows(
-            "SELECT task_id, last_seq, archived_at IS NOT NULL, stale, u.updated_at FROM tasks"
+            "SELECT task_id, last_seq, archived_at IS NOT NULL, stale, u.updated_at, identity FROM tasks"
             " JOIN task_event_seq_counters USING (task_id) LEFT JOIN task_unfinished u USING (task_id)"
             " WHERE task_id IN (SELECT value FROM json_each(?))",
             wanted,
         )
         return {
-            task_id: Standing(seq, bool(archived), bool(stale), unfinished or "")
-            for task_id, seq, archived, stale, unfinished in rows
+            task_id: Standing(seq, bool(archived), bool(stale), unfinished or "", identity)
+            for task_id, seq, archived, stale, unfinished, identity in rows
         }
 
     async def latest_event_id(self) -> int:
@@ -138,17 +139,28 @@ class Tasks(Rows):
         )
         return int(rows[0][0])
 
+    async def audited_identity(self, task_id: str, projects: Sequence[str] | None = None) -> str | None:
+        within, values = tasklist.within(projects)
+        sql = f"SELECT identity FROM task_audits WHERE task_id = ? AND {within} ORDER BY audit_id DESC LIMIT 1"
+        rows = await self._rows(sql, task_id, *values)
+        return rows[0][0] if rows else None
+
     async def audits(
         self,
         task_id: str | None = None,
         limit: int = 200,
         before: int | None = None,
         projects: Sequence[str] | None = None,
+        *,
+        identity: str | None = None,
     ) -> list[dict[str, Any]]:
-        names = ("audit_id", "at", "actor", "action", "task_id", "seq", "source", "detail")
-        where = {"task_id = ?": task_id, "audit_id < ?": before}
+        names = (
+            *("audit_id", "at", "actor", "account_id", "token_id", "action"),
+            *("task_id", "project_id", "seq", "source", "detail"),
+        )
+        where = {"task_id = ?": task_id, "identity = ?": identity, "audit_id < ?": before}
         wanted = {condition: value for condition, value in where.items() if value is not None}
-        within, values = tasklist.tasks_within(projects)
+        within, values = tasklist.within(projects)
         rows = await self._rows(
             f"SELECT {', '.join(names)} FROM task_audits WHERE {' AND '.join([*wanted, within])}"
             " ORDER BY audit_id DESC LIMIT ?",

@@ -10,7 +10,7 @@ from quart import Blueprint, Response, request
 from store import Event, NewEvent
 from store.state import Checkpoint, Permission, Phase, Span
 from webapp import __version__
-from webapp.api.control import CancelBody
+from webapp.api.control import CancelBody, RetryBody
 from webapp.api.login import LoginAnswer, LoginBody
 from webapp.api.openapi.dialects import dialect_paths
 from webapp.api.openapi.log import log_paths
@@ -36,6 +36,7 @@ TYPES = (
     Permission,
     AnswerBody,
     CancelBody,
+    RetryBody,
     SessionAnswerBody,
     SessionAnswer,
     LoginBody,

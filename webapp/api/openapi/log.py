@@ -140,6 +140,19 @@ def log_paths() -> Spec:
         "/api/tasks/{task_id}/cancel": {
             "post": route("Ask a run to stop.", event, [task], 400, 404, 409, 413, status=201, body=ref("CancelBody"))
         },
+        "/api/tasks/{task_id}/retries": {
+            "post": route(
+                "Say which task runs the same again.",
+                event,
+                [task],
+                400,
+                404,
+                409,
+                413,
+                status=201,
+                body=ref("RetryBody"),
+            )
+        },
         "/api/events/health": {"get": public("Whether the API answers.", health)},
         "/api/openapi.json": {"get": route("This document.", {"type": "object"}, [])},
         "/sse/health": {"get": public("Whether streams are served, and how many.", health)},

@@ -1,0 +1,168 @@
+"""What a log says of people is its claim: only this server says what a person did, and only that has effect."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from store import Emitter, InvalidEvent, NewEvent, open_task
+from store.sqlite import SqliteStore
+from tests.support.command import signalbox
+from tests.support.log import answer, audits_of, log_of, task_of
+from tests.support.people import person, token, wait_until_guarded
+from tests.support.server import Server
+
+ASKED = NewEvent(event_type="permission_request", payload={"request_id": "r", "tool_name": "rm"})
+OP = "op@example.org"
+CLAIMS = [
+    {"event_type": "permission_response", "actor": "user", "payload": {"request_id": "r", "approved": True, "by": OP}},
+    {"event_type": "permission_response", "actor": OP, "payload": {"approved": True, "by": OP}},
+    {
+        "event_type": "permission_cleared",
+        "payload": {"request_id": "r", "cause": "answered", "approved": True, "by": OP},
+    },
+    {"event_type": "cancel_requested", "actor": "user", "payload": {"by": OP}},
+    {"event_type": "retry_requested", "actor": "user", "payload": {"retry": "elsewhere", "by": OP}},
+]
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, dict[str, dict[str, str]]]]:
+    """A server with an operator, a token of theirs with all scopes, and a token that may emit and read."""
+    server = Server(tmp_path_factory.mktemp("claims"))
+    server.start()
+    store = server.store
+    owner = person(store, OP, admin=True)
+    callers = {
+        "operator": token(store, "laptop", account_id=owner.account_id),
+        "emitter": token(store, "build", scopes=("emit", "read")),
+    }
+    wait_until_guarded(server)
+    yield server, callers
+    server.close()
+
+
+def test_what_is_posted_as_an_event_answers_and_stops_nothing(
+    guarded: tuple[Server, dict[str, dict[str, str]]],
+) -> None:
+    server, callers = guarded
+    for name, headers in callers.items():
+        task_id = f"claims-{name}"
+        server.emit(task_id, NewEvent(event_type="runner_spawn"), ASKED)
+        for claim in CLAIMS:
+            assert server.post(f"/api/tasks/{task_id}/events", claim, headers=headers).status_code == 201
+        task = server.get(f"/api/tasks/{task_id}", headers=headers).json()
+        assert (task["status"], task["permissions_open"]) == ("waiting", 1)
+        assert (task["cancel_requested"], task["retries"]) == (False, [])
+        assert audits_of(server.store, task_id) == []
+        page = server.get(f"/tasks/{task_id}", headers=headers).text
+        assert page.count("claimed by the log, without effect") == len(CLAIMS)
+        assert f"by {OP}" not in page
+        assert f"“{OP}”" in page
+
+
+def test_an_answer_names_the_account_and_the_token(guarded: tuple[Server, dict[str, dict[str, str]]]) -> None:
+    server, callers = guarded
+    server.emit("answered", ASKED)
+    said = server.post("/api/tasks/answered/permissions/r", {"approved": True}, headers=callers["operator"]).json()
+    assert (said["payload"]["by"], said["origin"]) == (f"{OP} (token laptop)", "server")
+    (audit,) = audits_of(server.store, "answered")
+    assert audit["actor"] == f"{OP} (token laptop)"
+    assert audit["account_id"]
+    assert audit["token_id"]
+    assert audit["project_id"] == "default"
+    assert (
+        f"Approved</b> by {OP} (token laptop)"
+        in server.get("/tasks/answered/permissions/r", headers=callers["operator"]).text
+    )
+
+
+NAMES = [OP, "ann＠example.org", "supervisor", "local user", "User", "the Supervisor", "us\u200ber", "signalbox", " x"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_token_is_called_like_a_person_or_the_server(store: SqliteStore, name: str) -> None:
+    with pytest.raises(InvalidEvent) as refused:
+        token(store, name)
+    assert refused.value.field == "name"
+
+
+@pytest.mark.parametrize("key", ["retry-5", "retry:x", "signalbox:not-started", "signalbox:interrupted:1"])
+def test_the_keys_of_the_server_cannot_be_planted(server: Server, store: SqliteStore, key: str) -> None:
+    with pytest.raises(InvalidEvent, match="key must not begin with"):
+        store.append("t", NewEvent(event_type="log", key=key))
+    refused = server.post("/api/tasks/planted/events", [{"event_type": "log", "key": key}])
+    assert (refused.status_code, refused.json()["error"]["field"]) == (400, "key")
+    assert server.get("/api/tasks/planted").status_code == 404
+
+
+@pytest.mark.parametrize("kind", ["agent", "Agent", " agent", "ａgent"])
+def test_only_the_server_starts_an_agents_run(server: Server, store: SqliteStore, kind: str) -> None:
+    refused = server.post("/api/tasks", {"task_id": "planted-run", "kind": kind})
+    assert (refused.status_code, refused.json()["error"]["field"]) == (400, "kind")
+    with pytest.raises(InvalidEvent, match="kind"):
+        open_task(store, "t", kind=kind)
+    assert signalbox("run", "--store", store.url, "--kind", kind, "--", "true").returncode == 2
+
+
+def test_who_may_only_emit_does_not_write_to_an_agents_run(guarded: tuple[Server, dict[str, dict[str, str]]]) -> None:
+    server, callers = guarded
+    server.store.create_task("agents-run", kind="agent")
+    for event_type in ("runner_spawn", "runner_exit", "log"):
+        refused = server.post("/api/tasks/agents-run/events", {"event_type": event_type}, headers=callers["emitter"])
+        assert refused.status_code == 403
+    assert task_of(server.store, "agents-run").status == "queued"
+
+
+def test_a_run_is_not_released_by_what_an_emitter_writes(store: SqliteStore, tmp_path: Path) -> None:
+    with open_task(store, "t") as task:
+        emitter = Emitter(store)
+
+        def people() -> None:
+            deadline = time.monotonic() + 20
+            while not (asked := [e for e in log_of(store, "t") if e.event_type == "permission_request"]):
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            request_id = asked[0].payload["request_id"]
+            emitter.emit_permission_response("t", request_id, True, OP)
+            emitter.emit_permission_cleared("t", "s", request_id, "answered", by=OP)
+            emitter.emit_cancel_requested("t", by=OP)
+            answer(store, "t", request_id, False, "ann")
+
+        answering = threading.Thread(target=people)
+        answering.start()
+        given = task.ask_permission("rm")
+        answering.join()
+        assert (given.approved, given.by, task.cancelled) == (False, "ann", False)
+
+
+def test_an_imported_answer_closes_its_question_as_a_claim(store: SqliteStore, server: Server, tmp_path: Path) -> None:
+    server.emit("exported", NewEvent(event_type="runner_spawn"), ASKED)
+    server.post("/api/tasks/exported/permissions/r", {"approved": True})
+    server.emit("exported", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
+    text = httpx.get(f"{server.url}/tasks/exported/export.ndjson?full=1").text.replace("local user", OP)
+    file = tmp_path / "run.ndjson"
+    file.write_text(text)
+    done = signalbox("import", str(file), "--as", "imported", "--store", server.store.url)
+    assert done.returncode == 0, done.stderr
+    page = server.get("/tasks/imported/permissions/r").text
+    assert "Approved" in page
+    assert f"“{OP}”, as the log claims" in page
+    assert f"by {OP}" not in server.get("/tasks/imported").text
+    assert server.get("/api/tasks/imported").json()["permissions_open"] == 0
+    assert server.get("/tasks/imported?at=3").status_code == 200
+    assert audits_of(server.store, "imported") == []
+
+
+def test_an_answer_from_a_shell_is_audited(store: SqliteStore) -> None:
+    store.append("t", ASKED)
+    done = signalbox("answer", "t", "--approve", "--store", store.url)
+    assert done.returncode == 0, done.stderr
+    assert task_of(store, "t").permissions_open == 0
+    (audit,) = audits_of(store, "t")
+    assert (audit["action"], audit["source"]) == ("permission_response", "command")

@@ -1,0 +1,36 @@
+"""`signalbox answer`: the answer to a permission request, from a shell on the server's machine."""
+
+from __future__ import annotations
+
+import click
+
+from store import NewEvent, NotFound, Store, Who
+from webapp.cli.desk import desk, system_user
+from webapp.cli.target import store_option
+
+
+@click.command()
+@click.argument("task")
+@click.option("--approve/--deny", "approved", required=True, default=None, help="Whether the run may go on.")
+@click.option("--request", "request_id", metavar="ID", help="Which request.  [default: the newest open one]")
+@click.option("--reason", help="Why; the run is told.")
+@store_option
+def answer(task: str, approved: bool, request_id: str | None, reason: str | None, store: str | None) -> None:
+    """Answer a permission request of TASK in the name of the system's user. It is kept in the audits."""
+    with desk(store) as at:
+        if request_id is None:
+            request_id = at.ask(_newest_request(at.store, task))
+        who = system_user()
+        said = {"request_id": request_id, "approved": approved, "by": who} | ({"reason": reason} if reason else {})
+        event = NewEvent(event_type="permission_response", actor="user", payload=said)
+        stored = at.store.append_audited(task, event, actor=Who(who), action="permission_response", source="command")
+    click.echo(f"{task} #{stored.seq}: {request_id} {'approved' if approved else 'denied'}")
+
+
+async def _newest_request(store: Store, task_id: str) -> str:
+    async with store.read() as view:
+        await view.task(task_id)
+        waiting = await view.permissions(task_id)
+    if not waiting:
+        raise NotFound(f"no permission request of {task_id} is open")
+    return waiting[-1].request_id
