@@ -85,7 +85,7 @@ class Directory:
 
     def forget(self) -> None:
         """The store has other people and tasks now: remember nothing, and look at once."""
-        self._version, self._principals, self._projects, self._newest = -1, {}, {}, 0
+        self._version, self._principals, self._places, self._newest = -1, {}, {}, 0
         self._woken.set()
 
     async def principal(self, credential: Credential | None) -> Principal:
