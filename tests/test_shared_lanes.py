@@ -74,6 +74,11 @@ async def open_streams(app: Any, addresses: list[str]) -> AsyncIterator[None]:
         }  # fmt: skip
         streams.append(asyncio.create_task(app.asgi_app(scope, receive, send)))
         assert await asyncio.wait_for(begun, 20) == 200, address
+    hub = app.extensions["hub"]
+    async with asyncio.timeout(20):
+        # The opening is written before a stream joins its lane.
+        while sum(len(lane.everyone) for lane in hub.lanes()) < len(addresses):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
     yield
     gone.set()
     await asyncio.wait_for(asyncio.gather(*streams, return_exceptions=True), 20)
