@@ -49,12 +49,16 @@ class TaskQuery(msgspec.Struct, frozen=True):
 
 
 class SavedView(msgspec.Struct, frozen=True, kw_only=True):
-    """Filters of the task list that somebody gave a name. `filters` is the query of its address, without a `?`."""
+    """Filters of the task list that somebody gave a name. `filters` is the query of its address, without a `?`.
+
+    It belongs to the project `project_id`; None: to all.
+    """
 
     view_id: int
     name: str
     filters: str
     created_at: str
+    project_id: str | None = None
 
 
 def ago(text: str) -> int | None:

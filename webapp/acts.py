@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Any, TypedDict
+from urllib.parse import parse_qsl
 
 from quart import redirect, request
 from werkzeug.wrappers import Response as Redirect
 
 from store import Conflict, Event, NewEvent, SavedView, Who
+from store.errors import NotFound
 from store.state import Permission, Task
 from webapp.api import store
 from webapp.auth.guard import principal, task_identity
@@ -71,13 +73,32 @@ async def delete_task(task_id: str, identity: str | None = None) -> Task:
 
 
 async def save_view(name: str, filters: str) -> SavedView:
-    """Keep filters of the list under a name, for all to see. Raises Forbidden, InvalidEvent or Conflict."""
-    return await store().asave_view(name, filters, **await _responder())
+    """Keep filters of the list under a name, for a project, or for all if somebody saves it who may respond in all.
+
+    Raises Forbidden, BadRequest, InvalidEvent or Conflict.
+    """
+    asker, mine = await _responder(), (await principal()).projects("respond")
+    named = dict(parse_qsl(filters)).get("project")
+    if mine is None or named in mine:
+        project_id = named
+    elif named is None and len(mine) == 1:
+        project_id = mine[0]
+    else:
+        raise BadRequest(f"a view belongs to a project: filter by one of {', '.join(mine)} first", "filters")
+    return await store().asave_view(name, filters, project_id=project_id, **asker)
 
 
 async def delete_view(view_id: int) -> SavedView:
-    """Forget a saved view. Raises Forbidden or NotFound."""
-    return await store().adelete_view(view_id, **await _responder())
+    """Forget a saved view. Raises NotFound for one that the caller does not see, and Forbidden for another's."""
+    asker, who = await _responder(), await principal()
+    async with store().glance() as view:
+        found = [one for one in await view.saved_views(who.projects("read")) if one.view_id == view_id]
+    if not found:
+        raise NotFound(f"there is no saved view {view_id}")
+    project_id, mine = found[0].project_id, who.projects("respond")
+    if mine is not None and (project_id is None or project_id not in mine):
+        raise Forbidden(who.name, "respond", project_id)
+    return await store().adelete_view(view_id, **asker)
 
 
 async def _responder() -> Asker:

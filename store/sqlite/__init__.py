@@ -154,8 +154,10 @@ class SqliteStore:
         kept = unfinished.checked(lines)
         await self._arun(lambda db: unfinished.write(db, task_id, kept))
 
-    async def asave_view(self, name: str, filters: str, *, actor: str | Who, source: str | None = None) -> SavedView:
-        return await self._arun(lambda db: listing.save_view(db, name, filters, actor, source))
+    async def asave_view(
+        self, name: str, filters: str, *, actor: str | Who, source: str | None = None, project_id: str | None = None
+    ) -> SavedView:
+        return await self._arun(lambda db: listing.save_view(db, name, filters, actor, source, project_id))
 
     async def adelete_view(self, view_id: int, *, actor: str | Who, source: str | None = None) -> SavedView:
         return await self._arun(lambda db: listing.delete_view(db, view_id, actor, source))

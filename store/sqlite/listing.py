@@ -74,23 +74,30 @@ def mark_stale(db: sqlite3.Connection, task_id: str, latest_seq: int) -> bool:
     return True
 
 
-def save_view(db: sqlite3.Connection, name: str, filters: str, actor: str | Who, source: str | None) -> SavedView:
-    """Keep filters under a name."""
+def save_view(
+    db: sqlite3.Connection, name: str, filters: str, actor: str | Who, source: str | None, project_id: str | None = None
+) -> SavedView:
+    """Keep filters under a name, for a project or (None) for all."""
     check_text(name, "name", limit=LONGEST_NAME)
     if len(filters) > LONGEST_FILTERS:
         raise InvalidEvent(f"filters must have at most {LONGEST_FILTERS} characters, not {len(filters)}", "filters")
     (taken, total) = db.execute(
-        "SELECT count(*) FILTER (WHERE name = ?), count(*) FROM saved_views", (name,)
+        "SELECT count(*) FILTER (WHERE name = ?1), count(*) FROM saved_views WHERE project_id IS ?2", (name, project_id)
     ).fetchone()
     if taken:
         raise Conflict(f"there is a view {name!r} already; choose another name, or delete that one")
     if total >= MAX_VIEWS:
         raise Conflict(f"there are {MAX_VIEWS} saved views, and no room for more; delete one first")
     at = now()
-    cursor = db.execute("INSERT INTO saved_views (name, filters, created_at) VALUES (?, ?, ?)", (name, filters, at))
+    cursor = db.execute(
+        "INSERT INTO saved_views (name, filters, created_at, project_id) VALUES (?, ?, ?, ?)",
+        (name, filters, at, project_id),
+    )
     appending.take_event_id(db)
     _audit(db, actor, "view_saved", source, {"name": name, "filters": filters})
-    return SavedView(view_id=int(cursor.lastrowid or 0), name=name, filters=filters, created_at=at)
+    return SavedView(
+        view_id=int(cursor.lastrowid or 0), name=name, filters=filters, created_at=at, project_id=project_id
+    )
 
 
 def delete_view(db: sqlite3.Connection, view_id: int, actor: str | Who, source: str | None) -> SavedView:
@@ -105,9 +112,9 @@ def delete_view(db: sqlite3.Connection, view_id: int, actor: str | Who, source: 
     return view
 
 
-def view_of(view_id: int, name: str, filters: str, created_at: str) -> SavedView:
+def view_of(view_id: int, name: str, filters: str, created_at: str, project_id: str | None) -> SavedView:
     """The saved view of one row."""
-    return SavedView(view_id=view_id, name=name, filters=filters, created_at=created_at)
+    return SavedView(view_id=view_id, name=name, filters=filters, created_at=created_at, project_id=project_id)
 
 
 def _task(db: sqlite3.Connection, task_id: str, identity: str | None = None) -> Task:

@@ -74,8 +74,9 @@ class Tasks(Rows):
         inside, values = tasklist.within(projects)
         return dict(await self._rows(f"SELECT project_id, name FROM projects WHERE {inside} ORDER BY name", *values))
 
-    async def saved_views(self) -> list[SavedView]:
-        return [listing.view_of(*row) for row in await self._rows("SELECT * FROM saved_views ORDER BY name")]
+    async def saved_views(self, projects: Sequence[str] | None = None) -> list[SavedView]:
+        views = [listing.view_of(*row) for row in await self._rows("SELECT * FROM saved_views ORDER BY name")]
+        return [one for one in views if projects is None or one.project_id is None or one.project_id in projects]
 
     async def head(self, task_id: str) -> Head:
         rows = await self._rows(

@@ -1,0 +1,34 @@
+"""Saved views belong to a project, or to all when an administrator saves them."""
+
+from __future__ import annotations
+
+import httpx
+
+from tests.support.people import person, session, wait_until_guarded
+from tests.support.server import Server
+
+
+def test_a_view_is_seen_and_deleted_in_its_project_alone(server: Server) -> None:
+    ann = session(server.store, person(server.store, "ann@example.org", red="operator"))
+    bob = session(server.store, person(server.store, "bob@example.org", blue="operator"))
+    root = session(server.store, person(server.store, "root@example.org", admin=True))
+    wait_until_guarded(server)
+
+    def post(who: dict[str, str], path: str, **form: str) -> int:
+        return httpx.post(f"{server.url}{path}", data=form, headers=who, timeout=30).status_code
+
+    def shows(who: dict[str, str], name: str) -> bool:
+        return f">{name}</a>" in server.get("/tasks", headers=who).text
+
+    assert post(ann, "/views", name="Nightly", filters="kind=build") == 303
+    assert post(bob, "/views", name="Nightly", filters="kind=test") == 303
+    assert post(root, "/views", name="Everyone", filters="status=failed") == 303
+    assert post(bob, "/views", name="Theirs", filters="project=red") == 400
+    assert [shows(who, "Nightly") for who in (ann, bob, root)] == [True] * 3
+    assert [shows(who, "Everyone") for who in (ann, bob, root)] == [True] * 3
+    assert "kind=test" not in server.get("/tasks", headers=ann).text
+    assert [post(bob, f"/views/{number}/delete") for number in (1, 3)] == [404, 403]
+    assert post(ann, "/views/1/delete") == 303
+    assert post(root, "/views/3/delete") == 303
+    assert not shows(ann, "Nightly")
+    assert shows(bob, "Nightly")
