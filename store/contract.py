@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, Self, TypeVar
 
 import msgspec
 
@@ -102,6 +102,9 @@ class TaskReading(Protocol):
     async def task(self, task_id: str) -> Task: ...
     async def unfinished(self, task_id: str) -> list[Unfinished]: ...
 
+    def brief(self) -> Self:
+        """The same view, whose events have payloads cut to what a page shows at first: see `Event.cut_from`."""
+
     async def events(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]: ...
     async def latest_events(self, task_id: str, limit: int = 50, before: int | None = None) -> list[Event]: ...
 
@@ -118,7 +121,7 @@ class TaskReading(Protocol):
         """How many rows the log has up to a seq of it."""
 
     async def events_of_types(
-        self, task_id: str, types: Sequence[str], limit: int = 1000, *, naming: str = ""
+        self, task_id: str, types: Sequence[str], limit: int = 1000, *, naming: str = "", after: int = 0
     ) -> list[Event]: ...
     async def events_at(self, task_id: str, seqs: Sequence[int]) -> list[Event]: ...
     async def search(self, task_id: str, query: LogQuery, after: int = 0, limit: int = 100) -> LogHits: ...
@@ -132,7 +135,9 @@ class TaskReading(Protocol):
     async def checkpoints(self, task_id: str, limit: int = 1000) -> list[Checkpoint]: ...
     async def checkpoint(self, task_id: str, checkpoint_id: str) -> Checkpoint | None: ...
     async def permission(self, task_id: str, request_id: str) -> Permission | None: ...
-    async def permissions(self, task_id: str, *, open_only: bool = True) -> list[Permission]: ...
+    async def permissions(
+        self, task_id: str, *, open_only: bool = True, after: int = 0, limit: int | None = None
+    ) -> list[Permission]: ...
 
 
 class Reading(TaskReading, Protocol):
@@ -162,7 +167,7 @@ class Reading(TaskReading, Protocol):
     async def events_after(
         self, event_id: int, limit: int = 1000, tasks: Sequence[str] = (), projects: Sequence[str] | None = None
     ) -> list[Event]: ...
-    async def events_of_phase(self, task_id: str, phase: str, limit: int = 100) -> list[Event]: ...
+    async def events_of_phase(self, task_id: str, phase: str, limit: int = 100, since_seq: int = 0) -> list[Event]: ...
     async def next_failure(self, task_id: str, after: int) -> int | None:
         """The seq of the first row after `after` that is a failure."""
 
@@ -170,9 +175,18 @@ class Reading(TaskReading, Protocol):
 
     async def open_spans(self, task_id: str, limit: int = 1000) -> list[Span]: ...
     async def open_permissions(
-        self, limit: int = 200, projects: Sequence[str] | None = None
-    ) -> list[tuple[Task, Permission]]: ...
-    async def count_open_permissions(self, projects: Sequence[str] | None = None) -> int: ...
+        self, limit: int = 200, projects: Sequence[str] | None = None, task_id: str | None = None, after: str = ""
+    ) -> list[tuple[Task, Permission]]:
+        """The open requests by the age of their tasks, those after the cursor `after`: see `place_of`."""
+
+    async def expiring_permissions(
+        self, after: tuple[str, str] = ("", ""), limit: int = 1000
+    ) -> list[tuple[str, str, int, str, str, str]]:
+        """The open requests that name a time, by task id and request id: those two, seq, span id, the time and the task's identity."""
+
+    async def count_open_permissions(
+        self, projects: Sequence[str] | None = None, task_id: str | None = None
+    ) -> int: ...
     async def audits(
         self,
         task_id: str | None = None,

@@ -52,11 +52,15 @@ OLDER_SPELLINGS = {"work_item_started": "work_item_start"}
 
 MAX_TEXT = 256
 MAX_PAYLOAD = 256 * 1024
+MAX_ID = 1024
+"""Characters of a checkpoint's or a permission request's id: it stands in addresses."""
+
 MAX_DEPTH = 100
 """Levels to which a payload may be nested: whoever reads it needs that much of the stack."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TASK_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+_NAMING = ("permission_", "checkpoint_", "evidence_")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _BRACKETS = re.compile(r"[\[\]{}]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -106,6 +110,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The payload as an object."""
         decoded: dict[str, Any] = msgspec.json.decode(self.payload_json)
         return decoded
+
+    @cached_property
+    def cut_from(self) -> int:
+        """Bytes of the payload as it is stored, where a brief view cut it; 0 where it is whole."""
+        return 0
 
 
 def is_claim(event: Event) -> bool:
@@ -240,4 +249,9 @@ def check_event(event: NewEvent) -> bytes:
         check_text(event.key, "key")
     if event.span_id is not None and event.span_id == event.parent_span_id:
         raise InvalidEvent("parent_span_id must be another span than span_id", "parent_span_id")
+    if event.event_type.startswith(_NAMING):
+        for name in ("request_id", "checkpoint_id"):
+            value = event.payload.get(name) if isinstance(event.payload, Mapping) else None
+            if isinstance(value, str) and len(value) > MAX_ID:
+                raise InvalidEvent(f"{name} must have at most {MAX_ID} characters, not {len(value)}", name)
     return encode_payload(event.payload)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
+from typing import Self
 
 import msgspec
 
 from store.contract import LogHits, LogQuery, Reading
 from store.events import Event
 from store.state import Checkpoint, Permission, Phase, Span, Task, TaskState, Unfinished
+
+ANCESTORS = 200
+"""Spans that a window has at most because others in it are below them."""
 
 
 class Past:
@@ -24,6 +29,9 @@ class Past:
 
     async def unfinished(self, task_id: str) -> list[Unfinished]:
         return []
+
+    def brief(self) -> Self:
+        return type(self)(self._view.brief(), self._state)
 
     # the log
 
@@ -45,9 +53,9 @@ class Past:
         return await self._view.count_rows(task_id, min(until_seq, self._seq))
 
     async def events_of_types(
-        self, task_id: str, types: Sequence[str], limit: int = 1000, *, naming: str = ""
+        self, task_id: str, types: Sequence[str], limit: int = 1000, *, naming: str = "", after: int = 0
     ) -> list[Event]:
-        found = await self._view.events_of_types(task_id, types, limit, naming=naming)
+        found = await self._view.events_of_types(task_id, types, limit, naming=naming, after=after)
         return [event for event in found if event.seq <= self._seq]
 
     async def events_at(self, task_id: str, seqs: Sequence[int]) -> list[Event]:
@@ -80,18 +88,20 @@ class Past:
             return sorted(chosen, key=lambda span: (span.ended_seq or span.started_seq, span.span_id))[-limit:]
 
         marks = (span for span in spans.values() if span.state != "open" and span.ended_seq is None)
-        waiting = [
-            *newest((span for span in spans.values() if span.state == "open"), open_limit),
-            *newest((span for span in spans.values() if span.ended_seq is not None), ended_limit),
-            *self._begun(marks)[:ended_limit],
-        ]
+        waiting = deque(
+            [
+                *newest((span for span in spans.values() if span.state == "open"), open_limit),
+                *newest((span for span in spans.values() if span.ended_seq is not None), ended_limit),
+                *self._begun(marks)[:ended_limit],
+            ]
+        )
         chosen: dict[str, Span] = {}
-        while waiting:
-            span = waiting.pop()
+        while waiting and len(chosen) < open_limit + 2 * ended_limit + ANCESTORS:
+            span = waiting.popleft()
             if span.span_id not in chosen:
                 chosen[span.span_id] = span
                 parent = spans.get(span.parent_span_id or "")
-                waiting += [parent] if parent else []
+                waiting.extend([parent] if parent else [])
         return self._begun(chosen.values())
 
     async def checkpoints(self, task_id: str, limit: int = 1000) -> list[Checkpoint]:
@@ -100,9 +110,11 @@ class Past:
     async def checkpoint(self, task_id: str, checkpoint_id: str) -> Checkpoint | None:
         return self._state.checkpoints.get(checkpoint_id)
 
-    async def permissions(self, task_id: str, *, open_only: bool = True) -> list[Permission]:
+    async def permissions(
+        self, task_id: str, *, open_only: bool = True, after: int = 0, limit: int | None = None
+    ) -> list[Permission]:
         asked = sorted(self._state.permissions.values(), key=lambda permission: permission.seq)
-        return [permission for permission in asked if permission.state == "open" or not open_only]
+        return [one for one in asked if one.seq > after and (one.state == "open" or not open_only)][:limit]
 
     async def permission(self, task_id: str, request_id: str) -> Permission | None:
         return self._state.permissions.get(request_id)

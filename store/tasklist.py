@@ -9,6 +9,7 @@ import msgspec
 
 from store.errors import InvalidEvent
 from store.events import epoch_seconds, now, timestamp
+from store.state import Permission, Task
 
 Sort = Literal["newest", "oldest", "active", "longest"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
@@ -85,3 +86,17 @@ def cursor_parts(cursor: str) -> tuple[str, str]:
     if not mark:
         raise InvalidEvent("cursor must be one that a page of tasks gave", "cursor")
     return value, task_id
+
+
+def place_of(task: Task, permission: Permission) -> str:
+    """The cursor of a permission request among all that are open."""
+    return f"{task.created_at}~{task.task_id}~{permission.seq}"
+
+
+def place_parts(cursor: str) -> tuple[str, str, int]:
+    """What such a cursor holds. Raises InvalidEvent for one that no page gave."""
+    created_at, _, rest = cursor.partition("~")
+    task_id, _, seq = rest.rpartition("~")
+    if not (created_at and task_id and seq.isascii() and seq.isdigit() and len(seq) < 19):
+        raise InvalidEvent("after must be a cursor that a page of permission requests gave", "after")
+    return created_at, task_id, int(seq)

@@ -73,6 +73,7 @@ ROUTES: dict[str, Route] = {
     "GET /tasks/<task_id>/frame": Route("read"),
     "GET /tasks/<task_id>/log": page("read"),
     "GET /tasks/<task_id>/events/<int:seq>": page("read"),
+    "GET /tasks/<task_id>/events/<int:seq>/payload": page("read"),
     "GET /tasks/<task_id>/raw": page("read"),
     "GET /tasks/<task_id>/export.html": page("read"),
     "GET /tasks/<task_id>/export.ndjson": page("read"),

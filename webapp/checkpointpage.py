@@ -32,10 +32,10 @@ async def checkpoint_view(view: TaskReading, task_id: str, checkpoint_id: str) -
     checkpoint = await view.checkpoint(task_id, checkpoint_id)
     if checkpoint is None:
         raise NotFound
-    events = await view.events_of_types(task_id, TELL_OF_IT, EVENTS, naming=checkpoint_id)
+    events = await view.brief().events_of_types(task_id, TELL_OF_IT, EVENTS, naming=checkpoint_id)
     about = {event.seq: event for event in events if checkpoint_id_of(event) == checkpoint_id}
     # A commit that names no id has one made from its seq.
-    about |= {event.seq: event for event in await view.events_at(task_id, [checkpoint.seq])}
+    about |= {event.seq: event for event in await view.brief().events_at(task_id, [checkpoint.seq])}
     told = [about[seq] for seq in sorted(about)]
     return CheckpointView(
         task=task,

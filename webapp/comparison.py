@@ -150,7 +150,7 @@ async def comparison_view(view: Reading, a: str, b: str, *, only_parted: bool = 
 async def _run(view: Reading, task_id: str) -> Run:
     task = await view.task(task_id)
     failed = await view.next_failure(task_id, 0)
-    failures = await view.events_at(task_id, [failed]) if failed is not None else []
+    failures = await view.brief().events_at(task_id, [failed]) if failed is not None else []
     return Run(
         task=task,
         phases=await view.phases(task_id),
@@ -162,7 +162,8 @@ async def _run(view: Reading, task_id: str) -> Run:
 def chapters(a: Run, b: Run) -> list[Chapter]:
     """The phases of both runs in order, each with its work items and tools; first what is in no phase."""
     phases_a, phases_b = ({phase.phase: phase for phase in run.phases} for run in (a, b))
-    work_a, work_b = _work(a), _work(b)
+    ways = Paths()
+    work_a, work_b = _work(a, ways), _work(b, ways)
     found = []
     for name in [None, *merged(list(phases_a), list(phases_b))]:
         in_a, in_b = phases_a.get(name or ""), phases_b.get(name or "")
@@ -175,8 +176,8 @@ def chapters(a: Run, b: Run) -> list[Chapter]:
         here_a, here_b = work_a.get(name, {}), work_b.get(name, {})
         lines = [
             Line(
-                name=path[-1][0],
-                within=tuple(label for label, _ in path[:-1]),
+                name=ways.name(path),
+                within=ways.within(path),
                 a=here_a.get(path),
                 b=here_b.get(path),
                 over_a=over_a,
@@ -189,11 +190,46 @@ def chapters(a: Run, b: Run) -> list[Chapter]:
     return found
 
 
-Path = tuple[tuple[str, int], ...]
-"""The work items and tools from the outermost to this one: each by its name, and which of that name it is."""
+WITHIN = 5
+"""How many of the work items around one are named."""
+
+Path = int
+"""A piece of work by its way from the outermost one: where `Paths` keeps that way."""
 
 
-def _work(run: Run) -> dict[str | None, dict[Path, Side]]:
+class Paths:
+    """The ways to the work of two runs, each kept once: a whole way for each of a deep tree's spans would be quadratic.
+
+    A step is the way to the work around it, a name, and which of that name it is there; 0 is the way to nothing.
+    """
+
+    def __init__(self) -> None:
+        self._steps: list[tuple[Path, str, int]] = [(0, "", 0)]
+        self._known: dict[tuple[Path, str, int], Path] = {}
+
+    def step(self, above: Path, label: str, nth: int) -> Path:
+        """The way that goes on from `above`."""
+        key = above, label, nth
+        if key not in self._known:
+            self._known[key] = len(self._steps)
+            self._steps.append(key)
+        return self._known[key]
+
+    def name(self, path: Path) -> str:
+        """What it leads to."""
+        return self._steps[path][1]
+
+    def within(self, path: Path) -> tuple[str, ...]:
+        """The names around it, the innermost last; of a long way its end."""
+        names: list[str] = []
+        above = self._steps[path][0]
+        while above and len(names) < WITHIN:
+            names.insert(0, self._steps[above][1])
+            above = self._steps[above][0]
+        return ("…", *names) if above else tuple(names)
+
+
+def _work(run: Run, ways: Paths) -> dict[str | None, dict[Path, Side]]:
     named = {phase.phase for phase in run.phases}
     met: Counter[tuple[str | None, Path, str]] = Counter()
     paths: dict[str, Path] = {}
@@ -202,10 +238,10 @@ def _work(run: Run) -> dict[str | None, dict[Path, Side]]:
         if span.kind not in ("work_item", "tool"):
             continue
         phase = span.phase if span.phase in named else None
-        above = paths.get(span.parent_span_id or "", ())
+        above = paths.get(span.parent_span_id or "", 0)
         label = span.work_item_id or span.name
         met[phase, above, label] += 1
-        path = paths[span.span_id] = (*above, (label, met[phase, above, label]))
+        path = paths[span.span_id] = ways.step(above, label, met[phase, above, label])
         took = seconds(span.started_at, span.ended_at) if span.ended_at and span.state != "open" else None
         found.setdefault(phase, {})[path] = Side(span.state, took, span.started_seq)
     return found

@@ -22,6 +22,7 @@ PHASES = 30
 CHECKPOINTS = 20
 OPEN_SPANS = 40
 ENDED_SPANS = 20
+PERMISSIONS = 20
 SPANS_PAGE = 500
 
 
@@ -123,7 +124,7 @@ async def task_view(
         phases=(await view.phases(task_id))[-PHASES:] if stale(ids.TRACK) else [],
         lines=await _span_lines(view, task_id, 0 if stale(ids.SPANS) else since),
         checkpoints=await view.checkpoints(task_id, CHECKPOINTS) if stale(ids.CHECKPOINTS) else [],
-        permissions=await view.permissions(task_id) if stale(ids.PERMISSIONS) else [],
+        permissions=await view.permissions(task_id, limit=PERMISSIONS) if stale(ids.PERMISSIONS) else [],
         rows=rows,
         skipped=skipped,
         earlier=await earlier(task) if earlier and stale(ids.TRACK) else [],
@@ -142,9 +143,9 @@ async def _span_lines(view: TaskReading, task_id: str, since: int) -> list[SpanL
 async def log_rows(view: TaskReading, task: Task, since: int, window: int) -> tuple[list[Event], bool]:
     """The newest rows after `since`, by seq, `window` of them at most; and whether there are more."""
     if task.latest_seq - since <= window:
-        events = await view.events(task.task_id, since, window)
+        events = await view.brief().events(task.task_id, since, window)
         return [event for event in events if event.event_type != HEARTBEAT], False
-    rows = await view.rows_before(task.task_id, task.latest_seq + 1, window + 1, since)
+    rows = await view.brief().rows_before(task.task_id, task.latest_seq + 1, window + 1, since)
     return rows[-window:], len(rows) > window
 
 
@@ -197,8 +198,9 @@ async def log_window(
     """A stretch of the log: just before or after a seq, around one, or the newest. Raises UnknownTask."""
     task = await view.task(task_id)
     everything = with_heartbeats or not task.heartbeats
-    rows_before = partial(_events_before, view) if everything else view.rows_before
-    rows_after = view.events if everything else view.rows_after
+    brief = view.brief()
+    rows_before = partial(_events_before, brief) if everything else brief.rows_before
+    rows_after = brief.events if everything else brief.rows_after
     if around is not None:
         rows = await rows_before(task_id, min(around, task.latest_seq) + 1, window // 2)
         rows += await rows_after(task_id, min(around, task.latest_seq), window - len(rows))
@@ -231,7 +233,7 @@ class HitsView:
 async def hits_view(view: Reading, task_id: str, query: LogQuery, *, after: int = 0) -> HitsView:
     """One page of the events that `query` means. Raises UnknownTask."""
     task = await view.task(task_id)
-    return HitsView(task=task, hits=await view.search(task_id, query, after, LOG_WINDOW), after=after)
+    return HitsView(task=task, hits=await view.brief().search(task_id, query, after, LOG_WINDOW), after=after)
 
 
 @dataclass(frozen=True, kw_only=True)

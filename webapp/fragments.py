@@ -77,7 +77,7 @@ class Fragments:
             cache_size=-1,
         )
         times = (text.moment, text.between, text.elapsed, text.duration, text.offset)
-        shared = (text.said, *times, text.count, text.percent, text.plural)
+        shared = (text.said, text.size, *times, text.count, text.percent, text.plural)
         self._environment.globals.update(
             {function.__name__: function for function in shared},
             ids=ids,
@@ -180,7 +180,8 @@ class Fragments:
     def report(self, report: Report) -> str:
         """A run as a file of its own."""
         styles = Markup(f"<style>{assets.load('css/app.css').body.decode()}</style>")
-        return self._render("exports/run.html", report=report, styles=styles, rows=self._rows.render(report.events))
+        rows = self._rows.render(report.events, whole=False)
+        return self._render("exports/run.html", report=report, styles=styles, rows=rows)
 
     # the list, the inbox
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from werkzeug.exceptions import NotFound
 
 from store import Reading, TaskReading
 from store.state import Permission, Task
+from store.tasklist import place_of
 from webapp.auth.principal import Projects
 
 AUDITS_PAGE = 200
+INBOX_PAGE = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,19 +25,43 @@ class InboxView:
     total: int
     event_id: int
     answered: Projects = None
+    task_id: str | None = None
+    after: str = ""
+    next: str | None = None
+
+    def address(self, after: str | None = None) -> str:
+        """The address of the page after the cursor `after`, or of the first one."""
+        fields = {"task": self.task_id, "after": after}
+        query = urlencode({name: value for name, value in fields.items() if value})
+        return f"/permissions?{query}" if query else "/permissions"
 
     def may_answer(self, task: Task) -> bool:
         """Whether the reader may answer this task's requests."""
         return self.answered is None or task.project_id in self.answered
 
 
-async def inbox_view(view: Reading, projects: Projects = None, answered: Projects = None) -> InboxView:
-    """All that waits for somebody in `projects`; the reader may answer in those of `answered`."""
+async def inbox_view(
+    view: Reading,
+    projects: Projects = None,
+    answered: Projects = None,
+    *,
+    task_id: str | None = None,
+    after: str = "",
+) -> InboxView:
+    """A page of what waits for somebody in `projects`, or of one task; the reader may answer in those of `answered`.
+
+    Raises InvalidEvent for an `after` that no page gave.
+    """
+    found = await view.open_permissions(INBOX_PAGE + 1, projects, task_id, after)
+    shown = found[:INBOX_PAGE]
     return InboxView(
-        requests=await view.open_permissions(projects=projects),
-        total=await view.count_open_permissions(projects),
+        requests=shown,
+        total=await view.count_open_permissions(projects, task_id),
         event_id=await view.latest_event_id(),
         answered=answered,
+        task_id=task_id,
+        after=after,
+        next=place_of(*shown[-1]) if len(found) > len(shown) else None,
     )
 
 

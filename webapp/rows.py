@@ -9,13 +9,15 @@ from typing import Any
 
 from jinja2 import Environment
 from markupsafe import Markup, escape
+from msgspec import Raw
+from msgspec.structs import replace
 
 from store import Event
 from store.escapes import plain_json
 from store.events import HEARTBEAT, KNOWN_EVENTS, OLDER_SPELLINGS, is_claim
 from store.reserved import sounds_like_a_person
 from webapp import ansi
-from webapp.text import LONG, clean, compact, day_name, plural
+from webapp.text import LONG, clean, compact, day_name, plural, size
 
 _SAYS = frozenset(("message", "explanation", "error_code"))
 _ITEM = _SAYS | {"work_item_id", "work_type"}
@@ -81,20 +83,25 @@ _DAY = '<span class="day" data-volatile data-day="%s">%s</span>'
 _LAST_ENDS = re.compile(r"\n+(?=(?:</[a-z]+>)*$)")
 
 
+_UNDRAWN = Raw(b'{"message":"this event cannot be shown"}')
+
+
 class Rows:
     """Makes rows. What an event says is a template's; the frame around it is not, as it must cost next to nothing."""
 
     def __init__(self, environment: Environment) -> None:
         words = environment.get_template("events/_words.html").module
+        self._root = str(environment.globals.get("root", ""))
         self._words = {kind: getattr(words, kind) for kind in (*KNOWN_EVENTS, "other") if kind != "log"}
 
-    def render(self, events: Iterable[Event]) -> Markup:
+    def render(self, events: Iterable[Event], *, whole: bool = True) -> Markup:
         """The rows of `events`, without white space between: a live page appends and drops them one by one.
 
-        The first one of each day names it.
+        The first one of each day names it. A payload that was cut leads to the `whole` of it, except in a file of its
+        own.
         """
         day = Days()
-        return Markup("".join([self._row(event, day.of(event)) for event in events]))
+        return Markup("".join([self._row(event, day.of(event), whole=whole) for event in events]))
 
     def hits(self, events: Iterable[Event], path: str, mark: str = "e") -> Markup:
         """The same for events that do not stand among their neighbours: each number leads to where it does.
@@ -104,7 +111,14 @@ class Rows:
         day = Days()
         return Markup("".join([self._row(event, day.of(event), _amid(path, event), mark) for event in events]))
 
-    def _row(self, event: Event, day: str, place: str = "", mark: str = "e") -> str:
+    def _row(self, event: Event, day: str, place: str = "", mark: str = "e", whole: bool = True) -> str:
+        try:
+            return self._drawn(event, day, place, mark, whole)
+        except Exception:  # An event that cannot be drawn affects no other row.
+            bare = replace(event, event_type="log", payload_json=_UNDRAWN, phase=None, created_at=str(event.created_at))
+            return self._drawn(bare, day, place, mark, whole)
+
+    def _drawn(self, event: Event, day: str, place: str, mark: str, whole: bool) -> str:
         payload, seq, at = event.payload, event.seq, event.created_at
         if event.event_type == "log" and isinstance(payload.get("message"), str):
             tone, words, told = _log_line(payload)
@@ -114,8 +128,20 @@ class Rows:
         cut, actor = "", _actor(event.actor, event.origin == "server")
         if "\n" in words:
             cut, words = _lines(words, f"#{mark}{seq}")
+        if event.cut_from:
+            words = f"{self._cut(event, whole)}{words}"
         where = (mark, seq, tone, day, at, at[11:23], place, seq, seq)
         return _ROW % (*where, phase, actor, cut, words, _rest(payload, told))
+
+    def _cut(self, event: Event, whole: bool) -> str:
+        """The way to a payload too long for a row, which htmx loads in place; first, so that no text hides it."""
+        if not whole:
+            return f'<span class="rest-whole">{size(event.cut_from)}, cut</span>'
+        address = f"{self._root}/tasks/{event.task_id}/events/{event.seq}/payload"
+        return (
+            f'<a class="rest-whole" data-volatile href="{address}" hx-get="{address}?part=payload" hx-swap="outerHTML"'
+            f' title="Show the whole payload">{size(event.cut_from)}</a>'
+        )
 
     def _statement(self, event: Event, payload: dict[str, Any]) -> tuple[str, str, frozenset[str]]:
         kind = OLDER_SPELLINGS.get(event.event_type, event.event_type)

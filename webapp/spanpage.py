@@ -40,7 +40,7 @@ async def span_view(view: TaskReading, task_id: str, span_id: str, *, after: int
         chain=await _chain(view, span, task_id),
         children=children[:CHILDREN],
         more_children=len(children) > CHILDREN,
-        hits=await view.search(task_id, LogQuery(span_id=span_id, rows=True), after, EVENTS),
+        hits=await view.brief().search(task_id, LogQuery(span_id=span_id, rows=True), after, EVENTS),
         after=after,
     )
 

@@ -12,7 +12,7 @@ import structlog
 
 from store import NewEvent, Store, StoreError, StoreUnavailable, TaskQuery, UnknownTask
 from store.loops import Loops
-from store.state import Permission, Task
+from store.state import Task
 from webapp.settings import Settings
 
 OVERDUE = 10.0
@@ -20,6 +20,9 @@ OVERDUE = 10.0
 
 SLACK = 0.5
 """Seconds by which a round may be late at least, before its silences count for nothing."""
+
+EXPIRING = 1000
+"""Questions that are read at once."""
 
 _CLOCKS = tuple(
     getattr(time, name) for name in ("CLOCK_MONOTONIC", "CLOCK_BOOTTIME", "CLOCK_REALTIME") if hasattr(time, name)
@@ -121,21 +124,26 @@ class Supervisor:
                 page = await view.tasks(query)
             self._punctuality.check(self._slack)
             for task in page.tasks:
-                with _alone(task):
+                with _alone(task.task_id):
                     await self._attend_to(task, self._attendance.silence(task, now))
                 self._punctuality.check(self._slack)
             before = page.cursor
             if before is None:
                 break
         self._attendance.end_round()
-        async with self._store.read() as view:
-            asked = await view.open_permissions(1000)
-        self._punctuality.check(self._slack)
-        for task, permission in asked:
-            with _alone(task):
-                if permission.expires_at and not task.unreadable and _past(permission.expires_at, datetime.now(UTC)):
-                    await self._expire(task, permission)
+        after = ("", "")
+        while True:
+            async with self._store.read() as view:
+                asked = await view.expiring_permissions(after, EXPIRING)
             self._punctuality.check(self._slack)
+            for task_id, request_id, seq, span_id, expires_at, identity in asked:
+                if _past(expires_at, datetime.now(UTC)):
+                    with _alone(task_id):
+                        await self._expire(task_id, request_id, seq, span_id, identity)
+                    self._punctuality.check(self._slack)
+            if len(asked) < EXPIRING:
+                break
+            after = asked[-1][:2]
 
     async def _attend_to(self, task: Task, silence: float) -> None:
         if task.unreadable:
@@ -168,31 +176,31 @@ class Supervisor:
             if await self._store.aappend_while(task.task_id, event, silent_still):
                 log.info("a run is silent", task_id=task.task_id, since=task.updated_at)
 
-    async def _expire(self, task: Task, permission: Permission) -> None:
+    async def _expire(self, task_id: str, request_id: str, seq: int, span_id: str, identity: str) -> None:
         event = NewEvent(
             event_type="permission_cleared",
             actor="supervisor",
-            span_id=permission.span_id,
-            key=f"signalbox:expired:{permission.seq}",
-            payload={"request_id": permission.request_id, "cause": "expired", "message": "nobody answered in time"},
+            span_id=span_id,
+            key=f"signalbox:expired:{seq}",
+            payload={"request_id": request_id, "cause": "expired", "message": "nobody answered in time"},
         )
 
         def still_open(now: Task) -> bool:
-            return now.identity == task.identity and now.permissions_open > 0
+            return now.identity == identity and now.permissions_open > 0
 
         with contextlib.suppress(UnknownTask):
-            await self._store.aappend_while(task.task_id, event, still_open)
+            await self._store.aappend_while(task_id, event, still_open)
 
 
 @contextlib.contextmanager
-def _alone(task: Task) -> Iterator[None]:
+def _alone(task_id: str) -> Iterator[None]:
     """Let a task that cannot be looked after affect no other. A store that does not answer concerns them all."""
     try:
         yield
     except StoreUnavailable:
         raise
     except Exception as error:
-        log.warning("a task cannot be looked after", task_id=task.task_id, error=str(error))
+        log.warning("a task cannot be looked after", task_id=task_id, error=str(error))
 
 
 def is_silent(task: Task, silence: float, limit: float) -> bool:

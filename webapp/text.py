@@ -13,6 +13,9 @@ from store.escapes import plain
 LONG = 300
 """Characters of JSON beyond which a payload is folded away."""
 
+LONGEST_SAID = 2000
+"""Characters of one value that a page shows; the page of the event has the rest."""
+
 # Controls other than tab and line feed, and the bidirectional ones that make a text look like another.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -36,11 +39,24 @@ def _picture(found: re.Match[str]) -> str:
     return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else "\ufffd"
 
 
-def said(value: object) -> str:
-    """A payload's value as words: text as it is, None as nothing, anything else as compact JSON."""
+def said(value: object, most: int = LONGEST_SAID) -> str:
+    """A payload's value as words: text as it is, None as nothing, anything else as compact JSON; `most` characters."""
     if isinstance(value, str):
-        return plain(value)
-    return "" if value is None else compact(value)
+        return cut(plain(value[: 2 * most]), most, len(value)) if len(value) > most else plain(value)
+    return "" if value is None else cut(compact(value), most)
+
+
+def cut(text: str, most: int, whole: int = 0) -> str:
+    """At most `most` characters of `text`, and how many more there are; `whole` is the length of all of it."""
+    left = (whole or len(text)) - most
+    return text if len(text) <= most and left <= 0 else f"{text[:most]}… ({count(max(left, 1))} more characters)"
+
+
+def size(number: int) -> str:
+    """850 bytes, 195 KB, 1.2 MB."""
+    if number < 1000:
+        return f"{number} bytes"
+    return f"{number / 1000:.0f} KB" if number < 999_500 else f"{number / 1e6:.1f} MB"
 
 
 def compact(value: object) -> str:

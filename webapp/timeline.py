@@ -61,7 +61,7 @@ async def story_view(view: TaskReading, task_id: str) -> TimelineView:
     """The story of a task, and nothing of what comes next. Raises UnknownTask."""
     task = await view.task(task_id)
     phases = await view.phases(task_id)
-    events = await view.events_of_types(task_id, list(_TELLS), MOMENTS + 1)
+    events = await view.brief().events_of_types(task_id, list(_TELLS), MOMENTS + 1)
     return TimelineView(
         task=task,
         chapters=chapters(phases, await view.spans(task_id, 0, SPANS), events[:MOMENTS]),

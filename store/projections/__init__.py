@@ -42,7 +42,8 @@ def needs(task: Task, events: Iterable[NewEvent | Event]) -> Needs:
     found.phases = found.interrupted
     if all(_adds_a_line(task, event) for event in events):
         return found
-    for event in events:
+    unnamed = 0
+    for at, event in enumerate(events):
         found.spans.add(event.span_id or task.main_span_id)
         if event.parent_span_id:
             found.spans.add(event.parent_span_id)
@@ -53,10 +54,16 @@ def needs(task: Task, events: Iterable[NewEvent | Event]) -> Needs:
         if kind in ("runner_exit", "status"):
             found.open_spans = found.open_permissions = True
         elif kind.startswith("permission_"):
-            found.open_permissions = True
-            found.permissions.add(text(event.payload, "request_id") or "")
+            named = text(event.payload, "request_id")
+            # An answer that names no request is to one that is open; a request has an id of its own made from its seq.
+            found.open_permissions |= named is None and kind == "permission_response"
+            if named:
+                found.permissions.add(named)
+            else:
+                unnamed = at + 1
         elif kind.startswith(("checkpoint_", "evidence_")):
             found.checkpoints.add(checkpoint_id_in(event.payload))
+    found.permissions.update(f"request-{task.latest_seq + n + 1}" for n in range(unnamed))
     return found
 
 

@@ -7,12 +7,17 @@ from typing import Any
 from store.events import Event
 from store.state import Progress
 
+LONGEST = 4000
+"""Characters of a text that a projection keeps: pages read many of them at once, and the event has all of it."""
+
+_IDS = ("request_id", "checkpoint_id")
+
 
 def text(payload: dict[str, Any], *names: str) -> str | None:
     for name in names:
         value = payload.get(name)
         if isinstance(value, str) and value:
-            return value
+            return value if len(value) <= LONGEST or name in _IDS else value[:LONGEST] + "…"
         # Python writes no whole number of more than 4300 digits.
         if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300:
             return str(value)

@@ -14,6 +14,7 @@ from typing import Any
 import aiosqlite
 
 from store.errors import NestedView, StoreClosed, StoreUnavailable
+from store.sqlite.brief import signalbox_brief
 from store.sqlite.connection import BUSY_TIMEOUT, is_broken, translated_errors, uri
 from store.sqlite.file import DatabaseFile
 from store.sqlite.views import View
@@ -145,6 +146,7 @@ class Readers:
         )
         try:
             await connection.execute_fetchall("PRAGMA mmap_size = 268435456")
+            await connection.create_function("signalbox_brief", 1, signalbox_brief, deterministic=True)
         except BaseException:
             connection.stop()
             raise

@@ -29,7 +29,7 @@ def event_of(row: Sequence[Any]) -> Event:
     """The event of one row of `task_events`. One that cannot be read says so in its payload."""
     if not _SOUND.issuperset(map(type, row)):
         row = damaged.texts(row, _WHOLE)
-    return Event(
+    event = Event(
         event_id=row[0],
         task_id=row[1],
         seq=row[2],
@@ -43,6 +43,9 @@ def event_of(row: Sequence[Any]) -> Event:
         key=row[10],
         origin=row[11] or msgspec.UNSET,
     )
+    if len(row) > 11 and row[11]:
+        event.__dict__["cut_from"] = row[11]
+    return event
 
 
 def wire(value: object) -> str:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
-from quart import Blueprint, Response
+from quart import Blueprint, Response, request
 
 from store import Event, LogQuery, NewEvent
 from store.events import CHECKPOINT_EVENTS, EVIDENCE_EVENTS
 from store.projections import checkpoint_id_of
 from webapp.api import store
+from webapp.api.bounds import bounded_events, payload_bytes, within_bytes
 from webapp.auth.access import needs, public
 from webapp.auth.guard import makes_task, may_write_to, project_for_new, require, task_identity
 from webapp.http.health import health_response, problems, store_problem
+from webapp.http.root_path import at_root
 from webapp.json import body_as, json_response
 from webapp.logquery import log_filters
 from webapp.params import MAX_SEQ, log_query, whole
+
+GRAPH_SPANS = 20_000
+"""Spans in one answer."""
 
 blueprint = Blueprint("api_events", __name__, url_prefix="/api")
 
@@ -36,7 +43,7 @@ async def index(task_id: str) -> Response:
         return await _found(task_id, query, since, limit)
     async with store().read() as view:
         task = await view.task(task_id)
-        events = await view.events(task_id, since, limit)
+        events = await bounded_events(lambda seq, n: view.events(task_id, since if seq is None else seq, n), limit)
     last = events[-1].seq if events else since
     return json_response(
         {
@@ -53,13 +60,15 @@ async def _found(task_id: str, query: LogQuery, since: int, limit: int) -> Respo
     async with store().read() as view:
         task = await view.task(task_id)
         hits = await view.search(task_id, query, since, limit)
+    shown = within_bytes(hits.events, payload_bytes)
+    more = hits.more or len(shown) < len(hits.events)
     return json_response(
         {
-            "events": hits.events,
+            "events": shown,
             "total": task.latest_seq,
             "matching": hits.total,
-            "has_more": hits.more,
-            "next_seq": hits.events[-1].seq if hits.more else max(since, task.latest_seq),
+            "has_more": more,
+            "next_seq": shown[-1].seq if more else max(since, task.latest_seq),
         }
     )
 
@@ -84,7 +93,8 @@ async def latest(task_id: str) -> Response:
     limit = whole("limit", 50, 1, 500)
     async with store().read() as view:
         await view.task(task_id)
-        return json_response(await view.latest_events(task_id, limit))
+        newest = await bounded_events(lambda seq, n: view.latest_events(task_id, n, seq), limit)
+    return json_response(newest)
 
 
 @blueprint.get("/tasks/<task_id>/events/snapshot")
@@ -93,7 +103,7 @@ async def snapshot(task_id: str) -> Response:
     limit = whole("limit", 100, 1, 500)
     async with store().read() as view:
         task = await view.task(task_id)
-        newest = await view.latest_events(task_id, limit)
+        newest = await bounded_events(lambda seq, n: view.latest_events(task_id, n, seq), limit)
         spans = await view.open_spans(task_id)
         lines = await view.unfinished(task_id)
     return json_response(
@@ -113,11 +123,19 @@ async def snapshot(task_id: str) -> Response:
 @blueprint.get("/tasks/<task_id>/graph")
 @needs("read")
 async def graph(task_id: str) -> Response:
+    after, limit = whole("after", 0, 0, MAX_SEQ), whole("limit", GRAPH_SPANS, 1, GRAPH_SPANS)
     async with store().read() as view:
         await view.task(task_id)
-        spans = await view.spans(task_id)
-        opening = {e.seq: e for e in await view.events_at(task_id, [span.started_seq for span in spans])}
-    known = {span.span_id for span in spans}
+        spans = await view.spans(task_id, after, limit + 1)
+        seqs = [span.started_seq for span in spans[:limit]]
+
+        async def opening_of(seq: int | None, n: int) -> list[Event]:
+            rest = seqs if seq is None else seqs[bisect_right(seqs, seq) :]
+            return await view.events_at(task_id, rest[:n])
+
+        opening = {event.seq: event for event in await bounded_events(opening_of, limit)}
+    shown = [span for span in spans[:limit] if span.started_seq in opening]
+    known = {span.span_id for span in shown}
     return json_response(
         {
             "task_id": task_id,
@@ -129,11 +147,13 @@ async def graph(task_id: str) -> Response:
                     "seq": span.started_seq,
                     "payload": opening[span.started_seq].payload_json,
                 }
-                for span in spans
+                for span in shown
             ],
             "edges": [
-                {"from": span.parent_span_id, "to": span.span_id} for span in spans if span.parent_span_id in known
+                {"from": span.parent_span_id, "to": span.span_id} for span in shown if span.parent_span_id in known
             ],
+            "has_more": len(spans) > len(shown),
+            "next_after": shown[-1].started_seq if shown else after,
         }
     )
 
@@ -141,10 +161,15 @@ async def graph(task_id: str) -> Response:
 @blueprint.get("/tasks/<task_id>/checkpoints")
 @needs("read")
 async def checkpoints(task_id: str) -> Response:
+    after = whole("after", 0, 0, MAX_SEQ)
     async with store().read() as view:
         await view.task(task_id)
         states = {c.checkpoint_id: c for c in await view.checkpoints(task_id)}
-        events = await view.events_of_types(task_id, (*CHECKPOINT_EVENTS, *EVIDENCE_EVENTS), 5000)
+        kinds = (*CHECKPOINT_EVENTS, *EVIDENCE_EVENTS)
+        events = await bounded_events(
+            lambda seq, n: view.events_of_types(task_id, kinds, n, after=after if seq is None else seq), 5000
+        )
+        more = bool(events and await view.events_of_types(task_id, kinds, 1, after=events[-1].seq))
     evidence: dict[str, list[dict[str, Any]]] = {}
     for event in events:
         if event.event_type in EVIDENCE_EVENTS:
@@ -165,16 +190,23 @@ async def checkpoints(task_id: str) -> Response:
                 "evidence": evidence.get(checkpoint_id, []),
             }
         )
-    return json_response(answer)
+    response = json_response(answer)
+    if more:
+        query = urlencode({"after": events[-1].seq})
+        response.headers["Link"] = f'<{at_root(request.path)}?{query}>; rel="next"'
+    return response
 
 
 @blueprint.get("/tasks/<task_id>/events/phase/<phase>")
 @needs("read")
 async def of_phase(task_id: str, phase: str) -> Response:
-    limit = whole("limit", 100, 1, 1000)
+    since, limit = whole("since_seq", 0, 0, MAX_SEQ), whole("limit", 100, 1, 1000)
     async with store().read() as view:
         await view.task(task_id)
-        return json_response(await view.events_of_phase(task_id, phase, limit))
+        events = await bounded_events(
+            lambda seq, n: view.events_of_phase(task_id, phase, n, since if seq is None else seq), limit
+        )
+    return json_response(events)
 
 
 @blueprint.get("/events/health")

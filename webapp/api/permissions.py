@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 import msgspec
-from quart import Blueprint, Response
+from quart import Blueprint, Response, request
 
 from store.state import Permission
 from webapp.acts import answer_permission, checked_reason
 from webapp.api import store
+from webapp.api.bounds import within_bytes
 from webapp.auth.access import needs
 from webapp.errors import answer as error
+from webapp.http.root_path import at_root
 from webapp.json import body_as, json_response
+from webapp.params import MAX_SEQ, whole
 
 blueprint = Blueprint("api_permissions", __name__, url_prefix="/api/tasks")
 
@@ -25,9 +30,16 @@ class AnswerBody(msgspec.Struct, forbid_unknown_fields=True):
 @blueprint.get("/<task_id>/permissions")
 @needs("read")
 async def index(task_id: str) -> Response:
+    after, limit = whole("after", 0, 0, MAX_SEQ), whole("limit", 100, 1, 1000)
     async with store().read() as view:
         await view.task(task_id)
-        return json_response(await view.permissions(task_id))
+        found = await view.permissions(task_id, after=after, limit=limit + 1)
+    shown = within_bytes(found[:limit], lambda one: len(msgspec.json.encode(one)))
+    response = json_response(shown)
+    if len(found) > len(shown):
+        query = urlencode({"after": shown[-1].seq, "limit": limit})
+        response.headers["Link"] = f'<{at_root(request.path)}?{query}>; rel="next"'
+    return response
 
 
 @blueprint.post("/<task_id>/permissions/<path:request_id>", merge_slashes=False)

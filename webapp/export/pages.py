@@ -10,17 +10,23 @@ from store.state import Span
 PAGE = 500
 """Events that are written at once: more would keep others waiting for milliseconds."""
 
+FIRST = 20
+BYTES = 1024 * 1024
+"""Bytes of payloads that are read at once, about: from one page the next one is estimated."""
+
 
 async def event_pages(store: Store, task_id: str, last_seq: int) -> AsyncIterator[list[Event]]:
     """The events up to `last_seq`. No connection is held between two pages, so a slow reader is in nobody's way."""
-    after = 0
+    after, step = 0, FIRST
     while after < last_seq:
         async with store.read() as view:
-            page = await view.events(task_id, after, min(PAGE, last_seq - after))
+            page = await view.events(task_id, after, min(step, last_seq - after))
         if not page:
             return
         yield page
         after = page[-1].seq
+        size = sum(memoryview(event.payload_json).nbytes for event in page)
+        step = min(PAGE, max(1, len(page) * BYTES // max(size, 1)))
 
 
 async def span_pages(store: Store, task_id: str) -> AsyncIterator[list[Span]]:

@@ -12,6 +12,8 @@ from webapp.spantree import SpanLine, lines
 REPORT_EVENTS = 5000
 REPORT_SPANS = 1000
 REPORT_CHECKPOINTS = 1000
+REPORT_PERMISSIONS = 1000
+REPORT_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +46,19 @@ async def report(view: Reading, task_id: str) -> Report:
         phases=await view.phases(task_id),
         spans=await view.spans(task_id, 0, REPORT_SPANS),
         checkpoints=await view.checkpoints(task_id, REPORT_CHECKPOINTS),
-        permissions=await view.permissions(task_id, open_only=False),
-        events=await view.rows_before(task_id, task.latest_seq + 1, REPORT_EVENTS),
+        permissions=await view.permissions(task_id, open_only=False, limit=REPORT_PERMISSIONS),
+        events=_newest(await view.brief().rows_before(task_id, task.latest_seq + 1, REPORT_EVENTS)),
     )
+
+
+def _newest(events: list[Event]) -> list[Event]:
+    """The newest events whose payloads together have at most REPORT_BYTES."""
+    size = 0
+    for at in range(len(events) - 1, -1, -1):
+        size += memoryview(events[at].payload_json).nbytes
+        if size > REPORT_BYTES:
+            return events[at + 1 :]
+    return events
 
 
 def redacted(report: Report, redaction: Redaction) -> Report:

@@ -16,7 +16,7 @@ from webapp.live.chunk import Chunk
 from webapp.live.crowd import Crowd, Member
 from webapp.live.lane import DAMAGED_MS, RETRY, Lane
 from webapp.live.pace import Pace
-from webapp.live.ring import Encode, Ring
+from webapp.live.ring import CHUNK_BYTES, Encode, Ring
 from webapp.live.shelf import Shelf
 from webapp.live.stats import Stats
 from webapp.live.subscriber import Subscriber
@@ -26,6 +26,10 @@ SLICE = 512
 """Subscribers served in one turn of the event loop."""
 
 logger = structlog.get_logger("signalbox.live")
+
+
+FIRST = 100
+"""Events that are read at first: if these are long, no more are held at once."""
 
 
 class EventLane(Lane):
@@ -143,7 +147,10 @@ class EventLane(Lane):
 
     async def _read(self, cursor: int, most: int) -> list[bytes]:
         async with self._store.glance() as view:
-            events = await view.events(self._task_id, cursor, most)
+            events = await view.events(self._task_id, cursor, min(most, FIRST))
+            read = sum(len(memoryview(event.payload_json)) for event in events)
+            if len(events) == FIRST < most and read < CHUNK_BYTES:
+                events += await view.events(self._task_id, events[-1].seq, most - FIRST)
         return [self.encode(event) for event in events]
 
     def _flush(self, started: float) -> None:

@@ -145,8 +145,16 @@ def pair_frames(
     return render
 
 
-def inbox_frames(store: Store, fragments: Fragments, projects: Projects, answered: Projects) -> Render:
-    """Renders the frames of the inbox of those who see and answer these projects; positions are event ids.
+def inbox_frames(
+    store: Store,
+    fragments: Fragments,
+    projects: Projects,
+    answered: Projects,
+    *,
+    task_id: str | None = None,
+    after: str = "",
+) -> Render:
+    """Renders the frames of a page of the inbox of those who see and answer these projects; positions are event ids.
 
     For what changes nothing in it there is no frame.
     """
@@ -154,7 +162,7 @@ def inbox_frames(store: Store, fragments: Fragments, projects: Projects, answere
 
     async def render(cursor: int) -> Chunk | None:
         async with store.read() as view:
-            seen = await inbox_view(view, projects, answered)
+            seen = await inbox_view(view, projects, answered, task_id=task_id, after=after)
         panel = fragments.inbox_panel(seen)
         if seen.event_id <= cursor or kept.get(cursor) == panel:
             return None

@@ -14,6 +14,10 @@ CHUNK_BYTES = 512 * 1024
 """A chunk is cut at these, so that one write to a slow reader stays small."""
 
 
+RING_BYTES = 4 * 1024 * 1024
+"""A ring keeps about so many bytes of events, and at most twice as many; each encoding has as many again."""
+
+
 class Ring:
     """At most about `size` contiguous events, the newest of one task."""
 
@@ -21,6 +25,7 @@ class Ring:
         self._size = size
         self._events: list[Event] = []
         self._first = 1
+        self._bytes_held = 0
         self._encoded: dict[Encode, list[bytes]] = {}
         self._chunks: dict[tuple[Encode, int], Chunk] = {}
 
@@ -36,11 +41,19 @@ class Ring:
         if not fresh:
             return
         if not self._events or fresh[0].seq != head + 1:
-            self._events, self._encoded, self._first = [], {}, fresh[0].seq
+            self._events, self._encoded, self._first, self._bytes_held = [], {}, fresh[0].seq, 0
         self._events += fresh
+        self._bytes_held += sum(map(_length, fresh))
         self._chunks.clear()
-        if len(self._events) > 2 * self._size:
-            surplus = len(self._events) - self._size
+        surplus = len(self._events) - self._size if len(self._events) > 2 * self._size else 0
+        if self._bytes_held > 2 * RING_BYTES:
+            held, kept = 0, 0
+            while kept < len(self._events) and held < RING_BYTES:
+                kept += 1
+                held += _length(self._events[-kept])
+            surplus = max(surplus, len(self._events) - kept)
+        if surplus:
+            self._bytes_held -= sum(map(_length, self._events[:surplus]))
             del self._events[:surplus]
             for encoded in self._encoded.values():
                 del encoded[:surplus]
@@ -64,6 +77,10 @@ class Ring:
         if missing:
             encoded += map(encode, self._events[-missing:])
         return encoded
+
+
+def _length(event: Event) -> int:
+    return memoryview(event.payload_json).nbytes + 300
 
 
 def cut(encoded: Sequence[bytes], start: int, cursor: int, most: int = CHUNK_EVENTS) -> Chunk:

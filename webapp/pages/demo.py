@@ -26,7 +26,9 @@ async def show() -> Response:
     async with store().read() as view:
         tasks = (await view.tasks(TaskQuery(projects=seen_projects(), limit=TASKS))).tasks
         task: Task | None = await view.task(wanted) if wanted else next(iter(tasks), None)
-        events: list[Event] = (await view.rows_before(task.task_id, task.latest_seq + 1, ROWS))[::-1] if task else []
+        events: list[Event] = []
+        if task:
+            events = (await view.brief().rows_before(task.task_id, task.latest_seq + 1, ROWS))[::-1]
     if task and all(task.task_id != other.task_id for other in tasks):
         tasks = [task, *tasks]
     return html(fragments().plain_page("demo/show.html", await layout(), task=task, tasks=tasks, events=events))

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 from quart import Blueprint, Response, request
 
+from store import Event
 from store.events import HEARTBEAT
 from store.state import Task
 from webapp.api import store
@@ -45,11 +46,15 @@ async def events(task_id: str) -> Response:
     task, redaction = await _task(task_id), None if _on("full") else _redaction()
     pages = event_pages(store(), task_id, task.latest_seq)
 
+    def lines(page: list[Event]) -> bytes:
+        return ndjson.event_lines([redaction.event(event) for event in page] if redaction else page)
+
     async def body() -> AsyncIterator[bytes]:
         shown = redaction.struct(task) if redaction else task
         yield ndjson.head_line(shown, redacted=redaction is not None)
         async for page in pages:
-            yield ndjson.event_lines([redaction.event(event) for event in page] if redaction else page)
+            # Looking for secrets in long payloads takes a while: streams go on meanwhile.
+            yield await asyncio.to_thread(lines, page)
 
     return _streamed(body(), "application/x-ndjson", f"{task_id}.ndjson")
 

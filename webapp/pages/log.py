@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import msgspec
 from quart import Blueprint, Response, redirect, request
+from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as Redirect
 
 from store import LogQuery
@@ -17,7 +18,7 @@ from webapp.http.root_path import at_root
 from webapp.logquery import log_fields, log_filters
 from webapp.logstretch import Jump, Place, newest, stretch_view
 from webapp.pages.living import LivingPage, answer
-from webapp.pages.tasks import fragments, html
+from webapp.pages.tasks import fragments, html, layout
 from webapp.params import MAX_SEQ, flag, instant, log_query, whole
 
 blueprint = Blueprint("log", __name__)
@@ -59,6 +60,21 @@ async def event(task_id: str, seq: int) -> Redirect:
     async with store().glance() as view:
         await view.head(task_id)
     return redirect(amid(task_id, seq))
+
+
+@blueprint.get("/tasks/<task_id>/events/<int:seq>/payload")
+@needs("read")
+async def payload(task_id: str, seq: int) -> Response:
+    """The whole payload of one event, which rows show the beginning of; `part=payload` is what a row loads."""
+    async with store().read() as view:
+        task, found = await view.task(task_id), await view.events_at(task_id, [seq])
+    if not found:
+        raise NotFound
+    size, path = len(bytes(found[0].payload_json)), at_root(f"/tasks/{task_id}")
+    values = {"task": task, "event": found[0], "bytes": size, "path": path}
+    if request.args.get("part") == "payload":
+        return html(fragments().parts({"payload": "events/_payload.html"}, **values)["payload"])
+    return html(fragments().plain_page("events/payload.html", await layout(), **values))
 
 
 def amid(task_id: str, seq: int) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from quart import Blueprint, Response, request
 from werkzeug.wrappers import Response as Redirect
 
 from store import Conflict, TaskReading
+from store.events import is_task_id
 from store.state import Permission
+from store.tasklist import place_parts
 from webapp import ids
 from webapp.acts import answer_permission, back, checked_reason
 from webapp.api import store
@@ -31,23 +35,38 @@ blueprint = Blueprint("permissions", __name__)
 @blueprint.get("/permissions")
 @needs("read")
 async def index() -> Response:
+    task_id, after = _page()
     async with store().read() as view:
-        inbox = await inbox_view(view, seen_projects(), answered_projects())
-    stream_path = at_root(f"/live/permissions?epoch={store().epoch}")
+        inbox = await inbox_view(view, seen_projects(), answered_projects(), task_id=task_id, after=after)
+    fields = {"task": task_id, "after": after, "epoch": store().epoch}
+    query = urlencode({name: value for name, value in fields.items() if value})
+    stream_path = at_root(f"/live/permissions?{query}")
     return html(fragments().inbox_page(inbox, stream_path=stream_path, **await layout()))
 
 
 @blueprint.get("/live/permissions")
 @needs("read")
 async def index_stream() -> Response:
-    cursor = cursor_of_stream()
+    cursor, (task_id, after) = cursor_of_stream(), _page()
     async with store().read() as view:
         newest = await view.latest_event_id()
     if other_history(newest, cursor):
         return reset(newest)
     projects, answered = seen_projects(), answered_projects()
-    streams, render = hub(), inbox_frames(store(), fragments(), projects, answered)
-    return subscribe(streams, lambda: streams.board_lane(("permissions", projects, answered), render), cursor)
+    streams = hub()
+    render = inbox_frames(store(), fragments(), projects, answered, task_id=task_id, after=after)
+    key = ("permissions", projects, answered, task_id, after)
+    return subscribe(streams, lambda: streams.board_lane(key, render), cursor)
+
+
+def _page() -> tuple[str | None, str]:
+    """Of which task the inbox is, None for all, and the cursor that it begins after. Raises BadRequest."""
+    task_id, after = request.args.get("task") or None, request.args.get("after", "")
+    if task_id is not None and not is_task_id(task_id):
+        raise BadRequest("task must be 1 to 128 characters of A-Z a-z 0-9 _ . : -", "task")
+    if after:
+        place_parts(after)
+    return task_id, after
 
 
 @blueprint.get(ONE, merge_slashes=False)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
+from typing import Any, Self
 
 import aiosqlite
 
 from store.events import Event
+from store.sqlite.brief import BRIEF_COLUMNS
 from store.sqlite.damaged import is_not_text, lenient
 from store.sqlite.rows import COLUMNS, event_of, readable
 
@@ -15,8 +16,13 @@ from store.sqlite.rows import COLUMNS, event_of, readable
 class Rows:
     """Rows of one borrowed connection, as events and as values."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: aiosqlite.Connection, columns: str = COLUMNS) -> None:
         self._connection = connection
+        self._columns = columns
+
+    def brief(self) -> Self:
+        """The same view with long payloads cut."""
+        return type(self)(self._connection, BRIEF_COLUMNS)
 
     async def _rows(self, sql: str, *values: object) -> list[Any]:
         try:
@@ -35,4 +41,6 @@ class Rows:
         return readable(kind, await self._rows(sql, *values))
 
     async def _events(self, where: str, *values: object) -> list[Event]:
-        return [event_of(row) for row in await self._rows(f"SELECT {COLUMNS} FROM task_events WHERE {where}", *values)]
+        return [
+            event_of(row) for row in await self._rows(f"SELECT {self._columns} FROM task_events WHERE {where}", *values)
+        ]

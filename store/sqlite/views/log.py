@@ -69,16 +69,22 @@ class Log(Rows):
         )
         return [event_of(row) for row in rows]
 
-    async def events_of_phase(self, task_id: str, phase: str, limit: int = 100) -> list[Event]:
-        return await self._events("task_id = ? AND phase = ? ORDER BY seq LIMIT ?", task_id, phase, limit)
+    async def events_of_phase(self, task_id: str, phase: str, limit: int = 100, since_seq: int = 0) -> list[Event]:
+        where = "task_id = ? AND phase = ? AND seq > ? ORDER BY seq LIMIT ?"
+        return await self._events(where, task_id, phase, since_seq, limit)
 
     async def events_of_types(
-        self, task_id: str, types: Sequence[str], limit: int = 1000, *, naming: str = ""
+        self, task_id: str, types: Sequence[str], limit: int = 1000, *, naming: str = "", after: int = 0
     ) -> list[Event]:
         marks = ", ".join("?" * len(types))
         where, values = search.naming(naming)
         return await self._events(
-            f"task_id = ? AND event_type IN ({marks}) AND {where} ORDER BY seq LIMIT ?", task_id, *types, *values, limit
+            f"task_id = ? AND event_type IN ({marks}) AND seq > ? AND {where} ORDER BY seq LIMIT ?",
+            task_id,
+            *types,
+            after,
+            *values,
+            limit,
         )
 
     async def events_at(self, task_id: str, seqs: Sequence[int]) -> list[Event]:

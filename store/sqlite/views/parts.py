@@ -5,6 +5,9 @@ from __future__ import annotations
 from store.sqlite.views.base import Rows
 from store.state import Checkpoint, Permission, Phase, Span
 
+ANCESTORS = 200
+"""Spans that a window has at most because others in it are below them."""
+
 
 class Parts(Rows):
     """The projections of `store.contract.Reading`."""
@@ -45,6 +48,7 @@ class Parts(Rows):
               UNION
               SELECT s.span_id, s.parent_span_id FROM chosen
                 JOIN task_spans s ON s.task_id = ?1 AND s.span_id = chosen.parent_span_id
+              LIMIT ?4
             )
             -- CROSS: the few chosen ones first, then each by its key, never all spans of the task.
             SELECT s.state FROM chosen CROSS JOIN task_spans s ON s.task_id = ?1 AND s.span_id = chosen.span_id
@@ -53,6 +57,7 @@ class Parts(Rows):
             task_id,
             open_limit,
             ended_limit,
+            open_limit + 2 * ended_limit + ANCESTORS,
         )
 
     async def span(self, task_id: str, span_id: str) -> Span | None:
@@ -96,8 +101,9 @@ class Parts(Rows):
         sql = "SELECT state FROM task_permissions WHERE task_id = ? AND request_id = ?"
         return next(iter(await self._values(Permission, sql, task_id, request_id)), None)
 
-    async def permissions(self, task_id: str, *, open_only: bool = True) -> list[Permission]:
+    async def permissions(
+        self, task_id: str, *, open_only: bool = True, after: int = 0, limit: int | None = None
+    ) -> list[Permission]:
         only = "AND open = 1" if open_only else ""
-        return await self._values(
-            Permission, f"SELECT state FROM task_permissions WHERE task_id = ? {only} ORDER BY seq", task_id
-        )
+        sql = f"SELECT state FROM task_permissions WHERE task_id = ? AND seq > ? {only} ORDER BY seq LIMIT ?"
+        return await self._values(Permission, sql, task_id, after, -1 if limit is None else limit)

@@ -16,7 +16,7 @@ from store.sqlite.rows import decode
 from store.sqlite.tasklist import TASK, task_of
 from store.sqlite.views.base import Rows
 from store.state import Permission, Task, Unfinished
-from store.tasklist import SavedView, TaskQuery
+from store.tasklist import SavedView, TaskQuery, place_parts
 
 
 class Tasks(Rows):
@@ -115,30 +115,52 @@ class Tasks(Rows):
         return int(rows[0][0]) if rows else 0
 
     async def open_permissions(
-        self, limit: int = 200, projects: Sequence[str] | None = None
+        self, limit: int = 200, projects: Sequence[str] | None = None, task_id: str | None = None, after: str = ""
     ) -> list[tuple[Task, Permission]]:
-        within, values = tasklist.within(projects)
+        where, values = _asked(projects, task_id)
+        if after:
+            created_at, of_task, seq = place_parts(after)
+            where += " AND (t.created_at, t.task_id, p.seq) > (?, ?, ?)"
+            values += [created_at, of_task, seq]
+        # Sorted without the states, which may be long.
         rows = await self._rows(
-            "SELECT CAST(t.state AS BLOB), t.archived_at, t.stale, t.task_id, p.state"
-            " FROM task_permissions p JOIN tasks t USING (task_id)"
-            f" WHERE p.open = 1 AND {within} ORDER BY t.created_at, p.seq LIMIT ?",
+            "SELECT CAST(t.state AS BLOB), t.archived_at, t.stale, t.task_id, CAST(p.state AS BLOB) FROM"
+            " (SELECT p.task_id, p.request_id FROM task_permissions p JOIN tasks t USING (task_id)"
+            f" WHERE {where} ORDER BY t.created_at, t.task_id, p.seq LIMIT ?)"
+            " JOIN tasks t USING (task_id) JOIN task_permissions p USING (task_id, request_id)"
+            " ORDER BY t.created_at, t.task_id, p.seq",
             *values,
             limit,
         )
+        tasks: dict[str, Task] = {}
         found = []
-        for *task, permission in rows:
+        for *row, permission in rows:
+            task = tasks.get(row[3])
+            if task is None:
+                task = tasks[row[3]] = await self._task_of(*row)
             with suppress(msgspec.DecodeError):
-                found.append((await self._task_of(*task), decode(Permission, permission)))
+                found.append((task, decode(Permission, permission)))
         return found
 
-    async def count_open_permissions(self, projects: Sequence[str] | None = None) -> int:
-        if projects is None:
-            return int((await self._rows("SELECT count(*) FROM task_permissions WHERE open = 1"))[0][0])
-        within, values = tasklist.within(projects)
-        rows = await self._rows(
-            f"SELECT count(*) FROM task_permissions JOIN tasks USING (task_id) WHERE open = 1 AND {within}", *values
+    async def expiring_permissions(
+        self, after: tuple[str, str] = ("", ""), limit: int = 1000
+    ) -> list[tuple[str, str, int, str, str, str]]:
+        return await self._rows(
+            "SELECT task_id, request_id, seq, json_extract(state, '$.span_id'), expires_at, coalesce((SELECT"
+            " CASE WHEN typeof(t.state) = 'text' AND json_valid(t.state) THEN json_extract(t.state, '$.identity') END"
+            " FROM tasks t WHERE t.task_id = p.task_id), '') FROM task_permissions p"
+            " WHERE open = 1 AND expires_at IS NOT NULL AND (task_id, request_id) > (?, ?)"
+            " ORDER BY task_id, request_id LIMIT ?",
+            *after,
+            limit,
         )
-        return int(rows[0][0])
+
+    async def count_open_permissions(self, projects: Sequence[str] | None = None, task_id: str | None = None) -> int:
+        if projects is None and task_id is None:
+            return int((await self._rows("SELECT count(*) FROM task_permissions WHERE open = 1"))[0][0])
+        where, values = _asked(projects, task_id)
+        sql = f"SELECT count(*) FROM task_permissions p JOIN tasks t USING (task_id) WHERE {where}"
+        return int((await self._rows(sql, *values))[0][0])
 
     async def audited_identity(self, task_id: str, projects: Sequence[str] | None = None) -> str | None:
         within, values = tasklist.within(projects)
@@ -170,3 +192,9 @@ class Tasks(Rows):
             limit,
         )
         return [dict(zip(names, (*row[:-1], detail_of(row[-1])), strict=True)) for row in rows]
+
+
+def _asked(projects: Sequence[str] | None, task_id: str | None) -> tuple[str, list[object]]:
+    within, values = tasklist.within(projects)
+    where = f"p.open = 1 AND {within}"
+    return (where, values) if task_id is None else (f"{where} AND p.task_id = ?", [*values, task_id])

@@ -1,0 +1,193 @@
+"""However much a run stores, each page and each answer has a size, and says what it left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from urllib.parse import urljoin
+
+import httpx
+import pytest
+
+from store import NewEvent
+from store.sqlite import SqliteStore
+from tests.support.log import until
+from tests.support.server import Server
+from webapp.live.ring import RING_BYTES, Ring
+
+MOST = 1_000_000
+"""Bytes of a page."""
+
+BIG = "x" * 200_000
+
+
+def _item(name: str, event_type: str = "work_item_start", **more: object) -> NewEvent:
+    return NewEvent(event_type=event_type, span_id=name, payload={"work_item_id": name, **more})
+
+
+def _asks(n: int, **more: object) -> list[NewEvent]:
+    return [NewEvent(event_type="permission_request", payload={"request_id": f"r{n}", **more}) for n in range(n)]
+
+
+@pytest.fixture(scope="module")
+def filled(shared_server: Server) -> Server:
+    store = shared_server.store
+    for _ in range(60):
+        store.append("big", NewEvent(event_type="tool_result", payload={"tool_name": "fetch", "result": BIG}))
+    store.append("big", NewEvent(event_type="log", payload={"message": "m" * 250_000}))
+    store.append("perms", _asks(3000, tool_name="rm", arguments={"path": "/tmp"}))
+    for ask in _asks(30, tool_name="t" * 9000, arguments={"text": BIG}, reason=BIG[:20_000]):
+        store.append("perms2", ask)
+    for name in ("deep-a", "deep-b"):
+        chain = [_item("s0"), *(_item(f"s{n}") for n in range(1, 2000))]
+        chain = [NewEvent(**{**_fields(e), "parent_span_id": f"s{n - 1}" if n else None}) for n, e in enumerate(chain)]
+        store.append(name, chain)
+    for n in range(100):
+        store.append("errors", [_item(f"e{n}", work_type=BIG), _item(f"e{n}", "work_item_failed", message=BIG)])
+    refs = {"artifacts": ["a" * 100] * 1500, "commit_hash": BIG[:50_000]}
+    for n in range(25):
+        commit = {"checkpoint_id": f"c{n}", "message": BIG[:30_000], "evidence_refs": refs}
+        store.append("checkpoints", NewEvent(event_type="checkpoint_commit", payload=commit))
+    for n in range(20):
+        store.append(f"failed-{n}", NewEvent(event_type="runner_exit", payload={"status": "failed", "message": BIG}))
+    return shared_server
+
+
+def _fields(event: NewEvent) -> dict[str, object]:
+    return {name: getattr(event, name) for name in event.__struct_fields__}
+
+
+@pytest.fixture(scope="module")
+def client(filled: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=filled.url, timeout=30) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/tasks",
+        "/permissions",
+        "/permissions?task=perms",
+        "/compare?a=deep-a&b=deep-b",
+        "/tasks/big",
+        "/tasks/big/frame?since=0",
+        "/tasks/big?at=40",
+        "/tasks/big/log?after=0",
+        "/tasks/big/log?type=tool_result",
+        "/tasks/perms",
+        "/tasks/perms?at=2000",
+        "/tasks/perms2",
+        "/tasks/perms/timeline",
+        "/tasks/deep-a",
+        "/tasks/deep-a/spans",
+        "/tasks/deep-a/waterfall",
+        "/tasks/deep-a/spans/s1999",
+        "/tasks/errors",
+        "/tasks/errors/spans",
+        "/tasks/errors/spans/e1",
+        "/tasks/errors/waterfall",
+        "/tasks/errors/timeline",
+        "/tasks/checkpoints",
+        "/tasks/checkpoints/timeline",
+        "/tasks/checkpoints/checkpoints/c3",
+    ],
+)
+def test_a_page_stays_under_a_megabyte(client: httpx.Client, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert len(answer.content) < MOST
+    assert answer.elapsed.total_seconds() < 5
+
+
+def test_a_long_payload_is_shown_in_part_and_loads_when_it_is_opened(client: httpx.Client) -> None:
+    page = client.get("/tasks/big").text
+    row = re.search(r'<li id="e60".*?</li>', page, re.DOTALL)
+    assert row
+    assert "fetch" in row[0]
+    assert "200 KB" in row[0]
+    link = re.search(r'<a class="rest-whole" data-volatile href="([^"]+)" hx-get="([^"]+)"', row[0])
+    assert link
+    whole = client.get(urljoin("/tasks/big", link[1]))
+    assert BIG in whole.text
+    assert whole.text.startswith("<!doctype html>")
+    part = client.get(link[2]).text
+    assert BIG in part
+    assert part.startswith("<details")
+    assert client.get("/tasks/big/events/999/payload").status_code == 404
+
+
+def test_the_arguments_of_a_permission_load_when_they_are_opened(client: httpx.Client) -> None:
+    card = client.get("/tasks/perms2").text
+    assert "Show all 200 KB of the arguments" in card
+    assert BIG in client.get("/tasks/perms2/events/1/payload").text
+
+
+def test_what_a_page_omits_is_said_and_can_be_reached(client: httpx.Client) -> None:
+    page = client.get("/tasks/perms").text
+    assert "2,980 more requests of this task" in page
+    assert 'href="/permissions?task=perms"' in page
+    seen, path = set[str](), "/permissions?task=perms"
+    for _ in range(3):
+        page = client.get(path).text
+        seen |= set(re.findall(r'action="/tasks/perms/permissions[^"]*"', page))
+        path = re.search(r'rel="next" href="([^"]+)"', page)[1].replace("&amp;", "&")  # type: ignore[index]
+    assert len(seen) == 150
+    assert client.get("/permissions?after=nonsense").status_code == 400
+    assert "1,480 more" in client.get("/tasks/checkpoints").text
+
+
+def test_an_answer_of_the_api_is_bounded_in_bytes_and_goes_on(client: httpx.Client) -> None:
+    seqs: list[int] = []
+    more, since = True, 0
+    while more:
+        answer = client.get("/api/tasks/big/events", params={"since_seq": since, "limit": 1000})
+        assert len(answer.content) < 10_000_000
+        page = answer.json()
+        seqs += [event["seq"] for event in page["events"]]
+        more, since = page["has_more"], page["next_seq"]
+    assert seqs == list(range(1, 62))
+    for path in ("events/latest?limit=500", "events/snapshot?limit=500", "graph", "checkpoints", "permissions"):
+        for task in ("big", "perms", "checkpoints", "errors"):
+            assert len(client.get(f"/api/tasks/{task}/{path}").content) < 12_000_000
+    graph = client.get("/api/tasks/errors/graph").json()
+    assert graph["has_more"]
+    assert graph["next_after"]
+    asked = client.get("/api/tasks/perms/permissions", params={"limit": 10})
+    assert len(asked.json()) == 10
+    assert 'rel="next"' in asked.headers["Link"]
+
+
+def test_one_more_question_costs_the_same_however_many_are_open(filled: Server, client: httpx.Client) -> None:
+    asked = client.post(
+        "/api/tasks/perms/events", json={"event_type": "permission_request", "payload": {"request_id": "last"}}
+    )
+    assert asked.elapsed.total_seconds() < 1
+    answered = client.post("/api/tasks/perms/permissions/r7", json={"approved": True})
+    assert answered.status_code == 201
+    assert answered.elapsed.total_seconds() < 1
+
+
+def test_a_ring_is_bounded_in_bytes(store: SqliteStore) -> None:
+    ring = Ring(4096)
+    for _ in range(100):
+        ring.push(store.append("t", NewEvent(event_type="log", payload={"message": BIG})))
+    assert ring.head == 100
+    assert ring.after(10, lambda event: b"") is None
+    held = ring.after(99, lambda event: bytes(event.payload_json))
+    assert held is not None
+    assert len(held.body) > 200_000
+    assert sum(ring.after(n, lambda event: b"") is not None for n in range(100)) <= 2 * RING_BYTES / len(BIG) + 1
+
+
+def test_questions_expire_however_many_are_open(start_server: Callable[..., Server]) -> None:
+    server = start_server(heartbeat_timeout=2)
+    server.store.append("crowd", _asks(2500, expires_at="2999-01-01T00:00:00Z"))
+    asked = {"request_id": "late", "expires_at": "2026-01-01T00:00:00Z"}
+    server.store.append("zz", NewEvent(event_type="permission_request", payload=asked))
+
+    def cleared() -> bool:
+        events = httpx.get(f"{server.url}/api/tasks/zz/events").json()["events"]
+        return events[-1]["event_type"] == "permission_cleared"
+
+    until(cleared, 20)
