@@ -58,7 +58,7 @@ MAX_ID = 1024
 MAX_DEPTH = 100
 """Levels to which a payload may be nested: whoever reads it needs that much of the stack."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TASK_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+_TASK_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.:-]{1,128}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _NAMING = ("permission_", "checkpoint_", "evidence_")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -159,7 +159,7 @@ def is_task_id(text: object) -> TypeGuard[str]:
 def check_task_id(task_id: object) -> str:
     """Return `task_id` or raise InvalidEvent."""
     if not is_task_id(task_id):
-        raise InvalidEvent("task_id must be 1 to 128 characters of A-Z a-z 0-9 _ . : -", "task_id")
+        raise InvalidEvent("task_id must be 1 to 128 characters of A-Z a-z 0-9 _ . : -, and not . or ..", "task_id")
     return task_id
 
 

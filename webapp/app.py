@@ -24,7 +24,7 @@ from webapp.auth.body import CheckedRequest
 from webapp.auth.directory import Directory
 from webapp.auth.login import Logins
 from webapp.fragments import Fragments
-from webapp.http import root_path
+from webapp.http import names, root_path
 from webapp.http.health import Health, Problem
 from webapp.http.loops import LoopMetrics, loop_problems
 from webapp.live import stream
@@ -63,6 +63,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     stream.install(app)
     compression.install(app)
     assets.install(app)
+    names.install(app)
     api.install(app)
     pages.install(app)
     check_declared(app)

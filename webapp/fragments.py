@@ -20,6 +20,7 @@ from webapp import ansi, assets, ids, text
 from webapp.contexts import LogWindow, TaskListView, TaskView, changed_at
 from webapp.export.report import Report
 from webapp.forecast import expected
+from webapp.http.segments import segment
 from webapp.inbox import InboxView
 from webapp.listquery import AGES, ORDERS, VIEWS, bound, list_fields, list_filters, list_url
 from webapp.past import AsOf, as_of
@@ -103,6 +104,7 @@ class Fragments:
             past=None,
             at=None,
         )
+        self._environment.filters["segment"] = segment
         self._rows = Rows(self._environment)
         self._environment.globals.update(hits=self._rows.hits, neighbours=self._rows.render)
         self._task_row = self._environment.get_template("tasks/_row.html")

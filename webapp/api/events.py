@@ -197,7 +197,7 @@ async def checkpoints(task_id: str) -> Response:
     return response
 
 
-@blueprint.get("/tasks/<task_id>/events/phase/<phase>")
+@blueprint.get("/tasks/<task_id>/events/phase/<name:phase>", merge_slashes=False)
 @needs("read")
 async def of_phase(task_id: str, phase: str) -> Response:
     since, limit = whole("since_seq", 0, 0, MAX_SEQ), whole("limit", 100, 1, 1000)

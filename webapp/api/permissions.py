@@ -42,7 +42,7 @@ async def index(task_id: str) -> Response:
     return response
 
 
-@blueprint.post("/<task_id>/permissions/<path:request_id>", merge_slashes=False)
+@blueprint.post("/<task_id>/permissions/<name:request_id>", merge_slashes=False)
 @needs("respond")
 async def answer(task_id: str, request_id: str) -> Response:
     body: AnswerBody = await body_as(AnswerBody)

@@ -3,14 +3,6 @@
 from __future__ import annotations
 
 from quart import Quart
-from werkzeug.routing import BaseConverter
-
-
-class Name(BaseConverter):
-    """Whatever a run calls its things, also a path with its first slash; it ends the address."""
-
-    regex = ".+"
-    part_isolating = False
 
 
 def install(app: Quart) -> None:
@@ -33,7 +25,6 @@ def install(app: Quart) -> None:
         views,
     )
 
-    app.url_map.converters["name"] = Name
     lists = (tasks, selection, views, permissions, audits)
     for module in (*lists, control, log, spans, checkpoints, timeline, compare, export, demo, sessions, account):
         app.register_blueprint(module.blueprint)

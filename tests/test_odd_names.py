@@ -1,0 +1,84 @@
+"""Names that a run chose are reachable by what a browser makes of their addresses."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+import pytest
+
+from store import InvalidEvent, NewEvent
+from store.sqlite import SqliteStore
+from tests.support.server import Server
+from webapp.http.segments import MARK, name_of, segment
+
+NAMES = [
+    "../lib/a.c",
+    "..",
+    ".",
+    "./x",
+    "a/./b",
+    "a/..",
+    "/etc/passwd",
+    "a//b",
+    "%2e%2e",
+    "what?",
+    "100%",
+    "#1",
+    "a b",
+    "..\\x",
+    "schön 🚂",
+    f"{MARK}x",
+    "~",
+    "new\nline",
+    "x" * 1000,
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_survives_its_address(name: str) -> None:
+    address = f"http://host/tasks/t/spans/{segment(name)}"
+    folded = httpx.URL(urljoin("http://host/", address))
+    assert urljoin("http://host/x", urlsplit(address).path) == address, "a browser folds nothing"
+    assert name_of(folded.path.removeprefix("/tasks/t/spans/")) == name
+
+
+def test_every_link_and_form_of_oddly_named_things_works(server: Server) -> None:
+    store = server.store
+    spans = [name for name in NAMES if "\n" not in name and len(name) <= 256]
+    for name in spans:
+        item = {"work_item_id": name, "work_type": "compile"}
+        store.append("dots", NewEvent(event_type="work_item_start", span_id=name, payload=item))
+    for name in NAMES:
+        store.append("dots", NewEvent(event_type="checkpoint_commit", payload={"checkpoint_id": name}))
+        asked = {"request_id": name, "tool_name": "rm"}
+        store.append("dots", NewEvent(event_type="permission_request", payload=asked))
+    store.append("dots", NewEvent(event_type="log", phase="../x"))
+    with httpx.Client(base_url=server.url, timeout=20) as client:
+        for page in (
+            "/tasks/dots",
+            "/tasks/dots/spans",
+            "/tasks/dots/waterfall",
+            "/tasks/dots/timeline",
+            "/permissions",
+        ):
+            text = client.get(page).text
+            for found in set(re.findall(r'href="(/tasks/dots/(?:spans|checkpoints|permissions)/[^"]+)"', text)):
+                assert client.get(urljoin(page, unescape(found))).status_code == 200, (page, found)
+        forms = re.findall(r'action="(/tasks/dots/permissions/[^"]+)"', client.get("/permissions").text)
+        assert len(set(forms)) == len(NAMES)
+        for form in forms:
+            answer = client.post(urljoin("/permissions", unescape(form)), data={"decision": "approve"})
+            assert answer.status_code == 303, form
+        assert client.get("/permissions").text.count("permission-answer") == 0
+        phase = client.get(f"/api/tasks/dots/events/phase/{segment('../x')}").json()
+        assert [event["phase"] for event in phase] == ["../x"]
+
+
+@pytest.mark.parametrize("task_id", [".", ".."])
+def test_a_task_that_no_address_can_name_is_refused(store: SqliteStore, task_id: str) -> None:
+    with pytest.raises(InvalidEvent, match=r"not \. or \.\."):
+        store.append(task_id, NewEvent(event_type="log"))
+    store.append("...", NewEvent(event_type="log"))
