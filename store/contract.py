@@ -182,7 +182,10 @@ class Reading(TaskReading, Protocol):
     async def expiring_permissions(
         self, after: tuple[str, str] = ("", ""), limit: int = 1000
     ) -> list[tuple[str, str, int, str, str, str]]:
-        """The open requests that name a time, by task id and request id: those two, seq, span id, the time and the task's identity."""
+        """The open requests that name a time, by task id and request id, after such a pair.
+
+        Each is these two, its seq, its span id, the time, and the task's identity.
+        """
 
     async def count_open_permissions(
         self, projects: Sequence[str] | None = None, task_id: str | None = None
