@@ -10,10 +10,11 @@ from typing import Any
 
 from playwright.sync_api import Page
 from websockets.asyncio.client import connect
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from tests.support.sse import Message
 from tests.support.strict import Refused, stream
+from webapp.api.sockets import RESET
 
 FOLLOW = """async ({task}) => {
     const {EventStreamService} = await import('/static/js/EventStreamService.js');
@@ -93,12 +94,13 @@ class SocketReader(Reader):
     async def _read(self) -> None:
         address = f"ws://127.0.0.1:{self.port}/ws/tasks/{self.task_id}/events?since_seq={len(self.seen)}"
         async with connect(address, proxy=None, open_timeout=5, ping_interval=2, ping_timeout=4) as socket:
-            while True:
-                event = json.loads(await socket.recv())
-                if event.get("event") == "reset" or "seq" not in event:
-                    self.seen = [] if "reset" in str(event) else self.seen
-                    return
-                self.take(event)
+            try:
+                while True:
+                    self.take(json.loads(await socket.recv()))
+            except ConnectionClosed as closed:
+                if closed.rcvd is not None and closed.rcvd.code == RESET:
+                    self.seen = []
+                raise
 
 
 class PageReader:
