@@ -112,15 +112,17 @@ def test_a_list_fills_a_gap_by_another_connect(
     assert "Reconnects1Gaps found1Gaps recovered1Errors1" in figures(page)
 
 
-def test_a_reset_reloads_once_and_then_says_what_is_the_matter(server: Server, page: Page) -> None:
+def test_a_page_that_is_reset_again_waits_and_then_reloads_by_itself(server: Server, page: Page) -> None:
     server.emit("reset", *lines(1, 3))
-    page.add_init_script(TAMPER + "tamper = () => ['event: reset\\ndata: {}'];")
+    page.add_init_script(TAMPER + "tamper = () => sessionStorage.calm ? [] : ['event: reset\\ndata: {}'];")
     loads: list[str] = []
     page.on("load", lambda loaded: loads.append(loaded.url))
     page.goto(f"{server.url}/tasks/reset")
-    expect(page.locator("live-status")).to_contain_text("this log was replaced on the server; reload the page")
+    expect(page.locator("live-status")).to_contain_text("the log was replaced on the server: loading the page again in")
     page.wait_for_load_state("load")
     assert len(loads) == 2
+    page.evaluate("sessionStorage.calm = true")
+    expect(page.locator("live-status")).to_contain_text("live at #3", timeout=20_000)
 
 
 @pytest.mark.parametrize(("status", "said"), [(401, "logged out"), (403, "not allowed"), (404, "unknown task")])

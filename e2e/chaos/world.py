@@ -114,6 +114,9 @@ class World:
     def settle(self) -> None:
         """Wait until everything that was written is acknowledged."""
         self.until(lambda: self.http.settled() and self.file.settled(), "every run gets its acknowledgements")
+        recorded = self.until(self.recorded, "each line of the command is in its log, once, in order")
+        if not recorded:
+            self.command.lines = self.lines_of_the_command()
         for writer in (self.http, self.file):
             self.wrong += [f"{writer.name}: {error}" for error in writer.errors]
             writer.errors.clear()
@@ -128,12 +131,19 @@ class World:
             self.pause(0.03)
         return True
 
+    def recorded(self) -> bool:
+        """Whether the log of the command has what the command printed, if its recorder lives."""
+        return not self.command.running or self.lines_of_the_command() == self.command.lines
+
+    def lines_of_the_command(self) -> list[str]:
+        log = truth.log_of(self.path, self.command.task_id)
+        return [str(entry.payload.get("message")) for entry in log if entry.event_type == "log"]
+
     def owe_only_what_is_stored(self) -> None:
         """An older database was put in place: what it has not is no longer expected."""
         for writer in (self.http, self.file):
             writer.forget_after({str(entry.key) for entry in truth.log_of(self.path, writer.task_id)})
-        kept = {entry.payload.get("message") for entry in truth.log_of(self.path, self.command.task_id)}
-        self.command.lines = [line for line in self.command.lines if line in kept]
+        self.command.lines = self.lines_of_the_command()
 
     def delete(self, task_id: str) -> None:
         """Delete a task, as a person does."""

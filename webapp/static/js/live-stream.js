@@ -200,13 +200,14 @@ function readFrame(text) {
   return { from: number('from'), to: number('to'), latest: number('latest') };
 }
 
-/** The log is another one than the page shows. Two resets within 10 s mean that a reload does not help. */
+/** The page shows another log than the server has. At most one reload in 10 s, however often that is replaced. */
 function reload() {
-  const last = Number(sessionStorage.getItem('live:reset'));
-  if (Date.now() - last < 10_000) return { fatal: true, message: 'this log was replaced on the server; reload the page' };
-  sessionStorage.setItem('live:reset', String(Date.now()));
-  location.reload();
-  return { fatal: true, message: 'the log was replaced on the server: reloading' };
+  const next = Number(sessionStorage.getItem('live:reset')) + 10_000;
+  const wait = Math.max(0, Math.min(next - Date.now(), 10_000));
+  sessionStorage.setItem('live:reset', String(Date.now() + wait));
+  setTimeout(() => location.reload(), wait);
+  const soon = wait ? `loading the page again in ${Math.ceil(wait / 1000)} s` : 'reloading';
+  return { fatal: true, message: `the log was replaced on the server: ${soon}` };
 }
 
 async function probe(signal) {
