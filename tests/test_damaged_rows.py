@@ -73,6 +73,9 @@ EVENTS = (
 )
 
 
+OLD_COLUMNS = "task_id, seq, event_type, phase, actor, span_id, parent_span_id, payload, created_at, key"
+
+
 def _fill(store: SqliteStore, task_id: str, **asked: Any) -> None:
     store.append(
         task_id,
@@ -252,6 +255,12 @@ def test_a_database_of_an_older_version_with_a_damaged_task_is_migrated(tmp_path
     base = '"created_at":"2026-01-01T00:00:00.000000Z","updated_at":"2026-01-01T00:00:00.000000Z","main_span_id":"m"'
     db.execute(insert, ("broken", "nonsense"))
     db.execute(insert, ("blob", b"\x00\xff"))
+    event = (
+        "INSERT INTO task_events VALUES (NULL, ?, 1, 'log', NULL, 'r', 's', NULL, CAST(X'7bff7d' AS TEXT), '', NULL)"
+    )
+    db.execute(insert, ("text", f'{{"task_id":"text",{base},"latest_seq":1}}'))
+    db.execute("INSERT INTO task_event_seq_counters VALUES ('text', 1)")
+    db.execute(event.replace("VALUES (NULL, ?", f"({OLD_COLUMNS}) VALUES ('text'"))
     db.execute(insert, ("nan", f'{{"task_id":"nan",{base},"progress":{{"percentage":null,"total":10}}}}'))
     db.close()
     with closing(open_store(f"sqlite:///{path}")) as store:

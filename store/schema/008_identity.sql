@@ -14,7 +14,7 @@ CREATE INDEX task_audits_project ON task_audits (project_id, audit_id);
 ALTER TABLE task_event_seq_counters ADD COLUMN identity TEXT NOT NULL DEFAULT '';
 UPDATE task_event_seq_counters SET identity = lower(hex(randomblob(8)));
 UPDATE tasks SET state = json_set(state, '$.identity',
-  (SELECT identity FROM task_event_seq_counters c WHERE c.task_id = tasks.task_id))
+  coalesce((SELECT identity FROM task_event_seq_counters c WHERE c.task_id = tasks.task_id), ''))
 -- A damaged row affects no other.
 WHERE CASE typeof(state) WHEN 'text' THEN json_valid(state) ELSE 0 END;
 

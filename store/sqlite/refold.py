@@ -12,6 +12,7 @@ from store.errors import StoreError
 from store.history import unborn
 from store.projections import apply, count
 from store.sqlite.append import load_task, save_listed, save_state
+from store.sqlite.damaged import is_not_text
 from store.sqlite.rows import COLUMNS, event_of
 from store.state import TaskState
 
@@ -31,10 +32,13 @@ def refold_waiting(db: sqlite3.Connection) -> None:
             try:
                 _refold(db, task_id)
                 db.execute("COMMIT")
-            except BaseException:
+            except BaseException as error:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
-                raise
+                if not (isinstance(error, sqlite3.OperationalError) and is_not_text(error)):
+                    raise
+                # A log that holds text of another encoding stays as it is, and stops no other.
+                db.execute("DELETE FROM tasks_to_fold WHERE task_id = ?", (task_id,))
 
 
 def _refold(db: sqlite3.Connection, task_id: str) -> None:

@@ -43,8 +43,8 @@ def event_of(row: Sequence[Any]) -> Event:
         key=row[10],
         origin=row[11] or msgspec.UNSET,
     )
-    if len(row) > 11 and row[11]:
-        event.__dict__["cut_from"] = row[11]
+    if len(row) > 12 and row[12]:
+        event.__dict__["cut_from"] = row[12]
     return event
 
 
