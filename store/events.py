@@ -105,6 +105,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     key: str | None = None
     origin: Origin | msgspec.UnsetType = msgspec.UNSET
 
+    @property
+    def identity(self) -> str:
+        """Whose log it is of, as the tail read it: the identity of its task, "" where that is not known."""
+        return str(self.__dict__.get("identity_", ""))
+
     @cached_property
     def payload(self) -> dict[str, Any]:
         """The payload as an object."""

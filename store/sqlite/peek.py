@@ -8,7 +8,7 @@ from store.events import Event
 from store.sqlite.connection import translated_errors, uri
 from store.sqlite.damaged import is_not_text, lenient
 from store.sqlite.file import DatabaseFile
-from store.sqlite.rows import COLUMNS, event_of
+from store.sqlite.rows import TAILED, tailed_event_of
 
 BUSY_TIMEOUT = 0.05
 """Seconds that a look may wait for a lock; readers of a write-ahead log wait only while it is being recovered."""
@@ -47,7 +47,7 @@ class Peek:
     def events_after(self, event_id: int, limit: int) -> list[Event]:
         """At most `limit` events after `event_id`, in commit order."""
         assert self._connection is not None, "moved() comes first"
-        sql = f"SELECT {COLUMNS} FROM task_events WHERE event_id > ? ORDER BY event_id LIMIT ?"
+        sql = f"SELECT {TAILED} FROM task_events WHERE event_id > ? ORDER BY event_id LIMIT ?"
         with self._file.noting(), translated_errors():
             try:
                 rows = self._connection.execute(sql, (event_id, limit)).fetchall()
@@ -57,7 +57,7 @@ class Peek:
                 self._connection.text_factory = lenient
                 rows = self._connection.execute(sql, (event_id, limit)).fetchall()
                 self._connection.text_factory = str
-        return [event_of(row) for row in rows]
+        return [tailed_event_of(row) for row in rows]
 
     def forget(self) -> None:
         """The next `moved()` says yes."""

@@ -48,6 +48,17 @@ def event_of(row: Sequence[Any]) -> Event:
     return event
 
 
+TAILED = f"{COLUMNS}, (SELECT identity FROM task_event_seq_counters c WHERE c.task_id = task_events.task_id)"
+"""`COLUMNS` and whose log the event is of, for `tailed_event_of`: one look into a small table."""
+
+
+def tailed_event_of(row: Sequence[Any]) -> Event:
+    """The event of one row, with the identity of its task."""
+    event = event_of(row)
+    event.__dict__["identity_"] = row[12]
+    return event
+
+
 def wire(value: object) -> str:
     """A projection's value as JSON text."""
     return _encoder.encode(value).decode()

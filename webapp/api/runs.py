@@ -87,8 +87,10 @@ async def stream(project_id: str, run_id: str) -> Response:
             await agents().check(project)
     # A position of another history: the database was restored. All is told again.
     cursor = 0 if cursor > task.latest_seq else cursor
-    streams, render = hub(), run_messages(store(), run_id)
-    return subscribe(streams, lambda: streams.frame_lane(run_id, render, "run", voice=RUN), cursor)
+    streams, render = hub(), run_messages(store(), run_id, task.identity)
+    return subscribe(
+        streams, lambda: streams.frame_lane(run_id, render, "run", voice=RUN, identity=task.identity), cursor
+    )
 
 
 @blueprint.post("/<run_id>/cancel")

@@ -54,7 +54,9 @@ async def events(session_id: str) -> Response:
     streams, batch_size, flush_interval = hub(), settings().batch_size, settings().flush_interval
 
     def lane() -> Lane:
-        return streams.event_lane(session_id, session_event, batch_size, flush_interval, SESSION)
+        return streams.event_lane(
+            session_id, session_event, batch_size, flush_interval, SESSION, identity=head.identity
+        )
 
     return subscribe(streams, lane, cursor, opening)
 

@@ -75,7 +75,9 @@ async def serve(task_id: str) -> None:
         return
     await websocket.accept()
     streams = hub()
-    lane = streams.event_lane(task_id, line, settings().batch_size, settings().flush_interval, MUTE)
+    lane = streams.event_lane(
+        task_id, line, settings().batch_size, settings().flush_interval, MUTE, identity=head.identity
+    )
     socket = websocket._get_current_object()  # type: ignore[attr-defined]
 
     async def send(message: Any) -> None:

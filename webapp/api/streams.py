@@ -12,6 +12,7 @@ from webapp.auth.guard import principal
 from webapp.http.health import health_response, problems
 from webapp.live import sse
 from webapp.live.hub import Hub, lag_p99
+from webapp.live.lane import Lane
 from webapp.live.stream import closing, subscribe
 from webapp.params import number, since_seq, whole
 from webapp.settings import Settings
@@ -41,7 +42,11 @@ async def task_events(task_id: str) -> Response:
         # A cursor of another history: the database was restored, or what it stood at is archived.
         return closing(sse.reset({"latest_seq": head.latest_seq, "earliest_seq": head.earliest_seq}))
     streams = hub()
-    return subscribe(streams, lambda: streams.event_lane(task_id, sse.json_event, batch_size, flush_interval), cursor)
+
+    def lane() -> Lane:
+        return streams.event_lane(task_id, sse.json_event, batch_size, flush_interval, identity=head.identity)
+
+    return subscribe(streams, lane, cursor)
 
 
 @blueprint.get("/health")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from store import Event, Store
+from store import Event, Store, UnknownTask
 from store.breaks import lines_of
 from store.state import Status, Task
 from webapp.live import sse
@@ -26,12 +26,14 @@ RUN_STATUS: dict[Status, RunStatus] = {
 }
 
 
-def run_messages(store: Store, task_id: str) -> Render:
+def run_messages(store: Store, task_id: str, identity: str = "") -> Render:
     """Renders a run's messages; positions are seqs. The last one comes when the task has ended and all is told."""
 
     async def render(cursor: int) -> Chunk | None:
         async with store.read() as view:
             task = await view.task(task_id)
+            if identity and task.identity != identity:
+                raise UnknownTask(task_id)
             events = await view.events(task_id, cursor, CHUNK_EVENTS)
         reached = events[-1].seq if events else cursor
         told = task.ended and reached >= task.latest_seq

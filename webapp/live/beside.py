@@ -14,7 +14,7 @@ TICK = 0.4
 
 
 class BesideTheLog:
-    """Ends the streams of watched tasks that are gone, or whose name another task with a shorter log has now.
+    """Ends the streams of watched tasks that are gone, or whose id another task has now.
 
     Where what is kept beside the log has changed, the pages are drawn again.
     """
@@ -52,7 +52,9 @@ class BesideTheLog:
     def _end(self, stood: dict[str, int], standings: dict[str, Standing]) -> None:
         for task_id, position in stood.items():
             standing = standings.get(task_id)
-            if (standing is None or standing.latest_seq < position) and task_id in self._channels:
+            channel = self._channels.get(task_id)
+            gone = standing is None or standing.latest_seq < position
+            if channel and (gone or (standing and channel.identity not in ("", standing.identity))):
                 self._channels.pop(task_id).end()
 
     def _draw_again(self, standings: dict[str, Standing]) -> None:

@@ -14,10 +14,12 @@ from webapp.live.ring import Encode, Ring
 class Channel:
     """One task's ring and the lanes of those who watch it.
 
-    `standing` is how the task was last seen to stand beside its log, while nobody has joined since: None is not known.
+    `identity` is the task's: another task that has its id later has another channel. `standing` is how the task was
+    last seen to stand beside its log, while nobody has joined since: None is not known.
     """
 
-    def __init__(self, ring_size: int) -> None:
+    def __init__(self, ring_size: int, identity: str) -> None:
+        self.identity = identity
         self.ring = Ring(ring_size)
         self.standing: tuple[bool, bool, str] | None = None
         self.lanes: dict[object, Lane] = {}

@@ -48,8 +48,10 @@ class EventLane(Lane):
         encode: Encode,
         voice: Voice,
         shelf: Shelf,
+        identity: str = "",
     ) -> None:
         super().__init__(ring, pace, stats, voice)
+        self._identity = identity
         self.ring = ring
         self._store = store
         self._task_id = task_id
@@ -146,11 +148,13 @@ class EventLane(Lane):
         return True
 
     async def _read(self, cursor: int, most: int) -> list[bytes]:
-        async with self._store.glance() as view:
+        async with self._store.read() as view:
             events = await view.events(self._task_id, cursor, min(most, FIRST))
             read = sum(len(memoryview(event.payload_json)) for event in events)
             if len(events) == FIRST < most and read < CHUNK_BYTES:
                 events += await view.events(self._task_id, events[-1].seq, most - FIRST)
+            if self._identity and (await view.head(self._task_id)).identity != self._identity:
+                raise UnknownTask(self._task_id)
         return [self.encode(event) for event in events]
 
     def _flush(self, started: float) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
 
-from store import Reading, Store, TaskQuery
+from store import Reading, Store, TaskQuery, UnknownTask
 from store.state import Task
 from webapp.auth.principal import Projects
 from webapp.contexts import task_list_view, task_view
@@ -35,6 +35,7 @@ def task_frames(
     may_answer: bool = True,
     key: bytes | None = None,
     shown: str = "",
+    identity: str = "",
 ) -> Render:
     """Renders the frames of one task's page; positions are seqs. See `task_view` for what its readers may.
 
@@ -48,6 +49,7 @@ def task_frames(
         async with store.read() as view:
             told = partial(earlier.of, view)
             seen = await task_view(view, task_id, since=cursor, earlier=told, may_answer=may_answer, key=key)
+        _check_identity(seen.task, identity)
         # What is unfinished changes without a word of the flags.
         turned = turned or seen.flags != shown or bool(seen.unfinished)
         if seen.seq < cursor or (seen.seq == cursor and not turned):
@@ -58,6 +60,12 @@ def task_frames(
     return render
 
 
+def _check_identity(task: Task, identity: str) -> None:
+    """Raise UnknownTask if another task has the id now."""
+    if identity and task.identity != identity:
+        raise UnknownTask(task.task_id)
+
+
 class OfTask(Protocol):
     """What a page shows of one task."""
 
@@ -66,7 +74,11 @@ class OfTask(Protocol):
 
 
 def part_frames(
-    store: Store, fragments: Fragments, read: Callable[[Reading], Awaitable[V]], draw: Callable[[V], dict[str, str]]
+    store: Store,
+    fragments: Fragments,
+    read: Callable[[Reading], Awaitable[V]],
+    draw: Callable[[V], dict[str, str]],
+    identity: str = "",
 ) -> Render:
     """Renders the frames of a page of one task that is a few parts (`{DOM id: HTML}`); positions are seqs.
 
@@ -77,6 +89,7 @@ def part_frames(
     async def render(cursor: int) -> Chunk | None:
         async with store.read() as view:
             seen = await read(view)
+        _check_identity(seen.task, identity)
         seq = seen.task.latest_seq
         if seq <= cursor:
             return None

@@ -83,7 +83,12 @@ class Hub:
         if len(watched) > 1:
             watched.sort(key=attrgetter("task_id"))
         for task_id, group in groupby(watched, key=attrgetter("task_id")):
-            self._channels[task_id].push(list(group))
+            new, channel = list(group), self._channels[task_id]
+            if channel.identity and new[0].identity not in ("", channel.identity):
+                # The task was deleted, and another one has its id.
+                self._channels.pop(task_id).end()
+            else:
+                channel.push(new)
         for board in self._boards.values():
             board.recheck()
         self._waiting.hear(events)
@@ -91,14 +96,23 @@ class Hub:
     # what goes out
 
     def event_lane(
-        self, task_id: str, encode: Encode, batch_size: int, flush_interval: float, voice: Voice = JSON
+        self,
+        task_id: str,
+        encode: Encode,
+        batch_size: int,
+        flush_interval: float,
+        voice: Voice = JSON,
+        *,
+        identity: str = "",
     ) -> Lane:
-        """The lane of a task's events as `encode` writes them."""
-        channel = self._channel(task_id)
+        """The lane of a task's events as `encode` writes them; `identity` says which task of this id is meant."""
+        channel = self._channel(task_id, identity)
         key = (encode, batch_size, flush_interval, voice)
         if key not in channel.lanes:
             pace = Pace(flush_interval, batch_size)
-            lane = EventLane(channel.ring, pace, self._stats, self._store, task_id, encode, voice, self._shelf)
+            lane = EventLane(
+                channel.ring, pace, self._stats, self._store, task_id, encode, voice, self._shelf, identity
+            )
             lane.when_flushed = self.rests.begin
             channel.lanes[key] = lane
         return channel.lanes[key]
@@ -110,12 +124,14 @@ class Hub:
         key: object = "frames",
         pace: Pace | None = None,
         voice: Voice | None = None,
+        *,
+        identity: str = "",
     ) -> Lane:
         """The lane of a task's streams that `key` stands for; what the first one brings along serves all.
 
         They are live pages unless `voice` says otherwise.
         """
-        channel = self._channel(task_id)
+        channel = self._channel(task_id, identity)
         channel.standing = None
         voice = voice or self._pages
         whole_key = (key, voice)
@@ -260,12 +276,15 @@ class Hub:
     def _pace(self) -> Pace:
         return Pace(self._settings.flush_interval, self._settings.batch_size)
 
-    def _channel(self, task_id: str) -> Channel:
+    def _channel(self, task_id: str, identity: str = "") -> Channel:
+        known = self._channels.get(task_id)
+        if known and identity and known.identity not in ("", identity):
+            self._channels.pop(task_id).end()
         if self._store.epoch != self._epoch:
             # A stream of the other history opens before the tail knows of it.
             self.reset()
         if task_id not in self._channels:
-            self._channels[task_id] = Channel(self._settings.ring_events)
+            self._channels[task_id] = Channel(self._settings.ring_events, identity)
         return self._channels[task_id]
 
     def _drop_idle(self) -> None:

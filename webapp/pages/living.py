@@ -22,7 +22,7 @@ from webapp.http.root_path import at_root
 from webapp.live.frames import V, part_frames
 from webapp.live.pace import Pace
 from webapp.live.stream import subscribe
-from webapp.pages.tasks import cursor_of_stream, fragments, history, html, layout, other_history, reset
+from webapp.pages.tasks import cursor_of_stream, epoch_of, fragments, history, html, layout, other_history, reset
 from webapp.params import MAX_SEQ, whole
 from webapp.past import AsOf, NotYet, past_of
 
@@ -79,7 +79,7 @@ async def answer(task_id: str, page: LivingPage[V]) -> Response:
         return await _stream(task_id, page)
     async with store().read() as view:
         seen = await page.read(view)
-    stream = urlencode([*page.address, ("part", "frames"), ("epoch", store().epoch)])
+    stream = urlencode([*page.address, ("part", "frames"), ("epoch", epoch_of(seen.task.identity))])
     return await _whole(page, page.all_values(seen, await may_answer_task(task_id), request.root_path), f"?{stream}")
 
 
@@ -115,7 +115,7 @@ async def _stream(task_id: str, page: LivingPage[V]) -> Response:
     cursor = cursor_of_stream()
     async with store().read() as view:
         head = await view.head(task_id)
-        if other_history(head.latest_seq, cursor):
+        if other_history(head.latest_seq, cursor, head.identity):
             return reset(head.latest_seq)
         await page.read(view)
     renderer, streams, answers = fragments(), hub(), await may_answer_task(task_id)
@@ -124,6 +124,6 @@ async def _stream(task_id: str, page: LivingPage[V]) -> Response:
     def draw(seen: V) -> dict[str, str]:
         return renderer.parts(page.parts, **page.all_values(seen, answers, root))
 
-    render, pace = part_frames(store(), renderer, page.read, draw), Pace(SLOWEST, batch_size=MAX_SEQ)
+    render, pace = part_frames(store(), renderer, page.read, draw, head.identity), Pace(SLOWEST, batch_size=MAX_SEQ)
     key = (request.endpoint, *(request.view_args or {}).items(), answers, *page.address)
-    return subscribe(streams, lambda: streams.frame_lane(task_id, render, key, pace), cursor)
+    return subscribe(streams, lambda: streams.frame_lane(task_id, render, key, pace, identity=head.identity), cursor)

@@ -65,10 +65,16 @@ def cursor_of_stream() -> int:
     return whole("since", 0, 0, MAX_SEQ) if last is None else last
 
 
-def other_history(newest: int, cursor: int) -> bool:
-    """Whether the page shows a history that this store does not have: it was restored or made anew."""
+def epoch_of(identity: str) -> str:
+    """Which history the page of a task shows: that of this store, and of this task of all that ever had its id."""
+    return f"{store().epoch}.{identity}"
+
+
+def other_history(newest: int, cursor: int, identity: str = "") -> bool:
+    """Whether the page shows another history than there is: the store was restored or made anew, or the task was."""
     epoch = request.args.get("epoch")
-    return cursor > newest or (epoch is not None and epoch != store().epoch)
+    # A page of an older server names the store alone.
+    return cursor > newest or (epoch is not None and epoch not in (store().epoch, epoch_of(identity)))
 
 
 def reset(newest: int) -> Response:
@@ -106,7 +112,7 @@ async def show(task_id: str) -> Response:
     if at := whole("at", 0, 1, MAX_SEQ):
         return await _as_of(task_id, at)
     seen = await _task(task_id)
-    return html(fragments().task_page(seen, **await layout()))
+    return html(fragments().task_page(seen, **{**await layout(), "epoch": epoch_of(seen.task.identity)}))
 
 
 async def _as_of(task_id: str, at: int) -> Response:
@@ -125,11 +131,16 @@ async def show_stream(task_id: str) -> Response:
     cursor = cursor_of_stream()
     async with store().glance() as view:
         head = await view.head(task_id)
-    if other_history(head.latest_seq, cursor):
+    if other_history(head.latest_seq, cursor, head.identity):
         return reset(head.latest_seq)
     answers, key, shown = await may_answer_task(task_id), await _key(task_id), _shown()
-    streams, render = hub(), task_frames(store(), fragments(), task_id, may_answer=answers, key=key, shown=shown)
-    return subscribe(streams, lambda: streams.frame_lane(task_id, render, ("frames", answers, shown)), cursor)
+    streams, render = (
+        hub(),
+        task_frames(store(), fragments(), task_id, may_answer=answers, key=key, shown=shown, identity=head.identity),
+    )
+    return subscribe(
+        streams, lambda: streams.frame_lane(task_id, render, ("frames", answers, shown), identity=head.identity), cursor
+    )
 
 
 @blueprint.get("/tasks/<task_id>/frame")
@@ -137,7 +148,7 @@ async def show_stream(task_id: str) -> Response:
 async def show_frame(task_id: str) -> Response:
     cursor = cursor_of_stream()
     seen = await _task(task_id, since=cursor)
-    if other_history(seen.seq, cursor):
+    if other_history(seen.seq, cursor, seen.task.identity):
         raise BadRequest("the page shows a log that is not this one; reload it", "since")
     return html(fragments().task_frame(seen, cursor))
 

@@ -9,7 +9,7 @@ import msgspec
 from store.contract import LogHits, LogQuery
 from store.events import HEARTBEAT, Event
 from store.sqlite import heartbeats, search, tasklist
-from store.sqlite.rows import COLUMNS, decode, event_of
+from store.sqlite.rows import COLUMNS, TAILED, decode, event_of, tailed_event_of
 from store.sqlite.views.base import Rows
 
 
@@ -35,7 +35,8 @@ class Log(Rows):
         only = f"AND task_id IN ({', '.join('?' * len(tasks))})" if tasks else ""
         within, values = tasklist.tasks_within(projects)
         where = f"event_id > ? {only} AND {within} ORDER BY event_id LIMIT ?"
-        return await self._events(where, event_id, *tasks, *values, limit)
+        rows = await self._rows(f"SELECT {TAILED} FROM task_events WHERE {where}", event_id, *tasks, *values, limit)
+        return [tailed_event_of(row) for row in rows]
 
     async def latest_events(self, task_id: str, limit: int = 50, before: int | None = None) -> list[Event]:
         below = 2**62 if before is None else before
