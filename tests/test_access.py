@@ -114,6 +114,7 @@ ROUTES: dict[str, Route] = {
     "GET /api/tasks/<task_id>/permissions": Route("read"),
     "POST /api/tasks/<task_id>/permissions/<name:request_id>": Route("respond", body={"approved": True}),
     "POST /api/tasks/<task_id>/cancel": Route("respond", body={}),
+    "POST /api/tasks/<task_id>/retries": Route("respond", body={"retry": "again"}),
     "PUT /api/tasks/<task_id>/unfinished": Route("emit", body=[]),
     "POST /api/tasks/<task_id>/archive": Route("respond"),
     "DELETE /api/tasks/<task_id>/archive": Route("respond"),

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from werkzeug.exceptions import NotFound
 
-from store import Reading, TaskReading
+from store import Reading, TaskReading, UnknownTask
 from store.state import Permission, Task
 from store.tasklist import place_of
 from webapp.auth.principal import Projects
@@ -96,9 +96,16 @@ async def audits_view(
 ) -> AuditsView:
     """The audits in `projects` before the one with the id `before`.
 
-    Those of a task that was deleted are still there for whoever sees all projects.
+    Those of one task are of the task that has the id now, or, when it was deleted, of the one that had it last. Raises
+    UnknownTask if no task that the reader may see ever had it.
     """
-    found = await view.audits(task_id, AUDITS_PAGE + 1, before, projects)
+    identity = None
+    if task_id is not None:
+        try:
+            identity = (await view.head(task_id)).identity
+        except UnknownTask:
+            identity = await view.audited_identity(task_id, projects)
+    found = await view.audits(task_id, AUDITS_PAGE + 1, before, projects, identity=identity)
     if task_id is not None and not found:
         await view.task(task_id)
     shown = found[:AUDITS_PAGE]

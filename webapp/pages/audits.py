@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from quart import Blueprint, Response
 
+from store import UnknownTask
 from webapp.api import store
 from webapp.auth.access import needs
-from webapp.auth.guard import seen_projects
+from webapp.auth.guard import require, seen_projects
 from webapp.inbox import audits_view
 from webapp.pages.tasks import fragments, html, layout
 from webapp.params import MAX_SEQ, whole
@@ -16,8 +19,12 @@ blueprint = Blueprint("audits", __name__)
 
 @blueprint.get("/audits", defaults={"task_id": None})
 @blueprint.get("/tasks/<task_id>/audits")
-@needs("read")
+@needs("read", task="")
 async def index(task_id: str | None) -> Response:
+    if task_id is not None:
+        # The audits of a deleted task are still there, for those who see its project.
+        with suppress(UnknownTask):
+            await require("read", task_id)
     before = whole("before", 0, 1, MAX_SEQ) or None
     async with store().read() as view:
         seen = await audits_view(view, task_id, before=before, projects=seen_projects())
