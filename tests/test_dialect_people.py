@@ -133,9 +133,9 @@ def test_a_session_with_its_token_in_the_address(guarded: Server) -> None:
         ask(guarded, "r1")
         client.wait_for("permission_request")
         assert [respond(guarded, who, "r1").status_code for who in ({}, reader, stranger)] == [401, 403, 403]
-        assert respond(guarded, answerer, "r1").json()["by"] == "answerer"
-        assert client.wait_for("permission_cleared")["data"]["by"] == "answerer"
-        assert person.wait_for("permission_cleared")["data"]["by"] == "answerer"
+        assert respond(guarded, answerer, "r1").json()["by"] == "token answerer"
+        assert client.wait_for("permission_cleared")["data"]["by"] == "token answerer"
+        assert person.wait_for("permission_cleared")["data"]["by"] == "token answerer"
         ask(guarded, "r2")
         assert respond(guarded, {"Authorization": f"Bearer {ann}"}, "r2").json()["by"] == "ann@example.org"
         guarded.store.people.revoke_token(

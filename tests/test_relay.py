@@ -241,13 +241,14 @@ async def test_a_log_that_is_another_one_now_is_not_followed(store: SqliteStore)
     assert (await events(store))[-1].payload["error_code"] == "upstream_refused"
 
 
-async def test_what_the_log_refuses_takes_nothing_else_with_it(store: SqliteStore) -> None:
+async def test_an_upstreams_answer_closes_its_question_as_a_claim(store: SqliteStore) -> None:
     answer = '{"event_type": "permission_response", "payload": {"request_id": "q", "approved": true}}'
     blocks = ['data: {"event_type": "permission_request", "payload": {"request_id": "q"}}', f"data: {answer}"]
     upstream = Upstream(numbered([*blocks, f"data: {answer}", *plain(["one"])]))
     assert await Relay(store, "t", Client(upstream.url), print).run() == "done"
     types = [event.event_type for event in await events(store)]
-    assert types == ["runner_spawn", "permission_request", "permission_response", "log", "runner_exit"]
+    cleared = ["permission_cleared"] * 2
+    assert types == ["runner_spawn", "permission_request", *cleared, "log", "runner_exit"]
 
 
 @pytest.mark.parametrize("ids", [True, False])
