@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from store import open_store
-from store.sqlite import SqliteStore
+from signalbox.store import open_store
+from signalbox.store.sqlite import SqliteStore
 from tests.support.server import Server
 
 MAY_BE_MISSING = "traefik is not installed here"

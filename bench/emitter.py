@@ -12,7 +12,7 @@ import sys
 import time
 
 from bench.event import payload
-from store import NewEvent, Store, open_store
+from signalbox.store import NewEvent, Store, open_store
 
 
 def emit(

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import msgspec
 
-from store import NewEvent, open_store
-from store.events import now
-from store.sqlite.connection import BUSY_TIMEOUT, PRAGMAS
+from signalbox.store import NewEvent, open_store
+from signalbox.store.events import now
+from signalbox.store.sqlite.connection import BUSY_TIMEOUT, PRAGMAS
 
 INSERT = (
     "INSERT INTO task_events"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import count, islice
 
 from bench.event import TEXT
-from store import NewEvent
+from signalbox.store import NewEvent
 
 LOGS_PER_ITEM = 16
 ITEMS_PER_CHECKPOINT = 10

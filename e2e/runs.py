@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from store import NewEvent
+from signalbox.store import NewEvent
 
 
 def run(seed: int, length: int) -> Iterator[NewEvent]:

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from e2e.live import expect_live_at
 from e2e.runs import run
-from store import NewEvent
+from signalbox.store import NewEvent
 from tests.support.server import Server
 
 CALM = {"reduced_motion": "reduce"}

@@ -8,7 +8,7 @@ import httpx
 from playwright.sync_api import Page, expect
 
 from e2e.live import expect_equal_to_answer, expect_live_at
-from store import NewEvent
+from signalbox.store import NewEvent
 from tests.support.server import Server
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from playwright.sync_api import BrowserContext, Page, expect
 
 from e2e.live import expect_equal_to_fresh, expect_live_at
-from store import NewEvent
+from signalbox.store import NewEvent
 from tests.support.server import Server
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}

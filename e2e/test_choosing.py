@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from e2e.live import expect_equal_to_answer, expect_live_at
-from store import NewEvent
+from signalbox.store import NewEvent
 from tests.support.server import Server
 
 ENDED = NewEvent(event_type="runner_exit", payload={"exit_code": 0})

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import BrowserContext, expect
 
-from store import open_task
+from signalbox.store import open_task
 from tests.support.server import Server
 
 

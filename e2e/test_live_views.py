@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from e2e.live import expect_equal_to_answer, expect_equal_to_fresh, expect_live_at, expect_rows
 from e2e.runs import run
-from store import NewEvent
+from signalbox.store import NewEvent
 from tests.support.server import Server
 
 VIEWS = {

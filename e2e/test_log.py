@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from e2e.live import expect_live_at, expect_rows, expect_same_content
-from store import NewEvent
+from signalbox.store import NewEvent
 from tests.support.log import until
 from tests.support.server import Server
 

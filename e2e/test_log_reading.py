@@ -8,9 +8,9 @@ import msgspec
 from playwright.sync_api import BrowserContext, Page, expect
 
 from e2e.live import content, expect_equal_to_fresh, expect_live_at, expect_rows
-from store import NewEvent
-from store.contract import TaskRecord
-from store.events import Event
+from signalbox.store import NewEvent
+from signalbox.store.contract import TaskRecord
+from signalbox.store.events import Event
 from tests.support.server import Server
 
 DAYS = "() => [...document.querySelectorAll('.day')].map((day) => [day.parentElement.id, day.textContent])"

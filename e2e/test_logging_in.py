@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from e2e.live import expect_equal_to_fresh, expect_live_at
 from e2e.test_accessibility import LOOKS, expect_accessible
-from store import NewEvent
-from store.people import Account
+from signalbox.store import NewEvent
+from signalbox.store.people import Account
 from tests.support.people import PASSWORD, person, token, wait_until_guarded
 from tests.support.server import Server
 

@@ -7,7 +7,7 @@ import re
 from playwright.sync_api import BrowserContext, Page, expect
 
 from e2e.live import expect_equal_to_fresh, expect_live_at
-from store import NewEvent, open_task
+from signalbox.store import NewEvent, open_task
 from tests.support.server import Server
 
 

@@ -8,7 +8,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from e2e.live import expect_equal_to_answer, expect_live_at
 from e2e.test_page_modules import TAMPER, tamper
-from store import NewEvent
+from signalbox.store import NewEvent
 from tests.support.server import Server
 
 TELL = "(message) => (message.includes('hx-frame') && console.log('a frame came'), [message])"

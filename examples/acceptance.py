@@ -8,8 +8,8 @@ import sys
 import threading
 from contextlib import closing
 
-from store import open_task
-from store.remote import RemoteLog
+from signalbox.store import open_task
+from signalbox.store.remote import RemoteLog
 
 STEPS = (
     (

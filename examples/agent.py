@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from store import open_store, open_task
+from signalbox.store import open_store, open_task
 
 
 def notes() -> list[Path]:

@@ -1,6 +1,6 @@
 """The smallest run: a phase, two work items and a checkpoint. `python examples/emit.py`, then look at the page."""
 
-from store import open_store, open_task
+from signalbox.store import open_store, open_task
 
 store = open_store("sqlite:///signalbox.db")
 with open_task(store, title="Ten lines", kind="example") as task, task.phase("executing") as executing:

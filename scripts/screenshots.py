@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from bench.scenarios import console
 from e2e.browser import launch
 from scripts.png import smaller
-from store import NewEvent
+from signalbox.store import NewEvent
 from tests.support.server import Server
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
@@ -27,7 +27,7 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "i
 PATIENCE_MS = 60_000
 
 COMMANDS = {
-    "types": ("mypy", "-p", "store"),
+    "types": ("mypy", "-p", "signalbox.store"),
     "tests": ("pytest", "-v", "--color=yes", "tests/test_text.py", "tests/test_ansi.py", "tests/test_redaction.py"),
     "typo": ("make", "--no-print-directory", "tset"),
 }
@@ -108,7 +108,7 @@ def signalbox(server: Server, *arguments: str) -> subprocess.Popen[bytes]:
     """A `signalbox` command on the server's database."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "SIGNALBOX_STORE_URL": server.store_url, "PATH": path}
-    command = [sys.executable, "-m", "webapp", *arguments]
+    command = [sys.executable, "-m", "signalbox", *arguments]
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from store.contract import Head, LogHits, LogQuery, Reading, Store, TaskPage, TaskReading, TaskRecord, Who
-from store.emitter import Answer, AsyncEmitter, Emitter, Run, open_task
-from store.errors import (
+from signalbox.store.contract import Head, LogHits, LogQuery, Reading, Store, TaskPage, TaskReading, TaskRecord, Who
+from signalbox.store.emitter import Answer, AsyncEmitter, Emitter, Run, open_task
+from signalbox.store.errors import (
     Conflict,
     InvalidEvent,
     NotAllowed,
@@ -25,9 +25,9 @@ from store.errors import (
     UnknownStoreKind,
     UnknownTask,
 )
-from store.events import Event, NewEvent
-from store.sqlite import SqliteStore
-from store.tasklist import SORTS, SavedView, Sort, TaskQuery
+from signalbox.store.events import Event, NewEvent
+from signalbox.store.sqlite import SqliteStore
+from signalbox.store.tasklist import SORTS, SavedView, Sort, TaskQuery
 
 __all__ = [
     "SORTS",

@@ -12,10 +12,10 @@ from typing import Any, ParamSpec, Protocol, Self, TypeVar
 
 import msgspec
 
-from store.events import Event, NewEvent
-from store.people import People
-from store.state import Checkpoint, Permission, Phase, Span, Task, Unfinished
-from store.tasklist import SavedView, TaskQuery
+from signalbox.store.events import Event, NewEvent
+from signalbox.store.people import People
+from signalbox.store.state import Checkpoint, Permission, Phase, Span, Task, Unfinished
+from signalbox.store.tasklist import SavedView, TaskQuery
 
 P = ParamSpec("P")
 T = TypeVar("T")

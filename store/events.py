@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeGuard
 import msgspec
 from ulid import ULID
 
-from store.errors import InvalidEvent
+from signalbox.store.errors import InvalidEvent
 
 HEARTBEAT = "runner_heartbeat"
 """A sign of life: an event like any other for programs, and no row of the log that people read."""

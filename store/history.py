@@ -12,10 +12,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from store.contract import Reading
-from store.events import Event
-from store.projections import apply, count
-from store.state import Task, TaskState
+from signalbox.store.contract import Reading
+from signalbox.store.events import Event
+from signalbox.store.projections import apply, count
+from signalbox.store.state import Task, TaskState
 
 PAGE = 2000
 """Events that are read at once."""

@@ -9,11 +9,11 @@ from typing import Any, Protocol, TypeGuard, cast
 
 import msgspec
 
-from store.contract import Store, Who
-from store.errors import NotAllowed, StoreError
-from store.events import Event, NewEvent, new_id
-from store.state import Task, Unfinished
-from store.tail import follow
+from signalbox.store.contract import Store, Who
+from signalbox.store.errors import NotAllowed, StoreError
+from signalbox.store.events import Event, NewEvent, new_id
+from signalbox.store.state import Task, Unfinished
+from signalbox.store.tail import follow
 
 RETRY_PAUSE = 0.5
 """Seconds between two looks at a store that does not answer."""

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from typing import NoReturn
 
-from store.errors import StoreError
+from signalbox.store.errors import StoreError
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds until a turn that raised is tried again: the first time, and at most."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sqlite3
 from importlib.resources import files
 
-from store.errors import SchemaTooNew
-from store.events import now
+from signalbox.store.errors import SchemaTooNew
+from signalbox.store.events import now
 
 
 def known() -> list[tuple[str, str]]:
     """All migrations as (name, SQL), in order."""
-    scripts = [entry for entry in files("store").joinpath("schema").iterdir() if entry.name.endswith(".sql")]
+    scripts = [entry for entry in files("signalbox.store").joinpath("schema").iterdir() if entry.name.endswith(".sql")]
     return [(script.name[:-4], script.read_text()) for script in sorted(scripts, key=lambda s: s.name)]
 
 

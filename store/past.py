@@ -8,9 +8,9 @@ from typing import Self
 
 import msgspec
 
-from store.contract import LogHits, LogQuery, Reading
-from store.events import Event
-from store.state import Checkpoint, Permission, Phase, Span, Task, TaskState, Unfinished
+from signalbox.store.contract import LogHits, LogQuery, Reading
+from signalbox.store.events import Event
+from signalbox.store.state import Checkpoint, Permission, Phase, Span, Task, TaskState, Unfinished
 
 ANCESTORS = 200
 """Spans that a window has at most because others in it are below them."""

@@ -14,8 +14,8 @@ from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import msgspec
 
-from store.errors import InvalidEvent
-from store.events import check_text
+from signalbox.store.errors import InvalidEvent
+from signalbox.store.events import check_text
 
 Role = Literal["viewer", "operator", "owner"]
 """viewer: read. operator: also emit, answer, cancel, start. owner: also delete, and who is a member."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from store.errors import InvalidEvent
+from signalbox.store.errors import InvalidEvent
 
 RESERVED_KINDS = frozenset({"agent"})
 """Kinds of tasks that the server starts: it trusts what it finds under them."""

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import structlog
 
-from store.contract import Store
-from store.errors import StoreDamaged
-from store.events import Event
-from store.loops import FIRST_PAUSE, Loop
-from store.wake import Wake
+from signalbox.store.contract import Store
+from signalbox.store.errors import StoreDamaged
+from signalbox.store.events import Event
+from signalbox.store.loops import FIRST_PAUSE, Loop
+from signalbox.store.wake import Wake
 
 AT_ONCE = 100
 """Events read in place. More than these are read beside the event loop, which must not wait for them."""

@@ -7,9 +7,9 @@ from typing import Literal, get_args
 
 import msgspec
 
-from store.errors import InvalidEvent
-from store.events import epoch_seconds, now, timestamp
-from store.state import Permission, Task
+from signalbox.store.errors import InvalidEvent
+from signalbox.store.events import epoch_seconds, now, timestamp
+from signalbox.store.state import Permission, Task
 
 Sort = Literal["newest", "oldest", "active", "longest"]
 SORTS: tuple[Sort, ...] = get_args(Sort)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from store.contract import Store
+from signalbox.store.contract import Store
 
 SECOND_LOOK = 0.002
 """Seconds until a look that a file notification caused, and that found nothing, is repeated: the commit may become

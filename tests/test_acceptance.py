@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from store.state import Task
+from signalbox.store.state import Task
 from tests.support.command import environment
 from tests.support.log import tasks_of
 from tests.support.server import Server

@@ -14,13 +14,13 @@ from quart import Quart
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from store import NewEvent
+from signalbox.store import NewEvent
+from signalbox.webapp.app import create_app
+from signalbox.webapp.auth.access import check_declared
+from signalbox.webapp.http.params import MAX_SEQ
+from signalbox.webapp.settings import Settings
 from tests.support.people import Headers, person, project, revoke, session, token, wait_until_guarded
 from tests.support.server import Server
-from webapp.app import create_app
-from webapp.auth.access import check_declared
-from webapp.params import MAX_SEQ
-from webapp.settings import Settings
 
 REFUSED = {401, 403}
 TASK = {

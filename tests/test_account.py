@@ -8,7 +8,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from store.people import Account
+from signalbox.store.people import Account
 from tests.support.people import PASSWORD, Headers, person, session, token, wait_until_guarded
 from tests.support.server import Server
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from store import Conflict, Event, NewEvent, TaskRecord, open_store
-from store.events import OLDER_SPELLINGS
-from store.history import History
-from store.past import Past
-from store.sqlite import SqliteStore
-from store.state import TaskState
-from webapp.waterfall import waterfall_view
+from signalbox.store import Conflict, Event, NewEvent, TaskRecord, open_store
+from signalbox.store.events import OLDER_SPELLINGS
+from signalbox.store.history import History
+from signalbox.store.past import Past
+from signalbox.store.sqlite import SqliteStore
+from signalbox.store.state import TaskState
+from signalbox.webapp.views.waterfall import waterfall_view
 
 
 def event(event_type: str, span_id: str | None = None, phase: str | None = None, **payload: Any) -> NewEvent:
@@ -319,7 +319,7 @@ async def test_time_never_goes_back_in_an_import(store: SqliteStore) -> None:
 
 async def test_time_never_goes_back_when_the_clock_does(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(["10:00:00", "10:00:05", "09:00:00", "09:00:01", "08:00:00", "10:00:06", "07:00:00"])
-    monkeypatch.setattr("store.sqlite.append.now", lambda: f"2026-11-26T{next(clock)}.000000Z")
+    monkeypatch.setattr("signalbox.store.sqlite.append.now", lambda: f"2026-11-26T{next(clock)}.000000Z")
     for _ in range(3):
         store.append("run", [event("log"), event("log")])
     await store.aappend("run", event("log"))

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from store.sqlite import SqliteStore
+from signalbox.store.sqlite import SqliteStore
+from signalbox.webapp.agents import Agents
 from tests.support.agents import ended, lines_of, project, when
 from tests.support.log import cancel
 from tests.support.upstream import Upstream
-from webapp.agents import Agents
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ async def test_a_run_of_an_agent_server_becomes_a_task(store: SqliteStore, agent
 async def test_a_cancel_is_handed_on_to_the_agent_server(
     store: SqliteStore, agents: Agents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from webapp.relay import relay
+    from signalbox.webapp.relay import relay
 
     monkeypatch.setattr(relay, "GRACE", 0.1)
     upstream = agent_server("event: log\ndata: one")
@@ -82,7 +82,7 @@ async def test_what_the_agent_server_refuses_is_a_failed_run(store: SqliteStore,
 async def test_an_agent_server_that_comes_back_is_available_again(
     store: SqliteStore, agents: Agents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from webapp.agents import health
+    from signalbox.webapp.agents import health
 
     monkeypatch.setattr(health, "REMEMBERED", 0.0)
     upstream = agent_server()

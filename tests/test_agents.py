@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from store import Conflict, InvalidEvent, open_store
-from store.sqlite import SqliteStore
+from signalbox.store import Conflict, InvalidEvent, open_store
+from signalbox.store.sqlite import SqliteStore
+from signalbox.webapp.agents import Agents, AgentUnavailable, agent_of
+from signalbox.webapp.agents import agents as agents_module
+from signalbox.webapp.process import detached_run
 from tests.support.agents import ended, lines_of, project, when
 from tests.support.log import cancel, wait_for_event
 from tests.support.server import Server
-from webapp.agents import Agents, AgentUnavailable, agent_of
-from webapp.agents import agents as agents_module
-from webapp.process import again
 
 CLOSED = "http://127.0.0.1:9"
 COMMAND = {"agent": "command"}
@@ -214,7 +214,7 @@ def test_a_configuration_that_means_nothing_is_told(config: Any, words: str) -> 
 async def test_a_command_that_never_begins_has_failed(
     store: SqliteStore, agents: Agents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(again, "absolute", lambda url: "sqlite:////no/such/place/signalbox.db")
+    monkeypatch.setattr(detached_run, "absolute", lambda url: "sqlite:////no/such/place/signalbox.db")
     await agents.start(project(store, python("")), "r1")
     task = await ended(store, "r1")
     assert (task.status, task.error) == ("failed", "it ended with exit code 2 before it began; see the server's log")

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from signalbox.webapp.drawing.ansi import render
+from signalbox.webapp.drawing.palette import TERMINAL, contrast, text_on
+from signalbox.webapp.http.assets import ROOT
 from tests.support.dom import parse
-from webapp.ansi import render
-from webapp.assets import ROOT
-from webapp.drawing.palette import TERMINAL, contrast, text_on
 
 
 @pytest.mark.parametrize(

@@ -236,8 +236,8 @@ def test_a_second_answer_to_a_question_is_409(server: Server) -> None:
 
 
 def test_the_openapi_document_describes_every_route(server: Server) -> None:
-    from webapp.app import create_app
-    from webapp.settings import Settings
+    from signalbox.webapp.app import create_app
+    from signalbox.webapp.settings import Settings
 
     app = create_app(Settings())
     served = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -13,15 +14,19 @@ from tests.support.markdown import rows, section
 
 ROOT = Path(__file__).parent.parent
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
-RULES = [
-    (who, set(re.findall(r"`([^`]+)`", forbidden)))
-    for whose, forbidden in rows(section(ARCHITECTURE, "Who imports whom"))
-    for who in re.findall(r"`([^`]+)`", whose)
-]
+ALLOWED, FORBIDDEN = (
+    [
+        (who, set(re.findall(r"`([^`]+)`", others)))
+        for whose, others in rows(table)
+        for who in re.findall(r"`([^`]+)`", whose)
+    ]
+    for table in section(ARCHITECTURE, "Who imports whom").split("What each of these must never import:")
+)
+LOOSE = {"app", "current", "logs", "server", "settings"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:
-    """All modules of the product, each with its file."""
+    """All modules of the product below `signalbox`, each with its file."""
     for package in ("store", "webapp"):
         for path in sorted((ROOT / package).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
@@ -29,29 +34,20 @@ def modules() -> Iterator[tuple[str, Path]]:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """The modules and names that a file imports, also within its functions; not what only type checkers see."""
-    tree = ast.parse(path.read_text())
-    unseen = {
-        id(node)
-        for block in ast.walk(tree)
-        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
-        for node in ast.walk(block)
-    }
-    for node in ast.walk(tree):
-        if id(node) in unseen:
-            continue
+    """The modules and names that a file imports, also within its functions and for type checkers alone."""
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
+            yield from (name.name.removeprefix("signalbox.") for name in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} imports relatively"
-            yield from (f"{node.module}.{name.name}" for name in node.names)
+            yield from (f"{node.module}.{name.name}".removeprefix("signalbox.") for name in node.names)
 
 
 def within(name: str, package: str) -> bool:
     return name == package or name.startswith(f"{package}.")
 
 
-@pytest.mark.parametrize(("who", "forbidden"), RULES, ids=[who for who, _ in RULES])
+@pytest.mark.parametrize(("who", "forbidden"), FORBIDDEN, ids=[who for who, _ in FORBIDDEN])
 def test_layers_import_downwards_only(who: str, forbidden: set[str]) -> None:
     mine = [(name, path) for name, path in modules() if within(name, who)]
     assert mine, f"docs/architecture.md speaks of {who}, which is not there"
@@ -64,8 +60,54 @@ def test_layers_import_downwards_only(who: str, forbidden: set[str]) -> None:
     assert not broken
 
 
+@pytest.mark.parametrize(("who", "allowed"), ALLOWED, ids=[who for who, _ in ALLOWED])
+def test_a_package_imports_only_what_the_docs_allow(who: str, allowed: set[str]) -> None:
+    broken = [
+        f"{name} imports {imported}"
+        for name, path in modules()
+        if within(name, who)
+        for imported in imports(path)
+        if imported.startswith("webapp.")
+        and imported != "webapp.__version__"
+        and not any(within(imported, package) for package in {who, *allowed})
+    ]
+    assert not broken
+
+
+@pytest.mark.parametrize("level", ["modules", "packages"])
+def test_no_imports_go_in_a_circle(level: str) -> None:
+    known = dict(modules())
+
+    def place(name: str) -> str:
+        return name if level == "modules" else ".".join(name.split(".")[:2])
+
+    graph: dict[str, set[str]] = {}
+    for name, path in known.items():
+        for imported in imports(path):
+            module = imported if imported in known else imported.rpartition(".")[0]
+            if module in known and place(module) != place(name):
+                graph.setdefault(place(name), set()).add(place(module))
+    try:
+        tuple(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(f"a circle: {' -> '.join(error.args[1])}")
+
+
 def test_the_store_never_imports_the_web() -> None:
-    assert ("store", "webapp") in {(who, package) for who, forbidden in RULES for package in forbidden}
+    assert ("store", "webapp") in {(who, package) for who, forbidden in FORBIDDEN for package in forbidden}
+
+
+def test_only_what_puts_the_app_together_stays_loose() -> None:
+    loose = {path.stem for path in (ROOT / "webapp").glob("*.py")} - {"__init__"}
+    assert loose == LOOSE
+
+
+def test_nothing_imports_the_folders_by_their_own_names() -> None:
+    own = re.compile(r"^\s*(?:from|import) (?:store|webapp)\b", re.M)
+    for folder in ("store", "webapp", "signalbox", "tests", "e2e", "bench", "examples", "scripts"):
+        for path in (ROOT / folder).rglob("*.py"):
+            found = own.search(path.read_text())
+            assert not found, f"{path.relative_to(ROOT)} has {found and found[0]!r}: the import name is signalbox"
 
 
 def test_the_docs_tell_where_every_module_is() -> None:

@@ -7,8 +7,8 @@ import gzip
 import httpx
 import pytest
 
+from signalbox.webapp.http.assets import ROOT, asset, load
 from tests.support.server import Server
-from webapp.assets import ROOT, asset, load
 
 
 def test_an_address_changes_with_the_content() -> None:

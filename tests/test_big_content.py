@@ -9,11 +9,11 @@ from urllib.parse import urljoin
 import httpx
 import pytest
 
-from store import NewEvent
-from store.sqlite import SqliteStore
+from signalbox.store import NewEvent
+from signalbox.store.sqlite import SqliteStore
+from signalbox.webapp.live.ring import RING_BYTES, Ring
 from tests.support.log import until
 from tests.support.server import Server
-from webapp.live.ring import RING_BYTES, Ring
 
 MOST = 1_000_000
 """Bytes of a page."""

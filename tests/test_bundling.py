@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from signalbox.webapp.http.assets import ROOT, load
+from signalbox.webapp.http.bundling import bundle
 from tests.support.server import Server
-from webapp.assets import ROOT, load
-from webapp.bundling import bundle
 
 
 def written(folder: Path, **sources: str) -> Path:

@@ -7,10 +7,10 @@ from urllib.parse import quote
 
 import pytest
 
-from store import NewEvent
+from signalbox.store import NewEvent
+from signalbox.webapp.drawing import ids
 from tests.support.dom import Node, parse
 from tests.support.server import Server
-from webapp import ids
 
 
 def event(event_type: str, span_id: str = "main", **payload: Any) -> NewEvent:

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from store import Emitter, InvalidEvent, NewEvent, open_task
-from store.sqlite import SqliteStore
+from signalbox.store import Emitter, InvalidEvent, NewEvent, open_task
+from signalbox.store.sqlite import SqliteStore
 from tests.support.command import signalbox
 from tests.support.log import answer, audits_of, log_of, task_of
 from tests.support.people import person, token, wait_until_guarded

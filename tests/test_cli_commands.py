@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from store import Event, NewEvent
-from store.sqlite import SqliteStore
+from signalbox.store import Event, NewEvent
+from signalbox.store.sqlite import SqliteStore
+from signalbox.webapp.cli import answer
+from signalbox.webapp.cli.line import line_of
+from signalbox.webapp.export.raw import raw_line
+from signalbox.webapp.settings import Settings, variable
 from tests.support.command import signalbox, start
 from tests.support.log import log_of, tasks_of, types_of, until
 from tests.support.proxy import Proxy
 from tests.support.server import Server
-from webapp.cli import answer
-from webapp.cli.line import line_of
-from webapp.export.raw import raw_line
-from webapp.settings import Settings, variable
 
 
 @pytest.fixture

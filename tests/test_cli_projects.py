@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from store import open_store
-from store.sqlite import SqliteStore
+from signalbox.store import open_store
+from signalbox.store.sqlite import SqliteStore
+from signalbox.webapp.cli import answer
+from signalbox.webapp.cli.target import target
 from tests.support.command import RUN, signalbox, start
 from tests.support.log import log_of, task_of
 from tests.support.people import project, revoke, token, wait_until_guarded
 from tests.support.proxy import Proxy
 from tests.support.server import Server
-from webapp.cli import answer
-from webapp.cli.target import target
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from store.sqlite import SqliteStore
+from signalbox.store.sqlite import SqliteStore
 from tests.support.command import gone, signalbox, start
 from tests.support.log import cancel, log_of, task_of, until, wait_for_event
 from tests.support.proxy import Proxy
@@ -103,8 +103,8 @@ def test_a_command_line_of_any_length_and_any_bytes(url: str, store: SqliteStore
 
 
 def test_the_command_can_emit_to_its_own_task(url: str, store: SqliteStore) -> None:
-    emit = f'{sys.executable} -m webapp emit "$SIGNALBOX_TASK" checkpoint_commit --payload \'{{"checkpoint_id":"c"}}\''
-    assert run(url, "sh", "-c", emit).returncode == 0
+    emit = '-m signalbox emit "$SIGNALBOX_TASK" checkpoint_commit --payload \'{"checkpoint_id":"c"}\''
+    assert run(url, "sh", "-c", f"{sys.executable} {emit}").returncode == 0
     assert task_of(store, "t").checkpoints_total == 1
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from webapp.assets import ROOT
+from signalbox.webapp.http.assets import ROOT
 
 PAIRS = {
     name: (light, dark)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from store import Event, NewEvent
-from store.projections import fold
-from store.state import Task
+from signalbox.store import Event, NewEvent
+from signalbox.store.projections import fold
+from signalbox.store.state import Task
+from signalbox.webapp.views.comparison import ROWS, Chapter, Line, Run, chapters, merged, parted
 from tests.support.dom import Node, parse
 from tests.support.server import Server
-from webapp.comparison import ROWS, Chapter, Line, Run, chapters, merged, parted
 
 
 def event(

@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from store import NewEvent, open_task
-from store.remote import RemoteLog
-from store.sqlite import SqliteStore
+from signalbox.store import NewEvent, open_task
+from signalbox.store.remote import RemoteLog
+from signalbox.store.sqlite import SqliteStore
 from tests.support.command import start
 from tests.support.server import Server
 

@@ -13,13 +13,13 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from store import NewEvent, StoreDamaged, open_store
-from store.errors import StoreFull
-from store.sqlite import SqliteStore
-from store.sqlite.doctor import Finding, examine
+from signalbox.store import NewEvent, StoreDamaged, open_store
+from signalbox.store.errors import StoreFull
+from signalbox.store.sqlite import SqliteStore
+from signalbox.store.sqlite.doctor import Finding, examine
+from signalbox.webapp.cli import cli
 from tests.support.server import Server
 from tests.support.sse import open_stream
-from webapp.cli import cli
 
 BIG = NewEvent(event_type="log", payload={"message": "x" * 3000})
 
@@ -108,8 +108,8 @@ def test_a_server_goes_on_beside_a_damaged_part(start_server: Callable[..., Serv
 
 
 async def test_the_tail_passes_over_events_that_cannot_be_read(tmp_path: Path) -> None:
-    from store.tail import Tail
-    from store.wake import Wake
+    from signalbox.store.tail import Tail
+    from signalbox.store.wake import Wake
 
     path = tmp_path / "signalbox.db"
     with_a_damaged_log(path)

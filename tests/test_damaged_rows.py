@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from store import InvalidEvent, NewEvent, open_store, open_task
-from store.errors import UnreadableTask
-from store.sqlite import SqliteStore
+from signalbox.store import InvalidEvent, NewEvent, open_store, open_task
+from signalbox.store.errors import UnreadableTask
+from signalbox.store.sqlite import SqliteStore
 from tests.support.log import until
 from tests.support.server import Server
 
@@ -239,7 +239,7 @@ def test_a_damaged_event_does_not_stop_the_streams_of_others(server: Server) -> 
 
 
 def test_a_database_of_an_older_version_with_a_damaged_task_is_migrated(tmp_path: Path) -> None:
-    from store import migrations
+    from signalbox.store import migrations
 
     path = tmp_path / "signalbox.db"
     db = sqlite3.connect(path, isolation_level=None)

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from store.sqlite import SqliteStore
+from signalbox.store.sqlite import SqliteStore
+from signalbox.webapp.demo.audit import audit
+from signalbox.webapp.demo.examine import examine
+from signalbox.webapp.demo.survey import LARGEST_PACKAGE, find_modules, in_packages, library
 from tests.support.command import start
 from tests.support.log import log_of, spans_of, task_of, types_of, wait_for_event
-from webapp.demo.audit import audit
-from webapp.demo.examine import examine
-from webapp.demo.survey import LARGEST_PACKAGE, find_modules, in_packages, library
 
 SOME = ("textwrap.py", "string.py", "keyword.py", "json/__init__.py", "json/decoder.py", "json/encoder.py", "this.py")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from store import NewEvent
+from signalbox.store import NewEvent
 from tests.support.log import audits_of, until
 from tests.support.people import PASSWORD, Headers, person, session, token, wait_until_guarded
 from tests.support.run_client import RunClient

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
-from store import NewEvent
-from store.people import Place
-from store.sqlite import SqliteStore
-from webapp.auth.directory import Directory
+from signalbox.store import NewEvent
+from signalbox.store.people import Place
+from signalbox.store.sqlite import SqliteStore
+from signalbox.webapp.auth.directory import Directory
 
 
 class SlowPeople:

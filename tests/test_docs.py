@@ -22,15 +22,15 @@ from typing import Any
 import click
 import pytest
 
-from store import open_store
-from store.events import KNOWN_EVENTS, OLDER_SPELLINGS
-from store.state import STATUSES
+from signalbox.store import open_store
+from signalbox.store.events import KNOWN_EVENTS, OLDER_SPELLINGS
+from signalbox.store.state import STATUSES
+from signalbox.webapp.api.openapi import describe
+from signalbox.webapp.app import create_app
+from signalbox.webapp.cli import cli
+from signalbox.webapp.settings import Settings, variable
 from tests.support.markdown import Block, anchors, blocks, links, rows, section
 from tests.support.server import Server
-from webapp.api.openapi import describe
-from webapp.app import create_app
-from webapp.cli import cli
-from webapp.settings import Settings, variable
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

@@ -15,13 +15,12 @@ import pytest
 import uvicorn
 from quart import Quart, request
 
+from signalbox.webapp.http import bodies, door, errors
+from signalbox.webapp.http.door import Door
+from signalbox.webapp.http.sockets import Socket
+from signalbox.webapp.live import stream
 from tests.support.people import person, revoke, session, token, wait_until_guarded
 from tests.support.server import Server
-from webapp import errors
-from webapp.http import bodies, door
-from webapp.http.door import Door
-from webapp.http.sockets import Socket
-from webapp.live import stream
 
 HOST = b"Host: 127.0.0.1\r\n"
 UPGRADE = (

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from store import AsyncEmitter, Emitter, Event, NewEvent, open_task
-from store.emitter.vocabulary import R, Vocabulary
-from store.sqlite import SqliteStore
-from store.state import Progress
+from signalbox.store import AsyncEmitter, Emitter, Event, NewEvent, open_task
+from signalbox.store.emitter.vocabulary import R, Vocabulary
+from signalbox.store.sqlite import SqliteStore
+from signalbox.store.state import Progress
 from tests.support.log import log_of, spans_of, task_of, types_of
 
 ARGUMENTS = {

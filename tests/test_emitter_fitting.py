@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from store import AsyncEmitter, Emitter, InvalidEvent, open_task
-from store.emitter.fitting import fitting
-from store.events import NewEvent, check_event
-from store.remote import RemoteLog
-from store.sqlite import SqliteStore
+from signalbox.store import AsyncEmitter, Emitter, InvalidEvent, open_task
+from signalbox.store.emitter.fitting import fitting
+from signalbox.store.events import NewEvent, check_event
+from signalbox.store.remote import RemoteLog
+from signalbox.store.sqlite import SqliteStore
 from tests.support.log import log_of, task_of
 from tests.support.server import Server
 

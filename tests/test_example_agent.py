@@ -12,14 +12,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from store import Event, open_store
-from store.sqlite import SqliteStore
+from signalbox.store import Event, open_store
+from signalbox.store.sqlite import SqliteStore
+from signalbox.webapp.agents import Agents
+from signalbox.webapp.relay.position import mark_of
 from tests.support.agent_server import SERVER, AgentServer
 from tests.support.command import start
 from tests.support.log import cancel, log_of, task_of, until, wait_for_event
 from tests.support.server import Server
-from webapp.agents import Agents
-from webapp.relay.position import mark_of
 
 CODEBASE = SERVER.parent / "codebase"
 

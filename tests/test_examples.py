@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from store.sqlite import SqliteStore
+from signalbox.store.sqlite import SqliteStore
 from tests.support.command import environment
 from tests.support.log import answer, log_of, open_permissions, task_of, tasks_of, types_of, wait_for_event
 from tests.support.server import Server

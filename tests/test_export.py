@@ -12,10 +12,11 @@ from contextlib import closing
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
 from e2e.runs import run
-from store import Event, NewEvent, open_store
+from signalbox.store import Event, NewEvent, open_store
 from tests.support.command import signalbox
 from tests.support.log import log_of, spans_of, task_of
 from tests.support.server import Server
@@ -113,7 +114,8 @@ def test_what_was_exported_comes_back_exactly(server: Server, tmp_path: Path) ->
     try:
         assert [facts(e) for e in log_of(other, "trip")] == [facts(e) for e in log_of(server.store, "trip")]
         restored = task_of(other, "trip")
-        assert restored == before
+        # The task made by an import is another one of the same name.
+        assert msgspec.structs.replace(restored, identity=before.identity) == before
         assert spans_of(other, "trip") == spans_of(server.store, "trip")
         (again,) = other.append("trip", NewEvent(event_type="log"))
         assert again.seq == before.latest_seq + 1

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from store.state import Phase
-from webapp.forecast import expected
+from signalbox.store.state import Phase
+from signalbox.webapp.views.forecast import expected
 
 
 def phase(name: str, start: int, end: int | None = None, number: int = 1) -> Phase:

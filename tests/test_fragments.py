@@ -7,16 +7,16 @@ import re
 
 import pytest
 
-from store import NewEvent, TaskQuery
-from store.events import KNOWN_EVENTS
-from store.sqlite import SqliteStore
+from signalbox.store import NewEvent, TaskQuery
+from signalbox.store.events import KNOWN_EVENTS
+from signalbox.store.sqlite import SqliteStore
+from signalbox.webapp.drawing import ids
+from signalbox.webapp.drawing.rows import TOLD
+from signalbox.webapp.http.assets import asset
+from signalbox.webapp.views.contexts import log_window, spans_view, task_list_view
+from signalbox.webapp.views.logstretch import StretchView
 from tests.support.dom import parse
 from tests.support.rendering import FRAGMENTS, log, main, page, parts
-from webapp import ids
-from webapp.assets import asset
-from webapp.contexts import log_window, spans_view, task_list_view
-from webapp.logstretch import StretchView
-from webapp.rows import TOLD
 
 
 async def test_a_line_that_was_written_elsewhere_tells_when(store: SqliteStore) -> None:
@@ -152,7 +152,7 @@ async def test_a_full_page_of_a_million_lines_would_be_as_small_as_this_one(stor
 
 
 def test_every_pair_of_states_has_its_own_icon() -> None:
-    from store.state import STATUSES
+    from signalbox.store.state import STATUSES
 
     made = [asset(f"icons/{status}.svg") for status in STATUSES]
     assert all(one != other for one, other in itertools.combinations([re.sub(".*v=", "", url) for url in made], 2))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from webapp.auth.ticket import Ticket
-from webapp.live.chunk import Chunk
-from webapp.live.frame_lane import FrameLane
-from webapp.live.pace import Pace
-from webapp.live.packing import Plain
-from webapp.live.ring import Ring
-from webapp.live.stats import Stats
-from webapp.live.subscriber import Subscriber
-from webapp.live.voice import JSON
+from signalbox.webapp.auth.ticket import Ticket
+from signalbox.webapp.live.chunk import Chunk
+from signalbox.webapp.live.control_messages import JSON
+from signalbox.webapp.live.frame_lane import FrameLane
+from signalbox.webapp.live.pace import Pace
+from signalbox.webapp.live.ring import Ring
+from signalbox.webapp.live.stats import Stats
+from signalbox.webapp.live.stream_encoding import Plain
+from signalbox.webapp.live.subscriber import Subscriber
 
 
 async def test_what_is_committed_while_a_frame_is_read_is_in_the_next() -> None:

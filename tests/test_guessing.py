@@ -11,15 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from store import Conflict
-from store.people import checked_email, digest_of
-from store.sqlite import SqliteStore
+from signalbox.store import Conflict
+from signalbox.store.people import checked_email, digest_of
+from signalbox.store.sqlite import SqliteStore
+from signalbox.webapp.auth import passwords
+from signalbox.webapp.auth.guesses import AT_ONCE, WAITING_PER_NETWORK, Checks, Guesses, network_of
+from signalbox.webapp.auth.secrets import new_secret
+from signalbox.webapp.http.refusals import LoginsBusy, TooManyLogins
 from tests.support.people import PASSWORD, at, person, wait_until_guarded
 from tests.support.server import Server
-from webapp.auth import passwords
-from webapp.auth.guesses import AT_ONCE, WAITING_PER_NETWORK, Checks, Guesses, network_of
-from webapp.auth.refusals import LoginsBusy, TooManyLogins
-from webapp.auth.secrets import new_secret
 
 BROWSER = "signalbox_browser"
 WRONG = "a guess of mine"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from signalbox.webapp.http.health import Health, Problem
 from tests.support.server import Server
-from webapp.http.health import Health, Problem
 
 
 def test_a_server_with_which_nothing_is_wrong_lists_no_problem(server: Server) -> None:

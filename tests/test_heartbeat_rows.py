@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from store import NewEvent, open_store
+from signalbox.store import NewEvent, open_store
 from tests.support.command import signalbox
 from tests.support.server import Server
 

@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from e2e.runs import run
-from store import Event, NewEvent, TaskRecord, UnknownTask, history, open_store
-from store.events import timestamp
-from store.history import History, unborn
-from store.projections import fold
-from store.sqlite import SqliteStore
-from store.state import Task, TaskState
+from signalbox.store import Event, NewEvent, TaskRecord, UnknownTask, history, open_store
+from signalbox.store.events import timestamp
+from signalbox.store.history import History, unborn
+from signalbox.store.projections import fold
+from signalbox.store.sqlite import SqliteStore
+from signalbox.store.state import Task, TaskState
 from tests.test_projections import events, kept
 
 

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from store import NewEvent, TaskQuery
-from store.events import KNOWN_EVENTS
-from store.sqlite import SqliteStore
+from signalbox.store import NewEvent, TaskQuery
+from signalbox.store.events import KNOWN_EVENTS
+from signalbox.store.sqlite import SqliteStore
+from signalbox.webapp.drawing import ids
+from signalbox.webapp.drawing.rows import TOLD
+from signalbox.webapp.views.contexts import log_window, spans_view, task_list_view
+from signalbox.webapp.views.forecast import Earlier
+from signalbox.webapp.views.permissions import inbox_view
+from signalbox.webapp.views.timeline import timeline_view
+from signalbox.webapp.views.waterfall import waterfall_view
 from tests.support.dom import parse
 from tests.support.rendering import FRAGMENTS, frame, log, main, page, parts
-from webapp import ids
-from webapp.contexts import log_window, spans_view, task_list_view
-from webapp.forecast import Earlier
-from webapp.inbox import inbox_view
-from webapp.rows import TOLD
-from webapp.timeline import timeline_view
-from webapp.waterfall import waterfall_view
 
 HOSTILE = (
     "<script>alert(1)</script>",

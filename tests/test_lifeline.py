@@ -9,8 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from store import Event, open_store, open_task
-from store.sqlite import SqliteStore
+from signalbox.store import Event, open_store, open_task
+from signalbox.store.sqlite import SqliteStore
 from tests.support.log import answer, cancel, log_of, open_permissions, task_of, types_of, until, wait_for_event
 from tests.support.pace import slowness
 

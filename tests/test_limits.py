@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
-from store import NewEvent
+from signalbox.store import NewEvent
 from tests.support.server import Server
 from tests.support.sse import open_stream
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from store import NewEvent
-from store.events import KNOWN_EVENTS
-from store.sqlite import SqliteStore
+from signalbox.store import NewEvent
+from signalbox.store.events import KNOWN_EVENTS
+from signalbox.store.sqlite import SqliteStore
+from signalbox.webapp.drawing import ids
+from signalbox.webapp.views import contexts
 from tests.support.rendering import WINDOW, frame, log, main, newest, page, span
-from webapp import contexts, ids
 
 names = st.sampled_from(["s1", "s2", "s3", "s 4", "<s5>"])
 small = st.one_of(st.none(), st.integers(-5, 10**18), st.floats(allow_nan=False, allow_infinity=False), st.text())

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlencode
 
-from store import NewEvent
+from signalbox.store import NewEvent
 from tests.support.dom import Node, parse
 from tests.support.server import Server
 from tests.support.sse import open_stream

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from store import NewEvent
+from signalbox.store import NewEvent
 from tests.support.server import Server
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from store import LogQuery, NewEvent, open_store
-from store.contract import TaskRecord
-from store.events import Event
-from store.sqlite import SqliteStore
+from signalbox.store import LogQuery, NewEvent, open_store
+from signalbox.store.contract import TaskRecord
+from signalbox.store.events import Event
+from signalbox.store.sqlite import SqliteStore
 from tests.support.command import signalbox
 from tests.support.rendering import frame, log, page
 from tests.support.server import Server

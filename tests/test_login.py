@@ -8,14 +8,14 @@ from typing import Any
 import httpx
 import pytest
 
-from store.people import Account
+from signalbox.store.people import Account
+from signalbox.webapp.auth import passwords
+from signalbox.webapp.auth.login import NOBODYS
+from signalbox.webapp.settings import InvalidSetting, Settings
 from tests.support.log import audits_of
 from tests.support.people import PASSWORD, person, session, wait_until_guarded
 from tests.support.server import Server
 from tests.support.sse import open_stream
-from webapp.auth import passwords
-from webapp.auth.login import NOBODYS
-from webapp.settings import InvalidSetting, Settings
 
 BROWSER = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
 COOKIE = "signalbox_session"

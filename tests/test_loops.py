@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from store import NewEvent, StoreUnavailable, loops
-from store.loops import Loop
-from webapp.app import create_app
-from webapp.live.sse import named
-from webapp.live.voice import JSON, Voice
-from webapp.settings import Settings
+from signalbox.store import NewEvent, StoreUnavailable, loops
+from signalbox.store.loops import Loop
+from signalbox.webapp.app import create_app
+from signalbox.webapp.live.control_messages import JSON, Voice
+from signalbox.webapp.live.sse import named
+from signalbox.webapp.settings import Settings
 
 
 @pytest.fixture(autouse=True)

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from store import NewEvent, StoreUnavailable, open_store
-from store.errors import StoreLost
-from store.sqlite import SqliteStore, reopening
+from signalbox.store import NewEvent, StoreUnavailable, open_store
+from signalbox.store.errors import StoreLost
+from signalbox.store.sqlite import SqliteStore, reopening
 from tests.support.server import Server
 from tests.support.sse import open_stream
 

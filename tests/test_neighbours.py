@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from store import Conflict, NewEvent, StoreUnavailable
-from store.sqlite import SqliteStore, job
+from signalbox.store import Conflict, NewEvent, StoreUnavailable
+from signalbox.store.sqlite import SqliteStore, job
 
 LOG = NewEvent(event_type="log")
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from signalbox.webapp.settings import Settings
 from tests.support.nginx import nginx_before
 from tests.support.pace import slowness
 from tests.support.server import Server
 from tests.support.sse import open_stream
-from webapp.settings import Settings
 
 READ_TIMEOUT = 60
 """Seconds of silence after which nginx cuts what it reads from, by default."""

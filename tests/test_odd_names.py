@@ -9,10 +9,10 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 import pytest
 
-from store import InvalidEvent, NewEvent
-from store.sqlite import SqliteStore
+from signalbox.store import InvalidEvent, NewEvent
+from signalbox.store.sqlite import SqliteStore
+from signalbox.webapp.http.segments import MARK, name_of, segment
 from tests.support.server import Server
-from webapp.http.segments import MARK, name_of, segment
 
 NAMES = [
     "../lib/a.c",

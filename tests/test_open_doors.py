@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from store import open_store
+from signalbox.store import open_store
 from tests.support.people import token
 
 
 def serve(folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "webapp", "serve", "--host", "0.0.0.0", "--port", "0"]
+    command = [sys.executable, "-m", "signalbox", "serve", "--host", "0.0.0.0", "--port", "0"]
     store = ["--store", f"sqlite:///{folder}/signalbox.db"]
     return subprocess.Popen([*command, *store], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

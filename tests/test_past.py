@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from e2e.runs import run
-from store import Conflict, NewEvent
+from signalbox.store import Conflict, NewEvent
 from tests.support.dom import Node, parse
 from tests.support.server import Server
 

@@ -10,11 +10,11 @@ import subprocess
 
 import pytest
 
-from store.people import digest_of
-from store.sqlite import SqliteStore
+from signalbox.store.people import digest_of
+from signalbox.store.sqlite import SqliteStore
+from signalbox.webapp.auth import passwords
 from tests.support.command import RUN, environment, signalbox
 from tests.support.terminal import PASSWORD, Terminal
-from webapp.auth import passwords
 
 
 @pytest.fixture
@@ -231,7 +231,7 @@ def test_what_cannot_be_done_is_one_clear_line(at: Terminal, line: str, code: in
 
 
 def test_a_short_password_is_told_and_makes_no_account(at: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("webapp.cli.password._piped", lambda: "short")
+    monkeypatch.setattr("signalbox.webapp.cli.password._piped", lambda: "short")
     assert "8 to 1024" in at.fails("user", "add", "ann@example.org", "--password-stdin", code=2)
     assert at.reads(lambda people: people.accounts()) == []
 

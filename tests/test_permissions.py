@@ -12,10 +12,10 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from store import NewEvent, open_task
-from store.emitter.permission import Answer
-from store.remote import RemoteLog
-from store.sqlite import SqliteStore
+from signalbox.store import NewEvent, open_task
+from signalbox.store.emitter.permission import Answer
+from signalbox.store.remote import RemoteLog
+from signalbox.store.sqlite import SqliteStore
 from tests.support.log import audits_of
 from tests.support.pace import slowness
 from tests.support.server import Server

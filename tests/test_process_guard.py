@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from store import Event
+from signalbox.store import Event
+from signalbox.webapp.process.guard import Guard
 from tests.support.command import gone, lives, start
 from tests.support.log import wait_for_event
-from webapp.process.guard import Guard
 
 POLITE = "echo $$; sleep 600 & echo $!; wait"
 STUBBORN = "trap '' TERM; echo $$; echo $$; while :; do sleep 0.1; done"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webapp.process.lines import MAX_LINE, Line, LineReader
+from signalbox.webapp.process.lines import MAX_LINE, Line, LineReader
 
 
 def lines_of(*chunks: bytes) -> list[Line]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyte
 import pytest
 
-from webapp.process.lines import Line, LineReader
+from signalbox.webapp.process.lines import Line, LineReader
 
 RECORDED = Path(__file__).parent / "terminal"
 WIDTH, HEIGHT = 120, 40

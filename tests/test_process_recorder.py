@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from store import NewEvent, open_store
-from store.remote import RemoteLog
+from signalbox.store import NewEvent, open_store
+from signalbox.store.remote import RemoteLog
+from signalbox.webapp.process import recorder as recording
+from signalbox.webapp.process.output import Output
+from signalbox.webapp.process.recorder import Recorder
+from signalbox.webapp.process.terminal import Channel
 from tests.support.log import log_of, until
 from tests.support.proxy import Proxy
 from tests.support.server import Server
-from webapp.process import recorder as recording
-from webapp.process.output import Output
-from webapp.process.recorder import Recorder
-from webapp.process.terminal import Channel
 
 
 @pytest.fixture

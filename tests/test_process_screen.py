@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from webapp.process.lines import HOLD, HOLD_REDRAWN, MAX_LINE, Line, LineReader
+from signalbox.webapp.process.lines import HOLD, HOLD_REDRAWN, MAX_LINE, Line, LineReader
 
 WIDTH, HEIGHT = 40, 12
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from store.sqlite import SqliteStore
+from signalbox.store.sqlite import SqliteStore
 from tests.support.terminal import Terminal
 
 

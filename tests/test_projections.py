@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from store import NewEvent, Store, open_store
-from store.events import KNOWN_EVENTS
-from store.projections import fold
-from store.state import Task, TaskState
+from signalbox.store import NewEvent, Store, open_store
+from signalbox.store.events import KNOWN_EVENTS
+from signalbox.store.projections import fold
+from signalbox.store.state import Task, TaskState
 
 
 async def kept(store: Store, task_id: str) -> TaskState:

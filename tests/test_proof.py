@@ -18,8 +18,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from e2e.runs import run
-from store import NewEvent
-from store.remote import RemoteLog
+from signalbox.store import NewEvent
+from signalbox.store.remote import RemoteLog
 from tests.support.chaos import Chaos
 from tests.support.proxy import Proxy
 from tests.support.server import Server

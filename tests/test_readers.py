@@ -11,9 +11,9 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 import aiosqlite
 import pytest
 
-from store import NewEvent, Reading, StoreUnavailable, UnknownTask
-from store.errors import NestedView
-from store.sqlite import SqliteStore, readers
+from signalbox.store import NewEvent, Reading, StoreUnavailable, UnknownTask
+from signalbox.store.errors import NestedView
+from signalbox.store.sqlite import SqliteStore, readers
 
 
 @pytest.fixture

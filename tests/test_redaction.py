@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from store import Event
-from webapp.export.redaction import HIDDEN, InvalidRule, Redaction
-from webapp.settings import InvalidSetting, Settings
+from signalbox.store import Event
+from signalbox.webapp.redaction.redaction import HIDDEN, InvalidRule, Redaction
+from signalbox.webapp.settings import InvalidSetting, Settings
 
 DEFAULT = Redaction(Settings().redact)
 

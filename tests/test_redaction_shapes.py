@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from store import Event
-from webapp.export.redaction import HIDDEN, Redaction
-from webapp.settings import Settings
+from signalbox.store import Event
+from signalbox.webapp.redaction.redaction import HIDDEN, Redaction
+from signalbox.webapp.settings import Settings
 
 DEFAULT = Redaction(Settings().redact)
 BASIC = base64.b64encode(b"ann:s3cret").decode()
@@ -180,7 +180,7 @@ def test_a_secret_in_a_value_is_hidden(value: Any) -> None:
         "the secretary said: all tokens: 5 are used",
         "token_count: 12, token_limit=4096",
         "password_policy: strict",
-        "PWD=/home/ann OLDPWD=/root",
+        "PWD=/proj/ann OLDPWD=/root",
         "12 tests pass: 3 are new",
         "a basic understanding of Basic Authentication",
         "the bearer certificates expire",

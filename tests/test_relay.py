@@ -11,18 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from store import Event, InvalidEvent, NewEvent, UnknownTask
-from store.sqlite import SqliteStore
+from signalbox.store import Event, InvalidEvent, NewEvent, UnknownTask
+from signalbox.store.sqlite import SqliteStore
+from signalbox.webapp.cli.relay import TOKEN_VARIABLE
+from signalbox.webapp.relay import backoff
+from signalbox.webapp.relay import relay as relaying
+from signalbox.webapp.relay.relay import Relay
+from signalbox.webapp.relay.upstream import Refused, checked_url
+from signalbox.webapp.relay.upstream import Upstream as Client
 from tests.support.command import signalbox, start
 from tests.support.log import cancel, log_of, task_of, types_of, wait_for_event
 from tests.support.server import Server
 from tests.support.upstream import OK, Upstream, header
-from webapp.cli.relay import TOKEN_VARIABLE
-from webapp.relay import backoff
-from webapp.relay import relay as relaying
-from webapp.relay.relay import Relay
-from webapp.relay.upstream import Refused, checked_url
-from webapp.relay.upstream import Upstream as Client
 
 TIME = "2026-11-21T14:02:07Z"
 LINES = [f"line {number}" for number in range(1, 31)]

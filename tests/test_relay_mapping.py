@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from store.events import MAX_PAYLOAD, NewEvent, check_event
-from store.remote.sse import Message
-from webapp.relay.mapping import another_history, event_of
+from signalbox.store.events import MAX_PAYLOAD, NewEvent, check_event
+from signalbox.store.remote.sse import Message
+from signalbox.webapp.relay.mapping import another_history, event_of
 
 TIME = "2026-11-21T14:02:07.123456Z"
 

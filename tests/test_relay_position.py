@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.events import NewEvent
-from store.remote.sse import Message
-from webapp.relay.position import Position, mark_of, usable
-from webapp.relay.replay import PROOF
+from signalbox.store.events import NewEvent
+from signalbox.store.remote.sse import Message
+from signalbox.webapp.relay.position import Position, mark_of, usable
+from signalbox.webapp.relay.replay import PROOF
 
 LINES = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=12)
 

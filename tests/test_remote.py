@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from store import (
+from signalbox.store import (
     InvalidEvent,
     NewEvent,
     NotAllowed,
@@ -19,7 +19,7 @@ from store import (
     UnknownTask,
     open_task,
 )
-from store.remote import RemoteLog
+from signalbox.store.remote import RemoteLog
 from tests.support.log import log_of, task_of, types_of, until, wait_for_event
 from tests.support.proxy import Proxy
 from tests.support.server import Server

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store import (
+from signalbox.store import (
     Conflict,
     InvalidEvent,
     StoreError,
 )
-from store.remote import RemoteLog
-from store.remote.sse import SseParser
+from signalbox.store.remote import RemoteLog
+from signalbox.store.remote.sse import SseParser
 
 
 def test_its_token_goes_with_every_request() -> None:

@@ -10,12 +10,12 @@ from typing import Any
 
 import httpx
 
-from store import NewEvent
-from store.state import Task
+from signalbox.store import NewEvent
+from signalbox.store.state import Task
+from signalbox.webapp.process.signature import CommandLine, command_of, signature
 from tests.support.command import signalbox, start
 from tests.support.log import log_of, task_of, wait_for_event
 from tests.support.server import Server
-from webapp.process.signature import CommandLine, command_of, signature
 
 
 def run(server: Server, task: str, *words: str, options: tuple[str, ...] = (), **more: str) -> None:

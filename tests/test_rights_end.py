@@ -9,7 +9,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from store.people import Account, digest_of
+from signalbox.store.people import Account, digest_of
 from tests.support.people import Headers, person, project, revoke, session, token, wait_until_guarded
 from tests.support.server import Server
 from tests.support.sse import Message, open_stream

@@ -14,12 +14,12 @@ import httpx
 import pytest
 import websockets
 
-from store import NewEvent, open_task
-from store.remote import RemoteLog
+from signalbox.store import NewEvent, open_task
+from signalbox.store.remote import RemoteLog
+from signalbox.webapp.settings import InvalidSetting, Settings
 from tests.support.people import PASSWORD, person
 from tests.support.server import Server
 from tests.support.sse import open_stream
-from webapp.settings import InvalidSetting, Settings
 
 ROOT = "/signalbox"
 ADDRESS = re.compile(r'\b(?:href|action|formaction|src|hx-\w+|data-(?:src|frame|events|path))="([^"]*)"')

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from store import Emitter, UnknownTask
-from store.sqlite import SqliteStore
+from signalbox.store import Emitter, UnknownTask
+from signalbox.store.sqlite import SqliteStore
 from tests.support.command import RUN, environment, signalbox, start
 from tests.support.log import log_of, task_of, until
 
@@ -102,7 +102,7 @@ def test_json_is_utf_8_on_every_terminal(url: str, store: SqliteStore) -> None:
 
 def test_a_server_goes_on_when_nobody_reads_its_log() -> None:
     code = (
-        "import logging; from webapp.logs import configure; from webapp.settings import Settings;"
+        "import logging; from signalbox.webapp.logs import configure; from signalbox.webapp.settings import Settings;"
         "configure(Settings());"
         "[logging.warning('line %d', number) for number in range(5000)]; print('went on', flush=True)"
     )

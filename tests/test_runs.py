@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from store import NewEvent
+from signalbox.store import NewEvent
 from tests.support.log import until
 from tests.support.proxy import Proxy
 from tests.support.run_client import RunClient

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import httpx
 
-from store import NewEvent
+from signalbox.store import NewEvent
 from tests.support.people import person, session, wait_until_guarded
 from tests.support.server import Server
 from tests.support.sse import open_stream

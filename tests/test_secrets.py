@@ -11,11 +11,11 @@ import httpx
 import pytest
 from argon2 import PasswordHasher
 
-from store import InvalidEvent
-from store.people import checked_email
+from signalbox.store import InvalidEvent
+from signalbox.store.people import checked_email
+from signalbox.webapp.auth import passwords, secrets
 from tests.support.people import session
 from tests.support.server import Server
-from webapp.auth import passwords, secrets
 
 
 def test_a_password_is_kept_as_a_hash_of_its_own() -> None:

@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import httpx
 
-from store import NewEvent
+from signalbox.store import NewEvent
+from signalbox.webapp.live.chunk import Chunk
+from signalbox.webapp.live.frame_lane import FrameLane
+from signalbox.webapp.live.pace import Pace
+from signalbox.webapp.live.ring import Ring
+from signalbox.webapp.live.stats import Stats
 from tests.support.people import person, session, wait_until_guarded
 from tests.support.server import Server
-from webapp.live.chunk import Chunk
-from webapp.live.frame_lane import FrameLane
-from webapp.live.pace import Pace
-from webapp.live.ring import Ring
-from webapp.live.stats import Stats
 
 ENDED = NewEvent(event_type="runner_exit", payload={"exit_code": 0})
 RUNS = NewEvent(event_type="runner_spawn")

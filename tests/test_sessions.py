@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from store import NewEvent, open_task
-from store.remote import RemoteLog
+from signalbox.store import NewEvent, open_task
+from signalbox.store.remote import RemoteLog
 from tests.support.log import until
 from tests.support.proxy import Proxy
 from tests.support.server import Server

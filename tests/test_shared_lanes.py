@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from store import NewEvent
-from webapp.app import create_app
-from webapp.settings import Settings
+from signalbox.store import NewEvent
+from signalbox.webapp.app import create_app
+from signalbox.webapp.settings import Settings
 
 STRANGE = ["x=1", "x=2&x=3", "utm_source=mail", "_=1732600000", "Gaps=open", "after=0", "shown=", "shown=nonsense", ""]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from webapp.live.shelf import KEPT_BYTES, STRETCH, Shelf
+from signalbox.webapp.live.catch_up_cache import KEPT_BYTES, STRETCH, Shelf
 
 LOG = object()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from store import NewEvent
+from signalbox.store import NewEvent
 from tests.support.people import Headers, person, project, session, token, wait_until_guarded
 from tests.support.server import Server
 from tests.support.sse import Message, open_stream

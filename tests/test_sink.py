@@ -11,17 +11,17 @@ import httpx
 import pytest
 import uvicorn
 
-from webapp.auth.ticket import Ticket
-from webapp.live import sink as sinks
-from webapp.live.chunk import Chunk
-from webapp.live.frame_lane import FrameLane
-from webapp.live.pace import Pace
-from webapp.live.packing import Plain
-from webapp.live.ring import Ring
-from webapp.live.sink import Sink, TransportSink, sink_for
-from webapp.live.stats import Stats
-from webapp.live.subscriber import Subscriber
-from webapp.live.voice import JSON
+from signalbox.webapp.auth.ticket import Ticket
+from signalbox.webapp.live import sink as sinks
+from signalbox.webapp.live.chunk import Chunk
+from signalbox.webapp.live.control_messages import JSON
+from signalbox.webapp.live.frame_lane import FrameLane
+from signalbox.webapp.live.pace import Pace
+from signalbox.webapp.live.ring import Ring
+from signalbox.webapp.live.sink import Sink, TransportSink, sink_for
+from signalbox.webapp.live.stats import Stats
+from signalbox.webapp.live.stream_encoding import Plain
+from signalbox.webapp.live.subscriber import Subscriber
 
 
 class Reader:

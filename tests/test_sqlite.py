@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from store import NewEvent, SchemaTooNew, StoreUnavailable, UnknownStoreKind, open_store
-from store.sqlite import SqliteStore, job
+from signalbox.store import NewEvent, SchemaTooNew, StoreUnavailable, UnknownStoreKind, open_store
+from signalbox.store.sqlite import SqliteStore, job
 
 LOG = NewEvent(event_type="log")
 

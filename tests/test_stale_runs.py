@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from store.state import Task
-from webapp.supervisor import is_stale
+from signalbox.store.state import Task
+from signalbox.webapp.acts.supervisor import is_stale
 
 
 def run(**more: object) -> Task:

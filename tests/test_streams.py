@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from store import NewEvent
+from signalbox.store import NewEvent
 from tests.support.pace import slowness
 from tests.support.server import Server
 from tests.support.sse import Message, open_stream

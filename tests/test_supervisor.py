@@ -12,12 +12,12 @@ from contextlib import closing
 
 import pytest
 
-from store import NewEvent, open_task
-from store.state import Task
+from signalbox.store import NewEvent, open_task
+from signalbox.store.state import Task
+from signalbox.webapp import supervisor as supervising
+from signalbox.webapp.acts.supervisor import Attendance, Late, Punctuality
 from tests.support.log import log_of, open_permissions, task_of, until
 from tests.support.server import Server
-from webapp import supervisor as supervising
-from webapp.supervisor import Attendance, Late, Punctuality
 
 LIMIT = 1.0
 

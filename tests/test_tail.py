@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 
-from store import Event, NewEvent, Store, open_store
-from store.tail import Tail
-from store.wake import Wake
+from signalbox.store import Event, NewEvent, Store, open_store
+from signalbox.store.tail import Tail
+from signalbox.store.wake import Wake
 
 NEVER = 3600.0
 REST = 0.05

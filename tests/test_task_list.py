@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from store import SORTS, NewEvent, Sort, TaskQuery, TaskRecord, open_store, tasklist
-from store.events import epoch_seconds, now, timestamp
-from store.sqlite import SqliteStore
-from store.sqlite.tasklist import page
+from signalbox.store import SORTS, NewEvent, Sort, TaskQuery, TaskRecord, open_store, tasklist
+from signalbox.store.events import epoch_seconds, now, timestamp
+from signalbox.store.sqlite import SqliteStore
+from signalbox.store.sqlite.tasklist import page
+from signalbox.webapp.drawing.fragments import Fragments
+from signalbox.webapp.drawing.sparkline import bars
+from signalbox.webapp.http.assets import asset
+from signalbox.webapp.live.frames import list_frames
+from signalbox.webapp.views.listquery import list_url
 from tests.support.people import person, project, session, wait_until_guarded
 from tests.support.server import Server
-from webapp.assets import asset
-from webapp.fragments import Fragments
-from webapp.listquery import list_url
-from webapp.live.frames import list_frames
-from webapp.sparkline import bars
 
 
 @pytest.fixture

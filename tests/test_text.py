@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from webapp.text import between, clean, clock, count, duration, moment, percent, plural, said
+from signalbox.webapp.views.text import between, clean, clock, count, duration, moment, percent, plural, said
 
 START = "2026-11-21T14:02:07.123456Z"
 

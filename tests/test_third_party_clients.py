@@ -9,14 +9,14 @@ import httpx
 import msgspec
 import pytest
 
-from store import Event
-from store.breaks import one_line
-from store.remote.sse import SseParser
+from signalbox.store import Event
+from signalbox.store.breaks import one_line
+from signalbox.store.remote.sse import SseParser
+from signalbox.webapp.api import feed
+from signalbox.webapp.dialects import run, session
+from signalbox.webapp.live import sse
 from tests.support.server import Server
 from tests.support.sse import open_stream
-from webapp.api import feed
-from webapp.dialects import run, session
-from webapp.live import sse
 
 BREAKS = "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 TEXT = "a".join(BREAKS) + "\r\nend"

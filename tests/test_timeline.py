@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from store import NewEvent, open_task
+from signalbox.store import NewEvent, open_task
 from tests.support.dom import Node, parse
 from tests.support.server import Server
 

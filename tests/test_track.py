@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from store.state import Phase, Span, Task
-from webapp.spantree import lines
-from webapp.track import Station, stations
+from signalbox.store.state import Phase, Span, Task
+from signalbox.webapp.drawing.track import Station, stations
+from signalbox.webapp.views.spantree import lines
 
 AT = "2026-11-21T14:02:07.123456Z"
 

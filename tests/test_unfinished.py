@@ -14,13 +14,13 @@ from contextlib import closing
 import httpx
 import pytest
 
-from store import NewEvent, Store, open_store
-from store.sqlite import SqliteStore
-from store.state import Unfinished
+from signalbox.store import NewEvent, Store, open_store
+from signalbox.store.sqlite import SqliteStore
+from signalbox.store.state import Unfinished
+from signalbox.webapp.cli.footer import line_of
 from tests.support.command import RUN, environment, start
 from tests.support.log import log_of, until
 from tests.support.server import Server
-from webapp.cli.footer import line_of
 
 BAR = "import sys, time\nprint('training starts', flush=True)\n" + (
     "for i in range(1, 200):\n sys.stderr.write(f'\\repoch 1: {i}/60'); sys.stderr.flush(); time.sleep(0.05)\n"

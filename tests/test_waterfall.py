@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from store import NewEvent
+from signalbox.store import NewEvent
+from signalbox.webapp.drawing import ids
 from tests.support.dom import Node, parse
 from tests.support.pace import slowness
 from tests.support.server import Server
-from webapp import ids
 
 
 def page(server: Server, path: str) -> Node:

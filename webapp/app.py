@@ -10,29 +10,29 @@ from functools import partial
 
 from quart import Quart
 
-from store import Event, open_store
-from store.history import History
-from store.loops import FIRST_PAUSE, Loops
-from store.tail import Tail
-from store.wake import Wake
-from webapp import api, assets, compression, errors, pages, security
-from webapp.agents import Agents
-from webapp.api import metrics
-from webapp.auth import guard
-from webapp.auth.access import check_declared
-from webapp.auth.body import CheckedRequest
-from webapp.auth.directory import Directory
-from webapp.auth.login import Logins
-from webapp.fragments import Fragments
-from webapp.http import names, root_path
-from webapp.http.health import Health, Problem
-from webapp.http.loops import LoopMetrics, loop_problems
-from webapp.live import stream
-from webapp.live.hub import Hub
-from webapp.live.keeper import Keeper
-from webapp.live.stats import Stats
-from webapp.settings import Settings
-from webapp.supervisor import Supervisor
+from signalbox.store import Event, open_store
+from signalbox.store.history import History
+from signalbox.store.loops import FIRST_PAUSE, Loops
+from signalbox.store.tail import Tail
+from signalbox.store.wake import Wake
+from signalbox.webapp import api, pages
+from signalbox.webapp.acts.supervisor import Supervisor
+from signalbox.webapp.agents import Agents
+from signalbox.webapp.api import metrics
+from signalbox.webapp.auth import guard
+from signalbox.webapp.auth.access import check_declared
+from signalbox.webapp.auth.body import CheckedRequest
+from signalbox.webapp.auth.directory import Directory
+from signalbox.webapp.auth.login import Logins
+from signalbox.webapp.drawing.fragments import Fragments
+from signalbox.webapp.http import assets, compression, errors, names, root_path, security
+from signalbox.webapp.http.health import Health, Problem
+from signalbox.webapp.http.loops import LoopMetrics, loop_problems
+from signalbox.webapp.live import stream
+from signalbox.webapp.live.hub import Hub
+from signalbox.webapp.live.keeper import Keeper
+from signalbox.webapp.live.stats import Stats
+from signalbox.webapp.settings import Settings
 
 CLOSING = (
     ("store", "aclose"),
@@ -62,7 +62,6 @@ def create_app(settings: Settings | None = None) -> Quart:
     guard.install(app)
     stream.install(app)
     compression.install(app)
-    assets.install(app)
     names.install(app)
     api.install(app)
     pages.install(app)

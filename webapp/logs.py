@@ -9,8 +9,8 @@ import sys
 
 import structlog
 
-from webapp.process.echo import Echo
-from webapp.settings import Settings
+from signalbox.webapp.process.echo import Echo
+from signalbox.webapp.settings import Settings
 
 LAST_PATIENCE = 2.0
 """Seconds that a process which ends waits for the reader of its log."""

@@ -13,11 +13,11 @@ from contextlib import AbstractContextManager, nullcontext
 import structlog
 import uvicorn
 
-from webapp import logs
-from webapp.app import create_app
-from webapp.http.door import Door
-from webapp.http.sockets import LONGEST_MESSAGE, Socket
-from webapp.settings import Settings
+from signalbox.webapp import logs
+from signalbox.webapp.app import create_app
+from signalbox.webapp.http.door import Door
+from signalbox.webapp.http.sockets import LONGEST_MESSAGE, Socket
+from signalbox.webapp.settings import Settings
 
 TCP_USER_TIMEOUT = 18
 """Linux's socket option (tcp(7)): ends a connection whose peer has acknowledged nothing for so many milliseconds."""

@@ -6,13 +6,16 @@ A setting `flush_interval` is the flag `--flush-interval` and the variable `SIGN
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from ipaddress import ip_network
 from typing import Any
 
-from webapp.export.redaction import InvalidRule, Redaction
-from webapp.http.root_path import is_root_path
+from signalbox.webapp.redaction.redaction import InvalidRule, Redaction
+
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
+_DOTS = re.compile(r"/\.{1,2}(?:/|$)")
 
 
 class InvalidSetting(ValueError):
@@ -158,3 +161,8 @@ def _check(spec: Field[Any], value: Any) -> None:
         raise InvalidSetting(f"{spec.name} ({variable(spec)}) must be one of {', '.join(choices)}, not {value!r}")
     if low is not None and not low <= value <= high:
         raise InvalidSetting(f"{spec.name} ({variable(spec)}) must be between {low:g} and {high:g}, not {value!r}")
+
+
+def is_root_path(text: str) -> bool:
+    """Whether `text` can be a prefix: empty, or segments of unreserved characters (RFC 3986), each after a slash."""
+    return len(text) <= 200 and bool(_PREFIX.fullmatch(text)) and not _DOTS.search(text)

@@ -16,7 +16,7 @@ from bench import raw
 from bench.run_mix import logs, run_events
 from bench.scenarios import Scale
 from bench.table import Row, count
-from store import NewEvent, open_store
+from signalbox.store import NewEvent, open_store
 
 GROUPS = ((1, 3_000), (100, 10_000), (1_000, 20_000), (10_000, 30_000))
 PROCESSES, EACH = 10, 1_000

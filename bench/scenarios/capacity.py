@@ -12,7 +12,7 @@ from bench.load.client import LoadClient
 from bench.scenarios import Scale
 from bench.session import QUERY, Measure, Session, bare, emitting, sample_for, serving, signalbox, temporary_store
 from bench.table import Row, count, ms, p50_p99
-from webapp.settings import Settings
+from signalbox.webapp.settings import Settings
 
 STREAMS = 1_000
 P99_LIMIT_MS = 500

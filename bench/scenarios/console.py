@@ -16,7 +16,7 @@ from bench.session import serving, temporary_store
 from bench.table import Row, ms
 from e2e.browser import launch
 from e2e.memory import metrics
-from store import Store, open_store
+from signalbox.store import Store, open_store
 
 TASK = "long"
 EVENTS, LOGS_PER_SPAN = 100_000, 97

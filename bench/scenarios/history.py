@@ -18,8 +18,8 @@ from bench.run_mix import run_events
 from bench.scenarios import Scale
 from bench.session import serving, temporary_store
 from bench.table import Row, count, ms
-from store import Reading, open_store
-from store.sqlite.rows import COLUMNS
+from signalbox.store import Reading, open_store
+from signalbox.store.sqlite.rows import COLUMNS
 
 TASK = "bench-0"
 SHORT, MIDDLE = 100, 10_000

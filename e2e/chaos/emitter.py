@@ -12,7 +12,7 @@ import time
 
 import msgspec
 
-from store import NewEvent, Store, StoreError, open_store
+from signalbox.store import NewEvent, Store, StoreError, open_store
 
 
 def main() -> None:

@@ -12,9 +12,9 @@ from playwright.sync_api import Page
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
+from signalbox.webapp.api.sockets import RESET
 from tests.support.sse import Message
 from tests.support.strict import Refused, stream
-from webapp.api.sockets import RESET
 
 FOLLOW = """async ({task}) => {
     const {EventStreamService} = await import('/static/js/EventStreamService.js');

@@ -18,7 +18,7 @@ from e2e.chaos.disk import Clock, Disk
 from e2e.chaos.readers import PageReader, Reader, SocketReader, StreamReader
 from e2e.chaos.writers import CommandRun, FileWriter, HttpWriter
 from e2e.runs import run
-from store import NewEvent
+from signalbox.store import NewEvent
 from tests.support.proxy import Proxy
 from tests.support.server import Server
 

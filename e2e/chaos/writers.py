@@ -16,8 +16,8 @@ from typing import Any
 
 import msgspec
 
-from store import NewEvent, StoreError
-from store.remote import RemoteLog
+from signalbox.store import NewEvent, StoreError
+from signalbox.store.remote import RemoteLog
 from tests.support.command import RUN, environment
 
 

@@ -5,9 +5,9 @@ with open_task(store, "nightly", title="Nightly build") as task:
         task.log("hello")
 """
 
-from store.emitter.permission import Answer
-from store.emitter.run import Run, open_task
-from store.emitter.steps import Phase, Recovery, Tool, WorkItem
-from store.emitter.vocabulary import AsyncEmitter, Emitter
+from signalbox.store.emitter.permission import Answer
+from signalbox.store.emitter.run import Run, open_task
+from signalbox.store.emitter.steps import Phase, Recovery, Tool, WorkItem
+from signalbox.store.emitter.vocabulary import AsyncEmitter, Emitter
 
 __all__ = ["Answer", "AsyncEmitter", "Emitter", "Phase", "Recovery", "Run", "Tool", "WorkItem", "open_task"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from store.events import MAX_PAYLOAD, MAX_TEXT, NewEvent
+from signalbox.store.events import MAX_PAYLOAD, MAX_TEXT, NewEvent
 
 KEPT = 20_000
 """Characters that are kept of a text in a payload that is too large."""

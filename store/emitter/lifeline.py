@@ -10,12 +10,12 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import cast
 
-from store.contract import Store
-from store.emitter.vocabulary import AsyncEmitter
-from store.errors import StoreError, StoreUnavailable
-from store.events import Event, is_claim
-from store.log import Log, events_of, is_remote
-from store.loops import Loop, tell
+from signalbox.store.contract import Store
+from signalbox.store.emitter.vocabulary import AsyncEmitter
+from signalbox.store.errors import StoreError, StoreUnavailable
+from signalbox.store.events import Event, is_claim
+from signalbox.store.log import Log, events_of, is_remote
+from signalbox.store.loops import Loop, tell
 
 PAGE = 1000
 """Events read at once."""

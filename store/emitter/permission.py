@@ -10,9 +10,9 @@ from typing import Any, Generic, Literal, cast
 
 import msgspec
 
-from store.emitter.scope import Scope
-from store.emitter.vocabulary import R
-from store.events import Event, new_id
+from signalbox.store.emitter.scope import Scope
+from signalbox.store.emitter.vocabulary import R
+from signalbox.store.events import Event, new_id
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -11,14 +11,14 @@ from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Any
 
-from store.emitter.fitting import MAX_TITLE, fitting_object, text_of, word
-from store.emitter.lifeline import Lifeline
-from store.emitter.scope import Scope
-from store.emitter.steps import Branch, failure, innermost
-from store.emitter.vocabulary import AsyncEmitter, Emitter, R, Vocabulary
-from store.events import Event, new_id
-from store.log import Log
-from store.reserved import check_kind
+from signalbox.store.emitter.fitting import MAX_TITLE, fitting_object, text_of, word
+from signalbox.store.emitter.lifeline import Lifeline
+from signalbox.store.emitter.scope import Scope
+from signalbox.store.emitter.steps import Branch, failure, innermost
+from signalbox.store.emitter.vocabulary import AsyncEmitter, Emitter, R, Vocabulary
+from signalbox.store.events import Event, new_id
+from signalbox.store.log import Log
+from signalbox.store.reserved import check_kind
 
 HEARTBEAT_INTERVAL = 10.0
 """Seconds of silence after which a run says that it is alive."""
@@ -164,7 +164,7 @@ class open_task:
 def own_version() -> str:
     """Which Signalbox this is."""
     try:
-        return f"signalbox {version('signalbox')}"
+        return f"signalbox {version('signalbox-console')}"
     except PackageNotFoundError:
         return "signalbox"
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Generic
+from typing import Any, Generic
 
-from store.emitter.fitting import text_of
-from store.emitter.vocabulary import R, Vocabulary
-
-if TYPE_CHECKING:
-    from store.emitter.run import Run
+from signalbox.store.emitter.fitting import text_of
+from signalbox.store.emitter.open_run import OpenRun
+from signalbox.store.emitter.vocabulary import R, Vocabulary
 
 
 class Scope(Generic[R]):
@@ -21,7 +19,7 @@ class Scope(Generic[R]):
     task_id: str
     actor = "runner"
 
-    def __init__(self, run: Run[R], span_id: str, phase: str | None, parent_span_id: str | None) -> None:
+    def __init__(self, run: OpenRun[R], span_id: str, phase: str | None, parent_span_id: str | None) -> None:
         self.run = run
         self.task_id = run.task_id
         self.span_id = span_id

@@ -11,16 +11,14 @@ from abc import abstractmethod
 from collections.abc import Awaitable
 from contextvars import ContextVar
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast, overload
+from typing import Any, Self, cast, overload
 
-from store.emitter.fitting import text_of
-from store.emitter.permission import Answer, Question
-from store.emitter.scope import Scope
-from store.emitter.vocabulary import R
-from store.events import Event, new_id
-
-if TYPE_CHECKING:
-    from store.emitter.run import Run
+from signalbox.store.emitter.fitting import text_of
+from signalbox.store.emitter.open_run import OpenRun
+from signalbox.store.emitter.permission import Answer, Question
+from signalbox.store.emitter.scope import Scope
+from signalbox.store.emitter.vocabulary import R
+from signalbox.store.events import Event, new_id
 
 MAX_MESSAGE = 4000
 """Characters of an error's message that go into the log."""
@@ -103,7 +101,7 @@ class Step(Branch[R]):
 
     def __init__(
         self,
-        run: Run[R],
+        run: OpenRun[R],
         span_id: str,
         phase: str | None,
         parent_span_id: str | None,

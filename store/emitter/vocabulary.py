@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Mapping
 from typing import Any, Generic, TypeVar
 
-from store.emitter.fitting import fitting, number, text_of
-from store.errors import InvalidEvent
-from store.events import Event, NewEvent
-from store.log import Log
+from signalbox.store.emitter.fitting import fitting, number, text_of
+from signalbox.store.errors import InvalidEvent
+from signalbox.store.events import Event, NewEvent
+from signalbox.store.log import Log
 
 R = TypeVar("R")
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from store.events import OLDER_SPELLINGS, Event, NewEvent
-from store.projections import activity, checkpoints, interruption, permissions, phases, run, spans
-from store.projections.payload import checkpoint_id_in, checkpoint_id_of, request_id_of, text
-from store.projections.permissions import consequences, refusal
-from store.state import Span, Task, TaskState
+from signalbox.store.events import OLDER_SPELLINGS, Event, NewEvent
+from signalbox.store.projections import activity, checkpoints, interruption, permissions, phases, run, spans
+from signalbox.store.projections.payload import checkpoint_id_in, checkpoint_id_of, request_id_of, text
+from signalbox.store.projections.permissions import consequences, refusal
+from signalbox.store.state import Span, Task, TaskState
 
 __all__ = ["Needs", "apply", "checkpoint_id_of", "consequences", "count", "fold", "needs", "refusal", "request_id_of"]
 

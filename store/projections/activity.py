@@ -5,8 +5,8 @@ When a run outgrows them, two become one and each is twice as wide: a run of any
 
 from __future__ import annotations
 
-from store.events import epoch_seconds, timestamp
-from store.state import Activity, Task
+from signalbox.store.events import epoch_seconds, timestamp
+from signalbox.store.state import Activity, Task
 
 BUCKETS = 24
 FIRST_WIDTH = 1.0

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from store.events import Event
-from store.projections.payload import checkpoint_id_in, checkpoint_id_of, text
-from store.state import Checkpoint, Span, TaskState
+from signalbox.store.events import Event
+from signalbox.store.projections.payload import checkpoint_id_in, checkpoint_id_of, text
+from signalbox.store.state import Checkpoint, Span, TaskState
 
 
 def commit(state: TaskState, event: Event, span: Span) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from store.events import Event, NewEvent
-from store.projections import permissions, phases, run, spans
-from store.state import TaskState
+from signalbox.store.events import Event, NewEvent
+from signalbox.store.projections import permissions, phases, run, spans
+from signalbox.store.state import TaskState
 
 BESIDE_THE_RUN = frozenset({"supervisor", "lease", "user"})
 """Actors whose events are no sign of life of the run."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from store.events import Event
-from store.state import Progress
+from signalbox.store.events import Event
+from signalbox.store.state import Progress
 
 LONGEST = 4000
 """Characters of a text that a projection keeps: pages read many of them at once, and the event has all of it."""

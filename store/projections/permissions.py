@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from store.events import Event, NewEvent, is_claim
-from store.projections.payload import request_id_of, text
-from store.projections.run import set_status
-from store.state import Permission, Span, TaskState
+from signalbox.store.events import Event, NewEvent, is_claim
+from signalbox.store.projections.payload import request_id_of, text
+from signalbox.store.projections.run import set_status
+from signalbox.store.state import Permission, Span, TaskState
 
 
 def request(state: TaskState, event: Event, span: Span) -> None:

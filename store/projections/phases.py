@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
-from store.events import Event
-from store.state import Phase, Span, TaskState
+from signalbox.store.events import Event
+from signalbox.store.state import Phase, Span, TaskState
 
 MAX_PHASES = 200
 """Phases beyond this many are kept in the log but are no stations: nobody reads a line with more."""

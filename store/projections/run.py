@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from store.events import Event, is_claim, is_task_id
-from store.projections import phases, spans
-from store.projections.payload import lowered, number, progress_of, text
-from store.state import ENDED, STATUSES, Span, Status, TaskState
+from signalbox.store.events import Event, is_claim, is_task_id
+from signalbox.store.projections import phases, spans
+from signalbox.store.projections.payload import lowered, number, progress_of, text
+from signalbox.store.state import ENDED, STATUSES, Span, Status, TaskState
 
 MAX_RETRIES = 100
 """Retries that a task remembers: the first ones."""

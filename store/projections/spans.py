@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from store.events import OLDER_SPELLINGS, Event
-from store.projections.payload import progress_of, text
-from store.state import Progress, Span, TaskState
+from signalbox.store.events import OLDER_SPELLINGS, Event
+from signalbox.store.projections.payload import progress_of, text
+from signalbox.store.state import Progress, Span, TaskState
 
 _OPENS = {
     "runner_spawn": "run",

@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
-from store.errors import InvalidEvent, StoreClosed, StoreError, StoreUnavailable
-from store.events import Event, NewEvent, check_event, check_task_id, new_id
-from store.log import keyed
-from store.remote.errors import error_of, unreachable
-from store.remote.tailing import PAGE, Gap, Notice, Position
-from store.state import Task, Unfinished
+from signalbox.store.errors import InvalidEvent, StoreClosed, StoreError, StoreUnavailable
+from signalbox.store.events import Event, NewEvent, check_event, check_task_id, new_id
+from signalbox.store.log import keyed
+from signalbox.store.remote.errors import error_of, unreachable
+from signalbox.store.remote.tailing import PAGE, Gap, Notice, Position
+from signalbox.store.state import Task, Unfinished
 
 PATIENCE = 30.0
 """Seconds a call keeps trying while the server is busy or gone, before it says StoreUnavailable."""

@@ -7,7 +7,15 @@ from typing import Any
 import httpx
 import msgspec
 
-from store.errors import Conflict, InvalidEvent, NotAllowed, StoreDamaged, StoreError, StoreUnavailable, UnknownTask
+from signalbox.store.errors import (
+    Conflict,
+    InvalidEvent,
+    NotAllowed,
+    StoreDamaged,
+    StoreError,
+    StoreUnavailable,
+    UnknownTask,
+)
 
 
 def error_of(response: httpx.Response, task_id: str | None = None) -> StoreError:

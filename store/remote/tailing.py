@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import msgspec
 
-from store.errors import Conflict
-from store.events import Event
-from store.remote.sse import Message, SseParser
+from signalbox.store.errors import Conflict
+from signalbox.store.events import Event
+from signalbox.store.remote.sse import Message, SseParser
 
 SILENCE = 75.0
 """Seconds without a byte after which a stream counts as dead: more than two of a server's longest keepalives."""

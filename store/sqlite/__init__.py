@@ -17,9 +17,9 @@ from typing import Any, ParamSpec, TypeVar
 import msgspec
 import structlog
 
-from store.contract import Reading, TaskRecord, Who
-from store.errors import InvalidEvent, StoreError, StoreUnavailable
-from store.events import (
+from signalbox.store.contract import Reading, TaskRecord, Who
+from signalbox.store.errors import InvalidEvent, StoreError, StoreUnavailable
+from signalbox.store.events import (
     Event,
     NewEvent,
     Origin,
@@ -29,20 +29,20 @@ from store.events import (
     encode_payload,
     new_id,
 )
-from store.people import DEFAULT_PROJECT
-from store.sqlite import append as appending
-from store.sqlite import audits, importing, listing, unfinished
-from store.sqlite.connection import create_private, open_for_writing, private
-from store.sqlite.file import DatabaseFile
-from store.sqlite.job import ARRIVED
-from store.sqlite.peek import Peek
-from store.sqlite.people import SqlitePeople
-from store.sqlite.readers import Readers
-from store.sqlite.reopening import Reopening
-from store.sqlite.saving import save_and_close
-from store.sqlite.writer import Writer
-from store.state import Task, Unfinished
-from store.tasklist import SavedView
+from signalbox.store.people import DEFAULT_PROJECT
+from signalbox.store.sqlite import append as appending
+from signalbox.store.sqlite import audits, importing, listing, unfinished
+from signalbox.store.sqlite.connection import create_private, open_for_writing, private
+from signalbox.store.sqlite.file import DatabaseFile
+from signalbox.store.sqlite.job import ARRIVED
+from signalbox.store.sqlite.peek import Peek
+from signalbox.store.sqlite.people import SqlitePeople
+from signalbox.store.sqlite.readers import Readers
+from signalbox.store.sqlite.reopening import Reopening
+from signalbox.store.sqlite.saving import save_and_close
+from signalbox.store.sqlite.writer import Writer
+from signalbox.store.state import Task, Unfinished
+from signalbox.store.tasklist import SavedView
 
 ROOM = 65_536
 """Bytes that must fit onto a disk before it counts as not full any more."""

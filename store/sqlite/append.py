@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from store.errors import Conflict, InvalidEvent, UnknownTask
-from store.escapes import plain_json
-from store.events import Event, NewEvent, Origin, check_event, encode_payload, epoch_seconds, new_id, now
-from store.people import DEFAULT_PROJECT
-from store.projections import apply, consequences, needs, refusal
-from store.sqlite import unfinished
-from store.sqlite.rows import COLUMNS, INSERT, event_of, readable, stored_task, wire
-from store.state import AT_WORK, Checkpoint, Permission, Phase, Span, Task, TaskState
+from signalbox.store.errors import Conflict, InvalidEvent, UnknownTask
+from signalbox.store.escapes import plain_json
+from signalbox.store.events import Event, NewEvent, Origin, check_event, encode_payload, epoch_seconds, new_id, now
+from signalbox.store.people import DEFAULT_PROJECT
+from signalbox.store.projections import apply, consequences, needs, refusal
+from signalbox.store.sqlite import unfinished
+from signalbox.store.sqlite.rows import COLUMNS, INSERT, event_of, readable, stored_task, wire
+from signalbox.store.state import AT_WORK, Checkpoint, Permission, Phase, Span, Task, TaskState
 
 Draft = tuple[NewEvent, bytes]
 """An event that passed its checks, with its payload as JSON."""

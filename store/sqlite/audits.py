@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from store.contract import Who
-from store.errors import Conflict, UnknownTask
-from store.events import Event, check_text, encode_payload, now
-from store.sqlite import append as appending
+from signalbox.store.contract import Who
+from signalbox.store.errors import Conflict, UnknownTask
+from signalbox.store.events import Event, check_text, encode_payload, now
+from signalbox.store.sqlite import append as appending
 
 LONGEST_ACTOR = 512
 """An e-mail address and the name of a token beside it."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from store.sqlite.rows import COLUMNS
+from signalbox.store.sqlite.rows import COLUMNS
 
 LONG = 4096
 """Characters of JSON beyond which a payload is cut."""

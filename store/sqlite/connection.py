@@ -12,12 +12,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from store.errors import StoreDamaged, StoreFull, StoreUnavailable
-from store.escapes import plain_json
-from store.events import new_id
-from store.migrations import migrate
-from store.sqlite import job
-from store.sqlite.refold import refold_waiting
+from signalbox.store.errors import StoreDamaged, StoreFull, StoreUnavailable
+from signalbox.store.escapes import plain_json
+from signalbox.store.events import new_id
+from signalbox.store.migrations import migrate
+from signalbox.store.sqlite import job
+from signalbox.store.sqlite.refold import refold_waiting
 
 BUSY_TIMEOUT = 5.0
 """Seconds that a reader waits for a lock; readers of a write-ahead log wait only while it is being recovered."""

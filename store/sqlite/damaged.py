@@ -12,8 +12,8 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from store.events import MAX_DEPTH, depth_of, now
-from store.state import Task
+from signalbox.store.events import MAX_DEPTH, depth_of, now
+from signalbox.store.state import Task
 
 UNREADABLE = "the stored state of this task cannot be read; its log can"
 TASK_COLUMNS = ", ".join(

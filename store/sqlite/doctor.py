@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from store.history import unborn
-from store.migrations import applied, known
-from store.projections import apply
-from store.sqlite.connection import uri
-from store.sqlite.rows import COLUMNS, event_of
-from store.state import Checkpoint, Permission, Phase, Span, Task, TaskState
+from signalbox.store.history import unborn
+from signalbox.store.migrations import applied, known
+from signalbox.store.projections import apply
+from signalbox.store.sqlite.connection import uri
+from signalbox.store.sqlite.rows import COLUMNS, event_of
+from signalbox.store.state import Checkpoint, Permission, Phase, Span, Task, TaskState
 
 MOST = 20
 """Findings of one kind that are told one by one."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from store.errors import StoreDamaged, StoreFull, StoreLost
+from signalbox.store.errors import StoreDamaged, StoreFull, StoreLost
 
 log = structlog.get_logger("signalbox.store")
 

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from store.contract import TaskRecord
-from store.errors import Conflict, InvalidEvent
-from store.escapes import plain_json
-from store.events import Event, check_task_id, check_text, check_time, encode_payload, new_id
-from store.projections import apply
-from store.reserved import is_reserved_kind
-from store.sqlite.append import create_task, load_head, load_task, save_listed, save_state
-from store.sqlite.connection import translated_errors
-from store.sqlite.rows import INSERT
-from store.state import Task, TaskState
+from signalbox.store.contract import TaskRecord
+from signalbox.store.errors import Conflict, InvalidEvent
+from signalbox.store.escapes import plain_json
+from signalbox.store.events import Event, check_task_id, check_text, check_time, encode_payload, new_id
+from signalbox.store.projections import apply
+from signalbox.store.reserved import is_reserved_kind
+from signalbox.store.sqlite.append import create_task, load_head, load_task, save_listed, save_state
+from signalbox.store.sqlite.connection import translated_errors
+from signalbox.store.sqlite.rows import INSERT
+from signalbox.store.state import Task, TaskState
 
 _KEPT = (
     "CREATE TABLE log (task_id, seq INTEGER PRIMARY KEY, event_type, phase, actor, span_id, parent_span_id, payload,"

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from contextvars import ContextVar
 from typing import Generic, TypeVar
 
-from store.errors import StoreUnavailable
+from signalbox.store.errors import StoreUnavailable
 
 PATIENCE = 35.0
 """Seconds from a call until it is told StoreUnavailable, wherever it waits: for a thread, in the queue, for a lock."""

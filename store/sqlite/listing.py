@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 
-from store.contract import Who
-from store.errors import Conflict, InvalidEvent, NotFound, UnknownTask, UnreadableTask
-from store.events import check_text, now
-from store.sqlite import append as appending
-from store.sqlite import audits
-from store.sqlite.damaged import TASK_COLUMNS, damaged_task
-from store.sqlite.tasklist import TASK, task_of
-from store.state import Task
-from store.tasklist import SavedView
+from signalbox.store.contract import Who
+from signalbox.store.errors import Conflict, InvalidEvent, NotFound, UnknownTask, UnreadableTask
+from signalbox.store.events import check_text, now
+from signalbox.store.sqlite import append as appending
+from signalbox.store.sqlite import audits
+from signalbox.store.sqlite.damaged import TASK_COLUMNS, damaged_task
+from signalbox.store.sqlite.tasklist import TASK, task_of
+from signalbox.store.state import Task
+from signalbox.store.tasklist import SavedView
 
 MAX_VIEWS = 100
 LONGEST_NAME = 80

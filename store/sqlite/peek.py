@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 
-from store.events import Event
-from store.sqlite.connection import translated_errors, uri
-from store.sqlite.damaged import is_not_text, lenient
-from store.sqlite.file import DatabaseFile
-from store.sqlite.rows import TAILED, tailed_event_of
+from signalbox.store.events import Event
+from signalbox.store.sqlite.connection import translated_errors, uri
+from signalbox.store.sqlite.damaged import is_not_text, lenient
+from signalbox.store.sqlite.file import DatabaseFile
+from signalbox.store.sqlite.rows import TAILED, tailed_event_of
 
 BUSY_TIMEOUT = 0.05
 """Seconds that a look may wait for a lock; readers of a write-ahead log wait only while it is being recovered."""

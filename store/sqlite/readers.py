@@ -13,11 +13,11 @@ from typing import Any
 
 import aiosqlite
 
-from store.errors import NestedView, StoreClosed, StoreUnavailable
-from store.sqlite.brief import signalbox_brief
-from store.sqlite.connection import BUSY_TIMEOUT, is_broken, translated_errors, uri
-from store.sqlite.file import DatabaseFile
-from store.sqlite.views import View
+from signalbox.store.errors import NestedView, StoreClosed, StoreUnavailable
+from signalbox.store.sqlite.brief import signalbox_brief
+from signalbox.store.sqlite.connection import BUSY_TIMEOUT, is_broken, translated_errors, uri
+from signalbox.store.sqlite.file import DatabaseFile
+from signalbox.store.sqlite.views import View
 
 MAX_READERS = 8
 """Connections of one process; a ninth view waits."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import sqlite3
 
-from store.errors import StoreError
-from store.history import unborn
-from store.projections import apply, count
-from store.sqlite.append import load_task, save_listed, save_state
-from store.sqlite.damaged import is_not_text
-from store.sqlite.rows import COLUMNS, event_of
-from store.state import TaskState
+from signalbox.store.errors import StoreError
+from signalbox.store.history import unborn
+from signalbox.store.projections import apply, count
+from signalbox.store.sqlite.append import load_task, save_listed, save_state
+from signalbox.store.sqlite.damaged import is_not_text
+from signalbox.store.sqlite.rows import COLUMNS, event_of
+from signalbox.store.state import TaskState
 
 PARTS = ("task_phases", "task_spans", "task_checkpoints", "task_permissions")
 

@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from store.errors import StoreError, StoreLost
-from store.migrations import applied, migrate
-from store.sqlite.connection import connect, facts_of, translated_errors, uri
-from store.sqlite.file import DatabaseFile
-from store.sqlite.refold import refold_waiting
+from signalbox.store.errors import StoreError, StoreLost
+from signalbox.store.migrations import applied, migrate
+from signalbox.store.sqlite.connection import connect, facts_of, translated_errors, uri
+from signalbox.store.sqlite.file import DatabaseFile
+from signalbox.store.sqlite.refold import refold_waiting
 
 PAUSE = 0.5
 """Seconds between two tries. A database must look the same in two of them, or somebody may still be copying it."""

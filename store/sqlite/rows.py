@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from store.errors import UnreadableTask
-from store.events import Event
-from store.sqlite import damaged
-from store.state import Task
+from signalbox.store.errors import UnreadableTask
+from signalbox.store.events import Event
+from signalbox.store.sqlite import damaged
+from signalbox.store.state import Task
 
 COLUMNS = "event_id, task_id, seq, event_type, phase, actor, span_id, parent_span_id, payload, created_at, key, origin"
 """The columns of `task_events`, in the order in which `event_of` takes them."""

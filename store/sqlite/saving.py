@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import suppress
 
-from store.sqlite.file import DatabaseFile
+from signalbox.store.sqlite.file import DatabaseFile
 
 
 def save_and_close(connection: sqlite3.Connection, file: DatabaseFile) -> None:

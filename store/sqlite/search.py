@@ -10,8 +10,8 @@ import unicodedata
 
 import msgspec
 
-from store.contract import LogQuery
-from store.events import HEARTBEAT
+from signalbox.store.contract import LogQuery
+from signalbox.store.events import HEARTBEAT
 
 HITS = """
 WITH hits AS MATERIALIZED (SELECT seq FROM task_events WHERE {where})

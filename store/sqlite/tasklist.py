@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from store.errors import InvalidEvent
-from store.sqlite.rows import stored_task
-from store.state import Task
-from store.tasklist import Sort, TaskQuery, cursor_parts, instant
+from signalbox.store.errors import InvalidEvent
+from signalbox.store.sqlite.rows import stored_task
+from signalbox.store.state import Task
+from signalbox.store.tasklist import Sort, TaskQuery, cursor_parts, instant
 
 TASK = "CAST(state AS BLOB), archived_at, stale, task_id"
 """The columns of `tasks` that `task_of` takes, in this order."""

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from store.errors import UnknownTask
-from store.events import now
-from store.state import AT_WORK, Unfinished
+from signalbox.store.errors import UnknownTask
+from signalbox.store.events import now
+from signalbox.store.state import AT_WORK, Unfinished
 
 MOST = 4
 LONGEST = 16 * 1024

@@ -13,11 +13,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from store.errors import StoreClosed, StoreLost, StoreUnavailable
-from store.sqlite.connection import is_busy, translated_errors
-from store.sqlite.file import DatabaseFile
-from store.sqlite.job import Job
-from store.sqlite.saving import save_and_close
+from signalbox.store.errors import StoreClosed, StoreLost, StoreUnavailable
+from signalbox.store.sqlite.connection import is_busy, translated_errors
+from signalbox.store.sqlite.file import DatabaseFile
+from signalbox.store.sqlite.job import Job
+from signalbox.store.sqlite.saving import save_and_close
 
 MAX_GROUP = 2000
 """Events in one transaction at most (one job may be larger): it bounds how long the others wait."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from store import Store, open_store
+from signalbox.store import Store, open_store
 
 KINDS: dict[str, Callable[[Path], str]] = {
     "sqlite": lambda folder: f"sqlite:///{folder / 'signalbox.db'}",

@@ -9,7 +9,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from store import Conflict, Event, InvalidEvent, NewEvent, Store, StoreClosed, TaskRecord, UnknownTask, open_store
+from signalbox.store import (
+    Conflict,
+    Event,
+    InvalidEvent,
+    NewEvent,
+    Store,
+    StoreClosed,
+    TaskRecord,
+    UnknownTask,
+    open_store,
+)
 
 
 def log(message: str = "", **more: object) -> NewEvent:

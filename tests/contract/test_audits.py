@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from store import Conflict, Event, InvalidEvent, NewEvent, Store, UnknownTask
+from signalbox.store import Conflict, Event, InvalidEvent, NewEvent, Store, UnknownTask
 
 ASKED = NewEvent(event_type="permission_request", payload={"request_id": "r1", "tool_name": "rm"})
 

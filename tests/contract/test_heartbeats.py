@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 
-from store import LogQuery, NewEvent, Store
+from signalbox.store import LogQuery, NewEvent, Store
 
 BEAT = NewEvent(event_type="runner_heartbeat")
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from store import NewEvent, Store, open_store
+from signalbox.store import NewEvent, Store, open_store
 
 spawn = multiprocessing.get_context("spawn")
 
@@ -57,7 +57,7 @@ async def test_ten_processes_append_to_ten_tasks(store: Store, url: str) -> None
 
 KILLED = """
 import sys
-from store import NewEvent, open_store
+from signalbox.store import NewEvent, open_store
 store = open_store(sys.argv[1])
 pair = [NewEvent(event_type="log"), NewEvent(event_type="log")]
 while True:

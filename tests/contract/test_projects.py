@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from store import Conflict, InvalidEvent, NewEvent, Store, open_task
-from store.people import Account, Token, digest_of
+from signalbox.store import Conflict, InvalidEvent, NewEvent, Store, open_task
+from signalbox.store.people import Account, Token, digest_of
 
 
 def ann(store: Store, email: str = "ann@example.org", **more: Any) -> Account:

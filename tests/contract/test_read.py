@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from store import InvalidEvent, NewEvent, Store, TaskQuery, UnknownTask
+from signalbox.store import InvalidEvent, NewEvent, Store, TaskQuery, UnknownTask
 
 
 def logs(count: int, **more: object) -> list[NewEvent]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from store import LogQuery, NewEvent, Store
+from signalbox.store import LogQuery, NewEvent, Store
 
 
 def say(message: str, **payload: Any) -> NewEvent:

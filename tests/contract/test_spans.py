@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from store import NewEvent, Store
+from signalbox.store import NewEvent, Store
 
 
 async def test_a_span_is_found_by_its_id_in_its_own_task_alone(store: Store) -> None:

@@ -7,11 +7,22 @@ from typing import Any
 
 import pytest
 
-from store import SORTS, Conflict, Event, InvalidEvent, NewEvent, Sort, Store, TaskQuery, TaskRecord, UnknownTask
-from store.errors import NotFound
-from store.events import now
-from store.state import Task
-from store.tasklist import instant
+from signalbox.store import (
+    SORTS,
+    Conflict,
+    Event,
+    InvalidEvent,
+    NewEvent,
+    Sort,
+    Store,
+    TaskQuery,
+    TaskRecord,
+    UnknownTask,
+)
+from signalbox.store.errors import NotFound
+from signalbox.store.events import now
+from signalbox.store.state import Task
+from signalbox.store.tasklist import instant
 
 ADA = {"actor": "ada@example.org", "source": "192.0.2.7"}
 

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from store import Event
-from store.people import Project
-from store.sqlite import SqliteStore
-from store.state import Task
+from signalbox.store import Event
+from signalbox.store.people import Project
+from signalbox.store.sqlite import SqliteStore
+from signalbox.store.state import Task
 
 
 def project(store: SqliteStore, agent: dict[str, Any] | None, project_id: str = "p") -> Project:

@@ -8,7 +8,7 @@ import sys
 import time
 from typing import IO, Any
 
-RUN = (sys.executable, "-m", "webapp")
+RUN = (sys.executable, "-m", "signalbox")
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from store import Event, NewEvent, TaskQuery, UnknownTask, open_store
-from store.contract import Store
-from store.state import Permission, Span, Task
+from signalbox.store import Event, NewEvent, TaskQuery, UnknownTask, open_store
+from signalbox.store.contract import Store
+from signalbox.store.state import Permission, Span, Task
 
 
 def log_of(store: Store, task_id: str) -> list[Event]:

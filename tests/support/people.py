@@ -7,12 +7,12 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from store import Conflict
-from store.people import Account, Role, Scope, digest_of
-from store.sqlite import SqliteStore
+from signalbox.store import Conflict
+from signalbox.store.people import Account, Role, Scope, digest_of
+from signalbox.store.sqlite import SqliteStore
+from signalbox.webapp.auth import passwords
+from signalbox.webapp.auth.secrets import new_secret
 from tests.support.server import Server
-from webapp.auth import passwords
-from webapp.auth.secrets import new_secret
 
 PASSWORD = "a password for tests"
 ALL: tuple[Scope, ...] = ("read", "emit", "respond", "admin")

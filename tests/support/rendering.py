@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from store import NewEvent
-from store.sqlite import SqliteStore
+from signalbox.store import NewEvent
+from signalbox.store.sqlite import SqliteStore
+from signalbox.webapp.drawing.fragments import Fragments
+from signalbox.webapp.http.assets import asset
+from signalbox.webapp.views.contexts import task_view
 from tests.support.dom import Node, parse
-from webapp.assets import asset
-from webapp.contexts import task_view
-from webapp.fragments import Fragments
 
 WINDOW = 8
 FRAGMENTS = Fragments(asset)

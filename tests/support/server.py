@@ -16,9 +16,9 @@ from typing import Any
 
 import httpx
 
-from store import Event, NewEvent
-from store.events import SAID_BY_PEOPLE
-from store.sqlite import SqliteStore
+from signalbox.store import Event, NewEvent
+from signalbox.store.events import SAID_BY_PEOPLE
+from signalbox.store.sqlite import SqliteStore
 
 READY = re.compile(r"Signalbox listens on (http://\S+)")
 
@@ -42,7 +42,7 @@ class Server:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")}
         environment |= {f"SIGNALBOX_{name.upper()}": str(value) for name, value in self.settings.items()}
         environment |= self._variables
-        command = [sys.executable, "-m", "webapp", "serve", "--port", str(self.port), "--store", self.store_url]
+        command = [sys.executable, "-m", "signalbox", "serve", "--port", str(self.port), "--store", self.store_url]
         self._process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
         )
@@ -97,7 +97,7 @@ class Server:
     def store(self) -> SqliteStore:
         """The server's database, opened by the test as another process would."""
         if self._store is None:
-            from store import open_store
+            from signalbox.store import open_store
 
             self._store = open_store(self.store_url)
         return self._store

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 import pytest
 
-from store.people import Account, People
-from store.sqlite import SqliteStore
+from signalbox.store.people import Account, People
+from signalbox.store.sqlite import SqliteStore
+from signalbox.webapp.cli import answer
 from tests.support.log import audits_of
-from webapp.cli import answer
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ class Terminal:
         self._capsys = capsys
         monkeypatch.setenv("SIGNALBOX_STORE_URL", store.url)
         monkeypatch.delenv("SIGNALBOX_SERVER", raising=False)
-        monkeypatch.setattr("webapp.cli.password._piped", lambda: PASSWORD)
+        monkeypatch.setattr("signalbox.webapp.cli.password._piped", lambda: PASSWORD)
         monkeypatch.setattr("sys.stdin", io.StringIO())
 
     def does(self, *arguments: str) -> str:

@@ -21,8 +21,8 @@ What is started outlives this process. A command runs beside it and writes its o
 `resume` after a restart.
 """
 
-from webapp.agents.agents import Agents
-from webapp.agents.configuration import CommandAgent, UpstreamAgent, agent_of
-from webapp.agents.errors import AgentUnavailable
+from signalbox.webapp.agents.agents import Agents
+from signalbox.webapp.agents.configuration import CommandAgent, UpstreamAgent, agent_of
+from signalbox.webapp.agents.errors import AgentUnavailable
 
 __all__ = ["AgentUnavailable", "Agents", "CommandAgent", "UpstreamAgent", "agent_of"]

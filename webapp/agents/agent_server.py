@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import httpx
 
-from webapp.agents.configuration import UpstreamAgent
-from webapp.agents.errors import AgentUnavailable
-from webapp.relay.upstream import Away, Upstream, UpstreamError, away, checked_url, judged
+from signalbox.webapp.agents.configuration import UpstreamAgent
+from signalbox.webapp.agents.errors import AgentUnavailable
+from signalbox.webapp.relay.upstream import Away, Upstream, UpstreamError, away, checked_url, judged
 
 TIMEOUT = 5.0
 """Seconds for an answer to anything but the stream."""

@@ -9,20 +9,20 @@ from typing import Any
 
 import structlog
 
-from store import Conflict, InvalidEvent, Store, StoreError, StoreUnavailable, TaskQuery, UnknownTask
-from store.events import new_id
-from store.loops import Loops
-from store.people import Project
-from store.state import AT_WORK, Task
-from webapp.agents import commands
-from webapp.agents.agent_server import AgentServer
-from webapp.agents.configuration import Command, CommandAgent, UpstreamAgent, agent_of
-from webapp.agents.errors import AgentUnavailable
-from webapp.agents.health import Health
-from webapp.process import again
-from webapp.process.facts import readable_command
-from webapp.relay.relay import Relay
-from webapp.relay.upstream import Refused
+from signalbox.store import Conflict, InvalidEvent, Store, StoreError, StoreUnavailable, TaskQuery, UnknownTask
+from signalbox.store.events import new_id
+from signalbox.store.loops import Loops
+from signalbox.store.people import Project
+from signalbox.store.state import AT_WORK, Task
+from signalbox.webapp.agents import commands
+from signalbox.webapp.agents.agent_server import AgentServer
+from signalbox.webapp.agents.configuration import Command, CommandAgent, UpstreamAgent, agent_of
+from signalbox.webapp.agents.errors import AgentUnavailable
+from signalbox.webapp.agents.health import Health
+from signalbox.webapp.process import detached_run
+from signalbox.webapp.process.facts import readable_command
+from signalbox.webapp.relay.relay import Relay
+from signalbox.webapp.relay.upstream import Refused
 
 KIND = "agent"
 UNFINISHED = (*AT_WORK, "interrupted")
@@ -162,12 +162,12 @@ class Agents:
         try:
             over = await commands.start(command, self._store.url, run_id)
         except AgentUnavailable as error:
-            await again.never_began(self._store, run_id, str(error))
+            await detached_run.never_began(self._store, run_id, str(error))
             raise
         self._attend(run_id, self._watch(run_id, over))
 
     async def _watch(self, run_id: str, over: asyncio.Future[int]) -> None:
-        await again.see_to_it(self._store, run_id, await over)
+        await detached_run.see_to_it(self._store, run_id, await over)
 
     async def _resume(self) -> None:
         unfinished = await self._unfinished()
@@ -180,7 +180,7 @@ class Agents:
             await asyncio.sleep(STARTING)
         for task in queued:
             why = "the server stopped before the command was started"
-            await again.never_began(self._store, task.task_id, why)
+            await detached_run.never_began(self._store, task.task_id, why)
 
     async def _unfinished(self) -> list[tuple[Task, CommandAgent | UpstreamAgent | None]]:
         """The runs that have not ended, each with the agent of its project if it has a usable one."""

@@ -7,11 +7,11 @@ import os
 from contextlib import suppress
 from typing import Any
 
-from store import InvalidEvent
-from webapp.agents.configuration import Command, CommandAgent, agent_of
-from webapp.agents.errors import AgentUnavailable
-from webapp.process import again
-from webapp.process.signature import CommandLine
+from signalbox.store import InvalidEvent
+from signalbox.webapp.agents.configuration import Command, CommandAgent, agent_of
+from signalbox.webapp.agents.errors import AgentUnavailable
+from signalbox.webapp.process import detached_run
+from signalbox.webapp.process.signature import CommandLine
 
 
 def line_of(command: Command) -> CommandLine:
@@ -37,7 +37,7 @@ def environment_for(line: CommandLine, agent: dict[str, Any] | None) -> dict[str
 
 def check(command: Command) -> None:
     """Raise AgentUnavailable if the command or its directory is not there."""
-    if reason := again.why_not(line_of(command)):
+    if reason := detached_run.why_not(line_of(command)):
         raise AgentUnavailable(f"the agent cannot be started: {reason}")
 
 
@@ -56,7 +56,7 @@ async def start(command: Command, store_url: str, task_id: str) -> asyncio.Futur
             loop.call_soon_threadsafe(tell, code)
 
     try:
-        await asyncio.to_thread(again.start, store_url, task_id, None, line_of(command), ended)
+        await asyncio.to_thread(detached_run.start, store_url, task_id, None, line_of(command), ended)
     except OSError as error:
         raise AgentUnavailable(f"the agent cannot be started: {error.strerror}") from error
     return over

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from store import Conflict, InvalidEvent
-from webapp.relay.upstream import checked_url
+from signalbox.store import Conflict, InvalidEvent
+from signalbox.webapp.relay.upstream import checked_url
 
 LONGEST_RUN = 30 * 86400.0
 

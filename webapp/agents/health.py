@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from webapp.agents import commands
-from webapp.agents.agent_server import AgentServer
-from webapp.agents.configuration import Command, UpstreamAgent
-from webapp.agents.errors import AgentUnavailable
+from signalbox.webapp.agents import commands
+from signalbox.webapp.agents.agent_server import AgentServer
+from signalbox.webapp.agents.configuration import Command, UpstreamAgent
+from signalbox.webapp.agents.errors import AgentUnavailable
 
 REMEMBERED = 1.0
 """Seconds for which an agent server's answer holds."""

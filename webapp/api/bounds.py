@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from store import Event
+from signalbox.store import Event
 
 BYTES = 8 * 1024 * 1024
 """Bytes of payloads in one answer, before one more of any length."""

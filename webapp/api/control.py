@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 from quart import Blueprint, Response
 
-from store.events import check_task_id
-from webapp.acts import act, checked_reason, request_cancel
-from webapp.auth.access import needs
-from webapp.json import body_as, json_response
+from signalbox.store.events import check_task_id
+from signalbox.webapp.acts.acts import act, checked_reason, request_cancel
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.http.json import body_as, json_response
 
 blueprint = Blueprint("api_control", __name__, url_prefix="/api/tasks")
 

@@ -9,18 +9,18 @@ from urllib.parse import urlencode
 import msgspec
 from quart import Blueprint, Response, request
 
-from store import Event, LogQuery, NewEvent
-from store.events import CHECKPOINT_EVENTS, EVIDENCE_EVENTS
-from store.projections import checkpoint_id_of
-from webapp.api import store
-from webapp.api.bounds import bounded_events, payload_bytes, within_bytes
-from webapp.auth.access import needs, public
-from webapp.auth.guard import makes_task, may_write_to, project_for_new, require, task_identity
-from webapp.http.health import health_response, problems, store_problem
-from webapp.http.root_path import at_root
-from webapp.json import body_as, json_response
-from webapp.logquery import log_filters
-from webapp.params import MAX_SEQ, log_query, whole
+from signalbox.store import Event, LogQuery, NewEvent
+from signalbox.store.events import CHECKPOINT_EVENTS, EVIDENCE_EVENTS
+from signalbox.store.projections import checkpoint_id_of
+from signalbox.webapp.api.bounds import bounded_events, payload_bytes, within_bytes
+from signalbox.webapp.auth.access import needs, public
+from signalbox.webapp.auth.guard import makes_task, may_write_to, project_for_new, require, task_identity
+from signalbox.webapp.current import store
+from signalbox.webapp.http.health import health_response, problems, store_problem
+from signalbox.webapp.http.json import body_as, json_response
+from signalbox.webapp.http.params import MAX_SEQ, whole
+from signalbox.webapp.http.root_path import at_root
+from signalbox.webapp.views.logquery import log_filters, log_query
 
 GRAPH_SPANS = 20_000
 """Spans in one answer."""
@@ -38,7 +38,7 @@ def fields(event: Event) -> dict[str, Any]:
 @needs("read")
 async def index(task_id: str) -> Response:
     since, limit = whole("since_seq", 0, 0, MAX_SEQ), whole("limit", 100, 1, 1000)
-    query = log_query()
+    query = log_query(request.args)
     if log_filters(query):
         return await _found(task_id, query, since, limit)
     async with store().read() as view:

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from quart import Blueprint, Response, request
 
-from store import Event, Store
-from store.events import check_task_id
-from webapp.api import store
-from webapp.api.streams import hub
-from webapp.auth.access import needs
-from webapp.auth.guard import require, seen_projects
-from webapp.auth.principal import Projects
-from webapp.bad_request import BadRequest
-from webapp.live import sse
-from webapp.live.chunk import Chunk
-from webapp.live.frame_lane import Render
-from webapp.live.ring import CHUNK_EVENTS
-from webapp.live.stream import closing, subscribe
-from webapp.live.voice import JSON
-from webapp.params import MAX_SEQ, last_event_id, whole
+from signalbox.store import Event, Store
+from signalbox.store.events import check_task_id
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.auth.guard import require, seen_projects
+from signalbox.webapp.auth.principal import Projects
+from signalbox.webapp.current import hub, store
+from signalbox.webapp.http.bad_request import BadRequest
+from signalbox.webapp.http.params import MAX_SEQ, last_event_id, whole
+from signalbox.webapp.live import sse
+from signalbox.webapp.live.chunk import Chunk
+from signalbox.webapp.live.control_messages import JSON
+from signalbox.webapp.live.frame_lane import Render
+from signalbox.webapp.live.ring import CHUNK_EVENTS
+from signalbox.webapp.live.stream import closing, subscribe
 
 blueprint = Blueprint("feed", __name__, url_prefix="/sse")
 

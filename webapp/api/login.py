@@ -5,16 +5,16 @@ from __future__ import annotations
 import msgspec
 from quart import Blueprint, Response, request
 
-from store import Conflict
-from store.people import digest_of
-from webapp.api import store
-from webapp.auth import cookie
-from webapp.auth.access import needs, public
-from webapp.auth.guard import directory, principal, session_shown
-from webapp.auth.login import log_in, log_out
-from webapp.auth.secrets import SESSION_PREFIX
-from webapp.errors import answer as error
-from webapp.json import body_as, json_response
+from signalbox.store import Conflict
+from signalbox.store.people import digest_of
+from signalbox.webapp.auth import cookie
+from signalbox.webapp.auth.access import needs, public
+from signalbox.webapp.auth.guard import directory, principal, session_shown
+from signalbox.webapp.auth.login import log_in, log_out
+from signalbox.webapp.auth.secrets import SESSION_PREFIX
+from signalbox.webapp.current import store
+from signalbox.webapp.http.errors import answer as error
+from signalbox.webapp.http.json import body_as, json_response
 
 blueprint = Blueprint("api_login", __name__, url_prefix="/api/v1")
 

@@ -7,10 +7,10 @@ from typing import Any, cast
 from prometheus_client import generate_latest
 from quart import Blueprint, Quart, Response, current_app
 
-from webapp.auth.access import needs
-from webapp.http.health import Health, ProblemMetrics
-from webapp.live.hub import Hub, lag_p99
-from webapp.live.stats import Gauges, Stats
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.http.health import Health, ProblemMetrics
+from signalbox.webapp.live.hub import Hub, lag_p99
+from signalbox.webapp.live.stats import Gauges, Stats
 
 blueprint = Blueprint("metrics", __name__)
 

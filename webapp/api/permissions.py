@@ -7,15 +7,15 @@ from urllib.parse import urlencode
 import msgspec
 from quart import Blueprint, Response, request
 
-from store.state import Permission
-from webapp.acts import answer_permission, checked_reason
-from webapp.api import store
-from webapp.api.bounds import within_bytes
-from webapp.auth.access import needs
-from webapp.errors import answer as error
-from webapp.http.root_path import at_root
-from webapp.json import body_as, json_response
-from webapp.params import MAX_SEQ, whole
+from signalbox.store.state import Permission
+from signalbox.webapp.acts.acts import answer_permission, checked_reason
+from signalbox.webapp.api.bounds import within_bytes
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.current import store
+from signalbox.webapp.http.errors import answer as error
+from signalbox.webapp.http.json import body_as, json_response
+from signalbox.webapp.http.params import MAX_SEQ, whole
+from signalbox.webapp.http.root_path import at_root
 
 blueprint = Blueprint("api_permissions", __name__, url_prefix="/api/tasks")
 

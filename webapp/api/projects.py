@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Literal, cast
+from typing import Literal
 
 import msgspec
-from quart import Blueprint, Response, current_app
+from quart import Blueprint, Response
 
-from store.people import Project
-from webapp.agents import Agents
-from webapp.api import store
-from webapp.auth.access import needs
-from webapp.auth.guard import seen_projects
-from webapp.auth.refusals import UnknownProject
-from webapp.json import json_response
+from signalbox.store.people import Project
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.auth.guard import seen_projects
+from signalbox.webapp.current import agents, store
+from signalbox.webapp.http.json import json_response
+from signalbox.webapp.http.refusals import UnknownProject
 
 blueprint = Blueprint("api_projects", __name__, url_prefix="/api/v1/projects")
 
@@ -41,11 +40,6 @@ async def index() -> Response:
 @needs("read")
 async def show(project_id: str) -> Response:
     return json_response(await shown(await project_of(project_id)))
-
-
-def agents() -> Agents:
-    """The agents of this process."""
-    return cast(Agents, current_app.extensions["agents"])
 
 
 async def project_of(project_id: str) -> Project:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import msgspec
 from quart import Blueprint, Response
 
-from store import InvalidEvent, TaskQuery, UnknownTask
-from store.events import check_task_id
-from store.state import Task
-from webapp.acts import audit, checked_reason, request_cancel
-from webapp.agents.agents import KIND
-from webapp.api import store
-from webapp.api.control import CancelBody
-from webapp.api.projects import agents, project_of
-from webapp.api.streams import hub
-from webapp.auth.access import needs
-from webapp.bad_request import BadRequest
-from webapp.dialects.run import RUN, RUN_STATUS, RunStatus, run_messages
-from webapp.json import body_as, json_response
-from webapp.live.stream import subscribe
-from webapp.params import since_seq, whole
+from signalbox.store import InvalidEvent, TaskQuery, UnknownTask
+from signalbox.store.events import check_task_id
+from signalbox.store.state import Task
+from signalbox.webapp.acts.acts import audit, checked_reason, request_cancel
+from signalbox.webapp.agents.agents import KIND
+from signalbox.webapp.api.control import CancelBody
+from signalbox.webapp.api.projects import project_of
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.current import agents, hub, store
+from signalbox.webapp.dialects.run import RUN, RUN_STATUS, RunStatus, run_messages
+from signalbox.webapp.http.bad_request import BadRequest
+from signalbox.webapp.http.json import body_as, json_response
+from signalbox.webapp.http.params import since_seq, whole
+from signalbox.webapp.live.stream import subscribe
 
 blueprint = Blueprint("api_runs", __name__, url_prefix="/api/v1/projects/<project_id>/agent/runs")
 

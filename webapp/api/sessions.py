@@ -5,18 +5,17 @@ from __future__ import annotations
 import msgspec
 from quart import Blueprint, Response, request
 
-from store.contract import Reading
-from store.state import Permission
-from webapp.acts import answer_permission, checked_reason
-from webapp.api import store
-from webapp.api.streams import hub, settings
-from webapp.auth.access import needs
-from webapp.dialects.session import SESSION, open_request, session_event
-from webapp.errors import answer as error
-from webapp.json import body_as, json_response
-from webapp.live.lane import Lane
-from webapp.live.stream import subscribe
-from webapp.params import last_event_id, since_seq
+from signalbox.store.contract import Reading
+from signalbox.store.state import Permission
+from signalbox.webapp.acts.acts import answer_permission, checked_reason
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.current import hub, settings, store
+from signalbox.webapp.dialects.session import SESSION, open_request, session_event
+from signalbox.webapp.http.errors import answer as error
+from signalbox.webapp.http.json import body_as, json_response
+from signalbox.webapp.http.params import last_event_id, since_seq
+from signalbox.webapp.live.lane import Lane
+from signalbox.webapp.live.stream import subscribe
 
 blueprint = Blueprint("api_sessions", __name__, url_prefix="/api/sse")
 

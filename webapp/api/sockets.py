@@ -8,17 +8,16 @@ from typing import Any
 import msgspec
 from quart import Blueprint, websocket
 
-from store import Event, StoreError, UnknownTask
-from store.breaks import one_line
-from webapp.api import store
-from webapp.api.streams import hub, settings
-from webapp.auth.access import needs
-from webapp.auth.guard import CLOSE_CODES, ticket
-from webapp.bad_request import BadRequest
-from webapp.live.callers import TooManyStreams
-from webapp.live.packing import Plain
-from webapp.live.voice import Voice
-from webapp.params import LAST_EVENT_ID, MAX_SEQ, position_in
+from signalbox.store import Event, StoreError, UnknownTask
+from signalbox.store.breaks import one_line
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.auth.guard import CLOSE_CODES, ticket
+from signalbox.webapp.current import hub, settings, store
+from signalbox.webapp.http.bad_request import BadRequest
+from signalbox.webapp.http.params import LAST_EVENT_ID, MAX_SEQ, position_in
+from signalbox.webapp.http.refusals import TooManyStreams
+from signalbox.webapp.live.control_messages import Voice
+from signalbox.webapp.live.stream_encoding import Plain
 
 blueprint = Blueprint("sockets", __name__, url_prefix="/ws")
 

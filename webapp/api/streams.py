@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from quart import Blueprint, Response, current_app
 
-from webapp.api import store
-from webapp.auth.access import needs, public
-from webapp.auth.guard import principal
-from webapp.http.health import health_response, problems
-from webapp.live import sse
-from webapp.live.hub import Hub, lag_p99
-from webapp.live.lane import Lane
-from webapp.live.stream import closing, subscribe
-from webapp.params import number, since_seq, whole
-from webapp.settings import Settings
+from signalbox.webapp.auth.access import needs, public
+from signalbox.webapp.auth.guard import principal
+from signalbox.webapp.current import hub, settings, store
+from signalbox.webapp.http.health import health_response, problems
+from signalbox.webapp.http.params import number, since_seq, whole
+from signalbox.webapp.live import sse
+from signalbox.webapp.live.hub import lag_p99
+from signalbox.webapp.live.lane import Lane
+from signalbox.webapp.live.stream import closing, subscribe
 
 blueprint = Blueprint("streams", __name__, url_prefix="/sse")
-
-
-def hub() -> Hub:
-    """The hub of this process."""
-    return cast(Hub, current_app.extensions["hub"])
-
-
-def settings() -> Settings:
-    """The settings of this server."""
-    return cast(Settings, current_app.extensions["settings"])
 
 
 @blueprint.get("/tasks/<task_id>/events")

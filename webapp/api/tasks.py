@@ -7,16 +7,16 @@ from typing import Any
 import msgspec
 from quart import Blueprint, Response, request
 
-from store import SORTS, TaskQuery
-from store.reserved import check_kind
-from store.state import STATUSES, Progress, Task, Unfinished
-from webapp.acts import archive_task, delete_task
-from webapp.api import store
-from webapp.auth.access import needs
-from webapp.auth.guard import project_for_new, require, seen_projects
-from webapp.bad_request import BadRequest
-from webapp.json import body_as, json_response
-from webapp.params import flag, since_when, whole
+from signalbox.store import SORTS, TaskQuery
+from signalbox.store.reserved import check_kind
+from signalbox.store.state import STATUSES, Progress, Task, Unfinished
+from signalbox.webapp.acts.acts import archive_task, delete_task
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.auth.guard import project_for_new, require, seen_projects
+from signalbox.webapp.current import store
+from signalbox.webapp.http.bad_request import BadRequest
+from signalbox.webapp.http.json import body_as, json_response
+from signalbox.webapp.http.params import flag, since_when, whole
 
 blueprint = Blueprint("api_tasks", __name__, url_prefix="/api/tasks")
 

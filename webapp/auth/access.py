@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from quart import Quart
 
-from store.people import Scope
+from signalbox.store.people import Scope
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from quart import Request
 
-from webapp.auth.guard import check_again
+from signalbox.webapp.auth.guard import check_again
 
 
 class CheckedRequest(Request):

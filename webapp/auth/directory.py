@@ -15,10 +15,10 @@ from typing import Any, Literal, NamedTuple
 
 import structlog
 
-from store import Event, UnknownTask
-from store.loops import FIRST_PAUSE, Loop
-from store.people import People, Place
-from webapp.auth.principal import LOCAL, NOBODY, Principal, of_account, of_token
+from signalbox.store import Event, UnknownTask
+from signalbox.store.loops import FIRST_PAUSE, Loop
+from signalbox.store.people import People, Place
+from signalbox.webapp.auth.principal import LOCAL, NOBODY, Principal, of_account, of_token
 
 TICK = 0.5
 """Seconds between two looks at the version and the clock."""

@@ -8,16 +8,16 @@ from typing import Literal, cast
 from quart import Quart, Response, current_app, g, has_websocket_context, request, websocket
 from quart.wrappers.base import BaseRequestWebsocket
 
-from store import StoreUnavailable, UnknownTask
-from store.people import DEFAULT_PROJECT, Place, Scope, digest_of
-from store.reserved import is_reserved_kind
-from webapp.auth.access import Access, access_of
-from webapp.auth.cookie import session_of
-from webapp.auth.directory import Credential, Directory
-from webapp.auth.principal import LOCAL, Principal, Projects
-from webapp.auth.refusals import Forbidden, NotLoggedIn, UnknownProject
-from webapp.auth.secrets import SESSION_PREFIX
-from webapp.auth.ticket import Ticket
+from signalbox.store import StoreUnavailable, UnknownTask
+from signalbox.store.people import DEFAULT_PROJECT, Place, Scope, digest_of
+from signalbox.store.reserved import is_reserved_kind
+from signalbox.webapp.auth.access import Access, access_of
+from signalbox.webapp.auth.cookie import session_of
+from signalbox.webapp.auth.directory import Credential, Directory
+from signalbox.webapp.auth.principal import LOCAL, Principal, Projects
+from signalbox.webapp.auth.secrets import SESSION_PREFIX
+from signalbox.webapp.auth.ticket import Ticket
+from signalbox.webapp.http.refusals import Forbidden, NotLoggedIn, UnknownProject
 
 CLOSE_CODES: dict[type[Exception], int] = {
     NotLoggedIn: 4401,
@@ -68,7 +68,7 @@ def install(app: Quart) -> None:
             now = None
         if now is not None and now.identity == place.identity:
             return response
-        from webapp.errors import answer
+        from signalbox.webapp.http.errors import answer
 
         return answer(404, str(UnknownTask(task_id)), code="unknown_task")
 
@@ -212,7 +212,7 @@ async def _check(connection: BaseRequestWebsocket, access: Access) -> None:
     asker = await directory().principal(credential)
     g.credential, g.principal = credential, asker
     if not asker.known:
-        raise NotLoggedIn(credential)
+        raise NotLoggedIn(credential.kind if credential else None)
     scope, parts = access.scope, connection.view_args or {}
     if asker.projects(scope) is None:
         return

@@ -19,7 +19,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from webapp.auth.refusals import LoginsBusy, TooManyLogins
+from signalbox.webapp.http.refusals import LoginsBusy, TooManyLogins
 
 T = TypeVar("T")
 Key = tuple[str, ...]

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple, cast
 
 from quart import current_app
 
-from store import Conflict, InvalidEvent, Store
-from store.errors import NotFound
-from store.people import LONGEST_EMAIL, Account, People, checked_email, digest_of
-from webapp.auth import passwords, secrets
-from webapp.auth.directory import Directory
-from webapp.auth.guesses import Checks, Guesses, network_of
-from webapp.auth.refusals import LoginsBusy
-from webapp.settings import Settings
+from signalbox.store import Conflict, InvalidEvent, Store
+from signalbox.store.errors import NotFound
+from signalbox.store.people import LONGEST_EMAIL, Account, People, checked_email, digest_of
+from signalbox.webapp.auth import passwords, secrets
+from signalbox.webapp.auth.directory import Directory
+from signalbox.webapp.auth.guesses import Checks, Guesses, network_of
+from signalbox.webapp.http.refusals import LoginsBusy
+from signalbox.webapp.settings import Settings
 
 NOBODYS = "$argon2id$v=19$m=65536,t=3,p=4$pu0Jl6c9GSEIi8GFdXCO/g$eTnySZIy8WhasE844bk+YjlOa0Ln7VYytTghPmr45BU"
 """The hash that is checked for an address without an account: to look takes as long as for one that has."""

@@ -10,7 +10,7 @@ import unicodedata
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from store import InvalidEvent
+from signalbox.store import InvalidEvent
 
 SHORTEST, LONGEST = 8, 1024
 

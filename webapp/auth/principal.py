@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from store.contract import Who
-from store.people import SCOPES, SCOPES_OF_ROLE, Account, Role, Scope, Token
+from signalbox.store.contract import Who
+from signalbox.store.people import SCOPES, SCOPES_OF_ROLE, Account, Role, Scope, Token
 
 Projects = tuple[str, ...] | None
 """Projects in the order of their ids; None is all of them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from store.people import digest_of
+from signalbox.store.people import digest_of
 
 __all__ = ["SESSION_PREFIX", "TOKEN_PREFIX", "digest_of", "new_secret", "new_token"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from webapp.auth.directory import Credential
-from webapp.auth.principal import LOCAL, Principal, Projects
+from signalbox.webapp.auth.directory import Credential
+from signalbox.webapp.auth.principal import LOCAL, Principal, Projects
 
 Verdict = Literal["holds", "changed", "lost"]
 

@@ -8,24 +8,24 @@ from collections.abc import Sequence
 
 import click
 
-from store import InvalidEvent, StoreError, UnknownStoreKind
-from webapp import __version__
-from webapp.cli.answer import answer as answer_
-from webapp.cli.demo import demo
-from webapp.cli.doctor import doctor
-from webapp.cli.emit import emit
-from webapp.cli.import_ import import_
-from webapp.cli.project import project
-from webapp.cli.relay import relay
-from webapp.cli.run import run
-from webapp.cli.serve import serve
-from webapp.cli.streams import hold_standard_streams, replace_what_cannot_be_printed
-from webapp.cli.tail import tail
-from webapp.cli.target import told
-from webapp.cli.token import token
-from webapp.cli.user import user
-from webapp.notice import notice
-from webapp.settings import InvalidSetting
+from signalbox.store import InvalidEvent, StoreError, UnknownStoreKind
+from signalbox.webapp import __version__
+from signalbox.webapp.cli.answer import answer as answer_
+from signalbox.webapp.cli.demo import demo
+from signalbox.webapp.cli.doctor import doctor
+from signalbox.webapp.cli.emit import emit
+from signalbox.webapp.cli.import_ import import_
+from signalbox.webapp.cli.project import project
+from signalbox.webapp.cli.relay import relay
+from signalbox.webapp.cli.run import run
+from signalbox.webapp.cli.serve import serve
+from signalbox.webapp.cli.streams import hold_standard_streams, replace_what_cannot_be_printed
+from signalbox.webapp.cli.tail import tail
+from signalbox.webapp.cli.target import told
+from signalbox.webapp.cli.token import token
+from signalbox.webapp.cli.user import user
+from signalbox.webapp.process.notice import notice
+from signalbox.webapp.settings import InvalidSetting
 
 BAD_INPUT, FAILED, INTERRUPTED, BROKEN_PIPE = 2, 1, 130, 141
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from store import NewEvent, NotFound, Store, Who
-from webapp.cli.desk import desk, system_user
-from webapp.cli.target import store_option
+from signalbox.store import NewEvent, NotFound, Store, Who
+from signalbox.webapp.cli.desk import desk, system_user
+from signalbox.webapp.cli.target import store_option
 
 
 @click.command()

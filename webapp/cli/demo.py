@@ -6,7 +6,7 @@ import signal
 
 import click
 
-from webapp.cli.target import target, target_options
+from signalbox.webapp.cli.target import target, target_options
 
 
 @click.command()
@@ -28,7 +28,7 @@ def demo(
 
     Every module is tokenised, parsed, compiled and taken apart; nothing is only played.
     """
-    from webapp.demo.audit import audit
+    from signalbox.webapp.demo.audit import audit
 
     # To be terminated is recorded like Ctrl-C: the run is cancelled.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

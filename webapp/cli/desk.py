@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 import click
 
-from store import NotFound, Store, open_store
-from store.people import Account, People, Project
-from webapp.cli.target import SERVER_VARIABLE, target
+from signalbox.store import NotFound, Store, open_store
+from signalbox.store.people import Account, People, Project
+from signalbox.webapp.cli.target import SERVER_VARIABLE, target
 
 T = TypeVar("T")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from store.sqlite.doctor import examine, open_files
-from webapp.cli.table import json_option, show_json
-from webapp.cli.target import store_option, target
+from signalbox.store.sqlite.doctor import examine, open_files
+from signalbox.webapp.cli.table import json_option, show_json
+from signalbox.webapp.cli.target import store_option, target
 
 
 @click.command()

@@ -8,10 +8,10 @@ from typing import Any
 import click
 import msgspec
 
-from store import NewEvent
-from store.breaks import one_line
-from store.events import check_event
-from webapp.cli.target import check_project, project_option, target, target_options
+from signalbox.store import NewEvent
+from signalbox.store.breaks import one_line
+from signalbox.store.events import check_event
+from signalbox.webapp.cli.target import check_project, project_option, target, target_options
 
 
 class PayloadType(click.ParamType[dict[str, Any]]):

@@ -6,10 +6,10 @@ import asyncio
 import shutil
 from typing import TextIO
 
-from store import StoreError
-from store.log import Log, is_remote, unfinished_of
-from store.state import Unfinished
-from webapp.words import safe
+from signalbox.store import StoreError
+from signalbox.store.log import Log, is_remote, unfinished_of
+from signalbox.store.state import Unfinished
+from signalbox.webapp.drawing.words import safe
 
 PAUSE, REMOTE_PAUSE = 0.3, 1.0
 """Seconds between two looks at a store, and at a server."""

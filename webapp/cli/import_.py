@@ -7,9 +7,9 @@ from typing import BinaryIO
 import click
 import msgspec
 
-from store import open_store
-from webapp.cli.target import project_option, store_option, target
-from webapp.export import ndjson
+from signalbox.store import open_store
+from signalbox.webapp.cli.target import project_option, store_option, target
+from signalbox.webapp.export import ndjson
 
 
 @click.command("import")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from store import Event
-from store.events import is_claim
-from webapp.text import day_name
-from webapp.words import about, actor_of, safe
+from signalbox.store import Event
+from signalbox.store.events import is_claim
+from signalbox.webapp.drawing.words import about, actor_of, safe
+from signalbox.webapp.views.text import day_name
 
 COLOURS = {
     "work_item_failed": "red",

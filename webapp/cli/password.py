@@ -13,7 +13,7 @@ password_option = click.option(
 
 def password_hash(from_stdin: bool) -> str:
     """What is kept of the password that is given. Raises InvalidEvent for one that cannot be used."""
-    from webapp.auth import passwords
+    from signalbox.webapp.auth import passwords
 
     return passwords.hash_of(_piped() if from_stdin else _asked())
 

@@ -7,12 +7,12 @@ from typing import Any, Literal
 import click
 import msgspec
 
-from store.people import ROLES, Project, Role
-from webapp.agents import agent_of
-from webapp.cli.desk import Desk, desk
-from webapp.cli.emit import PayloadType
-from webapp.cli.table import json_option, moment, show, show_json
-from webapp.cli.target import store_option
+from signalbox.store.people import ROLES, Project, Role
+from signalbox.webapp.agents import agent_of
+from signalbox.webapp.cli.desk import Desk, desk
+from signalbox.webapp.cli.emit import PayloadType
+from signalbox.webapp.cli.table import json_option, moment, show, show_json
+from signalbox.webapp.cli.target import store_option
 
 
 @click.group()

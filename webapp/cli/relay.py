@@ -8,16 +8,16 @@ from contextlib import suppress
 
 import click
 
-from store import UnknownTask
-from store.events import check_task_id
-from store.log import task_of
-from store.reserved import check_kind
-from store.state import Status
-from webapp.cli.target import Target, check_project, heartbeat_option, project_option, target, target_options
-from webapp.process.echo import Echo
-from webapp.relay.record import Identity
-from webapp.relay.relay import Relay
-from webapp.relay.upstream import Refused, Upstream
+from signalbox.store import UnknownTask
+from signalbox.store.events import check_task_id
+from signalbox.store.log import task_of
+from signalbox.store.reserved import check_kind
+from signalbox.store.state import Status
+from signalbox.webapp.cli.target import Target, check_project, heartbeat_option, project_option, target, target_options
+from signalbox.webapp.process.echo import Echo
+from signalbox.webapp.relay.record import Identity
+from signalbox.webapp.relay.relay import Relay
+from signalbox.webapp.relay.upstream import Refused, Upstream
 
 TOKEN_VARIABLE = "SIGNALBOX_UPSTREAM_TOKEN"
 EXIT_CODES: dict[Status, int] = {"done": 0, "failed": 1, "cancelled": 130}

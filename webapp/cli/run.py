@@ -9,17 +9,25 @@ from urllib.parse import urlsplit
 
 import click
 
-from store import Conflict, StoreError, Who
-from store.emitter.run import HEARTBEAT_INTERVAL
-from store.events import check_task_id, new_id
-from store.log import Log, link_retry, task_of
-from store.reserved import check_kind, is_reserved_kind
-from store.state import Task
-from webapp.cli.desk import system_user
-from webapp.cli.target import Target, check_project, heartbeat_option, project_option, target, target_options, told
-from webapp.process.command import Options, run_command
-from webapp.process.facts import readable_command, title_of
-from webapp.retries import next_try
+from signalbox.store import Conflict, StoreError, Who
+from signalbox.store.emitter.run import HEARTBEAT_INTERVAL
+from signalbox.store.events import check_task_id, new_id
+from signalbox.store.log import Log, link_retry, task_of
+from signalbox.store.reserved import check_kind, is_reserved_kind
+from signalbox.store.state import Task
+from signalbox.webapp.cli.desk import system_user
+from signalbox.webapp.cli.target import (
+    Target,
+    check_project,
+    heartbeat_option,
+    project_option,
+    target,
+    target_options,
+    told,
+)
+from signalbox.webapp.process.command import Options, run_command
+from signalbox.webapp.process.facts import readable_command, title_of
+from signalbox.webapp.views.retries import next_try
 
 KIND = "command"
 

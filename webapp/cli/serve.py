@@ -13,9 +13,9 @@ from typing import Any
 
 import click
 
-from store import open_store
-from webapp.notice import notice
-from webapp.settings import Settings, variable
+from signalbox.store import open_store
+from signalbox.webapp.process.notice import notice
+from signalbox.webapp.settings import Settings, variable
 
 OPEN_TO_ALL = (
     "not started: whoever reaches {host} could read and write, because there is no account and no token yet."
@@ -65,7 +65,7 @@ def serve(demo: bool, workers: int, **given: Any) -> int:
             return 2
     finally:
         store.close()
-    from webapp import server
+    from signalbox.webapp import server
 
     return server.serve(settings, demo_beside(settings.store) if demo else None)
 
@@ -73,7 +73,7 @@ def serve(demo: bool, workers: int, **given: Any) -> int:
 @contextmanager
 def demo_beside(store: str) -> Iterator[None]:
     """The demo run in a process of its own, stopped at the end if it is still at work."""
-    arguments = [sys.executable, "-m", "webapp", "demo", "--quiet", "--store", store]
+    arguments = [sys.executable, "-m", "signalbox", "demo", "--quiet", "--store", store]
     # The web server hands SIGTERM on when it is done, and that must not end us before the demo.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     # A session of its own, so that Ctrl-C reaches it once: from here.

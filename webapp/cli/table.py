@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from webapp.words import safe, safe_json
+from signalbox.webapp.drawing.words import safe, safe_json
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -10,16 +10,16 @@ from contextlib import aclosing
 import click
 import msgspec
 
-from store import Event, StoreUnavailable, UnknownTask
-from store.breaks import one_line
-from store.events import HEARTBEAT, now
-from store.log import RETRY_PAUSE, Log, events_of, task_of
-from store.state import Task
-from webapp.cli.footer import Footer
-from webapp.cli.line import day_line, line_of
-from webapp.cli.target import target, target_options
-from webapp.notice import notice
-from webapp.words import safe_json
+from signalbox.store import Event, StoreUnavailable, UnknownTask
+from signalbox.store.breaks import one_line
+from signalbox.store.events import HEARTBEAT, now
+from signalbox.store.log import RETRY_PAUSE, Log, events_of, task_of
+from signalbox.store.state import Task
+from signalbox.webapp.cli.footer import Footer
+from signalbox.webapp.cli.line import day_line, line_of
+from signalbox.webapp.cli.target import target, target_options
+from signalbox.webapp.drawing.words import safe_json
+from signalbox.webapp.process.notice import notice
 
 ENDING = frozenset({"runner_exit", "status"})
 """Types of events with which a task may have ended; what followed from it in the same transaction comes after."""

@@ -11,11 +11,11 @@ from urllib.parse import unquote
 import click
 import msgspec
 
-from store import Conflict, NotAllowed, StoreError, open_store
-from store.emitter.run import HEARTBEAT_INTERVAL
-from store.log import Log
-from store.state import Task
-from webapp.process.again import absolute
+from signalbox.store import Conflict, NotAllowed, StoreError, open_store
+from signalbox.store.emitter.run import HEARTBEAT_INTERVAL
+from signalbox.store.log import Log
+from signalbox.store.state import Task
+from signalbox.webapp.process.detached_run import absolute
 
 DEFAULT_STORE = "sqlite:///signalbox.db"
 STORE_VARIABLE, SERVER_VARIABLE, TOKEN_VARIABLE = "SIGNALBOX_STORE_URL", "SIGNALBOX_SERVER", "SIGNALBOX_TOKEN"
@@ -34,7 +34,7 @@ class Target(msgspec.Struct, frozen=True):
         """Open it. A call to a server that does not answer waits `patience` seconds. Raises StoreError."""
         if self.server is None:
             return open_store(self.store)
-        from store.remote import RemoteLog
+        from signalbox.store.remote import RemoteLog
 
         return RemoteLog(self.server, self.token, patience=patience)
 

@@ -9,12 +9,12 @@ from typing import Any
 import click
 import msgspec
 
-from store.events import now
-from store.people import SCOPES, Scope, Token
-from webapp.cli.desk import Desk, desk
-from webapp.cli.table import json_option, moment, show, show_json
-from webapp.cli.target import store_option
-from webapp.notice import notice
+from signalbox.store.events import now
+from signalbox.store.people import SCOPES, Scope, Token
+from signalbox.webapp.cli.desk import Desk, desk
+from signalbox.webapp.cli.table import json_option, moment, show, show_json
+from signalbox.webapp.cli.target import store_option
+from signalbox.webapp.process.notice import notice
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -60,7 +60,7 @@ def create(
     store: str | None,
 ) -> None:
     """Make a token and print its secret, this once: what is kept is a hash of it."""
-    from webapp.auth.secrets import digest_of, new_token
+    from signalbox.webapp.auth.secrets import digest_of, new_token
 
     with desk(store, make=True) as at:
         account = at.account(email) if email is not None else None

@@ -7,13 +7,13 @@ from typing import Any
 import click
 import msgspec
 
-from store import Conflict
-from store.people import ROLES, Account, Role, checked_email
-from webapp.cli.desk import Desk, desk
-from webapp.cli.password import password_hash, password_option
-from webapp.cli.table import json_option, moment, show, show_json
-from webapp.cli.target import store_option
-from webapp.notice import notice
+from signalbox.store import Conflict
+from signalbox.store.people import ROLES, Account, Role, checked_email
+from signalbox.webapp.cli.desk import Desk, desk
+from signalbox.webapp.cli.password import password_hash, password_option
+from signalbox.webapp.cli.table import json_option, moment, show, show_json
+from signalbox.webapp.cli.target import store_option
+from signalbox.webapp.process.notice import notice
 
 
 @click.group()

@@ -12,13 +12,13 @@ from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from store import Event, Run, open_task
-from store.emitter import Phase, WorkItem
-from store.log import Log
-from webapp.demo import results
-from webapp.demo.examine import Recount, Report, digest, examine, prepare_worker, recount
-from webapp.demo.results import Totals, count, totals_of
-from webapp.demo.survey import Module, Package, find_modules, in_packages, library
+from signalbox.store import Event, Run, open_task
+from signalbox.store.emitter import Phase, WorkItem
+from signalbox.store.log import Log
+from signalbox.webapp.demo import results
+from signalbox.webapp.demo.examine import Recount, Report, digest, examine, prepare_worker, recount
+from signalbox.webapp.demo.results import Totals, count, totals_of
+from signalbox.webapp.demo.survey import Module, Package, find_modules, in_packages, library
 
 DAMAGED = "textwrap.py"
 """The module of which a damaged copy is audited first, so that there is something to recover from."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from webapp.demo.examine import Report
+from signalbox.webapp.demo.examine import Report
 
 
 class Totals(msgspec.Struct, frozen=True):

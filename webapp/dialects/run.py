@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from store import Event, Store, UnknownTask
-from store.breaks import lines_of
-from store.state import Status, Task
-from webapp.live import sse
-from webapp.live.chunk import Chunk
-from webapp.live.frame_lane import Render
-from webapp.live.ring import CHUNK_EVENTS
-from webapp.live.voice import Voice
+from signalbox.store import Event, Store, UnknownTask
+from signalbox.store.breaks import lines_of
+from signalbox.store.state import Status, Task
+from signalbox.webapp.live import sse
+from signalbox.webapp.live.chunk import Chunk
+from signalbox.webapp.live.control_messages import Voice
+from signalbox.webapp.live.frame_lane import Render
+from signalbox.webapp.live.ring import CHUNK_EVENTS
 
 RunStatus = Literal["PENDING", "RUNNING", "DONE", "FAILED"]
 RUN_STATUS: dict[Status, RunStatus] = {

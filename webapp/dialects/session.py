@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from store import Event
-from store.breaks import one_line
-from store.events import is_claim, now
-from store.projections import request_id_of
-from webapp.live.voice import Voice
+from signalbox.store import Event
+from signalbox.store.breaks import one_line
+from signalbox.store.events import is_claim, now
+from signalbox.store.projections import request_id_of
+from signalbox.webapp.live.control_messages import Voice
 
 OF_AN_ANSWER = frozenset({"approved", "by", "claimed"})
 """What only the server says, of an answer that it took."""

@@ -7,9 +7,9 @@ from typing import TypeVar
 
 import msgspec
 
-from store import Event, InvalidEvent, TaskRecord
-from store.breaks import one_line
-from store.state import Task
+from signalbox.store import Event, InvalidEvent, TaskRecord
+from signalbox.store.breaks import one_line
+from signalbox.store.state import Task
 
 FORMAT = 1
 T = TypeVar("T")

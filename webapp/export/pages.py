@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from store import Event, Store
-from store.state import Span
+from signalbox.store import Event, Store
+from signalbox.store.state import Span
 
 PAGE = 500
 """Events that are written at once: more would keep others waiting for milliseconds."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from store import Event
-from webapp.words import about, actor_of, safe
+from signalbox.store import Event
+from signalbox.webapp.drawing.words import about, actor_of, safe
 
 _LINE_ENDS = re.compile(r"\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
 

@@ -6,9 +6,9 @@ import csv
 import io
 from collections.abc import Iterable
 
-from store.state import Span
-from webapp.text import seconds
-from webapp.words import safe
+from signalbox.store.state import Span
+from signalbox.webapp.drawing.words import safe
+from signalbox.webapp.views.text import seconds
 
 COLUMNS = (
     *("span_id", "parent_span_id", "kind", "name", "phase", "state", "attempts", "work_item_id", "work_type"),

@@ -13,7 +13,7 @@ from quart.wrappers.request import Body
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from webapp.http.encodings import UnsupportedEncoding, encoding_of, inflated
+from signalbox.webapp.http.encodings import UnsupportedEncoding, encoding_of, inflated
 
 STRANGERS = 16 * 1024
 """Bytes of a body on a route that needs no log-in."""

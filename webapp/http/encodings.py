@@ -6,7 +6,7 @@ import zlib
 
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
-from webapp.bad_request import BadRequest
+from signalbox.webapp.http.bad_request import BadRequest
 
 ACCEPTED = "gzip, deflate, identity"
 """What a 415 says in Accept-Encoding (RFC 9110, section 12.5.3)."""

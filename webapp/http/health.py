@@ -15,9 +15,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from quart import Response, current_app
 
-from store import Store, StoreError
-from webapp import __version__
-from webapp.json import json_response
+from signalbox.store import Store, StoreError
+from signalbox.webapp import __version__
+from signalbox.webapp.http.json import json_response
 
 PATIENCE = 2.0
 """Seconds that a health check waits for the store."""

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from store.loops import Loops
-from webapp.http.health import Problem
+from signalbox.store.loops import Loops
+from signalbox.webapp.http.health import Problem
 
 
 def loop_problems(loops: Loops) -> list[Problem]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from quart import Quart
 from werkzeug.routing import BaseConverter
 
-from webapp.http.segments import name_of
+from signalbox.webapp.http.segments import name_of
 
 
 class Name(BaseConverter):

@@ -6,24 +6,15 @@ it looks for a route, so routes and `request.path` do not have it. Every address
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from quart import Quart, request
 
-from webapp.http.wellformed import refuse
+from signalbox.webapp.http.wellformed import refuse
 
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Any, Any, Send], Awaitable[None]]
-
-_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
-_DOTS = re.compile(r"/\.{1,2}(?:/|$)")
-
-
-def is_root_path(text: str) -> bool:
-    """Whether `text` can be a prefix: empty, or segments of unreserved characters (RFC 3986), each after a slash."""
-    return len(text) <= 200 and bool(_PREFIX.fullmatch(text)) and not _DOTS.search(text)
 
 
 def at_root(path: str) -> str:

@@ -8,30 +8,16 @@ from collections.abc import Awaitable, Callable, Hashable
 
 import structlog
 
-from store import StoreError
-from webapp.auth.directory import Credential
-from webapp.auth.principal import NOBODY, Principal, Projects
-from webapp.auth.ticket import Ticket
-from webapp.live.subscriber import Subscriber
+from signalbox.store import StoreError
+from signalbox.webapp.auth.directory import Credential
+from signalbox.webapp.auth.principal import NOBODY, Principal, Projects
+from signalbox.webapp.auth.ticket import Ticket
+from signalbox.webapp.live.subscriber import Subscriber
 
 logger = structlog.get_logger("signalbox.live")
 
 Ask = Callable[[Credential | None], Awaitable[Principal]]
 """Tells who stands behind a credential now."""
-
-
-class TooManyStreams(Exception):
-    """A cap on open streams is reached, or the server is about to stop; `retry_after` in seconds, jittered.
-
-    `most` is how many the caller may have; None: it is the server that is full. One that is `closing` asks for no wait:
-    its successor has room, and a page that asks again and again finds it as soon as it is there.
-    """
-
-    def __init__(self, most: int | None = None, *, closing: bool = False) -> None:
-        full = "the server is about to stop" if closing else "all streams of this server are taken"
-        super().__init__(full if most is None else f"you have {most} streams open, which is as many as one caller may")
-        self.most = most
-        self.retry_after = None if closing else random.uniform(1, 5)
 
 
 class Callers:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from store import Event
-from webapp.live.event_lane import EventLane
-from webapp.live.frame_lane import FrameLane
-from webapp.live.lane import Lane
-from webapp.live.ring import Encode, Ring
+from signalbox.store import Event
+from signalbox.webapp.live.event_lane import EventLane
+from signalbox.webapp.live.frame_lane import FrameLane
+from signalbox.webapp.live.lane import Lane
+from signalbox.webapp.live.ring import Encode, Ring
 
 
 class Channel:

@@ -6,9 +6,9 @@ import heapq
 from collections.abc import Iterator
 from itertools import count
 
-from webapp.live.chunk import Chunk
-from webapp.live.sink import Direct
-from webapp.live.subscriber import Subscriber
+from signalbox.webapp.live.chunk import Chunk
+from signalbox.webapp.live.sink import Direct
+from signalbox.webapp.live.subscriber import Subscriber
 
 Member = tuple[Subscriber, Direct]
 

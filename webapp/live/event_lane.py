@@ -11,16 +11,16 @@ import time
 
 import structlog
 
-from store import Store, StoreDamaged, StoreError, UnknownTask
-from webapp.live.chunk import Chunk
-from webapp.live.crowd import Crowd, Member
-from webapp.live.lane import DAMAGED_MS, RETRY, Lane
-from webapp.live.pace import Pace
-from webapp.live.ring import CHUNK_BYTES, Encode, Ring
-from webapp.live.shelf import Shelf
-from webapp.live.stats import Stats
-from webapp.live.subscriber import Subscriber
-from webapp.live.voice import Voice
+from signalbox.store import Store, StoreDamaged, StoreError, UnknownTask
+from signalbox.webapp.live.catch_up_cache import Shelf
+from signalbox.webapp.live.chunk import Chunk
+from signalbox.webapp.live.control_messages import Voice
+from signalbox.webapp.live.crowd import Crowd, Member
+from signalbox.webapp.live.lane import DAMAGED_MS, RETRY, Lane
+from signalbox.webapp.live.pace import Pace
+from signalbox.webapp.live.ring import CHUNK_BYTES, Encode, Ring
+from signalbox.webapp.live.stats import Stats
+from signalbox.webapp.live.subscriber import Subscriber
 
 SLICE = 512
 """Subscribers served in one turn of the event loop."""

@@ -10,15 +10,15 @@ from collections.abc import Awaitable, Callable, Collection
 
 import structlog
 
-from store import StoreDamaged, StoreError, UnknownTask
-from webapp.auth.principal import Projects
-from webapp.live.chunk import Chunk
-from webapp.live.lane import DAMAGED_MS, RETRY, Lane, Log
-from webapp.live.pace import Pace
-from webapp.live.ring import CHUNK_EVENTS
-from webapp.live.stats import Stats
-from webapp.live.subscriber import Subscriber
-from webapp.live.voice import Voice
+from signalbox.store import StoreDamaged, StoreError, UnknownTask
+from signalbox.webapp.auth.principal import Projects
+from signalbox.webapp.live.chunk import Chunk
+from signalbox.webapp.live.control_messages import Voice
+from signalbox.webapp.live.lane import DAMAGED_MS, RETRY, Lane, Log
+from signalbox.webapp.live.pace import Pace
+from signalbox.webapp.live.ring import CHUNK_EVENTS
+from signalbox.webapp.live.stats import Stats
+from signalbox.webapp.live.subscriber import Subscriber
 
 Render = Callable[[int], Awaitable[Chunk | None]]
 """What brings a stream at a cursor up to date, or None when there is nothing to change."""

@@ -7,16 +7,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
 
-from store import Reading, Store, TaskQuery, UnknownTask
-from store.state import Task
-from webapp.auth.principal import Projects
-from webapp.contexts import task_list_view, task_view
-from webapp.forecast import Earlier
-from webapp.fragments import Fragments
-from webapp.inbox import inbox_view
-from webapp.live import sse
-from webapp.live.chunk import Chunk
-from webapp.live.frame_lane import Render
+from signalbox.store import Reading, Store, TaskQuery, UnknownTask
+from signalbox.store.state import Task
+from signalbox.webapp.auth.principal import Projects
+from signalbox.webapp.drawing.fragments import Fragments
+from signalbox.webapp.live import sse
+from signalbox.webapp.live.chunk import Chunk
+from signalbox.webapp.live.frame_lane import Render
+from signalbox.webapp.views.contexts import task_list_view, task_view
+from signalbox.webapp.views.forecast import Earlier
+from signalbox.webapp.views.permissions import inbox_view
 
 KEPT = 4
 """Renderings of a page that are kept to send only what differs from them."""

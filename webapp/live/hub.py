@@ -15,28 +15,29 @@ from operator import attrgetter
 
 import structlog
 
-from store import Event, Store
-from store.loops import Loops
-from store.tasklist import MINUTE
-from webapp.auth.principal import Projects
-from webapp.auth.ticket import Ticket
-from webapp.live.beside import BesideTheLog
-from webapp.live.callers import Callers, TooManyStreams
-from webapp.live.channel import Channel
-from webapp.live.event_lane import EventLane
-from webapp.live.frame_lane import FrameLane, Render
-from webapp.live.lane import Lane
-from webapp.live.pace import Pace
-from webapp.live.packing import Packing, Plain, choose
-from webapp.live.rests import Rests
-from webapp.live.ring import Encode, Ring
-from webapp.live.shelf import Shelf
-from webapp.live.sink import Send
-from webapp.live.stats import Stats
-from webapp.live.subscriber import Subscriber
-from webapp.live.voice import JSON, Pages, Voice
-from webapp.live.waiting import Waiting
-from webapp.settings import Settings
+from signalbox.store import Event, Store
+from signalbox.store.loops import Loops
+from signalbox.store.tasklist import MINUTE
+from signalbox.webapp.auth.principal import Projects
+from signalbox.webapp.auth.ticket import Ticket
+from signalbox.webapp.http.refusals import TooManyStreams
+from signalbox.webapp.live.callers import Callers
+from signalbox.webapp.live.catch_up_cache import Shelf
+from signalbox.webapp.live.channel import Channel
+from signalbox.webapp.live.control_messages import JSON, Pages, Voice
+from signalbox.webapp.live.event_lane import EventLane
+from signalbox.webapp.live.frame_lane import FrameLane, Render
+from signalbox.webapp.live.lane import Lane
+from signalbox.webapp.live.pace import Pace
+from signalbox.webapp.live.permission_counts import Waiting
+from signalbox.webapp.live.ring import Encode, Ring
+from signalbox.webapp.live.sink import Send
+from signalbox.webapp.live.stats import Stats
+from signalbox.webapp.live.stream_encoding import Packing, Plain, choose
+from signalbox.webapp.live.subscriber import Subscriber
+from signalbox.webapp.live.tail_pause import Rests
+from signalbox.webapp.live.task_changes import BesideTheLog
+from signalbox.webapp.settings import Settings
 
 FAREWELL_SPREAD_MS = (200, 3000)
 """Between these a client waits before it reconnects after a farewell, so that a restart makes no herd."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from store import Store
-from store.loops import Loops
+from signalbox.store import Store
+from signalbox.store.loops import Loops
 
 TICK = 1.0
 """Seconds between two looks."""

@@ -10,10 +10,10 @@ from typing import Protocol
 
 import structlog
 
-from webapp.live.pace import Pace
-from webapp.live.stats import Stats
-from webapp.live.subscriber import Subscriber
-from webapp.live.voice import Voice
+from signalbox.webapp.live.control_messages import Voice
+from signalbox.webapp.live.pace import Pace
+from signalbox.webapp.live.stats import Stats
+from signalbox.webapp.live.subscriber import Subscriber
 
 logger = structlog.get_logger("signalbox.live")
 

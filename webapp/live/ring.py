@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from store import Event
-from webapp.live.chunk import Chunk
+from signalbox.store import Event
+from signalbox.webapp.live.chunk import Chunk
 
 Encode = Callable[[Event], bytes]
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from webapp.live.chunk import Chunk, framing
+from signalbox.webapp.live.chunk import Chunk, framing
 
 logger = structlog.get_logger("signalbox.live")
 

@@ -11,8 +11,8 @@ import re
 
 import msgspec
 
-from store import Event
-from store.breaks import one_line
+from signalbox.store import Event
+from signalbox.store.breaks import one_line
 
 HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",

@@ -9,14 +9,14 @@ from typing import Any
 from quart import Quart, Request, Response, request
 from quart.asgi import ASGIHTTPConnection, ASGIWebsocketConnection
 
-from webapp.auth.guard import ticket
-from webapp.http.bodies import BoundedBody, BoundedRequest
-from webapp.http.wellformed import complaint_about, refuse
-from webapp.live import sse
-from webapp.live.hub import Hub
-from webapp.live.lane import Lane
-from webapp.live.packing import Packing, Plain
-from webapp.live.sink import Send
+from signalbox.webapp.auth.guard import ticket
+from signalbox.webapp.http.bodies import BoundedBody, BoundedRequest
+from signalbox.webapp.http.wellformed import complaint_about, refuse
+from signalbox.webapp.live import sse
+from signalbox.webapp.live.hub import Hub
+from signalbox.webapp.live.lane import Lane
+from signalbox.webapp.live.sink import Send
+from signalbox.webapp.live.stream_encoding import Packing, Plain
 
 LAST_WORDS_TIMEOUT = 1.5
 """Seconds that the end of a stream may take; a reader that stalls then is left alone."""

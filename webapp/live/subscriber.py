@@ -8,11 +8,11 @@ from typing import Protocol
 
 import structlog
 
-from webapp.auth.ticket import Ticket
-from webapp.live.chunk import Chunk
-from webapp.live.packing import Packing, Plain
-from webapp.live.sink import Direct, Send, sink_for
-from webapp.live.voice import Voice
+from signalbox.webapp.auth.ticket import Ticket
+from signalbox.webapp.live.chunk import Chunk
+from signalbox.webapp.live.control_messages import Voice
+from signalbox.webapp.live.sink import Direct, Send, sink_for
+from signalbox.webapp.live.stream_encoding import Packing, Plain
 
 logger = structlog.get_logger("signalbox.live")
 

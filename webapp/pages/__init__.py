@@ -7,7 +7,7 @@ from quart import Quart
 
 def install(app: Quart) -> None:
     """Mount all pages."""
-    from webapp.pages import (
+    from signalbox.webapp.pages import (
         account,
         audits,
         checkpoints,
@@ -20,11 +20,12 @@ def install(app: Quart) -> None:
         selection,
         sessions,
         spans,
+        static,
         tasks,
         timeline,
         views,
     )
 
-    lists = (tasks, selection, views, permissions, audits)
+    lists = (static, tasks, selection, views, permissions, audits)
     for module in (*lists, control, log, spans, checkpoints, timeline, compare, export, demo, sessions, account):
         app.register_blueprint(module.blueprint)

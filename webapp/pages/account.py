@@ -9,19 +9,19 @@ from quart import Blueprint, Response, redirect, request
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as Redirect
 
-from store import InvalidEvent
-from store.events import now
-from store.people import SCOPES, Account, checked_scopes, digest_of
-from webapp.api import store
-from webapp.auth import cookie
-from webapp.auth.access import needs
-from webapp.auth.guard import directory, principal
-from webapp.auth.login import change_password
-from webapp.auth.refusals import Forbidden, TooManyLogins
-from webapp.auth.secrets import new_token
-from webapp.bad_request import BadRequest
-from webapp.http.root_path import at_root
-from webapp.pages.tasks import fragments, html, layout
+from signalbox.store import InvalidEvent
+from signalbox.store.events import now
+from signalbox.store.people import SCOPES, Account, checked_scopes, digest_of
+from signalbox.webapp.auth import cookie
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.auth.guard import directory, principal
+from signalbox.webapp.auth.login import change_password
+from signalbox.webapp.auth.secrets import new_token
+from signalbox.webapp.current import fragments, store
+from signalbox.webapp.http.bad_request import BadRequest
+from signalbox.webapp.http.refusals import Forbidden, TooManyLogins
+from signalbox.webapp.http.root_path import at_root
+from signalbox.webapp.pages.tasks import html, layout
 
 LIVES = {"7": "a week", "30": "30 days", "90": "90 days", "365": "a year", "": "until it is revoked"}
 """How long a token may be good for, in days."""

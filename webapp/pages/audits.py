@@ -6,13 +6,13 @@ from contextlib import suppress
 
 from quart import Blueprint, Response
 
-from store import UnknownTask
-from webapp.api import store
-from webapp.auth.access import needs
-from webapp.auth.guard import require, seen_projects
-from webapp.inbox import audits_view
-from webapp.pages.tasks import fragments, html, layout
-from webapp.params import MAX_SEQ, whole
+from signalbox.store import UnknownTask
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.auth.guard import require, seen_projects
+from signalbox.webapp.current import fragments, store
+from signalbox.webapp.http.params import MAX_SEQ, whole
+from signalbox.webapp.pages.tasks import html, layout
+from signalbox.webapp.views.permissions import audits_view
 
 blueprint = Blueprint("audits", __name__)
 

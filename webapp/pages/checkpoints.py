@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from quart import Blueprint, Response
 
-from store import TaskReading
-from webapp import ids
-from webapp.auth.access import needs
-from webapp.checkpointpage import CheckpointView, checkpoint_view
-from webapp.pages.living import LivingPage, answer
+from signalbox.store import TaskReading
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.drawing import ids
+from signalbox.webapp.pages.living import LivingPage, answer
+from signalbox.webapp.views.checkpoint import CheckpointView, checkpoint_view
 
 blueprint = Blueprint("checkpoints", __name__)
 

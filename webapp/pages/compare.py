@@ -7,21 +7,20 @@ from urllib.parse import urlencode
 
 from quart import Blueprint, Response, request
 
-from store import Reading
-from webapp import ids
-from webapp.api import store
-from webapp.api.streams import hub
-from webapp.auth.access import needs
-from webapp.auth.guard import require, seen_projects
-from webapp.comparison import choice_view, comparison_view
-from webapp.http.root_path import at_root
-from webapp.live.frames import pair_frames
-from webapp.live.pace import Pace
-from webapp.live.stream import subscribe
-from webapp.pages.living import SLOWEST
-from webapp.pages.tasks import cursor_of_stream, fragments, html, layout, other_history, reset
-from webapp.params import MAX_SEQ
-from webapp.words import about
+from signalbox.store import Reading
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.auth.guard import require, seen_projects
+from signalbox.webapp.current import fragments, hub, store
+from signalbox.webapp.drawing import ids
+from signalbox.webapp.drawing.words import about
+from signalbox.webapp.http.params import MAX_SEQ
+from signalbox.webapp.http.root_path import at_root
+from signalbox.webapp.live.frames import pair_frames
+from signalbox.webapp.live.pace import Pace
+from signalbox.webapp.live.stream import subscribe
+from signalbox.webapp.pages.living import SLOWEST
+from signalbox.webapp.pages.tasks import cursor_of_stream, html, layout, other_history, reset
+from signalbox.webapp.views.comparison import choice_view, comparison_view
 
 PARTS = {ids.COMPARISON: "compare/_comparison.html"}
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from quart import Blueprint, redirect, request
 from werkzeug.wrappers import Response as Redirect
 
-from webapp.acts import back, checked_reason, request_cancel
-from webapp.auth.access import needs
-from webapp.http.root_path import at_root
-from webapp.retrying import retry_run
+from signalbox.webapp.acts.acts import back, checked_reason, request_cancel
+from signalbox.webapp.acts.start_retry import retry_run
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.http.root_path import at_root
 
 blueprint = Blueprint("control", __name__)
 

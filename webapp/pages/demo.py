@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from quart import Blueprint, Response, request
 
-from store import Event, TaskQuery
-from store.state import Task
-from webapp.api import store
-from webapp.auth.access import needs
-from webapp.auth.guard import require, seen_projects
-from webapp.pages.tasks import fragments, html, layout
+from signalbox.store import Event, TaskQuery
+from signalbox.store.state import Task
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.auth.guard import require, seen_projects
+from signalbox.webapp.current import fragments, store
+from signalbox.webapp.pages.tasks import html, layout
 
 ROWS = 30
 TASKS = 50

@@ -7,18 +7,16 @@ from collections.abc import AsyncIterator
 
 from quart import Blueprint, Response, request
 
-from store import Event
-from store.events import HEARTBEAT
-from store.state import Task
-from webapp.api import store
-from webapp.api.streams import settings
-from webapp.auth.access import needs
-from webapp.export import ndjson, spans_csv
-from webapp.export.pages import event_pages, span_pages
-from webapp.export.raw import raw_line
-from webapp.export.redaction import Redaction
-from webapp.export.report import redacted, report
-from webapp.pages.tasks import fragments
+from signalbox.store import Event
+from signalbox.store.events import HEARTBEAT
+from signalbox.store.state import Task
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.current import fragments, settings, store
+from signalbox.webapp.export import ndjson, spans_csv
+from signalbox.webapp.export.pages import event_pages, span_pages
+from signalbox.webapp.export.raw import raw_line
+from signalbox.webapp.redaction.redaction import Redaction
+from signalbox.webapp.views.report import redacted, report
 
 blueprint = Blueprint("export", __name__)
 

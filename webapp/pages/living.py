@@ -14,17 +14,17 @@ from markupsafe import Markup
 from quart import Response, request
 from werkzeug.exceptions import NotFound
 
-from store import Reading, TaskReading
-from webapp.api import store
-from webapp.api.streams import hub
-from webapp.auth.guard import may_answer_task
-from webapp.http.root_path import at_root
-from webapp.live.frames import V, part_frames
-from webapp.live.pace import Pace
-from webapp.live.stream import subscribe
-from webapp.pages.tasks import cursor_of_stream, epoch_of, fragments, history, html, layout, other_history, reset
-from webapp.params import MAX_SEQ, whole
-from webapp.past import AsOf, NotYet, past_of
+from signalbox.store import Reading, TaskReading
+from signalbox.webapp.auth.guard import may_answer_task
+from signalbox.webapp.current import fragments, history, hub, store
+from signalbox.webapp.http.params import MAX_SEQ, whole
+from signalbox.webapp.http.refusals import NotYet
+from signalbox.webapp.http.root_path import at_root
+from signalbox.webapp.live.frames import V, part_frames
+from signalbox.webapp.live.pace import Pace
+from signalbox.webapp.live.stream import subscribe
+from signalbox.webapp.pages.tasks import cursor_of_stream, epoch_of, html, layout, other_history, reset
+from signalbox.webapp.views.past import AsOf, past_of
 
 SLOWEST = 2.0
 """Seconds between two frames of a page that is costly to read or draw, however much happens."""

@@ -9,17 +9,17 @@ from quart import Blueprint, Response, redirect, request
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as Redirect
 
-from store import LogQuery
-from webapp import ids
-from webapp.api import store
-from webapp.auth.access import needs
-from webapp.contexts import hits_view
-from webapp.http.root_path import at_root
-from webapp.logquery import log_fields, log_filters
-from webapp.logstretch import Jump, Place, newest, stretch_view
-from webapp.pages.living import LivingPage, answer
-from webapp.pages.tasks import fragments, html, layout
-from webapp.params import MAX_SEQ, flag, instant, log_query, whole
+from signalbox.store import LogQuery
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.current import fragments, store
+from signalbox.webapp.drawing import ids
+from signalbox.webapp.http.params import MAX_SEQ, flag, instant, whole
+from signalbox.webapp.http.root_path import at_root
+from signalbox.webapp.pages.living import LivingPage, answer
+from signalbox.webapp.pages.tasks import html, layout
+from signalbox.webapp.views.contexts import hits_view
+from signalbox.webapp.views.logquery import log_fields, log_filters, log_query
+from signalbox.webapp.views.logstretch import Jump, Place, newest, stretch_view
 
 blueprint = Blueprint("log", __name__)
 
@@ -35,7 +35,7 @@ FOUND = {ids.LOG_FOUND: "events/_found.html", ids.LOG_HITS: "events/_hits.html"}
 @blueprint.get("/tasks/<task_id>/log")
 @needs("read")
 async def show(task_id: str) -> Response | Redirect:
-    query = msgspec.structs.replace(log_query(), rows=True)
+    query = msgspec.structs.replace(log_query(request.args), rows=True)
     if log_filters(query):
         return await _found(task_id, query)
     place = Place(

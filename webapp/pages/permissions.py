@@ -7,24 +7,23 @@ from urllib.parse import urlencode
 from quart import Blueprint, Response, request
 from werkzeug.wrappers import Response as Redirect
 
-from store import Conflict, TaskReading
-from store.events import is_task_id
-from store.state import Permission
-from store.tasklist import place_parts
-from webapp import ids
-from webapp.acts import answer_permission, back, checked_reason
-from webapp.api import store
-from webapp.api.streams import hub
-from webapp.auth.access import needs
-from webapp.auth.guard import answered_projects, seen_projects
-from webapp.bad_request import BadRequest
-from webapp.http.root_path import at_root
-from webapp.inbox import PermissionView, inbox_view, permission_view
-from webapp.live.frames import inbox_frames
-from webapp.live.stream import subscribe
-from webapp.pages.living import LivingPage
-from webapp.pages.living import answer as answer_page
-from webapp.pages.tasks import cursor_of_stream, fragments, html, layout, other_history, reset
+from signalbox.store import Conflict, TaskReading
+from signalbox.store.events import is_task_id
+from signalbox.store.state import Permission
+from signalbox.store.tasklist import place_parts
+from signalbox.webapp.acts.acts import answer_permission, back, checked_reason
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.auth.guard import answered_projects, seen_projects
+from signalbox.webapp.current import fragments, hub, store
+from signalbox.webapp.drawing import ids
+from signalbox.webapp.http.bad_request import BadRequest
+from signalbox.webapp.http.root_path import at_root
+from signalbox.webapp.live.frames import inbox_frames
+from signalbox.webapp.live.stream import subscribe
+from signalbox.webapp.pages.living import LivingPage
+from signalbox.webapp.pages.living import answer as answer_page
+from signalbox.webapp.pages.tasks import cursor_of_stream, html, layout, other_history, reset
+from signalbox.webapp.views.permissions import PermissionView, inbox_view, permission_view
 
 ONE = "/tasks/<task_id>/permissions/<name:request_id>"
 DECISIONS = {"approve": True, "deny": False}

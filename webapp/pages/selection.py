@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from quart import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Redirect
 
-from store import Conflict, Reading, UnknownTask
-from store.people import Scope
-from store.state import Task
-from webapp.acts import archive_task, delete_task
-from webapp.api import store
-from webapp.auth.access import needs
-from webapp.auth.guard import principal
-from webapp.auth.principal import Principal
-from webapp.bad_request import BadRequest
-from webapp.http.root_path import at_root
-from webapp.listquery import checked_filters
-from webapp.pages.tasks import fragments, html, layout
+from signalbox.store import Conflict, Reading, UnknownTask
+from signalbox.store.people import Scope
+from signalbox.store.state import Task
+from signalbox.webapp.acts.acts import archive_task, delete_task
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.auth.guard import principal
+from signalbox.webapp.auth.principal import Principal
+from signalbox.webapp.current import fragments, store
+from signalbox.webapp.http.bad_request import BadRequest
+from signalbox.webapp.http.root_path import at_root
+from signalbox.webapp.pages.tasks import html, layout
+from signalbox.webapp.views.listquery import checked_filters
 
 blueprint = Blueprint("selection", __name__, url_prefix="/selection")
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from quart import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Redirect
 
-from webapp.api.streams import settings
-from webapp.auth import cookie
-from webapp.auth.access import public
-from webapp.auth.guard import principal, session_shown
-from webapp.auth.login import log_in, log_out
-from webapp.auth.refusals import TooManyLogins
-from webapp.auth.way import local
-from webapp.http.root_path import at_root
-from webapp.pages.tasks import fragments, html
+from signalbox.webapp.auth import cookie
+from signalbox.webapp.auth.access import public
+from signalbox.webapp.auth.guard import principal, session_shown
+from signalbox.webapp.auth.login import log_in, log_out
+from signalbox.webapp.current import fragments, settings
+from signalbox.webapp.http.refusals import TooManyLogins
+from signalbox.webapp.http.return_path import local
+from signalbox.webapp.http.root_path import at_root
+from signalbox.webapp.pages.tasks import html
 
 NOTES = {"out": "You are logged out.", "password": "Your password was changed. Log in with the new one."}
 WRONG = "There is no account with this e-mail and password."

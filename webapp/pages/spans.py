@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from quart import Blueprint, Response, request
 
-from store import TaskReading
-from webapp import ids
-from webapp.auth.access import needs
-from webapp.bad_request import BadRequest
-from webapp.contexts import SpansView, spans_view
-from webapp.pages.living import LivingPage, answer
-from webapp.params import MAX_SEQ, whole
-from webapp.spanpage import SpanView, span_view
-from webapp.waterfall import WaterfallView, waterfall_view
+from signalbox.store import TaskReading
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.drawing import ids
+from signalbox.webapp.http.bad_request import BadRequest
+from signalbox.webapp.http.params import MAX_SEQ, whole
+from signalbox.webapp.pages.living import LivingPage, answer
+from signalbox.webapp.views.contexts import SpansView, spans_view
+from signalbox.webapp.views.span import SpanView, span_view
+from signalbox.webapp.views.waterfall import WaterfallView, waterfall_view
 
 blueprint = Blueprint("spans", __name__)
 

@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import cast
 from urllib.parse import urlencode
 
-from quart import Blueprint, Response, current_app, request
+from quart import Blueprint, Response, request
 
-from store.history import History
-from webapp.api import store
-from webapp.api.streams import hub, settings
-from webapp.api.tasks import task_query
-from webapp.auth.access import needs
-from webapp.auth.guard import answered_projects, may_answer_task, principal
-from webapp.bad_request import BadRequest
-from webapp.contexts import FLAGS, TaskView, task_list_view, task_view
-from webapp.forecast import Earlier
-from webapp.fragments import Fragments
-from webapp.http.root_path import at_root
-from webapp.listquery import page_fields
-from webapp.live import sse
-from webapp.live.frames import list_frames, task_frames
-from webapp.live.stream import closing, subscribe
-from webapp.params import MAX_SEQ, last_event_id, whole
-from webapp.past import AsOf, past_of
-from webapp.retrying import retry_key
+from signalbox.webapp.acts.start_retry import retry_key
+from signalbox.webapp.api.tasks import task_query
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.auth.guard import answered_projects, may_answer_task, principal
+from signalbox.webapp.current import fragments, history, hub, settings, store
+from signalbox.webapp.http.bad_request import BadRequest
+from signalbox.webapp.http.params import MAX_SEQ, last_event_id, whole
+from signalbox.webapp.http.root_path import at_root
+from signalbox.webapp.live import sse
+from signalbox.webapp.live.frames import list_frames, task_frames
+from signalbox.webapp.live.stream import closing, subscribe
+from signalbox.webapp.views.contexts import FLAGS, TaskView, task_list_view, task_view
+from signalbox.webapp.views.forecast import Earlier
+from signalbox.webapp.views.listquery import page_fields
+from signalbox.webapp.views.past import AsOf, past_of
 
 blueprint = Blueprint("tasks", __name__)
-
-
-def fragments() -> Fragments:
-    """The renderer of this app."""
-    return cast(Fragments, current_app.extensions["fragments"])
-
-
-def history() -> History:
-    """What folds the logs of this app's store."""
-    return cast(History, current_app.extensions["history"])
 
 
 def html(text: str) -> Response:

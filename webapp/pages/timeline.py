@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from quart import Blueprint, Response
 
-from webapp import ids
-from webapp.auth.access import needs
-from webapp.forecast import Earlier
-from webapp.pages.living import LivingPage, answer
-from webapp.timeline import story_view, timeline_view
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.drawing import ids
+from signalbox.webapp.pages.living import LivingPage, answer
+from signalbox.webapp.views.forecast import Earlier
+from signalbox.webapp.views.timeline import story_view, timeline_view
 
 blueprint = Blueprint("timeline", __name__)
 

@@ -11,22 +11,22 @@ from typing import Any, cast
 
 import msgspec
 
-from store import NewEvent, Store
-from store.emitter.lifeline import Lifeline
-from store.emitter.run import HEARTBEAT_INTERVAL
-from store.events import new_id
-from store.log import Log, is_remote
-from store.state import Task
-from webapp.process.echo import Echoes
-from webapp.process.facts import facts_of, readable_command
-from webapp.process.guard import Guard
-from webapp.process.order import WriteOrder
-from webapp.process.output import Output
-from webapp.process.recorder import Recorder
-from webapp.process.signature import CommandLine, signature
-from webapp.process.stopper import Stopper
-from webapp.process.terminal import Channel, copy_size, open_channels
-from webapp.process.unfinished import UnfinishedLines
+from signalbox.store import NewEvent, Store
+from signalbox.store.emitter.lifeline import Lifeline
+from signalbox.store.emitter.run import HEARTBEAT_INTERVAL
+from signalbox.store.events import new_id
+from signalbox.store.log import Log, is_remote
+from signalbox.store.state import Task
+from signalbox.webapp.process.echo import Echoes
+from signalbox.webapp.process.facts import facts_of, readable_command
+from signalbox.webapp.process.guard import Guard
+from signalbox.webapp.process.order import WriteOrder
+from signalbox.webapp.process.output import Output
+from signalbox.webapp.process.recorder import Recorder
+from signalbox.webapp.process.signature import CommandLine, signature
+from signalbox.webapp.process.stopper import Stopper
+from signalbox.webapp.process.terminal import Channel, copy_size, open_channels
+from signalbox.webapp.process.unfinished import UnfinishedLines
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """What a shell exits with when there is no such command, or when it cannot be executed."""

@@ -9,8 +9,8 @@ import subprocess
 from collections.abc import Callable
 from typing import Any
 
-from store.emitter.run import own_version
-from webapp.process.signature import CommandLine
+from signalbox.store.emitter.run import own_version
+from signalbox.webapp.process.signature import CommandLine
 
 MAX_COMMAND = 16 * 1024
 """Characters of a command line that are kept."""

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from webapp.process.row import Row, Run
-from webapp.process.screen import Screen
+from signalbox.webapp.process.row import Row, Run
+from signalbox.webapp.process.screen import Screen
 
 MAX_LINE = 16 * 1024
 """Characters of one log event, colours included; a longer line becomes several."""

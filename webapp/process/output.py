@@ -7,12 +7,12 @@ import os
 import time
 from collections.abc import Callable, Sequence
 
-from store import NewEvent
-from store.state import Unfinished
-from webapp.process.lines import Line, LineReader
-from webapp.process.order import WriteOrder, in_order
-from webapp.process.recorder import Recorder
-from webapp.process.terminal import Channel, read, size
+from signalbox.store import NewEvent
+from signalbox.store.state import Unfinished
+from signalbox.webapp.process.lines import Line, LineReader
+from signalbox.webapp.process.order import WriteOrder, in_order
+from signalbox.webapp.process.recorder import Recorder
+from signalbox.webapp.process.terminal import Channel, read, size
 
 MOST_AT_ONCE = 64 * 1024
 """Bytes of one stream that are read before they are recorded."""

@@ -6,8 +6,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from store import Conflict, InvalidEvent, NewEvent, NotAllowed, StoreError, StoreUnavailable
-from store.log import Log, is_remote, keyed
+from signalbox.store import Conflict, InvalidEvent, NewEvent, NotAllowed, StoreError, StoreUnavailable
+from signalbox.store.log import Log, is_remote, keyed
 
 MAX_WAITING = 16 * 1024 * 1024
 """Characters of output that may wait for the log; beyond that the command has to."""

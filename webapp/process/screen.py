@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from webapp.process.row import MAX_MARKS, Row, cells_of
-from webapp.process.style import Styles
+from signalbox.webapp.process.row import MAX_MARKS, Row, cells_of
+from signalbox.webapp.process.style import Styles
 
 _TOKEN = re.compile(
     r"[^\x00-\x1f\x7f-\x9f]+"

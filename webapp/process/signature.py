@@ -12,8 +12,8 @@ import os
 
 import msgspec
 
-from store import Event
-from store.state import Task
+from signalbox.store import Event
+from signalbox.store.state import Task
 
 PURPOSE = "signalbox run"
 """What the key signs here, so that a signature made for anything else is none."""

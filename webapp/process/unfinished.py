@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from store.errors import StoreError, StoreUnavailable
-from store.log import Log
-from store.state import Unfinished
+from signalbox.store.errors import StoreError, StoreUnavailable
+from signalbox.store.log import Log
+from signalbox.store.state import Unfinished
 
 PACE = 0.25
 """Seconds between two looks."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from store.errors import InvalidEvent
-from store.events import KNOWN_EVENTS, MAX_PAYLOAD, NewEvent, check_event, encode_payload
-from store.remote.sse import Message
+from signalbox.store.errors import InvalidEvent
+from signalbox.store.events import KNOWN_EVENTS, MAX_PAYLOAD, NewEvent, check_event, encode_payload
+from signalbox.store.remote.sse import Message
 
 NO_EVENTS = frozenset({"heartbeat", "keepalive", "ping", "reconnect"})
 """Names of messages that are about the connection and not about the run."""

@@ -13,10 +13,10 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from store.events import NewEvent
-from store.remote.sse import Message
-from webapp.relay.mapping import event_of
-from webapp.relay.replay import Replay
+from signalbox.store.events import NewEvent
+from signalbox.store.remote.sse import Message
+from signalbox.webapp.relay.mapping import event_of
+from signalbox.webapp.relay.replay import Replay
 
 PREFIX = "relay/"
 LONGEST_ID = 200

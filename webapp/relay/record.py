@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 
-from store import NewEvent, StoreUnavailable, UnknownTask
-from store.emitter.lifeline import Lifeline
-from store.emitter.run import own_version
-from store.log import RETRY_PAUSE, Log, page_of, task_of
-from store.state import Status, Task
-from webapp.process.recorder import Recorder
-from webapp.relay.position import Mark, Position, mark_of
+from signalbox.store import NewEvent, StoreUnavailable, UnknownTask
+from signalbox.store.emitter.lifeline import Lifeline
+from signalbox.store.emitter.run import own_version
+from signalbox.store.log import RETRY_PAUSE, Log, page_of, task_of
+from signalbox.store.state import Status, Task
+from signalbox.webapp.process.recorder import Recorder
+from signalbox.webapp.relay.position import Mark, Position, mark_of
 
 PAGE = 1000
 """Events read at once."""

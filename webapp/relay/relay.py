@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Callable
 from contextlib import aclosing, suppress
 
-from store.emitter.run import HEARTBEAT_INTERVAL
-from store.log import Log
-from store.state import Status
-from webapp.relay.backoff import Backoff
-from webapp.relay.record import Identity, Record
-from webapp.relay.upstream import Away, Refused, Upstream, UpstreamError
+from signalbox.store.emitter.run import HEARTBEAT_INTERVAL
+from signalbox.store.log import Log
+from signalbox.store.state import Status
+from signalbox.webapp.relay.backoff import Backoff
+from signalbox.webapp.relay.record import Identity, Record
+from signalbox.webapp.relay.upstream import Away, Refused, Upstream, UpstreamError
 
 OVER: frozenset[Status] = frozenset({"done", "failed", "cancelled"})
 """A task that is interrupted may go on."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 
-from store.events import NewEvent
+from signalbox.store.events import NewEvent
 
 PROOF = 1000
 """Messages in the known order after which nobody doubts that they come again."""

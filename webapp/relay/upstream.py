@@ -11,11 +11,11 @@ from collections.abc import AsyncGenerator
 
 import httpx
 
-from store.errors import InvalidEvent, StoreUnavailable
-from store.remote import LOOPBACK
-from store.remote.errors import error_of
-from store.remote.sse import Message, SseParser
-from webapp.relay.mapping import another_history
+from signalbox.store.errors import InvalidEvent, StoreUnavailable
+from signalbox.store.remote import LOOPBACK
+from signalbox.store.remote.errors import error_of
+from signalbox.store.remote.sse import Message, SseParser
+from signalbox.webapp.relay.mapping import another_history
 
 SILENCE = 90.0
 """Seconds without a byte after which a stream counts as dead."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from store.sqlite.people.accounts import Accounts
-from store.sqlite.people.projects import Projects
-from store.sqlite.people.tokens import Tokens
+from signalbox.store.sqlite.people.accounts import Accounts
+from signalbox.store.sqlite.people.projects import Projects
+from signalbox.store.sqlite.people.tokens import Tokens
 
 
 class SqlitePeople(Accounts, Tokens, Projects):

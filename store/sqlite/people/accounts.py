@@ -6,10 +6,10 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from store.errors import Conflict, InvalidEvent
-from store.events import check_text, new_id, now
-from store.people import Account, checked_email, older_spelling
-from store.sqlite.people.base import Tables, need, there
+from signalbox.store.errors import Conflict, InvalidEvent
+from signalbox.store.events import check_text, new_id, now
+from signalbox.store.people import Account, checked_email, older_spelling
+from signalbox.store.sqlite.people.base import Tables, need, there
 
 _ACCOUNT = "account_id, email, admin, created_at, disabled_at"
 

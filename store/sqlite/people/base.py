@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Callable
 from typing import TypeVar
 
-from store.errors import NotFound
-from store.sqlite.readers import Readers
-from store.sqlite.writer import Writer
+from signalbox.store.errors import NotFound
+from signalbox.store.sqlite.readers import Readers
+from signalbox.store.sqlite.writer import Writer
 
 T = TypeVar("T")
 

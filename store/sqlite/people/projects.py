@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from store.errors import Conflict, InvalidEvent
-from store.events import check_text, encode_payload, now
-from store.people import DEFAULT_PROJECT, LONGEST_NAME, ROLES, Member, Place, Project, Role, check_project_id
-from store.sqlite.people.base import Tables, need, there
+from signalbox.store.errors import Conflict, InvalidEvent
+from signalbox.store.events import check_text, encode_payload, now
+from signalbox.store.people import DEFAULT_PROJECT, LONGEST_NAME, ROLES, Member, Place, Project, Role, check_project_id
+from signalbox.store.sqlite.people.base import Tables, need, there
 
 _PROJECT = "project_id, name, created_at, agent"
 _MEMBERS = (

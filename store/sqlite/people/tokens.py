@@ -6,11 +6,11 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from store.errors import Conflict, NotFound
-from store.events import check_text, check_time, new_id, now
-from store.people import LONGEST_NAME, Scope, Session, Token, check_digest, checked_scopes
-from store.reserved import check_token_name
-from store.sqlite.people.base import Tables, need, there
+from signalbox.store.errors import Conflict, NotFound
+from signalbox.store.events import check_text, check_time, new_id, now
+from signalbox.store.people import LONGEST_NAME, Scope, Session, Token, check_digest, checked_scopes
+from signalbox.store.reserved import check_token_name
+from signalbox.store.sqlite.people.base import Tables, need, there
 
 _TOKEN = "token_id, name, account_id, project_id, scopes, created_at, expires_at, revoked_at"
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from store.sqlite.views.log import Log
-from store.sqlite.views.parts import Parts
-from store.sqlite.views.tasks import Tasks
+from signalbox.store.sqlite.views.log import Log
+from signalbox.store.sqlite.views.parts import Parts
+from signalbox.store.sqlite.views.tasks import Tasks
 
 
 class View(Tasks, Log, Parts):

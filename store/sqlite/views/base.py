@@ -7,10 +7,10 @@ from typing import Any, Self
 
 import aiosqlite
 
-from store.events import Event
-from store.sqlite.brief import BRIEF_COLUMNS
-from store.sqlite.damaged import is_not_text, lenient
-from store.sqlite.rows import COLUMNS, event_of, readable
+from signalbox.store.events import Event
+from signalbox.store.sqlite.brief import BRIEF_COLUMNS
+from signalbox.store.sqlite.damaged import is_not_text, lenient
+from signalbox.store.sqlite.rows import COLUMNS, event_of, readable
 
 
 class Rows:

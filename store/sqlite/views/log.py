@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from store.contract import LogHits, LogQuery
-from store.events import HEARTBEAT, Event
-from store.sqlite import heartbeats, search, tasklist
-from store.sqlite.rows import COLUMNS, TAILED, decode, event_of, tailed_event_of
-from store.sqlite.views.base import Rows
+from signalbox.store.contract import LogHits, LogQuery
+from signalbox.store.events import HEARTBEAT, Event
+from signalbox.store.sqlite import heartbeats, search, tasklist
+from signalbox.store.sqlite.rows import COLUMNS, TAILED, decode, event_of, tailed_event_of
+from signalbox.store.sqlite.views.base import Rows
 
 
 class Log(Rows):

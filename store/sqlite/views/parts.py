@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from store.sqlite.views.base import Rows
-from store.state import Checkpoint, Permission, Phase, Span
+from signalbox.store.sqlite.views.base import Rows
+from signalbox.store.state import Checkpoint, Permission, Phase, Span
 
 ANCESTORS = 200
 """Spans that a window has at most because others in it are below them."""

@@ -8,15 +8,15 @@ from typing import Any
 
 import msgspec
 
-from store.contract import Head, Standing, TaskPage
-from store.errors import UnknownTask, UnreadableTask
-from store.sqlite import listing, tasklist
-from store.sqlite.damaged import TASK_COLUMNS, damaged_task, detail_of
-from store.sqlite.rows import decode
-from store.sqlite.tasklist import TASK, task_of
-from store.sqlite.views.base import Rows
-from store.state import Permission, Task, Unfinished
-from store.tasklist import SavedView, TaskQuery, place_parts
+from signalbox.store.contract import Head, Standing, TaskPage
+from signalbox.store.errors import UnknownTask, UnreadableTask
+from signalbox.store.sqlite import listing, tasklist
+from signalbox.store.sqlite.damaged import TASK_COLUMNS, damaged_task, detail_of
+from signalbox.store.sqlite.rows import decode
+from signalbox.store.sqlite.tasklist import TASK, task_of
+from signalbox.store.sqlite.views.base import Rows
+from signalbox.store.state import Permission, Task, Unfinished
+from signalbox.store.tasklist import SavedView, TaskQuery, place_parts
 
 
 class Tasks(Rows):

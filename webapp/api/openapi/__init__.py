@@ -7,21 +7,21 @@ from functools import cache
 import msgspec
 from quart import Blueprint, Response, request
 
-from store import Event, NewEvent
-from store.state import Checkpoint, Permission, Phase, Span
-from webapp import __version__
-from webapp.api.control import CancelBody, RetryBody
-from webapp.api.login import LoginAnswer, LoginBody
-from webapp.api.openapi.dialects import dialect_paths
-from webapp.api.openapi.log import log_paths
-from webapp.api.openapi.schema import STR, Spec, record
-from webapp.api.permissions import AnswerBody
-from webapp.api.projects import ProjectView
-from webapp.api.runs import RunBody, RunView
-from webapp.api.sessions import SessionAnswer, SessionAnswerBody
-from webapp.api.tasks import TaskBody, TaskView
-from webapp.auth.access import needs
-from webapp.json import json_response
+from signalbox.store import Event, NewEvent
+from signalbox.store.state import Checkpoint, Permission, Phase, Span
+from signalbox.webapp import __version__
+from signalbox.webapp.api.control import CancelBody, RetryBody
+from signalbox.webapp.api.login import LoginAnswer, LoginBody
+from signalbox.webapp.api.openapi.dialects import dialect_paths
+from signalbox.webapp.api.openapi.log import log_paths
+from signalbox.webapp.api.openapi.schema import STR, Spec, record
+from signalbox.webapp.api.permissions import AnswerBody
+from signalbox.webapp.api.projects import ProjectView
+from signalbox.webapp.api.runs import RunBody, RunView
+from signalbox.webapp.api.sessions import SessionAnswer, SessionAnswerBody
+from signalbox.webapp.api.tasks import TaskBody, TaskView
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.http.json import json_response
 
 blueprint = Blueprint("openapi", __name__, url_prefix="/api")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webapp.api.openapi.schema import (
+from signalbox.webapp.api.openapi.schema import (
     BOOL,
     INT,
     STR,
@@ -18,7 +18,7 @@ from webapp.api.openapi.schema import (
     route,
     whole,
 )
-from webapp.params import MAX_SEQ
+from signalbox.webapp.http.params import MAX_SEQ
 
 
 def dialect_paths() -> Spec:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from store import SORTS
-from store.state import STATUSES
-from webapp.api.openapi.schema import (
+from signalbox.store import SORTS
+from signalbox.store.state import STATUSES
+from signalbox.webapp.api.openapi.schema import (
     BOOL,
     FLAG,
     INT,
@@ -22,7 +22,7 @@ from webapp.api.openapi.schema import (
     route,
     whole,
 )
-from webapp.params import MAX_SEQ
+from signalbox.webapp.http.params import MAX_SEQ
 
 
 def log_paths() -> Spec:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from webapp.params import LAST_EVENT_ID, MAX_SEQ
+from signalbox.webapp.http.params import LAST_EVENT_ID, MAX_SEQ
 
 Spec = dict[str, Any]
 

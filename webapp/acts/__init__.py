@@ -1,0 +1,1 @@
+"""What people and the server do to a run."""

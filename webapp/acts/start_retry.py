@@ -1,0 +1,85 @@
+"""Starting another try of a run, for the person behind a request."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import msgspec
+
+from signalbox.store import Conflict
+from signalbox.store.events import check_task_id, new_id
+from signalbox.store.state import Task
+from signalbox.webapp.acts.acts import act
+from signalbox.webapp.agents.agents import KIND as AGENT
+from signalbox.webapp.agents.commands import environment_for
+from signalbox.webapp.current import settings, store
+from signalbox.webapp.http.bad_request import BadRequest
+from signalbox.webapp.process import detached_run
+from signalbox.webapp.process.signature import CommandLine
+from signalbox.webapp.views.retries import next_try, offer_of
+
+
+def retry_key() -> bytes | None:
+    """The key with which commands are signed that this server may start; None if it may start none."""
+    return store().key if settings().allow_retry else None
+
+
+async def retry_run(task_id: str, form: str | None) -> str:
+    """Run a task's command again as another task, and return its id. A `form` that is sent twice starts one.
+
+    Raises UnknownTask; Conflict when there is nothing that may or can be run again.
+    """
+    if form is not None and not (form.isascii() and form.isdigit() and len(form) <= 16):
+        raise BadRequest(f"form must be the number that the page gave, not {form[:40]!r}", "form")
+    async with store().read() as view:
+        task = await view.task(task_id)
+        offer = await offer_of(view, task, retry_key())
+    if not task.ended:
+        raise Conflict(f"the run goes on: it is {task.status}")
+    if offer is None:
+        raise Conflict("there is no command to run again: `signalbox run` did not start this run")
+    if not offer.trusted:
+        raise Conflict(f"this server does not run that command: {distrust()}")
+    line = await _with_environment(offer.line, task)
+    if reason := detached_run.why_not(line):
+        raise Conflict(reason)
+    asked = await act(task_id, "retry_requested", key=f"retry-{form}" if form else None, retry=(new := new_id()))
+    if asked.payload.get("retry") != new:
+        return check_task_id(asked.payload.get("retry"))
+    metadata = next_try(task, list(line.command))
+    await store().acreate_task(new, title=task.title, kind=task.kind, metadata=metadata, project_id=task.project_id)
+    await _start(new, task_id, line)
+    return new
+
+
+def distrust() -> str:
+    """Why a command that is not signed is not run."""
+    if not settings().allow_retry:
+        return "the setting allow_retry is off"
+    if store().key is None:
+        return "other users of this machine can read the database, so a signature proves nothing"
+    return "it was not signed by `signalbox run` on this store"
+
+
+async def _with_environment(line: CommandLine, task: Task) -> CommandLine:
+    """The variables of an agent's command are in its project alone: no log tells them."""
+    if task.kind != AGENT:
+        return line
+    project = await store().people.project(task.project_id)
+    own = environment_for(line, project.agent if project else None)
+    return msgspec.structs.replace(line, environment=own | line.environment)
+
+
+async def _start(task_id: str, retry_of: str, line: CommandLine) -> None:
+    loop, opened = asyncio.get_running_loop(), store()
+
+    def ended(code: int) -> None:
+        # The loop is closed when the server has stopped meanwhile.
+        with suppress(RuntimeError):
+            asyncio.run_coroutine_threadsafe(detached_run.see_to_it(opened, task_id, code), loop)
+
+    try:
+        await asyncio.to_thread(detached_run.start, opened.url, task_id, retry_of, line, ended)
+    except OSError as error:
+        await detached_run.never_began(opened, task_id, f"it could not be started: {error.strerror}")

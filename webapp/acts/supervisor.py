@@ -1,0 +1,222 @@
+"""The supervisor: notices runs that died or fell silent, and questions that nobody answered in time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import structlog
+
+from signalbox.store import NewEvent, Store, StoreError, StoreUnavailable, TaskQuery, UnknownTask
+from signalbox.store.loops import Loops
+from signalbox.store.state import Task
+from signalbox.webapp.settings import Settings
+
+OVERDUE = 10.0
+"""Seconds of silence that no promise of heartbeats, however frequent, makes a run stale before."""
+
+SLACK = 0.5
+"""Seconds by which a round may be late at least, before its silences count for nothing."""
+
+EXPIRING = 1000
+"""Questions that are read at once."""
+
+_CLOCKS = tuple(
+    getattr(time, name) for name in ("CLOCK_MONOTONIC", "CLOCK_BOOTTIME", "CLOCK_REALTIME") if hasattr(time, name)
+)
+
+log = structlog.get_logger("signalbox.supervisor")
+
+
+class Late(Exception):
+    """The supervisor itself did not run, or could not write: the silence that it saw proves nothing."""
+
+
+class Attendance:
+    """For how long the supervisor has been watching while a run said nothing.
+
+    It is measured on the supervisor's own monotonic clock from the moment it first saw the run's newest event, so a
+    step of the wall clock makes no run silent. Whoever slept gives every run its full time again: `forget`.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[int, float]] = {}
+        self._present: dict[str, tuple[int, float]] = {}
+
+    def silence(self, task: Task, now: float) -> float:
+        """Seconds for which the run was seen to be silent."""
+        seq, since = self._seen.get(task.task_id, (-1, now))
+        if seq != task.latest_seq:
+            since = now
+        self._present[task.task_id] = task.latest_seq, since
+        return now - since
+
+    def end_round(self) -> None:
+        """Keep only the runs that this round has seen."""
+        self._seen, self._present = self._present, {}
+
+    def forget(self) -> None:
+        """Every run gets its full time from now on."""
+        self._seen, self._present = {}, {}
+
+
+class Punctuality:
+    """Tells when the process did not run for a while: it was stopped, its machine slept, or a call took too long.
+
+    CLOCK_MONOTONIC stands still while a machine sleeps; CLOCK_BOOTTIME (Linux) and the wall clock do not. A wall clock
+    that is set forward looks the same, and costs no more than some patience.
+    """
+
+    def __init__(self) -> None:
+        self._last = self._now()
+
+    def check(self, allowed: float) -> None:
+        """Raise Late if more than `allowed` seconds have passed since the last check."""
+        before, self._last = self._last, self._now()
+        passed = [now - then for now, then in zip(self._last, before, strict=True)]
+        if max(passed) > allowed or passed[0] < 0:
+            raise Late(f"{max(passed):.1f} s passed where {allowed:.1f} s were allowed")
+
+    @staticmethod
+    def _now() -> list[float]:
+        return [time.clock_gettime(clock) for clock in _CLOCKS] or [time.monotonic()]
+
+
+class Supervisor:
+    """Looks after all running tasks. Several web processes may: idempotency keys let only one event be written."""
+
+    def __init__(self, store: Store, settings: Settings, loops: Loops) -> None:
+        self._store = store
+        self._limit = settings.heartbeat_timeout
+        self._stale_after = settings.stale_after
+        self._interval = min(5.0, self._limit / 4, self._stale_after / 4)
+        self._slack = min(max(SLACK, self._interval / 2), self._limit / 2)
+        self._attendance = Attendance()
+        self._punctuality = Punctuality()
+        self._task = asyncio.create_task(loops.loop("supervisor").run(self._turn), name="signalbox-supervisor")
+
+    async def stop(self) -> None:
+        """Stop looking."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _turn(self) -> None:
+        await asyncio.sleep(self._interval)
+        try:
+            self._punctuality.check(self._interval + self._slack)
+            await self._look()
+        except Late as late:
+            log.info("the supervisor was late; every run gets its full time again", reason=str(late))
+            self._attendance.forget()
+        except StoreError:
+            self._attendance.forget()
+            raise
+
+    async def _look(self) -> None:
+        now = time.monotonic()
+        before: str | None = None
+        while True:
+            async with self._store.read() as view:
+                query = TaskQuery(statuses=("running", "waiting"), before=before, limit=200)
+                page = await view.tasks(query)
+            self._punctuality.check(self._slack)
+            for task in page.tasks:
+                with _alone(task.task_id):
+                    await self._attend_to(task, self._attendance.silence(task, now))
+                self._punctuality.check(self._slack)
+            before = page.cursor
+            if before is None:
+                break
+        self._attendance.end_round()
+        after = ("", "")
+        while True:
+            async with self._store.read() as view:
+                asked = await view.expiring_permissions(after, EXPIRING)
+            self._punctuality.check(self._slack)
+            for task_id, request_id, seq, span_id, expires_at, identity in asked:
+                if _past(expires_at, datetime.now(UTC)):
+                    with _alone(task_id):
+                        await self._expire(task_id, request_id, seq, span_id, identity)
+                    self._punctuality.check(self._slack)
+            if len(asked) < EXPIRING:
+                break
+            after = asked[-1][:2]
+
+    async def _attend_to(self, task: Task, silence: float) -> None:
+        if task.unreadable:
+            return
+        if is_silent(task, silence, self._limit):
+            await self._interrupt(task)
+        elif is_stale(task, silence, self._stale_after):
+            with contextlib.suppress(UnknownTask):
+                await self._store.amark_stale(task.task_id, task.latest_seq)
+
+    async def _interrupt(self, task: Task) -> None:
+        asked = time.monotonic()
+
+        def silent_still(now: Task) -> bool:
+            # While an append waits for the database, the run's own events may have to wait as well.
+            same = now.identity == task.identity and now.latest_seq == task.latest_seq
+            return same and time.monotonic() - asked <= self._slack
+
+        event = NewEvent(
+            event_type="status",
+            actor="supervisor",
+            key=f"signalbox:interrupted:{task.latest_seq}",
+            payload={
+                "status": "interrupted",
+                "error_code": "no_heartbeat",
+                "explanation": f"no sign of life since {task.updated_at}",
+            },
+        )
+        with contextlib.suppress(UnknownTask):
+            if await self._store.aappend_while(task.task_id, event, silent_still):
+                log.info("a run is silent", task_id=task.task_id, since=task.updated_at)
+
+    async def _expire(self, task_id: str, request_id: str, seq: int, span_id: str, identity: str) -> None:
+        event = NewEvent(
+            event_type="permission_cleared",
+            actor="supervisor",
+            span_id=span_id,
+            key=f"signalbox:expired:{seq}",
+            payload={"request_id": request_id, "cause": "expired", "message": "nobody answered in time"},
+        )
+
+        def still_open(now: Task) -> bool:
+            return now.identity == identity and now.permissions_open > 0
+
+        with contextlib.suppress(UnknownTask):
+            await self._store.aappend_while(task_id, event, still_open)
+
+
+@contextlib.contextmanager
+def _alone(task_id: str) -> Iterator[None]:
+    """Let a task that cannot be looked after affect no other. A store that does not answer concerns them all."""
+    try:
+        yield
+    except StoreUnavailable:
+        raise
+    except Exception as error:
+        log.warning("a task cannot be looked after", task_id=task_id, error=str(error))
+
+
+def is_silent(task: Task, silence: float, limit: float) -> bool:
+    """Whether a run that promised heartbeats, silent for so many seconds, counts as dead."""
+    return task.heartbeat_interval is not None and silence > max(limit, 3 * task.heartbeat_interval)
+
+
+def is_stale(task: Task, silence: float, limit: float) -> bool:
+    """Whether a running run is silent for too long; one that promised heartbeats, if one did not come."""
+    promised = limit if task.heartbeat_interval is None else max(OVERDUE, 2 * task.heartbeat_interval)
+    return task.status == "running" and not task.stale and silence > min(limit, promised)
+
+
+def _past(moment: str, now: datetime) -> bool:
+    try:
+        expires = datetime.fromisoformat(moment)
+    except ValueError:
+        return False
+    return (expires if expires.tzinfo else expires.replace(tzinfo=UTC)) <= now

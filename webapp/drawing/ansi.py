@@ -1,0 +1,192 @@
+"""Terminal colours as classes: ANSI SGR in a log line becomes spans, OSC 8 links; every other escape is dropped.
+
+Text on the page's own ground has the page's colours (classes `f0` to `f15`), which read well on paper and in the dark.
+A ground (`g0` to `g15`) is a terminal's own colour, and the text on it (`t0` to `t15`) one that is read on it: so is
+what was reversed. 256-colour and true-colour codes take the nearest of the sixteen.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from markupsafe import Markup, escape
+
+from signalbox.store.escapes import CSI, ESCAPE, STRING_END
+from signalbox.webapp.drawing.palette import GREY, indexed, nearest, text_on
+from signalbox.webapp.views.text import clean
+
+CHANGES = 500
+"""Pieces of a text that are drawn in colours of their own; what follows them is drawn plain."""
+
+LONGEST_LINK = 2048
+
+_COLOURS = re.compile(f"{CSI}([0-9;:]*)m")
+_LINK = re.compile(f"(?:\x1b\\]|\x9d)8;[^;\x07\x1b\x9c\n]*;([^\x07\x1b\x9c\n]*){STRING_END}")
+_ADDRESS = re.compile(r"https?://[!-~]+", re.IGNORECASE)
+_ATTRIBUTES = {
+    1: "bold",
+    2: "dim",
+    3: "italic",
+    4: "underline",
+    7: "inverse",
+    8: "conceal",
+    9: "strike",
+    21: "underline",
+}
+_ENDS = {22: ("bold", "dim"), 23: ("italic",), 24: ("underline",), 27: ("inverse",), 28: ("conceal",), 29: ("strike",)}
+
+_NAMES = [name for name in dict.fromkeys(_ATTRIBUTES.values()) if name != "inverse"]
+
+Change = tuple[str, int | str | None]
+"""What a code does: `f` or `g` and a colour, `on` or `off` and an attribute, or `reset`."""
+
+
+def render(text: str) -> Markup:
+    """`text` as HTML: escaped, SGR turned into `<span class>`, control characters made visible."""
+    if "\x1b" not in text and "\x9b" not in text and "\x9d" not in text:
+        return escape(clean(text))
+    drawing = _Drawing()
+    position = 0
+    for number, token in enumerate(ESCAPE.finditer(text)):
+        if drawing.pieces > CHANGES or number > 4 * CHANGES:
+            break
+        drawing.write(text[position : token.start()])
+        position = token.end()
+        if colours := _COLOURS.fullmatch(token[0]):
+            drawing.change(colours[1])
+        elif link := _LINK.fullmatch(token[0]):
+            drawing.link(link[1])
+    drawing.rest(ESCAPE.sub("", text[position:]))
+    return Markup("".join(drawing.out))
+
+
+class _Drawing:
+    """What the terminal would be drawing with, and what it has drawn."""
+
+    def __init__(self) -> None:
+        self.out: list[str] = []
+        self.pieces = 0
+        self._style = _Style()
+        self._address = ""
+        self._linked = ""
+
+    def write(self, text: str) -> None:
+        if not text:
+            return
+        self.pieces += 1
+        if self._address and not self._linked and _is_link(self._address):
+            address = escape(self._address)
+            alone = 'rel="noopener noreferrer" referrerpolicy="no-referrer"'
+            self.out.append(f'<a href="{address}" title="{address}" {alone}>')
+        if self._address:
+            self._linked += text
+        html = str(escape(clean(text)))
+        classes = self._style.classes
+        self.out.append(f'<span class="{classes}">{html}</span>' if classes else html)
+
+    def change(self, codes: str) -> None:
+        self._style.change(codes)
+
+    def link(self, address: str) -> None:
+        """Begin a link, or end it with an empty address; one that is no web page's is shown beside its text."""
+        if self._linked:
+            link = _is_link(self._address)
+            if link:
+                self.out.append("</a>")
+            # A text that looks like an address, and leads to another one, deceives its reader.
+            if not link or ("://" in self._linked and self._linked.strip() != self._address):
+                self.out.append(f' <i class="address">({escape(clean(self._address[:LONGEST_LINK]))})</i>')
+        self._address, self._linked = address, ""
+
+    def rest(self, text: str) -> None:
+        self.write(text)
+        self.link("")
+
+
+def _is_link(address: str) -> bool:
+    return len(address) <= LONGEST_LINK and _ADDRESS.fullmatch(address) is not None
+
+
+class _Style:
+    """Colours and attributes, and the classes that draw them."""
+
+    def __init__(self) -> None:
+        self._text: int | None = None
+        self._ground: int | None = None
+        self._attributes: frozenset[str] = frozenset()
+        self.classes = ""
+
+    def change(self, codes: str) -> None:
+        for what, value in _changes(codes[:200]):
+            if what == "reset":
+                self._text = self._ground = None
+                self._attributes = frozenset()
+            elif what == "f":
+                self._text = value if isinstance(value, int) else None
+            elif what == "g":
+                self._ground = value if isinstance(value, int) else None
+            elif what == "on":
+                self._attributes |= {str(value)}
+            else:
+                self._attributes -= {str(value)}
+        self.classes = _classes(self._text, self._ground, self._attributes)
+
+
+@lru_cache(maxsize=4096)
+def _classes(text: int | None, ground: int | None, attributes: frozenset[str]) -> str:
+    reverse = "inverse" in attributes
+    found = []
+    if reverse and (text is not None or ground is not None):
+        text, ground = ground, GREY if text is None else text
+    elif reverse:
+        found.append("inverse")
+    if ground is not None:
+        found += [f"g{ground}", f"t{text_on(ground, text)}"]
+    elif text is not None:
+        found.append(f"f{text}")
+    return " ".join([*found, *(name for name in _NAMES if name in attributes)])
+
+
+@lru_cache(maxsize=1024)
+def _changes(parameters: str) -> tuple[Change, ...]:
+    # Colons hold the parts of one code together, `38:2::r:g:b`; with semicolons its parts are codes like others.
+    codes = [[int(part) for part in code.split(":") if part] or [0] for code in parameters.split(";")]
+    found: list[Change] = []
+    while codes:
+        code, *parts = codes.pop(0)
+        if code in (38, 48, 58):
+            colour = _nested(parts) if parts else _extended(codes)
+            if code != 58:
+                found.append(("f" if code == 38 else "g", colour))
+        elif code == 0:
+            found.append(("reset", None))
+        elif code == 4 and parts == [0]:
+            found.append(("off", "underline"))
+        elif code in _ATTRIBUTES:
+            found.append(("on", _ATTRIBUTES[code]))
+        elif code in _ENDS:
+            found += [("off", attribute) for attribute in _ENDS[code]]
+        elif code in (39, 49):
+            found.append(("f" if code == 39 else "g", None))
+        elif 30 <= code <= 37 or 90 <= code <= 97:
+            found.append(("f", code - 30 if code < 90 else code - 82))
+        elif 40 <= code <= 47 or 100 <= code <= 107:
+            found.append(("g", code - 40 if code < 100 else code - 92))
+    return tuple(found)
+
+
+def _extended(codes: list[list[int]]) -> int | None:
+    """Take `5;n` or `2;r;g;b` off the front of `codes`; the nearest of the sixteen. What is cut short takes all."""
+    length = {5: 2, 2: 4}.get(codes[0][0], 1) if codes else 0
+    taken, codes[:] = codes[:length], codes[length:] if len(codes) >= length else []
+    return _nested([code for code, *_ in taken])
+
+
+def _nested(parts: list[int]) -> int | None:
+    match parts:
+        case [5, index]:
+            return indexed(index)
+        case [2, red, green, blue] | [2, _, red, green, blue]:
+            return nearest(red, green, blue)
+    return None

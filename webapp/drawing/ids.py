@@ -1,0 +1,83 @@
+"""Every DOM id, made in one place: the page, a frame and a test name the same element by the same function."""
+
+from __future__ import annotations
+
+import re
+
+from signalbox.webapp.views.parts import (
+    CHECKPOINTS as CHECKPOINTS,
+)
+from signalbox.webapp.views.parts import (
+    LOG_ALIVE as LOG_ALIVE,
+)
+from signalbox.webapp.views.parts import (
+    LOG_HEAD as LOG_HEAD,
+)
+from signalbox.webapp.views.parts import (
+    PAGE_META as PAGE_META,
+)
+from signalbox.webapp.views.parts import (
+    PERMISSIONS as PERMISSIONS,
+)
+from signalbox.webapp.views.parts import (
+    SPANS as SPANS,
+)
+from signalbox.webapp.views.parts import (
+    TASK_HEADER as TASK_HEADER,
+)
+from signalbox.webapp.views.parts import (
+    TRACK as TRACK,
+)
+
+TASK_FLAGS = "task-flags"
+LOG_OLDER = "log-older"
+LOG_NEWER = "log-newer"
+LOG_ROWS = "log-rows"
+LOG_UNFINISHED = "log-unfinished"
+INBOX = "inbox"
+COMPARISON = "comparison"
+TASK_LIST = "task-list"
+WATERFALL = "waterfall"
+TASK_ROWS = "task-rows"
+STAND = "stand"
+STORY = "story"
+SPAN = "span"
+SPANS_TABLE = "spans-table"
+CHECKPOINT = "checkpoint"
+LOG_PLACE = "log-place"
+LOG_NOTE = "log-note"
+LOG_STRETCH = "log-stretch"
+LOG_FOUND = "log-found"
+LOG_HITS = "log-hits"
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9-]")
+
+
+def event(seq: int) -> str:
+    """The row of an event in the log."""
+    return f"e{seq}"
+
+
+def task(task_id: str) -> str:
+    """The row of a task in the list."""
+    return "task-" + _safe(task_id)
+
+
+def span(span_id: str) -> str:
+    """The line of a span."""
+    return "span-" + _safe(span_id)
+
+
+def permission(task_id: str, request_id: str) -> str:
+    """The card of a permission request."""
+    return f"permission-{_safe(task_id)}-{_safe(request_id)}"
+
+
+def checkpoint(checkpoint_id: str) -> str:
+    """The entry of a checkpoint."""
+    return "checkpoint-" + _safe(checkpoint_id)
+
+
+def _safe(name: str) -> str:
+    # Injective, and fit for `#id` without escaping: two names never share an id, and no name can write a selector.
+    return _UNSAFE.sub(lambda found: f"_{ord(found[0]):x}_", name)

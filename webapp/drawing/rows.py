@@ -1,0 +1,227 @@
+"""The rows of the log: one a stored event, and never another for the same event."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import Environment
+from markupsafe import Markup, escape
+from msgspec import Raw
+from msgspec.structs import replace
+
+from signalbox.store import Event
+from signalbox.store.escapes import plain_json
+from signalbox.store.events import HEARTBEAT, KNOWN_EVENTS, OLDER_SPELLINGS, is_claim
+from signalbox.store.reserved import sounds_like_a_person
+from signalbox.webapp.drawing import ansi
+from signalbox.webapp.views.text import LONG, clean, compact, day_name, plural, size
+
+_SAYS = frozenset(("message", "explanation", "error_code"))
+_ITEM = _SAYS | {"work_item_id", "work_type"}
+_CHECKPOINT = _SAYS | {"checkpoint_id", "checkpoint_type"}
+_TOOL = _SAYS | {"tool_name", "status"}
+TOLD: dict[str, frozenset[str]] = {
+    "runner_spawn": _SAYS | {"command", "runner_pid", "runner_version"},
+    "runner_exit": _SAYS | {"status", "exit_code"},
+    "work_item_start": _ITEM,
+    "work_item_progress": _ITEM | {"progress"},
+    "work_item_complete": _ITEM,
+    "work_item_failed": _ITEM,
+    "checkpoint_commit": _CHECKPOINT | {"evidence_refs"},
+    "checkpoint_verified": _CHECKPOINT,
+    "checkpoint_invalid": _CHECKPOINT,
+    "recovery_checkpoint_loaded": _CHECKPOINT,
+    "evidence_collected": _SAYS | {"evidence_id", "evidence_type", "checkpoint_id"},
+    "evidence_linked": _SAYS | {"evidence_id", "checkpoint_id"},
+    "status": _SAYS | {"status"},
+    "progress_update": _SAYS | {"progress"},
+    "tool_status": _TOOL,
+    "tool_result": _TOOL,
+    "permission_request": _SAYS | {"tool_name", "arguments", "reason"},
+    "permission_response": _SAYS | {"approved", "by", "reason"},
+    "permission_cleared": _SAYS | {"by", "cause"},
+    "cancel_requested": _SAYS | {"by", "reason"},
+    "retry_requested": _SAYS | {"by", "retry"},
+}
+"""The payload keys that each kind's words in `events/_words.html` tell. What they leave out is shown as JSON."""
+
+_TONES = {
+    "phase_enter": " row--phase",
+    "phase_exit": " row--phase",
+    "work_item_complete": " row--clear",
+    "work_item_failed": " row--danger",
+    "checkpoint_commit": " row--checkpoint",
+    "checkpoint_verified": " row--clear",
+    "checkpoint_invalid": " row--danger",
+    "recovery_initiated": " row--caution",
+    "recovery_complete": " row--clear",
+    "permission_request": " row--waiting",
+    "cancel_requested": " row--caution",
+    "runner_heartbeat": " row--quiet",
+}
+_LEVELS = {
+    **dict.fromkeys(("warning", "warn"), " row--caution"),
+    **dict.fromkeys(("error", "critical", "fatal"), " row--danger"),
+    **dict.fromkeys(("debug", "trace"), " row--quiet"),
+}
+_LOG_TOLD = frozenset(("message", "stream", "level", "at"))
+_ENDS = {
+    **dict.fromkeys(("failed", "failure", "error"), " row--danger"),
+    "interrupted": " row--caution",
+    **dict.fromkeys(("cancelled", "canceled", "running"), ""),
+}
+
+
+_ROW = (
+    '<li id="%s%d" class="row%s">%s<time data-volatile datetime="%s">%s</time><a class="seq" href="%s#e%d">#%d</a>'
+    '<span class="phase">%s</span><span class="actor">%s</span><div class="said%s">%s%s</div></li>'
+)
+_DAY = '<span class="day" data-volatile data-day="%s">%s</span>'
+_LAST_ENDS = re.compile(r"\n+(?=(?:</[a-z]+>)*$)")
+
+
+_UNDRAWN = Raw(b'{"message":"this event cannot be shown"}')
+
+
+class Rows:
+    """Makes rows. What an event says is a template's; the frame around it is not, as it must cost next to nothing."""
+
+    def __init__(self, environment: Environment) -> None:
+        words = environment.get_template("events/_words.html").module
+        self._root = str(environment.globals.get("root", ""))
+        self._words = {kind: getattr(words, kind) for kind in (*KNOWN_EVENTS, "other") if kind != "log"}
+
+    def render(self, events: Iterable[Event], *, whole: bool = True) -> Markup:
+        """The rows of `events`, without white space between: a live page appends and drops them one by one.
+
+        The first one of each day names it. A payload that was cut leads to the `whole` of it, except in a file of its
+        own.
+        """
+        day = Days()
+        return Markup("".join([self._row(event, day.of(event), whole=whole) for event in events]))
+
+    def hits(self, events: Iterable[Event], path: str, mark: str = "e") -> Markup:
+        """The same for events that do not stand among their neighbours: each number leads to where it does.
+
+        `mark` begins the DOM id of each, where the page may have the rows themselves too.
+        """
+        day = Days()
+        return Markup("".join([self._row(event, day.of(event), _amid(path, event), mark) for event in events]))
+
+    def _row(self, event: Event, day: str, place: str = "", mark: str = "e", whole: bool = True) -> str:
+        try:
+            return self._drawn(event, day, place, mark, whole)
+        except Exception:  # An event that cannot be drawn affects no other row.
+            bare = replace(event, event_type="log", payload_json=_UNDRAWN, phase=None, created_at=str(event.created_at))
+            return self._drawn(bare, day, place, mark, whole)
+
+    def _drawn(self, event: Event, day: str, place: str, mark: str, whole: bool) -> str:
+        payload, seq, at = event.payload, event.seq, event.created_at
+        if event.event_type == "log" and isinstance(payload.get("message"), str):
+            tone, words, told = _log_line(payload)
+        else:
+            tone, words, told = self._statement(event, payload)
+        phase = _word(event.phase) if event.phase else ""
+        cut, actor = "", _actor(event.actor, event.origin == "server")
+        if "\n" in words:
+            cut, words = _lines(words, f"#{mark}{seq}")
+        if event.cut_from:
+            words = f"{self._cut(event, whole)}{words}"
+        where = (mark, seq, tone, day, at, at[11:23], place, seq, seq)
+        return _ROW % (*where, phase, actor, cut, words, _rest(payload, told))
+
+    def _cut(self, event: Event, whole: bool) -> str:
+        """The way to a payload too long for a row, which htmx loads in place; first, so that no text hides it."""
+        if not whole:
+            return f'<span class="rest-whole">{size(event.cut_from)}, cut</span>'
+        address = f"{self._root}/tasks/{event.task_id}/events/{event.seq}/payload"
+        return (
+            f'<a class="rest-whole" data-volatile href="{address}" hx-get="{address}?part=payload" hx-swap="outerHTML"'
+            f' title="Show the whole payload">{size(event.cut_from)}</a>'
+        )
+
+    def _statement(self, event: Event, payload: dict[str, Any]) -> tuple[str, str, frozenset[str]]:
+        kind = OLDER_SPELLINGS.get(event.event_type, event.event_type)
+        words = self._words.get(kind)
+        if words is None:
+            return "", self._words["other"](event, payload), frozenset()
+        tone = "" if is_claim(event) else _tone(kind, payload)
+        return tone, words(event, payload), TOLD.get(kind, _SAYS)
+
+
+def _log_line(payload: dict[str, Any]) -> tuple[str, str, frozenset[str]]:
+    level = payload.get("level")
+    tone = _LEVELS.get(level.lower(), "") if isinstance(level, str) else ""
+    written = f' title="written {escape(clean(payload["at"][:64]))}"' if isinstance(payload.get("at"), str) else ""
+    line = f"<code{written}>{ansi.render(payload['message'])}</code>"
+    if payload.get("stream") == "stderr":
+        return f"{tone} row--stderr", f'<span class="stream">stderr</span>{line}', _LOG_TOLD
+    return tone, line, _LOG_TOLD
+
+
+def _lines(words: str, place: str) -> tuple[str, str]:
+    """A row's words of several lines, of which it shows the first; how many there are leads to all of them."""
+    words = _LAST_ENDS.sub("", words)
+    more = words.count("\n")
+    if not more:
+        return "", words
+    told = f'<a class="more-lines" href="{place}">… {plural(more, "more line")}</a>'
+    return " said--more", f'<span class="lines">{words}</span> {told}'
+
+
+class Days:
+    """The days of rows as they follow each other; a page with a script names them anew, in the viewer's own zone."""
+
+    def __init__(self) -> None:
+        self._day = ""
+
+    def of(self, event: Event) -> str:
+        """The mark of a row that is the first of its day, else nothing."""
+        day = event.created_at[:10]
+        if day == self._day:
+            return ""
+        self._day = day
+        return _DAY % (day, day_name(day))
+
+
+def _tone(kind: str, payload: dict[str, Any]) -> str:
+    if kind in ("runner_exit", "status"):
+        by_code = " row--danger" if payload.get("exit_code") or payload.get("error_code") else " row--clear"
+        return _ENDS.get(str(payload.get("status")), by_code if kind == "runner_exit" else "")
+    if kind == "permission_response":
+        return " row--clear" if payload.get("approved") is True else " row--danger"
+    if payload.get("error_code"):
+        return " row--danger"
+    return _TONES.get(kind, "")
+
+
+def _rest(payload: dict[str, Any], told: frozenset[str]) -> str:
+    """The keys of `payload` that were not told, as JSON; folded away when it is long."""
+    if payload.keys() <= told:
+        return ""
+    text = compact({key: value for key, value in payload.items() if key not in told})
+    json = escape(clean(plain_json(text) or text))
+    if len(json) <= LONG:
+        return f' <code class="rest">{json}</code>'
+    return f' <details class="rest" data-volatile><summary>payload</summary><pre>{json}</pre></details>'
+
+
+def _amid(path: str, event: Event) -> str:
+    """The address of an event among its neighbours; a heartbeat stands among them where heartbeats are shown."""
+    return f"{path}/log?around={event.seq}{'&amp;heartbeats=1' if event.event_type == HEARTBEAT else ''}"
+
+
+@lru_cache(maxsize=256)
+def _word(text: str) -> str:
+    return str(escape(clean(text)))
+
+
+@lru_cache(maxsize=256)
+def _actor(text: str, vouched: bool) -> str:
+    """An actor; in quotation marks if a log calls itself so and it sounds like a person or the server."""
+    if vouched or not sounds_like_a_person(text):
+        return _word(text)
+    return f'<q title="what the log calls itself">{_word(text)}</q>'

@@ -1,0 +1,74 @@
+"""What an event says as plain text: for terminals, and for all that is read with grep."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import Any
+
+import msgspec
+
+from signalbox.store import Event
+from signalbox.store.escapes import ESCAPE
+from signalbox.store.reserved import sounds_like_a_person
+
+SHOWN = (
+    "work_item_id",
+    "tool_name",
+    "checkpoint_id",
+    "evidence_id",
+    "status",
+    "exit_code",
+    "error_code",
+    "message",
+    "explanation",
+    "runner_version",
+)
+"""Fields of a payload that tell what the event is about, in this order."""
+
+_SGR = re.compile(r"\x1b\[[0-9;:]*m")
+# With them go the marks of direction, and those deprecated beside them.
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u206a-\u206f\ufff9-\ufffb]")
+_DIRECTING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f]")
+
+
+def actor_of(event: Event) -> str:
+    """The actor; in quotation marks if a log calls itself so and it sounds like a person or the server."""
+    vouched = event.origin == "server" or not sounds_like_a_person(event.actor)
+    return event.actor if vouched else f"“{event.actor}”"
+
+
+def about(payload: dict[str, Any]) -> str:
+    """What a payload says, in a few words."""
+    names = [name for name in SHOWN if name != "exit_code" or "message" not in payload]
+    words = [str(payload[name]) for name in names if isinstance(payload.get(name), str | int | float)]
+    command = payload.get("command")
+    if isinstance(command, list):
+        words.append(shlex.join(str(word) for word in command))
+    progress = payload.get("progress")
+    if isinstance(progress, dict) and "current" in progress:
+        words.append(f"{progress['current']}/{progress['total']}" if "total" in progress else str(progress["current"]))
+    if words or not payload:
+        return "  ".join(words)
+    return msgspec.json.encode(payload).decode()
+
+
+def safe(text: str, *, colours: bool) -> str:
+    """`text` without anything that could move the cursor or drive the terminal; colours stay if they may.
+
+    Characters that turn the direction of what follows, so that a text reads as another, show as U+FFFD.
+    """
+    if text.isprintable():
+        return text
+    text = _DIRECTING.sub("\ufffd", text)
+    if not colours or "\x1b" not in text:
+        return _CONTROL.sub("", ESCAPE.sub("", text))
+    kept = _SGR.findall(text)
+    parts = [_CONTROL.sub("", ESCAPE.sub("", part)) for part in _SGR.split(text)]
+    return "".join(part + colour for part, colour in zip(parts, [*kept, "\x1b[0m"], strict=True))
+
+
+def safe_json(json: str) -> str:
+    """The same JSON for a terminal: control characters and marks of direction as escapes."""
+    return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", json)

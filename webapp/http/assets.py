@@ -1,0 +1,71 @@
+"""Static files, read once: each under an address that carries a hash of its content, so that browsers keep it for good.
+
+Some are many files and one answer, a module comes with all that it imports, and icons stand in the page itself: a cold
+page takes few requests.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import mimetypes
+from functools import cache
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+
+from signalbox.webapp.http.bundling import bundle
+
+ROOT = Path(__file__).parent.parent / "static"
+BUNDLES = {
+    "css/app.css": ("css/app.css", "css/*.css"),
+    "vendor/htmx.js": ("vendor/htmx.min.js", "vendor/hx-sse.min.js"),
+}
+"""Addresses that stand for many files, in this order and then in that of their names, each once."""
+
+TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+
+
+class Asset(msgspec.Struct, frozen=True):
+    """What stands under one address, as it is served."""
+
+    body: bytes
+    packed: bytes
+    content_type: str
+    version: str
+
+
+@cache
+def load(path: str) -> Asset:
+    """The file at `path` below `static/`. Raises KeyError."""
+    body = _body(path)
+    suffix = Path(path).suffix
+    content_type = TYPES.get(suffix) or mimetypes.guess_type(path)[0] or "application/octet-stream"
+    return Asset(body, gzip.compress(body, mtime=0), content_type, hashlib.sha256(body).hexdigest()[:12])
+
+
+def _body(path: str) -> bytes:
+    if path in BUNDLES:
+        parts = dict.fromkeys(file for pattern in BUNDLES[path] for file in sorted(ROOT.glob(pattern)))
+        return b"\n".join(file.read_bytes() for file in parts)
+    file = _files()[path]
+    if path.startswith("js/"):
+        return bundle(file, lambda name: asset(f"js/{name}").replace("/static/js/", "./")).encode()
+    return file.read_bytes()
+
+
+@cache
+def _files() -> dict[str, Path]:
+    return {file.relative_to(ROOT).as_posix(): file for file in ROOT.rglob("*") if file.is_file()}
+
+
+def asset(path: str) -> str:
+    """The address of the file at `path` below `static/`."""
+    return f"/static/{path}?v={load(path).version}"
+
+
+def inlined(path: str) -> str:
+    """The file itself as an address, for small pictures."""
+    found = load(path)
+    return f"data:{found.content_type},{quote(found.body)}"

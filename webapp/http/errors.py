@@ -1,0 +1,185 @@
+"""Errors as answers: JSON for programs, a page for people, one shape each, never a stack trace."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import structlog
+from quart import Quart, Response, has_websocket_context, redirect, request, websocket
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.wrappers import Response as Redirect
+
+from signalbox.store import Conflict, InvalidEvent, StoreDamaged, StoreError, StoreUnavailable, UnknownTask
+from signalbox.store.errors import NotFound
+from signalbox.webapp.agents.errors import AgentUnavailable
+from signalbox.webapp.http.bad_request import BadRequest
+from signalbox.webapp.http.encodings import ACCEPTED, UnsupportedEncoding
+from signalbox.webapp.http.json import json_response
+from signalbox.webapp.http.refusals import (
+    Forbidden,
+    LoginsBusy,
+    NotLoggedIn,
+    NotYet,
+    TooManyLogins,
+    TooManyStreams,
+    UnknownProject,
+)
+from signalbox.webapp.http.return_path import is_navigation, login_path
+
+log = structlog.get_logger("signalbox.errors")
+
+CODES = {
+    400: "bad_request",
+    401: "not_logged_in",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "timeout",
+    409: "conflict",
+    413: "too_large",
+    415: "unsupported_media_type",
+    421: "wrong_host",
+    429: "too_many_requests",
+    503: "unavailable",
+}
+
+
+def answer(
+    status: int, message: str, *, field: str | None = None, code: str | None = None, retry_after: float | None = None
+) -> Response:
+    """An error in the form that the caller reads."""
+    code = code or CODES.get(status, "error")
+    if has_websocket_context():
+        return Response(f"{message}\n", status, content_type="text/plain; charset=utf-8")
+    if wants_json():
+        error: dict[str, Any] = {"code": code, "message": message}
+        if field:
+            error["field"] = field
+        response = json_response({"error": error}, status)
+    else:
+        from quart import current_app
+
+        response = Response(current_app.extensions["fragments"].error_page(status, code, message), status)
+        response.content_type = "text/html; charset=utf-8"
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
+    return response
+
+
+def wants_json() -> bool:
+    """Whether the request is a program's: an API or stream route, a page's own stream, or one that accepts no HTML."""
+    if "text/event-stream" in request.headers.get("Accept", ""):
+        return True
+    if request.path.startswith(("/api/", "/sse/", "/metrics", "/ws/")):
+        return True
+    return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
+
+
+def too_large(asked: Any, error: HTTPException) -> str:
+    """What is said of a body over its route's limit, or of a form with too many fields."""
+    if error.description != RequestEntityTooLarge.description:
+        return str(error.description)
+    return f"the body is over the limit of {asked.bounded.most} bytes"
+
+
+def install(app: Quart) -> None:
+    """Give every error its answer."""
+
+    @app.errorhandler(BadRequest)
+    async def bad_request(error: BadRequest) -> Response:
+        return answer(400, error.message, field=error.field)
+
+    @app.errorhandler(InvalidEvent)
+    async def invalid(error: InvalidEvent) -> Response:
+        return answer(400, str(error), field=error.field)
+
+    @app.errorhandler(UnknownTask)
+    async def unknown(error: UnknownTask) -> Response:
+        return answer(404, str(error), code="unknown_task")
+
+    @app.errorhandler(NotFound)
+    async def not_found(error: NotFound) -> Response:
+        return answer(404, str(error))
+
+    @app.errorhandler(NotYet)
+    async def not_yet(error: NotYet) -> Response:
+        return answer(404, str(error), code="not_yet")
+
+    @app.errorhandler(Conflict)
+    async def conflict(error: Conflict) -> Response:
+        return answer(409, str(error))
+
+    @app.errorhandler(StoreDamaged)
+    async def damaged(error: StoreDamaged) -> Response:
+        log.error("the store is damaged", path=request.path, error=str(error))
+        told = "what you ask for is in a damaged part of the database; to try again does not help"
+        return answer(500, told, code="store_damaged")
+
+    @app.errorhandler(StoreUnavailable)
+    async def unavailable(error: StoreUnavailable) -> Response:
+        log.warning("the store does not answer", error=str(error))
+        return answer(503, "the store is busy or gone; try again", retry_after=error.retry_after)
+
+    @app.errorhandler(TooManyStreams)
+    async def too_many(error: TooManyStreams) -> Response:
+        status = 503 if error.most is None else 429
+        return answer(status, str(error), code="too_many_streams", retry_after=error.retry_after)
+
+    @app.errorhandler(NotLoggedIn)
+    async def logged_out(error: NotLoggedIn) -> Response | Redirect:
+        if is_navigation() and not wants_json():
+            return redirect(login_path(), 303)
+        response = answer(401, str(error))
+        response.headers["WWW-Authenticate"] = 'Bearer realm="Signalbox"'
+        return response
+
+    @app.errorhandler(Forbidden)
+    async def forbidden(error: Forbidden) -> Response:
+        return answer(403, str(error))
+
+    @app.errorhandler(UnknownProject)
+    async def unknown_project(error: UnknownProject) -> Response:
+        return answer(404, str(error), code="unknown_project")
+
+    @app.errorhandler(TooManyLogins)
+    async def too_many_logins(error: TooManyLogins) -> Response:
+        return answer(429, str(error), code="too_many_logins", retry_after=error.retry_after)
+
+    @app.errorhandler(LoginsBusy)
+    async def logins_busy(error: LoginsBusy) -> Response:
+        return answer(503, str(error), code="logins_busy", retry_after=error.retry_after)
+
+    @app.errorhandler(AgentUnavailable)
+    async def no_agent(error: AgentUnavailable) -> Response:
+        return answer(503, str(error), code="agent_unavailable", retry_after=error.retry_after)
+
+    @app.errorhandler(HTTPException)
+    async def http(error: HTTPException) -> Response:
+        status = error.code or 500
+        if status < 400:
+            redirect = error.get_response()
+            return Response(redirect.get_data(), status, headers=dict(redirect.headers))
+        asked = websocket if has_websocket_context() else request
+        messages = {
+            404: f"there is nothing at {asked.root_path}{asked.path}",
+            405: f"{asked.method} is not possible at {asked.root_path}{asked.path}",
+            408: "the body of the request did not arrive in time",
+        }
+        if status == 413:
+            messages[413] = too_large(asked, error)
+        response = answer(status, messages.get(status, error.description or "the request cannot be answered"))
+        allowed = getattr(error, "valid_methods", None)
+        if allowed:
+            response.headers["Allow"] = ", ".join(sorted(allowed))
+        if isinstance(error, UnsupportedEncoding):
+            response.headers["Accept-Encoding"] = ACCEPTED
+        return response
+
+    @app.errorhandler(Exception)
+    async def unexpected(error: Exception) -> Response:
+        if isinstance(error, StoreError):
+            return answer(500, str(error), code="store_error")
+        asked = websocket if has_websocket_context() else request
+        log.error("unexpected error", path=asked.path, exc_info=error)
+        return answer(500, "something went wrong in the server; its log has the details", code="internal")

@@ -1,0 +1,49 @@
+"""JSON in and out, with msgspec: what came in wrong is named by its field."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+from quart import Response, request
+
+from signalbox.webapp.http.bad_request import BadRequest
+
+T = TypeVar("T")
+_encoder = msgspec.json.Encoder()
+
+
+def json_response(value: object, status: int = 200) -> Response:
+    """`value` as a JSON answer."""
+    return Response(_encoder.encode(value), status, content_type="application/json")
+
+
+async def body_as(kind: type[T] | Any, *, empty: Any = None) -> Any:
+    """The request's JSON body as `kind`; `empty` if there is none. Raises BadRequest, which names the field."""
+    data = await request.get_data(cache=False, as_text=False)
+    if not data and empty is not None:
+        return empty
+    if not data:
+        raise BadRequest("the body must be JSON; it is empty")
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError as error:
+        message, field = _named(str(error))
+        raise BadRequest(message, field) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(f"the body is not valid JSON: {error}") from None
+    except RecursionError:
+        raise BadRequest("the body is nested too deeply") from None
+
+
+def _named(text: str) -> tuple[str, str | None]:
+    """msgspec's message in plain words, and the field it is about: `… - at `$[0].phase`` → `phase`."""
+    message, _, path = text.partition(" - at `$")
+    path = path.rstrip("`")
+    names = re.findall(r"\.([A-Za-z_]\w*)", path)
+    missing = re.search(r"missing required field `(\w+)`", message)
+    unknown = re.search(r"unknown field `([^`]+)`", message)
+    field = missing.group(1) if missing else unknown.group(1) if unknown else names[-1] if names else None
+    where = f"{path.lstrip('.')}: " if path else ""
+    return f"{where}{message}".replace("`", "'"), field

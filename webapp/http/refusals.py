@@ -1,0 +1,73 @@
+"""Why somebody is refused, as types. `webapp/http/errors.py` answers each in the form that the caller reads."""
+
+from __future__ import annotations
+
+import random
+
+from signalbox.store.people import Scope
+
+
+class NotLoggedIn(Exception):
+    """Nobody knows who asks; `shown` is "token" or "session" where one was sent that counts for nothing (any more)."""
+
+    def __init__(self, shown: str | None) -> None:
+        super().__init__(NOT_LOGGED_IN[shown])
+
+
+class Forbidden(Exception):
+    """Somebody known may not do this, in this project or (None) at all."""
+
+    def __init__(self, who: str, scope: Scope, project_id: str | None) -> None:
+        where = "" if project_id is None else f" in the project {project_id!r}"
+        super().__init__(f"{who} does not have the right to {DOES[scope]}{where}")
+
+
+class UnknownProject(Exception):
+    """There is no project of that name."""
+
+    def __init__(self, project_id: str) -> None:
+        super().__init__(f"there is no project {project_id!r}")
+
+
+class TooManyLogins(Exception):
+    """Log-ins were tried too often; `retry_after` in seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("too many log-ins were tried; wait a little")
+        self.retry_after = retry_after
+
+
+class LoginsBusy(Exception):
+    """Too many passwords wait to be checked; this one was not counted."""
+
+    retry_after = 3.0
+
+    def __init__(self) -> None:
+        super().__init__("too many people are logging in at once; try again in a few seconds")
+
+
+class TooManyStreams(Exception):
+    """A cap on open streams is reached, or the server is about to stop; `retry_after` in seconds, jittered.
+
+    `most` is how many the caller may have; None: it is the server that is full. One that is `closing` asks for no wait:
+    its successor has room, and a page that asks again and again finds it as soon as it is there.
+    """
+
+    def __init__(self, most: int | None = None, *, closing: bool = False) -> None:
+        full = "the server is about to stop" if closing else "all streams of this server are taken"
+        super().__init__(full if most is None else f"you have {most} streams open, which is as many as one caller may")
+        self.most = most
+        self.retry_after = None if closing else random.uniform(1, 5)
+
+
+class NotYet(Exception):
+    """What was asked for came later than the moment that was asked for."""
+
+
+NOT_LOGGED_IN = {
+    None: "log in, or send a token: Authorization: Bearer …",
+    "session": "you are logged out; log in again",
+    "token": "this token is unknown, expired or revoked",
+}
+DOES: dict[Scope, str] = {"read": "read", "emit": "emit events", "respond": "answer and stop runs", "admin": "manage"}
+"""What a scope lets somebody do."""

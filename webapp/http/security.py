@@ -1,0 +1,99 @@
+"""What every answer carries and every request must pass: headers, host check, no cross-site posts."""
+
+from __future__ import annotations
+
+from quart import Quart, Response, request, websocket
+
+from signalbox.webapp.http.errors import answer
+from signalbox.webapp.http.return_path import parts_of
+from signalbox.webapp.settings import Settings
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def install(app: Quart, settings: Settings) -> None:
+    """Check what comes in, mark what goes out."""
+    allowed = {name.strip().lower() for name in settings.allowed_hosts.split(",") if name.strip()}
+    if settings.loopback:
+        allowed |= LOOPBACK_NAMES
+    origins = {origin.strip().rstrip("/") for origin in settings.cors_origins.split(",") if origin.strip()}
+
+    @app.before_request
+    async def check_host() -> Response | None:
+        # DNS rebinding: a hostile name that resolves to this machine is not one of ours.
+        if not allowed or _host_name(request.headers.get("Host", "")) in allowed:
+            return None
+        return answer(421, "this server does not answer under that host name; see the setting allowed_hosts")
+
+    @app.before_websocket
+    async def check_socket() -> Response | None:
+        # A WebSocket is no fetch: a browser lets any site open one to us, and only the server can refuse.
+        host, origin = websocket.headers.get("Host", ""), websocket.headers.get("Origin")
+        known = not allowed or _host_name(host) in allowed
+        if known and (origin is None or origin in origins or parts_of(origin).netloc == host):
+            return None
+        return Response("this server does not answer that site", 403, content_type="text/plain")
+
+    @app.before_request
+    async def refuse_cross_site() -> Response | None:
+        if request.method in SAFE_METHODS:
+            return None
+        origin = request.headers.get("Origin")
+        site = request.headers.get("Sec-Fetch-Site")
+        if origin is not None and origin in origins:
+            return None
+        # What the browser itself says holds also behind a proxy that hands on another Host than it was asked for.
+        same_origin = origin is None or parts_of(origin).netloc == request.headers.get("Host")
+        if site in ("same-origin", "none") or (site is None and same_origin):
+            return None
+        return answer(403, "posts from other sites are refused", code="cross_site")
+
+    @app.before_request
+    async def preflight() -> Response | None:
+        if request.method == "OPTIONS" and request.headers.get("Origin") in origins:
+            return Response(status=204)
+        return None
+
+    @app.after_request
+    async def mark(response: Response) -> Response:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        if "Cache-Control" not in response.headers:
+            response.headers["Cache-Control"] = "no-store" if request.path.startswith("/api/") else "no-cache"
+        origin = request.headers.get("Origin")
+        if origins:
+            response.headers.add("Vary", "Origin")
+        if origin in origins:
+            response.headers["Access-Control-Allow-Origin"] = origin or ""
+            response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Last-Event-ID"
+            response.headers["Access-Control-Allow-Methods"] = "GET, POST"
+            response.headers["Access-Control-Expose-Headers"] = "Retry-After"
+        return response
+
+
+def _host_name(host: str) -> str:
+    name = host.lower()
+    if name.startswith("["):
+        return name.partition("]")[0] + "]"
+    return name.partition(":")[0]

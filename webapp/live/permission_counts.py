@@ -1,0 +1,66 @@
+"""How many permission requests wait for somebody: what every live page shows beside its own matter.
+
+Each reader is told of the projects that they see.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+
+from signalbox.store import Event, Store
+from signalbox.store.events import PERMISSION_EVENTS
+from signalbox.store.loops import Loop
+from signalbox.webapp.auth.principal import Projects
+
+
+class Waiting:
+    """Keeps the counts of all that `sights` names; `tell` is called with those for whom they changed."""
+
+    def __init__(
+        self,
+        store: Store,
+        sights: Callable[[], set[Projects]],
+        tell: Callable[[Collection[Projects]], None],
+        loop: Loop,
+    ) -> None:
+        self._store, self._sights, self._tell = store, sights, tell
+        self._counts: dict[Projects, int] = {}
+        self._stale = asyncio.Event()
+        self._task = asyncio.create_task(loop.run(self._recount), name="signalbox-waiting")
+
+    def hear(self, events: Sequence[Event]) -> None:
+        """Events of all tasks; none at all may mean that a task was deleted."""
+        if not events or any(event.event_type in PERMISSION_EVENTS for event in events):
+            self._stale.set()
+
+    def join(self, sight: Projects) -> None:
+        """There is one more reader."""
+        if sight not in self._counts:
+            self._stale.set()
+
+    def facts(self, sight: Projects) -> dict[str, int]:
+        """What a heartbeat says of it."""
+        count = self._counts.get(sight)
+        return {} if count is None else {"permissions_open": count}
+
+    def close(self) -> None:
+        """Ask no more."""
+        self._task.cancel()
+
+    async def _recount(self) -> None:
+        await self._stale.wait()
+        self._stale.clear()
+        before = self._counts
+        counts: dict[Projects, int] = {}
+        try:
+            for sight in self._sights():
+                async with self._store.glance() as view:
+                    counts[sight] = await view.count_open_permissions(sight)
+        except Exception:
+            self._stale.set()
+            raise
+        self._counts = counts
+        changed = {sight for sight, count in counts.items() if before.get(sight) != count}
+        if changed:
+            self._tell(changed)

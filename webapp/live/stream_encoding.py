@@ -1,0 +1,112 @@
+"""Compression of streams, message by message: every chunk is compressed once, for all its subscribers.
+
+A chunk must stand for itself, whatever was sent before it. In gzip it is a run of deflate blocks closed by a full
+flush, which forgets the window (RFC 1951, zlib's Z_FULL_FLUSH); in zstd it is a frame of its own (RFC 8878, 3.1).
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import Protocol
+
+import zstandard
+from werkzeug.datastructures import Accept
+from werkzeug.http import parse_accept_header
+
+from signalbox.webapp.live.chunk import Chunk
+
+LEVEL_GZIP = 5
+LEVEL_ZSTD = 3
+_GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+_zstd = zstandard.ZstdCompressor(level=LEVEL_ZSTD)
+
+
+class Packing(Protocol):
+    """How one stream writes its bytes. `name` is the Content-Encoding, "" for none."""
+
+    name: str
+
+    def chunk(self, chunk: Chunk) -> bytes:
+        """A chunk that other streams share."""
+
+    def words(self, words: bytes) -> bytes:
+        """Bytes of this stream alone."""
+
+    def end(self) -> bytes:
+        """What closes the body."""
+
+
+class Plain:
+    """As it is."""
+
+    name = ""
+
+    def chunk(self, chunk: Chunk) -> bytes:
+        return chunk.body
+
+    def words(self, words: bytes) -> bytes:
+        return words
+
+    def end(self) -> bytes:
+        return b""
+
+
+class Gzip:
+    """One gzip member for the whole stream: header, shared deflate blocks, and a checksum that is its own."""
+
+    name = "gzip"
+
+    def __init__(self) -> None:
+        self._crc = 0
+        self._size = 0
+        self._begun = False
+
+    def chunk(self, chunk: Chunk) -> bytes:
+        return self._put(chunk.body, chunk.packed("gzip", deflated))
+
+    def words(self, words: bytes) -> bytes:
+        return self._put(words, deflated(words))
+
+    def end(self) -> bytes:
+        return self._put(b"", b"\x03\x00") + struct.pack("<II", self._crc, self._size & 0xFFFFFFFF)
+
+    def _put(self, plain: bytes, packed: bytes) -> bytes:
+        self._crc = zlib.crc32(plain, self._crc)
+        self._size += len(plain)
+        if self._begun:
+            return packed
+        self._begun = True
+        return _GZIP_HEADER + packed
+
+
+class Zstd:
+    """A frame a message."""
+
+    name = "zstd"
+
+    def chunk(self, chunk: Chunk) -> bytes:
+        return chunk.packed("zstd", _zstd.compress)
+
+    def words(self, words: bytes) -> bytes:
+        return _zstd.compress(words) if words else b""
+
+    def end(self) -> bytes:
+        return b""
+
+
+def deflated(data: bytes) -> bytes:
+    """Raw deflate blocks that need nothing before them and end on a byte."""
+    deflate = zlib.compressobj(LEVEL_GZIP, zlib.DEFLATED, -15)
+    return deflate.compress(data) + deflate.flush(zlib.Z_FULL_FLUSH)
+
+
+def choose(accept_encoding: str) -> Packing:
+    """The packing that a request's Accept-Encoding likes best; gzip if it does not care.
+
+    A reader must take a zstd body of many frames (RFC 9659), but not every one does: httpx 0.28 reads the first alone.
+    """
+    offered = parse_accept_header(accept_encoding, Accept)
+    if offered["zstd"] > offered["gzip"]:
+        return Zstd()
+    return Gzip() if offered["gzip"] > 0 else Plain()

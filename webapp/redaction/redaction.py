@@ -1,0 +1,141 @@
+"""Secrets out of what leaves the house.
+
+A rule is a word or a `/regular expression/`. A word names payload keys (`token` means `token`, `access_token`,
+`accessToken` and `GITHUB_TOKEN`, not `tokens_used`), and hides what follows it in texts: `token=…`, `Token: …`,
+`--token …`, `["token", "…"]`. An expression hides whatever it finds in texts. While there is any rule, what has the
+shape of a secret (`webapp.redaction.shapes`) is hidden too.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+
+from signalbox.store import Event
+from signalbox.store.events import MAX_DEPTH
+from signalbox.webapp.redaction.assignments import Assignments
+from signalbox.webapp.redaction.names import Names
+from signalbox.webapp.redaction.shapes import HIDDEN, HINT, hidden
+
+__all__ = ["HIDDEN", "InvalidRule", "Redaction"]
+
+_RULE = re.compile(r"\s*(/(?:[^/\\]|\\.)+/(?=\s*(?:,|$))|[^,]+)")
+TOO_DEEP = "[nested too deeply]"
+_NAMING = frozenset({"name", "key", "header", "field", "k", "param", "parameter", "variable", "env", "id"})
+_NAMED = frozenset({"value", "val", "v", "content", "data", "text", "default"})
+_LOOKS_LIKE_JSON = re.compile(r"\s*+[\[{]")
+
+FREE = frozenset(
+    (
+        *("title", "metadata", "name", "work_item_id", "message", "error"),
+        *("arguments", "reason", "answer_reason", "by", "evidence_refs"),
+    )
+)
+"""The fields of projections that say what a run said."""
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class InvalidRule(ValueError):
+    """A redaction rule that is no regular expression; the message names it."""
+
+
+class Redaction:
+    """The rules of one list, such as `token,password,/sk-[a-z0-9]{20,}/`. Raises InvalidRule."""
+
+    def __init__(self, rules: str) -> None:
+        given = [rule.strip() for rule in _RULE.findall(rules) if rule.strip()]
+        self._names = Names(rule for rule in given if not _is_pattern(rule))
+        self._assignments = Assignments(self._names)
+        self._patterns = [_compiled(rule) for rule in given if _is_pattern(rule)]
+        self._any = bool(given)
+        # A look at a payload's JSON that most of them pass without being taken apart.
+        self._hint = None if self._patterns else re.compile(f"{HINT}|{self._names.hint}", re.IGNORECASE)
+
+    def event(self, event: Event) -> Event:
+        """`event` with its payload redacted."""
+        if not self._any or (self._hint and not self._hint.search(bytes(event.payload_json).decode(errors="replace"))):
+            return event
+        payload = self.value(event.payload)
+        if payload == event.payload:
+            return event
+        return msgspec.structs.replace(event, payload_json=msgspec.Raw(msgspec.json.encode(payload)))
+
+    def struct(self, value: S) -> S:
+        """A projection's value with what came from payloads redacted."""
+        free = {name: self.value(getattr(value, name)) for name in value.__struct_fields__ if name in FREE}
+        return msgspec.structs.replace(value, **free)
+
+    def value(self, value: Any, depth: int = 0) -> Any:
+        """Any JSON value, redacted. What older versions stored deeper than MAX_DEPTH is left out."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict | list) and depth > MAX_DEPTH:
+            return TOO_DEEP
+        if isinstance(value, dict):
+            return self._fields(value, depth + 1)
+        if isinstance(value, list):
+            return self._items(value, depth + 1)
+        return value
+
+    def text(self, text: str) -> str:
+        """A text with what follows a word, what an expression finds, and what looks like a secret, hidden."""
+        if not self._any:
+            return text
+        for pattern in self._patterns:
+            text = pattern.sub(HIDDEN, text)
+        if _LOOKS_LIKE_JSON.match(text):
+            inner = self._json(text)
+            if inner is not None:
+                return inner
+        return hidden(self._assignments.hidden(text))
+
+    def _json(self, text: str) -> str | None:
+        """A text that is JSON, redacted as such; None if it is none."""
+        try:
+            value = msgspec.json.decode(text)
+            shown = self.value(value)
+            return text if shown == value else msgspec.json.encode(shown).decode()
+        except (msgspec.DecodeError, RecursionError, UnicodeError):
+            return None
+
+    def _fields(self, fields: dict[Any, Any], depth: int) -> dict[Any, Any]:
+        shown: dict[Any, Any] = {}
+        # {"name": "authorization", "value": "…"}
+        named = any(
+            str(key).lower() in _NAMING and isinstance(item, str) and self._names.secret(item)
+            for key, item in fields.items()
+        )
+        for key, item in fields.items():
+            if self._names.secret(str(key), item) or (named and str(key).lower() in _NAMED):
+                shown[key] = item if item is None or isinstance(item, bool) else HIDDEN
+            else:
+                shown[self.text(key) if isinstance(key, str) and len(key) > 16 else key] = self.value(item, depth)
+        return shown
+
+    def _items(self, items: list[Any], depth: int) -> list[Any]:
+        # Headers as a list of pairs, and a command line as a list: the value of `--token` is the item after it.
+        found: list[Any] = []
+        for before, item in zip([None, *items], items, strict=False):
+            if isinstance(before, str) and before.startswith("-") and "=" not in before and self._names.secret(before):
+                found.append(HIDDEN)
+            elif before in ("-u", "--user", "--proxy-user") and isinstance(item, str) and ":" in item:
+                found.append(f"{item.partition(':')[0]}:{HIDDEN}")
+            elif isinstance(item, list) and len(item) == 2 and isinstance(item[0], str) and self._names.secret(item[0]):
+                found.append([item[0], HIDDEN])
+            else:
+                found.append(self.value(item, depth))
+        return found
+
+
+def _is_pattern(rule: str) -> bool:
+    return len(rule) > 2 and rule.startswith("/") and rule.endswith("/")
+
+
+def _compiled(rule: str) -> re.Pattern[str]:
+    try:
+        return re.compile(rule[1:-1])
+    except re.error as error:
+        raise InvalidRule(f"{rule!r} is no regular expression: {error}") from None

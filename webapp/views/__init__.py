@@ -1,0 +1,1 @@
+"""What a page shows, read in one view of the store."""

@@ -1,0 +1,285 @@
+"""Two runs side by side: aligned by phase and work item, how long each took, and where they parted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+from signalbox.store import Event, Reading, TaskQuery
+from signalbox.store.state import ENDED, Phase, Span, Task
+from signalbox.webapp.views.text import seconds
+
+SPANS = 5000
+"""How many spans of each run are compared."""
+
+ROWS = 1000
+"""How many work items and tools are shown."""
+
+CHOICES = 50
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class Side(NamedTuple):
+    """A phase or a piece of work in one run; `took` is in seconds, None while it is open."""
+
+    state: str
+    took: float | None
+    seq: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """The same phase or piece of work in both runs, None where a run has it not.
+
+    `over_a` says that nothing of it will change in the first run any more, `over_b` in the second.
+    """
+
+    name: str
+    within: tuple[str, ...] = ()
+    a: Side | None
+    b: Side | None
+    over_a: bool = True
+    over_b: bool = True
+
+    @property
+    def difference(self) -> float | None:
+        """By how many seconds the second took longer; None if it is not known of both."""
+        if self.a is None or self.b is None or self.a.took is None or self.b.took is None:
+            return None
+        return self.b.took - self.a.took
+
+    @property
+    def parted(self) -> bool:
+        """Whether it ended in another state, or is in one run only. What may still come has not parted."""
+        settled = _settled(self.a, self.over_a) and _settled(self.b, self.over_b)
+        return settled and (self.a and self.a.state) != (self.b and self.b.state)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chapter:
+    """One phase with its work; `phase` is None for work outside of all phases."""
+
+    phase: Line | None
+    work: list[Line]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One of the two; `failure` is the first one in its log."""
+
+    task: Task
+    phases: list[Phase]
+    spans: list[Span]
+    failure: Event | None
+
+    @property
+    def took(self) -> float | None:
+        """Seconds from the run's start to its end."""
+        return (
+            seconds(self.task.started_at, self.task.ended_at) if self.task.started_at and self.task.ended_at else None
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonView:
+    """Two runs as of their newest events.
+
+    `parted_at` is the phase it happened in, and what differs; `hidden` counts the work that is not in `chapters` for
+    want of room. `longest` is that of the longest work, in seconds; `cut` is how many spans were read if not all were.
+    """
+
+    a: Run
+    b: Run
+    chapters: list[Chapter]
+    parted_at: tuple[str, Line] | None
+    differing: int
+    hidden: int
+    longest: float
+    only_parted: bool
+    cut: int
+
+    @property
+    def runs(self) -> Line:
+        """The runs as a whole."""
+        first, second = (Side(run.task.status, run.took, run.task.latest_seq) for run in (self.a, self.b))
+        return Line(name="run", a=first, b=second, over_a=self.a.task.ended, over_b=self.b.task.ended)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChoiceView:
+    """The form that asks for two runs: the one that is known, and others of its kind, the newest first."""
+
+    a: Task | None
+    others: list[Task]
+
+
+async def choice_view(view: Reading, a: str, projects: tuple[str, ...] | None = None) -> ChoiceView:
+    """What can be compared with the task `a`, which may be empty, in these projects. Raises UnknownTask."""
+    task = await view.task(a) if a else None
+    page = await view.tasks(TaskQuery(kind=task.kind if task else None, projects=projects, limit=CHOICES + 1))
+    return ChoiceView(a=task, others=[other for other in page.tasks if other.task_id != a][:CHOICES])
+
+
+async def comparison_view(view: Reading, a: str, b: str, *, only_parted: bool = False) -> ComparisonView:
+    """Two runs, read in one view. Raises UnknownTask."""
+    first, second = await _run(view, a), await _run(view, b)
+    found = chapters(first, second)
+    work = [line for chapter in found for line in chapter.work]
+    wanted = [line for line in work if line.parted] if only_parted else work
+    kept = {id(line) for line in wanted[:ROWS]}
+    return ComparisonView(
+        a=first,
+        b=second,
+        chapters=[
+            Chapter(phase=chapter.phase, work=shown)
+            for chapter in found
+            if (shown := [line for line in chapter.work if id(line) in kept]) or chapter.phase
+        ],
+        parted_at=parted(found),
+        differing=sum(line.parted for line in work) + sum(bool(each.phase and each.phase.parted) for each in found),
+        hidden=len(wanted) - len(kept),
+        longest=max((side.took or 0.0 for line in work for side in (line.a, line.b) if side), default=0.0),
+        only_parted=only_parted,
+        cut=SPANS if max(first.task.spans_total, second.task.spans_total) > SPANS else 0,
+    )
+
+
+async def _run(view: Reading, task_id: str) -> Run:
+    task = await view.task(task_id)
+    failed = await view.next_failure(task_id, 0)
+    failures = await view.brief().events_at(task_id, [failed]) if failed is not None else []
+    return Run(
+        task=task,
+        phases=await view.phases(task_id),
+        spans=await view.spans(task_id, 0, SPANS),
+        failure=failures[0] if failures else None,
+    )
+
+
+def chapters(a: Run, b: Run) -> list[Chapter]:
+    """The phases of both runs in order, each with its work items and tools; first what is in no phase."""
+    phases_a, phases_b = ({phase.phase: phase for phase in run.phases} for run in (a, b))
+    ways = Paths()
+    work_a, work_b = _work(a, ways), _work(b, ways)
+    found = []
+    for name in [None, *merged(list(phases_a), list(phases_b))]:
+        in_a, in_b = phases_a.get(name or ""), phases_b.get(name or "")
+        phase = None
+        if name is not None:
+            sides = _phase_side(in_a), _phase_side(in_b)
+            phase = Line(name=name, a=sides[0], b=sides[1], over_a=a.task.ended, over_b=b.task.ended)
+        over_a = a.task.ended or bool(in_a and in_a.state != "open")
+        over_b = b.task.ended or bool(in_b and in_b.state != "open")
+        here_a, here_b = work_a.get(name, {}), work_b.get(name, {})
+        lines = [
+            Line(
+                name=ways.name(path),
+                within=ways.within(path),
+                a=here_a.get(path),
+                b=here_b.get(path),
+                over_a=over_a,
+                over_b=over_b,
+            )
+            for path in merged(list(here_a), list(here_b))
+        ]
+        if phase or lines:
+            found.append(Chapter(phase=phase, work=lines))
+    return found
+
+
+WITHIN = 5
+"""How many of the work items around one are named."""
+
+Path = int
+"""A piece of work by its way from the outermost one: where `Paths` keeps that way."""
+
+
+class Paths:
+    """The ways to the work of two runs, each kept once: a whole way for each of a deep tree's spans would be quadratic.
+
+    A step is the way to the work around it, a name, and which of that name it is there; 0 is the way to nothing.
+    """
+
+    def __init__(self) -> None:
+        self._steps: list[tuple[Path, str, int]] = [(0, "", 0)]
+        self._known: dict[tuple[Path, str, int], Path] = {}
+
+    def step(self, above: Path, label: str, nth: int) -> Path:
+        """The way that goes on from `above`."""
+        key = above, label, nth
+        if key not in self._known:
+            self._known[key] = len(self._steps)
+            self._steps.append(key)
+        return self._known[key]
+
+    def name(self, path: Path) -> str:
+        """What it leads to."""
+        return self._steps[path][1]
+
+    def within(self, path: Path) -> tuple[str, ...]:
+        """The names around it, the innermost last; of a long way its end."""
+        names: list[str] = []
+        above = self._steps[path][0]
+        while above and len(names) < WITHIN:
+            names.insert(0, self._steps[above][1])
+            above = self._steps[above][0]
+        return ("…", *names) if above else tuple(names)
+
+
+def _work(run: Run, ways: Paths) -> dict[str | None, dict[Path, Side]]:
+    named = {phase.phase for phase in run.phases}
+    met: Counter[tuple[str | None, Path, str]] = Counter()
+    paths: dict[str, Path] = {}
+    found: dict[str | None, dict[Path, Side]] = {}
+    for span in run.spans:
+        if span.kind not in ("work_item", "tool"):
+            continue
+        phase = span.phase if span.phase in named else None
+        above = paths.get(span.parent_span_id or "", 0)
+        label = span.work_item_id or span.name
+        met[phase, above, label] += 1
+        path = paths[span.span_id] = ways.step(above, label, met[phase, above, label])
+        took = seconds(span.started_at, span.ended_at) if span.ended_at and span.state != "open" else None
+        found.setdefault(phase, {})[path] = Side(span.state, took, span.started_seq)
+    return found
+
+
+def parted(found: Sequence[Chapter]) -> tuple[str, Line] | None:
+    """The first phase or work in the order of the runs that parted, with the name of its phase.
+
+    A phase that both have parted by its work, if any of that did.
+    """
+    for chapter in found:
+        phase = chapter.phase
+        in_both = phase and phase.a and phase.b
+        for line in [*chapter.work, phase] if in_both else [phase, *chapter.work]:
+            if line and line.parted:
+                return phase.name if phase else "", line
+    return None
+
+
+def merged(first: Sequence[Key], second: Sequence[Key]) -> list[Key]:
+    """Both in one order: what only `second` has stands behind what it follows there."""
+    known = set(first)
+    following: dict[Key | None, list[Key]] = {}
+    last: Key | None = None
+    for key in second:
+        if key in known:
+            last = key
+        else:
+            following.setdefault(last, []).append(key)
+    return [*following.get(None, []), *(each for key in first for each in (key, *following.get(key, [])))]
+
+
+def _phase_side(phase: Phase | None) -> Side | None:
+    if phase is None:
+        return None
+    took = seconds(phase.entered_at, phase.exited_at) if phase.exited_at and phase.state != "open" else None
+    return Side(phase.state, took, phase.first_seq)
+
+
+def _settled(side: Side | None, over: bool) -> bool:
+    return over or (side is not None and side.state in ENDED)

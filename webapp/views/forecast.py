@@ -1,0 +1,89 @@
+"""What comes next in a run and when, from the earlier runs of its kind."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+
+from signalbox.store import Reading, TaskQuery
+from signalbox.store.state import Phase, Task
+from signalbox.webapp.views.text import seconds
+
+RUNS = 20
+"""The newest runs that ended well, of which a forecast is made."""
+
+KEPT_FOR = 30.0
+"""Seconds; a run that ends meanwhile changes a median of 20 by little."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """What follows the phase `phase` (None: nothing has begun), resting on `runs` earlier runs.
+
+    `next` is None for the end of the run. Durations are those of `phase`, in seconds; `due` is when it usually is over.
+    """
+
+    runs: int
+    phase: str | None = None
+    next: str | None = None
+    usual: float = 0.0
+    shortest: float = 0.0
+    longest: float = 0.0
+    due: str | None = None
+
+
+class Earlier:
+    """The phases of the earlier runs of a task's kind in its project; read anew when older than `KEPT_FOR`."""
+
+    def __init__(self) -> None:
+        self._runs: list[list[Phase]] = []
+        self._read_at = float("-inf")
+
+    async def of(self, view: Reading, task: Task) -> list[list[Phase]]:
+        """Those of the newest runs of the kind that ended well; none for a task without a kind, or an ended one."""
+        if not task.kind or task.ended:
+            return []
+        if time.monotonic() - self._read_at >= KEPT_FOR:
+            query = TaskQuery(kind=task.kind, statuses=("done",), projects=(task.project_id,), limit=RUNS)
+            self._runs = [await view.phases(other.task_id) for other in (await view.tasks(query)).tasks]
+            self._read_at = time.monotonic()
+        return self._runs
+
+
+async def forecast(view: Reading, task: Task, phases: Sequence[Phase], earlier: Earlier) -> Forecast | None:
+    """What is expected of a task that has not ended; None for one that has."""
+    return None if task.ended else expected(phases, await earlier.of(view, task), current=task.phase)
+
+
+def expected(phases: Sequence[Phase], earlier: Sequence[Sequence[Phase]], *, current: str | None) -> Forecast:
+    """The forecast for a run that stands in the phase `current`. Runs that never had that phase do not count."""
+    here = next((phase for phase in phases if phase.phase == current and phase.state == "open"), None)
+    if here is None:
+        firsts = Counter(run[0].phase for run in earlier if run)
+        follows = firsts.most_common(1)[0][0] if firsts and not phases else None
+        return Forecast(runs=firsts.total() if follows else 0, next=follows)
+    took: list[float] = []
+    followed: Counter[str | None] = Counter()
+    for run in earlier:
+        for number, phase in enumerate(run):
+            if phase.phase == here.phase and phase.exited_at:
+                took.append(seconds(phase.entered_at, phase.exited_at))
+                after = [other.phase for other in run[number + 1 :] if other.entered_at >= phase.exited_at]
+                followed[after[0] if after else None] += 1
+    if not took:
+        return Forecast(runs=0, phase=here.phase)
+    usual = median(took)
+    due = datetime.fromisoformat(here.entered_at) + timedelta(seconds=usual)
+    return Forecast(
+        runs=len(took),
+        phase=here.phase,
+        next=followed.most_common(1)[0][0],
+        usual=usual,
+        shortest=min(took),
+        longest=max(took),
+        due=due.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+    )

@@ -1,0 +1,83 @@
+"""A question to the list of tasks as an address: the same filters in links, forms and saved views."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+
+from signalbox.store import Sort, TaskQuery
+from signalbox.store.tasklist import ago
+from signalbox.webapp.http.bad_request import BadRequest
+
+FIELDS = ("status", "q", "kind", "project", "created_since", "created_until", "stale", "archived", "sort")
+"""The filters and the order, as parameters."""
+
+AGES = {"1h": "last hour", "24h": "last 24 hours", "7d": "last 7 days", "30d": "last 30 days"}
+"""What the list offers as a bound of time."""
+
+VIEWS = {
+    "Needs attention": TaskQuery(statuses=("waiting", "failed", "interrupted")),
+    "Running": TaskQuery(statuses=("running",)),
+    "Last 24 hours": TaskQuery(since="24h"),
+}
+"""The views that every list has."""
+
+ORDERS: dict[Sort, str] = {
+    "newest": "newest first",
+    "oldest": "oldest first",
+    "active": "last event first",
+    "longest": "longest first, of the runs that have ended",
+}
+
+
+def list_fields(query: TaskQuery, *without: str) -> list[tuple[str, str]]:
+    """The names and values that mean `query`, as a form sends them, but for those named; never its cursor."""
+    fields = [("status", status) for status in query.statuses]
+    fields += [
+        ("q", query.text),
+        ("kind", query.kind or ""),
+        ("project", query.project or ""),
+        ("created_since", query.since or ""),
+        ("created_until", query.until or ""),
+        ("stale", "1" if query.stale else ""),
+        ("archived", "1" if query.archived else ""),
+        ("sort", query.sort if query.sort != "newest" else ""),
+    ]
+    return [(name, value) for name, value in fields if value and name not in without]
+
+
+def page_fields(query: TaskQuery) -> list[tuple[str, str]]:
+    """The same with what makes it one page of the list: its cursor and its length."""
+    cursor = [("cursor", query.before)] if query.before else []
+    return [*list_fields(query), *cursor, ("limit", str(query.limit))]
+
+
+def list_filters(query: TaskQuery) -> str:
+    """The query of the address that means `query`, without a `?`."""
+    return urlencode(list_fields(query))
+
+
+def list_url(query: TaskQuery, **changes: Any) -> str:
+    """The address of the list with `query`, with some of its fields changed; a cursor is kept only if it is new."""
+    query = msgspec.structs.replace(query, **changes)
+    cursor = [("cursor", changes["before"])] if changes.get("before") else []
+    fields = urlencode(list_fields(query) + cursor)
+    return f"/tasks?{fields}" if fields else "/tasks"
+
+
+def checked_filters(text: str) -> str:
+    """The query of an address of the list as a saved view keeps it, without a cursor. Raises BadRequest."""
+    fields = [(name, value) for name, value in parse_qsl(text) if name != "cursor"]
+    for name, _ in fields:
+        if name not in FIELDS:
+            raise BadRequest(f"filters may have {', '.join(FIELDS)}, not {name[:40]!r}", "filters")
+    return urlencode(fields)
+
+
+def bound(value: str) -> str:
+    """A bound of time as words: last hour, 90m ago, 2026-11-21 14:02 UTC."""
+    if value in AGES:
+        return AGES[value]
+    return f"{value} ago" if ago(value) else f"{value[:10]} {value[11:16]} UTC"

@@ -1,0 +1,10 @@
+"""The parts of a task page, by their DOM ids: each is read and drawn again when it changed."""
+
+PAGE_META = "page-meta"
+TASK_HEADER = "task-header"
+TRACK = "track"
+PERMISSIONS = "permissions"
+SPANS = "spans"
+CHECKPOINTS = "checkpoints"
+LOG_HEAD = "log-head"
+LOG_ALIVE = "log-alive"

@@ -1,0 +1,78 @@
+"""A page of a task as of an earlier event: the same view and the same templates, from the log so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from signalbox.store import Reading
+from signalbox.store.history import History
+from signalbox.store.past import Past
+
+
+class Step(NamedTuple):
+    """A way to another seq; `seq` is None where there is no way on. `key` is its key on the keyboard."""
+
+    name: str
+    label: str
+    seq: int | None
+    key: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AsOf:
+    """Where a page of the past stands: after the event `seq`, of the time `at`.
+
+    `asked` is the seq that was asked for, `first` the first one that there is something to see of, `latest` the newest
+    seq now. `here` is the page's address now, but for its other `parameters`.
+    """
+
+    seq: int
+    at: str
+    asked: int
+    latest: int
+    here: str
+    first: int = 1
+    parameters: Sequence[tuple[str, str]] = ()
+
+    @property
+    def live(self) -> str:
+        """The address of this page now."""
+        return f"{self.here}?{urlencode(self.parameters)}" if self.parameters else self.here
+
+    def address(self, seq: int) -> str:
+        """The address of this page as of another event."""
+        return as_of(self.live, seq)
+
+    @property
+    def steps(self) -> list[Step]:
+        """Where to go from here."""
+        first, last = min(self.first, self.latest), self.latest
+
+        def to(seq: int) -> int | None:
+            aim = min(max(seq, first), last)
+            return None if aim == self.seq else aim
+
+        return [
+            Step("first", "First event", to(first)),
+            Step("−10", "Ten events back", to(self.seq - 10)),
+            Step("−1", "One event back", to(self.seq - 1), "["),
+            Step("+1", "One event on", to(self.seq + 1), "]"),
+            Step("+10", "Ten events on", to(self.seq + 10)),
+            Step("last", "Last event", to(last)),
+        ]
+
+
+def as_of(address: str, seq: int | None) -> str:
+    """The address of a page as of the event `seq`; None: of the page as it is."""
+    if seq is None:
+        return address
+    page, mark, place = address.partition("#")
+    return f"{page}{'&' if '?' in page else '?'}at={seq}{mark}{place}"
+
+
+async def past_of(view: Reading, history: History, task_id: str, seq: int) -> Past:
+    """A task after the event `seq`, or as it is if there are fewer. Raises UnknownTask."""
+    return Past(view, await history.state_at(view, task_id, seq))

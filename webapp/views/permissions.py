@@ -1,0 +1,112 @@
+"""What people are asked, and what they did, read in one consistent view of the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from werkzeug.exceptions import NotFound
+
+from signalbox.store import Reading, TaskReading, UnknownTask
+from signalbox.store.state import Permission, Task
+from signalbox.store.tasklist import place_of
+from signalbox.webapp.auth.principal import Projects
+
+AUDITS_PAGE = 200
+INBOX_PAGE = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class InboxView:
+    """The open permission requests of all tasks, the oldest first; `total` counts those that are not shown too."""
+
+    requests: list[tuple[Task, Permission]]
+    total: int
+    event_id: int
+    answered: Projects = None
+    task_id: str | None = None
+    after: str = ""
+    next: str | None = None
+
+    def address(self, after: str | None = None) -> str:
+        """The address of the page after the cursor `after`, or of the first one."""
+        fields = {"task": self.task_id, "after": after}
+        query = urlencode({name: value for name, value in fields.items() if value})
+        return f"/permissions?{query}" if query else "/permissions"
+
+    def may_answer(self, task: Task) -> bool:
+        """Whether the reader may answer this task's requests."""
+        return self.answered is None or task.project_id in self.answered
+
+
+async def inbox_view(
+    view: Reading,
+    projects: Projects = None,
+    answered: Projects = None,
+    *,
+    task_id: str | None = None,
+    after: str = "",
+) -> InboxView:
+    """A page of what waits for somebody in `projects`, or of one task; the reader may answer in those of `answered`.
+
+    Raises InvalidEvent for an `after` that no page gave.
+    """
+    found = await view.open_permissions(INBOX_PAGE + 1, projects, task_id, after)
+    shown = found[:INBOX_PAGE]
+    return InboxView(
+        requests=shown,
+        total=await view.count_open_permissions(projects, task_id),
+        event_id=await view.latest_event_id(),
+        answered=answered,
+        task_id=task_id,
+        after=after,
+        next=place_of(*shown[-1]) if len(found) > len(shown) else None,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PermissionView:
+    """One permission request of a task, open or not."""
+
+    task: Task
+    permission: Permission
+
+
+async def permission_view(view: TaskReading, task_id: str, request_id: str) -> PermissionView:
+    """A request with its answer, if it has one. Raises UnknownTask or NotFound."""
+    task = await view.task(task_id)
+    permission = await view.permission(task_id, request_id)
+    if permission is None:
+        raise NotFound
+    return PermissionView(task=task, permission=permission)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditsView:
+    """One page of what people did, to one task or to any, the newest first; `before` leads to the older ones."""
+
+    task_id: str | None
+    audits: list[dict[str, Any]]
+    before: int | None
+
+
+async def audits_view(
+    view: Reading, task_id: str | None, *, before: int | None = None, projects: Projects = None
+) -> AuditsView:
+    """The audits in `projects` before the one with the id `before`.
+
+    Those of one task are of the task that has the id now, or, when it was deleted, of the one that had it last. Raises
+    UnknownTask if no task that the reader may see ever had it.
+    """
+    identity = None
+    if task_id is not None:
+        try:
+            identity = (await view.head(task_id)).identity
+        except UnknownTask:
+            identity = await view.audited_identity(task_id, projects)
+    found = await view.audits(task_id, AUDITS_PAGE + 1, before, projects, identity=identity)
+    if task_id is not None and not found:
+        await view.task(task_id)
+    shown = found[:AUDITS_PAGE]
+    return AuditsView(task_id=task_id, audits=shown, before=shown[-1]["audit_id"] if len(found) > len(shown) else None)

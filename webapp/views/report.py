@@ -1,0 +1,74 @@
+"""One run as one HTML file for people outside: what happened, with nothing that needs this server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from signalbox.store import Event, Reading
+from signalbox.store.state import Checkpoint, Permission, Phase, Span, Task
+from signalbox.webapp.redaction.redaction import Redaction
+from signalbox.webapp.views.spantree import SpanLine, lines
+
+REPORT_EVENTS = 5000
+REPORT_SPANS = 1000
+REPORT_CHECKPOINTS = 1000
+REPORT_PERMISSIONS = 1000
+REPORT_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """A run: the newest events of its log, and of the rest as much as the limits above allow."""
+
+    task: Task
+    phases: list[Phase]
+    spans: list[Span]
+    checkpoints: list[Checkpoint]
+    permissions: list[Permission]
+    events: list[Event]
+
+    @property
+    def first_seq(self) -> int:
+        """The oldest event in the file."""
+        return self.events[0].seq if self.events else 1
+
+    @property
+    def lines(self) -> list[SpanLine]:
+        """The spans as a tree."""
+        return lines(self.spans)
+
+
+async def report(view: Reading, task_id: str) -> Report:
+    """What the file shows, in one consistent read. Raises UnknownTask."""
+    task = await view.task(task_id)
+    return Report(
+        task=task,
+        phases=await view.phases(task_id),
+        spans=await view.spans(task_id, 0, REPORT_SPANS),
+        checkpoints=await view.checkpoints(task_id, REPORT_CHECKPOINTS),
+        permissions=await view.permissions(task_id, open_only=False, limit=REPORT_PERMISSIONS),
+        events=_newest(await view.brief().rows_before(task_id, task.latest_seq + 1, REPORT_EVENTS)),
+    )
+
+
+def _newest(events: list[Event]) -> list[Event]:
+    """The newest events whose payloads together have at most REPORT_BYTES."""
+    size = 0
+    for at in range(len(events) - 1, -1, -1):
+        size += memoryview(events[at].payload_json).nbytes
+        if size > REPORT_BYTES:
+            return events[at + 1 :]
+    return events
+
+
+def redacted(report: Report, redaction: Redaction) -> Report:
+    """The same without what must not leave the house."""
+    hide = redaction.struct
+    return replace(
+        report,
+        task=hide(report.task),
+        spans=[hide(span) for span in report.spans],
+        checkpoints=[hide(one) for one in report.checkpoints],
+        permissions=[hide(one) for one in report.permissions],
+        events=[redaction.event(event) for event in report.events],
+    )

@@ -1,0 +1,77 @@
+"""The tries of a run: what its page offers for another one, and how they hang together."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from signalbox.store import TaskReading
+from signalbox.store.events import is_task_id
+from signalbox.store.state import Task
+from signalbox.webapp.process.signature import CommandLine, command_of, signed
+
+SHOWN = 5
+"""Retries that a task's page names, the newest."""
+
+MAX_ATTEMPTS = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """A command that can be run again: by the server if it is `trusted`, else by the person whose shell it is."""
+
+    line: CommandLine
+    trusted: bool
+    words: str
+    shell: str
+
+
+class Retry(NamedTuple):
+    """Another try of a run, and which one it is."""
+
+    task_id: str
+    attempt: int
+
+
+async def offer_of(view: TaskReading, task: Task, key: bytes | None) -> Offer | None:
+    """What can be run again of a run that is over. Without the store's key nothing is trusted."""
+    if not task.ended or not task.spawn_seq:
+        return None
+    spawn = await view.events_at(task.task_id, [task.spawn_seq])
+    line = command_of(spawn[0]) if spawn else None
+    if line is None:
+        return None
+    again = shlex.join(["signalbox", "run", *line.options, "--retry-of", task.task_id, "--", *line.command])
+    return Offer(
+        line=line,
+        trusted=key is not None and signed(line, key, task),
+        words=shlex.join(line.command),
+        shell=f"cd {shlex.quote(line.cwd)} && {again}",
+    )
+
+
+def origin_of(task: Task) -> Retry | None:
+    """The task that `task` says it is another try of, with the attempt that it is itself."""
+    first, attempt = task.metadata.get("retry_of"), task.metadata.get("attempt")
+    if not is_task_id(first) or type(attempt) is not int or not 1 < attempt <= MAX_ATTEMPTS:
+        return None
+    return Retry(first, attempt)
+
+
+def attempt_of(task: Task) -> int:
+    """Which try a task is; the first is 1."""
+    origin = origin_of(task)
+    return origin.attempt if origin else 1
+
+
+def retries_of(task: Task) -> list[Retry]:
+    """The tries that were made after this one, the newest last."""
+    tries = [Retry(again, attempt_of(task) + number) for number, again in enumerate(task.retries, 1)]
+    return tries[-SHOWN:]
+
+
+def next_try(task: Task, command: list[str]) -> dict[str, object]:
+    """The metadata of another try of `task`."""
+    attempt = min(attempt_of(task) + len(task.retries) + 1, MAX_ATTEMPTS)
+    return {"command": command, "retry_of": task.task_id, "attempt": attempt}

@@ -1,0 +1,58 @@
+"""One span: its events, its parents up to the run, its children."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from werkzeug.exceptions import NotFound
+
+from signalbox.store import LogHits, LogQuery, TaskReading
+from signalbox.store.state import Span, Task
+
+EVENTS = 100
+CHILDREN = 200
+ANCESTORS = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpanView:
+    """A span of `task`; `chain` leads from the outermost span to its parent, `hits` are its events after `after`."""
+
+    task: Task
+    span: Span
+    chain: list[Span]
+    children: list[Span]
+    more_children: bool
+    hits: LogHits
+    after: int
+
+
+async def span_view(view: TaskReading, task_id: str, span_id: str, *, after: int = 0) -> SpanView:
+    """A span with its events after the seq `after`. Raises UnknownTask or NotFound."""
+    task = await view.task(task_id)
+    span = await view.span(task_id, span_id)
+    if span is None:
+        raise NotFound
+    children = await view.span_children(task_id, span_id, CHILDREN + 1)
+    return SpanView(
+        task=task,
+        span=span,
+        chain=await _chain(view, span, task_id),
+        children=children[:CHILDREN],
+        more_children=len(children) > CHILDREN,
+        hits=await view.brief().search(task_id, LogQuery(span_id=span_id, rows=True), after, EVENTS),
+        after=after,
+    )
+
+
+async def _chain(view: TaskReading, span: Span, task_id: str) -> list[Span]:
+    # A log may name spans as each other's parents: nobody is met twice.
+    met, chain = {span.span_id}, list[Span]()
+    while span.parent_span_id and span.parent_span_id not in met and len(chain) < ANCESTORS:
+        met.add(span.parent_span_id)
+        parent = await view.span(task_id, span.parent_span_id)
+        if parent is None:
+            break
+        chain.insert(0, parent)
+        span = parent
+    return chain

@@ -1,0 +1,141 @@
+"""How values read on a page. Pure: the same value reads the same at any time, for anybody."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from functools import lru_cache
+
+import msgspec
+
+from signalbox.store.escapes import plain
+
+LONG = 300
+"""Characters of JSON beyond which a payload is folded away."""
+
+LONGEST_SAID = 2000
+"""Characters of one value that a page shows; the page of the event has the rest."""
+
+# Controls other than tab and line feed, and the bidirectional ones that make a text look like another.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+_encoder = msgspec.json.Encoder()
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
+
+
+def clean(text: str) -> str:
+    """`text` with every control character made visible, so that it can neither break a line nor hide."""
+    if not _CONTROL.search(text):
+        return text
+    return _CONTROL.sub(_picture, text.replace("\r\n", "\n"))
+
+
+def _picture(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else "\ufffd"
+
+
+def said(value: object, most: int = LONGEST_SAID) -> str:
+    """A payload's value as words: text as it is, None as nothing, anything else as compact JSON; `most` characters."""
+    if isinstance(value, str):
+        return cut(plain(value[: 2 * most]), most, len(value)) if len(value) > most else plain(value)
+    return "" if value is None else cut(compact(value), most)
+
+
+def cut(text: str, most: int, whole: int = 0) -> str:
+    """At most `most` characters of `text`, and how many more there are; `whole` is the length of all of it."""
+    left = (whole or len(text)) - most
+    return text if len(text) <= most and left <= 0 else f"{text[:most]}… ({count(max(left, 1))} more characters)"
+
+
+def size(number: int) -> str:
+    """850 bytes, 195 KB, 1.2 MB."""
+    if number < 1000:
+        return f"{number} bytes"
+    return f"{number / 1000:.0f} KB" if number < 999_500 else f"{number / 1e6:.1f} MB"
+
+
+def compact(value: object) -> str:
+    """`value` as one line of JSON."""
+    return _encoder.encode(value).decode()
+
+
+def clock(at: str) -> str:
+    """14:02:07.123 of a timestamp."""
+    return at[11:23]
+
+
+@lru_cache(maxsize=256)
+def day_name(day: str) -> str:
+    """Tuesday 24 November 2026 of 2026-11-24; what is no date stays as it is."""
+    try:
+        at = date.fromisoformat(day)
+    except ValueError:
+        return day
+    return f"{_WEEKDAYS[at.weekday()]} {at.day} {_MONTHS[at.month - 1]} {at.year}"
+
+
+def moment(at: str) -> str:
+    """2026-11-21 14:02:07 UTC of a timestamp; what a run wrote in another form stays as it is."""
+    return f"{at[:10]} {at[11:19]} UTC" if _ISO.match(at) and at.endswith("Z") else at
+
+
+def seconds(start: str, end: str) -> float:
+    """Seconds from one timestamp to another, never negative; 0 where one of them cannot be read."""
+    try:
+        return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())
+    except (ValueError, TypeError):
+        return 0.0
+
+
+def between(start: str, end: str) -> str:
+    """How long it was from one timestamp to another: 850 ms, 3.2 s, 4 m 12 s."""
+    elapsed = seconds(start, end)
+    if elapsed < 0.9995:
+        return f"{elapsed * 1000:.0f} ms"
+    return f"{elapsed:.1f} s" if elapsed < 9.95 else duration(elapsed)
+
+
+def elapsed(start: str, end: str) -> str:
+    """The same in whole units, as a running clock counts them: 3 s, 4 m 12 s, 2 h 03 m."""
+    return duration(seconds(start, end))
+
+
+def offset(elapsed: float) -> str:
+    """So many seconds as an axis names them: 0, 850 ms, 3.2 s, 4 m 12 s."""
+    if elapsed < 0.0005:
+        return "0"
+    if elapsed < 0.9995:
+        return f"{elapsed * 1000:.0f} ms"
+    return f"{elapsed:.3g} s" if elapsed < 59.95 else duration(elapsed)
+
+
+def duration(elapsed: float) -> str:
+    """7 s, 4 m 12 s, 2 h 03 m, 3 d 7 h."""
+    s = int(elapsed)
+    if s < 60:
+        return f"{s} s"
+    if s < 3600:
+        return f"{s // 60} m {s % 60:02} s"
+    if s < 86400:
+        return f"{s // 3600} h {s // 60 % 60:02} m"
+    return f"{s // 86400} d {s // 3600 % 24} h"
+
+
+def count(number: float) -> str:
+    """1,523, and 2.5 for what is no whole number."""
+    return f"{number:,.0f}" if number == int(number) else f"{number:,.2f}".rstrip("0")
+
+
+def percent(number: float) -> str:
+    """61 %. What is not finished never reads 100 %."""
+    return f"{min(int(number), 99) if number < 100 else 100} %"
+
+
+def plural(number: int, word: str) -> str:
+    """1 event, 2 events."""
+    return f"{count(number)} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,167 @@
+"""The run told as a story: a chapter for each phase, a sentence for each thing that counts, each with its event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from signalbox.store import Event, Reading, TaskReading
+from signalbox.store.events import is_claim
+from signalbox.store.projections import checkpoint_id_of
+from signalbox.store.state import Phase, Span, Task
+from signalbox.webapp.views.forecast import Earlier, Forecast, forecast
+from signalbox.webapp.views.text import plural, said
+
+MOMENTS = 500
+SPANS = 5000
+
+
+class Moment(NamedTuple):
+    """One sentence; `tone` is "", "clear", "caution", "danger" or "waiting". `checkpoint` is the one it is about."""
+
+    seq: int
+    at: str
+    says: str
+    tone: str = ""
+    checkpoint: str = ""
+
+
+@dataclass
+class Chapter:
+    """One phase, or what lies before the first (`phase` is None)."""
+
+    phase: Phase | None
+    summary: str = ""
+    moments: list[Moment] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimelineView:
+    """The story of a task as of the seq `task.latest_seq`; `more` says that the log has more to tell.
+
+    `checkpoints` are the ids of those whose commit is told.
+    """
+
+    task: Task
+    chapters: list[Chapter]
+    checkpoints: frozenset[str]
+    more: bool
+    forecast: Forecast | None = None
+
+
+async def timeline_view(view: Reading, task_id: str, earlier: Earlier) -> TimelineView:
+    """The story of a task; what comes next is told from `earlier` runs. Raises UnknownTask."""
+    told = await story_view(view, task_id)
+    phases = [chapter.phase for chapter in told.chapters if chapter.phase]
+    return replace(told, forecast=await forecast(view, told.task, phases, earlier))
+
+
+async def story_view(view: TaskReading, task_id: str) -> TimelineView:
+    """The story of a task, and nothing of what comes next. Raises UnknownTask."""
+    task = await view.task(task_id)
+    phases = await view.phases(task_id)
+    events = await view.brief().events_of_types(task_id, list(_TELLS), MOMENTS + 1)
+    return TimelineView(
+        task=task,
+        chapters=chapters(phases, await view.spans(task_id, 0, SPANS), events[:MOMENTS]),
+        checkpoints=frozenset(checkpoint_id_of(e) for e in events[:MOMENTS] if e.event_type == "checkpoint_commit"),
+        more=len(events) > MOMENTS,
+    )
+
+
+def chapters(phases: Sequence[Phase], spans: Iterable[Span], events: Iterable[Event]) -> list[Chapter]:
+    """The chapters in order, each moment in that of its event's phase, or of the phase that had begun last."""
+    retried: dict[str | None, int] = {}
+    for span in spans:
+        if span.kind == "work_item" and span.attempts > 1:
+            retried[span.phase] = retried.get(span.phase, 0) + 1
+    before = Chapter(None)
+    found = [Chapter(phase, _summary(phase, retried.get(phase.phase, 0))) for phase in phases]
+    by_name = {chapter.phase.phase: chapter for chapter in found if chapter.phase}
+    for event in events:
+        if event.event_type == "phase_enter" and event.phase in by_name:
+            entered = by_name[event.phase].phase
+            if entered is None or entered.first_seq == event.seq:
+                continue
+        begun = (chapter for chapter in reversed(found) if chapter.phase and chapter.phase.first_seq <= event.seq)
+        chapter = by_name.get(event.phase or "") or next(begun, before)
+        chapter.moments.append(moment(event))
+    return ([before] if before.moments else []) + found
+
+
+def _summary(phase: Phase, retried: int) -> str:
+    if not phase.items_total:
+        return ""
+    parts = [f"{phase.items_done:,} of {plural(phase.items_total, 'work item')}"]
+    if phase.items_failed:
+        parts.append(f"{phase.items_failed:,} failed")
+    if retried:
+        parts.append(f"{retried:,} failed and retried")
+    return ", ".join(parts)
+
+
+def moment(event: Event) -> Moment:
+    """The sentence of one event."""
+    tone, tell = _TELLS[event.event_type]
+    says = tell(event, event.payload)
+    if is_claim(event):
+        return Moment(event.seq, event.created_at, f"The log claims, without effect: {says}")
+    if event.event_type == "permission_response" and event.payload.get("approved") is not True:
+        tone = "danger"
+    if event.event_type == "runner_exit" and (event.payload.get("exit_code") or event.payload.get("error_code")):
+        tone = "danger"
+    return Moment(event.seq, event.created_at, says, tone, checkpoint_id_of(event))
+
+
+def _why(payload: dict[str, Any]) -> str:
+    why = payload.get("message") or payload.get("explanation") or payload.get("reason") or payload.get("error_code")
+    return f": {said(why)}" if why else ""
+
+
+def _by(event: Event) -> str:
+    if not event.payload.get("by"):
+        return ""
+    by = said(event.payload["by"])
+    return f" by {by}" if event.origin == "server" else f" by “{by}”, as the log claims"
+
+
+def _item(event: Event, payload: dict[str, Any]) -> str:
+    return said(payload.get("work_item_id") or payload.get("name")) or event.span_id
+
+
+def _committed(event: Event, payload: dict[str, Any]) -> str:
+    refs = payload.get("evidence_refs")
+    held = []
+    for name, word in (("artifacts", "artifact"), ("work_items", "work item")):
+        listed = refs.get(name) if isinstance(refs, dict) else None
+        if isinstance(listed, list) and listed:
+            held.append(plural(len(listed), word))
+    return f"Checkpoint {checkpoint_id_of(event)}{' with ' + ' and '.join(held) if held else ''}{_why(payload)}"
+
+
+Tell = Callable[[Event, dict[str, Any]], str]
+
+_TELLS: dict[str, tuple[str, Tell]] = {
+    "runner_spawn": ("", lambda e, p: f"The run started{_why(p)}"),
+    "runner_exit": ("clear", lambda e, p: f"The run ended{_why(p) or ': ' + (said(p.get('status')) or 'done')}"),
+    "phase_enter": ("", lambda e, p: f"Entered again{_why(p)}"),
+    "work_item_failed": ("danger", lambda e, p: f"{_item(e, p)} failed{_why(p)}"),
+    "checkpoint_commit": ("", _committed),
+    "checkpoint_verified": ("clear", lambda e, p: f"Checkpoint {checkpoint_id_of(e)} verified{_why(p)}"),
+    "checkpoint_invalid": ("danger", lambda e, p: f"Checkpoint {checkpoint_id_of(e)} is invalid{_why(p)}"),
+    "recovery_initiated": ("caution", lambda e, p: f"Recovery began{_why(p)}"),
+    "recovery_checkpoint_loaded": ("", lambda e, p: f"Went back to checkpoint {checkpoint_id_of(e)}{_why(p)}"),
+    "recovery_complete": ("clear", lambda e, p: f"Recovered{_why(p)}"),
+    "permission_request": ("waiting", lambda e, p: f"Asked for permission to use {said(p.get('tool_name'))}{_why(p)}"),
+    "permission_response": (
+        "clear",
+        lambda e, p: f"Permission {'given' if p.get('approved') is True else 'denied'}{_by(e)}{_why(p)}",
+    ),
+    "permission_cleared": (
+        "caution",
+        lambda e, p: f"Question closed without an answer{_why(p) or ': ' + said(p.get('cause')).replace('_', ' ')}",
+    ),
+    "cancel_requested": ("caution", lambda e, p: f"Cancel requested{_by(e)}{_why(p)}"),
+    "retry_requested": ("", lambda e, p: f"Run again{_by(e)} as {said(p.get('retry'))}"),
+}

@@ -1,0 +1,113 @@
+"""The waterfall: the spans of a run as bars on a time axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from signalbox.store import TaskReading
+from signalbox.store.state import Checkpoint, Span, Task
+from signalbox.webapp.views.spantree import SpanLine, lines
+from signalbox.webapp.views.text import seconds
+from signalbox.webapp.views.timeaxis import Axis, axis
+
+PAGE = 1000
+CHECKPOINTS = 30
+
+
+class Bar(NamedTuple):
+    """A span as it is drawn: `left` and `width` in per cent, `since` in seconds from the left end of the axis."""
+
+    span: Span
+    depth: int
+    since: float
+    left: float
+    width: float
+
+
+class Stop(NamedTuple):
+    """A checkpoint as it is drawn: `left` in per cent, `since` in seconds from the left end of the axis."""
+
+    checkpoint: Checkpoint
+    since: float
+    left: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaterfallView:
+    """One page of a task's spans as bars, and its newest checkpoints, as of the seq `task.latest_seq`."""
+
+    task: Task
+    bars: list[Bar]
+    stops: list[Stop]
+    axis: Axis
+    folded: bool
+    begin: str
+    now: float | None
+    after: int
+    next: int | None
+
+    @property
+    def idle(self) -> float:
+        """Seconds that are folded away."""
+        return sum(fold.end - fold.start for fold in self.axis.folds)
+
+    def address(self, *, folded: bool | None = None, after: int | None = None) -> str:
+        """The query of this page, or of one that differs from it."""
+        unfolded = not (self.folded if folded is None else folded)
+        cursor = self.after if after is None else after
+        fields = [*(["gaps=open"] if unfolded else []), *([f"after={cursor}"] if cursor else [])]
+        return "?" + "&".join(fields) if fields else ""
+
+
+async def waterfall_view(view: TaskReading, task_id: str, *, after: int = 0, folded: bool = True) -> WaterfallView:
+    """The spans that began after the seq `after`, at most PAGE of them. Raises UnknownTask."""
+    task = await view.task(task_id)
+    spans = await view.spans(task_id, after, PAGE + 1)
+    shown = spans[:PAGE]
+    begin = min((span.started_at for span in shown), default=task.created_at)
+    ended = max((end_of(task, span) for span in shown), default=begin)
+    drawn = axis(seconds(begin, ended), busy(task, shown, begin), fold=folded)
+    committed = [one for one in await view.checkpoints(task_id, CHECKPOINTS) if begin <= one.created_at <= ended]
+    running = not task.ended and any(span.state == "open" for span in shown)
+    return WaterfallView(
+        task=task,
+        bars=[bar(task, line, begin, drawn) for line in lines(shown, open_first=False)],
+        stops=[stop(one, begin, drawn) for one in committed],
+        axis=drawn,
+        folded=folded,
+        begin=begin,
+        now=drawn.left(seconds(begin, task.updated_at)) if running else None,
+        after=after,
+        next=shown[-1].started_seq if len(spans) > PAGE else None,
+    )
+
+
+def end_of(task: Task, span: Span) -> str:
+    """When a span ended, never before it began; the newest moment that the log tells while it is open."""
+    if span.state == "mark":
+        return span.started_at
+    return max(span.ended_at or task.updated_at, span.started_at)
+
+
+def busy(task: Task, spans: Sequence[Span], begin: str) -> list[tuple[float, float]]:
+    """When work was under way: the times of the spans that have none below them, which only hold others together."""
+    parents = {span.parent_span_id for span in spans}
+    worked = (span for span in spans if span.span_id not in parents)
+    return [(seconds(begin, span.started_at), seconds(begin, end_of(task, span))) for span in worked]
+
+
+def bar(task: Task, line: SpanLine, begin: str, drawn: Axis) -> Bar:
+    """The bar of one span."""
+    span, depth = line
+    since = seconds(begin, span.started_at)
+    left = drawn.left(since)
+    width = max(0.0, drawn.left(seconds(begin, end_of(task, span))) - left)
+    return Bar(span, depth, since, round(left, 3), round(width, 3))
+
+
+def stop(checkpoint: Checkpoint, begin: str, drawn: Axis) -> Stop:
+    """The mark of one checkpoint."""
+    since = seconds(begin, checkpoint.created_at)
+    return Stop(checkpoint, since, round(drawn.left(since), 3))
