@@ -206,7 +206,11 @@ def encode_payload(payload: Mapping[str, Any], field: str = "payload") -> bytes:
         raise InvalidEvent(f"{field} cannot be written as JSON: {error}", field) from None
     if len(encoded) > MAX_PAYLOAD:
         raise InvalidEvent(f"{field} must be at most {MAX_PAYLOAD} bytes of JSON, not {len(encoded)}", field)
-    if encoded.count(b"[") + encoded.count(b"{") > MAX_DEPTH and depth_of(encoded.decode()) > MAX_DEPTH:
+    if (
+        len(encoded) > MAX_DEPTH
+        and encoded.count(b"[") + encoded.count(b"{") > MAX_DEPTH
+        and depth_of(encoded.decode()) > MAX_DEPTH
+    ):
         raise InvalidEvent(f"{field} must be nested at most {MAX_DEPTH} levels deep", field)
     return encoded
 

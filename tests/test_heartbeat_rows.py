@@ -94,7 +94,7 @@ async def test_a_database_of_an_earlier_version_counts_the_heartbeats_that_it_ha
     store.close()
     with sqlite3.connect(tmp_path / "old.db") as old:
         old.executescript(
-            "DROP TRIGGER task_events_heartbeat; DROP TABLE task_heartbeats;"
+            "DROP TABLE task_heartbeats;"
             "DELETE FROM migrations WHERE name = '011_heartbeats';"
             "UPDATE tasks SET state = json_remove(state, '$.heartbeats', '$.heartbeat_seq', '$.heartbeat_at')"
         )

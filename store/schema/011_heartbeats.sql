@@ -1,6 +1,6 @@
 -- Heartbeats are no rows of the log that people read. A run of heartbeats without anything between them is one row here,
 -- and `before` counts the heartbeats of the task before it, so that a reader of the log steps over any number of them,
--- and knows how many there are, in one look. Only heartbeats write here: other appends cost what they did.
+-- and knows how many there are, in one look. The store writes here when it appends: see store/sqlite/heartbeats.py.
 CREATE TABLE task_heartbeats (
   task_id   TEXT NOT NULL REFERENCES tasks (task_id) ON DELETE CASCADE,
   first_seq INTEGER NOT NULL,
@@ -19,20 +19,6 @@ FROM (
   )
   GROUP BY task_id, stretch
 );
-
-CREATE TRIGGER task_events_heartbeat AFTER INSERT ON task_events WHEN new.event_type = 'runner_heartbeat' BEGIN
-  INSERT INTO task_heartbeats
-  SELECT
-    new.task_id,
-    CASE WHEN last.last_seq = new.seq - 1 THEN last.first_seq ELSE new.seq END,
-    new.seq,
-    CASE WHEN last.last_seq IS NULL THEN 0 ELSE last.before + last.last_seq - last.first_seq + 1 END
-  FROM (SELECT 1) LEFT JOIN (
-    SELECT * FROM task_heartbeats WHERE task_id = new.task_id ORDER BY first_seq DESC LIMIT 1
-  ) AS last
-  WHERE true
-  ON CONFLICT (task_id, first_seq) DO UPDATE SET last_seq = excluded.last_seq;
-END;
 
 -- What the projection of a task says of its heartbeats, for the tasks that were there before.
 UPDATE tasks SET state = json_set(

@@ -15,7 +15,7 @@ from signalbox.store.escapes import plain_json
 from signalbox.store.events import Event, NewEvent, Origin, check_event, encode_payload, epoch_seconds, new_id, now
 from signalbox.store.people import DEFAULT_PROJECT
 from signalbox.store.projections import apply, consequences, needs, refusal
-from signalbox.store.sqlite import unfinished
+from signalbox.store.sqlite import heartbeats, unfinished
 from signalbox.store.sqlite.rows import COLUMNS, INSERT, event_of, readable, stored_task, wire
 from signalbox.store.state import AT_WORK, Checkpoint, Permission, Phase, Span, Task, TaskState
 
@@ -92,6 +92,7 @@ def append(
     stored = _stored_under_keys(db, task_id, drafts)
     state = load_state(db, task, [draft for draft, _ in drafts])
     rows: list[tuple[object, ...]] = []
+    beats: list[int] = []
     answer: list[Event] = []
     start_seq = task.latest_seq
 
@@ -111,6 +112,8 @@ def append(
             origin=origin or msgspec.UNSET,
         )
         tells = apply(state, event)
+        if event.event_type == "runner_heartbeat":
+            beats.append(event.seq)
         text = payload.decode()
         rows.append(
             (
@@ -148,6 +151,8 @@ def append(
                 add(more, encode_payload(more.payload), "server")
     if rows:
         db.executemany(INSERT, rows)
+        if beats:
+            heartbeats.record(db, task_id, beats)
         save_state(db, state, start_seq)
         if _listed(task) != stood:
             save_listed(db, task)

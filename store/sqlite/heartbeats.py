@@ -6,6 +6,7 @@ least one row of the log.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable
 
 Run = tuple[int, int]
@@ -24,6 +25,44 @@ COUNT = (
     "SELECT before + min(last_seq, ?) - first_seq + 1 FROM task_heartbeats WHERE task_id = ? AND first_seq <= ?"
     " ORDER BY first_seq DESC LIMIT 1"
 )
+
+
+# Not a trigger: one would cost every append of an event that is no heartbeat about a third more.
+RECORD = """
+INSERT INTO task_heartbeats
+SELECT
+  new.task_id,
+  CASE WHEN last.last_seq = new.seq - 1 THEN last.first_seq ELSE new.seq END,
+  new.seq,
+  CASE WHEN last.last_seq IS NULL THEN 0 ELSE last.before + last.last_seq - last.first_seq + 1 END
+FROM (SELECT ? AS task_id, ? AS seq) AS new LEFT JOIN (
+  SELECT * FROM task_heartbeats WHERE task_id = ? ORDER BY first_seq DESC LIMIT 1
+) AS last
+WHERE true
+ON CONFLICT (task_id, first_seq) DO UPDATE SET last_seq = excluded.last_seq
+"""
+RECORD_ALL = """
+INSERT INTO task_heartbeats
+SELECT task_id, first_seq, last_seq, sum(beats) OVER (ORDER BY first_seq) - beats
+FROM (
+  SELECT task_id, min(seq) AS first_seq, max(seq) AS last_seq, count(*) AS beats
+  FROM (
+    SELECT task_id, seq, seq - row_number() OVER (ORDER BY seq) AS stretch
+    FROM task_events WHERE task_id = ? AND event_type = 'runner_heartbeat'
+  )
+  GROUP BY task_id, stretch
+)
+"""
+
+
+def record(db: sqlite3.Connection, task_id: str, seqs: Iterable[int]) -> None:
+    """Note heartbeats that have just been appended to a task; `seqs` are in order."""
+    db.executemany(RECORD, [(task_id, seq, task_id) for seq in seqs])
+
+
+def record_all(db: sqlite3.Connection, task_id: str) -> None:
+    """Note all heartbeats of a task whose log has just been imported."""
+    db.execute(RECORD_ALL, (task_id,))
 
 
 def stretches_before(before: int, since: int, runs: Iterable[Run], limit: int) -> list[Run]:

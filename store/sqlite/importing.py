@@ -13,6 +13,7 @@ from signalbox.store.escapes import plain_json
 from signalbox.store.events import Event, check_task_id, check_text, check_time, encode_payload, new_id
 from signalbox.store.projections import apply
 from signalbox.store.reserved import is_reserved_kind
+from signalbox.store.sqlite import heartbeats
 from signalbox.store.sqlite.append import create_task, load_head, load_task, save_listed, save_state
 from signalbox.store.sqlite.connection import translated_errors
 from signalbox.store.sqlite.rows import INSERT
@@ -60,6 +61,7 @@ class Import:
             db.executemany(INSERT, self._log.execute("SELECT seq + ?, * FROM log ORDER BY seq", (next_id - 1,)))
         except sqlite3.IntegrityError as error:
             raise InvalidEvent("two events have the same key", "key") from error
+        heartbeats.record_all(db, task.task_id)
         save_state(db, self._state, 0)
         db.execute("UPDATE tasks SET created_at = ? WHERE task_id = ?", (task.created_at, task.task_id))
         save_listed(db, task)
