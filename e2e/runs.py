@@ -31,7 +31,10 @@ def run(seed: int, length: int) -> Iterator[NewEvent]:
     # A question that is still open at the end is closed by the server, at a time of its own.
     for request_id in sorted(asked):
         answer = {"request_id": request_id, "approved": dice.random() < 0.5, "by": "ada"}
+        # Only the server answers: from a run it is a claim, and the run withdraws its question itself.
         yield NewEvent(event_type="permission_response", actor="user", span_id="main", payload=answer)
+        withdrawn = {"request_id": request_id, "cause": "withdrawn"}
+        yield NewEvent(event_type="permission_cleared", span_id="main", payload=withdrawn)
     yield NewEvent(event_type="runner_exit", span_id="main", payload={"exit_code": 0})
 
 

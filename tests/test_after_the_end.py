@@ -159,7 +159,7 @@ async def test_a_run_that_reports_after_its_interruption_was_never_interrupted(
     assert after.phases["executing"].state == "open"
     (question,) = after.permissions.values()
     assert (question.state, question.by, question.closed_at, question.seq) == ("open", None, None, 4)
-    store.append("run", event("permission_response", actor="user", request_id="r", approved=True, by="ann"))
+    store.append("run", event("permission_response", actor="user", request_id="r", approved=True, by="ann"), own=True)
     assert (await kept(store)).task.status == "running"
 
 
@@ -193,11 +193,11 @@ async def test_a_new_process_does_not_take_over_what_the_interrupted_one_asked(s
 
 async def test_only_what_the_interruption_closed_opens_again(store: SqliteStore) -> None:
     begin(store)
+    store.append("run", [event("permission_request", request_id=f"r{n}") for n in range(3)])
+    store.append("run", event("permission_response", actor="user", request_id="r0", approved=False), own=True)
     store.append(
         "run",
         [
-            *[event("permission_request", request_id=f"r{n}") for n in range(3)],
-            event("permission_response", actor="user", request_id="r0", approved=False),
             event("permission_cleared", request_id="r1", cause="withdrawn"),
             event("work_item_start", "b"),
             event("work_item_failed", "b"),
@@ -229,7 +229,7 @@ async def test_what_is_not_the_run_does_not_bring_it_back(store: SqliteStore) ->
         store.append("run", beside)
         assert (await kept(store)).task.status == "interrupted"
     with pytest.raises(Conflict):
-        store.append("run", event("permission_response", actor="user", request_id="r", approved=True))
+        store.append("run", event("permission_response", actor="user", request_id="r", approved=True), own=True)
 
 
 async def test_a_run_that_ends_after_its_interruption_ended_as_it_says(store: SqliteStore) -> None:

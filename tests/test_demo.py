@@ -16,7 +16,7 @@ from signalbox.webapp.demo.audit import audit
 from signalbox.webapp.demo.examine import examine
 from signalbox.webapp.demo.survey import LARGEST_PACKAGE, find_modules, in_packages, library
 from tests.support.command import start
-from tests.support.log import log_of, spans_of, task_of, types_of, wait_for_event
+from tests.support.log import cancel, log_of, spans_of, task_of, types_of, wait_for_event
 
 SOME = ("textwrap.py", "string.py", "keyword.py", "json/__init__.py", "json/decoder.py", "json/encoder.py", "this.py")
 
@@ -79,11 +79,11 @@ def test_every_checkpoint_has_its_hash_as_evidence_and_was_read_back(store: Sqli
 
 
 def test_the_audit_stops_when_it_is_asked_to(store: SqliteStore) -> None:
-    def cancel() -> None:
+    def cancel_once_it_works() -> None:
         wait_for_event(store.url, "t", lambda event: event.event_type == "work_item_start")
         cancel(store, "t", "ann")
 
-    cancelling = threading.Thread(target=cancel)
+    cancelling = threading.Thread(target=cancel_once_it_works)
     cancelling.start()
     assert audit(store, task_id="t", jobs=2) == "stopped on request"
     cancelling.join()

@@ -50,14 +50,14 @@ def guided(tmp_path: Path, server: Server, *arguments: str, **more: str) -> subp
 def test_the_guide_walks_through_a_run(tmp_path: Path, code: str, last: str, exit_code: int) -> None:
     server = Server(tmp_path).start()
     try:
-        command = [sys.executable, "-c", f"print('one\\x1b[2Jtwo'); raise SystemExit({code})"]
+        command = [sys.executable, "-c", f"print('one\\x1b[31mtwo'); raise SystemExit({code})"]
         server.store.people.add_project("web", "The web", agent={"kind": "command", "argv": command})
         done = guided(tmp_path, server)
         assert (done.returncode, done.stderr) == (exit_code, "")
         lines = done.stdout.splitlines()
         assert "Task" in lines[-2]
         assert lines[-1] == last
-        assert any(line.endswith(" one[2Jtwo") for line in lines)
+        assert any(line.endswith(" one[31mtwo[0m") for line in lines)
         run_id = next(line.split()[1] for line in lines if line.startswith("run "))
         again = guided(tmp_path, server, "--project", "web", "--run", run_id)
         assert again.stdout.splitlines()[-3:] == lines[-3:]

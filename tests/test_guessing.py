@@ -110,7 +110,7 @@ def test_one_spelling_of_an_address_is_kept() -> None:
 
 def test_an_account_of_an_older_version_is_found_by_its_spelling(store: SqliteStore) -> None:
     person(store, "strasse-older@example.org")
-    with store._writer.connection as db:
+    with store._writer._connection as db:
         db.execute("UPDATE accounts SET email = 'straße@example.org'")
     found = asyncio.run(store.people.account_by_email("Straße@example.org"))
     assert found is not None

@@ -10,7 +10,7 @@ import pytest
 from signalbox.store import Emitter, UnknownTask
 from signalbox.store.sqlite import SqliteStore
 from tests.support.command import RUN, environment, signalbox, start
-from tests.support.log import log_of, task_of, until
+from tests.support.log import cancel, log_of, task_of, until
 
 
 def written(store: SqliteStore) -> int:
@@ -46,7 +46,7 @@ def test_a_run_whose_output_nobody_reads_can_be_stopped(url: str, store: SqliteS
     running = start("run", "--store", url, "--task", "t", *options, "--", *command)
     until(lambda: written(store) > 20_000)
     if how == "cancel":
-        Emitter(store).emit_cancel_requested("t")
+        cancel(store, "t")
     elif how == "Ctrl-C":
         running.send_signal(signal.SIGINT)
     running.wait(30)

@@ -28,7 +28,7 @@ SAME: dict[str, list[str]] = {
     "/tasks/t/permissions/r?part=frames": STRANGE,
     "/live/tasks": [*STRANGE, "sort=newest", "limit=50", "stale=0", "archived=0", "q=", "kind=", "cursor="],
     "/live/tasks?status=running,waiting": ["status=waiting&status=running", "status=running,waiting,running"],
-    "/live/permissions": STRANGE,
+    "/live/permissions": [*(query for query in STRANGE if query != "after=0"), "after=", "task="],
     "/compare?part=frames&a=t&b=u": ["x=1", "show=all", "show=some", "a=q"],
     "/sse/events?task=t&task=u": ["task=t", "x=1", "task=u&task=t"],
     "/sse/tasks/t/events": ["x=1", "batch_size=10", "flush_interval=0.5", "flush_interval=0.50&x=1"],
