@@ -109,6 +109,23 @@ def test_an_answer_that_does_not_begin_is_given_up(page: Page, stub: StubServer,
     saw_all(page, 5)
 
 
+def test_a_fetch_that_ignores_its_signal_is_left_behind(
+    page: Page, stub: StubServer, follow: Callable[..., None]
+) -> None:
+    page.goto(stub.url)
+    page.evaluate(
+        """() => {
+            const first = () => { window.fetch = real; return new Promise(() => {}); };
+            const real = window.fetch;
+            window.fetch = first;
+        }"""
+    )
+    stub.emit(5)
+    follow(connectTimeout=500)
+    saw_all(page, 5)
+    assert stats(page)["errors"] == 1
+
+
 def test_offline_is_believed_at_once_and_online_reconnects_at_once(
     page: Page, stub: StubServer, follow: Callable[..., None]
 ) -> None:

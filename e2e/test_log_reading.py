@@ -55,6 +55,7 @@ def test_days_begin_where_they_do_for_the_viewer_however_the_rows_came(
 
     page.locator(".log-scroll").evaluate("node => node.scrollTo(0, -node.scrollHeight)")
     page.get_by_role("link", name="Older events").click()
+    expect(page.locator("#e1")).to_be_attached()
     expect_rows(page, 1, len(events) + 1)
     whole = context.new_page()
     whole.goto(f"{server.url}/tasks/days/log?after=0")

@@ -33,6 +33,8 @@ class Proxy:
         self.connections = 0
         self.requests: list[str] = []
         self._answer: tuple[re.Pattern[str], bytes] | None = None
+        self._hang: tuple[re.Pattern[str], bytes] | None = None
+        self._closed = asyncio.Event()
         self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._flowing = asyncio.Event()
@@ -78,6 +80,14 @@ class Proxy:
         self._answer = re.compile(only), b""
         self.cut()
 
+    def hang(self, *, only: str = "", begin: bytes = b"") -> None:
+        """Answer no more than `begin` to each request whose target `only` finds, and cut what is open.
+
+        `heal` lets new requests through. Those that hang go on hanging: their connections stay open and silent.
+        """
+        self._hang = re.compile(only), begin
+        self.cut()
+
     def lose_one(self, having: bytes) -> threading.Event:
         """Lose the next write of an event stream that has these bytes in it; the event says when that was."""
         lost = threading.Event()
@@ -93,7 +103,7 @@ class Proxy:
 
     def heal(self) -> None:
         """Forward again. What was stalled stays dead, as after a lost network: it is reset."""
-        self._answer, self.delay = None, 0.0
+        self._answer, self._hang, self.delay = None, None, 0.0
         if not self._flowing.is_set():
             self.cut()
             self._loop.call_soon_threadsafe(self._flowing.set)
@@ -103,6 +113,7 @@ class Proxy:
     def close(self) -> None:
         """Stop for good."""
         self.shut()
+        self._loop.call_soon_threadsafe(self._closed.set)
         self._loop.call_soon_threadsafe(self._loop.stop)
 
     def _run(self, coroutine: Any) -> None:
@@ -152,6 +163,9 @@ class Proxy:
             return False
         target = request.group(1).decode("latin-1")
         self.requests.append(target)
+        if self._hang and self._hang[0].search(target):
+            writer.write(self._hang[1])
+            await self._closed.wait()
         if self._answer is None or not self._answer[0].search(target):
             return False
         writer.write(self._answer[1])

@@ -8,7 +8,8 @@
  *                       `link.alive()` at each sign of life, `link.progress()` when something new came, sets
  *                       `link.retry` to what the server asked for (ms), gives up when `link.signal` aborts, and
  *                       returns how it ended: {message, wait?: ms, fatal?: bool, farewell?: bool, lost?: bool,
- *                       status?: int}. A throw is a lost connection.
+ *                       status?: int}. A throw is a lost connection. One that has not returned 2 s after the abort
+ *                       is left behind.
  * onState(state, info)  `disconnected`, `connecting`, `connected`, `reconnecting`, `error`; info is {attempt, delay,
  *                       message}: failed attempts in a row, ms until the next one (0 while it runs), why.
  * onFailure(end)        each lost or refused connection.
@@ -115,7 +116,7 @@ export class Connection {
 
     let end;
     try {
-      end = await open(link);
+      end = await Promise.race([open(link), leftBehind(abort.signal)]);
     } catch (error) {
       end = { message: error?.message ?? String(error), lost: true };
     }
@@ -213,6 +214,8 @@ export async function refusal(response) {
   };
 }
 
+const GRACE = 2000;
+
 const defaults = {
   reconnectDelay: 1000,
   reconnectBackoff: 2,
@@ -234,6 +237,11 @@ const endings = {
   offline: () => ({ message: 'offline', offline: true, lost: true }),
   silent: (limit) => ({ message: `no sign of life for ${limit / 1000} s`, lost: true }),
 };
+
+/** Resolves a while after the abort: a `fetch` that ignores its signal must not keep the page waiting for ever. */
+function leftBehind(signal) {
+  return new Promise((resolve) => signal.addEventListener('abort', () => setTimeout(resolve, GRACE)));
+}
 
 function pause(ms, signal) {
   return new Promise((resolve) => {

@@ -4,23 +4,33 @@
  *
  *     open: (link) => inTurn(link, (turn) => this.#open(turn))
  *
- * Reads within a seat, and gives it up after a second when another page waits for one. To the Connection a change of
- * turns is one connection: the page goes on from its cursor, a second or two late. A page that gets no seat for long
- * falls silent, and its watchdog says so. Seats are Web Locks, which a closed or crashed page lets go of by itself; where
- * there are none (plain HTTP from another machine) every page reads as it likes.
+ * Reads within a seat. When another page waits for one, this page gives its seat up a second after its stream stands, or
+ * after five seconds if it does not. To the Connection all turns are one connection: the page goes on from its cursor, a
+ * second or two late. A page that gets no seat for six seconds reads for one turn without one, as the pages in the seats
+ * may hang. Seats are Web Locks, which a closed or crashed page lets go of by itself; where there are none (plain HTTP
+ * from another machine) every page reads as it likes.
  */
 const SEATS = [1, 2, 3, 4].map((number) => `signalbox:stream:${number}`);
 const TURN = 1000;
+const LONGEST_CONNECT = 5000;
 const PATIENCE = 3000; // then another seat may be the better choice
+const LONGEST_WAIT = 2 * PATIENCE;
 
 export async function inTurn(link, read) {
   if (!navigator.locks || manyConnections()) return read(link);
-  let { opened } = link;
+  let stands = false;
   for (;;) {
     const seat = await sit(link.signal);
     const turn = new AbortController();
     const signal = AbortSignal.any([link.signal, turn.signal]);
-    wanted(seat, signal).then(() => turn.abort('yield'));
+    const yieldAfter = (ms) => wanted(seat, ms, signal).then(() => turn.abort('yield'));
+    const opened = () => {
+      yieldAfter(TURN);
+      if (stands) return link.alive();
+      stands = true;
+      link.opened();
+    };
+    yieldAfter(LONGEST_CONNECT);
     const mine = Object.assign(Object.create(link), { signal, opened });
     try {
       const end = await read(mine);
@@ -33,18 +43,19 @@ export async function inTurn(link, read) {
       seat.leave();
     }
     link.signal.throwIfAborted();
-    opened = link.alive;
   }
 }
 
-/** Resolves when this page has a seat: {name, leave()}. Throws when `signal` aborts. */
+/** Resolves when this page may read: {name, leave()}, where `name` is null if no seat was free. Throws when `signal` aborts. */
 async function sit(signal) {
-  for (;;) {
+  const until = performance.now() + LONGEST_WAIT;
+  while (performance.now() < until) {
     const name = await calmest();
     const leave = await hold(name, AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)])).catch(() => null);
     if (leave) return { name, leave };
     signal.throwIfAborted();
   }
+  return { name: null, leave() {} };
 }
 
 function hold(name, signal) {
@@ -61,9 +72,10 @@ async function calmest() {
   return seats.sort((a, b) => a.crowd - b.crowd)[0].name;
 }
 
-async function wanted({ name }, signal) {
-  do await pause(TURN, signal);
-  while (!signal.aborted && !(await navigator.locks.query()).pending.some((lock) => lock.name === name));
+/** Asks every `ms` whether another page waits for the seat, until one does. A page without a seat is always waited for. */
+async function wanted({ name }, ms, signal) {
+  do await pause(ms, signal);
+  while (!signal.aborted && name && !(await navigator.locks.query()).pending.some((lock) => lock.name === name));
 }
 
 function pause(ms, signal) {

@@ -60,16 +60,23 @@ class LiveStream extends HTMLElement {
   }
 
   async #open(link) {
+    link.signal.throwIfAborted();
     let end = { message: 'the stream ended', lost: true };
     const over = new AbortController();
-    const on = (type, take) => this.addEventListener(type, take, { signal: over.signal });
-    const close = () => this.dispatchEvent(new Event('htmx:abort'));
+    // An element for each stream: htmx lets one request of an element wait for the one before, and that may hang.
+    const source = this.appendChild(document.createElement('span'));
+    source.dataset.volatile = '';
+    const on = (type, take) => source.addEventListener(type, take, { signal: over.signal });
+    const close = () => source.dispatchEvent(new Event('htmx:abort'));
     link.signal.addEventListener('abort', close, { signal: over.signal });
 
     // Only an answer that hx-sse has not taken as a stream comes by here. Its body must not reach the page.
     on('htmx:before:response', (event) => {
       event.preventDefault();
-      end = refusal(event.detail.ctx.response.raw);
+      const { request, response } = event.detail.ctx;
+      // To htmx the request is over, so `close` does not reach a body that never ends.
+      link.signal.addEventListener('abort', () => request.abort(), { signal: over.signal });
+      end = refusal(response.raw);
     });
     on('htmx:sse:after:connection', ({ detail }) => {
       detail.connection.config.reconnectDelay = null; // from now on what a `retry:` of the server sets
@@ -91,10 +98,11 @@ class LiveStream extends HTMLElement {
     on('htmx:sse:error', note);
 
     try {
-      await htmx.ajax('GET', this.#url('src', 'since', shown()), { source: this, swap: 'none', timeout: 0 });
+      await htmx.ajax('GET', this.#url('src', 'since', shown()), { source, swap: 'none', timeout: 0 });
       return await end;
     } finally {
       over.abort();
+      source.remove();
     }
   }
 

@@ -1,0 +1,100 @@
+"""Whatever hangs between page and server, the page gives it up after a while and comes back by itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+from e2e.breaking import STALE, STREAM
+from e2e.live import expect_equal_to_fresh, expect_live_at, statistics
+from tests.support.proxy import Proxy
+from tests.support.server import Server
+
+NO_ANSWER = b""
+HALF_A_REFUSAL = b'HTTP/1.1 503 Busy\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"error":'
+NO_MESSAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+HALF_A_MESSAGE = NO_MESSAGE + b"data: <hx-fra"
+
+HOLD = """(seats) => {
+  for (const seat of seats) navigator.locks.request(`signalbox:stream:${seat}`, () => new Promise(() => {}));
+}"""
+"""Keeps seats of in-turn.js for good, as a page does whose script hangs."""
+
+
+def wait_for_another_connect(proxy: Proxy, before: int) -> None:
+    deadline = time.monotonic() + 10
+    while proxy.asked(STREAM) == before:
+        assert time.monotonic() < deadline, "the page has not asked for its stream again"
+        time.sleep(0.02)
+
+
+def hang(proxy: Proxy, begin: bytes) -> None:
+    """Cut the page's stream, and let its next connect hang."""
+    before = proxy.asked(STREAM)
+    proxy.hang(only=STREAM, begin=begin)
+    wait_for_another_connect(proxy, before)
+    proxy.heal()
+
+
+def test_a_connect_that_hangs_at_any_point_is_given_up_and_tried_again(
+    start_server: Callable[..., Server], context: BrowserContext, connect: Callable[[Server], Proxy]
+) -> None:
+    server = start_server(keepalive_interval=0.5)
+    server.emit("hung", "one")
+    pages: list[Page] = []
+    for begin in (NO_ANSWER, HALF_A_REFUSAL, NO_MESSAGE, HALF_A_MESSAGE):
+        proxy = connect(server)
+        pages.append(context.new_page())
+        pages[-1].goto(f"{proxy.url}/tasks/hung")
+        expect_live_at(pages[-1], 1)
+        hang(proxy, begin)
+    server.emit("hung", "two")
+    for page in pages:
+        expect_live_at(page, 2, timeout=30)
+        assert 1 <= statistics(page)["Errors"] <= 3
+    expect_equal_to_fresh(pages[0], context)
+
+
+def test_pages_that_wait_in_line_while_a_connect_hangs_say_live_once_they_are(
+    start_server: Callable[..., Server], context: BrowserContext, connect: Callable[[Server], Proxy]
+) -> None:
+    server = start_server(keepalive_interval=0.5)
+    proxy = connect(server)
+    other = context.new_page()
+    other.goto(f"{proxy.url}/static/js/root.js")
+    other.evaluate(HOLD, [1, 2, 3])
+    pages = [context.new_page() for _ in range(2)]
+    for number, page in enumerate(pages):
+        server.emit(f"line-{number}", "one")
+        page.goto(f"{proxy.url}/tasks/line-{number}")
+    for page in pages:
+        expect_live_at(page, 1)
+    before = proxy.asked(STREAM)
+    proxy.hang(only=STREAM)
+    wait_for_another_connect(proxy, before)
+    pages[0].wait_for_timeout(2500)  # longer than a turn
+    for page in pages:
+        expect(page.locator("live-status")).to_contain_text(STALE)
+    for number in range(2):
+        server.emit(f"line-{number}", "two")
+    proxy.heal()
+    for page in pages:
+        expect_live_at(page, 2, timeout=30)
+
+
+def test_a_page_is_live_though_other_pages_hold_every_seat_and_hang(
+    server: Server, context: BrowserContext, expect_console: list[str]
+) -> None:
+    expect_console.append("favicon.ico")
+    other = context.new_page()
+    other.goto(f"{server.url}/static/js/root.js")
+    other.evaluate(HOLD, [1, 2, 3, 4])
+    server.emit("crowded-out", "one")
+    page = context.new_page()
+    page.goto(f"{server.url}/tasks/crowded-out")
+    expect_live_at(page, 1, timeout=20)
+    server.emit("crowded-out", "two")
+    expect_live_at(page, 2, timeout=20)
+    assert statistics(page)["Errors"] == 0
