@@ -11,6 +11,10 @@ from e2e.live import expect_equal_to_answer, expect_live_at
 from signalbox.store import NewEvent
 from tests.support.server import Server
 
+GAP = """() => document.querySelector('#log-unfinished').getBoundingClientRect().top
+  - document.querySelector('#log-rows > li:last-child').getBoundingClientRect().bottom"""
+"""Pixels between the last row of the log and the line that is not finished."""
+
 
 def test_a_silent_run_is_stale_on_its_open_page_until_it_speaks(
     start_server: Callable[..., Server], page: Page
@@ -53,6 +57,7 @@ def test_the_unfinished_line_of_a_run_changes_below_the_log(server: Server, page
         assert httpx.put(f"{server.url}/api/tasks/bar/unfinished", json=body).status_code == 204
         expect(row).to_contain_text(text[5:18] if text[0] == "\x1b" else text)
         expect(row).to_be_in_viewport()
+        assert page.evaluate(GAP) == 0
         expect_equal_to_answer(page)
     server.emit("bar", NewEvent(event_type="log", payload={"message": "epoch 1: 60/60"}))
     server.emit("bar", NewEvent(event_type="runner_exit"))
