@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -11,7 +12,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 import aiosqlite
 import pytest
 
-from signalbox.store import NewEvent, Reading, StoreUnavailable, UnknownTask
+from signalbox.store import NewEvent, Reading, StoreUnavailable, UnknownTask, open_store
 from signalbox.store.errors import NestedView
 from signalbox.store.sqlite import SqliteStore, readers
 
@@ -89,6 +90,18 @@ async def test_who_finds_all_connections_in_use_is_told_so_in_time(
         assert await view.latest_event_id() == 0
 
 
+async def fill(store: SqliteStore) -> None:
+    """Open all connections that the pool may have."""
+    all_held = asyncio.Barrier(readers.MAX_READERS)
+
+    async def hold() -> None:
+        async with store.read() as view:
+            await view.latest_event_id()
+            await all_held.wait()
+
+    await asyncio.gather(*[hold() for _ in range(readers.MAX_READERS)])
+
+
 async def test_what_goes_wrong_in_a_view_costs_no_connection(store: SqliteStore, connects: list[object]) -> None:
     async def fail(view_of: Callable[[], AbstractAsyncContextManager[Reading]]) -> None:
         async with view_of() as view:
@@ -96,18 +109,64 @@ async def test_what_goes_wrong_in_a_view_costs_no_connection(store: SqliteStore,
             raise ZeroDivisionError
 
     store.append("run", NewEvent(event_type="log"))
-    descriptors = 0
-    for number in range(40):
+    await fill(store)
+    descriptors = len(os.listdir("/proc/self/fd"))
+    for _ in range(40):
         for view_of in (store.read, store.glance):
             with pytest.raises(UnknownTask):
                 async with view_of() as view:
                     await view.task("nobody")
             with pytest.raises(ZeroDivisionError):
                 await fail(view_of)
-        if number == 4:
-            descriptors = len(os.listdir("/proc/self/fd"))
-    assert len(connects) <= readers.MAX_READERS
+    assert len(connects) == readers.MAX_READERS
     assert len(os.listdir("/proc/self/fd")) <= descriptors
+
+
+async def test_callers_that_go_away_while_connections_open_do_not_cause_more_of_them(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_open, opening = asyncio.Event(), 0
+    connect = readers.Readers._connect
+
+    async def slowly(pool: readers.Readers) -> aiosqlite.Connection:
+        nonlocal opening
+        opening += 1
+        await may_open.wait()
+        return await connect(pool)
+
+    async def ask() -> int:
+        async with store.read() as view:
+            return await view.latest_event_id()
+
+    monkeypatch.setattr(readers.Readers, "_connect", slowly)
+    for _ in range(3):
+        asked = [asyncio.create_task(ask()) for _ in range(readers.MAX_READERS)]
+        await asyncio.sleep(0.01)
+        for task in asked:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+    assert opening == readers.MAX_READERS
+    may_open.set()
+    assert await ask() == 0
+    assert opening == readers.MAX_READERS
+
+
+def test_a_read_that_fails_at_the_end_of_its_loop_leaves_no_thread(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    raised: list[threading.Thread | None] = []
+    monkeypatch.setattr(threading, "excepthook", lambda raising: raised.append(raising.thread))
+    store, before = open_store(url), set(threading.enumerate())
+
+    async def ask() -> None:
+        async with store.read() as view:
+            await view.task("nobody")
+
+    for _ in range(50):
+        with pytest.raises(UnknownTask):
+            asyncio.run(ask())
+    # Threads of earlier tests may still be ending.
+    assert set(raised) <= before
+    assert set(threading.enumerate()) <= before
+    store.close()
 
 
 async def test_a_caller_that_goes_away_gives_its_connection_back_at_once(

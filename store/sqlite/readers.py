@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -25,6 +26,9 @@ MAX_READERS = 8
 PATIENCE = 10.0
 """Seconds that a view waits for a connection before it is told StoreUnavailable."""
 
+LAST_PATIENCE = 0.5
+"""Seconds that the end of a pool or of its event loop waits for the thread of a connection."""
+
 
 async def _end(connection: aiosqlite.Connection, interrupted: bool) -> None:
     """End what the connection is doing. What it is asked may still wait for its thread: so interrupt repeatedly."""
@@ -39,15 +43,28 @@ async def _end(connection: aiosqlite.Connection, interrupted: bool) -> None:
             await connection.interrupt()
 
 
-class Lease:
-    """That a view is held, and by whose connections it is served."""
+def _join(connection: aiosqlite.Connection) -> None:
+    """Wait for the thread of a connection that was stopped, and interrupt what it is still doing."""
+    until = time.monotonic() + LAST_PATIENCE
+    while connection._thread.is_alive() and time.monotonic() < until:
+        with suppress(sqlite3.Error, ValueError):
+            connection._conn.interrupt()
+        connection._thread.join(0.005)
 
-    __slots__ = ("held", "outer", "readers")
+
+class Lease:
+    """That a view is held, and by whose connections it is served.
+
+    `handed_on` says that its place in the pool is given back by what goes on after it: an opening or a rollback.
+    """
+
+    __slots__ = ("handed_on", "held", "outer", "readers")
 
     def __init__(self, readers: Readers, outer: Lease | None) -> None:
         self.readers = readers
         self.outer = outer
         self.held = True
+        self.handed_on = False
 
     def nests(self, readers: Readers) -> bool:
         """Whether a view of these connections is held here."""
@@ -86,10 +103,10 @@ class Readers:
             raise NestedView("a view was requested while one is held")
         limit = await self._admitted()
         connection: aiosqlite.Connection | None = None
-        lease, mends = Lease(self, outer), False
+        lease = Lease(self, outer)
         try:
             with translated_errors():
-                connection = await self._lend()
+                connection = await self._lend(lease, limit)
                 _LEASE.set(lease)
                 if consistent:
                     await connection.execute_fetchall("BEGIN")
@@ -99,13 +116,13 @@ class Readers:
         except BaseException as error:
             self._file.note(error)
             if connection is not None:
-                mends = True
+                lease.handed_on = True
                 self._mend(connection, limit, interrupted=not isinstance(error, Exception), broken=is_broken(error))
             raise
         finally:
             lease.held = False
             _LEASE.set(outer)
-            if not mends:
+            if not lease.handed_on:
                 if connection is not None:
                     self._give_back(connection)
                 limit.release()
@@ -123,21 +140,22 @@ class Readers:
             raise StoreUnavailable(f"all {MAX_READERS} connections for reading are in use") from None
         return limit
 
-    async def _lend(self) -> aiosqlite.Connection:
+    async def _lend(self, lease: Lease, limit: asyncio.Semaphore) -> aiosqlite.Connection:
         if self._file.lost is not None:
             raise self._file.error()
         generation = self._file.generation
-        connection = self._idle.pop() if self._idle else await self._open()
+        connection = self._idle.pop() if self._idle else await self._open(lease, limit)
         self._lent[connection] = generation
         return connection
 
-    async def _open(self) -> aiosqlite.Connection:
-        opening = asyncio.ensure_future(self._connect())
+    async def _open(self, lease: Lease, limit: asyncio.Semaphore) -> aiosqlite.Connection:
+        opening, generation = asyncio.ensure_future(self._connect()), self._file.generation
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
             # Not to be cancelled half-way: aiosqlite's thread would answer into a loop that is gone.
-            opening.add_done_callback(self._adopt)
+            lease.handed_on = True
+            opening.add_done_callback(lambda opened: self._adopt(opened, generation, limit))
             raise
 
     async def _connect(self) -> aiosqlite.Connection:
@@ -152,9 +170,11 @@ class Readers:
             raise
         return connection
 
-    def _adopt(self, opening: asyncio.Task[aiosqlite.Connection]) -> None:
+    def _adopt(self, opening: asyncio.Task[aiosqlite.Connection], generation: int, limit: asyncio.Semaphore) -> None:
         if not opening.cancelled() and opening.exception() is None:
+            self._lent[opening.result()] = generation
             self._give_back(opening.result())
+        limit.release()
 
     def _give_back(self, connection: aiosqlite.Connection) -> None:
         generation = self._lent.pop(connection, -1)
@@ -175,32 +195,33 @@ class Readers:
         while self._idle:
             self._stop(self._idle.pop())
         for thread in self._stopping:
-            thread.join(0.5)
+            thread.join(LAST_PATIENCE)
         return not self._lent and not any(thread.is_alive() for thread in self._stopping)
 
     def _mend(
         self, connection: aiosqlite.Connection, limit: asyncio.Semaphore, *, interrupted: bool, broken: bool
     ) -> None:
         """End the transaction of a view that failed, while nobody waits for it; then its connection is free again."""
+        if broken:
+            self._stop(connection)
+            limit.release()
+            return
 
-        async def mend() -> None:
-            try:
-                if broken:
-                    self._stop(connection)
-                    return
-                await _end(connection, interrupted)
+        def mended(task: asyncio.Task[None]) -> None:
+            self._mending.discard(task)
+            if task.cancelled():
+                # The loop ends. The thread still answers into it, which must be before it is closed.
+                self._stop(connection)
+                _join(connection)
+            elif isinstance(task.exception(), (sqlite3.Error, ValueError)):
+                self._stop(connection)
+            else:
                 self._give_back(connection)
-            except (sqlite3.Error, ValueError):
-                self._stop(connection)
-            except BaseException:
-                self._stop(connection)
-                raise
-            finally:
-                limit.release()
+            limit.release()
 
-        task = asyncio.create_task(mend(), name="signalbox-reader")
+        task = asyncio.create_task(_end(connection, interrupted), name="signalbox-reader")
         self._mending.add(task)
-        task.add_done_callback(self._mending.discard)
+        task.add_done_callback(mended)
 
     async def rows(self, sql: str, *values: object) -> list[Any]:
         """The rows of one question."""
@@ -210,8 +231,13 @@ class Readers:
     async def close(self) -> None:
         """Close all idle connections; borrowed ones close when they come back."""
         self._closed = True
+        loop = asyncio.get_running_loop()
+        if mending := {task for task in self._mending if task.get_loop() is loop}:
+            await asyncio.wait(mending, timeout=LAST_PATIENCE)
         while self._idle:
             await self._idle.pop().close()
+        for thread in self._stopping:
+            thread.join(LAST_PATIENCE)
 
     def stop(self) -> None:
         """`close` for callers without a loop."""
