@@ -14,7 +14,7 @@ import pytest
 
 from signalbox.store import NewEvent, open_task
 from signalbox.store.state import Task
-from signalbox.webapp import supervisor as supervising
+from signalbox.webapp.acts import supervisor as supervising
 from signalbox.webapp.acts.supervisor import Attendance, Late, Punctuality
 from tests.support.log import log_of, open_permissions, task_of, until
 from tests.support.server import Server
