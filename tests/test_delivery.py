@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import re
+import sys
 
+import httpx
 import pytest
 
 from tests.support.server import Server
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
@@ -21,6 +28,9 @@ def test_pages_and_json_are_compressed_for_those_who_accept_it(server: Server, e
         assert int(packed.headers["content-length"]) < len(plain.content) / 3
         if encoding == "gzip":
             assert packed.text == plain.text
+        else:
+            with httpx.stream("GET", f"{server.url}{path}", headers={"Accept-Encoding": encoding}) as response:
+                assert zstd.decompress(b"".join(response.iter_raw())) == plain.content
 
 
 def test_static_files_are_kept_for_good_under_the_address_of_their_content(server: Server) -> None:

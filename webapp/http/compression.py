@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gzip
 
-import zstandard
 from quart import Quart, Response, request
 from quart.wrappers.response import DataBody
 
+from signalbox.webapp.http.zstd_frames import zstd_frame
+
 SMALLEST = 1024
 TYPES = frozenset({"text/html", "text/plain", "application/json"})
-_zstd = zstandard.ZstdCompressor(level=3)
 
 
 def install(app: Quart) -> None:
@@ -28,7 +28,7 @@ def install(app: Quart) -> None:
         if len(body) < SMALLEST:
             return response
         if accepted["zstd"] > 0:
-            response.set_data(_zstd.compress(body))
+            response.set_data(zstd_frame(body))
             response.headers["Content-Encoding"] = "zstd"
         elif accepted["gzip"] > 0:
             response.set_data(gzip.compress(body, 5, mtime=0))

@@ -10,16 +10,14 @@ import struct
 import zlib
 from typing import Protocol
 
-import zstandard
 from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header
 
+from signalbox.webapp.http.zstd_frames import zstd_frame
 from signalbox.webapp.live.chunk import Chunk
 
 LEVEL_GZIP = 5
-LEVEL_ZSTD = 3
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-_zstd = zstandard.ZstdCompressor(level=LEVEL_ZSTD)
 
 
 class Packing(Protocol):
@@ -86,10 +84,10 @@ class Zstd:
     name = "zstd"
 
     def chunk(self, chunk: Chunk) -> bytes:
-        return chunk.packed("zstd", _zstd.compress)
+        return chunk.packed("zstd", zstd_frame)
 
     def words(self, words: bytes) -> bytes:
-        return _zstd.compress(words) if words else b""
+        return zstd_frame(words) if words else b""
 
     def end(self) -> bytes:
         return b""
