@@ -29,7 +29,7 @@ class Tail:
     `deliver` is also called with nothing when something else was committed: a task may have been created or deleted.
 
     The position is a global `event_id`; each wake is answered by reading on from it, so nothing depends on wakes.
-    Woken, it first waits `rest()` seconds: what comes meanwhile is then read together.
+    Woken, it first waits `pause()` seconds: what comes meanwhile is then read together.
 
     While the store does not answer, or `deliver` raises, the tail waits and goes on where it was; `healthy` tells, and
     `on_trouble` is called. `on_look` gets the seconds from a wake to its events being handed on. When the store has
@@ -42,7 +42,7 @@ class Tail:
         deliver: Callable[[Sequence[Event]], None],
         wake: Wake,
         *,
-        rest: Callable[[], float] = lambda: 0.0,
+        pause: Callable[[], float] = lambda: 0.0,
         on_trouble: Callable[[], None] = lambda: None,
         on_look: Callable[[float], None] = lambda seconds: None,
         on_reset: Callable[[], None] = lambda: None,
@@ -50,7 +50,7 @@ class Tail:
     ) -> None:
         self._store = store
         self._deliver = deliver
-        self._rest = rest
+        self._pause = pause
         self._on_trouble = on_trouble
         self._on_look = on_look
         self._on_reset = on_reset
@@ -82,8 +82,8 @@ class Tail:
 
     async def _follow(self) -> None:
         await self._wake.wait()
-        if rest := self._rest():
-            await self._wake.rest(rest)
+        if pause := self._pause():
+            await self._wake.pause(pause)
         woken = time.perf_counter()
         found = await self._read_on()
         self._wake.found(found)

@@ -44,7 +44,7 @@ class Wake:
             poll.cancel()
         self._event.clear()
 
-    async def rest(self, seconds: float) -> None:
+    async def pause(self, seconds: float) -> None:
         """Hear nothing for so long. Whoever looks after it sees all that it would have been told of."""
         if self._watch:
             self._watch.ignore()

@@ -11,7 +11,7 @@ import pytest
 from signalbox.store import NewEvent, StoreUnavailable, loops
 from signalbox.store.loops import Loop
 from signalbox.webapp.app import create_app
-from signalbox.webapp.live.control_messages import JSON, Voice
+from signalbox.webapp.live.control_messages import JSON, ControlMessages
 from signalbox.webapp.live.sse import named
 from signalbox.webapp.settings import Settings
 
@@ -63,8 +63,8 @@ BROKEN = {
     "supervisor": ("supervisor", "_look"),
     "rights": ("directory", "_look"),
     "sweeper": ("hub", "lanes"),
-    "waiting": ("hub._waiting", "_sights"),
-    "beside_the_log": ("hub._beside", "_end"),
+    "permission_counts": ("hub._permission_counts", "_sights"),
+    "task_changes": ("hub._task_changes", "_end"),
 }
 
 
@@ -146,16 +146,21 @@ async def _scope(path: str) -> dict[str, Any]:
 
 
 async def test_a_lane_speaks_with_one_voice(settings: Settings) -> None:
-    class Loud(Voice):
+    class Loud(ControlMessages):
         def silence(self, cursor: int) -> bytes:
             return named("loud", {})
 
     app, loud = create_app(settings), Loud()
     async with app.test_app():
         hub = app.extensions["hub"]
-        lanes = [hub.event_lane("t", str, 10, 0.5, voice) for voice in (JSON, loud, JSON)]
-        frames = [hub.frame_lane("t", None, "key", voice=voice) for voice in (JSON, loud, JSON)]
-        boards = [hub.board_lane("key", None, voice=voice) for voice in (JSON, loud, JSON)]
+        lanes = [hub.event_lane("t", str, 10, 0.5, control_messages) for control_messages in (JSON, loud, JSON)]
+        frames = [
+            hub.frame_lane("t", None, "key", control_messages=control_messages)
+            for control_messages in (JSON, loud, JSON)
+        ]
+        boards = [
+            hub.board_lane("key", None, control_messages=control_messages) for control_messages in (JSON, loud, JSON)
+        ]
         for first, second, third in (lanes, frames, boards):
             assert first is third
-            assert (first.voice, second.voice) == (JSON, loud)
+            assert (first.control_messages, second.control_messages) == (JSON, loud)

@@ -36,7 +36,7 @@ def watching(
     async def follow() -> None:
         store, other = open_store(url), open_store(url)
         other.create_task("t")
-        tail = Tail(store, deliver, Wake(store, poll_interval=NEVER, max_poll_interval=NEVER), rest=rest)
+        tail = Tail(store, deliver, Wake(store, poll_interval=NEVER, max_poll_interval=NEVER), pause=rest)
         await tail.start()
         try:
             await asyncio.wait_for(write(other, looks), 30)

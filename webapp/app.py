@@ -103,7 +103,7 @@ def create_app(settings: Settings | None = None) -> Quart:
             store,
             deliver,
             wake,
-            rest=hub.rests.seconds,
+            pause=hub.tail_pause.seconds,
             on_trouble=hub.suspend,
             on_look=stats.wake_seconds.observe,
             on_reset=begin_again,

@@ -47,7 +47,9 @@ async def events() -> Response:
         return closing(sse.reset({"latest_event_id": newest}))
     projects = seen_projects()
     streams, render = hub(), feed(store(), tasks, projects)
-    return subscribe(streams, lambda: streams.board_lane(("feed", tasks, projects), render, voice=JSON), cursor)
+    return subscribe(
+        streams, lambda: streams.board_lane(("feed", tasks, projects), render, control_messages=JSON), cursor
+    )
 
 
 def feed(source: Store, tasks: tuple[str, ...], projects: Projects = None) -> Render:

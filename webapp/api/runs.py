@@ -88,7 +88,7 @@ async def stream(project_id: str, run_id: str) -> Response:
     cursor = 0 if cursor > task.latest_seq else cursor
     streams, render = hub(), run_messages(store(), run_id, task.identity)
     return subscribe(
-        streams, lambda: streams.frame_lane(run_id, render, "run", voice=RUN, identity=task.identity), cursor
+        streams, lambda: streams.frame_lane(run_id, render, "run", control_messages=RUN, identity=task.identity), cursor
     )
 
 

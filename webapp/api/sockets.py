@@ -16,7 +16,7 @@ from signalbox.webapp.current import hub, settings, store
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.params import LAST_EVENT_ID, MAX_SEQ, position_in
 from signalbox.webapp.http.refusals import TooManyStreams
-from signalbox.webapp.live.control_messages import Voice
+from signalbox.webapp.live.control_messages import ControlMessages
 from signalbox.webapp.live.stream_encoding import Plain
 
 blueprint = Blueprint("sockets", __name__, url_prefix="/ws")
@@ -25,14 +25,14 @@ GOING_AWAY, REFUSED, TRY_LATER, RESET = 1001, 4400, 1013, 4409
 """Close codes: RFC 6455 section 7.4 and the IANA registry, private ones from 4000 on."""
 
 
-class Mute(Voice):
+class NoControlMessages(ControlMessages):
     """The words of a WebSocket: it is kept alive by pings, and ended by its close code."""
 
-    def silence(self, cursor: int) -> bytes:
+    def heartbeat(self, cursor: int) -> bytes:
         return b""
 
 
-MUTE = Mute()
+NO_CONTROL_MESSAGES = NoControlMessages()
 
 
 def line(event: Event) -> bytes:
@@ -75,7 +75,7 @@ async def serve(task_id: str) -> None:
     await websocket.accept()
     streams = hub()
     lane = streams.event_lane(
-        task_id, line, settings().batch_size, settings().flush_interval, MUTE, identity=head.identity
+        task_id, line, settings().batch_size, settings().flush_interval, NO_CONTROL_MESSAGES, identity=head.identity
     )
     socket = websocket._get_current_object()  # type: ignore[attr-defined]
 

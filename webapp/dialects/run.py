@@ -10,7 +10,7 @@ from signalbox.store.breaks import lines_of
 from signalbox.store.state import Status, Task
 from signalbox.webapp.live import sse
 from signalbox.webapp.live.chunk import Chunk
-from signalbox.webapp.live.control_messages import Voice
+from signalbox.webapp.live.control_messages import ControlMessages
 from signalbox.webapp.live.frame_lane import Render
 from signalbox.webapp.live.ring import CHUNK_EVENTS
 
@@ -67,7 +67,7 @@ def outcome(task: Task) -> str:
     return f"Task failed: {why or 'no reason was given'}"
 
 
-class RunVoice(Voice):
+class RunControlMessages(ControlMessages):
     """Comments and a farewell that a client may overlook: the end of the stream alone says that a run is over."""
 
     limited = False
@@ -77,7 +77,7 @@ class RunVoice(Voice):
         return sse.named("reconnect", {"reason": reason}, retry_ms=retry_ms, position=cursor)
 
 
-RUN = RunVoice()
+RUN = RunControlMessages()
 
 
 def _message(seq: int, name: str, text: str) -> bytes:

@@ -14,7 +14,7 @@ from signalbox.store import Event
 from signalbox.store.breaks import one_line
 from signalbox.store.events import is_claim, now
 from signalbox.store.projections import request_id_of
-from signalbox.webapp.live.control_messages import Voice
+from signalbox.webapp.live.control_messages import ControlMessages
 
 OF_AN_ANSWER = frozenset({"approved", "by", "claimed"})
 """What only the server says, of an answer that it took."""
@@ -65,13 +65,13 @@ def message(
     return b"%bdata: %b\n%b\n" % (retry, body, position)
 
 
-class SessionVoice(Voice):
+class SessionControlMessages(ControlMessages):
     """Heartbeats for all that must be said, as clients of this dialect know no other word."""
 
     def greeting(self, cursor: int) -> bytes:
-        return self.silence(cursor)
+        return self.heartbeat(cursor)
 
-    def silence(self, cursor: int) -> bytes:
+    def heartbeat(self, cursor: int) -> bytes:
         return message("heartbeat", {"latest_seq": cursor}, now(), cursor=cursor)
 
     def farewell(self, cursor: int, reason: str, retry_ms: int) -> bytes:
@@ -86,4 +86,4 @@ class SessionVoice(Voice):
         return self.farewell(cursor, "restored", 1000)
 
 
-SESSION = SessionVoice()
+SESSION = SessionControlMessages()

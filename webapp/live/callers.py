@@ -77,6 +77,6 @@ class Callers:
                         # The client asks again, and is told why not.
                         subscriber.send_away("rights", random.randint(100, 500))
                     case "changed":
-                        subscriber.finish(subscriber.voice.changed(subscriber.lane.position(subscriber)))
+                        subscriber.finish(subscriber.control_messages.changed(subscriber.lane.position(subscriber)))
         if failed is not None:
             raise failed

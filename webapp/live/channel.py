@@ -51,4 +51,4 @@ class Channel:
         for lane in self.lanes.values():
             lane.close()
             for subscriber in list(lane.everyone):
-                subscriber.finish(subscriber.voice.gone(lane.position(subscriber)))
+                subscriber.finish(subscriber.control_messages.gone(lane.position(subscriber)))

@@ -1,4 +1,4 @@
-"""What a stream hears beside its events: that it is alive, and why it ends."""
+"""The messages of a stream that are no events: greeting, heartbeat, and the reason why the stream ends."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from signalbox.webapp.auth.principal import Projects
 from signalbox.webapp.live import sse
 
 
-class Voice:
-    """The words of a JSON stream. `cursor` is always where the one stream stands that hears them.
+class ControlMessages:
+    """The control messages of a JSON stream. `cursor` is always the position of the stream that gets the message.
 
-    `limited` is whether its streams end after some time and some events: their clients go on from where they were.
+    `limited` says whether a stream ends after some time or number of events; its client then resumes.
     """
 
     limited = True
 
-    def to(self, sight: Projects) -> Voice:
+    def to(self, sight: Projects) -> ControlMessages:
         """The same for a reader who sees these projects."""
         return self
 
     def greeting(self, cursor: int) -> bytes:
-        """What it hears when it begins."""
+        """The message at the start of a stream."""
         return b""
 
-    def silence(self, cursor: int) -> bytes:
-        """What it hears when nothing happens."""
+    def heartbeat(self, cursor: int) -> bytes:
+        """The message after a time without events."""
         return sse.KEEPALIVE
 
     def farewell(self, cursor: int, reason: str, retry_ms: int) -> bytes:
@@ -45,20 +45,20 @@ class Voice:
         return self.farewell(cursor, "rights", 100)
 
 
-class Pages(Voice):
+class Pages(ControlMessages):
     """The words of a page's stream: a heartbeat that scripts can see, with the `facts` of the hour."""
 
     def __init__(self, facts: Callable[[Projects], Mapping[str, object]], sight: Projects = None) -> None:
         self._facts = facts
         self._sight = sight
 
-    def to(self, sight: Projects) -> Voice:
+    def to(self, sight: Projects) -> ControlMessages:
         return Pages(self._facts, sight)
 
     def greeting(self, cursor: int) -> bytes:
-        return self.silence(cursor)
+        return self.heartbeat(cursor)
 
-    def silence(self, cursor: int) -> bytes:
+    def heartbeat(self, cursor: int) -> bytes:
         # Its own cursor: a page that has less has lost something on the way.
         return sse.named("heartbeat", {"latest_seq": cursor, **self._facts(self._sight)})
 
@@ -67,4 +67,4 @@ class Pages(Voice):
         return sse.reset({"reason": "rights"})
 
 
-JSON = Voice()
+JSON = ControlMessages()

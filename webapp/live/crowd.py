@@ -22,8 +22,8 @@ class Crowd:
         self._members: dict[Subscriber, Direct] = {}
         self._ends: list[tuple[int, int, Subscriber]] = []
         self._numbers = count()
-        self._thinned = False
-        self._ahead: set[Subscriber] = set()
+        self._left = False
+        self._written: set[Subscriber] = set()
         self._next = 0
 
     def __len__(self) -> int:
@@ -50,8 +50,8 @@ class Crowd:
         return True
 
     def position(self, subscriber: Subscriber) -> int:
-        """Where a member stands; in the midst of a march some are ahead."""
-        return self._next if subscriber in self._ahead else self.cursor
+        """Where a member stands; while a write is under way some have the new events already."""
+        return self._next if subscriber in self._written else self.cursor
 
     def leave(self, subscriber: Subscriber) -> None:
         """Give a subscriber its own account back."""
@@ -60,8 +60,8 @@ class Crowd:
             subscriber.events_left = subscriber.ends_at - subscriber.cursor
             subscriber.heard = max(subscriber.heard, self.heard)
             del self._members[subscriber]
-            self._thinned = True
-            self._ahead.discard(subscriber)
+            self._left = True
+            self._written.discard(subscriber)
 
     def ending(self, seq: int) -> Iterator[Subscriber]:
         """Those that may get no event after `seq`; they leave."""
@@ -71,14 +71,14 @@ class Crowd:
                 self.leave(subscriber)
                 yield subscriber
 
-    def ranks(self) -> list[Member]:
+    def members(self) -> list[Member]:
         """All members, in the order in which they are written to."""
-        self._thinned = False
+        self._left = False
         return list(self._members.items())
 
     def present(self, part: list[Member]) -> list[Member]:
-        """Those of the ranks that are members still."""
-        return [member for member in part if member[0] in self._members] if self._thinned else part
+        """Those of `part` that are still members."""
+        return [member for member in part if member[0] in self._members] if self._left else part
 
     def write(self, chunk: Chunk, part: list[Member]) -> list[Subscriber]:
         """Write to these members; returns those whose reader is behind or gone: they got nothing."""
@@ -94,12 +94,12 @@ class Crowd:
                 stalled.append(subscriber)
         return stalled
 
-    def marched(self, chunk: Chunk, part: list[Member]) -> None:
+    def written(self, chunk: Chunk, part: list[Member]) -> None:
         """`part` has been written to, others are still to come."""
         self._next = chunk.to_seq
-        self._ahead.update(subscriber for subscriber, _ in self.present(part))
+        self._written.update(subscriber for subscriber, _ in self.present(part))
 
-    def arrived(self, seq: int) -> None:
+    def advance(self, seq: int) -> None:
         """All have been written to up to `seq`."""
         self.cursor = seq
-        self._ahead.clear()
+        self._written.clear()

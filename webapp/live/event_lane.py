@@ -12,9 +12,9 @@ import time
 import structlog
 
 from signalbox.store import Store, StoreDamaged, StoreError, UnknownTask
-from signalbox.webapp.live.catch_up_cache import Shelf
+from signalbox.webapp.live.catch_up_cache import CatchUpCache
 from signalbox.webapp.live.chunk import Chunk
-from signalbox.webapp.live.control_messages import Voice
+from signalbox.webapp.live.control_messages import ControlMessages
 from signalbox.webapp.live.crowd import Crowd, Member
 from signalbox.webapp.live.lane import DAMAGED_MS, RETRY, Lane
 from signalbox.webapp.live.pace import Pace
@@ -46,24 +46,24 @@ class EventLane(Lane):
         store: Store,
         task_id: str,
         encode: Encode,
-        voice: Voice,
-        shelf: Shelf,
+        control_messages: ControlMessages,
+        catch_up_cache: CatchUpCache,
         identity: str = "",
     ) -> None:
-        super().__init__(ring, pace, stats, voice)
+        super().__init__(ring, pace, stats, control_messages)
         self._identity = identity
         self.ring = ring
         self._store = store
         self._task_id = task_id
         self.encode = encode
-        self._shelf = shelf
+        self._catch_up_cache = catch_up_cache
         self._log = object()
         self._crowd = Crowd()
         self._single: set[Subscriber] = set()
 
     def close(self) -> None:
         super().close()
-        self._shelf.forget(self._log)
+        self._catch_up_cache.forget(self._log)
 
     def leave(self, subscriber: Subscriber) -> None:
         super().leave(subscriber)
@@ -118,7 +118,7 @@ class EventLane(Lane):
             try:
                 at_head = not await self._read_on(subscriber)
             except UnknownTask:
-                subscriber.finish(subscriber.voice.gone(subscriber.cursor))
+                subscriber.finish(subscriber.control_messages.gone(subscriber.cursor))
             except StoreDamaged as error:
                 logger.error("a stream reaches a damaged part of the store", task_id=self._task_id, error=str(error))
                 subscriber.send_away("damaged", DAMAGED_MS)
@@ -134,16 +134,16 @@ class EventLane(Lane):
 
     async def _read_on(self, subscriber: Subscriber) -> bool:
         """Serve one chunk out of the store; False if there is none."""
-        stretch = await self._shelf.take(self._log, subscriber.cursor, self._read)
+        segment = await self._catch_up_cache.take(self._log, subscriber.cursor, self._read)
         if subscriber.busy or subscriber.over:
             return True
-        chunk = stretch.after(subscriber.cursor, subscriber.events_left)
+        chunk = segment.after(subscriber.cursor, subscriber.events_left)
         if chunk is None:
             return False
         subscriber.take(chunk)
         self.stats.catch_ups += 1
         self.stats.events_out += chunk.events
-        # What was on the shelf made nobody wait, so that others would have to.
+        # A cache hit never awaits, so yield once; otherwise one reader would starve the others.
         await asyncio.sleep(0)
         return True
 
@@ -169,7 +169,7 @@ class EventLane(Lane):
             return
         for subscriber in crowd.ending(chunk.to_seq):
             self._serve(subscriber)
-        self._march(chunk, crowd.ranks() if chunk.body else [], 0, started)
+        self._write_slice(chunk, crowd.members() if chunk.body else [], 0, started)
 
     def _serve(self, subscriber: Subscriber) -> None:
         """Bring one up to the head by itself."""
@@ -179,7 +179,7 @@ class EventLane(Lane):
         if subscriber in self.everyone and subscriber.catching_up is None:
             self._settle(subscriber)
 
-    def _march(self, chunk: Chunk, crowd: list[Member], start: int, started: float) -> None:
+    def _write_slice(self, chunk: Chunk, crowd: list[Member], start: int, started: float) -> None:
         """Write the chunk to the whole crowd, some in each turn of the event loop."""
         part = self._crowd.present(crowd[start : start + SLICE])
         stalled = self._crowd.write(chunk, part)
@@ -187,10 +187,10 @@ class EventLane(Lane):
             self._serve(subscriber)
         self.stats.events_out += chunk.events * (len(part) - len(stalled))
         if start + SLICE < len(crowd):
-            self._crowd.marched(chunk, part)
-            asyncio.get_running_loop().call_soon(self.guarded, self._march, chunk, crowd, start + SLICE, started)
+            self._crowd.written(chunk, part)
+            asyncio.get_running_loop().call_soon(self.guarded, self._write_slice, chunk, crowd, start + SLICE, started)
             return
-        self._crowd.arrived(chunk.to_seq)
+        self._crowd.advance(chunk.to_seq)
         self._flushed_to = chunk.to_seq
         if crowd:
             self._crowd.heard = self.tick

@@ -13,7 +13,7 @@ import structlog
 from signalbox.store import StoreDamaged, StoreError, UnknownTask
 from signalbox.webapp.auth.principal import Projects
 from signalbox.webapp.live.chunk import Chunk
-from signalbox.webapp.live.control_messages import Voice
+from signalbox.webapp.live.control_messages import ControlMessages
 from signalbox.webapp.live.lane import DAMAGED_MS, RETRY, Lane, Log
 from signalbox.webapp.live.pace import Pace
 from signalbox.webapp.live.ring import CHUNK_EVENTS
@@ -29,8 +29,8 @@ logger = structlog.get_logger("signalbox.live")
 class FrameLane(Lane):
     """The streams that `render` serves."""
 
-    def __init__(self, log: Log, pace: Pace, stats: Stats, render: Render, voice: Voice) -> None:
-        super().__init__(log, pace, stats, voice)
+    def __init__(self, log: Log, pace: Pace, stats: Stats, render: Render, control_messages: ControlMessages) -> None:
+        super().__init__(log, pace, stats, control_messages)
         self._render = render
         self._unsure: set[Subscriber] = set()
         self._task: asyncio.Task[None] | None = None
@@ -54,7 +54,7 @@ class FrameLane(Lane):
         """What those who see these projects hear when a stream begins has changed."""
         for subscriber in list(self.everyone):
             if subscriber.ticket.sight in sights:
-                subscriber.say(subscriber.voice.greeting(subscriber.cursor))
+                subscriber.say(subscriber.control_messages.greeting(subscriber.cursor))
 
     def close(self) -> None:
         super().close()
@@ -113,5 +113,5 @@ class FrameLane(Lane):
 
     def _end_all(self) -> None:
         for subscriber in list(self.everyone):
-            subscriber.finish(subscriber.voice.gone(subscriber.cursor))
+            subscriber.finish(subscriber.control_messages.gone(subscriber.cursor))
         self._unsure.clear()

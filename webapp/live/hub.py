@@ -22,21 +22,21 @@ from signalbox.webapp.auth.principal import Projects
 from signalbox.webapp.auth.ticket import Ticket
 from signalbox.webapp.http.refusals import TooManyStreams
 from signalbox.webapp.live.callers import Callers
-from signalbox.webapp.live.catch_up_cache import Shelf
+from signalbox.webapp.live.catch_up_cache import CatchUpCache
 from signalbox.webapp.live.channel import Channel
-from signalbox.webapp.live.control_messages import JSON, Pages, Voice
+from signalbox.webapp.live.control_messages import JSON, ControlMessages, Pages
 from signalbox.webapp.live.event_lane import EventLane
 from signalbox.webapp.live.frame_lane import FrameLane, Render
 from signalbox.webapp.live.lane import Lane
 from signalbox.webapp.live.pace import Pace
-from signalbox.webapp.live.permission_counts import Waiting
+from signalbox.webapp.live.permission_counts import PermissionCounts
 from signalbox.webapp.live.ring import Encode, Ring
 from signalbox.webapp.live.sink import Send
 from signalbox.webapp.live.stats import Stats
-from signalbox.webapp.live.stream_encoding import Packing, Plain, choose
+from signalbox.webapp.live.stream_encoding import Plain, StreamEncoding, choose
 from signalbox.webapp.live.subscriber import Subscriber
-from signalbox.webapp.live.tail_pause import Rests
-from signalbox.webapp.live.task_changes import BesideTheLog
+from signalbox.webapp.live.tail_pause import TailPause
+from signalbox.webapp.live.task_changes import TaskChanges
 from signalbox.webapp.settings import Settings
 
 FAREWELL_SPREAD_MS = (200, 3000)
@@ -60,15 +60,17 @@ class Hub:
         self._stats = stats
         self._channels: dict[str, Channel] = {}
         self._boards: dict[object, FrameLane] = {}
-        self.rests = Rests()
-        self._shelf = Shelf()
+        self.tail_pause = TailPause()
+        self._catch_up_cache = CatchUpCache()
         self.callers = Callers()
-        self._waiting = Waiting(store, self.callers.sights, self._tell_pages, loops.loop("waiting"))
-        self._pages = Pages(self._waiting.facts)
+        self._permission_counts = PermissionCounts(
+            store, self.callers.sights, self._tell_pages, loops.loop("permission_counts")
+        )
+        self._pages = Pages(self._permission_counts.facts)
         self._loop = asyncio.get_running_loop()
         self._minute = 0.0
         self._sweeper = asyncio.create_task(loops.loop("sweeper").run(self._sweep), name="signalbox-sweeper")
-        self._beside = BesideTheLog(store, self._channels, loops.loop("beside_the_log"))
+        self._task_changes = TaskChanges(store, self._channels, loops.loop("task_changes"))
         self.closing = False
         self.open_streams = 0
         self._empty = asyncio.Event()
@@ -79,7 +81,7 @@ class Hub:
     def deliver(self, events: Sequence[Event]) -> None:
         """What the tail calls after every look, with the new events of all tasks in commit order."""
         self._stats.events_in += len(events)
-        self._beside.hear()
+        self._task_changes.hear()
         watched = [event for event in events if event.task_id in self._channels]
         if len(watched) > 1:
             watched.sort(key=attrgetter("task_id"))
@@ -92,7 +94,7 @@ class Hub:
                 channel.push(new)
         for board in self._boards.values():
             board.recheck()
-        self._waiting.hear(events)
+        self._permission_counts.hear(events)
 
     # what goes out
 
@@ -102,19 +104,27 @@ class Hub:
         encode: Encode,
         batch_size: int,
         flush_interval: float,
-        voice: Voice = JSON,
+        control_messages: ControlMessages = JSON,
         *,
         identity: str = "",
     ) -> Lane:
         """The lane of a task's events as `encode` writes them; `identity` says which task of this id is meant."""
         channel = self._channel(task_id, identity)
-        key = (encode, batch_size, flush_interval, voice)
+        key = (encode, batch_size, flush_interval, control_messages)
         if key not in channel.lanes:
             pace = Pace(flush_interval, batch_size)
             lane = EventLane(
-                channel.ring, pace, self._stats, self._store, task_id, encode, voice, self._shelf, identity
+                channel.ring,
+                pace,
+                self._stats,
+                self._store,
+                task_id,
+                encode,
+                control_messages,
+                self._catch_up_cache,
+                identity,
             )
-            lane.when_flushed = self.rests.begin
+            lane.when_flushed = self.tail_pause.begin
             channel.lanes[key] = lane
         return channel.lanes[key]
 
@@ -124,37 +134,39 @@ class Hub:
         render: Render,
         key: object = "frames",
         pace: Pace | None = None,
-        voice: Voice | None = None,
+        control_messages: ControlMessages | None = None,
         *,
         identity: str = "",
     ) -> Lane:
         """The lane of a task's streams that `key` stands for; what the first one brings along serves all.
 
-        They are live pages unless `voice` says otherwise.
+        They are live pages unless `control_messages` says otherwise.
         """
         channel = self._channel(task_id, identity)
         channel.standing = None
-        voice = voice or self._pages
-        whole_key = (key, voice)
+        control_messages = control_messages or self._pages
+        whole_key = (key, control_messages)
         if whole_key not in channel.lanes:
-            lane = FrameLane(channel.ring, pace or self._pace(), self._stats, render, voice)
-            lane.when_flushed = self.rests.begin
+            lane = FrameLane(channel.ring, pace or self._pace(), self._stats, render, control_messages)
+            lane.when_flushed = self.tail_pause.begin
             channel.lanes[whole_key] = lane
         return channel.lanes[whole_key]
 
-    def board_lane(self, key: object, render: Render, pace: Pace | None = None, voice: Voice | None = None) -> Lane:
+    def board_lane(
+        self, key: object, render: Render, pace: Pace | None = None, control_messages: ControlMessages | None = None
+    ) -> Lane:
         """The lane of what shows many tasks; `key` stands for which, positions are event ids."""
         if self._store.epoch != self._epoch:
             self.reset()
-        voice = voice or self._pages
-        whole_key = (key, voice)
+        control_messages = control_messages or self._pages
+        whole_key = (key, control_messages)
         if whole_key not in self._boards:
-            lane = FrameLane(Ring(0), pace or self._pace(), self._stats, render, voice)
-            lane.when_flushed = self.rests.begin
+            lane = FrameLane(Ring(0), pace or self._pace(), self._stats, render, control_messages)
+            lane.when_flushed = self.tail_pause.begin
             self._boards[whole_key] = lane
         return self._boards[whole_key]
 
-    def packing(self, accept_encoding: str) -> Packing:
+    def stream_encoding(self, accept_encoding: str) -> StreamEncoding:
         """How a stream is compressed for a client that accepts this."""
         return choose(accept_encoding) if self._settings.stream_compression else Plain()
 
@@ -168,23 +180,25 @@ class Hub:
             self._stats.streams_refused += 1
             raise TooManyStreams(None if full else most)
 
-    async def run(self, lane: Lane, cursor: int, send: Send, opening: bytes, packing: Packing, ticket: Ticket) -> bytes:
+    async def run(
+        self, lane: Lane, cursor: int, send: Send, opening: bytes, stream_encoding: StreamEncoding, ticket: Ticket
+    ) -> bytes:
         """Serve a stream until it ends; returns its last words."""
-        life, most = self._limits() if lane.voice.limited else (math.inf, sys.maxsize)
+        life, most = self._limits() if lane.control_messages.limited else (math.inf, sys.maxsize)
         subscriber = Subscriber(
             lane,
             cursor,
             send,
-            packing,
+            stream_encoding,
             ticket,
             max_events=most,
             deadline=self._loop.time() + life,
         )
         if self.closing:
-            return subscriber.voice.farewell(cursor, "shutdown", _wait_after_shutdown())
-        subscriber.say(opening + subscriber.voice.greeting(cursor))
+            return subscriber.control_messages.farewell(cursor, "shutdown", _wait_after_shutdown())
+        subscriber.say(opening + subscriber.control_messages.greeting(cursor))
         self.callers.enter(subscriber)
-        self._waiting.join(ticket.sight)
+        self._permission_counts.join(ticket.sight)
         try:
             return await subscriber.run()
         finally:
@@ -204,7 +218,7 @@ class Hub:
         for lane in list(self.lanes()):
             lane.close()
             for subscriber in list(lane.everyone):
-                subscriber.finish(subscriber.voice.replaced(lane.position(subscriber)))
+                subscriber.finish(subscriber.control_messages.replaced(lane.position(subscriber)))
         self._channels.clear()
         self._boards.clear()
 
@@ -229,8 +243,8 @@ class Hub:
             return
         self.closing = True
         self._sweeper.cancel()
-        self._beside.close()
-        self._waiting.close()
+        self._task_changes.close()
+        self._permission_counts.close()
         for lane in list(self.lanes()):
             lane.close()
             for subscriber in list(lane.everyone):
@@ -326,7 +340,7 @@ class Hub:
         elif now > subscriber.deadline:
             subscriber.send_away("max_stream_life", 100)
         elif lane.silence(subscriber) >= silence:
-            subscriber.say(subscriber.voice.silence(lane.position(subscriber)))
+            subscriber.say(subscriber.control_messages.heartbeat(lane.position(subscriber)))
 
 
 def lag_p99(lags: list[int]) -> float:

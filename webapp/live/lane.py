@@ -10,7 +10,7 @@ from typing import Protocol
 
 import structlog
 
-from signalbox.webapp.live.control_messages import Voice
+from signalbox.webapp.live.control_messages import ControlMessages
 from signalbox.webapp.live.pace import Pace
 from signalbox.webapp.live.stats import Stats
 from signalbox.webapp.live.subscriber import Subscriber
@@ -40,10 +40,10 @@ class Lane(ABC):
 
     clock = staticmethod(time.perf_counter)
 
-    def __init__(self, log: Log, pace: Pace, stats: Stats, voice: Voice) -> None:
+    def __init__(self, log: Log, pace: Pace, stats: Stats, control_messages: ControlMessages) -> None:
         self.log = log
         self.stats = stats
-        self.voice = voice
+        self.control_messages = control_messages
         self.tick = 0
         self.live: set[Subscriber] = set()
         self.everyone: set[Subscriber] = set()
@@ -64,9 +64,9 @@ class Lane(ABC):
             return
         self._set_timer(self._pace.delay(self.log.head - self._flushed_to))
 
-    def rest(self) -> float:
+    def pause(self) -> float:
         """Seconds for which nobody here is written to, whatever comes; 0 if somebody could be now, or nobody waits."""
-        return self._pace.rest() if self.live and not self._flushing else 0.0
+        return self._pace.pause() if self.live and not self._flushing else 0.0
 
     def close(self) -> None:
         """Forget the next flush."""

@@ -22,9 +22,9 @@ class Pace:
 
     def delay(self, held: int) -> float:
         """Seconds to wait before flushing `held` events. A full batch waits only as long as a flush costs."""
-        return self._left(self._cost) if held >= self._batch_size else self.rest()
+        return self._left(self._cost) if held >= self._batch_size else self.pause()
 
-    def rest(self) -> float:
+    def pause(self) -> float:
         """Seconds until events that fill no batch are flushed."""
         return self._left(min(self._cost * REST, self._longest))
 
@@ -33,5 +33,5 @@ class Pace:
         self._cost = cost
         self._ended = time.perf_counter()
 
-    def _left(self, rest: float) -> float:
-        return max(0.0, self._ended + rest - time.perf_counter())
+    def _left(self, pause: float) -> float:
+        return max(0.0, self._ended + pause - time.perf_counter())

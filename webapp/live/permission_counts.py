@@ -1,6 +1,6 @@
-"""How many permission requests wait for somebody: what every live page shows beside its own matter.
+"""The number of open permission requests, which every live page shows.
 
-Each reader is told of the projects that they see.
+Each reader gets the number for the projects that they may see.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from signalbox.store.loops import Loop
 from signalbox.webapp.auth.principal import Projects
 
 
-class Waiting:
+class PermissionCounts:
     """Keeps the counts of all that `sights` names; `tell` is called with those for whom they changed."""
 
     def __init__(

@@ -16,7 +16,7 @@ from signalbox.webapp.live import sse
 from signalbox.webapp.live.hub import Hub
 from signalbox.webapp.live.lane import Lane
 from signalbox.webapp.live.sink import Send
-from signalbox.webapp.live.stream_encoding import Packing, Plain
+from signalbox.webapp.live.stream_encoding import Plain, StreamEncoding
 
 LAST_WORDS_TIMEOUT = 1.5
 """Seconds that the end of a stream may take; a reader that stalls then is left alone."""
@@ -29,17 +29,17 @@ OPENING_ALONE = 0.002
 
 
 class StreamResponse(Response):
-    """An open stream. `serve(send)` writes its body and returns the last words; `packing` compresses all of it."""
+    """An open stream. `serve(send)` writes its body and returns the last words; `stream_encoding` compresses it."""
 
-    def __init__(self, serve: Callable[[Send], Awaitable[bytes]], packing: Packing) -> None:
+    def __init__(self, serve: Callable[[Send], Awaitable[bytes]], stream_encoding: StreamEncoding) -> None:
         super().__init__(b"", headers=sse.HEADERS)
         del self.headers["Content-Length"]
-        if packing.name:
-            self.headers["Content-Encoding"] = packing.name
+        if stream_encoding.name:
+            self.headers["Content-Encoding"] = stream_encoding.name
             self.headers["Vary"] = "Accept-Encoding"
         self.timeout = None
         self.serve = serve
-        self.packing = packing
+        self.stream_encoding = stream_encoding
 
 
 def subscribe(hub: Hub, lane: Callable[[], Lane], cursor: int, opening: bytes = b"") -> StreamResponse:
@@ -49,15 +49,15 @@ def subscribe(hub: Hub, lane: Callable[[], Lane], cursor: int, opening: bytes = 
     """
     reader = ticket()
     hub.admit(reader)
-    packing = hub.packing(request.headers.get("Accept-Encoding", ""))
+    stream_encoding = hub.stream_encoding(request.headers.get("Accept-Encoding", ""))
 
     async def serve(send: Send) -> bytes:
         # Alone: Caddy's `encode` holds back a stream whose first piece is long enough to compress.
-        await send({"type": "http.response.body", "body": packing.words(OPENING), "more_body": True})
+        await send({"type": "http.response.body", "body": stream_encoding.words(OPENING), "more_body": True})
         await asyncio.sleep(OPENING_ALONE)
-        return await hub.run(lane(), cursor, send, opening, packing, reader)
+        return await hub.run(lane(), cursor, send, opening, stream_encoding, reader)
 
-    return StreamResponse(serve, packing)
+    return StreamResponse(serve, stream_encoding)
 
 
 def closing(words: bytes) -> StreamResponse:
@@ -105,8 +105,8 @@ class Connection(ASGIHTTPConnection):
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             last_words = await response.serve(send)
             async with asyncio.timeout(LAST_WORDS_TIMEOUT):
-                packing = response.packing
-                body = packing.words(last_words) + packing.end()
+                stream_encoding = response.stream_encoding
+                body = stream_encoding.words(last_words) + stream_encoding.end()
                 await send({"type": "http.response.body", "body": body, "more_body": False})
         except TimeoutError:
             pass

@@ -20,7 +20,7 @@ LEVEL_GZIP = 5
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
 
-class Packing(Protocol):
+class StreamEncoding(Protocol):
     """How one stream writes its bytes. `name` is the Content-Encoding, "" for none."""
 
     name: str
@@ -99,8 +99,8 @@ def deflated(data: bytes) -> bytes:
     return deflate.compress(data) + deflate.flush(zlib.Z_FULL_FLUSH)
 
 
-def choose(accept_encoding: str) -> Packing:
-    """The packing that a request's Accept-Encoding likes best; gzip if it does not care.
+def choose(accept_encoding: str) -> StreamEncoding:
+    """The encoding that a request's Accept-Encoding prefers; gzip if it accepts any.
 
     A reader must take a zstd body of many frames (RFC 9659), but not every one does: httpx 0.28 reads the first alone.
     """

@@ -10,9 +10,9 @@ import structlog
 
 from signalbox.webapp.auth.ticket import Ticket
 from signalbox.webapp.live.chunk import Chunk
-from signalbox.webapp.live.control_messages import Voice
+from signalbox.webapp.live.control_messages import ControlMessages
 from signalbox.webapp.live.sink import Direct, Send, sink_for
-from signalbox.webapp.live.stream_encoding import Packing, Plain
+from signalbox.webapp.live.stream_encoding import Plain, StreamEncoding
 
 logger = structlog.get_logger("signalbox.live")
 
@@ -22,7 +22,7 @@ class Source(Protocol):
 
     tick: int
 
-    voice: Voice
+    control_messages: ControlMessages
 
     def join(self, subscriber: Subscriber) -> None:
         """Serve a subscriber from its cursor on; called again each time a stall is over."""
@@ -47,6 +47,7 @@ class Subscriber:
         "_put",
         "busy",
         "catching_up",
+        "control_messages",
         "cursor",
         "deadline",
         "ends_at",
@@ -54,10 +55,9 @@ class Subscriber:
         "heard",
         "lane",
         "over",
-        "packing",
         "sink",
+        "stream_encoding",
         "ticket",
-        "voice",
     )
 
     def __init__(
@@ -65,7 +65,7 @@ class Subscriber:
         lane: Source,
         cursor: int,
         send: Send,
-        packing: Packing,
+        stream_encoding: StreamEncoding,
         ticket: Ticket,
         *,
         max_events: int,
@@ -73,9 +73,9 @@ class Subscriber:
     ) -> None:
         self.lane = lane
         self.ticket = ticket
-        self.voice = lane.voice.to(ticket.sight)
+        self.control_messages = lane.control_messages.to(ticket.sight)
         self.cursor = cursor
-        self.packing = packing
+        self.stream_encoding = stream_encoding
         self.events_left = max_events
         self.ends_at = 0
         self.deadline = deadline
@@ -84,7 +84,7 @@ class Subscriber:
         self.catching_up: asyncio.Task[None] | None = None
         self.over = False
         self.sink = sink_for(send, self._free, self.finish)
-        self._put = self.sink.put if isinstance(packing, Plain) else self._put_packed
+        self._put = self.sink.put if isinstance(stream_encoding, Plain) else self._put_packed
         self._ended: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     def take(self, chunk: Chunk) -> None:
@@ -103,16 +103,16 @@ class Subscriber:
         """Write something that is no event, unless the reader is behind anyway."""
         if words and not self.busy and not self.over:
             self.heard = self.lane.tick
-            self.busy = not self.sink.offer(self.packing.words(words))
+            self.busy = not self.sink.offer(self.stream_encoding.words(words))
 
     def send_away(self, reason: str, retry_ms: int) -> None:
         """End the stream; its client shall come back after `retry_ms` milliseconds."""
-        self.finish(self.voice.farewell(self.lane.position(self), reason, retry_ms))
+        self.finish(self.control_messages.farewell(self.lane.position(self), reason, retry_ms))
 
     @property
     def direct(self) -> Direct | None:
         """How to write to it without asking it, if that is possible."""
-        return self.sink.direct if isinstance(self.packing, Plain) else None
+        return self.sink.direct if isinstance(self.stream_encoding, Plain) else None
 
     def finish(self, last_words: bytes = b"") -> None:
         """End the stream from the server's side, after `last_words`."""
@@ -139,7 +139,7 @@ class Subscriber:
             self.sink.cancel()
 
     def _put_packed(self, chunk: Chunk) -> bool:
-        return self.sink.offer(self.packing.chunk(chunk))
+        return self.sink.offer(self.stream_encoding.chunk(chunk))
 
     def _free(self) -> None:
         self.busy = False

@@ -1,28 +1,28 @@
-"""The rests: while all who were just written to must wait for their next flush, nobody need look for what is new."""
+"""The tail pauses while every lane that was just flushed waits for its next flush: no news could be sent anyway."""
 
 from __future__ import annotations
 
 from signalbox.webapp.live.lane import Lane
 
 LONGEST = 0.025
-"""Seconds of one rest, at most: somebody else, who waits for another task, must not feel it."""
+"""The longest pause in seconds: a subscriber of another task must not notice it."""
 
 LAST_LOOK = 0.003
-"""Seconds before a flush in which nobody rests, so that it takes along what came last."""
+"""The pause ends so many seconds before a flush, so that the flush includes the newest events."""
 
 
-class Rests:
-    """The lanes that are resting from a flush."""
+class TailPause:
+    """The lanes that were flushed and wait for their next flush."""
 
     def __init__(self) -> None:
         self._lanes: set[Lane] = set()
 
     def begin(self, lane: Lane) -> None:
-        """A lane has just been flushed."""
+        """Note that a lane has just been flushed."""
         self._lanes.add(lane)
 
     def seconds(self) -> float:
-        """How long the tail may rest; 0 when nobody rests."""
-        rests = {lane: rest for lane in self._lanes if (rest := lane.rest())}
-        self._lanes = set(rests)
-        return max(0.0, min(LONGEST, min(rests.values()) - LAST_LOOK)) if rests else 0.0
+        """How long the tail may pause; 0 when no lane waits for a flush."""
+        pauses = {lane: pause for lane in self._lanes if (pause := lane.pause())}
+        self._lanes = set(pauses)
+        return max(0.0, min(LONGEST, min(pauses.values()) - LAST_LOOK)) if pauses else 0.0

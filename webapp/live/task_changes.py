@@ -1,4 +1,4 @@
-"""What happens to a watched task beside its log: it is deleted, archived or brought back, it goes stale."""
+"""Changes of a watched task that are no events: it is deleted, archived or restored, or becomes stale."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ TICK = 0.4
 """Seconds between two looks, while there are commits."""
 
 
-class BesideTheLog:
-    """Ends the streams of watched tasks that are gone, or whose id another task has now.
+class TaskChanges:
+    """Ends the streams of watched tasks that were deleted, or whose id belongs to another task now.
 
-    Where what is kept beside the log has changed, the pages are drawn again.
+    Has a page rendered again when such a change concerns it.
     """
 
     def __init__(self, store: Store, channels: dict[str, Channel], loop: Loop) -> None:
         self._store = store
         self._channels = channels
         self._committed = asyncio.Event()
-        self._task = asyncio.create_task(loop.run(self._watch), name="signalbox-beside-the-log")
+        self._task = asyncio.create_task(loop.run(self._watch), name="signalbox-task-changes")
 
     def hear(self) -> None:
         """There was a commit."""
@@ -60,7 +60,7 @@ class BesideTheLog:
     def _draw_again(self, standings: dict[str, Standing]) -> None:
         for task_id, one in standings.items():
             channel, standing = self._channels.get(task_id), (one.archived, one.stale, one.unfinished)
-            # Of a page that was drawn since the last look nobody knows what it shows.
+            # A page rendered since the last check may already show the new state, so it is rendered again.
             if channel and channel.standing != standing:
                 channel.standing = standing
                 channel.recheck()

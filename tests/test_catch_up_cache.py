@@ -1,4 +1,4 @@
-"""The shelf: a herd that comes back far behind reads a log once, and each of it still sees all of it in order."""
+"""The catch-up cache: many clients that return far behind read a log once, and each still sees every event in order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from signalbox.webapp.live.catch_up_cache import KEPT_BYTES, STRETCH, Shelf
+from signalbox.webapp.live.catch_up_cache import KEPT_BYTES, SEGMENT, CatchUpCache
 
 LOG = object()
 
@@ -27,62 +27,62 @@ class Log:
         return [b"%d".ljust(self.size) % seq for seq in range(cursor + 1, upto + 1)]
 
 
-async def walk(shelf: Shelf, log: Log, cursor: int = 0, most: int = STRETCH) -> list[int]:
+async def walk(catch_up_cache: CatchUpCache, log: Log, cursor: int = 0, most: int = SEGMENT) -> list[int]:
     """Every message that somebody sees who is at `cursor`."""
     seen: list[int] = []
-    while chunk := (await shelf.take(LOG, cursor, log.read)).after(cursor, most):
+    while chunk := (await catch_up_cache.take(LOG, cursor, log.read)).after(cursor, most):
         seen += map(int, chunk.body.split())
         cursor = chunk.to_seq
     return seen
 
 
 async def test_a_herd_in_step_reads_each_stretch_once() -> None:
-    log, shelf = Log(4 * STRETCH + 7), Shelf()
-    for seen in await asyncio.gather(*(walk(shelf, log) for _ in range(50))):
+    log, catch_up_cache = Log(4 * SEGMENT + 7), CatchUpCache()
+    for seen in await asyncio.gather(*(walk(catch_up_cache, log) for _ in range(50))):
         assert seen == list(range(1, log.latest + 1))
-    whole = [cursor for cursor in log.reads if cursor % STRETCH == 0 and cursor < 4 * STRETCH]
-    assert whole == [0, STRETCH, 2 * STRETCH, 3 * STRETCH]
+    whole = [cursor for cursor in log.reads if cursor % SEGMENT == 0 and cursor < 4 * SEGMENT]
+    assert whole == [0, SEGMENT, 2 * SEGMENT, 3 * SEGMENT]
 
 
 async def test_those_who_come_from_anywhere_are_in_step_after_their_first_stretch() -> None:
-    log, shelf = Log(5 * STRETCH), Shelf()
-    starts = range(3, STRETCH, 97)
-    found = await asyncio.gather(*(walk(shelf, log, start, most=1 + start) for start in starts))
+    log, catch_up_cache = Log(5 * SEGMENT), CatchUpCache()
+    starts = range(3, SEGMENT, 97)
+    found = await asyncio.gather(*(walk(catch_up_cache, log, start, most=1 + start) for start in starts))
     for start, seen in zip(starts, found, strict=True):
         assert seen == list(range(start + 1, log.latest + 1))
-    assert sorted(cursor for cursor in log.reads if STRETCH <= cursor < log.latest) == [
-        STRETCH,
-        2 * STRETCH,
-        3 * STRETCH,
-        4 * STRETCH,
+    assert sorted(cursor for cursor in log.reads if SEGMENT <= cursor < log.latest) == [
+        SEGMENT,
+        2 * SEGMENT,
+        3 * SEGMENT,
+        4 * SEGMENT,
     ]
 
 
 async def test_what_is_not_whole_is_not_kept_so_that_what_comes_is_seen() -> None:
-    log, shelf = Log(5), Shelf()
-    assert await walk(shelf, log) == [1, 2, 3, 4, 5]
+    log, catch_up_cache = Log(5), CatchUpCache()
+    assert await walk(catch_up_cache, log) == [1, 2, 3, 4, 5]
     log.latest = 9
-    assert await walk(shelf, log) == list(range(1, 10))
-    assert await walk(shelf, log, 5) == [6, 7, 8, 9]
+    assert await walk(catch_up_cache, log) == list(range(1, 10))
+    assert await walk(catch_up_cache, log, 5) == [6, 7, 8, 9]
 
 
 async def test_what_was_read_long_ago_makes_room() -> None:
-    log, shelf = Log(8 * STRETCH, size=KEPT_BYTES // STRETCH // 8), Shelf()
-    await walk(shelf, log)
-    await walk(shelf, log)
+    log, catch_up_cache = Log(8 * SEGMENT, size=KEPT_BYTES // SEGMENT // 8), CatchUpCache()
+    await walk(catch_up_cache, log)
+    await walk(catch_up_cache, log)
     assert log.reads.count(0) == 2
 
 
 async def test_a_log_that_nobody_reads_any_more_is_forgotten() -> None:
-    log, shelf = Log(STRETCH), Shelf()
-    await walk(shelf, log)
-    shelf.forget(LOG)
-    await walk(shelf, log)
+    log, catch_up_cache = Log(SEGMENT), CatchUpCache()
+    await walk(catch_up_cache, log)
+    catch_up_cache.forget(LOG)
+    await walk(catch_up_cache, log)
     assert log.reads.count(0) == 2
 
 
 async def test_one_who_leaves_takes_nobodys_stretch_along_and_a_failure_is_everybodys() -> None:
-    log, shelf, gate = Log(STRETCH), Shelf(), asyncio.Event()
+    log, catch_up_cache, gate = Log(SEGMENT), CatchUpCache(), asyncio.Event()
 
     async def slow(cursor: int, most: int) -> Sequence[bytes]:
         await gate.wait()
@@ -92,7 +92,7 @@ async def test_one_who_leaves_takes_nobodys_stretch_along_and_a_failure_is_every
         await gate.wait()
         raise OSError("the disk is gone")
 
-    first, second = (asyncio.create_task(shelf.take(LOG, 0, slow)) for _ in range(2))
+    first, second = (asyncio.create_task(catch_up_cache.take(LOG, 0, slow)) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()
     gate.set()
@@ -100,11 +100,11 @@ async def test_one_who_leaves_takes_nobodys_stretch_along_and_a_failure_is_every
     assert log.reads == [0]
 
     gate.clear()
-    both = [asyncio.create_task(shelf.take(LOG, STRETCH, broken)) for _ in range(2)]
+    both = [asyncio.create_task(catch_up_cache.take(LOG, SEGMENT, broken)) for _ in range(2)]
     await asyncio.sleep(0)
     gate.set()
     for one in both:
         with pytest.raises(OSError, match="disk"):
             await one
-    log.latest = 2 * STRETCH
-    assert (await shelf.take(LOG, STRETCH, log.read)).whole
+    log.latest = 2 * SEGMENT
+    assert (await catch_up_cache.take(LOG, SEGMENT, log.read)).whole
