@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
+import msgspec
+import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from e2e.live import expect_live_at
 from e2e.runs import run
+from signalbox.store.contract import TaskRecord
+from signalbox.store.events import Event
 from tests.support.server import Server
 
 
@@ -35,3 +40,36 @@ def test_without_javascript_it_is_drawn_all_the_same(
     box = page.locator(".fall-bar").first.bounding_box()
     assert box
     assert box["width"] > 100
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_how_a_span_ended_and_how_long_it_took_fit_beside_its_bar(server: Server, page: Page, width: int) -> None:
+    task = f"cancelled-{width}"
+    told = [("runner_spawn", {}, "10:00:00"), ("runner_exit", {"status": "cancelled"}, "21:34:56")]
+    events = [
+        Event(
+            event_id=seq,
+            task_id=task,
+            seq=seq,
+            event_type=kind,
+            phase=None,
+            actor="runner",
+            span_id="main",
+            parent_span_id=None,
+            payload_json=msgspec.Raw(msgspec.json.encode(payload)),
+            created_at=f"2026-11-10T{time}.000000Z",
+        )
+        for seq, (kind, payload, time) in enumerate(told, start=1)
+    ]
+    server.store.import_task(TaskRecord(task_id=task, created_at=events[0].created_at), events)
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"{server.url}/tasks/{task}/waterfall")
+    took = page.locator(".fall-took").first
+    expect(took).to_contain_text("cancelled 11 h 34 m")
+    assert took.evaluate("node => node.scrollWidth <= node.clientWidth")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    labels = page.locator(".fall-axis text").evaluate_all(
+        """all => all.map((one) => one.getBoundingClientRect()).filter((box) => box.width)
+          .map(({ left, right }) => [left, right])"""
+    )
+    assert all(before[1] < after[0] for before, after in pairwise(labels)), labels

@@ -25,6 +25,21 @@ async def test_a_line_that_was_written_elsewhere_tells_when(store: SqliteStore) 
     assert 'class="rest"' not in str(await page(store))
 
 
+@pytest.mark.parametrize(
+    ("kind", "payload", "said"),
+    [
+        ("runner_exit", {"exit_code": 3, "status": "failed", "message": "exit code 3"}, "run ended failed exit code 3"),
+        ("runner_exit", {"exit_code": 130, "status": "cancelled", "message": "cancelled"}, "cancelled exit code 130"),
+        ("phase_exit", {"message": "cancelled", "error_code": "cancelled"}, "phase left planning cancelled"),
+    ],
+)
+async def test_the_end_of_a_run_or_a_phase_says_nothing_twice(
+    store: SqliteStore, kind: str, payload: dict[str, object], said: str
+) -> None:
+    store.append("run", [NewEvent(event_type=kind, phase="planning", payload=payload)])
+    assert main(await page(store)).by_id("e1").text.endswith(said)
+
+
 async def test_the_page_says_how_the_run_stands(store: SqliteStore) -> None:
     store.create_task("run", title="Nightly audit", kind="audit")
     store.append(
