@@ -45,3 +45,20 @@ def test_what_nobody_saw_is_not_taken_for_what_a_page_shows(server: Server) -> N
         next(messages)
         select(server, "restore")
         assert 'data-shown=""' in next(seen)
+
+
+def test_a_state_that_comes_and_goes_within_an_instant_does_not_stay_on_a_page(server: Server) -> None:
+    server.emit("kept", "one")
+    with open_stream(watch(server)) as messages:
+        seen = frames(messages)
+        for _ in range(3):
+            # The commit is looked at at once, and those that follow only together.
+            server.emit("kept", "more")
+            next(seen)
+            select(server, "archive")
+            server.emit("kept", "more")
+            while "archived" not in next(seen):
+                pass
+            select(server, "restore")
+            while 'data-shown=""' not in next(seen):
+                pass

@@ -36,6 +36,15 @@ class Channel:
             if isinstance(lane, FrameLane):
                 lane.recheck()
 
+    def take_shown(self) -> set[tuple[bool, bool]]:
+        """How frames have shown the task since the last call: as archived, as stale."""
+        shown: set[tuple[bool, bool]] = set()
+        for lane in self.lanes.values():
+            if isinstance(lane, FrameLane):
+                shown |= lane.shown
+                lane.shown.clear()
+        return shown
+
     def readers(self, encode: Encode) -> int:
         """Streams that read events as `encode` writes them."""
         lanes = self.lanes.values()

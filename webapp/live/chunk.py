@@ -8,17 +8,21 @@ from collections.abc import Callable
 class Chunk:
     """The bytes of `events` events from after some cursor up to `to_seq`. After a `last` one the stream ends.
 
+    `beside` is whether a frame shows its task as archived and as stale; None if it is no frame of one task's page.
     `framed` is the body in HTTP/1.1's chunked coding, so that it is framed once and not once for each stream.
     """
 
-    __slots__ = ("_packed", "body", "events", "framed", "last", "to_seq")
+    __slots__ = ("_packed", "beside", "body", "events", "framed", "last", "to_seq")
 
-    def __init__(self, body: bytes, to_seq: int, events: int, *, last: bool = False) -> None:
+    def __init__(
+        self, body: bytes, to_seq: int, events: int, *, last: bool = False, beside: tuple[bool, bool] | None = None
+    ) -> None:
         self.body = body
         self.framed = framing(body)
         self.to_seq = to_seq
         self.events = events
         self.last = last
+        self.beside = beside
         self._packed: dict[str, bytes] = {}
 
     def packed(self, encoding: str, pack: Callable[[bytes], bytes]) -> bytes:

@@ -27,13 +27,14 @@ logger = structlog.get_logger("signalbox.live")
 
 
 class FrameLane(Lane):
-    """The streams that `render` serves."""
+    """The streams that `render` serves. `shown` has each `Chunk.beside` that was delivered since it was last taken."""
 
     def __init__(self, log: Log, pace: Pace, stats: Stats, render: Render, control_messages: ControlMessages) -> None:
         super().__init__(log, pace, stats, control_messages)
         self._render = render
         self._unsure: set[Subscriber] = set()
         self._task: asyncio.Task[None] | None = None
+        self.shown: set[tuple[bool, bool]] = set()
 
     def join(self, subscriber: Subscriber) -> None:
         self.everyone.add(subscriber)
@@ -98,6 +99,8 @@ class FrameLane(Lane):
         self._flushed(started, again=bool(self._unsure))
 
     def _deliver(self, subscribers: list[Subscriber], cursor: int, chunk: Chunk | None) -> None:
+        if chunk is not None and chunk.beside is not None:
+            self.shown.add(chunk.beside)
         for subscriber in subscribers:
             if chunk is None or subscriber.over or subscriber.cursor != cursor or subscriber not in self.live:
                 continue

@@ -55,7 +55,8 @@ def task_frames(
         if seen.seq < cursor or (seen.seq == cursor and not turned):
             return None
         frame = sse.html_message(seen.seq, fragments.task_frame(seen, cursor, flags=turned))
-        return Chunk(frame, seen.seq, seen.seq - cursor)
+        beside = (seen.task.archived_at is not None, seen.task.stale)
+        return Chunk(frame, seen.seq, seen.seq - cursor, beside=beside)
 
     return render
 

@@ -60,7 +60,10 @@ class TaskChanges:
     def _draw_again(self, standings: dict[str, Standing]) -> None:
         for task_id, one in standings.items():
             channel, standing = self._channels.get(task_id), (one.archived, one.stale, one.unfinished)
-            # A page rendered since the last check may already show the new state, so it is rendered again.
-            if channel and channel.standing != standing:
+            if channel is None:
+                continue
+            # A frame rendered since the last look may show a state that came and went in between.
+            passed = channel.take_shown() - {(one.archived, one.stale)}
+            if channel.standing != standing or passed:
                 channel.standing = standing
                 channel.recheck()
