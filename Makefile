@@ -12,7 +12,7 @@ ARGS ?=
 TRIES := --numprocesses 2 --dist loadfile --reruns 1 -raR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types unit e2e soak chaos bench screenshots format venv browser lock clean
+.PHONY: help run test quick lint types unit e2e soak chaos bench screenshots format venv browser lock wheel sbom container clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -21,6 +21,9 @@ run: venv ## the server with its demo, on http://127.0.0.1:8000 (HOST=, PORT=)
 	@exec $(BIN)/signalbox serve --demo $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT)) $(ARGS)
 
 test: lint types unit e2e ## everything that must be green
+
+quick: venv ## unit and API tests that start no programs of their own
+	$(BIN)/pytest tests -m "not soak and not programs" $(TRIES) $(ARGS)
 
 lint: venv ## style and format
 	$(BIN)/ruff check .
@@ -59,6 +62,17 @@ browser: venv ## a Chromium for the browser tests (nothing to do when one is the
 
 lock: venv ## requirements.lock again from pyproject.toml (ARGS=--upgrade for newer versions)
 	@scripts/lock $(ARGS)
+
+wheel: venv ## the source distribution and the wheel, into dist/
+	@$(BIN)/python -m pip --disable-pip-version-check --quiet install 'uv>=0.9'
+	@$(BIN)/uv build --quiet --out-dir dist .
+	@ls dist
+
+sbom: venv ## what an installation consists of, with licences (CycloneDX, dist/sbom.cdx.json)
+	@scripts/sbom
+
+container: venv ## the steps of the Containerfile in an empty folder, without a container engine
+	@folder=$$(mktemp -d) && $(BIN)/python -m scripts.container_steps "$$folder"; code=$$?; rm -rf "$$folder"; exit $$code
 
 clean: ## remove what make made
 	rm -rf .venv build dist test-results *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -48,6 +48,18 @@ def _without_skips(report: R) -> R:
     return report
 
 
+STARTERS = frozenset(f"tests.support.{name}" for name in ("agent_server", "command", "nginx", "proxies", "terminal"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make quick` leaves out: tests that start programs, or servers that they do not share."""
+    for item in items:
+        module = vars(item.module) if isinstance(item, pytest.Function) else {}
+        starts = "subprocess" in module or any(getattr(v, "__module__", None) in STARTERS for v in module.values())
+        if starts or {"start_server", "page", "browser"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("programs")
+
+
 @pytest.fixture(scope="module")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for the tests of a module, with default settings."""

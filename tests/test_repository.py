@@ -43,9 +43,11 @@ def test_no_file_names_a_machine_or_a_package_index() -> None:
     assert not found, "\n".join(found)
 
 
-def test_the_lock_names_no_index() -> None:
-    assert "://" not in LOCK
-    assert not re.search(r"^-", LOCK, re.MULTILINE)
+@pytest.mark.parametrize("name", ["requirements.lock", "deploy/requirements.lock"])
+def test_the_locks_name_no_index(name: str) -> None:
+    lock = (ROOT / name).read_text()
+    assert "://" not in lock
+    assert not re.search(r"^-", lock, re.MULTILINE)
 
 
 def test_the_lock_pins_every_dependency_with_its_hashes() -> None:

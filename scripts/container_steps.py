@@ -1,0 +1,216 @@
+"""Performs the steps of the Containerfile in a folder, without a container engine, and starts what comes out.
+
+python -m scripts.container_steps FOLDER [--offline]
+
+A path of the image such as /opt/signalbox becomes FOLDER/image/opt/signalbox, the base image's Python is the one that
+runs this script, and no user is made. With --offline the dependencies are those of the running environment, after a
+check that it has the locked versions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parent.parent
+PLACE = re.compile(r"(?<![\w.])/(?=(?:build|data|opt)\b)")
+FOR_ROOT_ALONE = ("useradd", "chown")
+
+
+def instructions(text: str) -> Iterator[tuple[str, str]]:
+    """The instructions of a Containerfile, each with its arguments on one line."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    for line in re.sub(r"\\\n\s*", "", "\n".join(lines)).splitlines():
+        name, _, arguments = line.partition(" ")
+        yield name.upper(), arguments.strip()
+
+
+@dataclass
+class Image:
+    """What is built: the files below `folder`, and how they are run."""
+
+    folder: Path
+    workdir: str = "/"
+    environment: dict[str, str] = field(default_factory=dict)
+    user: str = "0"
+    volumes: list[str] = field(default_factory=list)
+    health: list[str] = field(default_factory=list)
+    entrypoint: list[str] = field(default_factory=list)
+    command: list[str] = field(default_factory=list)
+
+    def here(self, text: str) -> str:
+        """A text with the image's paths as those of this machine."""
+        return PLACE.sub(f"{self.folder}/", text)
+
+    def path(self, inside: str) -> Path:
+        """A path of the image on this machine."""
+        return self.folder / os.path.normpath(f"{self.workdir}/{inside}" if inside[0] != "/" else inside).lstrip("/")
+
+    def variables(self, **more: str) -> dict[str, str]:
+        """The environment of a process of this image."""
+        outer = {name: value for name, value in os.environ.items() if not name.startswith(("SIGNALBOX_", "PYTHON"))}
+        tools = f"{self.folder}-tools:{Path(sys.executable).parent}:{outer['PATH']}"
+        path = self.environment.get("PATH", "$PATH").replace("$PATH", tools)
+        return outer | self.environment | {"PATH": path} | more
+
+    def run(self, command: list[str], **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in this image."""
+        return subprocess.run(
+            [self.here(word) for word in command],
+            cwd=self.path("."),
+            env=self.variables(**more),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+
+def build(folder: Path, *, offline: bool = False) -> Image:
+    """Perform all steps; `folder` must be empty. Raises RuntimeError for a step that fails."""
+    tools = folder / "image-tools"
+    tools.mkdir()
+    for name in FOR_ROOT_ALONE:
+        (tools / name).symlink_to(shutil.which("true") or "/bin/true")
+    stages: dict[str, Path] = {}
+    stage, image = "", Image(folder / "image")
+    for name, arguments in instructions((ROOT / "Containerfile").read_text()):
+        match name:
+            case "FROM":
+                if stage:
+                    # Scripts name their interpreter by its path, so each stage is built at the same place.
+                    stages[stage] = image.folder.rename(folder / f"stage-{stage}")
+                stage = arguments.partition(" AS ")[2] or "last"
+                image = Image(folder / "image")
+                image.folder.mkdir()
+            case "WORKDIR":
+                image.workdir = arguments
+                image.path(".").mkdir(parents=True, exist_ok=True)
+            case "COPY":
+                _copy(image, arguments, stages)
+            case "RUN":
+                _run(image, arguments, offline)
+            case "ENV":
+                for setting in shlex.split(arguments):
+                    key, _, value = setting.partition("=")
+                    image.environment[key] = image.here(value)
+            case "USER":
+                image.user = arguments
+            case "VOLUME":
+                image.volumes.append(arguments)
+            case "HEALTHCHECK":
+                image.health = json.loads(arguments.partition("CMD")[2])
+            case "ENTRYPOINT":
+                image.entrypoint = json.loads(arguments)
+            case "CMD":
+                image.command = json.loads(arguments)
+            case "EXPOSE":
+                pass
+            case _:
+                raise RuntimeError(f"{name} is an instruction that this script cannot perform")
+    return image
+
+
+def _copy(image: Image, arguments: str, stages: Mapping[str, Path]) -> None:
+    *sources, destination = arguments.split()
+    origin = ROOT
+    if sources[0].startswith("--from="):
+        origin = stages[sources.pop(0).removeprefix("--from=")]
+    target = image.path(destination)
+    for source in sources:
+        start = origin / source.lstrip("/")
+        if start.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(start, target, symlinks=True, ignore=ignored, dirs_exist_ok=True)
+        else:
+            into = target / start.name if destination.endswith("/") else target
+            into.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(start, into)
+
+
+def _run(image: Image, arguments: str, offline: bool) -> None:
+    if offline and (lock := re.search(r"--python (\S+)/bin/python install .*--requirement (\S+)", arguments)):
+        _take_dependencies(image.path(lock[1]), image.path(lock[2]))
+        return
+    if offline:
+        arguments = arguments.replace(" install ", " install --no-index --no-build-isolation --ignore-installed ")
+    done = image.run(["sh", "-ec", arguments])
+    if done.returncode:
+        raise RuntimeError(f"RUN {arguments}\n{done.stdout}")
+
+
+def _take_dependencies(venv: Path, lock: Path) -> None:
+    """Give the venv the packages of the running environment, which must be those of the lock."""
+    for entry in re.split(r"\n(?=\S)", lock.read_text().strip()):
+        pin = Requirement(entry.partition("\\")[0])
+        if (pin.marker is None or pin.marker.evaluate()) and not pin.specifier.contains(version(pin.name)):
+            raise RuntimeError(f"{lock.name} wants {pin}, and {version(pin.name)} is installed here")
+    paths = sysconfig.get_paths(scheme="venv", vars={"base": str(venv), "platbase": str(venv)})
+    (Path(paths["purelib"]) / "dependencies.pth").write_text(sysconfig.get_paths()["purelib"])
+
+
+def check(image: Image, **settings: str) -> None:
+    """Start the image's command and ask its health check, while it runs and afterwards. Raises RuntimeError."""
+    program = shutil.which(image.entrypoint[0], path=image.variables()["PATH"]) or ""
+    if not program.startswith(f"{image.folder}/"):
+        raise RuntimeError(f"{image.entrypoint[0]} is not in the image")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        more = {"SIGNALBOX_PORT": str(free.getsockname()[1]), **settings}
+    made = image.run([program, "token", "create", "first"], **more)
+    if made.returncode:
+        raise RuntimeError(made.stdout)
+    log = image.folder / "log"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [program, *image.command],
+            cwd=image.path("."),
+            env=image.variables(**more),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        last, until = image.run(image.health, **more), time.monotonic() + 30
+        while last.returncode and server.poll() is None and time.monotonic() < until:
+            time.sleep(0.2)
+            last = image.run(image.health, **more)
+        if last.returncode:
+            raise RuntimeError(f"the health check fails: {last.stdout}\n{log.read_text()}")
+    finally:
+        server.terminate()
+        server.wait(20)
+    if not image.run(image.health, **more).returncode:
+        raise RuntimeError("the health check succeeds without a server")
+
+
+def main() -> None:
+    """Build in the given folder, and check."""
+    parser = argparse.ArgumentParser(description="Performs the steps of the Containerfile in an empty folder.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--offline", action="store_true", help="dependencies from the running environment")
+    given = parser.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    if any(given.folder.iterdir()):
+        parser.error(f"{given.folder} is not empty")
+    image = build(given.folder.resolve(), offline=given.offline)
+    check(image)
+    print(f"The image is in {image.folder}; its server starts and is healthy.")
+
+
+if __name__ == "__main__":
+    main()
