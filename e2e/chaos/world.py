@@ -128,7 +128,7 @@ class World:
             if time.monotonic() > deadline:
                 self.say_wrong(f"not within {timeout:g} s: {what}")
                 return False
-            self.pause(0.03)
+            self.pause(0.06)
         return True
 
     def recorded(self) -> bool:
