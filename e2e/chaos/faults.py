@@ -102,11 +102,16 @@ def cut_at_any_byte(world: World) -> Iterator[None]:
 
 @fault(3, 0.3)
 def a_write_is_lost(world: World) -> Iterator[None]:
+    for reader in world.readers:
+        reader.lossy = True
     world.proxy.lose_one(b"data:")
     yield
     world.proxy.lose = lambda written: False
     # What was lost last is found at the next write, or by the reader's own reconnect.
     world.proxy.cut()
+    world.pause(0.1)
+    for reader in world.readers:
+        reader.lossy = False
 
 
 @fault(2, 0.6)

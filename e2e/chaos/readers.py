@@ -30,12 +30,16 @@ FOLLOW = """async ({task}) => {
 
 
 class Reader:
-    """Follows one task on a loop of its own thread. `seen` are the seqs since the log began, or began anew."""
+    """Follows one task on a loop of its own thread. `seen` are the seqs since the log began, or began anew.
+
+    A gap is wrong, unless the network is `lossy`: then it is a reason to connect again from the last seq seen.
+    """
 
     def __init__(self, port: int, task_id: str) -> None:
         self.port, self.task_id = port, task_id
         self.seen: list[int] = []
         self.wrong: list[str] = []
+        self.lossy = False
         self._loop = asyncio.new_event_loop()
         self._task: asyncio.Task[None] | None = None
         threading.Thread(target=self._run, daemon=True).start()
@@ -62,6 +66,8 @@ class Reader:
     def take(self, event: dict[str, Any]) -> None:
         """The next event, or one that should not have come."""
         seq = event["seq"]
+        if self.lossy and seq > len(self.seen) + 1 and event["task_id"] == self.task_id:
+            raise ConnectionError("a gap: something was lost on the way")
         if seq != len(self.seen) + 1 or event["task_id"] != self.task_id:
             self.wrong.append(f"after #{len(self.seen)} of {self.task_id} came #{seq} of {event['task_id']}")
         self.seen.append(seq)
