@@ -33,7 +33,7 @@ def _text(dice: random.Random) -> dict[str, Any]:
 
 def _deep(dice: random.Random) -> dict[str, Any]:
     nested: Any = 1
-    for _ in range(dice.choice([20, 90, 2000])):
+    for _ in range(dice.choice([20, 90, 150, 900])):
         nested = [nested] if dice.random() < 0.5 else {"n": nested}
     return {"event_type": "odd_event", "payload": {"nested": nested}}
 
