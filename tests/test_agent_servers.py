@@ -54,9 +54,9 @@ async def test_a_run_of_an_agent_server_becomes_a_task(store: SqliteStore, agent
 async def test_a_cancel_is_handed_on_to_the_agent_server(
     store: SqliteStore, agents: Agents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from signalbox.webapp.relay import relay
+    from signalbox.webapp.relay import follow_upstream
 
-    monkeypatch.setattr(relay, "GRACE", 0.1)
+    monkeypatch.setattr(follow_upstream, "GRACE", 0.1)
     upstream = agent_server("event: log\ndata: one")
     await agents.start(project(store, upstream_agent(upstream)), "r1")
     await when(store, "r1", lambda task: task.latest_seq >= 2)

@@ -13,8 +13,7 @@ import pytest
 
 from signalbox.store import Conflict, InvalidEvent, open_store
 from signalbox.store.sqlite import SqliteStore
-from signalbox.webapp.agents import Agents, AgentUnavailable, agent_of
-from signalbox.webapp.agents import agents as agents_module
+from signalbox.webapp.agents import Agents, AgentUnavailable, agent_of, agent_runs
 from signalbox.webapp.process import detached_run
 from tests.support.agents import ended, lines_of, project, when
 from tests.support.log import cancel, wait_for_event
@@ -170,7 +169,7 @@ async def test_an_agent_that_means_nothing_is_told_of_its_project_and_hides_no_o
 async def test_a_run_that_was_never_begun_is_told(
     store: SqliteStore, agents: Agents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agents_module, "STARTING", 0.1)
+    monkeypatch.setattr(agent_runs, "STARTING", 0.1)
     project(store, python(""))
     store.create_task("r1", kind="agent", project_id="p", metadata=COMMAND)
     agents.resume()

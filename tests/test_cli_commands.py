@@ -14,7 +14,7 @@ import pytest
 from signalbox.store import Event, NewEvent
 from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.cli import answer
-from signalbox.webapp.cli.line import line_of
+from signalbox.webapp.cli.event_line import line_of
 from signalbox.webapp.export.raw import raw_line
 from signalbox.webapp.settings import Settings, variable
 from tests.support.command import signalbox, start

@@ -15,8 +15,8 @@ import pytest
 import uvicorn
 from quart import Quart, request
 
-from signalbox.webapp.http import bodies, door, errors
-from signalbox.webapp.http.door import Door
+from signalbox.webapp.http import body_limits, errors, header_limits
+from signalbox.webapp.http.header_limits import LimitedHttpProtocol
 from signalbox.webapp.http.sockets import Socket
 from signalbox.webapp.live import stream
 from tests.support.people import person, revoke, session, token, wait_until_guarded
@@ -125,7 +125,7 @@ async def serving(app: Any) -> AsyncIterator[int]:
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.listen()
-    config = uvicorn.Config(app, http=Door, ws=Socket, log_config=None, lifespan="off", ws_max_size=1024)
+    config = uvicorn.Config(app, http=LimitedHttpProtocol, ws=Socket, log_config=None, lifespan="off", ws_max_size=1024)
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve(sockets=[listening]))
     try:
@@ -142,7 +142,7 @@ async def hello(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def test_a_head_that_trickles_in_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "HEAD_TIMEOUT", 0.4)
+    monkeypatch.setattr(header_limits, "HEAD_TIMEOUT", 0.4)
     async with serving(hello) as port:
         for beginning, end in ((b"GET /", b"408"), (b"GET / HTTP/1.1\r\nHost: a\r\nX: ", b"408"), (b"\r\n", b"")):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -161,7 +161,7 @@ async def test_a_head_that_trickles_in_is_given_up(monkeypatch: pytest.MonkeyPat
 
 
 async def test_a_connection_that_sends_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "HEAD_TIMEOUT", 0.2)
+    monkeypatch.setattr(header_limits, "HEAD_TIMEOUT", 0.2)
     async with serving(hello) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         assert await asyncio.wait_for(reader.read(), 5) == b""
@@ -169,7 +169,7 @@ async def test_a_connection_that_sends_nothing_is_closed(monkeypatch: pytest.Mon
 
 
 async def test_slow_answers_and_kept_connections_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "HEAD_TIMEOUT", 0.2)
+    monkeypatch.setattr(header_limits, "HEAD_TIMEOUT", 0.2)
     async with serving(hello) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
         assert (await client.get("/?0.7")).text == "ok"
         await asyncio.sleep(0.5)
@@ -265,7 +265,7 @@ def test_many_strangers_with_bodies_hold_little_memory(guarded: Server) -> None:
 
 
 async def test_a_body_that_trickles_in_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "STRANGERS_TIMEOUT", 0.3)
+    monkeypatch.setattr(body_limits, "STRANGERS_TIMEOUT", 0.3)
     app = Quart("small")
     errors.install(app)
     stream.install(app)

@@ -13,8 +13,10 @@ from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.drawing import ids
 from signalbox.webapp.drawing.rows import TOLD
 from signalbox.webapp.http.assets import asset
-from signalbox.webapp.views.contexts import log_window, spans_view, task_list_view
-from signalbox.webapp.views.logstretch import StretchView
+from signalbox.webapp.views.log import log_window
+from signalbox.webapp.views.log_page import LogPageView
+from signalbox.webapp.views.spans import spans_view
+from signalbox.webapp.views.task_list import task_list_view
 from tests.support.dom import parse
 from tests.support.rendering import FRAGMENTS, log, main, page, parts
 
@@ -122,7 +124,7 @@ async def test_a_stretch_of_the_log_leads_to_its_neighbours(store: SqliteStore) 
     assert 50 in [row.seq for row in middle.rows]
     assert (first.before, newest.after) == (None, None)
     assert before.rows[-1].seq == middle.rows[0].seq - 1
-    place = parts({ids.LOG_PLACE: "events/_place.html"}, StretchView(log=middle, missed="", found=None))
+    place = parts({ids.LOG_PLACE: "events/_place.html"}, LogPageView(log=middle, missed="", found=None))
     assert f"/tasks/run/log?before={middle.before}" in place
     assert f"/tasks/run/log?after={middle.after}" in place
     assert "45 newer" in place

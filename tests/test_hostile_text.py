@@ -12,9 +12,11 @@ from signalbox.store.events import KNOWN_EVENTS
 from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.drawing import ids
 from signalbox.webapp.drawing.rows import TOLD
-from signalbox.webapp.views.contexts import log_window, spans_view, task_list_view
 from signalbox.webapp.views.forecast import Earlier
+from signalbox.webapp.views.log import log_window
 from signalbox.webapp.views.permissions import inbox_view
+from signalbox.webapp.views.spans import spans_view
+from signalbox.webapp.views.task_list import task_list_view
 from signalbox.webapp.views.timeline import timeline_view
 from signalbox.webapp.views.waterfall import waterfall_view
 from tests.support.dom import parse

@@ -12,7 +12,7 @@ from signalbox.store import NewEvent
 from signalbox.store.events import KNOWN_EVENTS
 from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.drawing import ids
-from signalbox.webapp.views import contexts
+from signalbox.webapp.views import task as task_views
 from tests.support.rendering import WINDOW, frame, log, main, newest, page, span
 
 names = st.sampled_from(["s1", "s2", "s3", "s 4", "<s5>"])
@@ -53,7 +53,7 @@ events = st.builds(
 def windows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "narrow windows":
         for name in ("OPEN_SPANS", "ENDED_SPANS", "CHECKPOINTS", "PHASES"):
-            monkeypatch.setattr(contexts, name, 1)
+            monkeypatch.setattr(task_views, name, 1)
 
 
 @pytest.mark.usefixtures("windows")

@@ -11,7 +11,7 @@ import pytest
 
 from signalbox.store import InvalidEvent, NewEvent
 from signalbox.store.sqlite import SqliteStore
-from signalbox.webapp.http.segments import MARK, name_of, segment
+from signalbox.webapp.http.path_segments import MARK, name_of, segment
 from tests.support.server import Server
 
 NAMES = [

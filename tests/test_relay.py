@@ -14,9 +14,8 @@ import pytest
 from signalbox.store import Event, InvalidEvent, NewEvent, UnknownTask
 from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.cli.relay import TOKEN_VARIABLE
-from signalbox.webapp.relay import backoff
-from signalbox.webapp.relay import relay as relaying
-from signalbox.webapp.relay.relay import Relay
+from signalbox.webapp.relay import backoff, follow_upstream
+from signalbox.webapp.relay.follow_upstream import Relay
 from signalbox.webapp.relay.upstream import Refused, checked_url
 from signalbox.webapp.relay.upstream import Upstream as Client
 from tests.support.command import signalbox, start
@@ -179,7 +178,7 @@ def test_the_token_is_sent_and_not_told(url: str, store: SqliteStore) -> None:
 
 
 async def test_an_outage_is_told_once_and_its_end_too(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relaying, "TOLD_AFTER", 0.0)
+    monkeypatch.setattr(follow_upstream, "TOLD_AFTER", 0.0)
     upstream = Upstream(numbered(plain(["one", "two"])))
     upstream.cut = lambda connection: 1 if connection == 0 else None
     upstream.answer = lambda connection: BUSY if connection in (1, 2, 3) else None
@@ -209,7 +208,7 @@ async def test_nonsense_in_the_middle_is_borne(store: SqliteStore) -> None:
 
 
 async def test_nonsense_that_lasts_interrupts_the_task(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relaying, "PATIENCE", 0.0)
+    monkeypatch.setattr(follow_upstream, "PATIENCE", 0.0)
     upstream = Upstream(numbered(plain(["one", "two"])))
     upstream.cut = lambda connection: 1 if connection == 0 else None
     upstream.answer = lambda connection: MISSING if connection == 1 else None
@@ -287,7 +286,7 @@ def test_a_stream_that_never_ends_a_message_is_given_up(url: str) -> None:
 async def test_waiting_for_an_upstream_that_is_not_there_yet(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relaying, "TOLD_AFTER", 0.0)
+    monkeypatch.setattr(follow_upstream, "TOLD_AFTER", 0.0)
     upstream = Upstream(plain(["one"]))
     upstream.shut()
     running = asyncio.create_task(Relay(store, "t", Client(upstream.url), print).run())

@@ -18,7 +18,7 @@ from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.drawing.sparkline import bars
 from signalbox.webapp.http.assets import asset
 from signalbox.webapp.live.frames import list_frames
-from signalbox.webapp.views.listquery import list_url
+from signalbox.webapp.views.list_query import list_url
 from tests.support.people import person, project, session, wait_until_guarded
 from tests.support.server import Server
 

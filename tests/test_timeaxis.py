@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalbox.webapp.views.timeaxis import FOLD_WIDTH, axis, idle
+from signalbox.webapp.views.time_axis import FOLD_WIDTH, axis, idle
 
 stretches = st.lists(
     st.tuples(st.floats(0, 1000), st.floats(0, 200)).map(lambda pair: (pair[0], pair[0] + pair[1])), max_size=12

@@ -6,7 +6,7 @@ from typing import Any
 
 from signalbox.store.state import Phase, Span, Task
 from signalbox.webapp.drawing.track import Station, stations
-from signalbox.webapp.views.spantree import lines
+from signalbox.webapp.views.span_tree import lines
 
 AT = "2026-11-21T14:02:07.123456Z"
 

@@ -17,7 +17,7 @@ import pytest
 from signalbox.store import NewEvent, Store, open_store
 from signalbox.store.sqlite import SqliteStore
 from signalbox.store.state import Unfinished
-from signalbox.webapp.cli.footer import line_of
+from signalbox.webapp.cli.tail_footer import line_of
 from tests.support.command import RUN, environment, start
 from tests.support.log import log_of, until
 from tests.support.server import Server

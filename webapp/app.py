@@ -25,12 +25,12 @@ from signalbox.webapp.auth.body import CheckedRequest
 from signalbox.webapp.auth.directory import Directory
 from signalbox.webapp.auth.login import Logins
 from signalbox.webapp.drawing.fragments import Fragments
-from signalbox.webapp.http import assets, compression, errors, names, root_path, security
+from signalbox.webapp.http import assets, compression, errors, root_path, route_converters, security
 from signalbox.webapp.http.health import Health, Problem
-from signalbox.webapp.http.loops import LoopMetrics, loop_problems
+from signalbox.webapp.http.loop_metrics import LoopMetrics, loop_problems
 from signalbox.webapp.live import stream
+from signalbox.webapp.live.file_check import FileCheck
 from signalbox.webapp.live.hub import Hub
-from signalbox.webapp.live.keeper import Keeper
 from signalbox.webapp.live.stats import Stats
 from signalbox.webapp.settings import Settings
 
@@ -38,7 +38,7 @@ CLOSING = (
     ("store", "aclose"),
     ("directory", "close"),
     ("tail", "stop"),
-    ("keeper", "stop"),
+    ("file_check", "stop"),
     ("supervisor", "stop"),
     ("agents", "stop"),
     ("hub", "close"),
@@ -62,7 +62,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     guard.install(app)
     stream.install(app)
     compression.install(app)
-    names.install(app)
+    route_converters.install(app)
     api.install(app)
     pages.install(app)
     check_declared(app)
@@ -113,7 +113,7 @@ def create_app(settings: Settings | None = None) -> Quart:
         health.watch(partial(loop_problems, loops))
         health.watch(lambda: [Problem(code, message) for code, message in store.problems])
         health.watch(lambda: [] if tail.healthy else [Problem("store_unavailable", "the store does not answer")])
-        app.extensions["keeper"] = Keeper(store, loops)
+        app.extensions["file_check"] = FileCheck(store, loops)
         supervisor = Supervisor(store, settings, loops)
         app.extensions.update(store=store, history=History(), hub=hub, tail=tail, stats=stats, supervisor=supervisor)
         app.extensions["agents"] = agents = Agents(store, loops)

@@ -8,7 +8,7 @@ from quart import current_app
 
 from signalbox.store import Store
 from signalbox.store.history import History
-from signalbox.webapp.agents.agents import Agents
+from signalbox.webapp.agents.agent_runs import Agents
 from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.live.hub import Hub
 from signalbox.webapp.settings import Settings

@@ -15,7 +15,7 @@ import uvicorn
 
 from signalbox.webapp import logs
 from signalbox.webapp.app import create_app
-from signalbox.webapp.http.door import Door
+from signalbox.webapp.http.header_limits import LimitedHttpProtocol
 from signalbox.webapp.http.sockets import LONGEST_MESSAGE, Socket
 from signalbox.webapp.settings import Settings
 
@@ -73,7 +73,7 @@ def serve(settings: Settings, beside: AbstractContextManager[None] | None = None
         forwarded_allow_ips=settings.trusted_proxies,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=1,
-        http=Door,
+        http=LimitedHttpProtocol,
         ws=Socket,
         ws_max_size=LONGEST_MESSAGE,
         ws_per_message_deflate=False,

@@ -12,7 +12,7 @@ from dataclasses import Field, dataclass, field, fields
 from ipaddress import ip_network
 from typing import Any
 
-from signalbox.webapp.redaction.redaction import InvalidRule, Redaction
+from signalbox.webapp.redaction.rules import InvalidRule, Redaction
 
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
 _DOTS = re.compile(r"/\.{1,2}(?:/|$)")

@@ -8,7 +8,7 @@ from signalbox.store import NewEvent
 from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.http.assets import asset
-from signalbox.webapp.views.contexts import task_view
+from signalbox.webapp.views.task import task_view
 from tests.support.dom import Node, parse
 
 WINDOW = 8

@@ -21,7 +21,7 @@ What is started outlives this process. A command runs beside it and writes its o
 `resume` after a restart.
 """
 
-from signalbox.webapp.agents.agents import Agents
+from signalbox.webapp.agents.agent_runs import Agents
 from signalbox.webapp.agents.configuration import CommandAgent, UpstreamAgent, agent_of
 from signalbox.webapp.agents.errors import AgentUnavailable
 

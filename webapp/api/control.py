@@ -6,7 +6,7 @@ import msgspec
 from quart import Blueprint, Response
 
 from signalbox.store.events import check_task_id
-from signalbox.webapp.acts.acts import act, checked_reason, request_cancel
+from signalbox.webapp.acts.user_actions import act, checked_reason, request_cancel
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.http.json import body_as, json_response
 

@@ -20,7 +20,7 @@ from signalbox.webapp.http.health import health_response, problems, store_proble
 from signalbox.webapp.http.json import body_as, json_response
 from signalbox.webapp.http.params import MAX_SEQ, whole
 from signalbox.webapp.http.root_path import at_root
-from signalbox.webapp.views.logquery import log_filters, log_query
+from signalbox.webapp.views.log_query import log_filters, log_query
 
 GRAPH_SPANS = 20_000
 """Spans in one answer."""

@@ -8,7 +8,7 @@ import msgspec
 from quart import Blueprint, Response, request
 
 from signalbox.store.state import Permission
-from signalbox.webapp.acts.acts import answer_permission, checked_reason
+from signalbox.webapp.acts.user_actions import answer_permission, checked_reason
 from signalbox.webapp.api.bounds import within_bytes
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import store

@@ -8,8 +8,8 @@ from quart import Blueprint, Response
 from signalbox.store import InvalidEvent, TaskQuery, UnknownTask
 from signalbox.store.events import check_task_id
 from signalbox.store.state import Task
-from signalbox.webapp.acts.acts import audit, checked_reason, request_cancel
-from signalbox.webapp.agents.agents import KIND
+from signalbox.webapp.acts.user_actions import audit, checked_reason, request_cancel
+from signalbox.webapp.agents.agent_runs import KIND
 from signalbox.webapp.api.control import CancelBody
 from signalbox.webapp.api.projects import project_of
 from signalbox.webapp.auth.access import needs

@@ -7,7 +7,7 @@ from quart import Blueprint, Response, request
 
 from signalbox.store.contract import Reading
 from signalbox.store.state import Permission
-from signalbox.webapp.acts.acts import answer_permission, checked_reason
+from signalbox.webapp.acts.user_actions import answer_permission, checked_reason
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import hub, settings, store
 from signalbox.webapp.dialects.session import SESSION, open_request, session_event

@@ -10,7 +10,7 @@ from quart import Blueprint, Response, request
 from signalbox.store import SORTS, TaskQuery
 from signalbox.store.reserved import check_kind
 from signalbox.store.state import STATUSES, Progress, Task, Unfinished
-from signalbox.webapp.acts.acts import archive_task, delete_task
+from signalbox.webapp.acts.user_actions import archive_task, delete_task
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import project_for_new, require, seen_projects
 from signalbox.webapp.current import store

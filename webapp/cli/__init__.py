@@ -19,7 +19,7 @@ from signalbox.webapp.cli.project import project
 from signalbox.webapp.cli.relay import relay
 from signalbox.webapp.cli.run import run
 from signalbox.webapp.cli.serve import serve
-from signalbox.webapp.cli.streams import hold_standard_streams, replace_what_cannot_be_printed
+from signalbox.webapp.cli.standard_streams import hold_standard_streams, replace_what_cannot_be_printed
 from signalbox.webapp.cli.tail import tail
 from signalbox.webapp.cli.target import told
 from signalbox.webapp.cli.token import token

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from signalbox.store import NewEvent, NotFound, Store, Who
-from signalbox.webapp.cli.desk import desk, system_user
+from signalbox.webapp.cli.people_store import people_store, system_user
 from signalbox.webapp.cli.target import store_option
 
 
@@ -17,13 +17,15 @@ from signalbox.webapp.cli.target import store_option
 @store_option
 def answer(task: str, approved: bool, request_id: str | None, reason: str | None, store: str | None) -> None:
     """Answer a permission request of TASK in the name of the system's user. It is kept in the audits."""
-    with desk(store) as at:
+    with people_store(store) as opened:
         if request_id is None:
-            request_id = at.ask(_newest_request(at.store, task))
+            request_id = opened.ask(_newest_request(opened.store, task))
         who = system_user()
         said = {"request_id": request_id, "approved": approved, "by": who} | ({"reason": reason} if reason else {})
         event = NewEvent(event_type="permission_response", actor="user", payload=said)
-        stored = at.store.append_audited(task, event, actor=Who(who), action="permission_response", source="command")
+        stored = opened.store.append_audited(
+            task, event, actor=Who(who), action="permission_response", source="command"
+        )
     click.echo(f"{task} #{stored.seq}: {request_id} {'approved' if approved else 'denied'}")
 
 

@@ -9,8 +9,8 @@ import msgspec
 
 from signalbox.store.people import ROLES, Project, Role
 from signalbox.webapp.agents import agent_of
-from signalbox.webapp.cli.desk import Desk, desk
 from signalbox.webapp.cli.emit import PayloadType
+from signalbox.webapp.cli.people_store import PeopleStore, people_store
 from signalbox.webapp.cli.table import json_option, moment, show, show_json
 from signalbox.webapp.cli.target import store_option
 
@@ -26,9 +26,9 @@ def project() -> None:
 @store_option
 def add(project_id: str, name: str | None, store: str | None) -> None:
     """Make a project."""
-    with desk(store, make=True) as at:
-        made = at.people.add_project(project_id, name if name is not None else project_id)
-        at.audit("project_add", project_id=project_id, name=made.name)
+    with people_store(store, make=True) as opened:
+        made = opened.people.add_project(project_id, name if name is not None else project_id)
+        opened.audit("project_add", project_id=project_id, name=made.name)
     click.echo(f"{project_id}: made")
 
 
@@ -37,8 +37,8 @@ def add(project_id: str, name: str | None, store: str | None) -> None:
 @store_option
 def list_(as_json: bool, store: str | None) -> None:
     """List the projects with their members."""
-    with desk(store) as at:
-        found = [_described(at, one) for one in at.ask(at.people.projects())]
+    with people_store(store) as opened:
+        found = [_described(opened, one) for one in opened.ask(opened.people.projects())]
     if as_json:
         show_json(found)
         return
@@ -66,10 +66,10 @@ def member(project_id: str, email: str, role: Role | Literal["none"], store: str
 
     A viewer reads. An operator also starts, answers and cancels runs, and emits. An owner also deletes, and manages.
     """
-    with desk(store) as at:
-        account = at.account(email)
-        at.people.set_member(project_id, account.account_id, None if role == "none" else role)
-        at.audit("project_member", project_id=project_id, email=account.email, role=role)
+    with people_store(store) as opened:
+        account = opened.account(email)
+        opened.people.set_member(project_id, account.account_id, None if role == "none" else role)
+        opened.audit("project_member", project_id=project_id, email=account.email, role=role)
     click.echo(f"{project_id}: {account.email} is {'no member' if role == 'none' else role}")
 
 
@@ -94,9 +94,9 @@ def agent(project_id: str, agent: dict[str, Any], store: str | None) -> None:
     checked = agent or None
     if checked:
         agent_of(checked)
-    with desk(store) as at:
-        at.people.set_agent(project_id, checked)
-        at.audit("project_agent", project_id=project_id, kind=checked["kind"] if checked else "none")
+    with people_store(store) as opened:
+        opened.people.set_agent(project_id, checked)
+        opened.audit("project_agent", project_id=project_id, kind=checked["kind"] if checked else "none")
     click.echo(f"{project_id}: {'an agent, ' + checked['kind'] if checked else 'no agent'}")
 
 
@@ -105,18 +105,18 @@ def agent(project_id: str, agent: dict[str, Any], store: str | None) -> None:
 @store_option
 def remove(project_id: str, store: str | None) -> None:
     """Remove a project without tasks, with its memberships and tokens."""
-    with desk(store) as at:
-        at.people.remove_project(project_id)
-        at.audit("project_remove", project_id=project_id)
+    with people_store(store) as opened:
+        opened.people.remove_project(project_id)
+        opened.audit("project_remove", project_id=project_id)
     click.echo(f"{project_id}: removed")
 
 
-async def _count_tasks(at: Desk, project_id: str) -> int:
-    async with at.store.read() as view:
+async def _count_tasks(opened: PeopleStore, project_id: str) -> int:
+    async with opened.store.read() as view:
         return sum((await view.count_by_status([project_id])).values())
 
 
-def _described(at: Desk, one: Project) -> dict[str, Any]:
-    members = [{"email": who.email, "role": who.role} for who in at.ask(at.people.members(one.project_id))]
-    tasks = at.ask(_count_tasks(at, one.project_id))
+def _described(opened: PeopleStore, one: Project) -> dict[str, Any]:
+    members = [{"email": who.email, "role": who.role} for who in opened.ask(opened.people.members(one.project_id))]
+    tasks = opened.ask(_count_tasks(opened, one.project_id))
     return {**msgspec.structs.asdict(one), "tasks": tasks, "members": members}

@@ -15,8 +15,8 @@ from signalbox.store.reserved import check_kind
 from signalbox.store.state import Status
 from signalbox.webapp.cli.target import Target, check_project, heartbeat_option, project_option, target, target_options
 from signalbox.webapp.process.echo import Echo
+from signalbox.webapp.relay.follow_upstream import Relay
 from signalbox.webapp.relay.record import Identity
-from signalbox.webapp.relay.relay import Relay
 from signalbox.webapp.relay.upstream import Refused, Upstream
 
 TOKEN_VARIABLE = "SIGNALBOX_UPSTREAM_TOKEN"

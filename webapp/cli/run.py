@@ -15,7 +15,7 @@ from signalbox.store.events import check_task_id, new_id
 from signalbox.store.log import Log, link_retry, task_of
 from signalbox.store.reserved import check_kind, is_reserved_kind
 from signalbox.store.state import Task
-from signalbox.webapp.cli.desk import system_user
+from signalbox.webapp.cli.people_store import system_user
 from signalbox.webapp.cli.target import (
     Target,
     check_project,

@@ -15,8 +15,8 @@ from signalbox.store.breaks import one_line
 from signalbox.store.events import HEARTBEAT, now
 from signalbox.store.log import RETRY_PAUSE, Log, events_of, task_of
 from signalbox.store.state import Task
-from signalbox.webapp.cli.footer import Footer
-from signalbox.webapp.cli.line import day_line, line_of
+from signalbox.webapp.cli.event_line import day_line, line_of
+from signalbox.webapp.cli.tail_footer import Footer
 from signalbox.webapp.cli.target import target, target_options
 from signalbox.webapp.drawing.words import safe_json
 from signalbox.webapp.process.notice import notice

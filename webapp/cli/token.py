@@ -11,7 +11,7 @@ import msgspec
 
 from signalbox.store.events import now
 from signalbox.store.people import SCOPES, Scope, Token
-from signalbox.webapp.cli.desk import Desk, desk
+from signalbox.webapp.cli.people_store import PeopleStore, people_store
 from signalbox.webapp.cli.table import json_option, moment, show, show_json
 from signalbox.webapp.cli.target import store_option
 from signalbox.webapp.process.notice import notice
@@ -62,12 +62,12 @@ def create(
     """Make a token and print its secret, this once: what is kept is a hash of it."""
     from signalbox.webapp.auth.secrets import digest_of, new_token
 
-    with desk(store, make=True) as at:
-        account = at.account(email) if email is not None else None
+    with people_store(store, make=True) as opened:
+        account = opened.account(email) if email is not None else None
         if project is not None:
-            at.project(project)
+            opened.project(project)
         secret = new_token()
-        made = at.people.add_token(
+        made = opened.people.add_token(
             name,
             digest_of(secret),
             scopes=scopes,
@@ -77,7 +77,7 @@ def create(
         )
         owner = account.email if account else None
         kept = {"token_id": made.token_id, "name": name, "scopes": list(made.scopes), "project_id": project}
-        at.audit("token_create", **kept, email=owner, expires_at=made.expires_at)
+        opened.audit("token_create", **kept, email=owner, expires_at=made.expires_at)
     until = f"until {moment(made.expires_at)} UTC" if made.expires_at else "until it is revoked"
     notice(f"token {made.token_id} may {', '.join(made.scopes)}, {until}; it is shown this once")
     click.echo(secret)
@@ -88,8 +88,8 @@ def create(
 @store_option
 def list_(as_json: bool, store: str | None) -> None:
     """List the tokens, also those that are used up. Their secrets are not known."""
-    with desk(store) as at:
-        found = _described(at)
+    with people_store(store) as opened:
+        found = _described(opened)
     if as_json:
         show_json(found)
         return
@@ -113,21 +113,21 @@ def list_(as_json: bool, store: str | None) -> None:
 @store_option
 def revoke(token_id: str, store: str | None) -> None:
     """Take a token's right away, for good. Streams that are open with it end."""
-    with desk(store) as at:
-        at.people.revoke_token(token_id)
-        at.audit("token_revoke", token_id=token_id)
+    with people_store(store) as opened:
+        opened.people.revoke_token(token_id)
+        opened.audit("token_revoke", token_id=token_id)
     click.echo(f"{token_id}: revoked")
 
 
 def _from_now(life: timedelta) -> str:
-    at = datetime.now(UTC) + life
-    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    end = datetime.now(UTC) + life
+    return end.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _described(at: Desk) -> list[dict[str, Any]]:
-    accounts = {account.account_id: account for account in at.ask(at.people.accounts())}
+def _described(opened: PeopleStore) -> list[dict[str, Any]]:
+    accounts = {account.account_id: account for account in opened.ask(opened.people.accounts())}
     described = []
-    for one in at.ask(at.people.tokens()):
+    for one in opened.ask(opened.people.tokens()):
         account = accounts.get(one.account_id or "")
         state = _state(one, disabled=account is not None and account.disabled_at is not None)
         described.append({**msgspec.structs.asdict(one), "email": account.email if account else None, "state": state})

@@ -9,8 +9,8 @@ import msgspec
 
 from signalbox.store import Conflict
 from signalbox.store.people import ROLES, Account, Role, checked_email
-from signalbox.webapp.cli.desk import Desk, desk
 from signalbox.webapp.cli.password import password_hash, password_option
+from signalbox.webapp.cli.people_store import PeopleStore, people_store
 from signalbox.webapp.cli.table import json_option, moment, show, show_json
 from signalbox.webapp.cli.target import store_option
 from signalbox.webapp.process.notice import notice
@@ -35,15 +35,15 @@ def add(
     if (project is None) != (role is None):
         raise click.UsageError("--project and --role belong together")
     checked_email(email)
-    with desk(store, make=True) as at:
-        if at.ask(at.people.account_by_email(email)):
+    with people_store(store, make=True) as opened:
+        if opened.ask(opened.people.account_by_email(email)):
             raise Conflict(f"there is an account {checked_email(email)} already")
         if project is not None:
-            at.project(project)
-        account = at.people.add_account(email, password_hash(password_stdin), admin=admin)
+            opened.project(project)
+        account = opened.people.add_account(email, password_hash(password_stdin), admin=admin)
         if project is not None:
-            at.people.set_member(project, account.account_id, role)
-        at.audit("user_add", email=account.email, admin=admin, project_id=project, role=role)
+            opened.people.set_member(project, account.account_id, role)
+        opened.audit("user_add", email=account.email, admin=admin, project_id=project, role=role)
         click.echo(f"{account.email}: {_may(admin, project, role)}")
 
 
@@ -52,8 +52,8 @@ def add(
 @store_option
 def list_(as_json: bool, store: str | None) -> None:
     """List the accounts."""
-    with desk(store) as at:
-        found = [_described(at, account) for account in at.ask(at.people.accounts())]
+    with people_store(store) as opened:
+        found = [_described(opened, account) for account in opened.ask(opened.people.accounts())]
     if as_json:
         show_json(found)
         return
@@ -75,10 +75,10 @@ def list_(as_json: bool, store: str | None) -> None:
 @store_option
 def password(email: str, password_stdin: bool, store: str | None) -> None:
     """Give EMAIL another password. Ends all sessions of the account."""
-    with desk(store) as at:
-        account = at.account(email)
-        at.people.set_password(account.account_id, password_hash(password_stdin))
-        at.audit("user_password", email=account.email)
+    with people_store(store) as opened:
+        account = opened.account(email)
+        opened.people.set_password(account.account_id, password_hash(password_stdin))
+        opened.audit("user_password", email=account.email)
         click.echo(f"{account.email}: has another password, and is logged out everywhere")
 
 
@@ -103,25 +103,25 @@ def enable(email: str, store: str | None) -> None:
 @store_option
 def remove(email: str, store: str | None) -> None:
     """Remove the account EMAIL with its memberships, sessions and tokens. What it did stays in the audits."""
-    with desk(store) as at:
-        account = at.account(email)
-        at.people.remove_account(account.account_id)
-        at.audit("user_remove", email=account.email)
+    with people_store(store) as opened:
+        account = opened.account(email)
+        opened.people.remove_account(account.account_id)
+        opened.audit("user_remove", email=account.email)
         click.echo(f"{account.email}: removed")
-        if not at.ask(at.people.guarded()):
+        if not opened.ask(opened.people.guarded()):
             notice("there is no account and no token any more: on loopback nobody has to log in")
 
 
 def _set_disabled(email: str, store: str | None, disabled: bool) -> None:
-    with desk(store) as at:
-        account = at.account(email)
-        at.people.set_disabled(account.account_id, disabled)
-        at.audit("user_disable" if disabled else "user_enable", email=account.email)
+    with people_store(store) as opened:
+        account = opened.account(email)
+        opened.people.set_disabled(account.account_id, disabled)
+        opened.audit("user_disable" if disabled else "user_enable", email=account.email)
         click.echo(f"{account.email}: {'disabled' if disabled else 'enabled'}")
 
 
-def _described(at: Desk, account: Account) -> dict[str, Any]:
-    roles = at.ask(at.people.roles(account.account_id))
+def _described(opened: PeopleStore, account: Account) -> dict[str, Any]:
+    roles = opened.ask(opened.people.roles(account.account_id))
     return {**msgspec.structs.asdict(account), "projects": roles}
 
 

@@ -21,16 +21,18 @@ from signalbox.webapp.drawing.rows import Rows
 from signalbox.webapp.drawing.sparkline import bars
 from signalbox.webapp.drawing.track import stations
 from signalbox.webapp.http import assets
-from signalbox.webapp.http.segments import segment
+from signalbox.webapp.http.path_segments import segment
 from signalbox.webapp.views import text
-from signalbox.webapp.views.contexts import LogWindow, TaskListView, TaskView, changed_at
+from signalbox.webapp.views.as_of import AsOf, as_of
 from signalbox.webapp.views.forecast import expected
-from signalbox.webapp.views.listquery import AGES, ORDERS, VIEWS, bound, list_fields, list_filters, list_url
-from signalbox.webapp.views.past import AsOf, as_of
+from signalbox.webapp.views.list_query import AGES, ORDERS, VIEWS, bound, list_fields, list_filters, list_url
+from signalbox.webapp.views.log import LogWindow
 from signalbox.webapp.views.permissions import InboxView
 from signalbox.webapp.views.report import Report
 from signalbox.webapp.views.retries import origin_of, retries_of
-from signalbox.webapp.views.spantree import SpanLine
+from signalbox.webapp.views.span_tree import SpanLine
+from signalbox.webapp.views.task import TaskView, changed_at
+from signalbox.webapp.views.task_list import TaskListView
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 

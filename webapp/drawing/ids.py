@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import re
 
-from signalbox.webapp.views.parts import (
+from signalbox.webapp.views.task_parts import (
     CHECKPOINTS as CHECKPOINTS,
 )
-from signalbox.webapp.views.parts import (
+from signalbox.webapp.views.task_parts import (
     LOG_ALIVE as LOG_ALIVE,
 )
-from signalbox.webapp.views.parts import (
+from signalbox.webapp.views.task_parts import (
     LOG_HEAD as LOG_HEAD,
 )
-from signalbox.webapp.views.parts import (
+from signalbox.webapp.views.task_parts import (
     PAGE_META as PAGE_META,
 )
-from signalbox.webapp.views.parts import (
+from signalbox.webapp.views.task_parts import (
     PERMISSIONS as PERMISSIONS,
 )
-from signalbox.webapp.views.parts import (
+from signalbox.webapp.views.task_parts import (
     SPANS as SPANS,
 )
-from signalbox.webapp.views.parts import (
+from signalbox.webapp.views.task_parts import (
     TASK_HEADER as TASK_HEADER,
 )
-from signalbox.webapp.views.parts import (
+from signalbox.webapp.views.task_parts import (
     TRACK as TRACK,
 )
 
@@ -46,7 +46,7 @@ SPANS_TABLE = "spans-table"
 CHECKPOINT = "checkpoint"
 LOG_PLACE = "log-place"
 LOG_NOTE = "log-note"
-LOG_STRETCH = "log-stretch"
+LOG_WINDOW = "log-window"
 LOG_FOUND = "log-found"
 LOG_HITS = "log-hits"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from quart import Quart, request
 
-from signalbox.webapp.http.wellformed import refuse
+from signalbox.webapp.http.well_formed import refuse
 
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Any, Any, Send], Awaitable[None]]

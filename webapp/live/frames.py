@@ -14,9 +14,10 @@ from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.live import sse
 from signalbox.webapp.live.chunk import Chunk
 from signalbox.webapp.live.frame_lane import Render
-from signalbox.webapp.views.contexts import task_list_view, task_view
 from signalbox.webapp.views.forecast import Earlier
 from signalbox.webapp.views.permissions import inbox_view
+from signalbox.webapp.views.task import task_view
+from signalbox.webapp.views.task_list import task_list_view
 
 KEPT = 4
 """Renderings of a page that are kept to send only what differs from them."""

@@ -10,8 +10,8 @@ from quart import Quart, Request, Response, request
 from quart.asgi import ASGIHTTPConnection, ASGIWebsocketConnection
 
 from signalbox.webapp.auth.guard import ticket
-from signalbox.webapp.http.bodies import BoundedBody, BoundedRequest
-from signalbox.webapp.http.wellformed import complaint_about, refuse
+from signalbox.webapp.http.body_limits import BoundedBody, BoundedRequest
+from signalbox.webapp.http.well_formed import complaint_about, refuse
 from signalbox.webapp.live import sse
 from signalbox.webapp.live.hub import Hub
 from signalbox.webapp.live.lane import Lane

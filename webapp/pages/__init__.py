@@ -17,15 +17,15 @@ def install(app: Quart) -> None:
         export,
         log,
         permissions,
+        saved_views,
         selection,
         sessions,
         spans,
         static,
         tasks,
         timeline,
-        views,
     )
 
-    lists = (static, tasks, selection, views, permissions, audits)
+    lists = (static, tasks, selection, saved_views, permissions, audits)
     for module in (*lists, control, log, spans, checkpoints, timeline, compare, export, demo, sessions, account):
         app.register_blueprint(module.blueprint)

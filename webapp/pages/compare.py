@@ -18,7 +18,7 @@ from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.live.frames import pair_frames
 from signalbox.webapp.live.pace import Pace
 from signalbox.webapp.live.stream import subscribe
-from signalbox.webapp.pages.living import SLOWEST
+from signalbox.webapp.pages.live_page import SLOWEST
 from signalbox.webapp.pages.tasks import cursor_of_stream, html, layout, other_history, reset
 from signalbox.webapp.views.comparison import choice_view, comparison_view
 

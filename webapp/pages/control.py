@@ -5,8 +5,8 @@ from __future__ import annotations
 from quart import Blueprint, redirect, request
 from werkzeug.wrappers import Response as Redirect
 
-from signalbox.webapp.acts.acts import back, checked_reason, request_cancel
 from signalbox.webapp.acts.start_retry import retry_run
+from signalbox.webapp.acts.user_actions import back, checked_reason, request_cancel
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.http.root_path import at_root
 

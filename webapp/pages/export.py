@@ -15,7 +15,7 @@ from signalbox.webapp.current import fragments, settings, store
 from signalbox.webapp.export import ndjson, spans_csv
 from signalbox.webapp.export.pages import event_pages, span_pages
 from signalbox.webapp.export.raw import raw_line
-from signalbox.webapp.redaction.redaction import Redaction
+from signalbox.webapp.redaction.rules import Redaction
 from signalbox.webapp.views.report import redacted, report
 
 blueprint = Blueprint("export", __name__)

@@ -15,11 +15,11 @@ from signalbox.webapp.current import fragments, store
 from signalbox.webapp.drawing import ids
 from signalbox.webapp.http.params import MAX_SEQ, flag, instant, whole
 from signalbox.webapp.http.root_path import at_root
-from signalbox.webapp.pages.living import LivingPage, answer
+from signalbox.webapp.pages.live_page import LivePage, answer
 from signalbox.webapp.pages.tasks import html, layout
-from signalbox.webapp.views.contexts import hits_view
-from signalbox.webapp.views.logquery import log_fields, log_filters, log_query
-from signalbox.webapp.views.logstretch import Jump, Place, newest, stretch_view
+from signalbox.webapp.views.log import hits_view
+from signalbox.webapp.views.log_page import Jump, LogPlace, log_page_view, newest
+from signalbox.webapp.views.log_query import log_fields, log_filters, log_query
 
 blueprint = Blueprint("log", __name__)
 
@@ -27,7 +27,7 @@ STRETCH = {
     ids.STAND: "_stand.html",
     ids.LOG_PLACE: "events/_place.html",
     ids.LOG_NOTE: "events/_note.html",
-    ids.LOG_STRETCH: "events/_stretch.html",
+    ids.LOG_WINDOW: "events/_window.html",
 }
 FOUND = {ids.LOG_FOUND: "events/_found.html", ids.LOG_HITS: "events/_hits.html"}
 
@@ -38,7 +38,7 @@ async def show(task_id: str) -> Response | Redirect:
     query = msgspec.structs.replace(log_query(request.args), rows=True)
     if log_filters(query):
         return await _found(task_id, query)
-    place = Place(
+    place = LogPlace(
         before=_seq("before", 1), after=_seq("after", 0), around=_seq("around", 1), heartbeats=flag("heartbeats")
     )
     if request.args.get("part") == "rows":
@@ -49,7 +49,7 @@ async def show(task_id: str) -> Response | Redirect:
         here = bool(place) or request.args.get("part") == "frames"
         seq = None if here else await jump.aim(view, task_id)
     if here:
-        return await _stretch(task_id, place, jump)
+        return await _window(task_id, place, jump)
     return redirect(amid(task_id, seq) if seq else _end(task_id, jump, latest))
 
 
@@ -95,18 +95,18 @@ def _seq(name: str, low: int) -> int | None:
     return None if seq < 0 else seq
 
 
-async def _rows(task_id: str, place: Place) -> Response:
+async def _rows(task_id: str, place: LogPlace) -> Response:
     async with store().read() as view:
         seen = await place.window(view, task_id)
     return html(fragments().log_window(seen))
 
 
-async def _stretch(task_id: str, place: Place, jump: Jump) -> Response:
+async def _window(task_id: str, place: LogPlace, jump: Jump) -> Response:
     values = {"query": LogQuery()}
-    page = LivingPage(
+    page = LivePage(
         "events/index.html",
         STRETCH,
-        lambda view: stretch_view(view, task_id, place, jump),
+        lambda view: log_page_view(view, task_id, place, jump),
         lambda _: values,
         parameters=[*place.parameters, ("failure_after", jump.failure_after), ("at", jump.at)],
     )
@@ -116,7 +116,7 @@ async def _stretch(task_id: str, place: Place, jump: Jump) -> Response:
 async def _found(task_id: str, query: LogQuery) -> Response:
     after = whole("after", 0, 0, MAX_SEQ)
     values = {"query": query, "address": at_root(f"/tasks/{task_id}/log?{log_filters(query)}")}
-    page = LivingPage(
+    page = LivePage(
         "events/hits.html",
         FOUND,
         lambda view: hits_view(view, task_id, query, after=after),

@@ -11,7 +11,7 @@ from signalbox.store import Conflict, TaskReading
 from signalbox.store.events import is_task_id
 from signalbox.store.state import Permission
 from signalbox.store.tasklist import place_parts
-from signalbox.webapp.acts.acts import answer_permission, back, checked_reason
+from signalbox.webapp.acts.user_actions import answer_permission, back, checked_reason
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import answered_projects, seen_projects
 from signalbox.webapp.current import fragments, hub, store
@@ -20,8 +20,8 @@ from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.live.frames import inbox_frames
 from signalbox.webapp.live.stream import subscribe
-from signalbox.webapp.pages.living import LivingPage
-from signalbox.webapp.pages.living import answer as answer_page
+from signalbox.webapp.pages.live_page import LivePage
+from signalbox.webapp.pages.live_page import answer as answer_page
 from signalbox.webapp.pages.tasks import cursor_of_stream, html, layout, other_history, reset
 from signalbox.webapp.views.permissions import PermissionView, inbox_view, permission_view
 
@@ -99,7 +99,7 @@ async def _shown(task_id: str, request_id: str, refused: str = "") -> Response:
     async def read(view: TaskReading) -> PermissionView:
         return await permission_view(view, task_id, request_id)
 
-    page = LivingPage(
+    page = LivePage(
         "permissions/show.html",
         {ids.permission(task_id, request_id): "permissions/_card.html"},
         read,

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as Redirect
 from signalbox.store import Conflict, Reading, UnknownTask
 from signalbox.store.people import Scope
 from signalbox.store.state import Task
-from signalbox.webapp.acts.acts import archive_task, delete_task
+from signalbox.webapp.acts.user_actions import archive_task, delete_task
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import principal
 from signalbox.webapp.auth.principal import Principal
@@ -18,7 +18,7 @@ from signalbox.webapp.current import fragments, store
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.pages.tasks import html, layout
-from signalbox.webapp.views.listquery import checked_filters
+from signalbox.webapp.views.list_query import checked_filters
 
 blueprint = Blueprint("selection", __name__, url_prefix="/selection")
 

@@ -9,9 +9,9 @@ from signalbox.webapp.auth.access import needs
 from signalbox.webapp.drawing import ids
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.params import MAX_SEQ, whole
-from signalbox.webapp.pages.living import LivingPage, answer
-from signalbox.webapp.views.contexts import SpansView, spans_view
+from signalbox.webapp.pages.live_page import LivePage, answer
 from signalbox.webapp.views.span import SpanView, span_view
+from signalbox.webapp.views.spans import SpansView, spans_view
 from signalbox.webapp.views.waterfall import WaterfallView, waterfall_view
 
 blueprint = Blueprint("spans", __name__)
@@ -27,7 +27,7 @@ async def index(task_id: str) -> Response:
         return await spans_view(view, task_id, after=after)
 
     return await answer(
-        task_id, LivingPage("spans/index.html", parts, read, past=read, parameters=[("after", after or None)])
+        task_id, LivePage("spans/index.html", parts, read, past=read, parameters=[("after", after or None)])
     )
 
 
@@ -40,7 +40,7 @@ async def show(task_id: str, span_id: str) -> Response:
     async def read(view: TaskReading) -> SpanView:
         return await span_view(view, task_id, span_id, after=after)
 
-    page = LivingPage(
+    page = LivePage(
         "spans/show.html",
         parts,
         read,
@@ -61,7 +61,7 @@ async def waterfall(task_id: str) -> Response:
         return await waterfall_view(view, task_id, after=after, folded=folded)
 
     parameters = [("gaps", None if folded else "open"), ("after", after or None)]
-    return await answer(task_id, LivingPage("waterfall/show.html", parts, read, past=read, parameters=parameters))
+    return await answer(task_id, LivePage("waterfall/show.html", parts, read, past=read, parameters=parameters))
 
 
 def fold_gaps() -> bool:

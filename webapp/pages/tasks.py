@@ -18,10 +18,11 @@ from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.live import sse
 from signalbox.webapp.live.frames import list_frames, task_frames
 from signalbox.webapp.live.stream import closing, subscribe
-from signalbox.webapp.views.contexts import FLAGS, TaskView, task_list_view, task_view
+from signalbox.webapp.views.as_of import AsOf, past_of
 from signalbox.webapp.views.forecast import Earlier
-from signalbox.webapp.views.listquery import page_fields
-from signalbox.webapp.views.past import AsOf, past_of
+from signalbox.webapp.views.list_query import page_fields
+from signalbox.webapp.views.task import FLAGS, TaskView, task_view
+from signalbox.webapp.views.task_list import task_list_view
 
 blueprint = Blueprint("tasks", __name__)
 

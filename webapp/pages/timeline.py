@@ -6,7 +6,7 @@ from quart import Blueprint, Response
 
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.drawing import ids
-from signalbox.webapp.pages.living import LivingPage, answer
+from signalbox.webapp.pages.live_page import LivePage, answer
 from signalbox.webapp.views.forecast import Earlier
 from signalbox.webapp.views.timeline import story_view, timeline_view
 
@@ -19,7 +19,7 @@ PARTS = {ids.STAND: "_stand.html", ids.STORY: "timeline/_story.html"}
 @needs("read")
 async def show(task_id: str) -> Response:
     earlier = Earlier()
-    page = LivingPage(
+    page = LivePage(
         "timeline/show.html",
         PARTS,
         lambda view: timeline_view(view, task_id, earlier),

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from signalbox.store import Event, Reading
 from signalbox.store.state import Checkpoint, Permission, Phase, Span, Task
-from signalbox.webapp.redaction.redaction import Redaction
-from signalbox.webapp.views.spantree import SpanLine, lines
+from signalbox.webapp.redaction.rules import Redaction
+from signalbox.webapp.views.span_tree import SpanLine, lines
 
 REPORT_EVENTS = 5000
 REPORT_SPANS = 1000

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from signalbox.store import TaskReading
 from signalbox.store.state import Checkpoint, Span, Task
-from signalbox.webapp.views.spantree import SpanLine, lines
+from signalbox.webapp.views.span_tree import SpanLine, lines
 from signalbox.webapp.views.text import seconds
-from signalbox.webapp.views.timeaxis import Axis, axis
+from signalbox.webapp.views.time_axis import Axis, axis
 
 PAGE = 1000
 CHECKPOINTS = 30

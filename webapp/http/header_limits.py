@@ -1,4 +1,4 @@
-"""The HTTP side of a connection: uvicorn's protocol with limits on the head of a request and on the time it may take.
+"""Limits on the head of a request: its bytes, its headers and its time, in a subclass of uvicorn's HTTP protocol.
 
 uvicorn and httptools have no such limits. The class relies on the callbacks of `HttpToolsProtocol` in uvicorn 0.54
 (`on_header`, `on_headers_complete`, `on_body`, `on_message_complete`, `on_response_complete`, `flow`, `cycle`);
@@ -26,7 +26,7 @@ LONGEST_PREFERENCES = 4096
 """Bytes of an Accept, Accept-Encoding or Accept-Language that are read: werkzeug sorts their items in a slow way."""
 
 LINGER = 5.0
-"""Seconds in which the rest of a refused body is thrown away, so that its sender gets to read the refusal."""
+"""Seconds for which the rest of a refused body is read and discarded, so that its sender can read the refusal."""
 
 LINGER_BYTES = 16 * 1024 * 1024
 
@@ -36,15 +36,15 @@ TOO_SLOW = 408, f"the head of the request did not arrive within {HEAD_TIMEOUT:g}
 INVALID = 400, "this is not a valid HTTP request"
 
 
-class Refused(Exception):
-    """The request gets no further than its head."""
+class HeadRefused(Exception):
+    """The head of a request exceeds a limit, or is not valid."""
 
     def __init__(self, reason: tuple[int, str]) -> None:
         super().__init__(reason[1])
         self.reason = reason
 
 
-class Door(HttpToolsProtocol):
+class LimitedHttpProtocol(HttpToolsProtocol):
     """One connection. A refusal is written by the protocol itself, and ends the connection."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
@@ -88,7 +88,7 @@ class Door(HttpToolsProtocol):
                 return
             # Any other upgrade is ignored, as RFC 9110 section 7.8 allows.
         except httptools.HttpParserError as error:
-            self._refuse(error.__context__.reason if isinstance(error.__context__, Refused) else INVALID)
+            self._refuse(error.__context__.reason if isinstance(error.__context__, HeadRefused) else INVALID)
             return
         # The parser holds an unfinished header, trailer or chunk size without saying so.
         if not self._moved:
@@ -117,7 +117,7 @@ class Door(HttpToolsProtocol):
         if not self._in_head:
             return  # A trailer comes after the route has begun: nothing reads it.
         if len(self.headers) >= MOST_HEADERS:
-            raise Refused(TOO_LARGE)
+            raise HeadRefused(TOO_LARGE)
         if len(value) > LONGEST_PREFERENCES and name[:6].lower() == b"accept":
             value = value[:LONGEST_PREFERENCES]
         super().on_header(name, value)
@@ -169,7 +169,7 @@ class Door(HttpToolsProtocol):
         self._head_bytes += size
         self._read += size
         if self._head_bytes > LONGEST_HEAD:
-            raise Refused(TOO_LARGE)
+            raise HeadRefused(TOO_LARGE)
 
     def _start_timer(self) -> None:
         self._timer = self.loop.call_later(HEAD_TIMEOUT, self._too_slow)

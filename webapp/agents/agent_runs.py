@@ -21,7 +21,7 @@ from signalbox.webapp.agents.errors import AgentUnavailable
 from signalbox.webapp.agents.health import Health
 from signalbox.webapp.process import detached_run
 from signalbox.webapp.process.facts import readable_command
-from signalbox.webapp.relay.relay import Relay
+from signalbox.webapp.relay.follow_upstream import Relay
 from signalbox.webapp.relay.upstream import Refused
 
 KIND = "agent"

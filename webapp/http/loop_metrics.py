@@ -1,4 +1,4 @@
-"""The background loops of a server, in health and in metrics."""
+"""How the background loops appear in health and in metrics."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from signalbox.webapp.http.health import Problem
 
 
 def loop_problems(loops: Loops) -> list[Problem]:
-    """A problem for each loop whose last turn failed."""
+    """One problem for each loop whose last turn failed."""
     return [
         Problem(f"loop_{loop.name}", f"the background loop {loop.name} fails, and is tried again; see the log")
         for loop in loops

@@ -1,4 +1,4 @@
-"""The keeper: lets the store compare its open files with those at the path, once a second, whether or not it writes."""
+"""Checks once a second that the database at the path is still the file that the store has open."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from signalbox.store import Store
 from signalbox.store.loops import Loops
 
 TICK = 1.0
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 
 
-class Keeper:
-    """Looks after the files of a store."""
+class FileCheck:
+    """Calls `Store.check` in the background. Without writes nothing else would notice a replaced file."""
 
     def __init__(self, store: Store, loops: Loops) -> None:
         self._store = store
-        self._task = asyncio.create_task(loops.loop("keeper").run(self._look), name="signalbox-keeper")
+        self._task = asyncio.create_task(loops.loop("file_check").run(self._check), name="signalbox-file-check")
 
     async def stop(self) -> None:
-        """Look no more."""
+        """Stop checking."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _look(self) -> None:
+    async def _check(self) -> None:
         await asyncio.sleep(TICK)
         await asyncio.to_thread(self._store.check)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from quart import Blueprint, redirect, request
 from werkzeug.wrappers import Response as Redirect
 
-from signalbox.webapp.acts.acts import back, delete_view, save_view
+from signalbox.webapp.acts.user_actions import back, delete_view, save_view
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.http.params import MAX_SEQ
 from signalbox.webapp.http.root_path import at_root
-from signalbox.webapp.views.listquery import checked_filters
+from signalbox.webapp.views.list_query import checked_filters
 
 blueprint = Blueprint("views", __name__, url_prefix="/views")
 

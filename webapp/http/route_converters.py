@@ -1,15 +1,15 @@
-"""Names at the end of a route: `<name:span_id>`."""
+"""The converter `name` for ids that a run chose: `<name:span_id>` at the end of a route."""
 
 from __future__ import annotations
 
 from quart import Quart
 from werkzeug.routing import BaseConverter
 
-from signalbox.webapp.http.segments import name_of
+from signalbox.webapp.http.path_segments import name_of
 
 
 class Name(BaseConverter):
-    """Whatever a run calls its things, also a path with its first slash; it ends the address."""
+    """Matches the rest of the path, slashes included, and decodes it with `name_of`."""
 
     regex = r"[\s\S]+"
     part_isolating = False
@@ -19,5 +19,5 @@ class Name(BaseConverter):
 
 
 def install(app: Quart) -> None:
-    """Let routes name such parts; before any route is made."""
+    """Register the converter. Call it before any route is defined."""
     app.url_map.converters["name"] = Name

@@ -24,7 +24,7 @@ from signalbox.webapp.live.frames import V, part_frames
 from signalbox.webapp.live.pace import Pace
 from signalbox.webapp.live.stream import subscribe
 from signalbox.webapp.pages.tasks import cursor_of_stream, epoch_of, html, layout, other_history, reset
-from signalbox.webapp.views.past import AsOf, past_of
+from signalbox.webapp.views.as_of import AsOf, past_of
 
 SLOWEST = 2.0
 """Seconds between two frames of a page that is costly to read or draw, however much happens."""
@@ -33,7 +33,7 @@ Parameters = Sequence[tuple[str, object]]
 
 
 @dataclass(frozen=True)
-class LivingPage(Generic[V]):
+class LivePage(Generic[V]):
     """How a page is read and drawn: `parts` are the DOM ids of what changes, each with its template.
 
     `parameters` are those that the route knows, as it understood them; those without a value are left out. Pages with
@@ -71,7 +71,7 @@ class LivingPage(Generic[V]):
         }
 
 
-async def answer(task_id: str, page: LivingPage[V]) -> Response:
+async def answer(task_id: str, page: LivePage[V]) -> Response:
     """The page that the request is for, or its stream."""
     if page.past and (at := whole("at", 0, 1, MAX_SEQ)):
         return await _as_of(task_id, page, page.past, at)
@@ -83,7 +83,7 @@ async def answer(task_id: str, page: LivingPage[V]) -> Response:
     return await _whole(page, page.all_values(seen, await may_answer_task(task_id), request.root_path), f"?{stream}")
 
 
-async def _as_of(task_id: str, page: LivingPage[V], read: Callable[[TaskReading], Awaitable[V]], at: int) -> Response:
+async def _as_of(task_id: str, page: LivePage[V], read: Callable[[TaskReading], Awaitable[V]], at: int) -> Response:
     async with store().read() as view:
         latest = (await view.head(task_id)).latest_seq
         past = await past_of(view, history(), task_id, at)
@@ -106,12 +106,12 @@ async def _as_of(task_id: str, page: LivingPage[V], read: Callable[[TaskReading]
     )
 
 
-async def _whole(page: LivingPage[V], values: dict[str, Any], stream: str = "") -> Response:
+async def _whole(page: LivePage[V], values: dict[str, Any], stream: str = "") -> Response:
     parts = {part: Markup(drawn) for part, drawn in fragments().parts(page.parts, **values).items()}
     return html(fragments().plain_page(page.template, await layout(), **values, parts=parts, stream=stream))
 
 
-async def _stream(task_id: str, page: LivingPage[V]) -> Response:
+async def _stream(task_id: str, page: LivePage[V]) -> Response:
     cursor = cursor_of_stream()
     async with store().read() as view:
         head = await view.head(task_id)

@@ -1,4 +1,4 @@
-"""Where people are managed: at the store's own file. Whoever may write to it may do everything."""
+"""The store as the commands that manage people open it: the database itself, so file permissions are the only check."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from signalbox.webapp.cli.target import SERVER_VARIABLE, target
 T = TypeVar("T")
 
 
-class Desk:
-    """A store, and the system's user who is at work on it."""
+class PeopleStore:
+    """A store that is open for the system user who runs the command."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
 
     @property
     def people(self) -> People:
-        """What the store keeps of people."""
+        """The accounts, tokens and projects in the store."""
         return self.store.people
 
     def ask(self, question: Coroutine[Any, Any, T]) -> T:
-        """The answer of a read."""
+        """Await a read and return its result."""
         return asyncio.run(question)
 
     def account(self, email: str) -> Account:
@@ -48,14 +48,14 @@ class Desk:
         return found
 
     def audit(self, action: str, **detail: Any) -> None:
-        """Keep what was done."""
-        told = {name: value for name, value in detail.items() if value is not None}
-        self.store.audit(system_user(), action, source="command", detail=told)
+        """Record an audit in the name of the system user; details that are None are left out."""
+        kept = {name: value for name, value in detail.items() if value is not None}
+        self.store.audit(system_user(), action, source="command", detail=kept)
 
 
 @contextmanager
-def desk(store: str | None, *, make: bool = False) -> Iterator[Desk]:
-    """Open the store that is asked for; only with `make` is a database made that is not there."""
+def people_store(store: str | None, *, make: bool = False) -> Iterator[PeopleStore]:
+    """Open the database that `store` or the environment names. A missing one is created only with `make`."""
     chosen = target(store, None)
     if chosen.server is not None:
         raise click.UsageError(
@@ -66,13 +66,13 @@ def desk(store: str | None, *, make: bool = False) -> Iterator[Desk]:
         raise click.ClickException(f"there is no database {chosen.database}")
     opened = open_store(chosen.store)
     try:
-        yield Desk(opened)
+        yield PeopleStore(opened)
     finally:
         opened.close()
 
 
 def system_user() -> str:
-    """Who is at work, as the system names them."""
+    """The name of the system user, or `uid N` if it has none."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

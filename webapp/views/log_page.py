@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from signalbox.store import Reading
 from signalbox.store.state import Task
-from signalbox.webapp.views.contexts import LOG_WINDOW, LogWindow, log_window
+from signalbox.webapp.views.log import LOG_WINDOW, LogWindow, log_window
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class LogPlace:
     """Just before or after a seq, or around one; all None is no place. `heartbeats`: they are rows too."""
 
     before: int | None = None
@@ -68,7 +68,7 @@ class Jump:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StretchView:
+class LogPageView:
     """A stretch of a log. `missed` is why it is not what was asked for; by now that may be at the seq `found`."""
 
     log: LogWindow
@@ -81,13 +81,13 @@ class StretchView:
         return self.log.task
 
 
-async def stretch_view(view: Reading, task_id: str, place: Place, jump: Jump) -> StretchView:
+async def log_page_view(view: Reading, task_id: str, place: LogPlace, jump: Jump) -> LogPageView:
     """The events at `place`, where the `jump` that led nowhere ended. Raises UnknownTask."""
     log = await place.window(view, task_id)
     missed, latest = jump.missed, log.task.latest_seq
     if not missed and place.around is not None and place.around > latest:
         missed = f"There is no #{place.around} yet. This is the end of the log."
-    return StretchView(log=log, missed=missed, found=await jump.aim(view, task_id))
+    return LogPageView(log=log, missed=missed, found=await jump.aim(view, task_id))
 
 
 def newest(latest: int) -> int:

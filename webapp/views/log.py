@@ -1,0 +1,109 @@
+"""Rows of a task's log: a window anywhere in it, the newest rows after a cursor, and search results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from signalbox.store import Event, LogHits, LogQuery, Reading, TaskReading
+from signalbox.store.events import HEARTBEAT
+from signalbox.store.state import Task
+
+LOG_WINDOW = 200
+"""Rows in a window, and hits on a page of search results."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogWindow:
+    """A stretch of a task's log, anywhere in it, with `older` and `newer` rows before and after it.
+
+    `aimed` is the seq that it lies around. Heartbeats are rows of it if it has them `with_heartbeats`.
+    """
+
+    task: Task
+    rows: list[Event]
+    aimed: int | None = None
+    older: int = 0
+    newer: int = 0
+    with_heartbeats: bool = False
+
+    @property
+    def total(self) -> int:
+        """How many rows the whole log has."""
+        return self.task.latest_seq if self.with_heartbeats else self.task.rows
+
+    @property
+    def before(self) -> int | None:
+        """The cursor of the stretch before this one."""
+        return self.rows[0].seq if self.rows and self.older else None
+
+    @property
+    def after(self) -> int | None:
+        """The cursor of the stretch after this one."""
+        return self.rows[-1].seq if self.newer else None
+
+    @property
+    def at_heartbeat(self) -> bool:
+        """Whether what was aimed at is a heartbeat that is not shown here."""
+        aimed, shown = self.aimed, {event.seq for event in self.rows}
+        return not self.with_heartbeats and aimed is not None and aimed <= self.task.latest_seq and aimed not in shown
+
+
+async def log_window(
+    view: Reading,
+    task_id: str,
+    *,
+    before: int | None = None,
+    after: int | None = None,
+    around: int | None = None,
+    window: int = LOG_WINDOW,
+    with_heartbeats: bool = False,
+) -> LogWindow:
+    """A stretch of the log: just before or after a seq, around one, or the newest. Raises UnknownTask."""
+    task = await view.task(task_id)
+    everything = with_heartbeats or not task.heartbeats
+    brief = view.brief()
+    rows_before = partial(_events_before, brief) if everything else brief.rows_before
+    rows_after = brief.events if everything else brief.rows_after
+    if around is not None:
+        rows = await rows_before(task_id, min(around, task.latest_seq) + 1, window // 2)
+        rows += await rows_after(task_id, min(around, task.latest_seq), window - len(rows))
+    elif after is not None:
+        rows = await rows_after(task_id, after, window)
+    else:
+        rows = await rows_before(task_id, min(before or 2**53, task.latest_seq + 1), window)
+    older = newer = 0
+    if rows and everything:
+        older, newer = rows[0].seq - 1, task.latest_seq - rows[-1].seq
+    elif rows:
+        older = await view.count_rows(task_id, rows[0].seq) - 1
+        newer = task.rows - await view.count_rows(task_id, rows[-1].seq)
+    return LogWindow(task=task, rows=rows, aimed=around, older=older, newer=newer, with_heartbeats=with_heartbeats)
+
+
+async def _events_before(view: Reading, task_id: str, before: int, limit: int) -> list[Event]:
+    return (await view.latest_events(task_id, limit, before))[::-1]
+
+
+async def log_rows(view: TaskReading, task: Task, since: int, window: int) -> tuple[list[Event], bool]:
+    """The newest rows after `since`, by seq, `window` of them at most; and whether there are more."""
+    if task.latest_seq - since <= window:
+        events = await view.brief().events(task.task_id, since, window)
+        return [event for event in events if event.event_type != HEARTBEAT], False
+    rows = await view.brief().rows_before(task.task_id, task.latest_seq + 1, window + 1, since)
+    return rows[-window:], len(rows) > window
+
+
+@dataclass(frozen=True, kw_only=True)
+class HitsView:
+    """What was found in a task's log, from the hit after the seq `after` on."""
+
+    task: Task
+    hits: LogHits
+    after: int
+
+
+async def hits_view(view: Reading, task_id: str, query: LogQuery, *, after: int = 0) -> HitsView:
+    """One page of the events that `query` means. Raises UnknownTask."""
+    task = await view.task(task_id)
+    return HitsView(task=task, hits=await view.brief().search(task_id, query, after, LOG_WINDOW), after=after)

@@ -1,0 +1,138 @@
+"""The task page, read in one consistent view of the store.
+
+A fresh page is the whole view. A frame is the part of it that changed after a cursor. Both use the same values, so both
+become the same HTML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from signalbox.store import Event, TaskReading
+from signalbox.store.state import Checkpoint, Permission, Phase, Task, Unfinished
+from signalbox.webapp.views import task_parts
+from signalbox.webapp.views.log import LOG_WINDOW, log_rows
+from signalbox.webapp.views.retries import Offer, offer_of
+from signalbox.webapp.views.span_tree import SpanLine, lines
+
+PHASES = 30
+CHECKPOINTS = 20
+OPEN_SPANS = 40
+ENDED_SPANS = 20
+PERMISSIONS = 20
+"""How many of each the page shows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskView:
+    """One task after the event `seq`: all of it (`since` 0), or the parts that changed after `since`.
+
+    `skipped` says that the log has more rows after `since` than the `window` newest ones, which are in `rows`.
+    """
+
+    task: Task
+    since: int = 0
+    window: int = LOG_WINDOW
+    phases: list[Phase] = field(default_factory=list)
+    lines: list[SpanLine] = field(default_factory=list)
+    checkpoints: list[Checkpoint] = field(default_factory=list)
+    permissions: list[Permission] = field(default_factory=list)
+    rows: list[Event] = field(default_factory=list)
+    skipped: bool = False
+    earlier: list[list[Phase]] = field(default_factory=list)
+    offer: Offer | None = None
+    may_answer: bool = True
+    unfinished: list[Unfinished] = field(default_factory=list)
+
+    @property
+    def flags(self) -> str:
+        """What is kept of the task beside its log, in words: no seq tells when that changed."""
+        return f"{flags_of(self.task)} unfinished".strip() if self.unfinished else flags_of(self.task)
+
+    @property
+    def seq(self) -> int:
+        """The newest seq that this view knows of."""
+        return self.task.latest_seq
+
+    @property
+    def first_seq(self) -> int:
+        """The oldest seq in the window of the log: a cursor for the rows before it."""
+        return self.rows[0].seq if self.rows else self.seq + 1
+
+    @property
+    def cut(self) -> bool:
+        """Whether the log has more rows than its window shows."""
+        return self.task.rows > self.window
+
+    @property
+    def changed_lines(self) -> list[SpanLine]:
+        """The span lines that changed after `since`."""
+        return [line for line in self.lines if line.span.changed_seq > self.since]
+
+
+FLAGS = ("stale", "archived")
+"""The words of `flags_of`, in its order."""
+
+
+def flags_of(task: Task) -> str:
+    """What is kept of a task beside its log, in words: no seq tells when that changed."""
+    return " ".join(word for word, on in (("stale", task.stale), ("archived", task.archived_at)) if on)
+
+
+def changed_at(task: Task, part: str) -> int:
+    """The seq that last changed a part of the task page; `part` is its DOM id."""
+    return {
+        task_parts.PAGE_META: max(task.header_seq, task.permissions_seq),
+        task_parts.TASK_HEADER: max(task.header_seq, task.permissions_seq),
+        task_parts.TRACK: max(task.header_seq, task.phases_seq, task.permissions_seq),
+        task_parts.PERMISSIONS: task.permissions_seq,
+        task_parts.SPANS: task.spans_seq,
+        task_parts.CHECKPOINTS: task.checkpoints_seq,
+        task_parts.LOG_HEAD: task.latest_seq,
+        task_parts.LOG_ALIVE: max(task.header_seq, task.heartbeat_seq),
+    }[part]
+
+
+async def task_view(
+    view: TaskReading,
+    task_id: str,
+    *,
+    since: int = 0,
+    window: int = LOG_WINDOW,
+    earlier: Callable[[Task], Awaitable[list[list[Phase]]]] | None = None,
+    key: bytes | None = None,
+    may_answer: bool = True,
+) -> TaskView:
+    """A task as its page shows it; with `since`, what brings a page at that cursor up to date. Raises UnknownTask.
+
+    With `earlier`, which finds the phases of the earlier runs, it tells the next step. Its reader may answer and stop
+    the run if they `may_answer`; with the store's `key` they are offered to run a command again.
+    """
+    task = await view.task(task_id)
+
+    def stale(part: str) -> bool:
+        return since == 0 or changed_at(task, part) > since
+
+    rows, skipped = await log_rows(view, task, since, window)
+    return TaskView(
+        task=task,
+        since=since,
+        window=window,
+        phases=(await view.phases(task_id))[-PHASES:] if stale(task_parts.TRACK) else [],
+        lines=await _span_lines(view, task_id, 0 if stale(task_parts.SPANS) else since),
+        checkpoints=await view.checkpoints(task_id, CHECKPOINTS) if stale(task_parts.CHECKPOINTS) else [],
+        permissions=await view.permissions(task_id, limit=PERMISSIONS) if stale(task_parts.PERMISSIONS) else [],
+        rows=rows,
+        skipped=skipped,
+        earlier=await earlier(task) if earlier and stale(task_parts.TRACK) else [],
+        offer=await offer_of(view, task, key) if stale(task_parts.TASK_HEADER) else None,
+        may_answer=may_answer,
+        unfinished=await view.unfinished(task_id),
+    )
+
+
+async def _span_lines(view: TaskReading, task_id: str, since: int) -> list[SpanLine]:
+    if since and not await view.spans_changed(task_id, since, 1):
+        return []
+    return lines(await view.span_window(task_id, OPEN_SPANS, ENDED_SPANS))
