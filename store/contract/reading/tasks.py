@@ -1,0 +1,53 @@
+"""Reading tasks: one of them, and the list of all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from signalbox.store.contract.values import Standing, TaskPage
+from signalbox.store.state import Task, Unfinished
+from signalbox.store.tasklist import SavedView, TaskQuery
+
+
+class OneTaskReading(Protocol):
+    """One task without its log."""
+
+    async def task(self, task_id: str) -> Task:
+        """The task. Raises UnknownTask. A task whose stored state is damaged has `unreadable` set."""
+
+    async def unfinished(self, task_id: str) -> list[Unfinished]:
+        """The lines that the run shows and may still change, in order; none of an earlier seq. Raises UnknownTask."""
+
+
+class TaskListReading(Protocol):
+    """All tasks. `projects` restricts a method to the tasks of these projects; None means all projects."""
+
+    async def tasks(self, query: TaskQuery) -> TaskPage:
+        """One page of the tasks that `query` describes, in its order. Raises InvalidEvent for a bad cursor."""
+
+    async def count_by_status(
+        self, projects: Sequence[str] | None = None, archived: bool | None = None
+    ) -> dict[str, int]:
+        """How many tasks have each status. Statuses without tasks are absent.
+
+        `archived` counts only archived tasks (True) or only the others (False); None counts both.
+        """
+
+    async def count_stale(self, projects: Sequence[str] | None = None) -> int:
+        """How many tasks are stale and not archived."""
+
+    async def count_archived(self, projects: Sequence[str] | None = None) -> int:
+        """How many tasks are archived."""
+
+    async def project_names(self, projects: Sequence[str] | None = None) -> dict[str, str]:
+        """The names of projects by their ids, in the order of the names."""
+
+    async def saved_views(self, projects: Sequence[str] | None = None) -> list[SavedView]:
+        """The saved views of these projects, and those that belong to no project, by name."""
+
+    async def latest_seqs(self, task_ids: Sequence[str]) -> dict[str, int]:
+        """The newest seq of each of these tasks. Tasks that do not exist are absent."""
+
+    async def standings(self, task_ids: Sequence[str]) -> dict[str, Standing]:
+        """The standing of each of these tasks. Tasks that do not exist are absent."""

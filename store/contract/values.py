@@ -1,0 +1,100 @@
+"""The values that a store takes and returns, apart from events (`store.events`) and states (`store.state`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from signalbox.store.events import Event
+from signalbox.store.state import Task
+
+
+class Who(msgspec.Struct, frozen=True):
+    """The person behind an action. Without an account and a token it is somebody who uses the machine itself."""
+
+    name: str
+    account_id: str | None = None
+    token_id: str | None = None
+
+
+class Head(msgspec.Struct, frozen=True):
+    """The ends of a task's log, and the identity of the task.
+
+    `latest_seq` is the seq of the newest event, 0 for an empty log. `earliest_seq` is that of the oldest event, or
+    `latest_seq + 1` for an empty log.
+    """
+
+    latest_seq: int
+    earliest_seq: int
+    identity: str = ""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """A task's newest seq, and what the store keeps of the task outside its log.
+
+    `unfinished` is the timestamp of the last change to the unfinished lines, "" if there never was one.
+    """
+
+    latest_seq: int
+    archived: bool
+    stale: bool
+    unfinished: str = ""
+    identity: str = ""
+
+
+class TaskPage(msgspec.Struct, frozen=True):
+    """One page of tasks. `cursor` is the `TaskQuery.before` of the next page, None on the last page.
+
+    `event_id` is the newest event id at the moment of the page.
+    """
+
+    tasks: list[Task]
+    cursor: str | None
+    event_id: int
+
+
+class LogQuery(msgspec.Struct, frozen=True):
+    """Which events of one log to find. An empty field does not restrict the result.
+
+    `text` is searched for, ignoring case, in the event type and in the payload's JSON, also across terminal escapes.
+    `level` and `stream` are those of the payload. `failures` finds events that report a failure: the schema defines
+    them in `002_failures.sql`. `until` is the last seq to look at. `rows` and `failures` leave out heartbeats, unless
+    `event_type` asks for them.
+    """
+
+    text: str = ""
+    event_type: str = ""
+    phase: str = ""
+    actor: str = ""
+    level: str = ""
+    stream: str = ""
+    span_id: str = ""
+    failures: bool = False
+    rows: bool = False
+    until: int | None = None
+
+
+class LogHits(msgspec.Struct, frozen=True):
+    """One page of the events that a `LogQuery` finds, by seq.
+
+    `total` counts all of them, also those on other pages; `more` says that some follow this page.
+    """
+
+    events: list[Event]
+    total: int
+    more: bool
+
+
+class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A task without its log, as an import takes it.
+
+    `main_span_id` is empty if the log itself names the main span.
+    """
+
+    task_id: str
+    title: str | None = None
+    kind: str | None = None
+    metadata: dict[str, Any] = {}
+    created_at: str
+    main_span_id: str = ""
