@@ -194,7 +194,7 @@ def test_a_run_compared_with_itself_has_not_parted(server: Server) -> None:
 def test_runs_that_have_only_begun(server: Server) -> None:
     for task in ("new-1", "new-2"):
         server.post("/api/tasks", {"task_id": task})
-    assert "there is nothing to align" in text(page(server, "/compare?a=new-1&b=new-2"))
+    assert "there is nothing to compare line by line" in text(page(server, "/compare?a=new-1&b=new-2"))
 
 
 def test_thousands_of_work_items_are_cut_and_counted(server: Server) -> None:

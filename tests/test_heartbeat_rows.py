@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from signalbox.store import NewEvent, open_store
+from signalbox.store.history import History
+from signalbox.store.sqlite.doctor import examine
 from tests.support.command import signalbox
+from tests.support.log import task_of
 from tests.support.server import Server
 
 BEAT = NewEvent(event_type="runner_heartbeat")
@@ -111,3 +114,34 @@ async def test_a_database_of_an_earlier_version_counts_the_heartbeats_that_it_ha
 
 def line(message: str) -> NewEvent:
     return NewEvent(event_type="log", payload={"message": message})
+
+
+async def test_heartbeats_do_not_count_as_activity(url: str) -> None:
+    store = open_store(url)
+    spawn = NewEvent(event_type="runner_spawn", span_id="main")
+    store.append("run", [BEAT, spawn, NewEvent(event_type="log"), *[BEAT] * 50, NewEvent(event_type="log")])
+    async with store.read() as view:
+        activity = (await view.task("run")).activity
+        past = await History().state_at(view, "run", 53)
+    assert activity is not None
+    assert past.task.activity is not None
+    assert sum(activity.counts) == 3
+    assert sum(past.task.activity.counts) == 2
+    await store.aclose()
+
+
+def test_a_database_that_counted_heartbeats_as_activity_is_corrected_when_it_is_opened(url: str) -> None:
+    store = open_store(url)
+    store.append("run", [NewEvent(event_type="log"), *[BEAT] * 50])
+    path = store.path
+    store.close()
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE tasks SET state = json_set(state, '$.activity.counts[0]', 51)")
+        db.execute("DELETE FROM migrations WHERE name LIKE '%activity'")
+    db.close()
+    store = open_store(url)
+    activity = task_of(store, "run").activity
+    assert activity is not None
+    assert sum(activity.counts) == 1
+    store.close()
+    assert list(examine(path)) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import sqlite3
 from pathlib import Path
@@ -104,3 +105,25 @@ async def test_a_database_of_an_earlier_version_is_searched_across_colours_too(t
     async with store.read() as view:
         assert (await view.search("run", LogQuery(text="failed"))).total == 2
     await store.aclose()
+
+
+def test_a_command_reads_as_one_types_it(server: Server) -> None:
+    command = ["sh", "-c", "echo 'it is'; exit 3", "a b", ""]
+    typed = """sh -c 'echo '"'"'it is'"'"'; exit 3' 'a b' ''"""
+    spawn = NewEvent(event_type="runner_spawn", payload={"command": command})
+    server.emit("typed", spawn, NewEvent(event_type="runner_spawn", payload={"command": "make all"}))
+    for path in ("", "/log?after=0", "/log?q=echo", "/export.html", "/raw", "?at=1", "/timeline", "/timeline?at=1"):
+        told = html.unescape(server.get(f"/tasks/typed{path}").text)
+        assert '["sh"' not in told, path
+        assert typed in told or "timeline" in path, path
+    assert "make all" in server.get("/tasks/typed").text
+
+
+def test_pages_of_an_ended_run_promise_nothing(server: Server) -> None:
+    server.emit("over", NewEvent(event_type="runner_exit", payload={"status": "done"}))
+    server.emit("over-too", NewEvent(event_type="runner_exit", payload={"status": "done"}))
+    task = "/tasks/over"
+    pages = ("", "/log?around=99", "/spans", "/waterfall", "/timeline", "?at=99", "?at=1", "/waterfall?at=9")
+    for path in (*(task + one for one in pages), "/compare?a=over&b=over-too"):
+        words = re.sub(r"<[^>]*>", " ", server.get(path).text)
+        assert not re.search(r"\byet\b|\bso far\b|[Ww]aiting for", words), path

@@ -149,7 +149,7 @@ def test_a_question_is_open_only_between_its_asking_and_its_answer(server: Serve
 
 def test_beyond_the_last_event_is_the_last_one_with_a_note(server: Server) -> None:
     server.emit("short", "one", "two")
-    assert "There is no #99 yet. #2 is the last event." in server.get("/tasks/short?at=99").text
+    assert "There is no #99. #2 is the last event." in server.get("/tasks/short?at=99").text
     assert "There is no #" not in server.get("/tasks/short?at=2").text
 
 

@@ -106,5 +106,5 @@ def test_hostile_payloads_are_told_as_text(server: Server) -> None:
 
 def test_nothing_and_nobody(server: Server) -> None:
     server.post("/api/tasks", {"task_id": "empty"})
-    assert "Nothing has happened yet." in page(server, "/tasks/empty/timeline").text
+    assert "No events." in page(server, "/tasks/empty/timeline").text
     assert server.get("/tasks/nobody/timeline").status_code == 404

@@ -93,7 +93,7 @@ def test_a_thousand_spans_are_one_page_and_more_are_several(server: Server) -> N
 
 def test_a_task_without_spans_says_so(server: Server) -> None:
     server.post("/api/tasks", {"task_id": "idle"})
-    assert "No work yet" in page(server, "/tasks/idle/waterfall").text
+    assert "No spans." in page(server, "/tasks/idle/waterfall").text
 
 
 def test_a_bad_parameter_is_refused(server: Server) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from signalbox.store.events import OLDER_SPELLINGS, Event, NewEvent
+from signalbox.store.events import HEARTBEAT, OLDER_SPELLINGS, Event, NewEvent
 from signalbox.store.projections import activity, checkpoints, interruption, permissions, phases, run, spans
 from signalbox.store.projections.payload import checkpoint_id_in, checkpoint_id_of, request_id_of, text
 from signalbox.store.projections.permissions import consequences, refusal
@@ -83,7 +83,7 @@ def apply(state: TaskState, event: Event) -> bool:
     task, seq = state.task, event.seq
     task.latest_seq = seq
     task.updated_at = event.created_at
-    activity.count(task, event.created_at)
+    activity.count(task, event.created_at, 0 if event.event_type == HEARTBEAT else 1)
     if _says_nothing_new(state, event):
         return False
     before = _header(task)

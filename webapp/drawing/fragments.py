@@ -82,7 +82,7 @@ class Fragments:
             cache_size=-1,
         )
         times = (text.moment, text.between, text.elapsed, text.duration, text.offset)
-        shared = (text.said, text.size, *times, text.count, text.percent, text.plural)
+        shared = (text.said, text.command_line, text.size, *times, text.count, text.percent, text.plural)
         self._environment.globals.update(
             {function.__name__: function for function in shared},
             ids=ids,

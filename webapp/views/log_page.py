@@ -86,7 +86,7 @@ async def log_page_view(view: Reading, task_id: str, place: LogPlace, jump: Jump
     log = await place.window(view, task_id)
     missed, latest = jump.missed, log.task.latest_seq
     if not missed and place.around is not None and place.around > latest:
-        missed = f"There is no #{place.around} yet. This is the end of the log."
+        missed = f"There is no #{place.around}. This is the end of the log."
     return LogPageView(log=log, missed=missed, found=await jump.aim(view, task_id))
 
 

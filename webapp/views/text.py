@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from datetime import date, datetime
 from functools import lru_cache
 
@@ -44,6 +45,13 @@ def said(value: object, most: int = LONGEST_SAID) -> str:
     if isinstance(value, str):
         return cut(plain(value[: 2 * most]), most, len(value)) if len(value) > most else plain(value)
     return "" if value is None else cut(compact(value), most)
+
+
+def command_line(value: object) -> str:
+    """A command as somebody would type it into a shell; what is no list of words reads as `said` has it."""
+    if isinstance(value, list) and all(isinstance(word, str) for word in value):
+        return said(shlex.join(value))
+    return said(value)
 
 
 def cut(text: str, most: int, whole: int = 0) -> str:
