@@ -28,7 +28,14 @@ PATIENCE_MS = 60_000
 
 COMMANDS = {
     "types": ("mypy", "-p", "signalbox.store"),
-    "tests": ("pytest", "-v", "--color=yes", "tests/test_text.py", "tests/test_ansi.py", "tests/test_redaction.py"),
+    "tests": (
+        "pytest",
+        "-v",
+        "--color=yes",
+        "tests/drawing/test_text.py",
+        "tests/drawing/test_ansi.py",
+        "tests/redaction/test_redaction.py",
+    ),
     "typo": ("make", "--no-print-directory", "tset"),
 }
 """Small commands for the list, by their tasks' ids."""

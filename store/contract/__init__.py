@@ -1,4 +1,4 @@
-"""The contract of every kind of store; `tests/contract/` runs against each kind.
+"""The contract of every kind of store; `tests/store/contract/` runs against each kind.
 
 A store appends: the events of a task, their seqs, the counters and the projections change in one transaction, and an
 append returns after its commit. A store reads: each `Store.read()` is one consistent view.

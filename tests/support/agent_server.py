@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 from tests.support.command import environment
+from tests.support.paths import ROOT
 
-SERVER = Path(__file__).parent.parent.parent / "examples" / "agent" / "server.py"
+SERVER = ROOT / "examples" / "agent" / "server.py"
 READY = re.compile(r"The agent listens on http://127\.0\.0\.1:(\d+)")
 
 

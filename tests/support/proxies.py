@@ -17,7 +17,9 @@ from pathlib import Path
 
 import pytest
 
-CONFIGURATIONS = Path(__file__).parent.parent.parent / "examples" / "proxies"
+from tests.support.paths import ROOT
+
+CONFIGURATIONS = ROOT / "examples" / "proxies"
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin:/opt/homebrew/bin"
 MODULES = ("/usr/lib/apache2/modules", "/usr/lib64/httpd/modules", "/opt/homebrew/lib/httpd/modules")
 PREFIX = "/signalbox"

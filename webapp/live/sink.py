@@ -25,7 +25,8 @@ class Flow(Protocol):
 class Cycle(Protocol):
     """uvicorn's `RequestResponseCycle`: what is behind the `send` of its HTTP/1.1 protocol on httptools.
 
-    It is no public interface: `pyproject.toml` bounds the version, and `tests/test_sink.py` tells when it has changed.
+    It is not a public interface: `pyproject.toml` limits the version, and `tests/live/test_sink.py` fails when
+    it changes.
     """
 
     flow: Flow

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.markdown import rows, section
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 ALLOWED, FORBIDDEN = (
     [
@@ -100,6 +100,11 @@ def test_the_store_never_imports_the_web() -> None:
 def test_only_what_puts_the_app_together_stays_loose() -> None:
     loose = {path.stem for path in (ROOT / "webapp").glob("*.py")} - {"__init__"}
     assert loose == LOOSE
+
+
+def test_every_test_lies_in_the_folder_of_its_package() -> None:
+    loose = [path.name for path in (ROOT / "tests").glob("*.py") if path.name != "conftest.py"]
+    assert not loose, "tests/ has a folder for each package"
 
 
 def test_nothing_imports_the_folders_by_their_own_names() -> None:

@@ -11,12 +11,12 @@ import httpx
 import pytest
 
 from signalbox.store import NewEvent
+from tests.docs.test_examples import guided
 from tests.support.log import audits_of, until
 from tests.support.people import PASSWORD, Headers, person, session, token, wait_until_guarded
 from tests.support.run_client import RunClient
 from tests.support.server import Server
 from tests.support.session_client import SessionClient
-from tests.test_examples import guided
 
 ECHO = {"kind": "command", "argv": [sys.executable, "-c", "print('hello')"]}
 

@@ -17,8 +17,8 @@ import yaml
 
 from scripts.container_steps import Image, build, check, instructions
 from signalbox.webapp.settings import Settings, variable
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 CONTAINERFILE = (ROOT / "Containerfile").read_text()
 UNIT = (ROOT / "deploy" / "signalbox.service").read_text()
 VARIABLES = {variable(spec) for spec in fields(Settings)}

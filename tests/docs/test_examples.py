@@ -13,9 +13,9 @@ import pytest
 from signalbox.store.sqlite import SqliteStore
 from tests.support.command import environment
 from tests.support.log import answer, log_of, open_permissions, task_of, tasks_of, types_of, wait_for_event
+from tests.support.paths import ROOT
 from tests.support.server import Server
 
-ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 
 

@@ -1,6 +1,6 @@
 """Recorded output of real programs becomes the lines that they leave on a terminal, each once.
 
-`tests/terminal/` has what each program wrote to a terminal of 120 by 40, as pairs of seconds and text.
+`tests/process/terminal/` has what each program wrote to a terminal of 120 by 40, as pairs of seconds and text.
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.paths import ROOT
 from tests.support.server import READY
 
-ROOT = Path(__file__).parent.parent
 SOURCES = ("LICENSE", "README.md", "pyproject.toml", "signalbox", "store", "webapp")
 BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, f'build_{sys.argv[1]}')(sys.argv[2])"
 

@@ -18,7 +18,7 @@ from signalbox.store.history import History, unborn
 from signalbox.store.projections import fold
 from signalbox.store.sqlite import SqliteStore
 from signalbox.store.state import Task, TaskState
-from tests.test_projections import events, kept
+from tests.store.test_projections import events, kept
 
 
 @pytest.fixture

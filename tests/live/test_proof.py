@@ -1,6 +1,7 @@
 """The promise at random: any log, cuts at any byte, servers that die at any moment; every client sees 1…n once.
 
-The seed stands in the name of a test: `pytest -m "" "tests/test_proof.py::test_every_client_sees_everything_once[7]"`.
+The seed stands in the name of a test:
+`pytest -m "" "tests/live/test_proof.py::test_every_client_sees_everything_once[7]"`.
 """
 
 from __future__ import annotations

@@ -2,11 +2,12 @@
 
 import hashlib
 import tomllib
-from pathlib import Path
 
 import pytest
 
-VENDOR = Path(__file__).parent.parent / "webapp" / "static" / "vendor"
+from tests.support.paths import ROOT
+
+VENDOR = ROOT / "webapp" / "static" / "vendor"
 FILES = tomllib.loads((VENDOR / "VENDORED.toml").read_text())["file"]
 
 

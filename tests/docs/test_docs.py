@@ -30,9 +30,9 @@ from signalbox.webapp.app import create_app
 from signalbox.webapp.cli import cli
 from signalbox.webapp.settings import Settings, variable
 from tests.support.markdown import Block, anchors, blocks, links, rows, section
+from tests.support.paths import ROOT
 from tests.support.server import Server
 
-ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
 TOLD_URL = "http://127.0.0.1:8000"

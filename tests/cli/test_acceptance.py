@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from signalbox.store.state import Task
 from tests.support.command import environment
 from tests.support.log import tasks_of
+from tests.support.paths import ROOT
 from tests.support.server import Server
-
-ROOT = Path(__file__).parent.parent
 
 
 def walk(server: Server, answers: str) -> subprocess.CompletedProcess[str]:
