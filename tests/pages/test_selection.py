@@ -146,7 +146,7 @@ def test_only_who_may_archives_and_deletes(start_server: Callable[..., Server]) 
 class Reader:
     """As much of a subscriber as a lane of frames needs."""
 
-    cursor, over, busy, heard = 0, False, False, 0
+    cursor, over, busy, last_write = 0, False, False, 0
 
     def __init__(self) -> None:
         self.current = asyncio.Event()

@@ -17,7 +17,7 @@ from signalbox.store.sqlite.tasklist import page
 from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.drawing.sparkline import bars
 from signalbox.webapp.http.assets import asset
-from signalbox.webapp.live.frames import list_frames
+from signalbox.webapp.live.board_frames import TaskListFrames
 from signalbox.webapp.views.list_query import list_url
 from tests.support.people import person, project, session, wait_until_guarded
 from tests.support.server import Server
@@ -123,7 +123,7 @@ async def test_a_task_that_grew_too_old_leaves_a_list_without_any_event(
     clock = [now()]
     monkeypatch.setattr(tasklist, "now", lambda: clock[0])
     store.create_task("aging")
-    render = list_frames(store, Fragments(asset), TaskQuery(since="1h", archived=False))
+    render = TaskListFrames(store, Fragments(asset), TaskQuery(since="1h", archived=False))
     async with store.read() as view:
         position = await view.latest_event_id()
     assert await render(position) is None

@@ -19,7 +19,7 @@ from signalbox.webapp.http.params import MAX_SEQ, last_event_id, whole
 from signalbox.webapp.live import sse
 from signalbox.webapp.live.chunk import Chunk
 from signalbox.webapp.live.control_messages import JSON
-from signalbox.webapp.live.frame_lane import Render
+from signalbox.webapp.live.renderer import Renderer
 from signalbox.webapp.live.ring import CHUNK_EVENTS
 from signalbox.webapp.live.stream import closing, subscribe
 
@@ -52,7 +52,7 @@ async def events() -> Response:
     )
 
 
-def feed(source: Store, tasks: tuple[str, ...], projects: Projects = None) -> Render:
+def feed(source: Store, tasks: tuple[str, ...], projects: Projects = None) -> Renderer:
     """Reads what comes after an event id in these tasks, or in all of these projects if none is named."""
 
     async def render(cursor: int) -> Chunk | None:

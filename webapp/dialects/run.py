@@ -11,7 +11,7 @@ from signalbox.store.state import Status, Task
 from signalbox.webapp.live import sse
 from signalbox.webapp.live.chunk import Chunk
 from signalbox.webapp.live.control_messages import ControlMessages
-from signalbox.webapp.live.frame_lane import Render
+from signalbox.webapp.live.renderer import Renderer
 from signalbox.webapp.live.ring import CHUNK_EVENTS
 
 RunStatus = Literal["PENDING", "RUNNING", "DONE", "FAILED"]
@@ -26,7 +26,7 @@ RUN_STATUS: dict[Status, RunStatus] = {
 }
 
 
-def run_messages(store: Store, task_id: str, identity: str = "") -> Render:
+def run_messages(store: Store, task_id: str, identity: str = "") -> Renderer:
     """Renders a run's messages; positions are seqs. The last one comes when the task has ended and all is told."""
 
     async def render(cursor: int) -> Chunk | None:

@@ -41,8 +41,8 @@ class Channel:
         shown: set[tuple[bool, bool]] = set()
         for lane in self.lanes.values():
             if isinstance(lane, FrameLane):
-                shown |= lane.shown
-                lane.shown.clear()
+                shown |= lane.shown_flags
+                lane.shown_flags.clear()
         return shown
 
     def readers(self, encode: Encode) -> int:

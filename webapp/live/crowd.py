@@ -14,11 +14,11 @@ Member = tuple[Subscriber, Direct]
 
 
 class Crowd:
-    """Subscribers that stand at `cursor` and are written to directly; `heard` is the lane's tick of the last write."""
+    """Subscribers at one `cursor` that are written to directly; `last_write` is the lane's tick of the last write."""
 
     def __init__(self) -> None:
         self.cursor = 0
-        self.heard = 0
+        self.last_write = 0
         self._members: dict[Subscriber, Direct] = {}
         self._ends: list[tuple[int, int, Subscriber]] = []
         self._numbers = count()
@@ -58,7 +58,7 @@ class Crowd:
         if subscriber in self._members:
             subscriber.cursor = self.position(subscriber)
             subscriber.events_left = subscriber.ends_at - subscriber.cursor
-            subscriber.heard = max(subscriber.heard, self.heard)
+            subscriber.last_write = max(subscriber.last_write, self.last_write)
             del self._members[subscriber]
             self._left = True
             self._written.discard(subscriber)

@@ -52,7 +52,6 @@ class EventLane(Lane):
     ) -> None:
         super().__init__(ring, pace, stats, control_messages)
         self._identity = identity
-        self.ring = ring
         self._store = store
         self._task_id = task_id
         self.encode = encode
@@ -73,9 +72,9 @@ class EventLane(Lane):
     def position(self, subscriber: Subscriber) -> int:
         return self._crowd.position(subscriber) if subscriber in self._crowd else subscriber.cursor
 
-    def silence(self, subscriber: Subscriber) -> int:
-        heard = max(subscriber.heard, self._crowd.heard) if subscriber in self._crowd else subscriber.heard
-        return self.tick - heard
+    def idle_ticks(self, subscriber: Subscriber) -> int:
+        in_crowd = subscriber in self._crowd
+        return self.tick - (max(subscriber.last_write, self._crowd.last_write) if in_crowd else subscriber.last_write)
 
     def join(self, subscriber: Subscriber) -> None:
         self.everyone.add(subscriber)
@@ -193,7 +192,7 @@ class EventLane(Lane):
         self._crowd.advance(chunk.to_seq)
         self._flushed_to = chunk.to_seq
         if crowd:
-            self._crowd.heard = self.tick
+            self._crowd.last_write = self.tick
         self._regroup(started)
 
     def _regroup(self, started: float) -> None:

@@ -6,7 +6,7 @@ A frame always reaches the newest state, so nobody has to catch up step by step.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 
 import structlog
 
@@ -14,27 +14,27 @@ from signalbox.store import StoreDamaged, StoreError, UnknownTask
 from signalbox.webapp.auth.principal import Projects
 from signalbox.webapp.live.chunk import Chunk
 from signalbox.webapp.live.control_messages import ControlMessages
-from signalbox.webapp.live.lane import DAMAGED_MS, RETRY, Lane, Log
+from signalbox.webapp.live.lane import DAMAGED_MS, RETRY, Lane
 from signalbox.webapp.live.pace import Pace
-from signalbox.webapp.live.ring import CHUNK_EVENTS
+from signalbox.webapp.live.renderer import Renderer
+from signalbox.webapp.live.ring import CHUNK_EVENTS, Ring
 from signalbox.webapp.live.stats import Stats
 from signalbox.webapp.live.subscriber import Subscriber
-
-Render = Callable[[int], Awaitable[Chunk | None]]
-"""What brings a stream at a cursor up to date, or None when there is nothing to change."""
 
 logger = structlog.get_logger("signalbox.live")
 
 
 class FrameLane(Lane):
-    """The streams that `render` serves. `shown` has each `Chunk.beside` that was delivered since it was last taken."""
+    """The streams that `renderer` serves. `shown_flags` collects the `Chunk.flags` of each frame that is delivered."""
 
-    def __init__(self, log: Log, pace: Pace, stats: Stats, render: Render, control_messages: ControlMessages) -> None:
-        super().__init__(log, pace, stats, control_messages)
-        self._render = render
+    def __init__(
+        self, ring: Ring, pace: Pace, stats: Stats, renderer: Renderer, control_messages: ControlMessages
+    ) -> None:
+        super().__init__(ring, pace, stats, control_messages)
+        self._renderer = renderer
         self._unsure: set[Subscriber] = set()
         self._task: asyncio.Task[None] | None = None
-        self.shown: set[tuple[bool, bool]] = set()
+        self.shown_flags: set[tuple[bool, bool]] = set()
 
     def join(self, subscriber: Subscriber) -> None:
         self.everyone.add(subscriber)
@@ -71,14 +71,14 @@ class FrameLane(Lane):
             if subscriber.busy:
                 # It joins again when its reader has taken what waits.
                 self.live.discard(subscriber)
-            elif subscriber in self._unsure or subscriber.cursor < self.log.head:
+            elif subscriber in self._unsure or subscriber.cursor < self.ring.head:
                 behind.setdefault(subscriber.cursor, []).append(subscriber)
         # What happens while a frame is made may not be in it: it makes them unsure again.
         self._unsure.difference_update(*behind.values())
         failed = False
         for cursor, subscribers in behind.items():
             try:
-                self._deliver(subscribers, cursor, await self._render(cursor))
+                self._deliver(subscribers, cursor, await self._renderer(cursor))
             except UnknownTask:
                 self._end_all()
                 break
@@ -99,8 +99,8 @@ class FrameLane(Lane):
         self._flushed(started, again=bool(self._unsure))
 
     def _deliver(self, subscribers: list[Subscriber], cursor: int, chunk: Chunk | None) -> None:
-        if chunk is not None and chunk.beside is not None:
-            self.shown.add(chunk.beside)
+        if chunk is not None and chunk.flags is not None:
+            self.shown_flags.add(chunk.flags)
         for subscriber in subscribers:
             if chunk is None or subscriber.over or subscriber.cursor != cursor or subscriber not in self.live:
                 continue

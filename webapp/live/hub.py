@@ -26,10 +26,11 @@ from signalbox.webapp.live.catch_up_cache import CatchUpCache
 from signalbox.webapp.live.channel import Channel
 from signalbox.webapp.live.control_messages import JSON, ControlMessages, Pages
 from signalbox.webapp.live.event_lane import EventLane
-from signalbox.webapp.live.frame_lane import FrameLane, Render
+from signalbox.webapp.live.frame_lane import FrameLane
 from signalbox.webapp.live.lane import Lane
 from signalbox.webapp.live.pace import Pace
 from signalbox.webapp.live.permission_counts import PermissionCounts
+from signalbox.webapp.live.renderer import Renderer
 from signalbox.webapp.live.ring import Encode, Ring
 from signalbox.webapp.live.sink import Send
 from signalbox.webapp.live.stats import Stats
@@ -131,7 +132,7 @@ class Hub:
     def frame_lane(
         self,
         task_id: str,
-        render: Render,
+        renderer: Renderer,
         key: object = "frames",
         pace: Pace | None = None,
         control_messages: ControlMessages | None = None,
@@ -147,13 +148,13 @@ class Hub:
         control_messages = control_messages or self._pages
         whole_key = (key, control_messages)
         if whole_key not in channel.lanes:
-            lane = FrameLane(channel.ring, pace or self._pace(), self._stats, render, control_messages)
+            lane = FrameLane(channel.ring, pace or self._pace(), self._stats, renderer, control_messages)
             lane.when_flushed = self.tail_pause.begin
             channel.lanes[whole_key] = lane
         return channel.lanes[whole_key]
 
     def board_lane(
-        self, key: object, render: Render, pace: Pace | None = None, control_messages: ControlMessages | None = None
+        self, key: object, renderer: Renderer, pace: Pace | None = None, control_messages: ControlMessages | None = None
     ) -> Lane:
         """The lane of what shows many tasks; `key` stands for which, positions are event ids."""
         if self._store.epoch != self._epoch:
@@ -161,7 +162,7 @@ class Hub:
         control_messages = control_messages or self._pages
         whole_key = (key, control_messages)
         if whole_key not in self._boards:
-            lane = FrameLane(Ring(0), pace or self._pace(), self._stats, render, control_messages)
+            lane = FrameLane(Ring(0), pace or self._pace(), self._stats, renderer, control_messages)
             lane.when_flushed = self.tail_pause.begin
             self._boards[whole_key] = lane
         return self._boards[whole_key]
@@ -273,7 +274,7 @@ class Hub:
     def lags(self) -> list[int]:
         """For each stream on a task the events that it is behind."""
         return [
-            max(0, lane.log.head - lane.position(subscriber)) for lane in self.lanes() for subscriber in lane.everyone
+            max(0, lane.ring.head - lane.position(subscriber)) for lane in self.lanes() for subscriber in lane.everyone
         ]
 
     def _limits(self) -> tuple[float, int]:
@@ -339,7 +340,7 @@ class Hub:
                 subscriber.abort()
         elif now > subscriber.deadline:
             subscriber.send_away("max_stream_life", 100)
-        elif lane.silence(subscriber) >= silence:
+        elif lane.idle_ticks(subscriber) >= silence:
             subscriber.say(subscriber.control_messages.heartbeat(lane.position(subscriber)))
 
 

@@ -6,12 +6,12 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Protocol
 
 import structlog
 
 from signalbox.webapp.live.control_messages import ControlMessages
 from signalbox.webapp.live.pace import Pace
+from signalbox.webapp.live.ring import Ring
 from signalbox.webapp.live.stats import Stats
 from signalbox.webapp.live.subscriber import Subscriber
 
@@ -24,14 +24,6 @@ DAMAGED_MS = 30_000
 """Milliseconds after which a client may ask again for what cannot be read."""
 
 
-class Log(Protocol):
-    """What a lane follows: a ring, or anything else that grows."""
-
-    @property
-    def head(self) -> int:
-        """The newest position."""
-
-
 class Lane(ABC):
     """The live subscribers, and when they are flushed next. `clock` measures what a flush costs, in seconds.
 
@@ -40,8 +32,8 @@ class Lane(ABC):
 
     clock = staticmethod(time.perf_counter)
 
-    def __init__(self, log: Log, pace: Pace, stats: Stats, control_messages: ControlMessages) -> None:
-        self.log = log
+    def __init__(self, ring: Ring, pace: Pace, stats: Stats, control_messages: ControlMessages) -> None:
+        self.ring = ring
         self.stats = stats
         self.control_messages = control_messages
         self.tick = 0
@@ -51,7 +43,7 @@ class Lane(ABC):
         self._pace = pace
         self._timer: asyncio.TimerHandle | None = None
         self._flushing = False
-        self._flushed_to = log.head
+        self._flushed_to = ring.head
 
     def leave(self, subscriber: Subscriber) -> None:
         """Serve a subscriber no more."""
@@ -62,7 +54,7 @@ class Lane(ABC):
         """There is something new: flush as soon as the pace allows."""
         if self._flushing or not self.live:
             return
-        self._set_timer(self._pace.delay(self.log.head - self._flushed_to))
+        self._set_timer(self._pace.delay(self.ring.head - self._flushed_to))
 
     def pause(self) -> float:
         """Seconds for which nobody here is written to, whatever comes; 0 if somebody could be now, or nobody waits."""
@@ -81,8 +73,8 @@ class Lane(ABC):
     def _begin(self) -> None:
         self._timer = None
         self._flushing = True
-        self.stats.flush_events.observe(self.log.head - self._flushed_to)
-        self._flushed_to = self.log.head
+        self.stats.flush_events.observe(self.ring.head - self._flushed_to)
+        self._flushed_to = self.ring.head
         self.guarded(self._flush, self.clock())
 
     def guarded(self, step: Callable[..., object], *given: object) -> None:
@@ -102,16 +94,16 @@ class Lane(ABC):
         self.stats.flush_seconds.observe(cost)
         self._flushing = False
         self.when_flushed(self)
-        if again or self.log.head > self._flushed_to:
+        if again or self.ring.head > self._flushed_to:
             self.wake()
 
     def position(self, subscriber: Subscriber) -> int:
         """The cursor of a subscriber."""
         return subscriber.cursor
 
-    def silence(self, subscriber: Subscriber) -> int:
-        """For how many ticks nothing was written to it."""
-        return self.tick - subscriber.heard
+    def idle_ticks(self, subscriber: Subscriber) -> int:
+        """How many ticks ago something was last written to it."""
+        return self.tick - subscriber.last_write
 
     @abstractmethod
     def join(self, subscriber: Subscriber) -> None:

@@ -61,7 +61,7 @@ class Gzip:
         self._begun = False
 
     def chunk(self, chunk: Chunk) -> bytes:
-        return self._put(chunk.body, chunk.packed("gzip", deflated))
+        return self._put(chunk.body, chunk.encoded("gzip", deflated))
 
     def words(self, words: bytes) -> bytes:
         return self._put(words, deflated(words))
@@ -69,13 +69,13 @@ class Gzip:
     def end(self) -> bytes:
         return self._put(b"", b"\x03\x00") + struct.pack("<II", self._crc, self._size & 0xFFFFFFFF)
 
-    def _put(self, plain: bytes, packed: bytes) -> bytes:
+    def _put(self, plain: bytes, compressed: bytes) -> bytes:
         self._crc = zlib.crc32(plain, self._crc)
         self._size += len(plain)
         if self._begun:
-            return packed
+            return compressed
         self._begun = True
-        return _GZIP_HEADER + packed
+        return _GZIP_HEADER + compressed
 
 
 class Zstd:
@@ -84,7 +84,7 @@ class Zstd:
     name = "zstd"
 
     def chunk(self, chunk: Chunk) -> bytes:
-        return chunk.packed("zstd", zstd_frame)
+        return chunk.encoded("zstd", zstd_frame)
 
     def words(self, words: bytes) -> bytes:
         return zstd_frame(words) if words else b""

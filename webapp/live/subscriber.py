@@ -35,11 +35,11 @@ class Source(Protocol):
 
 
 class Subscriber:
-    """One open stream, of whoever has its `ticket`.
+    """One open stream of the caller that `ticket` names.
 
-    `deadline` is on the loop's clock; `events_left` is how many events it may still get; `heard` is its lane's tick at
-    the last write to it; `over` says that it is being ended. While it is in a crowd, that keeps its cursor and account;
-    `ends_at` is the seq at which no event is left to it.
+    `deadline` is on the loop's clock. `events_left` is how many more events the stream may get. `last_write` is its
+    lane's tick at the last write to it. `over` says that the stream is being ended. While the subscriber is in a crowd,
+    the crowd keeps its cursor and `events_left`; `ends_at` is the seq at which none is left.
     """
 
     __slots__ = (
@@ -52,8 +52,8 @@ class Subscriber:
         "deadline",
         "ends_at",
         "events_left",
-        "heard",
         "lane",
+        "last_write",
         "over",
         "sink",
         "stream_encoding",
@@ -80,11 +80,11 @@ class Subscriber:
         self.ends_at = 0
         self.deadline = deadline
         self.busy = False
-        self.heard = lane.tick
+        self.last_write = lane.tick
         self.catching_up: asyncio.Task[None] | None = None
         self.over = False
         self.sink = sink_for(send, self._free, self.finish)
-        self._put = self.sink.put if isinstance(stream_encoding, Plain) else self._put_packed
+        self._put = self.sink.put if isinstance(stream_encoding, Plain) else self._put_encoded
         self._ended: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     def take(self, chunk: Chunk) -> None:
@@ -92,7 +92,7 @@ class Subscriber:
         self.cursor = chunk.to_seq
         self.events_left -= chunk.events
         if chunk.body:
-            self.heard = self.lane.tick
+            self.last_write = self.lane.tick
             self.busy = not self._put(chunk)
         if chunk.last:
             self.finish()
@@ -102,7 +102,7 @@ class Subscriber:
     def say(self, words: bytes) -> None:
         """Write something that is no event, unless the reader is behind anyway."""
         if words and not self.busy and not self.over:
-            self.heard = self.lane.tick
+            self.last_write = self.lane.tick
             self.busy = not self.sink.offer(self.stream_encoding.words(words))
 
     def send_away(self, reason: str, retry_ms: int) -> None:
@@ -138,7 +138,7 @@ class Subscriber:
                 self.catching_up.cancel()
             self.sink.cancel()
 
-    def _put_packed(self, chunk: Chunk) -> bool:
+    def _put_encoded(self, chunk: Chunk) -> bool:
         return self.sink.offer(self.stream_encoding.chunk(chunk))
 
     def _free(self) -> None:

@@ -21,7 +21,7 @@ from signalbox.webapp.current import fragments, store
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.refusals import Forbidden, TooManyLogins
 from signalbox.webapp.http.root_path import at_root
-from signalbox.webapp.pages.tasks import html, layout
+from signalbox.webapp.pages.responses import html, layout
 
 LIVES = {"7": "a week", "30": "30 days", "90": "90 days", "365": "a year", "": "until it is revoked"}
 """How long a token may be good for, in days."""

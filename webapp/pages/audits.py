@@ -11,7 +11,7 @@ from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import require, seen_projects
 from signalbox.webapp.current import fragments, store
 from signalbox.webapp.http.params import MAX_SEQ, whole
-from signalbox.webapp.pages.tasks import html, layout
+from signalbox.webapp.pages.responses import html, layout
 from signalbox.webapp.views.permissions import audits_view
 
 blueprint = Blueprint("audits", __name__)

@@ -1,4 +1,4 @@
-"""Two runs side by side, which live, and the form that asks which."""
+"""Two runs side by side, as a live page, and the form that asks for the two."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from signalbox.webapp.drawing import ids
 from signalbox.webapp.drawing.words import about
 from signalbox.webapp.http.params import MAX_SEQ
 from signalbox.webapp.http.root_path import at_root
-from signalbox.webapp.live.frames import pair_frames
+from signalbox.webapp.live.board_frames import ComparisonFrames
 from signalbox.webapp.live.pace import Pace
 from signalbox.webapp.live.stream import subscribe
 from signalbox.webapp.pages.live_page import SLOWEST
-from signalbox.webapp.pages.tasks import cursor_of_stream, html, layout, other_history, reset
+from signalbox.webapp.pages.responses import cursor_of_stream, html, layout, reset_stream, shows_other_history
 from signalbox.webapp.views.comparison import choice_view, comparison_view
 
 PARTS = {ids.COMPARISON: "compare/_comparison.html"}
@@ -55,12 +55,12 @@ async def _stream(a: str, b: str, only_parted: bool) -> Response:
     cursor = cursor_of_stream()
     async with store().read() as view:
         newest = await view.latest_event_id()
-    if other_history(newest, cursor):
-        return reset(newest)
-    streams, renderer = hub(), fragments()
+    if shows_other_history(newest, cursor):
+        return reset_stream(newest)
+    streams, drawing = hub(), fragments()
 
     async def draw(view: Reading) -> dict[str, str]:
-        return renderer.parts(PARTS, **await _values(view, a, b, only_parted))
+        return drawing.parts(PARTS, **await _values(view, a, b, only_parted))
 
-    render, pace = pair_frames(store(), renderer, (a, b), draw), Pace(SLOWEST, batch_size=MAX_SEQ)
-    return subscribe(streams, lambda: streams.board_lane(("compare", a, b, only_parted), render, pace), cursor)
+    renderer, pace = ComparisonFrames(store(), drawing, (a, b), draw), Pace(SLOWEST, batch_size=MAX_SEQ)
+    return subscribe(streams, lambda: streams.board_lane(("compare", a, b, only_parted), renderer, pace), cursor)

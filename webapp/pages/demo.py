@@ -9,7 +9,7 @@ from signalbox.store.state import Task
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import require, seen_projects
 from signalbox.webapp.current import fragments, store
-from signalbox.webapp.pages.tasks import html, layout
+from signalbox.webapp.pages.responses import html, layout
 
 ROWS = 30
 TASKS = 50

@@ -20,10 +20,10 @@ from signalbox.webapp.current import fragments, history, hub, store
 from signalbox.webapp.http.params import MAX_SEQ, whole
 from signalbox.webapp.http.refusals import NotYet
 from signalbox.webapp.http.root_path import at_root
-from signalbox.webapp.live.frames import V, part_frames
 from signalbox.webapp.live.pace import Pace
 from signalbox.webapp.live.stream import subscribe
-from signalbox.webapp.pages.tasks import cursor_of_stream, epoch_of, html, layout, other_history, reset
+from signalbox.webapp.live.task_frames import PartFrames, V
+from signalbox.webapp.pages.responses import cursor_of_stream, epoch_of, html, layout, reset_stream, shows_other_history
 from signalbox.webapp.views.as_of import AsOf, past_of
 
 SLOWEST = 2.0
@@ -115,15 +115,16 @@ async def _stream(task_id: str, page: LivePage[V]) -> Response:
     cursor = cursor_of_stream()
     async with store().read() as view:
         head = await view.head(task_id)
-        if other_history(head.latest_seq, cursor, head.identity):
-            return reset(head.latest_seq)
+        if shows_other_history(head.latest_seq, cursor, head.identity):
+            return reset_stream(head.latest_seq)
         await page.read(view)
-    renderer, streams, answers = fragments(), hub(), await may_answer_task(task_id)
+    drawing, streams, may_answer = fragments(), hub(), await may_answer_task(task_id)
     root = request.root_path
 
     def draw(seen: V) -> dict[str, str]:
-        return renderer.parts(page.parts, **page.all_values(seen, answers, root))
+        return drawing.parts(page.parts, **page.all_values(seen, may_answer, root))
 
-    render, pace = part_frames(store(), renderer, page.read, draw, head.identity), Pace(SLOWEST, batch_size=MAX_SEQ)
-    key = (request.endpoint, *(request.view_args or {}).items(), answers, *page.address)
-    return subscribe(streams, lambda: streams.frame_lane(task_id, render, key, pace, identity=head.identity), cursor)
+    renderer = PartFrames(store(), drawing, page.read, draw, head.identity)
+    pace = Pace(SLOWEST, batch_size=MAX_SEQ)
+    key = (request.endpoint, *(request.view_args or {}).items(), may_answer, *page.address)
+    return subscribe(streams, lambda: streams.frame_lane(task_id, renderer, key, pace, identity=head.identity), cursor)

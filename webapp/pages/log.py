@@ -16,7 +16,7 @@ from signalbox.webapp.drawing import ids
 from signalbox.webapp.http.params import MAX_SEQ, flag, instant, whole
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.pages.live_page import LivePage, answer
-from signalbox.webapp.pages.tasks import html, layout
+from signalbox.webapp.pages.responses import html, layout
 from signalbox.webapp.views.log import hits_view
 from signalbox.webapp.views.log_page import Jump, LogPlace, log_page_view, newest
 from signalbox.webapp.views.log_query import log_fields, log_filters, log_query

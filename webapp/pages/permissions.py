@@ -18,11 +18,11 @@ from signalbox.webapp.current import fragments, hub, store
 from signalbox.webapp.drawing import ids
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.root_path import at_root
-from signalbox.webapp.live.frames import inbox_frames
+from signalbox.webapp.live.board_frames import InboxFrames
 from signalbox.webapp.live.stream import subscribe
 from signalbox.webapp.pages.live_page import LivePage
 from signalbox.webapp.pages.live_page import answer as answer_page
-from signalbox.webapp.pages.tasks import cursor_of_stream, html, layout, other_history, reset
+from signalbox.webapp.pages.responses import cursor_of_stream, html, layout, reset_stream, shows_other_history
 from signalbox.webapp.views.permissions import PermissionView, inbox_view, permission_view
 
 ONE = "/tasks/<task_id>/permissions/<name:request_id>"
@@ -49,17 +49,17 @@ async def index_stream() -> Response:
     cursor, (task_id, after) = cursor_of_stream(), _page()
     async with store().read() as view:
         newest = await view.latest_event_id()
-    if other_history(newest, cursor):
-        return reset(newest)
+    if shows_other_history(newest, cursor):
+        return reset_stream(newest)
     projects, answered = seen_projects(), answered_projects()
     streams = hub()
-    render = inbox_frames(store(), fragments(), projects, answered, task_id=task_id, after=after)
+    renderer = InboxFrames(store(), fragments(), projects, answered, task_id=task_id, after=after)
     key = ("permissions", projects, answered, task_id, after)
-    return subscribe(streams, lambda: streams.board_lane(key, render), cursor)
+    return subscribe(streams, lambda: streams.board_lane(key, renderer), cursor)
 
 
 def _page() -> tuple[str | None, str]:
-    """Of which task the inbox is, None for all, and the cursor that it begins after. Raises BadRequest."""
+    """The task of the inbox, or None for all tasks, and the cursor that the page begins after. Raises BadRequest."""
     task_id, after = request.args.get("task") or None, request.args.get("after", "")
     if task_id is not None and not is_task_id(task_id):
         raise BadRequest("task must be 1 to 128 characters of A-Z a-z 0-9 _ . : -", "task")

@@ -17,7 +17,7 @@ from signalbox.webapp.auth.principal import Principal
 from signalbox.webapp.current import fragments, store
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.root_path import at_root
-from signalbox.webapp.pages.tasks import html, layout
+from signalbox.webapp.pages.responses import html, layout
 from signalbox.webapp.views.list_query import checked_filters
 
 blueprint = Blueprint("selection", __name__, url_prefix="/selection")

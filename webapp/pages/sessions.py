@@ -13,7 +13,7 @@ from signalbox.webapp.current import fragments, settings
 from signalbox.webapp.http.refusals import TooManyLogins
 from signalbox.webapp.http.return_path import local
 from signalbox.webapp.http.root_path import at_root
-from signalbox.webapp.pages.tasks import html
+from signalbox.webapp.pages.responses import html
 
 NOTES = {"out": "You are logged out.", "password": "Your password was changed. Log in with the new one."}
 WRONG = "There is no account with this e-mail and password."

@@ -1,0 +1,105 @@
+"""Frames of pages that show several tasks; positions are event ids. Each frame reads one consistent view."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from signalbox.store import Reading, Store, TaskQuery
+from signalbox.webapp.auth.principal import Projects
+from signalbox.webapp.drawing.fragments import Fragments
+from signalbox.webapp.live import sse
+from signalbox.webapp.live.chunk import Chunk
+from signalbox.webapp.live.renderer import Kept
+from signalbox.webapp.views.permissions import inbox_view
+from signalbox.webapp.views.task_list import task_list_view
+
+KEPT = 4
+
+
+class TaskListFrames:
+    """Renders the frames of one page of the task list.
+
+    The clock alone can change the page: a task leaves "last hour". Such a frame has the position of the one before it.
+    """
+
+    def __init__(self, store: Store, fragments: Fragments, query: TaskQuery, *, manages: bool = True) -> None:
+        self._store = store
+        self._fragments = fragments
+        self._query = query
+        self._manages = manages
+        self._kept: Kept[tuple[tuple[object, ...], dict[str, str]]] = Kept(KEPT)
+
+    async def __call__(self, cursor: int) -> Chunk | None:
+        async with self._store.read() as view:
+            seen = await task_list_view(view, self._query, manages=self._manages)
+        rows = dict(self._fragments.list_rows(seen))
+        before = self._kept.get(cursor)
+        self._kept.put(seen.event_id, (seen.besides_rows, rows))
+        if seen.event_id < cursor or (seen.event_id == cursor and before in (None, (seen.besides_rows, rows))):
+            return None
+        if before and before[0] == seen.besides_rows and list(before[1]) == list(rows):
+            changed = {task_id: row for task_id, row in rows.items() if before[1][task_id] != row}
+            html = self._fragments.list_frame_rows(seen, cursor, changed)
+        else:
+            html = self._fragments.list_frame(seen, cursor)
+        return Chunk(sse.html_message(seen.event_id, html), seen.event_id, 1)
+
+
+class ComparisonFrames:
+    """Renders the frames of a page that shows some tasks together. Events of other tasks make no frame."""
+
+    def __init__(
+        self,
+        store: Store,
+        fragments: Fragments,
+        tasks: Sequence[str],
+        draw: Callable[[Reading], Awaitable[dict[str, str]]],
+    ) -> None:
+        self._store = store
+        self._fragments = fragments
+        self._tasks = tasks
+        self._draw = draw
+        self._kept: Kept[dict[str, int]] = Kept(KEPT)
+
+    async def __call__(self, cursor: int) -> Chunk | None:
+        async with self._store.read() as view:
+            event_id, seqs = await view.latest_event_id(), await view.latest_seqs(self._tasks)
+            if event_id <= cursor or self._kept.get(cursor) == seqs:
+                return None
+            parts = await self._draw(view)
+        self._kept.put(event_id, seqs)
+        return Chunk(sse.html_message(event_id, self._fragments.parts_frame(parts, cursor, event_id)), event_id, 1)
+
+
+class InboxFrames:
+    """Renders the frames of the permission inbox for readers who see `projects` and may answer in `answered`.
+
+    An event that does not change the inbox makes no frame.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        fragments: Fragments,
+        projects: Projects,
+        answered: Projects,
+        *,
+        task_id: str | None = None,
+        after: str = "",
+    ) -> None:
+        self._store = store
+        self._fragments = fragments
+        self._projects = projects
+        self._answered = answered
+        self._task_id = task_id
+        self._after = after
+        self._kept: Kept[str] = Kept(KEPT)
+
+    async def __call__(self, cursor: int) -> Chunk | None:
+        async with self._store.read() as view:
+            seen = await inbox_view(view, self._projects, self._answered, task_id=self._task_id, after=self._after)
+        panel = self._fragments.inbox_panel(seen)
+        if seen.event_id <= cursor or self._kept.get(cursor) == panel:
+            return None
+        self._kept.put(seen.event_id, panel)
+        return Chunk(sse.html_message(seen.event_id, self._fragments.inbox_frame(seen, cursor)), seen.event_id, 1)
