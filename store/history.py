@@ -50,14 +50,14 @@ class History:
         while state.task.latest_seq < wanted:
             at = state.task.latest_seq
             until = min(wanted, at - at % STEP + STEP)
-            telling = await view.telling_events(task_id, at, until, PAGE)
-            if len(telling) == PAGE:
-                until = telling[-1].seq
+            changing = await view.changing_events(task_id, at, until, PAGE)
+            if len(changing) == PAGE:
+                until = changing[-1].seq
             times = await view.times(task_id, at, until)
             if not times:
                 break
             # In a thread: the loop serves streams meanwhile.
-            await asyncio.to_thread(_fold, state, telling, times)
+            await asyncio.to_thread(_fold, state, changing, times)
             if state.task.latest_seq % STEP == 0:
                 self._keep(state)
         if state.task.latest_seq == task.latest_seq:
@@ -99,10 +99,10 @@ def unborn(task: Task) -> Task:
     )
 
 
-def _fold(state: TaskState, telling: Sequence[Event], times: Sequence[str]) -> None:
+def _fold(state: TaskState, changing: Sequence[Event], times: Sequence[str]) -> None:
     task = state.task
     since = task.latest_seq
-    for event in telling:
+    for event in changing:
         count(task, times[task.latest_seq - since : event.seq - since - 1])
         apply(state, event)
     count(task, times[task.latest_seq - since :])

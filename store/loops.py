@@ -1,4 +1,4 @@
-"""Eternal loops: what a process does again and again until it ends survives its errors, and tells of them.
+"""Background loops: what a process repeats until it ends. A loop survives its errors, and reports them.
 
     loops = Loops()
     task = asyncio.create_task(loops.loop("tail").run(turn), name="signalbox-tail")
@@ -58,7 +58,7 @@ class Loop:
         """A turn went well."""
         if self.failing is not None:
             self.failing, self._pause = None, FIRST_PAUSE
-            tell("info", "a background loop works again", None, loop=self.name)
+            report("info", "a background loop works again", None, loop=self.name)
 
     async def failed(self, error: BaseException, on_failure: Callable[[], object] = lambda: None) -> None:
         """A turn raised `error`: note it, and return when the next turn is due. The store's own errors mean 1 s."""
@@ -67,11 +67,11 @@ class Loop:
         expected = isinstance(error, StoreError)
         if first:
             level, trace = ("warning", None) if expected else ("error", error)
-            tell(level, "a background loop failed; it is tried again", trace, loop=self.name, error=self.failing)
+            report(level, "a background loop failed; it is tried again", trace, loop=self.name, error=self.failing)
         try:
             on_failure()
         except Exception as failure:
-            tell("error", "the failure of a background loop could not be told", failure, loop=self.name)
+            report("error", "the failure handler of a background loop failed", failure, loop=self.name)
         pause = FIRST_PAUSE if expected else self._pause
         self._pause = min(2 * pause, self._longest)
         await asyncio.sleep(pause)
@@ -93,11 +93,11 @@ class Loops:
         return iter(self._loops.values())
 
 
-def tell(level: str, message: str, trace: BaseException | None, **more: object) -> None:
-    """Log in the way of this process: a server's is structured, and a program that emits has the standard one."""
+def report(level: str, message: str, trace: BaseException | None, **more: object) -> None:
+    """Write to the log of this process: to structlog in a server, to `logging` in a program that emits."""
     structlog = sys.modules.get("structlog")
     if structlog is not None and structlog.is_configured():
         getattr(structlog.get_logger("signalbox.loops"), level)(message, exc_info=trace, **more)
     else:
-        told = ", ".join(f"{name}={value}" for name, value in more.items())
-        getattr(logging.getLogger("signalbox"), level)("%s: %s", message, told, exc_info=trace)
+        fields = ", ".join(f"{name}={value}" for name, value in more.items())
+        getattr(logging.getLogger("signalbox"), level)("%s: %s", message, fields, exc_info=trace)

@@ -7,7 +7,17 @@ with open_task(store, "nightly", title="Nightly build") as task:
 
 from signalbox.store.emitter.permission import Answer
 from signalbox.store.emitter.run import Run, open_task
-from signalbox.store.emitter.steps import Phase, Recovery, Tool, WorkItem
+from signalbox.store.emitter.steps import PhaseStep, RecoveryStep, ToolStep, WorkItemStep
 from signalbox.store.emitter.vocabulary import AsyncEmitter, Emitter
 
-__all__ = ["Answer", "AsyncEmitter", "Emitter", "Phase", "Recovery", "Run", "Tool", "WorkItem", "open_task"]
+__all__ = [
+    "Answer",
+    "AsyncEmitter",
+    "Emitter",
+    "PhaseStep",
+    "RecoveryStep",
+    "Run",
+    "ToolStep",
+    "WorkItemStep",
+    "open_task",
+]

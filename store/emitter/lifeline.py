@@ -15,7 +15,7 @@ from signalbox.store.emitter.vocabulary import AsyncEmitter
 from signalbox.store.errors import StoreError, StoreUnavailable
 from signalbox.store.events import Event, is_claim
 from signalbox.store.log import Log, events_of, is_remote
-from signalbox.store.loops import Loop, tell
+from signalbox.store.loops import Loop, report
 
 PAGE = 1000
 """Events read at once."""
@@ -195,7 +195,7 @@ class Lifeline:
                 try:
                     callback()
                 except Exception as error:
-                    tell("error", "a callback of a cancel failed", error, task_id=self._task_id)
+                    report("error", "a callback of a cancel failed", error, task_id=self._task_id)
         elif event.event_type in ("permission_response", "permission_cleared"):
             # A question that an interruption closed is open again as soon as the run says that it lives.
             if event.payload.get("cause") != "interrupted":

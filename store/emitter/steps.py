@@ -33,16 +33,16 @@ innermost: ContextVar[Scope[Any] | None] = ContextVar("signalbox_innermost", def
 class Branch(Scope[R]):
     """A scope in which further steps can be opened. Steps in other threads or tasks: open them from their parent."""
 
-    def phase(self, name: str, **payload: Any) -> Phase[R]:
+    def phase(self, name: str, **payload: Any) -> PhaseStep[R]:
         """`with task.phase("planning") as phase:`"""
-        return Phase(self.run, new_id(), name, self.here.span_id, payload)
+        return PhaseStep(self.run, new_id(), name, self.here.span_id, payload)
 
     def work_item(
         self, work_item_id: str, work_type: str = "step", *, span_id: str | None = None, **payload: Any
-    ) -> WorkItem[R]:
+    ) -> WorkItemStep[R]:
         """`with phase.work_item("json", "package") as item:`; `span_id` of an earlier attempt makes it a retry."""
         at = self.here
-        return WorkItem(
+        return WorkItemStep(
             self.run,
             span_id or new_id(),
             at.phase_name,
@@ -52,15 +52,15 @@ class Branch(Scope[R]):
             work_type=work_type,
         )
 
-    def tool(self, tool_name: str, arguments: Any = None, **payload: Any) -> Tool[R]:
+    def tool(self, tool_name: str, arguments: Any = None, **payload: Any) -> ToolStep[R]:
         """`with task.tool("search", {"query": "…"}) as call:` is one call; `call.result(…)` keeps what came of it."""
         at, payload = self.here, {"arguments": arguments, **payload}
-        return Tool(self.run, new_id(), at.phase_name, at.span_id, payload, tool_name=tool_name)
+        return ToolStep(self.run, new_id(), at.phase_name, at.span_id, payload, tool_name=tool_name)
 
-    def recovery(self, explanation: str, checkpoint_id: str | None = None, **payload: Any) -> Recovery[R]:
+    def recovery(self, explanation: str, checkpoint_id: str | None = None, **payload: Any) -> RecoveryStep[R]:
         """`with phase.recovery("broken file", "checkpoint-2") as recovery:` goes back to a checkpoint."""
         at, payload = self.here, {"explanation": explanation, "checkpoint_id": checkpoint_id, **payload}
-        return Recovery(self.run, at.span_id, at.phase_name, at.parent_span_id, payload)
+        return RecoveryStep(self.run, at.span_id, at.phase_name, at.parent_span_id, payload)
 
     @overload
     def ask_permission(
@@ -160,7 +160,7 @@ class Step(Branch[R]):
             innermost.set(self._outer)
 
 
-class Phase(Step[R]):
+class PhaseStep(Step[R]):
     """A phase that is entered."""
 
     def _opening(self, payload: dict[str, Any]) -> R:
@@ -171,7 +171,7 @@ class Phase(Step[R]):
         return self.emitter.emit_phase_exit(self.task_id, self.span_id, self.phase_name or "", **payload)
 
 
-class WorkItem(Step[R]):
+class WorkItemStep(Step[R]):
     """A piece of the work. Several may be open at once, in threads or in asyncio tasks."""
 
     actor = "worker"
@@ -195,7 +195,7 @@ class WorkItem(Step[R]):
         return sent
 
 
-class Tool(Step[R]):
+class ToolStep(Step[R]):
     """A call of a tool."""
 
     def progress(self, current: float, total: float | None = None, **payload: Any) -> R:
@@ -216,7 +216,7 @@ class Tool(Step[R]):
         return sent
 
 
-class Recovery(Step[R]):
+class RecoveryStep(Step[R]):
     """The way back to a checkpoint after something went wrong, within the step that it happens in."""
 
     def loaded(self, checkpoint_id: str, **payload: Any) -> R:

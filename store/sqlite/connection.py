@@ -15,8 +15,8 @@ from urllib.parse import quote
 from signalbox.store.errors import StoreDamaged, StoreFull, StoreUnavailable
 from signalbox.store.escapes import plain_json
 from signalbox.store.events import new_id
-from signalbox.store.migrations import migrate
 from signalbox.store.sqlite import job
+from signalbox.store.sqlite.migrations import migrate
 from signalbox.store.sqlite.refold import refold_waiting
 
 BUSY_TIMEOUT = 5.0

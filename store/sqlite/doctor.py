@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from signalbox.store.history import unborn
-from signalbox.store.migrations import applied, known
 from signalbox.store.projections import apply
 from signalbox.store.sqlite.connection import uri
+from signalbox.store.sqlite.migrations import applied, known
 from signalbox.store.sqlite.rows import COLUMNS, event_of
 from signalbox.store.state import Checkpoint, Permission, Phase, Span, Task, TaskState
 

@@ -1,7 +1,7 @@
-"""Stepping over heartbeats: which seqs hold the rows of a log, however many heartbeats stand between them.
+"""Skipping heartbeats: which seqs hold the rows of a log, however many heartbeats lie between them.
 
-`task_heartbeats` has one row for each run of heartbeats without anything between them, so between two of them lies at
-least one row of the log.
+`task_heartbeats` has one row for each streak of heartbeats, that is, heartbeats with no other event between them. So
+between two streaks lies at least one row of the log.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-Run = tuple[int, int]
-"""The first and the last seq of a run of heartbeats, or of a stretch of rows."""
+SeqRange = tuple[int, int]
+"""The first and the last of some consecutive seqs: those of a streak of heartbeats, or those of rows."""
 
 BEFORE = (
     "SELECT first_seq, last_seq FROM task_heartbeats WHERE task_id = ? AND first_seq < ? AND last_seq > ?"
@@ -27,7 +27,7 @@ COUNT = (
 )
 
 
-# Not a trigger: one would cost every append of an event that is no heartbeat about a third more.
+# Not a trigger: it would make the append of every other event about a third slower.
 RECORD = """
 INSERT INTO task_heartbeats
 SELECT
@@ -47,10 +47,10 @@ SELECT task_id, first_seq, last_seq, sum(beats) OVER (ORDER BY first_seq) - beat
 FROM (
   SELECT task_id, min(seq) AS first_seq, max(seq) AS last_seq, count(*) AS beats
   FROM (
-    SELECT task_id, seq, seq - row_number() OVER (ORDER BY seq) AS stretch
+    SELECT task_id, seq, seq - row_number() OVER (ORDER BY seq) AS streak
     FROM task_events WHERE task_id = ? AND event_type = 'runner_heartbeat'
   )
-  GROUP BY task_id, stretch
+  GROUP BY task_id, streak
 )
 """
 
@@ -65,14 +65,14 @@ def record_all(db: sqlite3.Connection, task_id: str) -> None:
     db.execute(RECORD_ALL, (task_id,))
 
 
-def stretches_before(before: int, since: int, runs: Iterable[Run], limit: int) -> list[Run]:
-    """The stretches that hold the `limit` newest rows below `before` and above `since`, the newest first.
+def row_ranges_before(before: int, since: int, streaks: Iterable[SeqRange], limit: int) -> list[SeqRange]:
+    """The ranges that hold the `limit` newest rows below `before` and above `since`, the newest first.
 
-    `runs` are the runs of heartbeats below `before`, the newest first: `limit` + 1 of them, or all.
+    `streaks` are those of heartbeats below `before`, the newest first: `limit` + 1 of them, or all.
     """
-    found: list[Run] = []
+    found: list[SeqRange] = []
     top = before - 1
-    for first, last in runs:
+    for first, last in streaks:
         if top > last and limit > 0:
             low = max(last + 1, since + 1, top - limit + 1)
             if low <= top:
@@ -85,11 +85,11 @@ def stretches_before(before: int, since: int, runs: Iterable[Run], limit: int) -
     return found
 
 
-def stretches_after(since: int, runs: Iterable[Run], limit: int) -> list[Run]:
-    """The stretches that hold the `limit` first rows above `since`, in order; `runs` are in order too."""
-    found: list[Run] = []
+def row_ranges_after(since: int, streaks: Iterable[SeqRange], limit: int) -> list[SeqRange]:
+    """The ranges that hold the `limit` first rows above `since`, in order; `streaks` are in order too."""
+    found: list[SeqRange] = []
     low = since + 1
-    for first, last in runs:
+    for first, last in streaks:
         if first > low and limit > 0:
             top = min(first - 1, low + limit - 1)
             found.append((low, top))

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from signalbox.store.errors import StoreError, StoreLost
-from signalbox.store.migrations import applied, migrate
 from signalbox.store.sqlite.connection import connect, facts_of, translated_errors, uri
 from signalbox.store.sqlite.file import DatabaseFile
+from signalbox.store.sqlite.migrations import applied, migrate
 from signalbox.store.sqlite.refold import refold_waiting
 
 PAUSE = 0.5

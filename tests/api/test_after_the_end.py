@@ -11,7 +11,7 @@ import pytest
 from signalbox.store import Conflict, Event, NewEvent, TaskRecord, open_store
 from signalbox.store.events import OLDER_SPELLINGS
 from signalbox.store.history import History
-from signalbox.store.past import Past
+from signalbox.store.past_reading import PastReading
 from signalbox.store.sqlite import SqliteStore
 from signalbox.store.state import TaskState
 from signalbox.webapp.views.waterfall import waterfall_view
@@ -338,7 +338,7 @@ async def test_no_bar_has_a_negative_width_whatever_the_times(store: SqliteStore
         ends = iter(["09:58:00", "10:00:05", "10:01:00"])
         for span in state.spans.values():
             span.started_at, span.ended_at = (f"2026-11-26T{next(side)}.000000Z" for side in (starts, ends))
-        seen = await waterfall_view(Past(view, state), "run")
+        seen = await waterfall_view(PastReading(view, state), "run")
     assert len(seen.bars) == 3
     for bar in seen.bars:
         assert 0 <= bar.left <= 100

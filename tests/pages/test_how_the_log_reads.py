@@ -99,7 +99,7 @@ async def test_a_database_of_an_earlier_version_is_searched_across_colours_too(t
     store.append("run", [log("\x1b[31mfai\x1b[0mled"), log("failed")])
     store.close()
     with sqlite3.connect(tmp_path / "old.db") as old:
-        old.executescript("ALTER TABLE task_events DROP plain; DELETE FROM migrations WHERE name = '011_plain';")
+        old.executescript("ALTER TABLE task_events DROP plain; DELETE FROM migrations WHERE name = '012_plain';")
     old.close()
     store = open_store(url)
     async with store.read() as view:

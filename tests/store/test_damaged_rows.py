@@ -239,7 +239,7 @@ def test_a_damaged_event_does_not_stop_the_streams_of_others(server: Server) -> 
 
 
 def test_a_database_of_an_older_version_with_a_damaged_task_is_migrated(tmp_path: Path) -> None:
-    from signalbox.store import migrations
+    from signalbox.store.sqlite import migrations
 
     path = tmp_path / "signalbox.db"
     db = sqlite3.connect(path, isolation_level=None)

@@ -115,7 +115,7 @@ async def read(store: SqliteStore, task_id: str) -> tuple[Task, list[Event]]:
 
 async def telling(store: SqliteStore, task_id: str) -> list[int]:
     async with store.read() as view:
-        return [event.seq for event in await view.telling_events(task_id, 0, 1000, 1000)]
+        return [event.seq for event in await view.changing_events(task_id, 0, 1000, 1000)]
 
 
 async def test_a_main_span_that_the_run_named_later_was_an_ordinary_one_before(store: SqliteStore) -> None:

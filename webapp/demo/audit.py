@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from signalbox.store import Event, Run, open_task
-from signalbox.store.emitter import Phase, WorkItem
+from signalbox.store.emitter import PhaseStep, WorkItemStep
 from signalbox.store.log import Log
 from signalbox.webapp.demo import results
 from signalbox.webapp.demo.examine import Recount, Report, digest, examine, prepare_worker, recount
@@ -137,7 +137,9 @@ class Audit:
         copy.write_text(before + after, "utf-8")
         return Module(module.name, copy)
 
-    def _gather(self, executing: Phase[Event], work: dict[Future[None], Package]) -> list[tuple[Package, SyntaxError]]:
+    def _gather(
+        self, executing: PhaseStep[Event], work: dict[Future[None], Package]
+    ) -> list[tuple[Package, SyntaxError]]:
         broken: list[tuple[Package, SyntaxError]] = []
         finished: list[str] = []
         try:
@@ -159,7 +161,7 @@ class Audit:
             raise
         return broken
 
-    def _examine(self, opening: WorkItem[Event], package: Package) -> None:
+    def _examine(self, opening: WorkItemStep[Event], package: Package) -> None:
         with opening as item:
             reports: dict[str, Report] = {}
             for number, module in enumerate(package.modules, 1):
@@ -178,7 +180,7 @@ class Audit:
             with self._lock:
                 self._reports |= reports
 
-    def _report_on(self, item: WorkItem[Event], module: Module) -> Report:
+    def _report_on(self, item: WorkItemStep[Event], module: Module) -> Report:
         try:
             report = self._processes.submit(examine, module.path).result()
         except (SyntaxError, ValueError) as error:
@@ -193,7 +195,7 @@ class Audit:
             item.log(f"{module.name}: {warning}", level="warning")
         return report
 
-    def _recover(self, executing: Phase[Event], package: Package, span_id: str, error: SyntaxError) -> None:
+    def _recover(self, executing: PhaseStep[Event], package: Package, span_id: str, error: SyntaxError) -> None:
         name, path, sha256 = self._checkpoints[-1]
         why = f"{package.name} broke: {error.msg} (line {error.lineno} of a damaged {DAMAGED})"
         with executing.phase("recovery") as phase, phase.recovery(why, name) as recovery:
@@ -204,7 +206,7 @@ class Audit:
             recovery.result(message=f"{package.name} is whole again")
         self._checkpoint(executing, "recovery", [package.name])
 
-    def _checkpoint(self, scope: Phase[Event], kind: str, work_items: list[str]) -> None:
+    def _checkpoint(self, scope: PhaseStep[Event], kind: str, work_items: list[str]) -> None:
         name = f"checkpoint-{len(self._checkpoints) + 1}"
         path = self._place / f"{name}.json"
         with self._lock:
@@ -217,7 +219,7 @@ class Audit:
 
     # verifying
 
-    def _compare(self, item: WorkItem[Event], modules: list[Module]) -> None:
+    def _compare(self, item: WorkItemStep[Event], modules: list[Module]) -> None:
         whole = [module for module in modules if not self._reports[module.name].broken]
         found = self._processes.map(recount, [module.path for module in whole], chunksize=5)
         for number, (module, second) in enumerate(zip(whole, found, strict=True), 1):

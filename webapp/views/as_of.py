@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from signalbox.store import Reading
 from signalbox.store.history import History
-from signalbox.store.past import Past
+from signalbox.store.past_reading import PastReading
 
 
 class Step(NamedTuple):
@@ -73,6 +73,6 @@ def as_of(address: str, seq: int | None) -> str:
     return f"{page}{'&' if '?' in page else '?'}at={seq}{mark}{place}"
 
 
-async def past_of(view: Reading, history: History, task_id: str, seq: int) -> Past:
+async def past_of(view: Reading, history: History, task_id: str, seq: int) -> PastReading:
     """A task after the event `seq`, or as it is if there are fewer. Raises UnknownTask."""
-    return Past(view, await history.state_at(view, task_id, seq))
+    return PastReading(view, await history.state_at(view, task_id, seq))

@@ -51,7 +51,7 @@ class LogReading(Protocol):
     async def head(self, task_id: str) -> Head:
         """The ends of a task's log. Raises UnknownTask."""
 
-    async def telling_events(self, task_id: str, since_seq: int, until_seq: int, limit: int) -> list[Event]:
+    async def changing_events(self, task_id: str, since_seq: int, until_seq: int, limit: int) -> list[Event]:
         """The first `limit` events after `since_seq` and up to `until_seq` that change more than counters, by seq.
 
         `projections.apply` says which these are.

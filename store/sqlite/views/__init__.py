@@ -1,11 +1,13 @@
-"""What a view of a SQLite file answers. See `store.contract.Reading`."""
+"""Views of a SQLite file: `store.contract.Reading`, with a module for each noun as there."""
 
 from __future__ import annotations
 
-from signalbox.store.sqlite.views.log import Log
-from signalbox.store.sqlite.views.parts import Parts
-from signalbox.store.sqlite.views.tasks import Tasks
+from signalbox.store.sqlite.views.audits import AuditViews
+from signalbox.store.sqlite.views.log import LogViews
+from signalbox.store.sqlite.views.parts import PartViews
+from signalbox.store.sqlite.views.permissions import PermissionViews
+from signalbox.store.sqlite.views.spans import SpanViews
 
 
-class View(Tasks, Log, Parts):
+class View(PermissionViews, LogViews, PartViews, SpanViews, AuditViews):
     """The `Reading` of SQLite, on one connection."""

@@ -1,4 +1,4 @@
-"""What all reading shares: a question to the connection, and what its rows are."""
+"""What all views share: a query on the connection, and its rows as values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from signalbox.store.sqlite.rows import COLUMNS, event_of, readable
 
 
 class Rows:
-    """Rows of one borrowed connection, as events and as values."""
+    """Queries on one borrowed connection, whose rows become events and values."""
 
     def __init__(self, connection: aiosqlite.Connection, columns: str = COLUMNS) -> None:
         self._connection = connection
@@ -24,13 +24,17 @@ class Rows:
         """The same view with long payloads cut."""
         return type(self)(self._connection, BRIEF_COLUMNS)
 
+    async def latest_event_id(self) -> int:
+        rows = await self._rows("SELECT seq FROM sqlite_sequence WHERE name = 'task_events'")
+        return int(rows[0][0]) if rows else 0
+
     async def _rows(self, sql: str, *values: object) -> list[Any]:
         try:
             return list(await self._connection.execute_fetchall(sql, values))
         except sqlite3.OperationalError as error:
             if not is_not_text(error):
                 raise
-        # Some text is not UTF-8. Reading all text leniently is slow, so only such a question does it.
+        # Some text is not UTF-8. Reading text leniently is slow, so only such a query does it.
         self._connection.text_factory = lenient
         try:
             return list(await self._connection.execute_fetchall(sql, values))

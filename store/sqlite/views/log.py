@@ -1,4 +1,4 @@
-"""The log of one task, and of all."""
+"""Events: the log of one task, and the log of all."""
 
 from __future__ import annotations
 
@@ -6,27 +6,39 @@ from collections.abc import Sequence
 
 import msgspec
 
-from signalbox.store.contract import LogHits, LogQuery
+from signalbox.store.contract import Head, LogHits, LogQuery
+from signalbox.store.errors import UnknownTask
 from signalbox.store.events import HEARTBEAT, Event
 from signalbox.store.sqlite import heartbeats, search, tasklist
 from signalbox.store.sqlite.rows import COLUMNS, TAILED, decode, event_of, tailed_event_of
 from signalbox.store.sqlite.views.base import Rows
 
 
-class Log(Rows):
-    """The events of `store.contract.Reading`."""
+class LogViews(Rows):
+    """The `TaskLogReading` and `LogReading` of `store.contract`."""
+
+    async def head(self, task_id: str) -> Head:
+        rows = await self._rows(
+            "SELECT last_seq, coalesce((SELECT min(seq) FROM task_events WHERE task_id = c.task_id), last_seq + 1),"
+            " identity"
+            " FROM task_event_seq_counters c WHERE task_id = ?",
+            task_id,
+        )
+        if not rows:
+            raise UnknownTask(task_id)
+        return Head(*rows[0])
 
     async def events(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]:
         return await self._events("task_id = ? AND seq > ? ORDER BY seq LIMIT ?", task_id, since_seq, limit)
 
-    async def telling_events(self, task_id: str, since_seq: int, until_seq: int, limit: int) -> list[Event]:
+    async def changing_events(self, task_id: str, since_seq: int, until_seq: int, limit: int) -> list[Event]:
         where = "task_id = ? AND seq > ? AND seq <= ? AND quiet IS NULL ORDER BY seq LIMIT ?"
         return await self._events(where, task_id, since_seq, until_seq, limit)
 
     async def times(self, task_id: str, since_seq: int, until_seq: int) -> list[str]:
-        # As one value: a row for each would take three times as long. LIMIT: so that the order is that of the stretch.
-        stretch = "SELECT created_at FROM task_events WHERE task_id = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT -1"
-        sql = f"SELECT json_group_array(CAST(created_at AS TEXT)) FROM ({stretch})"
+        # One JSON array: a row for each time takes three times as long. LIMIT keeps the order of the subquery.
+        times = "SELECT created_at FROM task_events WHERE task_id = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT -1"
+        sql = f"SELECT json_group_array(CAST(created_at AS TEXT)) FROM ({times})"
         return decode(list[str], (await self._rows(sql, task_id, since_seq, until_seq))[0][0])
 
     async def events_after(
@@ -43,29 +55,29 @@ class Log(Rows):
         return await self._events("task_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?", task_id, below, limit)
 
     async def rows_before(self, task_id: str, before: int, limit: int = 100, since: int = 0) -> list[Event]:
-        runs = await self._rows(heartbeats.BEFORE, task_id, before, since, limit + 1)
-        stretches = heartbeats.stretches_before(before, since, runs, limit)
-        return await self._stretches(task_id, stretches[::-1])
+        streaks = await self._rows(heartbeats.BEFORE, task_id, before, since, limit + 1)
+        ranges = heartbeats.row_ranges_before(before, since, streaks, limit)
+        return await self._ranges(task_id, ranges[::-1])
 
     async def rows_after(self, task_id: str, since_seq: int, limit: int = 100) -> list[Event]:
-        runs = await self._rows(heartbeats.AFTER, task_id, task_id, since_seq, limit + 2)
-        return await self._stretches(task_id, heartbeats.stretches_after(since_seq, runs, limit))
+        streaks = await self._rows(heartbeats.AFTER, task_id, task_id, since_seq, limit + 2)
+        return await self._ranges(task_id, heartbeats.row_ranges_after(since_seq, streaks, limit))
 
     async def count_rows(self, task_id: str, until_seq: int) -> int:
         beats = await self._rows(heartbeats.COUNT, until_seq, task_id, until_seq)
         return until_seq - (beats[0][0] if beats else 0)
 
-    async def _stretches(self, task_id: str, stretches: Sequence[heartbeats.Run]) -> list[Event]:
-        if not stretches:
+    async def _ranges(self, task_id: str, ranges: Sequence[heartbeats.SeqRange]) -> list[Event]:
+        if not ranges:
             return []
-        if len(stretches) == 1:
-            return await self._events("task_id = ? AND seq BETWEEN ? AND ? ORDER BY seq", task_id, *stretches[0])
-        # CROSS JOIN: the stretches lead, and each of them is a look into the index of the seqs.
+        if len(ranges) == 1:
+            return await self._events("task_id = ? AND seq BETWEEN ? AND ? ORDER BY seq", task_id, *ranges[0])
+        # CROSS JOIN: SQLite visits the ranges first, and looks each of them up in the index of the seqs.
         columns = ", ".join(f"e.{column.strip()}" for column in COLUMNS.split(","))
         rows = await self._rows(
-            f"SELECT {columns} FROM json_each(?) AS s CROSS JOIN task_events AS e"
-            " WHERE e.task_id = ? AND e.seq BETWEEN s.value ->> 0 AND s.value ->> 1 ORDER BY s.key, e.seq",
-            msgspec.json.encode(stretches).decode(),
+            f"SELECT {columns} FROM json_each(?) AS r CROSS JOIN task_events AS e"
+            " WHERE e.task_id = ? AND e.seq BETWEEN r.value ->> 0 AND r.value ->> 1 ORDER BY r.key, e.seq",
+            msgspec.json.encode(ranges).decode(),
             task_id,
         )
         return [event_of(row) for row in rows]

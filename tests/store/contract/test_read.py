@@ -30,10 +30,10 @@ async def test_a_stretch_of_a_log_can_be_had_as_what_it_tells_and_when_all_of_it
     store.append("run", [NewEvent(event_type="runner_spawn"), *logs(20), *logs(20, span_id="other"), *logs(3)])
     async with store.read() as view:
         log = await view.events("run", 0, 100)
-        assert [event.seq for event in await view.telling_events("run", 0, 44, 100)] == [1, 22]
-        assert [event.seq for event in await view.telling_events("run", 0, 44, 1)] == [1]
-        assert [event.seq for event in await view.telling_events("run", 1, 21, 100)] == []
-        assert await view.telling_events("run", 21, 22, 100) == [log[21]]
+        assert [event.seq for event in await view.changing_events("run", 0, 44, 100)] == [1, 22]
+        assert [event.seq for event in await view.changing_events("run", 0, 44, 1)] == [1]
+        assert [event.seq for event in await view.changing_events("run", 1, 21, 100)] == []
+        assert await view.changing_events("run", 21, 22, 100) == [log[21]]
         assert await view.times("run", 5, 30) == [event.created_at for event in log[5:30]]
         assert await view.times("run", 44, 50) == []
         assert await view.times("nobody", 0, 50) == []

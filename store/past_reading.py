@@ -1,4 +1,4 @@
-"""One task as of an earlier event: what a view of the store answers of it, from its folded state and its log so far."""
+"""Reading one task as it was after an earlier event, from its folded state and the log up to that event."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from signalbox.store.events import Event
 from signalbox.store.state import Checkpoint, Permission, Phase, Span, Task, TaskState, Unfinished
 
 ANCESTORS = 200
-"""Spans that a window has at most because others in it are below them."""
+"""The most spans that a window has only because other spans in it are below them."""
 
 
-class Past:
-    """The `TaskReading` of the moment after the last event that was folded into `state`."""
+class PastReading:
+    """The `TaskReading` as of the last event that was folded into `state`."""
 
     def __init__(self, view: Reading, state: TaskState) -> None:
         self._view = view

@@ -1,4 +1,7 @@
-"""Numbered migrations for SQLite. Each one commits together with its own record, so a crash leaves whole steps."""
+"""Numbered migrations: the files of `schema/`, in the order of their names.
+
+The table `migrations` records the name of each one that was applied. A migration and its record are one transaction.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,15 @@ from importlib.resources import files
 from signalbox.store.errors import SchemaTooNew
 from signalbox.store.events import now
 
+RENAMED = {"011_plain": "012_plain"}
+"""Migrations by the names under which earlier versions recorded them. Two had the number 011."""
+
 
 def known() -> list[tuple[str, str]]:
     """All migrations as (name, SQL), in order."""
-    scripts = [entry for entry in files("signalbox.store").joinpath("schema").iterdir() if entry.name.endswith(".sql")]
+    scripts = [
+        entry for entry in files("signalbox.store.sqlite").joinpath("schema").iterdir() if entry.name.endswith(".sql")
+    ]
     return [(script.name[:-4], script.read_text()) for script in sorted(scripts, key=lambda s: s.name)]
 
 
@@ -25,7 +33,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     unknown = applied(connection) - names
     if unknown:
         raise SchemaTooNew(f"the database has migrations that this version does not know: {sorted(unknown)}")
-    # Nothing is written when nothing is missing, so that nobody waits for another process's transaction.
+    # Look before taking the write lock: a database that is up to date must not wait for another process's transaction.
     for name, script in steps:
         if name not in applied(connection):
             _apply(connection, name, script)
@@ -47,9 +55,11 @@ def _apply(connection: sqlite3.Connection, name: str, script: str) -> None:
 
 
 def applied(connection: sqlite3.Connection) -> set[str]:
-    """The names of the migrations that a database has; none for one that is not Signalbox's, or is empty."""
+    """The names of the migrations that a database has, as `known` gives them. None if Signalbox did not make it."""
     made = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'").fetchone()
-    return {name for (name,) in connection.execute("SELECT name FROM migrations")} if made else set()
+    if not made:
+        return set()
+    return {RENAMED.get(name, name) for (name,) in connection.execute("SELECT name FROM migrations")}
 
 
 def _statements(script: str) -> list[str]:
