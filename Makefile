@@ -8,6 +8,9 @@ HOST =
 PORT ?=
 ARGS ?=
 
+# Tests start hundreds of processes: each module is compiled once, and not by each of them.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Two workers, a file of tests to each. A test that fails is tried once more, and named at the end if that passes.
 TRIES := --numprocesses 2 --dist loadfile --reruns 1 -raR
 
