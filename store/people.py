@@ -1,4 +1,4 @@
-"""People and what they may do: accounts, tokens, sessions, projects and their members.
+"""People and what they may do: accounts, tokens, sessions, projects and their members. See `contract.people`.
 
 Nothing here knows a secret. A password comes as the hash that its caller made, a token or a session as the SHA-256 of
 its random text (`digest`).
@@ -10,7 +10,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple, Protocol, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 
@@ -106,102 +106,6 @@ class Place(NamedTuple):
     kind: str | None
 
 
-class People(Protocol):
-    """What a store keeps of people, as `store.people`.
-
-    Writes are synchronous (from asyncio: in a thread), and each is whole when it has returned. They raise
-    `InvalidEvent` for a value that cannot be used (its `field` says which), `Conflict` for what is there already, and
-    `NotFound` for what is not there. Every write that changes or ends anything raises
-    `version`, by which other processes notice. Timestamps are
-    those of the store: UTC, microseconds, `Z`.
-    """
-
-    # accounts
-
-    def add_account(self, email: str, password_hash: str, *, admin: bool = False) -> Account: ...
-    def set_password(self, account_id: str, password_hash: str, *, instead_of: str | None = None) -> None:
-        """Also ends all sessions of the account. Raises Conflict if `instead_of` is no longer the hash that is kept."""
-
-    def renew_hash(self, account_id: str, password_hash: str, renewed: str) -> None:
-        """The same password, hashed anew: its sessions go on. Nothing if `password_hash` is no longer what is kept."""
-
-    def set_disabled(self, account_id: str, disabled: bool) -> None:
-        """A disabled account cannot log in; its sessions end, its tokens stop working."""
-
-    def remove_account(self, account_id: str) -> None:
-        """With its memberships, sessions and tokens."""
-
-    async def accounts(self) -> list[Account]: ...
-    async def account(self, account_id: str) -> Account | None: ...
-    async def account_by_email(self, email: str) -> tuple[Account, str] | None:
-        """The account, in whatever case the address is written, and its password's hash."""
-
-    # tokens and sessions
-
-    def add_token(
-        self,
-        name: str,
-        digest: str,
-        *,
-        scopes: tuple[Scope, ...],
-        account_id: str | None = None,
-        project_id: str | None = None,
-        expires_at: str | None = None,
-    ) -> Token: ...
-    def revoke_token(self, token_id: str) -> None:
-        """For good. A token that was revoked before keeps its time."""
-
-    async def tokens(self, account_id: str | None = None) -> list[Token]:
-        """All tokens, or those of one account; also the revoked and the expired ones."""
-
-    async def token(self, digest: str) -> Token | None:
-        """The token, also a revoked or an expired one; None if its account is disabled."""
-
-    def add_session(self, account_id: str, digest: str, expires_at: str, *, password_hash: str | None = None) -> None:
-        """Also forgets sessions that have expired. Changes nobody's rights, so the `version` stays.
-
-        Raises Conflict if the account is disabled, or if `password_hash`, against which the password was checked, is
-        no longer the hash that is kept: a log-in that began before a password change gives no session.
-        """
-
-    def end_session(self, digest: str) -> None:
-        """Also one that is over already."""
-
-    async def session(self, digest: str) -> Session | None:
-        """The session; None when it is over."""
-
-    # projects
-
-    def add_project(self, project_id: str, name: str, *, agent: dict[str, Any] | None = None) -> Project: ...
-    def set_agent(self, project_id: str, agent: dict[str, Any] | None) -> None: ...
-    def remove_project(self, project_id: str) -> None:
-        """With its members and tokens. Raises Conflict while tasks belong to it, and for the default project."""
-
-    async def projects(self) -> list[Project]: ...
-    async def project(self, project_id: str) -> Project | None: ...
-    def set_member(self, project_id: str, account_id: str, role: Role | None) -> None:
-        """Give an account a role in a project; None takes it away."""
-
-    async def members(self, project_id: str) -> list[Member]: ...
-    async def roles(self, account_id: str) -> dict[str, Role]:
-        """The projects that an account is a member of, and as what."""
-
-    async def project_of(self, task_id: str) -> str | None:
-        """The project of a task; None if there is no such task."""
-
-    async def place_of(self, task_id: str) -> Place | None:
-        """Where a task belongs; None if there is no such task."""
-
-    async def version(self) -> int:
-        """A number that grows with every write of any process."""
-
-    async def guarded(self) -> bool:
-        """Whether there is any account or token: from then on everybody must say who they are.
-
-        Also one that is disabled, revoked or expired: no door opens because time goes by or a right is taken away.
-        """
-
-
 def checked_email(email: str) -> str:
     """An e-mail address in the one spelling that is kept and compared. Raises InvalidEvent.
 
@@ -226,6 +130,12 @@ def check_project_id(project_id: object) -> str:
         said = "project_id must be 1 to 64 characters of a-z 0-9 _ -, the first of them a letter or a digit"
         raise InvalidEvent(said, "project_id")
     return project_id
+
+
+def check_role(role: Role | None) -> None:
+    """Raise InvalidEvent for a role that is not known; None is no role."""
+    if role is not None and role not in ROLES:
+        raise InvalidEvent(f"role must be one of {', '.join(ROLES)}, not {role!r}", "role")
 
 
 def checked_scopes(scopes: Iterable[str]) -> tuple[Scope, ...]:

@@ -73,7 +73,7 @@ class Tail:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         self._wake.close()
-        self._peek.close()
+        await self._peek.aclose()
 
     @property
     def healthy(self) -> bool:
@@ -97,7 +97,7 @@ class Tail:
     async def _read_on(self) -> bool:
         if self._store.generation != self._generation:
             await self._begin_again()
-        if not self._peek.moved():
+        if not await self._peek.moved():
             return False
         try:
             return await self._read_new()
@@ -107,7 +107,7 @@ class Tail:
             return True
 
     async def _read_new(self) -> bool:
-        events = self._peek.events_after(self.position, AT_ONCE)
+        events = await self._peek.events_after(self.position, AT_ONCE)
         self._hand_on(events)
         more = len(events) == AT_ONCE
         while more:
@@ -121,30 +121,30 @@ class Tail:
         """Go on behind events that cannot be read, so that all later ones still arrive. Raises `error` if none can."""
         async with self._store.glance() as view:
             newest = await view.latest_event_id()
-        while self._readable(self.position):
-            events = self._peek.events_after(self.position, 1)
+        while await self._readable(self.position):
+            events = await self._peek.events_after(self.position, 1)
             if not events:
                 return
             self._hand_on(events)
         damaged, step = self.position, 1
-        while not self._readable(damaged + step):
+        while not await self._readable(damaged + step):
             if damaged + step >= newest:
                 raise error
             step *= 2
         readable = damaged + step
         while readable - damaged > 1:
             middle = (damaged + readable) // 2
-            if self._readable(middle):
+            if await self._readable(middle):
                 readable = middle
             else:
                 damaged = middle
         log.error("events cannot be read and are passed over", after=self.position, until=readable, error=str(error))
         self.position = readable
 
-    def _readable(self, event_id: int) -> bool:
+    async def _readable(self, event_id: int) -> bool:
         """Whether the first event after an id can be read."""
         try:
-            self._peek.events_after(event_id, 1)
+            await self._peek.events_after(event_id, 1)
         except StoreDamaged:
             return False
         return True

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import sys
-from collections.abc import Callable
-from pathlib import Path
 
-from signalbox.store.contract import Store
+from signalbox.store.contract import Store, Watch
 
 SECOND_LOOK = 0.002
-"""Seconds until a look that a file notification caused, and that found nothing, is repeated: the commit may become
-visible just after its write."""
-
-NOTIFICATIONS = 64 * 1024
-"""Bytes of file notifications taken at once."""
+"""Seconds until a look that a watch caused, and that found nothing, is repeated: a commit may become visible just after
+the watch is told of it."""
 
 
 class Wake:
-    """Something to wait on until the log may have grown: a commit of this process, a file notification, a poll."""
+    """Something to wait on until the log may have grown: a commit of this process, the store's watch, a poll."""
 
     def __init__(
         self, store: Store, *, poll_interval: float = 0.1, max_poll_interval: float = 2.0, backoff: float = 1.5
@@ -29,10 +22,10 @@ class Wake:
         self._event = asyncio.Event()
         self._shortest, self._longest, self._backoff = poll_interval, max_poll_interval, backoff
         self._pause = poll_interval
-        self._file_moved = False
+        self._from_watch = False
+        self._store = store
         self._stop_listening = store.on_commit(self._from_any_thread)
-        self._wal: Path | None = getattr(store, "wal_path", None)
-        self._watch: FileWatch | None = None
+        self._watch: Watch | None = None
         self.watch_again()
 
     async def wait(self) -> None:
@@ -56,15 +49,15 @@ class Wake:
     def found(self, something: bool) -> None:
         """Tell whether the look after the last wake found something; it sets the pause of the fallback poll."""
         self._pause = self._shortest if something else min(self._pause * self._backoff, self._longest)
-        if self._file_moved and not something:
+        if self._from_watch and not something:
             self._loop.call_later(SECOND_LOOK, self._event.set)
-        self._file_moved = False
+        self._from_watch = False
 
     def watch_again(self) -> None:
-        """Watch the file that is at its path now."""
+        """Watch the database that is open now."""
         if self._watch:
             self._watch.close()
-        self._watch = watch_file(self._wal, self._from_file) if self._wal else None
+        self._watch = self._store.watch(self._watch_called)
 
     def close(self) -> None:
         """Stop listening."""
@@ -77,56 +70,6 @@ class Wake:
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._event.set)
 
-    def _from_file(self) -> None:
-        self._file_moved = True
+    def _watch_called(self) -> None:
+        self._from_watch = True
         self._event.set()
-
-
-class FileWatch:
-    """Calls `callback` in the running loop whenever a file is written to. OSError if it cannot be watched."""
-
-    def __init__(self, path: Path, callback: Callable[[], None]) -> None:
-        import inotify_simple
-
-        self._loop = asyncio.get_running_loop()
-        self._callback = callback
-        self._inotify = inotify_simple.INotify(nonblocking=True)
-        try:
-            self._inotify.add_watch(path, inotify_simple.flags.MODIFY)
-        except OSError:
-            self._inotify.close()
-            raise
-        self._loop.add_reader(self._inotify.fileno(), self._readable)
-
-    def ignore(self) -> None:
-        """Call nobody until `listen`."""
-        self._loop.remove_reader(self._inotify.fileno())
-
-    def listen(self) -> None:
-        """Call again, for what is written from now on."""
-        self._forget()
-        self._loop.add_reader(self._inotify.fileno(), self._readable)
-
-    def close(self) -> None:
-        """Watch no more."""
-        self.ignore()
-        self._inotify.close()
-
-    def _readable(self) -> None:
-        self._forget()
-        self._callback()
-
-    def _forget(self) -> None:
-        # What the notifications say does not matter, and the system makes one of many that are alike.
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._inotify.fileno(), NOTIFICATIONS)
-
-
-def watch_file(path: Path, callback: Callable[[], None]) -> FileWatch | None:
-    """A watch on a file; None where there is no inotify or `path` cannot be watched: then polls are all there is."""
-    if sys.platform != "linux":
-        return None
-    try:
-        return FileWatch(path, callback)
-    except OSError:
-        return None

@@ -6,21 +6,25 @@ append returns after its commit. A store reads: each `Store.read()` is one consi
 
 from __future__ import annotations
 
-from signalbox.store.contract.peek import Peek
+from signalbox.store.contract.following import Peek, Watch
+from signalbox.store.contract.people import People
 from signalbox.store.contract.reading import Reading, TaskReading
 from signalbox.store.contract.store import Store
-from signalbox.store.contract.values import Head, LogHits, LogQuery, Standing, TaskPage, TaskRecord, Who
+from signalbox.store.contract.values import Head, LogHits, LogQuery, Standing, StoreStats, TaskPage, TaskRecord, Who
 
 __all__ = [
     "Head",
     "LogHits",
     "LogQuery",
     "Peek",
+    "People",
     "Reading",
     "Standing",
     "Store",
+    "StoreStats",
     "TaskPage",
     "TaskReading",
     "TaskRecord",
+    "Watch",
     "Who",
 ]

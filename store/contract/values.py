@@ -98,3 +98,15 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] = {}
     created_at: str
     main_span_id: str = ""
+
+
+class StoreStats(msgspec.Struct, frozen=True):
+    """What a store is doing in this process.
+
+    `waiting` counts the writes that wait for a transaction, `commits` the transactions committed since it was opened,
+    and `views` the views that are held.
+    """
+
+    waiting: int
+    commits: int
+    views: int

@@ -6,20 +6,26 @@ nothing is written then.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any
 
+from signalbox.store.blocking import Blocking, blocking
 from signalbox.store.contract.values import TaskRecord, Who
 from signalbox.store.events import Event, NewEvent
 from signalbox.store.state import Task, Unfinished
 from signalbox.store.tasklist import SavedView
 
-P = ParamSpec("P")
-T = TypeVar("T")
 
-
-class Writing(Protocol):
+class Writing(Blocking):
     """The writes of a store.
+
+    Each write is a coroutine with the prefix `a`, which never blocks the event loop. Its blocking form, for code
+    without an event loop, has the same name without the `a` (see `store.blocking`): `append` is that of `aappend`.
+    A kind of store implements the coroutines and `wait`.
+
+    A coroutine that is cancelled before its transaction begins writes nothing; one that is cancelled later may have
+    written all of it.
 
     `identity`, where a method takes it, is the identity of the task that is meant. If a task with the same id but
     another identity has taken its place, or none is there, the method raises UnknownTask. `actor` is the person who
@@ -28,21 +34,7 @@ class Writing(Protocol):
 
     # tasks
 
-    def create_task(
-        self,
-        task_id: str | None = None,
-        *,
-        title: str | None = None,
-        kind: str | None = None,
-        metadata: dict[str, Any] | None = None,
-        project_id: str | None = None,
-    ) -> tuple[Task, bool]:
-        """Create a task, and return it and True. A task that exists is returned unchanged, with False.
-
-        Without `task_id` it gets a new ULID, without `project_id` the default project. Raises InvalidEvent for a bad
-        value or a project that does not exist.
-        """
-
+    @abstractmethod
     async def acreate_task(
         self,
         task_id: str | None = None,
@@ -53,28 +45,43 @@ class Writing(Protocol):
         project_id: str | None = None,
         alone: bool = False,
     ) -> tuple[Task, bool]:
-        """`create_task` for asyncio.
+        """Create a task, and return it and True. A task that exists is returned unchanged, with False.
 
-        With `alone`, if a task of the same kind and project has not ended, that one is returned instead, with False.
+        Without `task_id` it gets a new ULID, without `project_id` the default project. With `alone`, if a task of the
+        same kind and project has not ended, that one is returned instead, with False. Raises InvalidEvent for a bad
+        value or a project that does not exist.
         """
 
-    def import_task(self, record: TaskRecord, events: Iterable[Event], project_id: str | None = None) -> Task:
+    create_task = blocking(acreate_task)
+
+    @abstractmethod
+    async def aimport_task(self, record: TaskRecord, events: Iterable[Event], project_id: str | None = None) -> Task:
         """Create a task with a whole log. Events keep seq, created_at and key, and get new event ids.
 
-        The events must begin at seq 1 and have no gap. Raises InvalidEvent, or Conflict for a task that exists.
+        The events must begin at seq 1 and have no gap. `events` is read in another thread, before the transaction.
+        Raises InvalidEvent, or Conflict for a task that exists.
         """
 
-    def delete_task(self, task_id: str) -> None:
-        """Delete a task with its whole log, whatever its status. Its audits stay. Raises UnknownTask."""
+    import_task = blocking(aimport_task)
 
+    @abstractmethod
     async def adelete_task(
-        self, task_id: str, *, actor: str | Who, source: str | None = None, identity: str | None = None
+        self,
+        task_id: str,
+        *,
+        actor: str | Who | None = None,
+        source: str | None = None,
+        identity: str | None = None,
     ) -> Task:
-        """Delete a task with its whole log for a person, with an audit. Its audits stay. Returns the deleted task.
+        """Delete a task with its whole log, and return it as it was. Its audits stay, and get another one.
 
-        Raises UnknownTask, and Conflict for a task that is running or waiting.
+        Raises UnknownTask, and Conflict for a task that is running or waiting. Without an `actor` a program tidies up
+        its own store: there is no audit, and a task is deleted whatever its status.
         """
 
+    delete_task = blocking(adelete_task)
+
+    @abstractmethod
     async def aarchive_task(
         self, task_id: str, archived: bool, *, actor: str | Who, source: str | None = None, identity: str | None = None
     ) -> Task:
@@ -83,6 +90,9 @@ class Writing(Protocol):
         A task that is already so stays as it is, without an audit.
         """
 
+    archive_task = blocking(aarchive_task)
+
+    @abstractmethod
     async def amark_stale(self, task_id: str, latest_seq: int) -> bool:
         """Mark a running task as stale until its next event, and return True.
 
@@ -90,12 +100,18 @@ class Writing(Protocol):
         already. Raises UnknownTask.
         """
 
+    mark_stale = blocking(amark_stale)
+
+    @abstractmethod
     async def aset_unfinished(self, task_id: str, lines: Sequence[Unfinished]) -> None:
         """Replace the unfinished lines of a task. They are dropped when the run ends. Raises UnknownTask."""
 
+    set_unfinished = blocking(aset_unfinished)
+
     # events
 
-    def append(
+    @abstractmethod
+    async def aappend(
         self, task_id: str, events: NewEvent | Sequence[NewEvent], *, identity: str | None = None, own: bool = False
     ) -> list[Event]:
         """Append all of `events` to a task, or none. Returns them as stored, in order.
@@ -105,29 +121,18 @@ class Writing(Protocol):
         where those of emitters are claims (see `events.is_claim`). Raises UnknownTask, InvalidEvent or Conflict.
         """
 
-    async def aappend(
-        self, task_id: str, events: NewEvent | Sequence[NewEvent], *, identity: str | None = None, own: bool = False
-    ) -> list[Event]:
-        """`append` for asyncio. It never blocks the event loop."""
+    append = blocking(aappend)
 
+    @abstractmethod
     async def aappend_while(self, task_id: str, event: NewEvent, condition: Callable[[Task], bool]) -> Event | None:
         """Append an event of the server if `condition(task)` is true within the transaction; None if it is not.
 
-        `condition` is called in another thread. Raises UnknownTask.
+        `condition` is called in any thread, and must not wait. Raises UnknownTask.
         """
 
-    def append_audited(
-        self,
-        task_id: str,
-        event: NewEvent,
-        *,
-        actor: str | Who,
-        action: str,
-        source: str | None = None,
-        identity: str | None = None,
-    ) -> Event:
-        """`aappend_audited` for callers without an event loop."""
+    append_while = blocking(aappend_while)
 
+    @abstractmethod
     async def aappend_audited(
         self,
         task_id: str,
@@ -143,9 +148,12 @@ class Writing(Protocol):
         Raises UnknownTask (it never creates a task), InvalidEvent, or Conflict if the task's state forbids the event.
         """
 
+    append_audited = blocking(aappend_audited)
+
     # audits and saved views
 
-    def audit(
+    @abstractmethod
+    async def aaudit(
         self,
         actor: str | Who,
         action: str,
@@ -155,8 +163,11 @@ class Writing(Protocol):
         source: str | None = None,
         detail: dict[str, Any] | None = None,
     ) -> None:
-        """Add an audit: what a person did. Raises InvalidEvent."""
+        """Add an audit of what a person did, where that changes nothing else in the store. Raises InvalidEvent."""
 
+    audit = blocking(aaudit)
+
+    @abstractmethod
     async def asave_view(
         self, name: str, filters: str, *, actor: str | Who, source: str | None = None, project_id: str | None = None
     ) -> SavedView:
@@ -165,11 +176,10 @@ class Writing(Protocol):
         Raises InvalidEvent, and Conflict for a name that is taken or if there are too many views.
         """
 
+    save_view = blocking(asave_view)
+
+    @abstractmethod
     async def adelete_view(self, view_id: int, *, actor: str | Who, source: str | None = None) -> SavedView:
         """Delete a saved view, with an audit. Returns the deleted view. Raises NotFound."""
 
-    async def awrite(self, write: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
-        """Call a blocking write of this store or of its `people` in a thread: `await store.awrite(store.audit, …)`.
-
-        Its deadline counts from now, also while it waits for a thread.
-        """
+    delete_view = blocking(adelete_view)

@@ -7,16 +7,12 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextvars import ContextVar
 from typing import Generic, TypeVar
 
 from signalbox.store.errors import StoreUnavailable
 
 PATIENCE = 35.0
-"""Seconds from a call until it is told StoreUnavailable, wherever it waits: for a thread, in the queue, for a lock."""
-
-ARRIVED: ContextVar[float | None] = ContextVar("arrived", default=None)
-"""When the call came (`time.monotonic`), if that was before its job is made."""
+"""Seconds from a call until it is told StoreUnavailable, wherever it waits: in the queue, or for a lock."""
 
 T = TypeVar("T")
 
@@ -34,8 +30,7 @@ class Job(Future[T], Generic[T]):
         self.answered = False
         self.work = work
         self.weight = weight
-        arrived = ARRIVED.get()
-        self.deadline = (time.monotonic() if arrived is None else arrived) + PATIENCE
+        self.deadline = time.monotonic() + PATIENCE
         self.interrupted = False
         self._claimed = threading.Lock()
 

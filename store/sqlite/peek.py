@@ -23,11 +23,11 @@ class Peek:
         self._connection: sqlite3.Connection | None = None
         self._version: int | None = None
 
-    def moved(self) -> bool:
+    async def moved(self) -> bool:
         """Whether anybody committed since the last call. The first one says yes, and so does one after a failure."""
         before, self._version = self._version, None
         if self._file.lost is not None or self._generation != self._file.generation:
-            self.close()
+            self._close()
             if self._file.lost is not None:
                 raise self._file.error()
             before, self._generation = None, self._file.generation
@@ -44,7 +44,7 @@ class Peek:
             (self._version,) = self._connection.execute("PRAGMA data_version").fetchone()
         return self._version != before
 
-    def events_after(self, event_id: int, limit: int) -> list[Event]:
+    async def events_after(self, event_id: int, limit: int) -> list[Event]:
         """At most `limit` events after `event_id`, in commit order."""
         assert self._connection is not None, "moved() comes first"
         sql = f"SELECT {TAILED} FROM task_events WHERE event_id > ? ORDER BY event_id LIMIT ?"
@@ -68,8 +68,11 @@ class Peek:
         """Whether it holds a connection."""
         return self._connection is not None
 
-    def close(self) -> None:
-        """Let go of the database."""
+    async def aclose(self) -> None:
+        """Release the database."""
+        self._close()
+
+    def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None

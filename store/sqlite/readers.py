@@ -88,6 +88,11 @@ class Readers:
             weakref.WeakKeyDictionary()
         )
 
+    @property
+    def lent(self) -> int:
+        """How many views are held."""
+        return len(self._lent)
+
     @asynccontextmanager
     async def view(self, *, consistent: bool = True) -> AsyncIterator[View]:
         """A view of the database; if `consistent`, all its answers are of one moment.

@@ -195,29 +195,29 @@ def test_what_is_no_whole_database_is_left_alone(store: SqliteStore, make: Calla
 async def test_nobody_reads_a_lost_file(store: SqliteStore, tmp_path: Path) -> None:
     await store.aappend("run", LOG)
     peek = store.peek()
-    assert peek.moved()
+    assert await peek.moved()
     async with store.read() as view:
         newest = await view.latest_event_id()
         back_up(store.path, tmp_path / "backup.db")
         delete(store.path)
-        await asyncio.to_thread(store.check)
+        await store.acheck()
         (tmp_path / "backup.db").rename(store.path)
-        await asyncio.to_thread(store.check)
+        await store.acheck()
         assert await view.latest_event_id() == newest  # one that is held goes on
     with pytest.raises(StoreLost):
         async with store.read():
             pass
     with pytest.raises(StoreLost):
-        peek.moved()
+        await peek.moved()
     async with asyncio.timeout(5):
         while store.problems:
             await asyncio.sleep(0.03)
-            await asyncio.to_thread(store.check)
-    assert peek.moved()
-    assert [event.seq for event in peek.events_after(0, 10)] == [1]
+            await store.acheck()
+    assert await peek.moved()
+    assert [event.seq for event in await peek.events_after(0, 10)] == [1]
     async with store.read() as view:
         assert await view.latest_event_id() == newest
-    peek.close()
+    await peek.aclose()
 
 
 def until(condition: Callable[[], bool], seconds: float = 10) -> None:

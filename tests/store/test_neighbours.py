@@ -37,7 +37,7 @@ def refusing(db: sqlite3.Connection) -> None:
 
 async def test_a_cancelled_append_does_not_stop_its_neighbours(store: SqliteStore) -> None:
     heard: list[int] = []
-    store.on_commit(lambda: heard.append(store.commits))
+    store.on_commit(lambda: heard.append(store.stats().commits))
     with locked(store.path):
         first = asyncio.create_task(store.aappend("first", LOG))
         await asyncio.sleep(0.1)  # it is in its transaction, and waits for the lock
@@ -50,7 +50,7 @@ async def test_a_cancelled_append_does_not_stop_its_neighbours(store: SqliteStor
     stored = await asyncio.wait_for(asyncio.gather(*left), 5)
     assert [events[0].seq for events in stored] == [1, 1, 1, 1]
     assert (await asyncio.wait_for(store.aappend("first", LOG), 5))[0].seq in (1, 2)
-    await asyncio.to_thread(until, lambda: heard[-1] == store.commits)
+    await asyncio.to_thread(until, lambda: heard[-1] == store.stats().commits)
 
 
 async def test_who_went_away_while_a_group_was_committed_stops_nobody(store: SqliteStore) -> None:
@@ -61,14 +61,14 @@ async def test_who_went_away_while_a_group_was_committed_stops_nobody(store: Sql
         end.wait(5)
         return "slow"
 
-    going = asyncio.create_task(store._arun(slow))
+    going = asyncio.create_task(store._calls.write(slow))
     await asyncio.to_thread(begun.wait, 5)
     going.cancel()
     after = asyncio.create_task(store.aappend("run", LOG))
     await asyncio.gather(going, return_exceptions=True)
     end.set()
     assert (await asyncio.wait_for(after, 5))[0].seq == 1
-    assert store.queued == 0
+    assert store.stats().waiting == 0
 
 
 def test_an_error_of_one_is_not_its_neighbours(store: SqliteStore) -> None:
@@ -78,7 +78,7 @@ def test_an_error_of_one_is_not_its_neighbours(store: SqliteStore) -> None:
             *[lambda n=n: store.append(f"run-{n}", LOG) for n in range(4)],  # type: ignore[misc]
         ]
         called = [pool.submit(work) for work in works]
-        until(lambda: store.queued == 5)
+        until(lambda: store.stats().waiting == 5)
         store._writer._drain()
         # They are answered although this thread still has the lock.
         assert isinstance(called[0].exception(5), Conflict)
@@ -96,10 +96,10 @@ def test_an_interrupt_in_one_thread_loses_no_neighbour(store: SqliteStore) -> No
     with ThreadPoolExecutor(8) as pool:
         with store._writer._lock:
             called = [pool.submit(store.append, "run", LOG) for _ in range(3)]
-            until(lambda: store.queued == 3)
+            until(lambda: store.stats().waiting == 3)
             between = store._writer.submit(interrupted)
             called += [pool.submit(store.append, "run", LOG) for _ in range(3)]
-            until(lambda: store.queued == 7)
+            until(lambda: store.stats().waiting == 7)
             with pytest.raises(KeyboardInterrupt):
                 store._writer._drain()
             # Nobody drains for them: each comes to its end by itself.
@@ -143,7 +143,7 @@ async def test_every_wait_for_the_lock_ends_at_the_deadline_of_its_call(
     with locked(store.path):
         waits = await asyncio.gather(
             *[refused(lambda: store.aappend("run", [LOG] * 1500)) for _ in range(3)],
-            *[refused(lambda: store.awrite(store.people.add_project, "p", "p")) for _ in range(20)],
+            *[refused(lambda: store.people.aadd_project("p", "p")) for _ in range(20)],
             refused(lambda: store.adelete_task("run", actor="somebody")),
             *[later(lambda: store.aappend("run", LOG)) for _ in range(3)],
         )

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from signalbox.store.people import Account, People
+from signalbox.store.contract import People
+from signalbox.store.people import Account
 from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.cli import answer
 from tests.support.log import audits_of

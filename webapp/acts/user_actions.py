@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any
 from urllib.parse import parse_qsl
 
-from quart import redirect, request
+from quart import redirect
 from werkzeug.wrappers import Response as Redirect
 
-from signalbox.store import Conflict, Event, NewEvent, SavedView, Who
+from signalbox.store import Conflict, Event, NewEvent, SavedView
 from signalbox.store.errors import NotFound
 from signalbox.store.state import Permission, Task
+from signalbox.webapp.auth.asker import Asker, asker
 from signalbox.webapp.auth.guard import principal, task_identity
 from signalbox.webapp.current import store
 from signalbox.webapp.http.bad_request import BadRequest
@@ -20,28 +21,20 @@ from signalbox.webapp.http.return_path import came_from
 LONGEST_REASON = 2000
 
 
-class Asker(TypedDict):
-    """What an audit keeps of who did it."""
-
-    actor: Who
-    source: str | None
-
-
 async def act(
     task_id: str, event_type: str, *, span_id: str | None = None, key: str | None = None, **said: Any
 ) -> Event:
     """Append an event in the name of the person, with its audit. Raises UnknownTask or Conflict."""
-    asker = await _asker()
-    payload = {name: value for name, value in said.items() if value is not None} | {"by": asker["actor"].name}
+    by = await asker()
+    payload = {name: value for name, value in said.items() if value is not None} | {"by": by["actor"].name}
     event = NewEvent(event_type=event_type, actor="user", span_id=span_id, payload=payload, key=key)
-    return await store().aappend_audited(task_id, event, action=event_type, identity=task_identity(), **asker)
+    return await store().aappend_audited(task_id, event, action=event_type, identity=task_identity(), **by)
 
 
 async def audit(action: str, task_id: str, **detail: Any) -> None:
     """Keep what the person did to a task, where it is no event of theirs."""
-    who, source = (await principal()).who, request.remote_addr
     kept = {name: value for name, value in detail.items() if value is not None}
-    await store().awrite(store().audit, who, action, task_id=task_id, source=source, detail=kept)
+    await store().aaudit(action=action, task_id=task_id, detail=kept, **await asker())
 
 
 async def answer_permission(task_id: str, asked: Permission, approved: bool, reason: str | None) -> Event:
@@ -61,7 +54,7 @@ async def request_cancel(task_id: str, reason: str | None) -> Event:
 
 async def archive_task(task_id: str, archived: bool, identity: str | None = None) -> Task:
     """Put a task away from the list, or back; only the one with this `identity`, if given. Raises UnknownTask."""
-    return await store().aarchive_task(task_id, archived, identity=identity or task_identity(), **await _asker())
+    return await store().aarchive_task(task_id, archived, identity=identity or task_identity(), **await asker())
 
 
 async def delete_task(task_id: str, identity: str | None = None) -> Task:
@@ -69,7 +62,7 @@ async def delete_task(task_id: str, identity: str | None = None) -> Task:
 
     Raises UnknownTask, and Conflict while the run goes on.
     """
-    return await store().adelete_task(task_id, identity=identity or task_identity(), **await _asker())
+    return await store().adelete_task(task_id, identity=identity or task_identity(), **await asker())
 
 
 async def save_view(name: str, filters: str) -> SavedView:
@@ -77,7 +70,7 @@ async def save_view(name: str, filters: str) -> SavedView:
 
     Raises Forbidden, BadRequest, InvalidEvent or Conflict.
     """
-    asker, mine = await _responder(), (await principal()).projects("respond")
+    by, mine = await _responder(), (await principal()).projects("respond")
     named = dict(parse_qsl(filters)).get("project")
     if mine is None or named in mine:
         project_id = named
@@ -85,12 +78,12 @@ async def save_view(name: str, filters: str) -> SavedView:
         project_id = mine[0]
     else:
         raise BadRequest(f"a view belongs to a project: filter by one of {', '.join(mine)} first", "filters")
-    return await store().asave_view(name, filters, project_id=project_id, **asker)
+    return await store().asave_view(name, filters, project_id=project_id, **by)
 
 
 async def delete_view(view_id: int) -> SavedView:
     """Forget a saved view. Raises NotFound for one that the caller does not see, and Forbidden for another's."""
-    asker, who = await _responder(), await principal()
+    by, who = await _responder(), await principal()
     async with store().glance() as view:
         found = [one for one in await view.saved_views(who.projects("read")) if one.view_id == view_id]
     if not found:
@@ -98,19 +91,15 @@ async def delete_view(view_id: int) -> SavedView:
     project_id, mine = found[0].project_id, who.projects("respond")
     if mine is not None and (project_id is None or project_id not in mine):
         raise Forbidden(who.name, "respond", project_id)
-    return await store().adelete_view(view_id, **asker)
+    return await store().adelete_view(view_id, **by)
 
 
 async def _responder() -> Asker:
     """Somebody who may answer and stop runs, wherever that is."""
-    asker = await principal()
-    if asker.projects("respond") == ():
-        raise Forbidden(asker.name, "respond", None)
-    return await _asker()
-
-
-async def _asker() -> Asker:
-    return {"actor": (await principal()).who, "source": request.remote_addr}
+    who = await principal()
+    if who.projects("respond") == ():
+        raise Forbidden(who.name, "respond", None)
+    return await asker()
 
 
 def checked_reason(text: str | None) -> str | None:

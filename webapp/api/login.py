@@ -60,7 +60,7 @@ async def destroy() -> Response:
     if asker.token is not None:
         raise Conflict("this is no log-in but a token: revoke it")
     if session := await session_shown():
-        await log_out(session, asker.name, request.remote_addr)
+        await log_out(session, asker.who, request.remote_addr)
     answer = Response(status=204)
     cookie.forget(answer, request)
     return answer

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 from prometheus_client import generate_latest
 from quart import Blueprint, Quart, Response, current_app
 
+from signalbox.store import Store
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.http.health import Health, ProblemMetrics
 from signalbox.webapp.live.hub import Hub, lag_p99
@@ -19,14 +20,14 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 def watch(app: Quart) -> None:
     """Add what is read from hub and store at each scrape; call it when both are open."""
-    hub, store = cast(Hub, app.extensions["hub"]), cast(Any, app.extensions["store"])
+    hub, store = cast(Hub, app.extensions["hub"]), cast(Store, app.extensions["store"])
     gauges = {
         "streams": ("Streams open now.", lambda: hub.open_streams),
         "watched_tasks": ("Tasks that somebody watches.", lambda: hub.watched_tasks),
         "lag_events_p99": ("Events that streams are behind, 99th percentile.", lambda: lag_p99(hub.lags())),
         "store_healthy": ("1 while the store answers.", lambda: float(app.extensions["tail"].healthy)),
-        "append_queue": ("Appends that wait for a transaction.", lambda: store.queued),
-        "commits": ("Transactions committed by this process.", lambda: store.commits),
+        "append_queue": ("Appends that wait for a transaction.", lambda: store.stats().waiting),
+        "commits": ("Transactions committed by this process.", lambda: store.stats().commits),
     }
     cast(Stats, app.extensions["stats"]).registry.register(Gauges(gauges))
     cast(Stats, app.extensions["stats"]).registry.register(ProblemMetrics(cast(Health, app.extensions["health"])))

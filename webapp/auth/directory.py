@@ -16,8 +16,9 @@ from typing import Any, Literal, NamedTuple
 import structlog
 
 from signalbox.store import Event, UnknownTask
+from signalbox.store.contract import People
 from signalbox.store.loops import FIRST_PAUSE, Loop
-from signalbox.store.people import People, Place
+from signalbox.store.people import Place
 from signalbox.webapp.auth.principal import LOCAL, NOBODY, Principal, of_account, of_token
 
 TICK = 0.5

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from quart import current_app
 
-from signalbox.store import Conflict, InvalidEvent, Store
+from signalbox.store import Conflict, InvalidEvent, Store, Who
+from signalbox.store.contract import People
 from signalbox.store.errors import NotFound
-from signalbox.store.people import LONGEST_EMAIL, Account, People, checked_email, digest_of
+from signalbox.store.people import LONGEST_EMAIL, Account, checked_email, digest_of
 from signalbox.webapp.auth import passwords, secrets
 from signalbox.webapp.auth.directory import Directory
 from signalbox.webapp.auth.guesses import Checks, Guesses, network_of
@@ -55,10 +55,9 @@ async def log_in(email: str, password: str, source: str | None, browser: str | N
             right = await logins.checks.run(network, passwords.verify, found[1] if found else NOBODYS, password)
             if found is None or not right or found[0].disabled_at:
                 break
-            secret = await _session(*found)
+            secret = await _session(*found, source)
             if secret is not None:
                 attempt.take_back()
-                await _audit(found[0].email, "log_in", source)
                 await _renew(*found, password, network)
                 return LoggedIn(found[0], secret, logins.guesses.succeeded(who, network))
             # The password was changed or hashed anew while it was checked.
@@ -66,18 +65,24 @@ async def log_in(email: str, password: str, source: str | None, browser: str | N
     except LoginsBusy:
         attempt.take_back()
         raise
-    await _audit(found[0].email if found else "nobody", "log_in_failed", source)
+    await _audit(_who(found[0]) if found else Who("nobody"), "log_in_failed", source)
     return None
 
 
-async def _session(account: Account, kept: str) -> str | None:
+async def _session(account: Account, kept: str, source: str) -> str | None:
     """The secret of a new session; None if the account has another hash than `kept` by now, or was disabled."""
     secret = secrets.new_secret()
     life = timedelta(seconds=cast(Settings, current_app.extensions["settings"]).session_life)
     expires = (datetime.now(UTC) + life).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    add = partial(_people().add_session, password_hash=kept)
     try:
-        await _store().awrite(add, account.account_id, digest_of(secret), expires)
+        await _people().aadd_session(
+            account.account_id,
+            digest_of(secret),
+            expires,
+            password_hash=kept,
+            actor=_who(account),
+            source=source or None,
+        )
     except (Conflict, NotFound):
         return None
     return secret
@@ -87,7 +92,7 @@ async def _renew(account: Account, kept: str, password: str, network: str) -> No
     if passwords.outdated(kept):
         with suppress(LoginsBusy):
             renewed = await _logins().checks.run(network, passwords.hash_of, password)
-            await _store().awrite(_people().renew_hash, account.account_id, kept, renewed)
+            await _people().arenew_hash(account.account_id, kept, renewed)
 
 
 def _spelling(email: str) -> str:
@@ -97,10 +102,9 @@ def _spelling(email: str) -> str:
         return email.lower()
 
 
-async def log_out(digest: str, name: str, source: str | None) -> None:
+async def log_out(digest: str, who: Who, source: str | None) -> None:
     """End the session with this digest, for good, in every process."""
-    await _store().awrite(_people().end_session, digest)
-    await _audit(name, "log_out", source or "")
+    await _people().aend_session(digest, actor=who, source=source)
     await _directory().changed()
 
 
@@ -115,25 +119,29 @@ async def change_password(account: Account, old: str, new: str, source: str | No
     try:
         right = found is not None and await logins.checks.run(network, passwords.verify, found[1], old)
         if found is None or not right:
-            await _audit(account.email, "password_change_failed", source or "")
+            await _audit(_who(account), "password_change_failed", source)
             return False
         hashed = await logins.checks.run(network, passwords.hash_of, new)
     except LoginsBusy:
         attempt.take_back()
         raise
     attempt.take_back()
-    replace = partial(_people().set_password, instead_of=found[1])
     try:
-        await _store().awrite(replace, account.account_id, hashed)
+        await _people().aset_password(
+            account.account_id, hashed, instead_of=found[1], actor=_who(account), source=source
+        )
     except Conflict:
         return False
-    await _audit(account.email, "password_change", source or "")
     await _directory().changed()
     return True
 
 
-async def _audit(actor: str, action: str, source: str) -> None:
-    await _store().awrite(_store().audit, actor, action, source=source or None)
+async def _audit(who: Who, action: str, source: str | None) -> None:
+    await _store().aaudit(who, action, source=source or None)
+
+
+def _who(account: Account) -> Who:
+    return Who(account.email, account.account_id)
 
 
 def _logins() -> Logins:
@@ -145,7 +153,7 @@ def _store() -> Store:
 
 
 def _people() -> People:
-    return cast(Any, _store()).people  # type: ignore[no-any-return]
+    return _store().people
 
 
 def _directory() -> Directory:

@@ -7,22 +7,31 @@ import getpass
 import os
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import click
 
 from signalbox.store import NotFound, Store, open_store
-from signalbox.store.people import Account, People, Project
+from signalbox.store.contract import People
+from signalbox.store.people import Account, Project
 from signalbox.webapp.cli.target import SERVER_VARIABLE, target
 
 T = TypeVar("T")
 
 
+class By(TypedDict):
+    """The arguments of an audited write: who acts, and from where."""
+
+    actor: str
+    source: str
+
+
 class PeopleStore:
-    """A store that is open for the system user who runs the command."""
+    """A store that is open for the system user who runs the command. Writes take `**opened.by` for their audits."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.by: By = {"actor": system_user(), "source": "command"}
 
     @property
     def people(self) -> People:
@@ -46,11 +55,6 @@ class PeopleStore:
         if found is None:
             raise NotFound(f"there is no project {project_id!r}")
         return found
-
-    def audit(self, action: str, **detail: Any) -> None:
-        """Record an audit in the name of the system user; details that are None are left out."""
-        kept = {name: value for name, value in detail.items() if value is not None}
-        self.store.audit(system_user(), action, source="command", detail=kept)
 
 
 @contextmanager

@@ -27,8 +27,7 @@ def project() -> None:
 def add(project_id: str, name: str | None, store: str | None) -> None:
     """Make a project."""
     with people_store(store, make=True) as opened:
-        made = opened.people.add_project(project_id, name if name is not None else project_id)
-        opened.audit("project_add", project_id=project_id, name=made.name)
+        opened.people.add_project(project_id, name if name is not None else project_id, **opened.by)
     click.echo(f"{project_id}: made")
 
 
@@ -68,8 +67,7 @@ def member(project_id: str, email: str, role: Role | Literal["none"], store: str
     """
     with people_store(store) as opened:
         account = opened.account(email)
-        opened.people.set_member(project_id, account.account_id, None if role == "none" else role)
-        opened.audit("project_member", project_id=project_id, email=account.email, role=role)
+        opened.people.set_member(project_id, account.account_id, None if role == "none" else role, **opened.by)
     click.echo(f"{project_id}: {account.email} is {'no member' if role == 'none' else role}")
 
 
@@ -95,8 +93,7 @@ def agent(project_id: str, agent: dict[str, Any], store: str | None) -> None:
     if checked:
         agent_of(checked)
     with people_store(store) as opened:
-        opened.people.set_agent(project_id, checked)
-        opened.audit("project_agent", project_id=project_id, kind=checked["kind"] if checked else "none")
+        opened.people.set_agent(project_id, checked, **opened.by)
     click.echo(f"{project_id}: {'an agent, ' + checked['kind'] if checked else 'no agent'}")
 
 
@@ -106,8 +103,7 @@ def agent(project_id: str, agent: dict[str, Any], store: str | None) -> None:
 def remove(project_id: str, store: str | None) -> None:
     """Remove a project without tasks, with its memberships and tokens."""
     with people_store(store) as opened:
-        opened.people.remove_project(project_id)
-        opened.audit("project_remove", project_id=project_id)
+        opened.people.remove_project(project_id, **opened.by)
     click.echo(f"{project_id}: removed")
 
 

@@ -74,10 +74,8 @@ def create(
             account_id=account.account_id if account else None,
             project_id=project,
             expires_at=_from_now(expires) if expires else None,
+            **opened.by,
         )
-        owner = account.email if account else None
-        kept = {"token_id": made.token_id, "name": name, "scopes": list(made.scopes), "project_id": project}
-        opened.audit("token_create", **kept, email=owner, expires_at=made.expires_at)
     until = f"until {moment(made.expires_at)} UTC" if made.expires_at else "until it is revoked"
     notice(f"token {made.token_id} may {', '.join(made.scopes)}, {until}; it is shown this once")
     click.echo(secret)
@@ -114,8 +112,7 @@ def list_(as_json: bool, store: str | None) -> None:
 def revoke(token_id: str, store: str | None) -> None:
     """Take a token's right away, for good. Streams that are open with it end."""
     with people_store(store) as opened:
-        opened.people.revoke_token(token_id)
-        opened.audit("token_revoke", token_id=token_id)
+        opened.people.revoke_token(token_id, **opened.by)
     click.echo(f"{token_id}: revoked")
 
 

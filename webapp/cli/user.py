@@ -40,10 +40,8 @@ def add(
             raise Conflict(f"there is an account {checked_email(email)} already")
         if project is not None:
             opened.project(project)
-        account = opened.people.add_account(email, password_hash(password_stdin), admin=admin)
-        if project is not None:
-            opened.people.set_member(project, account.account_id, role)
-        opened.audit("user_add", email=account.email, admin=admin, project_id=project, role=role)
+        hashed = password_hash(password_stdin)
+        account = opened.people.add_account(email, hashed, admin=admin, project_id=project, role=role, **opened.by)
         click.echo(f"{account.email}: {_may(admin, project, role)}")
 
 
@@ -77,8 +75,7 @@ def password(email: str, password_stdin: bool, store: str | None) -> None:
     """Give EMAIL another password. Ends all sessions of the account."""
     with people_store(store) as opened:
         account = opened.account(email)
-        opened.people.set_password(account.account_id, password_hash(password_stdin))
-        opened.audit("user_password", email=account.email)
+        opened.people.set_password(account.account_id, password_hash(password_stdin), **opened.by)
         click.echo(f"{account.email}: has another password, and is logged out everywhere")
 
 
@@ -105,8 +102,7 @@ def remove(email: str, store: str | None) -> None:
     """Remove the account EMAIL with its memberships, sessions and tokens. What it did stays in the audits."""
     with people_store(store) as opened:
         account = opened.account(email)
-        opened.people.remove_account(account.account_id)
-        opened.audit("user_remove", email=account.email)
+        opened.people.remove_account(account.account_id, **opened.by)
         click.echo(f"{account.email}: removed")
         if not opened.ask(opened.people.guarded()):
             notice("there is no account and no token any more: on loopback nobody has to log in")
@@ -115,8 +111,7 @@ def remove(email: str, store: str | None) -> None:
 def _set_disabled(email: str, store: str | None, disabled: bool) -> None:
     with people_store(store) as opened:
         account = opened.account(email)
-        opened.people.set_disabled(account.account_id, disabled)
-        opened.audit("user_disable" if disabled else "user_enable", email=account.email)
+        opened.people.set_disabled(account.account_id, disabled, **opened.by)
         click.echo(f"{account.email}: {'disabled' if disabled else 'enabled'}")
 
 

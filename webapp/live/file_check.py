@@ -25,4 +25,4 @@ class FileCheck:
 
     async def _check(self) -> None:
         await asyncio.sleep(TICK)
-        await asyncio.to_thread(self._store.check)
+        await self._store.acheck()

@@ -14,6 +14,7 @@ from signalbox.store.events import now
 from signalbox.store.people import SCOPES, Account, checked_scopes, digest_of
 from signalbox.webapp.auth import cookie
 from signalbox.webapp.auth.access import needs
+from signalbox.webapp.auth.asker import asker
 from signalbox.webapp.auth.guard import directory, principal
 from signalbox.webapp.auth.login import change_password
 from signalbox.webapp.auth.secrets import new_token
@@ -64,17 +65,16 @@ async def create_token() -> Response:
     expires_at = None
     if days:
         expires_at = (datetime.now(UTC) + timedelta(days=int(days))).isoformat(timespec="microseconds")[:-6] + "Z"
-    secret, people = new_token(), store().people
-    made = await store().awrite(
-        people.add_token,
+    secret = new_token()
+    made = await store().people.aadd_token(
         form.get("name", "").strip(),
         digest_of(secret),
         scopes=checked_scopes(form.getlist("scope")),
         account_id=mine.account_id,
         project_id=project_id,
         expires_at=expires_at,
+        **await asker(),
     )
-    await _audit(mine, "token_create", token_id=made.token_id, name=made.name)
     return await _page(mine, 201, secret=secret, secret_name=made.name)
 
 
@@ -84,32 +84,27 @@ async def revoke_token(token_id: str) -> Redirect:
     mine, people = await account(), store().people
     if all(token.token_id != token_id for token in await people.tokens(mine.account_id)):
         raise NotFound
-    await store().awrite(people.revoke_token, token_id)
-    await _audit(mine, "token_revoke", token_id=token_id)
+    await people.arevoke_token(token_id, **await asker())
     await directory().changed()
     return redirect(at_root("/account"), 303)
 
 
 async def account() -> Account:
     """The account of whoever has logged in. Raises NotFound while nobody has to, and Forbidden for a token."""
-    asker = await principal()
+    who = await principal()
     if not directory().guarded:
         raise NotFound
-    if not asker.is_person:
-        raise Forbidden(asker.name, "admin", None)
-    return cast(Account, asker.account)
-
-
-async def _audit(mine: Account, action: str, **detail: str) -> None:
-    await store().awrite(store().audit, mine.email, action, source=request.remote_addr, detail=detail)
+    if not who.is_person:
+        raise Forbidden(who.name, "admin", None)
+    return cast(Account, who.account)
 
 
 async def _page(mine: Account, status: int = 200, **said: str) -> Response:
-    people, asker = store().people, await principal()
+    people, who = store().people, await principal()
     values = {
         "account": mine,
         "roles": await people.roles(mine.account_id),
-        "projects": [one.project_id for one in await people.projects() if asker.may("read", one.project_id)],
+        "projects": [one.project_id for one in await people.projects() if who.may("read", one.project_id)],
         "tokens": sorted(await people.tokens(mine.account_id), key=lambda token: token.created_at, reverse=True),
         "scopes": SCOPES,
         "lives": LIVES,

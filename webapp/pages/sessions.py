@@ -55,7 +55,7 @@ async def create() -> Response | Redirect:
 @public
 async def destroy() -> Redirect:
     if session := await session_shown():
-        await log_out(session, (await principal()).name, request.remote_addr)
+        await log_out(session, (await principal()).who, request.remote_addr)
     answer = redirect(at_root("/login?note=out"), 303)
     cookie.forget(answer, request)
     return answer

@@ -6,65 +6,103 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+from signalbox.store.contract import Who
 from signalbox.store.errors import Conflict, InvalidEvent
 from signalbox.store.events import check_text, new_id, now
-from signalbox.store.people import Account, checked_email, older_spelling
-from signalbox.store.sqlite.people.base import Tables, need, there
+from signalbox.store.people import Account, Role, check_role, checked_email, older_spelling
+from signalbox.store.sqlite.people.base import Audit, Tables, email_of, need_project, there, write_member
 
 _ACCOUNT = "account_id, email, admin, created_at, disabled_at"
 
 
 class Accounts(Tables):
-    """The accounts of `store.people.People`."""
+    """The accounts of `People`."""
 
-    def add_account(self, email: str, password_hash: str, *, admin: bool = False) -> Account:
+    async def aadd_account(
+        self,
+        email: str,
+        password_hash: str,
+        *,
+        admin: bool = False,
+        project_id: str | None = None,
+        role: Role | None = None,
+        actor: str | Who | None = None,
+        source: str | None = None,
+    ) -> Account:
         account = Account(account_id=new_id(), email=checked_email(email), admin=admin, created_at=now())
         check_text(password_hash, "password_hash", limit=512)
+        if (project_id is None) != (role is None):
+            raise InvalidEvent("project_id and role belong together", "role")
+        check_role(role)
 
-        def work(db: sqlite3.Connection) -> Account:
+        def work(db: sqlite3.Connection, audit: Audit) -> Account:
             if any(there(db, "accounts", "email", kept) for kept in (account.email, older_spelling(email))):
                 raise Conflict(f"there is an account {account.email} already")
             row = (account.account_id, account.email, password_hash, admin, account.created_at, None)
             db.execute("INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?)", row)
+            if project_id is not None:
+                need_project(db, project_id)
+                write_member(db, project_id, account.account_id, role)
+            audit("user_add", email=account.email, admin=admin, project_id=project_id, role=role)
             return account
 
-        return self._write(work)
+        return await self._write(work, actor, source)
 
-    def set_password(self, account_id: str, password_hash: str, *, instead_of: str | None = None) -> None:
+    async def aset_password(
+        self,
+        account_id: str,
+        password_hash: str,
+        *,
+        instead_of: str | None = None,
+        actor: str | Who | None = None,
+        source: str | None = None,
+    ) -> None:
         check_text(password_hash, "password_hash", limit=512)
+        mine = isinstance(actor, Who) and actor.account_id == account_id
 
-        def work(db: sqlite3.Connection) -> None:
-            need(db, "account", account_id)
+        def work(db: sqlite3.Connection, audit: Audit) -> None:
+            email = email_of(db, account_id)
             sql = "UPDATE accounts SET password_hash = ?1 WHERE account_id = ?2 AND password_hash = ifnull(?3, "
             if not db.execute(f"{sql}password_hash)", (password_hash, account_id, instead_of)).rowcount:
                 raise Conflict("the password was changed meanwhile")
             db.execute("DELETE FROM login_sessions WHERE account_id = ?", (account_id,))
+            audit("password_change" if mine else "user_password", email=email)
 
-        self._write(work)
+        await self._write(work, actor, source)
 
-    def renew_hash(self, account_id: str, password_hash: str, renewed: str) -> None:
+    async def arenew_hash(self, account_id: str, password_hash: str, renewed: str) -> None:
         check_text(renewed, "password_hash", limit=512)
         sql = "UPDATE accounts SET password_hash = ? WHERE account_id = ? AND password_hash = ?"
-        self._write(lambda db: db.execute(sql, (renewed, account_id, password_hash)))
 
-    def set_disabled(self, account_id: str, disabled: bool) -> None:
-        def work(db: sqlite3.Connection) -> None:
-            need(db, "account", account_id)
+        def work(db: sqlite3.Connection, audit: Audit) -> None:
+            db.execute(sql, (renewed, account_id, password_hash))
+
+        await self._write(work, None, None)
+
+    async def aset_disabled(
+        self, account_id: str, disabled: bool, *, actor: str | Who | None = None, source: str | None = None
+    ) -> None:
+        def work(db: sqlite3.Connection, audit: Audit) -> None:
+            email = email_of(db, account_id)
             if disabled:
                 since = "UPDATE accounts SET disabled_at = coalesce(disabled_at, ?) WHERE account_id = ?"
                 db.execute(since, (now(), account_id))
                 db.execute("DELETE FROM login_sessions WHERE account_id = ?", (account_id,))
             else:
                 db.execute("UPDATE accounts SET disabled_at = NULL WHERE account_id = ?", (account_id,))
+            audit("user_disable" if disabled else "user_enable", email=email)
 
-        self._write(work)
+        await self._write(work, actor, source)
 
-    def remove_account(self, account_id: str) -> None:
-        def work(db: sqlite3.Connection) -> None:
-            need(db, "account", account_id)
+    async def aremove_account(
+        self, account_id: str, *, actor: str | Who | None = None, source: str | None = None
+    ) -> None:
+        def work(db: sqlite3.Connection, audit: Audit) -> None:
+            email = email_of(db, account_id)
             db.execute("DELETE FROM accounts WHERE account_id = ?", (account_id,))
+            audit("user_remove", email=email)
 
-        self._write(work)
+        await self._write(work, actor, source)
 
     async def accounts(self) -> list[Account]:
         return [_account(row) for row in await self._rows(f"SELECT {_ACCOUNT} FROM accounts ORDER BY email")]

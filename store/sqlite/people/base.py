@@ -1,32 +1,62 @@
-"""What all people's tables share: how they are written and read, and what must be there."""
+"""What the tables of people share: how they are read and written, with the audits of their writes."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, TypeVar
 
+from signalbox.store.contract import People, Who
 from signalbox.store.errors import NotFound
+from signalbox.store.people import Role
+from signalbox.store.sqlite import audits
+from signalbox.store.sqlite.calls import Calls
 from signalbox.store.sqlite.readers import Readers
-from signalbox.store.sqlite.writer import Writer
 
 T = TypeVar("T")
 
 
-class Tables:
-    """Written through the store's writer, so that `_write` raises the version; read through its readers."""
+class Audit(Protocol):
+    """Adds an audit in the transaction of the write. Fields of the detail that are None are left out."""
 
-    def __init__(self, writer: Writer, readers: Readers) -> None:
-        self._writer = writer
+    def __call__(self, action: str, **detail: Any) -> None: ...
+
+
+class Tables(People):
+    """Reads through the readers of a store, writes through its writer."""
+
+    def __init__(self, calls: Calls, readers: Readers) -> None:
+        self._calls = calls
         self._rows = readers.rows
 
-    def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        def counted(db: sqlite3.Connection) -> T:
-            answer = work(db)
-            db.execute("UPDATE store_facts SET value = value + 1 WHERE name = 'people_version'")
+    def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self._calls.wait(coroutine)
+
+    async def _write(
+        self,
+        work: Callable[[sqlite3.Connection, Audit], T],
+        actor: str | Who | None,
+        source: str | None,
+        *,
+        counted: bool = True,
+    ) -> T:
+        """Run `work(connection, audit)` in a transaction, which also raises the version if `counted`.
+
+        Without an actor `audit` adds nothing.
+        """
+
+        def transaction(db: sqlite3.Connection) -> T:
+            def audit(action: str, **detail: Any) -> None:
+                if actor is not None:
+                    kept = {name: value for name, value in detail.items() if value is not None}
+                    audits.add(db, audits.checked(actor, action, source, kept), None, None)
+
+            answer = work(db, audit)
+            if counted:
+                db.execute("UPDATE store_facts SET value = value + 1 WHERE name = 'people_version'")
             return answer
 
-        return self._writer.run(counted)
+        return await self._calls.write(transaction)
 
 
 def there(db: sqlite3.Connection, table: str, column: str, value: str) -> bool:
@@ -34,7 +64,24 @@ def there(db: sqlite3.Connection, table: str, column: str, value: str) -> bool:
     return db.execute(f"SELECT 1 FROM {table} WHERE {column} = ?", (value,)).fetchone() is not None
 
 
-def need(db: sqlite3.Connection, noun: str, key: str) -> None:
-    """Raise NotFound unless there is this account or project."""
-    if not there(db, f"{noun}s", f"{noun}_id", key):
-        raise NotFound(f"there is no {noun} {key!r}")
+def email_of(db: sqlite3.Connection, account_id: str) -> str:
+    """The e-mail address of an account. Raises NotFound if there is no such account."""
+    row = db.execute("SELECT email FROM accounts WHERE account_id = ?", (account_id,)).fetchone()
+    if row is None:
+        raise NotFound(f"there is no account {account_id!r}")
+    return str(row[0])
+
+
+def need_project(db: sqlite3.Connection, project_id: str) -> None:
+    """Raise NotFound unless there is this project."""
+    if not there(db, "projects", "project_id", project_id):
+        raise NotFound(f"there is no project {project_id!r}")
+
+
+def write_member(db: sqlite3.Connection, project_id: str, account_id: str, role: Role | None) -> None:
+    """Give an account a role in a project, or (None) take it away."""
+    member = (project_id, account_id)
+    if role is None:
+        db.execute("DELETE FROM project_members WHERE project_id = ? AND account_id = ?", member)
+    else:
+        db.execute("INSERT OR REPLACE INTO project_members VALUES (?, ?, ?)", (*member, role))

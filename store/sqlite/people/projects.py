@@ -8,10 +8,20 @@ from typing import Any
 
 import msgspec
 
-from signalbox.store.errors import Conflict, InvalidEvent
+from signalbox.store.contract import Who
+from signalbox.store.errors import Conflict
 from signalbox.store.events import check_text, encode_payload, now
-from signalbox.store.people import DEFAULT_PROJECT, LONGEST_NAME, ROLES, Member, Place, Project, Role, check_project_id
-from signalbox.store.sqlite.people.base import Tables, need, there
+from signalbox.store.people import (
+    DEFAULT_PROJECT,
+    LONGEST_NAME,
+    Member,
+    Place,
+    Project,
+    Role,
+    check_project_id,
+    check_role,
+)
+from signalbox.store.sqlite.people.base import Audit, Tables, email_of, need_project, there, write_member
 
 _PROJECT = "project_id, name, created_at, agent"
 _MEMBERS = (
@@ -21,41 +31,80 @@ _MEMBERS = (
 
 
 class Projects(Tables):
-    """The projects and members of `store.people.People`."""
+    """The projects and members of `People`."""
 
-    def add_project(self, project_id: str, name: str, *, agent: dict[str, Any] | None = None) -> Project:
+    async def aadd_project(
+        self,
+        project_id: str,
+        name: str,
+        *,
+        agent: dict[str, Any] | None = None,
+        actor: str | Who | None = None,
+        source: str | None = None,
+    ) -> Project:
         project = Project(project_id=check_project_id(project_id), name=name, created_at=now(), agent=agent)
         check_text(name, "name", limit=LONGEST_NAME)
         kept = _wire(agent)
 
-        def work(db: sqlite3.Connection) -> Project:
+        def work(db: sqlite3.Connection, audit: Audit) -> Project:
             if there(db, "projects", "project_id", project_id):
                 raise Conflict(f"there is a project {project_id} already")
             db.execute("INSERT INTO projects VALUES (?, ?, ?, ?)", (project_id, name, project.created_at, kept))
+            audit("project_add", project_id=project_id, name=name)
             return project
 
-        return self._write(work)
+        return await self._write(work, actor, source)
 
-    def set_agent(self, project_id: str, agent: dict[str, Any] | None) -> None:
+    async def aset_agent(
+        self,
+        project_id: str,
+        agent: dict[str, Any] | None,
+        *,
+        actor: str | Who | None = None,
+        source: str | None = None,
+    ) -> None:
         kept = _wire(agent)
 
-        def work(db: sqlite3.Connection) -> None:
-            need(db, "project", project_id)
+        def work(db: sqlite3.Connection, audit: Audit) -> None:
+            need_project(db, project_id)
             db.execute("UPDATE projects SET agent = ? WHERE project_id = ?", (kept, project_id))
+            audit("project_agent", project_id=project_id, kind=agent.get("kind") if agent else "none")
 
-        self._write(work)
+        await self._write(work, actor, source)
 
-    def remove_project(self, project_id: str) -> None:
-        def work(db: sqlite3.Connection) -> None:
-            need(db, "project", project_id)
+    async def aremove_project(
+        self, project_id: str, *, actor: str | Who | None = None, source: str | None = None
+    ) -> None:
+        def work(db: sqlite3.Connection, audit: Audit) -> None:
+            need_project(db, project_id)
             if project_id == DEFAULT_PROJECT:
                 raise Conflict(f"the project {project_id} is that of all tasks made without one, and stays")
             (tasks,) = db.execute("SELECT count(*) FROM tasks WHERE project_id = ?", (project_id,)).fetchone()
             if tasks:
                 raise Conflict(f"the project {project_id} has {tasks} task{'s' if tasks > 1 else ''}")
             db.execute("DELETE FROM projects WHERE project_id = ?", (project_id,))
+            audit("project_remove", project_id=project_id)
 
-        self._write(work)
+        await self._write(work, actor, source)
+
+    async def aset_member(
+        self,
+        project_id: str,
+        account_id: str,
+        role: Role | None,
+        *,
+        actor: str | Who | None = None,
+        source: str | None = None,
+    ) -> None:
+        check_role(role)
+
+        def work(db: sqlite3.Connection, audit: Audit) -> None:
+            need_project(db, project_id)
+            email = email_of(db, account_id)
+            write_member(db, project_id, account_id, role)
+            audit("project_member", project_id=project_id, email=email, role=role or "none")
+
+        await self._write(work, actor, source)
 
     async def projects(self) -> list[Project]:
         return [_project(row) for row in await self._rows(f"SELECT {_PROJECT} FROM projects ORDER BY project_id")]
@@ -63,21 +112,6 @@ class Projects(Tables):
     async def project(self, project_id: str) -> Project | None:
         rows = await self._rows(f"SELECT {_PROJECT} FROM projects WHERE project_id = ?", project_id)
         return _project(rows[0]) if rows else None
-
-    def set_member(self, project_id: str, account_id: str, role: Role | None) -> None:
-        if role is not None and role not in ROLES:
-            raise InvalidEvent(f"role must be one of {', '.join(ROLES)}, not {role!r}", "role")
-
-        def work(db: sqlite3.Connection) -> None:
-            need(db, "project", project_id)
-            need(db, "account", account_id)
-            member = (project_id, account_id)
-            if role is None:
-                db.execute("DELETE FROM project_members WHERE project_id = ? AND account_id = ?", member)
-            else:
-                db.execute("INSERT OR REPLACE INTO project_members VALUES (?, ?, ?)", (*member, role))
-
-        self._write(work)
 
     async def members(self, project_id: str) -> list[Member]:
         rows = await self._rows(_MEMBERS, project_id)

@@ -6,19 +6,20 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+from signalbox.store.contract import Who
 from signalbox.store.errors import Conflict, NotFound
 from signalbox.store.events import check_text, check_time, new_id, now
 from signalbox.store.people import LONGEST_NAME, Scope, Session, Token, check_digest, checked_scopes
 from signalbox.store.reserved import check_token_name
-from signalbox.store.sqlite.people.base import Tables, need, there
+from signalbox.store.sqlite.people.base import Audit, Tables, email_of, need_project, there
 
 _TOKEN = "token_id, name, account_id, project_id, scopes, created_at, expires_at, revoked_at"
 
 
 class Tokens(Tables):
-    """The tokens and sessions of `store.people.People`."""
+    """The tokens and sessions of `People`."""
 
-    def add_token(
+    async def aadd_token(
         self,
         name: str,
         digest: str,
@@ -27,6 +28,8 @@ class Tokens(Tables):
         account_id: str | None = None,
         project_id: str | None = None,
         expires_at: str | None = None,
+        actor: str | Who | None = None,
+        source: str | None = None,
     ) -> Token:
         check_text(name, "name", limit=LONGEST_NAME)
         check_token_name(name)
@@ -43,11 +46,10 @@ class Tokens(Tables):
             expires_at=expires_at,
         )
 
-        def work(db: sqlite3.Connection) -> Token:
-            if account_id is not None:
-                need(db, "account", account_id)
+        def work(db: sqlite3.Connection, audit: Audit) -> Token:
+            email = email_of(db, account_id) if account_id is not None else None
             if project_id is not None:
-                need(db, "project", project_id)
+                need_project(db, project_id)
             if there(db, "access_tokens", "digest", digest):
                 raise Conflict("there is a token with this secret already")
             kept = " ".join(token.scopes)
@@ -55,17 +57,27 @@ class Tokens(Tables):
                 f"INSERT INTO access_tokens ({_TOKEN}, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (token.token_id, name, account_id, project_id, kept, token.created_at, expires_at, None, digest),
             )
+            audit(
+                "token_create",
+                token_id=token.token_id,
+                name=name,
+                scopes=list(token.scopes),
+                project_id=project_id,
+                email=email,
+                expires_at=expires_at,
+            )
             return token
 
-        return self._write(work)
+        return await self._write(work, actor, source)
 
-    def revoke_token(self, token_id: str) -> None:
-        def work(db: sqlite3.Connection) -> None:
+    async def arevoke_token(self, token_id: str, *, actor: str | Who | None = None, source: str | None = None) -> None:
+        def work(db: sqlite3.Connection, audit: Audit) -> None:
             since = "UPDATE access_tokens SET revoked_at = coalesce(revoked_at, ?) WHERE token_id = ?"
             if not db.execute(since, (now(), token_id)).rowcount:
                 raise NotFound(f"there is no token {token_id!r}")
+            audit("token_revoke", token_id=token_id)
 
-        self._write(work)
+        await self._write(work, actor, source)
 
     async def tokens(self, account_id: str | None = None) -> list[Token]:
         sql = f"SELECT {_TOKEN} FROM access_tokens WHERE ?1 IS NULL OR account_id = ?1 ORDER BY token_id"
@@ -77,12 +89,21 @@ class Tokens(Tables):
         rows = await self._rows(sql, digest)
         return _token(rows[0]) if rows else None
 
-    def add_session(self, account_id: str, digest: str, expires_at: str, *, password_hash: str | None = None) -> None:
+    async def aadd_session(
+        self,
+        account_id: str,
+        digest: str,
+        expires_at: str,
+        *,
+        password_hash: str | None = None,
+        actor: str | Who | None = None,
+        source: str | None = None,
+    ) -> None:
         check_digest(digest)
         check_time(expires_at, "expires_at")
 
-        def work(db: sqlite3.Connection) -> None:
-            need(db, "account", account_id)
+        def work(db: sqlite3.Connection, audit: Audit) -> None:
+            email_of(db, account_id)
             sql = "SELECT password_hash, disabled_at FROM accounts WHERE account_id = ?"
             kept, disabled_at = db.execute(sql, (account_id,)).fetchone()
             if disabled_at is not None:
@@ -94,12 +115,17 @@ class Tokens(Tables):
             at = now()
             db.execute("DELETE FROM login_sessions WHERE expires_at <= ?", (at,))
             db.execute("INSERT INTO login_sessions VALUES (?, ?, ?, ?)", (digest, account_id, at, expires_at))
+            audit("log_in")
 
-        # Not counted: with every log-in whoever remembers rights would have to read all of them again.
-        self._writer.run(work)
+        # Not counted: every log-in would make all processes read the rights of everybody again.
+        await self._write(work, actor, source, counted=False)
 
-    def end_session(self, digest: str) -> None:
-        self._write(lambda db: db.execute("DELETE FROM login_sessions WHERE digest = ?", (digest,)))
+    async def aend_session(self, digest: str, *, actor: str | Who | None = None, source: str | None = None) -> None:
+        def work(db: sqlite3.Connection, audit: Audit) -> None:
+            if db.execute("DELETE FROM login_sessions WHERE digest = ?", (digest,)).rowcount:
+                audit("log_out")
+
+        await self._write(work, actor, source)
 
     async def session(self, digest: str) -> Session | None:
         sql = "SELECT account_id, created_at, expires_at FROM login_sessions WHERE digest = ? AND expires_at > ?"

@@ -1,0 +1,261 @@
+"""What a store keeps of people: accounts, tokens, sessions, projects and their members."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+from signalbox.store.blocking import Blocking, blocking
+from signalbox.store.contract.values import Who
+from signalbox.store.people import Account, Member, Place, Project, Role, Scope, Session, Token
+
+
+class People(Blocking):
+    """The people of a store, as `store.people`. The values are in `store.people`; timestamps are those of the store.
+
+    Each write is one transaction, and a coroutine with the prefix `a` that has a blocking form without it (see
+    `store.blocking`). Reads are coroutines only. A write raises `InvalidEvent` for a bad value (its `field` names it),
+    `Conflict` for what exists already, `NotFound` for what does not, and `StoreUnavailable`; nothing changed then.
+
+    A write that takes `actor` adds an audit in its transaction: `actor` is the person who acts, `source` where they
+    act from, and the method's docstring names the audit's action. Without an `actor` there is no audit: a program sets
+    up its own store.
+
+    Every write that changes somebody's rights, or ends something, raises `version`. Other processes notice by it.
+    """
+
+    # accounts
+
+    @abstractmethod
+    async def aadd_account(
+        self,
+        email: str,
+        password_hash: str,
+        *,
+        admin: bool = False,
+        project_id: str | None = None,
+        role: Role | None = None,
+        actor: str | Who | None = None,
+        source: str | None = None,
+    ) -> Account:
+        """Create an account, and with `project_id` and `role` its membership in a project. Audit: `user_add`.
+
+        `email` may be in any spelling that `checked_email` takes; `password_hash` is at most 512 characters. Raises
+        Conflict if the address has an account.
+        """
+
+    add_account = blocking(aadd_account)
+
+    @abstractmethod
+    async def aset_password(
+        self,
+        account_id: str,
+        password_hash: str,
+        *,
+        instead_of: str | None = None,
+        actor: str | Who | None = None,
+        source: str | None = None,
+    ) -> None:
+        """Replace the password's hash, and end all sessions of the account. Raises Conflict if the hash is not
+        `instead_of`, where that is given.
+
+        Audit: `password_change` if the actor is the account itself, else `user_password`.
+        """
+
+    set_password = blocking(aset_password)
+
+    @abstractmethod
+    async def arenew_hash(self, account_id: str, password_hash: str, renewed: str) -> None:
+        """Replace `password_hash` by `renewed`, a hash of the same password. Sessions go on.
+
+        Does nothing if the account's hash is another one by now, or if there is no such account.
+        """
+
+    renew_hash = blocking(arenew_hash)
+
+    @abstractmethod
+    async def aset_disabled(
+        self, account_id: str, disabled: bool, *, actor: str | Who | None = None, source: str | None = None
+    ) -> None:
+        """Disable an account, or enable it. Audit: `user_disable` or `user_enable`.
+
+        A disabled account cannot log in. Its sessions end, and its tokens stop working until it is enabled.
+        """
+
+    set_disabled = blocking(aset_disabled)
+
+    @abstractmethod
+    async def aremove_account(
+        self, account_id: str, *, actor: str | Who | None = None, source: str | None = None
+    ) -> None:
+        """Remove an account with its memberships, sessions and tokens. Audit: `user_remove`."""
+
+    remove_account = blocking(aremove_account)
+
+    @abstractmethod
+    async def accounts(self) -> list[Account]:
+        """All accounts, by e-mail address."""
+
+    @abstractmethod
+    async def account(self, account_id: str) -> Account | None:
+        """An account; None if there is no such account."""
+
+    @abstractmethod
+    async def account_by_email(self, email: str) -> tuple[Account, str] | None:
+        """The account with this address, in any spelling of it, and its password's hash; None if there is none."""
+
+    # tokens and sessions
+
+    @abstractmethod
+    async def aadd_token(
+        self,
+        name: str,
+        digest: str,
+        *,
+        scopes: tuple[Scope, ...],
+        account_id: str | None = None,
+        project_id: str | None = None,
+        expires_at: str | None = None,
+        actor: str | Who | None = None,
+        source: str | None = None,
+    ) -> Token:
+        """Create a token. Audit: `token_create`, with all of it but the digest.
+
+        `digest` is `digest_of` the secret. Raises Conflict if there is a token with this digest.
+        """
+
+    add_token = blocking(aadd_token)
+
+    @abstractmethod
+    async def arevoke_token(self, token_id: str, *, actor: str | Who | None = None, source: str | None = None) -> None:
+        """Revoke a token for good. A revoked token keeps the time of the first revocation. Audit: `token_revoke`."""
+
+    revoke_token = blocking(arevoke_token)
+
+    @abstractmethod
+    async def tokens(self, account_id: str | None = None) -> list[Token]:
+        """All tokens, or those of one account, in the order of their creation; also the revoked and expired ones."""
+
+    @abstractmethod
+    async def token(self, digest: str) -> Token | None:
+        """The token with this digest, also if it is revoked or expired; None if its account is disabled."""
+
+    @abstractmethod
+    async def aadd_session(
+        self,
+        account_id: str,
+        digest: str,
+        expires_at: str,
+        *,
+        password_hash: str | None = None,
+        actor: str | Who | None = None,
+        source: str | None = None,
+    ) -> None:
+        """Create a session, and delete those that have expired. Nobody's rights change. Audit: `log_in`.
+
+        `password_hash` is the hash that the password was checked against. Raises Conflict if the account has another
+        one by now, so that a log-in that began before a password change gives no session; and if it is disabled.
+        """
+
+    add_session = blocking(aadd_session)
+
+    @abstractmethod
+    async def aend_session(self, digest: str, *, actor: str | Who | None = None, source: str | None = None) -> None:
+        """End a session, if there is one with this digest. Audit, if there is: `log_out`."""
+
+    end_session = blocking(aend_session)
+
+    @abstractmethod
+    async def session(self, digest: str) -> Session | None:
+        """The session with this digest; None if it is over."""
+
+    # projects
+
+    @abstractmethod
+    async def aadd_project(
+        self,
+        project_id: str,
+        name: str,
+        *,
+        agent: dict[str, Any] | None = None,
+        actor: str | Who | None = None,
+        source: str | None = None,
+    ) -> Project:
+        """Create a project. Raises Conflict if it exists. Audit: `project_add`."""
+
+    add_project = blocking(aadd_project)
+
+    @abstractmethod
+    async def aset_agent(
+        self,
+        project_id: str,
+        agent: dict[str, Any] | None,
+        *,
+        actor: str | Who | None = None,
+        source: str | None = None,
+    ) -> None:
+        """Replace the agent of a project; None removes it. Audit: `project_agent`, with the agent's kind."""
+
+    set_agent = blocking(aset_agent)
+
+    @abstractmethod
+    async def aremove_project(
+        self, project_id: str, *, actor: str | Who | None = None, source: str | None = None
+    ) -> None:
+        """Remove a project with its memberships and tokens. Audit: `project_remove`.
+
+        Raises Conflict if it has tasks, and for the default project.
+        """
+
+    remove_project = blocking(aremove_project)
+
+    @abstractmethod
+    async def aset_member(
+        self,
+        project_id: str,
+        account_id: str,
+        role: Role | None,
+        *,
+        actor: str | Who | None = None,
+        source: str | None = None,
+    ) -> None:
+        """Give an account a role in a project; None ends its membership. Audit: `project_member`."""
+
+    set_member = blocking(aset_member)
+
+    @abstractmethod
+    async def projects(self) -> list[Project]:
+        """All projects, by id."""
+
+    @abstractmethod
+    async def project(self, project_id: str) -> Project | None:
+        """A project; None if there is no such project."""
+
+    @abstractmethod
+    async def members(self, project_id: str) -> list[Member]:
+        """The members of a project, by e-mail address; none if there is no such project."""
+
+    @abstractmethod
+    async def roles(self, account_id: str) -> dict[str, Role]:
+        """The role of an account in each project that it is a member of."""
+
+    @abstractmethod
+    async def project_of(self, task_id: str) -> str | None:
+        """The project of a task; None if there is no such task."""
+
+    @abstractmethod
+    async def place_of(self, task_id: str) -> Place | None:
+        """The project, identity and kind of a task; None if there is no such task."""
+
+    # all of them
+
+    @abstractmethod
+    async def version(self) -> int:
+        """A number that grows with the writes of all processes: see above."""
+
+    @abstractmethod
+    async def guarded(self) -> bool:
+        """Whether there is an account or a token: from then on, callers must say who they are.
+
+        It counts disabled accounts and revoked or expired tokens, so that no store opens by itself.
+        """
