@@ -56,7 +56,7 @@ async def test_a_cancel_is_handed_on_to_the_agent_server(
 ) -> None:
     from signalbox.webapp.relay import follow_upstream
 
-    monkeypatch.setattr(follow_upstream, "GRACE", 0.1)
+    monkeypatch.setattr(follow_upstream, "CANCEL_GRACE", 0.1)
     upstream = agent_server("event: log\ndata: one")
     await agents.start(project(store, upstream_agent(upstream)), "r1")
     await when(store, "r1", lambda task: task.latest_seq >= 2)
@@ -84,7 +84,7 @@ async def test_an_agent_server_that_comes_back_is_available_again(
 ) -> None:
     from signalbox.webapp.agents import health
 
-    monkeypatch.setattr(health, "REMEMBERED", 0.0)
+    monkeypatch.setattr(health, "CACHE_SECONDS", 0.0)
     upstream = agent_server()
     mine = project(store, upstream_agent(upstream))
     assert await agents.available(mine)

@@ -61,7 +61,7 @@ async def test_a_run_that_is_there_is_used_as_it_is(store: SqliteStore, agents: 
 async def test_only_what_is_allowed_is_started(store: SqliteStore, agents: Agents) -> None:
     allowed = {"greet": {"argv": ["echo", "hello"]}, "part": {"argv": ["echo", "goodbye"]}}
     mine = project(store, {"kind": "command", "commands": allowed})
-    with pytest.raises(Conflict, match="no command 'rm -rf' here; there is greet, part"):
+    with pytest.raises(Conflict, match="the project has no command 'rm -rf'; it has greet, part"):
         await agents.start(mine, command="rm -rf")
     for name, line in ((None, "hello"), ("part", "goodbye")):
         task, new = await agents.start(mine, command=name)
@@ -135,7 +135,7 @@ def test_a_server_that_is_killed_takes_no_command_with_it(start_server: Callable
         ),
         ({"kind": "command", "argv": ["true"], "cwd": "/no/such/place"}, "the directory /no/such/place is gone"),
         ({"kind": "upstream", "url": CLOSED}, "does not answer"),
-        ({"kind": "upstream", "url": CLOSED, "token_env": "NOBODY_SET_THIS"}, "no NOBODY_SET_THIS in its environment"),
+        ({"kind": "upstream", "url": CLOSED, "token_env": "NOBODY_SET_THIS"}, "NOBODY_SET_THIS, which holds"),
     ],
 )
 async def test_an_agent_that_is_not_there_starts_nothing(
@@ -169,7 +169,7 @@ async def test_an_agent_that_means_nothing_is_told_of_its_project_and_hides_no_o
 async def test_a_run_that_was_never_begun_is_told(
     store: SqliteStore, agents: Agents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agent_runs, "STARTING", 0.1)
+    monkeypatch.setattr(agent_runs, "START_SECONDS", 0.1)
     project(store, python(""))
     store.create_task("r1", kind="agent", project_id="p", metadata=COMMAND)
     agents.resume()
@@ -199,9 +199,9 @@ async def test_no_name_of_a_run_keeps_the_others_from_being_let_go(store: Sqlite
         ({"kind": "command"}, "argv must be a list of words"),
         ({"kind": "command", "argv": "make all"}, "Expected `array`, got `str`"),
         ({"kind": "command", "argv": ["make"], "time_limit": 0}, "time_limit must be over 0"),
-        ({"kind": "command", "argv": ["make"], "env": {"A=B": "x"}}, "env has a name"),
+        ({"kind": "command", "argv": ["make"], "env": {"A=B": "x"}}, "env: "),
         ({"kind": "command", "commands": {"a": {"argv": []}}}, "argv of 'a' must be a list"),
-        ({"kind": "command", "argv": ["x"], "commands": {"a": {"argv": ["y"]}}}, "each of them has its own argv"),
+        ({"kind": "command", "argv": ["x"], "commands": {"a": {"argv": ["y"]}}}, "belong into each of the commands"),
     ],
 )
 def test_a_configuration_that_means_nothing_is_told(config: Any, words: str) -> None:

@@ -138,12 +138,12 @@ def test_another_signalbox_as_upstream(server: Server, url: str, store: SqliteSt
 @pytest.mark.parametrize(
     ("status", "kind", "words"),
     [
-        ("200 OK", "text/html", "answers with text/html, and not with text/event-stream"),
-        ("204 No Content", "text/event-stream", "answered 204 No Content: it has nothing (more) to tell"),
+        ("200 OK", "text/html", "answers with text/html instead of text/event-stream"),
+        ("204 No Content", "text/event-stream", "answered 204 No Content: the stream has ended"),
         (
             "401 Unauthorized",
             "text/plain",
-            "it wants a token, or another one (--upstream-token, SIGNALBOX_UPSTREAM_TOKEN)",
+            "a token is missing or wrong (--upstream-token, SIGNALBOX_UPSTREAM_TOKEN)",
         ),
         ("404 Not Found", "text/plain", "answered 404 Not Found: there is no such stream"),
         ("400 Bad Request", "application/json", "answered 400 Bad Request: not like this"),
@@ -178,7 +178,7 @@ def test_the_token_is_sent_and_not_told(url: str, store: SqliteStore) -> None:
 
 
 async def test_an_outage_is_told_once_and_its_end_too(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow_upstream, "TOLD_AFTER", 0.0)
+    monkeypatch.setattr(follow_upstream, "REPORT_AFTER", 0.0)
     upstream = Upstream(numbered(plain(["one", "two"])))
     upstream.cut = lambda connection: 1 if connection == 0 else None
     upstream.answer = lambda connection: BUSY if connection in (1, 2, 3) else None
@@ -208,7 +208,7 @@ async def test_nonsense_in_the_middle_is_borne(store: SqliteStore) -> None:
 
 
 async def test_nonsense_that_lasts_interrupts_the_task(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow_upstream, "PATIENCE", 0.0)
+    monkeypatch.setattr(follow_upstream, "REFUSAL_PATIENCE", 0.0)
     upstream = Upstream(numbered(plain(["one", "two"])))
     upstream.cut = lambda connection: 1 if connection == 0 else None
     upstream.answer = lambda connection: MISSING if connection == 1 else None
@@ -234,7 +234,7 @@ def test_a_cancel_from_the_page_ends_it(url: str, store: SqliteStore) -> None:
 
 async def test_a_log_that_is_another_one_now_is_not_followed(store: SqliteStore) -> None:
     upstream = Upstream(["id: 1\ndata: one", 'event: reset\ndata: {"latest_seq": 0, "earliest_seq": 0}'])
-    with pytest.raises(Refused, match="is another one now"):
+    with pytest.raises(Refused, match="was deleted or replaced"):
         await Relay(store, "t", Client(upstream.url), print).run()
     assert len(upstream.requests) == 1
     assert (await events(store))[-1].payload["error_code"] == "upstream_refused"
@@ -252,7 +252,7 @@ async def test_an_upstreams_answer_closes_its_question_as_a_claim(store: SqliteS
 
 @pytest.mark.parametrize("ids", [True, False])
 async def test_cut_at_any_byte(store: SqliteStore, monkeypatch: pytest.MonkeyPatch, ids: bool) -> None:
-    monkeypatch.setattr(backoff, "FIRST", 0.001)
+    monkeypatch.setattr(backoff, "FIRST_WAIT", 0.001)
     lines = [f"{'long ' * (number % 40)}{number}" for number in range(300)]
     upstream, dice = Upstream(numbered(plain(lines)) if ids else plain(lines)), random.Random(7)
     # Without ids each connection must get further than the one before.
@@ -286,7 +286,7 @@ def test_a_stream_that_never_ends_a_message_is_given_up(url: str) -> None:
 async def test_waiting_for_an_upstream_that_is_not_there_yet(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow_upstream, "TOLD_AFTER", 0.0)
+    monkeypatch.setattr(follow_upstream, "REPORT_AFTER", 0.0)
     upstream = Upstream(plain(["one"]))
     upstream.shut()
     running = asyncio.create_task(Relay(store, "t", Client(upstream.url), print).run())

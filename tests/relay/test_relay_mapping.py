@@ -8,7 +8,7 @@ import pytest
 
 from signalbox.store.events import MAX_PAYLOAD, NewEvent, check_event
 from signalbox.store.remote.sse import Message
-from signalbox.webapp.relay.mapping import another_history, event_of
+from signalbox.webapp.relay.mapping import event_of, says_log_was_replaced
 
 TIME = "2026-11-21T14:02:07.123456Z"
 
@@ -59,9 +59,9 @@ def test_what_is_about_the_connection_is_no_event(name: str, data: str) -> None:
 
 
 def test_a_reset_of_a_signalbox_is_known_and_another_is_an_event() -> None:
-    assert another_history(Message("reset", '{"latest_seq": 3, "earliest_seq": 1}', ""))
-    assert another_history(Message("reset", '{"reason": "deleted"}', ""))
-    assert not another_history(Message("reset", "of the counters", ""))
+    assert says_log_was_replaced(Message("reset", '{"latest_seq": 3, "earliest_seq": 1}', ""))
+    assert says_log_was_replaced(Message("reset", '{"reason": "deleted"}', ""))
+    assert not says_log_was_replaced(Message("reset", "of the counters", ""))
     assert event_of(Message("reset", "of the counters", "")) == NewEvent(
         event_type="reset", payload={"message": "of the counters"}
     )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from signalbox.store.events import NewEvent
 from signalbox.store.remote.sse import Message
 from signalbox.webapp.relay.position import Position, mark_of, usable
-from signalbox.webapp.relay.replay import PROOF
+from signalbox.webapp.relay.replay import PROOF_MESSAGES
 
 LINES = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=12)
 
@@ -105,7 +105,7 @@ def test_ids_make_each_message_one_of_its_own(told: list[str], data: st.DataObje
 
 
 def test_a_long_repetition_is_not_kept_in_memory() -> None:
-    told = [f"line {number}" for number in range(3 * PROOF)]
+    told = [f"line {number}" for number in range(3 * PROOF_MESSAGES)]
     log = Log()
     log.connection(lines(told))
     log.connection(lines([*told[:-5], "another end"]))

@@ -1,24 +1,24 @@
-"""Agents: what runs for a project, as its `agent` says.
+"""Agents: the programs that run for a project, as configured in its `agent` object.
 
     {"kind": "upstream", "url": "http://agent:9100", "token_env": "AGENT_TOKEN"}
     {"kind": "command", "argv": ["make", "nightly"], "cwd": "/srv/app", "env": {"CI": "1"}, "time_limit": 3600}
     {"kind": "command", "commands": {"build": {"argv": ["make"]}, "audit": {"argv": ["make", "audit"]}}}
 
-`agent_of(config)` checks such an object; it raises InvalidEvent with the field `agent`.
+`agent_of(config)` parses such an object and raises InvalidEvent with the field `agent` if it is wrong.
 
-The app has one `Agents` as `app.extensions["agents"]`:
+The app has one `Agents` object, `app.extensions["agents"]`:
 
-    task, new = await agents.start(project, run_id)     a task of kind "agent"; one that is there is used as it is
-    await agents.at_work(project)                       the run that has not ended; a project has one at a time
-    await agents.available(project)                     whether a run could be started, or can be followed, now
-    await agents.check(project)                         the same, raising AgentUnavailable with the reason
+    task, new = await agents.start(project, run_id)     starts a task of kind "agent", or returns the existing one
+    await agents.at_work(project)                       the active run; a project has one at a time
+    await agents.available(project)                     whether a run could be started or followed now
+    await agents.check(project)                         the same, but raises AgentUnavailable with the reason
 
-`start` raises AgentUnavailable (503: later may be better), Conflict (the project has no agent, no such command, another
-run is at work, the id is another project's) and InvalidEvent (a bad run id). The run is heard of through its task, like
-any run. To cancel it, append `cancel_requested` to its task, as everywhere.
+`start` raises AgentUnavailable (503, a retry may help), Conflict (the project has no agent or no such command, another
+run is active, or the id belongs to another project) and InvalidEvent (the run id is not valid). A run reports through
+its task like any other run. To cancel it, append `cancel_requested` to its task.
 
-What is started outlives this process. A command runs beside it and writes its own log; an upstream is followed again by
-`resume` after a restart.
+A started run outlives this process: a command runs in its own process and writes its own log, and `resume` follows an
+upstream again after a restart.
 """
 
 from signalbox.webapp.agents.agent_runs import Agents

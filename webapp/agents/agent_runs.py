@@ -1,4 +1,4 @@
-"""Starting runs for projects, and looking after them as long as this process lives."""
+"""Starts the agent runs of projects, and follows them while this process lives."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ KIND = "agent"
 UNFINISHED = (*AT_WORK, "interrupted")
 
 RESUMING = "(resume)"
-"""What takes up the runs, among those: an id that none of them can have."""
+"""The key of the resume job in `Agents._work`. It cannot be a run id."""
 
-STARTING = 15.0
-"""Seconds in which a command that was started says so."""
+START_SECONDS = 15.0
+"""Within this time a started command has written its first event."""
 
-PAUSE = 2.0
-"""Seconds before a second try where the store, or a mistake of ours, stood in the way."""
+RETRY_SECONDS = 2.0
+"""The pause before another attempt after the store failed or an unexpected error occurred."""
 
 log = structlog.get_logger("signalbox.agents")
 
 
 class Agents:
-    """The agents of all projects of `store`. Make it in the event loop that serves."""
+    """The agents of all projects of `store`. Create it in the event loop that serves requests."""
 
     def __init__(self, store: Store, loops: Loops | None = None) -> None:
         self._store = store
@@ -49,11 +49,11 @@ class Agents:
         self._work: dict[str, asyncio.Task[None]] = {}
 
     def resume(self) -> None:
-        """Take up, in the background, the runs that were under way when the process before this one ended."""
+        """Follow again, in the background, the runs that were active when the previous process ended."""
         self._attend(RESUMING, self._resume())
 
     async def stop(self) -> None:
-        """Let go of all runs. They go on."""
+        """Stop following all runs. The runs themselves continue."""
         work = list(self._work.values())
         for task in work:
             task.cancel()
@@ -62,10 +62,11 @@ class Agents:
     async def start(
         self, project: Project, run_id: str | None = None, *, command: str | None = None, title: str | None = None
     ) -> tuple[Task, bool]:
-        """Start a run for `project`, with the first of its commands or the one named; the bool says whether it is new.
+        """Start a run for `project`, and return its task and whether the task is new.
 
-        A project has one run at a time. The run that is at work, or that has this id, is used as it is. Raises
-        AgentUnavailable, InvalidEvent, and Conflict when it is not the one that is asked for.
+        `command` names one of the project's commands; without it the first one is started. A project has one run at a
+        time: if a run is active, or has this id, its task is returned instead. Raises AgentUnavailable, InvalidEvent,
+        and Conflict if that run is not the requested one.
         """
         found = await self._there(project, run_id)
         if found is not None:
@@ -91,13 +92,13 @@ class Agents:
         return task, True
 
     async def at_work(self, project: Project) -> Task | None:
-        """The run of `project` that has not ended."""
+        """Return the task of the project's active run, or None."""
         async with self._store.read() as view:
             page = await view.tasks(TaskQuery(statuses=AT_WORK, kind=KIND, projects=(project.project_id,), limit=1))
         return page.tasks[0] if page.tasks else None
 
     async def available(self, project: Project) -> bool:
-        """Whether the agent of `project` could start a run, or tell about one, now. False without an agent."""
+        """Return whether the project's agent could start or follow a run now. False if it has no agent."""
         try:
             await self.check(project)
         except (AgentUnavailable, Conflict):
@@ -105,7 +106,7 @@ class Agents:
         return True
 
     async def check(self, project: Project) -> None:
-        """Raise AgentUnavailable with the reason unless the project's agent is available; Conflict if it has none."""
+        """Raise AgentUnavailable, with the reason, unless the project's agent is available; Conflict if it has none."""
         agent = _agent_of(project)
         reasons: list[AgentUnavailable] = []
         for one in agent.allowed.values() if isinstance(agent, CommandAgent) else (agent,):
@@ -118,7 +119,7 @@ class Agents:
         raise reasons[0]
 
     async def _there(self, project: Project, run_id: str | None) -> Task | None:
-        """The task of this id, else the run that is at work."""
+        """Return the task with this id, or else the active run."""
         if run_id is not None:
             with suppress(UnknownTask):
                 async with self._store.glance() as view:
@@ -133,13 +134,13 @@ class Agents:
         try:
             await work
         except Exception as error:
-            log.error("an agent is left alone", run=name, exc_info=error)
+            log.error("an agent run is no longer followed", run=name, exc_info=error)
         finally:
             if self._work.get(name) is asyncio.current_task():
                 del self._work[name]
 
     async def _relay(self, run_id: str, agent: UpstreamAgent) -> None:
-        told = ""
+        logged = ""
         while True:
             try:
                 await Relay(self._store, run_id, AgentServer(agent, run_id), _say, refused_as="failed").run()
@@ -149,25 +150,25 @@ class Agents:
                 _say(str(error))
                 return
             except (StoreUnavailable, AgentUnavailable) as error:
-                if str(error) != told:
-                    told = str(error)
-                    log.warning("a relay stands still", run=run_id, error=told)
+                if str(error) != logged:
+                    logged = str(error)
+                    log.warning("a relay is blocked", run=run_id, error=logged)
             except StoreError:
                 raise
             except Exception as error:
                 await self._loop.failed(error)
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _begin(self, run_id: str, command: Command) -> None:
         try:
-            over = await commands.start(command, self._store.url, run_id)
+            exit_code = await commands.start(command, self._store.url, run_id)
         except AgentUnavailable as error:
             await detached_run.never_began(self._store, run_id, str(error))
             raise
-        self._attend(run_id, self._watch(run_id, over))
+        self._attend(run_id, self._watch(run_id, exit_code))
 
-    async def _watch(self, run_id: str, over: asyncio.Future[int]) -> None:
-        await detached_run.see_to_it(self._store, run_id, await over)
+    async def _watch(self, run_id: str, exit_code: asyncio.Future[int]) -> None:
+        await detached_run.see_to_it(self._store, run_id, await exit_code)
 
     async def _resume(self) -> None:
         unfinished = await self._unfinished()
@@ -176,14 +177,14 @@ class Agents:
                 self._attend(task.task_id, self._relay(task.task_id, agent))
         queued = [task for task, _ in unfinished if task.metadata.get("agent") == "command" and task.status == "queued"]
         if queued:
-            # What the process before us started last may be on its way.
-            await asyncio.sleep(STARTING)
+            # A command that the previous process started just before its end may not have written yet.
+            await asyncio.sleep(START_SECONDS)
         for task in queued:
             why = "the server stopped before the command was started"
             await detached_run.never_began(self._store, task.task_id, why)
 
     async def _unfinished(self) -> list[tuple[Task, CommandAgent | UpstreamAgent | None]]:
-        """The runs that have not ended, each with the agent of its project if it has a usable one."""
+        """Return the runs that have not ended, each with its project's agent, or None if that is not usable."""
         while True:
             try:
                 agents: dict[str, CommandAgent | UpstreamAgent] = {}
@@ -232,5 +233,5 @@ def _agent_of(project: Project) -> CommandAgent | UpstreamAgent:
     try:
         return agent_of(project.agent)
     except InvalidEvent as error:
-        # Not what the caller gave is wrong but what the project has, perhaps from an older Signalbox.
+        # A Conflict: the configuration is wrong, not the request. An older version may have stored it.
         raise Conflict(f"the project {project.project_id!r} has an agent that cannot be used: {error}") from None

@@ -1,4 +1,4 @@
-"""An agent server: runs are started by a POST, told as server-sent events, and stopped by another POST."""
+"""The client of an agent server: starts a run by a POST, follows its SSE stream, and cancels it by another POST."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import httpx
 
 from signalbox.webapp.agents.configuration import UpstreamAgent
 from signalbox.webapp.agents.errors import AgentUnavailable
-from signalbox.webapp.relay.upstream import Away, Upstream, UpstreamError, away, checked_url, judged
+from signalbox.webapp.relay.upstream import Away, Upstream, UpstreamError, away, checked_url, error_for
 
 TIMEOUT = 5.0
-"""Seconds for an answer to anything but the stream."""
+"""Seconds to wait for a response; the stream has a limit of its own."""
 
 
 class AgentServer(Upstream):
-    """One run of the agent server of a project. Below the configured URL are
+    """One run on a project's agent server, which answers these routes below the configured URL:
 
-    POST /runs `{"run_id": …}` (again: no harm), GET /runs/ID/stream, POST /runs/ID/cancel, GET /health.
+    POST /runs `{"run_id": …}` (idempotent), GET /runs/ID/stream, POST /runs/ID/cancel, GET /health.
     """
 
     def __init__(self, agent: UpstreamAgent, run_id: str) -> None:
@@ -38,7 +38,7 @@ class AgentServer(Upstream):
         return True
 
     async def check(self) -> None:
-        """Raise AgentUnavailable unless the server says that it is well."""
+        """Raise AgentUnavailable unless `GET /health` succeeds."""
         try:
             await self._ask("GET", "/health")
         except UpstreamError as error:
@@ -51,18 +51,18 @@ class AgentServer(Upstream):
         try:
             response = await self.client.request(method, self._at(path), timeout=TIMEOUT, **options)
         except httpx.TimeoutException as error:
-            raise Away(f"{self.base.host} has not answered for {TIMEOUT:g} s") from error
+            raise Away(f"{self.base.host} did not answer within {TIMEOUT:g} s") from error
         except httpx.RequestError as error:
             raise away(str(self.base.copy_with(username=None, password=None, query=None)), error) from error
         if not response.is_success:
-            raise judged(response)
+            raise error_for(response)
 
 
 def token_of(agent: UpstreamAgent) -> str | None:
-    """The token for an agent server, from the environment. Raises AgentUnavailable if it is not there."""
+    """Return the agent server's token from the environment. Raises AgentUnavailable if the variable is not set."""
     if agent.token_env is None:
         return None
     token = os.environ.get(agent.token_env)
     if not token:
-        raise AgentUnavailable(f"the server has no {agent.token_env} in its environment, the agent's token", 60.0)
+        raise AgentUnavailable(f"{agent.token_env}, which holds the agent's token, is not set on the server", 60.0)
     return token

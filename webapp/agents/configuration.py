@@ -1,4 +1,4 @@
-"""What a project's `agent` may say. It is written by the operator, never by who starts a run."""
+"""The schema of a project's `agent` object. Only the operator writes it, never the caller that starts a run."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import msgspec
 from signalbox.store import Conflict, InvalidEvent
 from signalbox.webapp.relay.upstream import checked_url
 
-LONGEST_RUN = 30 * 86400.0
+MAX_TIME_LIMIT = 30 * 86400.0
+"""The highest time limit of a command, in seconds."""
 
 
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A command that may be started. `env` is what its environment has besides ours, `time_limit` is in seconds."""
+    """A command that may be started. `env` is added to the server's environment; `time_limit` is in seconds."""
 
     argv: list[str] = []
     cwd: str | None = None
@@ -21,46 +22,46 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     time_limit: float | None = None
 
     def check(self, name: str) -> None:
-        """Raise InvalidEvent for what cannot be a command."""
+        """Raise InvalidEvent unless the command can be started. `name` names its `argv` in the message."""
         if not self.argv or not self.argv[0] or any("\0" in word for word in self.argv):
             raise _wrong(f"{name} must be a list of words, the first of them the program")
-        if self.time_limit is not None and not 0 < self.time_limit <= LONGEST_RUN:
-            raise _wrong(f"time_limit must be over 0 and at most {LONGEST_RUN:.0f} seconds, not {self.time_limit}")
+        if self.time_limit is not None and not 0 < self.time_limit <= MAX_TIME_LIMIT:
+            raise _wrong(f"time_limit must be over 0 and at most {MAX_TIME_LIMIT:.0f} seconds, not {self.time_limit}")
         for key, value in self.env.items():
             if not key or "=" in key or "\0" in key + value:
-                raise _wrong(f"env has a name or a value that no environment can hold: {key!r}")
+                raise _wrong(f"env: {key!r} or its value cannot be an environment variable")
 
 
 class CommandAgent(Command, frozen=True, tag_field="kind", tag="command"):
-    """Commands that Signalbox starts: one, or several by name."""
+    """One command, or several by name, that Signalbox itself starts."""
 
     commands: dict[str, Command] = {}
 
     @property
     def allowed(self) -> dict[str, Command]:
-        """The commands by name; the only one has none."""
+        """The commands by name. A single command has the name ""."""
         return self.commands or {"": Command(argv=self.argv, cwd=self.cwd, env=self.env, time_limit=self.time_limit)}
 
     def chosen(self, name: str | None) -> Command:
-        """The command of that name, or the first one. Raises Conflict."""
+        """Return the command with this name, or the first one if `name` is None. Raises Conflict if there is none."""
         allowed = self.allowed
         if name is None:
             return next(iter(allowed.values()))
         if name not in allowed:
-            names = ", ".join(filter(None, allowed)) or "one without a name"
-            raise Conflict(f"there is no command {name!r} here; there is {names}")
+            names = ", ".join(filter(None, allowed)) or "a single command without a name"
+            raise Conflict(f"the project has no command {name!r}; it has {names}")
         return allowed[name]
 
 
 class UpstreamAgent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="upstream"):
-    """An agent server at `url`. Its bearer token is in the environment variable `token_env` of the web process."""
+    """An agent server at `url`. The environment variable `token_env` of the web process holds its bearer token."""
 
     url: str
     token_env: str | None = None
 
 
 def agent_of(config: Any) -> CommandAgent | UpstreamAgent:
-    """The agent that a project's `agent` object means. Raises InvalidEvent that says what is wrong with it."""
+    """Parse and check a project's `agent` object. Raises InvalidEvent that names the wrong field."""
     try:
         agent: CommandAgent | UpstreamAgent = msgspec.convert(config, CommandAgent | UpstreamAgent)
     except msgspec.ValidationError as error:
@@ -73,7 +74,7 @@ def agent_of(config: Any) -> CommandAgent | UpstreamAgent:
         return agent
     if agent.commands:
         if agent.argv or agent.cwd or agent.env or agent.time_limit is not None:
-            raise _wrong("with commands, each of them has its own argv, cwd, env and time_limit")
+            raise _wrong("argv, cwd, env and time_limit belong into each of the commands")
         for name, command in agent.commands.items():
             command.check(f"argv of {name!r}")
     else:

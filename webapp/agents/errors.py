@@ -1,8 +1,8 @@
-"""What can go wrong with an agent."""
+"""The error of an agent that cannot be used now."""
 
 
 class AgentUnavailable(Exception):
-    """The agent of a project does not answer, or cannot be started, now. `retry_after` is in seconds."""
+    """A project's agent does not respond or cannot be started. `retry_after` is in seconds."""
 
     def __init__(self, message: str, retry_after: float = 5.0) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""Whether agents are there: asked for, and remembered for a moment, because every caller wants to know."""
+"""Health checks of agents, cached for a second because several callers ask at once."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from signalbox.webapp.agents.agent_server import AgentServer
 from signalbox.webapp.agents.configuration import Command, UpstreamAgent
 from signalbox.webapp.agents.errors import AgentUnavailable
 
-REMEMBERED = 1.0
-"""Seconds for which an agent server's answer holds."""
+CACHE_SECONDS = 1.0
+"""How long the result of a health check is reused."""
 
 
 class Health:
-    """What is known of agent servers. Two projects may know one by different tokens."""
+    """Cached health of agent servers, by URL and token: two projects may use one server with different tokens."""
 
     def __init__(self) -> None:
         self._known: dict[UpstreamAgent, tuple[float, AgentUnavailable | None]] = {}
@@ -25,14 +25,14 @@ class Health:
             commands.check(agent)
             return
         at, reason = self._known.get(agent, (float("-inf"), None))
-        if time.monotonic() - at >= REMEMBERED:
-            reason = await _reason_against(agent)
+        if time.monotonic() - at >= CACHE_SECONDS:
+            reason = await _failure_of(agent)
             self._known[agent] = time.monotonic(), reason
         if reason is not None:
             raise AgentUnavailable(str(reason), reason.retry_after)
 
 
-async def _reason_against(agent: UpstreamAgent) -> AgentUnavailable | None:
+async def _failure_of(agent: UpstreamAgent) -> AgentUnavailable | None:
     try:
         server = AgentServer(agent, "-")
     except AgentUnavailable as error:

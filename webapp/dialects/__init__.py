@@ -1,1 +1,1 @@
-"""How other kinds of client read a task's log: the same events, each in the form that its client knows."""
+"""Dialects: the events of a task's log, encoded for clients that expect another SSE format."""

@@ -1,4 +1,4 @@
-"""The run dialect: log lines as text while a run is at work, then how it ended, then the end of the stream."""
+"""The run dialect: the log lines of a run as text, then its outcome, then the end of the stream."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ RUN_STATUS: dict[Status, RunStatus] = {
 
 
 def run_messages(store: Store, task_id: str, identity: str = "") -> Renderer:
-    """Renders a run's messages; positions are seqs. The last one comes when the task has ended and all is told."""
+    """Return a function that encodes a run's messages after a seq.
+
+    The outcome is the last message. It is sent once the task has ended and all its log lines have been sent.
+    """
 
     async def render(cursor: int) -> Chunk | None:
         async with store.read() as view:
@@ -36,17 +39,17 @@ def run_messages(store: Store, task_id: str, identity: str = "") -> Renderer:
                 raise UnknownTask(task_id)
             events = await view.events(task_id, cursor, CHUNK_EVENTS)
         reached = events[-1].seq if events else cursor
-        told = task.ended and reached >= task.latest_seq
-        if not (events or told):
+        complete = task.ended and reached >= task.latest_seq
+        if not (events or complete):
             return None
-        body = b"".join(map(log_message, events)) + (status_message(task) if told else b"")
-        return Chunk(body, reached, len(events), last=told)
+        body = b"".join(map(log_message, events)) + (status_message(task) if complete else b"")
+        return Chunk(body, reached, len(events), last=complete)
 
     return render
 
 
 def log_message(event: Event) -> bytes:
-    """A log line with the time at which it was written; nothing for any other event."""
+    """Encode a log line with its time. Other events give b""."""
     text = event.payload.get("message")
     if event.event_type != "log" or not isinstance(text, str):
         return b""
@@ -54,26 +57,26 @@ def log_message(event: Event) -> bytes:
 
 
 def status_message(task: Task) -> bytes:
-    """The last message of a run that has ended."""
+    """Encode the outcome of a run, the last message of its stream."""
     return _message(task.latest_seq, "status", outcome(task))
 
 
 def outcome(task: Task) -> str:
-    """How a run ended: `Task success`, or `Task failed: ` and why."""
+    """Return `Task success`, or `Task failed: ` and the reason."""
     if task.status == "done":
         return "Task success"
-    said = task.error or (f"exit code {task.exit_code}" if task.exit_code else "")
-    why = said if task.status == "failed" else ": ".join(filter(None, (task.status, said)))
-    return f"Task failed: {why or 'no reason was given'}"
+    error = task.error or (f"exit code {task.exit_code}" if task.exit_code else "")
+    reason = error if task.status == "failed" else ": ".join(filter(None, (task.status, error)))
+    return f"Task failed: {reason or 'no reason was given'}"
 
 
 class RunControlMessages(ControlMessages):
-    """Comments and a farewell that a client may overlook: the end of the stream alone says that a run is over."""
+    """Control messages that a client of this dialect may ignore: only the end of the stream means the run has ended."""
 
     limited = False
 
     def farewell(self, cursor: int, reason: str, retry_ms: int) -> bytes:
-        # The id, because a client need not have got a message of what it has read.
+        # The id is sent because events without a message in this dialect may have moved the position.
         return sse.named("reconnect", {"reason": reason}, retry_ms=retry_ms, position=cursor)
 
 
@@ -86,7 +89,7 @@ def _message(seq: int, name: str, text: str) -> bytes:
 
 
 def _time_of(event: Event) -> str:
-    """When a line was written: a relayed one says that itself."""
+    """Return the time of a log line. A relayed line carries its own time in `at`."""
     at = event.payload.get("at")
     try:
         return at if isinstance(at, str) and " " not in at and datetime.fromisoformat(at) else event.created_at

@@ -1,7 +1,7 @@
 """The session dialect: tool calls and permissions as messages `{"type", "data", "timestamp"}`.
 
-The id of a message is where its stream stands, also that of a heartbeat: what is no matter of this dialect need not be
-read again after a reconnect.
+Each message, heartbeats included, carries the stream's position as its id. After a reconnect, events that have no
+message in this dialect are therefore not read again.
 """
 
 from __future__ import annotations
@@ -16,31 +16,34 @@ from signalbox.store.events import is_claim, now
 from signalbox.store.projections import request_id_of
 from signalbox.webapp.live.control_messages import ControlMessages
 
-OF_AN_ANSWER = frozenset({"approved", "by", "claimed"})
-"""What only the server says, of an answer that it took."""
+SERVER_FIELDS = frozenset({"approved", "by", "claimed"})
+"""Payload fields that only the server may set, for an answer that it accepted."""
 
 _encoder = msgspec.json.Encoder()
 
 
 def session_event(event: Event) -> bytes:
-    """An event as a message with its seq as the id; nothing for an event that is not of this dialect."""
-    found = said(event)
+    """Encode an event as a message whose id is its seq. Events without a message in this dialect give b""."""
+    found = type_and_data(event)
     return message(*found, event.created_at, cursor=event.seq) if found else b""
 
 
 def open_request(event: Event) -> bytes:
-    """A request that was open before the stream began. It has no id: the position is that of the greeting."""
+    """Encode a permission request that was open before the stream began.
+
+    It carries no id, because the greeting has already set the client's position.
+    """
     return message("permission_request", _request(event), event.created_at)
 
 
-def said(event: Event) -> tuple[str, dict[str, Any]] | None:
-    """The type and the data of an event's message, None if it has none."""
+def type_and_data(event: Event) -> tuple[str, dict[str, Any]] | None:
+    """Return the type and the data of an event's message, or None if it has no message in this dialect."""
     kind, payload = event.event_type, event.payload
     if is_claim(event):
-        # Nobody of this server answered: to a client of this dialect nothing has happened.
+        # A claim is not an answer given on this server, so it changes nothing for a client of this dialect.
         return None
     if kind == "permission_cleared" and event.origin != "server":
-        return kind, {name: value for name, value in payload.items() if name not in OF_AN_ANSWER}
+        return kind, {name: value for name, value in payload.items() if name not in SERVER_FIELDS}
     if kind in ("tool_status", "tool_result", "permission_cleared"):
         return kind, payload
     if kind == "permission_request":
@@ -58,7 +61,7 @@ def _request(event: Event) -> dict[str, Any]:
 def message(
     kind: str, data: dict[str, Any], timestamp: str, *, cursor: int | None = None, retry_ms: int | None = None
 ) -> bytes:
-    """One message of the dialect."""
+    """Encode one message. `cursor` becomes its `id:` and `retry_ms` its `retry:`, if given."""
     body = one_line(_encoder.encode({"type": kind, "data": data, "timestamp": timestamp}))
     position = b"" if cursor is None else b"id: %d\n" % cursor
     retry = b"" if retry_ms is None else b"retry: %d\n" % retry_ms
@@ -66,7 +69,7 @@ def message(
 
 
 class SessionControlMessages(ControlMessages):
-    """Heartbeats for all that must be said, as clients of this dialect know no other word."""
+    """Control messages encoded as heartbeats, the only control message that clients of this dialect know."""
 
     def greeting(self, cursor: int) -> bytes:
         return self.heartbeat(cursor)

@@ -1,7 +1,7 @@
-"""Relaying: the stream of an upstream SSE server, stored as the log of a task.
+"""The relay: follows an SSE stream of another server and records it as the log of a task.
 
-    upstream → messages → events with keys → recorder → log
+    upstream → SSE messages → events with idempotency keys → recorder → log
 
-The position is in the log itself: each event's idempotency key says after which message of the upstream it came. So a
-relay that was killed goes on where the log stands, and what comes a second time is written once.
+The log itself stores the relay's position: the idempotency key of each event names the upstream message it came from.
+A relay that was killed continues from the last key in the log, and a repeated message is stored once.
 """

@@ -1,34 +1,34 @@
-"""How long a relay waits before it asks again."""
+"""Exponential backoff between connection attempts."""
 
 from __future__ import annotations
 
 import random
 import time
 
-FIRST, LONGEST = 0.25, 30.0
-"""Seconds before the first attempt after a cut, doubled with each that fails, up to the longest."""
+FIRST_WAIT, MAX_WAIT = 0.25, 30.0
+"""Seconds before the first new attempt, doubled after each failure, up to the maximum."""
 
 
 class Backoff:
-    """Growing waits with jitter, never shorter than the upstream asked for."""
+    """Exponential waits with jitter. A wait is never shorter than the upstream asks for."""
 
     def __init__(self) -> None:
-        self.attempts = 0
-        self._since = 0.0
+        self.failures = 0
+        self._first_failure = 0.0
 
     def succeeded(self) -> None:
-        """Something came: the next wait is a short one."""
-        self.attempts = 0
+        """Reset the backoff, because the upstream sent something."""
+        self.failures = 0
 
-    def failed(self, asked: float | None) -> float:
-        """One more attempt was in vain: the seconds to wait now. `asked` is what the upstream wishes."""
-        if self.attempts == 0:
-            self._since = time.monotonic()
-        wait = min(FIRST * 2.0 ** min(self.attempts, 10), LONGEST) * random.uniform(0.5, 1)
-        self.attempts += 1
-        return max(wait, asked or 0.0)
+    def failed(self, retry_after: float | None) -> float:
+        """Record a failed attempt and return the seconds to wait. `retry_after` is the upstream's own request."""
+        if self.failures == 0:
+            self._first_failure = time.monotonic()
+        wait = min(FIRST_WAIT * 2.0 ** min(self.failures, 10), MAX_WAIT) * random.uniform(0.5, 1)
+        self.failures += 1
+        return max(wait, retry_after or 0.0)
 
     @property
-    def lasting(self) -> float:
-        """Seconds since the first attempt of those in vain."""
-        return time.monotonic() - self._since if self.attempts else 0.0
+    def failing_for(self) -> float:
+        """Seconds since the first failed attempt of the current series; 0 if the last attempt succeeded."""
+        return time.monotonic() - self._first_failure if self.failures else 0.0

@@ -1,4 +1,4 @@
-"""A relay at work: reads an upstream over every cut, until its last word is in the log."""
+"""The relay's main loop: follows an upstream across reconnects until the task has ended."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from signalbox.webapp.relay.backoff import Backoff
 from signalbox.webapp.relay.record import Identity, Record
 from signalbox.webapp.relay.upstream import Away, Refused, Upstream, UpstreamError
 
-OVER: frozenset[Status] = frozenset({"done", "failed", "cancelled"})
-"""A task that is interrupted may go on."""
+FINAL: frozenset[Status] = frozenset({"done", "failed", "cancelled"})
+"""Statuses that end a relay. An interrupted task may continue."""
 
-ENDING = frozenset({"runner_exit", "status"})
-"""Types of events with which a task may have ended."""
+ENDING_EVENTS = frozenset({"runner_exit", "status"})
+"""Types of events that can end a task."""
 
-TOLD_AFTER = 3.0
-"""Seconds that an upstream is away, or back, before the log says so. A quick restart is nobody's concern."""
+REPORT_AFTER = 3.0
+"""Seconds that an upstream must be away, or back, before the log says so. A quick restart is not reported."""
 
-PATIENCE = 60.0
-"""Seconds in which an upstream that was there before may answer nonsense: proxies do, while it restarts."""
+REFUSAL_PATIENCE = 60.0
+"""Seconds for which refusals of an upstream that worked before are retried: a proxy may answer while it restarts."""
 
-GRACE = 10.0
-"""Seconds that an upstream has to end by itself when it was asked to."""
+CANCEL_GRACE = 10.0
+"""Seconds that an upstream has to end its stream after it was asked to cancel."""
 
-LAST_PATIENCE, SHORT_PATIENCE = 60.0, 1.0
-"""Seconds to wait for a log that does not answer, when all is over, and when somebody waits for us to go."""
+FINAL_PATIENCE, SHORT_PATIENCE = 60.0, 1.0
+"""Seconds to wait for an unavailable log: after the end of the task, and when the relay itself is stopped."""
 
 
 class Relay:
-    """Relays `upstream` into one task of `log`, which is made if it is new.
+    """Relays `upstream` into one task of `log`, which is created if it does not exist.
 
-    A task has one upstream. Two relays of the same one do no harm: their keys are the same. `say` gets a line of text
-    for whoever is in charge. `refused_as` is how the task ends when the upstream cannot be relayed.
+    A task has one upstream. Two relays of the same upstream do no harm, because their idempotency keys are the same.
+    `say` receives messages for the operator. `refused_as` is the task's final status if the upstream refuses.
     """
 
     def __init__(
@@ -57,35 +57,35 @@ class Relay:
         self._away = False
 
     async def run(self) -> Status:
-        """Relay until the upstream's last word is in the log; the answer is how the task ended.
+        """Relay until the task has ended, and return its final status.
 
-        A task that is over is left as it is. Raises Refused for an upstream that cannot be relayed; a task that is
-        there then says so. Raises StoreError when the log does not answer at the start.
+        A task that has ended already is not changed. Raises Refused if the upstream cannot be relayed; an existing
+        task then records the refusal. Raises StoreError if the log is unavailable at the start.
         """
         record, patience = self._record, SHORT_PATIENCE
         try:
             await record.open()
-            if record.task is not None and record.task.status in OVER:
+            if record.task is not None and record.task.status in FINAL:
                 return record.task.status
             self._known = record.position.begun
             if record.task is not None and record.task.status != "interrupted":
                 await record.begin(self._upstream.name)
             status = await self._attend()
-            patience = LAST_PATIENCE
+            patience = FINAL_PATIENCE
             return status
         except Refused as error:
             if record.task is not None:
                 record.end(self._refused_as, error_code="upstream_refused", message=str(error))
-            patience = LAST_PATIENCE
+            patience = FINAL_PATIENCE
             raise
         finally:
             left = await record.close(patience)
-            if left and patience == LAST_PATIENCE:
-                self._say(f"the log is not whole: {left} of its last events are missing")
+            if left and patience == FINAL_PATIENCE:
+                self._say(f"the log is incomplete: its last {left} events could not be appended")
             await self._upstream.aclose()
 
     async def _attend(self) -> Status:
-        """Read until the end, or until somebody asks the task to stop."""
+        """Read until the task ends or somebody asks it to stop."""
         reading = asyncio.create_task(self._read(), name="signalbox-relay")
         asked = asyncio.create_task(self._record.cancelled.wait())
         try:
@@ -104,38 +104,38 @@ class Relay:
     async def _ask_to_stop(self, reading: asyncio.Task[Status]) -> None:
         with suppress(UpstreamError):
             if await self._upstream.cancel():
-                await asyncio.wait({reading}, timeout=GRACE)
+                await asyncio.wait({reading}, timeout=CANCEL_GRACE)
 
     async def _read(self) -> Status:
-        """Connect, take what comes, and connect again, until the task has ended."""
+        """Connect, record the stream, and reconnect, until the task has ended."""
         upstream, prepared = self._upstream, self._known
         while True:
-            asked = None
+            retry_after = None
             try:
                 if not prepared:
                     await upstream.prepare()
                     prepared = True
-                status = await self._take()
+                status = await self._record_connection()
                 if status is not None:
                     return status
-                why = f"{upstream.name} ended its stream without a final status"
+                reason = f"{upstream.name} ended its stream without a final status"
             except Away as error:
-                why, asked = str(error), error.retry_after
+                reason, retry_after = str(error), error.retry_after
             except Refused as error:
-                if error.certain or not self._known or self._backoff.lasting > PATIENCE:
+                if error.certain or not self._known or self._backoff.failing_for > REFUSAL_PATIENCE:
                     raise
-                why = str(error)
-            wait = self._backoff.failed(asked or upstream.retry)
-            if self._backoff.lasting >= TOLD_AFTER and not self._away:
+                reason = str(error)
+            wait = self._backoff.failed(retry_after or upstream.retry)
+            if self._backoff.failing_for >= REPORT_AFTER and not self._away:
                 self._away = True
                 await self._record.begin(upstream.name)
-                self._tell(f"{why}; trying again")
+                self._report(f"{reason}; trying again")
             await asyncio.sleep(wait)
 
-    async def _take(self) -> Status | None:
-        """One connection: what comes, into the log. How the task ended, or None when the connection did."""
+    async def _record_connection(self) -> Status | None:
+        """Record one connection. Returns the task's final status, or None if only the connection ended."""
         record, position = self._record, self._record.position
-        back: asyncio.TimerHandle | None = None
+        stable: asyncio.TimerHandle | None = None
         position.connected()
         try:
             async with aclosing(self._upstream.messages(position.last_id)) as messages:
@@ -143,29 +143,29 @@ class Relay:
                     if message is None:
                         self._known = True
                         await record.begin(self._upstream.name)
-                        back = asyncio.get_running_loop().call_later(TOLD_AFTER, self._lasts)
+                        stable = asyncio.get_running_loop().call_later(REPORT_AFTER, self._connection_is_stable)
                         continue
-                    self._back()
+                    self._report_return()
                     for event in position.take(message):
                         self._backoff.succeeded()
                         await record.add(event)
-                        if event.event_type in ENDING and (status := await record.settled()) in OVER:
+                        if event.event_type in ENDING_EVENTS and (status := await record.settled()) in FINAL:
                             return status
         finally:
-            if back is not None:
-                back.cancel()
+            if stable is not None:
+                stable.cancel()
         return None
 
-    def _lasts(self) -> None:
-        # One that says the same again on each connection, and then breaks off, is no success.
+    def _connection_is_stable(self) -> None:
+        # Opening a connection is not yet a success: an upstream may repeat the same messages and then break off.
         self._backoff.succeeded()
-        self._back()
+        self._report_return()
 
-    def _back(self) -> None:
+    def _report_return(self) -> None:
         if self._away:
             self._away = False
-            self._tell(f"{self._upstream.name} answers again")
+            self._report(f"{self._upstream.name} answers again")
 
-    def _tell(self, message: str) -> None:
+    def _report(self, message: str) -> None:
         self._say(message)
         self._record.tell(message)

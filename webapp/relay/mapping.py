@@ -1,4 +1,4 @@
-"""What a message of an upstream says, as an event."""
+"""Maps SSE messages of an upstream to events."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from signalbox.store.errors import InvalidEvent
 from signalbox.store.events import KNOWN_EVENTS, MAX_PAYLOAD, NewEvent, check_event, encode_payload
 from signalbox.store.remote.sse import Message
 
-NO_EVENTS = frozenset({"heartbeat", "keepalive", "ping", "reconnect"})
-"""Names of messages that are about the connection and not about the run."""
+CONNECTION_MESSAGES = frozenset({"heartbeat", "keepalive", "ping", "reconnect"})
+"""Names of messages that concern the connection, not the run. They are not recorded."""
 
-KEPT = 20_000
-"""Characters that are kept of a text which no event can hold."""
+MAX_TEXT_CHARS = 20_000
+"""A text that is too large for an event is cut to this many characters."""
 
 _SUCCESS = re.compile(r"task (success|succeeded|done|complete|completed|finished)\b", re.IGNORECASE)
 _CANCELLED = re.compile(r"task cancell?ed\b[:\s]*", re.IGNORECASE)
@@ -24,15 +24,16 @@ _FAILURE = re.compile(r"task (?:failed|failure|error)\b[:\s]*", re.IGNORECASE)
 
 
 def event_of(message: Message) -> NewEvent | None:
-    """The event that a message stands for; None when it is about the connection. Nothing else is dropped.
+    """Return the event for a message, or None for a message that concerns only the connection.
 
-    JSON of our own vocabulary (`{"event_type": …}`, or `{"type": …, "data": …}`) becomes that event. `log` and unnamed
-    text become log lines, `status` the end of the task when it tells one, and another name is an event type.
+    JSON in Signalbox's own vocabulary (`{"event_type": …}` or `{"type": …, "data": …}`) becomes that event. `log` and
+    unnamed messages become log lines. A `status` message ends the task if its text names a final status. Any other
+    message name becomes the event type.
     """
     name, found = message.event, _object(message.data)
-    if name in NO_EVENTS or (found and found.get("type", found.get("event_type")) in NO_EVENTS):
+    if name in CONNECTION_MESSAGES or (found and found.get("type", found.get("event_type")) in CONNECTION_MESSAGES):
         return None
-    event = _own(name, found) if found else None
+    event = _from_json(name, found) if found else None
     event = _as_claim(event or (_status(message.data) if name == "status" else _text(name, message.data)))
     try:
         check_event(event)
@@ -41,14 +42,17 @@ def event_of(message: Message) -> NewEvent | None:
     return event
 
 
-def another_history(message: Message) -> bool:
-    """Whether a Signalbox says that its log is not the one that was followed, or that it is gone."""
+def says_log_was_replaced(message: Message) -> bool:
+    """Return whether an upstream Signalbox reports that the followed log was deleted or replaced."""
     found = _object(message.data) if message.event == "reset" else None
     return found is not None and not found.keys().isdisjoint({"latest_seq", "reason"})
 
 
 def _as_claim(event: NewEvent) -> NewEvent:
-    """An upstream's answer closes its question here too, as the claim of the upstream: nobody answered here."""
+    """Record an upstream's permission answer as a claim, because nobody answered on this server.
+
+    The claim still closes the permission request here.
+    """
     answered = event.event_type == "permission_cleared" and str(event.payload.get("cause")).casefold() == "answered"
     if event.event_type != "permission_response" and not answered:
         return event
@@ -57,22 +61,22 @@ def _as_claim(event: NewEvent) -> NewEvent:
     return msgspec.structs.replace(event, event_type="permission_cleared", payload=payload)
 
 
-def _own(name: str, found: dict[str, Any]) -> NewEvent | None:
-    """An event that came as JSON, if that is what the object is."""
+def _from_json(name: str, found: dict[str, Any]) -> NewEvent | None:
+    """Return the event that a JSON object describes, or None if the object describes none."""
     if isinstance(found.get("event_type"), str):
         fields = {field: found[field] for field in ("phase", "actor", "span_id", "parent_span_id") if found.get(field)}
         payload = found.get("payload")
         return NewEvent(event_type=found["event_type"], payload=payload if isinstance(payload, dict) else {}, **fields)
     if found.get("type") in KNOWN_EVENTS and isinstance(found.get("data"), dict):
         return NewEvent(event_type=found["type"], payload=found["data"])
-    # A program's log line may well be JSON.
+    # A JSON object without `message` may be a log line that a program wrote as JSON.
     if name in KNOWN_EVENTS and (name != "log" or "message" in found):
         return NewEvent(event_type=name, payload=found)
     return None
 
 
 def _status(text: str) -> NewEvent:
-    # Without a status word a failure after a request to cancel is a cancelled run.
+    # A failure is sent without `status`: the projection then shows a run that was asked to cancel as cancelled.
     if _SUCCESS.match(text):
         return _exit(exit_code=0, status="done", message=text)
     if cancelled := _CANCELLED.match(text):
@@ -93,7 +97,7 @@ def _text(name: str, text: str) -> NewEvent:
 
 
 def _log(text: str) -> NewEvent:
-    """A line; the ISO time that it may begin with is told as `at`."""
+    """Return a log event. An ISO 8601 time at the start of the text becomes the payload's `at`."""
     payload: dict[str, Any] = {"message": text}
     first, space, rest = text.partition(" ")
     if space and _is_time(first):
@@ -101,7 +105,7 @@ def _log(text: str) -> NewEvent:
     try:
         encode_payload(payload)
     except InvalidEvent:
-        payload |= {"message": f"{payload['message'][:KEPT]}…", "truncated": len(text)}
+        payload |= {"message": f"{payload['message'][:MAX_TEXT_CHARS]}…", "truncated": len(text)}
     return NewEvent(event_type="log", payload=payload)
 
 

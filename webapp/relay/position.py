@@ -1,7 +1,7 @@
-"""Where a relay stands in its upstream, and what of the upstream is new. No I/O.
+"""A relay's position in its upstream; decides which messages are new. Does no I/O.
 
-The key of an event is `relay/ID` for a message with an id, and `relay/ID/N/HASH` for the N-th message without one after
-it; ID is percent-encoded, and empty for an upstream that gives no ids at all.
+The idempotency key of an event is `relay/ID` if its message has an SSE id. The N-th message without an id after that
+one gets `relay/ID/N/HASH`. ID is percent-encoded, and empty if the upstream sends no ids at all.
 """
 
 from __future__ import annotations
@@ -19,12 +19,16 @@ from signalbox.webapp.relay.mapping import event_of
 from signalbox.webapp.relay.replay import Replay
 
 PREFIX = "relay/"
-LONGEST_ID = 200
-"""Characters of an encoded id; a longer one fits in no key, and its message counts as one without an id."""
+MAX_ID_CHARS = 200
+"""A longer encoded id does not fit in a key. Its message is treated as one without an id."""
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """What a key says: the id, and for a message without one of its own its number after it and its content's hash."""
+    """The parts of a relay's idempotency key.
+
+    `id` is the last SSE id. For a message without an id of its own, `number` counts the messages since `id`, and `hash`
+    is its `content_hash`.
+    """
 
     id: str
     number: int = 0
@@ -32,16 +36,16 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class Position:
-    """The last id of the upstream, and the hashes of what came after it without ids."""
+    """The last SSE id of the upstream, and the hashes of the messages without ids that followed it."""
 
     def __init__(self, marks: Iterable[Mark] = ()) -> None:
-        """`marks` are those of a log from its last id on, in order."""
+        """Restore a position from a log: `marks` are in order and begin with the log's last SSE id."""
         self.last_id = ""
         self._hashes = array("Q")
         for mark in marks:
             if mark.id != self.last_id:
                 self.last_id, self._hashes = mark.id, array("Q")
-            # Zero stands for a message that the log did not take.
+            # 0 stands for a message that is missing from the log.
             self._hashes.extend([0] * (mark.number - len(self._hashes)))
             if mark.number:
                 self._hashes[mark.number - 1] = mark.hash
@@ -49,20 +53,23 @@ class Position:
 
     @property
     def begun(self) -> bool:
-        """Whether the upstream has said anything yet."""
+        """Whether any message of the upstream is in the log."""
         return bool(self.last_id or self._hashes)
 
     def connected(self) -> None:
-        """A new connection: it may begin after the last id, with it, or anywhere before."""
+        """Start a new connection. The upstream may resume after the last id, at it, or anywhere before it."""
         self._stream_id = ""
         self._replay = Replay(self._hashes)
 
     def take(self, message: Message) -> Iterator[NewEvent]:
-        """The events, with their keys, that are new with `message`."""
+        """Yield the new events, with their keys, now that `message` has arrived.
+
+        A message that may be a repetition is held back until a later one shows whether it was.
+        """
         event = event_of(message)
         own = message.last_event_id if usable(message.last_event_id) else ""
         if own and own != self._stream_id:
-            yield from self._add(self._replay.disproved())
+            yield from self._add(self._replay.release())
             self._stream_id = own
             if own != self.last_id:
                 self.last_id, self._hashes = own, array("Q")
@@ -80,12 +87,13 @@ class Position:
 
 
 def usable(upstream_id: str) -> bool:
-    """Whether an id can stand in a header and in a key."""
-    return upstream_id.isprintable() and upstream_id == upstream_id.strip() and len(_encoded(upstream_id)) <= LONGEST_ID
+    """Return whether an SSE id fits in a `Last-Event-ID` header and in an idempotency key."""
+    stripped = upstream_id.isprintable() and upstream_id == upstream_id.strip()
+    return stripped and len(_encoded(upstream_id)) <= MAX_ID_CHARS
 
 
 def mark_of(key: str | None) -> Mark | None:
-    """What an event's key says; None for an event that no relay stored."""
+    """Parse an event's idempotency key. Return None if no relay wrote it."""
     if key is None or not key.startswith(PREFIX):
         return None
     encoded, *rest = key.removeprefix(PREFIX).split("/")
@@ -96,9 +104,9 @@ def mark_of(key: str | None) -> Mark | None:
 
 
 def content_hash(message: Message) -> int:
-    """64 bits of what a message says, never zero."""
-    said = f"{message.event}\0{message.data}".encode("utf-8", "replace")
-    return int.from_bytes(blake2b(said, digest_size=8).digest()) or 1
+    """Return a 64-bit hash of a message's name and data, never 0."""
+    content = f"{message.event}\0{message.data}".encode("utf-8", "replace")
+    return int.from_bytes(blake2b(content, digest_size=8).digest()) or 1
 
 
 def _encoded(upstream_id: str) -> str:

@@ -1,4 +1,4 @@
-"""The task that a relay writes: where it stands, how it begins and ends, and what is written meanwhile."""
+"""The task that a relay writes to: reading its position, starting it, appending events, ending it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAGE = 1000
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """What the task is made with, if it is new."""
+    """The fields of the task, used when the relay creates it."""
 
     title: str | None = None
     kind: str = "relay"
@@ -30,7 +30,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Record:
-    """A task of `log`, made when there is something to tell. `cancelled` is set when somebody asks it to stop."""
+    """A task in `log`, created on the first write. `cancelled` is set when somebody asks the task to stop."""
 
     def __init__(
         self, log: Log, task_id: str, identity: Identity, say: Callable[[str], None], heartbeat_interval: float
@@ -46,7 +46,7 @@ class Record:
         self.position = Position()
 
     async def open(self) -> None:
-        """Read how the task stands, if it is there, and the position that its log tells."""
+        """Read the task, if it exists, and restore the position from its log."""
         try:
             self.task = await task_of(self._log, self._task_id)
         except UnknownTask:
@@ -54,7 +54,7 @@ class Record:
         self.position = await position_in(self._log, self.task)
 
     async def begin(self, upstream: str) -> None:
-        """Make the task if it is new, and show from now on that somebody looks after it. Once is enough."""
+        """Create the task if it is new, and start its heartbeats. Further calls do nothing."""
         if self._lifeline is not None:
             return
         if self.task is None:
@@ -80,8 +80,8 @@ class Record:
             self.cancelled.set()
 
     async def add(self, event: NewEvent) -> None:
-        """Take an event; waits while too many do. Raises NotAllowed when the log takes none of ours any more."""
-        # What comes is not lost: the log's last key is where the next relay goes on.
+        """Queue an event; waits while the queue is full. Raises NotAllowed if the log refuses our events for good."""
+        # Events that follow a refusal are not lost: the next relay continues from the log's last key.
         if self._recorder.shut_out is not None:
             raise self._recorder.shut_out
         self._room.clear()
@@ -90,15 +90,15 @@ class Record:
             await self._room.wait()
 
     def tell(self, message: str) -> None:
-        """Say in the log how things are with the upstream."""
+        """Append a status message about the upstream."""
         self._recorder.add(NewEvent(event_type="status", actor="relay", payload={"message": message}))
 
     def end(self, status: Status, **payload: Any) -> None:
-        """The relay's own word on how the task ended."""
+        """Append the event that ends the task."""
         self._recorder.add(NewEvent(event_type="runner_exit", payload={"status": status, **payload}))
 
     async def settled(self) -> Status:
-        """How the task stands when all that came is in the log."""
+        """Return the task's status once all queued events are in the log."""
         await self._recorder.drained()
         while True:
             try:
@@ -107,14 +107,14 @@ class Record:
                 await asyncio.sleep(RETRY_PAUSE)
 
     async def close(self, patience: float) -> int:
-        """See the last events into the log, at most `patience` seconds. Returns how many did not get there."""
+        """Append the queued events within `patience` seconds. Returns how many could not be appended."""
         if self._lifeline is not None:
             await asyncio.to_thread(self._lifeline.stop)
         return await self._recorder.finish(patience)
 
 
 async def position_in(log: Log, task: Task) -> Position:
-    """The position that a task's log tells, read from its end backwards to the last id of the upstream."""
+    """Restore the position from a task's log, reading backwards from its end to the last SSE id of the upstream."""
     pages: list[list[Mark]] = []
     top, last_id = task.latest_seq, None
     while top > 0:

@@ -1,8 +1,8 @@
-"""Telling what comes again from what is new, where an upstream gives no ids.
+"""Separates repeated messages from new ones when an upstream sends no SSE ids.
 
-An upstream may begin anew on each connection, or with its last lines, or just go on. What comes is compared with what
-is known: as long as it runs along there it is held, and forgotten once it has reached the end. When it turns out to be
-something else it was new.
+After a reconnect an upstream may repeat its stream from the start, repeat its last lines, or continue. Incoming
+messages are compared with the known ones. While they match a run of known messages they are held back. If the match
+reaches the end of the known messages, they were repetitions and are dropped; if it breaks, they were new.
 """
 
 from __future__ import annotations
@@ -11,27 +11,30 @@ from array import array
 
 from signalbox.store.events import NewEvent
 
-PROOF = 1000
-"""Messages in the known order after which nobody doubts that they come again."""
+PROOF_MESSAGES = 1000
+"""After this many matching messages in order, the stream counts as a repetition."""
 
-Seen = tuple[NewEvent, int]
-"""An event and the hash of its message."""
+Hashed = tuple[NewEvent, int]
+"""An event and the `content_hash` of its message."""
 
 
 class Replay:
-    """One connection's messages against `known`, the hashes of all that came before; a zero there may be anything."""
+    """Compares the messages of one connection with `known`, the hashes of all messages before it.
+
+    A 0 in `known` matches any message.
+    """
 
     def __init__(self, known: array[int]) -> None:
         self._known = known
         self._length = len(known)
-        # Where in `known` the next message may be. The first of them supposes most to be a repetition.
+        # Indexes in `known` that the next message may match, in ascending order. None: any index may match.
         self._places: list[int] | None = None if known else []
-        self._held: list[Seen] = []
+        self._held: list[Hashed] = []
         self._complete = 0
         self._proven = False
 
-    def take(self, event: NewEvent, digest: int) -> list[Seen]:
-        """What is new now: nothing while `event` may be a repetition, else it and what was held in vain."""
+    def take(self, event: NewEvent, digest: int) -> list[Hashed]:
+        """Return the events that are now known to be new: none while `event` may be a repetition."""
         if self._places == []:
             return [(event, digest)]
         if self._places is None:
@@ -39,10 +42,10 @@ class Replay:
         else:
             fitting = [place for place in self._places if self._known[place] in (digest, 0)]
         if not fitting:
-            return [*self.disproved(), (event, digest)]
+            return [*self.release(), (event, digest)]
         if not self._proven:
             self._held.append((event, digest))
-            self._proven = len(self._held) > PROOF
+            self._proven = len(self._held) > PROOF_MESSAGES
         self._places = [place + 1 for place in fitting if place + 1 < self._length]
         if len(self._places) < len(fitting):
             self._complete = len(self._held)
@@ -50,8 +53,8 @@ class Replay:
             self._held, self._complete = [], 0
         return []
 
-    def disproved(self) -> list[Seen]:
-        """Something came that is not known: what of the held must have been new. From here on everything is."""
+    def release(self) -> list[Hashed]:
+        """Return the held events that were new after all. Every later event of this connection is new."""
         new = self._held[self._complete :]
         self._places, self._held = [], []
         return new

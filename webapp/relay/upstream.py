@@ -1,8 +1,8 @@
-"""An upstream: how it is asked for its stream, and what its answers mean.
+"""The HTTP client of a relay: opens the upstream's SSE stream and classifies its error responses.
 
 UpstreamError
-├── Away      it does not answer, or says that it is busy       a retry may help
-└── Refused   it answers, and will say the same again           no retry
+├── Away      no response, or a response that says "busy"                   a retry may help
+└── Refused   a response that will be the same after a retry                no retry
 """
 
 from __future__ import annotations
@@ -15,29 +15,30 @@ from signalbox.store.errors import InvalidEvent, StoreUnavailable
 from signalbox.store.remote import LOOPBACK
 from signalbox.store.remote.errors import error_of
 from signalbox.store.remote.sse import Message, SseParser
-from signalbox.webapp.relay.mapping import another_history
+from signalbox.webapp.relay.mapping import says_log_was_replaced
 
-SILENCE = 90.0
+READ_TIMEOUT = 90.0
 """Seconds without a byte after which a stream counts as dead."""
 
-LONGEST_MESSAGE = 4 * 1024 * 1024
-LONGEST_RETRY = 600.0
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+MAX_RETRY = 600.0
+"""The longest `retry:` of an upstream that is honoured, in seconds."""
 
-WHY = {
-    204: "it has nothing (more) to tell",
-    401: "it wants a token, or another one",
-    403: "it does not allow this",
+REASONS = {
+    204: "the stream has ended",
+    401: "a token is missing or wrong",
+    403: "the token does not allow this",
     404: "there is no such stream",
     410: "the stream is gone",
 }
 
 
 class UpstreamError(Exception):
-    """An upstream that cannot be read now."""
+    """The upstream's stream cannot be read."""
 
 
 class Away(UpstreamError):
-    """It does not answer; `retry_after` are the seconds that it asks to wait, 0 if it does not say."""
+    """The upstream does not respond. `retry_after` is how many seconds it asks to wait, 0 if it does not say."""
 
     def __init__(self, message: str, retry_after: float = 0.0) -> None:
         super().__init__(message)
@@ -45,9 +46,9 @@ class Away(UpstreamError):
 
 
 class Refused(UpstreamError):
-    """It answers, but not with a stream that can be relayed. `certain` when that cannot be for a while only.
+    """The upstream responds, but not with a stream that can be relayed.
 
-    `status` is that of its answer, if that was the reason.
+    `certain` means that the condition cannot be temporary. `status` is the HTTP status if it was the reason.
     """
 
     def __init__(self, message: str, *, certain: bool = False, status: int | None = None) -> None:
@@ -56,36 +57,36 @@ class Refused(UpstreamError):
 
 
 class Upstream:
-    """The SSE stream at `url`. `retry` are the seconds that it asks clients to wait, None until it does."""
+    """The SSE stream at `url`. `retry` is the stream's `retry:` in seconds, None if it has not sent one."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
-        """Raises InvalidEvent for what is no URL."""
+        """Raise InvalidEvent if `url` is not an HTTP URL."""
         self.url = checked_url(url)
         self.retry: float | None = None
         self.client = httpx.AsyncClient(
             headers={"Authorization": f"Bearer {token}"} if token else {},
-            timeout=httpx.Timeout(10, read=SILENCE),
+            timeout=httpx.Timeout(10, read=READ_TIMEOUT),
             follow_redirects=True,
-            # A proxy of the environment cannot reach this machine's own loopback.
+            # A proxy from the environment cannot reach this machine's loopback interface.
             trust_env=self.url.host not in LOOPBACK,
         )
 
     @property
     def name(self) -> str:
-        """The URL without what may be secret in it."""
+        """The URL without the parts that may hold secrets: user, password, query and fragment."""
         return str(self.url.copy_with(username=None, password=None, query=None, fragment=None))
 
     async def prepare(self) -> None:
-        """Whatever must be done once, before the first connection. Raises UpstreamError."""
+        """Do what must be done once before the first connection. Raises UpstreamError."""
 
     async def cancel(self) -> bool:
-        """Ask the upstream to stop; whether it can be asked at all. Raises UpstreamError."""
+        """Ask the upstream to stop. Returns False if this kind of upstream cannot be asked. Raises UpstreamError."""
         return False
 
     async def messages(self, last_id: str) -> AsyncGenerator[Message | None]:
-        """None once when it has answered with a stream, then what it says after `last_id`, until it ends.
+        """Yield None once the stream is open, then each message after `last_id`, until the stream ends.
 
-        Raises UpstreamError; a connection that breaks is Away.
+        Raises UpstreamError; a broken connection raises Away.
         """
         headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity", "Cache-Control": "no-cache"}
         fields: list[tuple[str, str | bytes]] = list(headers.items())
@@ -101,23 +102,23 @@ class Upstream:
                     unfinished += len(chunk)
                     for message in parser.feed(chunk):
                         unfinished = 0
-                        if another_history(message):
-                            raise Refused(f"the log of {self.name} is another one now, or gone", certain=True)
+                        if says_log_was_replaced(message):
+                            raise Refused(f"the log of {self.name} was deleted or replaced", certain=True)
                         yield message
                     if parser.retry_ms is not None:
-                        self.retry = min(parser.retry_ms / 1000, LONGEST_RETRY)
-                    if unfinished > LONGEST_MESSAGE:
-                        raise Refused(f"{self.name} sends a message over {LONGEST_MESSAGE >> 20} MiB", certain=True)
+                        self.retry = min(parser.retry_ms / 1000, MAX_RETRY)
+                    if unfinished > MAX_MESSAGE_BYTES:
+                        raise Refused(f"{self.name} sends a message over {MAX_MESSAGE_BYTES >> 20} MiB", certain=True)
         except httpx.RequestError as error:
             raise away(self.name, error) from error
 
     async def aclose(self) -> None:
-        """Let go of the connections."""
+        """Close all connections."""
         await self.client.aclose()
 
 
 def checked_url(url: str) -> httpx.URL:
-    """`url`, or InvalidEvent if it is none that can be asked."""
+    """Return `url` parsed. Raises InvalidEvent unless it is an absolute http or https URL."""
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError):
@@ -128,31 +129,31 @@ def checked_url(url: str) -> httpx.URL:
 
 
 async def check_stream(response: httpx.Response) -> None:
-    """Raise what an answer means that is no stream of events."""
+    """Raise the UpstreamError for a response that is not an event stream."""
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if response.status_code == 200 and kind == "text/event-stream":
         return
     if not response.is_success:
         await response.aread()
-    raise judged(response)
+    raise error_for(response)
 
 
-def judged(response: httpx.Response) -> UpstreamError:
-    """What an answer means that cannot be used. The body of an error answer must have been read."""
+def error_for(response: httpx.Response) -> UpstreamError:
+    """Return the UpstreamError for a response that cannot be used. The body of an error must have been read."""
     status, name = response.status_code, response.url.copy_with(username=None, password=None, query=None)
     if response.is_success and status != 204:
-        kind = response.headers.get("Content-Type") or "nothing that it names"
-        return Refused(f"{name} answers with {kind[:100]}, and not with text/event-stream: is it the right address?")
-    told = f"{name} answered {status} {response.reason_phrase}"
-    if status in WHY:
-        # 204 is how a server tells an SSE client to come no more (WHATWG HTML, section 9.2).
-        return Refused(f"{told}: {WHY[status]}", certain=status == 204, status=status)
+        kind = response.headers.get("Content-Type") or "no content type"
+        return Refused(f"{name} answers with {kind[:100]} instead of text/event-stream: is the address right?")
+    answer = f"{name} answered {status} {response.reason_phrase}"
+    if status in REASONS:
+        # A server sends 204 to tell an SSE client not to reconnect (WHATWG HTML, section 9.2).
+        return Refused(f"{answer}: {REASONS[status]}", certain=status == 204, status=status)
     error = error_of(response)
     if isinstance(error, StoreUnavailable):
-        return Away(told, error.retry_after if "Retry-After" in response.headers else 0.0)
-    return Refused(told if str(error).startswith("the server answered") else f"{told}: {str(error)[:300]}")
+        return Away(answer, error.retry_after if "Retry-After" in response.headers else 0.0)
+    return Refused(answer if str(error).startswith("the server answered") else f"{answer}: {str(error)[:300]}")
 
 
 def away(name: str, error: httpx.RequestError) -> Away:
-    """No answer at all, or half of one."""
+    """Return the error for a request that got no response, or only a part of one."""
     return Away(f"{name} does not answer: {str(error) or type(error).__name__}")
