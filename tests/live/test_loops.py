@@ -62,7 +62,7 @@ BROKEN = {
     "tail": ("tail", "_deliver"),
     "supervisor": ("supervisor", "_look"),
     "rights": ("directory", "_look"),
-    "sweeper": ("hub", "lanes"),
+    "sweeper": ("hub._sweeper", "_lanes"),
     "permission_counts": ("hub._permission_counts", "_sights"),
     "task_changes": ("hub._task_changes", "_end"),
 }
@@ -89,7 +89,7 @@ async def test_every_loop_of_a_server_survives_and_shows_in_health_and_metrics(s
 
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(broken, method, fails)
-                app.extensions["hub"]._channels["t"] = app.extensions["hub"]._channel("t")
+                app.extensions["hub"].lanes.channels["t"] = app.extensions["hub"].lanes._channel("t")
                 await store.aappend("t", _question(name))
                 await until(lambda name=name: _has(problems, f"loop_{name}"))
             await until(lambda name=name: _has_not(problems, f"loop_{name}"))
@@ -153,14 +153,12 @@ async def test_a_lane_speaks_with_one_voice(settings: Settings) -> None:
     app, loud = create_app(settings), Loud()
     async with app.test_app():
         hub = app.extensions["hub"]
-        lanes = [hub.event_lane("t", str, 10, 0.5, control_messages) for control_messages in (JSON, loud, JSON)]
+        lanes = [hub.lanes.event_lane("t", str, 10, 0.5, control_messages) for control_messages in (JSON, loud, JSON)]
         frames = [
-            hub.frame_lane("t", None, "key", control_messages=control_messages)
+            hub.lanes.frame_lane("t", None, "key", control_messages=control_messages)
             for control_messages in (JSON, loud, JSON)
         ]
-        boards = [
-            hub.board_lane("key", None, control_messages=control_messages) for control_messages in (JSON, loud, JSON)
-        ]
+        boards = [hub.lanes.board_lane("key", None, control_messages=messages) for messages in (JSON, loud, JSON)]
         for first, second, third in (lanes, frames, boards):
             assert first is third
             assert (first.control_messages, second.control_messages) == (JSON, loud)

@@ -77,7 +77,7 @@ async def open_streams(app: Any, addresses: list[str]) -> AsyncIterator[None]:
     hub = app.extensions["hub"]
     async with asyncio.timeout(20):
         # The opening is written before a stream joins its lane.
-        while sum(len(lane.everyone) for lane in hub.lanes()) < len(addresses):  # noqa: ASYNC110
+        while sum(len(lane.everyone) for lane in hub.lanes) < len(addresses):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     yield
     gone.set()
@@ -86,8 +86,9 @@ async def open_streams(app: Any, addresses: list[str]) -> AsyncIterator[None]:
 
 def lanes(app: Any) -> list[object]:
     """What is rendered when something happens, each once."""
-    hub = app.extensions["hub"]
-    found = [item for channel in hub._channels.values() for item in channel.lanes.items()] + list(hub._boards.items())
+    registry = app.extensions["hub"].lanes
+    by_task = [item for channel in registry.channels.values() for item in channel.lanes.items()]
+    found = [*by_task, *registry._boards.items()]
     return [key for key, lane in found if lane.everyone]
 
 

@@ -46,9 +46,9 @@ async def events() -> Response:
     if cursor > newest:
         return closing(sse.reset({"latest_event_id": newest}))
     projects = seen_projects()
-    streams, render = hub(), feed(store(), tasks, projects)
+    renderer = feed(store(), tasks, projects)
     return subscribe(
-        streams, lambda: streams.board_lane(("feed", tasks, projects), render, control_messages=JSON), cursor
+        hub(), lambda lanes: lanes.board_lane(("feed", tasks, projects), renderer, control_messages=JSON), cursor
     )
 
 

@@ -10,7 +10,7 @@ from quart import Blueprint, Quart, Response, current_app
 from signalbox.store import Store
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.http.health import Health, ProblemMetrics
-from signalbox.webapp.live.hub import Hub, lag_p99
+from signalbox.webapp.live.hub import Hub
 from signalbox.webapp.live.stats import Gauges, Stats
 
 blueprint = Blueprint("metrics", __name__)
@@ -24,7 +24,7 @@ def watch(app: Quart) -> None:
     gauges = {
         "streams": ("Streams open now.", lambda: hub.open_streams),
         "watched_tasks": ("Tasks that somebody watches.", lambda: hub.watched_tasks),
-        "lag_events_p99": ("Events that streams are behind, 99th percentile.", lambda: lag_p99(hub.lags())),
+        "lag_events_p99": ("Events that streams are behind, 99th percentile.", hub.lanes.lag_p99),
         "store_healthy": ("1 while the store answers.", lambda: float(app.extensions["tail"].healthy)),
         "append_queue": ("Appends that wait for a transaction.", lambda: store.stats().waiting),
         "commits": ("Transactions committed by this process.", lambda: store.stats().commits),

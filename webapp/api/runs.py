@@ -86,9 +86,11 @@ async def stream(project_id: str, run_id: str) -> Response:
             await agents().check(project)
     # A position of another history: the database was restored. All is told again.
     cursor = 0 if cursor > task.latest_seq else cursor
-    streams, render = hub(), run_messages(store(), run_id, task.identity)
+    renderer = run_messages(store(), run_id, task.identity)
     return subscribe(
-        streams, lambda: streams.frame_lane(run_id, render, "run", control_messages=RUN, identity=task.identity), cursor
+        hub(),
+        lambda lanes: lanes.frame_lane(run_id, renderer, "run", control_messages=RUN, identity=task.identity),
+        cursor,
     )
 
 

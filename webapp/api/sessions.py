@@ -15,6 +15,7 @@ from signalbox.webapp.http.errors import answer as error
 from signalbox.webapp.http.json import body_as, json_response
 from signalbox.webapp.http.params import last_event_id, since_seq
 from signalbox.webapp.live.lane import Lane
+from signalbox.webapp.live.lanes import Lanes
 from signalbox.webapp.live.stream import subscribe
 
 blueprint = Blueprint("api_sessions", __name__, url_prefix="/api/sse")
@@ -50,14 +51,12 @@ async def events(session_id: str) -> Response:
         if cursor > head.latest_seq or 0 < cursor < head.earliest_seq - 1:
             resumes, cursor = False, head.latest_seq
         opening = b"" if resumes else await _open_requests(view, session_id)
-    streams, batch_size, flush_interval = hub(), settings().batch_size, settings().flush_interval
+    batch_size, flush_interval = settings().batch_size, settings().flush_interval
 
-    def lane() -> Lane:
-        return streams.event_lane(
-            session_id, session_event, batch_size, flush_interval, SESSION, identity=head.identity
-        )
+    def lane(lanes: Lanes) -> Lane:
+        return lanes.event_lane(session_id, session_event, batch_size, flush_interval, SESSION, identity=head.identity)
 
-    return subscribe(streams, lane, cursor, opening)
+    return subscribe(hub(), lane, cursor, opening)
 
 
 async def _open_requests(view: Reading, session_id: str) -> bytes:
@@ -107,7 +106,7 @@ async def health(session_id: str) -> Response:
         {
             "status": "ok",
             "session_id": session_id,
-            "connections": hub().readers(session_id, session_event),
+            "connections": hub().lanes.readers(session_id, session_event),
             "last_seq": task.latest_seq,
             "permission_open": bool(asked),
             "request_id": asked[0].request_id if asked else None,

@@ -74,7 +74,7 @@ async def serve(task_id: str) -> None:
         return
     await websocket.accept()
     streams = hub()
-    lane = streams.event_lane(
+    lane = streams.lanes.event_lane(
         task_id, line, settings().batch_size, settings().flush_interval, NO_CONTROL_MESSAGES, identity=head.identity
     )
     socket = websocket._get_current_object()  # type: ignore[attr-defined]

@@ -12,8 +12,8 @@ from signalbox.webapp.current import hub, settings, store
 from signalbox.webapp.http.health import health_response, problems
 from signalbox.webapp.http.params import number, since_seq, whole
 from signalbox.webapp.live import sse
-from signalbox.webapp.live.hub import lag_p99
 from signalbox.webapp.live.lane import Lane
+from signalbox.webapp.live.lanes import Lanes
 from signalbox.webapp.live.stream import closing, subscribe
 
 blueprint = Blueprint("streams", __name__, url_prefix="/sse")
@@ -30,12 +30,11 @@ async def task_events(task_id: str) -> Response:
     if cursor > head.latest_seq or 0 < cursor < head.earliest_seq - 1:
         # A cursor of another history: the database was restored, or what it stood at is archived.
         return closing(sse.reset({"latest_seq": head.latest_seq, "earliest_seq": head.earliest_seq}))
-    streams = hub()
 
-    def lane() -> Lane:
-        return streams.event_lane(task_id, sse.json_event, batch_size, flush_interval, identity=head.identity)
+    def lane(lanes: Lanes) -> Lane:
+        return lanes.event_lane(task_id, sse.json_event, batch_size, flush_interval, identity=head.identity)
 
-    return subscribe(streams, lane, cursor)
+    return subscribe(hub(), lane, cursor)
 
 
 @blueprint.get("/health")
@@ -46,7 +45,7 @@ async def health() -> Response:
         told |= {
             "streams": hub().open_streams,
             "tasks": hub().watched_tasks,
-            "lag_p99": lag_p99(hub().lags()),
+            "lag_p99": hub().lanes.lag_p99(),
             "store": "ok" if current_app.extensions["tail"].healthy else "unavailable",
         }
     return health_response("task_events_sse", problems(), **told)

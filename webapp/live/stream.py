@@ -15,6 +15,7 @@ from signalbox.webapp.http.well_formed import complaint_about, refuse
 from signalbox.webapp.live import sse
 from signalbox.webapp.live.hub import Hub
 from signalbox.webapp.live.lane import Lane
+from signalbox.webapp.live.lanes import Lanes
 from signalbox.webapp.live.sink import Send
 from signalbox.webapp.live.stream_encoding import Plain, StreamEncoding
 
@@ -42,8 +43,8 @@ class StreamResponse(Response):
         self.stream_encoding = stream_encoding
 
 
-def subscribe(hub: Hub, lane: Callable[[], Lane], cursor: int, opening: bytes = b"") -> StreamResponse:
-    """A stream that says `opening`, then what comes after `cursor`. `lane` is called when it begins.
+def subscribe(hub: Hub, lane: Callable[[Lanes], Lane], cursor: int, opening: bytes = b"") -> StreamResponse:
+    """A stream of `opening`, then of all that comes after `cursor`. `lane` is called when the stream begins.
 
     Raises TooManyStreams.
     """
@@ -55,7 +56,7 @@ def subscribe(hub: Hub, lane: Callable[[], Lane], cursor: int, opening: bytes = 
         # Alone: Caddy's `encode` holds back a stream whose first piece is long enough to compress.
         await send({"type": "http.response.body", "body": stream_encoding.words(OPENING), "more_body": True})
         await asyncio.sleep(OPENING_ALONE)
-        return await hub.run(lane(), cursor, send, opening, stream_encoding, reader)
+        return await hub.run(lane(hub.lanes), cursor, send, opening, stream_encoding, reader)
 
     return StreamResponse(serve, stream_encoding)
 

@@ -57,10 +57,10 @@ async def _stream(a: str, b: str, only_parted: bool) -> Response:
         newest = await view.latest_event_id()
     if shows_other_history(newest, cursor):
         return reset_stream(newest)
-    streams, drawing = hub(), fragments()
+    drawing = fragments()
 
     async def draw(view: Reading) -> dict[str, str]:
         return drawing.parts(PARTS, **await _values(view, a, b, only_parted))
 
     renderer, pace = ComparisonFrames(store(), drawing, (a, b), draw), Pace(SLOWEST, batch_size=MAX_SEQ)
-    return subscribe(streams, lambda: streams.board_lane(("compare", a, b, only_parted), renderer, pace), cursor)
+    return subscribe(hub(), lambda lanes: lanes.board_lane(("compare", a, b, only_parted), renderer, pace), cursor)

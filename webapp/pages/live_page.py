@@ -118,7 +118,7 @@ async def _stream(task_id: str, page: LivePage[V]) -> Response:
         if shows_other_history(head.latest_seq, cursor, head.identity):
             return reset_stream(head.latest_seq)
         await page.read(view)
-    drawing, streams, may_answer = fragments(), hub(), await may_answer_task(task_id)
+    drawing, may_answer = fragments(), await may_answer_task(task_id)
     root = request.root_path
 
     def draw(seen: V) -> dict[str, str]:
@@ -127,4 +127,6 @@ async def _stream(task_id: str, page: LivePage[V]) -> Response:
     renderer = PartFrames(store(), drawing, page.read, draw, head.identity)
     pace = Pace(SLOWEST, batch_size=MAX_SEQ)
     key = (request.endpoint, *(request.view_args or {}).items(), may_answer, *page.address)
-    return subscribe(streams, lambda: streams.frame_lane(task_id, renderer, key, pace, identity=head.identity), cursor)
+    return subscribe(
+        hub(), lambda lanes: lanes.frame_lane(task_id, renderer, key, pace, identity=head.identity), cursor
+    )

@@ -52,10 +52,9 @@ async def index_stream() -> Response:
     if shows_other_history(newest, cursor):
         return reset_stream(newest)
     projects, answered = seen_projects(), answered_projects()
-    streams = hub()
     renderer = InboxFrames(store(), fragments(), projects, answered, task_id=task_id, after=after)
     key = ("permissions", projects, answered, task_id, after)
-    return subscribe(streams, lambda: streams.board_lane(key, renderer), cursor)
+    return subscribe(hub(), lambda lanes: lanes.board_lane(key, renderer), cursor)
 
 
 def _page() -> tuple[str | None, str]:

@@ -48,8 +48,8 @@ async def index_stream() -> Response:
     if shows_other_history(newest, cursor):
         return reset_stream(newest)
     manages = answered_projects() != ()
-    streams, renderer = hub(), TaskListFrames(store(), fragments(), query, manages=manages)
-    return subscribe(streams, lambda: streams.board_lane((query, manages), renderer), cursor)
+    renderer = TaskListFrames(store(), fragments(), query, manages=manages)
+    return subscribe(hub(), lambda lanes: lanes.board_lane((query, manages), renderer), cursor)
 
 
 @blueprint.get("/tasks/<task_id>")
@@ -80,12 +80,11 @@ async def show_stream(task_id: str) -> Response:
     if shows_other_history(head.latest_seq, cursor, head.identity):
         return reset_stream(head.latest_seq)
     may_answer, key, shown = await may_answer_task(task_id), await _key(task_id), _shown()
-    streams = hub()
     renderer = TaskFrames(
         store(), fragments(), task_id, may_answer=may_answer, key=key, shown=shown, identity=head.identity
     )
     lane_key = ("frames", may_answer, shown)
-    return subscribe(streams, lambda: streams.frame_lane(task_id, renderer, lane_key, identity=head.identity), cursor)
+    return subscribe(hub(), lambda lanes: lanes.frame_lane(task_id, renderer, lane_key, identity=head.identity), cursor)
 
 
 @blueprint.get("/tasks/<task_id>/frame")

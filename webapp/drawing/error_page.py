@@ -1,0 +1,31 @@
+"""The page of an error: what happened, and what its reader can do now."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+NOW_WHAT: dict[int | str, str] = {
+    "not_yet": "Go back, and choose that event or a later one.",
+    400: "Check the address, or start again from the list.",
+    401: "Log in, then do it again.",
+    403: "Ask an owner of the project, or do it from a page of this server.",
+    404: "It may have been deleted, or the address has a slip in it.",
+    405: "Go back and use the page's own links and buttons.",
+    413: "Send less at once: several events can go in several requests.",
+    421: "Open it under the name that the server was started with, or add this name to the setting allowed_hosts.",
+    429: "Wait a moment, then try again.",
+    500: "Try again. If it stays so, the server's log says more.",
+    503: "Nothing is lost. Wait a moment, then load this page again.",
+}
+"""What the reader can do about an error, by its code or its status."""
+
+
+def error_values(status: int, code: str, message: str) -> dict[str, Any]:
+    """The values of the error page's template."""
+    try:
+        what = HTTPStatus(status).phrase
+    except ValueError:
+        what = code.replace("_", " ").capitalize()
+    now_what = NOW_WHAT.get(code) or NOW_WHAT.get(status, "Go back, or start again from the list.")
+    return {"status": status, "what": what, "message": message, "now_what": now_what}

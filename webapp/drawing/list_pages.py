@@ -1,0 +1,88 @@
+"""The task list and the permission inbox as HTML, whole and as frames."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from jinja2 import Template
+from markupsafe import Markup
+
+from signalbox.store.state import Task
+from signalbox.webapp.drawing import ids
+from signalbox.webapp.drawing.swaps import position, swap
+from signalbox.webapp.drawing.templates import Templates
+from signalbox.webapp.views.permissions import InboxView
+from signalbox.webapp.views.task_list import TaskListView
+
+
+class ListPages(Templates):
+    """Renders the pages that list tasks or permission requests."""
+
+    def list_page(self, view: TaskListView, *, stream_path: str = "", **layout: Any) -> str:
+        """The task list as a page; it lives if there is a `stream_path`."""
+        return self._render_page(
+            "tasks/index.html",
+            layout,
+            view=view,
+            panel=Markup(self.list_panel(view)),
+            stream_path=stream_path,
+            live_list=bool(stream_path),
+            place="tasks",
+        )
+
+    def list_panel(self, view: TaskListView) -> str:
+        """The part of the list page that changes: filters with their counts, rows, links to other pages."""
+        return self._render("tasks/_list.html", view=view, rows=[Markup(row) for _, row in self.list_rows(view)])
+
+    def list_rows(self, view: TaskListView) -> list[tuple[str, str]]:
+        """The rows of a page of the list, each with its task's id."""
+        names = view.projects if len(view.projects) > 1 else {}
+        return [(task.task_id, self._list_row(task, project_names=names, pick=view.manages)) for task in view.tasks]
+
+    def _list_row(self, task: Task, **values: Any) -> str:
+        try:
+            return self._task_row.render(task=task, **values)
+        except Exception:  # A row that cannot be drawn affects no other row.
+            plain = Task(
+                task_id=task.task_id,
+                created_at=task.created_at,
+                updated_at=task.updated_at,
+                main_span_id="",
+                project_id=task.project_id,
+                status=task.status,
+                unreadable=True,
+            )
+            return self._task_row.render(task=plain, **values)
+
+    def list_frame(self, view: TaskListView, since: int) -> str:
+        """The frame that replaces the whole list panel of a page at the position `since`."""
+        return position(since, view.event_id) + swap(ids.TASK_LIST, "outerMorph", self.list_panel(view))
+
+    def list_frame_rows(self, view: TaskListView, since: int, changed: dict[str, str]) -> str:
+        """The same if only some rows differ; `changed` has their HTML by task id."""
+        rows = (swap(ids.task(task_id), "outerMorph", row) for task_id, row in changed.items())
+        return position(since, view.event_id) + "\n".join(rows)
+
+    def inbox_page(self, inbox: InboxView, *, stream_path: str = "", **layout: Any) -> str:
+        """All open permission requests; the page lives if there is a `stream_path`."""
+        return self._render_page(
+            "permissions/index.html",
+            layout,
+            inbox=inbox,
+            panel=Markup(self.inbox_panel(inbox)),
+            stream_path=stream_path,
+            place="permissions",
+        )
+
+    def inbox_panel(self, inbox: InboxView) -> str:
+        """The part of the inbox that changes."""
+        return self._render("permissions/_inbox.html", inbox=inbox)
+
+    def inbox_frame(self, inbox: InboxView, since: int) -> str:
+        """What brings an inbox from the position `since` to `inbox`."""
+        return position(since, inbox.event_id) + swap(ids.INBOX, "outerMorph", self.inbox_panel(inbox))
+
+    @cached_property
+    def _task_row(self) -> Template:
+        return self._environment.get_template("tasks/_row.html")

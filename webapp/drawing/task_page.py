@@ -1,0 +1,111 @@
+"""The task page as HTML, whole and as frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from markupsafe import Markup
+
+from signalbox.store.state import Task
+from signalbox.webapp.drawing import ids
+from signalbox.webapp.drawing.swaps import position, swap
+from signalbox.webapp.drawing.templates import Templates
+from signalbox.webapp.drawing.track import stations
+from signalbox.webapp.http import assets
+from signalbox.webapp.views.as_of import AsOf
+from signalbox.webapp.views.forecast import expected
+from signalbox.webapp.views.retries import origin_of, retries_of
+from signalbox.webapp.views.span_tree import SpanLine
+from signalbox.webapp.views.task import TaskView, changed_at
+
+TASK_PARTS = {
+    ids.PAGE_META: "tasks/_meta.html",
+    ids.TASK_HEADER: "tasks/_header.html",
+    ids.TRACK: "tasks/_track.html",
+    ids.PERMISSIONS: "permissions/_panel.html",
+    ids.SPANS: "spans/_panel.html",
+    ids.CHECKPOINTS: "checkpoints/_panel.html",
+    ids.LOG_HEAD: "events/_head.html",
+    ids.LOG_ALIVE: "events/_alive.html",
+}
+"""The parts of the task page, each with the DOM id that it has and the template that draws it."""
+
+
+class TaskPages(Templates):
+    """Renders task pages and their frames."""
+
+    def task_page(self, view: TaskView, **layout: Any) -> str:
+        """The whole page of a task; for `layout` see `pages.responses.layout`."""
+        return self._render_page("tasks/show.html", layout, **self._whole_task(view))
+
+    def past_page(self, view: TaskView, past: AsOf, **layout: Any) -> str:
+        """The same page as of an earlier event. It has no stream, and its links lead to pages as of that event."""
+        return self._render_page("tasks/past.html", layout, **self._whole_task(view, past))
+
+    def _whole_task(self, view: TaskView, past: AsOf | None = None) -> dict[str, Any]:
+        values = self._task_values(view, past)
+        parts = {part: Markup(self._part(part, values)) for part in TASK_PARTS}
+        return {**values, "parts": parts, "rows": self._rows.render(view.rows)}
+
+    def task_frame(self, view: TaskView, since: int, *, flags: bool = True) -> str:
+        """The frame for a page at `since`: its new position, the parts that changed, and the new rows.
+
+        With `flags` it also has the flags and the unfinished output, which change without an event.
+        """
+        values = self._task_values(view)
+        out = [position(since, view.seq)]
+        changed = (part for part in TASK_PARTS if changed_at(view.task, part) > since)
+        out += [swap(part, _swap_style(part), self._part(part, values)) for part in changed]
+        if flags:
+            out.append(swap(ids.TASK_FLAGS, "outerHTML", self._render("tasks/_flags.html", **values)))
+            out.append(swap(ids.LOG_UNFINISHED, "outerHTML", self._render("events/_unfinished.html", **values)))
+        if view.seq == since:
+            return "\n".join(out)
+        if view.task.spans_seq <= since:
+            changed_lines = ((ids.span(line.span.span_id), values["span_line"](line)) for line in view.changed_lines)
+            out += [swap(target, "outerMorph", line) for target, line in changed_lines]
+        if view.rows:
+            out.append(swap(ids.LOG_ROWS, "innerHTML" if view.skipped else "beforeend", self._rows.render(view.rows)))
+        return "\n".join(out)
+
+    def _task_values(self, view: TaskView, past: AsOf | None = None) -> dict[str, Any]:
+        task = view.task
+        path, at = f"{self._root}/tasks/{task.task_id}", past.seq if past else None
+
+        def span_line(line: SpanLine) -> Markup:
+            return self._span_line(line.span, line.depth, path, task.updated_at, at)
+
+        return {
+            "view": view,
+            "path": path,
+            "flags": view.flags,
+            "past": past,
+            "at": at,
+            "stations": stations(task, view.phases),
+            "origin": origin_of(task),
+            "retries": retries_of(task),
+            "next_step": expected(view.phases, view.earlier, current=task.phase),
+            "span_line": span_line,
+            "page_title": page_title(task),
+            "page_icon": assets.inlined(f"icons/{task.status}.svg"),
+        }
+
+    def _part(self, part: str, values: dict[str, Any]) -> str:
+        return self._render(TASK_PARTS[part], **values)
+
+    @cached_property
+    def _span_line(self) -> Callable[..., Markup]:
+        macro: Callable[..., Markup] = vars(self._environment.get_template("spans/_line.html").module)["span_line"]
+        return macro
+
+
+def page_title(task: Task) -> str:
+    """The title of a task's tab, with the most urgent word first."""
+    return f"{task.status} · {task.title or task.task_id} · Signalbox"
+
+
+def _swap_style(part: str) -> str:
+    # A morph keeps the focus and open details. Parts that contain neither use the cheaper swap.
+    return "outerHTML" if part in (ids.PAGE_META, ids.TRACK, ids.LOG_HEAD, ids.LOG_ALIVE) else "outerMorph"

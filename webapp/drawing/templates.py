@@ -1,0 +1,96 @@
+"""The templates: one Jinja environment with the functions and constants that they use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from signalbox.store.events import KNOWN_EVENTS, is_claim
+from signalbox.store.state import STATUSES
+from signalbox.webapp.drawing import ansi, ids
+from signalbox.webapp.drawing.rows import Rows
+from signalbox.webapp.drawing.sparkline import bars
+from signalbox.webapp.http import assets
+from signalbox.webapp.http.path_segments import segment
+from signalbox.webapp.views import text
+from signalbox.webapp.views.as_of import as_of
+from signalbox.webapp.views.list_query import AGES, ORDERS, VIEWS, bound, list_fields, list_filters, list_url
+
+TEMPLATES = Path(__file__).parent.parent / "templates"
+
+HTMX_CONFIG = {"extensions": "sse, keep-open", "includeIndicatorCSS": False, "history": False}
+
+
+class Templates:
+    """Renders templates. `asset` turns a path below `static/` into its address; `root` begins every address."""
+
+    def __init__(self, asset: Callable[[str], str], root: str = "") -> None:
+        self._root = root
+        self._environment = Environment(
+            loader=FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=StrictUndefined,
+            finalize=_finalize,
+            auto_reload=False,
+            cache_size=-1,
+        )
+        times = (text.moment, text.between, text.elapsed, text.duration, text.offset)
+        shared = (text.said, text.command_line, text.size, *times, text.count, text.percent, text.plural)
+        self._environment.globals.update(
+            {function.__name__: function for function in shared},
+            ids=ids,
+            asset=lambda path: f"{root}{asset(path)}",
+            root=root,
+            inlined=assets.inlined,
+            pretty=_pretty,
+            list_url=lambda *args, **changes: f"{root}{list_url(*args, **changes)}",
+            list_fields=list_fields,
+            list_filters=list_filters,
+            bound=bound,
+            bars=bars,
+            ages=AGES,
+            orders=ORDERS,
+            built_in_views=VIEWS,
+            statuses=STATUSES,
+            htmx_config=msgspec.json.encode(HTMX_CONFIG).decode(),
+            event_types=KNOWN_EVENTS,
+            is_claim=is_claim,
+            place="",
+            as_of=as_of,
+            coloured=ansi.render,
+            past=None,
+            at=None,
+        )
+        self._environment.filters["segment"] = segment
+        self._rows = Rows(self._environment)
+        self._environment.globals.update(hits=self._rows.hits, neighbours=self._rows.render)
+
+    def _render(self, template: str, **values: Any) -> str:
+        return self._environment.get_template(template).render(**values)
+
+    def _render_page(self, template: str, layout: dict[str, Any], **values: Any) -> str:
+        """A whole page. `layout` has the values of `pages.responses.layout`, or some of them."""
+        return self._render(template, **values, page={**_LAYOUT, **layout})
+
+
+_LAYOUT = {
+    "person": "",
+    "permissions_open": 0,
+    "epoch": "",
+    "heartbeat": 15,
+    "base_url": "http://127.0.0.1:8000",
+}
+
+
+def _pretty(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
+def _finalize(value: Any) -> Any:
+    return text.clean(value) if type(value) is str else value

@@ -1,0 +1,187 @@
+"""The lanes of a hub: those of each watched task, in the task's channel, and those of pages that show many tasks."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
+
+from signalbox.store import Event, Store
+from signalbox.webapp.live.catch_up_cache import CatchUpCache
+from signalbox.webapp.live.channel import Channel
+from signalbox.webapp.live.control_messages import JSON, ControlMessages
+from signalbox.webapp.live.event_lane import EventLane
+from signalbox.webapp.live.frame_lane import FrameLane
+from signalbox.webapp.live.lane import Lane
+from signalbox.webapp.live.pace import Pace
+from signalbox.webapp.live.renderer import Renderer
+from signalbox.webapp.live.ring import Encode, Ring
+from signalbox.webapp.live.stats import Stats
+from signalbox.webapp.live.tail_pause import TailPause
+from signalbox.webapp.settings import Settings
+
+
+class Lanes:
+    """Finds the lane for a stream, and makes it for the first one. Iterating gives all lanes.
+
+    Frame lanes use `page_messages` unless the caller has other control messages.
+    """
+
+    def __init__(
+        self, store: Store, settings: Settings, stats: Stats, page_messages: ControlMessages, tail_pause: TailPause
+    ) -> None:
+        self._store = store
+        self._epoch = store.epoch
+        self._settings = settings
+        self._stats = stats
+        self._page_messages = page_messages
+        self._tail_pause = tail_pause
+        self._catch_up_cache = CatchUpCache()
+        self._boards: dict[object, FrameLane] = {}
+        self.channels: dict[str, Channel] = {}
+
+    def __iter__(self) -> Iterator[Lane]:
+        for channel in self.channels.values():
+            yield from channel.lanes.values()
+        yield from self._boards.values()
+
+    def event_lane(
+        self,
+        task_id: str,
+        encode: Encode,
+        batch_size: int,
+        flush_interval: float,
+        control_messages: ControlMessages = JSON,
+        *,
+        identity: str = "",
+    ) -> Lane:
+        """The lane of a task's events as `encode` writes them. `identity` distinguishes tasks that had the same id."""
+        channel = self._channel(task_id, identity)
+        key = (encode, batch_size, flush_interval, control_messages)
+        if key not in channel.lanes:
+            pace = Pace(flush_interval, batch_size)
+            lane = EventLane(
+                channel.ring,
+                pace,
+                self._stats,
+                self._store,
+                task_id,
+                encode,
+                control_messages,
+                self._catch_up_cache,
+                identity,
+            )
+            lane.when_flushed = self._tail_pause.begin
+            channel.lanes[key] = lane
+        return channel.lanes[key]
+
+    def frame_lane(
+        self,
+        task_id: str,
+        renderer: Renderer,
+        key: object = "frames",
+        pace: Pace | None = None,
+        control_messages: ControlMessages | None = None,
+        *,
+        identity: str = "",
+    ) -> Lane:
+        """The lane of a task's streams with the same `key`. The first caller's `renderer` and `pace` serve them all."""
+        channel = self._channel(task_id, identity)
+        channel.standing = None
+        control_messages = control_messages or self._page_messages
+        whole_key = (key, control_messages)
+        if whole_key not in channel.lanes:
+            channel.lanes[whole_key] = self._new_frame_lane(channel.ring, renderer, pace, control_messages)
+        return channel.lanes[whole_key]
+
+    def board_lane(
+        self,
+        key: object,
+        renderer: Renderer,
+        pace: Pace | None = None,
+        control_messages: ControlMessages | None = None,
+    ) -> Lane:
+        """The lane of streams with the same `key` that show many tasks. Their positions are event ids."""
+        self._check_epoch()
+        control_messages = control_messages or self._page_messages
+        whole_key = (key, control_messages)
+        if whole_key not in self._boards:
+            self._boards[whole_key] = self._new_frame_lane(Ring(0), renderer, pace, control_messages)
+        return self._boards[whole_key]
+
+    def push(self, events: Sequence[Event]) -> None:
+        """Hand new events, in commit order, to the channels of their tasks; every board is rendered again."""
+        watched = [event for event in events if event.task_id in self.channels]
+        if len(watched) > 1:
+            watched.sort(key=attrgetter("task_id"))
+        for task_id, group in groupby(watched, key=attrgetter("task_id")):
+            new, channel = list(group), self.channels[task_id]
+            if channel.identity and new[0].identity not in ("", channel.identity):
+                # The task was deleted, and another one has its id.
+                self.channels.pop(task_id).end()
+            else:
+                channel.push(new)
+        self.recheck_boards()
+
+    def recheck_boards(self) -> None:
+        """Render every board again, for instance because time has passed."""
+        for board in self._boards.values():
+            board.recheck()
+
+    def reset(self) -> None:
+        """The store has another history: end all streams, and forget the state of the old history."""
+        self._epoch = self._store.epoch
+        for lane in list(self):
+            lane.close()
+            for subscriber in list(lane.everyone):
+                subscriber.finish(subscriber.control_messages.replaced(lane.position(subscriber)))
+        self.channels.clear()
+        self._boards.clear()
+
+    def drop_idle(self) -> None:
+        """Forget lanes and channels without subscribers."""
+        for task_id, channel in list(self.channels.items()):
+            _drop_idle(channel.lanes)
+            if not channel.lanes:
+                del self.channels[task_id]
+        _drop_idle(self._boards)
+
+    def readers(self, task_id: str, encode: Encode) -> int:
+        """How many streams read a task's events as `encode` writes them."""
+        channel = self.channels.get(task_id)
+        return channel.readers(encode) if channel else 0
+
+    def lag_p99(self) -> float:
+        """The 99th percentile of how many events streams are behind; 0 without streams."""
+        lags = [max(0, lane.ring.head - lane.position(subscriber)) for lane in self for subscriber in lane.everyone]
+        return float(sum(lags)) if len(lags) < 2 else statistics.quantiles(lags, n=100, method="inclusive")[98]
+
+    def _channel(self, task_id: str, identity: str = "") -> Channel:
+        known = self.channels.get(task_id)
+        if known and identity and known.identity not in ("", identity):
+            self.channels.pop(task_id).end()
+        self._check_epoch()
+        if task_id not in self.channels:
+            self.channels[task_id] = Channel(self._settings.ring_events, identity)
+        return self.channels[task_id]
+
+    def _check_epoch(self) -> None:
+        if self._store.epoch != self._epoch:
+            # A stream of the new history opens before the tail has noticed the change.
+            self.reset()
+
+    def _new_frame_lane(
+        self, ring: Ring, renderer: Renderer, pace: Pace | None, control_messages: ControlMessages
+    ) -> FrameLane:
+        pace = pace or Pace(self._settings.flush_interval, self._settings.batch_size)
+        lane = FrameLane(ring, pace, self._stats, renderer, control_messages)
+        lane.when_flushed = self._tail_pause.begin
+        return lane
+
+
+def _drop_idle(lanes: dict[object, Lane] | dict[object, FrameLane]) -> None:
+    for key, lane in list(lanes.items()):
+        if not lane.everyone:
+            lane.close()
+            del lanes[key]
