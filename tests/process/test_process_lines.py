@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalbox.webapp.process.lines import MAX_LINE, Line, LineReader
+from signalbox.webapp.process.line_reader import LineReader
+from signalbox.webapp.process.output_lines import MAX_LINE, OutputLine
 
 
-def lines_of(*chunks: bytes) -> list[Line]:
+def lines_of(*chunks: bytes) -> list[OutputLine]:
     reader = LineReader()
     found = [line for chunk in chunks for line in reader.feed(chunk)]
     return found + list(reader.feed(b"", final=True))

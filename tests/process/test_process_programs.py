@@ -12,7 +12,8 @@ from pathlib import Path
 import pyte
 import pytest
 
-from signalbox.webapp.process.lines import Line, LineReader
+from signalbox.webapp.process.line_reader import LineReader
+from signalbox.webapp.process.output_lines import OutputLine
 
 RECORDED = Path(__file__).parent / "terminal"
 WIDTH, HEIGHT = 120, 40
@@ -28,11 +29,11 @@ class Clock:
         return self.now
 
 
-def played(output: Output) -> list[Line]:
+def played(output: Output) -> list[OutputLine]:
     """The lines that a run logs, at the pace of the recording."""
     clock = Clock()
     reader = LineReader(WIDTH, HEIGHT, clock)
-    lines: list[Line] = []
+    lines: list[OutputLine] = []
     for at, text in output:
         while (due := reader.due) is not None and clock.now + due < at:
             clock.now += due + 1e-6
@@ -49,7 +50,7 @@ def shown(output: Output) -> list[str]:
     return "\n".join(row.rstrip() for row in screen.display).rstrip().split("\n")
 
 
-def texts(lines: list[Line]) -> list[str]:
+def texts(lines: list[OutputLine]) -> list[str]:
     plain = [re.sub(r"\x1b(?:\[[0-9;:]*m|\]8;;[^\x1b]*\x1b\\)", "", line.text) for line in lines]
     return "\n".join(plain).rstrip().split("\n")
 

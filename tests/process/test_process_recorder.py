@@ -15,7 +15,7 @@ from signalbox.store.remote import RemoteLog
 from signalbox.webapp.process import recorder as recording
 from signalbox.webapp.process.output import Output
 from signalbox.webapp.process.recorder import Recorder
-from signalbox.webapp.process.terminal import Channel
+from signalbox.webapp.process.terminal import OutputPipe
 from tests.support.log import log_of, until
 from tests.support.proxy import Proxy
 from tests.support.server import Server
@@ -42,7 +42,7 @@ async def test_an_outage_makes_the_command_wait_and_loses_nothing(
     os.set_blocking(source, False)
     told: list[str] = []
     recorder = Recorder(RemoteLog(proxy.url, patience=0), "t", told.append)
-    output = Output([Channel("stdout", source, sink, terminal=False)], recorder, "span", lambda channel, data: None)
+    output = Output([OutputPipe("stdout", source, sink, terminal=False)], recorder, "span", lambda pipe, data: None)
 
     def write() -> None:
         for number in range(2000):

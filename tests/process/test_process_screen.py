@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signalbox.webapp.process.lines import HOLD, HOLD_REDRAWN, MAX_LINE, Line, LineReader
+from signalbox.webapp.process.line_reader import HOLD, HOLD_REDRAWN, LineReader
+from signalbox.webapp.process.output_lines import MAX_LINE, OutputLine
 
 WIDTH, HEIGHT = 40, 12
 
@@ -22,7 +23,7 @@ class Clock:
         return self.now
 
 
-def read(*chunks: bytes | str, columns: int | None = WIDTH) -> list[Line]:
+def read(*chunks: bytes | str, columns: int | None = WIDTH) -> list[OutputLine]:
     reader = LineReader(columns, HEIGHT, Clock())
     data = [chunk.encode() if isinstance(chunk, str) else chunk for chunk in chunks]
     return [line for chunk in data for line in reader.feed(chunk)] + reader.feed(b"", final=True)
@@ -142,7 +143,7 @@ def test_a_line_that_changes_after_it_was_logged_is_marked() -> None:
     clock.now += HOLD + 0.1
     assert [line.text for line in reader.settle()] == ["a: 0%", "b: 0%"]
     reader.feed(b"\x1b[2A\x1b[2Ka: 100%\n\n")
-    assert reader.feed(b"", final=True) == [Line("a: 100%", redrawn=True)]
+    assert reader.feed(b"", final=True) == [OutputLine("a: 100%", redrawn=True)]
 
 
 def test_the_unfinished_line_can_be_seen() -> None:

@@ -25,7 +25,7 @@ from signalbox.webapp.process.output import Output
 from signalbox.webapp.process.recorder import Recorder
 from signalbox.webapp.process.signature import CommandLine, signature
 from signalbox.webapp.process.stopper import Stopper
-from signalbox.webapp.process.terminal import Channel, copy_size, open_channels
+from signalbox.webapp.process.terminal import OutputPipe, copy_size, open_pipes
 from signalbox.webapp.process.unfinished import UnfinishedLines
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
@@ -78,11 +78,11 @@ class Command:
         loop = asyncio.get_running_loop()
         for number in ENDING:
             loop.add_signal_handler(number, self._stopper.stop, number, f"stopped by {number.name}")
-        channels = open_channels(terminals=self._options.terminals, merge=self._options.merge)
-        order = WriteOrder([channel.sink for channel in channels])
+        pipes = open_pipes(terminals=self._options.terminals, merge=self._options.merge)
+        order = WriteOrder([pipe.sink for pipe in pipes])
         guard = Guard(self._options.grace)
         try:
-            process = await self._start(channels)
+            process = await self._start(pipes)
         except OSError as error:
             code, message = self._why_not(error)
             self._echoes.errors.notice(message)
@@ -90,7 +90,7 @@ class Command:
         else:
             guard.watch(process.pid)
             self._stopper.attach(process.pid)
-            code = await self._attend(process, channels, order)
+            code = await self._attend(process, pipes, order)
         guard.dismiss()
         for number in ENDING:
             loop.add_signal_handler(number, self._leave)
@@ -110,29 +110,29 @@ class Command:
         key = None if is_remote(self._log) else cast(Store, self._log).key
         return signature(line, key, self._task) if key else None
 
-    async def _start(self, channels: list[Channel]) -> asyncio.subprocess.Process:
+    async def _start(self, pipes: list[OutputPipe]) -> asyncio.subprocess.Process:
         try:
             # A session of its own: the terminal's Ctrl-C reaches us alone, and we pass it on.
             return await asyncio.create_subprocess_exec(
                 *self._command,
-                stdout=channels[0].sink,
-                stderr=channels[-1].sink,
+                stdout=pipes[0].sink,
+                stderr=pipes[-1].sink,
                 start_new_session=True,
                 env=self._environment(),
             )
         except OSError:
-            for channel in channels:
-                os.close(channel.source)
+            for pipe in pipes:
+                os.close(pipe.source)
             raise
         finally:
-            for channel in channels:
-                os.close(channel.sink)
+            for pipe in pipes:
+                os.close(pipe.sink)
 
-    async def _attend(self, process: asyncio.subprocess.Process, channels: list[Channel], order: WriteOrder) -> int:
+    async def _attend(self, process: asyncio.subprocess.Process, pipes: list[OutputPipe], order: WriteOrder) -> int:
         loop, stopper = asyncio.get_running_loop(), self._stopper
         interval = self._options.heartbeat_interval
         self._emit("runner_spawn", runner_pid=process.pid, heartbeat_interval=interval, **self._facts)
-        output = Output(channels, self._recorder, self._span_id, self._show, order)
+        output = Output(pipes, self._recorder, self._span_id, self._show, order)
         unfinished = UnfinishedLines(self._log, self._task.task_id, output.unfinished, output.busy)
         output.on_change = unfinished.changed
         lifeline = Lifeline(self._log, self._task.task_id, self._span_id, self._task.latest_seq, interval)
@@ -142,7 +142,7 @@ class Command:
             loop.call_soon_threadsafe(stopper.stop, signal.SIGINT, "cancelled on request")
 
         lifeline.on_cancel(cancelled)
-        loop.add_signal_handler(signal.SIGWINCH, self._resize, channels, output)
+        loop.add_signal_handler(signal.SIGWINCH, self._resize, pipes, output)
 
         limit = self._options.time_limit
         timer = loop.call_later(limit, stopper.time_out, limit) if limit is not None else None
@@ -168,12 +168,12 @@ class Command:
     def _emit(self, event_type: str, **payload: Any) -> None:
         self._recorder.add(NewEvent(event_type=event_type, span_id=self._span_id, payload=payload))
 
-    def _show(self, channel: Channel, data: bytes) -> None:
-        self._echoes.of(channel.stream).write(data)
+    def _show(self, pipe: OutputPipe, data: bytes) -> None:
+        self._echoes.of(pipe.stream).write(data)
 
-    def _resize(self, channels: list[Channel], output: Output) -> None:
-        for channel in channels:
-            copy_size(channel)
+    def _resize(self, pipes: list[OutputPipe], output: Output) -> None:
+        for pipe in pipes:
+            copy_size(pipe)
         output.resize()
         self._stopper.send(signal.SIGWINCH)
 

@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 
 from signalbox.store import NewEvent
 from signalbox.store.state import Unfinished
-from signalbox.webapp.process.lines import Line, LineReader
+from signalbox.webapp.process.line_reader import LineReader
 from signalbox.webapp.process.order import WriteOrder, in_order
+from signalbox.webapp.process.output_lines import OutputLine
 from signalbox.webapp.process.recorder import Recorder
-from signalbox.webapp.process.terminal import Channel, read, size
+from signalbox.webapp.process.terminal import OutputPipe, read, size
 
 MOST_AT_ONCE = 64 * 1024
 """Bytes of one stream that are read before they are recorded."""
@@ -25,25 +26,25 @@ MOST_LEFT = 1024 * 1024
 
 
 class Output:
-    """Reads a command's channels whenever something has come, and stops reading while the recorder is full.
+    """Reads a command's pipes whenever something has come, and stops reading while the recorder is full.
 
     A full pipe or terminal then makes the command wait, which is all the backpressure there is. `show` is given what
-    came, with its channel; `on_change` is called when a line that is not complete may look different.
+    came, with its pipe; `on_change` is called when a line that is not complete may look different.
     """
 
     def __init__(
         self,
-        channels: Sequence[Channel],
+        pipes: Sequence[OutputPipe],
         recorder: Recorder,
         span_id: str,
-        show: Callable[[Channel, bytes], None],
+        show: Callable[[OutputPipe, bytes], None],
         order: WriteOrder | None = None,
     ) -> None:
         self._recorder, self._span_id, self._show = recorder, span_id, show
         self._order = order or WriteOrder(())
         self.on_change: Callable[[], None] = lambda: None
         self._last = self._recorded = 0.0
-        self._streams = [_Stream(channel, self._now) for channel in channels]
+        self._streams = [_Stream(pipe, self._now) for pipe in pipes]
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._end = asyncio.Event()
@@ -55,15 +56,15 @@ class Output:
         await self._end.wait()
 
     def close(self) -> None:
-        """Take what the command left in the channels, and read no more."""
+        """Take what the command left in the pipes, and read no more."""
         for stream in self._streams:
-            self._loop.remove_reader(stream.channel.source)
+            self._loop.remove_reader(stream.pipe.source)
         for _ in range(MOST_LEFT // MOST_AT_ONCE):
             if not self._read():
                 break
         for stream in self._streams:
             self._finish(stream)
-            os.close(stream.channel.source)
+            os.close(stream.pipe.source)
         if self._timer is not None:
             self._timer.cancel()
         self._order.close()
@@ -71,12 +72,12 @@ class Output:
     def resize(self) -> None:
         """The command's terminals have another size."""
         for stream in self._streams:
-            if stream.channel.terminal:
+            if stream.pipe.terminal:
                 self._record([(stream, stream.lines.resize(*size()))])
 
     def unfinished(self) -> list[Unfinished]:
         """What is not in the log yet, because it may still change: the text of each stream that has any."""
-        found = ((stream.channel.stream, stream.lines.live) for stream in self._streams if not stream.ended)
+        found = ((stream.pipe.stream, stream.lines.live) for stream in self._streams if not stream.ended)
         return [Unfinished(text, name or None) for name, text in found if text]
 
     def busy(self) -> bool:
@@ -91,16 +92,16 @@ class Output:
     def _resume(self) -> None:
         for stream in self._streams:
             if not stream.ended:
-                self._loop.add_reader(stream.channel.source, self._readable)
+                self._loop.add_reader(stream.pipe.source, self._readable)
 
     def _readable(self) -> None:
         self._read()
         if self._recorder.full:
             for stream in self._streams:
-                self._loop.remove_reader(stream.channel.source)
+                self._loop.remove_reader(stream.pipe.source)
 
     def _read(self) -> bool:
-        """Take what has come on all channels, in the order in which it was written; whether there was anything."""
+        """Take what has come on all pipes, in the order in which it was written; whether there was anything."""
         taken = [b""] * len(self._streams)
         order: list[int] = []
         closed: list[_Stream] = []
@@ -108,7 +109,7 @@ class Output:
         while more and max(map(len, taken)) < MOST_AT_ONCE:
             more = False
             for index, stream in enumerate(self._streams):
-                data = None if stream.ended or stream in closed else read(stream.channel)
+                data = None if stream.ended or stream in closed else read(stream.pipe)
                 if data:
                     taken[index] += data
                     more = True
@@ -117,10 +118,10 @@ class Output:
             order += self._order.written()
         for index, data in in_order(order, taken):
             stream = self._streams[index]
-            self._show(stream.channel, data)
+            self._show(stream.pipe, data)
             self._record([(stream, stream.lines.feed(data))])
         for stream in closed:
-            self._loop.remove_reader(stream.channel.source)
+            self._loop.remove_reader(stream.pipe.source)
             self._finish(stream)
         if any(taken):
             self.on_change()
@@ -148,7 +149,7 @@ class Output:
         self.on_change()
         self._wait_for_lines()
 
-    def _record(self, given: list[tuple[_Stream, list[Line]]]) -> None:
+    def _record(self, given: list[tuple[_Stream, list[OutputLine]]]) -> None:
         if not any(lines for _, lines in given):
             return
         self._recorded = self._last
@@ -160,13 +161,13 @@ class Output:
         if len(given) == 1:
             stream, lines = given[0]
             for line in lines:
-                self._add(stream.channel.stream, line)
+                self._add(stream.pipe.stream, line)
             return
-        found = [(line, stream.channel.stream) for stream, lines in given for line in lines]
+        found = [(line, stream.pipe.stream) for stream, lines in given for line in lines]
         for line, name in sorted(found, key=lambda one: one[0].at):
             self._add(name, line)
 
-    def _add(self, name: str, line: Line) -> None:
+    def _add(self, name: str, line: OutputLine) -> None:
         payload: dict[str, object] = {"message": line.text}
         if name:
             payload["stream"] = name
@@ -178,9 +179,9 @@ class Output:
 
 
 class _Stream:
-    """One channel, and the lines that it becomes."""
+    """One pipe, and the lines that it becomes."""
 
-    def __init__(self, channel: Channel, clock: Callable[[], float]) -> None:
-        self.channel, self.ended = channel, False
-        columns, height = size() if channel.terminal else (None, None)
+    def __init__(self, pipe: OutputPipe, clock: Callable[[], float]) -> None:
+        self.pipe, self.ended = pipe, False
+        columns, height = size() if pipe.terminal else (None, None)
         self.lines = LineReader(columns, clock=clock) if height is None else LineReader(columns, height, clock)

@@ -8,8 +8,8 @@ from functools import lru_cache
 MAX_MARKS = 16
 """Characters that are kept of a cell: more combining marks are dropped."""
 
-Run = tuple[int, str]
-"""A style and the text that is drawn with it."""
+StyledText = tuple[int, str]
+"""The number of a style, and the text that is drawn in it."""
 
 
 class Row:
@@ -27,7 +27,7 @@ class Row:
         self.styles: list[int] = []
         self.wrapped = self.passed = False
         self.at = at
-        self.logged: list[Run] | None = None
+        self.logged: list[StyledText] | None = None
 
     @property
     def plain(self) -> str | None:
@@ -53,13 +53,13 @@ class Row:
             self.styles = [0] * len(self.cells)
             self._text = None
 
-    def runs(self) -> list[Run]:
-        """The text in pieces of one style."""
+    def styled_text(self) -> list[StyledText]:
+        """The text, split where the style changes."""
         if self._text is not None:
             return [(0, self._text)] if self._text else []
         if not any(self.styles):
             return [(0, "".join(self.cells))] if self.cells else []
-        found: list[Run] = []
+        found: list[StyledText] = []
         start = 0
         for end in range(1, len(self.cells) + 1):
             if end == len(self.cells) or self.styles[end] != self.styles[start]:

@@ -1,16 +1,11 @@
-"""A small terminal: rows and a cursor, changed by text, control characters and escape sequences.
-
-It follows xterm, and `pyte` in what tests compare. The screen begins with one row and grows downward to its height:
-so the cursor cannot move below the last row that the program has made, as at the bottom of a terminal.
-"""
+"""A small terminal: it interprets text, control characters and escape sequences as changes of a grid."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
-from signalbox.webapp.process.row import MAX_MARKS, Row, cells_of
-from signalbox.webapp.process.style import Styles
+from signalbox.webapp.process.grid import Grid
+from signalbox.webapp.process.row import Row
 
 _TOKEN = re.compile(
     r"[^\x00-\x1f\x7f-\x9f]+"
@@ -31,28 +26,10 @@ MAX_SEQUENCE = 64 * 1024
 """Characters of an escape sequence that has not ended; a longer one is dropped."""
 
 
-class Screen:
-    """`columns` wide and at most `height` rows high. `scrolled` is called with each row that leaves at the top.
+class Screen(Grid):
+    """A grid that changes as output is fed to it. A sequence that is cut off waits for the rest of it."""
 
-    `reach`: how far sequences move the cursor to the right of what is written, where there is no terminal's width.
-    """
-
-    def __init__(self, columns: int, height: int, scrolled: Callable[[Row], None], *, reach: int | None = None) -> None:
-        self.columns, self.height, self._reach = columns, height, reach
-        self.rows = [Row()]
-        self.x = self.y = 0
-        self.styles = Styles()
-        self.now = 0.0
-        self.moved_up = -1e9
-        self.hidden = False
-        self._scrolled = scrolled
-        self._rest = ""
-        self._main: tuple[list[Row], int, int] | None = None
-        self._saved: tuple[int, int] = (0, 0)
-        self._margins: tuple[int, int] | None = None
-        self._stops: set[int] | None = None
-        self._wraps, self._inserts = True, False
-        self._last = " "
+    _unfinished_sequence = ""
 
     @property
     def at_end(self) -> bool:
@@ -60,18 +37,18 @@ class Screen:
         row = self.rows[-1]
         return (
             self.y == len(self.rows) - 1
-            and not (self.styles.current or self._rest or self._main or self._margins or self._inserts)
+            and not (self.styles.current or self._unfinished_sequence or self._main or self._margins or self._inserts)
             and row.plain is not None
             and self.x == row.width
         )
 
     def feed(self, text: str) -> None:
         """Take output; a sequence that is cut at its end waits for the rest."""
-        text = self._rest + text
-        self._rest = ""
+        text = self._unfinished_sequence + text
+        self._unfinished_sequence = ""
         if cut := _CUT.search(text):
             text, rest = text[: cut.start()], cut[0]
-            self._rest = rest if len(rest) <= MAX_SEQUENCE else ""
+            self._unfinished_sequence = rest if len(rest) <= MAX_SEQUENCE else ""
         for token in _TOKEN.finditer(text):
             first = token[0][0]
             if first >= " " and not "\x7f" <= first <= "\x9f":
@@ -82,85 +59,6 @@ class Screen:
                 self._command(token[5])
             elif len(token[0]) <= 2:
                 self._single(token[0])
-
-    def fold(self) -> None:
-        """Give every row the width of the screen: a longer one goes on in the next."""
-        if all(row.width <= self.columns for row in self.rows):
-            return
-        rows: list[Row] = []
-        for row in self.rows:
-            while row.width > self.columns:
-                row.open()
-                end = self.columns - (row.cells[self.columns] == "")
-                part = Row(at=row.at)
-                part.open()
-                part.cells, row.cells = row.cells[:end], row.cells[end:]
-                part.styles, row.styles = row.styles[:end], row.styles[end:]
-                part.wrapped = True
-                if row.logged is not None:
-                    part.logged = part.runs()
-                rows.append(part)
-            if row.logged is not None:
-                row.logged = row.runs()
-            rows.append(row)
-        self.rows = rows
-        while len(self.rows) > self.height:
-            self._scrolled(self.rows.pop(0))
-        self.y, self.x = len(self.rows) - 1, self.rows[-1].width
-
-    @property
-    def alternate(self) -> bool:
-        """Whether the screen is the one of a full-screen program, of which nothing remains."""
-        return self._main is not None
-
-    def leave_alternate(self) -> None:
-        """Back to the screen that was there before a full-screen program."""
-        if self._main is not None:
-            self.rows, self.y, self.x = self._main
-            self._main, self._margins = None, None
-
-    def resize(self, columns: int, height: int) -> None:
-        """The terminal has another size; what is written stays."""
-        self.columns, self.height, self._margins = columns, height, None
-        while len(self.rows) > height:
-            self._scrolled(self.rows.pop(0))
-            self.y = max(0, self.y - 1)
-
-    def _draw(self, text: str) -> None:
-        cells = cells_of(text)
-        if not cells:
-            # Nothing but combining marks: they belong to the character before the cursor.
-            row = self.rows[self.y]
-            row.open()
-            at = self.x - 1 if self.x and self.x <= len(row.cells) and row.cells[self.x - 1] else self.x - 2
-            if 0 <= at < len(row.cells):
-                row.cells[at] += text[:MAX_MARKS]
-            return
-        self._last = text[-1]
-        style = self.styles.current
-        while cells:
-            room = self.columns - self.x
-            if room <= 0 or (room == 1 and len(cells) > 1 and cells[1] == ""):
-                if not self._wraps:
-                    cells = cells[-2:] if cells[-1] == "" else cells[-1:]
-                    self.x = max(0, self.columns - len(cells))
-                elif self.columns < 2 and len(cells) > 1 and cells[1] == "":
-                    cells = cells[2:]
-                    continue
-                else:
-                    self.rows[self.y].wrapped = True
-                    self._down()
-                    self.x = 0
-                room = self.columns - self.x
-            take = min(room, len(cells))
-            if take < len(cells) and cells[take] == "":
-                take -= 1
-            row = self.rows[self.y]
-            if self._inserts:
-                row.insert(self.x, take, self.columns)
-            row.write(self.x, cells[:take], style)
-            self.x += take
-            cells = cells[take:]
 
     def _single(self, token: str) -> None:
         match token:
@@ -299,112 +197,3 @@ class Screen:
         kind, _, rest = text.partition(";")
         if kind == "8":
             self.styles.link(rest.partition(";")[2])
-
-    # movements
-
-    @property
-    def _top(self) -> int:
-        return self._margins[0] if self._margins else 0
-
-    @property
-    def _bottom(self) -> int:
-        return self._margins[1] if self._margins else self.height - 1
-
-    def _to_column(self, x: int) -> None:
-        last = self.columns if self._reach is None else max(self._reach, self.rows[self.y].width)
-        self.x = max(0, min(x, last - 1, self.columns - 1))
-
-    def _to_row(self, y: int) -> None:
-        y = max(0, min(y, self.height - 1))
-        while y >= len(self.rows):
-            self.rows.append(Row(at=self.now))
-        if y < self.y:
-            self._up(self.y - y, 0)
-        self.y = y
-
-    def _up(self, count: int, top: int | None = None) -> None:
-        least = self._top if top is None else top
-        self.y = max(self.y - count, least if self.y >= least else 0)
-        self.moved_up = self.now
-        for row in self.rows[self.y :]:
-            row.passed, row.at = True, self.now
-
-    def _move_down(self, count: int) -> None:
-        last = min(self._bottom, len(self.rows) - 1) if self.y <= self._bottom else len(self.rows) - 1
-        self.y = min(self.y + count, max(last, self.y))
-
-    def _down(self) -> None:
-        """Go to the next row; at the bottom the screen scrolls."""
-        self.rows[self.y].at = self.now
-        if self.y == self._bottom or self.y >= self.height - 1:
-            if self.y == self._bottom:
-                self._scroll()
-            return
-        self.y += 1
-        if self.y == len(self.rows):
-            self.rows.append(Row(at=self.now))
-
-    def _scroll(self) -> None:
-        while len(self.rows) <= self._bottom:
-            self.rows.append(Row(at=self.now))
-        row = self.rows.pop(self._top)
-        self.rows.insert(self._bottom, Row(at=self.now))
-        if self._top == 0 and self._main is None:
-            self._scrolled(row)
-
-    def _tab(self) -> None:
-        self.x = min((stop for stop in self._tab_stops() if stop > self.x), default=self.columns - 1)
-
-    def _tab_stops(self) -> set[int]:
-        if self._stops is None:
-            # Only the stops around the cursor: a line that has no terminal's width has thousands of them.
-            near = self.x // 8 * 8
-            return {stop for stop in (near - 8, near, near + 8) if 0 < stop < self.columns}
-        return self._stops
-
-    def _set_margins(self, numbers: list[int]) -> None:
-        top = max(0, (numbers[0] or 1) - 1)
-        bottom = min(self.height, (numbers[1] if len(numbers) > 1 else 0) or self.height) - 1
-        if bottom <= top:
-            return
-        self._margins = None if (top, bottom) == (0, self.height - 1) else (top, bottom)
-        if self._margins:
-            self._to_row(0)
-            self.x = 0
-
-    # erasing, inserting, deleting
-
-    def _erase_line(self, how: int) -> None:
-        row = self.rows[self.y]
-        if how == 0:
-            row.erase(self.x, self.columns)
-            row.wrapped = False
-        elif how == 1:
-            row.erase(0, self.x + 1)
-        elif how == 2:
-            row.erase(0, self.columns)
-            row.wrapped = False
-
-    def _erase_display(self, how: int) -> None:
-        if how in (0, 1):
-            self._erase_line(how)
-        rows = {0: self.rows[self.y + 1 :], 1: self.rows[: self.y], 2: self.rows}.get(how, [])
-        for row in rows:
-            row.set_plain("")
-            row.wrapped = False
-
-    def _insert_lines(self, count: int) -> None:
-        if not self._top <= self.y <= self._bottom:
-            return
-        for _ in range(min(count, self.height)):
-            self.rows.insert(self.y, Row(at=self.now))
-            if len(self.rows) > self._bottom + 1:
-                del self.rows[self._bottom + 1]
-
-    def _delete_lines(self, count: int) -> None:
-        if not self._top <= self.y <= self._bottom:
-            return
-        for _ in range(min(count, self.height)):
-            end = min(self._bottom, len(self.rows) - 1)
-            del self.rows[self.y]
-            self.rows.insert(end, Row(at=self.now))

@@ -15,10 +15,10 @@ DEFAULT_SIZE = (120, 40)
 """Columns and lines where there is no terminal to copy them from."""
 
 
-class Channel(msgspec.Struct):
-    """One stream of a command: we read from `source`, and it writes to `sink`.
+class OutputPipe(msgspec.Struct):
+    """A pseudo-terminal or pipe for one output stream of a command. The command writes to `sink`, we read `source`.
 
-    `stream` is empty where output and errors are one.
+    `stream` is "stdout" or "stderr", or "" if both are merged.
     """
 
     stream: str
@@ -27,12 +27,12 @@ class Channel(msgspec.Struct):
     terminal: bool
 
 
-def open_channels(*, terminals: bool, merge: bool = False) -> list[Channel]:
-    """Channels for stdout and stderr: pseudo-terminals where they can be had, else pipes. Sources do not block.
+def open_pipes(*, terminals: bool, merge: bool = False) -> list[OutputPipe]:
+    """Open one pipe each for stdout and stderr, or one for both with `merge`. Reading a source does not block.
 
-    With `merge` one channel for both.
+    With `terminals` they are pseudo-terminals, unless the system has none left.
     """
-    return [_channel(stream, terminals) for stream in (("",) if merge else ("stdout", "stderr"))]
+    return [_open_pipe(stream, terminals) for stream in (("",) if merge else ("stdout", "stderr"))]
 
 
 def size() -> tuple[int, int]:
@@ -41,17 +41,17 @@ def size() -> tuple[int, int]:
     return min(max(columns, 2), 1000), min(max(lines, 2), 500)
 
 
-def copy_size(channel: Channel) -> None:
+def copy_size(pipe: OutputPipe) -> None:
     """Give the command's terminal the size of our own."""
-    if channel.terminal:
+    if pipe.terminal:
         columns, lines = size()
-        fcntl.ioctl(channel.source, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        fcntl.ioctl(pipe.source, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
 
-def read(channel: Channel) -> bytes | None:
+def read(pipe: OutputPipe) -> bytes | None:
     """What has come, at most 64 KiB; None when nothing has; b"" at the end."""
     try:
-        return os.read(channel.source, 65536)
+        return os.read(pipe.source, 65536)
     except BlockingIOError:
         return None
     except OSError:
@@ -59,20 +59,20 @@ def read(channel: Channel) -> bytes | None:
         return b""
 
 
-def _channel(stream: str, wanted: bool) -> Channel:
-    channel = None
+def _open_pipe(stream: str, wanted: bool) -> OutputPipe:
+    pipe = None
     if wanted:
         try:
-            channel = Channel(stream, *pty.openpty(), terminal=True)
+            pipe = OutputPipe(stream, *pty.openpty(), terminal=True)
         except OSError:
-            channel = None
-    if channel is None:
-        channel = Channel(stream, *os.pipe(), terminal=False)
+            pipe = None
+    if pipe is None:
+        pipe = OutputPipe(stream, *os.pipe(), terminal=False)
     else:
-        _make_raw(channel.sink)
-        copy_size(channel)
-    os.set_blocking(channel.source, False)
-    return channel
+        _make_raw(pipe.sink)
+        copy_size(pipe)
+    os.set_blocking(pipe.source, False)
+    return pipe
 
 
 def _make_raw(fd: int) -> None:
