@@ -13,7 +13,7 @@ import pytest
 
 from signalbox.store import Event, NewEvent
 from signalbox.store.sqlite import SqliteStore
-from signalbox.webapp.cli import answer
+from signalbox.webapp.cli import run_command_line
 from signalbox.webapp.cli.event_line import line_of
 from signalbox.webapp.export.raw import raw_line
 from signalbox.webapp.settings import Settings, variable
@@ -75,7 +75,7 @@ def test_bad_input_is_one_clear_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("SIGNALBOX_STORE_URL", store.url)
-    assert answer(line.split(" ")) == code
+    assert run_command_line(line.split(" ")) == code
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.startswith("signalbox: ")
@@ -85,12 +85,12 @@ def test_bad_input_is_one_clear_line(
 
 def test_a_bad_variable_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("SIGNALBOX_BATCH_SIZE", "many")
-    assert answer(["serve"]) == 2
+    assert run_command_line(["serve"]) == 2
     assert capsys.readouterr().err == "signalbox: SIGNALBOX_BATCH_SIZE must be a whole number, not 'many'\n"
 
 
 def test_a_server_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    assert answer(["tail", "t", "--server", "http://127.0.0.1:1"]) == 1
+    assert run_command_line(["tail", "t", "--server", "http://127.0.0.1:1"]) == 1
     assert "cannot be reached" in capsys.readouterr().err
 
 
@@ -98,7 +98,7 @@ def test_a_server_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_help_shows_every_setting_with_its_variable_and_its_default(capsys: pytest.CaptureFixture[str]) -> None:
-    assert answer(["serve", "--help"]) == 0
+    assert run_command_line(["serve", "--help"]) == 0
     told = " ".join(capsys.readouterr().out.split())
     for spec in fields(Settings):
         assert f"--{spec.name.replace('_', '-')}" in told

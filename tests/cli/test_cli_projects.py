@@ -11,7 +11,7 @@ import pytest
 
 from signalbox.store import open_store
 from signalbox.store.sqlite import SqliteStore
-from signalbox.webapp.cli import answer
+from signalbox.webapp.cli import run_command_line
 from signalbox.webapp.cli.target import target
 from tests.support.command import RUN, signalbox, start
 from tests.support.log import log_of, task_of
@@ -35,22 +35,22 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqliteSto
 
 
 def test_emit_makes_its_task_in_a_project(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
-    assert answer(["emit", "t", "log", "--project", "web"]) == 0
-    assert answer(["emit", "t", "log", "--project", "web"]) == 0
-    assert answer(["emit", "t", "log"]) == 0
-    assert answer(["emit", "other", "log"]) == 0
+    assert run_command_line(["emit", "t", "log", "--project", "web"]) == 0
+    assert run_command_line(["emit", "t", "log", "--project", "web"]) == 0
+    assert run_command_line(["emit", "t", "log"]) == 0
+    assert run_command_line(["emit", "other", "log"]) == 0
     assert (task_of(store, "t").project_id, task_of(store, "other").project_id) == ("web", "default")
     assert len(log_of(store, "t")) == 3
     capsys.readouterr()
-    assert answer(["emit", "other", "log", "--project", "web"]) == 1
+    assert run_command_line(["emit", "other", "log", "--project", "web"]) == 1
     assert capsys.readouterr().err == "signalbox: the task other is in the project default, and stays there\n"
     assert len(log_of(store, "other")) == 1
 
 
 def test_an_unknown_project_is_told_and_makes_no_task(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
-    assert answer(["emit", "t", "log", "--project", "nope"]) == 2
+    assert run_command_line(["emit", "t", "log", "--project", "nope"]) == 2
     assert "there is no project 'nope'" in capsys.readouterr().err
-    assert answer(["run", "--project", "nope", "--", "true"]) == 2
+    assert run_command_line(["run", "--project", "nope", "--", "true"]) == 2
     assert "the command was not started: there is no project 'nope'" in capsys.readouterr().err
 
 
@@ -67,10 +67,10 @@ def test_a_restored_task_is_where_it_is_wanted(
 ) -> None:
     file = tmp_path / "run.ndjson"
     file.write_text('{"signalbox":1,"task":{"task_id":"back","created_at":"2026-01-01T00:00:00.000000Z"}}\n')
-    assert answer(["import", str(file), "--project", "web"]) == 0
-    assert answer(["import", str(file), "--as", "copy"]) == 0
+    assert run_command_line(["import", str(file), "--project", "web"]) == 0
+    assert run_command_line(["import", str(file), "--as", "copy"]) == 0
     assert (task_of(store, "back").project_id, task_of(store, "copy").project_id) == ("web", "default")
-    assert answer(["import", str(file), "--as", "third", "--project", "nope"]) == 2
+    assert run_command_line(["import", str(file), "--as", "third", "--project", "nope"]) == 2
     assert "there is no project 'nope'" in capsys.readouterr().err
 
 
@@ -87,7 +87,7 @@ def test_a_token_comes_from_the_flag_or_the_variable(monkeypatch: pytest.MonkeyP
 
 
 def test_a_token_without_a_server_is_told(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
-    assert answer(["tail", "t", "--token", "sbx_x"]) == 2
+    assert run_command_line(["tail", "t", "--token", "sbx_x"]) == 2
     assert "--token is for a --server" in capsys.readouterr().err
 
 
@@ -134,7 +134,7 @@ def test_whoever_the_server_does_not_know_is_told_how_to_give_a_token(
     proxy = Proxy(server.port)
     proxy.answer("401 Unauthorized", body=json.dumps({"error": {"message": "log in"}}))
     monkeypatch.setenv("SIGNALBOX_SERVER", proxy.url)
-    assert answer(line.split()) == code
+    assert run_command_line(line.split()) == code
     said = capsys.readouterr().err
     assert "the server does not know you (log in): give a token with --token or SIGNALBOX_TOKEN" in said
     assert said.count("\n") == 1

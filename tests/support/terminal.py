@@ -12,7 +12,7 @@ import pytest
 from signalbox.store.contract import People
 from signalbox.store.people import Account
 from signalbox.store.sqlite import SqliteStore
-from signalbox.webapp.cli import answer
+from signalbox.webapp.cli import run_command_line
 from tests.support.log import audits_of
 
 T = TypeVar("T")
@@ -34,14 +34,14 @@ class Terminal:
 
     def does(self, *arguments: str) -> str:
         """What a command prints, when all goes well."""
-        code = answer(arguments)
+        code = run_command_line(arguments)
         told = self._capsys.readouterr()
         assert code == 0, told.err
         return told.out
 
     def fails(self, *arguments: str, code: int) -> str:
         """The one line that a command says when it cannot be done."""
-        assert answer(arguments) == code
+        assert run_command_line(arguments) == code
         told = self._capsys.readouterr()
         assert (told.out, told.err.count("\n")) == ("", 1)
         assert told.err.startswith("signalbox: ")

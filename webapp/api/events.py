@@ -174,13 +174,13 @@ async def checkpoints(task_id: str) -> Response:
     for event in events:
         if event.event_type in EVIDENCE_EVENTS:
             evidence.setdefault(checkpoint_id_of(event), []).append(fields(event))
-    answer = []
+    items = []
     for event in events:
         if event.event_type not in CHECKPOINT_EVENTS:
             continue
         checkpoint_id = checkpoint_id_of(event)
         state = states.get(checkpoint_id)
-        answer.append(
+        items.append(
             fields(event)
             | {
                 "checkpoint_id": checkpoint_id,
@@ -190,7 +190,7 @@ async def checkpoints(task_id: str) -> Response:
                 "evidence": evidence.get(checkpoint_id, []),
             }
         )
-    response = json_response(answer)
+    response = json_response(items)
     if more:
         query = urlencode({"after": events[-1].seq})
         response.headers["Link"] = f'<{at_root(request.path)}?{query}>; rel="next"'

@@ -13,7 +13,7 @@ from signalbox.webapp.auth.guard import directory, principal, session_shown
 from signalbox.webapp.auth.login import log_in, log_out
 from signalbox.webapp.auth.secrets import SESSION_PREFIX
 from signalbox.webapp.current import store
-from signalbox.webapp.http.errors import answer as error
+from signalbox.webapp.http.errors import error_response
 from signalbox.webapp.http.json import body_as, json_response
 
 blueprint = Blueprint("api_login", __name__, url_prefix="/api/v1")
@@ -46,7 +46,7 @@ async def create() -> Response:
         return json_response(LoginAnswer(LOCAL_TOKEN))
     found = await log_in(body.email, body.password, request.remote_addr)
     if found is None:
-        return error(401, "there is no account with this e-mail and password", code="wrong_credentials")
+        return error_response(401, "there is no account with this e-mail and password", code="wrong_credentials")
     account, secret, _ = found
     session = await store().people.session(digest_of(secret))
     expires_at = session.expires_at if session else None
@@ -61,6 +61,6 @@ async def destroy() -> Response:
         raise Conflict("this is no log-in but a token: revoke it")
     if session := await session_shown():
         await log_out(session, asker.who, request.remote_addr)
-    answer = Response(status=204)
-    cookie.forget(answer, request)
-    return answer
+    response = Response(status=204)
+    cookie.forget(response, request)
+    return response

@@ -12,7 +12,7 @@ from signalbox.webapp.acts.user_actions import answer_permission, checked_reason
 from signalbox.webapp.api.bounds import within_bytes
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import store
-from signalbox.webapp.http.errors import answer as error
+from signalbox.webapp.http.errors import error_response
 from signalbox.webapp.http.json import body_as, json_response
 from signalbox.webapp.http.params import MAX_SEQ, whole
 from signalbox.webapp.http.root_path import at_root
@@ -51,5 +51,5 @@ async def answer(task_id: str, request_id: str) -> Response:
         await view.task(task_id)
         asked: Permission | None = await view.permission(task_id, request_id)
     if asked is None:
-        return error(404, f"there is no permission request {request_id!r}", code="unknown_permission")
+        return error_response(404, f"there is no permission request {request_id!r}", code="unknown_permission")
     return json_response(await answer_permission(task_id, asked, body.approved, reason), 201)

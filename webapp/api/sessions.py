@@ -11,7 +11,7 @@ from signalbox.webapp.acts.user_actions import answer_permission, checked_reason
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import hub, settings, store
 from signalbox.webapp.dialects.session import SESSION, open_request, session_event
-from signalbox.webapp.http.errors import answer as error
+from signalbox.webapp.http.errors import error_response
 from signalbox.webapp.http.json import body_as, json_response
 from signalbox.webapp.http.params import last_event_id, since_seq
 from signalbox.webapp.live.lane import Lane
@@ -74,7 +74,8 @@ async def respond(session_id: str) -> Response:
         await view.task(session_id)
         asked = await _asked(view, session_id, body.request_id)
         if asked is None:
-            return error(409, await _why_nothing_is_open(view, session_id, body.request_id), code="no_open_request")
+            problem = await _why_nothing_is_open(view, session_id, body.request_id)
+            return error_response(409, problem, code="no_open_request")
     event = await answer_permission(session_id, asked, body.approved, reason)
     by = event.payload["by"]
     return json_response(SessionAnswer(asked.request_id, body.approved, reason, by, event.seq, event.created_at))
@@ -92,8 +93,8 @@ async def _why_nothing_is_open(view: Reading, session_id: str, request_id: str |
     if not closed:
         return "no permission request is open" if request_id is None else f"nobody asked {request_id!r}"
     last = max(closed, key=lambda one: one.closed_seq or 0)
-    told = f"permission request {last.request_id!r} was already {last.state} by {last.by}"
-    return told if request_id is not None else f"no permission request is open; {told}"
+    message = f"permission request {last.request_id!r} was already {last.state} by {last.by}"
+    return message if request_id is not None else f"no permission request is open; {message}"
 
 
 @blueprint.get("/health/<session_id>")

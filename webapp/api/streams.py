@@ -40,12 +40,12 @@ async def task_events(task_id: str) -> Response:
 @blueprint.get("/health")
 @public
 async def health() -> Response:
-    told: dict[str, Any] = {"protocol": "sse"}
+    details: dict[str, Any] = {"protocol": "sse"}
     if (await principal()).known:
-        told |= {
+        details |= {
             "streams": hub().open_streams,
             "tasks": hub().watched_tasks,
             "lag_p99": hub().lanes.lag_p99(),
             "store": "ok" if current_app.extensions["tail"].healthy else "unavailable",
         }
-    return health_response("task_events_sse", problems(), **told)
+    return health_response("task_events_sse", problems(), **details)

@@ -68,9 +68,9 @@ def install(app: Quart) -> None:
             now = None
         if now is not None and now.identity == place.identity:
             return response
-        from signalbox.webapp.http.errors import answer
+        from signalbox.webapp.http.errors import error_response
 
-        return answer(404, str(UnknownTask(task_id)), code="unknown_task")
+        return error_response(404, str(UnknownTask(task_id)), code="unknown_task")
 
     @app.after_request
     async def keep_private(response: Response) -> Response:

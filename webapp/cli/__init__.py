@@ -10,7 +10,7 @@ import click
 
 from signalbox.store import InvalidEvent, StoreError, UnknownStoreKind
 from signalbox.webapp import __version__
-from signalbox.webapp.cli.answer import answer as answer_
+from signalbox.webapp.cli.answer import answer
 from signalbox.webapp.cli.demo import demo
 from signalbox.webapp.cli.doctor import doctor
 from signalbox.webapp.cli.emit import emit
@@ -21,7 +21,7 @@ from signalbox.webapp.cli.run import run
 from signalbox.webapp.cli.serve import serve
 from signalbox.webapp.cli.standard_streams import hold_standard_streams, replace_what_cannot_be_printed
 from signalbox.webapp.cli.tail import tail
-from signalbox.webapp.cli.target import told
+from signalbox.webapp.cli.target import message_of
 from signalbox.webapp.cli.token import token
 from signalbox.webapp.cli.user import user
 from signalbox.webapp.process.notice import notice
@@ -36,7 +36,7 @@ def cli() -> None:
     """A live console for long-running task runs."""
 
 
-for command in (serve, run, relay, emit, answer_, tail, import_, demo, doctor, user, token, project):
+for command in (serve, run, relay, emit, answer, tail, import_, demo, doctor, user, token, project):
     cli.add_command(command)
 
 
@@ -44,10 +44,10 @@ def main() -> None:
     """Run the command line; every error is one line, and none is a stack trace."""
     hold_standard_streams()
     replace_what_cannot_be_printed()
-    sys.exit(answer(sys.argv[1:]))
+    sys.exit(run_command_line(sys.argv[1:]))
 
 
-def answer(arguments: Sequence[str]) -> int:
+def run_command_line(arguments: Sequence[str]) -> int:
     """The exit code of a command line: 2 for what was typed wrong, 1 for what went wrong."""
     try:
         with cli.make_context("signalbox", list(arguments) or ["--help"]) as context:
@@ -74,7 +74,7 @@ def answer(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except StoreError as error:
-        notice(told(error))
+        notice(message_of(error))
         return FAILED
     except OSError as error:
         notice(str(error))

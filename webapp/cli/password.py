@@ -28,5 +28,5 @@ def _piped() -> str:
 def _asked() -> str:
     if not sys.stdin.isatty():
         raise click.UsageError("there is no terminal to ask for a password: give --password-stdin")
-    answer: str = click.prompt("Password", hide_input=True, confirmation_prompt="The same again", err=True)
-    return answer
+    password: str = click.prompt("Password", hide_input=True, confirmation_prompt="The same again", err=True)
+    return password

@@ -20,10 +20,10 @@ from signalbox.webapp.cli.target import (
     Target,
     check_project,
     heartbeat_option,
+    message_of,
     project_option,
     target,
     target_options,
-    told,
 )
 from signalbox.webapp.process.command import Options, run_command
 from signalbox.webapp.process.facts import readable_command, title_of
@@ -187,4 +187,4 @@ async def _task(log: Log, task_id: str | None, identity: Identity, command: list
 
 
 def _not_started(error: StoreError) -> click.UsageError:
-    return click.UsageError(f"the command was not started: {told(error)}")
+    return click.UsageError(f"the command was not started: {message_of(error)}")

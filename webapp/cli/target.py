@@ -54,8 +54,8 @@ class Target(msgspec.Struct, frozen=True):
 
 def store_option(command: F) -> F:
     """`--store`, for a command that works on the database alone."""
-    told = f"The database.  [{STORE_VARIABLE}, default: {DEFAULT_STORE}]"
-    return click.option("--store", metavar="URL", help=told)(command)
+    help_text = f"The database.  [{STORE_VARIABLE}, default: {DEFAULT_STORE}]"
+    return click.option("--store", metavar="URL", help=help_text)(command)
 
 
 def target_options(command: F) -> F:
@@ -69,15 +69,17 @@ def target_options(command: F) -> F:
 
 def project_option(command: F) -> F:
     """`--project`, for a command that makes a task."""
-    told = "The project of a new task.  [default: the token's, else default]"
-    return click.option("--project", metavar="ID", help=told)(command)
+    help_text = "The project of a new task.  [default: the token's, else default]"
+    return click.option("--project", metavar="ID", help=help_text)(command)
 
 
 def heartbeat_option(command: F) -> F:
     """`--heartbeat`, for a command that looks after a run."""
-    told = "Seconds of silence after which it says that it is alive."
+    help_text = "Seconds of silence after which it says that it is alive."
     kind = click.FloatRange(0.1, 3600)
-    return click.option("--heartbeat", type=kind, default=HEARTBEAT_INTERVAL, show_default=True, help=told)(command)
+    return click.option("--heartbeat", type=kind, default=HEARTBEAT_INTERVAL, show_default=True, help=help_text)(
+        command
+    )
 
 
 def target(store: str | None, server: str | None = None, token: str | None = None) -> Target:
@@ -98,7 +100,7 @@ def check_project(task: Task, project: str | None) -> None:
         raise Conflict(f"the task {task.task_id} is in the project {task.project_id}, and stays there")
 
 
-def told(error: StoreError) -> str:
+def message_of(error: StoreError) -> str:
     """What to say of an error; with how a token is given if the server does not know the caller."""
     if isinstance(error, NotAllowed) and not error.known:
         return f"the server does not know you ({error}): give a token with --token or {TOKEN_VARIABLE}"

@@ -67,7 +67,7 @@ _LEVELS = {
     **dict.fromkeys(("error", "critical", "fatal"), " row--danger"),
     **dict.fromkeys(("debug", "trace"), " row--quiet"),
 }
-_LOG_TOLD = frozenset(("message", "stream", "level", "at"))
+_LOG_KEYS = frozenset(("message", "stream", "level", "at"))
 _ENDS = {
     **dict.fromkeys(("failed", "failure", "error"), " row--danger"),
     "interrupted": " row--caution",
@@ -121,9 +121,9 @@ class Rows:
     def _drawn(self, event: Event, day: str, place: str, mark: str, whole: bool) -> str:
         payload, seq, at = event.payload, event.seq, event.created_at
         if event.event_type == "log" and isinstance(payload.get("message"), str):
-            tone, words, told = _log_line(payload)
+            tone, words, shown = _log_line(payload)
         else:
-            tone, words, told = self._statement(event, payload)
+            tone, words, shown = self._statement(event, payload)
         phase = _word(event.phase) if event.phase else ""
         cut, actor = "", _actor(event.actor, event.origin == "server")
         if "\n" in words:
@@ -131,7 +131,7 @@ class Rows:
         if event.cut_from:
             words = f"{self._cut(event, whole)}{words}"
         where = (mark, seq, tone, day, at, at[11:23], place, seq, seq)
-        return _ROW % (*where, phase, actor, cut, words, _rest(payload, told))
+        return _ROW % (*where, phase, actor, cut, words, _rest(payload, shown))
 
     def _cut(self, event: Event, whole: bool) -> str:
         """The way to a payload too long for a row, which htmx loads in place; first, so that no text hides it."""
@@ -158,8 +158,8 @@ def _log_line(payload: dict[str, Any]) -> tuple[str, str, frozenset[str]]:
     written = f' title="written {escape(clean(payload["at"][:64]))}"' if isinstance(payload.get("at"), str) else ""
     line = f"<code{written}>{ansi.render(payload['message'])}</code>"
     if payload.get("stream") == "stderr":
-        return f"{tone} row--stderr", f'<span class="stream">stderr</span>{line}', _LOG_TOLD
-    return tone, line, _LOG_TOLD
+        return f"{tone} row--stderr", f'<span class="stream">stderr</span>{line}', _LOG_KEYS
+    return tone, line, _LOG_KEYS
 
 
 def _lines(words: str, place: str) -> tuple[str, str]:
@@ -168,8 +168,8 @@ def _lines(words: str, place: str) -> tuple[str, str]:
     more = words.count("\n")
     if not more:
         return "", words
-    told = f'<a class="more-lines" href="{place}">… {plural(more, "more line")}</a>'
-    return " said--more", f'<span class="lines">{words}</span> {told}'
+    link = f'<a class="more-lines" href="{place}">… {plural(more, "more line")}</a>'
+    return " said--more", f'<span class="lines">{words}</span> {link}'
 
 
 class Days:
@@ -198,11 +198,11 @@ def _tone(kind: str, payload: dict[str, Any]) -> str:
     return _TONES.get(kind, "")
 
 
-def _rest(payload: dict[str, Any], told: frozenset[str]) -> str:
+def _rest(payload: dict[str, Any], shown: frozenset[str]) -> str:
     """The keys of `payload` that were not told, as JSON; folded away when it is long."""
-    if payload.keys() <= told:
+    if payload.keys() <= shown:
         return ""
-    text = compact({key: value for key, value in payload.items() if key not in told})
+    text = compact({key: value for key, value in payload.items() if key not in shown})
     json = escape(clean(plain_json(text) or text))
     if len(json) <= LONG:
         return f' <code class="rest">{json}</code>'

@@ -14,11 +14,11 @@ from signalbox.webapp.drawing.swaps import position, swap
 from signalbox.webapp.drawing.templates import Templates
 from signalbox.webapp.drawing.track import stations
 from signalbox.webapp.http import assets
-from signalbox.webapp.views.as_of import AsOf
 from signalbox.webapp.views.forecast import expected
 from signalbox.webapp.views.retries import origin_of, retries_of
 from signalbox.webapp.views.span_tree import SpanLine
 from signalbox.webapp.views.task import TaskView, changed_at
+from signalbox.webapp.views.time_travel import TimeTravel
 
 TASK_PARTS = {
     ids.PAGE_META: "tasks/_meta.html",
@@ -40,12 +40,12 @@ class TaskPages(Templates):
         """The whole page of a task; for `layout` see `pages.responses.layout`."""
         return self._render_page("tasks/show.html", layout, **self._whole_task(view))
 
-    def past_page(self, view: TaskView, past: AsOf, **layout: Any) -> str:
+    def time_travel_page(self, view: TaskView, time_travel: TimeTravel, **layout: Any) -> str:
         """The same page as of an earlier event. It has no stream, and its links lead to pages as of that event."""
-        return self._render_page("tasks/past.html", layout, **self._whole_task(view, past))
+        return self._render_page("tasks/time_travel.html", layout, **self._whole_task(view, time_travel))
 
-    def _whole_task(self, view: TaskView, past: AsOf | None = None) -> dict[str, Any]:
-        values = self._task_values(view, past)
+    def _whole_task(self, view: TaskView, time_travel: TimeTravel | None = None) -> dict[str, Any]:
+        values = self._task_values(view, time_travel)
         parts = {part: Markup(self._part(part, values)) for part in TASK_PARTS}
         return {**values, "parts": parts, "rows": self._rows.render(view.rows)}
 
@@ -70,9 +70,9 @@ class TaskPages(Templates):
             out.append(swap(ids.LOG_ROWS, "innerHTML" if view.skipped else "beforeend", self._rows.render(view.rows)))
         return "\n".join(out)
 
-    def _task_values(self, view: TaskView, past: AsOf | None = None) -> dict[str, Any]:
+    def _task_values(self, view: TaskView, time_travel: TimeTravel | None = None) -> dict[str, Any]:
         task = view.task
-        path, at = f"{self._root}/tasks/{task.task_id}", past.seq if past else None
+        path, at = f"{self._root}/tasks/{task.task_id}", time_travel.seq if time_travel else None
 
         def span_line(line: SpanLine) -> Markup:
             return self._span_line(line.span, line.depth, path, task.updated_at, at)
@@ -81,7 +81,7 @@ class TaskPages(Templates):
             "view": view,
             "path": path,
             "flags": view.flags,
-            "past": past,
+            "time_travel": time_travel,
             "at": at,
             "stations": stations(task, view.phases),
             "origin": origin_of(task),

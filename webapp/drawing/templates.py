@@ -17,8 +17,8 @@ from signalbox.webapp.drawing.sparkline import bars
 from signalbox.webapp.http import assets
 from signalbox.webapp.http.path_segments import segment
 from signalbox.webapp.views import text
-from signalbox.webapp.views.as_of import as_of
 from signalbox.webapp.views.list_query import AGES, ORDERS, VIEWS, bound, list_fields, list_filters, list_url
+from signalbox.webapp.views.time_travel import as_of
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
@@ -64,7 +64,7 @@ class Templates:
             place="",
             as_of=as_of,
             coloured=ansi.render,
-            past=None,
+            time_travel=None,
             at=None,
         )
         self._environment.filters["segment"] = segment

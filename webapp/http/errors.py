@@ -45,7 +45,7 @@ CODES = {
 }
 
 
-def answer(
+def error_response(
     status: int, message: str, *, field: str | None = None, code: str | None = None, retry_after: float | None = None
 ) -> Response:
     """An error in the form that the caller reads."""
@@ -88,71 +88,71 @@ def install(app: Quart) -> None:
 
     @app.errorhandler(BadRequest)
     async def bad_request(error: BadRequest) -> Response:
-        return answer(400, error.message, field=error.field)
+        return error_response(400, error.message, field=error.field)
 
     @app.errorhandler(InvalidEvent)
     async def invalid(error: InvalidEvent) -> Response:
-        return answer(400, str(error), field=error.field)
+        return error_response(400, str(error), field=error.field)
 
     @app.errorhandler(UnknownTask)
     async def unknown(error: UnknownTask) -> Response:
-        return answer(404, str(error), code="unknown_task")
+        return error_response(404, str(error), code="unknown_task")
 
     @app.errorhandler(NotFound)
     async def not_found(error: NotFound) -> Response:
-        return answer(404, str(error))
+        return error_response(404, str(error))
 
     @app.errorhandler(NotYet)
     async def not_yet(error: NotYet) -> Response:
-        return answer(404, str(error), code="not_yet")
+        return error_response(404, str(error), code="not_yet")
 
     @app.errorhandler(Conflict)
     async def conflict(error: Conflict) -> Response:
-        return answer(409, str(error))
+        return error_response(409, str(error))
 
     @app.errorhandler(StoreDamaged)
     async def damaged(error: StoreDamaged) -> Response:
         log.error("the store is damaged", path=request.path, error=str(error))
-        told = "what you ask for is in a damaged part of the database; to try again does not help"
-        return answer(500, told, code="store_damaged")
+        message = "what you ask for is in a damaged part of the database; to try again does not help"
+        return error_response(500, message, code="store_damaged")
 
     @app.errorhandler(StoreUnavailable)
     async def unavailable(error: StoreUnavailable) -> Response:
         log.warning("the store does not answer", error=str(error))
-        return answer(503, "the store is busy or gone; try again", retry_after=error.retry_after)
+        return error_response(503, "the store is busy or gone; try again", retry_after=error.retry_after)
 
     @app.errorhandler(TooManyStreams)
     async def too_many(error: TooManyStreams) -> Response:
         status = 503 if error.most is None else 429
-        return answer(status, str(error), code="too_many_streams", retry_after=error.retry_after)
+        return error_response(status, str(error), code="too_many_streams", retry_after=error.retry_after)
 
     @app.errorhandler(NotLoggedIn)
     async def logged_out(error: NotLoggedIn) -> Response | Redirect:
         if is_navigation() and not wants_json():
             return redirect(login_path(), 303)
-        response = answer(401, str(error))
+        response = error_response(401, str(error))
         response.headers["WWW-Authenticate"] = 'Bearer realm="Signalbox"'
         return response
 
     @app.errorhandler(Forbidden)
     async def forbidden(error: Forbidden) -> Response:
-        return answer(403, str(error))
+        return error_response(403, str(error))
 
     @app.errorhandler(UnknownProject)
     async def unknown_project(error: UnknownProject) -> Response:
-        return answer(404, str(error), code="unknown_project")
+        return error_response(404, str(error), code="unknown_project")
 
     @app.errorhandler(TooManyLogins)
     async def too_many_logins(error: TooManyLogins) -> Response:
-        return answer(429, str(error), code="too_many_logins", retry_after=error.retry_after)
+        return error_response(429, str(error), code="too_many_logins", retry_after=error.retry_after)
 
     @app.errorhandler(LoginsBusy)
     async def logins_busy(error: LoginsBusy) -> Response:
-        return answer(503, str(error), code="logins_busy", retry_after=error.retry_after)
+        return error_response(503, str(error), code="logins_busy", retry_after=error.retry_after)
 
     @app.errorhandler(AgentUnavailable)
     async def no_agent(error: AgentUnavailable) -> Response:
-        return answer(503, str(error), code="agent_unavailable", retry_after=error.retry_after)
+        return error_response(503, str(error), code="agent_unavailable", retry_after=error.retry_after)
 
     @app.errorhandler(HTTPException)
     async def http(error: HTTPException) -> Response:
@@ -168,7 +168,7 @@ def install(app: Quart) -> None:
         }
         if status == 413:
             messages[413] = too_large(asked, error)
-        response = answer(status, messages.get(status, error.description or "the request cannot be answered"))
+        response = error_response(status, messages.get(status, error.description or "the request cannot be answered"))
         allowed = getattr(error, "valid_methods", None)
         if allowed:
             response.headers["Allow"] = ", ".join(sorted(allowed))
@@ -179,7 +179,7 @@ def install(app: Quart) -> None:
     @app.errorhandler(Exception)
     async def unexpected(error: Exception) -> Response:
         if isinstance(error, StoreError):
-            return answer(500, str(error), code="store_error")
+            return error_response(500, str(error), code="store_error")
         asked = websocket if has_websocket_context() else request
         log.error("unexpected error", path=asked.path, exc_info=error)
-        return answer(500, "something went wrong in the server; its log has the details", code="internal")
+        return error_response(500, "something went wrong in the server; its log has the details", code="internal")

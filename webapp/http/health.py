@@ -94,14 +94,14 @@ async def store_problem(store: Store) -> Problem | None:
 
 def health_response(service: str, found: list[Problem], **more: Any) -> Response:
     """How this server is: 200, or 503 while there are problems."""
-    told = {
+    body = {
         "status": "unhealthy" if found else "ok",
         "service": service,
         "version": __version__,
         **more,
         "problems": found,
     }
-    response = json_response(told, 503 if found else 200)
+    response = json_response(body, 503 if found else 200)
     if found:
         response.headers["Retry-After"] = str(RETRY_AFTER)
     return response

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quart import Quart, Response, request, websocket
 
-from signalbox.webapp.http.errors import answer
+from signalbox.webapp.http.errors import error_response
 from signalbox.webapp.http.return_path import parts_of
 from signalbox.webapp.settings import Settings
 
@@ -44,7 +44,7 @@ def install(app: Quart, settings: Settings) -> None:
         # DNS rebinding: a hostile name that resolves to this machine is not one of ours.
         if not allowed or _host_name(request.headers.get("Host", "")) in allowed:
             return None
-        return answer(421, "this server does not answer under that host name; see the setting allowed_hosts")
+        return error_response(421, "this server does not answer under that host name; see the setting allowed_hosts")
 
     @app.before_websocket
     async def check_socket() -> Response | None:
@@ -67,7 +67,7 @@ def install(app: Quart, settings: Settings) -> None:
         same_origin = origin is None or parts_of(origin).netloc == request.headers.get("Host")
         if site in ("same-origin", "none") or (site is None and same_origin):
             return None
-        return answer(403, "posts from other sites are refused", code="cross_site")
+        return error_response(403, "posts from other sites are refused", code="cross_site")
 
     @app.before_request
     async def preflight() -> Response | None:

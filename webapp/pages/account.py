@@ -48,9 +48,9 @@ async def password() -> Response | Redirect:
         return await _page(mine, 429, refused=f"{error}.".capitalize())
     if not changed:
         return await _page(mine, 400, refused="That is not the present password.")
-    answer = redirect(at_root("/login?note=password"), 303)
-    cookie.forget(answer, request)
-    return answer
+    response = redirect(at_root("/login?note=password"), 303)
+    cookie.forget(response, request)
+    return response
 
 
 @blueprint.post("/tokens")

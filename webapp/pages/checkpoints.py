@@ -7,7 +7,7 @@ from quart import Blueprint, Response
 from signalbox.store import TaskReading
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.drawing import ids
-from signalbox.webapp.pages.live_page import LivePage, answer
+from signalbox.webapp.pages.live_page import LivePage, page_response
 from signalbox.webapp.views.checkpoint import CheckpointView, checkpoint_view
 
 blueprint = Blueprint("checkpoints", __name__)
@@ -21,5 +21,5 @@ async def show(task_id: str, checkpoint_id: str) -> Response:
     async def read(view: TaskReading) -> CheckpointView:
         return await checkpoint_view(view, task_id, checkpoint_id)
 
-    page = LivePage("checkpoints/show.html", PARTS, read, past=read, born=lambda view: view.checkpoint.seq)
-    return await answer(task_id, page)
+    page = LivePage("checkpoints/show.html", PARTS, read, read_as_of=read, born=lambda view: view.checkpoint.seq)
+    return await page_response(task_id, page)

@@ -24,7 +24,7 @@ from signalbox.webapp.live.pace import Pace
 from signalbox.webapp.live.stream import subscribe
 from signalbox.webapp.live.task_frames import PartFrames, V
 from signalbox.webapp.pages.responses import cursor_of_stream, epoch_of, html, layout, reset_stream, shows_other_history
-from signalbox.webapp.views.as_of import AsOf, past_of
+from signalbox.webapp.views.time_travel import TimeTravel, reading_as_of
 
 SLOWEST = 2.0
 """Seconds between two frames of a page that is costly to read or draw, however much happens."""
@@ -39,16 +39,15 @@ class LivePage(Generic[V]):
     `parameters` are those that the route knows, as it understood them; those without a value are left out. Pages with
     the same parameters share their frames, so nothing else of an address may change what is drawn.
 
-    All templates get what `values` makes of the view, besides `view` itself, `task` and the `path` of the task.
-    A page that can be had as of an earlier event, at `?at=`, is then read by `past`; `born` is the first seq of which
-    there is something to see.
+    All templates get the result of `values`, and `view`, `task`, and the `path` of the task. `read_as_of` reads the
+    page as of an earlier event, for `?at=`; None if it has no past. `born` is the first seq that the page can show.
     """
 
     template: str
     parts: Mapping[str, str]
     read: Callable[[Reading], Awaitable[V]]
     values: Callable[[V], dict[str, Any]] = lambda view: {}
-    past: Callable[[TaskReading], Awaitable[V]] | None = None
+    read_as_of: Callable[[TaskReading], Awaitable[V]] | None = None
     born: Callable[[V], int] = lambda view: 1
     parameters: Parameters = ()
 
@@ -71,10 +70,10 @@ class LivePage(Generic[V]):
         }
 
 
-async def answer(task_id: str, page: LivePage[V]) -> Response:
+async def page_response(task_id: str, page: LivePage[V]) -> Response:
     """The page that the request is for, or its stream."""
-    if page.past and (at := whole("at", 0, 1, MAX_SEQ)):
-        return await _as_of(task_id, page, page.past, at)
+    if page.read_as_of and (at := whole("at", 0, 1, MAX_SEQ)):
+        return await _as_of(task_id, page, page.read_as_of, at)
     if request.args.get("part") == "frames":
         return await _stream(task_id, page)
     async with store().read() as view:
@@ -86,13 +85,13 @@ async def answer(task_id: str, page: LivePage[V]) -> Response:
 async def _as_of(task_id: str, page: LivePage[V], read: Callable[[TaskReading], Awaitable[V]], at: int) -> Response:
     async with store().read() as view:
         latest = (await view.head(task_id)).latest_seq
-        past = await past_of(view, history(), task_id, at)
+        reading = await reading_as_of(view, history(), task_id, at)
         try:
-            seen = await read(past)
+            seen = await read(reading)
         except NotFound as error:
             born = page.born(await page.read(view))
             raise NotYet(f"this was not there yet as of #{at}: it came with #{born}") from error
-    then = AsOf(
+    then = TimeTravel(
         seq=seen.task.latest_seq,
         at=seen.task.updated_at,
         asked=at,
@@ -102,7 +101,9 @@ async def _as_of(task_id: str, page: LivePage[V], read: Callable[[TaskReading], 
         parameters=page.address,
     )
     return await _whole(
-        page, page.all_values(seen, await may_answer_task(task_id), request.root_path) | {"past": then, "at": then.seq}
+        page,
+        page.all_values(seen, await may_answer_task(task_id), request.root_path)
+        | {"time_travel": then, "at": then.seq},
     )
 
 

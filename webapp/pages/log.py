@@ -15,7 +15,7 @@ from signalbox.webapp.current import fragments, store
 from signalbox.webapp.drawing import ids
 from signalbox.webapp.http.params import MAX_SEQ, flag, instant, whole
 from signalbox.webapp.http.root_path import at_root
-from signalbox.webapp.pages.live_page import LivePage, answer
+from signalbox.webapp.pages.live_page import LivePage, page_response
 from signalbox.webapp.pages.responses import html, layout
 from signalbox.webapp.views.log import hits_view
 from signalbox.webapp.views.log_page import Jump, LogPlace, log_page_view, newest
@@ -110,7 +110,7 @@ async def _window(task_id: str, place: LogPlace, jump: Jump) -> Response:
         lambda _: values,
         parameters=[*place.parameters, ("failure_after", jump.failure_after), ("at", jump.at)],
     )
-    return await answer(task_id, page)
+    return await page_response(task_id, page)
 
 
 async def _found(task_id: str, query: LogQuery) -> Response:
@@ -123,4 +123,4 @@ async def _found(task_id: str, query: LogQuery) -> Response:
         lambda _: values,
         parameters=[*log_fields(query), ("after", after or None)],
     )
-    return await answer(task_id, page)
+    return await page_response(task_id, page)

@@ -20,8 +20,7 @@ from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.live.board_frames import InboxFrames
 from signalbox.webapp.live.stream import subscribe
-from signalbox.webapp.pages.live_page import LivePage
-from signalbox.webapp.pages.live_page import answer as answer_page
+from signalbox.webapp.pages.live_page import LivePage, page_response
 from signalbox.webapp.pages.responses import cursor_of_stream, html, layout, reset_stream, shows_other_history
 from signalbox.webapp.views.permissions import PermissionView, inbox_view, permission_view
 
@@ -103,10 +102,10 @@ async def _shown(task_id: str, request_id: str, refused: str = "") -> Response:
         {ids.permission(task_id, request_id): "permissions/_card.html"},
         read,
         lambda view: {"permission": view.permission, "first": True, "refused": refused, "place": "permissions"},
-        past=read,
+        read_as_of=read,
         born=lambda view: view.permission.seq,
     )
-    response = await answer_page(task_id, page)
+    response = await page_response(task_id, page)
     if refused:
         response.status_code = 409
     return response

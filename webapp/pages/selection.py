@@ -75,9 +75,9 @@ async def apply(deed: str) -> Response | Redirect:
 
 
 async def _page(chosen: Selection, status: int = 200) -> Response:
-    answer = html(fragments().plain_page("selection/show.html", await layout(), chosen=chosen))
-    answer.status_code = status
-    return answer
+    response = html(fragments().plain_page("selection/show.html", await layout(), chosen=chosen))
+    response.status_code = status
+    return response
 
 
 async def _chosen(deed: str) -> Selection:

@@ -45,10 +45,10 @@ async def create() -> Response | Redirect:
         page = _form(onward, email=email, refused=WRONG)
         page.status_code = 401
         return page
-    answer = redirect(local(onward), 303)
-    cookie.keep(answer, request, found.secret, settings().session_life)
-    cookie.remember_browser(answer, request, found.browser)
-    return answer
+    response = redirect(local(onward), 303)
+    cookie.keep(response, request, found.secret, settings().session_life)
+    cookie.remember_browser(response, request, found.browser)
+    return response
 
 
 @blueprint.post("/logout")
@@ -56,9 +56,9 @@ async def create() -> Response | Redirect:
 async def destroy() -> Redirect:
     if session := await session_shown():
         await log_out(session, (await principal()).who, request.remote_addr)
-    answer = redirect(at_root("/login?note=out"), 303)
-    cookie.forget(answer, request)
-    return answer
+    response = redirect(at_root("/login?note=out"), 303)
+    cookie.forget(response, request)
+    return response
 
 
 def wait(seconds: float) -> str:

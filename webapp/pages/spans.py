@@ -9,7 +9,7 @@ from signalbox.webapp.auth.access import needs
 from signalbox.webapp.drawing import ids
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.params import MAX_SEQ, whole
-from signalbox.webapp.pages.live_page import LivePage, answer
+from signalbox.webapp.pages.live_page import LivePage, page_response
 from signalbox.webapp.views.span import SpanView, span_view
 from signalbox.webapp.views.spans import SpansView, spans_view
 from signalbox.webapp.views.waterfall import WaterfallView, waterfall_view
@@ -26,8 +26,8 @@ async def index(task_id: str) -> Response:
     async def read(view: TaskReading) -> SpansView:
         return await spans_view(view, task_id, after=after)
 
-    return await answer(
-        task_id, LivePage("spans/index.html", parts, read, past=read, parameters=[("after", after or None)])
+    return await page_response(
+        task_id, LivePage("spans/index.html", parts, read, read_as_of=read, parameters=[("after", after or None)])
     )
 
 
@@ -44,11 +44,11 @@ async def show(task_id: str, span_id: str) -> Response:
         "spans/show.html",
         parts,
         read,
-        past=read,
+        read_as_of=read,
         born=lambda view: view.span.started_seq,
         parameters=[("after", after or None)],
     )
-    return await answer(task_id, page)
+    return await page_response(task_id, page)
 
 
 @blueprint.get("/tasks/<task_id>/waterfall")
@@ -61,7 +61,9 @@ async def waterfall(task_id: str) -> Response:
         return await waterfall_view(view, task_id, after=after, folded=folded)
 
     parameters = [("gaps", None if folded else "open"), ("after", after or None)]
-    return await answer(task_id, LivePage("waterfall/show.html", parts, read, past=read, parameters=parameters))
+    return await page_response(
+        task_id, LivePage("waterfall/show.html", parts, read, read_as_of=read, parameters=parameters)
+    )
 
 
 def fold_gaps() -> bool:

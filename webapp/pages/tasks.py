@@ -19,11 +19,11 @@ from signalbox.webapp.live.board_frames import TaskListFrames
 from signalbox.webapp.live.stream import subscribe
 from signalbox.webapp.live.task_frames import TaskFrames
 from signalbox.webapp.pages.responses import cursor_of_stream, epoch_of, html, layout, reset_stream, shows_other_history
-from signalbox.webapp.views.as_of import AsOf, past_of
 from signalbox.webapp.views.forecast import Earlier
 from signalbox.webapp.views.list_query import page_fields
 from signalbox.webapp.views.task import FLAGS, TaskView, task_view
 from signalbox.webapp.views.task_list import task_list_view
+from signalbox.webapp.views.time_travel import TimeTravel, reading_as_of
 
 blueprint = Blueprint("tasks", __name__)
 
@@ -65,10 +65,10 @@ async def _as_of(task_id: str, at: int) -> Response:
     may_answer, key = await may_answer_task(task_id), await _key(task_id)
     async with store().read() as view:
         latest = (await view.head(task_id)).latest_seq
-        past = await past_of(view, history(), task_id, at)
-        seen = await task_view(past, task_id, may_answer=may_answer, key=key)
-    then = AsOf(seq=seen.seq, at=seen.task.updated_at, asked=at, latest=latest, here=at_root(request.path))
-    return html(fragments().past_page(seen, then, **await layout()))
+        reading = await reading_as_of(view, history(), task_id, at)
+        seen = await task_view(reading, task_id, may_answer=may_answer, key=key)
+    then = TimeTravel(seq=seen.seq, at=seen.task.updated_at, asked=at, latest=latest, here=at_root(request.path))
+    return html(fragments().time_travel_page(seen, then, **await layout()))
 
 
 @blueprint.get("/tasks/<task_id>/stream")

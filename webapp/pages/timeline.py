@@ -6,7 +6,7 @@ from quart import Blueprint, Response
 
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.drawing import ids
-from signalbox.webapp.pages.live_page import LivePage, answer
+from signalbox.webapp.pages.live_page import LivePage, page_response
 from signalbox.webapp.views.forecast import Earlier
 from signalbox.webapp.views.timeline import story_view, timeline_view
 
@@ -23,6 +23,6 @@ async def show(task_id: str) -> Response:
         "timeline/show.html",
         PARTS,
         lambda view: timeline_view(view, task_id, earlier),
-        past=lambda view: story_view(view, task_id),
+        read_as_of=lambda view: story_view(view, task_id),
     )
-    return await answer(task_id, page)
+    return await page_response(task_id, page)

@@ -20,10 +20,10 @@ def facts_of(
     command: list[str], environment: dict[str, str], options: tuple[str, ...], sign: Callable[[CommandLine], str | None]
 ) -> dict[str, Any]:
     """What `runner_spawn` says of a command besides its pid, with what another try needs."""
-    told, cwd = readable_command(command), os.getcwd()
+    readable, cwd = readable_command(command), os.getcwd()
     facts = {
         "runner_version": own_version(),
-        "command": told,
+        "command": readable,
         "cwd": os.fsencode(cwd).decode("utf-8", "replace"),
         "environment": environment,
         "options": options,
@@ -31,7 +31,7 @@ def facts_of(
         "commit_hash": git_commit(),
     }
     # What the log cannot tell exactly cannot be run again from it.
-    if told == command and facts["cwd"] == cwd:
+    if readable == command and facts["cwd"] == cwd:
         line = CommandLine(command=tuple(command), cwd=cwd, environment=environment, options=options)
         facts["signature"] = sign(line)
     return {name: value for name, value in facts.items() if value}

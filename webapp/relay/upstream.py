@@ -144,14 +144,14 @@ def error_for(response: httpx.Response) -> UpstreamError:
     if response.is_success and status != 204:
         kind = response.headers.get("Content-Type") or "no content type"
         return Refused(f"{name} answers with {kind[:100]} instead of text/event-stream: is the address right?")
-    answer = f"{name} answered {status} {response.reason_phrase}"
+    problem = f"{name} answered {status} {response.reason_phrase}"
     if status in REASONS:
         # A server sends 204 to tell an SSE client not to reconnect (WHATWG HTML, section 9.2).
-        return Refused(f"{answer}: {REASONS[status]}", certain=status == 204, status=status)
+        return Refused(f"{problem}: {REASONS[status]}", certain=status == 204, status=status)
     error = error_of(response)
     if isinstance(error, StoreUnavailable):
-        return Away(answer, error.retry_after if "Retry-After" in response.headers else 0.0)
-    return Refused(answer if str(error).startswith("the server answered") else f"{answer}: {str(error)[:300]}")
+        return Away(problem, error.retry_after if "Retry-After" in response.headers else 0.0)
+    return Refused(problem if str(error).startswith("the server answered") else f"{problem}: {str(error)[:300]}")
 
 
 def away(name: str, error: httpx.RequestError) -> Away:

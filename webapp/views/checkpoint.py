@@ -36,11 +36,11 @@ async def checkpoint_view(view: TaskReading, task_id: str, checkpoint_id: str) -
     about = {event.seq: event for event in events if checkpoint_id_of(event) == checkpoint_id}
     # A commit that names no id has one made from its seq.
     about |= {event.seq: event for event in await view.brief().events_at(task_id, [checkpoint.seq])}
-    told = [about[seq] for seq in sorted(about)]
+    events = [about[seq] for seq in sorted(about)]
     return CheckpointView(
         task=task,
         checkpoint=checkpoint,
         span=await view.span(task_id, checkpoint.span_id),
-        evidence=[event for event in told if event.event_type in EVIDENCE_EVENTS],
-        others=[event for event in told if event.event_type not in EVIDENCE_EVENTS],
+        evidence=[event for event in events if event.event_type in EVIDENCE_EVENTS],
+        others=[event for event in events if event.event_type not in EVIDENCE_EVENTS],
     )

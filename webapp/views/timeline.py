@@ -52,9 +52,9 @@ class TimelineView:
 
 async def timeline_view(view: Reading, task_id: str, earlier: Earlier) -> TimelineView:
     """The story of a task; what comes next is told from `earlier` runs. Raises UnknownTask."""
-    told = await story_view(view, task_id)
-    phases = [chapter.phase for chapter in told.chapters if chapter.phase]
-    return replace(told, forecast=await forecast(view, told.task, phases, earlier))
+    timeline = await story_view(view, task_id)
+    phases = [chapter.phase for chapter in timeline.chapters if chapter.phase]
+    return replace(timeline, forecast=await forecast(view, timeline.task, phases, earlier))
 
 
 async def story_view(view: TaskReading, task_id: str) -> TimelineView:

@@ -12,7 +12,7 @@ from signalbox.store.history import History
 from signalbox.store.past_reading import PastReading
 
 
-class Step(NamedTuple):
+class TravelStep(NamedTuple):
     """A way to another seq; `seq` is None where there is no way on. `key` is its key on the keyboard."""
 
     name: str
@@ -22,7 +22,7 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AsOf:
+class TimeTravel:
     """Where a page of the past stands: after the event `seq`, of the time `at`.
 
     `asked` is the seq that was asked for, `first` the first one that there is something to see of, `latest` the newest
@@ -47,7 +47,7 @@ class AsOf:
         return as_of(self.live, seq)
 
     @property
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[TravelStep]:
         """Where to go from here."""
         first, last = min(self.first, self.latest), self.latest
 
@@ -56,12 +56,12 @@ class AsOf:
             return None if aim == self.seq else aim
 
         return [
-            Step("first", "First event", to(first)),
-            Step("−10", "Ten events back", to(self.seq - 10)),
-            Step("−1", "One event back", to(self.seq - 1), "["),
-            Step("+1", "One event on", to(self.seq + 1), "]"),
-            Step("+10", "Ten events on", to(self.seq + 10)),
-            Step("last", "Last event", to(last)),
+            TravelStep("first", "First event", to(first)),
+            TravelStep("−10", "Ten events back", to(self.seq - 10)),
+            TravelStep("−1", "One event back", to(self.seq - 1), "["),
+            TravelStep("+1", "One event on", to(self.seq + 1), "]"),
+            TravelStep("+10", "Ten events on", to(self.seq + 10)),
+            TravelStep("last", "Last event", to(last)),
         ]
 
 
@@ -73,6 +73,6 @@ def as_of(address: str, seq: int | None) -> str:
     return f"{page}{'&' if '?' in page else '?'}at={seq}{mark}{place}"
 
 
-async def past_of(view: Reading, history: History, task_id: str, seq: int) -> PastReading:
+async def reading_as_of(view: Reading, history: History, task_id: str, seq: int) -> PastReading:
     """A task after the event `seq`, or as it is if there are fewer. Raises UnknownTask."""
     return PastReading(view, await history.state_at(view, task_id, seq))
