@@ -7,7 +7,15 @@ import msgspec
 from signalbox.store import Event, NewEvent
 from signalbox.store.projections import fold
 from signalbox.store.state import Task
-from signalbox.webapp.views.comparison import ROWS, Chapter, Line, Run, chapters, merged, parted
+from signalbox.webapp.views.comparison import (
+    ROWS,
+    ComparedItem,
+    ComparedPhase,
+    ComparedRun,
+    compared_phases,
+    merged,
+    parted,
+)
 from tests.support.dom import Node, parse
 from tests.support.server import Server
 
@@ -30,7 +38,7 @@ def executing(*work: list[NewEvent], over: bool = True) -> list[NewEvent]:
     return [*first, *(each for events in work for each in events), *last]
 
 
-def run(events: list[NewEvent], pace: int = 1) -> Run:
+def run(events: list[NewEvent], pace: int = 1) -> ComparedRun:
     """The run of a log with an event every `pace` seconds."""
     log = [
         Event(
@@ -49,14 +57,16 @@ def run(events: list[NewEvent], pace: int = 1) -> Run:
     ]
     at = "2026-11-21T14:00:00.000000Z"
     state = fold(Task(task_id="t", created_at=at, updated_at=at, main_span_id="main"), log)
-    return Run(task=state.task, phases=list(state.phases.values()), spans=list(state.spans.values()), failure=None)
+    return ComparedRun(
+        task=state.task, phases=list(state.phases.values()), spans=list(state.spans.values()), failure=None
+    )
 
 
-def states(lines: list[Line]) -> list[tuple[str, str | None, str | None]]:
+def states(lines: list[ComparedItem]) -> list[tuple[str, str | None, str | None]]:
     return [(line.name, line.a and line.a.state, line.b and line.b.state) for line in lines]
 
 
-def first_parting(found: list[Chapter]) -> tuple[str, str] | None:
+def first_parting(found: list[ComparedPhase]) -> tuple[str, str] | None:
     parting = parted(found)
     return parting and (parting[0], parting[1].name)
 
@@ -67,7 +77,7 @@ def first_parting(found: list[Chapter]) -> tuple[str, str] | None:
 def test_work_of_the_same_name_stands_side_by_side_in_the_order_of_both() -> None:
     a = run(executing(item("one"), item("two"), item("three")))
     b = run(executing(item("one", span="x"), item("extra", span="y"), item("two", "failed", span="z")))
-    (chapter,) = chapters(a, b)
+    (chapter,) = compared_phases(a, b)
     assert chapter.phase
     assert chapter.phase.name == "executing"
     assert states(chapter.work) == [
@@ -82,7 +92,7 @@ def test_work_of_the_same_name_stands_side_by_side_in_the_order_of_both() -> Non
 
 def test_durations_and_their_difference() -> None:
     a, b = run(executing(item("one"))), run(executing(item("one")), pace=3)
-    (chapter,) = chapters(a, b)
+    (chapter,) = compared_phases(a, b)
     assert chapter.phase
     assert (chapter.phase.a and chapter.phase.a.took, chapter.phase.difference) == (3.0, 6.0)
     assert chapter.work[0].difference == 2.0
@@ -92,7 +102,7 @@ def test_durations_and_their_difference() -> None:
 def test_a_phase_that_only_one_run_had_is_where_they_parted() -> None:
     recovery = [event("phase_enter", "r", "recovery"), *item("mend", phase="recovery")]
     a, b = run(executing(item("one"))), run([*executing(item("one"), over=False), *recovery, event("runner_exit")])
-    found = chapters(a, b)
+    found = compared_phases(a, b)
     assert [chapter.phase and chapter.phase.name for chapter in found] == ["executing", "recovery"]
     assert first_parting(found) == ("recovery", "recovery")
 
@@ -101,9 +111,9 @@ def test_what_may_still_come_has_not_parted() -> None:
     a = run(executing(item("one"), item("two")))
     b = run(executing(item("one"), [event("work_item_start", "w", "executing", work_item_id="two")], over=False))
     c = run(executing(item("one"), over=False))
-    assert parted(chapters(a, b)) is None
-    assert parted(chapters(a, c)) is None
-    assert first_parting(chapters(a, run(executing(item("one"))))) == ("executing", "two")
+    assert parted(compared_phases(a, b)) is None
+    assert parted(compared_phases(a, c)) is None
+    assert first_parting(compared_phases(a, run(executing(item("one"))))) == ("executing", "two")
 
 
 def test_tools_are_told_apart_by_the_work_item_that_they_serve() -> None:
@@ -113,13 +123,13 @@ def test_tools_are_told_apart_by_the_work_item_that_they_serve() -> None:
             event("tool_result", span, "executing", above, **end),
         ]
 
-    def both(first: list[NewEvent], second: list[NewEvent]) -> Run:
+    def both(first: list[NewEvent], second: list[NewEvent]) -> ComparedRun:
         begun = [event("work_item_start", name, "executing", work_item_id=name) for name in ("one", "two")]
         return run(executing(begun, first, second))
 
     a = both(tool("one", "t1"), tool("two", "t2", error_code="E"))
     b = both(tool("two", "t8", error_code="E"), tool("one", "t9"))
-    (chapter,) = chapters(a, b)
+    (chapter,) = compared_phases(a, b)
     tools = [(line.within, line.parted) for line in chapter.work if line.name == "pytest"]
     assert tools == [(("one",), False), (("two",), False)]
 
@@ -127,7 +137,7 @@ def test_tools_are_told_apart_by_the_work_item_that_they_serve() -> None:
 def test_the_same_name_again_is_the_next_one_of_that_name() -> None:
     a = run(executing(item("x", span="1"), item("x", "failed", span="2")))
     b = run(executing(item("x", span="1"), item("x", span="2")))
-    (chapter,) = chapters(a, b)
+    (chapter,) = compared_phases(a, b)
     assert states(chapter.work) == [("x", "done", "done"), ("x", "failed", "done")]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from signalbox.store.events import NewEvent
 from signalbox.store.remote.sse import Message
-from signalbox.webapp.relay.position import Position, mark_of, usable
+from signalbox.webapp.relay.position import UpstreamPosition, mark_of, usable
 from signalbox.webapp.relay.replay import PROOF_MESSAGES
 
 LINES = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=12)
@@ -21,7 +21,7 @@ class Log:
 
     def __init__(self) -> None:
         self.events: dict[str, NewEvent] = {}
-        self.position = Position()
+        self.position = UpstreamPosition()
 
     def connection(self, messages: Sequence[Message]) -> None:
         self.position.connected()
@@ -34,7 +34,7 @@ class Log:
         """The relay was killed: what it knows is what the log says."""
         marks = [mark for key in self.events if (mark := mark_of(key))]
         last = [number for number, mark in enumerate(marks) if mark.number == 0]
-        self.position = Position(marks[last[-1] :] if last else marks)
+        self.position = UpstreamPosition(marks[last[-1] :] if last else marks)
 
     @property
     def lines(self) -> list[str]:

@@ -18,7 +18,7 @@ from signalbox.webapp.agents import commands
 from signalbox.webapp.agents.agent_server import AgentServer
 from signalbox.webapp.agents.configuration import Command, CommandAgent, UpstreamAgent, agent_of
 from signalbox.webapp.agents.errors import AgentUnavailable
-from signalbox.webapp.agents.health import Health
+from signalbox.webapp.agents.health import AgentHealth
 from signalbox.webapp.process import detached_run
 from signalbox.webapp.process.facts import readable_command
 from signalbox.webapp.relay.follow_upstream import Relay
@@ -45,7 +45,7 @@ class Agents:
     def __init__(self, store: Store, loops: Loops | None = None) -> None:
         self._store = store
         self._loop = (loops or Loops()).loop("agents")
-        self._health = Health()
+        self._health = AgentHealth()
         self._work: dict[str, asyncio.Task[None]] = {}
 
     def resume(self) -> None:

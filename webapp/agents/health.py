@@ -13,7 +13,7 @@ CACHE_SECONDS = 1.0
 """How long the result of a health check is reused."""
 
 
-class Health:
+class AgentHealth:
     """Cached health of agent servers, by URL and token: two projects may use one server with different tokens."""
 
     def __init__(self) -> None:

@@ -31,7 +31,7 @@ class TaskBody(msgspec.Struct, forbid_unknown_fields=True):
     project_id: str | None = None
 
 
-class TaskView(msgspec.Struct):
+class TaskResponse(msgspec.Struct):
     """A task as the API shows it."""
 
     task_id: str
@@ -62,9 +62,9 @@ class TaskView(msgspec.Struct):
     updated_at: str
 
 
-def shown(task: Task) -> TaskView:
+def shown(task: Task) -> TaskResponse:
     """A task in the API's form."""
-    return msgspec.convert(task, TaskView, from_attributes=True)
+    return msgspec.convert(task, TaskResponse, from_attributes=True)
 
 
 def task_query(*, default_limit: int = 50, max_limit: int = 500) -> TaskQuery:

@@ -16,7 +16,7 @@ from signalbox.store.state import Status
 from signalbox.webapp.cli.target import Target, check_project, heartbeat_option, project_option, target, target_options
 from signalbox.webapp.process.echo import Echo
 from signalbox.webapp.relay.follow_upstream import Relay
-from signalbox.webapp.relay.record import Identity
+from signalbox.webapp.relay.record import NewTask
 from signalbox.webapp.relay.upstream import Refused, Upstream
 
 TOKEN_VARIABLE = "SIGNALBOX_UPSTREAM_TOKEN"
@@ -62,11 +62,11 @@ def relay(
     upstream = Upstream(url, upstream_token)
     metadata = {"upstream": upstream.name}
     check_kind(kind)
-    identity = Identity(title=title or upstream.name, kind=kind, metadata=metadata, project_id=project)
-    return asyncio.run(_relay(chosen, upstream, task, identity, heartbeat))
+    new_task = NewTask(title=title or upstream.name, kind=kind, metadata=metadata, project_id=project)
+    return asyncio.run(_relay(chosen, upstream, task, new_task, heartbeat))
 
 
-async def _relay(chosen: Target, upstream: Upstream, task_id: str, identity: Identity, heartbeat: float) -> int:
+async def _relay(chosen: Target, upstream: Upstream, task_id: str, new_task: NewTask, heartbeat: float) -> int:
     # To be terminated is like Ctrl-C: what has come is recorded.
     current = asyncio.current_task()
     if current is not None:
@@ -76,8 +76,8 @@ async def _relay(chosen: Target, upstream: Upstream, task_id: str, identity: Ide
     notice = errors.notice
     try:
         with suppress(UnknownTask):
-            check_project(await task_of(log, task_id), identity.project_id)
-        status = await Relay(log, task_id, upstream, notice, identity=identity, heartbeat_interval=heartbeat).run()
+            check_project(await task_of(log, task_id), new_task.project_id)
+        status = await Relay(log, task_id, upstream, notice, new_task=new_task, heartbeat_interval=heartbeat).run()
     except Refused as error:
         hint = f" (--upstream-token, {TOKEN_VARIABLE})" if error.status == 401 else ""
         raise click.ClickException(f"{error}{hint}") from None

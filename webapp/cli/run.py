@@ -100,11 +100,11 @@ def run(
         words=_words(chosen, names, no_tty, merge, grace, heartbeat, time_limit),
         time_limit=time_limit,
     )
-    return asyncio.run(_run(chosen, task, Identity(title, kind, retry_of, project), list(command), options))
+    return asyncio.run(_run(chosen, task, TaskOptions(title, kind, retry_of, project), list(command), options))
 
 
-class Identity(NamedTuple):
-    """What the task of a run is called; what is None, an earlier try or the command says."""
+class TaskOptions(NamedTuple):
+    """The fields of the task of a run. A field that is None is taken from the earlier try or from the command."""
 
     title: str | None
     kind: str | None
@@ -149,13 +149,15 @@ def _words(
     return tuple(words)
 
 
-async def _run(chosen: Target, task_id: str | None, identity: Identity, command: list[str], options: Options) -> int:
+async def _run(
+    chosen: Target, task_id: str | None, task_options: TaskOptions, command: list[str], options: Options
+) -> int:
     try:
         log = chosen.open(patience=FIRST_PATIENCE)
     except StoreError as error:
         raise _not_started(error) from None
     try:
-        task = await _task(log, task_id, identity, command)
+        task = await _task(log, task_id, task_options, command)
     except StoreError as error:
         await log.aclose()
         raise _not_started(error) from None
@@ -165,24 +167,24 @@ async def _run(chosen: Target, task_id: str | None, identity: Identity, command:
         await log.aclose()
 
 
-async def _task(log: Log, task_id: str | None, identity: Identity, command: list[str]) -> Task:
+async def _task(log: Log, task_id: str | None, task_options: TaskOptions, command: list[str]) -> Task:
     """The task of the run, linked with the one that it is another try of. Raises StoreError."""
     words, first, chosen = readable_command(command), None, check_task_id(task_id or new_id())
     metadata: dict[str, object] = {"command": words}
-    if identity.retry_of:
-        first = await task_of(log, check_task_id(identity.retry_of))
+    if task_options.retry_of:
+        first = await task_of(log, check_task_id(task_options.retry_of))
         if not first.ended:
             raise Conflict(f"{first.task_id} goes on: it is {first.status}")
         metadata = next_try(first, words)
         if chosen not in first.retries:
             await link_retry(log, first.task_id, chosen, Who(system_user()), "command")
-    title = identity.title or (first.title if first else None) or title_of(command)
-    check_kind(identity.kind)
+    title = task_options.title or (first.title if first else None) or title_of(command)
+    check_kind(task_options.kind)
     inherited = first.kind if first and not is_reserved_kind(first.kind) else None
-    kind = identity.kind or inherited or KIND
-    project = identity.project or (first.project_id if first else None)
+    kind = task_options.kind or inherited or KIND
+    project = task_options.project or (first.project_id if first else None)
     task, _ = await log.acreate_task(chosen, title=title, kind=kind, metadata=metadata, project_id=project)
-    check_project(task, identity.project)
+    check_project(task, task_options.project)
     return task
 
 

@@ -16,7 +16,7 @@ from signalbox.store import Event, Run, open_task
 from signalbox.store.emitter import PhaseStep, WorkItemStep
 from signalbox.store.log import Log
 from signalbox.webapp.demo import results
-from signalbox.webapp.demo.examine import Recount, Report, digest, examine, prepare_worker, recount
+from signalbox.webapp.demo.examine import ModuleReport, Recount, digest, examine, prepare_worker, recount
 from signalbox.webapp.demo.results import Totals, count, totals_of
 from signalbox.webapp.demo.survey import Module, Package, find_modules, in_packages, library
 
@@ -64,7 +64,7 @@ class Audit:
     def __init__(self, task: Run[Event], root: Path, place: Path, workers: int, pace: float) -> None:
         self._task, self._root, self._place = task, root, place
         self._workers, self._pace = workers, pace
-        self._reports: dict[str, Report] = {}
+        self._reports: dict[str, ModuleReport] = {}
         self._checkpoints: list[tuple[str, Path, str]] = []
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -163,7 +163,7 @@ class Audit:
 
     def _examine(self, opening: WorkItemStep[Event], package: Package) -> None:
         with opening as item:
-            reports: dict[str, Report] = {}
+            reports: dict[str, ModuleReport] = {}
             for number, module in enumerate(package.modules, 1):
                 if self._stopping.is_set() or self._task.cancelled:
                     raise Stopped("stopped on request")
@@ -180,7 +180,7 @@ class Audit:
             with self._lock:
                 self._reports |= reports
 
-    def _report_on(self, item: WorkItemStep[Event], module: Module) -> Report:
+    def _report_on(self, item: WorkItemStep[Event], module: Module) -> ModuleReport:
         try:
             report = self._processes.submit(examine, module.path).result()
         except (SyntaxError, ValueError) as error:
@@ -188,7 +188,7 @@ class Audit:
             if not {"test", "tests"} & set(module.name.split("/")):
                 raise
             item.log(f"{module.name}: broken, as its tests want it: {error}")
-            return Report(sha256=digest(module.path), size=module.path.stat().st_size, broken=True)
+            return ModuleReport(sha256=digest(module.path), size=module.path.stat().st_size, broken=True)
         functions, classes = count(report.functions, "function"), count(report.classes, "class", "classes")
         item.log(f"{module.name}: {count(report.lines, 'line')}, {functions}, {classes}")
         for warning in warnings_of(report):
@@ -233,7 +233,7 @@ class Audit:
         item.log(f"{count(len(whole), 'file')} with the hashes, functions and classes that were found before")
 
 
-def warnings_of(report: Report) -> list[str]:
+def warnings_of(report: ModuleReport) -> list[str]:
     """What is remarkable about a module."""
     found = {
         f"{report.longest} has {count(report.longest_lines, 'line')}": report.longest_lines > LONG,

@@ -21,7 +21,7 @@ REMARK = re.compile(r"\b(?:TODO|FIXME|XXX)\b")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-class Report(msgspec.Struct, frozen=True):
+class ModuleReport(msgspec.Struct, frozen=True):
     """What is known of one module after it was examined."""
 
     sha256: str
@@ -51,7 +51,7 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def examine(path: Path) -> Report:
+def examine(path: Path) -> ModuleReport:
     """Examine one module. Raises SyntaxError (or ValueError) if it is no Python."""
     data = path.read_bytes()
     with warnings.catch_warnings():
@@ -67,7 +67,7 @@ def examine(path: Path) -> Report:
     functions = [node for node in nodes if isinstance(node, Function)]
     classes = [node for node in nodes if isinstance(node, ast.ClassDef)]
     longest = max(functions, key=_length, default=None)
-    return Report(
+    return ModuleReport(
         sha256=hashlib.sha256(data).hexdigest(),
         size=len(data),
         lines=data.count(b"\n"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from signalbox.webapp.demo.examine import Report
+from signalbox.webapp.demo.examine import ModuleReport
 
 
 class Totals(msgspec.Struct, frozen=True):
@@ -26,7 +26,7 @@ class Totals(msgspec.Struct, frozen=True):
         return f"{modules}, {lines}, {count(self.functions, 'function')}, {count(self.classes, 'class', 'classes')}"
 
 
-def totals_of(reports: dict[str, Report]) -> Totals:
+def totals_of(reports: dict[str, ModuleReport]) -> Totals:
     """The sums of some reports."""
     fields = ("lines", "tokens", "functions", "classes", "bare_excepts", "remarks")
     sums = {name: sum(getattr(report, name) for report in reports.values()) for name in fields}
@@ -38,17 +38,17 @@ def count(number: int, word: str, plural: str | None = None) -> str:
     return f"{number:,} {word if number == 1 else plural or f'{word}s'}"
 
 
-def save(path: Path, reports: dict[str, Report]) -> str:
+def save(path: Path, reports: dict[str, ModuleReport]) -> str:
     """Write the reports to a file and return its SHA-256."""
     data = msgspec.json.encode(dict(sorted(reports.items())))
     path.write_bytes(data)
     return hashlib.sha256(data).hexdigest()
 
 
-def load(path: Path, sha256: str) -> dict[str, Report]:
+def load(path: Path, sha256: str) -> dict[str, ModuleReport]:
     """The reports of a file. Raises ValueError if it is not the file that was written."""
     data = path.read_bytes()
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
         raise ValueError(f"{path.name} has the hash {found[:12]}, not {sha256[:12]}")
-    return msgspec.json.decode(data, type=dict[str, Report])
+    return msgspec.json.decode(data, type=dict[str, ModuleReport])

@@ -86,7 +86,7 @@ _LAST_ENDS = re.compile(r"\n+(?=(?:</[a-z]+>)*$)")
 _UNDRAWN = Raw(b'{"message":"this event cannot be shown"}')
 
 
-class Rows:
+class LogRows:
     """Makes rows. What an event says is a template's; the frame around it is not, as it must cost next to nothing."""
 
     def __init__(self, environment: Environment) -> None:

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from signalbox.store.events import KNOWN_EVENTS, is_claim
 from signalbox.store.state import STATUSES
 from signalbox.webapp.drawing import ansi, ids
-from signalbox.webapp.drawing.rows import Rows
+from signalbox.webapp.drawing.rows import LogRows
 from signalbox.webapp.drawing.sparkline import bars
 from signalbox.webapp.http import assets
 from signalbox.webapp.http.path_segments import segment
@@ -68,7 +68,7 @@ class Templates:
             at=None,
         )
         self._environment.filters["segment"] = segment
-        self._rows = Rows(self._environment)
+        self._rows = LogRows(self._environment)
         self._environment.globals.update(hits=self._rows.hits, neighbours=self._rows.render)
 
     def _render(self, template: str, **values: Any) -> str:

@@ -59,10 +59,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 async def run_command(log: Log, task: Task, command: list[str], options: Options) -> int:
     """Run `command` as `task` and return its exit code; 128 + n when signal n ended it."""
-    return await Command(log, task, command, options).run()
+    return await CommandRun(log, task, command, options).run()
 
 
-class Command:
+class CommandRun:
     """A command, the terminals it writes to, and the events that it becomes."""
 
     def __init__(self, log: Log, task: Task, command: list[str], options: Options) -> None:

@@ -10,7 +10,7 @@ from signalbox.store.emitter.run import HEARTBEAT_INTERVAL
 from signalbox.store.log import Log
 from signalbox.store.state import Status
 from signalbox.webapp.relay.backoff import Backoff
-from signalbox.webapp.relay.record import Identity, Record
+from signalbox.webapp.relay.record import NewTask, Record
 from signalbox.webapp.relay.upstream import Away, Refused, Upstream, UpstreamError
 
 FINAL: frozenset[Status] = frozenset({"done", "failed", "cancelled"})
@@ -46,12 +46,12 @@ class Relay:
         upstream: Upstream,
         say: Callable[[str], None],
         *,
-        identity: Identity | None = None,
+        new_task: NewTask | None = None,
         refused_as: Status = "interrupted",
         heartbeat_interval: float = HEARTBEAT_INTERVAL,
     ) -> None:
         self._upstream, self._say, self._refused_as = upstream, say, refused_as
-        self._record = Record(log, task_id, identity or Identity(), say, heartbeat_interval)
+        self._record = Record(log, task_id, new_task or NewTask(), say, heartbeat_interval)
         self._backoff = Backoff()
         self._known = False
         self._away = False

@@ -35,7 +35,7 @@ class Mark(msgspec.Struct, frozen=True):
     hash: int = 0
 
 
-class Position:
+class UpstreamPosition:
     """The last SSE id of the upstream, and the hashes of the messages without ids that followed it."""
 
     def __init__(self, marks: Iterable[Mark] = ()) -> None:

@@ -14,13 +14,13 @@ from signalbox.store.emitter.run import own_version
 from signalbox.store.log import RETRY_PAUSE, Log, page_of, task_of
 from signalbox.store.state import Status, Task
 from signalbox.webapp.process.recorder import Recorder
-from signalbox.webapp.relay.position import Mark, Position, mark_of
+from signalbox.webapp.relay.position import Mark, UpstreamPosition, mark_of
 
 PAGE = 1000
 """Events read at once."""
 
 
-class Identity(msgspec.Struct, frozen=True, kw_only=True):
+class NewTask(msgspec.Struct, frozen=True, kw_only=True):
     """The fields of the task, used when the relay creates it."""
 
     title: str | None = None
@@ -33,9 +33,9 @@ class Record:
     """A task in `log`, created on the first write. `cancelled` is set when somebody asks the task to stop."""
 
     def __init__(
-        self, log: Log, task_id: str, identity: Identity, say: Callable[[str], None], heartbeat_interval: float
+        self, log: Log, task_id: str, new_task: NewTask, say: Callable[[str], None], heartbeat_interval: float
     ) -> None:
-        self._log, self._task_id, self._identity, self._say = log, task_id, identity, say
+        self._log, self._task_id, self._new_task, self._say = log, task_id, new_task, say
         self._interval = heartbeat_interval
         self._recorder = Recorder(log, task_id, say)
         self._room = asyncio.Event()
@@ -43,7 +43,7 @@ class Record:
         self._lifeline: Lifeline | None = None
         self.cancelled = asyncio.Event()
         self.task: Task | None = None
-        self.position = Position()
+        self.position = UpstreamPosition()
 
     async def open(self) -> None:
         """Read the task, if it exists, and restore the position from its log."""
@@ -58,8 +58,8 @@ class Record:
         if self._lifeline is not None:
             return
         if self.task is None:
-            identity = msgspec.structs.asdict(self._identity)
-            self.task, _ = await self._log.acreate_task(self._task_id, **identity)
+            new_task = msgspec.structs.asdict(self._new_task)
+            self.task, _ = await self._log.acreate_task(self._task_id, **new_task)
         interval = {"heartbeat_interval": self._interval}
         facts = {"upstream": upstream, "runner_version": own_version(), **interval}
         spawn = NewEvent(event_type="runner_spawn", payload=facts, key="relay-spawn")
@@ -113,7 +113,7 @@ class Record:
         return await self._recorder.finish(patience)
 
 
-async def position_in(log: Log, task: Task) -> Position:
+async def position_in(log: Log, task: Task) -> UpstreamPosition:
     """Restore the position from a task's log, reading backwards from its end to the last SSE id of the upstream."""
     pages: list[list[Mark]] = []
     top, last_id = task.latest_seq, None
@@ -126,4 +126,4 @@ async def position_in(log: Log, task: Task) -> Position:
         if any(mark.number == 0 or mark.id != last_id for mark in marks):
             break
         top = since
-    return Position(mark for marks in reversed(pages) for mark in marks)
+    return UpstreamPosition(mark for marks in reversed(pages) for mark in marks)

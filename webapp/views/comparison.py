@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from signalbox.store import Event, Reading, TaskQuery
 from signalbox.store.state import ENDED, Phase, Span, Task
+from signalbox.webapp.views.span_paths import Path, Paths
 from signalbox.webapp.views.text import seconds
 
 SPANS = 5000
@@ -31,7 +32,7 @@ class Side(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class ComparedItem:
     """The same phase or piece of work in both runs, None where a run has it not.
 
     `over_a` says that nothing of it will change in the first run any more, `over_b` in the second.
@@ -59,15 +60,15 @@ class Line:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chapter:
-    """One phase with its work; `phase` is None for work outside of all phases."""
+class ComparedPhase:
+    """One phase with its work items and tools; `phase` is None for work outside of all phases."""
 
-    phase: Line | None
-    work: list[Line]
+    phase: ComparedItem | None
+    work: list[ComparedItem]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class ComparedRun:
     """One of the two; `failure` is the first one in its log."""
 
     task: Task
@@ -87,14 +88,15 @@ class Run:
 class ComparisonView:
     """Two runs as of their newest events.
 
-    `parted_at` is the phase it happened in, and what differs; `hidden` counts the work that is not in `chapters` for
-    want of room. `longest` is that of the longest work, in seconds; `cut` is how many spans were read if not all were.
+    `parted_at` is the name of the phase where they parted first, and the item that differs. `hidden` counts items left
+    out of `phases` because there are too many. `longest` is the duration of the longest item in seconds. `cut` is the
+    number of spans that were read of each run if there are more, else 0.
     """
 
-    a: Run
-    b: Run
-    chapters: list[Chapter]
-    parted_at: tuple[str, Line] | None
+    a: ComparedRun
+    b: ComparedRun
+    phases: list[ComparedPhase]
+    parted_at: tuple[str, ComparedItem] | None
     differing: int
     hidden: int
     longest: float
@@ -102,10 +104,10 @@ class ComparisonView:
     cut: int
 
     @property
-    def runs(self) -> Line:
+    def runs(self) -> ComparedItem:
         """The runs as a whole."""
         first, second = (Side(run.task.status, run.took, run.task.latest_seq) for run in (self.a, self.b))
-        return Line(name="run", a=first, b=second, over_a=self.a.task.ended, over_b=self.b.task.ended)
+        return ComparedItem(name="run", a=first, b=second, over_a=self.a.task.ended, over_b=self.b.task.ended)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,32 +128,32 @@ async def choice_view(view: Reading, a: str, projects: tuple[str, ...] | None = 
 async def comparison_view(view: Reading, a: str, b: str, *, only_parted: bool = False) -> ComparisonView:
     """Two runs, read in one view. Raises UnknownTask."""
     first, second = await _run(view, a), await _run(view, b)
-    found = chapters(first, second)
-    work = [line for chapter in found for line in chapter.work]
-    wanted = [line for line in work if line.parted] if only_parted else work
-    kept = {id(line) for line in wanted[:ROWS]}
+    found = compared_phases(first, second)
+    work = [item for group in found for item in group.work]
+    wanted = [item for item in work if item.parted] if only_parted else work
+    kept = {id(item) for item in wanted[:ROWS]}
     return ComparisonView(
         a=first,
         b=second,
-        chapters=[
-            Chapter(phase=chapter.phase, work=shown)
-            for chapter in found
-            if (shown := [line for line in chapter.work if id(line) in kept]) or chapter.phase
+        phases=[
+            ComparedPhase(phase=group.phase, work=shown)
+            for group in found
+            if (shown := [item for item in group.work if id(item) in kept]) or group.phase
         ],
         parted_at=parted(found),
-        differing=sum(line.parted for line in work) + sum(bool(each.phase and each.phase.parted) for each in found),
+        differing=sum(item.parted for item in work) + sum(bool(each.phase and each.phase.parted) for each in found),
         hidden=len(wanted) - len(kept),
-        longest=max((side.took or 0.0 for line in work for side in (line.a, line.b) if side), default=0.0),
+        longest=max((side.took or 0.0 for item in work for side in (item.a, item.b) if side), default=0.0),
         only_parted=only_parted,
         cut=SPANS if max(first.task.spans_total, second.task.spans_total) > SPANS else 0,
     )
 
 
-async def _run(view: Reading, task_id: str) -> Run:
+async def _run(view: Reading, task_id: str) -> ComparedRun:
     task = await view.task(task_id)
     failed = await view.next_failure(task_id, 0)
     failures = await view.brief().events_at(task_id, [failed]) if failed is not None else []
-    return Run(
+    return ComparedRun(
         task=task,
         phases=await view.phases(task_id),
         spans=await view.spans(task_id, 0, SPANS),
@@ -159,7 +161,7 @@ async def _run(view: Reading, task_id: str) -> Run:
     )
 
 
-def chapters(a: Run, b: Run) -> list[Chapter]:
+def compared_phases(a: ComparedRun, b: ComparedRun) -> list[ComparedPhase]:
     """The phases of both runs in order, each with its work items and tools; first what is in no phase."""
     phases_a, phases_b = ({phase.phase: phase for phase in run.phases} for run in (a, b))
     ways = Paths()
@@ -170,12 +172,12 @@ def chapters(a: Run, b: Run) -> list[Chapter]:
         phase = None
         if name is not None:
             sides = _phase_side(in_a), _phase_side(in_b)
-            phase = Line(name=name, a=sides[0], b=sides[1], over_a=a.task.ended, over_b=b.task.ended)
+            phase = ComparedItem(name=name, a=sides[0], b=sides[1], over_a=a.task.ended, over_b=b.task.ended)
         over_a = a.task.ended or bool(in_a and in_a.state != "open")
         over_b = b.task.ended or bool(in_b and in_b.state != "open")
         here_a, here_b = work_a.get(name, {}), work_b.get(name, {})
-        lines = [
-            Line(
+        items = [
+            ComparedItem(
                 name=ways.name(path),
                 within=ways.within(path),
                 a=here_a.get(path),
@@ -185,51 +187,12 @@ def chapters(a: Run, b: Run) -> list[Chapter]:
             )
             for path in merged(list(here_a), list(here_b))
         ]
-        if phase or lines:
-            found.append(Chapter(phase=phase, work=lines))
+        if phase or items:
+            found.append(ComparedPhase(phase=phase, work=items))
     return found
 
 
-WITHIN = 5
-"""How many of the work items around one are named."""
-
-Path = int
-"""A piece of work by its way from the outermost one: where `Paths` keeps that way."""
-
-
-class Paths:
-    """The ways to the work of two runs, each kept once: a whole way for each of a deep tree's spans would be quadratic.
-
-    A step is the way to the work around it, a name, and which of that name it is there; 0 is the way to nothing.
-    """
-
-    def __init__(self) -> None:
-        self._steps: list[tuple[Path, str, int]] = [(0, "", 0)]
-        self._known: dict[tuple[Path, str, int], Path] = {}
-
-    def step(self, above: Path, label: str, nth: int) -> Path:
-        """The way that goes on from `above`."""
-        key = above, label, nth
-        if key not in self._known:
-            self._known[key] = len(self._steps)
-            self._steps.append(key)
-        return self._known[key]
-
-    def name(self, path: Path) -> str:
-        """What it leads to."""
-        return self._steps[path][1]
-
-    def within(self, path: Path) -> tuple[str, ...]:
-        """The names around it, the innermost last; of a long way its end."""
-        names: list[str] = []
-        above = self._steps[path][0]
-        while above and len(names) < WITHIN:
-            names.insert(0, self._steps[above][1])
-            above = self._steps[above][0]
-        return ("…", *names) if above else tuple(names)
-
-
-def _work(run: Run, ways: Paths) -> dict[str | None, dict[Path, Side]]:
+def _work(run: ComparedRun, ways: Paths) -> dict[str | None, dict[Path, Side]]:
     named = {phase.phase for phase in run.phases}
     met: Counter[tuple[str | None, Path, str]] = Counter()
     paths: dict[str, Path] = {}
@@ -247,17 +210,17 @@ def _work(run: Run, ways: Paths) -> dict[str | None, dict[Path, Side]]:
     return found
 
 
-def parted(found: Sequence[Chapter]) -> tuple[str, Line] | None:
+def parted(found: Sequence[ComparedPhase]) -> tuple[str, ComparedItem] | None:
     """The first phase or work in the order of the runs that parted, with the name of its phase.
 
     A phase that both have parted by its work, if any of that did.
     """
-    for chapter in found:
-        phase = chapter.phase
+    for group in found:
+        phase = group.phase
         in_both = phase and phase.a and phase.b
-        for line in [*chapter.work, phase] if in_both else [phase, *chapter.work]:
-            if line and line.parted:
-                return phase.name if phase else "", line
+        for item in [*group.work, phase] if in_both else [phase, *group.work]:
+            if item and item.parted:
+                return phase.name if phase else "", item
     return None
 
 

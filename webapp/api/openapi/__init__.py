@@ -19,7 +19,7 @@ from signalbox.webapp.api.permissions import AnswerBody
 from signalbox.webapp.api.projects import ProjectView
 from signalbox.webapp.api.runs import RunBody, RunView
 from signalbox.webapp.api.sessions import SessionAnswer, SessionAnswerBody
-from signalbox.webapp.api.tasks import TaskBody, TaskView
+from signalbox.webapp.api.tasks import TaskBody, TaskResponse
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.http.json import json_response
 
@@ -28,7 +28,7 @@ blueprint = Blueprint("openapi", __name__, url_prefix="/api")
 TYPES = (
     Event,
     NewEvent,
-    TaskView,
+    TaskResponse,
     TaskBody,
     Span,
     Phase,

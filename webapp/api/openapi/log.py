@@ -45,7 +45,7 @@ def log_paths() -> Spec:
     stored = {"oneOf": [event, events]}
     new = {"oneOf": [ref("NewEvent"), array(ref("NewEvent"))]}
     page = record(events=events, total=INT, matching=INT, has_more=BOOL, next_seq=INT)
-    tasks = record(tasks=array(ref("TaskView")), has_more=BOOL, next_cursor=STR_OR_NULL)
+    tasks = record(tasks=array(ref("TaskResponse")), has_more=BOOL, next_cursor=STR_OR_NULL)
     log_filters = [
         query("q", STR, "Only events whose payload or type contains this."),
         query("type", STR, "Only events of this type."),
@@ -81,10 +81,10 @@ def log_paths() -> Spec:
     return {
         "/api/tasks": {
             "get": route("List tasks.", tasks, filters, 400),
-            "post": route("Create a task.", ref("TaskView"), [], 400, 413, status=201, body=ref("TaskBody")),
+            "post": route("Create a task.", ref("TaskResponse"), [], 400, 413, status=201, body=ref("TaskBody")),
         },
         "/api/tasks/{task_id}": {
-            "get": route("One task.", ref("TaskView"), [task], 404),
+            "get": route("One task.", ref("TaskResponse"), [task], 404),
             "delete": route("Delete a task with its log, unless its run goes on.", None, [task], 404, 409, status=204),
         },
         "/api/tasks/{task_id}/unfinished": {
@@ -99,8 +99,8 @@ def log_paths() -> Spec:
             ),
         },
         "/api/tasks/{task_id}/archive": {
-            "post": route("Put a task away from the list.", ref("TaskView"), [task], 404),
-            "delete": route("Bring an archived task back.", ref("TaskView"), [task], 404),
+            "post": route("Put a task away from the list.", ref("TaskResponse"), [task], 404),
+            "delete": route("Bring an archived task back.", ref("TaskResponse"), [task], 404),
         },
         "/api/tasks/{task_id}/events": {
             "get": route("The log from a seq on.", page, [task, since, limit(100, 1000), *log_filters], 400, 404),
