@@ -68,11 +68,11 @@ def test_many_streams_at_different_positions_all_see_everything(server: Server) 
             pool.submit(
                 take, stream_url(server, "many", f"?since_seq={since}&batch_size={1 + since % 100}"), 700 - since
             )
-            for since in range(0, 600, 50)
+            for since in range(0, 550, 50)
         ]
         for _ in range(200):
             server.emit("many", "y")
-        for since, stream in zip(range(0, 600, 50), running, strict=True):
+        for since, stream in zip(range(0, 550, 50), running, strict=True):
             assert [int(m.id or 0) for m in stream.result(30)] == list(range(since + 1, 701))
 
 
