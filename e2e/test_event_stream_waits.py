@@ -24,6 +24,16 @@ def test_unavailable_answers_are_retried_when_the_server_says(
     assert stats(page)["errors"] == 3
 
 
+def test_a_wait_that_is_too_long_for_a_timer_is_not_cut_short(
+    page: Page, stub: StubServer, follow: Callable[..., None]
+) -> None:
+    stub.plans.append(Plan(status=503, headers={"Retry-After": "3000000"}))
+    follow()
+    page.wait_for_function("states.at(-1).delay === 3_000_000_000")
+    page.wait_for_timeout(200)
+    assert len(stub.streams()) == 1
+
+
 def test_waits_are_1_2_4_8_16_and_30_seconds(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
     page.clock.install()
     stub.plans.extend(Plan(status=502) for _ in range(7))

@@ -218,7 +218,7 @@ def test_every_event_type_and_status_is_told(word: str) -> None:
     assert f"`{word}`" in read("events.md")
 
 
-@pytest.mark.parametrize("module", ["EventStreamService", "connection", "ConnectionStatus"])
+@pytest.mark.parametrize("module", ["EventStreamService", "connection-options", "ConnectionStatus"])
 def test_every_default_of_the_browser_modules_is_told(module: str) -> None:
     told = {row[0].strip("`"): row[1].strip("`") for row in rows(read("browser.md"))}
     source = (ROOT / "webapp" / "static" / "js" / f"{module}.js").read_text()

@@ -134,6 +134,13 @@ def test_every_address_on_a_page_begins_with_the_path_prefix() -> None:
         assert not found, f"{path.name} has {found and found[0]}: begin with {{{{ root }}}} or with root of root.js"
 
 
+def test_browser_modules_have_fewer_than_100_lines() -> None:
+    copied = {"EventStreamService.js", "ConnectionStatus.js"}  # one file each, because people copy them
+    scripts = (ROOT / "webapp" / "static" / "js").glob("*.js")
+    lengths = {path.name: len(path.read_text().splitlines()) for path in scripts if path.name not in copied}
+    assert not {name: lines for name, lines in lengths.items() if lines >= 100}
+
+
 def test_every_redirect_has_the_path_prefix() -> None:
     for path in (ROOT / "webapp").rglob("*.py"):
         found = re.search(r"""(?:redirect|back|came_from)\(f?["']/""", path.read_text())

@@ -1,4 +1,5 @@
-import { Connection, isEventStream, refusal } from './connection.js';
+import { Connection } from './connection.js';
+import { isEventStream, refusal } from './refusal.js';
 import { root } from './root.js';
 import { SseParser } from './sse-parser.js';
 

@@ -1,3 +1,5 @@
+import { timeOfDay } from './time-format.js';
+
 /**
  * The newest events as rows, and whether each seq came once and in order.
  *
@@ -47,20 +49,13 @@ export class EventList {
     number.firstChild.href = `${path}/log?around=${seq}#e${seq}`;
     number.firstChild.textContent = `#${seq}`;
     time.firstChild.dateTime = created_at;
-    time.firstChild.textContent = clock(new Date(created_at));
+    time.firstChild.textContent = timeOfDay(new Date(created_at));
     type.textContent = event_type;
     inPhase.textContent = phase ?? '';
     said.textContent = payload.message ?? payload.work_item_id ?? payload.checkpoint_id ?? '';
     if (recovered) said.append(tag('recovered'));
     return row;
   }
-}
-
-/** 14:02:07.123, as times.js writes it. */
-export function clock(date) {
-  const two = (number) => String(number).padStart(2, '0');
-  const milliseconds = String(date.getMilliseconds()).padStart(3, '0');
-  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${milliseconds}`;
 }
 
 function tag(text) {

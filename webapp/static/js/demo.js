@@ -1,9 +1,10 @@
 /** The demo page: EventStreamService and ConnectionStatus on a network that can be broken at the press of a button. */
 import { ConnectionStatus } from './ConnectionStatus.js';
-import { clock, EventList } from './demo-events.js';
+import { EventList } from './demo-events.js';
 import { Faults } from './demo-faults.js';
 import { Strip } from './demo-strip.js';
 import { EventStreamService } from './EventStreamService.js';
+import { timeOfDay } from './time-format.js';
 
 const OFFLINE_MS = 5000;
 const DROPPED = 3;
@@ -47,7 +48,7 @@ function onStateChange(state, { attempt, delay, message }) {
 
 function note(text) {
   const line = document.createElement('li');
-  line.textContent = `${clock(new Date())} ${text}`;
+  line.textContent = `${timeOfDay(new Date())} ${text}`;
   log.prepend(line);
   if (log.childElementCount > LOG_LINES) log.lastElementChild.remove();
 }

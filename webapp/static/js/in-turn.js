@@ -1,3 +1,5 @@
+import { pause } from './pause.js';
+
 /**
  * Four streams at a time for all pages of this browser. On HTTP/1.1 a browser opens six connections to a server: with a
  * stream in each of seven windows the next click would wait for ever. HTTP/2 has no such limit.
@@ -76,13 +78,6 @@ async function calmest() {
 async function wanted({ name }, ms, signal) {
   do await pause(ms, signal);
   while (!signal.aborted && name && !(await navigator.locks.query()).pending.some((lock) => lock.name === name));
-}
-
-function pause(ms, signal) {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-    signal.addEventListener('abort', resolve);
-  });
 }
 
 function manyConnections() {

@@ -1,9 +1,11 @@
+import { aimedSeq } from './log-rows.js';
+
 /**
- * "Next failure" on a live page: asks the API for the first failure after the line that is aimed at, and aims at that.
- * The link itself leads to the same place by a page of its own, and says there if there is none.
+ * "Next failure" on a live page: asks the API for the first failure after the line that the address names, and goes there.
+ * Without a script the link leads to a page of the log, which also says if there is no failure.
  */
 export async function nextFailure(link, events) {
-  const after = Number(/^#e(\d+)$/.exec(location.hash)?.[1] ?? 0);
+  const after = aimedSeq();
   const page = new URL(link.href);
   page.searchParams.set('failure_after', after);
   try {

@@ -36,6 +36,15 @@ document.addEventListener('keydown', async (event) => {
   (await import('./palette.js')).open();
 });
 
+/** The jump to the next failure loads with its first use. */
+document.addEventListener('click', async (event) => {
+  const link = event.target.closest?.('a[data-next-failure]');
+  const { events } = document.querySelector('log-follow')?.dataset ?? {};
+  if (!link || !events || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  (await import('./log-jump.js')).nextFailure(link, events);
+});
+
 /** So does a drawer with the first link that opens one. */
 document.addEventListener('click', async (event) => {
   const link = event.target.closest?.('a[data-drawer]');

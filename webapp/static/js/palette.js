@@ -1,8 +1,6 @@
-import { root } from './root.js';
-/**
- * The command palette: type a part of what you want, Enter does it. It offers what has a key on this page, the phases of
- * the task, the event of a number, and tasks by title, id or kind. Ctrl-K or Cmd-K opens it, Escape closes it.
- */
+import { offersHere, tasksNamed } from './palette-offers.js';
+
+/** The command palette: type a part of a name and press Enter. Ctrl-K or Cmd-K opens it, Escape closes it. */
 export function open() {
   if (document.querySelector('dialog[open]')) return;
   const dialog = document.createElement('dialog');
@@ -24,10 +22,10 @@ export function open() {
     const item = document.createElement('li');
     item.id = `palette-${number}`;
     item.role = 'option';
-    const what = document.createElement('span');
-    what.className = 'quiet';
-    what.textContent = kind;
-    item.append(label, ' ', what);
+    const note = document.createElement('span');
+    note.className = 'quiet';
+    note.textContent = kind;
+    item.append(label, ' ', note);
     item.addEventListener('click', () => take(number));
     return item;
   }
@@ -46,10 +44,9 @@ export function open() {
 
   async function typed() {
     const text = input.value.trim();
-    const named = ({ label }) => label.toLowerCase().includes(text.toLowerCase());
-    const here = [...event(text), ...[...commands(), ...phases()].filter(named)];
+    const here = offersHere(text);
     show(here);
-    const tasks = text ? await found(text) : [];
+    const tasks = text ? await tasksNamed(text) : [];
     if (input.value.trim() === text && tasks.length) show([...here, ...tasks], at);
   }
 
@@ -66,42 +63,4 @@ export function open() {
   document.body.append(dialog);
   dialog.showModal();
   typed();
-}
-
-function commands() {
-  return [...document.querySelectorAll('[data-key]')].map((element) => ({
-    label: element.dataset.keyLabel ?? element.getAttribute('aria-label') ?? element.textContent.trim(),
-    kind: element.dataset.key,
-    run: () => (element.matches('input, textarea, select') ? element.focus() : element.click()),
-  }));
-}
-
-function phases() {
-  return [...document.querySelectorAll('.station-name')].map(({ textContent }) => ({
-    label: textContent,
-    kind: 'phase, in the log',
-    run: () => location.assign(`${task()}/log?phase=${encodeURIComponent(textContent)}`),
-  }));
-}
-
-function event(text) {
-  const seq = /^#?([1-9]\d*)$/.exec(text)?.[1];
-  const run = () => location.assign(`${task()}/events/${seq}`);
-  return seq && task() ? [{ label: `#${seq}`, kind: 'event', run }] : [];
-}
-
-async function found(text) {
-  const answer = await fetch(`${root}/api/tasks?limit=8&q=${encodeURIComponent(text)}`).catch(() => null);
-  const tasks = answer?.ok ? (await answer.json()).tasks : [];
-  return tasks.map(({ task_id, title, status }) => ({
-    label: title || task_id,
-    kind: `task, ${status}`,
-    run: () => location.assign(`${root}/tasks/${task_id}`),
-  }));
-}
-
-function task() {
-  const path = location.pathname.slice(root.length);
-  const found = location.pathname.startsWith(root) && /^\/tasks\/[^/]+/.exec(path)?.[0];
-  return found ? root + found : undefined;
 }

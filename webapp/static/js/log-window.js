@@ -1,0 +1,57 @@
+import { markDays } from './log-days.js';
+import { dropUpTo, seqOf } from './log-rows.js';
+
+/**
+ * Loads windows of a log into its list: the newest rows, or those around one row.
+ *
+ * element   the <log-follow>: `data-src` is the address, `rows` the list
+ * state     its FollowState
+ */
+export class LogWindow {
+  #element;
+  #state;
+  #arrived = null; // while a window loads: the rows that the stream brings
+
+  constructor(element, state) {
+    this.#element = element;
+    this.#state = state;
+  }
+
+  /** Takes rows of the stream that the window being loaded may lack. */
+  collect(fragment) {
+    this.#arrived?.append(...fragment.childNodes);
+  }
+
+  loadNewest() {
+    return this.#load('', (rows) => {
+      dropUpTo(seqOf(rows.lastElementChild), this.#arrived);
+      rows.append(this.#arrived);
+      this.#state.incomplete = false;
+    });
+  }
+
+  loadAround(seq) {
+    return this.#load(`&around=${seq}`, () => (this.#state.incomplete = true));
+  }
+
+  /** Returns whether the window is in the list. `complete` runs in the same turn, before the stream can add a row. */
+  async #load(params, complete) {
+    if (this.#arrived) return false;
+    this.#arrived = document.createDocumentFragment();
+    const element = this.#element;
+    try {
+      const response = await fetch(element.dataset.src + params, { cache: 'no-store' });
+      if (!response.ok) return false;
+      const text = await response.text();
+      await htmx.swap({ text, sourceElement: element, target: element.rows, swap: 'innerHTML settle:0' });
+      complete(element.rows);
+      markDays(element.rows);
+      htmx.process(element.rows);
+      return true;
+    } catch {
+      return false; // the button that asked for the window is still there
+    } finally {
+      this.#arrived = null;
+    }
+  }
+}

@@ -1,0 +1,14 @@
+const INTERVAL = 10_000;
+
+/**
+ * Loads the page again, because it shows another log than the server has; at most once in 10 s, however often the log is
+ * replaced. Returns the end of the stream, for a Connection.
+ */
+export function reloadAfterReset() {
+  const next = Number(sessionStorage.getItem('live:reset')) + INTERVAL;
+  const wait = Math.max(0, Math.min(next - Date.now(), INTERVAL));
+  sessionStorage.setItem('live:reset', String(Date.now() + wait));
+  setTimeout(() => location.reload(), wait);
+  const soon = wait ? `loading the page again in ${Math.ceil(wait / 1000)} s` : 'reloading';
+  return { fatal: true, message: `the log was replaced on the server: ${soon}` };
+}
