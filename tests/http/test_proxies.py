@@ -100,7 +100,11 @@ def test_a_websocket_comes_through(proxy: Callable[[str], str], name: str, prefi
     async def first() -> dict[str, object]:
         url = f"{address.replace('http:', 'ws:')}{prefix}/ws/tasks/long/events?since_seq=3"
         bearer = {"Authorization": f"Bearer {TOKEN}"}
-        async with websockets.connect(url, origin=websockets.Origin(address), additional_headers=bearer) as socket:
+        # Without a limit on its queue the client reads on while it closes. Otherwise it may wait 10 s for the answer.
+        connecting = websockets.connect(
+            url, origin=websockets.Origin(address), additional_headers=bearer, max_queue=None
+        )
+        async with connecting as socket:
             found: dict[str, object] = json.loads(await asyncio.wait_for(socket.recv(), 10))
             return found
 

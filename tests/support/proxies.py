@@ -6,23 +6,20 @@ an ordinary user in a folder of its own is put around them.
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
+from tests.support import daemon, nginx
 from tests.support.paths import ROOT
 
 CONFIGURATIONS = ROOT / "examples" / "proxies"
-PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin:/opt/homebrew/bin"
 MODULES = ("/usr/lib/apache2/modules", "/usr/lib64/httpd/modules", "/opt/homebrew/lib/httpd/modules")
 PREFIX = "/signalbox"
+
+
+Configuration = Callable[..., str]
+"""Reads a file of `examples/proxies/`, with its ports and with other texts replaced."""
 
 
 @contextmanager
@@ -31,11 +28,9 @@ def proxy_before(name: str, root: int, below: int, folder: Path, certificate: Pa
 
     nginx speaks TLS with the `certificate`, whose key is beside it.
     """
-    program = next(filter(None, (shutil.which(one, path=PATH) for one in PROGRAMS[name])), None)
-    if program is None:
-        pytest.skip(f"{name} is not installed here")
+    program = daemon.program(*PROGRAMS[name])
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    port = daemon.free_port()
 
     def configuration(file: str, *replace: tuple[str, str]) -> str:
         text = (CONFIGURATIONS / file).read_text()
@@ -44,30 +39,15 @@ def proxy_before(name: str, root: int, below: int, folder: Path, certificate: Pa
             text = text.replace(old, new)
         return text
 
-    command = COMMANDS[name](program, port, folder, configuration)
     if certificate:
-        command = nginx(program, port, folder, configuration, certificate)
-    log = folder / "output.log"
-    places = {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder)}
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(command, stdout=output, stderr=output, cwd=folder, env=os.environ | places) as process,
-    ):
-        try:
-            wait_for(port, process, log)
-            yield f"{'https' if certificate else 'http'}://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
+        command = nginx_site(program, port, folder, configuration, certificate)
+    else:
+        command = COMMANDS[name](program, port, folder, configuration)
+    with daemon.running(command, port, folder):
+        yield f"{'https' if certificate else 'http'}://127.0.0.1:{port}"
 
 
-Configuration = Callable[..., str]
-
-
-def nginx(
+def nginx_site(
     program: str, port: int, folder: Path, configuration: Configuration, certificate: Path | None = None
 ) -> list[str]:
     plain, secure = "    listen 80;\n", "    listen 443 ssl http2;\n"
@@ -79,11 +59,8 @@ def nginx(
     else:
         keys = (f"    ssl_certificate     {names[0]};\n", ""), (f"    ssl_certificate_key {names[1]};\n", "")
         site = configuration("nginx.conf", (plain, f"listen 127.0.0.1:{port};\n"), (secure, ""), *keys)
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    places = "".join(f"{kind}_temp_path {folder / kind};\n" for kind in kinds)
-    around = f"daemon off; pid {folder}/nginx.pid; events {{}}\nhttp {{ access_log off; gzip on;\n{places}{site}}}\n"
-    (folder / "nginx.conf").write_text(around)
-    return [program, "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
+    places = nginx.temporary_paths(program, folder)
+    return nginx.command(program, folder, f"events {{}}\nhttp {{ access_log off; gzip on;\n{places}{site}}}\n")
 
 
 def caddy(program: str, port: int, folder: Path, configuration: Configuration) -> list[str]:
@@ -134,25 +111,4 @@ PROGRAMS = {
     "apache": ("apache2", "httpd"),
     "traefik": ("traefik",),
 }
-COMMANDS = {"nginx": nginx, "caddy": caddy, "haproxy": haproxy, "apache": apache, "traefik": traefik}
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Return when a proxy answers on its port."""
-    deadline = time.monotonic() + 15
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                process.kill()
-                raise AssertionError(f"the proxy does not start: {log.read_text()}") from None
-            time.sleep(0.02)
+COMMANDS = {"nginx": nginx_site, "caddy": caddy, "haproxy": haproxy, "apache": apache, "traefik": traefik}
