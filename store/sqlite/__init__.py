@@ -101,7 +101,7 @@ class SqliteStore(Writes, Store):
         await self._calls.beside(self._check)
 
     def _check(self) -> None:
-        if not self._file.look():
+        if not self._file.look() or not self._file.look_inside():
             self._writer.reopen()
         elif self._file.full:
             with suppress(StoreError):
@@ -112,6 +112,7 @@ class SqliteStore(Writes, Store):
         """The connection to the database that is at the path now. Raises StoreLost. The writer is locked meanwhile."""
         if not self._reopening.is_due():
             raise self._file.error()
+        self._file.let_go()
         save_and_close(lost, self._file)
         self._committed()  # whoever follows the log looks, and lets go of it
         if not self._readers.let_go() or any(peek.is_open for peek in self._peeks):
@@ -132,6 +133,7 @@ class SqliteStore(Writes, Store):
 
     def _close_writer(self) -> None:
         self._calls.close()
+        self._file.let_go()
         self._writer.close()
 
 

@@ -33,7 +33,6 @@ PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -16384",
-    "PRAGMA mmap_size = 268435456",
     "PRAGMA temp_store = MEMORY",
 )
 
@@ -72,7 +71,9 @@ def open_for_writing(path: Path, synchronous: str) -> tuple[sqlite3.Connection, 
                 connection = connect(path, synchronous)
                 migrate(connection)
                 refold_waiting(connection)
-                return connection, facts_of(connection)
+                facts = facts_of(connection)
+                _complete(connection, path)
+                return connection, facts
         except BaseException as error:
             if connection is not None:
                 connection.close()
@@ -80,6 +81,13 @@ def open_for_writing(path: Path, synchronous: str) -> tuple[sqlite3.Connection, 
                 raise
         # SQLite does not wait for every lock itself.
         time.sleep(0.05)
+
+
+def _complete(connection: sqlite3.Connection, path: Path) -> None:
+    """Copy a new database out of its write-ahead log: only the file itself shows later whether it was overwritten."""
+    (pages,), (size,) = (connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
+    if os.stat(path).st_size < pages * size:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def facts_of(connection: sqlite3.Connection, *, renew_epoch: str | None = None) -> dict[str, str]:

@@ -1,12 +1,13 @@
 """The database's files: whether those that are open are still those at their path.
 
-Whoever deletes or replaces them takes the open ones along: what is committed into a deleted file is lost with it. The
-files are compared by device and inode, never opened: closing another handle on one would drop SQLite's locks.
+What is committed into a deleted file is lost with it. The files are compared by device and inode, never opened: closing
+another handle on one would drop SQLite's locks. `content.py` tells when an open file was written over.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +16,7 @@ from pathlib import Path
 import structlog
 
 from signalbox.store.errors import StoreDamaged, StoreFull, StoreLost
+from signalbox.store.sqlite.content import Content
 
 log = structlog.get_logger("signalbox.store")
 
@@ -30,6 +32,8 @@ class DatabaseFile:
 
     `lost` says why the open files cannot be used any more; None while they can. `generation` counts how often the
     files were opened. `full` says that the last commit found no room, `damaged` that a damaged part was met.
+    `overwritten` says that other bytes were written into the open file, `restored` that a transaction replaced all that
+    the database holds.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,6 +42,9 @@ class DatabaseFile:
         self.generation = 0
         self.full = False
         self.damaged = False
+        self.overwritten = False
+        self.restored = False
+        self._content = Content(path)
         self._db, self._wal, self._shm = str(path), f"{path}-wal", f"{path}-shm"
         self._opened: dict[str, Identity | None] = {}
         self._db_identity: Identity | None = None
@@ -50,21 +57,24 @@ class DatabaseFile:
         self._opened = {name: _identity(name) for name in (self._db, self._wal, self._shm)}
         self._db_identity, self._wal_identity = self._opened[self._db], self._opened[self._wal]
         self._device, self._inode = self._db_identity or (0, 0)
+        self._content.opened()
         self.generation += 1
-        self.full = self.damaged = False
+        self.full = self.damaged = self.overwritten = self.restored = False
         self.lost = None
 
     def check(self) -> None:
         """Raise StoreLost unless the open database is at the path.
 
         It is on the hot path: it costs one call of stat(), and once a second it looks at the companions too. What is
-        committed into a deleted write-ahead log meanwhile is saved from it when that is noticed.
+        committed into a deleted write-ahead log meanwhile is saved from it when that is noticed. After a checkpoint,
+        which changes the file's time, it also compares the file's header.
         """
         if self.lost is None:
             now = time.monotonic()
             try:
                 db = os.stat(self._db)
-                if now < self._next_look and db.st_ino == self._inode and db.st_dev == self._device:
+                same = now < self._next_look and db.st_ino == self._inode and db.st_dev == self._device
+                if same and (self._content.is_untouched(db) or self._content.overwritten(db, quick=True) is None):
                     return
             except OSError:
                 pass
@@ -81,11 +91,23 @@ class DatabaseFile:
                 log.error("the open database is not the one at its path", path=self._db, reason=self.lost)
         return self.lost is None
 
+    def look_inside(self) -> bool:
+        """Look whether a transaction replaced the content of the database; whether it is still the same."""
+        if self.lost is None and self._content.restored():
+            self.restored, self.lost = True, "the content of the database was replaced"
+            log.error("the database was restored while it was open", path=self._db)
+        return self.lost is None
+
+    def noted(self, error: Exception) -> Exception:
+        """Remember what an error says about the file. Damage to a file that was overwritten comes back as StoreLost."""
+        self.note(error)
+        return self.error() if isinstance(error, StoreDamaged) and self.lost is not None else error
+
     def note(self, error: BaseException) -> None:
         """Remember what an error says about the file."""
         if isinstance(error, StoreFull):
             self.full = True
-        elif isinstance(error, StoreDamaged) and not self.damaged:
+        elif isinstance(error, StoreDamaged) and not self.damaged and self.look():
             self.damaged = True
             log.error("the database is damaged", path=self._db, error=str(error))
 
@@ -95,7 +117,8 @@ class DatabaseFile:
         try:
             yield
         except Exception as error:
-            self.note(error)
+            if (told := self.noted(error)) is not error:
+                raise told from error
             raise
 
     @property
@@ -116,25 +139,54 @@ class DatabaseFile:
         """Whether the database at the path is the one that was opened last."""
         return _identity(self._db) == self._db_identity
 
+    def is_replaced(self) -> bool:
+        """Whether the database at the path is another one than was opened last, or has other content."""
+        return self.overwritten or self.restored or not self.is_same()
+
     def may_be_saved(self) -> bool:
         """Whether the open write-ahead log may still be copied into the open database: nobody else has another log."""
+        if self.overwritten:
+            return False
         return not self.is_same() or _identity(self._wal) in (None, self._wal_identity)
+
+    def let_go(self) -> None:
+        """Close the connection that compares the content."""
+        self._content.let_go()
+
+    def empty_wal(self) -> None:
+        """Keep SQLite from copying the write-ahead log into a file that was overwritten, which it does when it closes.
+
+        A copy of the log stays beside the database.
+        """
+        with suppress(OSError):
+            for name in (self._wal, *(f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd"))):
+                if self._wal_identity is None or _identity(name) != self._wal_identity:
+                    continue
+                if os.stat(name).st_size:
+                    shutil.copyfile(name, self._name_of_lost_wal())
+                    os.truncate(name, 0)
+                return
 
     def set_companions_aside(self) -> None:
         """Take the companions of a database that is gone out of the way of the next one at its path.
 
         SQLite would apply the old write-ahead log to a new database. All connections must be closed.
         """
-        if self.is_same():
+        if self.is_same() and not self.overwritten:
             return
         with suppress(OSError):
             if self._wal_identity is not None and _identity(self._wal) == self._wal_identity:
-                aside = f"{self._wal}.of-lost-{self._wal_identity[1]}"
-                os.rename(self._wal, aside)
-                log.warning("the write-ahead log of the lost database was renamed", path=aside)
+                if self.overwritten:
+                    os.unlink(self._wal)
+                else:
+                    os.rename(self._wal, self._name_of_lost_wal())
+                log.warning("the write-ahead log of the lost database was put aside", path=self._name_of_lost_wal())
         with suppress(OSError):
             if self._opened[self._shm] is not None and _identity(self._shm) == self._opened[self._shm]:
                 os.unlink(self._shm)
+
+    def _name_of_lost_wal(self) -> str:
+        return f"{self._wal}.of-lost-{self._wal_identity[1] if self._wal_identity else 0}"
 
     def _fault(self) -> str | None:
         for name, what in (
@@ -150,6 +202,9 @@ class DatabaseFile:
                 return f"{what} cannot be reached: {error.strerror}"
             if (found.st_dev, found.st_ino) != self._opened[name]:
                 return f"{what} was replaced by another file"
+            if name == self._db and (how := self._content.overwritten(found)):
+                self.overwritten = True
+                return f"{what} {how}"
         return None
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import aiosqlite
 
-from signalbox.store.errors import NestedView, StoreClosed, StoreUnavailable
+from signalbox.store.errors import NestedView, StoreClosed, StoreDamaged, StoreUnavailable
 from signalbox.store.sqlite.brief import signalbox_brief
 from signalbox.store.sqlite.connection import BUSY_TIMEOUT, is_broken, translated_errors, uri
 from signalbox.store.sqlite.file import DatabaseFile
@@ -123,6 +123,8 @@ class Readers:
             if connection is not None:
                 lease.handed_on = True
                 self._mend(connection, limit, interrupted=not isinstance(error, Exception), broken=is_broken(error))
+            if isinstance(error, StoreDamaged) and self._file.lost is not None:
+                raise self._file.error() from error
             raise
         finally:
             lease.held = False
@@ -168,7 +170,6 @@ class Readers:
             uri(self._file.path, read_only=True), uri=True, timeout=BUSY_TIMEOUT, isolation_level=None
         )
         try:
-            await connection.execute_fetchall("PRAGMA mmap_size = 268435456")
             await connection.create_function("signalbox_brief", 1, signalbox_brief, deterministic=True)
         except BaseException:
             connection.stop()

@@ -48,18 +48,18 @@ class Reopening:
 
         A database with our `epoch` in another file is a copy: it may lack what was shown, so it gets a new epoch.
         """
-        same = self._file.is_same()
-        if not same:
+        replaced = self._file.is_replaced()
+        if replaced:
             self._file.set_companions_aside()
             self._look_twice()
         connection = None
         try:
             with translated_errors():
-                _expect_a_database(self._file.path)
+                _expect_a_database(self._file.path, whole=self._file.overwritten)
                 connection = connect(self._file.path, self._synchronous, make=False)
                 migrate(connection)
                 refold_waiting(connection)
-                facts = facts_of(connection, renew_epoch=None if same else epoch)
+                facts = facts_of(connection, renew_epoch=epoch if replaced else None)
             self._file.opened()
         except (StoreError, sqlite3.Error, OSError) as error:
             if connection is not None:
@@ -81,8 +81,11 @@ class Reopening:
             raise self._file.error()
 
 
-def _expect_a_database(path: Path) -> None:
-    """Raise StoreLost unless a file is a whole database of Signalbox. Only reads it."""
+def _expect_a_database(path: Path, *, whole: bool = False) -> None:
+    """Raise StoreLost unless a file is a complete database of Signalbox. Only reads it.
+
+    With `whole` each page is read too: somebody may still be writing over the file.
+    """
     looking = sqlite3.connect(uri(path, read_only=True), uri=True, timeout=0.25, isolation_level=None)
     try:
         if not applied(looking):
@@ -91,5 +94,7 @@ def _expect_a_database(path: Path) -> None:
         wal = f"{path}-wal"
         if os.stat(path).st_size < pages * size and not (os.path.exists(wal) and os.stat(wal).st_size):
             raise StoreLost("it is not complete")
+        if whole and looking.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise StoreLost("it is not complete or damaged")
     finally:
         looking.close()

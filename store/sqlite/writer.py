@@ -140,8 +140,8 @@ class Writer:
         answers: list[Any] = []
         try:
             committed = self._transaction(jobs, answers)
-        except Exception as error:
-            self._file.note(error)
+        except Exception as caught:
+            error = self._file.noted(caught)
             if again and isinstance(error, StoreLost) and self._try_to_reopen():
                 self._commit(jobs, again=False)
                 return

@@ -274,3 +274,142 @@ def test_streams_that_are_open_begin_anew_when_the_file_is_replaced(
     with open_stream(f"{server.url}/sse/tasks/run/events?since_seq=10") as stream:
         assert list(stream)[-1].event == "reset"
     assert server.latest("run") == 5
+
+
+Overwriting = Callable[[Path, Path], None]
+
+
+def copy_over(backup: Path, path: Path) -> None:
+    subprocess.run(["cp", str(backup), str(path)], check=True)
+
+
+def dd_over(backup: Path, path: Path) -> None:
+    subprocess.run(["dd", f"if={backup}", f"of={path}", "conv=notrunc", "status=none"], check=True)
+    os.truncate(path, backup.stat().st_size)
+
+
+def write_in_pieces(backup: Path, path: Path) -> None:
+    with path.open("r+b") as file:
+        for piece in (backup.read_bytes()[at : at + 8192] for at in range(0, backup.stat().st_size, 8192)):
+            file.write(piece)
+            file.flush()
+            time.sleep(0.001)
+        file.truncate()
+
+
+def vacuum_over(backup: Path, path: Path) -> None:
+    small = path.with_name("small.db")
+    with sqlite3.connect(backup) as source:
+        source.execute("VACUUM INTO ?", (str(small),))
+    source.close()
+    copy_over(small, path)
+
+
+@pytest.mark.parametrize("later", [50, 3000])
+@pytest.mark.parametrize("overwrite", [copy_over, dd_over, write_in_pieces, vacuum_over])
+def test_an_open_file_that_is_overwritten_counts_as_replaced(
+    store: SqliteStore, tmp_path: Path, overwrite: Overwriting, later: int
+) -> None:
+    store.append("run", [LOG] * 50)
+    back_up(store.path, tmp_path / "backup.db")
+    for _ in range(later // 50):
+        store.append("run", [LOG] * 50)
+    epoch, inode = store.epoch, store.path.stat().st_ino
+    overwrite(tmp_path / "backup.db", store.path)
+    with pytest.raises(StoreLost, match="overwritten"):
+        store.append("run", LOG)
+    assert store.problems[0][0] == "store_lost"
+    assert appended(store) == 51
+    assert (store.path.stat().st_ino, store.problems) == (inode, [])
+    assert store.epoch != epoch
+    assert stored(store.path) == 51
+    with sqlite3.connect(store.path) as raw:
+        assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def checkpoint(store: SqliteStore) -> None:
+    with sqlite3.connect(store.path) as raw:
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    raw.close()
+    store.check()
+
+
+def test_a_copy_of_the_file_alone_that_is_put_back_counts_as_replaced(store: SqliteStore, tmp_path: Path) -> None:
+    store.append("run", [LOG] * 3000)
+    copy = tmp_path / "copy.db"
+    checkpoint(store)
+    copy_over(store.path, copy)
+    store.append("run", [LOG] * 100)
+    checkpoint(store)
+    copy_over(copy, store.path)
+    store.check()
+    assert [code for code, _ in store.problems] == ["store_lost"]
+    assert appended(store) == 3001
+
+
+@pytest.mark.parametrize("content", [b"", b"this is no database\n" * 500])
+def test_what_is_written_over_an_open_file_and_is_no_database_is_left_alone(
+    store: SqliteStore, tmp_path: Path, content: bytes
+) -> None:
+    store.append("run", [LOG] * 50)
+    back_up(store.path, tmp_path / "backup.db")
+    store.path.write_bytes(content)
+    for _ in range(4):
+        with pytest.raises(StoreLost):
+            store.append("run", LOG)
+        store.check()
+        time.sleep(0.03)
+    assert store.path.read_bytes() == content
+    copy_over(tmp_path / "backup.db", store.path)
+    assert appended(store) == 51
+
+
+async def test_a_restore_into_the_open_database_is_another_history(store: SqliteStore, tmp_path: Path) -> None:
+    await store.aappend("run", [LOG] * 50)
+    back_up(store.path, tmp_path / "backup.db")
+    await store.aappend("run", [LOG] * 50)
+    await store.acheck()
+    epoch, generation = store.epoch, store.generation
+    await asyncio.to_thread(back_up, tmp_path / "backup.db", store.path)
+    await store.acheck()
+    async with asyncio.timeout(5):
+        while store.problems or store.generation == generation:
+            await asyncio.sleep(0.03)
+            await store.acheck()
+    assert store.epoch != epoch
+    assert (await store.aappend("run", LOG))[0].seq == 51
+
+
+def test_checkpoints_vacuums_and_other_writers_are_no_replacement(store: SqliteStore) -> None:
+    epoch, generation = store.epoch, store.generation
+    other = open_store(store.url)
+    for turn in range(30):
+        (store if turn % 2 else other).append("run", [LOG] * 100)
+        with sqlite3.connect(store.path) as raw:
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)" if turn % 3 else "VACUUM")
+        raw.close()
+        store.check()
+        other.check()
+    other.delete_task("run")
+    store.check()
+    assert (store.epoch, store.generation, store.problems) == (epoch, generation, [])
+    other.close()
+
+
+def test_a_server_survives_a_copy_over_its_open_file(start_server: Callable[..., Server], tmp_path: Path) -> None:
+    server = start_server()
+    server.post("/api/tasks/run/events", [{"event_type": "log", "payload": {"message": "x" * 500}}] * 2000)
+    back_up(server.path, tmp_path / "backup.db")
+    server.post("/api/tasks/run/events", [{"event_type": "log", "payload": {"message": "x" * 500}}] * 2000)
+    with open_stream(f"{server.url}/sse/tasks/run/events?since_seq=3999") as stream:
+        next(message for message in stream if message.id == "4000")
+        os.truncate(server.path, 0)
+        for path in ("/tasks/run", "/api/tasks/run/events", "/tasks"):
+            assert server.get(path).status_code == 503, path
+        copy_over(tmp_path / "backup.db", server.path)
+        last = list(stream)[-1]
+    assert last.event in ("reset", "reconnect")
+    until(lambda: server.get("/api/events/health").status_code == 200)
+    assert server.latest("run") == 2000
+    with open_stream(f"{server.url}/sse/tasks/run/events?since_seq=4000") as stream:
+        assert list(stream)[-1].event == "reset"

@@ -1,0 +1,172 @@
+"""Whether the open database file still has the content that was opened.
+
+`cp`, `dd` and `rsync --inplace` write into the open file, so its inode stays the same. `sqlite3 .restore` replaces the
+content by a transaction. Both are noticed by comparison: with what the file itself holds, without its write-ahead log,
+and with the newest event that was seen.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from signalbox.store.sqlite.connection import uri
+
+PATIENCE = 1.0
+"""Seconds for which the file may be unreadable: another process may be in the middle of a checkpoint."""
+
+
+class Facts(NamedTuple):
+    """What tells the content of one database from that of another.
+
+    `cookie` is SQLite's schema cookie, which each restored or vacuumed copy has another value of. `last_id` is the
+    newest event id that was ever used, so it never decreases.
+    """
+
+    cookie: int
+    epoch: str
+    last_id: int
+
+
+class Content:
+    """Notices when the content of a database file is replaced while the file is open."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: Facts | None = None
+        self._newest: Facts | None = None
+        self._event: tuple[object, ...] | None = None
+        self._stamp: tuple[int, int] | None = None
+        self._verified = False
+        self._unreadable_since: float | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._data_version: int | None = None
+
+    def opened(self) -> None:
+        """The database at the path was just opened: it is the right one."""
+        self.let_go()
+        self._data_version = self._unreadable_since = None
+        self._verified = True
+        self._stamp = self._file = None
+        with suppress(OSError, sqlite3.Error):
+            self._stamp = _stamp(os.stat(self._path))
+            self._connection = sqlite3.connect(
+                uri(self._path, read_only=True), uri=True, isolation_level=None, check_same_thread=False
+            )
+            self._read_newest(self._connection)
+            self._file = self._read_file()
+
+    def is_untouched(self, found: os.stat_result) -> bool:
+        """Whether nobody wrote to the file since it was last verified. SQLite does so in a checkpoint."""
+        return self._stamp == (found.st_mtime_ns, found.st_size)
+
+    def overwritten(self, found: os.stat_result, *, quick: bool = False) -> str | None:
+        """How the file was overwritten, or None. `quick` compares only its header."""
+        stamp = _stamp(found)
+        if self._file is None or self._newest is None or (stamp == self._stamp and (quick or self._verified)):
+            return None
+        if found.st_size == 0:
+            return "was truncated"
+        try:
+            if quick:
+                known = self._read_cookie() in (self._file.cookie, self._newest.cookie)
+            else:
+                known = self._continues(self._read_file())
+        except (sqlite3.DatabaseError, TypeError) as error:
+            return self._unreadable(error)
+        self._unreadable_since = None
+        if not known:
+            return "was overwritten"
+        self._stamp, self._verified = stamp, not quick
+        return None
+
+    def restored(self) -> bool:
+        """Whether a transaction replaced the content, as `sqlite3 .restore` does."""
+        if self._connection is None or self._newest is None:
+            return False
+        try:
+            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+            if version == self._data_version:
+                return False
+            before, event = self._newest, self._event
+            now = _facts(self._connection)
+            if now.last_id < before.last_id or now.epoch != before.epoch:
+                return True
+            if now.cookie != before.cookie and event is not None and self._event_at(event[0]) != event:
+                return True
+            self._read_newest(self._connection)
+            self._data_version = version
+        except (sqlite3.DatabaseError, TypeError):
+            pass
+        return False
+
+    def let_go(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _continues(self, found: Facts) -> bool:
+        """Whether a checkpoint can have written what the file has now."""
+        if self._connection is not None:
+            with suppress(sqlite3.DatabaseError, TypeError):
+                newest = _facts(self._connection)
+                if newest.last_id < found.last_id:
+                    return False
+        assert self._file is not None
+        assert self._newest is not None
+        known = found.cookie in (self._file.cookie, self._newest.cookie)
+        same = found.epoch in (self._file.epoch, self._newest.epoch)
+        if known and same and found.last_id >= self._file.last_id:
+            self._file = found
+            return True
+        return False
+
+    def _unreadable(self, error: Exception) -> str | None:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_NOTADB:
+            return "was overwritten with something that is no database"
+        now = time.monotonic()
+        if self._unreadable_since is None:
+            self._unreadable_since = now
+        return f"cannot be read any more ({error})" if now - self._unreadable_since > PATIENCE else None
+
+    def _read_newest(self, connection: sqlite3.Connection) -> None:
+        self._newest = _facts(connection)
+        self._event = self._event_at(self._newest.last_id)
+
+    def _event_at(self, event_id: object) -> tuple[object, ...] | None:
+        assert self._connection is not None
+        sql = "SELECT event_id, task_id, seq, created_at FROM task_events WHERE event_id = ?"
+        found: tuple[object, ...] | None = self._connection.execute(sql, (event_id,)).fetchone()
+        return found
+
+    def _read_file(self) -> Facts:
+        with closing(self._open_file()) as connection:
+            return _facts(connection)
+
+    def _read_cookie(self) -> int:
+        with closing(self._open_file()) as connection:
+            return int(connection.execute("PRAGMA schema_version").fetchone()[0])
+
+    def _open_file(self) -> sqlite3.Connection:
+        # An immutable database is read without its write-ahead log. SQLite itself opens and closes the file: closing a
+        # handle of our own would drop its locks.
+        return sqlite3.connect(f"{uri(self._path, read_only=True)}&immutable=1", uri=True, isolation_level=None)
+
+
+def _facts(connection: sqlite3.Connection) -> Facts:
+    cookie, epoch, last_id = connection.execute(
+        "SELECT (SELECT schema_version FROM pragma_schema_version),"
+        " (SELECT value FROM store_facts WHERE name = 'epoch'),"
+        " (SELECT seq FROM sqlite_sequence WHERE name = 'task_events')"
+    ).fetchone()
+    return Facts(int(cookie), str(epoch), int(last_id or 0))
+
+
+def _stamp(found: os.stat_result) -> tuple[int, int]:
+    return found.st_mtime_ns, found.st_size
