@@ -24,12 +24,12 @@ class Row:
     reach: str = ""
     met: bool | None = None
     elsewhere: str = ""
-    beside: str = ""
+    baseline: str = ""
     figures: dict[str, Any] = field(default_factory=dict)
 
     def cells(self) -> tuple[str, ...]:
         mark = "" if self.met is None else "yes" if self.met else "NO"
-        return (self.what, self.measured, self.reach, mark, self.elsewhere, self.beside)
+        return (self.what, self.measured, self.reach, mark, self.elsewhere, self.baseline)
 
 
 def render(rows: Sequence[Row]) -> str:

@@ -154,7 +154,7 @@ def _row(what: str, size: int, times: list[list[float]]) -> Row:
         measured=f"{count(rate)} events/s",
         reach="half of raw",
         met=rate >= plain / 2,
-        beside=f"raw sqlite3 {count(plain)}/s: {rate / plain:.2f} of it "
+        baseline=f"raw sqlite3 {count(plain)}/s: {rate / plain:.2f} of it "
         f"(with the schema's derived columns {count(derived)}/s: {rate / derived:.2f})",
         figures={"events_per_s": rate, "raw_per_s": plain, "raw_derived_per_s": derived, "seconds": times},
     )

@@ -33,7 +33,7 @@ def capacity(scale: Scale) -> Iterator[Row]:
 def _most(scale: Scale) -> Iterator[Row]:
     with bare(STREAMS, sample=64) as session:
         floor = _search(session, scale, lambda rate: 20).best
-    beside = f"bare server, 20 events a write: {count(_delivered(floor))}" if floor else ""
+    baseline = f"bare server, 20 events a write: {count(_delivered(floor))}" if floor else ""
     what = f"most deliveries/s, {count(STREAMS)} streams on one task, p99 under {P99_LIMIT_MS} ms"
     limit = Settings().max_events_per_stream
     for name, settings, turn in (
@@ -49,7 +49,7 @@ def _most(scale: Scale) -> Iterator[Row]:
             reach="2,000,000",
             met=found.best is not None and _delivered(found.best) >= 2_000_000,
             elsewhere="sse-starlette 33,000; nchan 63,000 to 79,000; bare Quart 94,000",
-            beside=beside,
+            baseline=baseline,
             figures={"steps": found.steps, "total": total},
         )
 
@@ -173,6 +173,6 @@ def _fast_task(scale: Scale) -> Row:
         measured=f"{ms(measured.client['p99_ms'])} at {count(_delivered(measured) / viewers)} events/s each",
         reach="under 1 s, all keep up",
         met=measured.client["p99_ms"] < 1000 and _delivered(measured) >= rate * viewers * KEEPS_UP,
-        beside=f"emitted {count(emitted)}/s",
+        baseline=f"emitted {count(emitted)}/s",
         figures=measured.figures(),
     )

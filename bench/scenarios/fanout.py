@@ -46,7 +46,7 @@ def _per_event(measured: Measure, streams: int, floor: Measure, *, reach: bool =
         reach="under 1.5 µs; 150 ms" if reach else "",
         met=measured.us_per_event < 1.5 and measured.client["p99_ms"] < 150 if reach else None,
         elsewhere="sse-starlette 28 µs; nchan 11 µs; bare Quart 10 µs" if reach else "",
-        beside=f"bare server {floor.us_per_event:.2f} µs: {measured.us_per_event / floor.us_per_event:.2f} of it",
+        baseline=f"bare server {floor.us_per_event:.2f} µs: {measured.us_per_event / floor.us_per_event:.2f} of it",
         figures=measured.figures() | {"bare": floor.figures()},
     )
 
@@ -59,7 +59,7 @@ def _per_write(measured: Measure, floor: Measure) -> Row:
         reach="under 8 µs",
         met=measured.us_per_write < 8,
         elsewhere="Quart on uvicorn 10 µs; a bare loop 5 to 7.6 µs",
-        beside=f"bare server {floor.us_per_write:.2f} µs: {measured.us_per_write / floor.us_per_write:.2f} of it",
+        baseline=f"bare server {floor.us_per_write:.2f} µs: {measured.us_per_write / floor.us_per_write:.2f} of it",
         figures=measured.figures() | {"bare": floor.figures()},
     )
 
@@ -80,6 +80,6 @@ def _light(measured: Measure, floor: Measure) -> Row:
         reach="3 / 10 ms",
         met=measured.client["p50_ms"] <= 3 and measured.client["p99_ms"] <= 10,
         elsewhere="a poll per stream 246 / 466 ms; nchan 1.3 / 4 ms; bare Quart 2.4 / 6.7 ms",
-        beside=f"bare server {p50_p99(floor.client)}",
+        baseline=f"bare server {p50_p99(floor.client)}",
         figures=measured.figures() | {"bare": floor.figures()},
     )

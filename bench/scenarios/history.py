@@ -62,7 +62,7 @@ def _pages_of_events(stores: dict[int, str], long: int) -> Iterator[Row]:
             measured=took if first else f"{took}, {factor:.2f} × that from {count(MIDDLE)}",
             reach="under 1 ms" if first else "within 2 × of it",
             met=times[size] < 0.001 if first else factor < 2,
-            beside=f"raw sqlite3 {raw_times[size] * 1000:.3f} ms",
+            baseline=f"raw sqlite3 {raw_times[size] * 1000:.3f} ms",
             figures={"seconds": times[size], "raw_seconds": raw_times[size]},
         )
 
@@ -106,13 +106,13 @@ def _task_pages(stores: dict[int, str], long: int) -> Iterator[Row]:
         short = median(visits[SHORT].taken)
         for size, visitor in visits.items():
             time_of = median(visitor.taken)
-            beside = "" if size == SHORT else f"{time_of / short:.2f} × the page of {SHORT} events"
+            baseline = "" if size == SHORT else f"{time_of / short:.2f} × the page of {SHORT} events"
             yield Row(
                 what=f"task page of {count(size)} events: time, size of the HTML",
                 measured=f"{ms(time_of * 1000)}, {visitor.size / 1000:.1f} KB",
                 reach="as fast as 100 events, under 100 KB" if size == long else "under 100 KB",
                 met=visitor.size < 100_000 and (size != long or time_of < short * 1.25),
-                beside=beside,
+                baseline=baseline,
                 figures={"seconds": visitor.taken, "bytes": visitor.size},
             )
 

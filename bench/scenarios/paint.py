@@ -61,7 +61,7 @@ def paint(pages: dict[str, str]) -> Iterator[Row]:
             measured=_told(loads[address]),
             reach=f"under {FIRST_PAINT_MS} and {FIRST_ROW_MS} ms on a quiet machine",
             met=first < FIRST_PAINT_MS and row < FIRST_ROW_MS,
-            beside=f"200 lines of bare HTML {_told(loads[bare])}",
+            baseline=f"200 lines of bare HTML {_told(loads[bare])}",
             figures={"painted_ms": loads[address], "bare_painted_ms": loads[bare]},
         )
 

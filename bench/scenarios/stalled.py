@@ -25,7 +25,7 @@ class Round:
     """The same load without and beside stalled readers, and how much the server grew beside them."""
 
     without: Measure
-    beside: Measure
+    with_stalled: Measure
     grown: int
 
 
@@ -51,25 +51,25 @@ def _round(session: Session, port: int, path: str, scale: Scale) -> Round:
         stuck.wait_ready()
         time.sleep(2)
         rss = session.server.rss_bytes()
-        beside = session.measure(RATE, 1, scale.seconds)
+        with_stalled = session.measure(RATE, 1, scale.seconds)
         grown = session.server.rss_bytes() - rss
         stuck.finish()
-    return Round(without, beside, grown)
+    return Round(without, with_stalled, grown)
 
 
 def _row(rounds: list[Round]) -> Row:
     before = median(r.without.client["p99_ms"] for r in rounds)
-    after = median(r.beside.client["p99_ms"] for r in rounds)
+    after = median(r.with_stalled.client["p99_ms"] for r in rounds)
     grown = max(r.grown for r in rounds)
     return Row(
         what=f"{STALLED} stalled readers among {STREAMS:,}, {RATE} events/s: p99 of the others, memory",
         measured=f"{ms(after)}, {after / before:.2f} × that without them; server {grown / 1e6:+.1f} MB",
         reach="within 10 %; memory flat",
         met=after <= before * 1.1 and grown < FLAT,
-        beside=f"without them {ms(before)}",
+        baseline=f"without them {ms(before)}",
         figures={
             "without": [r.without.figures() for r in rounds],
-            "with": [r.beside.figures() for r in rounds],
+            "with": [r.with_stalled.figures() for r in rounds],
             "grown_bytes": [r.grown for r in rounds],
         },
     )

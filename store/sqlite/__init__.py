@@ -98,7 +98,7 @@ class SqliteStore(Writes, Store):
         return self._file.problems
 
     async def acheck(self) -> None:
-        await self._calls.beside(self._check)
+        await self._calls.off_the_loop(self._check)
 
     def _check(self) -> None:
         if not self._file.look() or not self._file.look_inside():
@@ -125,7 +125,7 @@ class SqliteStore(Writes, Store):
     # closing
 
     async def aclose(self) -> None:
-        await self._calls.beside(self._close_writer)
+        await self._calls.off_the_loop(self._close_writer)
         if self._calls.blocking:
             self._readers.stop()
         else:

@@ -50,12 +50,12 @@ class Calls:
         finally:
             expiry.cancel()
 
-    async def beside(self, call: Callable[[], T]) -> T:
+    async def off_the_loop(self, call: Callable[[], T]) -> T:
         """Call a function that blocks, in another thread if there is an event loop that must not wait."""
         return call() if self._here.blocking else await asyncio.to_thread(call)
 
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine that does nothing but `write` and `beside`, in this thread and without an event loop.
+        """Run a coroutine that does nothing but `write` and `off_the_loop`, in this thread and without an event loop.
 
         The thread commits by itself: no other thread has to wake up.
         """

@@ -62,7 +62,7 @@ class Writes(Writing):
         return await self._calls.write(lambda db: appending.create_task(db, chosen, title, kind, kept, project, alone))
 
     async def aimport_task(self, record: TaskRecord, events: Iterable[Event], project_id: str | None = None) -> Task:
-        return await self._calls.beside(partial(self._import, record, events, project_id or DEFAULT_PROJECT))
+        return await self._calls.off_the_loop(partial(self._import, record, events, project_id or DEFAULT_PROJECT))
 
     def _import(self, record: TaskRecord, events: Iterable[Event], project_id: str) -> Task:
         with closing(importing.Import(record, events)) as given:

@@ -126,14 +126,14 @@ def test_the_supervisor_notices_that_it_did_not_run(
 
 def test_silence_is_counted_while_somebody_watches() -> None:
     attendance, run = Attendance(), task_like("run", 3)
-    assert attendance.silence(run, 100.0) == 0
+    assert attendance.silent_seconds(run, 100.0) == 0
     attendance.end_round()
-    assert attendance.silence(run, 140.0) == 40
+    assert attendance.silent_seconds(run, 140.0) == 40
     attendance.end_round()
-    assert attendance.silence(task_like("run", 4), 150.0) == 0
+    assert attendance.silent_seconds(task_like("run", 4), 150.0) == 0
     attendance.end_round()
     attendance.forget()
-    assert attendance.silence(task_like("run", 4), 900.0) == 0
+    assert attendance.silent_seconds(task_like("run", 4), 900.0) == 0
 
 
 def task_like(task_id: str, seq: int) -> Task:

@@ -66,7 +66,7 @@ def test_a_phase_that_was_skipped_is_not_foretold() -> None:
 def test_the_train_stands_where_the_work_items_say() -> None:
     here = phase("executing", "open", items_total=10, items_done=5, items_failed=1)
     (station, _) = stations(task(phase="executing", status="running"), [here])
-    assert station.way == 0.6
+    assert station.progress == 0.6
 
 
 def test_an_open_question_sets_a_signal_at_the_current_station_only() -> None:
@@ -80,8 +80,8 @@ def test_the_track_beside_a_recovery_is_as_far_as_the_station_before_it() -> Non
     )
     assert [(station.siding, station.rail) for station in line[:3]] == [
         (False, "done"),
-        (False, "ahead"),
-        (True, "ahead"),
+        (False, "upcoming"),
+        (True, "upcoming"),
     ]
 
 

@@ -145,9 +145,9 @@ async def _scope(path: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def test_a_lane_speaks_with_one_voice(settings: Settings) -> None:
+async def test_a_lane_has_one_set_of_control_messages(settings: Settings) -> None:
     class Loud(ControlMessages):
-        def silence(self, cursor: int) -> bytes:
+        def heartbeat(self, cursor: int) -> bytes:
             return named("loud", {})
 
     app, loud = create_app(settings), Loud()

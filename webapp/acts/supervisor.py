@@ -46,7 +46,7 @@ class Attendance:
         self._seen: dict[str, tuple[int, float]] = {}
         self._present: dict[str, tuple[int, float]] = {}
 
-    def silence(self, task: Task, now: float) -> float:
+    def silent_seconds(self, task: Task, now: float) -> float:
         """Seconds for which the run was seen to be silent."""
         seq, since = self._seen.get(task.task_id, (-1, now))
         if seq != task.latest_seq:
@@ -125,7 +125,7 @@ class Supervisor:
             self._punctuality.check(self._slack)
             for task in page.tasks:
                 with _alone(task.task_id):
-                    await self._attend_to(task, self._attendance.silence(task, now))
+                    await self._attend_to(task, self._attendance.silent_seconds(task, now))
                 self._punctuality.check(self._slack)
             before = page.cursor
             if before is None:
@@ -145,12 +145,12 @@ class Supervisor:
                 break
             after = asked[-1][:2]
 
-    async def _attend_to(self, task: Task, silence: float) -> None:
+    async def _attend_to(self, task: Task, silent_seconds: float) -> None:
         if task.unreadable:
             return
-        if is_silent(task, silence, self._limit):
+        if is_silent(task, silent_seconds, self._limit):
             await self._interrupt(task)
-        elif is_stale(task, silence, self._stale_after):
+        elif is_stale(task, silent_seconds, self._stale_after):
             with contextlib.suppress(UnknownTask):
                 await self._store.amark_stale(task.task_id, task.latest_seq)
 
@@ -203,15 +203,15 @@ def _alone(task_id: str) -> Iterator[None]:
         log.warning("a task cannot be looked after", task_id=task_id, error=str(error))
 
 
-def is_silent(task: Task, silence: float, limit: float) -> bool:
+def is_silent(task: Task, silent_seconds: float, limit: float) -> bool:
     """Whether a run that promised heartbeats, silent for so many seconds, counts as dead."""
-    return task.heartbeat_interval is not None and silence > max(limit, 3 * task.heartbeat_interval)
+    return task.heartbeat_interval is not None and silent_seconds > max(limit, 3 * task.heartbeat_interval)
 
 
-def is_stale(task: Task, silence: float, limit: float) -> bool:
+def is_stale(task: Task, silent_seconds: float, limit: float) -> bool:
     """Whether a running run is silent for too long; one that promised heartbeats, if one did not come."""
     promised = limit if task.heartbeat_interval is None else max(OVERDUE, 2 * task.heartbeat_interval)
-    return task.status == "running" and not task.stale and silence > min(limit, promised)
+    return task.status == "running" and not task.stale and silent_seconds > min(limit, promised)
 
 
 def _past(moment: str, now: datetime) -> bool:

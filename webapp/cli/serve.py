@@ -67,11 +67,11 @@ def serve(demo: bool, workers: int, **given: Any) -> int:
         store.close()
     from signalbox.webapp import server
 
-    return server.serve(settings, demo_beside(settings.store) if demo else None)
+    return server.serve(settings, demo_process(settings.store) if demo else None)
 
 
 @contextmanager
-def demo_beside(store: str) -> Iterator[None]:
+def demo_process(store: str) -> Iterator[None]:
     """The demo run in a process of its own, stopped at the end if it is still at work."""
     arguments = [sys.executable, "-m", "signalbox", "demo", "--quiet", "--store", store]
     # The web server hands SIGTERM on when it is done, and that must not end us before the demo.

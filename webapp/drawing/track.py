@@ -16,15 +16,15 @@ State = Literal["done", "current", "open", "failed", "cancelled", "interrupted",
 
 
 class Station(NamedTuple):
-    """One station. `way` is how far, 0 to 1, the run is from here to the next one, `rail` whether it has passed."""
+    """One station. `progress` is how far the run is from here to the next, 0 to 1; `rail` is "done" once it passed."""
 
     name: str
     state: State
     phase: Phase | None
-    way: float
+    progress: float
     siding: bool
     signal: bool
-    rail: Literal["done", "ahead"]
+    rail: Literal["done", "upcoming"]
 
 
 def stations(task: Task, phases: Sequence[Phase]) -> list[Station]:
@@ -39,8 +39,8 @@ def stations(task: Task, phases: Sequence[Phase]) -> list[Station]:
     reached = {phase.phase for phase in phases}
     if not task.ended and reached.intersection(KNOWN_ORDER):
         furthest = max(KNOWN_ORDER.index(name) for name in reached.intersection(KNOWN_ORDER))
-        ahead = KNOWN_ORDER[furthest + 1 :]
-        line += [Station(name, "upcoming", None, 0.0, False, False, "ahead") for name in ahead]
+        to_come = KNOWN_ORDER[furthest + 1 :]
+        line += [Station(name, "upcoming", None, 0.0, False, False, "upcoming") for name in to_come]
     return line
 
 
@@ -74,11 +74,11 @@ def _station(task: Task, phase: Phase, before: Station | None) -> Station:
         and task.status in ("cancelled", "interrupted")
     ):
         state = task.status
-    way = 0.0 if phase.state == "failed" else 1.0
+    progress = 0.0 if phase.state == "failed" else 1.0
     if phase.state == "open":
-        way = (phase.items_done + phase.items_failed) / phase.items_total if phase.items_total else 0.5
+        progress = (phase.items_done + phase.items_failed) / phase.items_total if phase.items_total else 0.5
     siding = phase.phase == SIDING
     # The through track beside a siding is as far as the station before it.
     travelled = before.rail == "done" if siding and before else phase.state != "open"
     signal = current and task.permissions_open > 0
-    return Station(phase.phase, state, phase, way, siding, signal, "done" if travelled else "ahead")
+    return Station(phase.phase, state, phase, progress, siding, signal, "done" if travelled else "upcoming")

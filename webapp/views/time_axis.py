@@ -69,7 +69,7 @@ class Axis:
             return [Tick(0.0, 0.0)]
         step = next((step for step in _STEPS if drawn / step <= TICKS), DAY * max(1, -(-drawn // (DAY * TICKS))))
         found: list[Tick] = []
-        for start, end in self._stretches():
+        for start, end in self._segments():
             number = -(-start // step)
             while number * step <= end:
                 tick = Tick(number * step, self.left(number * step))
@@ -78,7 +78,7 @@ class Axis:
                 number += 1
         return found
 
-    def _stretches(self) -> Iterable[tuple[float, float]]:
+    def _segments(self) -> Iterable[tuple[float, float]]:
         start = 0.0
         for fold in self.folds:
             yield start, fold.start
