@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
-from typing import Any, Literal, TypeGuard
+from typing import Annotated, Any, Literal, TypeGuard
 
 import msgspec
+from msgspec import Meta
 from ulid import ULID
 
 from signalbox.store.errors import InvalidEvent
@@ -52,18 +53,35 @@ OLDER_SPELLINGS = {"work_item_started": "work_item_start"}
 
 MAX_TEXT = 256
 MAX_PAYLOAD = 256 * 1024
+LONGEST_TITLE = 512
+LONGEST_REASON = 2000
+"""Characters of a task's title, and of the reason that a person gives."""
 MAX_ID = 1024
 """Characters of a checkpoint's or a permission request's id: it stands in addresses."""
 
 MAX_DEPTH = 100
 """Levels to which a payload may be nested: whoever reads it needs that much of the stack."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TASK_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.:-]{1,128}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _NAMING = ("permission_", "checkpoint_", "evidence_")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _BRACKETS = re.compile(r"[\[\]{}]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+ONE_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
+Line = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_TEXT, "pattern": ONE_LINE})]
+"""A text that `check_text` accepts. This and the types below only describe: the functions of this module check."""
+Title = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": LONGEST_TITLE, "pattern": ONE_LINE})]
+Reason = Annotated[str, Meta(extra_json_schema={"maxLength": LONGEST_REASON})]
+
+RESERVED_KEYS = ("signalbox:", "retry-", "retry:")
+"""Prefixes of idempotency keys that only the server uses: a planted key would swallow its event."""
+
+Key = Annotated[Line, Meta(extra_json_schema={"pattern": f"^(?!{'|'.join(RESERVED_KEYS)}){ONE_LINE[1:]}"})]
+TASK_ID_PATTERN = r"^(?!\.{1,2}$)[A-Za-z0-9_.:-]{1,128}$"
+TaskId = Annotated[str, Meta(extra_json_schema={"pattern": TASK_ID_PATTERN})]
+_TASK_ID = re.compile(TASK_ID_PATTERN)
+Payload = Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "object"})]
 
 
 class NewEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,13 +91,13 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     returns the event that was first stored under it and writes nothing.
     """
 
-    event_type: str
-    phase: str | None = None
-    actor: str = "runner"
-    span_id: str | None = None
-    parent_span_id: str | None = None
+    event_type: Line
+    phase: Line | None = None
+    actor: Line = "runner"
+    span_id: Line | None = None
+    parent_span_id: Line | None = None
     payload: dict[str, Any] = {}
-    key: str | None = None
+    key: Key | None = None
 
 
 Origin = Literal["server", "import"]
@@ -100,7 +118,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     actor: str
     span_id: str
     parent_span_id: str | None
-    payload_json: msgspec.Raw = msgspec.field(name="payload")
+    payload_json: Payload = msgspec.field(name="payload")
     created_at: str
     key: str | None = None
     origin: Origin | msgspec.UnsetType = msgspec.UNSET
@@ -161,10 +179,10 @@ def is_task_id(text: object) -> TypeGuard[str]:
     return isinstance(text, str) and _TASK_ID.fullmatch(text) is not None
 
 
-def check_task_id(task_id: object) -> str:
-    """Return `task_id` or raise InvalidEvent."""
+def check_task_id(task_id: object, field: str = "task_id") -> str:
+    """Return `task_id`, which is given as `field`, or raise InvalidEvent."""
     if not is_task_id(task_id):
-        raise InvalidEvent("task_id must be 1 to 128 characters of A-Z a-z 0-9 _ . : -, and not . or ..", "task_id")
+        raise InvalidEvent(f"{field} must be 1 to 128 characters of A-Z a-z 0-9 _ . : -, and not . or ..", field)
     return task_id
 
 
@@ -234,10 +252,6 @@ def _known_good(texts: tuple[object, ...]) -> bool:
     for value, field in zip(optional, ("phase", "span_id", "parent_span_id"), strict=True):
         check_text(value, field, optional=True)
     return True
-
-
-RESERVED_KEYS = ("signalbox:", "retry-", "retry:")
-"""Prefixes of idempotency keys that only the server uses: a planted key would swallow its event."""
 
 
 def check_key(key: str) -> None:

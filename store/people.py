@@ -10,9 +10,10 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 import msgspec
+from msgspec import Meta
 
 from signalbox.store.errors import InvalidEvent
 from signalbox.store.events import check_text
@@ -39,6 +40,8 @@ LONGEST_EMAIL = 254
 
 _EMAIL = re.compile(r"[^@\s<>()\[\],;:\"\\]{1,64}@[^@\s<>()\[\],;:\"\\]+")
 _PROJECT_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+PROJECT_ID_PATTERN = f"^{_PROJECT_ID.pattern}$"
+ProjectId = Annotated[str, Meta(extra_json_schema={"pattern": PROJECT_ID_PATTERN})]
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 

@@ -15,7 +15,11 @@ Sort = Literal["newest", "oldest", "active", "longest"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
 """By when a task was made; by the second of its last event, the latest first; by how long it took, if it has ended."""
 
-_AGO = re.compile(r"([1-9]\d{0,4})([mhd])")
+AGO = r"^(?:[1-9][0-9]{0,4}[mhd])?$"
+CURSOR = r"^(?:[0-9][0-9.eE+:TZ-]{0,40}~[A-Za-z0-9_.:-]{1,128})?$"
+"""How long ago, and the cursor of a page of tasks, as patterns of JSON Schema; either may be empty."""
+LONGEST_CURSOR = 256
+_AGO = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 _SECONDS = {"m": 60, "h": 3600, "d": 86400}
 MINUTE = 60.0
 
@@ -83,7 +87,7 @@ def instant(bound: str, at: str | None = None) -> str:
 def cursor_parts(cursor: str) -> tuple[str, str]:
     """The value and the task id at which a page goes on. Raises InvalidEvent."""
     value, mark, task_id = cursor.rpartition("~")
-    if not mark:
+    if not mark or not re.fullmatch(CURSOR, cursor):
         raise InvalidEvent("cursor must be one that a page of tasks gave", "cursor")
     return value, task_id
 

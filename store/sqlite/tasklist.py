@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from signalbox.store.errors import InvalidEvent
+from signalbox.store.errors import Conflict
 from signalbox.store.sqlite.rows import stored_task
 from signalbox.store.state import Task
 from signalbox.store.tasklist import Sort, TaskQuery, cursor_parts, instant
@@ -89,4 +89,4 @@ def _seconds(value: str) -> float:
     try:
         return float(value)
     except ValueError:
-        raise InvalidEvent("cursor must be one that a page of tasks in this order gave", "cursor") from None
+        raise Conflict("the cursor is of a page in another order; begin without a cursor") from None

@@ -12,6 +12,7 @@ import msgspec
 from signalbox.store.contract import TaskRecord, Who
 from signalbox.store.contract.writing import Writing
 from signalbox.store.events import (
+    LONGEST_TITLE,
     Event,
     NewEvent,
     Origin,
@@ -55,7 +56,7 @@ class Writes(Writing):
         alone: bool = False,
     ) -> tuple[Task, bool]:
         chosen = check_task_id(task_id if task_id is not None else new_id())
-        check_text(title, "title", optional=True, limit=512)
+        check_text(title, "title", optional=True, limit=LONGEST_TITLE)
         check_text(kind, "kind", optional=True)
         kept = msgspec.json.decode(encode_payload(metadata or {}, "metadata"))
         project = project_id or DEFAULT_PROJECT

@@ -240,14 +240,16 @@ def test_the_openapi_document_describes_every_route(server: Server) -> None:
     from signalbox.webapp.settings import Settings
 
     app = create_app(Settings())
+    exports = ("/raw", "/spans.csv", "/export.html", "/export.ndjson")
     served = {
         (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in app.url_map.iter_rules()
-        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        if rule.rule.startswith(("/api/", "/sse/"))
+        for method in (rule.methods or {"GET"}) - {"HEAD", "OPTIONS"}
+        if rule.rule.startswith(("/api/", "/sse/", "/ws/", "/metrics")) or rule.rule.endswith(exports)
     }
     document = server.get("/api/openapi.json").json()
-    described = {(path, method) for path, item in document["paths"].items() for method in item}
+    places = (document["paths"] | document["x-websockets"]).items()
+    described = {(path, method) for path, item in places for method in item}
     assert described == served
 
 

@@ -28,6 +28,7 @@ from signalbox.store.state import STATUSES
 from signalbox.webapp.api.openapi import describe
 from signalbox.webapp.app import create_app
 from signalbox.webapp.cli import cli
+from signalbox.webapp.http.refused import REFUSALS, YOUR_STREAMS
 from signalbox.webapp.settings import Settings, variable
 from tests.support.markdown import Block, anchors, blocks, links, rows, section
 from tests.support.paths import ROOT
@@ -190,21 +191,45 @@ def test_every_route_is_told() -> None:
     assert told <= routes, sorted(told - routes)
 
 
-def test_every_parameter_of_the_api_is_told_with_its_bounds() -> None:
-    text = read("api.md") + read("streams.md") + read("dialects.md")
-    for path, methods in describe()["paths"].items():
-        for method, route in methods.items():
-            told = {row[0].strip("`"): row[1:] for row in rows(section(text, f"{method.upper()} {path}"))}
-            for parameter in route["parameters"]:
-                if parameter["in"] == "query":
-                    assert parameter["name"] in told, f"{method} {path} has {parameter['name']}"
-                    assert told[parameter["name"]][:2] == default_and_bounds(parameter["schema"])
+DOCUMENT = describe(create_app(Settings()))
+OPERATIONS = {
+    f"{method.upper()} {path}": route
+    for path, methods in (DOCUMENT["paths"] | DOCUMENT["x-websockets"]).items()
+    for method, route in methods.items()
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_parameter_of_the_api_is_told_with_its_bounds(name: str) -> None:
+    text = "".join(map(read, ("api.md", "streams.md", "dialects.md")))
+    tables = rows(section(text, name))
+    told = {row[0].strip("`"): row[1:3] for row in tables if len(row) == 4}
+    parameters = {
+        one["name"]: default_and_bounds(one["schema"])
+        for one in OPERATIONS[name]["parameters"]
+        if one["in"] == "query" and not name.startswith("GET /ws/")
+    }
+    assert told == parameters
 
 
 def default_and_bounds(schema: dict[str, Any]) -> list[str]:
-    default, low, high = (schema.get(name) for name in ("default", "minimum", "maximum"))
+    one = schema.get("anyOf", [schema])[0]
+    default, low, high = schema.get("default"), one.get("minimum"), one.get("maximum")
     bounds = f"{low:,} to {high:,}" if low is not None and high != 2**53 - 1 else "0 or more" if low == 0 else ""
-    return ["" if default is None else f"`{default}`", bounds]
+    return ["" if default in (None, "") else f"`{default}`", bounds]
+
+
+def test_every_error_is_told_with_its_status_and_its_code() -> None:
+    told = {(row[0], row[1].strip("`")) for row in rows(section(read("api.md"), "Errors"))}
+    given = {(str(one.status), one.code) for one in (*REFUSALS.values(), YOUR_STREAMS)}
+    assert told == given | {("426", "upgrade_required"), ("500", "internal")}
+
+
+def test_every_field_of_the_snapshot_is_told() -> None:
+    fields = set(DOCUMENT["components"]["schemas"]["Snapshot"]["properties"])
+    table = rows(section(read("api.md"), "GET /api/tasks/{task_id}/events/snapshot"))
+    told = {word for row in table for word in re.findall(r"`(\w+)`", row[0])}
+    assert fields <= told
 
 
 def test_every_metric_is_told(server: Server) -> None:

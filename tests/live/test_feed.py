@@ -78,7 +78,7 @@ def test_a_stream_hears_that_it_is_alive_also_while_other_tasks_are_busy(start_s
 
 def test_the_feed_names_what_is_wrong(server: Server) -> None:
     assert server.get("/sse/events?task=nobody-here").status_code == 404
-    assert server.get("/sse/events?task=a%20b").json()["error"]["field"] == "task_id"
+    assert server.get("/sse/events?task=a%20b").json()["error"]["field"] == "task"
     assert server.get("/sse/events?since_event_id=x").json()["error"]["field"] == "since_event_id"
 
 

@@ -77,7 +77,7 @@ def test_a_list_is_bounded_by_time(filled: Server) -> None:
         ("stale=yes", "stale", "0 or 1"),
         ("archived=2", "archived", "0 or 1"),
         ("cursor=x", "cursor", "a page of tasks"),
-        ("sort=longest&cursor=x~x", "cursor", "in this order"),
+        ("sort=longest&cursor=x~x", "cursor", "a page of tasks"),
     ],
 )
 def test_a_wrong_parameter_is_named_with_its_bounds(server: Server, query: str, field: str, said: str) -> None:
@@ -87,6 +87,12 @@ def test_a_wrong_parameter_is_named_with_its_bounds(server: Server, query: str, 
     assert said in answer.json()["error"]["message"]
     page = server.get(f"/tasks?{query}", headers={"Accept": "text/html"})
     assert page.status_code == 400
+
+
+def test_the_cursor_of_another_order_is_a_conflict(server: Server) -> None:
+    answer = server.get("/api/tasks?sort=longest&cursor=2026-11-21T14:02:07.000000Z~run")
+    assert answer.status_code == 409
+    assert "another order" in answer.json()["error"]["message"]
 
 
 def test_an_address_means_the_same_again(filled: Server) -> None:

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as Redirect
 
 from signalbox.store import Conflict, Event, NewEvent, SavedView
 from signalbox.store.errors import NotFound
+from signalbox.store.events import LONGEST_REASON
 from signalbox.store.state import Permission, Task
 from signalbox.webapp.auth.asker import Asker, asker
 from signalbox.webapp.auth.guard import principal, task_identity
@@ -17,8 +18,6 @@ from signalbox.webapp.current import store
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.refusals import Forbidden
 from signalbox.webapp.http.return_path import came_from
-
-LONGEST_REASON = 2000
 
 
 async def act(

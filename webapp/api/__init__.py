@@ -7,13 +7,24 @@ from quart import Quart
 
 def install(app: Quart) -> None:
     """Mount all routes of the API."""
-    from signalbox.webapp.api import control, events, feed, metrics, openapi, permissions, sockets, streams, tasks
+    from signalbox.webapp.api import (
+        control,
+        events,
+        feed,
+        metrics,
+        openapi,
+        parts,
+        permissions,
+        sockets,
+        streams,
+        tasks,
+    )
     from signalbox.webapp.api.login import blueprint as login
     from signalbox.webapp.api.projects import blueprint as projects
     from signalbox.webapp.api.runs import blueprint as runs
     from signalbox.webapp.api.sessions import blueprint as sessions
 
-    for module in (tasks, events, permissions, control, streams, feed, sockets, openapi, metrics):
+    for module in (tasks, events, parts, permissions, control, streams, feed, sockets, openapi, metrics):
         app.register_blueprint(module.blueprint)
     for dialect in (sessions, login, projects, runs):
         app.register_blueprint(dialect)

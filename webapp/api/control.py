@@ -3,38 +3,39 @@
 from __future__ import annotations
 
 import msgspec
-from quart import Blueprint, Response
+from quart import Blueprint
 
-from signalbox.store.events import check_task_id
+from signalbox.store import Conflict, Event, InvalidEvent
+from signalbox.store.events import Reason, TaskId, check_task_id
 from signalbox.webapp.acts.user_actions import act, checked_reason, request_cancel
 from signalbox.webapp.auth.access import needs
-from signalbox.webapp.http.json import body_as, json_response
+from signalbox.webapp.http.endpoint import endpoint
 
 blueprint = Blueprint("api_control", __name__, url_prefix="/api/tasks")
 
 
 class CancelBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What asks a run to stop."""
+    """Why a run is to stop."""
 
-    reason: str | None = None
+    reason: Reason | None = None
 
 
 class RetryBody(msgspec.Struct, forbid_unknown_fields=True):
     """The id of the task that runs the same again."""
 
-    retry: str
+    retry: TaskId
 
 
 @blueprint.post("/<task_id>/retries")
 @needs("respond")
-async def retried(task_id: str) -> Response:
-    body: RetryBody = await body_as(RetryBody)
-    retry = check_task_id(body.retry)
-    return json_response(await act(task_id, "retry_requested", key=f"retry:{retry}", retry=retry), 201)
+@endpoint("Say which task runs the same again.", status=201, raises=(InvalidEvent, Conflict))
+async def retried(task_id: str, body: RetryBody) -> Event:
+    retry = check_task_id(body.retry, "retry")
+    return await act(task_id, "retry_requested", key=f"retry:{retry}", retry=retry)
 
 
 @blueprint.post("/<task_id>/cancel")
 @needs("respond")
-async def cancel(task_id: str) -> Response:
-    body: CancelBody = await body_as(CancelBody)
-    return json_response(await request_cancel(task_id, checked_reason(body.reason)), 201)
+@endpoint("Ask a run to stop.", status=201, raises=(Conflict,))
+async def cancel(task_id: str, body: CancelBody) -> Event:
+    return await request_cancel(task_id, checked_reason(body.reason))

@@ -1,82 +1,122 @@
-"""`/api/tasks/{id}/events` and what else is read out of one log."""
+"""`/api/tasks/{id}/events`: the log of one task, read and written."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from typing import Any
-from urllib.parse import urlencode
+from typing import Annotated
 
 import msgspec
-from quart import Blueprint, Response, request
+from msgspec import UNSET, Meta, UnsetType
+from quart import Blueprint
 
-from signalbox.store import Event, LogQuery, NewEvent
-from signalbox.store.events import CHECKPOINT_EVENTS, EVIDENCE_EVENTS
-from signalbox.store.projections import checkpoint_id_of
+from signalbox.store import Conflict, Event, InvalidEvent, LogQuery, NewEvent, UnknownTask
+from signalbox.store.state import Span, Unfinished
 from signalbox.webapp.api.bounds import bounded_events, payload_bytes, within_bytes
+from signalbox.webapp.api.parameters import MOST, Seq, SinceSeq
 from signalbox.webapp.auth.access import needs, public
 from signalbox.webapp.auth.guard import makes_task, may_write_to, project_for_new, require, task_identity
 from signalbox.webapp.current import store
-from signalbox.webapp.http.health import health_response, problems, store_problem
-from signalbox.webapp.http.json import body_as, json_response
-from signalbox.webapp.http.params import MAX_SEQ, whole
-from signalbox.webapp.http.root_path import at_root
-from signalbox.webapp.views.log_query import log_filters, log_query
-
-GRAPH_SPANS = 20_000
-"""Spans in one answer."""
+from signalbox.webapp.http.endpoint import Answer, endpoint
+from signalbox.webapp.http.health import HealthReport, health_answer, problems, store_problem
+from signalbox.webapp.http.root_path import next_page
+from signalbox.webapp.views.log_query import LogFilters, log_filters, log_query
 
 blueprint = Blueprint("api_events", __name__, url_prefix="/api")
 
 
-def fields(event: Event) -> dict[str, Any]:
-    """A stored event as a JSON object."""
-    found = {name: value for name, value in msgspec.structs.asdict(event).items() if value is not msgspec.UNSET}
-    return found | {"payload": found.pop("payload_json")}
+class LogParameters(LogFilters, frozen=True, kw_only=True):
+    """Which events to read."""
+
+    since_seq: SinceSeq = 0
+    limit: Annotated[int, Meta(ge=1, le=1000, description=MOST)] = 100
+
+
+class LogPage(msgspec.Struct, kw_only=True):
+    """Events in the order of the log. `matching` is there with a filter: how many events of the whole log it leaves."""
+
+    events: list[Event]
+    total: int
+    matching: int | UnsetType = UNSET
+    has_more: bool
+    next_seq: int
+
+
+class PhaseParameters(msgspec.Struct, frozen=True, kw_only=True):
+    """Which events of a phase to read."""
+
+    since_seq: SinceSeq = 0
+    limit: Annotated[int, Meta(ge=1, le=1000, description=MOST)] = 100
+
+
+class LatestParameters(msgspec.Struct, frozen=True, kw_only=True):
+    """How many of the newest events to read."""
+
+    before: Annotated[Seq | None, Meta(description="Only events before this seq.")] = None
+    limit: Annotated[int, Meta(ge=1, le=500, description=MOST)] = 50
+
+
+class SnapshotParameters(msgspec.Struct, frozen=True, kw_only=True):
+    """How many of the newest events a snapshot has."""
+
+    limit: Annotated[int, Meta(ge=1, le=500, description="How many events at most.")] = 100
+
+
+class Snapshot(msgspec.Struct, kw_only=True):
+    """A task at its `latest_seq`.
+
+    `events` are the newest ones in the order of the log. `has_more` says that older events are not among them;
+    `/events/latest?before=` with `next_before` returns those. `active_spans` and `open_spans` are the first 1,000 spans
+    that are open, of `open_spans_total`.
+    """
+
+    task_id: str
+    events: list[Event]
+    total_events: int
+    latest_seq: int
+    has_more: bool
+    next_before: int | None
+    current_phase: str | None
+    active_spans: list[str]
+    open_spans: list[Span]
+    open_spans_total: int
+    unfinished: list[Unfinished]
 
 
 @blueprint.get("/tasks/<task_id>/events")
 @needs("read")
-async def index(task_id: str) -> Response:
-    since, limit = whole("since_seq", 0, 0, MAX_SEQ), whole("limit", 100, 1, 1000)
-    query = log_query(request.args)
-    if log_filters(query):
-        return await _found(task_id, query, since, limit)
+@endpoint("Read the log of a task from a seq on.")
+async def index(task_id: str, query: LogParameters) -> LogPage:
+    filters = log_query(query)
+    if log_filters(filters):
+        return await _found(task_id, filters, query.since_seq, query.limit)
     async with store().read() as view:
         task = await view.task(task_id)
-        events = await bounded_events(lambda seq, n: view.events(task_id, since if seq is None else seq, n), limit)
-    last = events[-1].seq if events else since
-    return json_response(
-        {
-            "events": events,
-            "total": task.latest_seq,
-            "has_more": last < task.latest_seq,
-            "next_seq": last,
-        }
-    )
+        events = await bounded_events(
+            lambda seq, n: view.events(task_id, query.since_seq if seq is None else seq, n), query.limit
+        )
+    last = events[-1].seq if events else query.since_seq
+    return LogPage(events=events, total=task.latest_seq, has_more=last < task.latest_seq, next_seq=last)
 
 
-async def _found(task_id: str, query: LogQuery, since: int, limit: int) -> Response:
+async def _found(task_id: str, query: LogQuery, since: int, limit: int) -> LogPage:
     """The events that filters leave. At the end of the log `next_seq` is its end, so that a caller can go on there."""
     async with store().read() as view:
         task = await view.task(task_id)
         hits = await view.search(task_id, query, since, limit)
     shown = within_bytes(hits.events, payload_bytes)
     more = hits.more or len(shown) < len(hits.events)
-    return json_response(
-        {
-            "events": shown,
-            "total": task.latest_seq,
-            "matching": hits.total,
-            "has_more": more,
-            "next_seq": shown[-1].seq if more else max(since, task.latest_seq),
-        }
+    return LogPage(
+        events=shown,
+        total=task.latest_seq,
+        matching=hits.total,
+        has_more=more,
+        next_seq=shown[-1].seq if more else max(since, task.latest_seq),
     )
 
 
 @blueprint.post("/tasks/<task_id>/events")
 @needs("emit", makes=True)
-async def append(task_id: str) -> Response:
-    body: NewEvent | list[NewEvent] = await body_as(NewEvent | list[NewEvent])
+@endpoint("Append one event or a list, all or nothing.", status=201, raises=(InvalidEvent, Conflict, UnknownTask))
+async def append(task_id: str, body: NewEvent | list[NewEvent]) -> Event | list[Event]:
     identity = task_identity()
     if makes_task():
         task, _ = await store().acreate_task(task_id, project_id=await project_for_new(None))
@@ -84,135 +124,66 @@ async def append(task_id: str) -> Response:
         identity = task.identity
     await may_write_to(task_id)
     stored = await store().aappend(task_id, body, identity=identity)
-    return json_response(stored if isinstance(body, list) else stored[0], 201)
+    return stored if isinstance(body, list) else stored[0]
 
 
 @blueprint.get("/tasks/<task_id>/events/latest")
 @needs("read")
-async def latest(task_id: str) -> Response:
-    limit = whole("limit", 50, 1, 500)
+@endpoint("Read the newest events, newest first.", pages=True)
+async def latest(task_id: str, query: LatestParameters) -> Answer[list[Event]]:
     async with store().read() as view:
         await view.task(task_id)
-        newest = await bounded_events(lambda seq, n: view.latest_events(task_id, n, seq), limit)
-    return json_response(newest)
+        newest = await bounded_events(
+            lambda seq, n: view.latest_events(task_id, n, query.before if seq is None else seq), query.limit
+        )
+    more = bool(newest) and newest[-1].seq > 1
+    return Answer(newest, next=next_page(before=newest[-1].seq, limit=query.limit) if more else None)
 
 
 @blueprint.get("/tasks/<task_id>/events/snapshot")
 @needs("read")
-async def snapshot(task_id: str) -> Response:
-    limit = whole("limit", 100, 1, 500)
+@endpoint("Read the state of a task with its newest events, in one consistent read.")
+async def snapshot(task_id: str, query: SnapshotParameters) -> Snapshot:
     async with store().read() as view:
         task = await view.task(task_id)
-        newest = await bounded_events(lambda seq, n: view.latest_events(task_id, n, seq), limit)
+        newest = await bounded_events(lambda seq, n: view.latest_events(task_id, n, seq), query.limit)
         spans = await view.open_spans(task_id)
         lines = await view.unfinished(task_id)
-    return json_response(
-        {
-            "task_id": task_id,
-            "events": newest[::-1],
-            "total_events": task.latest_seq,
-            "latest_seq": task.latest_seq,
-            "current_phase": task.phase,
-            "active_spans": [span.span_id for span in spans],
-            "open_spans": spans,
-            "unfinished": lines,
-        }
+    more = bool(newest) and newest[-1].seq > 1
+    return Snapshot(
+        task_id=task_id,
+        events=newest[::-1],
+        total_events=task.latest_seq,
+        latest_seq=task.latest_seq,
+        has_more=more,
+        next_before=newest[-1].seq if more else None,
+        current_phase=task.phase,
+        active_spans=[span.span_id for span in spans],
+        open_spans=spans,
+        open_spans_total=task.spans_open,
+        unfinished=lines,
     )
-
-
-@blueprint.get("/tasks/<task_id>/graph")
-@needs("read")
-async def graph(task_id: str) -> Response:
-    after, limit = whole("after", 0, 0, MAX_SEQ), whole("limit", GRAPH_SPANS, 1, GRAPH_SPANS)
-    async with store().read() as view:
-        await view.task(task_id)
-        spans = await view.spans(task_id, after, limit + 1)
-        seqs = [span.started_seq for span in spans[:limit]]
-
-        async def opening_of(seq: int | None, n: int) -> list[Event]:
-            rest = seqs if seq is None else seqs[bisect_right(seqs, seq) :]
-            return await view.events_at(task_id, rest[:n])
-
-        opening = {event.seq: event for event in await bounded_events(opening_of, limit)}
-    shown = [span for span in spans[:limit] if span.started_seq in opening]
-    known = {span.span_id for span in shown}
-    return json_response(
-        {
-            "task_id": task_id,
-            "spans": [
-                msgspec.structs.asdict(span)
-                | {
-                    "event_type": opening[span.started_seq].event_type,
-                    "actor": opening[span.started_seq].actor,
-                    "seq": span.started_seq,
-                    "payload": opening[span.started_seq].payload_json,
-                }
-                for span in shown
-            ],
-            "edges": [
-                {"from": span.parent_span_id, "to": span.span_id} for span in shown if span.parent_span_id in known
-            ],
-            "has_more": len(spans) > len(shown),
-            "next_after": shown[-1].started_seq if shown else after,
-        }
-    )
-
-
-@blueprint.get("/tasks/<task_id>/checkpoints")
-@needs("read")
-async def checkpoints(task_id: str) -> Response:
-    after = whole("after", 0, 0, MAX_SEQ)
-    async with store().read() as view:
-        await view.task(task_id)
-        states = {c.checkpoint_id: c for c in await view.checkpoints(task_id)}
-        kinds = (*CHECKPOINT_EVENTS, *EVIDENCE_EVENTS)
-        events = await bounded_events(
-            lambda seq, n: view.events_of_types(task_id, kinds, n, after=after if seq is None else seq), 5000
-        )
-        more = bool(events and await view.events_of_types(task_id, kinds, 1, after=events[-1].seq))
-    evidence: dict[str, list[dict[str, Any]]] = {}
-    for event in events:
-        if event.event_type in EVIDENCE_EVENTS:
-            evidence.setdefault(checkpoint_id_of(event), []).append(fields(event))
-    items = []
-    for event in events:
-        if event.event_type not in CHECKPOINT_EVENTS:
-            continue
-        checkpoint_id = checkpoint_id_of(event)
-        state = states.get(checkpoint_id)
-        items.append(
-            fields(event)
-            | {
-                "checkpoint_id": checkpoint_id,
-                "checkpoint_type": state.checkpoint_type if state else None,
-                "state": state.state if state else None,
-                "evidence_refs": state.evidence_refs if state else {},
-                "evidence": evidence.get(checkpoint_id, []),
-            }
-        )
-    response = json_response(items)
-    if more:
-        query = urlencode({"after": events[-1].seq})
-        response.headers["Link"] = f'<{at_root(request.path)}?{query}>; rel="next"'
-    return response
 
 
 @blueprint.get("/tasks/<task_id>/events/phase/<name:phase>", merge_slashes=False)
 @needs("read")
-async def of_phase(task_id: str, phase: str) -> Response:
-    since, limit = whole("since_seq", 0, 0, MAX_SEQ), whole("limit", 100, 1, 1000)
+@endpoint("Read the events of one phase.", pages=True)
+async def of_phase(task_id: str, phase: str, query: PhaseParameters) -> Answer[list[Event]]:
     async with store().read() as view:
         await view.task(task_id)
         events = await bounded_events(
-            lambda seq, n: view.events_of_phase(task_id, phase, n, since if seq is None else seq), limit
+            lambda seq, n: view.events_of_phase(task_id, phase, n, query.since_seq if seq is None else seq),
+            query.limit,
         )
-    return json_response(events)
+        more = bool(events and await view.events_of_phase(task_id, phase, 1, events[-1].seq))
+    return Answer(events, next=next_page(since_seq=events[-1].seq, limit=query.limit) if more else None)
 
 
 @blueprint.get("/events/health")
 @public
-async def health() -> Response:
+@endpoint("Whether the API answers and the store can be read.", also=(503,))
+async def health() -> Answer[HealthReport]:
     found = problems()
     if not found and (unreadable := await store_problem(store())):
         found = [unreadable]
-    return health_response("task_events_api", found)
+    return health_answer(HealthReport, "task_events_api", found)

@@ -6,16 +6,21 @@ position in each of them.
 
 from __future__ import annotations
 
-from quart import Blueprint, Response, request
+from typing import Annotated
 
-from signalbox.store import Event, Store
-from signalbox.store.events import check_task_id
+from msgspec import Meta
+from quart import Blueprint, Response
+
+from signalbox.store import Event, InvalidEvent, Store, UnknownTask
+from signalbox.store.events import TaskId, check_task_id
+from signalbox.webapp.api.parameters import LastEventId, Seq
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import require, seen_projects
 from signalbox.webapp.auth.principal import Projects
 from signalbox.webapp.current import hub, store
 from signalbox.webapp.http.bad_request import BadRequest
-from signalbox.webapp.http.params import MAX_SEQ, last_event_id, whole
+from signalbox.webapp.http.endpoint import EVENT_STREAM, endpoint
+from signalbox.webapp.http.refusals import TooManyStreams
 from signalbox.webapp.live import sse
 from signalbox.webapp.live.chunk import Chunk
 from signalbox.webapp.live.control_messages import JSON
@@ -28,10 +33,34 @@ blueprint = Blueprint("feed", __name__, url_prefix="/sse")
 MAX_TASKS = 500
 
 
+class FeedParameters(LastEventId, frozen=True, kw_only=True):
+    """Which tasks to follow, and from where. Without `task` all tasks, also those to come."""
+
+    task: Annotated[
+        tuple[TaskId, ...],
+        Meta(
+            description="A task; may be repeated. All tasks if none is named.",
+            extra_json_schema={"maxItems": MAX_TASKS},
+        ),
+    ] = ()
+    since_event_id: Annotated[
+        Seq | None, Meta(description="The event_id after which to start, exclusive.", extra_json_schema={"default": 0})
+    ] = None
+    tail: Annotated[
+        str | None, Meta(description="With any value: start at the end, unless another parameter says where.")
+    ] = None
+
+
 @blueprint.get("/events")
 @needs("read", query_token=True)
-async def events() -> Response:
-    tasks = tuple(sorted({check_task_id(task_id) for task_id in request.args.getlist("task")}))
+@endpoint(
+    "Follow the events of many tasks on one connection.",
+    media_type=EVENT_STREAM,
+    raises=(InvalidEvent, TooManyStreams, UnknownTask),
+)
+async def events(query: FeedParameters) -> Response:
+    """The `data` of each message is an Event, and its `id` is the `event_id`."""
+    tasks = tuple(sorted({check_task_id(task_id, "task") for task_id in query.task}))
     if len(tasks) > MAX_TASKS:
         raise BadRequest(f"task may be given at most {MAX_TASKS} times, not {len(tasks)}", "task")
     for task_id in tasks:
@@ -40,9 +69,8 @@ async def events() -> Response:
         newest = await view.latest_event_id()
         for task_id in tasks:
             await view.task(task_id)
-    cursor = last_event_id()
-    if cursor is None:
-        cursor = whole("since_event_id", newest if "tail" in request.args else 0, 0, MAX_SEQ)
+    start = newest if query.tail is not None else 0
+    cursor = next((one for one in (query.last_id, query.since_event_id) if one is not None), start)
     if cursor > newest:
         return closing(sse.reset({"latest_event_id": newest}))
     projects = seen_projects()

@@ -13,8 +13,8 @@ from signalbox.webapp.auth.guard import directory, principal, session_shown
 from signalbox.webapp.auth.login import log_in, log_out
 from signalbox.webapp.auth.secrets import SESSION_PREFIX
 from signalbox.webapp.current import store
-from signalbox.webapp.http.errors import error_response
-from signalbox.webapp.http.json import body_as, json_response
+from signalbox.webapp.http.endpoint import endpoint
+from signalbox.webapp.http.refusals import LoginsBusy, TooManyLogins, WrongCredentials
 
 blueprint = Blueprint("api_login", __name__, url_prefix="/api/v1")
 
@@ -40,21 +40,22 @@ class LoginAnswer(msgspec.Struct):
 
 @blueprint.post("/login")
 @public
-async def create() -> Response:
-    body: LoginBody = await body_as(LoginBody)
+@endpoint("Get a token for e-mail and password.", raises=(WrongCredentials, TooManyLogins, LoginsBusy))
+async def create(body: LoginBody) -> LoginAnswer:
     if not directory().guarded:
-        return json_response(LoginAnswer(LOCAL_TOKEN))
+        return LoginAnswer(LOCAL_TOKEN)
     found = await log_in(body.email, body.password, request.remote_addr)
     if found is None:
-        return error_response(401, "there is no account with this e-mail and password", code="wrong_credentials")
+        raise WrongCredentials
     account, secret, _ = found
     session = await store().people.session(digest_of(secret))
     expires_at = session.expires_at if session else None
-    return json_response(LoginAnswer(SESSION_PREFIX + secret, expires_at=expires_at, email=account.email))
+    return LoginAnswer(SESSION_PREFIX + secret, expires_at=expires_at, email=account.email)
 
 
 @blueprint.post("/logout")
 @needs("read")
+@endpoint("End a log-in.", status=204, raises=(Conflict,))
 async def destroy() -> Response:
     asker = await principal()
     if asker.token is not None:

@@ -9,6 +9,7 @@ from quart import Blueprint, Quart, Response, current_app
 
 from signalbox.store import Store
 from signalbox.webapp.auth.access import needs
+from signalbox.webapp.http.endpoint import endpoint
 from signalbox.webapp.http.health import Health, ProblemMetrics
 from signalbox.webapp.live.hub import Hub
 from signalbox.webapp.live.stats import Gauges, Stats
@@ -35,6 +36,7 @@ def watch(app: Quart) -> None:
 
 @blueprint.get("/metrics")
 @needs("read", everywhere=True)
+@endpoint("Read the metrics, in the text format of Prometheus.", media_type=CONTENT_TYPE)
 async def metrics() -> Response:
     stats = cast(Stats, current_app.extensions["stats"])
     return Response(generate_latest(stats.registry), content_type=CONTENT_TYPE)

@@ -2,54 +2,61 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from typing import Annotated
 
 import msgspec
-from quart import Blueprint, Response, request
+from msgspec import Meta
+from quart import Blueprint
 
+from signalbox.store import Conflict, Event
+from signalbox.store.events import Reason
 from signalbox.store.state import Permission
 from signalbox.webapp.acts.user_actions import answer_permission, checked_reason
 from signalbox.webapp.api.bounds import within_bytes
+from signalbox.webapp.api.parameters import MOST, Seq
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import store
-from signalbox.webapp.http.errors import error_response
-from signalbox.webapp.http.json import body_as, json_response
-from signalbox.webapp.http.params import MAX_SEQ, whole
-from signalbox.webapp.http.root_path import at_root
+from signalbox.webapp.http.endpoint import Answer, endpoint
+from signalbox.webapp.http.refusals import UnknownPermission
+from signalbox.webapp.http.root_path import next_page
 
 blueprint = Blueprint("api_permissions", __name__, url_prefix="/api/tasks")
 
 
+class PermissionParameters(msgspec.Struct, frozen=True, kw_only=True):
+    """Which open requests to read."""
+
+    after: Annotated[Seq, Meta(description="Only requests after this seq.")] = 0
+    limit: Annotated[int, Meta(ge=1, le=1000, description=MOST)] = 100
+
+
 class AnswerBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What answers a permission request."""
+    """The answer to a permission request."""
 
     approved: bool
-    reason: str | None = None
+    reason: Reason | None = None
 
 
 @blueprint.get("/<task_id>/permissions")
 @needs("read")
-async def index(task_id: str) -> Response:
-    after, limit = whole("after", 0, 0, MAX_SEQ), whole("limit", 100, 1, 1000)
+@endpoint("Read the open permission requests of a run, the oldest first.", pages=True)
+async def index(task_id: str, query: PermissionParameters) -> Answer[list[Permission]]:
     async with store().read() as view:
         await view.task(task_id)
-        found = await view.permissions(task_id, after=after, limit=limit + 1)
-    shown = within_bytes(found[:limit], lambda one: len(msgspec.json.encode(one)))
-    response = json_response(shown)
-    if len(found) > len(shown):
-        query = urlencode({"after": shown[-1].seq, "limit": limit})
-        response.headers["Link"] = f'<{at_root(request.path)}?{query}>; rel="next"'
-    return response
+        found = await view.permissions(task_id, after=query.after, limit=query.limit + 1)
+    shown = within_bytes(found[: query.limit], lambda one: len(msgspec.json.encode(one)))
+    more = len(found) > len(shown)
+    return Answer(shown, next=next_page(after=shown[-1].seq, limit=query.limit) if more else None)
 
 
 @blueprint.post("/<task_id>/permissions/<name:request_id>", merge_slashes=False)
 @needs("respond")
-async def answer(task_id: str, request_id: str) -> Response:
-    body: AnswerBody = await body_as(AnswerBody)
+@endpoint("Answer a permission request.", status=201, raises=(Conflict, UnknownPermission))
+async def answer(task_id: str, request_id: str, body: AnswerBody) -> Event:
     reason = checked_reason(body.reason)
     async with store().read() as view:
         await view.task(task_id)
         asked: Permission | None = await view.permission(task_id, request_id)
     if asked is None:
-        return error_response(404, f"there is no permission request {request_id!r}", code="unknown_permission")
-    return json_response(await answer_permission(task_id, asked, body.approved, reason), 201)
+        raise UnknownPermission(request_id)
+    return await answer_permission(task_id, asked, body.approved, reason)

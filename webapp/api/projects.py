@@ -6,13 +6,13 @@ import asyncio
 from typing import Literal
 
 import msgspec
-from quart import Blueprint, Response
+from quart import Blueprint
 
 from signalbox.store.people import Project
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import seen_projects
 from signalbox.webapp.current import agents, store
-from signalbox.webapp.http.json import json_response
+from signalbox.webapp.http.endpoint import endpoint
 from signalbox.webapp.http.refusals import UnknownProject
 
 blueprint = Blueprint("api_projects", __name__, url_prefix="/api/v1/projects")
@@ -28,18 +28,26 @@ class ProjectView(msgspec.Struct):
     created_at: str
 
 
+class Projects(msgspec.Struct):
+    """The projects that the caller may see."""
+
+    projects: list[ProjectView]
+
+
 @blueprint.get("")
 @needs("read")
-async def index() -> Response:
+@endpoint("List the projects.")
+async def index() -> Projects:
     sight = seen_projects()
     projects = [one for one in await store().people.projects() if sight is None or one.project_id in sight]
-    return json_response({"projects": await asyncio.gather(*map(shown, projects))})
+    return Projects(await asyncio.gather(*map(shown, projects)))
 
 
 @blueprint.get("/<project_id>")
 @needs("read")
-async def show(project_id: str) -> Response:
-    return json_response(await shown(await project_of(project_id)))
+@endpoint("Read one project.")
+async def show(project_id: str) -> ProjectView:
+    return await shown(await project_of(project_id))
 
 
 async def project_of(project_id: str) -> Project:

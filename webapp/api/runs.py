@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 from quart import Blueprint, Response
 
-from signalbox.store import InvalidEvent, TaskQuery, UnknownTask
-from signalbox.store.events import check_task_id
-from signalbox.store.state import Task
+from signalbox.store import Conflict, InvalidEvent, TaskQuery, UnknownTask
+from signalbox.store.events import LONGEST_TITLE, TaskId, Title, check_task_id, check_text
+from signalbox.store.state import Status, Task
+from signalbox.store.tasklist import CURSOR, LONGEST_CURSOR
 from signalbox.webapp.acts.user_actions import audit, checked_reason, request_cancel
 from signalbox.webapp.agents.agent_runs import KIND
+from signalbox.webapp.agents.errors import AgentUnavailable
 from signalbox.webapp.api.control import CancelBody
+from signalbox.webapp.api.parameters import MOST, Resume
 from signalbox.webapp.api.projects import project_of
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import agents, hub, store
 from signalbox.webapp.dialects.run import RUN, RUN_STATUS, RunStatus, run_messages
-from signalbox.webapp.http.bad_request import BadRequest
-from signalbox.webapp.http.json import body_as, json_response
-from signalbox.webapp.http.params import since_seq, whole
+from signalbox.webapp.http.endpoint import EVENT_STREAM, Answer, endpoint
+from signalbox.webapp.http.refusals import TooManyStreams
 from signalbox.webapp.live.stream import subscribe
 
 blueprint = Blueprint("api_runs", __name__, url_prefix="/api/v1/projects/<project_id>/agent/runs")
@@ -26,9 +31,9 @@ blueprint = Blueprint("api_runs", __name__, url_prefix="/api/v1/projects/<projec
 class RunBody(msgspec.Struct, forbid_unknown_fields=True):
     """What starts a run. `command` is one of those that the project allows; the first unless it is given."""
 
-    run_id: str | None = None
+    run_id: TaskId | None = None
     command: str | None = None
-    title: str | None = None
+    title: Title | None = None
 
 
 class RunView(msgspec.Struct):
@@ -38,7 +43,7 @@ class RunView(msgspec.Struct):
     project_id: str
     title: str | None
     status: RunStatus
-    task_status: str
+    task_status: Status
     error: str | None
     exit_code: int | None
     created_at: str
@@ -46,38 +51,67 @@ class RunView(msgspec.Struct):
     ended_at: str | None
 
 
+class RunParameters(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runs to list."""
+
+    cursor: Annotated[
+        Annotated[str, Meta(max_length=LONGEST_CURSOR)],
+        Meta(description="The `next_cursor` of the page before.", extra_json_schema={"pattern": CURSOR}),
+    ] = ""
+    limit: Annotated[int, Meta(ge=1, le=500, description=MOST)] = 50
+
+
+class Runs(msgspec.Struct, kw_only=True):
+    """Runs, the newest first, and the cursor of the next page if there is one."""
+
+    runs: list[RunView]
+    has_more: bool
+    next_cursor: str | None
+
+
 @blueprint.get("")
 @needs("read")
-async def index(project_id: str) -> Response:
-    project, limit = await project_of(project_id), whole("limit", 50, 1, 500)
+@endpoint("List the runs of a project, newest first.")
+async def index(project_id: str, query: RunParameters) -> Runs:
+    project = await project_of(project_id)
+    wanted = TaskQuery(kind=KIND, projects=(project.project_id,), limit=query.limit, before=query.cursor or None)
     async with store().read() as view:
-        page = await view.tasks(TaskQuery(kind=KIND, projects=(project.project_id,), limit=limit))
-    return json_response({"runs": list(map(shown, page.tasks))})
+        page = await view.tasks(wanted)
+    return Runs(runs=list(map(shown, page.tasks)), has_more=page.cursor is not None, next_cursor=page.cursor)
 
 
 @blueprint.post("")
 @needs("respond")
-async def start(project_id: str) -> Response:
-    body: RunBody = await body_as(RunBody, empty=RunBody())
-    if body.run_id is not None:
-        _check_run_id(body.run_id)
+@endpoint("Start a run.", status=201, also=(200,), raises=(InvalidEvent, Conflict, AgentUnavailable))
+async def start(project_id: str, body: RunBody | None = None) -> Answer[RunView]:
+    """The status is 200 with the run that is at work, or that has this id. Without a body the defaults are used."""
+    asked = body or RunBody()
+    if asked.run_id is not None:
+        check_task_id(asked.run_id, "run_id")
+    check_text(asked.title, "title", optional=True, limit=LONGEST_TITLE)
     project = await project_of(project_id)
-    task, new = await agents().start(project, body.run_id, command=body.command, title=body.title)
+    task, new = await agents().start(project, asked.run_id, command=asked.command, title=asked.title)
     if new:
-        await audit("run_started", task.task_id, command=body.command)
-    return json_response(shown(task), 201 if new else 200)
+        await audit("run_started", task.task_id, command=asked.command)
+    return Answer(shown(task), status=201 if new else 200)
 
 
 @blueprint.get("/<run_id>")
 @needs("read")
-async def show(project_id: str, run_id: str) -> Response:
-    return json_response(shown(await _run(project_id, run_id)))
+@endpoint("Read one run.")
+async def show(project_id: str, run_id: str) -> RunView:
+    return shown(await _run(project_id, run_id))
 
 
 @blueprint.get("/<run_id>/stream")
 @needs("read")
-async def stream(project_id: str, run_id: str) -> Response:
-    cursor = since_seq()
+@endpoint(
+    "Follow a run: its log as lines, then its status.",
+    media_type=EVENT_STREAM,
+    raises=(TooManyStreams, AgentUnavailable),
+)
+async def stream(project_id: str, run_id: str, query: Resume) -> Response:
+    """`event: log` has a line of the log as `data: <ISO time> <text>`, and `event: status` the result of the run."""
     task = await _run(project_id, run_id)
     if not task.ended and task.metadata.get("agent") == "upstream":
         project = await project_of(project_id)
@@ -85,7 +119,7 @@ async def stream(project_id: str, run_id: str) -> Response:
         if project.agent is not None:
             await agents().check(project)
     # A position of another history: the database was restored. All is told again.
-    cursor = 0 if cursor > task.latest_seq else cursor
+    cursor = 0 if query.cursor > task.latest_seq else query.cursor
     renderer = run_messages(store(), run_id, task.identity)
     return subscribe(
         hub(),
@@ -96,11 +130,11 @@ async def stream(project_id: str, run_id: str) -> Response:
 
 @blueprint.post("/<run_id>/cancel")
 @needs("respond")
-async def cancel(project_id: str, run_id: str) -> Response:
-    body: CancelBody = await body_as(CancelBody, empty=CancelBody())
+@endpoint("Ask a run to stop.", status=202, raises=(Conflict,))
+async def cancel(project_id: str, run_id: str, body: CancelBody | None = None) -> RunView:
     await _run(project_id, run_id)
-    await request_cancel(run_id, checked_reason(body.reason))
-    return json_response(shown(await _run(project_id, run_id)), 202)
+    await request_cancel(run_id, checked_reason(body.reason if body else None))
+    return shown(await _run(project_id, run_id))
 
 
 def shown(task: Task) -> RunView:
@@ -117,13 +151,6 @@ def shown(task: Task) -> RunView:
         started_at=task.started_at,
         ended_at=task.ended_at,
     )
-
-
-def _check_run_id(run_id: str) -> None:
-    try:
-        check_task_id(run_id)
-    except InvalidEvent as error:
-        raise BadRequest(str(error).replace("task_id", "run_id"), "run_id") from None
 
 
 async def _run(project_id: str, run_id: str) -> Task:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import msgspec
-from quart import Blueprint, Response, request
+from typing import Annotated, Literal
 
+import msgspec
+from msgspec import Meta
+from quart import Blueprint, Response
+
+from signalbox.store import Conflict
 from signalbox.store.contract import Reading
+from signalbox.store.events import Reason
 from signalbox.store.state import Permission
 from signalbox.webapp.acts.user_actions import answer_permission, checked_reason
+from signalbox.webapp.api.parameters import LastEventId, Seq
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import hub, settings, store
 from signalbox.webapp.dialects.session import SESSION, open_request, session_event
-from signalbox.webapp.http.errors import error_response
-from signalbox.webapp.http.json import body_as, json_response
-from signalbox.webapp.http.params import last_event_id, since_seq
+from signalbox.webapp.http.endpoint import EVENT_STREAM, endpoint
+from signalbox.webapp.http.refusals import NoOpenRequest, TooManyStreams
 from signalbox.webapp.live.lane import Lane
 from signalbox.webapp.live.lanes import Lanes
 from signalbox.webapp.live.stream import subscribe
@@ -22,10 +27,10 @@ blueprint = Blueprint("api_sessions", __name__, url_prefix="/api/sse")
 
 
 class SessionAnswerBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What answers the open permission request of a session, or the one that is named."""
+    """The answer to the permission request of a session with this id, else to the oldest that is open."""
 
     approved: bool
-    reason: str | None = None
+    reason: Reason | None = None
     request_id: str | None = None
 
 
@@ -40,13 +45,35 @@ class SessionAnswer(msgspec.Struct):
     timestamp: str
 
 
+class SessionResume(LastEventId, frozen=True, kw_only=True):
+    """Where a session's stream starts: without a position at the end of the log, with the requests that are open."""
+
+    since_seq: Annotated[Seq | None, Meta(description="The seq after which to start, exclusive.")] = None
+
+
+class SessionHealth(msgspec.Struct, kw_only=True):
+    """A session; `request_id` is the oldest of its open permission requests."""
+
+    status: Literal["ok"] = "ok"
+    session_id: str
+    connections: int
+    last_seq: int
+    permission_open: bool
+    request_id: str | None
+
+
 @blueprint.get("/events/<session_id>")
 @needs("read", task="session_id", query_token=True)
-async def events(session_id: str) -> Response:
+@endpoint(
+    "Follow the tool calls and permission requests of a session.", media_type=EVENT_STREAM, raises=(TooManyStreams,)
+)
+async def events(session_id: str, query: SessionResume) -> Response:
+    """The `data` of each message is `{"type", "data", "timestamp"}`."""
+    position = query.since_seq if query.last_id is None else query.last_id
     async with store().read() as view:
         head = await view.head(session_id)
-        resumes = last_event_id() is not None or "since_seq" in request.args
-        cursor = since_seq() if resumes else head.latest_seq
+        resumes = position is not None
+        cursor = head.latest_seq if position is None else position
         # The database was restored, or what the client stood at is archived: it begins anew.
         if cursor > head.latest_seq or 0 < cursor < head.earliest_seq - 1:
             resumes, cursor = False, head.latest_seq
@@ -67,18 +94,17 @@ async def _open_requests(view: Reading, session_id: str) -> bytes:
 
 @blueprint.post("/permission-response/<session_id>")
 @needs("respond", task="session_id")
-async def respond(session_id: str) -> Response:
-    body: SessionAnswerBody = await body_as(SessionAnswerBody)
+@endpoint("Answer a permission request of a session.", raises=(NoOpenRequest, Conflict))
+async def respond(session_id: str, body: SessionAnswerBody) -> SessionAnswer:
     reason = checked_reason(body.reason)
     async with store().read() as view:
         await view.task(session_id)
         asked = await _asked(view, session_id, body.request_id)
         if asked is None:
-            problem = await _why_nothing_is_open(view, session_id, body.request_id)
-            return error_response(409, problem, code="no_open_request")
+            raise NoOpenRequest(await _why_nothing_is_open(view, session_id, body.request_id))
     event = await answer_permission(session_id, asked, body.approved, reason)
     by = event.payload["by"]
-    return json_response(SessionAnswer(asked.request_id, body.approved, reason, by, event.seq, event.created_at))
+    return SessionAnswer(asked.request_id, body.approved, reason, by, event.seq, event.created_at)
 
 
 async def _asked(view: Reading, session_id: str, request_id: str | None) -> Permission | None:
@@ -99,17 +125,15 @@ async def _why_nothing_is_open(view: Reading, session_id: str, request_id: str |
 
 @blueprint.get("/health/<session_id>")
 @needs("read", task="session_id")
-async def health(session_id: str) -> Response:
+@endpoint("Read the state of a session.")
+async def health(session_id: str) -> SessionHealth:
     async with store().read() as view:
         task = await view.task(session_id)
         asked = await view.permissions(session_id)
-    return json_response(
-        {
-            "status": "ok",
-            "session_id": session_id,
-            "connections": hub().lanes.readers(session_id, session_event),
-            "last_seq": task.latest_seq,
-            "permission_open": bool(asked),
-            "request_id": asked[0].request_id if asked else None,
-        }
+    return SessionHealth(
+        session_id=session_id,
+        connections=hub().lanes.readers(session_id, session_event),
+        last_seq=task.latest_seq,
+        permission_open=bool(asked),
+        request_id=asked[0].request_id if asked else None,
     )

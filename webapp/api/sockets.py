@@ -10,11 +10,13 @@ from quart import Blueprint, websocket
 
 from signalbox.store import Event, StoreError, UnknownTask
 from signalbox.store.breaks import one_line
+from signalbox.webapp.api.parameters import Resume
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import CLOSE_CODES, ticket
 from signalbox.webapp.current import hub, settings, store
 from signalbox.webapp.http.bad_request import BadRequest
-from signalbox.webapp.http.params import LAST_EVENT_ID, MAX_SEQ, position_in
+from signalbox.webapp.http.endpoint import socket_endpoint
+from signalbox.webapp.http.query import query_as
 from signalbox.webapp.http.refusals import TooManyStreams
 from signalbox.webapp.live.control_messages import ControlMessages
 from signalbox.webapp.live.stream_encoding import Plain
@@ -42,19 +44,19 @@ def line(event: Event) -> bytes:
 
 @blueprint.websocket("/tasks/<task_id>/events")
 @needs("read", query_token=True)
+@socket_endpoint("Follow the log of a task over a WebSocket.", query=Resume)
 async def task_events(task_id: str) -> None:
+    """Each message of the server is an Event. The server takes no messages."""
     with suppress(OSError):  # the client went away
         await serve(task_id)
 
 
 async def serve(task_id: str) -> None:
     """Speak with one client until either side ends it."""
-    names = ("Last-Event-ID", *LAST_EVENT_ID, "since_seq")
     try:
-        given = {"Last-Event-ID": websocket.headers.get("Last-Event-ID"), **websocket.args}
-        cursor = position_in([(name, given.get(name)) for name in names]) or 0
+        cursor = query_as(Resume, form=True, asked=websocket).cursor
     except BadRequest as error:
-        await refuse(REFUSED, f"{error.field} must be a whole number between 0 and {MAX_SEQ}")
+        await refuse(REFUSED, error.message)
         return
     try:
         async with store().read() as view:

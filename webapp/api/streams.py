@@ -2,29 +2,66 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from msgspec import UNSET, Meta, UnsetType
 from quart import Blueprint, Response, current_app
 
+from signalbox.webapp.api.parameters import Resume
 from signalbox.webapp.auth.access import needs, public
 from signalbox.webapp.auth.guard import principal
-from signalbox.webapp.current import hub, settings, store
-from signalbox.webapp.http.health import health_response, problems
-from signalbox.webapp.http.params import number, since_seq, whole
+from signalbox.webapp.current import hub, store
+from signalbox.webapp.http.endpoint import EVENT_STREAM, Answer, endpoint
+from signalbox.webapp.http.health import HealthReport, health_answer, problems
+from signalbox.webapp.http.refusals import TooManyStreams
 from signalbox.webapp.live import sse
 from signalbox.webapp.live.lane import Lane
 from signalbox.webapp.live.lanes import Lanes
 from signalbox.webapp.live.stream import closing, subscribe
+from signalbox.webapp.settings import Settings
 
 blueprint = Blueprint("streams", __name__, url_prefix="/sse")
 
 
+class StreamParameters(Resume, frozen=True, kw_only=True):
+    """Where a stream starts, and how long it may hold events together."""
+
+    batch_size: Annotated[
+        int,
+        Meta(ge=1, le=100, description="Events that go out at once, in one write.", extra={"setting": "batch_size"}),
+    ] = Settings.batch_size
+    flush_interval: Annotated[
+        float,
+        Meta(
+            ge=0.1,
+            le=5,
+            description="The longest time, in seconds, that events are held together.",
+            extra={"setting": "flush_interval"},
+        ),
+    ] = Settings.flush_interval
+
+
+class StreamHealth(HealthReport, kw_only=True):
+    """How a server streams. Callers that are not known get the fields of HealthReport and `protocol` alone.
+
+    `lag_p99` is by how many events streams are behind, at the 99th percentile.
+    """
+
+    protocol: Literal["sse"] = "sse"
+    streams: int | UnsetType = UNSET
+    tasks: int | UnsetType = UNSET
+    lag_p99: float | UnsetType = UNSET
+    store: Literal["ok", "unavailable"] | UnsetType = UNSET
+
+
 @blueprint.get("/tasks/<task_id>/events")
 @needs("read", query_token=True)
-async def task_events(task_id: str) -> Response:
-    cursor = since_seq()
-    batch_size = whole("batch_size", settings().batch_size, 1, 100)
-    flush_interval = number("flush_interval", settings().flush_interval, 0.1, 5)
+@endpoint(
+    "Follow the log of a task: what is stored, then what comes.", media_type=EVENT_STREAM, raises=(TooManyStreams,)
+)
+async def task_events(task_id: str, query: StreamParameters) -> Response:
+    """The `data` of each message is an Event, and its `id` is the seq."""
+    cursor = query.cursor
     async with store().glance() as view:
         head = await view.head(task_id)
     if cursor > head.latest_seq or 0 < cursor < head.earliest_seq - 1:
@@ -32,15 +69,16 @@ async def task_events(task_id: str) -> Response:
         return closing(sse.reset({"latest_seq": head.latest_seq, "earliest_seq": head.earliest_seq}))
 
     def lane(lanes: Lanes) -> Lane:
-        return lanes.event_lane(task_id, sse.json_event, batch_size, flush_interval, identity=head.identity)
+        return lanes.event_lane(task_id, sse.json_event, query.batch_size, query.flush_interval, identity=head.identity)
 
     return subscribe(hub(), lane, cursor)
 
 
 @blueprint.get("/health")
 @public
-async def health() -> Response:
-    details: dict[str, Any] = {"protocol": "sse"}
+@endpoint("Whether streams are served, and how many there are.", also=(503,))
+async def health() -> Answer[StreamHealth]:
+    details: dict[str, Any] = {}
     if (await principal()).known:
         details |= {
             "streams": hub().open_streams,
@@ -48,4 +86,4 @@ async def health() -> Response:
             "lag_p99": hub().lanes.lag_p99(),
             "store": "ok" if current_app.extensions["tail"].healthy else "unavailable",
         }
-    return health_response("task_events_sse", problems(), **details)
+    return health_answer(StreamHealth, "task_events_sse", problems(), **details)

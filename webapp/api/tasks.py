@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from quart import Blueprint, Response, request
+from msgspec import Meta
+from quart import Blueprint
 
-from signalbox.store import SORTS, TaskQuery
+from signalbox.store import Conflict, InvalidEvent
+from signalbox.store.events import Line, TaskId, Title
+from signalbox.store.people import ProjectId
 from signalbox.store.reserved import check_kind
-from signalbox.store.state import STATUSES, Progress, Task, Unfinished
+from signalbox.store.state import Progress, Status, Task, Unfinished
 from signalbox.webapp.acts.user_actions import archive_task, delete_task
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import project_for_new, require, seen_projects
 from signalbox.webapp.current import store
-from signalbox.webapp.http.bad_request import BadRequest
-from signalbox.webapp.http.json import body_as, json_response
-from signalbox.webapp.http.params import flag, since_when, whole
+from signalbox.webapp.http.endpoint import Answer, endpoint
+from signalbox.webapp.http.refusals import UnknownProject
+from signalbox.webapp.http.root_path import at_root
+from signalbox.webapp.views.list_query import ListFilters, task_query
 
 blueprint = Blueprint("api_tasks", __name__, url_prefix="/api/tasks")
 
 
 class TaskBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What `POST /api/tasks` takes."""
+    """A new task. Without a `task_id` it gets one; without a `project_id` it belongs to the project of the token."""
 
-    task_id: str | None = None
-    title: str | None = None
-    kind: str | None = None
+    task_id: TaskId | None = None
+    title: Title | None = None
+    kind: Annotated[Line, Meta(description="Any but `agent`, which only the server gives.")] | None = None
     metadata: dict[str, Any] | None = None
-    project_id: str | None = None
+    project_id: ProjectId | None = None
 
 
 class TaskResponse(msgspec.Struct):
@@ -39,7 +43,7 @@ class TaskResponse(msgspec.Struct):
     kind: str | None
     project_id: str
     metadata: dict[str, Any]
-    status: str
+    status: Status
     phase: str | None
     progress: Progress | None
     message: str | None
@@ -62,55 +66,39 @@ class TaskResponse(msgspec.Struct):
     updated_at: str
 
 
+class TaskAtWork(TaskResponse, kw_only=True):
+    """A task with the lines that its run shows and may still change."""
+
+    unfinished: list[Unfinished]
+
+
+class TaskPage(msgspec.Struct, kw_only=True):
+    """Tasks, and the cursor of the next page if there is one."""
+
+    tasks: list[TaskResponse]
+    has_more: bool
+    next_cursor: str | None
+
+
 def shown(task: Task) -> TaskResponse:
     """A task in the API's form."""
     return msgspec.convert(task, TaskResponse, from_attributes=True)
 
 
-def task_query(*, default_limit: int = 50, max_limit: int = 500) -> TaskQuery:
-    """The filters and the cursor of the request. Raises BadRequest."""
-    statuses = tuple(word for given in request.args.getlist("status") for word in given.split(",") if word)
-    for word in statuses:
-        if word not in STATUSES:
-            raise BadRequest(f"status must be one of {', '.join(STATUSES)}, not {word[:40]!r}", "status")
-    sort = request.args.get("sort") or "newest"
-    if sort not in SORTS:
-        raise BadRequest(f"sort must be one of {', '.join(SORTS)}, not {sort[:40]!r}", "sort")
-    return TaskQuery(
-        # In one order, so that the same question is one question.
-        statuses=tuple(word for word in STATUSES if word in statuses),
-        projects=seen_projects(),
-        project=request.args.get("project") or None,
-        text=request.args.get("q", "")[:256],
-        kind=request.args.get("kind") or None,
-        since=since_when("created_since"),
-        until=since_when("created_until"),
-        stale=flag("stale"),
-        archived=flag("archived"),
-        sort=sort,
-        before=request.args.get("cursor") or None,
-        limit=whole("limit", default_limit, 1, max_limit),
-    )
-
-
 @blueprint.get("")
 @needs("read")
-async def index() -> Response:
+@endpoint("List tasks.", raises=(Conflict,))
+async def index(query: ListFilters) -> TaskPage:
     async with store().read() as view:
-        page = await view.tasks(task_query())
-    return json_response(
-        {
-            "tasks": [shown(task) for task in page.tasks],
-            "has_more": page.cursor is not None,
-            "next_cursor": page.cursor,
-        }
-    )
+        page = await view.tasks(task_query(query, seen_projects()))
+    return TaskPage(tasks=list(map(shown, page.tasks)), has_more=page.cursor is not None, next_cursor=page.cursor)
 
 
 @blueprint.post("")
 @needs("emit")
-async def create() -> Response:
-    body: TaskBody = await body_as(TaskBody)
+@endpoint("Create a task.", status=201, also=(200,), raises=(InvalidEvent, UnknownProject), located=True)
+async def create(body: TaskBody) -> Answer[TaskResponse]:
+    """The status is 200, with the task as it is, if there is a task with this id already."""
     check_kind(body.kind)
     project_id = await project_for_new(body.project_id)
     task, new = await store().acreate_task(
@@ -118,39 +106,42 @@ async def create() -> Response:
     )
     if not new:
         await require("emit", task.task_id)
-    return json_response(shown(task), 201 if new else 200)
+    location = at_root(f"/api/tasks/{task.task_id}")
+    return Answer(shown(task), status=201 if new else 200, location=location if new else None)
 
 
 @blueprint.get("/<task_id>")
 @needs("read")
-async def show(task_id: str) -> Response:
+@endpoint("Read one task.")
+async def show(task_id: str) -> TaskAtWork:
     async with store().read() as view:
         task, lines = await view.task(task_id), await view.unfinished(task_id)
-    return json_response({**msgspec.structs.asdict(shown(task)), "unfinished": lines})
+    return TaskAtWork(**msgspec.structs.asdict(shown(task)), unfinished=lines)
 
 
 @blueprint.put("/<task_id>/unfinished")
 @needs("emit")
-async def set_unfinished(task_id: str) -> Response:
-    lines: list[Unfinished] = await body_as(list[Unfinished])
-    await store().aset_unfinished(task_id, lines)
-    return Response(status=204)
+@endpoint("Replace the unfinished lines of a task that is at work.", status=204)
+async def set_unfinished(task_id: str, body: list[Unfinished]) -> None:
+    await store().aset_unfinished(task_id, body)
 
 
 @blueprint.delete("/<task_id>")
 @needs("admin")
-async def delete(task_id: str) -> Response:
+@endpoint("Delete a task with its log, unless its run goes on.", status=204, raises=(Conflict,))
+async def delete(task_id: str) -> None:
     await delete_task(task_id)
-    return Response(status=204)
 
 
 @blueprint.post("/<task_id>/archive")
 @needs("respond")
-async def archive(task_id: str) -> Response:
-    return json_response(shown(await archive_task(task_id, True)))
+@endpoint("Put a task away from the list.", raises=(Conflict,))
+async def archive(task_id: str) -> TaskResponse:
+    return shown(await archive_task(task_id, True))
 
 
 @blueprint.delete("/<task_id>/archive")
 @needs("respond")
-async def restore(task_id: str) -> Response:
-    return json_response(shown(await archive_task(task_id, False)))
+@endpoint("Bring an archived task back.", raises=(Conflict,))
+async def restore(task_id: str) -> TaskResponse:
+    return shown(await archive_task(task_id, False))

@@ -171,11 +171,13 @@ async def check_again() -> None:
 async def project_for_new(project_id: str | None) -> str | None:
     """Where a new task belongs: to the project that was asked for, else to the token's, else to the default one.
 
-    Raises Forbidden.
+    Raises Forbidden or UnknownProject.
     """
     asker = await principal()
     chosen = project_id or asker.home
     _allow(asker, "emit", chosen or DEFAULT_PROJECT)
+    if project_id is not None and await directory().unknown_project(project_id):
+        raise UnknownProject(project_id)
     return chosen
 
 

@@ -8,23 +8,14 @@ from typing import Any
 import structlog
 from quart import Quart, Response, has_websocket_context, redirect, request, websocket
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.routing import WebsocketMismatch
 from werkzeug.wrappers import Response as Redirect
 
-from signalbox.store import Conflict, InvalidEvent, StoreDamaged, StoreError, StoreUnavailable, UnknownTask
-from signalbox.store.errors import NotFound
-from signalbox.webapp.agents.errors import AgentUnavailable
-from signalbox.webapp.http.bad_request import BadRequest
+from signalbox.store import StoreDamaged, StoreError, StoreUnavailable
 from signalbox.webapp.http.encodings import ACCEPTED, UnsupportedEncoding
 from signalbox.webapp.http.json import json_response
-from signalbox.webapp.http.refusals import (
-    Forbidden,
-    LoginsBusy,
-    NotLoggedIn,
-    NotYet,
-    TooManyLogins,
-    TooManyStreams,
-    UnknownProject,
-)
+from signalbox.webapp.http.refusals import NotLoggedIn
+from signalbox.webapp.http.refused import REFUSALS, refusal_of
 from signalbox.webapp.http.return_path import is_navigation, login_path
 
 log = structlog.get_logger("signalbox.errors")
@@ -71,9 +62,14 @@ def wants_json() -> bool:
     """Whether the request is a program's: an API or stream route, a page's own stream, or one that accepts no HTML."""
     if "text/event-stream" in request.headers.get("Accept", ""):
         return True
-    if request.path.startswith(("/api/", "/sse/", "/metrics", "/ws/")):
+    if is_programs(request.path):
         return True
     return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
+
+
+def is_programs(path: str) -> bool:
+    """Whether only programs ask at this path, so that errors are always JSON there."""
+    return path.startswith(("/api/", "/sse/", "/metrics", "/ws/"))
 
 
 def too_large(asked: Any, error: HTTPException) -> str:
@@ -86,29 +82,14 @@ def too_large(asked: Any, error: HTTPException) -> str:
 def install(app: Quart) -> None:
     """Give every error its answer."""
 
-    @app.errorhandler(BadRequest)
-    async def bad_request(error: BadRequest) -> Response:
-        return error_response(400, error.message, field=error.field)
+    async def refused(error: Exception) -> Response:
+        found = refusal_of(error)
+        field, retry_after = getattr(error, "field", None), getattr(error, "retry_after", None)
+        return error_response(found.status, str(error), field=field, code=found.code, retry_after=retry_after)
 
-    @app.errorhandler(InvalidEvent)
-    async def invalid(error: InvalidEvent) -> Response:
-        return error_response(400, str(error), field=error.field)
-
-    @app.errorhandler(UnknownTask)
-    async def unknown(error: UnknownTask) -> Response:
-        return error_response(404, str(error), code="unknown_task")
-
-    @app.errorhandler(NotFound)
-    async def not_found(error: NotFound) -> Response:
-        return error_response(404, str(error))
-
-    @app.errorhandler(NotYet)
-    async def not_yet(error: NotYet) -> Response:
-        return error_response(404, str(error), code="not_yet")
-
-    @app.errorhandler(Conflict)
-    async def conflict(error: Conflict) -> Response:
-        return error_response(409, str(error))
+    for kind in REFUSALS:
+        if not issubclass(kind, HTTPException):
+            app.register_error_handler(kind, refused)
 
     @app.errorhandler(StoreDamaged)
     async def damaged(error: StoreDamaged) -> Response:
@@ -121,41 +102,20 @@ def install(app: Quart) -> None:
         log.warning("the store does not answer", error=str(error))
         return error_response(503, "the store is busy or gone; try again", retry_after=error.retry_after)
 
-    @app.errorhandler(TooManyStreams)
-    async def too_many(error: TooManyStreams) -> Response:
-        status = 503 if error.most is None else 429
-        return error_response(status, str(error), code="too_many_streams", retry_after=error.retry_after)
-
     @app.errorhandler(NotLoggedIn)
     async def logged_out(error: NotLoggedIn) -> Response | Redirect:
         if is_navigation() and not wants_json():
             return redirect(login_path(), 303)
-        response = error_response(401, str(error))
+        response = await refused(error)
         response.headers["WWW-Authenticate"] = 'Bearer realm="Signalbox"'
         return response
 
-    @app.errorhandler(Forbidden)
-    async def forbidden(error: Forbidden) -> Response:
-        return error_response(403, str(error))
-
-    @app.errorhandler(UnknownProject)
-    async def unknown_project(error: UnknownProject) -> Response:
-        return error_response(404, str(error), code="unknown_project")
-
-    @app.errorhandler(TooManyLogins)
-    async def too_many_logins(error: TooManyLogins) -> Response:
-        return error_response(429, str(error), code="too_many_logins", retry_after=error.retry_after)
-
-    @app.errorhandler(LoginsBusy)
-    async def logins_busy(error: LoginsBusy) -> Response:
-        return error_response(503, str(error), code="logins_busy", retry_after=error.retry_after)
-
-    @app.errorhandler(AgentUnavailable)
-    async def no_agent(error: AgentUnavailable) -> Response:
-        return error_response(503, str(error), code="agent_unavailable", retry_after=error.retry_after)
-
     @app.errorhandler(HTTPException)
     async def http(error: HTTPException) -> Response:
+        if isinstance(error, WebsocketMismatch) and not has_websocket_context():
+            response = error_response(426, f"{request.root_path}{request.path} is a WebSocket", code="upgrade_required")
+            response.headers["Upgrade"], response.headers["Connection"] = "websocket", "Upgrade"
+            return response
         status = error.code or 500
         if status < 400:
             redirect = error.get_response()

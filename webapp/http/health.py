@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import Any, Literal, TypeVar, cast
 
 import msgspec
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from quart import Response, current_app
+from quart import current_app
 
 from signalbox.store import Store, StoreError
 from signalbox.webapp import __version__
-from signalbox.webapp.http.json import json_response
+from signalbox.webapp.http.endpoint import Answer
 
 PATIENCE = 2.0
 """Seconds that a health check waits for the store."""
@@ -92,16 +92,20 @@ async def store_problem(store: Store) -> Problem | None:
     return None
 
 
-def health_response(service: str, found: list[Problem], **more: Any) -> Response:
-    """How this server is: 200, or 503 while there are problems."""
-    body = {
-        "status": "unhealthy" if found else "ok",
-        "service": service,
-        "version": __version__,
-        **more,
-        "problems": found,
-    }
-    response = json_response(body, 503 if found else 200)
-    if found:
-        response.headers["Retry-After"] = str(RETRY_AFTER)
-    return response
+class HealthReport(msgspec.Struct, kw_only=True):
+    """How a server is. `status` is `unhealthy` while there are `problems`."""
+
+    status: Literal["ok", "unhealthy"]
+    service: str
+    version: str
+    problems: list[Problem]
+
+
+R = TypeVar("R", bound=HealthReport)
+
+
+def health_answer(kind: type[R], service: str, found: list[Problem], **more: Any) -> Answer[R]:
+    """How this server is: 200, or 503 while there are problems. `more` are the other fields of `kind`."""
+    status: Literal["ok", "unhealthy"] = "unhealthy" if found else "ok"
+    told = kind(status=status, service=service, version=__version__, problems=found, **more)
+    return Answer(told, status=503 if found else 200, retry_after=RETRY_AFTER if found else None)

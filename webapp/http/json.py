@@ -9,8 +9,10 @@ import msgspec
 from quart import Response, request
 
 from signalbox.webapp.http.bad_request import BadRequest
+from signalbox.webapp.http.refusals import UnsupportedMediaType
 
 T = TypeVar("T")
+_JSON = re.compile(r"(?:application|text)/(?:[\w.+-]+\+)?json")
 _encoder = msgspec.json.Encoder()
 
 
@@ -19,11 +21,16 @@ def json_response(value: object, status: int = 200) -> Response:
     return Response(_encoder.encode(value), status, content_type="application/json")
 
 
-async def body_as(kind: type[T] | Any, *, empty: Any = None) -> Any:
-    """The request's JSON body as `kind`; `empty` if there is none. Raises BadRequest, which names the field."""
+async def body_as(kind: type[T] | Any, *, required: bool = True) -> Any:
+    """The request's JSON body as `kind`; None if there is none and it is not `required`.
+
+    Raises BadRequest, which names the field, and UnsupportedMediaType.
+    """
     data = await request.get_data(cache=False, as_text=False)
-    if not data and empty is not None:
-        return empty
+    if not data and not required:
+        return None
+    if request.mimetype and not _JSON.fullmatch(request.mimetype):
+        raise UnsupportedMediaType(request.mimetype)
     if not data:
         raise BadRequest("the body must be JSON; it is empty")
     try:

@@ -1,8 +1,12 @@
-"""Query parameters, checked: a wrong one is named together with its bounds."""
+"""Single parameters of a request, checked: an error names the parameter and what it may be.
+
+Routes of the API declare all their parameters as a struct, which `webapp/http/query.py` fills with these functions.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from quart import request
@@ -15,24 +19,35 @@ MAX_SEQ = 2**53 - 1
 LAST_EVENT_ID = ("lastEventId", "last_event_id")
 """Parameters that count like the header `Last-Event-ID`."""
 
+_YEAR_ZERO, _LEAP_SECOND = re.compile(r"^0000(?=-)"), re.compile(r"(?<=T\d\d:\d\d):60")
+_EARLIEST, _LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+def given(name: str) -> str | None:
+    """The text of a parameter, None without it. Raises BadRequest for one that is repeated."""
+    texts = request.args.getlist(name)
+    if len(texts) > 1:
+        raise BadRequest(f"{name} must be given once, not {len(texts)} times", name)
+    return texts[0] if texts else None
+
 
 def whole(name: str, default: int, low: int, high: int) -> int:
     """A whole number between `low` and `high`."""
-    text = request.args.get(name)
-    if text is None:
-        return default
+    text = given(name)
+    return default if text is None else whole_of(name, text, low, high)
+
+
+def whole_of(name: str, text: str, low: int, high: int) -> int:
+    """The whole number between `low` and `high` that a text has."""
     if not text.isascii() or not text.removeprefix("-").isdigit() or len(text) > 20 or not low <= int(text) <= high:
         raise BadRequest(f"{name} must be a whole number between {low} and {high}, not {text[:40]!r}", name)
     return int(text)
 
 
-def number(name: str, default: float, low: float, high: float) -> float:
-    """A number between `low` and `high`."""
-    text = request.args.get(name)
-    if text is None:
-        return default
+def number_of(name: str, text: str, low: float, high: float) -> float:
+    """The number between `low` and `high` that a text has."""
     try:
-        value = float(text)
+        value = float(text) if text.isascii() and "_" not in text else float("nan")
     except ValueError:
         value = float("nan")
     if not low <= value <= high:
@@ -40,10 +55,11 @@ def number(name: str, default: float, low: float, high: float) -> float:
     return value
 
 
-def since_seq() -> int:
-    """Where a stream starts, exclusive: `Last-Event-ID` in any of its forms wins over `since_seq`."""
-    last = last_event_id()
-    return whole("since_seq", 0, 0, MAX_SEQ) if last is None else last
+def choice_of(name: str, text: str, choices: Sequence[str]) -> str:
+    """A text that is one of `choices`."""
+    if text not in choices:
+        raise BadRequest(f"{name} must be one of {', '.join(choices)}, not {text[:40]!r}", name)
+    return text
 
 
 def last_event_id() -> int | None:
@@ -51,49 +67,68 @@ def last_event_id() -> int | None:
 
     The header wins over the parameters, which clients use that cannot set a header.
     """
-    given = [("Last-Event-ID", request.headers.get("Last-Event-ID"))]
-    given += [(name, request.args.get(name)) for name in LAST_EVENT_ID]
-    return position_in(given)
+    texts = [("Last-Event-ID", request.headers.get("Last-Event-ID"))]
+    texts += [(name, given(name)) for name in LAST_EVENT_ID]
+    return position_in(texts)
 
 
-def position_in(given: Iterable[tuple[str, str | None]]) -> int | None:
+def position_in(texts: Iterable[tuple[str, str | None]]) -> int | None:
     """The first position that is given, as `(name, text)`; None without one. Raises BadRequest, which names it."""
-    for name, text in given:
-        if text:
-            if not text.isascii() or not text.isdigit() or len(text) > 16 or int(text) > MAX_SEQ:
-                raise BadRequest(f"{name} must be the id of an event of this stream, not {text[:40]!r}", name)
-            return int(text)
-    return None
+    return next((position_of(name, text) for name, text in texts if text), None)
+
+
+def position_of(name: str, text: str) -> int:
+    """The position in a stream that a text has."""
+    if not text.isascii() or not text.isdigit() or len(text) > 16 or int(text) > MAX_SEQ:
+        raise BadRequest(f"{name} must be the id of an event of this stream, not {text[:40]!r}", name)
+    return int(text)
 
 
 def flag(name: str) -> bool:
     """Whether a parameter is 1; it may be 0 or left out."""
-    text = request.args.get(name, "")
-    if text not in ("", "0", "1"):
+    text = given(name)
+    return bool(text) and flag_of(name, text or "")
+
+
+def flag_of(name: str, text: str) -> bool:
+    """Whether a text is 1; it may be 0."""
+    if text not in ("0", "1"):
         raise BadRequest(f"{name} must be 0 or 1, not {text[:40]!r}", name)
     return text == "1"
 
 
-def since_when(name: str) -> str | None:
-    """A bound of a TaskQuery: a time in the form of `created_at`, or how long ago."""
-    text = request.args.get(name, "").strip()
+def since_when(name: str, text: str) -> str | None:
+    """A bound of a TaskQuery: a time in the form of `created_at`, or how long ago; None for an empty text."""
+    text = text.strip()
     if ago(text):
         return text
     try:
-        return instant(name)
+        return instant_of(name, text)
     except BadRequest:
         allowed = "a time such as 2026-11-21T14:02, or how long ago, from 1m to 99999d, such as 30m, 24h or 7d"
         raise BadRequest(f"{name} must be {allowed}; not {text[:40]!r}", name) from None
 
 
 def instant(name: str) -> str | None:
-    """A time in the form of `created_at`; one that names no zone is UTC."""
-    text = request.args.get(name, "").strip()
+    """A time in the form of `created_at`; None without one."""
+    return instant_of(name, given(name) or "")
+
+
+def instant_of(name: str, text: str) -> str | None:
+    """A time in the form of `created_at`; None for an empty text.
+
+    A time without a zone is UTC. A time before the year 1 or after 9999 becomes the first or the last one there is.
+    """
+    text = text.strip()
     if not text:
         return None
     try:
-        at = datetime.fromisoformat(text)
-        at = at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
+        # RFC 3339 allows the year 0 and leap seconds, which datetime does not. The year 4 has the days of the year 0.
+        at = datetime.fromisoformat(_LEAP_SECOND.sub(":59", _YEAR_ZERO.sub("0004", text.upper())))
     except (ValueError, OverflowError):
         raise BadRequest(f"{name} must be a time such as 2026-11-21T14:02, not {text[:40]!r}", name) from None
+    try:
+        at = at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
+    except OverflowError:
+        at = _EARLIEST if at.year < 5000 else _LATEST
     return at.isoformat(timespec="microseconds")[:-6] + "Z"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import random
 
+from werkzeug.exceptions import UnsupportedMediaType as _UnsupportedMediaType
+
+from signalbox.store import Conflict
 from signalbox.store.people import Scope
 
 
@@ -27,6 +30,45 @@ class UnknownProject(Exception):
 
     def __init__(self, project_id: str) -> None:
         super().__init__(f"there is no project {project_id!r}")
+
+
+class UnknownPermission(Exception):
+    """The run has made no permission request of this id."""
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(f"there is no permission request {request_id!r}")
+
+
+class NoOpenRequest(Conflict):
+    """No permission request is open, or not the one that the caller names."""
+
+
+class WrongCredentials(Exception):
+    """No account has this e-mail and this password."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no account with this e-mail and password")
+
+
+class WrongHost(Exception):
+    """The Host header is not a name of this server."""
+
+    def __init__(self) -> None:
+        super().__init__("this server does not answer under that host name; see the setting allowed_hosts")
+
+
+class CrossSite(Exception):
+    """A page of another site sends a request that changes something."""
+
+    def __init__(self) -> None:
+        super().__init__("posts from other sites are refused")
+
+
+class UnsupportedMediaType(_UnsupportedMediaType):
+    """A body has another type than JSON."""
+
+    def __init__(self, media_type: str) -> None:
+        super().__init__(f"the body must be JSON, with Content-Type application/json, not {media_type[:80]!r}")
 
 
 class TooManyLogins(Exception):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from quart import Quart, request
 
@@ -20,6 +21,11 @@ App = Callable[[Any, Any, Send], Awaitable[None]]
 def at_root(path: str) -> str:
     """The address of a path of this server, for a page, a redirect or a header."""
     return f"{request.root_path}{path}"
+
+
+def next_page(**parameters: object) -> str:
+    """The address of this request with other parameters, under which the rest of an answer is."""
+    return f"{at_root(quote(request.path))}?{urlencode(parameters)}"
 
 
 def install(app: Quart, root_path: str) -> None:

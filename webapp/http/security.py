@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quart import Quart, Response, request, websocket
 
-from signalbox.webapp.http.errors import error_response
+from signalbox.webapp.http.refusals import CrossSite, WrongHost
 from signalbox.webapp.http.return_path import parts_of
 from signalbox.webapp.settings import Settings
 
@@ -40,11 +40,11 @@ def install(app: Quart, settings: Settings) -> None:
     origins = {origin.strip().rstrip("/") for origin in settings.cors_origins.split(",") if origin.strip()}
 
     @app.before_request
-    async def check_host() -> Response | None:
+    async def check_host() -> None:
         # DNS rebinding: a hostile name that resolves to this machine is not one of ours.
         if not allowed or _host_name(request.headers.get("Host", "")) in allowed:
-            return None
-        return error_response(421, "this server does not answer under that host name; see the setting allowed_hosts")
+            return
+        raise WrongHost
 
     @app.before_websocket
     async def check_socket() -> Response | None:
@@ -56,18 +56,18 @@ def install(app: Quart, settings: Settings) -> None:
         return Response("this server does not answer that site", 403, content_type="text/plain")
 
     @app.before_request
-    async def refuse_cross_site() -> Response | None:
+    async def refuse_cross_site() -> None:
         if request.method in SAFE_METHODS:
-            return None
+            return
         origin = request.headers.get("Origin")
         site = request.headers.get("Sec-Fetch-Site")
         if origin is not None and origin in origins:
-            return None
+            return
         # What the browser itself says holds also behind a proxy that hands on another Host than it was asked for.
         same_origin = origin is None or parts_of(origin).netloc == request.headers.get("Host")
         if site in ("same-origin", "none") or (site is None and same_origin):
-            return None
-        return error_response(403, "posts from other sites are refused", code="cross_site")
+            return
+        raise CrossSite
 
     @app.before_request
     async def preflight() -> Response | None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Annotated
 
-from quart import Blueprint, Response, request
+import msgspec
+from msgspec import Meta
+from quart import Blueprint, Response
 
 from signalbox.store import Event
 from signalbox.store.events import HEARTBEAT
@@ -15,6 +18,7 @@ from signalbox.webapp.current import fragments, settings, store
 from signalbox.webapp.export import ndjson, spans_csv
 from signalbox.webapp.export.pages import event_pages, span_pages
 from signalbox.webapp.export.raw import raw_line
+from signalbox.webapp.http.endpoint import endpoint
 from signalbox.webapp.redaction.rules import Redaction
 from signalbox.webapp.views.report import redacted, report
 
@@ -23,11 +27,34 @@ blueprint = Blueprint("export", __name__)
 FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 """The file carries its styles in itself, and can do nothing."""
 
+TEXT, NDJSON, CSV = "text/plain; charset=utf-8", "application/x-ndjson", "text/csv; charset=utf-8"
+HTML = "text/html; charset=utf-8"
+
+
+class ExportParameters(msgspec.Struct, frozen=True, kw_only=True):
+    """How an export is sent."""
+
+    download: Annotated[bool, Meta(description="1: as a file to save.")] = False
+
+
+class RawParameters(ExportParameters, frozen=True, kw_only=True):
+    """Which lines the plain text has."""
+
+    ansi: Annotated[bool, Meta(description="1: with its colours.")] = False
+    heartbeats: Annotated[bool, Meta(description="1: with the heartbeats.")] = False
+
+
+class NdjsonParameters(ExportParameters, frozen=True, kw_only=True):
+    """What the NDJSON has."""
+
+    full: Annotated[bool, Meta(description="1: without redaction.")] = False
+
 
 @blueprint.get("/tasks/<task_id>/raw")
 @needs("read")
-async def raw(task_id: str) -> Response:
-    task, ansi, heartbeats = await _task(task_id), _on("ansi"), _on("heartbeats")
+@endpoint("Read the log as plain text, one line an event.", media_type=TEXT)
+async def raw(task_id: str, query: RawParameters) -> Response:
+    task, ansi, heartbeats = await _task(task_id), query.ansi, query.heartbeats
     pages = event_pages(store(), task_id, task.latest_seq)
 
     async def body() -> AsyncIterator[bytes]:
@@ -35,13 +62,14 @@ async def raw(task_id: str) -> Response:
             lines = [raw_line(e, ansi=ansi) for e in page if heartbeats or e.event_type != HEARTBEAT]
             yield "".join(lines).encode(errors="replace")
 
-    return _streamed(body(), "text/plain; charset=utf-8", f"{task_id}.log")
+    return _streamed(body(), TEXT, f"{task_id}.log" if query.download else None)
 
 
 @blueprint.get("/tasks/<task_id>/export.ndjson")
 @needs("read")
-async def events(task_id: str) -> Response:
-    task, redaction = await _task(task_id), None if _on("full") else _redaction()
+@endpoint("Export a task with its log as NDJSON.", media_type=NDJSON)
+async def events(task_id: str, query: NdjsonParameters) -> Response:
+    task, redaction = await _task(task_id), None if query.full else _redaction()
     pages = event_pages(store(), task_id, task.latest_seq)
 
     def lines(page: list[Event]) -> bytes:
@@ -54,12 +82,13 @@ async def events(task_id: str) -> Response:
             # Looking for secrets in long payloads takes a while: streams go on meanwhile.
             yield await asyncio.to_thread(lines, page)
 
-    return _streamed(body(), "application/x-ndjson", f"{task_id}.ndjson")
+    return _streamed(body(), NDJSON, f"{task_id}.ndjson" if query.download else None)
 
 
 @blueprint.get("/tasks/<task_id>/spans.csv")
 @needs("read")
-async def spans(task_id: str) -> Response:
+@endpoint("Export the spans of a task as CSV.", media_type=CSV)
+async def spans(task_id: str, query: ExportParameters) -> Response:
     await _task(task_id)
     redaction, pages = _redaction(), span_pages(store(), task_id)
 
@@ -68,20 +97,21 @@ async def spans(task_id: str) -> Response:
         async for page in pages:
             yield spans_csv.span_rows([redaction.struct(span) for span in page]).encode()
 
-    return _streamed(body(), "text/csv; charset=utf-8", f"{task_id}-spans.csv")
+    return _streamed(body(), CSV, f"{task_id}-spans.csv" if query.download else None)
 
 
 @blueprint.get("/tasks/<task_id>/export.html")
 @needs("read")
-async def page(task_id: str) -> Response:
+@endpoint("Export a task as one HTML file.", media_type=HTML)
+async def page(task_id: str, query: ExportParameters) -> Response:
     async with store().read() as view:
         seen = await report(view, task_id)
     redaction, renderer = _redaction(), fragments()
     # Thousands of rows take a while: streams go on meanwhile.
     text = await asyncio.to_thread(lambda: renderer.report(redacted(seen, redaction)))
-    response = Response(text, content_type="text/html; charset=utf-8")
+    response = Response(text, content_type=HTML)
     response.headers["Content-Security-Policy"] = FILE_POLICY
-    return _named(response, f"{task_id}.html")
+    return _named(response, f"{task_id}.html" if query.download else None)
 
 
 async def _task(task_id: str) -> Task:
@@ -93,17 +123,13 @@ def _redaction() -> Redaction:
     return Redaction(settings().redact)
 
 
-def _on(name: str) -> bool:
-    return request.args.get(name, "") not in ("", "0")
-
-
-def _streamed(body: AsyncIterator[bytes], content_type: str, filename: str) -> Response:
+def _streamed(body: AsyncIterator[bytes], content_type: str, filename: str | None) -> Response:
     response = Response(body, content_type=content_type)
     response.timeout = None
     return _named(response, filename)
 
 
-def _named(response: Response, filename: str) -> Response:
-    if _on("download"):
+def _named(response: Response, filename: str | None) -> Response:
+    if filename is not None:
         response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
     return response

@@ -14,12 +14,13 @@ from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import fragments, store
 from signalbox.webapp.drawing import ids
 from signalbox.webapp.http.params import MAX_SEQ, flag, instant, whole
+from signalbox.webapp.http.query import query_as
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.pages.live_page import LivePage, page_response
 from signalbox.webapp.pages.responses import html, layout
 from signalbox.webapp.views.log import hits_view
 from signalbox.webapp.views.log_page import Jump, LogPlace, log_page_view, newest
-from signalbox.webapp.views.log_query import log_fields, log_filters, log_query
+from signalbox.webapp.views.log_query import LogFilters, log_fields, log_filters, log_query
 
 blueprint = Blueprint("log", __name__)
 
@@ -35,7 +36,7 @@ FOUND = {ids.LOG_FOUND: "events/_found.html", ids.LOG_HITS: "events/_hits.html"}
 @blueprint.get("/tasks/<task_id>/log")
 @needs("read")
 async def show(task_id: str) -> Response | Redirect:
-    query = msgspec.structs.replace(log_query(request.args), rows=True)
+    query = msgspec.structs.replace(log_query(query_as(LogFilters, form=True)), rows=True)
     if log_filters(query):
         return await _found(task_id, query)
     place = LogPlace(

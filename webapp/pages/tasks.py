@@ -7,20 +7,21 @@ from urllib.parse import urlencode
 
 from quart import Blueprint, Response, request
 
+from signalbox.store import TaskQuery
 from signalbox.webapp.acts.start_retry import retry_key
-from signalbox.webapp.api.tasks import task_query
 from signalbox.webapp.auth.access import needs
-from signalbox.webapp.auth.guard import answered_projects, may_answer_task
+from signalbox.webapp.auth.guard import answered_projects, may_answer_task, seen_projects
 from signalbox.webapp.current import fragments, history, hub, store
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.params import MAX_SEQ, whole
+from signalbox.webapp.http.query import query_as
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.live.board_frames import TaskListFrames
 from signalbox.webapp.live.stream import subscribe
 from signalbox.webapp.live.task_frames import TaskFrames
 from signalbox.webapp.pages.responses import cursor_of_stream, epoch_of, html, layout, reset_stream, shows_other_history
 from signalbox.webapp.views.forecast import Earlier
-from signalbox.webapp.views.list_query import page_fields
+from signalbox.webapp.views.list_query import ListFilters, page_fields, task_query
 from signalbox.webapp.views.task import FLAGS, TaskView, task_view
 from signalbox.webapp.views.task_list import task_list_view
 from signalbox.webapp.views.time_travel import TimeTravel, reading_as_of
@@ -28,11 +29,16 @@ from signalbox.webapp.views.time_travel import TimeTravel, reading_as_of
 blueprint = Blueprint("tasks", __name__)
 
 
+def _asked() -> TaskQuery:
+    """Which tasks the address of a list asks for. Raises BadRequest."""
+    return task_query(query_as(ListFilters, form=True), seen_projects())
+
+
 @blueprint.get("/")
 @blueprint.get("/tasks")
 @needs("read")
 async def index() -> Response:
-    query = task_query()
+    query = _asked()
     async with store().read() as view:
         seen = await task_list_view(view, query, manages=answered_projects() != ())
     stream_path = at_root(f"/live/tasks?{urlencode([*page_fields(query), ('epoch', store().epoch)])}")
@@ -42,7 +48,7 @@ async def index() -> Response:
 @blueprint.get("/live/tasks")
 @needs("read")
 async def index_stream() -> Response:
-    query, cursor = task_query(), cursor_of_stream()
+    query, cursor = _asked(), cursor_of_stream()
     async with store().read() as view:
         newest = await view.latest_event_id()
     if shows_other_history(newest, cursor):

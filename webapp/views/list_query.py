@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
+from msgspec import Meta
 
 from signalbox.store import Sort, TaskQuery
-from signalbox.store.tasklist import ago
+from signalbox.store.state import STATUSES, Status
+from signalbox.store.tasklist import AGO, CURSOR, LONGEST_CURSOR, ago
 from signalbox.webapp.http.bad_request import BadRequest
+from signalbox.webapp.http.params import since_when
 
 FIELDS = ("status", "q", "kind", "project", "created_since", "created_until", "stale", "archived", "sort")
 """The filters and the order, as parameters."""
@@ -23,6 +26,58 @@ VIEWS = {
     "Last 24 hours": TaskQuery(since="24h"),
 }
 """The views that every list has."""
+
+LONGEST_TEXT = 256
+Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
+_WHEN: dict[str, Any] = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "pattern": AGO}]}
+
+
+def _bound(about: str) -> Any:
+    return Meta(description=about, extra_json_schema=_WHEN, extra={"read": since_when})
+
+
+class ListFilters(msgspec.Struct, frozen=True, kw_only=True):
+    """The filters and the order of a list of tasks, as parameters. An empty one leaves nothing out."""
+
+    status: Annotated[
+        tuple[Status, ...],
+        Meta(description="Only tasks of this status; may be repeated, or several with commas between them."),
+    ] = ()
+    q: Annotated[Text, Meta(description="Only tasks whose id, title or kind contains this.")] = ""
+    kind: Annotated[Text, Meta(description="Only tasks of this kind.")] = ""
+    project: Annotated[Text, Meta(description="Only tasks of the project with this id.")] = ""
+    created_since: Annotated[
+        str | None, _bound("Only tasks made since: a time, or how long ago, such as 30m, 24h or 7d.")
+    ] = None
+    created_until: Annotated[str | None, _bound("Only tasks made before, in the same form.")] = None
+    stale: Annotated[bool, Meta(description="1: only runs that have been silent for long.")] = False
+    archived: Annotated[bool, Meta(description="1: archived tasks instead of the others.")] = False
+    sort: Annotated[Sort, Meta(description="The order.")] = "newest"
+    cursor: Annotated[
+        Annotated[str, Meta(max_length=LONGEST_CURSOR)],
+        Meta(description="The `next_cursor` of the page before.", extra_json_schema={"pattern": CURSOR}),
+    ] = ""
+    limit: Annotated[int, Meta(ge=1, le=500, description="How many at most.")] = 50
+
+
+def task_query(given: ListFilters, projects: tuple[str, ...] | None) -> TaskQuery:
+    """Which tasks of these `projects` an address asks for; None: of all."""
+    return TaskQuery(
+        # In one order, so that the same question is one question.
+        statuses=tuple(word for word in STATUSES if word in given.status),
+        projects=projects,
+        project=given.project or None,
+        text=given.q,
+        kind=given.kind or None,
+        since=given.created_since,
+        until=given.created_until,
+        stale=given.stale,
+        archived=given.archived,
+        sort=given.sort,
+        before=given.cursor or None,
+        limit=given.limit,
+    )
+
 
 ORDERS: dict[Sort, str] = {
     "newest": "newest first",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
+import msgspec
+from msgspec import Meta
+
 from signalbox.store import LogQuery
-from signalbox.webapp.http.bad_request import BadRequest
 
 LONGEST_FILTER = 256
+Filter = Annotated[str, Meta(max_length=LONGEST_FILTER)]
 
 FILTERS = {
     "q": "text",
@@ -23,15 +25,23 @@ FILTERS = {
 """The parameters, and the fields of a LogQuery that they fill."""
 
 
-def log_query(given: Mapping[str, str]) -> LogQuery:
-    """Which events of a log an address asks for. Raises BadRequest for a filter that is too long."""
-    texts = {name: given.get(name, "").strip() for name in FILTERS}
-    for name, value in texts.items():
-        if len(value) > LONGEST_FILTER:
-            raise BadRequest(f"{name} must have at most {LONGEST_FILTER} characters, not {len(value)}", name)
-    failures = given.get("failed", "") not in ("", "0")
-    fields: dict[str, Any] = {FILTERS[name]: value for name, value in texts.items()}
-    return LogQuery(**fields, failures=failures)
+class LogFilters(msgspec.Struct, frozen=True, kw_only=True):
+    """The filters of a log, as parameters. An empty one leaves nothing out."""
+
+    q: Annotated[Filter, Meta(description="Only events whose payload or type contains this.")] = ""
+    type: Annotated[Filter, Meta(description="Only events of this type.")] = ""
+    phase: Annotated[Filter, Meta(description="Only events of this phase.")] = ""
+    actor: Annotated[Filter, Meta(description="Only events of this actor.")] = ""
+    level: Annotated[Filter, Meta(description="Only events with this level in their payload.")] = ""
+    stream: Annotated[Filter, Meta(description="Only output of this stream: stdout or stderr.")] = ""
+    span: Annotated[Filter, Meta(description="Only events of this span.")] = ""
+    failed: Annotated[bool, Meta(description="1: only failures.")] = False
+
+
+def log_query(given: LogFilters) -> LogQuery:
+    """Which events of a log an address asks for."""
+    fields: dict[str, Any] = {field: getattr(given, name).strip() for name, field in FILTERS.items()}
+    return LogQuery(**fields, failures=given.failed)
 
 
 def log_fields(query: LogQuery) -> list[tuple[str, str]]:

@@ -1,0 +1,124 @@
+"""The answers of an operation: those that its route declares, and the refusals that any such route can give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
+from werkzeug.routing import Rule
+
+from signalbox.store import InvalidEvent, StoreDamaged, StoreUnavailable, UnknownTask
+from signalbox.webapp.auth.access import Access
+from signalbox.webapp.http.bad_request import BadRequest
+from signalbox.webapp.http.encodings import UnsupportedEncoding
+from signalbox.webapp.http.endpoint import JSON, Endpoint
+from signalbox.webapp.http.errors import is_programs
+from signalbox.webapp.http.refusals import (
+    CrossSite,
+    Forbidden,
+    NotLoggedIn,
+    UnknownProject,
+    UnsupportedMediaType,
+    WrongHost,
+)
+from signalbox.webapp.http.refused import Refusal, refusals_of
+
+Spec = dict[str, Any]
+
+_MEANINGS = {
+    101: "The connection is a WebSocket from now on.",
+    200: "What was asked for.",
+    201: "It was made.",
+    202: "It was asked for.",
+    204: "It was done.",
+    503: "There are problems.",
+}
+_PAGE = {"text/html": {"schema": {"type": "string"}}}
+_LOGIN = {
+    "description": "A browser that is not logged in is sent to the log-in page.",
+    "headers": {"Location": {"schema": {"type": "string"}, "required": True}},
+    "content": _PAGE,
+}
+_RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds to wait."}}
+_NEXT = {
+    "Link": {"schema": {"type": "string"}, "description": 'Where the rest is, with rel="next"; absent at the end.'}
+}
+_LOCATION = {"Location": {"schema": {"type": "string"}, "description": "The address of what was made."}}
+
+
+class ErrorDetail(msgspec.Struct):
+    """What was wrong. `field` names the parameter or the field of the body that is to blame."""
+
+    code: str
+    message: str
+    field: str | UnsetType = UNSET
+
+
+class Error(msgspec.Struct):
+    """An error."""
+
+    error: ErrorDetail
+
+
+ERROR_TYPES = (Error,)
+
+
+def responses(rule: Rule, declared: Endpoint, access: Access, schema_of: Callable[[Any], Spec]) -> Spec:
+    """The `responses` of an operation, by status."""
+    found: Spec = {str(status): _success(status, declared, schema_of) for status in declared.statuses}
+    for status, refusals in _refusals(rule, declared, access).items():
+        error: Spec = {"$ref": "#/components/schemas/Error"}
+        known = found.get(str(status))
+        if known is not None:
+            error = {"anyOf": [known["content"][JSON]["schema"], error]}
+        found[str(status)] = {
+            "description": " ".join(dict.fromkeys(f"`{one.code}`: {one.meaning}" for one in refusals)),
+            "content": {JSON: {"schema": error}, **({} if is_programs(rule.rule) else _PAGE)},
+            **({"headers": _RETRY_AFTER} if status in (429, 503) else {}),
+        }
+    if access.scope is not None and not is_programs(rule.rule):
+        found["303"] = _LOGIN
+    return dict(sorted(found.items()))
+
+
+def _success(status: int, declared: Endpoint, schema_of: Callable[[Any], Spec]) -> Spec:
+    found: Spec = {"description": _MEANINGS[status]}
+    if status == 101:
+        return found
+    if declared.media_type != JSON:
+        found["content"] = {declared.media_type.partition(";")[0]: {"schema": {"type": "string"}}}
+    elif declared.answers is not None:
+        found["content"] = {JSON: {"schema": schema_of(declared.answers)}}
+    headers = (_NEXT if declared.pages else {}) | (_LOCATION if declared.located and status == 201 else {})
+    return found | ({"headers": headers} if headers else {})
+
+
+def _refusals(rule: Rule, declared: Endpoint, access: Access) -> dict[int, list[Refusal]]:
+    by_status: dict[int, list[Refusal]] = {}
+    for kind in _raised(rule, declared, access):
+        for refusal in refusals_of(kind):
+            by_status.setdefault(refusal.status, []).append(refusal)
+    return by_status
+
+
+def _raised(rule: Rule, declared: Endpoint, access: Access) -> Iterator[type[Exception]]:
+    """The exceptions that a request to this route can raise."""
+    yield from declared.raises
+    yield from (WrongHost, StoreDamaged, StoreUnavailable)
+    if access.scope is not None:
+        yield from (NotLoggedIn, Forbidden)
+    if declared.query is not None or declared.body is not None:
+        yield BadRequest
+    if declared.body is not None:
+        yield from (RequestTimeout, RequestEntityTooLarge, UnsupportedEncoding, UnsupportedMediaType)
+    if (rule.methods or set()) & {"POST", "PUT", "DELETE"}:
+        yield CrossSite
+    if rule.arguments & {"task_id", "session_id", "run_id"} and not access.makes:
+        yield UnknownTask
+    if "project_id" in rule.arguments:
+        yield UnknownProject
+    if access.makes:
+        yield InvalidEvent

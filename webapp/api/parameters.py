@@ -1,0 +1,55 @@
+"""Parameters that several routes of the API take."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from signalbox.webapp.http.params import MAX_SEQ, position_of
+
+POSITION = {"anyOf": [{"type": "integer", "minimum": 0, "maximum": MAX_SEQ}, {"type": "string", "maxLength": 0}]}
+"""The schema of a position that may be empty, which counts as not given."""
+
+
+def _position(name: str, text: str) -> int | None:
+    return position_of(name, text) if text else None
+
+
+Seq = Annotated[int, Meta(ge=0, le=MAX_SEQ)]
+MOST = "How many at most."
+SinceSeq = Annotated[Seq, Meta(description="The seq after which to start, exclusive.")]
+_AT = "The id of the last message, where the stream goes on."
+_READ: dict[str, Any] = {"read": _position}
+_LastId = Annotated[
+    int | None, Meta(description=f"{_AT} It wins over since_seq.", extra_json_schema=POSITION, extra=_READ)
+]
+_Header = Annotated[
+    int | None,
+    Meta(description=f"{_AT} It wins over all others.", extra_json_schema=POSITION, extra=_READ | {"in": "header"}),
+]
+
+
+class LastEventId(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a client's stream broke off: as a header, or as a parameter for clients that cannot set one."""
+
+    header: _Header = msgspec.field(name="Last-Event-ID", default=None)
+    camel: _LastId = msgspec.field(name="lastEventId", default=None)
+    snake: _LastId = msgspec.field(name="last_event_id", default=None)
+
+    @property
+    def last_id(self) -> int | None:
+        """The id of the last message, None for a client's first stream. The header wins."""
+        return next((one for one in (self.header, self.camel, self.snake) if one is not None), None)
+
+
+class Resume(LastEventId, frozen=True, kw_only=True):
+    """Where a stream starts, exclusive: at the id of the last message, else at `since_seq`."""
+
+    since_seq: SinceSeq = 0
+
+    @property
+    def cursor(self) -> int:
+        """The seq after which the stream starts."""
+        return self.since_seq if self.last_id is None else self.last_id

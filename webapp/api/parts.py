@@ -1,0 +1,147 @@
+"""`/api/tasks/{id}/graph` and `/checkpoints`: what a log says about the work, for programs."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+from quart import Blueprint
+
+from signalbox.store import Event
+from signalbox.store.events import CHECKPOINT_EVENTS, EVIDENCE_EVENTS, Payload
+from signalbox.store.projections import checkpoint_id_of
+from signalbox.store.state import Checkpoint, Span
+from signalbox.webapp.api.bounds import bounded_events
+from signalbox.webapp.api.parameters import MOST, Seq
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.current import store
+from signalbox.webapp.http.endpoint import Answer, endpoint
+from signalbox.webapp.http.root_path import next_page
+
+GRAPH_SPANS = 20_000
+"""Spans in one answer."""
+
+EVENTS = 5000
+"""Events of checkpoints in one answer."""
+
+blueprint = Blueprint("api_parts", __name__, url_prefix="/api/tasks")
+
+
+class GraphParameters(msgspec.Struct, frozen=True, kw_only=True):
+    """Which spans to read."""
+
+    after: Annotated[Seq, Meta(description="Only spans that began after this seq.")] = 0
+    limit: Annotated[int, Meta(ge=1, le=GRAPH_SPANS, description=MOST)] = GRAPH_SPANS
+
+
+class GraphSpan(Span, kw_only=True, omit_defaults=False):
+    """A span with the event that began it."""
+
+    event_type: str
+    actor: str
+    seq: int
+    payload: Payload
+
+
+class Edge(msgspec.Struct, rename={"from_": "from"}):
+    """A span and one that it contains."""
+
+    from_: str
+    to: str
+
+
+class Graph(msgspec.Struct, kw_only=True):
+    """Spans in the order in which they began. With `has_more`, `after=next_after` returns the rest."""
+
+    task_id: str
+    spans: list[GraphSpan]
+    edges: list[Edge]
+    has_more: bool
+    next_after: int
+
+
+class CheckpointParameters(msgspec.Struct, frozen=True, kw_only=True):
+    """Which checkpoint events to read."""
+
+    after: Annotated[Seq, Meta(description="Only events after this seq.")] = 0
+
+
+class CheckpointEvent(Event, frozen=True, kw_only=True):
+    """An event about a checkpoint, the state of that checkpoint now, and the events that are its evidence."""
+
+    checkpoint_id: str
+    checkpoint_type: str | None
+    state: str | None
+    evidence_refs: dict[str, Any]
+    evidence: list[Event]
+
+
+@blueprint.get("/<task_id>/graph")
+@needs("read")
+@endpoint("Read the spans of a task, and which one contains which.")
+async def graph(task_id: str, query: GraphParameters) -> Graph:
+    after, limit = query.after, query.limit
+    async with store().read() as view:
+        await view.task(task_id)
+        spans = await view.spans(task_id, after, limit + 1)
+        seqs = [span.started_seq for span in spans[:limit]]
+
+        async def opening_of(seq: int | None, n: int) -> list[Event]:
+            rest = seqs if seq is None else seqs[bisect_right(seqs, seq) :]
+            return await view.events_at(task_id, rest[:n])
+
+        opening = {event.seq: event for event in await bounded_events(opening_of, limit)}
+    shown = [span for span in spans[:limit] if span.started_seq in opening]
+    known = {span.span_id for span in shown}
+    return Graph(
+        task_id=task_id,
+        spans=[_with_event(span, opening[span.started_seq]) for span in shown],
+        edges=[Edge(span.parent_span_id, span.span_id) for span in shown if span.parent_span_id in known],
+        has_more=len(spans) > len(shown),
+        next_after=shown[-1].started_seq if shown else after,
+    )
+
+
+def _with_event(span: Span, event: Event) -> GraphSpan:
+    return GraphSpan(
+        **msgspec.structs.asdict(span),
+        event_type=event.event_type,
+        actor=event.actor,
+        seq=span.started_seq,
+        payload=event.payload_json,
+    )
+
+
+@blueprint.get("/<task_id>/checkpoints")
+@needs("read")
+@endpoint("Read the checkpoint events of a task with their evidence.", pages=True)
+async def checkpoints(task_id: str, query: CheckpointParameters) -> Answer[list[CheckpointEvent]]:
+    async with store().read() as view:
+        await view.task(task_id)
+        states = {c.checkpoint_id: c for c in await view.checkpoints(task_id)}
+        kinds = (*CHECKPOINT_EVENTS, *EVIDENCE_EVENTS)
+        events = await bounded_events(
+            lambda seq, n: view.events_of_types(task_id, kinds, n, after=query.after if seq is None else seq), EVENTS
+        )
+        more = bool(events and await view.events_of_types(task_id, kinds, 1, after=events[-1].seq))
+    evidence: dict[str, list[Event]] = {}
+    for event in events:
+        if event.event_type in EVIDENCE_EVENTS:
+            evidence.setdefault(checkpoint_id_of(event), []).append(event)
+    told = [_with_evidence(event, states, evidence) for event in events if event.event_type in CHECKPOINT_EVENTS]
+    return Answer(told, next=next_page(after=events[-1].seq) if more else None)
+
+
+def _with_evidence(event: Event, states: dict[str, Checkpoint], evidence: dict[str, list[Event]]) -> CheckpointEvent:
+    checkpoint_id = checkpoint_id_of(event)
+    state = states.get(checkpoint_id)
+    return CheckpointEvent(
+        **msgspec.structs.asdict(event),
+        checkpoint_id=checkpoint_id,
+        checkpoint_type=state.checkpoint_type if state else None,
+        state=state.state if state else None,
+        evidence_refs=state.evidence_refs if state else {},
+        evidence=evidence.get(checkpoint_id, []),
+    )

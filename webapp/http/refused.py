@@ -1,0 +1,85 @@
+"""Which answer each refusal gets: one table for the server, which answers, and for the OpenAPI document.
+
+`webapp/http/errors.py` turns a raised exception into an answer by this table. A route of the API declares the
+exceptions that it raises, and the document lists their statuses and codes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from werkzeug.exceptions import MethodNotAllowed, RequestEntityTooLarge, RequestTimeout
+
+from signalbox.store import Conflict, InvalidEvent, StoreDamaged, StoreUnavailable, UnknownTask
+from signalbox.store.errors import NotFound
+from signalbox.webapp.agents.errors import AgentUnavailable
+from signalbox.webapp.http.bad_request import BadRequest
+from signalbox.webapp.http.encodings import UnsupportedEncoding
+from signalbox.webapp.http.refusals import (
+    CrossSite,
+    Forbidden,
+    LoginsBusy,
+    NoOpenRequest,
+    NotLoggedIn,
+    NotYet,
+    TooManyLogins,
+    TooManyStreams,
+    UnknownPermission,
+    UnknownProject,
+    UnsupportedMediaType,
+    WrongCredentials,
+    WrongHost,
+)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The status and the code of an error answer, and what the code means."""
+
+    status: int
+    code: str
+    meaning: str
+
+
+REFUSALS: dict[type[Exception], Refusal] = {
+    BadRequest: Refusal(400, "bad_request", "A parameter or the body is wrong; `field` names it."),
+    InvalidEvent: Refusal(400, "bad_request", "A value breaks a rule; `field` names it."),
+    NotLoggedIn: Refusal(401, "not_logged_in", "Log in, or send a token."),
+    WrongCredentials: Refusal(401, "wrong_credentials", "No account has this e-mail and this password."),
+    Forbidden: Refusal(403, "forbidden", "The caller does not have the right to do this here."),
+    CrossSite: Refusal(403, "cross_site", "A page of another site sends this."),
+    UnknownTask: Refusal(404, "unknown_task", "No task has this id."),
+    UnknownProject: Refusal(404, "unknown_project", "No project has this id."),
+    UnknownPermission: Refusal(404, "unknown_permission", "The run has made no such permission request."),
+    NotYet: Refusal(404, "not_yet", "What was asked for came after the given moment."),
+    NotFound: Refusal(404, "not_found", "There is no such thing."),
+    MethodNotAllowed: Refusal(405, "method_not_allowed", "The address does not take this method; see `Allow`."),
+    RequestTimeout: Refusal(408, "timeout", "The body did not arrive in time."),
+    Conflict: Refusal(409, "conflict", "The state of the task does not allow this."),
+    NoOpenRequest: Refusal(409, "no_open_request", "No such permission request is open."),
+    RequestEntityTooLarge: Refusal(413, "too_large", "The body is over the limit."),
+    UnsupportedEncoding: Refusal(415, "unsupported_media_type", "The server cannot read this `Content-Encoding`."),
+    UnsupportedMediaType: Refusal(415, "unsupported_media_type", "The body must be JSON; see `Content-Type`."),
+    WrongHost: Refusal(421, "wrong_host", "The server does not answer under this host name."),
+    TooManyLogins: Refusal(429, "too_many_logins", "Too many log-ins were tried; see `Retry-After`."),
+    StoreDamaged: Refusal(500, "store_damaged", "A damaged part of the database was needed; a retry does not help."),
+    StoreUnavailable: Refusal(503, "unavailable", "The store is busy or gone; see `Retry-After`."),
+    LoginsBusy: Refusal(503, "logins_busy", "Too many passwords wait to be checked; see `Retry-After`."),
+    AgentUnavailable: Refusal(503, "agent_unavailable", "The agent of the project does not answer."),
+    TooManyStreams: Refusal(503, "too_many_streams", "All streams of the server are taken; see `Retry-After`."),
+}
+"""The answer to each exception. Of an exception without an entry, the entry of its nearest base class counts."""
+
+YOUR_STREAMS = Refusal(429, "too_many_streams", "The caller has as many streams open as it may; see `Retry-After`.")
+
+
+def refusals_of(kind: type[Exception]) -> list[Refusal]:
+    """The answers that an exception of this class may get."""
+    found = next(REFUSALS[base] for base in kind.__mro__ if base in REFUSALS)
+    return [YOUR_STREAMS, found] if kind is TooManyStreams else [found]
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """The answer that this exception gets."""
+    first, *rest = refusals_of(type(error))
+    return rest[0] if isinstance(error, TooManyStreams) and error.most is None else first
