@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncGenerator, Coroutine, Generator
+from collections.abc import Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -25,9 +25,18 @@ class LoopThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._process = 0
+        self._stopped = False
+
+    @property
+    def running(self) -> bool:
+        """Whether the thread was started in this process, and not stopped."""
+        return self._loop is not None and self._process == os.getpid() and not self._stopped
 
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine in the loop and block until it ends. An interrupt of the caller cancels it."""
+        """Run a coroutine in the loop and block until it ends. If the caller is interrupted, it is cancelled.
+
+        Raises RuntimeError after `stop()`.
+        """
         future = self._submit(coroutine)
         try:
             return future.result()
@@ -36,36 +45,33 @@ class LoopThread:
             raise
 
     async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine in the loop, for a caller in whatever loop. If the caller is cancelled, so is it."""
+        """Run a coroutine in the loop, for a caller in any loop. If the caller is cancelled, so is the coroutine."""
         if asyncio.get_running_loop() is self._loop:
             return await coroutine
         return await asyncio.wrap_future(self._submit(coroutine))
 
-    def iterate(self, items: AsyncGenerator[T]) -> Generator[T]:
-        """The items of an asynchronous generator, which runs in the loop. Each `next()` blocks."""
+    def start(self, coroutine: Coroutine[Any, Any, object]) -> None:
+        """Run a coroutine in the loop without waiting for it; after `stop()` do nothing.
 
-        async def following() -> T:
-            return await anext(items)
-
-        try:
-            with suppress(StopAsyncIteration):
-                while True:
-                    yield self.wait(following())
-        finally:
-            self.wait(items.aclose())
+        For finalizers: the garbage collector calls them in any thread, also in that of the loop.
+        """
+        with suppress(RuntimeError):
+            self._submit(coroutine)
 
     def stop(self) -> None:
-        """Cancel everything that runs in the loop, and end the thread. Does nothing if it never started."""
+        """Cancel everything that runs in the loop, and end the thread."""
         with self._lock:
-            loop, thread, self._loop = self._loop, self._thread, None
-        if loop is not None and thread is not None and self._process == os.getpid():
-            loop.call_soon_threadsafe(loop.stop)
-            if thread is not threading.current_thread():
-                thread.join()
+            running, self._stopped = self.running, True
+        if running and self._loop is not None and self._thread is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
 
     def _submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         with self._lock:
-            if self._loop is None or self._process != os.getpid():
+            if self._stopped:
+                coroutine.close()
+                raise RuntimeError(f"the thread {self._name} was stopped")
+            if self._loop is None or not self.running:
                 self._loop, self._process = asyncio.new_event_loop(), os.getpid()
                 self._thread = threading.Thread(target=_serve, args=(self._loop,), name=self._name, daemon=True)
                 self._thread.start()

@@ -51,7 +51,7 @@ async def test_an_outage_makes_the_command_wait_and_loses_nothing(
 
     writer = threading.Thread(target=write)
     writer.start()
-    await asyncio.to_thread(until, lambda: recorder.full)
+    await asyncio.to_thread(until, lambda: recorder.full and told)
     assert recorder.waiting < 700
     proxy.listen()
     await output.ended()

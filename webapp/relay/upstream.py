@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator
 import httpx
 
 from signalbox.store.errors import InvalidEvent, StoreUnavailable
-from signalbox.store.remote import LOOPBACK
+from signalbox.store.remote.connection import LOOPBACK
 from signalbox.store.remote.errors import error_of
 from signalbox.store.remote.sse import Message, SseParser
 from signalbox.webapp.relay.mapping import says_log_was_replaced

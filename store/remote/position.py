@@ -1,6 +1,6 @@
 """Where a tail over HTTP stands: what to ask for next, what of an answer is new, how long to wait after a cut.
 
-No I/O, so that the synchronous and the asynchronous tail are the same thing.
+No I/O: that is in `tail.py`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,91 @@
+"""Following one task at a server, step by step, over every cut."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import httpx
+
+from signalbox.store.errors import StoreUnavailable
+from signalbox.store.events import Event, check_task_id
+from signalbox.store.remote.connection import Connection
+from signalbox.store.remote.errors import error_of
+from signalbox.store.remote.position import PAGE, Gap, Notice, Position
+
+ReadPage = Callable[[str, int, int], Awaitable[list[Event]]]
+"""Reads a page of a log: its task id, the seq to start after, and how many events at most."""
+
+
+class RemoteTail:
+    """The events of a task after `since_seq`. All its methods are awaited in one event loop, one at a time.
+
+    It is not an asynchronous generator, as each step of a blocking caller is a task of its own.
+    """
+
+    def __init__(
+        self, connection: Connection, read_page: ReadPage, task_id: str, since_seq: int, notice: Notice | None
+    ) -> None:
+        self._connection, self._read_page = connection, read_page
+        self._task_id = check_task_id(task_id)
+        self._position = Position(since_seq, notice)
+        self._gap = False
+        self._client: httpx.AsyncClient | None = None
+        self._stream = AsyncExitStack()
+        self._chunks: AsyncIterator[bytes] | None = None
+
+    async def step(self) -> list[Event]:
+        """The events that come next, in order; it waits until there are any."""
+        while True:
+            asked = None
+            try:
+                if events := await (self._page() if self._gap else self._chunk()):
+                    return events
+                continue
+            except StoreUnavailable as error:
+                asked = error.retry_after
+            except (httpx.RequestError, httpx.StreamError):
+                pass
+            await self._stream.aclose()
+            self._chunks = None
+            await asyncio.sleep(self._position.delay(asked))
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._stream.aclose()
+        if self._client is not None:
+            await self._client.aclose()
+
+    async def _page(self) -> list[Event]:
+        """The next page of the log, while it has events that the stream skipped."""
+        page = await self._read_page(self._task_id, self._position.cursor, PAGE)
+        self._gap = len(page) == PAGE
+        return list(self._position.advance(page))
+
+    async def _chunk(self) -> list[Event]:
+        """The events of the next chunk of the stream. When it ends, the next attempt is due after the usual delay."""
+        if self._chunks is None:
+            self._chunks = await self._connect()
+        events: list[Event] = []
+        try:
+            # Events before a gap stay in the list: the position is behind them.
+            events.extend(self._position.feed(await anext(self._chunks)))
+        except StopAsyncIteration:
+            raise httpx.ReadError("the server ended the stream") from None
+        except Gap:
+            self._gap, self._chunks = True, None
+            await self._stream.aclose()
+        return events
+
+    async def _connect(self) -> AsyncIterator[bytes]:
+        if self._client is None:
+            self._client = self._connection.client()
+        path = f"/sse/tasks/{self._task_id}/events"
+        opening = self._client.stream("GET", path, **self._position.stream_request())
+        response = await self._stream.enter_async_context(opening)
+        if not response.is_success:
+            await response.aread()
+            await self._stream.aclose()
+            raise error_of(response, self._task_id)
+        return response.aiter_raw()
