@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from typing import Any, Protocol, TypeGuard, cast
+from typing import Any, Protocol
 
 import msgspec
 
@@ -19,8 +19,8 @@ RETRY_PAUSE = 0.5
 """Seconds between two looks at a store that does not answer."""
 
 
-class Log(Protocol):
-    """Creates tasks and appends to them: a `Store`, or a `RemoteLog`."""
+class Remote(Protocol):
+    """The calls that runs and commands need of a log behind a server: those of `store.remote.RemoteLog`."""
 
     def create_task(
         self,
@@ -43,13 +43,6 @@ class Log(Protocol):
     def append(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]: ...
     async def aappend(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]: ...
     async def aset_unfinished(self, task_id: str, lines: Sequence[Unfinished]) -> None: ...
-    def close(self) -> None: ...
-    async def aclose(self) -> None: ...
-
-
-class Remote(Log, Protocol):
-    """A log that is not on this machine, and so does its own following."""
-
     async def atask(self, task_id: str) -> Task: ...
     async def aunfinished(self, task_id: str) -> list[Unfinished]: ...
     async def alink_retry(self, task_id: str, retry: str) -> None: ...
@@ -57,11 +50,13 @@ class Remote(Log, Protocol):
     def atail(
         self, task_id: str, *, since_seq: int = 0, notice: Callable[[str], None] | None = None
     ) -> AsyncGenerator[Event]: ...
+    def close(self) -> None: ...
+    async def aclose(self) -> None: ...
 
 
-def is_remote(log: Log) -> TypeGuard[Remote]:
-    """Whether `log` is behind a server, where the answer to a call can be lost."""
-    return hasattr(log, "atail")
+Log = Store | Remote
+"""Where runs and commands append: a store on this machine, or a log behind a server. Both have the calls of `Remote`
+up to `aset_unfinished`."""
 
 
 def keyed(events: Sequence[NewEvent]) -> list[NewEvent]:
@@ -81,7 +76,7 @@ async def events_of(
     `notice` is called with a line of text when a server's connection is lost and when it is back.
     Raises UnknownTask, and whatever else no retry can heal.
     """
-    if is_remote(log):
+    if not isinstance(log, Store):
         async with aclosing(log.atail(task_id, since_seq=since_seq, notice=notice)) as events:
             async for event in events:
                 yield event
@@ -89,8 +84,7 @@ async def events_of(
     cursor = since_seq
     while True:
         try:
-            following = cast(AsyncGenerator[Event], follow(cast(Store, log), task_id, since_seq=cursor))
-            async with aclosing(following) as events:
+            async with aclosing(follow(log, task_id, since_seq=cursor)) as events:
                 async for event in events:
                     cursor = event.seq
                     yield event
@@ -102,17 +96,17 @@ async def events_of(
 
 async def task_of(log: Log, task_id: str) -> Task:
     """How a task stands. Raises UnknownTask."""
-    if is_remote(log):
+    if not isinstance(log, Store):
         return await log.atask(task_id)
-    async with cast(Store, log).read() as view:
+    async with log.read() as view:
         return await view.task(task_id)
 
 
 async def unfinished_of(log: Log, task_id: str) -> list[Unfinished]:
     """What a task shows that is not complete yet. Raises UnknownTask."""
-    if is_remote(log):
+    if not isinstance(log, Store):
         return await log.aunfinished(task_id)
-    async with cast(Store, log).glance() as view:
+    async with log.glance() as view:
         return await view.unfinished(task_id)
 
 
@@ -122,10 +116,9 @@ async def link_retry(log: Log, task_id: str, retry: str, who: Who, source: str) 
     At a server that takes the token for no person who may stop runs, the log only claims it.
     """
     said = NewEvent(event_type="retry_requested", actor="user", payload={"retry": retry, "by": who.name})
-    if not is_remote(log):
+    if isinstance(log, Store):
         event = msgspec.structs.replace(said, key=f"retry:{retry}")
-        append = cast(Store, log).aappend_audited
-        await append(task_id, event, actor=who, action=said.event_type, source=source)
+        await log.aappend_audited(task_id, event, actor=who, action=said.event_type, source=source)
         return
     try:
         await log.alink_retry(task_id, retry)
@@ -135,7 +128,7 @@ async def link_retry(log: Log, task_id: str, retry: str, who: Who, source: str) 
 
 async def page_of(log: Log, task_id: str, since_seq: int, limit: int) -> list[Event]:
     """A page of a task's log: at most `limit` (1 to 1000) events after `since_seq`. Raises UnknownTask."""
-    if is_remote(log):
+    if not isinstance(log, Store):
         return await log.aevents(task_id, since_seq, limit)
-    async with cast(Store, log).glance() as view:
+    async with log.glance() as view:
         return await view.events(task_id, since_seq, limit)

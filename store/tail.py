@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 import structlog
 
@@ -169,7 +169,7 @@ class Tail:
 
 async def follow(
     store: Store, task_id: str, *, since_seq: int = 0, poll_interval: float = 0.05
-) -> AsyncIterator[Event]:
+) -> AsyncGenerator[Event]:
     """One task's events after `since_seq`, then those that come, each once, in order; for SDKs and commands."""
     wake = Wake(store, poll_interval=poll_interval, max_poll_interval=1.0)
     try:

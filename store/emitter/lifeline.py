@@ -8,13 +8,12 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from typing import cast
 
 from signalbox.store.contract import Store
 from signalbox.store.emitter.vocabulary import AsyncEmitter
 from signalbox.store.errors import StoreError, StoreUnavailable
 from signalbox.store.events import Event, is_claim
-from signalbox.store.log import Log, events_of, is_remote
+from signalbox.store.log import Log, events_of
 from signalbox.store.loops import Loop, report
 
 PAGE = 1000
@@ -142,12 +141,18 @@ class Lifeline:
                 await asyncio.Event().wait()
 
     async def _listen(self) -> None:
-        if is_remote(self._log):
+        store = self._log
+        if not isinstance(store, Store):
             await self._once_more(self._follow)
+            return
+
+        async def look() -> None:
+            await asyncio.shield(self._look(store))
+
         while True:
             await self._pause()
             with suppress(StoreUnavailable):
-                await self._once_more(self._glance)
+                await self._once_more(look)
 
     async def _once_more(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do it, and again after whatever is no error of the log: a mistake of ours must not make the run deaf."""
@@ -165,9 +170,6 @@ class Lifeline:
         async for event in events_of(self._log, self._task_id, since_seq=self._cursor):
             self._cursor = event.seq
             self._hear(event)
-
-    async def _glance(self) -> None:
-        await asyncio.shield(self._look(cast(Store, self._log)))
 
     async def _look(self, store: Store) -> None:
         events: list[Event] | None = None

@@ -7,7 +7,8 @@ import shutil
 from typing import TextIO
 
 from signalbox.store import StoreError
-from signalbox.store.log import Log, is_remote, unfinished_of
+from signalbox.store.contract import Store
+from signalbox.store.log import Log, unfinished_of
 from signalbox.store.state import Unfinished
 from signalbox.webapp.drawing.words import safe
 
@@ -47,7 +48,7 @@ class Footer:
                 lines = []
             self.draw(line_of(lines))
             self._terminal.flush()
-            await asyncio.sleep(REMOTE_PAUSE if is_remote(log) else PAUSE)
+            await asyncio.sleep(PAUSE if isinstance(log, Store) else REMOTE_PAUSE)
 
 
 def line_of(lines: list[Unfinished]) -> str:

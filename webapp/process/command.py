@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -15,7 +15,7 @@ from signalbox.store import NewEvent, Store
 from signalbox.store.emitter.lifeline import Lifeline
 from signalbox.store.emitter.run import HEARTBEAT_INTERVAL
 from signalbox.store.events import new_id
-from signalbox.store.log import Log, is_remote
+from signalbox.store.log import Log
 from signalbox.store.state import Task
 from signalbox.webapp.process.echo import Echoes
 from signalbox.webapp.process.facts import facts_of, readable_command
@@ -107,7 +107,7 @@ class CommandRun:
 
     def _sign(self, line: CommandLine) -> str | None:
         # Only who has the store itself has its key: through a server nothing is signed.
-        key = None if is_remote(self._log) else cast(Store, self._log).key
+        key = self._log.key if isinstance(self._log, Store) else None
         return signature(line, key, self._task) if key else None
 
     async def _start(self, pipes: list[OutputPipe]) -> asyncio.subprocess.Process:

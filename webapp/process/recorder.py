@@ -6,8 +6,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from signalbox.store import Conflict, InvalidEvent, NewEvent, NotAllowed, StoreError, StoreUnavailable
-from signalbox.store.log import Log, is_remote, keyed
+from signalbox.store import Conflict, InvalidEvent, NewEvent, NotAllowed, Store, StoreError, StoreUnavailable
+from signalbox.store.log import Log, keyed
 
 MAX_WAITING = 16 * 1024 * 1024
 """Characters of output that may wait for the log; beyond that the command has to."""
@@ -109,7 +109,7 @@ class Recorder:
         return group, total
 
     async def _append(self, group: list[NewEvent]) -> None:
-        group = keyed(group) if is_remote(self._log) else group
+        group = group if isinstance(self._log, Store) else keyed(group)
         pause = 0.1
         while True:
             try:
