@@ -11,7 +11,7 @@ from signalbox.store import NewEvent, TaskQuery
 from signalbox.store.events import KNOWN_EVENTS
 from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.drawing import ids
-from signalbox.webapp.drawing.rows import TOLD
+from signalbox.webapp.drawing.log_rows import TOLD
 from signalbox.webapp.http.assets import asset
 from signalbox.webapp.views.log import log_window
 from signalbox.webapp.views.log_page import LogPageView

@@ -17,7 +17,7 @@ import pytest
 from signalbox.store import NewEvent, Store, open_store
 from signalbox.store.sqlite import SqliteStore
 from signalbox.store.state import Unfinished
-from signalbox.webapp.cli.tail_footer import line_of
+from signalbox.webapp.cli.tail_footer import unfinished_line
 from tests.support.command import RUN, environment, start
 from tests.support.log import log_of, until
 from tests.support.server import Server
@@ -119,8 +119,8 @@ def test_tail_shows_it_on_a_terminal(server: Server) -> None:
 
 
 def test_only_the_last_line_is_shown_and_it_cannot_drive_the_terminal() -> None:
-    assert line_of([Unfinished("a\n\x1b[31mb\x1b[0m\x07\n")]) == "… b"
-    assert line_of([]) == ""
+    assert unfinished_line([Unfinished("a\n\x1b[31mb\x1b[0m\x07\n")]) == "… b"
+    assert unfinished_line([]) == ""
 
 
 def set_unfinished(store: Store, task_id: str, text: str) -> None:

@@ -15,7 +15,7 @@ from signalbox.store import Conflict
 from signalbox.store.people import checked_email, digest_of
 from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.auth import passwords
-from signalbox.webapp.auth.guesses import AT_ONCE, WAITING_PER_NETWORK, Checks, Guesses, network_of
+from signalbox.webapp.auth.login_attempts import AT_ONCE, WAITING_PER_NETWORK, Checks, LoginAttempts, network_of
 from signalbox.webapp.auth.secrets import new_secret
 from signalbox.webapp.http.refusals import LoginsBusy, TooManyLogins
 from tests.support.people import PASSWORD, at, person, wait_until_guarded
@@ -91,15 +91,15 @@ def test_an_ipv6_host_counts_as_its_network(source: str | None, network: str) ->
 
 def test_what_failed_is_forgotten_in_time() -> None:
     now = [0.0]
-    guesses = Guesses(2, clock=lambda: now[0])
-    guesses.attempt("ann", "home")
-    guesses.attempt("ann", "home")
+    attempts = LoginAttempts(2, clock=lambda: now[0])
+    attempts.attempt("ann", "home")
+    attempts.attempt("ann", "home")
     with pytest.raises(TooManyLogins) as refused:
-        guesses.attempt("ann", "home")
+        attempts.attempt("ann", "home")
     assert refused.value.retry_after == 300
     now[0] = 301
-    guesses.attempt("ann", "home").take_back()
-    guesses.attempt("ann", "home")
+    attempts.attempt("ann", "home").take_back()
+    attempts.attempt("ann", "home")
 
 
 def test_one_spelling_of_an_address_is_kept() -> None:

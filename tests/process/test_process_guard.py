@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from signalbox.store import Event
-from signalbox.webapp.process.guard import Guard
+from signalbox.webapp.process.watchdog import Watchdog
 from tests.support.command import gone, lives, start
 from tests.support.log import wait_for_event
 
@@ -35,7 +35,7 @@ def said(seq: int) -> Callable[[Event], bool]:
 
 def test_a_guard_that_is_dismissed_ends_nothing_and_is_gone() -> None:
     with subprocess.Popen(["sleep", "600"], start_new_session=True) as command:
-        guard = Guard(grace=0)
+        guard = Watchdog(grace=0)
         guard.watch(command.pid)
         guard.dismiss()
         assert command.poll() is None

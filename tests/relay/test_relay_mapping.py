@@ -8,7 +8,7 @@ import pytest
 
 from signalbox.store.events import MAX_PAYLOAD, NewEvent, check_event
 from signalbox.store.remote.sse import Message
-from signalbox.webapp.relay.mapping import event_of, says_log_was_replaced
+from signalbox.webapp.relay.mapping import says_log_was_replaced, to_event
 
 TIME = "2026-11-21T14:02:07.123456Z"
 
@@ -34,7 +34,7 @@ TIME = "2026-11-21T14:02:07.123456Z"
     ],
 )
 def test_a_message_becomes_an_event(name: str, data: str, event_type: str, payload: dict[str, Any]) -> None:
-    event = event_of(Message(name, data, ""))
+    event = to_event(Message(name, data, ""))
     assert event is not None
     assert event.event_type == event_type
     assert payload.items() <= event.payload.items()
@@ -45,7 +45,7 @@ def test_an_event_of_ours_stays_as_it_is() -> None:
         '{"event_id": 7, "task_id": "t", "seq": 3, "event_type": "phase_enter", "phase": "planning", "actor": "worker",'
         ' "span_id": "s", "parent_span_id": null, "payload": {"explanation": "so"}, "created_at": "now", "key": "k"}'
     )
-    assert event_of(Message("message", data, "3")) == NewEvent(
+    assert to_event(Message("message", data, "3")) == NewEvent(
         event_type="phase_enter", phase="planning", actor="worker", span_id="s", payload={"explanation": "so"}
     )
 
@@ -55,14 +55,14 @@ def test_an_event_of_ours_stays_as_it_is() -> None:
     [("heartbeat", "{}"), ("ping", "x"), ("reconnect", ""), ("message", '{"type": "heartbeat", "data": {}}')],
 )
 def test_what_is_about_the_connection_is_no_event(name: str, data: str) -> None:
-    assert event_of(Message(name, data, "")) is None
+    assert to_event(Message(name, data, "")) is None
 
 
 def test_a_reset_of_a_signalbox_is_known_and_another_is_an_event() -> None:
     assert says_log_was_replaced(Message("reset", '{"latest_seq": 3, "earliest_seq": 1}', ""))
     assert says_log_was_replaced(Message("reset", '{"reason": "deleted"}', ""))
     assert not says_log_was_replaced(Message("reset", "of the counters", ""))
-    assert event_of(Message("reset", "of the counters", "")) == NewEvent(
+    assert to_event(Message("reset", "of the counters", "")) == NewEvent(
         event_type="reset", payload={"message": "of the counters"}
     )
 
@@ -81,7 +81,7 @@ def test_a_reset_of_a_signalbox_is_known_and_another_is_an_event() -> None:
     ],
 )
 def test_what_no_event_can_hold_is_kept_as_a_line(data: str) -> None:
-    event = event_of(Message("message", data, ""))
+    event = to_event(Message("message", data, ""))
     assert event is not None
     assert event.event_type == "log"
     check_event(event)
@@ -89,5 +89,5 @@ def test_what_no_event_can_hold_is_kept_as_a_line(data: str) -> None:
 
 
 def test_a_name_that_is_no_event_type_is_kept_as_a_line() -> None:
-    event = event_of(Message("n" * 300, "text", ""))
+    event = to_event(Message("n" * 300, "text", ""))
     assert event == NewEvent(event_type="log", payload={"message": "text"})

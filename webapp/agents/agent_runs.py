@@ -20,7 +20,7 @@ from signalbox.webapp.agents.configuration import Command, CommandAgent, Upstrea
 from signalbox.webapp.agents.errors import AgentUnavailable
 from signalbox.webapp.agents.health import AgentHealth
 from signalbox.webapp.process import detached_run
-from signalbox.webapp.process.facts import readable_command
+from signalbox.webapp.process.run_facts import readable_command
 from signalbox.webapp.relay.follow_upstream import Relay
 from signalbox.webapp.relay.upstream import Refused
 

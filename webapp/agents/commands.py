@@ -14,7 +14,7 @@ from signalbox.webapp.process import detached_run
 from signalbox.webapp.process.signature import CommandLine
 
 
-def line_of(command: Command) -> CommandLine:
+def command_line(command: Command) -> CommandLine:
     """Return the command line that runs `command`."""
     limit = () if command.time_limit is None else ("--time-limit", f"{command.time_limit:g}")
     cwd = os.path.abspath(command.cwd or os.getcwd())
@@ -28,7 +28,7 @@ def environment_for(line: CommandLine, agent: dict[str, Any] | None) -> dict[str
     except InvalidEvent:
         return {}
     for command in found.allowed.values() if isinstance(found, CommandAgent) else ():
-        own = line_of(command)
+        own = command_line(command)
         # The log records the directory with symbolic links resolved.
         if (own.command, os.path.realpath(own.cwd), own.options) == (line.command, line.cwd, line.options):
             return command.env
@@ -37,7 +37,7 @@ def environment_for(line: CommandLine, agent: dict[str, Any] | None) -> dict[str
 
 def check(command: Command) -> None:
     """Raise AgentUnavailable if the program or its directory does not exist."""
-    if reason := detached_run.why_not(line_of(command)):
+    if reason := detached_run.why_not(command_line(command)):
         raise AgentUnavailable(f"the agent cannot be started: {reason}")
 
 
@@ -56,7 +56,7 @@ async def start(command: Command, store_url: str, task_id: str) -> asyncio.Futur
             loop.call_soon_threadsafe(set_exit_code, code)
 
     try:
-        await asyncio.to_thread(detached_run.start, store_url, task_id, None, line_of(command), ended)
+        await asyncio.to_thread(detached_run.start, store_url, task_id, None, command_line(command), ended)
     except OSError as error:
         raise AgentUnavailable(f"the agent cannot be started: {error.strerror}") from error
     return exit_code

@@ -12,7 +12,7 @@ from werkzeug.sansio.response import Response
 NAME = "signalbox_session"
 BROWSER = "signalbox_browser"
 BROWSER_LIFE = 180 * 86400
-"""Seconds for which a browser is known after a log-in; see `webapp.auth.guesses`."""
+"""Seconds for which a browser is known after a log-in; see `webapp.auth.login_attempts`."""
 
 
 def session_of(connection: BaseRequestWebsocket) -> str | None:

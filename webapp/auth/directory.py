@@ -136,11 +136,16 @@ class Directory:
         if credential.kind == "session":
             session = await self._people.session(credential.digest)
             account = await self._people.account(session.account_id) if session else None
-            if session is None or account is None or account.disabled_at or moment(session.expires_at) <= time.time():
+            if (
+                session is None
+                or account is None
+                or account.disabled_at
+                or unix_time(session.expires_at) <= time.time()
+            ):
                 return NOBODY, 0
-            return of_account(account, await self._people.roles(account.account_id)), moment(session.expires_at)
+            return of_account(account, await self._people.roles(account.account_id)), unix_time(session.expires_at)
         token = await self._people.token(credential.digest)
-        until = moment(token.expires_at) if token and token.expires_at else FOR_EVER
+        until = unix_time(token.expires_at) if token and token.expires_at else FOR_EVER
         if token is None or token.revoked_at or until <= time.time():
             return NOBODY, 0
         if token.account_id is None:
@@ -167,7 +172,7 @@ class Directory:
         await asyncio.sleep(PAUSE)
 
 
-def moment(timestamp: str) -> float:
+def unix_time(timestamp: str) -> float:
     """A timestamp of the store in seconds since 1970; one that names no zone is UTC."""
     at = datetime.fromisoformat(timestamp)
     return at.replace(tzinfo=at.tzinfo or UTC).timestamp()

@@ -14,7 +14,7 @@ from signalbox.store.errors import NotFound
 from signalbox.store.people import LONGEST_EMAIL, Account, checked_email, digest_of
 from signalbox.webapp.auth import passwords, secrets
 from signalbox.webapp.auth.directory import Directory
-from signalbox.webapp.auth.guesses import Checks, Guesses, network_of
+from signalbox.webapp.auth.login_attempts import Checks, LoginAttempts, network_of
 from signalbox.webapp.http.refusals import LoginsBusy
 from signalbox.webapp.settings import Settings
 
@@ -26,7 +26,7 @@ class Logins:
     """What limits the log-ins of one process."""
 
     def __init__(self, attempts: int, key: bytes | None = None) -> None:
-        self.guesses = Guesses(attempts, key)
+        self.attempts = LoginAttempts(attempts, key)
         self.checks = Checks()
 
 
@@ -49,7 +49,7 @@ async def log_in(email: str, password: str, source: str | None, browser: str | N
     found = await _people().account_by_email(email)
     # All spellings of an address share one budget: that of its account, if there is one.
     who = found[0].account_id if found else f"? {_spelling(email)}"
-    attempt = logins.guesses.attempt(who, network, browser)
+    attempt = logins.attempts.attempt(who, network, browser)
     try:
         for _ in range(2):
             right = await logins.checks.run(network, passwords.verify, found[1] if found else NOBODYS, password)
@@ -59,7 +59,7 @@ async def log_in(email: str, password: str, source: str | None, browser: str | N
             if secret is not None:
                 attempt.take_back()
                 await _renew(*found, password, network)
-                return LoggedIn(found[0], secret, logins.guesses.succeeded(who, network))
+                return LoggedIn(found[0], secret, logins.attempts.succeeded(who, network))
             # The password was changed or hashed anew while it was checked.
             found = await _people().account_by_email(email)
     except LoginsBusy:
@@ -114,7 +114,7 @@ async def change_password(account: Account, old: str, new: str, source: str | No
     Raises TooManyLogins, and InvalidEvent for a new one that is too weak.
     """
     logins, network = _logins(), network_of(source)
-    attempt = logins.guesses.attempt(account.account_id, network)
+    attempt = logins.attempts.attempt(account.account_id, network)
     found = await _people().account_by_email(account.email)
     try:
         right = found is not None and await logins.checks.run(network, passwords.verify, found[1], old)

@@ -11,7 +11,7 @@ from signalbox.store.people import ROLES, Project, Role
 from signalbox.webapp.agents import agent_of
 from signalbox.webapp.cli.emit import PayloadType
 from signalbox.webapp.cli.people_store import PeopleStore, people_store
-from signalbox.webapp.cli.table import json_option, moment, show, show_json
+from signalbox.webapp.cli.table import json_option, show, show_json, utc_minute
 from signalbox.webapp.cli.target import store_option
 
 
@@ -48,7 +48,7 @@ def list_(as_json: bool, store: str | None) -> None:
             str(one["tasks"]),
             ", ".join(f"{member['email']} {member['role']}" for member in one["members"]),
             str(one["agent"].get("kind")) if one["agent"] else "",
-            moment(one["created_at"]),
+            utc_minute(one["created_at"]),
         )
         for one in found
     ]

@@ -16,7 +16,7 @@ from signalbox.store.state import Status
 from signalbox.webapp.cli.target import Target, check_project, heartbeat_option, project_option, target, target_options
 from signalbox.webapp.process.echo import Echo
 from signalbox.webapp.relay.follow_upstream import Relay
-from signalbox.webapp.relay.record import NewTask
+from signalbox.webapp.relay.relayed_task import NewTask
 from signalbox.webapp.relay.upstream import Refused, Upstream
 
 TOKEN_VARIABLE = "SIGNALBOX_UPSTREAM_TOKEN"

@@ -26,7 +26,7 @@ from signalbox.webapp.cli.target import (
     target_options,
 )
 from signalbox.webapp.process.command import Options, run_command
-from signalbox.webapp.process.facts import readable_command, title_of
+from signalbox.webapp.process.run_facts import readable_command, title_of
 from signalbox.webapp.views.retries import next_try
 
 KIND = "command"

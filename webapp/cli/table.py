@@ -28,6 +28,6 @@ def show_json(values: Sequence[object]) -> None:
     click.echo(safe_json(msgspec.json.format(msgspec.json.encode(values)).decode()))
 
 
-def moment(timestamp: str | None) -> str:
+def utc_minute(timestamp: str | None) -> str:
     """A timestamp of the store to the minute, in UTC."""
     return timestamp[:16].replace("T", " ") if timestamp else ""

@@ -46,12 +46,12 @@ class Footer:
                 lines = await unfinished_of(log, task_id)
             except StoreError:
                 lines = []
-            self.draw(line_of(lines))
+            self.draw(unfinished_line(lines))
             self._terminal.flush()
             await asyncio.sleep(PAUSE if isinstance(log, Store) else REMOTE_PAUSE)
 
 
-def line_of(lines: list[Unfinished]) -> str:
+def unfinished_line(lines: list[Unfinished]) -> str:
     """The last line of what is unfinished, as wide as the terminal."""
     rows = [row for one in lines for row in one.message.split("\n") if row]
     text = safe(rows[-1], colours=False) if rows else ""

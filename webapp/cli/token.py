@@ -12,7 +12,7 @@ import msgspec
 from signalbox.store.events import now
 from signalbox.store.people import SCOPES, Scope, Token
 from signalbox.webapp.cli.people_store import PeopleStore, people_store
-from signalbox.webapp.cli.table import json_option, moment, show, show_json
+from signalbox.webapp.cli.table import json_option, show, show_json, utc_minute
 from signalbox.webapp.cli.target import store_option
 from signalbox.webapp.process.notice import notice
 
@@ -76,7 +76,7 @@ def create(
             expires_at=_from_now(expires) if expires else None,
             **opened.by,
         )
-    until = f"until {moment(made.expires_at)} UTC" if made.expires_at else "until it is revoked"
+    until = f"until {utc_minute(made.expires_at)} UTC" if made.expires_at else "until it is revoked"
     notice(f"token {made.token_id} may {', '.join(made.scopes)}, {until}; it is shown this once")
     click.echo(secret)
 
@@ -99,7 +99,7 @@ def list_(as_json: bool, store: str | None) -> None:
             one["project_id"] or "all",
             one["email"] or "",
             one["state"],
-            moment(one["expires_at"]) or "never",
+            utc_minute(one["expires_at"]) or "never",
         )
         for one in found
     ]

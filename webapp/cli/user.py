@@ -11,7 +11,7 @@ from signalbox.store import Conflict
 from signalbox.store.people import ROLES, Account, Role, checked_email
 from signalbox.webapp.cli.password import password_hash, password_option
 from signalbox.webapp.cli.people_store import PeopleStore, people_store
-from signalbox.webapp.cli.table import json_option, moment, show, show_json
+from signalbox.webapp.cli.table import json_option, show, show_json, utc_minute
 from signalbox.webapp.cli.target import store_option
 from signalbox.webapp.process.notice import notice
 
@@ -60,7 +60,7 @@ def list_(as_json: bool, store: str | None) -> None:
             one["email"],
             "admin" if one["admin"] else ", ".join(f"{project} {role}" for project, role in one["projects"].items()),
             "disabled" if one["disabled_at"] else "active",
-            moment(one["created_at"]),
+            utc_minute(one["created_at"]),
         )
         for one in found
     ]

@@ -53,12 +53,12 @@ def audit(
         with opened as task, TemporaryDirectory(prefix="signalbox-demo-") as place:
             if say:
                 say(f"{task.task_id}: stdlib audit, {workers} at once")
-            return Audit(task, root or library(), Path(place), workers, pace).run()
+            return LibraryAudit(task, root or library(), Path(place), workers, pace).run()
     except Stopped:
         return "stopped on request"
 
 
-class Audit:
+class LibraryAudit:
     """One audit: what there is to do, what is done, and the checkpoints on the way."""
 
     def __init__(self, task: Run[Event], root: Path, place: Path, workers: int, pace: float) -> None:

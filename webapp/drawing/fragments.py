@@ -16,7 +16,7 @@ from signalbox.webapp.drawing.swaps import position, swap
 from signalbox.webapp.drawing.task_page import TaskPages
 from signalbox.webapp.http import assets
 from signalbox.webapp.views.log import LogWindow
-from signalbox.webapp.views.report import Report
+from signalbox.webapp.views.run_report import Report
 
 
 class Fragments(TaskPages, ListPages):

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from signalbox.store.events import KNOWN_EVENTS, is_claim
 from signalbox.store.state import STATUSES
 from signalbox.webapp.drawing import ansi, ids
-from signalbox.webapp.drawing.rows import LogRows
+from signalbox.webapp.drawing.log_rows import LogRows
 from signalbox.webapp.drawing.sparkline import bars
 from signalbox.webapp.http import assets
 from signalbox.webapp.http.path_segments import segment

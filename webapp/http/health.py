@@ -33,7 +33,7 @@ class Problem(msgspec.Struct, frozen=True):
     message: str
 
 
-Source = Callable[[], Iterable[Problem]]
+ProblemSource = Callable[[], Iterable[Problem]]
 """Returns what is wrong now. It must not wait."""
 
 
@@ -41,9 +41,9 @@ class Health:
     """The problems of one app, from all sources that are watched."""
 
     def __init__(self) -> None:
-        self._sources: list[Source] = []
+        self._sources: list[ProblemSource] = []
 
-    def watch(self, source: Source) -> None:
+    def watch(self, source: ProblemSource) -> None:
         """Ask `source` too, from now on."""
         self._sources.append(source)
 

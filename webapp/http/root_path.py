@@ -14,8 +14,8 @@ from quart import Quart, request
 
 from signalbox.webapp.http.well_formed import refuse
 
-Send = Callable[[Any], Awaitable[None]]
-App = Callable[[Any, Any, Send], Awaitable[None]]
+ASGISend = Callable[[Any], Awaitable[None]]
+App = Callable[[Any, Any, ASGISend], Awaitable[None]]
 
 
 def at_root(path: str) -> str:
@@ -41,7 +41,7 @@ class Prefixed:
         self._app = app
         self._root = root_path
 
-    async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: ASGISend) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
         elif scope["path"].startswith(f"{self._root}/"):

@@ -10,7 +10,7 @@ from signalbox.webapp.live.chunk import Chunk
 from signalbox.webapp.live.sink import Direct
 from signalbox.webapp.live.subscriber import Subscriber
 
-Member = tuple[Subscriber, Direct]
+CrowdMember = tuple[Subscriber, Direct]
 
 
 class Crowd:
@@ -71,16 +71,16 @@ class Crowd:
                 self.leave(subscriber)
                 yield subscriber
 
-    def members(self) -> list[Member]:
+    def members(self) -> list[CrowdMember]:
         """All members, in the order in which they are written to."""
         self._left = False
         return list(self._members.items())
 
-    def present(self, part: list[Member]) -> list[Member]:
+    def present(self, part: list[CrowdMember]) -> list[CrowdMember]:
         """Those of `part` that are still members."""
         return [member for member in part if member[0] in self._members] if self._left else part
 
-    def write(self, chunk: Chunk, part: list[Member]) -> list[Subscriber]:
+    def write(self, chunk: Chunk, part: list[CrowdMember]) -> list[Subscriber]:
         """Write to these members; returns those whose reader is behind or gone: they got nothing."""
         stalled, framed = [], chunk.framed
         for subscriber, (flow, put) in part:
@@ -94,7 +94,7 @@ class Crowd:
                 stalled.append(subscriber)
         return stalled
 
-    def written(self, chunk: Chunk, part: list[Member]) -> None:
+    def written(self, chunk: Chunk, part: list[CrowdMember]) -> None:
         """`part` has been written to, others are still to come."""
         self._next = chunk.to_seq
         self._written.update(subscriber for subscriber, _ in self.present(part))

@@ -15,7 +15,7 @@ from signalbox.store import Store, StoreDamaged, StoreError, UnknownTask
 from signalbox.webapp.live.catch_up_cache import CatchUpCache
 from signalbox.webapp.live.chunk import Chunk
 from signalbox.webapp.live.control_messages import ControlMessages
-from signalbox.webapp.live.crowd import Crowd, Member
+from signalbox.webapp.live.crowd import Crowd, CrowdMember
 from signalbox.webapp.live.lane import DAMAGED_MS, RETRY, Lane
 from signalbox.webapp.live.pace import Pace
 from signalbox.webapp.live.ring import CHUNK_BYTES, Encode, Ring
@@ -178,7 +178,7 @@ class EventLane(Lane):
         if subscriber in self.everyone and subscriber.catching_up is None:
             self._settle(subscriber)
 
-    def _write_slice(self, chunk: Chunk, crowd: list[Member], start: int, started: float) -> None:
+    def _write_slice(self, chunk: Chunk, crowd: list[CrowdMember], start: int, started: float) -> None:
         """Write the chunk to the whole crowd, some in each turn of the event loop."""
         part = self._crowd.present(crowd[start : start + SLICE])
         stalled = self._crowd.write(chunk, part)

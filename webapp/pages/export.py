@@ -16,11 +16,11 @@ from signalbox.store.state import Task
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import fragments, settings, store
 from signalbox.webapp.export import ndjson, spans_csv
-from signalbox.webapp.export.pages import event_pages, span_pages
+from signalbox.webapp.export.paging import event_pages, span_pages
 from signalbox.webapp.export.raw import raw_line
 from signalbox.webapp.http.endpoint import endpoint
 from signalbox.webapp.redaction.rules import Redaction
-from signalbox.webapp.views.report import redacted, report
+from signalbox.webapp.views.run_report import redacted, run_report
 
 blueprint = Blueprint("export", __name__)
 
@@ -105,7 +105,7 @@ async def spans(task_id: str, query: ExportParameters) -> Response:
 @endpoint("Export a task as one HTML file.", media_type=HTML)
 async def page(task_id: str, query: ExportParameters) -> Response:
     async with store().read() as view:
-        seen = await report(view, task_id)
+        seen = await run_report(view, task_id)
     redaction, renderer = _redaction(), fragments()
     # Thousands of rows take a while: streams go on meanwhile.
     text = await asyncio.to_thread(lambda: renderer.report(redacted(seen, redaction)))

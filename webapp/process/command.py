@@ -18,15 +18,15 @@ from signalbox.store.events import new_id
 from signalbox.store.log import Log
 from signalbox.store.state import Task
 from signalbox.webapp.process.echo import Echoes
-from signalbox.webapp.process.facts import facts_of, readable_command
-from signalbox.webapp.process.guard import Guard
-from signalbox.webapp.process.order import WriteOrder
 from signalbox.webapp.process.output import Output
 from signalbox.webapp.process.recorder import Recorder
+from signalbox.webapp.process.run_facts import facts_of, readable_command
 from signalbox.webapp.process.signature import CommandLine, signature
 from signalbox.webapp.process.stopper import Stopper
 from signalbox.webapp.process.terminal import OutputPipe, copy_size, open_pipes
 from signalbox.webapp.process.unfinished import UnfinishedLines
+from signalbox.webapp.process.watchdog import Watchdog
+from signalbox.webapp.process.write_order import WriteOrder
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """What a shell exits with when there is no such command, or when it cannot be executed."""
@@ -80,7 +80,7 @@ class CommandRun:
             loop.add_signal_handler(number, self._stopper.stop, number, f"stopped by {number.name}")
         pipes = open_pipes(terminals=self._options.terminals, merge=self._options.merge)
         order = WriteOrder([pipe.sink for pipe in pipes])
-        guard = Guard(self._options.grace)
+        guard = Watchdog(self._options.grace)
         try:
             process = await self._start(pipes)
         except OSError as error:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from signalbox.store import NewEvent
 from signalbox.store.state import Unfinished
 from signalbox.webapp.process.line_reader import LineReader
-from signalbox.webapp.process.order import WriteOrder, in_order
 from signalbox.webapp.process.output_lines import OutputLine
 from signalbox.webapp.process.recorder import Recorder
-from signalbox.webapp.process.terminal import OutputPipe, read, size
+from signalbox.webapp.process.terminal import OutputPipe, read_available, terminal_size
+from signalbox.webapp.process.write_order import WriteOrder, in_order
 
 MOST_AT_ONCE = 64 * 1024
 """Bytes of one stream that are read before they are recorded."""
@@ -73,7 +73,7 @@ class Output:
         """The command's terminals have another size."""
         for stream in self._streams:
             if stream.pipe.terminal:
-                self._record([(stream, stream.lines.resize(*size()))])
+                self._record([(stream, stream.lines.resize(*terminal_size()))])
 
     def unfinished(self) -> list[Unfinished]:
         """What is not in the log yet, because it may still change: the text of each stream that has any."""
@@ -109,7 +109,7 @@ class Output:
         while more and max(map(len, taken)) < MOST_AT_ONCE:
             more = False
             for index, stream in enumerate(self._streams):
-                data = None if stream.ended or stream in closed else read(stream.pipe)
+                data = None if stream.ended or stream in closed else read_available(stream.pipe)
                 if data:
                     taken[index] += data
                     more = True
@@ -183,5 +183,5 @@ class _Stream:
 
     def __init__(self, pipe: OutputPipe, clock: Callable[[], float]) -> None:
         self.pipe, self.ended = pipe, False
-        columns, height = size() if pipe.terminal else (None, None)
+        columns, height = terminal_size() if pipe.terminal else (None, None)
         self.lines = LineReader(columns, clock=clock) if height is None else LineReader(columns, height, clock)

@@ -35,7 +35,7 @@ def open_pipes(*, terminals: bool, merge: bool = False) -> list[OutputPipe]:
     return [_open_pipe(stream, terminals) for stream in (("",) if merge else ("stdout", "stderr"))]
 
 
-def size() -> tuple[int, int]:
+def terminal_size() -> tuple[int, int]:
     """Columns and lines of our own terminal, which the command's terminals have too."""
     columns, lines = shutil.get_terminal_size(DEFAULT_SIZE)
     return min(max(columns, 2), 1000), min(max(lines, 2), 500)
@@ -44,11 +44,11 @@ def size() -> tuple[int, int]:
 def copy_size(pipe: OutputPipe) -> None:
     """Give the command's terminal the size of our own."""
     if pipe.terminal:
-        columns, lines = size()
+        columns, lines = terminal_size()
         fcntl.ioctl(pipe.source, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
 
-def read(pipe: OutputPipe) -> bytes | None:
+def read_available(pipe: OutputPipe) -> bytes | None:
     """What has come, at most 64 KiB; None when nothing has; b"" at the end."""
     try:
         return os.read(pipe.source, 65536)

@@ -58,7 +58,7 @@ class Names:
     """The words of one list of rules."""
 
     def __init__(self, words: Iterable[str]) -> None:
-        self.words = [parts for word in words if (parts := parts_of(word))]
+        self.words = [parts for word in words if (parts := words_of(word))]
         self._single = {parts[0] for parts in self.words if len(parts) == 1}
         self._several = [parts for parts in self.words if len(parts) > 1]
         self._joined = {"".join(parts) for parts in self._several}
@@ -83,11 +83,11 @@ class Names:
         return known or (isinstance(value, str | list | dict) and not _is_number(value) and self._plural(name))
 
     def _plural(self, name: str) -> bool:
-        parts = parts_of(name)
+        parts = words_of(name)
         return bool(parts) and parts[-1] in PLURALS and parts[-1][:-1] in self._single
 
     def _means_secret(self, name: str) -> bool:
-        parts = [part.rstrip(_DIGITS) or part for part in parts_of(name)]
+        parts = [part.rstrip(_DIGITS) or part for part in words_of(name)]
         if not parts or (len(parts) > 1 and parts[-1] in HARMLESS):
             return False
         for part in parts:
@@ -103,7 +103,7 @@ class Names:
         )
 
 
-def parts_of(name: str) -> list[str]:
+def words_of(name: str) -> list[str]:
     """access_token, accessToken and Access-Token are [access, token]."""
     return [part.lower() for part in _PARTS.split(name) if part]
 

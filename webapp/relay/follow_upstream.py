@@ -10,7 +10,7 @@ from signalbox.store.emitter.run import HEARTBEAT_INTERVAL
 from signalbox.store.log import Log
 from signalbox.store.state import Status
 from signalbox.webapp.relay.backoff import Backoff
-from signalbox.webapp.relay.record import NewTask, Record
+from signalbox.webapp.relay.relayed_task import NewTask, RelayedTask
 from signalbox.webapp.relay.upstream import Away, Refused, Upstream, UpstreamError
 
 FINAL: frozenset[Status] = frozenset({"done", "failed", "cancelled"})
@@ -51,7 +51,7 @@ class Relay:
         heartbeat_interval: float = HEARTBEAT_INTERVAL,
     ) -> None:
         self._upstream, self._say, self._refused_as = upstream, say, refused_as
-        self._record = Record(log, task_id, new_task or NewTask(), say, heartbeat_interval)
+        self._task = RelayedTask(log, task_id, new_task or NewTask(), say, heartbeat_interval)
         self._backoff = Backoff()
         self._known = False
         self._away = False
@@ -62,7 +62,7 @@ class Relay:
         A task that has ended already is not changed. Raises Refused if the upstream cannot be relayed; an existing
         task then records the refusal. Raises StoreError if the log is unavailable at the start.
         """
-        record, patience = self._record, SHORT_PATIENCE
+        record, patience = self._task, SHORT_PATIENCE
         try:
             await record.open()
             if record.task is not None and record.task.status in FINAL:
@@ -87,7 +87,7 @@ class Relay:
     async def _attend(self) -> Status:
         """Read until the task ends or somebody asks it to stop."""
         reading = asyncio.create_task(self._read(), name="signalbox-relay")
-        asked = asyncio.create_task(self._record.cancelled.wait())
+        asked = asyncio.create_task(self._task.cancelled.wait())
         try:
             await asyncio.wait({reading, asked}, return_when=asyncio.FIRST_COMPLETED)
             if not reading.done():
@@ -98,7 +98,7 @@ class Relay:
             reading.cancel()
             asked.cancel()
             await asyncio.gather(reading, asked, return_exceptions=True)
-        self._record.end("cancelled", message="cancelled on request")
+        self._task.end("cancelled", message="cancelled on request")
         return "cancelled"
 
     async def _ask_to_stop(self, reading: asyncio.Task[Status]) -> None:
@@ -128,13 +128,13 @@ class Relay:
             wait = self._backoff.failed(retry_after or upstream.retry)
             if self._backoff.failing_for >= REPORT_AFTER and not self._away:
                 self._away = True
-                await self._record.begin(upstream.name)
+                await self._task.begin(upstream.name)
                 self._report(f"{reason}; trying again")
             await asyncio.sleep(wait)
 
     async def _record_connection(self) -> Status | None:
         """Record one connection. Returns the task's final status, or None if only the connection ended."""
-        record, position = self._record, self._record.position
+        record, position = self._task, self._task.position
         stable: asyncio.TimerHandle | None = None
         position.connected()
         try:
@@ -168,4 +168,4 @@ class Relay:
 
     def _report(self, message: str) -> None:
         self._say(message)
-        self._record.tell(message)
+        self._task.tell(message)

@@ -23,7 +23,7 @@ _CANCELLED = re.compile(r"task cancell?ed\b[:\s]*", re.IGNORECASE)
 _FAILURE = re.compile(r"task (?:failed|failure|error)\b[:\s]*", re.IGNORECASE)
 
 
-def event_of(message: Message) -> NewEvent | None:
+def to_event(message: Message) -> NewEvent | None:
     """Return the event for a message, or None for a message that concerns only the connection.
 
     JSON in Signalbox's own vocabulary (`{"event_type": …}` or `{"type": …, "data": …}`) becomes that event. `log` and

@@ -15,7 +15,7 @@ import msgspec
 
 from signalbox.store.events import NewEvent
 from signalbox.store.remote.sse import Message
-from signalbox.webapp.relay.mapping import event_of
+from signalbox.webapp.relay.mapping import to_event
 from signalbox.webapp.relay.replay import Replay
 
 PREFIX = "relay/"
@@ -66,7 +66,7 @@ class UpstreamPosition:
 
         A message that may be a repetition is held back until a later one shows whether it was.
         """
-        event = event_of(message)
+        event = to_event(message)
         own = message.last_event_id if usable(message.last_event_id) else ""
         if own and own != self._stream_id:
             yield from self._add(self._replay.release())

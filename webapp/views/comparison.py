@@ -20,7 +20,7 @@ ROWS = 1000
 
 CHOICES = 50
 
-Key = TypeVar("Key", bound=Hashable)
+K = TypeVar("K", bound=Hashable)
 
 
 class Side(NamedTuple):
@@ -224,11 +224,11 @@ def parted(found: Sequence[ComparedPhase]) -> tuple[str, ComparedItem] | None:
     return None
 
 
-def merged(first: Sequence[Key], second: Sequence[Key]) -> list[Key]:
+def merged(first: Sequence[K], second: Sequence[K]) -> list[K]:
     """Both in one order: what only `second` has stands behind what it follows there."""
     known = set(first)
-    following: dict[Key | None, list[Key]] = {}
-    last: Key | None = None
+    following: dict[K | None, list[K]] = {}
+    last: K | None = None
     for key in second:
         if key in known:
             last = key

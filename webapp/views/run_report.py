@@ -38,7 +38,7 @@ class Report:
         return lines(self.spans)
 
 
-async def report(view: Reading, task_id: str) -> Report:
+async def run_report(view: Reading, task_id: str) -> Report:
     """What the file shows, in one consistent read. Raises UnknownTask."""
     task = await view.task(task_id)
     return Report(

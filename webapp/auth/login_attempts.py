@@ -54,7 +54,7 @@ class Attempt:
         self.taken = []
 
 
-class Guesses:
+class LoginAttempts:
     """The budgets. `attempts` is that for one account from one network; `key` signs what makes a browser known."""
 
     def __init__(self, attempts: int, key: bytes | None = None, clock: Callable[[], float] = time.monotonic) -> None:

@@ -29,7 +29,7 @@ class NewTask(msgspec.Struct, frozen=True, kw_only=True):
     project_id: str | None = None
 
 
-class Record:
+class RelayedTask:
     """A task in `log`, created on the first write. `cancelled` is set when somebody asks the task to stop."""
 
     def __init__(
@@ -51,7 +51,7 @@ class Record:
             self.task = await task_of(self._log, self._task_id)
         except UnknownTask:
             return
-        self.position = await position_in(self._log, self.task)
+        self.position = await recorded_position(self._log, self.task)
 
     async def begin(self, upstream: str) -> None:
         """Create the task if it is new, and start its heartbeats. Further calls do nothing."""
@@ -113,7 +113,7 @@ class Record:
         return await self._recorder.finish(patience)
 
 
-async def position_in(log: Log, task: Task) -> UpstreamPosition:
+async def recorded_position(log: Log, task: Task) -> UpstreamPosition:
     """Restore the position from a task's log, reading backwards from its end to the last SSE id of the upstream."""
     pages: list[list[Mark]] = []
     top, last_id = task.latest_seq, None

@@ -18,7 +18,7 @@ kill -s KILL -- "-$group"
 """
 
 
-class Guard:
+class Watchdog:
     """Ends a process group when we are gone: SIGTERM, and SIGKILL after `grace` seconds.
 
     Raises OSError when no process can be made.
