@@ -12,7 +12,7 @@ import msgspec
 
 from signalbox.store.errors import Conflict, InvalidEvent, UnknownTask
 from signalbox.store.escapes import plain_json
-from signalbox.store.events import Event, NewEvent, Origin, check_event, encode_payload, epoch_seconds, new_id, now
+from signalbox.store.events import Event, NewEvent, Origin, check_event, epoch_seconds, new_id, now
 from signalbox.store.people import DEFAULT_PROJECT
 from signalbox.store.projections import apply, consequences, needs, refusal
 from signalbox.store.sqlite import heartbeats, unfinished
@@ -111,6 +111,8 @@ def append(
             key=draft.key,
             origin=origin or msgspec.UNSET,
         )
+        if draft.event_type != "log":
+            event.__dict__["payload"] = draft.payload
         tells = apply(state, event)
         if event.event_type == "runner_heartbeat":
             beats.append(event.seq)
@@ -121,16 +123,16 @@ def append(
                 task_id,
                 event.seq,
                 event.event_type,
-                event.phase,
+                event.phase or "",
                 event.actor,
                 event.span_id,
-                event.parent_span_id,
+                event.parent_span_id or "",
                 text,
                 event.created_at,
-                event.key,
-                origin,
-                None if tells else 1,
-                plain_json(text),
+                event.key or "",
+                origin or "",
+                "" if tells else 1,
+                plain_json(text) or "",
             )
         )
         return event
@@ -148,7 +150,7 @@ def append(
         for more in consequences(state, event):
             # One that repeats a payload of the longest size may not fit: the projections do not depend on it.
             with suppress(InvalidEvent):
-                add(more, encode_payload(more.payload), "server")
+                add(*draft_of(more), "server")
     if rows:
         db.executemany(INSERT, rows)
         if beats:

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from signalbox.store.sqlite.writer import Writer
@@ -42,11 +42,12 @@ class Calls:
             return self._writer.run(work, weight)
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="signalbox-writer")
-        job = self._writer.submit(work, weight, cancellable=True)
+        future: Future[T] = Future()
+        job = self._writer.submit(work, weight, future)
         self._thread.submit(self._writer.drain)
         expiry = asyncio.get_running_loop().call_later(job.deadline - time.monotonic(), job.expire)
         try:
-            return await asyncio.wrap_future(job)
+            return await asyncio.wrap_future(future)
         finally:
             expiry.cancel()
 

@@ -16,7 +16,11 @@ from signalbox.store.state import Task
 COLUMNS = "event_id, task_id, seq, event_type, phase, actor, span_id, parent_span_id, payload, created_at, key, origin"
 """The columns of `task_events`, in the order in which `event_of` takes them."""
 
-INSERT = f"INSERT INTO task_events ({COLUMNS}, quiet, plain) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT = (
+    f"INSERT INTO task_events ({COLUMNS}, quiet, plain) VALUES (?, ?, ?, ?, nullif(?, ''), ?, ?, nullif(?, ''), ?, ?,"
+    " nullif(?, ''), nullif(?, ''), nullif(?, ''), nullif(?, ''))"
+)
+"""One row; an empty text stands for NULL. Binding None costs more: sqlite3 looks for an adapter for each None."""
 
 S = TypeVar("S")
 _SOUND = frozenset((int, str, type(None)))

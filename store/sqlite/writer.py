@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from signalbox.store.errors import StoreClosed, StoreLost, StoreUnavailable
@@ -56,11 +57,13 @@ class Writer:
         """Jobs that wait for a transaction."""
         return len(self._queue)
 
-    def submit(self, work: Callable[[sqlite3.Connection], T], weight: int = 1, *, cancellable: bool = False) -> Job[T]:
-        """Queue a job. Somebody must `drain()` afterwards."""
+    def submit(
+        self, work: Callable[[sqlite3.Connection], T], weight: int = 1, future: Future[T] | None = None
+    ) -> Job[T]:
+        """Queue a job, with the future that its caller waits for, if any. Somebody must `drain()` afterwards."""
         if self._closed:
             raise StoreClosed("the store is closed")
-        job = Job(work, weight, cancellable=cancellable)
+        job = Job(work, weight, future)
         self._queue.append(job)
         return job
 
@@ -77,7 +80,6 @@ class Writer:
                     self._lock.release()
             elif time.monotonic() >= job.deadline:
                 job.expire()
-                break
         return job.result()
 
     def drain(self) -> None:
