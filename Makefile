@@ -11,8 +11,12 @@ ARGS ?=
 # Tests start hundreds of processes: each module is compiled once, and not by each of them.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Two workers, a file of tests to each. A test that fails is tried once more, and named at the end if that passes.
-TRIES := --numprocesses 2 --dist loadfile --reruns 1 -raR
+# A worker takes a file of tests at a time. A test that fails is tried once more, and named at the end if that passes.
+TRIES := --dist loadfile --no-loadscope-reorder --reruns 1 -raR
+
+# A browser fills a core. The other tests often wait, so that two cores have work for three workers.
+UNIT_WORKERS := --numprocesses 3
+E2E_WORKERS := --numprocesses 2
 
 .DEFAULT_GOAL := help
 .PHONY: help run test quick lint types unit e2e soak chaos bench screenshots format venv browser lock wheel sbom container clean
@@ -26,7 +30,7 @@ run: venv ## the server with its demo, on http://127.0.0.1:8000 (HOST=, PORT=)
 test: lint types unit e2e ## everything that must be green
 
 quick: venv ## unit and API tests that start no programs of their own
-	$(BIN)/pytest tests -m "not soak and not programs" $(TRIES) $(ARGS)
+	$(BIN)/pytest tests -m "not soak and not programs" $(UNIT_WORKERS) $(TRIES) $(ARGS)
 
 lint: venv ## style and format
 	$(BIN)/ruff check .
@@ -36,10 +40,10 @@ types: venv ## the strict type check
 	$(BIN)/mypy
 
 unit: venv ## unit, API and contract tests, and those of the bench
-	$(BIN)/pytest tests bench $(TRIES) $(ARGS)
+	$(BIN)/pytest tests bench $(UNIT_WORKERS) $(TRIES) $(ARGS)
 
 e2e: venv browser ## browser tests
-	$(BIN)/pytest e2e $(TRIES) $(ARGS)
+	$(BIN)/pytest e2e $(E2E_WORKERS) $(TRIES) $(ARGS)
 
 soak: venv browser ## the minutes-long tests
 	$(BIN)/pytest -m soak -o faulthandler_timeout=0 $(ARGS)

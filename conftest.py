@@ -52,16 +52,23 @@ def _without_skips(report: R) -> R:
     return report
 
 
-STARTERS = frozenset(f"tests.support.{name}" for name in ("agent_server", "command", "nginx", "proxies", "terminal"))
+STARTERS = frozenset(f"tests.support.{name}" for name in ("agent_server", "command", "daemon", "terminal"))
+STARTERS |= {"tests.support.nginx", "tests.support.proxies"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what `make quick` leaves out: tests that start programs, or servers that they do not share."""
+    """Mark the tests that start programs, or servers that they do not share: `make quick` leaves them out.
+
+    Their files come first. They take longest, so no worker has one of them left when the others have finished.
+    """
+    slow = set()
     for item in items:
         module = vars(item.module) if isinstance(item, pytest.Function) else {}
         starts = "subprocess" in module or any(getattr(v, "__module__", None) in STARTERS for v in module.values())
         if starts or {"start_server", "page", "browser"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("programs")
+            slow.add(item.path)
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="module")
