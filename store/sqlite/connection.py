@@ -16,6 +16,7 @@ from signalbox.store.errors import StoreDamaged, StoreFull, StoreUnavailable
 from signalbox.store.escapes import plain_json
 from signalbox.store.events import new_id
 from signalbox.store.sqlite import job
+from signalbox.store.sqlite.damaged import is_damage
 from signalbox.store.sqlite.migrations import migrate
 from signalbox.store.sqlite.refold import refold_waiting
 
@@ -26,7 +27,6 @@ WRITE_TIMEOUT = 0.25
 """Seconds that SQLite itself waits for the write lock before the writer looks whose deadline has passed."""
 
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _BROKEN = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOTADB)
 
 PRAGMAS = (
@@ -156,7 +156,7 @@ def translated_errors() -> Iterator[None]:
 def translated(error: sqlite3.DatabaseError) -> Exception:
     """The store's error for one of SQLite; the same one if it says nothing about the database."""
     code = _code(error)
-    if code in _DAMAGED:
+    if is_damage(error):
         return StoreDamaged(f"the database is damaged: {error}; `signalbox doctor` says what to do")
     if code == sqlite3.SQLITE_FULL or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_SHMSIZE:
         return StoreFull(f"there is no room for the database: {error}")

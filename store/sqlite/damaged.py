@@ -35,7 +35,13 @@ _sound = msgspec.json.Decoder(msgspec.Raw)
 S = TypeVar("S")
 
 
-def is_not_text(error: sqlite3.OperationalError) -> bool:
+def is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Whether SQLite found a part of the file that cannot be right."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def is_not_text(error: sqlite3.DatabaseError) -> bool:
     """Whether a question failed because a stored text is not UTF-8: Python's module gives no code for it."""
     return str(error).startswith("Could not decode to UTF-8")
 

@@ -71,14 +71,17 @@ def _database(db: sqlite3.Connection) -> Iterator[Finding]:
             "old", f"it was written by an older Signalbox: {', '.join(missing)}", "start the server once: it migrates"
         )
         return
-    for (told,) in db.execute(f"PRAGMA integrity_check({MOST})").fetchall():
-        if told != "ok":
-            yield Finding("damaged", str(told).replace("\n", "; "), RESTORE)
-    for check in (_loose_rows, _counters, _projections):
+    for check in (_integrity, _loose_rows, _counters, _projections):
         try:
             yield from check(db)
         except sqlite3.DatabaseError as error:
             yield Finding("damaged", f"not all could be examined: {error}", RESTORE)
+
+
+def _integrity(db: sqlite3.Connection) -> Iterator[Finding]:
+    for (told,) in db.execute(f"PRAGMA integrity_check({MOST})").fetchall():
+        if told != "ok":
+            yield Finding("damaged", str(told).replace("\n", "; "), RESTORE)
 
 
 def _loose_rows(db: sqlite3.Connection) -> Iterator[Finding]:

@@ -115,9 +115,13 @@ class Readers:
                 _LEASE.set(lease)
                 if consistent:
                     await connection.execute_fetchall("BEGIN")
-                yield View(connection)
+                view = View(connection)
+                yield view
+                if view.damage is not None:
+                    self._file.note(view.damage)
                 if consistent:
-                    await connection.execute_fetchall("COMMIT")
+                    # SQLite does not commit after it met damage.
+                    await connection.execute_fetchall("COMMIT" if view.damage is None else "ROLLBACK")
         except BaseException as error:
             self._file.note(error)
             if connection is not None:

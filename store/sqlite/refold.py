@@ -12,7 +12,7 @@ from signalbox.store.errors import StoreError
 from signalbox.store.history import unborn
 from signalbox.store.projections import apply, count
 from signalbox.store.sqlite.append import load_task, save_listed, save_state
-from signalbox.store.sqlite.damaged import is_not_text
+from signalbox.store.sqlite.damaged import is_damage, is_not_text
 from signalbox.store.sqlite.rows import COLUMNS, event_of
 from signalbox.store.state import TaskState
 
@@ -35,9 +35,9 @@ def refold_waiting(db: sqlite3.Connection) -> None:
             except BaseException as error:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
-                if not (isinstance(error, sqlite3.OperationalError) and is_not_text(error)):
+                if not (isinstance(error, sqlite3.DatabaseError) and (is_not_text(error) or is_damage(error))):
                     raise
-                # A log that holds text of another encoding stays as it is, and stops no other.
+                # A log that is damaged or holds text of another encoding stays as it is, and stops no other.
                 db.execute("DELETE FROM tasks_to_fold WHERE task_id = ?", (task_id,))
 
 

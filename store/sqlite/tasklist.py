@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import msgspec
 
 from signalbox.store.errors import Conflict
 from signalbox.store.sqlite.rows import stored_task
@@ -27,8 +30,11 @@ def task_of(state: bytes, archived_at: str | None, stale: int, task_id: str) -> 
     return task
 
 
-def page(query: TaskQuery) -> tuple[str, list[object]]:
-    """The SQL that gives the rows of one page and one more, each with what `task_of` takes and its cursor."""
+def page(query: TaskQuery, task_ids: Sequence[str] | None = None) -> tuple[str, list[object]]:
+    """The SQL that gives the rows of one page and one more, each with what `task_of` takes and its cursor.
+
+    With `task_ids` only these tasks are looked at.
+    """
     column, descending = _ORDERS[query.sort]
     direction, beyond = ("DESC", "<") if descending else ("ASC", ">")
     where, values = _conditions(query)
@@ -38,11 +44,38 @@ def page(query: TaskQuery) -> tuple[str, list[object]]:
         value, task_id = cursor_parts(query.before)
         where.append(f"({column}, task_id) {beyond} (?, ?)")
         values += [_seconds(value) if query.sort == "longest" else value, task_id]
+    among, ids = only(task_ids)
+    where.append(among)
+    values += ids
     sql = (
         f"SELECT {TASK}, {column} || '~' || task_id FROM tasks WHERE {' AND '.join(where)}"
         f" ORDER BY {column} {direction}, task_id {direction} LIMIT ?"
     )
     return sql, [*values, query.limit + 1]
+
+
+def first(query: TaskQuery, rows: list[Any]) -> list[Any]:
+    """The rows of one page and one more, of the rows of several queries."""
+    _, descending = _ORDERS[query.sort]
+
+    def place(row: Any) -> tuple[float | str, str]:
+        value, task_id = cursor_parts(row[-1])
+        return (_seconds(value) if query.sort == "longest" else value), task_id
+
+    return sorted(rows, key=place, reverse=descending)[: query.limit + 1]
+
+
+def only(task_ids: Sequence[str] | None, column: str = "task_id") -> tuple[str, list[object]]:
+    """The condition that a row is about one of these tasks; None is all of them."""
+    if task_ids is None:
+        return "1", []
+    return f"{column} IN (SELECT value FROM json_each(?))", [msgspec.json.encode(list(task_ids)).decode()]
+
+
+def is_unfiltered(query: TaskQuery) -> bool:
+    """Whether a query asks for the tasks of all projects, whatever they are."""
+    shown = msgspec.structs.replace(query, sort="newest", before=None, limit=TaskQuery().limit, archived=None)
+    return shown == TaskQuery()
 
 
 def within(projects: Sequence[str] | None) -> tuple[str, list[object]]:

@@ -215,3 +215,69 @@ def test_the_command_doctor_tells_its_findings_and_exits_with_1(tmp_path: Path) 
     ill = CliRunner().invoke(cli, [*ask, "--json"], standalone_mode=False)
     assert ill.return_value == 1
     assert Finding(**msgspec.json.decode(ill.output)[0]).code == "counter"
+
+
+def with_a_damaged_list(path: Path) -> None:
+    """A database in which the rows of the tasks `torn-…` in `tasks` cannot be read, and those of `sound-…` can."""
+    store = open_store(f"sqlite:///{path}")
+    asks = NewEvent(event_type="permission_request", payload={"request_id": "q", "expires_at": "2026-01-01T00:00:00Z"})
+    alive = NewEvent(event_type="runner_heartbeat", payload={"heartbeat_interval": 0.1})
+    for name in ("sound-1", "sound-2", "torn-1", "torn-2", "torn-3", "sound-3", "sound-4"):
+        long = "torn-marker " * 250 if name.startswith("torn") else "x" * 3000
+        store.append(name, [NewEvent(event_type="log"), asks, alive])
+        store.append(name, NewEvent(event_type="status", payload={"status": "running", "message": long}))
+    store.close()
+    data, found = bytearray(path.read_bytes()), 0
+    for start in range(4096, len(data), 4096):
+        page = data[start : start + 4096]
+        if b"torn-marker" in page and b'"main_span_id"' in page:
+            data[start : start + 4096] = b"\xff" * 4096
+            found += 1
+    assert found
+    path.write_bytes(data)
+
+
+def test_tasks_that_cannot_be_read_concern_no_other(start_server: Callable[..., Server]) -> None:
+    server = start_server(heartbeat_timeout=1)
+    server.replace_database()
+    with_a_damaged_list(server.path)
+    server.start()
+
+    def said(task_id: str) -> set[str]:
+        answer = server.get(f"/api/tasks/{task_id}/events")
+        assert answer.status_code == 200, answer.text
+        return {event["event_type"] for event in answer.json()["events"] if event["actor"] == "supervisor"}
+
+    sound = [f"sound-{n}" for n in range(1, 5)]
+    until(lambda: all({"permission_cleared", "status"} <= said(name) for name in sound), 20)
+    problems = server.get("/api/events/health").json()["problems"]
+    assert [problem["code"] for problem in problems] == ["store_damaged"], "no background loop fails"
+    assert "torn-1" in server.log
+    listed = server.get("/api/tasks").json()
+    assert {task["task_id"] for task in listed["tasks"]} == {*sound, "torn-1", "torn-2", "torn-3"}
+    assert server.get("/tasks").text.count("cannot be read</span>") == 3
+    assert {task["task_id"] for task in server.get("/api/tasks?q=o").json()["tasks"]} == set(sound)
+    for path in ("/tasks", "/tasks?sort=longest", "/tasks?q=sound", "/tasks?status=interrupted", "/permissions", "/"):
+        page = server.get(path)
+        assert page.status_code == 200, path
+    assert "sound-4" in server.get("/tasks?limit=2").text
+    assert server.get("/metrics").status_code == 200
+    assert server.get("/tasks/sound-1").status_code == 200
+    assert server.get("/tasks/torn-2").status_code == 500
+    with (
+        open_stream(f"{server.url}/sse/tasks/sound-1/events") as stream,
+        open_stream(f"{server.url}/sse/events") as feed,
+    ):
+        server.emit("sound-1", "on")
+        assert next(message for message in stream if '"on"' in message.data)
+        server.emit("sound-2", "and on")
+        assert next(message for message in feed if '"and on"' in message.data)
+
+
+def test_the_doctor_names_each_task_that_cannot_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "signalbox.db"
+    with_a_damaged_list(path)
+    found = [one.message for one in examine(path) if one.code == "damaged"]
+    for name in ("torn-1", "torn-2", "torn-3"):
+        assert any(name in message for message in found), found
+    assert not any("sound" in message for message in found)

@@ -96,6 +96,7 @@ class Supervisor:
         self._slack = min(max(SLACK, self._interval / 2), self._limit / 2)
         self._attendance = Attendance()
         self._punctuality = Punctuality()
+        self._warned: set[str] = set()
         self._task = asyncio.create_task(loops.loop("supervisor").run(self._turn), name="signalbox-supervisor")
 
     async def stop(self) -> None:
@@ -124,7 +125,7 @@ class Supervisor:
                 page = await view.tasks(query)
             self._punctuality.check(self._slack)
             for task in page.tasks:
-                with _alone(task.task_id):
+                with self._alone(task.task_id):
                     await self._attend_to(task, self._attendance.silent_seconds(task, now))
                 self._punctuality.check(self._slack)
             before = page.cursor
@@ -138,12 +139,24 @@ class Supervisor:
             self._punctuality.check(self._slack)
             for task_id, request_id, seq, span_id, expires_at, identity in asked:
                 if _past(expires_at, datetime.now(UTC)):
-                    with _alone(task_id):
+                    with self._alone(task_id):
                         await self._expire(task_id, request_id, seq, span_id, identity)
                     self._punctuality.check(self._slack)
             if len(asked) < EXPIRING:
                 break
             after = asked[-1][:2]
+
+    @contextlib.contextmanager
+    def _alone(self, task_id: str) -> Iterator[None]:
+        """Let a task that cannot be looked after affect no other. A store that does not answer concerns them all."""
+        try:
+            yield
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            if task_id not in self._warned:
+                self._warned.add(task_id)
+                log.warning("a task cannot be looked after", task_id=task_id, error=str(error))
 
     async def _attend_to(self, task: Task, silent_seconds: float) -> None:
         if task.unreadable:
@@ -190,17 +203,6 @@ class Supervisor:
 
         with contextlib.suppress(UnknownTask):
             await self._store.aappend_while(task_id, event, still_open)
-
-
-@contextlib.contextmanager
-def _alone(task_id: str) -> Iterator[None]:
-    """Let a task that cannot be looked after affect no other. A store that does not answer concerns them all."""
-    try:
-        yield
-    except StoreUnavailable:
-        raise
-    except Exception as error:
-        log.warning("a task cannot be looked after", task_id=task_id, error=str(error))
 
 
 def is_silent(task: Task, silent_seconds: float, limit: float) -> bool:

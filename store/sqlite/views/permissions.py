@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 import msgspec
 
@@ -36,19 +37,26 @@ class PermissionViews(TaskViews):
             created_at, of_task, seq = place_parts(after)
             where += " AND (t.created_at, t.task_id, p.seq) > (?, ?, ?)"
             values += [created_at, of_task, seq]
-        # Sorted without the states, which may be long.
-        rows = await self._rows(
-            "SELECT CAST(t.state AS BLOB), t.archived_at, t.stale, t.task_id, CAST(p.state AS BLOB) FROM"
-            " (SELECT p.task_id, p.request_id FROM task_permissions p JOIN tasks t USING (task_id)"
-            f" WHERE {where} ORDER BY t.created_at, t.task_id, p.seq LIMIT ?)"
-            " JOIN tasks t USING (task_id) JOIN task_permissions p USING (task_id, request_id)"
-            " ORDER BY t.created_at, t.task_id, p.seq",
-            *values,
-            limit,
-        )
+
+        def query(task_ids: Sequence[str] | None) -> tuple[str, list[object]]:
+            among, ids = tasklist.only(task_ids, "p.task_id")
+            # Sorted without the states, which may be long.
+            return (
+                "SELECT CAST(t.state AS BLOB), t.archived_at, t.stale, t.task_id, CAST(p.state AS BLOB),"
+                " t.created_at, p.seq FROM"
+                " (SELECT p.task_id, p.request_id FROM task_permissions p JOIN tasks t USING (task_id)"
+                f" WHERE {where} AND {among} ORDER BY t.created_at, t.task_id, p.seq LIMIT ?)"
+                " JOIN tasks t USING (task_id) JOIN task_permissions p USING (task_id, request_id)"
+                " ORDER BY t.created_at, t.task_id, p.seq"
+            ), [*values, *ids, limit]
+
+        def oldest(rows: list[Any]) -> list[Any]:
+            return sorted(rows, key=lambda row: (row[5], row[3], row[6]))[:limit]
+
+        rows, _ = await self._rows_of_tasks(query, keep=oldest)
         tasks: dict[str, Task] = {}
         found = []
-        for *row, permission in rows:
+        for *row, permission, _, _ in rows:
             task = tasks.get(row[3])
             if task is None:
                 task = tasks[row[3]] = await self._task_of(*row)
@@ -59,22 +67,29 @@ class PermissionViews(TaskViews):
     async def expiring_permissions(
         self, after: tuple[str, str] = ("", ""), limit: int = 1000
     ) -> list[tuple[str, str, int, str, str, str]]:
-        return await self._rows(
-            "SELECT task_id, request_id, seq, json_extract(state, '$.span_id'), expires_at, coalesce((SELECT"
-            " CASE WHEN typeof(t.state) = 'text' AND json_valid(t.state) THEN json_extract(t.state, '$.identity') END"
-            " FROM tasks t WHERE t.task_id = p.task_id), '') FROM task_permissions p"
-            " WHERE open = 1 AND expires_at IS NOT NULL AND (task_id, request_id) > (?, ?)"
-            " ORDER BY task_id, request_id LIMIT ?",
-            *after,
-            limit,
-        )
+        def query(task_ids: Sequence[str] | None) -> tuple[str, list[object]]:
+            among, ids = tasklist.only(task_ids)
+            return (
+                "SELECT task_id, request_id, seq, json_extract(state, '$.span_id'), expires_at, coalesce((SELECT"
+                " identity FROM task_event_seq_counters c WHERE c.task_id = p.task_id), '') FROM task_permissions p"
+                f" WHERE open = 1 AND expires_at IS NOT NULL AND (task_id, request_id) > (?, ?) AND {among}"
+                " ORDER BY task_id, request_id LIMIT ?"
+            ), [*after, *ids, limit]
+
+        def first(rows: list[Any]) -> list[Any]:
+            return sorted(rows, key=lambda row: row[:2])[:limit]
+
+        return (await self._rows_of_tasks(query, keep=first))[0]
 
     async def count_open_permissions(self, projects: Sequence[str] | None = None, task_id: str | None = None) -> int:
-        if projects is None and task_id is None:
-            return int((await self._rows("SELECT count(*) FROM task_permissions WHERE open = 1"))[0][0])
         where, values = _asked(projects, task_id)
-        sql = f"SELECT count(*) FROM task_permissions p JOIN tasks t USING (task_id) WHERE {where}"
-        return int((await self._rows(sql, *values))[0][0])
+        table = "task_permissions p" if projects is None else "task_permissions p JOIN tasks t USING (task_id)"
+
+        def query(task_ids: Sequence[str] | None) -> tuple[str, list[object]]:
+            among, ids = tasklist.only(task_ids, "p.task_id")
+            return f"SELECT count(*) FROM {table} WHERE {where} AND {among}", [*values, *ids]
+
+        return sum(row[0] for row in (await self._rows_of_tasks(query))[0])
 
 
 def _asked(projects: Sequence[str] | None, task_id: str | None) -> tuple[str, list[object]]:

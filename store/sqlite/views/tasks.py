@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -11,12 +13,12 @@ from signalbox.store.errors import UnknownTask, UnreadableTask
 from signalbox.store.sqlite import listing, tasklist
 from signalbox.store.sqlite.damaged import TASK_COLUMNS, damaged_task
 from signalbox.store.sqlite.tasklist import TASK, task_of
-from signalbox.store.sqlite.views.base import Rows
+from signalbox.store.sqlite.views.piecewise import PiecewiseRows
 from signalbox.store.state import Task, Unfinished
 from signalbox.store.tasklist import SavedView, TaskQuery
 
 
-class TaskViews(Rows):
+class TaskViews(PiecewiseRows):
     """The `OneTaskReading` and `TaskListReading` of `store.contract`."""
 
     _unfinished: tuple[str, str | None] | None = None
@@ -44,18 +46,22 @@ class TaskViews(Rows):
         return msgspec.json.decode(lines, type=list[Unfinished]) if lines else []
 
     async def tasks(self, query: TaskQuery) -> TaskPage:
-        sql, values = tasklist.page(query)
-        rows = await self._rows(sql, *values)
+        rows, damaged = await self._rows_of_tasks(partial(tasklist.page, query), keep=partial(tasklist.first, query))
         shown = rows[: query.limit]
         cursor = shown[-1][-1] if len(rows) > len(shown) else None
-        return TaskPage([await self._task_of(*row[:-1]) for row in shown], cursor, await self.latest_event_id())
+        tasks = [await self._task_of(*row[:-1]) for row in shown]
+        if damaged and tasklist.is_unfiltered(query) and not query.before:
+            # Nobody can tell to which project or filter they belong.
+            tasks = [damaged_task((task_id, *[None] * 7)) for task_id in damaged[: query.limit]] + tasks
+        return TaskPage(tasks, cursor, await self.latest_event_id())
 
     async def count_by_status(
         self, projects: Sequence[str] | None = None, archived: bool | None = None
     ) -> dict[str, int]:
-        inside, values = tasklist.within(projects)
-        where = f"{tasklist.archive(archived)} AND {inside}"
-        return dict(await self._rows(f"SELECT status, count(*) FROM tasks WHERE {where} GROUP BY status", *values))
+        counts: dict[str, int] = {}
+        for status, tasks in await self._counted("status, count(*)", tasklist.archive(archived), projects, "status"):
+            counts[status] = counts.get(status, 0) + tasks
+        return counts
 
     async def count_stale(self, projects: Sequence[str] | None = None) -> int:
         return await self._count_tasks("stale AND archived_at IS NULL", projects)
@@ -64,8 +70,17 @@ class TaskViews(Rows):
         return await self._count_tasks("archived_at IS NOT NULL", projects)
 
     async def _count_tasks(self, where: str, projects: Sequence[str] | None) -> int:
+        return sum(row[0] for row in await self._counted("count(*)", where, projects))
+
+    async def _counted(self, what: str, where: str, projects: Sequence[str] | None, group: str = "") -> list[Any]:
         inside, values = tasklist.within(projects)
-        return int((await self._rows(f"SELECT count(*) FROM tasks WHERE {where} AND {inside}", *values))[0][0])
+
+        def query(task_ids: Sequence[str] | None) -> tuple[str, list[object]]:
+            among, ids = tasklist.only(task_ids)
+            sql = f"SELECT {what} FROM tasks WHERE {where} AND {inside} AND {among}"
+            return f"{sql} GROUP BY {group}" if group else sql, [*values, *ids]
+
+        return (await self._rows_of_tasks(query))[0]
 
     async def project_names(self, projects: Sequence[str] | None = None) -> dict[str, str]:
         inside, values = tasklist.within(projects)
@@ -76,21 +91,22 @@ class TaskViews(Rows):
         return [one for one in views if projects is None or one.project_id is None or one.project_id in projects]
 
     async def latest_seqs(self, task_ids: Sequence[str]) -> dict[str, int]:
-        wanted = msgspec.json.encode(list(task_ids)).decode()
-        rows = await self._rows(
-            "SELECT task_id, last_seq FROM task_event_seq_counters WHERE task_id IN (SELECT value FROM json_each(?))",
-            wanted,
-        )
-        return dict(rows)
+        def query(task_ids: Sequence[str] | None) -> tuple[str, list[object]]:
+            among, ids = tasklist.only(task_ids)
+            return f"SELECT task_id, last_seq FROM task_event_seq_counters WHERE {among}", ids
+
+        return dict((await self._rows_of_tasks(query, task_ids))[0])
 
     async def standings(self, task_ids: Sequence[str]) -> dict[str, Standing]:
-        wanted = msgspec.json.encode(list(task_ids)).decode()
-        rows = await self._rows(
-            "SELECT task_id, last_seq, archived_at IS NOT NULL, stale, u.updated_at, identity FROM tasks"
-            " JOIN task_event_seq_counters USING (task_id) LEFT JOIN task_unfinished u USING (task_id)"
-            " WHERE task_id IN (SELECT value FROM json_each(?))",
-            wanted,
-        )
+        def query(task_ids: Sequence[str] | None) -> tuple[str, list[object]]:
+            among, ids = tasklist.only(task_ids)
+            return (
+                "SELECT task_id, last_seq, archived_at IS NOT NULL, stale, u.updated_at, identity FROM tasks"
+                " JOIN task_event_seq_counters USING (task_id) LEFT JOIN task_unfinished u USING (task_id)"
+                f" WHERE {among}"
+            ), ids
+
+        rows, _ = await self._rows_of_tasks(query, task_ids)
         return {
             task_id: Standing(seq, bool(archived), bool(stale), unfinished or "", identity)
             for task_id, seq, archived, stale, unfinished, identity in rows
