@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -20,6 +21,11 @@ MAY_BE_MISSING = "traefik is not installed here"
 
 # Tests talk to this machine alone. A client that loads every public certificate authority takes 30 ms longer to make.
 os.environ["SSL_CERT_FILE"] = str(ROOT / "tests" / "support" / "authority.pem")
+
+# Tests kill processes but never the machine: their databases need no disk. Many containers have a tiny /dev/shm.
+MEMORY = Path("/dev/shm")
+if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 4 * 2**30:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell lets what it starts in the background ignore Ctrl-C, and the commands under test would inherit that.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from signalbox.store import NewEvent, Store, open_store
 from signalbox.store.events import KNOWN_EVENTS
 from signalbox.store.projections import fold
+from signalbox.store.sqlite import SqliteStore
 from signalbox.store.state import Task, TaskState
 
 
@@ -65,17 +65,12 @@ events = st.builds(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=st.lists(st.lists(events, min_size=1, max_size=6), min_size=1, max_size=12))
-async def test_tables_equal_the_fold_on_any_log(batches: list[list[NewEvent]], tmp_path: Path) -> None:
-    folder = Path(tempfile.mkdtemp(dir=tmp_path))
-    store = open_store(f"sqlite:///{folder / 'log.db'}")
-    try:
-        start, _ = store.create_task("run")
-        for batch in batches:
-            batch = [event for event in batch if event.event_type != "permission_response"]
-            store.append("run", batch)
-        assert await kept(store, "run") == await folded(store, "run", start)
-    finally:
-        await store.aclose()
+async def test_tables_equal_the_fold_on_any_log(batches: list[list[NewEvent]], store: SqliteStore) -> None:
+    start, _ = store.create_task()
+    for batch in batches:
+        batch = [event for event in batch if event.event_type != "permission_response"]
+        store.append(start.task_id, batch)
+    assert await kept(store, start.task_id) == await folded(store, start.task_id, start)
 
 
 async def state_after(tmp_path: Path, *given: NewEvent) -> TaskState:
