@@ -84,6 +84,7 @@ async def events_of(
     cursor = since_seq
     while True:
         try:
+            await task_of(log, task_id)
             async with aclosing(follow(log, task_id, since_seq=cursor)) as events:
                 async for event in events:
                     cursor = event.seq

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from signalbox.store.people import Account
+from tests.support.log import audits_of
 from tests.support.people import PASSWORD, Headers, person, session, token, wait_until_guarded
 from tests.support.server import Server
 
@@ -85,6 +86,36 @@ def test_another_password_logs_out_everywhere(server: Server, ann: Account) -> N
     assert [server.get("/api/tasks", headers=each).status_code for each in (here, there)] == [401, 401]
     form = {"email": "carl@example.org", "password": "quite another one"}
     assert httpx.post(f"{server.url}/login", data=form, timeout=60).status_code == 303
+
+
+def test_what_people_do_to_their_account_is_audited_with_its_id(server: Server, ann: Account) -> None:
+    dora = person(server.store, "dora@example.org", default="viewer")
+    browser = httpx.Client(base_url=server.url, timeout=60)
+
+    def log_in(password: str) -> None:
+        browser.post("/login", data={"email": dora.email, "password": password})
+
+    log_in("not it, not at all")
+    log_in(PASSWORD)
+    page = browser.post("/account/tokens", data={"name": "build", "scope": "read", "days": "30"}).text
+    browser.post(re.findall(r"/account/tokens/\w+/revoke", page)[0])
+    for old in ("not it", PASSWORD):
+        browser.post("/account/password", data={"old": old, "new": "quite another one"})
+    log_in("quite another one")
+    browser.post("/logout")
+    browser.close()
+    hers = [audit for audit in reversed(audits_of(server.store)) if audit["actor"] == dora.email]
+    assert [audit["action"] for audit in hers] == [
+        "log_in_failed",
+        "log_in",
+        "token_create",
+        "token_revoke",
+        "password_change_failed",
+        "password_change",
+        "log_in",
+        "log_out",
+    ]
+    assert {(audit["account_id"], audit["source"]) for audit in hers} == {(dora.account_id, "127.0.0.1")}
 
 
 def test_without_accounts_there_is_no_such_page(start_server: Callable[..., Server]) -> None:
