@@ -18,7 +18,7 @@ from signalbox.webapp.http.query import parameters_of
 SchemaOf = Callable[[Any], Spec]
 
 _TASK = {"type": "string", "pattern": TASK_ID_PATTERN}
-_NAME = {"type": "string", "pattern": r"^(?!(?:.*[/\\])?\.{1,2}(?:[/\\]|$))[^\u0000-\u001f\u007f]+$", "maxLength": 1024}
+_NAME = {"type": "string", "pattern": r"^(?!(?:.*[/\\])?\.{1,2}(?:[/\\]|$))[^\u0000-\u001f\u007f]+$"}
 _PARTS: dict[str, tuple[Spec, str]] = {
     "task_id": (_TASK, "The id of a task."),
     "session_id": (_TASK, "The id of a session's task."),

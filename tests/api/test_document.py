@@ -1,0 +1,327 @@
+"""The OpenAPI document is true: what it allows is accepted, what it forbids is refused, and answers are as it says.
+
+`make schemathesis` asks the same with more examples.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from signalbox.store import NewEvent
+from signalbox.store.sqlite import SqliteStore
+from signalbox.webapp.api.openapi import describe
+from signalbox.webapp.app import create_app
+from signalbox.webapp.settings import Settings
+from tests.support.json_schema import ANYTHING, Schemas
+from tests.support.people import Headers, project, token, wait_until_guarded
+from tests.support.server import Server
+
+DOCUMENT = describe(create_app(Settings()))
+SCHEMAS = Schemas(DOCUMENT)
+OPERATIONS = {
+    f"{method.upper()} {path}": one for path, methods in DOCUMENT["paths"].items() for method, one in methods.items()
+}
+PARTS = {"task_id": "run", "session_id": "run", "run_id": "run", "project_id": "default", "request_id": "r1"}
+HOSTILE = (
+    *("", " ", "x", "-1", "+1", "1.5", "1e3", "0x10", "²", "٣", "null", "true", "[]", "{}", "nan", "inf", "-inf"),
+    *("9" * 20, "9" * 400, "a" * 20_000, "\0", "a\0b", "a\r\nb", "\x7f", "\u2028", "\ufeff", "'; --", "%", "\\", "~"),
+    *("0000-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59", "2026-02-30", "2026-11-21T14:02:60Z", "1~run", "T~run"),
+)
+"""Texts that are hardly ever what a parameter means."""
+
+RAW = ("%FF", "%ED%A0%80", "%C0%80", "%F5%80%80%80", "%", "%zz", "%u0041")
+"""Percent-encoded bytes that are no UTF-8, and what is no percent-encoding."""
+
+ACCEPTED = {401, 403, 404, 409}
+"""What a caller may get besides success for a request that the document allows."""
+
+examples = settings(
+    max_examples=12,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture(scope="module")
+def filled(shared_server: Server) -> Server:
+    fill(shared_server.store)
+    return shared_server
+
+
+def fill(store: SqliteStore, project_id: str | None = None) -> None:
+    """A run with a bit of everything."""
+    store.create_task("run", project_id=project_id, metadata={"a": [1]})
+    store.append("run", NewEvent(event_type="phase_enter", phase="executing", span_id="s1"))
+    store.append("run", [NewEvent(event_type="permission_request", payload={"request_id": f"r{n}"}) for n in range(3)])
+    store.append("run", NewEvent(event_type="checkpoint_commit", payload={"checkpoint_id": "c1"}))
+    store.append("run", NewEvent(event_type="evidence_collected", payload={"checkpoint_id": "c1", "evidence_id": "e"}))
+    store.append("run", NewEvent(event_type="log", payload={"message": "hello"}))
+
+
+@pytest.fixture(scope="module")
+def client(filled: Server) -> Iterator[httpx.Client]:
+    # Exports answer errors as pages unless their caller wants JSON.
+    with httpx.Client(base_url=filled.url, timeout=30, headers={"Accept": "application/json, */*;q=0.1"}) as client:
+        yield client
+
+
+def address(name: str, other: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The address of an operation about the run, with some parts of its path replaced by others."""
+    parts = {"phase": "executing", **PARTS, **other}
+    return re.sub(r"\{(\w+)\}", lambda part: parts[part[1]], name.partition(" ")[2])
+
+
+def check(client: httpx.Client, name: str, url: str, **more: Any) -> httpx.Response:
+    """Send a request; its answer must be one that the document has. Of a stream only the head is read."""
+    operation = OPERATIONS[name]
+    with client.stream(name.partition(" ")[0], url, **more) as answer:
+        media_type = answer.headers.get("content-type", "").partition(";")[0]
+        if media_type != "text/event-stream":
+            answer.read()
+    told = operation["responses"].get(str(answer.status_code))
+    assert told is not None, f"{answer.status_code} is not declared: {url[:300]} {more} {answer.text[:300]}"
+    assert answer.status_code not in (500, 503), f"{url[:300]} {more}"
+    content = told.get("content", {})
+    if not content:
+        assert answer.content == b""
+        return answer
+    assert media_type in content, f"{media_type} is not declared for {answer.status_code}"
+    if media_type == "application/json":
+        problem = SCHEMAS.problem(answer.json(), content[media_type]["schema"])
+        assert problem is None, f"{url[:300]}: {problem}"
+    return answer
+
+
+BODIES = [name for name, one in OPERATIONS.items() if "requestBody" in one]
+
+
+@pytest.mark.parametrize("name", [name for name, one in OPERATIONS.items() if one["parameters"]])
+def test_hostile_parameters_are_answered_as_the_document_says(client: httpx.Client, name: str) -> None:
+    for parameter in OPERATIONS[name]["parameters"]:
+        place, schema = parameter["in"], parameter["schema"]
+        for text in HOSTILE:
+            if place == "query":
+                url, headers = f"{address(name)}?{parameter['name']}={quote(text)}", {}
+            elif place == "header":
+                if not re.fullmatch(r"[!-~]*", text):
+                    continue
+                url, headers = address(name), {parameter["name"]: text}
+            else:
+                if text in ("", " ", "\\"):
+                    continue
+                url, headers = address(name, {parameter["name"]: quote(text, safe="")}), {}
+            answer = check(client, name, url, headers=headers)
+            if place == "path":
+                assert answer.status_code in (200, 400, 404), f"{url[:100]}: {answer.status_code}"
+            elif answer.status_code == 400:
+                error = answer.json()["error"]
+                assert error["field"] == parameter["name"]
+                assert parameter["name"] in error["message"]
+                assert len(error["message"]) < 400
+            elif "enum" in schema:
+                assert text in map(str, schema["enum"]), f"{parameter['name']} may be {text!r}"
+
+
+@pytest.mark.parametrize("name", [name for name, one in OPERATIONS.items() if one["parameters"]])
+def test_parameters_that_are_no_text_or_repeated_are_answered_as_the_document_says(
+    client: httpx.Client, name: str
+) -> None:
+    for parameter in OPERATIONS[name]["parameters"]:
+        if parameter["in"] != "query":
+            continue
+        for raw in RAW:
+            check(client, name, f"{address(name)}?{parameter['name']}={raw}")
+        twice = check(client, name, f"{address(name)}?{parameter['name']}=1&{parameter['name']}=1")
+        if parameter["schema"].get("type") != "array":
+            assert twice.status_code == 400
+            assert twice.json()["error"]["field"] == parameter["name"]
+
+
+@pytest.mark.parametrize("name", [name for name in OPERATIONS if not name.startswith("DELETE")])
+def test_parameters_that_the_document_allows_are_accepted(client: httpx.Client, name: str) -> None:
+    parameters = {one["name"]: one for one in OPERATIONS[name]["parameters"] if one["in"] == "query"}
+    allowed = {one: SCHEMAS.values(parameter["schema"]) for one, parameter in parameters.items()}
+
+    @examples
+    @given(st.fixed_dictionaries({}, optional=allowed))
+    def asked(values: dict[str, Any]) -> None:
+        if name in BODIES:
+            return
+        answer = check(client, name, address(name), params=values)
+        assert answer.status_code < 300 or answer.status_code in ACCEPTED, f"{values}: {answer.text}"
+
+    if allowed:
+        asked()
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_body_that_the_document_allows_is_accepted(client: httpx.Client, name: str) -> None:
+    schema = OPERATIONS[name]["requestBody"]["content"]["application/json"]["schema"]
+
+    @examples
+    @given(SCHEMAS.values(schema))
+    def posted(body: Any) -> None:
+        if _own_parent(body):
+            return
+        answer = check(client, name, address(name), content=json.dumps(body))
+        assert answer.status_code < 300 or answer.status_code in ACCEPTED, f"{body}: {answer.text}"
+
+    posted()
+
+
+def _own_parent(body: Any) -> bool:
+    """Whether an event says that its span is its own parent, which no schema can forbid."""
+    events = body if isinstance(body, list) else [body]
+    return any("event_type" in one and one.get("span_id", 0) == one.get("parent_span_id", 1) for one in events)
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_body_that_the_document_forbids_is_refused(client: httpx.Client, name: str) -> None:
+    schema = OPERATIONS[name]["requestBody"]["content"]["application/json"]["schema"]
+
+    @examples
+    @given(ANYTHING)
+    def anything(body: Any) -> None:
+        if SCHEMAS.problem(body, schema) is not None:
+            assert 400 <= check(client, name, address(name), content=json.dumps(body)).status_code < 500, body
+
+    @examples
+    @given(SCHEMAS.values(schema), st.data())
+    def nearly(body: Any, data: st.DataObject) -> None:
+        if isinstance(body, dict):
+            field = data.draw(st.sampled_from([*body, "unknown"]))
+            body = body | {field: data.draw(ANYTHING)}
+            if SCHEMAS.problem(body, schema) is not None:
+                assert 400 <= check(client, name, address(name), content=json.dumps(body)).status_code < 500, body
+
+    anything()
+    nearly()
+
+
+@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0",
+        b"{",
+        b"\xff",
+        b'"\\ud800"',
+        b'{"": "\xed\xa0\x80"}',
+        b"[" * 5000,
+        b"1e999",
+        b"NaN",
+        b"\xef\xbb\xbf{}",
+    ],
+)
+def test_a_body_that_is_no_json_is_refused(client: httpx.Client, name: str, content: bytes) -> None:
+    answer = check(client, name, address(name), content=content, headers={"Content-Type": "application/json"})
+    optional = not OPERATIONS[name]["requestBody"]["required"]
+    assert 400 <= answer.status_code < 500 or (optional and not content)
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_body_of_another_type_is_refused(client: httpx.Client, name: str) -> None:
+    for media_type in ("text/xml", "multipart/form-data; boundary=x", "image/png", "application/xml", "x"):
+        answer = check(client, name, address(name), content=b"{}", headers={"Content-Type": media_type})
+        assert answer.status_code == 415
+        assert "application/json" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("path", DOCUMENT["paths"])
+def test_other_methods_are_refused_with_those_that_there_are(client: httpx.Client, path: str) -> None:
+    url = address(f"GET {path}")
+    methods = {method.upper() for method in DOCUMENT["paths"][path]}
+    allowed = methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
+    for method in {"PUT", "PATCH", "DELETE", "POST", "TRACE"} - methods:
+        answer = client.request(method, url)
+        assert answer.status_code == 405
+        assert set(answer.headers["allow"].split(", ")) == allowed
+    options = client.options(url)
+    assert (options.status_code, set(options.headers["allow"].split(", "))) == (200, allowed)
+    if "GET" in methods:
+        assert client.head(url).status_code == 200
+        assert client.head(url).content == b""
+    for other in (f"{url}/", f"{client.base_url}/{url}", url.replace("/run", "/%2Frun", 1), f"{url}%2F"):
+        with client.stream("GET", other) as answer:
+            assert answer.status_code in (200, 308, 400, 404, 405)
+
+
+def test_routes_of_the_api_read_declared_parameters_alone() -> None:
+    webapp = Path(__file__).parents[2] / "webapp"
+    for module in (*(webapp / "api").rglob("*.py"), webapp / "pages" / "export.py"):
+        reads = r"request\.(args|values|headers|form|data|json)|\b(given|whole|flag|instant)\("
+        undeclared = re.search(reads, module.read_text())
+        assert not undeclared, f"{module.name} has {undeclared and undeclared[0]!r}: declare it with @endpoint"
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, dict[str, Headers]]]:
+    server = Server(tmp_path_factory.mktemp("guarded")).start()
+    for name in ("default", "ours"):
+        project(server.store, name)
+    fill(server.store, "ours")
+    callers = {
+        "nobody": {},
+        "unknown": {"Authorization": "Bearer unknown"},
+        "limited": token(server.store, "limited", project_id="ours", scopes=("read",)),
+        "owner": token(server.store, "owner"),
+    }
+    wait_until_guarded(server)
+    yield server, callers
+    server.close()
+    assert "Traceback" not in server.log, server.log
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_each_caller_gets_what_the_document_says(guarded: tuple[Server, dict[str, Headers]], name: str) -> None:
+    server, callers = guarded
+    with httpx.Client(base_url=server.url) as client:
+        for caller, headers in callers.items():
+            if name.endswith("/login"):
+                continue
+            answer = check(client, name, address(name), headers=headers)
+            needs_nothing = OPERATIONS[name].get("security") == []
+            if caller in ("nobody", "unknown") and not needs_nothing:
+                assert answer.status_code == 401
+
+
+def test_the_document_of_a_guarded_server_allows_no_request_without_credentials(
+    client: httpx.Client, guarded: tuple[Server, dict[str, Headers]]
+) -> None:
+    server, callers = guarded
+    assert {} in client.get("/api/openapi.json").json()["security"]
+    assert {} not in server.get("/api/openapi.json", headers=callers["owner"]).json()["security"]
+
+
+def test_an_answer_tells_what_it_leaves_out(filled: Server) -> None:
+    filled.emit("many", *[f"{n}" for n in range(5)])
+    snapshot = filled.get("/api/tasks/many/events/snapshot?limit=2").json()
+    assert (snapshot["has_more"], snapshot["next_before"]) == (True, 4)
+    whole = filled.get("/api/tasks/many/events/snapshot").json()
+    assert (whole["has_more"], whole["next_before"], whole["open_spans_total"]) == (False, None, 1)
+    seqs, url = [], "/api/tasks/many/events/latest?limit=2"
+    while url:
+        page = filled.get(url)
+        seqs.append([event["seq"] for event in page.json()])
+        url = page.links.get("next", {}).get("url", "")
+    assert seqs == [[5, 4], [3, 2], [1]]
+    filled.store.append("many", [NewEvent(event_type="log", phase="a/b ż") for _ in range(3)])
+    page = filled.get(f"/api/tasks/many/events/phase/{quote('a/b ż', safe='')}?limit=2")
+    rest = filled.get(page.links["next"]["url"])
+    assert [event["seq"] for event in page.json() + rest.json()] == [6, 7, 8]
+    assert "next" not in rest.links

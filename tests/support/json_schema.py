@@ -1,0 +1,148 @@
+"""JSON Schema for tests of the OpenAPI document: values that a schema allows, and what is wrong with a value.
+
+It knows the words that the document uses, and fails for another one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from hypothesis import strategies as st
+
+Schema = dict[str, Any]
+
+_TYPES: dict[str, Callable[[Any], bool]] = {
+    "object": lambda value: isinstance(value, dict),
+    "array": lambda value: isinstance(value, list),
+    "string": lambda value: isinstance(value, str),
+    "boolean": lambda value: isinstance(value, bool),
+    "null": lambda value: value is None,
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+}
+_KNOWN = frozenset(
+    {"$ref", "additionalProperties", "anyOf", "default", "description", "enum", "format", "items", "maxItems"}
+    | {"maxLength", "maximum", "minLength", "minimum", "pattern", "properties", "required", "title", "type"}
+)
+_text = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False) | _text,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_text, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+class Schemas:
+    """The schemas of a document, by name."""
+
+    def __init__(self, document: Schema) -> None:
+        self._named: dict[str, Schema] = document["components"]["schemas"]
+
+    def problem(self, value: Any, schema: Schema, place: str = "$") -> str | None:
+        """The first thing that is wrong with a value; None if the schema allows it."""
+        schema = self._resolved(schema)
+        if "anyOf" in schema:
+            found = [self.problem(value, one, place) for one in schema["anyOf"]]
+            return None if None in found else " and ".join(map(str, found))
+        if "enum" in schema and value not in schema["enum"]:
+            return f"{place} is {value!r}, not one of {schema['enum']}"
+        kind = schema.get("type")
+        if kind is not None and not _TYPES[kind](value):
+            return f"{place} is {value!r}, no {kind}"
+        if isinstance(value, str):
+            return _problem_of_text(value, schema, place)
+        if isinstance(value, list) and "items" in schema:
+            parts = [self.problem(one, schema["items"], f"{place}[{n}]") for n, one in enumerate(value)]
+            return next(filter(None, parts), None)
+        if isinstance(value, dict):
+            return self._problem_of_object(value, schema, place)
+        if isinstance(value, int | float) and not schema.get("minimum", value) <= value <= schema.get("maximum", value):
+            return f"{place} is {value}, out of bounds"
+        return None
+
+    def _problem_of_object(self, value: dict[str, Any], schema: Schema, place: str) -> str | None:
+        missing = set(schema.get("required", ())) - value.keys()
+        if missing:
+            return f"{place} has no {', '.join(sorted(missing))}"
+        known = schema.get("properties", {})
+        if schema.get("additionalProperties") is False and value.keys() - known.keys():
+            return f"{place} has {', '.join(sorted(value.keys() - known.keys()))}, which it may not have"
+        parts = [self.problem(value[name], one, f"{place}.{name}") for name, one in known.items() if name in value]
+        return next(filter(None, parts), None)
+
+    def values(self, schema: Schema) -> st.SearchStrategy[Any]:
+        """Values that a schema allows."""
+        schema = self._resolved(schema)
+        if "anyOf" in schema:
+            return st.one_of([self.values(one) for one in schema["anyOf"]])
+        if "enum" in schema:
+            return st.sampled_from(schema["enum"])
+        kind = schema.get("type")
+        if kind == "object":
+            return self._objects(schema)
+        if kind == "array":
+            return st.lists(self.values(schema.get("items", {})), max_size=min(3, schema.get("maxItems", 3)))
+        if kind == "string":
+            return _texts(schema)
+        if kind == "integer":
+            return st.integers(schema.get("minimum"), schema.get("maximum"))
+        if kind == "number":
+            return st.floats(schema.get("minimum"), schema.get("maximum"), allow_nan=False, allow_infinity=False)
+        return {"boolean": st.booleans(), "null": st.none()}.get(str(kind), ANYTHING)
+
+    def _objects(self, schema: Schema) -> st.SearchStrategy[dict[str, Any]]:
+        known = {name: self.values(one) for name, one in schema.get("properties", {}).items()}
+        required = {name: known[name] for name in schema.get("required", ())}
+        if not known and schema.get("additionalProperties") is not False:
+            return st.dictionaries(_text, ANYTHING, max_size=3)
+        return st.fixed_dictionaries(required, optional={n: v for n, v in known.items() if n not in required})
+
+    def _resolved(self, schema: Schema) -> Schema:
+        assert schema.keys() <= _KNOWN, f"the document uses {sorted(schema.keys() - _KNOWN)}"
+        if "$ref" in schema:
+            return self._named[schema["$ref"].rpartition("/")[2]]
+        return schema
+
+
+def _problem_of_text(value: str, schema: Schema, place: str) -> str | None:
+    if not schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)):
+        return f"{place} has {len(value)} characters"
+    if "pattern" in schema and not re.search(schema["pattern"].replace("$", r"\Z"), value):
+        return f"{place} is {value!r}, which is not {schema['pattern']}"
+    return None
+
+
+def _texts(schema: Schema) -> st.SearchStrategy[str]:
+    low, high = schema.get("minLength", 0), schema.get("maxLength")
+    if schema.get("format") == "date-time":
+        return _TIMES
+    if "pattern" not in schema:
+        return st.text(
+            st.characters(exclude_categories=("Cs",)), min_size=low, max_size=40 if high is None else min(high, 40)
+        )
+    # In JSON Schema `$` is the end of the text; in Python it may stand before a line end.
+    alphabet = st.characters(exclude_categories=("Cs",))
+    found = st.from_regex(schema["pattern"].replace("$", r"\Z"), alphabet=alphabet)
+    return found.filter(partial(_of_length, low, high))
+
+
+def _of_length(low: int, high: int | None, text: str) -> bool:
+    return low <= len(text) and (high is None or len(text) <= high)
+
+
+_TIMES = st.builds(
+    "{:04}-{:02}-{:02}{}{:02}:{:02}:{:02}{}{}".format,
+    st.integers(0, 9999),
+    st.integers(1, 12),
+    st.integers(1, 28),
+    st.sampled_from("Tt"),
+    st.integers(0, 23),
+    st.integers(0, 59),
+    st.integers(0, 60),
+    st.sampled_from(["", ".5", ".123456789"]),
+    st.sampled_from(["Z", "z", "+00:00", "-23:59", "+23:59"]),
+)
+"""Times of RFC 3339, with its year 0 and its leap seconds."""
