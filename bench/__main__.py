@@ -1,4 +1,4 @@
-"""Measures Signalbox and prints one table: `python -m bench [--quick] [--against REV] [SCENARIO…]`."""
+"""Measures Signalbox and prints one table: `python -m bench [--scale NAME] [--against REV] [SCENARIO…]`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from bench import against
 from bench.load.client import build
 from bench.noise import Noise
-from bench.scenarios import QUICK, Scale
+from bench.scenarios import SCALES, Scale
 from bench.scenarios.append import append
 from bench.scenarios.capacity import capacity
 from bench.scenarios.console import console
@@ -21,11 +21,15 @@ from bench.scenarios.cut import cut
 from bench.scenarios.fanout import fanout
 from bench.scenarios.history import history
 from bench.scenarios.latency import latency
+from bench.scenarios.record import record
 from bench.scenarios.stalled import stalled
+from bench.scenarios.start import start
 from bench.table import Row, machine, render, write
 
 SCENARIOS: dict[str, Callable[[Scale], Iterable[Row]]] = {
+    "start": start,
     "append": append,
+    "record": record,
     "history": history,
     "console": console,
     "latency": latency,
@@ -40,16 +44,19 @@ RESULTS = Path(__file__).parent / "results.json"
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {', '.join(SCENARIOS)} (all)")
-    parser.add_argument("--quick", action="store_true", help="shorter loads and histories")
+    parser.add_argument(
+        "--scale", choices=SCALES, help="how much is measured: full (the default), quick, or brief (with --against)"
+    )
     parser.add_argument("--against", metavar="REV", help="measure another version too, in turns, and compare the two")
-    parser.add_argument("--rounds", type=int, default=5, help="pairs of runs of each scenario, with --against (5)")
+    parser.add_argument("--rounds", type=int, default=3, help="pairs of runs of each scenario, with --against (3)")
     options = parser.parse_args()
     if unknown := set(options.scenarios) - SCENARIOS.keys():
         parser.error(f"no such scenario: {', '.join(sorted(unknown))}")
     _allow_many_sockets()
     if options.against:
         scenarios = options.scenarios or list(SCENARIOS)
-        return against.run(options.against, scenarios, rounds=options.rounds, quick=options.quick)
+        return against.run(options.against, scenarios, rounds=options.rounds, scale=options.scale or "brief")
+    scale = options.scale or "full"
     about, rows, failed = machine(), list[Row](), list[str]()
     client = build()
     about["load_client"] = "compiled" if len(client) == 1 else "Python, as there is no C compiler: it costs more"
@@ -58,14 +65,14 @@ def main() -> int:
         print(f"{name} …", file=sys.stderr, flush=True)
         others = Noise()
         try:
-            for row in SCENARIOS[name](QUICK if options.quick else Scale()):
+            for row in SCENARIOS[name](SCALES[scale]):
                 rows.append(row)
                 print("  " + "  ".join(filter(None, row.cells())), file=sys.stderr, flush=True)
         except Exception:
             failed.append(name)
             traceback.print_exc()
         noise[name] = others.cores()
-    write(RESULTS, {**about, "quick": options.quick, "failed": failed, "cores_used_by_others": noise}, rows)
+    write(RESULTS, {**about, "scale": scale, "failed": failed, "cores_used_by_others": noise}, rows)
     print(render(rows))
     print("\n" + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in about.items()))
     busy = [f"{name} {cores:.1f}" for name, cores in noise.items() if cores is not None]

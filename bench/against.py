@@ -1,18 +1,20 @@
 """Two versions measured in turns: `python -m bench --against REV [SCENARIO…]`.
 
-Each version runs its own bench, in its own checkout with its own environment, so the two may differ in everything but
-the names of the rows. The runs alternate, so that a machine that gets slower meanwhile slows both. What counts is the
-ratio within each pair of runs; its median is the verdict.
+This bench measures both: it is copied into a checkout of the other version, which has its own environment. The runs
+alternate, so that a machine that gets slower meanwhile slows both. The verdict is the median of the ratios within the
+pairs of runs. A scenario that one of the versions does not support is named at the end, and the others are compared.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -105,17 +107,30 @@ def table(comparisons: Sequence[Comparison]) -> str:
 
 
 def checkout(revision: str, folder: Path) -> Path:
-    """Put `revision` into `folder`, with an environment of its own; returns the folder. Raises CalledProcessError."""
+    """Put `revision` and this bench into `folder`, with an environment of its own. Raises CalledProcessError."""
     archive = subprocess.run(["git", "archive", revision], cwd=ROOT, capture_output=True, check=True).stdout
     with tarfile.open(fileobj=BytesIO(archive)) as tar:
         tar.extractall(folder, filter="data")
+    adopt_bench(folder)
     subprocess.run(["scripts/make_venv", ".venv"], cwd=folder, check=True, stdout=sys.stderr)
     return folder
 
 
-def measure(tree: Path, scenario: str, quick: bool) -> Results:
-    """Run one scenario of the bench of a checkout. RuntimeError if it could not be measured to its end."""
-    command = [str(tree / ".venv/bin/python"), "-m", "bench", *(["--quick"] if quick else []), scenario]
+def adopt_bench(tree: Path) -> None:
+    """Put this bench in the place of the one of a checkout.
+
+    Before there was the package `signalbox`, its two parts were top-level packages of their own.
+    """
+    shutil.rmtree(tree / "bench", ignore_errors=True)
+    shutil.copytree(ROOT / "bench", tree / "bench", ignore=shutil.ignore_patterns("results.json", "__pycache__"))
+    if not (tree / "signalbox").exists():
+        for module in (tree / "bench").rglob("*.py"):
+            module.write_text(re.sub(r"\bsignalbox\.(store|webapp)\b", r"\1", module.read_text()))
+
+
+def measure(tree: Path, scenario: str, scale: str) -> Results:
+    """Run one scenario in a checkout. RuntimeError if it could not be measured to its end."""
+    command = [str(tree / ".venv/bin/python"), "-m", "bench", "--scale", scale, scenario]
     done = subprocess.run(command, cwd=tree, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{scenario} could not be measured in {tree}:\n{done.stderr[-2000:]}")
@@ -128,30 +143,44 @@ def run(
     scenarios: Sequence[str],
     *,
     rounds: int,
-    quick: bool,
-    measure: Callable[[Path, str, bool], Results] = measure,
+    scale: str,
+    measure: Callable[[Path, str, str], Results] = measure,
 ) -> int:
-    """Measure `revision` and this checkout in turns and print how they compare; 1 if a figure is worse by over 10 %."""
-    worse: list[Comparison] = []
+    """Measure `revision` and this checkout in turns and print how they compare.
+
+    Returns 1 if a figure is worse by over 10 %, or a scenario could not be measured.
+    """
+    began = time.monotonic()
+    every: list[Comparison] = []
+    failed: list[str] = []
+
+    def progress(text: str) -> None:
+        print(f"[{time.monotonic() - began:4.0f} s] {text}", file=sys.stderr, flush=True)
+
     with tempfile.TemporaryDirectory(prefix="signalbox-against-") as folder:
+        progress(f"installing {revision} …")
         other = checkout(revision, Path(folder))
-        every: list[Comparison] = []
         for scenario in scenarios:
             pairs: list[tuple[Results, Results]] = []
-            for number in range(rounds):
-                print(f"{scenario} {number + 1} of {rounds} …", file=sys.stderr, flush=True)
-                # Whoever runs second finds the disk warm, so the two take turns at that as well.
-                if number % 2:
-                    now, before = measure(ROOT, scenario, quick), measure(other, scenario, quick)
-                else:
-                    before, now = measure(other, scenario, quick), measure(ROOT, scenario, quick)
-                pairs.append((before, now))
-            found = list(compare(pairs))
-            print(table(found), file=sys.stderr, flush=True)
-            every += found
-        worse = [one for one in every if one.worse > WORSE]
+            try:
+                for number in range(rounds):
+                    progress(f"{scenario}, pair {number + 1} of {rounds} …")
+                    # Whoever runs second finds the disk warm, so the two take turns at that as well.
+                    trees = (other, ROOT) if number % 2 == 0 else (ROOT, other)
+                    found = {tree: measure(tree, scenario, scale) for tree in trees}
+                    pairs.append((found[other], found[ROOT]))
+            except RuntimeError as error:
+                failed.append(scenario)
+                progress(str(error))
+                continue
+            compared = list(compare(pairs))
+            progress(f"{scenario}:\n{table(compared)}")
+            every += compared
+    worse = [one for one in every if one.worse > WORSE]
     print(table(every))
     print(
         f"\n{len(every)} figures, {rounds} pairs of runs: {len(worse)} worse by more than {WORSE - 1:.0%} at the median"
     )
-    return 1 if worse else 0
+    for scenario in failed:
+        print(f"{scenario} could not be measured in both versions; see above", file=sys.stderr)
+    return 1 if worse or failed else 0

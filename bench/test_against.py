@@ -47,10 +47,40 @@ def test_the_versions_take_turns_and_the_worse_one_is_named(
     order: list[str] = []
     times: Iterator[int] = iter([10, 20, 22, 10])
 
-    def measure(tree: Path, scenario: str, quick: bool) -> dict[str, str]:
+    def measure(tree: Path, scenario: str, scale: str) -> dict[str, str]:
         order.append("before" if tree == tmp_path else "now")
         return {"a page": f"{next(times)} ms"}
 
-    assert against.run("v1", ["console"], rounds=2, quick=True, measure=measure) == 1
+    assert against.run("v1", ["console"], rounds=2, scale="brief", measure=measure) == 1
     assert order == ["before", "now", "now", "before"]
     assert "1 figures, 2 pairs of runs: 1 worse" in capsys.readouterr().out
+
+
+def test_a_scenario_that_one_version_cannot_run_stops_no_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(against, "checkout", lambda revision, folder: tmp_path)
+
+    def measure(tree: Path, scenario: str, scale: str) -> dict[str, str]:
+        if scenario == "cut" and tree == tmp_path:
+            raise RuntimeError("there is no such page")
+        return {"a page": "10 ms"}
+
+    assert against.run("v1", ["cut", "console"], rounds=1, scale="brief", measure=measure) == 1
+    said = capsys.readouterr()
+    assert "1 figures" in said.out
+    assert "there is no such page" in said.err
+    assert "cut could not be measured" in said.err
+
+
+def test_the_bench_imports_what_an_older_version_calls_store_and_webapp(tmp_path: Path) -> None:
+    against.adopt_bench(tmp_path)
+    emitter = (tmp_path / "bench/emitter.py").read_text()
+    assert "from store import NewEvent" in emitter
+    assert "signalbox" not in emitter
+
+
+def test_the_bench_keeps_its_imports_where_the_package_is_signalbox(tmp_path: Path) -> None:
+    (tmp_path / "signalbox").mkdir()
+    against.adopt_bench(tmp_path)
+    assert "from signalbox.store import NewEvent" in (tmp_path / "bench/emitter.py").read_text()

@@ -46,7 +46,7 @@ def console(scale: Scale) -> Iterator[Row]:
         fill(store)
         with serving(url) as (_, port):
             yield from _pages(port)
-            yield from _paints(store, port)
+            yield from _paints(store, port, scale.loads)
             yield _memory(store, port)
         yield _first_travel(url)
         store.close()
@@ -105,7 +105,7 @@ def _first_travel(url: str) -> Row:
     )
 
 
-def _paints(store: Store, port: int) -> Iterator[Row]:
+def _paints(store: Store, port: int, loads: int) -> Iterator[Row]:
     store.append(SHORT_TASK, run_events(SHORT))
     for number in range(LISTED):
         store.append(f"listed-{number}", logs(3))
@@ -115,7 +115,7 @@ def _paints(store: Store, port: int) -> Iterator[Row]:
         "the task of 100,000 events": f"{address}/{TASK}",
         "the list": address,
     }
-    yield from paint(pages)
+    yield from paint(pages, loads)
 
 
 def _memory(store: Store, port: int) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from bench.scenarios import Scale
 from bench.session import Measure, bare, sample_for, signalbox
@@ -14,13 +15,15 @@ BARE_GROUP = 20
 
 def fanout(scale: Scale) -> Iterator[Row]:
     """Rows for 1,000 and 100 streams at 100 events/s, for the cost of a write, and for light load."""
-    floor, grouped = _bare(STREAMS, 100, 1, scale), _bare(STREAMS, 2_000, BARE_GROUP, scale)
+    floor = _bare(STREAMS, 100, 1, scale)
     thousand = _signalbox(STREAMS, 100, scale)
     yield _per_event(thousand, STREAMS, floor, reach=True)
     yield _per_event(_signalbox(100, 100, scale), 100, _bare(100, 100, 1, scale))
     yield _per_write(_signalbox(STREAMS, 20, scale), _bare(STREAMS, 20, 1, scale))
-    yield _floor(f"bare server, one event a write, 100 events/s × {count(STREAMS)} streams", floor)
-    yield _floor(f"bare server, {BARE_GROUP} events a write, 2,000 events/s × {count(STREAMS)} streams", grouped)
+    if floor is not None:
+        yield _floor(f"bare server, one event a write, 100 events/s × {count(STREAMS)} streams", floor)
+    if grouped := _bare(STREAMS, 2_000, BARE_GROUP, scale):
+        yield _floor(f"bare server, {BARE_GROUP} events a write, 2,000 events/s × {count(STREAMS)} streams", grouped)
     yield _light(_signalbox(100, 10, scale), _bare(100, 10, 1, scale))
 
 
@@ -31,14 +34,16 @@ def _signalbox(streams: int, rate: float, scale: Scale) -> Measure:
     return measured
 
 
-def _bare(streams: int, rate: float, group: int, scale: Scale) -> Measure:
+def _bare(streams: int, rate: float, group: int, scale: Scale) -> Measure | None:
+    if not scale.baselines:
+        return None
     with bare(streams, sample=sample_for(streams * rate)) as session:
         measured = session.measure(rate, group, scale.seconds)
         session.finish()
     return measured
 
 
-def _per_event(measured: Measure, streams: int, floor: Measure, *, reach: bool = False) -> Row:
+def _per_event(measured: Measure, streams: int, floor: Measure | None, *, reach: bool = False) -> Row:
     together = measured.client["events"] / max(1, measured.client["chunks"])
     return Row(
         what=f"CPU per delivered event, {count(streams)} streams on one task, 100 events/s; p99",
@@ -46,12 +51,12 @@ def _per_event(measured: Measure, streams: int, floor: Measure, *, reach: bool =
         reach="under 1.5 µs; 150 ms" if reach else "",
         met=measured.us_per_event < 1.5 and measured.client["p99_ms"] < 150 if reach else None,
         elsewhere="sse-starlette 28 µs; nchan 11 µs; bare Quart 10 µs" if reach else "",
-        baseline=f"bare server {floor.us_per_event:.2f} µs: {measured.us_per_event / floor.us_per_event:.2f} of it",
-        figures=measured.figures() | {"bare": floor.figures()},
+        baseline=_beside(measured.us_per_event, floor and floor.us_per_event),
+        figures=_both(measured, floor),
     )
 
 
-def _per_write(measured: Measure, floor: Measure) -> Row:
+def _per_write(measured: Measure, floor: Measure | None) -> Row:
     together = measured.client["events"] / max(1, measured.client["chunks"])
     return Row(
         what=f"CPU per write to one stream, {count(STREAMS)} streams, 20 events/s",
@@ -59,8 +64,8 @@ def _per_write(measured: Measure, floor: Measure) -> Row:
         reach="under 8 µs",
         met=measured.us_per_write < 8,
         elsewhere="Quart on uvicorn 10 µs; a bare loop 5 to 7.6 µs",
-        baseline=f"bare server {floor.us_per_write:.2f} µs: {measured.us_per_write / floor.us_per_write:.2f} of it",
-        figures=measured.figures() | {"bare": floor.figures()},
+        baseline=_beside(measured.us_per_write, floor and floor.us_per_write),
+        figures=_both(measured, floor),
     )
 
 
@@ -73,13 +78,21 @@ def _floor(what: str, measured: Measure) -> Row:
     )
 
 
-def _light(measured: Measure, floor: Measure) -> Row:
+def _light(measured: Measure, floor: Measure | None) -> Row:
     return Row(
         what="light load, 10 events/s × 100 streams, p50 / p99",
         measured=p50_p99(measured.client),
         reach="3 / 10 ms",
         met=measured.client["p50_ms"] <= 3 and measured.client["p99_ms"] <= 10,
         elsewhere="a poll per stream 246 / 466 ms; nchan 1.3 / 4 ms; bare Quart 2.4 / 6.7 ms",
-        baseline=f"bare server {p50_p99(floor.client)}",
-        figures=measured.figures() | {"bare": floor.figures()},
+        baseline=f"bare server {p50_p99(floor.client)}" if floor else "",
+        figures=_both(measured, floor),
     )
+
+
+def _beside(us: float, bare_us: float | None) -> str:
+    return f"bare server {bare_us:.2f} µs: {us / bare_us:.2f} of it" if bare_us else ""
+
+
+def _both(measured: Measure, floor: Measure | None) -> dict[str, Any]:
+    return measured.figures() | ({"bare": floor.figures()} if floor else {})

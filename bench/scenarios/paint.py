@@ -13,7 +13,6 @@ from playwright.sync_api import Browser, sync_playwright
 from bench.table import Row, ms
 from e2e.browser import launch
 
-LOADS = 9
 SETTLE_MS = 500
 """What a new tab has to start, before anybody goes anywhere with it."""
 
@@ -43,26 +42,26 @@ Painted = tuple[float, float]
 """Milliseconds from the navigation to the first contentful paint, and to the first row."""
 
 
-def paint(pages: dict[str, str]) -> Iterator[Row]:
-    """A row for each page, by name and address: loaded in turns, each time in a new browser context."""
+def paint(pages: dict[str, str], loads: int) -> Iterator[Row]:
+    """A row for each page, by name and address: each is loaded `loads` times, in turns, in new browser contexts."""
     with _bare_page() as bare, sync_playwright() as playwright:
         browser = launch(playwright)
-        loads: dict[str, list[Painted]] = {address: [] for address in (bare, *pages.values())}
+        painted: dict[str, list[Painted]] = {address: [] for address in (bare, *pages.values())}
         # The first round is not counted: it starts the browser, and compiles the server's templates.
-        for counted in (False, *[True] * LOADS):
-            for address, times in loads.items():
-                painted = _load(browser, address)
-                times += [painted] if counted else []
+        for counted in (False, *[True] * loads):
+            for address, times in painted.items():
+                load = _load(browser, address)
+                times += [load] if counted else []
         browser.close()
     for name, address in pages.items():
-        first, row = map(median, zip(*loads[address], strict=True))
+        first, row = map(median, zip(*painted[address], strict=True))
         yield Row(
             what=f"a cold load of {name} in Chromium: first paint, first row on the screen",
-            measured=_told(loads[address]),
+            measured=_told(painted[address]),
             reach=f"under {FIRST_PAINT_MS} and {FIRST_ROW_MS} ms on a quiet machine",
             met=first < FIRST_PAINT_MS and row < FIRST_ROW_MS,
-            baseline=f"200 lines of bare HTML {_told(loads[bare])}",
-            figures={"painted_ms": loads[address], "bare_painted_ms": loads[bare]},
+            baseline=f"200 lines of bare HTML {_told(painted[bare])}",
+            figures={"painted_ms": painted[address], "bare_painted_ms": painted[bare]},
         )
 
 

@@ -16,7 +16,6 @@ STREAMS, STALLED = 1_000, 50
 RATE = 100
 HISTORY = 40_000  # about 12 MB a stream, more than the kernel's buffers take, so a stalled stream blocks at once
 FLAT = 5_000_000
-ROUNDS = 3
 ALL = "since_seq=0&batch_size=100&flush_interval=0.1"
 
 
@@ -40,7 +39,7 @@ def stalled(scale: Scale) -> Iterator[Row]:
         with LoadClient(port, new, STREAMS - STALLED, since=since, sample=sample, reconnect=True) as client:
             client.wait_ready()
             session = Session(server, emitter, client, emitted=since)
-            rounds = [_round(session, port, path + ALL, scale) for _ in range(ROUNDS)]
+            rounds = [_round(session, port, path + ALL, scale) for _ in range(scale.rounds)]
             session.finish()
     yield _row(rounds)
 

@@ -1,0 +1,134 @@
+"""What is paid before anything runs: installed size, import, the command, and a server that nobody uses."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from urllib.request import urlopen
+
+from packaging.requirements import Requirement
+
+from bench.scenarios import Scale
+from bench.session import COMMAND, serving, temporary_store
+from bench.table import Row, ms
+from signalbox.store import open_store
+
+PACKAGE = open_store.__module__.partition(".")[0]
+"""The package that programs import."""
+
+IMPORT = (
+    "import time; began = time.perf_counter(); import {package}; took = time.perf_counter() - began;"
+    "status = open('/proc/self/status').read() if __import__('sys').platform == 'linux' else 'VmRSS: 0';"
+    "print(took, int(status.partition('VmRSS:')[2].split()[0]) * 1024)"
+)
+IDLE = 2.0
+"""Seconds without a request after which the memory of an idle server is read."""
+
+
+def start(scale: Scale) -> Iterator[Row]:
+    """Rows for the import of the package, the command without work, the start of a server, and what is installed."""
+    yield _import(scale.repeats * 2)
+    yield _command(scale.repeats)
+    yield _server(scale.repeats)
+    yield _installed()
+
+
+def _import(repeats: int) -> Row:
+    def once(package: str) -> tuple[float, int]:
+        code = IMPORT.format(package=package)
+        printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        seconds, rss = printed.split()
+        return float(seconds), int(rss)
+
+    # `sys` is imported in any case: the second figure is the interpreter alone.
+    times = [(once(PACKAGE), once("sys")) for _ in range(repeats)]
+    seconds, rss = median(of[0] for of, _ in times), median(of[1] for of, _ in times)
+    bare_rss = median(bare[1] for _, bare in times)
+    return Row(
+        what="import the package, as an emitter does: time, memory of the process",
+        measured=f"{ms(seconds * 1000)}, {rss / 1e6:.1f} MB",
+        baseline=f"Python alone {bare_rss / 1e6:.1f} MB",
+        figures={"seconds": seconds, "rss": rss, "bare_rss": bare_rss},
+    )
+
+
+def _command(repeats: int) -> Row:
+    taken = _times(repeats, lambda: subprocess.run([*COMMAND, "--version"], capture_output=True, check=True))
+    bare = _times(repeats, lambda: subprocess.run([sys.executable, "-c", ""], check=True))
+    return Row(
+        what="signalbox --version",
+        measured=ms(median(taken) * 1000),
+        baseline=f"Python alone {ms(median(bare) * 1000)}",
+        figures={"seconds": taken, "bare_seconds": bare},
+    )
+
+
+def _server(repeats: int) -> Row:
+    taken, idle = list[float](), list[int]()
+    for _ in range(repeats):
+        with temporary_store() as url:
+            began = time.perf_counter()
+            with serving(url) as (server, port):
+                with urlopen(f"http://127.0.0.1:{port}/tasks", timeout=30) as answer:
+                    answer.read()
+                taken.append(time.perf_counter() - began)
+                time.sleep(IDLE)
+                idle.append(server.rss_bytes())
+    return Row(
+        what="start of a server with a new store to its first page; memory while idle",
+        measured=f"{ms(median(taken) * 1000)}, {median(idle) / 1e6:.1f} MB",
+        figures={"seconds": taken, "rss": idle},
+    )
+
+
+def _times(repeats: int, run: Callable[[], object]) -> list[float]:
+    taken = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        run()
+        taken.append(time.perf_counter() - began)
+    return taken
+
+
+def _installed() -> Row:
+    sizes = {name: _size(importlib.metadata.distribution(name)) for name in _installed_names()}
+    sizes["its own packages"] = sum(_folder_size(Path(__file__).parents[2] / name) for name in ("store", "webapp"))
+    largest = sorted(sizes.items(), key=lambda item: -item[1])[:4]
+    return Row(
+        what="installed size, with all that the default installation needs",
+        measured=f"{sum(sizes.values()) / 1e6:.1f} MB",
+        reach="under 50 MB",
+        met=sum(sizes.values()) < 50e6,
+        baseline=", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in largest),
+        figures={"bytes": sizes},
+    )
+
+
+def _installed_names() -> set[str]:
+    """The distributions that an installation without extras brings along, its own left out."""
+    (script,) = importlib.metadata.entry_points(group="console_scripts", name="signalbox")
+    assert script.dist
+    found, waiting = set[str](), [script.dist.name]
+    while waiting:
+        for text in importlib.metadata.requires(waiting.pop()) or ():
+            wanted = Requirement(text)
+            applies = wanted.marker is None or wanted.marker.evaluate({"extra": ""})
+            if applies and wanted.name not in found:
+                found.add(wanted.name)
+                waiting.append(wanted.name)
+    return found
+
+
+def _size(distribution: importlib.metadata.Distribution) -> int:
+    paths = [Path(str(distribution.locate_file(file))) for file in distribution.files or ()]
+    return sum(path.stat().st_size for path in paths if path.exists())
+
+
+def _folder_size(folder: Path) -> int:
+    files = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    return sum(path.stat().st_size for path in files)
