@@ -19,6 +19,7 @@ import httpx
 from signalbox.store import Event, NewEvent
 from signalbox.store.events import SAID_BY_PEOPLE
 from signalbox.store.sqlite import SqliteStore
+from tests.support.forked_process import CAN_FORK, ForkedProcess
 
 READY = re.compile(r"Signalbox listens on (http://\S+)")
 
@@ -34,18 +35,14 @@ class Server:
         self.port = 0
         self.url = ""
         self.lines: list[str] = []
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[str] | ForkedProcess | None = None
         self._store: SqliteStore | None = None
 
     def start(self) -> Server:
         """Start and wait until it answers."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")}
         environment |= {f"SIGNALBOX_{name.upper()}": str(value) for name, value in self.settings.items()}
-        environment |= self._variables
-        command = [sys.executable, "-m", "signalbox", "serve", "--port", str(self.port), "--store", self.store_url]
-        self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-        )
+        self._process = self._launch(environment | self._variables)
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self.lines.append(line)
@@ -59,7 +56,14 @@ class Server:
         threading.Thread(target=self._keep_reading, args=(self._process,), daemon=True).start()
         return self
 
-    def _keep_reading(self, process: subprocess.Popen[str]) -> None:
+    def _launch(self, environment: Mapping[str, str]) -> subprocess.Popen[str] | ForkedProcess:
+        arguments = ("serve", "--port", str(self.port), "--store", self.store_url)
+        if CAN_FORK and not self._variables:  # a variable such as LD_PRELOAD works only in a process of its own
+            return ForkedProcess(*arguments, environment=environment)
+        command = [sys.executable, "-m", "signalbox", *arguments]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+
+    def _keep_reading(self, process: subprocess.Popen[str] | ForkedProcess) -> None:
         assert process.stdout is not None
         self.lines.extend(process.stdout)
 
