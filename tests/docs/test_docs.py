@@ -28,7 +28,7 @@ from signalbox.store.state import STATUSES
 from signalbox.webapp.api.openapi import describe
 from signalbox.webapp.app import create_app
 from signalbox.webapp.cli import cli
-from signalbox.webapp.http.refused import REFUSALS, YOUR_STREAMS
+from signalbox.webapp.http.refusal_table import REFUSALS, YOUR_STREAMS
 from signalbox.webapp.settings import Settings, variable
 from tests.support.markdown import Block, anchors, blocks, links, rows, section
 from tests.support.paths import ROOT

@@ -15,8 +15,8 @@ from signalbox.webapp.api.parameters import MOST, Seq, SinceSeq
 from signalbox.webapp.auth.access import needs, public
 from signalbox.webapp.auth.guard import makes_task, may_write_to, project_for_new, require, task_identity
 from signalbox.webapp.current import store
-from signalbox.webapp.http.endpoint import Answer, endpoint
-from signalbox.webapp.http.health import HealthReport, health_answer, problems, store_problem
+from signalbox.webapp.http.endpoint import Result, endpoint
+from signalbox.webapp.http.health import HealthReport, health_result, problems, store_problem
 from signalbox.webapp.http.root_path import next_page
 from signalbox.webapp.views.log_query import LogFilters, log_filters, log_query
 
@@ -130,14 +130,14 @@ async def append(task_id: str, body: NewEvent | list[NewEvent]) -> Event | list[
 @blueprint.get("/tasks/<task_id>/events/latest")
 @needs("read")
 @endpoint("Read the newest events, newest first.", pages=True)
-async def latest(task_id: str, query: LatestParameters) -> Answer[list[Event]]:
+async def latest(task_id: str, query: LatestParameters) -> Result[list[Event]]:
     async with store().read() as view:
         await view.task(task_id)
         newest = await bounded_events(
             lambda seq, n: view.latest_events(task_id, n, query.before if seq is None else seq), query.limit
         )
     more = bool(newest) and newest[-1].seq > 1
-    return Answer(newest, next=next_page(before=newest[-1].seq, limit=query.limit) if more else None)
+    return Result(newest, next=next_page(before=newest[-1].seq, limit=query.limit) if more else None)
 
 
 @blueprint.get("/tasks/<task_id>/events/snapshot")
@@ -168,7 +168,7 @@ async def snapshot(task_id: str, query: SnapshotParameters) -> Snapshot:
 @blueprint.get("/tasks/<task_id>/events/phase/<name:phase>", merge_slashes=False)
 @needs("read")
 @endpoint("Read the events of one phase.", pages=True)
-async def of_phase(task_id: str, phase: str, query: PhaseParameters) -> Answer[list[Event]]:
+async def of_phase(task_id: str, phase: str, query: PhaseParameters) -> Result[list[Event]]:
     async with store().read() as view:
         await view.task(task_id)
         events = await bounded_events(
@@ -176,14 +176,14 @@ async def of_phase(task_id: str, phase: str, query: PhaseParameters) -> Answer[l
             query.limit,
         )
         more = bool(events and await view.events_of_phase(task_id, phase, 1, events[-1].seq))
-    return Answer(events, next=next_page(since_seq=events[-1].seq, limit=query.limit) if more else None)
+    return Result(events, next=next_page(since_seq=events[-1].seq, limit=query.limit) if more else None)
 
 
 @blueprint.get("/events/health")
 @public
 @endpoint("Whether the API answers and the store can be read.", also=(503,))
-async def health() -> Answer[HealthReport]:
+async def health() -> Result[HealthReport]:
     found = problems()
     if not found and (unreadable := await store_problem(store())):
         found = [unreadable]
-    return health_answer(HealthReport, "task_events_api", found)
+    return health_result(HealthReport, "task_events_api", found)

@@ -29,7 +29,7 @@ class LoginBody(msgspec.Struct, forbid_unknown_fields=True):
     password: str
 
 
-class LoginAnswer(msgspec.Struct):
+class LoginResponse(msgspec.Struct):
     """The token to send from now on; `expires_at` and `email` are null while nobody has to log in."""
 
     token: str
@@ -41,16 +41,16 @@ class LoginAnswer(msgspec.Struct):
 @blueprint.post("/login")
 @public
 @endpoint("Get a token for e-mail and password.", raises=(WrongCredentials, TooManyLogins, LoginsBusy))
-async def create(body: LoginBody) -> LoginAnswer:
+async def create(body: LoginBody) -> LoginResponse:
     if not directory().guarded:
-        return LoginAnswer(LOCAL_TOKEN)
+        return LoginResponse(LOCAL_TOKEN)
     found = await log_in(body.email, body.password, request.remote_addr)
     if found is None:
         raise WrongCredentials
     account, secret, _ = found
     session = await store().people.session(digest_of(secret))
     expires_at = session.expires_at if session else None
-    return LoginAnswer(SESSION_PREFIX + secret, expires_at=expires_at, email=account.email)
+    return LoginResponse(SESSION_PREFIX + secret, expires_at=expires_at, email=account.email)
 
 
 @blueprint.post("/logout")

@@ -17,7 +17,7 @@ from signalbox.webapp.api.bounds import bounded_events
 from signalbox.webapp.api.parameters import MOST, Seq
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import store
-from signalbox.webapp.http.endpoint import Answer, endpoint
+from signalbox.webapp.http.endpoint import Result, endpoint
 from signalbox.webapp.http.root_path import next_page
 
 GRAPH_SPANS = 20_000
@@ -117,7 +117,7 @@ def _with_event(span: Span, event: Event) -> GraphSpan:
 @blueprint.get("/<task_id>/checkpoints")
 @needs("read")
 @endpoint("Read the checkpoint events of a task with their evidence.", pages=True)
-async def checkpoints(task_id: str, query: CheckpointParameters) -> Answer[list[CheckpointEvent]]:
+async def checkpoints(task_id: str, query: CheckpointParameters) -> Result[list[CheckpointEvent]]:
     async with store().read() as view:
         await view.task(task_id)
         states = {c.checkpoint_id: c for c in await view.checkpoints(task_id)}
@@ -130,8 +130,8 @@ async def checkpoints(task_id: str, query: CheckpointParameters) -> Answer[list[
     for event in events:
         if event.event_type in EVIDENCE_EVENTS:
             evidence.setdefault(checkpoint_id_of(event), []).append(event)
-    told = [_with_evidence(event, states, evidence) for event in events if event.event_type in CHECKPOINT_EVENTS]
-    return Answer(told, next=next_page(after=events[-1].seq) if more else None)
+    found = [_with_evidence(event, states, evidence) for event in events if event.event_type in CHECKPOINT_EVENTS]
+    return Result(found, next=next_page(after=events[-1].seq) if more else None)
 
 
 def _with_evidence(event: Event, states: dict[str, Checkpoint], evidence: dict[str, list[Event]]) -> CheckpointEvent:

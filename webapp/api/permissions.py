@@ -16,7 +16,7 @@ from signalbox.webapp.api.bounds import within_bytes
 from signalbox.webapp.api.parameters import MOST, Seq
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import store
-from signalbox.webapp.http.endpoint import Answer, endpoint
+from signalbox.webapp.http.endpoint import Result, endpoint
 from signalbox.webapp.http.refusals import UnknownPermission
 from signalbox.webapp.http.root_path import next_page
 
@@ -40,13 +40,13 @@ class AnswerBody(msgspec.Struct, forbid_unknown_fields=True):
 @blueprint.get("/<task_id>/permissions")
 @needs("read")
 @endpoint("Read the open permission requests of a run, the oldest first.", pages=True)
-async def index(task_id: str, query: PermissionParameters) -> Answer[list[Permission]]:
+async def index(task_id: str, query: PermissionParameters) -> Result[list[Permission]]:
     async with store().read() as view:
         await view.task(task_id)
         found = await view.permissions(task_id, after=query.after, limit=query.limit + 1)
     shown = within_bytes(found[: query.limit], lambda one: len(msgspec.json.encode(one)))
     more = len(found) > len(shown)
-    return Answer(shown, next=next_page(after=shown[-1].seq, limit=query.limit) if more else None)
+    return Result(shown, next=next_page(after=shown[-1].seq, limit=query.limit) if more else None)
 
 
 @blueprint.post("/<task_id>/permissions/<name:request_id>", merge_slashes=False)

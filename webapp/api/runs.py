@@ -21,7 +21,7 @@ from signalbox.webapp.api.projects import project_of
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import agents, hub, store
 from signalbox.webapp.dialects.run import RUN, RUN_STATUS, RunStatus, run_messages
-from signalbox.webapp.http.endpoint import EVENT_STREAM, Answer, endpoint
+from signalbox.webapp.http.endpoint import EVENT_STREAM, Result, endpoint
 from signalbox.webapp.http.refusals import TooManyStreams
 from signalbox.webapp.live.stream import subscribe
 
@@ -83,7 +83,7 @@ async def index(project_id: str, query: RunParameters) -> Runs:
 @blueprint.post("")
 @needs("respond")
 @endpoint("Start a run.", status=201, also=(200,), raises=(InvalidEvent, Conflict, AgentUnavailable))
-async def start(project_id: str, body: RunBody | None = None) -> Answer[RunView]:
+async def start(project_id: str, body: RunBody | None = None) -> Result[RunView]:
     """The status is 200 with the run that is at work, or that has this id. Without a body the defaults are used."""
     asked = body or RunBody()
     if asked.run_id is not None:
@@ -93,7 +93,7 @@ async def start(project_id: str, body: RunBody | None = None) -> Answer[RunView]
     task, new = await agents().start(project, asked.run_id, command=asked.command, title=asked.title)
     if new:
         await audit("run_started", task.task_id, command=asked.command)
-    return Answer(shown(task), status=201 if new else 200)
+    return Result(shown(task), status=201 if new else 200)
 
 
 @blueprint.get("/<run_id>")

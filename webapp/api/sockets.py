@@ -16,7 +16,7 @@ from signalbox.webapp.auth.guard import CLOSE_CODES, ticket
 from signalbox.webapp.current import hub, settings, store
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.endpoint import socket_endpoint
-from signalbox.webapp.http.query import query_as
+from signalbox.webapp.http.query_parameters import query_as
 from signalbox.webapp.http.refusals import TooManyStreams
 from signalbox.webapp.live.control_messages import ControlMessages
 from signalbox.webapp.live.stream_encoding import Plain

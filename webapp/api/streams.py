@@ -11,8 +11,8 @@ from signalbox.webapp.api.parameters import Resume
 from signalbox.webapp.auth.access import needs, public
 from signalbox.webapp.auth.guard import principal
 from signalbox.webapp.current import hub, store
-from signalbox.webapp.http.endpoint import EVENT_STREAM, Answer, endpoint
-from signalbox.webapp.http.health import HealthReport, health_answer, problems
+from signalbox.webapp.http.endpoint import EVENT_STREAM, Result, endpoint
+from signalbox.webapp.http.health import HealthReport, health_result, problems
 from signalbox.webapp.http.refusals import TooManyStreams
 from signalbox.webapp.live import sse
 from signalbox.webapp.live.lane import Lane
@@ -77,7 +77,7 @@ async def task_events(task_id: str, query: StreamParameters) -> Response:
 @blueprint.get("/health")
 @public
 @endpoint("Whether streams are served, and how many there are.", also=(503,))
-async def health() -> Answer[StreamHealth]:
+async def health() -> Result[StreamHealth]:
     details: dict[str, Any] = {}
     if (await principal()).known:
         details |= {
@@ -86,4 +86,4 @@ async def health() -> Answer[StreamHealth]:
             "lag_p99": hub().lanes.lag_p99(),
             "store": "ok" if current_app.extensions["tail"].healthy else "unavailable",
         }
-    return health_answer(StreamHealth, "task_events_sse", problems(), **details)
+    return health_result(StreamHealth, "task_events_sse", problems(), **details)

@@ -17,7 +17,7 @@ from signalbox.webapp.acts.user_actions import archive_task, delete_task
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import project_for_new, require, seen_projects
 from signalbox.webapp.current import store
-from signalbox.webapp.http.endpoint import Answer, endpoint
+from signalbox.webapp.http.endpoint import Result, endpoint
 from signalbox.webapp.http.refusals import UnknownProject
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.views.list_query import ListFilters, task_query
@@ -97,7 +97,7 @@ async def index(query: ListFilters) -> TaskPage:
 @blueprint.post("")
 @needs("emit")
 @endpoint("Create a task.", status=201, also=(200,), raises=(InvalidEvent, UnknownProject), located=True)
-async def create(body: TaskBody) -> Answer[TaskResponse]:
+async def create(body: TaskBody) -> Result[TaskResponse]:
     """The status is 200, with the task as it is, if there is a task with this id already."""
     check_kind(body.kind)
     project_id = await project_for_new(body.project_id)
@@ -107,7 +107,7 @@ async def create(body: TaskBody) -> Answer[TaskResponse]:
     if not new:
         await require("emit", task.task_id)
     location = at_root(f"/api/tasks/{task.task_id}")
-    return Answer(shown(task), status=201 if new else 200, location=location if new else None)
+    return Result(shown(task), status=201 if new else 200, location=location if new else None)
 
 
 @blueprint.get("/<task_id>")

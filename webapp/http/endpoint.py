@@ -1,14 +1,14 @@
-"""What a route takes and answers, declared by its signature: `@endpoint("Tasks, newest first.")`.
+"""Declares the request and the response of a route by its signature: `@endpoint("Tasks, newest first.")`.
 
     @blueprint.post("/<task_id>/cancel")
     @needs("respond")
     @endpoint("Ask a run to stop.", status=201, raises=(Conflict,))
     async def cancel(task_id: str, body: CancelBody) -> Event: ...
 
-`query` is a struct of parameters (see query.py), `body` is the type of the JSON body, and the annotation of the result
-is the type of the JSON answer. A parameter `body` with a default may be left out of the request. The route gets what
-was parsed, and what it returns is encoded, so the declaration cannot differ from what the route does. The OpenAPI
-document is made of the declarations.
+`query` is a struct of parameters (see query_parameters.py), `body` is the type of the JSON body, and the return
+annotation is the type of the JSON response. A `body` with a default may be missing from the request. The route gets
+the parsed values, and its result is encoded, so the declaration cannot differ from the behaviour. The OpenAPI document
+is generated from the declarations.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import msgspec
 from quart import Quart, Response
 
 from signalbox.webapp.http.json import body_as, json_response
-from signalbox.webapp.http.query import query_as
+from signalbox.webapp.http.query_parameters import query_as
 
 T = TypeVar("T")
 V = TypeVar("V", bound=Callable[..., Any])
@@ -31,8 +31,8 @@ JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 
 
-class Answer(msgspec.Struct, Generic[T]):
-    """The answer of a route that has another status than usual, or headers. The address `next` leads to the rest."""
+class Result(msgspec.Struct, Generic[T]):
+    """A route's result with a status other than its first, or with headers. `next` is the address of the next page."""
 
     value: T
     status: int | None = None
@@ -43,10 +43,10 @@ class Answer(msgspec.Struct, Generic[T]):
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """What a route declares. `answers` None is an answer without a body.
+    """The declaration of a route. `result` is the type of the JSON response, or None for a response without a body.
 
-    `statuses` are those of its answers, the usual one first, and `raises` the exceptions that are not the same for
-    every route. With `pages` an answer may have a `Link` to the next one; `located` says that it has a `Location`.
+    `statuses` lists the statuses of success, the usual one first. `raises` lists the exceptions besides those of every
+    route. With `pages` a response may have a `Link` to the next page, with `located` a `Location`.
     """
 
     summary: str
@@ -54,7 +54,7 @@ class Endpoint:
     query: type[Any] | None
     body: Any
     body_required: bool
-    answers: Any
+    result: Any
     media_type: str
     statuses: tuple[int, ...]
     raises: tuple[type[Exception], ...]
@@ -77,9 +77,9 @@ def endpoint(
     def declare(view: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Response]]:
         hints = get_type_hints(view)
         given = inspect.signature(view).parameters
-        answers = hints.get("return")
-        if get_origin(answers) is Answer:
-            (answers,) = get_args(answers)
+        result = hints.get("return")
+        if get_origin(result) is Result:
+            (result,) = get_args(result)
         query, body = hints.get("query"), _without_none(hints.get("body"))
         required = "body" in given and given["body"].default is inspect.Parameter.empty
         declared = Endpoint(
@@ -88,7 +88,7 @@ def endpoint(
             query=query,
             body=body,
             body_required=required,
-            answers=None if answers in (type(None), Response) else answers,
+            result=None if result in (type(None), Response) else result,
             media_type=media_type,
             statuses=(status, *also),
             raises=raises,
@@ -120,7 +120,7 @@ def socket_endpoint(summary: str, *, query: type[Any]) -> Callable[[V], V]:
             query=query,
             body=None,
             body_required=False,
-            answers=None,
+            result=None,
             media_type="",
             statuses=(101,),
             raises=(),
@@ -148,7 +148,7 @@ def _response(found: Any, declared: Endpoint) -> Response:
         return found
     if found is None:
         return Response(status=declared.statuses[0])
-    more = found if isinstance(found, Answer) else None
+    more = found if isinstance(found, Result) else None
     status = more.status if more and more.status else declared.statuses[0]
     response = json_response(more.value if more else found, status)
     if more and more.next is not None:

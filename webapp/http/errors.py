@@ -14,8 +14,8 @@ from werkzeug.wrappers import Response as Redirect
 from signalbox.store import StoreDamaged, StoreError, StoreUnavailable
 from signalbox.webapp.http.encodings import ACCEPTED, UnsupportedEncoding
 from signalbox.webapp.http.json import json_response
+from signalbox.webapp.http.refusal_table import REFUSALS, refusal_of
 from signalbox.webapp.http.refusals import NotLoggedIn
-from signalbox.webapp.http.refused import REFUSALS, refusal_of
 from signalbox.webapp.http.return_path import is_navigation, login_path
 
 log = structlog.get_logger("signalbox.errors")

@@ -17,7 +17,7 @@ from quart import current_app
 
 from signalbox.store import Store, StoreError
 from signalbox.webapp import __version__
-from signalbox.webapp.http.endpoint import Answer
+from signalbox.webapp.http.endpoint import Result
 
 PATIENCE = 2.0
 """Seconds that a health check waits for the store."""
@@ -104,8 +104,8 @@ class HealthReport(msgspec.Struct, kw_only=True):
 R = TypeVar("R", bound=HealthReport)
 
 
-def health_answer(kind: type[R], service: str, found: list[Problem], **more: Any) -> Answer[R]:
+def health_result(kind: type[R], service: str, found: list[Problem], **more: Any) -> Result[R]:
     """How this server is: 200, or 503 while there are problems. `more` are the other fields of `kind`."""
     status: Literal["ok", "unhealthy"] = "unhealthy" if found else "ok"
-    told = kind(status=status, service=service, version=__version__, problems=found, **more)
-    return Answer(told, status=503 if found else 200, retry_after=RETRY_AFTER if found else None)
+    report = kind(status=status, service=service, version=__version__, problems=found, **more)
+    return Result(report, status=503 if found else 200, retry_after=RETRY_AFTER if found else None)

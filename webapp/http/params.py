@@ -1,6 +1,6 @@
 """Single parameters of a request, checked: an error names the parameter and what it may be.
 
-Routes of the API declare all their parameters as a struct, which `webapp/http/query.py` fills with these functions.
+Routes of the API declare their parameters as a struct; `webapp/http/query_parameters.py` fills it by these functions.
 """
 
 from __future__ import annotations

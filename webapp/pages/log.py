@@ -14,7 +14,7 @@ from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import fragments, store
 from signalbox.webapp.drawing import ids
 from signalbox.webapp.http.params import MAX_SEQ, flag, instant, whole
-from signalbox.webapp.http.query import query_as
+from signalbox.webapp.http.query_parameters import query_as
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.pages.live_page import LivePage, page_response
 from signalbox.webapp.pages.responses import html, layout

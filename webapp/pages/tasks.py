@@ -14,7 +14,7 @@ from signalbox.webapp.auth.guard import answered_projects, may_answer_task, seen
 from signalbox.webapp.current import fragments, history, hub, store
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.params import MAX_SEQ, whole
-from signalbox.webapp.http.query import query_as
+from signalbox.webapp.http.query_parameters import query_as
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.live.board_frames import TaskListFrames
 from signalbox.webapp.live.stream import subscribe

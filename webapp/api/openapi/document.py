@@ -76,8 +76,8 @@ def _declared(app: Quart) -> Iterator[tuple[Rule, Endpoint, Access]]:
 def _types(declared: Endpoint) -> Iterator[Any]:
     if declared.body is not None:
         yield declared.body
-    if declared.media_type == JSON and declared.answers is not None:
-        yield declared.answers
+    if declared.media_type == JSON and declared.result is not None:
+        yield declared.result
 
 
 def _cleaned(schema: Any) -> Any:

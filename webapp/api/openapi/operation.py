@@ -13,7 +13,7 @@ from signalbox.store.people import PROJECT_ID_PATTERN
 from signalbox.webapp.api.openapi.responses import Spec, responses
 from signalbox.webapp.auth.access import Access
 from signalbox.webapp.http.endpoint import Endpoint
-from signalbox.webapp.http.query import parameters_of
+from signalbox.webapp.http.query_parameters import parameters_of
 
 SchemaOf = Callable[[Any], Spec]
 

@@ -16,6 +16,7 @@ from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.encodings import UnsupportedEncoding
 from signalbox.webapp.http.endpoint import JSON, Endpoint
 from signalbox.webapp.http.errors import is_programs
+from signalbox.webapp.http.refusal_table import Refusal, refusals_of
 from signalbox.webapp.http.refusals import (
     CrossSite,
     Forbidden,
@@ -24,7 +25,6 @@ from signalbox.webapp.http.refusals import (
     UnsupportedMediaType,
     WrongHost,
 )
-from signalbox.webapp.http.refused import Refusal, refusals_of
 
 Spec = dict[str, Any]
 
@@ -90,8 +90,8 @@ def _success(status: int, declared: Endpoint, schema_of: Callable[[Any], Spec]) 
         return found
     if declared.media_type != JSON:
         found["content"] = {declared.media_type.partition(";")[0]: {"schema": {"type": "string"}}}
-    elif declared.answers is not None:
-        found["content"] = {JSON: {"schema": schema_of(declared.answers)}}
+    elif declared.result is not None:
+        found["content"] = {JSON: {"schema": schema_of(declared.result)}}
     headers = (_NEXT if declared.pages else {}) | (_LOCATION if declared.located and status == 201 else {})
     return found | ({"headers": headers} if headers else {})
 

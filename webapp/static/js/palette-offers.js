@@ -33,8 +33,8 @@ function eventOf(text) {
 
 /** The tasks with `text` in their title, id or kind. */
 export async function tasksNamed(text) {
-  const answer = await fetch(`${root}/api/tasks?limit=8&q=${encodeURIComponent(text)}`).catch(() => null);
-  const tasks = answer?.ok ? (await answer.json()).tasks : [];
+  const response = await fetch(`${root}/api/tasks?limit=8&q=${encodeURIComponent(text)}`).catch(() => null);
+  const tasks = response?.ok ? (await response.json()).tasks : [];
   return tasks.map(({ task_id, title, status }) => ({
     label: title || task_id,
     kind: `task, ${status}`,

@@ -22,9 +22,9 @@ export function timeOfDay(date, { milliseconds = true } = {}) {
 
 /** 200 → "3 min ago", below 1 → "now" */
 export function ago(seconds) {
-  const past = Math.max(0, seconds);
-  const [size, unit] = units.find(([size]) => past >= size) ?? units.at(-1);
-  return past < 1 ? 'now' : relative.format(-Math.floor(past / size), unit);
+  const elapsed = Math.max(0, seconds);
+  const [size, unit] = units.find(([size]) => elapsed >= size) ?? units.at(-1);
+  return elapsed < 1 ? 'now' : relative.format(-Math.floor(elapsed / size), unit);
 }
 
 /** 40 → "in about 40 s", -3 → "due 3 s ago" */

@@ -1,6 +1,6 @@
-"""Which answer each refusal gets: one table for the server, which answers, and for the OpenAPI document.
+"""The status and code of each exception: one table for the server and for the OpenAPI document.
 
-`webapp/http/errors.py` turns a raised exception into an answer by this table. A route of the API declares the
+`webapp/http/errors.py` turns a raised exception into a response by this table. A route of the API declares the
 exceptions that it raises, and the document lists their statuses and codes.
 """
 
@@ -34,7 +34,7 @@ from signalbox.webapp.http.refusals import (
 
 @dataclass(frozen=True)
 class Refusal:
-    """The status and the code of an error answer, and what the code means."""
+    """The status and the code of an error response, and the meaning of the code."""
 
     status: int
     code: str
@@ -68,18 +68,18 @@ REFUSALS: dict[type[Exception], Refusal] = {
     AgentUnavailable: Refusal(503, "agent_unavailable", "The agent of the project does not answer."),
     TooManyStreams: Refusal(503, "too_many_streams", "All streams of the server are taken; see `Retry-After`."),
 }
-"""The answer to each exception. Of an exception without an entry, the entry of its nearest base class counts."""
+"""The response to each exception. An exception without an entry uses the entry of its nearest base class."""
 
 YOUR_STREAMS = Refusal(429, "too_many_streams", "The caller has as many streams open as it may; see `Retry-After`.")
 
 
 def refusals_of(kind: type[Exception]) -> list[Refusal]:
-    """The answers that an exception of this class may get."""
+    """The responses that an exception of this class may lead to."""
     found = next(REFUSALS[base] for base in kind.__mro__ if base in REFUSALS)
     return [YOUR_STREAMS, found] if kind is TooManyStreams else [found]
 
 
 def refusal_of(error: Exception) -> Refusal:
-    """The answer that this exception gets."""
+    """The response to this exception."""
     first, *rest = refusals_of(type(error))
     return rest[0] if isinstance(error, TooManyStreams) and error.most is None else first

@@ -96,7 +96,7 @@ def _words_of(hint: Any) -> Iterator[str]:
 
 
 def _parameter(one: inspect.Field, words: tuple[str, ...]) -> Parameter:
-    inner, told, extra = _plain(one.type)
+    inner, described, extra = _plain(one.type)
     many = isinstance(inner, inspect.VarTupleType)
     if isinstance(inner, inspect.VarTupleType):
         inner, told_of_item, extra_of_item = _plain(inner.item_type)
@@ -104,10 +104,10 @@ def _parameter(one: inspect.Field, words: tuple[str, ...]) -> Parameter:
         schema: Schema = {"type": "array", "items": item | told_of_item}
     else:
         read, schema = _reader(inner, extra, words)
-    description = told.pop("description", "")
+    description = described.pop("description", "")
     default = one.default if one.default_factory is msgspec.NODEFAULT else one.default_factory()
     required = default is msgspec.NODEFAULT
-    schema = schema | told
+    schema = schema | described
     if not many and not required and default is not None:
         schema["default"] = int(default) if isinstance(default, bool) else default
     return Parameter(
@@ -126,17 +126,17 @@ def _parameter(one: inspect.Field, words: tuple[str, ...]) -> Parameter:
 
 def _plain(kind: inspect.Type) -> tuple[inspect.Type, Schema, dict[str, Any]]:
     """A type without what is around it: the type, what `Meta` adds to its schema, and the `extra` of that."""
-    told: Schema = {}
+    described: Schema = {}
     extra: dict[str, Any] = {}
     while True:
         if isinstance(kind, inspect.Metadata):
-            told |= kind.extra_json_schema or {}
+            described |= kind.extra_json_schema or {}
             extra |= kind.extra or {}
             kind = kind.type
         elif isinstance(kind, inspect.UnionType):
             (kind,) = (one for one in kind.types if not isinstance(one, inspect.NoneType))
         else:
-            return kind, told, extra
+            return kind, described, extra
 
 
 def _reader(kind: inspect.Type, extra: dict[str, Any], words: tuple[str, ...]) -> tuple[Read, Schema]:
