@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, cast
 
 import msgspec
 
-from signalbox.store.emitter.scope import Scope
+from signalbox.store.emitter.scope import SpanScope
 from signalbox.store.emitter.vocabulary import R
 from signalbox.store.events import Event, new_id
 
@@ -40,7 +40,7 @@ class Question(Generic[R]):
 
     def __init__(
         self,
-        scope: Scope[R],
+        scope: SpanScope[R],
         tool_name: str,
         arguments: Any,
         reason: str | None,

@@ -13,7 +13,7 @@ from typing import Any
 
 from signalbox.store.emitter.fitting import MAX_TITLE, fitting_object, text_of, word
 from signalbox.store.emitter.lifeline import Lifeline
-from signalbox.store.emitter.scope import Scope
+from signalbox.store.emitter.scope import SpanScope
 from signalbox.store.emitter.steps import Branch, failure, innermost
 from signalbox.store.emitter.vocabulary import AsyncEmitter, Emitter, R, Vocabulary
 from signalbox.store.events import Event, new_id
@@ -52,7 +52,7 @@ class Run(Branch[R]):
         return self._emitter
 
     @property
-    def here(self) -> Scope[R]:
+    def here(self) -> SpanScope[R]:
         step = innermost.get()
         return step if step is not None and step.run is self else self
 

@@ -10,7 +10,7 @@ from signalbox.store.emitter.open_run import OpenRun
 from signalbox.store.emitter.vocabulary import R, Vocabulary
 
 
-class Scope(Generic[R]):
+class SpanScope(Generic[R]):
     """Sends events that carry its span and its phase. In asyncio each sending call is awaited.
 
     A keyword that a method does not name becomes a field of the payload.
@@ -32,7 +32,7 @@ class Scope(Generic[R]):
         return self.run.emitter
 
     @property
-    def here(self) -> Scope[R]:
+    def here(self) -> SpanScope[R]:
         """The scope that speaks: this one, but for a run the innermost one that is open around the caller."""
         return self
 

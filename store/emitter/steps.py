@@ -16,7 +16,7 @@ from typing import Any, Self, cast, overload
 from signalbox.store.emitter.fitting import text_of
 from signalbox.store.emitter.open_run import OpenRun
 from signalbox.store.emitter.permission import Answer, Question
-from signalbox.store.emitter.scope import Scope
+from signalbox.store.emitter.scope import SpanScope
 from signalbox.store.emitter.vocabulary import R
 from signalbox.store.events import Event, new_id
 
@@ -26,11 +26,11 @@ MAX_MESSAGE = 4000
 _TAKEN = frozenset({"task_id", "event_type", "span_id", "parent_span_id", "phase", "actor", "key"})
 """Fields of an event that a payload cannot name without ending up in them."""
 
-innermost: ContextVar[Scope[Any] | None] = ContextVar("signalbox_innermost", default=None)
+innermost: ContextVar[SpanScope[Any] | None] = ContextVar("signalbox_innermost", default=None)
 """The step that is open around the caller, in this thread or asyncio task."""
 
 
-class Branch(Scope[R]):
+class Branch(SpanScope[R]):
     """A scope in which further steps can be opened. Steps in other threads or tasks: open them from their parent."""
 
     def phase(self, name: str, **payload: Any) -> PhaseStep[R]:

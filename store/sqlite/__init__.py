@@ -14,7 +14,7 @@ from signalbox.store.contract import Reading, Store, StoreStats, Watch
 from signalbox.store.errors import InvalidEvent, StoreError, StoreUnavailable
 from signalbox.store.sqlite.connection import create_private, open_for_writing, private
 from signalbox.store.sqlite.file import DatabaseFile
-from signalbox.store.sqlite.peek import Peek
+from signalbox.store.sqlite.peek import SqlitePeek
 from signalbox.store.sqlite.people import SqlitePeople
 from signalbox.store.sqlite.readers import Readers
 from signalbox.store.sqlite.reopening import Reopening
@@ -48,7 +48,7 @@ class SqliteStore(Writes, Store):
         self._reopening = Reopening(self._file, synchronous)
         super().__init__(Writer(connection, self._file, self._reopen, self._committed))
         self._readers = Readers(self._file)
-        self._peeks: weakref.WeakSet[Peek] = weakref.WeakSet()
+        self._peeks: weakref.WeakSet[SqlitePeek] = weakref.WeakSet()
         self.people = SqlitePeople(self._calls, self._readers)
 
     @property
@@ -63,8 +63,8 @@ class SqliteStore(Writes, Store):
     def glance(self) -> AbstractAsyncContextManager[Reading]:
         return self._readers.view(consistent=False)
 
-    def peek(self) -> Peek:
-        peek = Peek(self._file)
+    def peek(self) -> SqlitePeek:
+        peek = SqlitePeek(self._file)
         self._peeks.add(peek)
         return peek
 

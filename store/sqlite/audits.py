@@ -15,7 +15,7 @@ LONGEST_ACTOR = 512
 
 _TASK = "SELECT project_id, identity FROM tasks JOIN task_event_seq_counters USING (task_id) WHERE task_id = ?"
 
-Audit = tuple[str, str | None, str | None, str, str | None, str]
+AuditRow = tuple[str, str | None, str | None, str, str | None, str]
 """Who, their account and token, what, from where, and the detail as JSON."""
 
 _INSERT = (
@@ -24,7 +24,7 @@ _INSERT = (
 )
 
 
-def checked(actor: str | Who, action: str, source: str | None, detail: dict[str, Any] | None) -> Audit:
+def checked(actor: str | Who, action: str, source: str | None, detail: dict[str, Any] | None) -> AuditRow:
     """An audit that may be kept. Raises InvalidEvent."""
     who = Who(actor) if isinstance(actor, str) else actor
     check_text(who.name, "actor", limit=LONGEST_ACTOR)
@@ -33,7 +33,7 @@ def checked(actor: str | Who, action: str, source: str | None, detail: dict[str,
 
 
 def add(
-    db: sqlite3.Connection, audit: Audit, task_id: str | None, seq: int | None, project_id: str | None = None
+    db: sqlite3.Connection, audit: AuditRow, task_id: str | None, seq: int | None, project_id: str | None = None
 ) -> None:
     """Keep an audit, with the project and the identity of its task, which must be there still."""
     found = db.execute(_TASK, (task_id,)).fetchone() if task_id is not None else None
@@ -42,7 +42,7 @@ def add(
 
 
 def append(
-    db: sqlite3.Connection, task_id: str, draft: appending.Draft, audit: Audit, identity: str | None = None
+    db: sqlite3.Connection, task_id: str, draft: appending.Draft, audit: AuditRow, identity: str | None = None
 ) -> Event:
     """Append an event to a task that exists, and keep the audit with its seq. A key that is known keeps nothing new."""
     task = appending.load_task(db, task_id)

@@ -14,7 +14,7 @@ BUSY_TIMEOUT = 0.05
 """Seconds that a look may wait for a lock; readers of a write-ahead log wait only while it is being recovered."""
 
 
-class Peek:
+class SqlitePeek:
     """What has been committed lately, in a few microseconds and without leaving the thread."""
 
     def __init__(self, file: DatabaseFile) -> None:

@@ -107,6 +107,15 @@ def test_every_test_lies_in_the_folder_of_its_package() -> None:
     assert not loose, "tests/ has a folder for each package"
 
 
+def test_every_class_has_a_name_of_its_own() -> None:
+    places: dict[str, list[str]] = {}
+    for name, path in modules():
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(name)
+    assert not {name: found for name, found in places.items() if len(found) > 1}
+
+
 def test_nothing_imports_the_folders_by_their_own_names() -> None:
     own = re.compile(r"^\s*(?:from|import) (?:store|webapp)\b", re.M)
     for folder in ("store", "webapp", "signalbox", "tests", "e2e", "bench", "examples", "scripts"):

@@ -16,7 +16,7 @@ from signalbox.store.events import TaskId, check_task_id
 from signalbox.webapp.api.parameters import LastEventId, Seq
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import require, seen_projects
-from signalbox.webapp.auth.principal import Projects
+from signalbox.webapp.auth.principal import ProjectIds
 from signalbox.webapp.current import hub, store
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.endpoint import EVENT_STREAM, endpoint
@@ -80,7 +80,7 @@ async def events(query: FeedParameters) -> Response:
     )
 
 
-def feed(source: Store, tasks: tuple[str, ...], projects: Projects = None) -> Renderer:
+def feed(source: Store, tasks: tuple[str, ...], projects: ProjectIds = None) -> Renderer:
     """Reads what comes after an event id in these tasks, or in all of these projects if none is named."""
 
     async def render(cursor: int) -> Chunk | None:

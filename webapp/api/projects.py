@@ -28,7 +28,7 @@ class ProjectView(msgspec.Struct):
     created_at: str
 
 
-class Projects(msgspec.Struct):
+class ProjectListResponse(msgspec.Struct):
     """The projects that the caller may see."""
 
     projects: list[ProjectView]
@@ -37,10 +37,10 @@ class Projects(msgspec.Struct):
 @blueprint.get("")
 @needs("read")
 @endpoint("List the projects.")
-async def index() -> Projects:
+async def index() -> ProjectListResponse:
     sight = seen_projects()
     projects = [one for one in await store().people.projects() if sight is None or one.project_id in sight]
-    return Projects(await asyncio.gather(*map(shown, projects)))
+    return ProjectListResponse(await asyncio.gather(*map(shown, projects)))
 
 
 @blueprint.get("/<project_id>")

@@ -72,7 +72,7 @@ class TaskAtWork(TaskResponse, kw_only=True):
     unfinished: list[Unfinished]
 
 
-class TaskPage(msgspec.Struct, kw_only=True):
+class TaskListResponse(msgspec.Struct, kw_only=True):
     """Tasks, and the cursor of the next page if there is one."""
 
     tasks: list[TaskResponse]
@@ -88,10 +88,11 @@ def shown(task: Task) -> TaskResponse:
 @blueprint.get("")
 @needs("read")
 @endpoint("List tasks.", raises=(Conflict,))
-async def index(query: ListFilters) -> TaskPage:
+async def index(query: ListFilters) -> TaskListResponse:
     async with store().read() as view:
         page = await view.tasks(task_query(query, seen_projects()))
-    return TaskPage(tasks=list(map(shown, page.tasks)), has_more=page.cursor is not None, next_cursor=page.cursor)
+    tasks = list(map(shown, page.tasks))
+    return TaskListResponse(tasks=tasks, has_more=page.cursor is not None, next_cursor=page.cursor)
 
 
 @blueprint.post("")

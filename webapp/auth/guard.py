@@ -14,7 +14,7 @@ from signalbox.store.reserved import is_reserved_kind
 from signalbox.webapp.auth.access import Access, access_of
 from signalbox.webapp.auth.cookie import session_of
 from signalbox.webapp.auth.directory import Credential, Directory
-from signalbox.webapp.auth.principal import LOCAL, Principal, Projects
+from signalbox.webapp.auth.principal import LOCAL, Principal, ProjectIds
 from signalbox.webapp.auth.secrets import SESSION_PREFIX
 from signalbox.webapp.auth.ticket import Ticket
 from signalbox.webapp.http.refusals import Forbidden, NotLoggedIn, UnknownProject
@@ -105,12 +105,12 @@ async def session_shown() -> str | None:
     return cast(Credential, g.credential).digest if (await principal()).is_person else None
 
 
-def seen_projects() -> Projects:
+def seen_projects() -> ProjectIds:
     """The projects whose tasks the caller may see; for routes that need something."""
     return cast(Principal, g.principal).projects("read")
 
 
-def answered_projects() -> Projects:
+def answered_projects() -> ProjectIds:
     """The projects whose runs the caller may answer and stop."""
     return cast(Principal, g.principal).projects("respond")
 

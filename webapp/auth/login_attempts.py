@@ -22,7 +22,7 @@ from typing import TypeVar
 from signalbox.webapp.http.refusals import LoginsBusy, TooManyLogins
 
 T = TypeVar("T")
-Key = tuple[str, ...]
+BudgetKey = tuple[str, ...]
 
 WINDOW = 300.0
 """Seconds in which failed log-ins from one network are counted."""
@@ -61,8 +61,8 @@ class LoginAttempts:
         self._attempts = attempts
         self._key = key or secrets.token_bytes(32)
         self._clock = clock
-        self._failed: OrderedDict[Key, deque[float]] = OrderedDict()
-        self._networks: OrderedDict[Key, None] = OrderedDict()
+        self._failed: OrderedDict[BudgetKey, deque[float]] = OrderedDict()
+        self._networks: OrderedDict[BudgetKey, None] = OrderedDict()
 
     def attempt(self, who: str, network: str, browser: str | None = None) -> Attempt:
         """Count one more log-in. `who` is the account, `browser` what `known_browser` made. Raises TooManyLogins."""
@@ -72,9 +72,9 @@ class LoginAttempts:
                 return self._take([(("browser", who, nonce), self._attempts, ACCOUNT_WINDOW)])
             except TooManyLogins:
                 pass  # Then it has no privilege, as if it were not known.
-        pair: tuple[Key, int, float] = ("pair", who, network), self._attempts, WINDOW
-        wide: tuple[Key, int, float] = ("network", network), self._attempts * PER_NETWORK, WINDOW
-        everywhere: tuple[Key, int, float] = ("account", who), self._attempts * PER_ACCOUNT, ACCOUNT_WINDOW
+        pair: tuple[BudgetKey, int, float] = ("pair", who, network), self._attempts, WINDOW
+        wide: tuple[BudgetKey, int, float] = ("network", network), self._attempts * PER_NETWORK, WINDOW
+        everywhere: tuple[BudgetKey, int, float] = ("account", who), self._attempts * PER_ACCOUNT, ACCOUNT_WINDOW
         if (who, network) in self._networks:
             return self._take([pair, wide])
         return self._take([pair, wide, everywhere])
@@ -89,7 +89,7 @@ class LoginAttempts:
         nonce = secrets.token_urlsafe(16)
         return f"{nonce}.{self._sign(who, nonce)}"
 
-    def _take(self, budgets: list[tuple[Key, int, float]]) -> Attempt:
+    def _take(self, budgets: list[tuple[BudgetKey, int, float]]) -> Attempt:
         at = self._clock()
         counted = [(self._times(key, at - window), most, window) for key, most, window in budgets]
         for times, most, window in counted:
@@ -101,7 +101,7 @@ class LoginAttempts:
             self._failed.popitem(last=False)
         return Attempt([(times, at) for times, _, _ in counted])
 
-    def _times(self, key: Key, since: float) -> deque[float]:
+    def _times(self, key: BudgetKey, since: float) -> deque[float]:
         times = self._failed.setdefault(key, deque())
         self._failed.move_to_end(key)
         while times and times[0] <= since:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from signalbox.store.contract import Who
 from signalbox.store.people import SCOPES, SCOPES_OF_ROLE, Account, Role, Scope, Token
 
-Projects = tuple[str, ...] | None
+ProjectIds = tuple[str, ...] | None
 """Projects in the order of their ids; None is all of them."""
 
 
@@ -22,7 +22,7 @@ class Principal:
 
     name: str
     key: str | None = None
-    grants: Mapping[Scope, Projects] = field(default_factory=dict)
+    grants: Mapping[Scope, ProjectIds] = field(default_factory=dict)
     account: Account | None = None
     token: Token | None = None
 
@@ -36,7 +36,7 @@ class Principal:
         """Whether this is somebody who has logged in with a browser, and so can log out."""
         return self.account is not None and self.token is None
 
-    def projects(self, scope: Scope) -> Projects:
+    def projects(self, scope: Scope) -> ProjectIds:
         """The projects in which it has `scope`."""
         return self.grants.get(scope, ())
 
@@ -82,11 +82,11 @@ def of_token(token: Token, account: Account | None, roles: Mapping[str, Role]) -
     return Principal(name=name, key=token.token_id, grants=grants, account=account, token=token)
 
 
-def _grants(account: Account, roles: Mapping[str, Role]) -> dict[Scope, Projects]:
+def _grants(account: Account, roles: Mapping[str, Role]) -> dict[Scope, ProjectIds]:
     if account.admin:
         return dict.fromkeys(SCOPES)
     return {scope: tuple(sorted(p for p, role in roles.items() if scope in SCOPES_OF_ROLE[role])) for scope in SCOPES}
 
 
-def _within(projects: Projects, project_id: str) -> Projects:
+def _within(projects: ProjectIds, project_id: str) -> ProjectIds:
     return (project_id,) if projects is None or project_id in projects else ()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from signalbox.webapp.auth.directory import Credential
-from signalbox.webapp.auth.principal import LOCAL, Principal, Projects
+from signalbox.webapp.auth.principal import LOCAL, Principal, ProjectIds
 
 Verdict = Literal["holds", "changed", "lost"]
 
@@ -20,7 +20,7 @@ class Ticket:
     project_id: str | None = None
 
     @property
-    def sight(self) -> Projects:
+    def sight(self) -> ProjectIds:
         """The projects that its reader sees."""
         return self.principal.projects("read")
 

@@ -27,7 +27,7 @@ from signalbox.webapp.http.params import choice_of, flag_of, number_of, whole_of
 
 T = TypeVar("T")
 Schema = dict[str, Any]
-Read = Callable[[str, str], Any]
+ReadParameter = Callable[[str, str], Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class Parameter:
     name: str
     place: str
     many: bool
-    read: Read
+    read: ReadParameter
     default: Any
     setting: str | None
     required: bool
@@ -139,7 +139,7 @@ def _plain(kind: inspect.Type) -> tuple[inspect.Type, Schema, dict[str, Any]]:
             return kind, described, extra
 
 
-def _reader(kind: inspect.Type, extra: dict[str, Any], words: tuple[str, ...]) -> tuple[Read, Schema]:
+def _reader(kind: inspect.Type, extra: dict[str, Any], words: tuple[str, ...]) -> tuple[ReadParameter, Schema]:
     """How a text of this type is read, and its schema."""
     if "read" in extra:
         return extra["read"], {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from signalbox.store import Reading, Store, TaskQuery
-from signalbox.webapp.auth.principal import Projects
+from signalbox.webapp.auth.principal import ProjectIds
 from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.live import sse
 from signalbox.webapp.live.chunk import Chunk
@@ -81,8 +81,8 @@ class InboxFrames:
         self,
         store: Store,
         fragments: Fragments,
-        projects: Projects,
-        answered: Projects,
+        projects: ProjectIds,
+        answered: ProjectIds,
         *,
         task_id: str | None = None,
         after: str = "",

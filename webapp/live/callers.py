@@ -10,7 +10,7 @@ import structlog
 
 from signalbox.store import StoreError
 from signalbox.webapp.auth.directory import Credential
-from signalbox.webapp.auth.principal import NOBODY, Principal, Projects
+from signalbox.webapp.auth.principal import NOBODY, Principal, ProjectIds
 from signalbox.webapp.auth.ticket import Ticket
 from signalbox.webapp.live.subscriber import Subscriber
 
@@ -51,7 +51,7 @@ class Callers:
             self._seen.pop(ticket.credential, None)
             self._counts = +self._counts
 
-    def sights(self) -> set[Projects]:
+    def sights(self) -> set[ProjectIds]:
         """The projects that they see, each combination once."""
         return {key[1] for key, streams in self._counts.items() if isinstance(key, tuple) and streams > 0}
 

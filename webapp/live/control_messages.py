@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from signalbox.webapp.auth.principal import Projects
+from signalbox.webapp.auth.principal import ProjectIds
 from signalbox.webapp.live import sse
 
 
@@ -16,7 +16,7 @@ class ControlMessages:
 
     limited = True
 
-    def to(self, sight: Projects) -> ControlMessages:
+    def to(self, sight: ProjectIds) -> ControlMessages:
         """The same for a reader who sees these projects."""
         return self
 
@@ -48,11 +48,11 @@ class ControlMessages:
 class Pages(ControlMessages):
     """The words of a page's stream: a heartbeat that scripts can see, with the `facts` of the hour."""
 
-    def __init__(self, facts: Callable[[Projects], Mapping[str, object]], sight: Projects = None) -> None:
+    def __init__(self, facts: Callable[[ProjectIds], Mapping[str, object]], sight: ProjectIds = None) -> None:
         self._facts = facts
         self._sight = sight
 
-    def to(self, sight: Projects) -> ControlMessages:
+    def to(self, sight: ProjectIds) -> ControlMessages:
         return Pages(self._facts, sight)
 
     def greeting(self, cursor: int) -> bytes:

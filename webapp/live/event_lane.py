@@ -56,13 +56,13 @@ class EventLane(Lane):
         self._task_id = task_id
         self.encode = encode
         self._catch_up_cache = catch_up_cache
-        self._log = object()
+        self._cache_key = object()
         self._crowd = Crowd()
         self._single: set[Subscriber] = set()
 
     def close(self) -> None:
         super().close()
-        self._catch_up_cache.forget(self._log)
+        self._catch_up_cache.forget(self._cache_key)
 
     def leave(self, subscriber: Subscriber) -> None:
         super().leave(subscriber)
@@ -133,7 +133,7 @@ class EventLane(Lane):
 
     async def _read_on(self, subscriber: Subscriber) -> bool:
         """Serve one chunk out of the store; False if there is none."""
-        segment = await self._catch_up_cache.take(self._log, subscriber.cursor, self._read)
+        segment = await self._catch_up_cache.take(self._cache_key, subscriber.cursor, self._read)
         if subscriber.busy or subscriber.over:
             return True
         chunk = segment.after(subscriber.cursor, subscriber.events_left)

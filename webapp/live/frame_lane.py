@@ -11,7 +11,7 @@ from collections.abc import Collection
 import structlog
 
 from signalbox.store import StoreDamaged, StoreError, UnknownTask
-from signalbox.webapp.auth.principal import Projects
+from signalbox.webapp.auth.principal import ProjectIds
 from signalbox.webapp.live.chunk import Chunk
 from signalbox.webapp.live.control_messages import ControlMessages
 from signalbox.webapp.live.lane import DAMAGED_MS, RETRY, Lane
@@ -51,7 +51,7 @@ class FrameLane(Lane):
         self._unsure |= self.live
         self.wake()
 
-    def tell(self, sights: Collection[Projects]) -> None:
+    def tell(self, sights: Collection[ProjectIds]) -> None:
         """What those who see these projects hear when a stream begins has changed."""
         for subscriber in list(self.everyone):
             if subscriber.ticket.sight in sights:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 
 from signalbox.store import Event, Store
 from signalbox.store.loops import Loops
-from signalbox.webapp.auth.principal import Projects
+from signalbox.webapp.auth.principal import ProjectIds
 from signalbox.webapp.auth.ticket import Ticket
 from signalbox.webapp.http.refusals import TooManyStreams
 from signalbox.webapp.live.callers import Callers
@@ -157,7 +157,7 @@ class Hub:
             most = random.randint(most // 2 + 1, most)
         return self._settings.max_stream_life * random.uniform(0.8, 1.0), most
 
-    def _tell_pages(self, sights: Collection[Projects]) -> None:
+    def _tell_pages(self, sights: Collection[ProjectIds]) -> None:
         for lane in list(self.lanes):
             if isinstance(lane, FrameLane):
                 lane.tell(sights)

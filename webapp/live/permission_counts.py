@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from signalbox.store import Event, Store
 from signalbox.store.events import PERMISSION_EVENTS
 from signalbox.store.loops import Loop
-from signalbox.webapp.auth.principal import Projects
+from signalbox.webapp.auth.principal import ProjectIds
 
 
 class PermissionCounts:
@@ -20,12 +20,12 @@ class PermissionCounts:
     def __init__(
         self,
         store: Store,
-        sights: Callable[[], set[Projects]],
-        tell: Callable[[Collection[Projects]], None],
+        sights: Callable[[], set[ProjectIds]],
+        tell: Callable[[Collection[ProjectIds]], None],
         loop: Loop,
     ) -> None:
         self._store, self._sights, self._tell = store, sights, tell
-        self._counts: dict[Projects, int] = {}
+        self._counts: dict[ProjectIds, int] = {}
         self._stale = asyncio.Event()
         self._task = asyncio.create_task(loop.run(self._recount), name="signalbox-waiting")
 
@@ -34,12 +34,12 @@ class PermissionCounts:
         if not events or any(event.event_type in PERMISSION_EVENTS for event in events):
             self._stale.set()
 
-    def join(self, sight: Projects) -> None:
+    def join(self, sight: ProjectIds) -> None:
         """There is one more reader."""
         if sight not in self._counts:
             self._stale.set()
 
-    def facts(self, sight: Projects) -> dict[str, int]:
+    def facts(self, sight: ProjectIds) -> dict[str, int]:
         """What a heartbeat says of it."""
         count = self._counts.get(sight)
         return {} if count is None else {"permissions_open": count}
@@ -52,7 +52,7 @@ class PermissionCounts:
         await self._stale.wait()
         self._stale.clear()
         before = self._counts
-        counts: dict[Projects, int] = {}
+        counts: dict[ProjectIds, int] = {}
         try:
             for sight in self._sights():
                 async with self._store.glance() as view:

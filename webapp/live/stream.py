@@ -70,7 +70,7 @@ def closing(words: bytes) -> StreamResponse:
     return StreamResponse(serve, Plain())
 
 
-class Connection(ASGIHTTPConnection):
+class StreamingConnection(ASGIHTTPConnection):
     """Quart's HTTP connection, with streams served below it. A body is received when its route asks for it."""
 
     _body: BoundedBody | None = None
@@ -127,6 +127,6 @@ class SocketConnection(ASGIWebsocketConnection):
 
 def install(app: Quart) -> None:
     """Let `app` serve StreamResponses."""
-    app.asgi_http_class = Connection
+    app.asgi_http_class = StreamingConnection
     app.asgi_websocket_class = SocketConnection
     app.request_class = BoundedRequest

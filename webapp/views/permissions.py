@@ -11,7 +11,7 @@ from werkzeug.exceptions import NotFound
 from signalbox.store import Reading, TaskReading, UnknownTask
 from signalbox.store.state import Permission, Task
 from signalbox.store.tasklist import place_of
-from signalbox.webapp.auth.principal import Projects
+from signalbox.webapp.auth.principal import ProjectIds
 
 AUDITS_PAGE = 200
 INBOX_PAGE = 50
@@ -24,7 +24,7 @@ class InboxView:
     requests: list[tuple[Task, Permission]]
     total: int
     event_id: int
-    answered: Projects = None
+    answered: ProjectIds = None
     task_id: str | None = None
     after: str = ""
     next: str | None = None
@@ -42,8 +42,8 @@ class InboxView:
 
 async def inbox_view(
     view: Reading,
-    projects: Projects = None,
-    answered: Projects = None,
+    projects: ProjectIds = None,
+    answered: ProjectIds = None,
     *,
     task_id: str | None = None,
     after: str = "",
@@ -92,7 +92,7 @@ class AuditsView:
 
 
 async def audits_view(
-    view: Reading, task_id: str | None, *, before: int | None = None, projects: Projects = None
+    view: Reading, task_id: str | None, *, before: int | None = None, projects: ProjectIds = None
 ) -> AuditsView:
     """The audits in `projects` before the one with the id `before`.
 
