@@ -23,9 +23,9 @@ VIEWS = {
     "a log filtered by type": "/log?type=work_item_start",
     "all failures of a log": "/log?failed=1",
     "the second page of hits": "/log?q=e&after=30",
-    "a stretch of the log that grows until it is full": "/log?after=20",
-    "a stretch amid the log, where no failure was found": "/log?around=30&failure_after=30",
-    "a stretch of the log that begins later": "/log?around=100",
+    "a window of the log that grows until it is full": "/log?after=20",
+    "a window amid the log, where no failure was found": "/log?around=30&failure_after=30",
+    "a window of the log that begins later": "/log?around=100",
     "what comes before an event that is not there yet": "/log?before=100",
 }
 
@@ -71,12 +71,12 @@ def test_what_is_found_later_is_marked_too(server: Server, page: Page) -> None:
     page.wait_for_function("() => CSS.highlights.get('found')?.size === 2")
 
 
-def test_a_stretch_of_the_log_stands_still_for_its_reader_while_it_grows(server: Server, page: Page) -> None:
-    server.emit("stretch", *[f"line {n}" for n in range(1, 151)])
-    page.goto(f"{server.url}/tasks/stretch/log?around=120#e120")
+def test_a_window_of_the_log_stands_still_for_its_reader_while_it_grows(server: Server, page: Page) -> None:
+    server.emit("window", *[f"line {n}" for n in range(1, 151)])
+    page.goto(f"{server.url}/tasks/window/log?around=120#e120")
     expect_live_at(page, 150)
     place = page.locator("#e120").bounding_box()
-    server.emit("stretch", *[f"line {n}" for n in range(151, 301)])
+    server.emit("window", *[f"line {n}" for n in range(151, 301)])
     expect(page.get_by_role("link", name="80 newer")).to_be_visible()
     expect_rows(page, 21, 220)
     expect(page.locator("#e120:target")).to_be_in_viewport()

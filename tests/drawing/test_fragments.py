@@ -114,7 +114,7 @@ async def test_spans_beyond_the_window_are_counted_and_listed_on_their_page(stor
     assert len(parse(listed).all("tr")) == 101
 
 
-async def test_a_stretch_of_the_log_leads_to_its_neighbours(store: SqliteStore) -> None:
+async def test_a_window_of_the_log_leads_to_its_neighbours(store: SqliteStore) -> None:
     store.append("run", [log(f"line {n}") for n in range(1, 101)])
     async with store.read() as view:
         middle = await log_window(view, "run", around=50, window=10)

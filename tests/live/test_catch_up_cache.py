@@ -36,7 +36,7 @@ async def walk(catch_up_cache: CatchUpCache, log: Log, cursor: int = 0, most: in
     return seen
 
 
-async def test_a_herd_in_step_reads_each_stretch_once() -> None:
+async def test_a_herd_in_step_reads_each_segment_once() -> None:
     log, catch_up_cache = Log(4 * SEGMENT + 7), CatchUpCache()
     for seen in await asyncio.gather(*(walk(catch_up_cache, log) for _ in range(50))):
         assert seen == list(range(1, log.latest + 1))
@@ -44,7 +44,7 @@ async def test_a_herd_in_step_reads_each_stretch_once() -> None:
     assert whole == [0, SEGMENT, 2 * SEGMENT, 3 * SEGMENT]
 
 
-async def test_those_who_come_from_anywhere_are_in_step_after_their_first_stretch() -> None:
+async def test_those_who_come_from_anywhere_are_in_step_after_their_first_segment() -> None:
     log, catch_up_cache = Log(5 * SEGMENT), CatchUpCache()
     starts = range(3, SEGMENT, 97)
     found = await asyncio.gather(*(walk(catch_up_cache, log, start, most=1 + start) for start in starts))
@@ -81,7 +81,7 @@ async def test_a_log_that_nobody_reads_any_more_is_forgotten() -> None:
     assert log.reads.count(0) == 2
 
 
-async def test_one_who_leaves_takes_nobodys_stretch_along_and_a_failure_is_everybodys() -> None:
+async def test_one_who_leaves_takes_nobodys_segment_along_and_a_failure_is_everybodys() -> None:
     log, catch_up_cache, gate = Log(SEGMENT), CatchUpCache(), asyncio.Event()
 
     async def slow(cursor: int, most: int) -> Sequence[bytes]:

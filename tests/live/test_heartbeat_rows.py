@@ -40,7 +40,7 @@ def test_the_page_shows_what_was_said_and_one_line_for_all_heartbeats(server: Se
 
 
 @pytest.mark.parametrize("place", ["after=0", "before=213", "around=212", "around=2", "after=1"])
-def test_stretches_of_the_log_leave_them_out(server: Server, quiet: str, place: str) -> None:
+def test_windows_of_the_log_leave_them_out(server: Server, quiet: str, place: str) -> None:
     page = server.get(f"{quiet}/log?{place}").text
     assert seqs(page) == ([2] if place == "after=1" else [1, 2])
     assert "2 of 2 events" in page or "1 of 2 events" in page

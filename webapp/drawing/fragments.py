@@ -35,7 +35,7 @@ class Fragments(TaskPages, ListPages):
         return position(since, to) + "\n".join(swap(part, "outerMorph", html) for part, html in parts.items())
 
     def log_window(self, log: LogWindow) -> str:
-        """The rows of a stretch of the log alone, for a page that shows their neighbours."""
+        """The rows of a window of the log alone, for a page that adds them to its own."""
         return self._rows.render(log.rows)
 
     def report(self, report: Report) -> str:

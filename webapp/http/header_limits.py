@@ -2,7 +2,7 @@
 
 uvicorn and httptools have no such limits. The class relies on the callbacks of `HttpToolsProtocol` in uvicorn 0.54
 (`on_header`, `on_headers_complete`, `on_body`, `on_message_complete`, `on_response_complete`, `flow`, `cycle`);
-`tests/http/test_door.py` notices when one of them changes.
+`tests/http/test_header_limits.py` notices when one of them changes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """WebSockets: clients only listen. Nothing is inflated, and the first message from a client ends the connection.
 
 The class relies on `handle_text`, `handle_bytes`, `handle_ping`, `close_timer` and `conn` of
-`WebSocketsSansIOProtocol` in uvicorn 0.54; `tests/http/test_door.py` notices when one of them changes.
+`WebSocketsSansIOProtocol` in uvicorn 0.54; `tests/http/test_header_limits.py` notices when one of them changes.
 """
 
 from __future__ import annotations

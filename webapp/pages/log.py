@@ -1,4 +1,4 @@
-"""The log of a task: a stretch of it, what is found in it, and ways to one event."""
+"""The log of a task: a window of it, search results, and links to one event."""
 
 from __future__ import annotations
 

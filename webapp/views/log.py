@@ -15,9 +15,9 @@ LOG_WINDOW = 200
 
 @dataclass(frozen=True, kw_only=True)
 class LogWindow:
-    """A stretch of a task's log, anywhere in it, with `older` and `newer` rows before and after it.
+    """Consecutive rows of a task's log. `older` and `newer` count the rows before and after them.
 
-    `aimed` is the seq that it lies around. Heartbeats are rows of it if it has them `with_heartbeats`.
+    `aimed` is the seq that the window was requested around. Heartbeats are rows only `with_heartbeats`.
     """
 
     task: Task
@@ -29,22 +29,22 @@ class LogWindow:
 
     @property
     def total(self) -> int:
-        """How many rows the whole log has."""
+        """The number of rows of the whole log."""
         return self.task.latest_seq if self.with_heartbeats else self.task.rows
 
     @property
     def before(self) -> int | None:
-        """The cursor of the stretch before this one."""
+        """The cursor of the window before this one; None at the beginning of the log."""
         return self.rows[0].seq if self.rows and self.older else None
 
     @property
     def after(self) -> int | None:
-        """The cursor of the stretch after this one."""
+        """The cursor of the window after this one; None at the end of the log."""
         return self.rows[-1].seq if self.newer else None
 
     @property
     def at_heartbeat(self) -> bool:
-        """Whether what was aimed at is a heartbeat that is not shown here."""
+        """Whether `aimed` is the seq of a heartbeat, which the window does not show."""
         aimed, shown = self.aimed, {event.seq for event in self.rows}
         return not self.with_heartbeats and aimed is not None and aimed <= self.task.latest_seq and aimed not in shown
 
@@ -59,7 +59,7 @@ async def log_window(
     window: int = LOG_WINDOW,
     with_heartbeats: bool = False,
 ) -> LogWindow:
-    """A stretch of the log: just before or after a seq, around one, or the newest. Raises UnknownTask."""
+    """The rows just before or after a seq, around one, or the newest rows. Raises UnknownTask."""
     task = await view.task(task_id)
     everything = with_heartbeats or not task.heartbeats
     brief = view.brief()
@@ -86,7 +86,7 @@ async def _events_before(view: Reading, task_id: str, before: int, limit: int) -
 
 
 async def log_rows(view: TaskReading, task: Task, since: int, window: int) -> tuple[list[Event], bool]:
-    """The newest rows after `since`, by seq, `window` of them at most; and whether there are more."""
+    """The newest rows after `since` in the order of seq, at most `window`, and whether there are more."""
     if task.latest_seq - since <= window:
         events = await view.brief().events(task.task_id, since, window)
         return [event for event in events if event.event_type != HEARTBEAT], False
@@ -96,7 +96,7 @@ async def log_rows(view: TaskReading, task: Task, since: int, window: int) -> tu
 
 @dataclass(frozen=True, kw_only=True)
 class HitsView:
-    """What was found in a task's log, from the hit after the seq `after` on."""
+    """One page of search results in a task's log: hits after the seq `after`."""
 
     task: Task
     hits: LogHits
@@ -104,6 +104,6 @@ class HitsView:
 
 
 async def hits_view(view: Reading, task_id: str, query: LogQuery, *, after: int = 0) -> HitsView:
-    """One page of the events that `query` means. Raises UnknownTask."""
+    """One page of the events that match `query`. Raises UnknownTask."""
     task = await view.task(task_id)
     return HitsView(task=task, hits=await view.brief().search(task_id, query, after, LOG_WINDOW), after=after)

@@ -1,4 +1,7 @@
-"""A stretch of a log as its address names it: it begins where it begins, and grows until it is full."""
+"""The log page: the window that its address names, and jumps to a failure or a time.
+
+A window keeps its first row and grows at its end until it is full.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from signalbox.webapp.views.log import LOG_WINDOW, LogWindow, log_window
 
 @dataclass(frozen=True, kw_only=True)
 class LogPlace:
-    """Just before or after a seq, or around one; all None is no place. `heartbeats`: they are rows too."""
+    """A place in the log: before, after or around a seq. False if none is given. `heartbeats` makes them rows."""
 
     before: int | None = None
     after: int | None = None
@@ -20,7 +23,7 @@ class LogPlace:
 
     @property
     def parameters(self) -> list[tuple[str, object]]:
-        """The parameters of its address."""
+        """The parameters of the page's address."""
         seqs = [(name, getattr(self, name)) for name in ("before", "after", "around")]
         return [*seqs, ("heartbeats", "1" if self.heartbeats else None)]
 
@@ -28,7 +31,7 @@ class LogPlace:
         return any(seq is not None for seq in (self.before, self.after, self.around))
 
     async def window(self, view: Reading, task_id: str) -> LogWindow:
-        """The stretch of the log that is there. Raises UnknownTask."""
+        """Read the window at this place. Raises UnknownTask."""
         return await log_window(
             view,
             task_id,
@@ -41,7 +44,7 @@ class LogPlace:
 
 @dataclass(frozen=True, kw_only=True)
 class Jump:
-    """To the first failure after a seq, or to the first event at or after a time; neither is no jump."""
+    """A jump to the first failure after a seq, or to the first event at or after a time. False if neither is given."""
 
     failure_after: int | None = None
     at: str | None = None
@@ -50,7 +53,7 @@ class Jump:
         return self.failure_after is not None or self.at is not None
 
     async def aim(self, view: Reading, task_id: str) -> int | None:
-        """The seq that it leads to, None while there is none."""
+        """The seq of the target; None while there is none."""
         if self.at is not None:
             seq = await view.first_seq_at(task_id, self.at)
             rows = await view.rows_after(task_id, seq - 1, 1) if seq else []
@@ -59,7 +62,7 @@ class Jump:
 
     @property
     def missed(self) -> str:
-        """What is said when it leads nowhere."""
+        """The message if there is no target."""
         if self.at is not None:
             return "Nothing was said then or later. This is the end of the log."
         if self.failure_after is None:
@@ -69,7 +72,10 @@ class Jump:
 
 @dataclass(frozen=True, kw_only=True)
 class LogPageView:
-    """A stretch of a log. `missed` is why it is not what was asked for; by now that may be at the seq `found`."""
+    """The log page. `missed` says why the window is not the one that was requested, or is empty.
+
+    `found` is the seq of the jump's target, if it exists by now.
+    """
 
     log: LogWindow
     missed: str
@@ -82,7 +88,7 @@ class LogPageView:
 
 
 async def log_page_view(view: Reading, task_id: str, place: LogPlace, jump: Jump) -> LogPageView:
-    """The events at `place`, where the `jump` that led nowhere ended. Raises UnknownTask."""
+    """The window at `place`, with the message of a `jump` that had no target. Raises UnknownTask."""
     log = await place.window(view, task_id)
     missed, latest = jump.missed, log.task.latest_seq
     if not missed and place.around is not None and place.around > latest:
@@ -91,5 +97,5 @@ async def log_page_view(view: Reading, task_id: str, place: LogPlace, jump: Jump
 
 
 def newest(latest: int) -> int:
-    """The cursor of the stretch at the end of a log: half of a window is there, and half of it is to come."""
+    """The cursor of a window at the end of the log: half of it is filled, half is left for new rows."""
     return max(0, latest - LOG_WINDOW // 2)

@@ -12,7 +12,7 @@ SPANS_PAGE = 500
 
 @dataclass(frozen=True, kw_only=True)
 class SpansView:
-    """One page of all spans of a task, in the order in which they began; `after` is the next page's cursor."""
+    """One page of the spans of a task, in the order in which they began. `after` is the cursor of the next page."""
 
     task: Task
     spans: list[Span]
@@ -21,7 +21,7 @@ class SpansView:
 
 
 async def spans_view(view: TaskReading, task_id: str, *, after: int = 0) -> SpansView:
-    """The spans that began after the seq `after`. Raises UnknownTask."""
+    """Read the page of spans that began after the seq `after`. Raises UnknownTask."""
     task = await view.task(task_id)
     spans = await view.spans(task_id, after, SPANS_PAGE + 1)
     more = len(spans) > SPANS_PAGE

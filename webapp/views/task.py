@@ -26,9 +26,9 @@ PERMISSIONS = 20
 
 @dataclass(frozen=True, kw_only=True)
 class TaskView:
-    """One task after the event `seq`: all of it (`since` 0), or the parts that changed after `since`.
+    """A task as of the event `seq`: all of it (`since` 0), or the parts that changed after `since`.
 
-    `skipped` says that the log has more rows after `since` than the `window` newest ones, which are in `rows`.
+    `rows` has the newest rows after `since`, at most `window`; `skipped` says that there are more.
     """
 
     task: Task
@@ -47,22 +47,22 @@ class TaskView:
 
     @property
     def flags(self) -> str:
-        """What is kept of the task beside its log, in words: no seq tells when that changed."""
+        """Words for the state that changes without an event: see `flags_of`, and "unfinished" for unfinished output."""
         return f"{flags_of(self.task)} unfinished".strip() if self.unfinished else flags_of(self.task)
 
     @property
     def seq(self) -> int:
-        """The newest seq that this view knows of."""
+        """The newest seq of the view."""
         return self.task.latest_seq
 
     @property
     def first_seq(self) -> int:
-        """The oldest seq in the window of the log: a cursor for the rows before it."""
+        """The oldest seq in the window of the log; a cursor for earlier rows."""
         return self.rows[0].seq if self.rows else self.seq + 1
 
     @property
     def cut(self) -> bool:
-        """Whether the log has more rows than its window shows."""
+        """Whether the log has more rows than the window."""
         return self.task.rows > self.window
 
     @property
@@ -76,7 +76,7 @@ FLAGS = ("stale", "archived")
 
 
 def flags_of(task: Task) -> str:
-    """What is kept of a task beside its log, in words: no seq tells when that changed."""
+    """Words for the state of a task that is not in its log. It changes without an event, so no seq covers it."""
     return " ".join(word for word, on in (("stale", task.stale), ("archived", task.archived_at)) if on)
 
 
@@ -104,10 +104,10 @@ async def task_view(
     key: bytes | None = None,
     may_answer: bool = True,
 ) -> TaskView:
-    """A task as its page shows it; with `since`, what brings a page at that cursor up to date. Raises UnknownTask.
+    """Read the task page; with `since`, only the parts that changed after that seq. Raises UnknownTask.
 
-    With `earlier`, which finds the phases of the earlier runs, it tells the next step. Its reader may answer and stop
-    the run if they `may_answer`; with the store's `key` they are offered to run a command again.
+    `earlier` finds the phases of earlier runs, from which the page forecasts the next step. `may_answer`: the reader
+    may answer and cancel the run. With the store's `key` the page offers to run a command again.
     """
     task = await view.task(task_id)
 

@@ -11,10 +11,10 @@ from signalbox.webapp.views.list_query import list_fields
 
 @dataclass(frozen=True, kw_only=True)
 class TaskListView:
-    """One page of the task list. `counts` are by status, of all tasks that are archived or are not, as the query asks.
+    """One page of the task list. `counts` has the number of tasks by status, archived or not as the query says.
 
-    `stale` and `archived` count all tasks that are; `cursor` leads to the tasks that follow. `projects` has the names
-    of those that the reader sees.
+    `stale` and `archived` are the numbers of such tasks. `cursor` leads to the next page. `projects` has the names of
+    the projects that the reader sees, by id.
     """
 
     query: TaskQuery
@@ -30,7 +30,7 @@ class TaskListView:
 
     @property
     def filtered(self) -> bool:
-        """Whether the query leaves any task out."""
+        """Whether the query excludes any task."""
         return bool(list_fields(self.query, "sort")) or self.query.sort == "longest"
 
     @property
@@ -40,9 +40,9 @@ class TaskListView:
 
 
 async def task_list_view(view: Reading, query: TaskQuery, *, manages: bool = True) -> TaskListView:
-    """The tasks of one page of `query`, for somebody who `manages` tasks and views or only reads.
+    """Read one page of `query`. `manages`: the reader may archive tasks and save views.
 
-    Raises InvalidEvent for a cursor that no page gave.
+    Raises InvalidEvent if no page has given the cursor.
     """
     page = await view.tasks(query)
     return TaskListView(

@@ -1,4 +1,4 @@
-"""The parts of a task page, by their DOM ids: each is read and drawn again when it changed."""
+"""The DOM ids of the parts of the task page. A frame has the parts that changed."""
 
 PAGE_META = "page-meta"
 TASK_HEADER = "task-header"

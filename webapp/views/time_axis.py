@@ -1,4 +1,4 @@
-"""A time axis in per cent of its width, with long idle stretches folded to a mark. All times are in seconds."""
+"""A time axis in per cent of its width, with long idle gaps folded to a mark. All times are in seconds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 IDLE_SHARE = 0.1
-"""An idle stretch that takes more of the whole than this is folded."""
+"""An idle gap that takes more of the whole than this is folded."""
 
 FOLD_WIDTH = 2.5
 TICKS = 7
@@ -23,7 +23,7 @@ DAY = 86400
 
 
 class Fold(NamedTuple):
-    """An idle stretch from `start` to `end` that is drawn `width` per cent wide, at `left`."""
+    """An idle gap from `start` to `end`, drawn `width` per cent wide at `left`."""
 
     start: float
     end: float
@@ -87,7 +87,7 @@ class Axis:
 
 
 def axis(length: float, busy: Iterable[tuple[float, float]], *, fold: bool = True) -> Axis:
-    """The axis of `length` seconds; with `fold`, what lies long enough between the `busy` stretches is folded."""
+    """The axis of `length` seconds; with `fold`, long gaps between the `busy` periods are folded."""
     gaps = [gap for gap in idle(busy) if gap[1] - gap[0] > IDLE_SHARE * length] if fold else []
     folds: list[Fold] = []
     unfolded = Axis(length, tuple(Fold(start, end, 0.0, FOLD_WIDTH) for start, end in gaps))
@@ -100,7 +100,7 @@ def axis(length: float, busy: Iterable[tuple[float, float]], *, fold: bool = Tru
 
 
 def idle(busy: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The stretches between the busy ones."""
+    """The gaps between the busy periods."""
     gaps: list[tuple[float, float]] = []
     until: float | None = None
     for start, end in sorted(busy):

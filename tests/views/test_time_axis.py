@@ -1,4 +1,4 @@
-"""The time axis: real proportions, and long idle stretches folded."""
+"""The time axis: real proportions, and long idle gaps folded."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from signalbox.webapp.views.time_axis import FOLD_WIDTH, axis, idle
 
-stretches = st.lists(
+periods = st.lists(
     st.tuples(st.floats(0, 1000), st.floats(0, 200)).map(lambda pair: (pair[0], pair[0] + pair[1])), max_size=12
 )
 
 
-@given(busy=stretches, moments=st.lists(st.floats(0, 1200), min_size=2))
+@given(busy=periods, moments=st.lists(st.floats(0, 1200), min_size=2))
 def test_later_is_never_further_left_and_all_of_it_fits(busy: list[tuple[float, float]], moments: list[float]) -> None:
     drawn = axis(1200, busy)
     places = [drawn.left(at) for at in sorted(moments)]
@@ -27,7 +27,7 @@ def test_bars_are_in_proportion() -> None:
     assert [drawn.left(at) for at in (0, 2.5, 5, 10)] == [0, 25, 50, 100]
 
 
-def test_a_long_idle_stretch_is_folded_and_the_rest_keeps_its_proportions() -> None:
+def test_a_long_idle_gap_is_folded_and_the_rest_keeps_its_proportions() -> None:
     drawn = axis(100, [(0, 10), (90, 100)])
     (fold,) = drawn.folds
     assert (fold.start, fold.end, fold.width) == (10, 90, FOLD_WIDTH)
@@ -37,7 +37,7 @@ def test_a_long_idle_stretch_is_folded_and_the_rest_keeps_its_proportions() -> N
     )
 
 
-def test_a_short_idle_stretch_is_shown_as_it_is() -> None:
+def test_a_short_idle_gap_is_shown_as_it_is() -> None:
     assert axis(100, [(0, 48), (52, 100)]).folds == ()
 
 
@@ -49,7 +49,7 @@ def test_work_that_overlaps_is_not_idle() -> None:
     assert idle([(0, 10), (5, 20), (18, 19), (30, 40)]) == [(20, 30)]
 
 
-@given(length=st.floats(0.0001, 10_000_000), busy=stretches)
+@given(length=st.floats(0.0001, 10_000_000), busy=periods)
 def test_ticks_are_few_and_never_in_a_fold(length: float, busy: list[tuple[float, float]]) -> None:
     drawn = axis(length, [(min(a, length), min(b, length)) for a, b in busy])
     ticks = drawn.ticks()
