@@ -16,7 +16,7 @@ import uvicorn
 from signalbox.webapp import logs
 from signalbox.webapp.app import create_app
 from signalbox.webapp.http.header_limits import LimitedHttpProtocol
-from signalbox.webapp.http.sockets import LONGEST_MESSAGE, Socket
+from signalbox.webapp.http.socket_limits import LONGEST_MESSAGE, LimitedSocketProtocol
 from signalbox.webapp.settings import Settings
 
 TCP_USER_TIMEOUT = 18
@@ -74,7 +74,7 @@ def serve(settings: Settings, beside: AbstractContextManager[None] | None = None
         timeout_keep_alive=75,
         timeout_graceful_shutdown=1,
         http=LimitedHttpProtocol,
-        ws=Socket,
+        ws=LimitedSocketProtocol,
         ws_max_size=LONGEST_MESSAGE,
         ws_per_message_deflate=False,
     )

@@ -17,7 +17,7 @@ from quart import Quart, request
 
 from signalbox.webapp.http import body_limits, errors, header_limits
 from signalbox.webapp.http.header_limits import LimitedHttpProtocol
-from signalbox.webapp.http.sockets import Socket
+from signalbox.webapp.http.socket_limits import LimitedSocketProtocol
 from signalbox.webapp.live import stream
 from tests.support.people import person, revoke, session, token, wait_until_guarded
 from tests.support.server import Server
@@ -125,7 +125,9 @@ async def serving(app: Any) -> AsyncIterator[int]:
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.listen()
-    config = uvicorn.Config(app, http=LimitedHttpProtocol, ws=Socket, log_config=None, lifespan="off", ws_max_size=1024)
+    config = uvicorn.Config(
+        app, http=LimitedHttpProtocol, ws=LimitedSocketProtocol, log_config=None, lifespan="off", ws_max_size=1024
+    )
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve(sockets=[listening]))
     try:

@@ -16,10 +16,10 @@ def install(app: Quart) -> None:
         demo,
         export,
         log,
+        login,
         permissions,
         saved_views,
         selection,
-        sessions,
         spans,
         static,
         tasks,
@@ -27,5 +27,5 @@ def install(app: Quart) -> None:
     )
 
     lists = (static, tasks, selection, saved_views, permissions, audits)
-    for module in (*lists, control, log, spans, checkpoints, timeline, compare, export, demo, sessions, account):
+    for module in (*lists, control, log, spans, checkpoints, timeline, compare, export, demo, login, account):
         app.register_blueprint(module.blueprint)

@@ -18,7 +18,7 @@ from signalbox.webapp.pages.responses import html
 NOTES = {"out": "You are logged out.", "password": "Your password was changed. Log in with the new one."}
 WRONG = "There is no account with this e-mail and password."
 
-blueprint = Blueprint("sessions", __name__)
+blueprint = Blueprint("login", __name__)
 
 
 @blueprint.get("/login")
@@ -68,6 +68,6 @@ def wait(seconds: float) -> str:
 
 def _form(onward: str | None, *, email: str = "", refused: str = "", note: str = "") -> Response:
     values = {"next": local(onward), "email": email, "refused": refused, "note": note}
-    response = html(fragments().plain_page("sessions/new.html", {}, **values))
+    response = html(fragments().plain_page("login/new.html", {}, **values))
     response.headers["Cache-Control"] = "no-store"
     return response

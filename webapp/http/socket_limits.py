@@ -1,4 +1,4 @@
-"""WebSockets: clients only listen. Nothing is inflated, and the first message from a client ends the connection.
+"""Limits on WebSockets. Clients only listen: nothing is inflated, and a client's first message ends the connection.
 
 The class relies on `handle_text`, `handle_bytes`, `handle_ping`, `close_timer` and `conn` of
 `WebSocketsSansIOProtocol` in uvicorn 0.54; `tests/http/test_header_limits.py` notices when one of them changes.
@@ -23,7 +23,7 @@ CLOSING = 2.0
 """Seconds that a client has to confirm the close."""
 
 
-class Socket(WebSocketsSansIOProtocol):
+class LimitedSocketProtocol(WebSocketsSansIOProtocol):
     """One WebSocket of a client that has nothing to send."""
 
     def data_received(self, data: bytes) -> None:
