@@ -156,7 +156,11 @@ async def test_a_head_that_trickles_in_is_given_up(monkeypatch: pytest.MonkeyPat
                     writer.write(b"a" if beginning != b"\r\n" else b"\r\n")  # noqa: B023
 
             dripping = asyncio.create_task(trickle())
-            said = await asyncio.wait_for(reader.read(), 8)
+            try:
+                said = await asyncio.wait_for(reader.read(), 8)
+            except ConnectionResetError:
+                # The server closed the connection without a response while another byte was on its way.
+                said = b""
             dripping.cancel()
             assert end in said, (beginning, said)
             writer.close()
