@@ -107,6 +107,20 @@ def test_every_test_lies_in_the_folder_of_its_package() -> None:
     assert not loose, "tests/ has a folder for each package"
 
 
+def test_coined_names_stay_replaced() -> None:
+    coined = {"shelf", "Stretch", "beside", "BesideTheLog", "voice", "silence", "rests", "packing", "retrying"}
+    coined |= {"ranks", "march", "arrived", "ahead", "thinned"}
+    for name, path in modules():
+        assert name not in {"webapp.live.waiting", "webapp.auth.way", "webapp.process.again"}
+        names = {path.stem}
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                names.add(node.name)
+            elif isinstance(node, ast.Attribute):
+                names.add(node.attr)
+        assert not names & coined, f"{name} uses a coined name; take the field's term"
+
+
 def test_every_class_has_a_name_of_its_own() -> None:
     places: dict[str, list[str]] = {}
     for name, path in modules():
