@@ -1,4 +1,4 @@
-"""Who has streams open: how many each, and whether they still may."""
+"""The callers with open streams: how many streams each has, and whether their rights still hold."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from signalbox.webapp.live.subscriber import Subscriber
 logger = structlog.get_logger("signalbox.live")
 
 Ask = Callable[[Credential | None], Awaitable[Principal]]
-"""Tells who stands behind a credential now."""
+"""Looks up the principal of a credential."""
 
 
 class Callers:
-    """The open streams, by what they were opened with."""
+    """The open streams by the credential that opened them."""
 
     def __init__(self) -> None:
         self._streams: dict[Credential | None, set[Subscriber]] = {}
@@ -29,19 +29,19 @@ class Callers:
         self._counts: Counter[Hashable] = Counter()
 
     def count(self, ticket: Ticket) -> int:
-        """The open streams of a caller; 0 for the local person, who is whoever sits there."""
+        """How many streams a caller has open. The local person has no limit, so their count is 0."""
         return self._counts[ticket.principal.key] if ticket.principal.key else 0
 
     def enter(self, subscriber: Subscriber) -> None:
-        """A stream begins."""
+        """Add a stream that begins."""
         ticket = subscriber.ticket
         self._streams.setdefault(ticket.credential, set()).add(subscriber)
         self._counts.update((ticket.principal.key, ("sight", ticket.sight)))
-        # What it was admitted with may be over by now.
+        # The right that admitted it may have ended meanwhile, so check again.
         self._seen.pop(ticket.credential, None)
 
     def leave(self, subscriber: Subscriber) -> None:
-        """A stream is over."""
+        """Remove a stream that has ended."""
         ticket = subscriber.ticket
         self._counts.subtract((ticket.principal.key, ("sight", ticket.sight)))
         streams = self._streams[ticket.credential]
@@ -52,17 +52,17 @@ class Callers:
             self._counts = +self._counts
 
     def sights(self) -> set[ProjectIds]:
-        """The projects that they see, each combination once."""
+        """The sets of projects that callers see, each once."""
         return {key[1] for key, streams in self._counts.items() if isinstance(key, tuple) and streams > 0}
 
     async def recheck(self, ask: Ask) -> None:
-        """End the streams whose right is gone, and those that would show something else now."""
+        """End the streams whose right has ended, and those that would show something else now."""
         failed: StoreError | None = None
         for credential in list(self._streams):
             try:
                 now = await ask(credential)
             except StoreError as error:
-                # Whoever cannot be looked up must not keep the others' rights from being looked at.
+                # A failed lookup of one credential must not skip the checks of the others.
                 failed = error
                 continue
             except Exception as error:
@@ -74,7 +74,7 @@ class Callers:
             for subscriber in list(self._streams[credential]):
                 match subscriber.ticket.verdict(now):
                     case "lost":
-                        # The client asks again, and is told why not.
+                        # The client reconnects, and gets the reason as an HTTP error.
                         subscriber.send_away("rights", random.randint(100, 500))
                     case "changed":
                         subscriber.finish(subscriber.control_messages.changed(subscriber.lane.position(subscriber)))

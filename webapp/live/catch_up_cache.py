@@ -10,18 +10,18 @@ from signalbox.webapp.live.chunk import Chunk
 from signalbox.webapp.live.ring import CHUNK_EVENTS, cut
 
 SEGMENT = CHUNK_EVENTS
-"""Events of a whole segment, which begins after a multiple of this seq."""
+"""Events of a whole segment. Segments begin after multiples of this number."""
 
 KEPT_BYTES = 32 * 1024 * 1024
 COPIES = 3
-"""How often a message is held: as it is, in the chunk, in the framed chunk."""
+"""How often the cache holds a message: by itself, in the chunk, and in the framed chunk."""
 
 Read = Callable[[int, int], Awaitable[Sequence[bytes]]]
-"""The messages after a cursor, at most so many."""
+"""Reads the messages after a cursor, at most the given number."""
 
 
 class Segment:
-    """Contiguous messages of one log, the first of which follows `since`."""
+    """Contiguous messages of one log. The first of them follows `since`."""
 
     def __init__(self, since: int, messages: Sequence[bytes]) -> None:
         self._since = since
@@ -31,7 +31,7 @@ class Segment:
 
     @property
     def whole(self) -> bool:
-        """Whether nothing can be added to it."""
+        """Whether the segment is full, so that it never changes again."""
         return len(self._messages) == SEGMENT
 
     def after(self, cursor: int, most: int) -> Chunk | None:
@@ -46,9 +46,9 @@ class Segment:
 
 
 class CatchUpCache:
-    """Whole segments, those used last within a limit in bytes. What is being read is read once for all who ask.
+    """The whole segments used last, up to a limit in bytes. Callers that ask during a read share it.
 
-    The log never changes, so a whole segment is right for ever; others are handed out and not kept.
+    A log never changes, so a whole segment stays valid. Other segments are returned and not kept.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class CatchUpCache:
         self._reading: dict[tuple[object, int], asyncio.Task[Segment]] = {}
 
     async def take(self, log: object, cursor: int, read: Read) -> Segment:
-        """The segment of `log` in which the event after `cursor` is. Raises what `read` raises."""
+        """The segment of `log` with the event after `cursor`. Raises the errors of `read`."""
         place = log, cursor - cursor % SEGMENT
         if place in self._kept:
             self._kept.move_to_end(place)
@@ -66,11 +66,11 @@ class CatchUpCache:
         if reading is None:
             reading = self._reading[log, cursor] = asyncio.create_task(self._read(log, cursor, read))
             reading.add_done_callback(_hear)
-        # Whoever goes away meanwhile must not take the others' segment along.
+        # A caller that is cancelled must not cancel the read of the others.
         return await asyncio.shield(reading)
 
     def forget(self, log: object) -> None:
-        """Nobody reads this log any more."""
+        """Drop the segments of a log without readers."""
         for place in [place for place in self._kept if place[0] is log]:
             self._size -= self._kept.pop(place).size
 
@@ -88,6 +88,6 @@ class CatchUpCache:
 
 
 def _hear(reading: asyncio.Task[Segment]) -> None:
-    """All who asked may be gone: a failure is theirs, and no news to anybody else."""
+    """Retrieve the exception, so that asyncio does not report it if all callers are gone."""
     if not reading.cancelled():
         reading.exception()

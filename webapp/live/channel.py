@@ -1,4 +1,4 @@
-"""A channel: what the hub keeps of one watched task."""
+"""A channel: the ring and the lanes of one watched task."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from signalbox.webapp.live.ring import Encode, Ring
 
 
 class Channel:
-    """One task's ring and the lanes of those who watch it.
+    """The ring and the lanes of one task.
 
-    `identity` is the task's: another task that has its id later has another channel. `standing` is how the task was
-    last seen to stand beside its log, while nobody has joined since: None is not known.
+    `identity` is the task's: another task that gets its id later has another channel. `standing` is the state besides
+    the log (archived, stale, unfinished output) that all pages show; None if a page has joined that may show another.
     """
 
     def __init__(self, ring_size: int, identity: str) -> None:
@@ -31,13 +31,13 @@ class Channel:
             lane.wake()
 
     def recheck(self) -> None:
-        """Something may have changed that no seq tells: pages are drawn again."""
+        """Render all pages again, because something may have changed without an event."""
         for lane in self.lanes.values():
             if isinstance(lane, FrameLane):
                 lane.recheck()
 
     def take_shown(self) -> set[tuple[bool, bool]]:
-        """How frames have shown the task since the last call: as archived, as stale."""
+        """Return the flags (archived, stale) that frames have shown since the last call."""
         shown: set[tuple[bool, bool]] = set()
         for lane in self.lanes.values():
             if isinstance(lane, FrameLane):
@@ -46,17 +46,17 @@ class Channel:
         return shown
 
     def readers(self, encode: Encode) -> int:
-        """Streams that read events as `encode` writes them."""
+        """How many streams read events as `encode` writes them."""
         lanes = self.lanes.values()
         return sum(len(lane.everyone) for lane in lanes if isinstance(lane, EventLane) and lane.encode is encode)
 
     def position(self) -> int:
-        """The newest seq that anybody here has."""
+        """The newest seq that the ring or any subscriber has."""
         stands = [lane.position(subscriber) for lane in self.lanes.values() for subscriber in lane.everyone]
         return max([self.ring.head, *stands])
 
     def end(self) -> None:
-        """End all streams: the task is not there any more."""
+        """End all streams, because the task was deleted."""
         for lane in self.lanes.values():
             lane.close()
             for subscriber in list(lane.everyone):

@@ -1,4 +1,4 @@
-"""A chunk: bytes that many streams share."""
+"""A chunk: bytes that the streams of a lane share."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 
 class Chunk:
-    """The bytes of `events` events from after some cursor up to `to_seq`. After a `last` one the stream ends.
+    """The bytes of `events` events after some cursor, up to `to_seq`. The stream ends after a `last` chunk.
 
     `flags`: whether a frame of the task page shows the task as archived, and as stale; None for any other chunk.
-    `framed` is the body in HTTP/1.1's chunked coding, so that it is framed once and not once for each stream.
+    `framed` is the body in HTTP/1.1's chunked coding, computed once for all streams.
     """
 
     __slots__ = ("_encoded", "body", "events", "flags", "framed", "last", "to_seq")

@@ -17,7 +17,7 @@ class ControlMessages:
     limited = True
 
     def to(self, sight: ProjectIds) -> ControlMessages:
-        """The same for a reader who sees these projects."""
+        """The control messages for a reader who sees these projects."""
         return self
 
     def greeting(self, cursor: int) -> bytes:
@@ -29,24 +29,24 @@ class ControlMessages:
         return sse.KEEPALIVE
 
     def farewell(self, cursor: int, reason: str, retry_ms: int) -> bytes:
-        """What it hears last, when its client shall go on from `cursor` after `retry_ms` milliseconds."""
+        """The last message of a stream whose client may resume from `cursor` after `retry_ms` milliseconds."""
         return sse.named("reconnect", {"reason": reason}, retry_ms=retry_ms)
 
     def gone(self, cursor: int) -> bytes:
-        """What it hears last when its task was deleted."""
+        """The last message of a stream whose task was deleted."""
         return sse.reset({"reason": "deleted"})
 
     def replaced(self, cursor: int) -> bytes:
-        """What it hears last when the store has another history than the one that it follows."""
+        """The last message of a stream when the store has another history."""
         return sse.reset({"reason": "restored"})
 
     def changed(self, cursor: int) -> bytes:
-        """What it hears last when its reader may still read, but does not see or may not do the same as before."""
+        """The last message of a stream whose reader now sees or may do something else."""
         return self.farewell(cursor, "rights", 100)
 
 
 class Pages(ControlMessages):
-    """The words of a page's stream: a heartbeat that scripts can see, with the `facts` of the hour."""
+    """The control messages of a page: heartbeats are events that scripts can see, with the current `facts`."""
 
     def __init__(self, facts: Callable[[ProjectIds], Mapping[str, object]], sight: ProjectIds = None) -> None:
         self._facts = facts
@@ -59,11 +59,11 @@ class Pages(ControlMessages):
         return self.heartbeat(cursor)
 
     def heartbeat(self, cursor: int) -> bytes:
-        # Its own cursor: a page that has less has lost something on the way.
+        # The stream's own cursor: a page with an older one has lost a frame.
         return sse.named("heartbeat", {"latest_seq": cursor, **self._facts(self._sight)})
 
     def changed(self, cursor: int) -> bytes:
-        # It shows rows or buttons that are not the right ones any more.
+        # The page shows rows or buttons that are no longer right.
         return sse.reset({"reason": "rights"})
 
 

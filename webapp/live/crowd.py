@@ -1,4 +1,4 @@
-"""The crowd: live subscribers in step. They share a cursor: a flush is one write for each, without bookkeeping."""
+"""The crowd: live subscribers that share one cursor, so that a flush needs one write and no bookkeeping for each."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Crowd:
         return iter(list(self._members))
 
     def admit(self, subscriber: Subscriber) -> bool:
-        """Take in who stands where the crowd does and wants the bytes as they are; False for anybody else."""
+        """Add a subscriber at the crowd's cursor that can be written to directly; return False for any other."""
         direct = subscriber.direct
         if direct is None or (self._members and subscriber.cursor != self.cursor):
             return False
@@ -50,11 +50,11 @@ class Crowd:
         return True
 
     def position(self, subscriber: Subscriber) -> int:
-        """Where a member stands; while a write is under way some have the new events already."""
+        """The cursor of a member. During a write some members already have the new events."""
         return self._next if subscriber in self._written else self.cursor
 
     def leave(self, subscriber: Subscriber) -> None:
-        """Give a subscriber its own account back."""
+        """Remove a subscriber, and set its own cursor and `events_left`."""
         if subscriber in self._members:
             subscriber.cursor = self.position(subscriber)
             subscriber.events_left = subscriber.ends_at - subscriber.cursor
@@ -64,7 +64,7 @@ class Crowd:
             self._written.discard(subscriber)
 
     def ending(self, seq: int) -> Iterator[Subscriber]:
-        """Those that may get no event after `seq`; they leave."""
+        """Return the members that may get no event after `seq`."""
         while self._ends and self._ends[0][0] <= seq:
             _, _, subscriber = heapq.heappop(self._ends)
             if subscriber in self._members:
@@ -72,16 +72,16 @@ class Crowd:
                 yield subscriber
 
     def members(self) -> list[CrowdMember]:
-        """All members, in the order in which they are written to."""
+        """All members in the order of writing."""
         self._left = False
         return list(self._members.items())
 
     def present(self, part: list[CrowdMember]) -> list[CrowdMember]:
-        """Those of `part` that are still members."""
+        """The entries of `part` that are still members."""
         return [member for member in part if member[0] in self._members] if self._left else part
 
     def write(self, chunk: Chunk, part: list[CrowdMember]) -> list[Subscriber]:
-        """Write to these members; returns those whose reader is behind or gone: they got nothing."""
+        """Write to these members. Return those whose connection is full or closed; they got nothing."""
         stalled, framed = [], chunk.framed
         for subscriber, (flow, put) in part:
             if flow.write_paused:
@@ -90,16 +90,16 @@ class Crowd:
             try:
                 put(framed)
             except RuntimeError:
-                # uvloop: it was closed just now. Its own sink ends it.
+                # uvloop raises this for a connection that was just closed. The subscriber's sink ends the stream.
                 stalled.append(subscriber)
         return stalled
 
     def written(self, chunk: Chunk, part: list[CrowdMember]) -> None:
-        """`part` has been written to, others are still to come."""
+        """Note that `part` has been written to while other members have not."""
         self._next = chunk.to_seq
         self._written.update(subscriber for subscriber, _ in self.present(part))
 
     def advance(self, seq: int) -> None:
-        """All have been written to up to `seq`."""
+        """Note that all members have been written to, up to `seq`."""
         self.cursor = seq
         self._written.clear()

@@ -1,4 +1,4 @@
-"""Events one by one, encoded once: out of the ring, or out of the store while a subscriber is behind the ring.
+"""A lane of events, each encoded once: from the ring, or from the store while a subscriber is behind the ring.
 
 Live subscribers are written to by the flush, most of them as a crowd that stands at one cursor. One that is behind,
 because it is new or its reader stalled, is served by itself until it is live again, and joins the crowd after that.
@@ -23,19 +23,19 @@ from signalbox.webapp.live.stats import Stats
 from signalbox.webapp.live.subscriber import Subscriber
 
 SLICE = 512
-"""Subscribers served in one turn of the event loop."""
+"""Subscribers that are written to in one turn of the event loop."""
 
 logger = structlog.get_logger("signalbox.live")
 
 
 FIRST = 100
-"""Events that are read at first: if these are long, no more are held at once."""
+"""Events of the first read. If they are long, no second read follows, to bound the memory."""
 
 
 class EventLane(Lane):
     """The streams of one task's events as `encode` writes them."""
 
-    # A flush of events never waits, so its cost is the processor time it took, however busy the machine is.
+    # A flush of events never waits, so its cost is its processor time, however busy the machine is.
     clock = staticmethod(time.thread_time)
 
     def __init__(
@@ -82,7 +82,7 @@ class EventLane(Lane):
             self._settle(subscriber)
 
     def _settle(self, subscriber: Subscriber, *, at_head: bool = False) -> None:
-        """Serve what the ring has; then it is live, or waits for its reader, or must read from the store."""
+        """Write what the ring has. Then the subscriber is live, waits for its reader, or must read from the store."""
         while not (subscriber.busy or subscriber.over):
             chunk = self.ring.after(subscriber.cursor, self.encode, subscriber.events_left)
             if chunk is None:
@@ -109,7 +109,7 @@ class EventLane(Lane):
     async def _reach_the_head(self, subscriber: Subscriber) -> None:
         at_head = False
         while not (subscriber.busy or subscriber.over or at_head):
-            # As soon as the ring can go on, it must: who reads past its head would run after a moving end for ever.
+            # Switch to the ring as soon as it can serve: a reader of the store would chase a moving end.
             if self.ring.head and (
                 subscriber.cursor >= self.ring.head or self.ring.after(subscriber.cursor, self.encode)
             ):
@@ -132,7 +132,7 @@ class EventLane(Lane):
             self._settle(subscriber, at_head=at_head)
 
     async def _read_on(self, subscriber: Subscriber) -> bool:
-        """Serve one chunk out of the store; False if there is none."""
+        """Write one chunk from the store; return False if there is none."""
         segment = await self._catch_up_cache.take(self._cache_key, subscriber.cursor, self._read)
         if subscriber.busy or subscriber.over:
             return True
@@ -171,7 +171,7 @@ class EventLane(Lane):
         self._write_slice(chunk, crowd.members() if chunk.body else [], 0, started)
 
     def _serve(self, subscriber: Subscriber) -> None:
-        """Bring one up to the head by itself."""
+        """Bring one subscriber up to the head by itself."""
         self._crowd.leave(subscriber)
         self._single.discard(subscriber)
         self.live.discard(subscriber)
@@ -196,7 +196,7 @@ class EventLane(Lane):
         self._regroup(started)
 
     def _regroup(self, started: float) -> None:
-        """Whoever stands where the crowd stands goes with it from now on."""
+        """Add the subscribers at the crowd's cursor to the crowd."""
         stand = self._crowd.cursor if self._crowd else self.ring.head
         self._single -= {one for one in self._single if one.cursor == stand and self._crowd.admit(one)}
         self._flushed(started)

@@ -1,6 +1,6 @@
-"""Frames: what changed after a cursor, rendered from the store once for all streams that stand there.
+"""A lane of frames: the changes after a cursor, rendered once for all streams at that cursor.
 
-A frame always reaches the newest state, so nobody has to catch up step by step.
+A frame always leads to the newest state, so no stream catches up step by step.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ class FrameLane(Lane):
         self._unsure.discard(subscriber)
 
     def recheck(self) -> None:
-        """Something may have changed that no position tells."""
+        """Render for all streams again, because something may have changed without a new position."""
         self._unsure |= self.live
         self.wake()
 
     def tell(self, sights: Collection[ProjectIds]) -> None:
-        """What those who see these projects hear when a stream begins has changed."""
+        """Send a new greeting to the streams whose readers see these projects."""
         for subscriber in list(self.everyone):
             if subscriber.ticket.sight in sights:
                 subscriber.say(subscriber.control_messages.greeting(subscriber.cursor))
@@ -69,11 +69,11 @@ class FrameLane(Lane):
         behind: dict[int, list[Subscriber]] = {}
         for subscriber in list(self.live):
             if subscriber.busy:
-                # It joins again when its reader has taken what waits.
+                # It calls `join` when its reader has taken the waiting bytes.
                 self.live.discard(subscriber)
             elif subscriber in self._unsure or subscriber.cursor < self.ring.head:
                 behind.setdefault(subscriber.cursor, []).append(subscriber)
-        # What happens while a frame is made may not be in it: it makes them unsure again.
+        # A change during rendering may be missing from the frame; `recheck` then makes them unsure again.
         self._unsure.difference_update(*behind.values())
         failed = False
         for cursor, subscribers in behind.items():
@@ -87,7 +87,7 @@ class FrameLane(Lane):
                 for subscriber in subscribers:
                     subscriber.send_away("damaged", DAMAGED_MS)
             except Exception as error:
-                # Nobody is served a wrong page: they keep what they have, and those at other cursors get theirs.
+                # These streams keep their state until a retry; streams at other cursors get their frames.
                 expected = isinstance(error, StoreError)
                 logger.warning("a frame could not be made", error=str(error), exc_info=None if expected else error)
                 self._unsure |= self.live & set(subscribers)

@@ -1,4 +1,4 @@
-"""A lane: the subscribers of one channel that get the same bytes at the same pace."""
+"""A lane: subscribers that get the same bytes at the same pace."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ from signalbox.webapp.live.subscriber import Subscriber
 logger = structlog.get_logger("signalbox.live")
 
 RETRY = 1.0
-"""Seconds until a store that did not answer is asked again."""
+"""Seconds until a read is retried after the store did not answer."""
 
 DAMAGED_MS = 30_000
-"""Milliseconds after which a client may ask again for what cannot be read."""
+"""Milliseconds after which a client may reconnect to a stream whose next event is damaged."""
 
 
 class Lane(ABC):
-    """The live subscribers, and when they are flushed next. `clock` measures what a flush costs, in seconds.
+    """Subscribers, and the time of their next flush. `clock` measures the cost of a flush in seconds.
+
+    `everyone` has all subscribers, `live` those that have all events and wait for the next flush.
 
     `when_flushed` is called with the lane after each flush.
     """
@@ -46,22 +48,22 @@ class Lane(ABC):
         self._flushed_to = ring.head
 
     def leave(self, subscriber: Subscriber) -> None:
-        """Serve a subscriber no more."""
+        """Stop serving a subscriber."""
         self.everyone.discard(subscriber)
         self.live.discard(subscriber)
 
     def wake(self) -> None:
-        """There is something new: flush as soon as the pace allows."""
+        """Schedule a flush as soon as the pace allows, because there are new events."""
         if self._flushing or not self.live:
             return
         self._set_timer(self._pace.delay(self.ring.head - self._flushed_to))
 
     def pause(self) -> float:
-        """Seconds for which nobody here is written to, whatever comes; 0 if somebody could be now, or nobody waits."""
+        """Seconds until the next flush, new events or not; 0 if a flush is possible now or no subscriber is live."""
         return self._pace.pause() if self.live and not self._flushing else 0.0
 
     def close(self) -> None:
-        """Forget the next flush."""
+        """Cancel the next flush."""
         if self._timer:
             self._timer.cancel()
 
@@ -78,7 +80,7 @@ class Lane(ABC):
         self.guarded(self._flush, self.clock())
 
     def guarded(self, step: Callable[..., object], *given: object) -> None:
-        """Do a step of a flush. After one that raises nobody knows who got what: all begin anew from their cursors."""
+        """Run one step of a flush. If it raises, end all streams: nobody knows which of them got the events."""
         try:
             step(*given)
         except Exception as error:
@@ -107,7 +109,7 @@ class Lane(ABC):
 
     @abstractmethod
     def join(self, subscriber: Subscriber) -> None:
-        """Serve a subscriber from its cursor on; called again each time a stall is over."""
+        """Serve a subscriber from its cursor on. It calls this again whenever it has stalled and can be written to."""
 
     @abstractmethod
     def _flush(self, started: float) -> None:

@@ -1,7 +1,7 @@
-"""Adaptive flush pacing: idle means at once, load means batches, with no knob.
+"""Adaptive flush pacing: an idle lane flushes at once, a loaded one in batches.
 
-After a flush that took `cost` seconds the next one waits REST times as long, but never past `longest`. A light
-load therefore has latency and a heavy one throughput: the wait fills the next flush.
+After a flush that took `cost` seconds the next one waits REST times as long, at most `longest`. So a light load gets
+low latency, and a heavy load large batches.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ REST = 8.0
 
 
 class Pace:
-    """When the next flush is due."""
+    """The time of the next flush. `longest` is the longest wait in seconds."""
 
     def __init__(self, longest: float, batch_size: int) -> None:
         self._longest = longest
@@ -21,15 +21,15 @@ class Pace:
         self._cost = 0.0
 
     def delay(self, held: int) -> float:
-        """Seconds to wait before flushing `held` events. A full batch waits only as long as a flush costs."""
+        """Seconds until `held` events are flushed. A full batch waits only as long as the last flush took."""
         return self._left(self._cost) if held >= self._batch_size else self.pause()
 
     def pause(self) -> float:
-        """Seconds until events that fill no batch are flushed."""
+        """Seconds until less than a batch is flushed."""
         return self._left(min(self._cost * REST, self._longest))
 
     def flushed(self, cost: float) -> None:
-        """A flush of `cost` seconds has just ended."""
+        """Note that a flush of `cost` seconds has just ended."""
         self._cost = cost
         self._ended = time.perf_counter()
 

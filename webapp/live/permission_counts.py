@@ -15,7 +15,7 @@ from signalbox.webapp.auth.principal import ProjectIds
 
 
 class PermissionCounts:
-    """Keeps the counts of all that `sights` names; `tell` is called with those for whom they changed."""
+    """Keeps one count for each set of projects in `sights`. Calls `tell` with the sets whose count changed."""
 
     def __init__(
         self,
@@ -30,22 +30,22 @@ class PermissionCounts:
         self._task = asyncio.create_task(loop.run(self._recount), name="signalbox-waiting")
 
     def hear(self, events: Sequence[Event]) -> None:
-        """Events of all tasks; none at all may mean that a task was deleted."""
+        """Take new events of all tasks. An empty list may mean that a task was deleted."""
         if not events or any(event.event_type in PERMISSION_EVENTS for event in events):
             self._stale.set()
 
     def join(self, sight: ProjectIds) -> None:
-        """There is one more reader."""
+        """Count for one more reader."""
         if sight not in self._counts:
             self._stale.set()
 
     def facts(self, sight: ProjectIds) -> dict[str, int]:
-        """What a heartbeat says of it."""
+        """The facts for a page's heartbeat."""
         count = self._counts.get(sight)
         return {} if count is None else {"permissions_open": count}
 
     def close(self) -> None:
-        """Ask no more."""
+        """Stop counting."""
         self._task.cancel()
 
     async def _recount(self) -> None:

@@ -1,4 +1,4 @@
-"""The ring: a task's newest events with their bytes, encoded once for everybody who reads them."""
+"""The ring: the newest events of a task, each encoded once for all its readers."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ Encode = Callable[[Event], bytes]
 
 CHUNK_EVENTS = 1000
 CHUNK_BYTES = 512 * 1024
-"""A chunk is cut at these, so that one write to a slow reader stays small."""
+"""The largest chunk, so that one write to a slow reader stays small."""
 
 
 RING_BYTES = 4 * 1024 * 1024
-"""A ring keeps about so many bytes of events, and at most twice as many; each encoding has as many again."""
+"""The bytes of events that a ring keeps, at most twice as many; each encoding may take as many again."""
 
 
 class Ring:
-    """At most about `size` contiguous events, the newest of one task."""
+    """The newest events of one task, contiguous and about `size` at most."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -31,11 +31,11 @@ class Ring:
 
     @property
     def head(self) -> int:
-        """The newest seq here, 0 when empty."""
+        """The newest seq; 0 for an empty ring."""
         return self._first + len(self._events) - 1 if self._events else 0
 
     def push(self, events: Sequence[Event]) -> None:
-        """Take events of the task in seq order. Those that are here already are left out."""
+        """Add events of the task in seq order. Events that the ring already has are skipped."""
         head = self.head
         fresh = [event for event in events if event.seq > head]
         if not fresh:
@@ -60,7 +60,7 @@ class Ring:
             self._first += surplus
 
     def after(self, cursor: int, encode: Encode, most: int = CHUNK_EVENTS) -> Chunk | None:
-        """At most `most` events after `cursor`; None when they are not (all) here. Equal calls share their bytes."""
+        """At most `most` events after `cursor`, or None if the ring lacks any. Equal calls share their bytes."""
         if not self._first - 1 <= cursor < self.head:
             return None
         chunk = self._chunks.get((encode, cursor))
@@ -84,7 +84,7 @@ def _length(event: Event) -> int:
 
 
 def cut(encoded: Sequence[bytes], start: int, cursor: int, most: int = CHUNK_EVENTS) -> Chunk:
-    """One chunk of the messages from index `start` on, the first of which follows `cursor`."""
+    """One chunk of the messages from index `start` on. The first of them follows `cursor`."""
     size, end = 0, start
     for message in encoded[start : start + min(most, CHUNK_EVENTS)]:
         size += len(message)

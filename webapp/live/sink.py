@@ -1,4 +1,4 @@
-"""The sink: where one stream's bytes go. What its reader does not take waits here; its lane adds no more meanwhile."""
+"""The sink: writes the bytes of one stream. Bytes that the reader does not take wait here, and the lane adds none."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ logger = structlog.get_logger("signalbox.live")
 
 
 class Flow(Protocol):
-    """uvicorn's `FlowControl`, as far as it matters here."""
+    """The part of uvicorn's `FlowControl` that a sink uses."""
 
     write_paused: bool
 
 
 class Cycle(Protocol):
-    """uvicorn's `RequestResponseCycle`: what is behind the `send` of its HTTP/1.1 protocol on httptools.
+    """uvicorn's `RequestResponseCycle`, whose method `send` is in its HTTP/1.1 protocol on httptools.
 
     It is not a public interface: `pyproject.toml` limits the version, and `tests/live/test_sink.py` fails when
     it changes.
@@ -38,11 +38,11 @@ class Cycle(Protocol):
 
 Send = Callable[[Any], Coroutine[Any, Any, None]]
 Direct = tuple[Flow, Callable[[bytes], None]]
-"""How to write framed bytes without a word in between: only while the flow is not paused."""
+"""The flow control and the write method of a transport. Write only while the flow is not paused."""
 
 
 class Sink:
-    """Writes through ASGI's `send`: works on any server and for WebSockets; each write is a task."""
+    """Writes through ASGI's `send`, with a task for each write. Works on any server and for WebSockets."""
 
     __slots__ = ("_on_free", "_on_lost", "_pending", "_send", "_waiting", "direct", "stalled_since")
 
@@ -58,10 +58,10 @@ class Sink:
         self.direct = None
 
     def offer(self, words: bytes) -> bool:
-        """Take `words`. True: they are written. False: they wait for the reader, and `on_free` says when all is out.
+        """Write `words`; True if they are written, False if they wait. `on_free` is called when nothing waits any more.
 
-        What comes while a write waits is written after it. `stalled_since` is since when the first of them waits.
-        A client that cannot be written to at all is told by `on_lost`.
+        Bytes offered during a write are written after it. `stalled_since` is the time since which the first of them
+        waits. `on_lost` is called when the connection is lost.
         """
         now = time.monotonic()
         self._waiting.append((words, now))
@@ -71,7 +71,7 @@ class Sink:
         return False
 
     def put(self, chunk: Chunk) -> bool:
-        """`offer` a chunk as it is."""
+        """Like `offer`, for the body of a chunk."""
         return self.offer(chunk.body)
 
     async def _write_all(self) -> None:
@@ -81,7 +81,7 @@ class Sink:
                 await self._send({"type": "http.response.body", "body": words, "more_body": True})
                 self._waiting.popleft()
         except Exception as error:
-            # One client's trouble must not end the flush that serves the others.
+            # An error of one client must not end the flush for the others.
             if not isinstance(error, OSError):
                 logger.warning("a stream cannot be written to", error=repr(error))
             self._on_lost()
@@ -90,12 +90,12 @@ class Sink:
         self._on_free()
 
     async def drained(self) -> None:
-        """Return when no chunk waits any more."""
+        """Wait until no bytes wait."""
         if self._pending:
             await self._pending
 
     def cancel(self) -> None:
-        """Give up on a chunk that waits."""
+        """Drop the bytes that wait."""
         if self._pending:
             self._pending.cancel()
             self._pending = None
@@ -103,10 +103,10 @@ class Sink:
 
 
 class TransportSink(Sink):
-    """Writes to the connection's transport, below `send`: the bytes of a chunk are framed once for all its streams.
+    """Writes to the connection's transport, below `send`, with bytes that are framed once for all streams.
 
-    A write costs half as much this way. While the transport is over its high-water mark it is left alone: the chunk
-    goes through `send`, which waits.
+    This halves the cost of a write. While the transport is above its high-water mark, bytes go through `send`, which
+    waits.
     """
 
     __slots__ = ("_cycle", "_flow", "_write")
@@ -119,7 +119,7 @@ class TransportSink(Sink):
         self.direct = (self._flow, self._write)
 
     def offer(self, words: bytes) -> bool:
-        # Nothing may overtake what waits, even if the transport has room again.
+        # Keep the order: bytes already wait, even if the transport has room again.
         if self._flow.write_paused or self._pending:
             return super().offer(words)
         if words:
@@ -138,12 +138,12 @@ class TransportSink(Sink):
         try:
             self._write(framed)
         except RuntimeError:
-            # uvloop: the connection was closed, and we are to hear of it in its next turn.
+            # uvloop raises this for a closed connection before it calls `connection_lost`.
             self._on_lost()
 
 
 def sink_for(send: Send, on_free: Callable[[], None], on_lost: Callable[[], None]) -> Sink:
-    """The best sink for a response whose head has been sent by `send`; the one on `send` itself fits any server."""
+    """The fastest sink for a response whose head `send` has sent: a TransportSink on uvicorn, else a Sink."""
     cycle = cycle_of(send)
     if cycle is not None and cycle.chunked_encoding and not cycle.response_complete:
         return TransportSink(send, cycle, on_free, on_lost)
@@ -151,7 +151,7 @@ def sink_for(send: Send, on_free: Callable[[], None], on_lost: Callable[[], None
 
 
 def cycle_of(send: Send) -> Cycle | None:
-    """What is behind `send`, if it is all that a TransportSink needs."""
+    """The cycle that `send` belongs to, or None if a TransportSink cannot use it."""
     cycle: Any = getattr(send, "__self__", None)
     if not type(cycle).__module__.startswith("uvicorn."):
         return None

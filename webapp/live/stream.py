@@ -1,4 +1,4 @@
-"""Streams as responses: a view answers with one, and it is served on ASGI's `send`, below Quart's own responses."""
+"""Streams as responses. They write to ASGI's `send` directly, below Quart's own responses."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from signalbox.webapp.live.sink import Send
 from signalbox.webapp.live.stream_encoding import Plain, StreamEncoding
 
 LAST_WORDS_TIMEOUT = 1.5
-"""Seconds that the end of a stream may take; a reader that stalls then is left alone."""
+"""Seconds that the last words of a stream may take. After that the connection ends without them."""
 
 OPENING = b": open\n\n"
-"""Sent at once, so that a proxy and the client know that the stream stands."""
+"""Sent first, so that proxies and the client see that the stream is open."""
 
 OPENING_ALONE = 0.002
-"""Seconds between it and what follows, in which a proxy reads it."""
+"""Seconds between the opening and the next bytes, so that a proxy reads the opening alone."""
 
 
 class StreamResponse(Response):
-    """An open stream. `serve(send)` writes its body and returns the last words; `stream_encoding` compresses it."""
+    """A stream. `serve(send)` writes its body and returns the last words; `stream_encoding` compresses it."""
 
     def __init__(self, serve: Callable[[Send], Awaitable[bytes]], stream_encoding: StreamEncoding) -> None:
         super().__init__(b"", headers=sse.HEADERS)
@@ -89,7 +89,7 @@ class StreamingConnection(ASGIHTTPConnection):
 
     async def _send_response(self, send: Any, response: Any) -> None:
         if self._body is not None:
-            # From now on only the end of the connection is of interest.
+            # From now on only a disconnect matters.
             self._body.discard()
         if not isinstance(response, StreamResponse):
             await super()._send_response(send, response)
@@ -97,7 +97,7 @@ class StreamingConnection(ASGIHTTPConnection):
         hub: Hub = self.app.extensions["hub"]
         headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.headers]
         if self.scope["method"] == "HEAD":
-            # An answer without a body is over at once (RFC 9110, section 9.3.2): nothing would end it otherwise.
+            # A response to HEAD has no body (RFC 9110, section 9.3.2), so end it at once.
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
@@ -116,7 +116,7 @@ class StreamingConnection(ASGIHTTPConnection):
 
 
 class SocketConnection(ASGIWebsocketConnection):
-    """Quart's WebSocket connection, for well-formed addresses alone."""
+    """Quart's WebSocket connection, which refuses malformed addresses."""
 
     async def __call__(self, receive: Any, send: Any) -> None:
         if complaint := complaint_about(self.scope):

@@ -1,7 +1,7 @@
 """Compression of streams, message by message: every chunk is compressed once, for all its subscribers.
 
-A chunk must stand for itself, whatever was sent before it. In gzip it is a run of deflate blocks closed by a full
-flush, which forgets the window (RFC 1951, zlib's Z_FULL_FLUSH); in zstd it is a frame of its own (RFC 8878, 3.1).
+A chunk must not depend on the bytes before it. In gzip it is a sequence of deflate blocks closed by a full flush, which
+resets the window (RFC 1951, zlib's Z_FULL_FLUSH); in zstd it is a frame of its own (RFC 8878, 3.1).
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ class StreamEncoding(Protocol):
     name: str
 
     def chunk(self, chunk: Chunk) -> bytes:
-        """A chunk that other streams share."""
+        """Encode a chunk that other streams share."""
 
     def words(self, words: bytes) -> bytes:
-        """Bytes of this stream alone."""
+        """Encode bytes of this stream alone."""
 
     def end(self) -> bytes:
-        """What closes the body."""
+        """The bytes that end the body."""
 
 
 class Plain:
-    """As it is."""
+    """No compression."""
 
     name = ""
 
@@ -79,7 +79,7 @@ class Gzip:
 
 
 class Zstd:
-    """A frame a message."""
+    """One zstd frame for each message."""
 
     name = "zstd"
 
@@ -94,7 +94,7 @@ class Zstd:
 
 
 def deflated(data: bytes) -> bytes:
-    """Raw deflate blocks that need nothing before them and end on a byte."""
+    """Raw deflate blocks that do not depend on earlier ones and end at a byte boundary."""
     deflate = zlib.compressobj(LEVEL_GZIP, zlib.DEFLATED, -15)
     return deflate.compress(data) + deflate.flush(zlib.Z_FULL_FLUSH)
 

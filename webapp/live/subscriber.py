@@ -18,20 +18,20 @@ logger = structlog.get_logger("signalbox.live")
 
 
 class Source(Protocol):
-    """Where a subscriber gets its bytes from: a lane. `tick` counts the sweeps over it."""
+    """The lane of a subscriber. `tick` counts the sweeps over it."""
 
     tick: int
 
     control_messages: ControlMessages
 
     def join(self, subscriber: Subscriber) -> None:
-        """Serve a subscriber from its cursor on; called again each time a stall is over."""
+        """Serve a subscriber from its cursor on; called again after each stall."""
 
     def leave(self, subscriber: Subscriber) -> None:
-        """Serve it no more."""
+        """Stop serving it."""
 
     def position(self, subscriber: Subscriber) -> int:
-        """Where it stands."""
+        """The cursor of a subscriber."""
 
 
 class Subscriber:
@@ -88,7 +88,7 @@ class Subscriber:
         self._ended: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     def take(self, chunk: Chunk) -> None:
-        """Write a chunk; the subscriber is busy from then on if its reader does not take it at once."""
+        """Write a chunk. The subscriber is busy until its reader has taken all of it."""
         self.cursor = chunk.to_seq
         self.events_left -= chunk.events
         if chunk.body:
@@ -100,18 +100,18 @@ class Subscriber:
             self.send_away("max_events", random.randint(100, 500))
 
     def say(self, words: bytes) -> None:
-        """Write something that is no event, unless the reader is behind anyway."""
+        """Write a control message, unless the reader is behind."""
         if words and not self.busy and not self.over:
             self.last_write = self.lane.tick
             self.busy = not self.sink.offer(self.stream_encoding.words(words))
 
     def send_away(self, reason: str, retry_ms: int) -> None:
-        """End the stream; its client shall come back after `retry_ms` milliseconds."""
+        """End the stream with a farewell; its client reconnects after `retry_ms` milliseconds."""
         self.finish(self.control_messages.farewell(self.lane.position(self), reason, retry_ms))
 
     @property
     def direct(self) -> Direct | None:
-        """How to write to it without asking it, if that is possible."""
+        """The direct way to write to this stream, or None if it compresses its bytes or has no transport."""
         return self.sink.direct if isinstance(self.stream_encoding, Plain) else None
 
     def finish(self, last_words: bytes = b"") -> None:
@@ -121,12 +121,12 @@ class Subscriber:
             self._ended.set_result(last_words)
 
     def abort(self) -> None:
-        """End the stream of a reader that takes nothing: what waits for it is dropped; its cursor is its own."""
+        """End the stream of a stalled reader and drop the bytes that wait for it."""
         self.sink.cancel()
         self.finish()
 
     async def run(self) -> bytes:
-        """Be subscribed until somebody finishes the stream or the client goes away; returns the last words."""
+        """Run until the stream is finished or the client disconnects; return the last words."""
         self.lane.join(self)
         try:
             last_words = await self._ended

@@ -1,4 +1,4 @@
-"""Changes of a watched task that are no events: it is deleted, archived or restored, or becomes stale."""
+"""Changes of watched tasks without an event: a task is deleted, archived or restored, or becomes stale."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from signalbox.store.loops import Loop
 from signalbox.webapp.live.channel import Channel
 
 TICK = 0.4
-"""Seconds between two looks, while there are commits."""
+"""Seconds between two checks while there are commits."""
 
 
 class TaskChanges:
-    """Ends the streams of watched tasks that were deleted, or whose id belongs to another task now.
+    """Ends the streams of a watched task that was deleted, or whose id belongs to another task now.
 
-    Has a page rendered again when such a change concerns it.
+    Renders the pages of a watched task again when another such change concerns them.
     """
 
     def __init__(self, store: Store, channels: dict[str, Channel], loop: Loop) -> None:
@@ -26,17 +26,17 @@ class TaskChanges:
         self._task = asyncio.create_task(loop.run(self._watch), name="signalbox-task-changes")
 
     def hear(self) -> None:
-        """There was a commit."""
+        """Schedule a check, because there was a commit."""
         self._committed.set()
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop checking."""
         self._task.cancel()
 
     async def _watch(self) -> None:
         await self._committed.wait()
         self._committed.clear()
-        # What anybody has must be noted before the store is asked: it may have more by the time of the answer.
+        # Note the positions before reading the store: streams may have newer events when the read returns.
         stood = {task_id: channel.position() for task_id, channel in self._channels.items()}
         try:
             if stood:
@@ -62,7 +62,7 @@ class TaskChanges:
             channel, standing = self._channels.get(task_id), (one.archived, one.stale, one.unfinished)
             if channel is None:
                 continue
-            # A frame rendered since the last look may show a state that came and went in between.
+            # A frame rendered since the last check may show a state that came and went in between.
             passed = channel.take_shown() - {(one.archived, one.stale)}
             if channel.standing != standing or passed:
                 channel.standing = standing
