@@ -1,4 +1,4 @@
-"""Terminal colours as classes: ANSI SGR in a log line becomes spans, OSC 8 links; every other escape is dropped.
+"""Terminal colours as HTML: ANSI SGR becomes spans with classes, OSC 8 becomes links, other sequences are dropped.
 
 Text on the page's own ground has the page's colours (classes `f0` to `f15`), which read well on paper and in the dark.
 A ground (`g0` to `g15`) is a terminal's own colour, and the text on it (`t0` to `t15`) one that is read on it: so is
@@ -17,7 +17,7 @@ from signalbox.webapp.drawing.palette import GREY, indexed, nearest, text_on
 from signalbox.webapp.views.text import clean
 
 CHANGES = 500
-"""Pieces of a text that are drawn in colours of their own; what follows them is drawn plain."""
+"""Spans in one text. The rest of a text with more of them is plain."""
 
 LONGEST_LINK = 2048
 
@@ -39,7 +39,7 @@ _ENDS = {22: ("bold", "dim"), 23: ("italic",), 24: ("underline",), 27: ("inverse
 _NAMES = [name for name in dict.fromkeys(_ATTRIBUTES.values()) if name != "inverse"]
 
 Change = tuple[str, int | str | None]
-"""What a code does: `f` or `g` and a colour, `on` or `off` and an attribute, or `reset`."""
+"""The effect of an SGR code: `f` or `g` with a colour, `on` or `off` with an attribute, or `reset`."""
 
 
 def render(text: str) -> Markup:
@@ -62,7 +62,7 @@ def render(text: str) -> Markup:
 
 
 class _Drawing:
-    """What the terminal would be drawing with, and what it has drawn."""
+    """The current style and link, and the HTML so far."""
 
     def __init__(self) -> None:
         self.out: list[str] = []
@@ -89,12 +89,12 @@ class _Drawing:
         self._style.change(codes)
 
     def link(self, address: str) -> None:
-        """Begin a link, or end it with an empty address; one that is no web page's is shown beside its text."""
+        """Begin a link; an empty address ends it. An address that is no web page appears as text."""
         if self._linked:
             link = _is_link(self._address)
             if link:
                 self.out.append("</a>")
-            # A text that looks like an address, and leads to another one, deceives its reader.
+            # A link text that looks like another address would deceive the reader.
             if not link or ("://" in self._linked and self._linked.strip() != self._address):
                 self.out.append(f' <i class="address">({escape(clean(self._address[:LONGEST_LINK]))})</i>')
         self._address, self._linked = address, ""
@@ -109,7 +109,7 @@ def _is_link(address: str) -> bool:
 
 
 class _Style:
-    """Colours and attributes, and the classes that draw them."""
+    """Colours and attributes, and their CSS classes."""
 
     def __init__(self) -> None:
         self._text: int | None = None
@@ -150,7 +150,7 @@ def _classes(text: int | None, ground: int | None, attributes: frozenset[str]) -
 
 @lru_cache(maxsize=1024)
 def _changes(parameters: str) -> tuple[Change, ...]:
-    # Colons hold the parts of one code together, `38:2::r:g:b`; with semicolons its parts are codes like others.
+    # Colons separate the parts of one code, `38:2::r:g:b`. With semicolons its parts look like further codes.
     codes = [[int(part) for part in code.split(":") if part] or [0] for code in parameters.split(";")]
     found: list[Change] = []
     while codes:

@@ -1,4 +1,4 @@
-"""Every DOM id, made in one place: the page, a frame and a test name the same element by the same function."""
+"""All DOM ids. Pages, frames and tests use the same functions, so they mean the same element."""
 
 from __future__ import annotations
 
@@ -79,5 +79,5 @@ def checkpoint(checkpoint_id: str) -> str:
 
 
 def _safe(name: str) -> str:
-    # Injective, and fit for `#id` without escaping: two names never share an id, and no name can write a selector.
+    # Two names never share an id, and no id needs escaping in a selector.
     return _UNSAFE.sub(lambda found: f"_{ord(found[0]):x}_", name)

@@ -1,4 +1,4 @@
-"""The rows of the log: one a stored event, and never another for the same event."""
+"""The rows of the log: one for each stored event. The same event always has the same row."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ TOLD: dict[str, frozenset[str]] = {
     "cancel_requested": _SAYS | {"by", "reason"},
     "retry_requested": _SAYS | {"by", "retry"},
 }
-"""The payload keys that each kind's words in `events/_words.html` tell. What they leave out is shown as JSON."""
+"""The payload keys that the words of each event type in `events/_words.html` show. The other keys are shown as JSON."""
 
 _TONES = {
     "phase_enter": " row--phase",
@@ -87,7 +87,7 @@ _UNDRAWN = Raw(b'{"message":"this event cannot be shown"}')
 
 
 class LogRows:
-    """Makes rows. What an event says is a template's; the frame around it is not, as it must cost next to nothing."""
+    """Renders rows. A template renders the words of an event; the rest is formatted here, which is faster."""
 
     def __init__(self, environment: Environment) -> None:
         words = environment.get_template("events/_words.html").module
@@ -95,7 +95,7 @@ class LogRows:
         self._words = {kind: getattr(words, kind) for kind in (*KNOWN_EVENTS, "other") if kind != "log"}
 
     def render(self, events: Iterable[Event], *, whole: bool = True) -> Markup:
-        """The rows of `events`, without white space between: a live page appends and drops them one by one.
+        """Render `events` without white space between rows, because a live page appends and removes single rows.
 
         The first one of each day names it. A payload that was cut leads to the `whole` of it, except in a file of its
         own.
@@ -104,7 +104,7 @@ class LogRows:
         return Markup("".join([self._row(event, day.of(event), whole=whole) for event in events]))
 
     def hits(self, events: Iterable[Event], path: str, mark: str = "e") -> Markup:
-        """The same for events that do not stand among their neighbours: each number leads to where it does.
+        """Render events apart from their neighbours: the number of each links to its place in the log.
 
         `mark` begins the DOM id of each, where the page may have the rows themselves too.
         """
@@ -134,7 +134,7 @@ class LogRows:
         return _ROW % (*where, phase, actor, cut, words, _rest(payload, shown))
 
     def _cut(self, event: Event, whole: bool) -> str:
-        """The way to a payload too long for a row, which htmx loads in place; first, so that no text hides it."""
+        """The link to a payload too long for a row; htmx loads it in place. It comes first, so no text hides it."""
         if not whole:
             return f'<span class="rest-whole">{size(event.cut_from)}, cut</span>'
         address = f"{self._root}/tasks/{event.task_id}/events/{event.seq}/payload"
@@ -163,7 +163,7 @@ def _log_line(payload: dict[str, Any]) -> tuple[str, str, frozenset[str]]:
 
 
 def _lines(words: str, place: str) -> tuple[str, str]:
-    """A row's words of several lines, of which it shows the first; how many there are leads to all of them."""
+    """The words of a row, and its class. Of several lines the row shows the first, with a link to the others."""
     words = _LAST_ENDS.sub("", words)
     more = words.count("\n")
     if not more:
@@ -173,13 +173,13 @@ def _lines(words: str, place: str) -> tuple[str, str]:
 
 
 class Days:
-    """The days of rows as they follow each other; a page with a script names them anew, in the viewer's own zone."""
+    """Marks the first row of each day in UTC. With scripts, the browser marks days in the viewer's time zone."""
 
     def __init__(self) -> None:
         self._day = ""
 
     def of(self, event: Event) -> str:
-        """The mark of a row that is the first of its day, else nothing."""
+        """The mark of a row that is the first of its day, else an empty text."""
         day = event.created_at[:10]
         if day == self._day:
             return ""
@@ -199,7 +199,7 @@ def _tone(kind: str, payload: dict[str, Any]) -> str:
 
 
 def _rest(payload: dict[str, Any], shown: frozenset[str]) -> str:
-    """The keys of `payload` that were not told, as JSON; folded away when it is long."""
+    """The keys of `payload` that are not in `shown`, as JSON; folded if it is long."""
     if payload.keys() <= shown:
         return ""
     text = compact({key: value for key, value in payload.items() if key not in shown})
@@ -210,7 +210,7 @@ def _rest(payload: dict[str, Any], shown: frozenset[str]) -> str:
 
 
 def _amid(path: str, event: Event) -> str:
-    """The address of an event among its neighbours; a heartbeat stands among them where heartbeats are shown."""
+    """The address of an event among its neighbours. For a heartbeat the page shows heartbeats."""
     return f"{path}/log?around={event.seq}{'&amp;heartbeats=1' if event.event_type == HEARTBEAT else ''}"
 
 
@@ -221,7 +221,7 @@ def _word(text: str) -> str:
 
 @lru_cache(maxsize=256)
 def _actor(text: str, vouched: bool) -> str:
-    """An actor; in quotation marks if a log calls itself so and it sounds like a person or the server."""
+    """An actor, in quotation marks if a log claims a name that only a person or the server has."""
     if vouched or not sounds_like_a_person(text):
         return _word(text)
     return f'<q title="what the log calls itself">{_word(text)}</q>'

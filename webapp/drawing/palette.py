@@ -1,4 +1,4 @@
-"""The sixteen colours of a terminal, and which of them a text has that is read on another of them.
+"""The sixteen colours of a terminal, and a readable text colour for each background.
 
 `css/tokens.css` has the same values as `--terminal-0` to `--terminal-15`. They are the same in light and in dark: a
 ground and the text on it were chosen together.
@@ -14,19 +14,19 @@ TERMINAL = (
 )
 BLACK, GREY, WHITE = 0, 7, 15
 READABLE = 4.5
-"""The contrast that WCAG 2.2 AA wants of text."""
+"""The contrast that WCAG 2.2 AA requires of text."""
 
 _PURE = (
     *((0, 0, 0), (170, 0, 0), (0, 170, 0), (170, 85, 0), (0, 0, 170), (170, 0, 170), (0, 170, 170), (170, 170, 170)),
     *((85, 85, 85), (255, 85, 85), (85, 255, 85), (255, 255, 85)),
     *((85, 85, 255), (255, 85, 255), (85, 255, 255), (255, 255, 255)),
 )
-"""The sixteen as a PC has them, to which other colours are compared."""
+"""The sixteen VGA colours. Other colours become the nearest of them."""
 
 
 @lru_cache(maxsize=512)
 def text_on(ground: int, text: int | None) -> int:
-    """The colour of a text on a ground: its own, its lighter or darker sister, or else black or white."""
+    """A readable colour for text on a background: its own, its lighter or darker variant, or black or white."""
     wanted = () if text is None else (text, text ^ 8)
     for colour in wanted:
         if contrast(colour, ground) >= READABLE:
@@ -35,7 +35,7 @@ def text_on(ground: int, text: int | None) -> int:
 
 
 def contrast(one: int, other: int) -> float:
-    """How well one of the colours is read on another, from 1 to 21 (WCAG 2.2)."""
+    """The contrast of two of the colours, from 1 to 21 (WCAG 2.2)."""
     dark, light = sorted((_luminance(one), _luminance(other)))
     return (light + 0.05) / (dark + 0.05)
 
@@ -61,7 +61,7 @@ def indexed(index: int) -> int | None:
 
 @lru_cache(maxsize=1024)
 def nearest(red: int, green: int, blue: int) -> int | None:
-    """Any colour as the nearest of the sixteen; None for what is no colour."""
+    """The nearest of the sixteen colours; None if the text is no colour."""
     if max(red, green, blue) > 255:
         return None
     return min(range(16), key=lambda n: sum((a - b) ** 2 for a, b in zip(_PURE[n], (red, green, blue), strict=True)))

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from math import sqrt
 
 HEIGHT = 12
-"""A bar's greatest height; each is 1 wide, of which a fifth is the gap."""
+"""The height of the highest bar. Each bar is 0.8 wide, with a gap of 0.2."""
 
 
 def bars(counts: Sequence[int]) -> str:
-    """An SVG path with a bar for each count. Heights go with the square root: a burst leaves the rest to be seen."""
+    """An SVG path with a bar for each count. Heights are square roots, so that a burst does not hide the other bars."""
     most = max(counts, default=0)
     drawn = []
     for at, count in enumerate(counts):

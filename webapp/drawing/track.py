@@ -28,7 +28,7 @@ class Station(NamedTuple):
 
 
 def stations(task: Task, phases: Sequence[Phase]) -> list[Station]:
-    """The phases that the log names, in its order, then those of the known order that are still to come.
+    """The phases that the log names, in its order, then the upcoming ones of the known order.
 
     A run that names none is one station itself.
     """
@@ -78,7 +78,7 @@ def _station(task: Task, phase: Phase, before: Station | None) -> Station:
     if phase.state == "open":
         progress = (phase.items_done + phase.items_failed) / phase.items_total if phase.items_total else 0.5
     siding = phase.phase == SIDING
-    # The through track beside a siding is as far as the station before it.
+    # A siding does not change the state of the main track.
     travelled = before.rail == "done" if siding and before else phase.state != "open"
     signal = current and task.permissions_open > 0
     return Station(phase.phase, state, phase, progress, siding, signal, "done" if travelled else "upcoming")

@@ -1,4 +1,4 @@
-"""What an event says as plain text: for terminals, and for all that is read with grep."""
+"""Events as plain text, for terminals and for grep."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHOWN = (
     "explanation",
     "runner_version",
 )
-"""Fields of a payload that tell what the event is about, in this order."""
+"""Payload fields that say what an event is about, in order of preference."""
 
 _SGR = re.compile(r"\x1b\[[0-9;:]*m")
 # With them go the marks of direction, and those deprecated beside them.
@@ -34,13 +34,13 @@ _UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u
 
 
 def actor_of(event: Event) -> str:
-    """The actor; in quotation marks if a log calls itself so and it sounds like a person or the server."""
+    """The actor, in quotation marks if a log claims a name that only a person or the server has."""
     vouched = event.origin == "server" or not sounds_like_a_person(event.actor)
     return event.actor if vouched else f"“{event.actor}”"
 
 
 def about(payload: dict[str, Any]) -> str:
-    """What a payload says, in a few words."""
+    """A payload in a few words."""
     names = [name for name in SHOWN if name != "exit_code" or "message" not in payload]
     words = [str(payload[name]) for name in names if isinstance(payload.get(name), str | int | float)]
     command = payload.get("command")
@@ -55,7 +55,7 @@ def about(payload: dict[str, Any]) -> str:
 
 
 def safe(text: str, *, colours: bool) -> str:
-    """`text` without anything that could move the cursor or drive the terminal; colours stay if they may.
+    """`text` without escape sequences and controls that change the terminal; with `colours` colours stay.
 
     Characters that turn the direction of what follows, so that a text reads as another, show as U+FFFD.
     """
@@ -70,5 +70,5 @@ def safe(text: str, *, colours: bool) -> str:
 
 
 def safe_json(json: str) -> str:
-    """The same JSON for a terminal: control characters and marks of direction as escapes."""
+    """JSON for a terminal: control characters and bidirectional marks become JSON escapes."""
     return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", json)

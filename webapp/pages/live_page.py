@@ -1,4 +1,4 @@
-"""A page of one task that lives: drawn whole, and then each of its parts whenever that has changed.
+"""A live page of one task: rendered whole, then each part again when it changes.
 
 The page and its stream are one address with the same parameters; `part=frames` asks for the stream.
 """
@@ -27,14 +27,14 @@ from signalbox.webapp.pages.responses import cursor_of_stream, epoch_of, html, l
 from signalbox.webapp.views.time_travel import TimeTravel, reading_as_of
 
 SLOWEST = 2.0
-"""Seconds between two frames of a page that is costly to read or draw, however much happens."""
+"""Seconds between two frames of a page that is costly to read or render."""
 
 Parameters = Sequence[tuple[str, object]]
 
 
 @dataclass(frozen=True)
 class LivePage(Generic[V]):
-    """How a page is read and drawn: `parts` are the DOM ids of what changes, each with its template.
+    """How a page is read and rendered. `parts` has the DOM ids of the parts that change, each with its template.
 
     `parameters` are those that the route knows, as it understood them; those without a value are left out. Pages with
     the same parameters share their frames, so nothing else of an address may change what is drawn.
@@ -57,7 +57,7 @@ class LivePage(Generic[V]):
         return [(name, str(value)) for name, value in self.parameters if value not in (None, "")]
 
     def all_values(self, view: V, may_answer: bool, root: str) -> dict[str, Any]:
-        """What every template of the page knows; its reader may answer and stop the run if they `may_answer`.
+        """The values of all templates of the page. `may_answer`: the reader may answer and cancel the run.
 
         `root` is the path prefix of the server.
         """
@@ -71,7 +71,7 @@ class LivePage(Generic[V]):
 
 
 async def page_response(task_id: str, page: LivePage[V]) -> Response:
-    """The page that the request is for, or its stream."""
+    """The response to a request for the page, for its stream, or for the page as of an earlier event."""
     if page.read_as_of and (at := whole("at", 0, 1, MAX_SEQ)):
         return await _as_of(task_id, page, page.read_as_of, at)
     if request.args.get("part") == "frames":

@@ -1,4 +1,4 @@
-"""One checkpoint: what it refers to, the evidence for it, and what else the log says of it."""
+"""One checkpoint: its references, its evidence, and the other events that name it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def checkpoint_view(view: TaskReading, task_id: str, checkpoint_id: str) -
         raise NotFound
     events = await view.brief().events_of_types(task_id, TELL_OF_IT, EVENTS, naming=checkpoint_id)
     about = {event.seq: event for event in events if checkpoint_id_of(event) == checkpoint_id}
-    # A commit that names no id has one made from its seq.
+    # A commit without an id gets one from its seq.
     about |= {event.seq: event for event in await view.brief().events_at(task_id, [checkpoint.seq])}
     events = [about[seq] for seq in sorted(about)]
     return CheckpointView(

@@ -13,10 +13,10 @@ from signalbox.webapp.views.span_paths import Path, Paths
 from signalbox.webapp.views.text import seconds
 
 SPANS = 5000
-"""How many spans of each run are compared."""
+"""The spans of each run that are compared."""
 
 ROWS = 1000
-"""How many work items and tools are shown."""
+"""The work items and tools that are shown."""
 
 CHOICES = 50
 
@@ -24,7 +24,7 @@ K = TypeVar("K", bound=Hashable)
 
 
 class Side(NamedTuple):
-    """A phase or a piece of work in one run; `took` is in seconds, None while it is open."""
+    """A phase, work item or tool in one run. `took` is in seconds, None while it is open."""
 
     state: str
     took: float | None
@@ -33,7 +33,7 @@ class Side(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ComparedItem:
-    """The same phase or piece of work in both runs, None where a run has it not.
+    """The same phase, work item or tool in both runs; None for a run without it.
 
     `over_a` says that nothing of it will change in the first run any more, `over_b` in the second.
     """
@@ -47,14 +47,14 @@ class ComparedItem:
 
     @property
     def difference(self) -> float | None:
-        """By how many seconds the second took longer; None if it is not known of both."""
+        """How many seconds longer the second took; None unless both durations are known."""
         if self.a is None or self.b is None or self.a.took is None or self.b.took is None:
             return None
         return self.b.took - self.a.took
 
     @property
     def parted(self) -> bool:
-        """Whether it ended in another state, or is in one run only. What may still come has not parted."""
+        """Whether it ended in different states, or is in one run only. An item that may still change has not parted."""
         settled = _settled(self.a, self.over_a) and _settled(self.b, self.over_b)
         return settled and (self.a and self.a.state) != (self.b and self.b.state)
 
@@ -69,7 +69,7 @@ class ComparedPhase:
 
 @dataclass(frozen=True, kw_only=True)
 class ComparedRun:
-    """One of the two; `failure` is the first one in its log."""
+    """One of the two runs. `failure` is the first failure in its log."""
 
     task: Task
     phases: list[Phase]
@@ -112,14 +112,14 @@ class ComparisonView:
 
 @dataclass(frozen=True, kw_only=True)
 class ChoiceView:
-    """The form that asks for two runs: the one that is known, and others of its kind, the newest first."""
+    """The form to choose two runs: one that may be given, and others of its kind, newest first."""
 
     a: Task | None
     others: list[Task]
 
 
 async def choice_view(view: Reading, a: str, projects: tuple[str, ...] | None = None) -> ChoiceView:
-    """What can be compared with the task `a`, which may be empty, in these projects. Raises UnknownTask."""
+    """The tasks in `projects` that can be compared with the task `a`, which may be empty. Raises UnknownTask."""
     task = await view.task(a) if a else None
     page = await view.tasks(TaskQuery(kind=task.kind if task else None, projects=projects, limit=CHOICES + 1))
     return ChoiceView(a=task, others=[other for other in page.tasks if other.task_id != a][:CHOICES])
@@ -162,7 +162,7 @@ async def _run(view: Reading, task_id: str) -> ComparedRun:
 
 
 def compared_phases(a: ComparedRun, b: ComparedRun) -> list[ComparedPhase]:
-    """The phases of both runs in order, each with its work items and tools; first what is in no phase."""
+    """The phases of both runs in order, each with its work items and tools; those without a phase come first."""
     phases_a, phases_b = ({phase.phase: phase for phase in run.phases} for run in (a, b))
     ways = Paths()
     work_a, work_b = _work(a, ways), _work(b, ways)
@@ -211,7 +211,7 @@ def _work(run: ComparedRun, ways: Paths) -> dict[str | None, dict[Path, Side]]:
 
 
 def parted(found: Sequence[ComparedPhase]) -> tuple[str, ComparedItem] | None:
-    """The first phase or work in the order of the runs that parted, with the name of its phase.
+    """The first item, in the order of the runs, that parted, with the name of its phase.
 
     A phase that both have parted by its work, if any of that did.
     """
@@ -225,7 +225,7 @@ def parted(found: Sequence[ComparedPhase]) -> tuple[str, ComparedItem] | None:
 
 
 def merged(first: Sequence[K], second: Sequence[K]) -> list[K]:
-    """Both in one order: what only `second` has stands behind what it follows there."""
+    """Both sequences in one order: a key that only `second` has comes after its predecessor there."""
     known = set(first)
     following: dict[K | None, list[K]] = {}
     last: K | None = None

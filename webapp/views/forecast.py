@@ -1,4 +1,4 @@
-"""What comes next in a run and when, from the earlier runs of its kind."""
+"""A forecast of a run's next phase and end, from the earlier runs of its kind."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from signalbox.store.state import Phase, Task
 from signalbox.webapp.views.text import seconds
 
 RUNS = 20
-"""The newest runs that ended well, of which a forecast is made."""
+"""How many of the newest successful runs a forecast uses."""
 
 KEPT_FOR = 30.0
-"""Seconds; a run that ends meanwhile changes a median of 20 by little."""
+"""Seconds for which earlier runs are kept. One more run changes a median of 20 only a little."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """What follows the phase `phase` (None: nothing has begun), resting on `runs` earlier runs.
+    """What follows the phase `phase` (None before the first), from `runs` earlier runs.
 
     `next` is None for the end of the run. Durations are those of `phase`, in seconds; `due` is when it usually is over.
     """
@@ -37,14 +37,14 @@ class Forecast:
 
 
 class Earlier:
-    """The phases of the earlier runs of a task's kind in its project; read anew when older than `KEPT_FOR`."""
+    """The phases of the earlier runs of a task's kind in its project, read again after `KEPT_FOR` seconds."""
 
     def __init__(self) -> None:
         self._runs: list[list[Phase]] = []
         self._read_at = float("-inf")
 
     async def of(self, view: Reading, task: Task) -> list[list[Phase]]:
-        """Those of the newest runs of the kind that ended well; none for a task without a kind, or an ended one."""
+        """The phases of the newest successful runs of the kind. Empty for a task that has ended or has no kind."""
         if not task.kind or task.ended:
             return []
         if time.monotonic() - self._read_at >= KEPT_FOR:
@@ -55,12 +55,12 @@ class Earlier:
 
 
 async def forecast(view: Reading, task: Task, phases: Sequence[Phase], earlier: Earlier) -> Forecast | None:
-    """What is expected of a task that has not ended; None for one that has."""
+    """The forecast of a task that has not ended, else None."""
     return None if task.ended else expected(phases, await earlier.of(view, task), current=task.phase)
 
 
 def expected(phases: Sequence[Phase], earlier: Sequence[Sequence[Phase]], *, current: str | None) -> Forecast:
-    """The forecast for a run that stands in the phase `current`. Runs that never had that phase do not count."""
+    """The forecast of a run in the phase `current`. Runs without that phase do not count."""
     here = next((phase for phase in phases if phase.phase == current and phase.state == "open"), None)
     if here is None:
         firsts = Counter(run[0].phase for run in earlier if run)

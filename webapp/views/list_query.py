@@ -1,4 +1,4 @@
-"""A question to the list of tasks as an address: the same filters in links, forms and saved views."""
+"""TaskQuery as the query string of an address, for links, forms and saved views."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ FIELDS = ("status", "q", "kind", "project", "created_since", "created_until", "s
 """The filters and the order, as parameters."""
 
 AGES = {"1h": "last hour", "24h": "last 24 hours", "7d": "last 7 days", "30d": "last 30 days"}
-"""What the list offers as a bound of time."""
+"""The ages that the list offers as a filter."""
 
 VIEWS = {
     "Needs attention": TaskQuery(statuses=("waiting", "failed", "interrupted")),
     "Running": TaskQuery(statuses=("running",)),
     "Last 24 hours": TaskQuery(since="24h"),
 }
-"""The views that every list has."""
+"""The built-in views of the list."""
 
 LONGEST_TEXT = 256
 Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
@@ -61,9 +61,9 @@ class ListFilters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def task_query(given: ListFilters, projects: tuple[str, ...] | None) -> TaskQuery:
-    """Which tasks of these `projects` an address asks for; None: of all."""
+    """The TaskQuery of an address, for the tasks in `projects` (None for all)."""
     return TaskQuery(
-        # In one order, so that the same question is one question.
+        # Sorted, so that equal filters make equal queries.
         statuses=tuple(word for word in STATUSES if word in given.status),
         projects=projects,
         project=given.project or None,
@@ -88,7 +88,7 @@ ORDERS: dict[Sort, str] = {
 
 
 def list_fields(query: TaskQuery, *without: str) -> list[tuple[str, str]]:
-    """The names and values that mean `query`, as a form sends them, but for those named; never its cursor."""
+    """The fields of `query` as a form sends them, except those in `without` and the cursor."""
     fields = [("status", status) for status in query.statuses]
     fields += [
         ("q", query.text),
@@ -104,18 +104,18 @@ def list_fields(query: TaskQuery, *without: str) -> list[tuple[str, str]]:
 
 
 def page_fields(query: TaskQuery) -> list[tuple[str, str]]:
-    """The same with what makes it one page of the list: its cursor and its length."""
+    """The fields of one page of `query`: with its cursor and its limit."""
     cursor = [("cursor", query.before)] if query.before else []
     return [*list_fields(query), *cursor, ("limit", str(query.limit))]
 
 
 def list_filters(query: TaskQuery) -> str:
-    """The query of the address that means `query`, without a `?`."""
+    """The query string of `query`, without `?`."""
     return urlencode(list_fields(query))
 
 
 def list_url(query: TaskQuery, **changes: Any) -> str:
-    """The address of the list with `query`, with some of its fields changed; a cursor is kept only if it is new."""
+    """The address of the list for `query` with some fields changed. The cursor is dropped unless it is changed."""
     query = msgspec.structs.replace(query, **changes)
     cursor = [("cursor", changes["before"])] if changes.get("before") else []
     fields = urlencode(list_fields(query) + cursor)
@@ -123,7 +123,7 @@ def list_url(query: TaskQuery, **changes: Any) -> str:
 
 
 def checked_filters(text: str) -> str:
-    """The query of an address of the list as a saved view keeps it, without a cursor. Raises BadRequest."""
+    """The query string of an address, normalised for a saved view and without a cursor. Raises BadRequest."""
     fields = [(name, value) for name, value in parse_qsl(text) if name != "cursor"]
     for name, _ in fields:
         if name not in FIELDS:
@@ -132,7 +132,7 @@ def checked_filters(text: str) -> str:
 
 
 def bound(value: str) -> str:
-    """A bound of time as words: last hour, 90m ago, 2026-11-21 14:02 UTC."""
+    """A time filter as words: last hour, 90m ago, 2026-11-21 14:02 UTC."""
     if value in AGES:
         return AGES[value]
     return f"{value} ago" if ago(value) else f"{value[:10]} {value[11:16]} UTC"

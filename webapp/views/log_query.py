@@ -1,4 +1,4 @@
-"""A LogQuery as an address has it: `?q=&type=&phase=&actor=&level=&stream=&span=&failed=1`."""
+"""LogQuery as the query string of an address: `?q=&type=&phase=&actor=&level=&stream=&span=&failed=1`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FILTERS = {
     "stream": "stream",
     "span": "span_id",
 }
-"""The parameters, and the fields of a LogQuery that they fill."""
+"""The parameters, each with its field of LogQuery."""
 
 
 class LogFilters(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,13 +39,13 @@ class LogFilters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def log_query(given: LogFilters) -> LogQuery:
-    """Which events of a log an address asks for."""
+    """The LogQuery of an address."""
     fields: dict[str, Any] = {field: getattr(given, name).strip() for name, field in FILTERS.items()}
     return LogQuery(**fields, failures=given.failed)
 
 
 def log_fields(query: LogQuery) -> list[tuple[str, str]]:
-    """The names and values of the parameters that mean `query`; empty if it leaves nothing out."""
+    """The parameters of `query`; empty if it excludes no event."""
     named = [(name, getattr(query, field)) for name, field in FILTERS.items()]
     if query.failures:
         named.append(("failed", "1"))
@@ -53,5 +53,5 @@ def log_fields(query: LogQuery) -> list[tuple[str, str]]:
 
 
 def log_filters(query: LogQuery) -> str:
-    """A query as the parameters of an address."""
+    """The query string of `query`, without `?`."""
     return urlencode(log_fields(query))

@@ -1,4 +1,4 @@
-"""What people are asked, and what they did, read in one consistent view of the store."""
+"""The permission inbox, one permission request, and the audits, each read in one consistent view of the store."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INBOX_PAGE = 50
 
 @dataclass(frozen=True, kw_only=True)
 class InboxView:
-    """The open permission requests of all tasks, the oldest first; `total` counts those that are not shown too."""
+    """Open permission requests of all tasks, oldest first. `total` also counts those on other pages."""
 
     requests: list[tuple[Task, Permission]]
     total: int
@@ -30,7 +30,7 @@ class InboxView:
     next: str | None = None
 
     def address(self, after: str | None = None) -> str:
-        """The address of the page after the cursor `after`, or of the first one."""
+        """The address of the page after the cursor `after`, or of the first page."""
         fields = {"task": self.task_id, "after": after}
         query = urlencode({name: value for name, value in fields.items() if value})
         return f"/permissions?{query}" if query else "/permissions"
@@ -48,7 +48,7 @@ async def inbox_view(
     task_id: str | None = None,
     after: str = "",
 ) -> InboxView:
-    """A page of what waits for somebody in `projects`, or of one task; the reader may answer in those of `answered`.
+    """A page of the open requests in `projects`, or of one task. The reader may answer those in `answered`.
 
     Raises InvalidEvent for an `after` that no page gave.
     """
@@ -74,7 +74,7 @@ class PermissionView:
 
 
 async def permission_view(view: TaskReading, task_id: str, request_id: str) -> PermissionView:
-    """A request with its answer, if it has one. Raises UnknownTask or NotFound."""
+    """Read a request, with its answer if it has one. Raises UnknownTask or NotFound."""
     task = await view.task(task_id)
     permission = await view.permission(task_id, request_id)
     if permission is None:
@@ -84,7 +84,7 @@ async def permission_view(view: TaskReading, task_id: str, request_id: str) -> P
 
 @dataclass(frozen=True, kw_only=True)
 class AuditsView:
-    """One page of what people did, to one task or to any, the newest first; `before` leads to the older ones."""
+    """One page of audits, of one task or of all, newest first. `before` is the cursor of the older ones."""
 
     task_id: str | None
     audits: list[dict[str, Any]]

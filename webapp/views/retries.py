@@ -1,4 +1,4 @@
-"""The tries of a run: what its page offers for another one, and how they hang together."""
+"""The tries of a run: the command that its page offers to run again, and links between the tries."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from signalbox.store.state import Task
 from signalbox.webapp.process.signature import CommandLine, command_of, signed
 
 SHOWN = 5
-"""Retries that a task's page names, the newest."""
+"""The newest retries that a task's page names."""
 
 MAX_ATTEMPTS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """A command that can be run again: by the server if it is `trusted`, else by the person whose shell it is."""
+    """A command that can be run again: by the server if it is `trusted`, else only by a person in a shell."""
 
     line: CommandLine
     trusted: bool
@@ -28,14 +28,14 @@ class Offer:
 
 
 class Retry(NamedTuple):
-    """Another try of a run, and which one it is."""
+    """Another try of a run, with its number."""
 
     task_id: str
     attempt: int
 
 
 async def offer_of(view: TaskReading, task: Task, key: bytes | None) -> Offer | None:
-    """What can be run again of a run that is over. Without the store's key nothing is trusted."""
+    """The command of an ended run that can be run again. Without the store's key no command is trusted."""
     if not task.ended or not task.spawn_seq:
         return None
     spawn = await view.events_at(task.task_id, [task.spawn_seq])
@@ -52,7 +52,7 @@ async def offer_of(view: TaskReading, task: Task, key: bytes | None) -> Offer | 
 
 
 def origin_of(task: Task) -> Retry | None:
-    """The task that `task` says it is another try of, with the attempt that it is itself."""
+    """The task that `task` is another try of, with the number of this try."""
     first, attempt = task.metadata.get("retry_of"), task.metadata.get("attempt")
     if not is_task_id(first) or type(attempt) is not int or not 1 < attempt <= MAX_ATTEMPTS:
         return None
@@ -60,13 +60,13 @@ def origin_of(task: Task) -> Retry | None:
 
 
 def attempt_of(task: Task) -> int:
-    """Which try a task is; the first is 1."""
+    """The number of a task's try; the first is 1."""
     origin = origin_of(task)
     return origin.attempt if origin else 1
 
 
 def retries_of(task: Task) -> list[Retry]:
-    """The tries that were made after this one, the newest last."""
+    """The later tries, the newest last."""
     tries = [Retry(again, attempt_of(task) + number) for number, again in enumerate(task.retries, 1)]
     return tries[-SHOWN:]
 

@@ -1,4 +1,4 @@
-"""One run as one HTML file for people outside: what happened, with nothing that needs this server."""
+"""One run as one HTML file that does not need this server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REPORT_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A run: the newest events of its log, and of the rest as much as the limits above allow."""
+    """A run with its newest events, and with its phases, spans, checkpoints and permissions up to the limits above."""
 
     task: Task
     phases: list[Phase]
@@ -39,7 +39,7 @@ class Report:
 
 
 async def run_report(view: Reading, task_id: str) -> Report:
-    """What the file shows, in one consistent read. Raises UnknownTask."""
+    """Read a run in one consistent view. Raises UnknownTask."""
     task = await view.task(task_id)
     return Report(
         task=task,
@@ -62,7 +62,7 @@ def _newest(events: list[Event]) -> list[Event]:
 
 
 def redacted(report: Report, redaction: Redaction) -> Report:
-    """The same without what must not leave the house."""
+    """The report without secrets."""
     hide = redaction.struct
     return replace(
         report,

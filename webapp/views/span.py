@@ -16,7 +16,7 @@ ANCESTORS = 50
 
 @dataclass(frozen=True, kw_only=True)
 class SpanView:
-    """A span of `task`; `chain` leads from the outermost span to its parent, `hits` are its events after `after`."""
+    """A span of `task`. `chain` has its ancestors, the outermost first; `hits` has its events after `after`."""
 
     task: Task
     span: Span
@@ -28,7 +28,7 @@ class SpanView:
 
 
 async def span_view(view: TaskReading, task_id: str, span_id: str, *, after: int = 0) -> SpanView:
-    """A span with its events after the seq `after`. Raises UnknownTask or NotFound."""
+    """Read a span with its events after the seq `after`. Raises UnknownTask or NotFound."""
     task = await view.task(task_id)
     span = await view.span(task_id, span_id)
     if span is None:
@@ -46,7 +46,7 @@ async def span_view(view: TaskReading, task_id: str, span_id: str, *, after: int
 
 
 async def _chain(view: TaskReading, span: Span, task_id: str) -> list[Span]:
-    # A log may name spans as each other's parents: nobody is met twice.
+    # Spans in a log may be each other's parents, so stop at the first repetition.
     met, chain = {span.span_id}, list[Span]()
     while span.parent_span_id and span.parent_span_id not in met and len(chain) < ANCESTORS:
         met.add(span.parent_span_id)

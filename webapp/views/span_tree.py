@@ -1,4 +1,4 @@
-"""The spans of a run as lines: parents above their children, of siblings the open ones first, each in order."""
+"""The span tree as lines: parents above their children, open siblings first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class SpanLine(NamedTuple):
 
 
 def lines(spans: Iterable[Span], *, open_first: bool = True) -> list[SpanLine]:
-    """All of `spans`, each once, in pre-order; without `open_first` siblings stand just as they began.
+    """All `spans`, each once, in pre-order. Without `open_first` siblings are in the order in which they began.
 
     Of spans that are each other's ancestors one becomes a root.
     """

@@ -1,4 +1,4 @@
-"""How values read on a page. Pure: the same value reads the same at any time, for anybody."""
+"""Values as text on a page. Pure functions: a value reads the same at any time and for any reader."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import msgspec
 from signalbox.store.escapes import plain
 
 LONG = 300
-"""Characters of JSON beyond which a payload is folded away."""
+"""Characters of JSON beyond which a payload is folded."""
 
 LONGEST_SAID = 2000
-"""Characters of one value that a page shows; the page of the event has the rest."""
+"""Characters of one value on a page. The page of the event shows the whole value."""
 
 # Controls other than tab and line feed, and the bidirectional ones that make a text look like another.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -48,7 +48,7 @@ def said(value: object, most: int = LONGEST_SAID) -> str:
 
 
 def command_line(value: object) -> str:
-    """A command as somebody would type it into a shell; what is no list of words reads as `said` has it."""
+    """A command as typed into a shell. A value that is no list of words is formatted by `said`."""
     if isinstance(value, list) and all(isinstance(word, str) for word in value):
         return said(shlex.join(value))
     return said(value)
@@ -79,7 +79,7 @@ def clock(at: str) -> str:
 
 @lru_cache(maxsize=256)
 def day_name(day: str) -> str:
-    """Tuesday 24 November 2026 of 2026-11-24; what is no date stays as it is."""
+    """Tuesday 24 November 2026 of 2026-11-24. A text that is no date is returned unchanged."""
     try:
         at = date.fromisoformat(day)
     except ValueError:
@@ -88,12 +88,12 @@ def day_name(day: str) -> str:
 
 
 def moment(at: str) -> str:
-    """2026-11-21 14:02:07 UTC of a timestamp; what a run wrote in another form stays as it is."""
+    """2026-11-21 14:02:07 UTC of a timestamp. A text in another form is returned unchanged."""
     return f"{at[:10]} {at[11:19]} UTC" if _ISO.match(at) and at.endswith("Z") else at
 
 
 def seconds(start: str, end: str) -> float:
-    """Seconds from one timestamp to another, never negative; 0 where one of them cannot be read."""
+    """Seconds from one timestamp to another, never negative; 0 if one of them is not valid."""
     try:
         return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())
     except (ValueError, TypeError):
@@ -101,7 +101,7 @@ def seconds(start: str, end: str) -> float:
 
 
 def between(start: str, end: str) -> str:
-    """How long it was from one timestamp to another: 850 ms, 3.2 s, 4 m 12 s."""
+    """The time from one timestamp to another: 850 ms, 3.2 s, 4 m 12 s."""
     elapsed = seconds(start, end)
     if elapsed < 0.9995:
         return f"{elapsed * 1000:.0f} ms"
@@ -114,7 +114,7 @@ def elapsed(start: str, end: str) -> str:
 
 
 def offset(elapsed: float) -> str:
-    """So many seconds as an axis names them: 0, 850 ms, 3.2 s, 4 m 12 s."""
+    """Seconds as a label of an axis: 0, 850 ms, 3.2 s, 4 m 12 s."""
     if elapsed < 0.0005:
         return "0"
     if elapsed < 0.9995:
@@ -135,12 +135,12 @@ def duration(elapsed: float) -> str:
 
 
 def count(number: float) -> str:
-    """1,523, and 2.5 for what is no whole number."""
+    """1,523, or 2.5 for a number that is not whole."""
     return f"{number:,.0f}" if number == int(number) else f"{number:,.2f}".rstrip("0")
 
 
 def percent(number: float) -> str:
-    """61 %. What is not finished never reads 100 %."""
+    """61 %. Only 100 per cent itself reads 100 %."""
     return f"{min(int(number), 99) if number < 100 else 100} %"
 
 

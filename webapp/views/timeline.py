@@ -1,4 +1,4 @@
-"""The run told as a story: a chapter for each phase, a sentence for each thing that counts, each with its event."""
+"""The timeline: a chapter for each phase of a run, with a sentence for each important event."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Moment(NamedTuple):
 
 @dataclass
 class Chapter:
-    """One phase, or what lies before the first (`phase` is None)."""
+    """One phase, or the time before the first (`phase` is None)."""
 
     phase: Phase | None
     summary: str = ""
@@ -38,7 +38,7 @@ class Chapter:
 
 @dataclass(frozen=True, kw_only=True)
 class TimelineView:
-    """The story of a task as of the seq `task.latest_seq`; `more` says that the log has more to tell.
+    """The timeline of a task as of the seq `task.latest_seq`. `more` says that the log has further moments.
 
     `checkpoints` are the ids of those whose commit is told.
     """
@@ -51,14 +51,14 @@ class TimelineView:
 
 
 async def timeline_view(view: Reading, task_id: str, earlier: Earlier) -> TimelineView:
-    """The story of a task; what comes next is told from `earlier` runs. Raises UnknownTask."""
+    """Read the timeline of a task, with a forecast from `earlier` runs. Raises UnknownTask."""
     timeline = await story_view(view, task_id)
     phases = [chapter.phase for chapter in timeline.chapters if chapter.phase]
     return replace(timeline, forecast=await forecast(view, timeline.task, phases, earlier))
 
 
 async def story_view(view: TaskReading, task_id: str) -> TimelineView:
-    """The story of a task, and nothing of what comes next. Raises UnknownTask."""
+    """Read the timeline of a task without a forecast. Raises UnknownTask."""
     task = await view.task(task_id)
     phases = await view.phases(task_id)
     events = await view.brief().events_of_types(task_id, list(_TELLS), MOMENTS + 1)
@@ -71,7 +71,7 @@ async def story_view(view: TaskReading, task_id: str) -> TimelineView:
 
 
 def chapters(phases: Sequence[Phase], spans: Iterable[Span], events: Iterable[Event]) -> list[Chapter]:
-    """The chapters in order, each moment in that of its event's phase, or of the phase that had begun last."""
+    """The chapters in order. A moment belongs to the phase of its event, or to the phase that began last."""
     retried: dict[str | None, int] = {}
     for span in spans:
         if span.kind == "work_item" and span.attempts > 1:

@@ -17,7 +17,7 @@ CHECKPOINTS = 30
 
 
 class Bar(NamedTuple):
-    """A span as it is drawn: `left` and `width` in per cent, `since` in seconds from the left end of the axis."""
+    """The bar of a span: `left` and `width` in per cent, `since` in seconds from the left end of the axis."""
 
     span: Span
     depth: int
@@ -27,7 +27,7 @@ class Bar(NamedTuple):
 
 
 class Stop(NamedTuple):
-    """A checkpoint as it is drawn: `left` in per cent, `since` in seconds from the left end of the axis."""
+    """The mark of a checkpoint: `left` in per cent, `since` in seconds from the left end of the axis."""
 
     checkpoint: Checkpoint
     since: float
@@ -50,11 +50,11 @@ class WaterfallView:
 
     @property
     def idle(self) -> float:
-        """Seconds that are folded away."""
+        """The seconds in folded gaps."""
         return sum(fold.end - fold.start for fold in self.axis.folds)
 
     def address(self, *, folded: bool | None = None, after: int | None = None) -> str:
-        """The query of this page, or of one that differs from it."""
+        """The query string of this page with some parameters changed."""
         unfolded = not (self.folded if folded is None else folded)
         cursor = self.after if after is None else after
         fields = [*(["gaps=open"] if unfolded else []), *([f"after={cursor}"] if cursor else [])]
@@ -62,7 +62,7 @@ class WaterfallView:
 
 
 async def waterfall_view(view: TaskReading, task_id: str, *, after: int = 0, folded: bool = True) -> WaterfallView:
-    """The spans that began after the seq `after`, at most PAGE of them. Raises UnknownTask."""
+    """Read the spans that began after the seq `after`, at most PAGE. Raises UnknownTask."""
     task = await view.task(task_id)
     spans = await view.spans(task_id, after, PAGE + 1)
     shown = spans[:PAGE]
@@ -85,14 +85,14 @@ async def waterfall_view(view: TaskReading, task_id: str, *, after: int = 0, fol
 
 
 def end_of(task: Task, span: Span) -> str:
-    """When a span ended, never before it began; the newest moment that the log tells while it is open."""
+    """The end of a span, never before its start; the time of the newest event if it is open."""
     if span.state == "mark":
         return span.started_at
     return max(span.ended_at or task.updated_at, span.started_at)
 
 
 def busy(task: Task, spans: Sequence[Span], begin: str) -> list[tuple[float, float]]:
-    """When work was under way: the times of the spans that have none below them, which only hold others together."""
+    """The times of work: those of spans without children, because a parent only groups its children."""
     parents = {span.parent_span_id for span in spans}
     worked = (span for span in spans if span.span_id not in parents)
     return [(seconds(begin, span.started_at), seconds(begin, end_of(task, span))) for span in worked]
