@@ -63,6 +63,25 @@ def test_days_begin_where_they_do_for_the_viewer_however_the_rows_came(
     assert [day for day in page.evaluate(DAYS) if day[0] != f"e{len(events) + 1}"][: len(expected)] == expected
 
 
+def test_an_event_told_late_shows_its_own_time_among_the_rows_of_the_day_of_its_append(
+    server: Server, new_context: Callable[..., BrowserContext]
+) -> None:
+    context = new_context(timezone_id="America/New_York")
+    page = context.new_page()
+    server.emit("late", "at once")
+    page.goto(f"{server.url}/tasks/late")
+    expect_live_at(page, 1)
+    told = NewEvent(event_type="log", payload={"message": "told late"}, occurred_at="2026-11-20T02:00:00Z")
+    server.emit("late", told, "at once")
+    expect_live_at(page, 3)
+    time = page.locator("#e2 > time")
+    expect(time).to_have_text("11-19 21:00:00")
+    assert "Nov 19, 2026" in (time.get_attribute("title") or "")
+    assert ", appended " in (time.get_attribute("title") or "")
+    assert [row for row, _ in page.evaluate(DAYS)] == ["e1"]
+    expect_equal_to_fresh(page, context)
+
+
 def test_what_is_found_across_colours_is_marked(server: Server, page: Page) -> None:
     server.emit("hues", "\x1b[31mfai\x1b[0mled and Failed", "\x1b[1mf\x1b[2ma\x1b[3miled")
     page.goto(f"{server.url}/tasks/hues/log?q=failed")

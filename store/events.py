@@ -63,6 +63,9 @@ MAX_DEPTH = 100
 """Levels to which a payload may be nested: whoever reads it needs that much of the stack."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+_ZONED = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})"
+)
 _NAMING = ("permission_", "checkpoint_", "evidence_")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _BRACKETS = re.compile(r"[\[\]{}]")
@@ -81,14 +84,17 @@ Key = Annotated[Line, Meta(extra_json_schema={"pattern": f"^(?!{'|'.join(RESERVE
 TASK_ID_PATTERN = r"^(?!\.{1,2}$)[A-Za-z0-9_.:-]{1,128}$"
 TaskId = Annotated[str, Meta(extra_json_schema={"pattern": TASK_ID_PATTERN})]
 _TASK_ID = re.compile(TASK_ID_PATTERN)
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+"""A text that `checked_time` accepts: also with a space for the `T`, or without seconds."""
 Payload = Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "object"})]
 
 
-class NewEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An event as a caller hands it in. Only `event_type` must be there.
+class NewEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """An event as a caller hands it in. Only `event_type` is required.
 
     `span_id` None means the task's main span. `key` is the idempotency key: the same key on the same task
-    returns the event that was first stored under it and writes nothing.
+    returns the event that was first stored under it and writes nothing. `occurred_at` is when the event happened, if
+    that was earlier than its append; see `checked_time` for its forms.
     """
 
     event_type: Line
@@ -98,6 +104,7 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     parent_span_id: Line | None = None
     payload: dict[str, Any] = {}
     key: Key | None = None
+    occurred_at: Time | None = None
 
 
 Origin = Literal["server", "import"]
@@ -108,6 +115,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     `origin` is `server` for an event that the server wrote, by itself or in the name of a person, and `import` for one
     of an imported log. It is absent for what a run or any other emitter wrote: what that says of people is a claim.
+    `created_at` is when the event was appended; the order of the log and of its times is that of the appends.
+    `occurred_at` is there if the emitter said that it happened at another time: see `happened_at`.
     """
 
     event_id: int
@@ -122,6 +131,16 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     created_at: str
     key: str | None = None
     origin: Origin | msgspec.UnsetType = msgspec.UNSET
+    occurred_at: str | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def happened_at(self) -> str:
+        """When the event happened, as far as anybody says so, and never after it was appended.
+
+        Durations and the times on pages are made from it.
+        """
+        occurred = self.occurred_at
+        return self.created_at if occurred is msgspec.UNSET else min(occurred, self.created_at)
 
     @property
     def identity(self) -> str:
@@ -214,6 +233,24 @@ def check_time(text: str, field: str) -> None:
         raise InvalidEvent(message, field) from None
 
 
+def checked_time(given: object, field: str) -> str:
+    """A point in time in the form of `now()`. Raises InvalidEvent.
+
+    `given` is ISO 8601 with a date, a time and a zone (`Z` or an offset): 2026-11-21T15:02:07+01:00.
+    """
+    try:
+        if not isinstance(given, str) or not _ZONED.fullmatch(given):
+            raise ValueError
+        if _TIME.fullmatch(given):
+            epoch_seconds(given)
+            return given
+        return datetime.fromisoformat(given.upper()).astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    except (ValueError, OverflowError):
+        said = repr(given if isinstance(given, (int, float)) else str(given)[:40])
+        allowed = "a time with its zone, such as 2026-11-21T14:02:07Z or 2026-11-21T15:02:07.125+01:00"
+        raise InvalidEvent(f"{field} must be {allowed}, not {said}", field) from None
+
+
 def encode_payload(payload: Mapping[str, Any], field: str = "payload") -> bytes:
     """The payload's JSON text. InvalidEvent if it is no object, cannot be JSON or is over 256 KiB."""
     if not isinstance(payload, Mapping):
@@ -270,6 +307,8 @@ def check_event(event: NewEvent) -> bytes:
         _known_good.__wrapped__(texts)
     if event.key is not None:
         check_text(event.key, "key")
+    if event.occurred_at is not None:
+        checked_time(event.occurred_at, "occurred_at")
     if event.span_id is not None and event.span_id == event.parent_span_id:
         raise InvalidEvent("parent_span_id must be another span than span_id", "parent_span_id")
     if event.event_type.startswith(_NAMING):

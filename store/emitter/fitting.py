@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from signalbox.store.events import MAX_PAYLOAD, MAX_TEXT, NewEvent
+from signalbox.store.errors import InvalidEvent
+from signalbox.store.events import MAX_PAYLOAD, MAX_TEXT, NewEvent, checked_time
 
 KEPT = 20_000
 """Characters that are kept of a text in a payload that is too large."""
@@ -30,8 +31,15 @@ def fitting(event: NewEvent, limit: int = MAX_PAYLOAD) -> NewEvent:
     """`event` with every field valid and a payload of at most `limit` bytes of JSON.
 
     Values that JSON cannot hold become text. A payload that was cut has the key `truncated`: the length of the message
-    in characters, or the size of the payload in bytes if the message was not cut.
+    in characters, or the size of the payload in bytes if the message was not cut. An `occurred_at` that is no time
+    with a zone goes into the payload.
     """
+    payload, occurred_at = event.payload, None
+    if event.occurred_at is not None:
+        try:
+            occurred_at = checked_time(event.occurred_at, "occurred_at")
+        except InvalidEvent:
+            payload = {**payload, "occurred_at": event.occurred_at}
     span_id = identifier(event.span_id)
     parent = identifier(event.parent_span_id)
     return NewEvent(
@@ -40,8 +48,9 @@ def fitting(event: NewEvent, limit: int = MAX_PAYLOAD) -> NewEvent:
         actor=word(event.actor) or "runner",
         span_id=span_id,
         parent_span_id=None if parent == span_id else parent,
-        payload=fitting_object(event.payload, limit),
+        payload=fitting_object(payload, limit),
         key=identifier(event.key),
+        occurred_at=occurred_at,
     )
 
 

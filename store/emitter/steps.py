@@ -23,7 +23,7 @@ from signalbox.store.events import Event, new_id
 MAX_MESSAGE = 4000
 """Characters of an error's message that go into the log."""
 
-_TAKEN = frozenset({"task_id", "event_type", "span_id", "parent_span_id", "phase", "actor", "key"})
+_TAKEN = frozenset({"task_id", "event_type", "span_id", "parent_span_id", "phase", "actor", "key", "occurred_at"})
 """Fields of an event that a payload cannot name without ending up in them."""
 
 innermost: ContextVar[SpanScope[Any] | None] = ContextVar("signalbox_innermost", default=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Mapping
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from signalbox.store.emitter.fitting import fitting, number, text_of
@@ -20,7 +21,7 @@ SMALL = 8 * 1024
 class Vocabulary(ABC, Generic[R]):
     """Each `emit_*` appends one event with the right type, actor and payload, and returns what `append` returns.
 
-    All take, besides what they name, `phase`, `parent_span_id`, `actor` and `key` (the idempotency key); any other
+    All of them also take `phase`, `parent_span_id`, `actor`, `key` (the idempotency key) and `occurred_at`; any other
     keyword becomes a field of the payload. Fields that are None are left out.
     """
 
@@ -38,9 +39,13 @@ class Vocabulary(ABC, Generic[R]):
         phase: str | None = None,
         parent_span_id: str | None = None,
         key: str | None = None,
+        occurred_at: str | datetime | None = None,
         **payload: Any,
     ) -> R:
-        """Append an event of any type; `span_id` None is the task's main span."""
+        """Append an event of any type. `span_id` None is the task's main span.
+
+        `occurred_at` is when it happened, if that was earlier: a time with its zone.
+        """
         event = NewEvent(
             event_type=event_type,
             phase=phase,
@@ -49,6 +54,7 @@ class Vocabulary(ABC, Generic[R]):
             parent_span_id=parent_span_id,
             payload={name: value for name, value in payload.items() if value is not None},
             key=key,
+            occurred_at=occurred_at.isoformat() if isinstance(occurred_at, datetime) else occurred_at,
         )
         return self.append(task_id, event)
 

@@ -21,7 +21,7 @@ def commit(state: TaskState, event: Event, span: Span) -> None:
         evidence_total=known.evidence_total if known else 0,
         message=text(event.payload, "message", "explanation"),
         seq=event.seq,
-        created_at=event.created_at,
+        created_at=event.happened_at,
         changed_seq=event.seq,
     )
     state.task.checkpoints_seq = event.seq

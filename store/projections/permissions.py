@@ -26,7 +26,7 @@ def request(state: TaskState, event: Event, span: Span) -> None:
         span_id=event.span_id,
         evidence_refs=refs if isinstance(refs, dict) else {},
         seq=event.seq,
-        created_at=event.created_at,
+        created_at=event.happened_at,
         changed_seq=event.seq,
     )
     state.task.permissions_open += 1
@@ -60,7 +60,8 @@ def closed(state: TaskState, event: Event, span: Span) -> None:
     else:
         permission.by, permission.claimed = text(payload, "by") or event.actor, event.origin != "server"
     permission.answer_reason = text(payload, "reason", "message")
-    permission.closed_seq, permission.closed_at = event.seq, event.created_at
+    permission.closed_seq = event.seq
+    permission.closed_at = max(event.happened_at, permission.created_at)
     permission.changed_seq = task.permissions_seq = event.seq
     task.permissions_open -= 1
     if task.permissions_open == 0 and task.status == "waiting":

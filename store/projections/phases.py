@@ -24,14 +24,14 @@ def reach(state: TaskState, event: Event) -> None:
         state.phases[name] = Phase(
             phase=name,
             first_seq=event.seq,
-            entered_at=event.created_at,
+            entered_at=event.happened_at,
             changed_seq=event.seq,
         )
 
 
 def close(state: TaskState, phase: Phase, how: str, event: Event) -> None:
     phase.state = "failed" if how == "failed" else "done"
-    phase.exited_at, phase.exited_seq = event.created_at, event.seq
+    phase.exited_at, phase.exited_seq = max(event.happened_at, phase.entered_at), event.seq
     phase.changed_seq = state.task.phases_seq = event.seq
 
 

@@ -27,9 +27,9 @@ def set_status(state: TaskState, status: Status, event: Event) -> None:
         return
     task.status = status
     if status in ENDED:
-        task.ended_at, task.ended_seq = event.created_at, event.seq
+        task.ended_at, task.ended_seq = max(event.happened_at, task.started_at or ""), event.seq
     elif status != "queued":
-        task.started_at = task.started_at or event.created_at
+        task.started_at = task.started_at or event.happened_at
         task.ended_at = task.exit_code = task.error = None
         task.ended_seq = 0
 

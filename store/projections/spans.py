@@ -58,7 +58,7 @@ def _new(state: TaskState, event: Event, kind: str) -> Span:
         name=_name(event, kind),
         phase=event.phase or (parent.phase if parent else None) or task.phase,
         started_seq=event.seq,
-        started_at=event.created_at,
+        started_at=event.happened_at,
         changed_seq=event.seq,
     )
     if span.kind == "run":
@@ -115,7 +115,7 @@ def _open(state: TaskState, span: Span, kind: str, event: Event) -> None:
 def close(state: TaskState, span: Span, how: str, event: Event) -> None:
     task = state.task
     before, span.state = span.state, cast(Any, how)
-    span.ended_seq, span.ended_at = event.seq, event.created_at
+    span.ended_seq, span.ended_at = event.seq, max(event.happened_at, span.started_at)
     span.changed_seq = task.spans_seq = event.seq
     task.spans_open -= before == "open"
     if how == "failed":

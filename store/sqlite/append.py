@@ -12,7 +12,7 @@ import msgspec
 
 from signalbox.store.errors import Conflict, InvalidEvent, UnknownTask
 from signalbox.store.escapes import plain_json
-from signalbox.store.events import Event, NewEvent, Origin, check_event, epoch_seconds, new_id, now
+from signalbox.store.events import Event, NewEvent, Origin, check_event, checked_time, epoch_seconds, new_id, now
 from signalbox.store.people import DEFAULT_PROJECT
 from signalbox.store.projections import apply, consequences, needs, refusal
 from signalbox.store.sqlite import heartbeats, unfinished
@@ -67,6 +67,8 @@ def draft_of(event: NewEvent) -> Draft:
     """Check an event. Its payload becomes what a reader of the log gets, so that projections fold the same. Raises
     InvalidEvent."""
     encoded = check_event(event)
+    if event.occurred_at is not None:
+        event = msgspec.structs.replace(event, occurred_at=checked_time(event.occurred_at, "occurred_at"))
     if event.event_type == "log":
         return event, encoded
     return msgspec.structs.replace(event, payload=msgspec.json.decode(encoded)), encoded
@@ -110,6 +112,7 @@ def append(
             created_at=at,
             key=draft.key,
             origin=origin or msgspec.UNSET,
+            occurred_at=draft.occurred_at or msgspec.UNSET,
         )
         if draft.event_type != "log":
             event.__dict__["payload"] = draft.payload
@@ -131,6 +134,7 @@ def append(
                 event.created_at,
                 event.key or "",
                 origin or "",
+                draft.occurred_at or "",
                 "" if tells else 1,
                 plain_json(text) or "",
             )

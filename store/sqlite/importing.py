@@ -10,7 +10,7 @@ import msgspec
 from signalbox.store.contract import TaskRecord
 from signalbox.store.errors import Conflict, InvalidEvent
 from signalbox.store.escapes import plain_json
-from signalbox.store.events import Event, check_task_id, check_text, check_time, encode_payload, new_id
+from signalbox.store.events import Event, check_task_id, check_text, check_time, checked_time, encode_payload, new_id
 from signalbox.store.projections import apply
 from signalbox.store.reserved import is_reserved_kind
 from signalbox.store.sqlite import heartbeats
@@ -21,9 +21,9 @@ from signalbox.store.state import Task, TaskState
 
 _KEPT = (
     "CREATE TABLE log (task_id, seq INTEGER PRIMARY KEY, event_type, phase, actor, span_id, parent_span_id, payload,"
-    " created_at, key, origin, quiet, plain)"
+    " created_at, key, origin, occurred_at, quiet, plain)"
 )
-_KEEP = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_KEEP = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class Import:
@@ -83,7 +83,10 @@ def _rows(state: TaskState, events: Iterable[Event]) -> Iterator[tuple[object, .
             # Nothing happens in a task before it is there.
             task.created_at = task.updated_at = min(task.created_at, given.created_at)
         at = max(given.created_at, task.updated_at)
-        event = msgspec.structs.replace(given, task_id=task_id, created_at=at, origin="import")
+        occurred_at = given.occurred_at
+        if occurred_at is not msgspec.UNSET:
+            occurred_at = checked_time(occurred_at, "occurred_at")
+        event = msgspec.structs.replace(given, task_id=task_id, created_at=at, origin="import", occurred_at=occurred_at)
         text = _checked(event).decode()
         tells = apply(state, event)
         yield (
@@ -98,6 +101,7 @@ def _rows(state: TaskState, events: Iterable[Event]) -> Iterator[tuple[object, .
             event.created_at,
             event.key,
             event.origin,
+            None if event.occurred_at is msgspec.UNSET else event.occurred_at,
             None if tells else 1,
             plain_json(text),
         )

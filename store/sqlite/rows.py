@@ -13,12 +13,15 @@ from signalbox.store.events import Event
 from signalbox.store.sqlite import damaged
 from signalbox.store.state import Task
 
-COLUMNS = "event_id, task_id, seq, event_type, phase, actor, span_id, parent_span_id, payload, created_at, key, origin"
+COLUMNS = (
+    "event_id, task_id, seq, event_type, phase, actor, span_id, parent_span_id, payload, created_at, key, origin,"
+    " occurred_at"
+)
 """The columns of `task_events`, in the order in which `event_of` takes them."""
 
 INSERT = (
     f"INSERT INTO task_events ({COLUMNS}, quiet, plain) VALUES (?, ?, ?, ?, nullif(?, ''), ?, ?, nullif(?, ''), ?, ?,"
-    " nullif(?, ''), nullif(?, ''), nullif(?, ''), nullif(?, ''))"
+    " nullif(?, ''), nullif(?, ''), nullif(?, ''), nullif(?, ''), nullif(?, ''))"
 )
 """One row; an empty text stands for NULL. Binding None costs more: sqlite3 looks for an adapter for each None."""
 
@@ -46,9 +49,10 @@ def event_of(row: Sequence[Any]) -> Event:
         created_at=row[9],
         key=row[10],
         origin=row[11] or msgspec.UNSET,
+        occurred_at=row[12] or msgspec.UNSET,
     )
-    if len(row) > 12 and row[12]:
-        event.__dict__["cut_from"] = row[12]
+    if len(row) > 13 and row[13]:
+        event.__dict__["cut_from"] = row[13]
     return event
 
 
@@ -59,7 +63,7 @@ TAILED = f"{COLUMNS}, (SELECT identity FROM task_event_seq_counters c WHERE c.ta
 def tailed_event_of(row: Sequence[Any]) -> Event:
     """The event of one row, with the identity of its task."""
     event = event_of(row)
-    event.__dict__["identity_"] = row[12]
+    event.__dict__["identity_"] = row[13]
     return event
 
 

@@ -156,3 +156,14 @@ def test_anything_becomes_a_valid_event(payload: dict[str, Any], text: Any, limi
         event_type=text, actor=text, phase=text, span_id=text, parent_span_id=text, key=text, payload=payload
     )
     assert len(check_event(fitting(event, limit))) <= max(limit, 30)
+
+
+def test_a_time_of_the_emitter_is_kept_and_one_without_a_zone_goes_into_the_payload(store: SqliteStore) -> None:
+    emit = Emitter(store)
+    noon = datetime.datetime(2026, 11, 20, 12, tzinfo=datetime.UTC)
+    assert emit.emit_log("run", None, "late", occurred_at=noon).occurred_at == "2026-11-20T12:00:00.000000Z"
+    lost = emit.emit_log("run", None, "late", occurred_at="2026-11-20 12:00")
+    assert lost.happened_at == lost.created_at
+    assert lost.payload["occurred_at"] == "2026-11-20 12:00"
+    with pytest.raises(InvalidEvent, match="occurred_at must be a time with its zone"):
+        Emitter(store, strict=True).emit_log("run", None, "late", occurred_at=datetime.datetime(2026, 11, 20))

@@ -58,6 +58,7 @@ def facts(event: Event) -> tuple[object, ...]:
         event.span_id,
         event.payload,
         event.created_at,
+        event.occurred_at,
         event.key,
     )
 

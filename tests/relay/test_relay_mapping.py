@@ -91,3 +91,23 @@ def test_what_no_event_can_hold_is_kept_as_a_line(data: str) -> None:
 def test_a_name_that_is_no_event_type_is_kept_as_a_line() -> None:
     event = to_event(Message("n" * 300, "text", ""))
     assert event == NewEvent(event_type="log", payload={"message": "text"})
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "occurred_at"),
+    [
+        ("log", f"{TIME} compiled 3 files", TIME),
+        ("log", "2026-11-21T15:02:07.123456+01:00 compiled 3 files", TIME),
+        ("log", "2026-11-21T14:02:07 a time without a zone", None),
+        ("log", "no time at all", None),
+        ("message", f'{{"event_type": "log", "created_at": "{TIME}"}}', TIME),
+        ("message", f'{{"event_type": "log", "created_at": "{TIME}", "occurred_at": "2020-01-01T00:00:00Z"}}', "2020"),
+        ("message", '{"event_type": "log", "created_at": "noon"}', None),
+    ],
+)
+def test_an_event_happened_when_the_upstream_says(name: str, data: str, occurred_at: str | None) -> None:
+    event = to_event(Message(name, data, ""))
+    assert event is not None
+    assert event.event_type == "log"
+    assert (event.occurred_at or "").startswith(occurred_at or "")
+    assert (event.occurred_at is None) == (occurred_at is None)

@@ -60,6 +60,7 @@ events = st.builds(
     actor=st.sampled_from(["runner", "worker", "user"]),
     span_id=spans,
     payload=payloads,
+    occurred_at=st.sampled_from([None, None, "2020-01-01T00:00:00Z", "2020-01-01T00:00:09Z", "9000-01-01T00:00:00Z"]),
 )
 
 

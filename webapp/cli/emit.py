@@ -37,6 +37,7 @@ class PayloadType(click.ParamType[dict[str, Any]]):
 @click.option("--parent", help="The parent of that span.")
 @click.option("--actor", default="runner", show_default=True, help="Who says it.")
 @click.option("--key", help="The idempotency key: the same key again writes nothing and prints the first event.")
+@click.option("--occurred-at", metavar="TIME", help="When it happened, if earlier: 2026-11-21T14:02:07Z.")
 @project_option
 @target_options
 def emit(
@@ -48,6 +49,7 @@ def emit(
     parent: str | None,
     actor: str,
     key: str | None,
+    occurred_at: str | None,
     project: str | None,
     store: str | None,
     server: str | None,
@@ -62,6 +64,7 @@ def emit(
         parent_span_id=parent,
         payload=payload or {},
         key=key,
+        occurred_at=occurred_at,
     )
     check_event(event)
     log = target(store, server, token).open()

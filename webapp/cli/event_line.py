@@ -28,7 +28,7 @@ def day_line(day: str, *, colours: bool) -> str:
 
 def line_of(event: Event, *, colours: bool) -> str:
     """`14:02:07.123  #1519 executing worker work_item_start ast.py`; times are UTC."""
-    time = event.created_at[11:23]
+    time = event.happened_at[11:23]
     where = f"{event.phase or '·':<10} {actor_of(event):<10}"
     if event.event_type == "log":
         text = safe(str(event.payload.get("message", "")), colours=colours)

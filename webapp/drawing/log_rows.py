@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment
 from markupsafe import Markup, escape
-from msgspec import Raw
+from msgspec import UNSET, Raw
 from msgspec.structs import replace
 
 from signalbox.store import Event
@@ -119,7 +119,7 @@ class LogRows:
             return self._drawn(bare, day, place, mark, whole)
 
     def _drawn(self, event: Event, day: str, place: str, mark: str, whole: bool) -> str:
-        payload, seq, at = event.payload, event.seq, event.created_at
+        payload, seq, at, clock = event.payload, event.seq, event.created_at, event.created_at[11:23]
         if event.event_type == "log" and isinstance(payload.get("message"), str):
             tone, words, shown = _log_line(payload)
         else:
@@ -130,7 +130,9 @@ class LogRows:
             cut, words = _lines(words, f"#{mark}{seq}")
         if event.cut_from:
             words = f"{self._cut(event, whole)}{words}"
-        where = (mark, seq, tone, day, at, at[11:23], place, seq, seq)
+        if event.occurred_at is not UNSET:
+            at, clock = _happened(event)
+        where = (mark, seq, tone, day, at, clock, place, seq, seq)
         return _ROW % (*where, phase, actor, cut, words, _rest(payload, shown))
 
     def _cut(self, event: Event, whole: bool) -> str:
@@ -207,6 +209,16 @@ def _rest(payload: dict[str, Any], shown: frozenset[str]) -> str:
     if len(json) <= LONG:
         return f' <code class="rest">{json}</code>'
     return f' <details class="rest" data-volatile><summary>payload</summary><pre>{json}</pre></details>'
+
+
+def _happened(event: Event) -> tuple[str, str]:
+    """The `datetime` of a row and its text, for an event that happened before it was appended.
+
+    A row stands among those of the day of its append, so it shows the date on which it happened if that is another.
+    """
+    happened, appended = str(escape(event.happened_at)), event.created_at
+    shown = happened[11:23] if happened[:10] == appended[:10] else f"{happened[5:10]} {happened[11:19]}"
+    return f'{happened}" data-appended="{appended}" title="appended at {appended[:23]}Z', shown
 
 
 def _amid(path: str, event: Event) -> str:

@@ -17,7 +17,7 @@ def raw_line(event: Event, *, ansi: bool = False) -> str:
         said = mark + _one_line(event.payload["message"], ansi=ansi)
     else:
         said = _one_line(f"{event.event_type} {about(event.payload)}".rstrip())
-    head = f"{event.created_at} #{event.seq} {event.phase or '-'} {actor_of(event)}"
+    head = f"{event.happened_at} #{event.seq} {event.phase or '-'} {actor_of(event)}"
     return f"{_one_line(head)} {said}\n"
 
 

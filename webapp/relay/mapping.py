@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from signalbox.store.errors import InvalidEvent
-from signalbox.store.events import KNOWN_EVENTS, MAX_PAYLOAD, NewEvent, check_event, encode_payload
+from signalbox.store.events import KNOWN_EVENTS, MAX_PAYLOAD, NewEvent, check_event, checked_time, encode_payload
 from signalbox.store.remote.sse import Message
 
 CONNECTION_MESSAGES = frozenset({"heartbeat", "keepalive", "ping", "reconnect"})
@@ -66,7 +66,12 @@ def _from_json(name: str, found: dict[str, Any]) -> NewEvent | None:
     if isinstance(found.get("event_type"), str):
         fields = {field: found[field] for field in ("phase", "actor", "span_id", "parent_span_id") if found.get(field)}
         payload = found.get("payload")
-        return NewEvent(event_type=found["event_type"], payload=payload if isinstance(payload, dict) else {}, **fields)
+        return NewEvent(
+            event_type=found["event_type"],
+            payload=payload if isinstance(payload, dict) else {},
+            occurred_at=_time(found.get("occurred_at") or found.get("created_at")),
+            **fields,
+        )
     if found.get("type") in KNOWN_EVENTS and isinstance(found.get("data"), dict):
         return NewEvent(event_type=found["type"], payload=found["data"])
     # A JSON object without `message` may be a log line that a program wrote as JSON.
@@ -97,7 +102,10 @@ def _text(name: str, text: str) -> NewEvent:
 
 
 def _log(text: str) -> NewEvent:
-    """Return a log event. An ISO 8601 time at the start of the text becomes the payload's `at`."""
+    """Return a log event. An ISO 8601 time at the start of the text becomes the payload's `at`.
+
+    A time with a zone is also when the event happened.
+    """
     payload: dict[str, Any] = {"message": text}
     first, space, rest = text.partition(" ")
     if space and _is_time(first):
@@ -106,7 +114,15 @@ def _log(text: str) -> NewEvent:
         encode_payload(payload)
     except InvalidEvent:
         payload |= {"message": f"{payload['message'][:MAX_TEXT_CHARS]}…", "truncated": len(text)}
-    return NewEvent(event_type="log", payload=payload)
+    return NewEvent(event_type="log", payload=payload, occurred_at=_time(payload.get("at")))
+
+
+def _time(given: object) -> str | None:
+    """Return a time as an event holds it, or None for a time without a zone or anything else."""
+    try:
+        return checked_time(given, "occurred_at")
+    except InvalidEvent:
+        return None
 
 
 def _is_time(word: str) -> bool:

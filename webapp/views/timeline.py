@@ -106,12 +106,12 @@ def moment(event: Event) -> Moment:
     tone, tell = _TELLS[event.event_type]
     says = tell(event, event.payload)
     if is_claim(event):
-        return Moment(event.seq, event.created_at, f"The log claims, without effect: {says}")
+        return Moment(event.seq, event.happened_at, f"The log claims, without effect: {says}")
     if event.event_type == "permission_response" and event.payload.get("approved") is not True:
         tone = "danger"
     if event.event_type == "runner_exit" and (event.payload.get("exit_code") or event.payload.get("error_code")):
         tone = "danger"
-    return Moment(event.seq, event.created_at, says, tone, checkpoint_id_of(event))
+    return Moment(event.seq, event.happened_at, says, tone, checkpoint_id_of(event))
 
 
 def _why(payload: dict[str, Any]) -> str:

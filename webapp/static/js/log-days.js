@@ -10,7 +10,8 @@ const days = new Map(); // hour of a timestamp to [day, name]: an hour of UTC ma
 export function markDays(list) {
   let before = '';
   for (const row of list.children) {
-    const time = row.querySelector(':scope > time')?.dateTime;
+    const { dateTime, dataset } = row.querySelector(':scope > time') ?? {};
+    const time = dataset?.appended ?? dateTime;
     if (!time) continue;
     const [day, name] = dayOf(time);
     const mark = row.firstElementChild.className === 'day' ? row.firstElementChild : null;

@@ -20,6 +20,11 @@ export function timeOfDay(date, { milliseconds = true } = {}) {
   return `${h}:${m}:${s}${milliseconds ? `.${padded(date.getMilliseconds(), 3)}` : ''}`;
 }
 
+/** "11-26 14:02:07" */
+export function shortTime(date) {
+  return `${padded(date.getMonth() + 1)}-${padded(date.getDate())} ${timeOfDay(date, { milliseconds: false })}`;
+}
+
 /** 200 → "3 min ago", below 1 → "now" */
 export function ago(seconds) {
   const elapsed = Math.max(0, seconds);

@@ -1,11 +1,13 @@
 import { serverNow } from './server-clock.js';
-import { ago, due, duration, timeOfDay, wholeTime } from './time-format.js';
+import { ago, due, duration, shortTime, timeOfDay, wholeTime } from './time-format.js';
 
 /**
  * Times in the viewer's zone, and clocks that tick. One timer serves all of them; it does nothing in a hidden tab.
  *
  * <time data-volatile datetime="2026-11-21T14:02:07.123Z">14:02:07.123</time>
  *     the local time of day; with data-seconds without milliseconds
+ * <time data-volatile datetime="…" data-appended="2026-11-22T08:00:00.000Z">11-21 14:02:07</time>
+ *     an event that happened before its append: with the date if that is another, and with both times in the title
  * <relative-time data-volatile datetime="…">2026-11-21 14:02:07 UTC</relative-time>
  *     "3 min ago"
  * <due-time data-volatile datetime="…">at about 2026-11-21 14:02:07 UTC</due-time>
@@ -20,8 +22,9 @@ let stopped = document.querySelector('[data-as-of]') !== null; // on a page of t
 
 function format(root) {
   for (const node of root.querySelectorAll('time[data-volatile][datetime]')) {
-    const text = (date) => timeOfDay(date, { milliseconds: !('seconds' in node.dataset) });
-    write(node, node.dateTime, text);
+    const { seconds, appended } = node.dataset;
+    if (appended) writeLate(node, new Date(appended));
+    else write(node, node.dateTime, (date) => timeOfDay(date, { milliseconds: seconds === undefined }));
   }
   tick(root);
 }
@@ -38,6 +41,12 @@ function tick(root) {
     node.toggleAttribute('data-stopped', stopped);
     if (!stopped) write(node, node.getAttribute('since'), (date) => duration((now - date) / 1000), 'since ');
   }
+}
+
+function writeLate(node, appended) {
+  const sameDay = new Date(node.dateTime).toDateString() === appended.toDateString();
+  write(node, node.dateTime, sameDay ? timeOfDay : shortTime);
+  node.title += `, appended ${wholeTime(appended)}`;
 }
 
 function write(node, timestamp, textOf, before = '') {

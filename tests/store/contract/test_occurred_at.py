@@ -1,0 +1,130 @@
+"""An event can say when it happened: durations follow that time, the order of the log never does."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from signalbox.store import Event, InvalidEvent, NewEvent, Store, TaskRecord
+from signalbox.store.state import Span
+
+NOON = "2026-11-20T12:00:00.000000Z"
+
+
+def at(time: str, event_type: str = "log", **more: object) -> NewEvent:
+    return NewEvent(event_type=event_type, occurred_at=f"2026-11-20T{time}Z", **more)  # type: ignore[arg-type]
+
+
+async def span(store: Store, task_id: str, span_id: str) -> Span:
+    async with store.read() as view:
+        found = await view.span(task_id, span_id)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ("2026-11-20T12:00:00.000000Z", NOON),
+        ("2026-11-20T12:00:00Z", NOON),
+        ("2026-11-20 12:00Z", NOON),
+        ("2026-11-20t12:00:00z", NOON),
+        ("2026-11-20T13:00:00+01:00", NOON),
+        ("2026-11-20T06:30:00.5-0530", "2026-11-20T12:00:00.500000Z"),
+        ("2026-11-20T12:00:00.123456789Z", "2026-11-20T12:00:00.123456Z"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000000Z"),
+    ],
+)
+async def test_a_time_of_any_zone_is_kept_in_utc(store: Store, given: str, stored: str) -> None:
+    (event,) = store.append("run", NewEvent(event_type="log", occurred_at=given))
+    async with store.read() as view:
+        assert await view.events("run") == [event]
+        assert (await view.events_after(0))[0] == event
+    assert event.occurred_at == event.happened_at == stored
+    assert event.created_at > stored
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "yesterday",
+        "2026-11-20",
+        "2026-11-20T12:00:00",
+        "2026-02-30T12:00:00Z",
+        "2026-11-20T12:00:60Z",
+        "2026-11-20T12:00:00+99:00",
+        "0001-01-01T00:00:00+01:00",
+        "9999-12-31T23:59:59-01:00",
+        "2026-11-20T12:00:00Z\n",
+        "٢٠٢٦-11-20T12:00:00Z",
+        1_795_000_000,
+        True,
+    ],
+)
+def test_anything_else_is_refused_with_an_example(store: Store, given: object) -> None:
+    with pytest.raises(InvalidEvent, match=r"occurred_at must be a time with its zone, such as 2026-") as caught:
+        store.append("run", [NewEvent(event_type="log"), NewEvent(event_type="log", occurred_at=given)])  # type: ignore[arg-type]
+    assert caught.value.field == "occurred_at"
+    assert store.append("run", NewEvent(event_type="log"))[0].seq == 1
+
+
+def test_an_event_says_so_only_if_its_emitter_did(store: Store) -> None:
+    plain, told = store.append("run", [NewEvent(event_type="log"), at("12:00:00")])
+    assert "occurred_at" not in msgspec.json.decode(msgspec.json.encode(plain))
+    assert msgspec.json.decode(msgspec.json.encode(told))["occurred_at"] == NOON
+    assert msgspec.json.decode(msgspec.json.encode(told), type=Event) == told
+    assert plain.happened_at == plain.created_at
+
+
+async def test_durations_are_those_of_what_happened(store: Store) -> None:
+    store.append(
+        "run",
+        [
+            at("12:00:00", "runner_spawn", span_id="main"),
+            at("12:00:01", "phase_enter", phase="planning", span_id="p"),
+            at("12:00:02", "work_item_start", phase="planning", span_id="w", payload={"work_item_id": "w"}),
+            at("12:00:05", "work_item_complete", phase="planning", span_id="w", payload={"work_item_id": "w"}),
+            at("12:00:09", "phase_exit", phase="planning", span_id="p"),
+            at("12:00:10", "runner_exit", span_id="main", payload={"exit_code": 0}),
+        ],
+    )
+    async with store.read() as view:
+        task, (phase,) = await view.task("run"), await view.phases("run")
+    work = await span(store, "run", "w")
+    clock = [task.started_at, phase.entered_at, work.started_at, work.ended_at, phase.exited_at, task.ended_at]
+    assert [time and time[17:19] for time in clock] == ["00", "01", "02", "05", "09", "10"]
+    assert task.updated_at > "2026-11-20T12:00:10"
+
+
+async def test_the_order_is_that_of_the_appends(store: Store) -> None:
+    store.append("run", [at("12:00:05"), at("12:00:01"), at("12:00:03")])
+    async with store.read() as view:
+        events = await view.events("run")
+        assert [str(event.occurred_at)[17:19] for event in events] == ["05", "01", "03"]
+        assert await view.first_seq_at("run", events[0].created_at) == 1
+    assert [event.created_at for event in events] == sorted(event.created_at for event in events)
+
+
+async def test_no_time_runs_backwards_or_into_the_future(store: Store) -> None:
+    early = at("11:00:00", "work_item_complete", span_id="w", payload={"work_item_id": "w"})
+    store.append("run", [at("12:00:00", "work_item_start", span_id="w", payload={"work_item_id": "w"}), early])
+    work = await span(store, "run", "w")
+    assert work.started_at == work.ended_at == NOON
+    late = NewEvent(event_type="tool_status", span_id="t", occurred_at="9000-01-01T00:00:00Z")
+    (event,) = store.append("run", late)
+    assert event.occurred_at == "9000-01-01T00:00:00.000000Z"
+    assert (await span(store, "run", "t")).started_at == event.created_at
+
+
+async def test_an_import_keeps_it(store: Store) -> None:
+    store.append("run", [at("12:00:00", "tool_status", span_id="t"), NewEvent(event_type="tool_result", span_id="t")])
+    async with store.read() as view:
+        events = await view.events("run")
+    store.import_task(TaskRecord(task_id="copy", created_at=events[0].created_at), events)
+    async with store.read() as view:
+        assert [event.occurred_at for event in await view.events("copy")] == [event.occurred_at for event in events]
+    assert (await span(store, "copy", "t")).started_at == NOON
+    bad = msgspec.structs.replace(events[0], occurred_at="soon")
+    with pytest.raises(InvalidEvent, match="occurred_at must be a time"):
+        store.import_task(TaskRecord(task_id="bad", created_at=events[0].created_at), [bad])
