@@ -41,8 +41,19 @@ class TaskPages(Templates):
         return self._render_page("tasks/show.html", layout, **self._whole_task(view))
 
     def time_travel_page(self, view: TaskView, time_travel: TimeTravel, **layout: Any) -> str:
-        """The same page as of an earlier event. It has no stream, and its links lead to pages as of that event."""
+        """The same page as of an earlier event. Its links lead to pages as of that event."""
         return self._render_page("tasks/time_travel.html", layout, **self._whole_task(view, time_travel))
+
+    def time_travel_parts(self, view: TaskView, time_travel: TimeTravel) -> dict[str, str]:
+        """All parts of that page by DOM id, for its frames."""
+        values = self._whole_task(view, time_travel)
+        templates = {
+            ids.TIME_TRAVEL: "_time_travel.html",
+            ids.LOG_OLDER: "events/_older.html",
+            ids.LOG_ROWS: "events/_rows.html",
+        }
+        parts: dict[str, str] = {**values["parts"]}
+        return parts | {part: self._render(template, **values) for part, template in templates.items()}
 
     def _whole_task(self, view: TaskView, time_travel: TimeTravel | None = None) -> dict[str, Any]:
         values = self._task_values(view, time_travel)
@@ -72,7 +83,7 @@ class TaskPages(Templates):
 
     def _task_values(self, view: TaskView, time_travel: TimeTravel | None = None) -> dict[str, Any]:
         task = view.task
-        path, at = f"{self._root}/tasks/{task.task_id}", time_travel.seq if time_travel else None
+        path, at = f"{self._root}/tasks/{task.task_id}", time_travel.asked if time_travel else None
 
         def span_line(line: SpanLine) -> Markup:
             return self._span_line(line.span, line.depth, path, task.updated_at, at)

@@ -15,8 +15,11 @@ from quart import Response, request
 from werkzeug.exceptions import NotFound
 
 from signalbox.store import Reading, TaskReading
+from signalbox.store.history import History
+from signalbox.store.state import Task
 from signalbox.webapp.auth.guard import may_answer_task
 from signalbox.webapp.current import fragments, history, hub, store
+from signalbox.webapp.drawing import ids
 from signalbox.webapp.http.params import MAX_SEQ, whole
 from signalbox.webapp.http.refusals import NotYet
 from signalbox.webapp.http.root_path import at_root
@@ -70,11 +73,25 @@ class LivePage(Generic[V]):
         }
 
 
+@dataclass(frozen=True)
+class TraveledView(Generic[V]):
+    """What a page shows as of an earlier event."""
+
+    seen: V
+    time_travel: TimeTravel
+
+    @property
+    def task(self) -> Task:
+        """The task as of that event."""
+        return self.seen.task
+
+
 async def page_response(task_id: str, page: LivePage[V]) -> Response:
     """The response to a request for the page, for its stream, or for the page as of an earlier event."""
+    frames = request.args.get("part") == "frames"
     if page.read_as_of and (at := whole("at", 0, 1, MAX_SEQ)):
-        return await _as_of(task_id, page, page.read_as_of, at)
-    if request.args.get("part") == "frames":
+        return await (_stream_as_of if frames else _as_of)(task_id, page, page.read_as_of, at)
+    if frames:
         return await _stream(task_id, page)
     async with store().read() as view:
         seen = await page.read(view)
@@ -84,27 +101,59 @@ async def page_response(task_id: str, page: LivePage[V]) -> Response:
 
 async def _as_of(task_id: str, page: LivePage[V], read: Callable[[TaskReading], Awaitable[V]], at: int) -> Response:
     async with store().read() as view:
-        latest = (await view.head(task_id)).latest_seq
-        reading = await reading_as_of(view, history(), task_id, at)
         try:
-            seen = await read(reading)
+            traveled = await _travel(view, task_id, page, read, at, at_root(request.path), history())
         except NotFound as error:
             born = page.born(await page.read(view))
             raise NotYet(f"this was not there yet as of #{at}: it came with #{born}") from error
+    then, stream = traveled.time_travel, ""
+    if then.is_unreached:
+        epoch = epoch_of(traveled.task.identity)
+        stream = f"?{urlencode([*page.address, ('at', at), ('part', 'frames'), ('epoch', epoch)])}"
+    values = page.all_values(traveled.seen, await may_answer_task(task_id), request.root_path)
+    return await _whole(page, values | {"time_travel": then, "at": then.asked}, stream)
+
+
+async def _travel(
+    view: Reading,
+    task_id: str,
+    page: LivePage[V],
+    read: Callable[[TaskReading], Awaitable[V]],
+    at: int,
+    here: str,
+    kept: History,
+) -> TraveledView[V]:
+    latest = (await view.head(task_id)).latest_seq
+    seen = await read(await reading_as_of(view, kept, task_id, at))
     then = TimeTravel(
         seq=seen.task.latest_seq,
         at=seen.task.updated_at,
         asked=at,
         latest=latest,
-        here=at_root(request.path),
+        here=here,
         first=page.born(seen),
         parameters=page.address,
     )
-    return await _whole(
-        page,
-        page.all_values(seen, await may_answer_task(task_id), request.root_path)
-        | {"time_travel": then, "at": then.seq},
-    )
+    return TraveledView(seen, then)
+
+
+async def _stream_as_of(
+    task_id: str, page: LivePage[V], read: Callable[[TaskReading], Awaitable[V]], at: int
+) -> Response:
+    """The stream of a page as of an event that the log has not reached. It sends nothing once the log has."""
+    drawing, may_answer = fragments(), await may_answer_task(task_id)
+    root, here, kept = request.root_path, at_root(request.path), history()
+    templates = {ids.TIME_TRAVEL: "_time_travel.html", **page.parts}
+
+    async def travel(view: Reading) -> TraveledView[V]:
+        return await _travel(view, task_id, page, read, at, here, kept)
+
+    def draw(traveled: TraveledView[V]) -> dict[str, str]:
+        then = traveled.time_travel
+        values = page.all_values(traveled.seen, may_answer, root) | {"time_travel": then, "at": then.asked}
+        return drawing.parts(templates, **values)
+
+    return await stream_as_of(task_id, travel, draw, (request.endpoint, may_answer, at, *page.address))
 
 
 async def _whole(page: LivePage[V], values: dict[str, Any], stream: str = "") -> Response:
@@ -130,4 +179,27 @@ async def _stream(task_id: str, page: LivePage[V]) -> Response:
     key = (request.endpoint, *(request.view_args or {}).items(), may_answer, *page.address)
     return subscribe(
         hub(), lambda lanes: lanes.frame_lane(task_id, renderer, key, pace, identity=head.identity), cursor
+    )
+
+
+async def stream_as_of(
+    task_id: str,
+    travel: Callable[[Reading], Awaitable[TraveledView[V]]],
+    draw: Callable[[TraveledView[V]], dict[str, str]],
+    key: tuple[object, ...],
+) -> Response:
+    """The stream of the parts that `draw` gives of a page as of an event that the log has not reached."""
+    cursor = cursor_of_stream()
+    async with store().read() as view:
+        head = await view.head(task_id)
+        if shows_other_history(head.latest_seq, cursor, head.identity):
+            return reset_stream(head.latest_seq)
+        await travel(view)
+    renderer = PartFrames(store(), fragments(), travel, draw, head.identity)
+    pace = Pace(SLOWEST, batch_size=MAX_SEQ)
+    view_args = tuple((request.view_args or {}).items())
+    return subscribe(
+        hub(),
+        lambda lanes: lanes.frame_lane(task_id, renderer, ("as of", *view_args, *key), pace, identity=head.identity),
+        cursor,
     )

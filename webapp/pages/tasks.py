@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 
 from quart import Blueprint, Response, request
 
-from signalbox.store import TaskQuery
+from signalbox.store import Reading, TaskQuery
+from signalbox.store.history import History
 from signalbox.webapp.acts.start_retry import retry_key
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import answered_projects, may_answer_task, seen_projects
@@ -19,6 +20,7 @@ from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.live.board_frames import TaskListFrames
 from signalbox.webapp.live.stream import subscribe
 from signalbox.webapp.live.task_frames import TaskFrames
+from signalbox.webapp.pages.live_page import TraveledView, stream_as_of
 from signalbox.webapp.pages.responses import cursor_of_stream, epoch_of, html, layout, reset_stream, shows_other_history
 from signalbox.webapp.views.forecast import Earlier
 from signalbox.webapp.views.list_query import ListFilters, page_fields, task_query
@@ -70,16 +72,38 @@ async def show(task_id: str) -> Response:
 async def _as_of(task_id: str, at: int) -> Response:
     may_answer, key = await may_answer_task(task_id), await _key(task_id)
     async with store().read() as view:
-        latest = (await view.head(task_id)).latest_seq
-        reading = await reading_as_of(view, history(), task_id, at)
-        seen = await task_view(reading, task_id, may_answer=may_answer, key=key)
-    then = TimeTravel(seq=seen.seq, at=seen.task.updated_at, asked=at, latest=latest, here=at_root(request.path))
-    return html(fragments().time_travel_page(seen, then, **await layout()))
+        traveled = await _travel(view, task_id, at, at_root(request.path), history(), may_answer, key)
+    page = {**await layout(), "epoch": epoch_of(traveled.task.identity)}
+    return html(fragments().time_travel_page(traveled.seen, traveled.time_travel, **page))
+
+
+async def _travel(
+    view: Reading, task_id: str, at: int, here: str, kept: History, may_answer: bool, key: bytes | None
+) -> TraveledView[TaskView]:
+    latest = (await view.head(task_id)).latest_seq
+    reading = await reading_as_of(view, kept, task_id, at)
+    seen = await task_view(reading, task_id, may_answer=may_answer, key=key)
+    return TraveledView(seen, TimeTravel(seq=seen.seq, at=seen.task.updated_at, asked=at, latest=latest, here=here))
+
+
+async def _stream_as_of(task_id: str, at: int) -> Response:
+    may_answer, key = await may_answer_task(task_id), await _key(task_id)
+    drawing, here, kept = fragments(), at_root(f"/tasks/{task_id}"), history()
+
+    async def travel(view: Reading) -> TraveledView[TaskView]:
+        return await _travel(view, task_id, at, here, kept, may_answer, key)
+
+    def draw(traveled: TraveledView[TaskView]) -> dict[str, str]:
+        return drawing.time_travel_parts(traveled.seen, traveled.time_travel)
+
+    return await stream_as_of(task_id, travel, draw, (may_answer, key is not None, at))
 
 
 @blueprint.get("/tasks/<task_id>/stream")
 @needs("read")
 async def show_stream(task_id: str) -> Response:
+    if at := whole("at", 0, 1, MAX_SEQ):
+        return await _stream_as_of(task_id, at)
     cursor = cursor_of_stream()
     async with store().glance() as view:
         head = await view.head(task_id)

@@ -38,6 +38,11 @@ class TimeTravel:
     parameters: Sequence[tuple[str, str]] = ()
 
     @property
+    def is_unreached(self) -> bool:
+        """Whether the log has not reached the event that was asked for: until it does, the page is live."""
+        return self.asked > self.latest
+
+    @property
     def live(self) -> str:
         """The address of this page now."""
         return f"{self.here}?{urlencode(self.parameters)}" if self.parameters else self.here
