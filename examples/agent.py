@@ -1,6 +1,6 @@
-"""An asyncio agent that asks before it acts.
+"""An asyncio agent that asks for permission before it deletes files.
 
-`python examples/agent.py [TASK]`, then answer on the page, or from a shell:
+Run `python examples/agent.py [TASK]`, then answer on the page or from a shell:
 
     signalbox answer TASK --approve
 """
@@ -23,7 +23,7 @@ async def main(task_id: str | None) -> None:
     async with open_task(store, task_id, title="An agent that asks", kind="session") as task:
         async with task.phase("planning") as planning:
             old = notes()
-            await planning.log(f"{len(old)} notes of earlier runs on {platform.node()}")
+            await planning.log(f"{len(old)} notes from earlier runs on {platform.node()}")
         async with task.phase("executing") as executing:
             arguments = {"paths": [str(path) for path in old]}
             answer = await executing.ask_permission("delete", arguments, reason="they are old", timeout=3600)

@@ -1,10 +1,10 @@
-"""Walks through a project's agent run: log in, choose a project, start a run or use one, watch it, show how it ended.
+"""A client of a project's agent: logs in, chooses a project, starts or joins a run, and follows it to its end.
 
     python examples/agent_client.py                     asks for everything, with defaults
     python examples/agent_client.py --no-input --project refactoring
 
-It needs httpx and nothing of Signalbox. The password is asked for, or comes from SIGNALBOX_PASSWORD. The exit code is 0
-for a run that is DONE, 1 for one that has FAILED, 2 when it could not be watched.
+It needs only httpx. The password comes from SIGNALBOX_PASSWORD, or the script asks for it. The exit code is 0 if the
+run is DONE, 1 if it FAILED, and 2 if it could not be followed.
 """
 
 import argparse
@@ -18,11 +18,11 @@ import httpx
 
 
 class Problem(Exception):
-    """What keeps this script from going on."""
+    """The script cannot continue; the message says why."""
 
 
 class Guide:
-    """Asks the person, or takes the defaults when nobody is to be asked."""
+    """Asks the user, or takes the defaults with --no-input."""
 
     def __init__(self, interactive: bool) -> None:
         self.interactive = interactive
@@ -38,7 +38,7 @@ class Guide:
 
 
 def answered(response: httpx.Response) -> dict:
-    """The JSON of an answer. Raises Problem with the server's own words."""
+    """Return the JSON of a response. Raises Problem with the server's error message."""
     if response.is_success:
         return response.json()
     try:
@@ -66,7 +66,7 @@ def choose_project(http: httpx.Client, guide: Guide, wanted: str | None) -> dict
 
 
 def choose_run(http: httpx.Client, guide: Guide, project: dict, wanted: str | None) -> str:
-    """The id of the run to watch: the one that is named, the one that is at work, or a new one."""
+    """Return the id of the run to watch: the given one, the active one, or a new one."""
     runs = f"/api/v1/projects/{project['project_id']}/agent/runs"
     wanted = wanted or guide.ask("Run (an id; new starts one)", project["run_id"] or "new")
     if wanted != "new":
@@ -77,7 +77,7 @@ def choose_run(http: httpx.Client, guide: Guide, project: dict, wanted: str | No
 
 
 def watch(http: httpx.Client, run: str) -> str:
-    """Print the log of a run until it ends; returns its last word. Cuts are waited out."""
+    """Print a run's log until it ends, reconnecting after each cut. Returns the text of its final status."""
     last_id, wait = "", 0.5
     while True:
         headers = {"Last-Event-ID": last_id} if last_id else {}
@@ -96,13 +96,13 @@ def watch(http: httpx.Client, run: str) -> str:
                         print(printable(data), flush=True)
         except httpx.TransportError:
             pass
-        print(f"(cut off; again in {wait:g} s)", file=sys.stderr)
+        print(f"(disconnected; trying again in {wait:g} s)", file=sys.stderr)
         time.sleep(wait)
         wait = min(2 * wait, 30)
 
 
 def messages(response: httpx.Response) -> Iterator[tuple[str, str, str]]:
-    """The messages of an event stream: name, data, and the id to go on from; nothing of an answer that is none."""
+    """Yield the messages of an event stream as (name, data, last id). An error response yields nothing."""
     name, data, last_id = "message", [], ""
     if response.is_success:
         for line in response.iter_lines():
@@ -121,7 +121,7 @@ def messages(response: httpx.Response) -> Iterator[tuple[str, str, str]]:
 
 
 def printable(text: str) -> str:
-    """Text that cannot drive the terminal."""
+    """Remove control characters, which could control the terminal."""
     return "".join(letter for letter in text if letter.isprintable() or letter == "\n")
 
 

@@ -1,4 +1,4 @@
-"""The smallest run: a phase, two work items and a checkpoint. `python examples/emit.py`, then look at the page."""
+"""A minimal run with a phase, two work items and a checkpoint: `python examples/emit.py`, then open its page."""
 
 from signalbox.store import open_store, open_task
 

@@ -1,11 +1,10 @@
-"""A copilot's tool calls as a session: what works says what it does and asks before it deletes; what watches answers.
+"""A copilot session: the worker reports its tool calls and asks before it deletes; the watcher follows and answers.
 
-    python examples/session_client.py work tidy-1       looks through a folder, and asks whether old notes may go
-    python examples/session_client.py watch tidy-1      shows what happens, and asks the person here
+    python examples/session_client.py work tidy-1       searches a folder and asks whether old notes may be deleted
+    python examples/session_client.py watch tidy-1      prints the session's messages and asks the user for an answer
 
-`--folder` is where the notes are; `--server` and SIGNALBOX_TOKEN say where the session is. With `--answer yes` or
-`--answer no` nobody is asked. The question can as well be answered on the session's page. It needs httpx and nothing of
-Signalbox.
+`--folder` is where the notes are. `--server` and SIGNALBOX_TOKEN name the server. With `--answer yes` or `--answer no`
+the watcher answers by itself. The question can also be answered on the session's page. The script needs only httpx.
 """
 
 import argparse
@@ -31,7 +30,7 @@ class Session:
         self.http.post("/api/tasks", json={"task_id": self.session_id, "kind": "session"}).raise_for_status()
 
     def emit(self, event_type: str, **payload: object) -> None:
-        """Say something, once: the key lets the server know it when it is sent again."""
+        """Append an event. Its idempotency key makes a retry safe."""
         event = {"event_type": event_type, "payload": payload, "key": uuid4().hex}
         while True:
             try:
@@ -45,7 +44,10 @@ class Session:
             time.sleep(float(response.headers.get("Retry-After", 1)))
 
     def messages(self, since: str = "") -> Iterator[dict]:
-        """What happens in the session, over every cut. Without a position: what is open, then what comes."""
+        """Yield the session's messages, reconnecting after each cut.
+
+        Without a position the server first sends the open requests, then new messages.
+        """
         while True:
             headers = {"Last-Event-ID": since} if since else {}
             path = f"/api/sse/events/{self.session_id}"
@@ -60,7 +62,7 @@ class Session:
                         elif line.startswith("data: "):
                             data = line[6:]
                         elif not line:
-                            # Only a blank line ends a message: what a cut leaves of one comes again.
+                            # Only a blank line ends a message, so the server repeats one that a cut interrupted.
                             since = last_id
                             if data:
                                 yield json.loads(data)
@@ -79,7 +81,7 @@ class Session:
 
 
 def work(session: Session, folder: Path) -> int:
-    """Look for notes, ask, delete them if somebody approves."""
+    """Search for notes, ask for permission, and delete the notes if it is given."""
     session.create()
     stream = session.messages()
     next(stream)
@@ -103,7 +105,7 @@ def work(session: Session, folder: Path) -> int:
 
 
 def wait_for(stream: Iterator[dict], request_id: str) -> bool:
-    """Whether the request was approved, once it is closed."""
+    """Wait until the request is closed, and return whether it was approved."""
     for message in stream:
         if message["type"] == "permission_cleared" and message["data"].get("request_id") == request_id:
             return message["data"].get("approved") is True
@@ -111,7 +113,7 @@ def wait_for(stream: Iterator[dict], request_id: str) -> bool:
 
 
 def watch(session: Session, given: str | None) -> int:
-    """Show what happens; answer what is asked. Ends after the first request that is cleared."""
+    """Print the session's messages and answer permission requests. Returns once one request is closed."""
     for message in session.messages():
         kind, data = message["type"], message["data"]
         if kind == "heartbeat":
@@ -120,8 +122,8 @@ def watch(session: Session, given: str | None) -> int:
         if kind == "permission_cleared":
             break
         if kind == "permission_request":
-            said = given or input(f"May {data['tool_name']} go on? [yes/no] ")
-            print(session.answer(data["request_id"], said.lower().startswith("y"), "answered in the terminal"))
+            reply = given or input(f"Allow {data['tool_name']}? [yes/no] ")
+            print(session.answer(data["request_id"], reply.lower().startswith("y"), "answered in the terminal"))
     return 0
 
 

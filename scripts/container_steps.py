@@ -1,10 +1,10 @@
-"""Performs the steps of the Containerfile in a folder, without a container engine, and starts what comes out.
+"""Performs the steps of the Containerfile in a folder, without a container engine, and starts the resulting server.
 
 python -m scripts.container_steps FOLDER [--offline]
 
-A path of the image such as /opt/signalbox becomes FOLDER/image/opt/signalbox, the base image's Python is the one that
-runs this script, and no user is made. With --offline the dependencies are those of the running environment, after a
-check that it has the locked versions.
+A path in the image such as /opt/signalbox becomes FOLDER/image/opt/signalbox. The Python that runs this script stands
+in for the base image's Python, and no user is created. With --offline the dependencies come from the running
+environment, once it is known to have the locked versions.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
-PLACE = re.compile(r"(?<![\w.])/(?=(?:build|data|opt)\b)")
-FOR_ROOT_ALONE = ("useradd", "chown")
+IMAGE_ROOT = re.compile(r"(?<![\w.])/(?=(?:build|data|opt)\b)")
+ROOT_ONLY = ("useradd", "chown")
+"""Commands that need root; they are replaced by `true`."""
 
 
 def instructions(text: str) -> Iterator[tuple[str, str]]:
-    """The instructions of a Containerfile, each with its arguments on one line."""
+    """Yield the instructions of a Containerfile, each with its arguments joined into one line."""
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     for line in re.sub(r"\\\n\s*", "", "\n".join(lines)).splitlines():
         name, _, arguments = line.partition(" ")
@@ -42,7 +43,7 @@ def instructions(text: str) -> Iterator[tuple[str, str]]:
 
 @dataclass
 class Image:
-    """What is built: the files below `folder`, and how they are run."""
+    """An image: its files are below `folder`; the other fields say how to run it."""
 
     folder: Path
     workdir: str = "/"
@@ -54,22 +55,22 @@ class Image:
     command: list[str] = field(default_factory=list)
 
     def here(self, text: str) -> str:
-        """A text with the image's paths as those of this machine."""
-        return PLACE.sub(f"{self.folder}/", text)
+        """Replace paths in the image by paths on this machine."""
+        return IMAGE_ROOT.sub(f"{self.folder}/", text)
 
     def path(self, inside: str) -> Path:
-        """A path of the image on this machine."""
+        """Return where a path in the image lies on this machine."""
         return self.folder / os.path.normpath(f"{self.workdir}/{inside}" if inside[0] != "/" else inside).lstrip("/")
 
     def variables(self, **more: str) -> dict[str, str]:
-        """The environment of a process of this image."""
+        """Return the environment variables of a process in this image."""
         outer = {name: value for name, value in os.environ.items() if not name.startswith(("SIGNALBOX_", "PYTHON"))}
         tools = f"{self.folder}-tools:{Path(sys.executable).parent}:{outer['PATH']}"
         path = self.environment.get("PATH", "$PATH").replace("$PATH", tools)
         return outer | self.environment | {"PATH": path} | more
 
     def run(self, command: list[str], **more: str) -> subprocess.CompletedProcess[str]:
-        """Run a command in this image."""
+        """Run a command in this image and capture its output."""
         return subprocess.run(
             [self.here(word) for word in command],
             cwd=self.path("."),
@@ -82,10 +83,10 @@ class Image:
 
 
 def build(folder: Path, *, offline: bool = False) -> Image:
-    """Perform all steps; `folder` must be empty. Raises RuntimeError for a step that fails."""
+    """Perform all steps in `folder`, which must be empty. Raises RuntimeError if a step fails."""
     tools = folder / "image-tools"
     tools.mkdir()
-    for name in FOR_ROOT_ALONE:
+    for name in ROOT_ONLY:
         (tools / name).symlink_to(shutil.which("true") or "/bin/true")
     stages: dict[str, Path] = {}
     stage, image = "", Image(folder / "image")
@@ -93,7 +94,7 @@ def build(folder: Path, *, offline: bool = False) -> Image:
         match name:
             case "FROM":
                 if stage:
-                    # Scripts name their interpreter by its path, so each stage is built at the same place.
+                    # Scripts contain the path of their interpreter, so each stage is built at the same path.
                     stages[stage] = image.folder.rename(folder / f"stage-{stage}")
                 stage = arguments.partition(" AS ")[2] or "last"
                 image = Image(folder / "image")
@@ -122,7 +123,7 @@ def build(folder: Path, *, offline: bool = False) -> Image:
             case "EXPOSE":
                 pass
             case _:
-                raise RuntimeError(f"{name} is an instruction that this script cannot perform")
+                raise RuntimeError(f"this script does not support the instruction {name}")
     return image
 
 
@@ -155,17 +156,17 @@ def _run(image: Image, arguments: str, offline: bool) -> None:
 
 
 def _take_dependencies(venv: Path, lock: Path) -> None:
-    """Give the venv the packages of the running environment, which must be those of the lock."""
+    """Let the venv use the running environment's packages, which must have the locked versions."""
     for entry in re.split(r"\n(?=\S)", lock.read_text().strip()):
         pin = Requirement(entry.partition("\\")[0])
         if (pin.marker is None or pin.marker.evaluate()) and not pin.specifier.contains(version(pin.name)):
-            raise RuntimeError(f"{lock.name} wants {pin}, and {version(pin.name)} is installed here")
+            raise RuntimeError(f"{lock.name} requires {pin}, but {version(pin.name)} is installed here")
     paths = sysconfig.get_paths(scheme="venv", vars={"base": str(venv), "platbase": str(venv)})
     (Path(paths["purelib"]) / "dependencies.pth").write_text(sysconfig.get_paths()["purelib"])
 
 
 def check(image: Image, **settings: str) -> None:
-    """Start the image's command and ask its health check, while it runs and afterwards. Raises RuntimeError."""
+    """Start the image's command, and run its health check while it runs and after it stopped. Raises RuntimeError."""
     program = shutil.which(image.entrypoint[0], path=image.variables()["PATH"]) or ""
     if not program.startswith(f"{image.folder}/"):
         raise RuntimeError(f"{image.entrypoint[0]} is not in the image")
@@ -199,7 +200,7 @@ def check(image: Image, **settings: str) -> None:
 
 
 def main() -> None:
-    """Build in the given folder, and check."""
+    """Build the image in the given folder and check it."""
     parser = argparse.ArgumentParser(description="Performs the steps of the Containerfile in an empty folder.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--offline", action="store_true", help="dependencies from the running environment")

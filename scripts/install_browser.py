@@ -1,4 +1,4 @@
-"""Sees to it that the browser tests have a Chromium: one that is there, else Playwright's own, else the system's."""
+"""Finds or installs a Chromium for the browser tests: an installed one, else Playwright's, else the system package."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ PACKAGES_SECONDS = 900
 
 
 def as_root() -> tuple[str, ...] | None:
-    """What to put before a command to run it as root without a question, None when that cannot be."""
+    """Return the prefix that runs a command as root without a password, or None if that is not possible."""
     if os.geteuid() == 0:
         return ()
     if shutil.which("sudo") and subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode == 0:
@@ -24,19 +24,19 @@ def as_root() -> tuple[str, ...] | None:
 
 
 def attempts() -> Iterator[tuple[tuple[str, ...], int]]:
-    """Commands that may bring a browser, each with its time limit in seconds."""
+    """Yield commands that may install a browser, each with its time limit in seconds."""
     yield (*PLAYWRIGHT, "install", "chromium"), DOWNLOAD_SECONDS
     root = as_root()
     if root is not None and shutil.which("apt-get"):
         apt = (*root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qy")
         yield (*apt, "update"), PACKAGES_SECONDS
         yield (*apt, "install", "--no-install-recommends", "chromium", "fonts-dejavu-core"), PACKAGES_SECONDS
-        # Where the system's Chromium is a snap (Ubuntu), Playwright's own may only lack its libraries.
+        # On Ubuntu the system's Chromium is a snap, but Playwright's own may only lack its libraries.
         yield (*root, *PLAYWRIGHT, "install-deps", "chromium"), PACKAGES_SECONDS
 
 
 def run(command: tuple[str, ...], seconds: int) -> None:
-    """Runs a command to its end or its time limit; what it started goes with it."""
+    """Run a command. After its time limit, kill it and its child processes."""
     print("$", *command, flush=True)
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     try:

@@ -1,4 +1,4 @@
-"""Screenshots made smaller (PNG specification, third edition): a page has few colours, and fits a palette of 256."""
+"""Makes screenshots smaller by reducing them to a palette of 256 colours (PNG specification, third edition)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ Colour = tuple[int, ...]
 
 
 def smaller(png: bytes) -> bytes:
-    """The same picture with a palette; `png` itself if it is not 8-bit RGB, or RGBA without transparency."""
+    """Return the picture with a palette.
+
+    Returns `png` unchanged unless it is 8-bit RGB, or RGBA without transparency.
+    """
     chunks = dict(_chunks(png))
     width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", chunks[b"IHDR"])
     if depth != 8 or colour not in CHANNELS or interlaced:
@@ -28,7 +31,10 @@ def smaller(png: bytes) -> bytes:
 
 
 def palette(counts: Mapping[Colour, int], size: int = 256) -> tuple[list[Colour], dict[Colour, int]]:
-    """At most `size` colours, the frequent ones far from each other, and for each colour the nearest of them."""
+    """Choose at most `size` colours, preferring frequent ones that are far apart.
+
+    Returns them, and for each original colour the index of the nearest chosen one.
+    """
     near = dict.fromkeys(counts, (10**6, 0))
     chosen = [max(counts, key=counts.__getitem__)]
     while True:
@@ -58,7 +64,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """All chunks; the data of several IDAT is one."""
+    """Yield all chunks, with the data of all IDAT chunks joined into one."""
     at, data = len(SIGNATURE), b""
     while at < len(png):
         (size,) = struct.unpack_from(">I", png, at)

@@ -1,6 +1,6 @@
-"""The pictures of the docs, taken from the real app: `python -m scripts.screenshots`.
+"""Takes the screenshots of the docs from the real app: `python -m scripts.screenshots`.
 
-A server on a free port, over a database of its own, watches the demo and some small commands; nothing is staged.
+A server on a free port, with its own database, shows the demo and some small commands. No picture is edited.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ COMMANDS = {
     ),
     "typo": ("make", "--no-print-directory", "tset"),
 }
-"""Small commands for the list, by their tasks' ids."""
+"""Small commands for the task list, by task id."""
 
 QUESTION = {"tool_name": "kubectl", "arguments": ["rollout", "restart", "web"], "reason": "a new image is there"}
 
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def take_all(browser: Browser, server: Server) -> None:
-    """Run what is to be seen, and take the pictures while the demo is at work."""
+    """Run the commands and the demo, and take the pictures while the demo runs."""
     for task, command in COMMANDS.items():
         signalbox(server, "run", "--task", task, "--", *command).wait()
     question = NewEvent(event_type="permission_request", phase="executing", payload=QUESTION)
@@ -85,7 +85,7 @@ def take_all(browser: Browser, server: Server) -> None:
 
 
 def take_views(browser: Browser, server: Server) -> None:
-    """The other views of the demo, which is at work, and of a log of 100,000 events."""
+    """Take the other views of the running demo, and those of a log of 100,000 events."""
     audit, long = "/tasks/stdlib-audit", f"/tasks/{console.TASK}"
     spans = server.get(f"/api{audit}/graph").json()["spans"]
     span = next(span["span_id"] for span in spans if span["state"] == "failed")
@@ -112,7 +112,7 @@ def take_views(browser: Browser, server: Server) -> None:
 
 
 def signalbox(server: Server, *arguments: str) -> subprocess.Popen[bytes]:
-    """A `signalbox` command on the server's database."""
+    """Start a `signalbox` command on the server's database."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "SIGNALBOX_STORE_URL": server.store_url, "PATH": path}
     command = [sys.executable, "-m", "signalbox", *arguments]
@@ -120,7 +120,7 @@ def signalbox(server: Server, *arguments: str) -> subprocess.Popen[bytes]:
 
 
 def open_page(browser: Browser, server: Server, path: str, **options: Any) -> Page:
-    """A page that is live, as somebody sees it whose clock is on UTC."""
+    """Open a page in UTC and wait until it is live."""
     page = browser.new_context(locale="en-GB", timezone_id="Etc/UTC", **options).new_page()
     page.goto(server.url + path)
     expect(page.locator("live-status")).to_contain_text("live at", timeout=PATIENCE_MS)

@@ -1,4 +1,4 @@
-"""What the agent does to a module: three rewrites with libcst, each of which counts what it changed."""
+"""The agent's three rewrites of a module, written with libcst. Each counts its changes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FIELD = re.compile(r"%(?P<flags>[-0]*)(?P<width>\d*)(?P<precision>\.\d+)?(?P<kin
 
 
 def refactor(source: str) -> tuple[str, Counter[str]]:
-    """The module's new source, and how often each rewrite applied. Raises libcst.ParserSyntaxError."""
+    """Return the new source and how often each rewrite applied. Raises libcst.ParserSyntaxError."""
     module, changes = cst.parse_module(source), Counter[str]()
     module = module.visit(PercentToFString(changes))
     module = module.visit(OptionalToUnion(changes))
@@ -26,7 +26,7 @@ def refactor(source: str) -> tuple[str, Counter[str]]:
 
 
 class PercentToFString(cst.CSTTransformer):
-    """`"%s owes %.2f" % (name, sum)` becomes an f-string, where it means the same."""
+    """Turns `"%s owes %.2f" % (name, sum)` into an f-string where the result is the same."""
 
     def __init__(self, changes: Counter[str]) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class PercentToFString(cst.CSTTransformer):
     def parts(
         self, text: cst.SimpleString, given: list[cst.BaseExpression]
     ) -> list[cst.BaseFormattedStringContent] | None:
-        """The parts of the f-string; None where it would not mean the same."""
+        """Return the parts of the f-string, or None if its result could differ."""
         parts: list[cst.BaseFormattedStringContent] = []
         left, at = list(given), 0
         for field in FIELD.finditer(text.raw_value):
@@ -67,7 +67,7 @@ def literal(text: str) -> list[cst.BaseFormattedStringContent]:
 
 
 def embeddable(value: cst.BaseExpression, quote: str) -> bool:
-    """Whether an expression may stand in an f-string with these quotes, in any Python 3."""
+    """Return whether an expression is allowed in an f-string with these quotes in every Python 3."""
     code = cst.Module([]).code_for_node(value)
     plain = isinstance(value, cst.Name | cst.Attribute | cst.Call | cst.Subscript | cst.Integer)
     return plain and quote[0] not in code and "\\" not in code and "\n" not in code
@@ -87,7 +87,7 @@ def placeholder(value: cst.BaseExpression, field: re.Match[str]) -> cst.Formatte
 
 
 class OptionalToUnion(cst.CSTTransformer):
-    """`Optional[X]` and `Union[X, Y]` in annotations become `X | None` and `X | Y`."""
+    """Turns `Optional[X]` and `Union[X, Y]` in annotations into `X | None` and `X | Y`."""
 
     def __init__(self, changes: Counter[str]) -> None:
         super().__init__()
@@ -115,13 +115,13 @@ class OptionalToUnion(cst.CSTTransformer):
 
 
 def unquoted(value: cst.BaseExpression) -> cst.BaseExpression:
-    """A type that was quoted because it comes later in the module: nothing evaluates annotations any more."""
+    """Remove the quotes of a forward reference: with postponed evaluation they are not needed."""
     quoted = value.evaluated_value if isinstance(value, cst.SimpleString) else None
     return cst.parse_expression(quoted) if isinstance(quoted, str) else value
 
 
 class UnusedTyping(cst.CSTTransformer):
-    """Names from `typing` that nothing needs any more are not imported."""
+    """Removes imports from `typing` that are no longer used."""
 
     def __init__(self, used: Counter[str], changes: Counter[str]) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ class Names(cst.CSTVisitor):
 
 
 def names_in(module: cst.Module) -> Counter[str]:
-    """How often each name stands in a module; its import counts as one."""
+    """Count how often each name occurs in a module, its import included."""
     names = Names()
     module.visit(names)
     return names.found

@@ -1,7 +1,7 @@
-"""A run: a code base refactored step by step, and all that it said, kept in a file.
+"""A run refactors a code base step by step and keeps its messages in a file.
 
-Each step appends its lines in one write, and nobody hears of them before that is on the disk. So a server that is
-killed begins again at the step that it was in, and never says anything else under an id that somebody has seen.
+Each step appends its messages in one write and sends them only after fsync. A killed server therefore repeats the step
+that it was in, and never sends two different messages with the same id.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ WORDS = {"f-string": "to f-strings", "union": "to X | Y", "import": "imports gon
 
 
 class Message(NamedTuple):
-    """One message of the stream; its id is its place, from 1 on."""
+    """One message of the stream. Its id is its position in the log, counted from 1."""
 
     event: str
     data: str
 
 
 class Run:
-    """The run in `folder`; `pace` is the least time in seconds for a step."""
+    """The run whose files are in `folder`. `pace` is the minimum duration of a step in seconds."""
 
     def __init__(self, folder: Path, pace: float) -> None:
         self.folder, self.code, self.pace = folder, folder / "code", pace
@@ -44,34 +44,34 @@ class Run:
         self._load()
 
     @property
-    def over(self) -> bool:
-        """Whether the last word is said."""
+    def ended(self) -> bool:
+        """Whether the log contains the final status."""
         return bool(self.messages) and self.messages[-1].event == "status"
 
     def cancel(self) -> None:
-        """Stop before the next step."""
+        """Stop the run before its next step."""
         (self.folder / "cancel").touch()
 
     async def work(self) -> None:
-        """Do all steps that are not done yet."""
+        """Do the remaining steps."""
         files = sorted(path.relative_to(CODEBASE) for path in CODEBASE.rglob("*.py"))
-        while not self.over:
+        while not self.ended:
             begun = asyncio.get_running_loop().time()
             try:
-                said = await asyncio.to_thread(self._step, files)
+                messages = await asyncio.to_thread(self._step, files)
             except Exception as error:
-                said = [Message("status", f"Task failed: {type(error).__name__}: {error}")]
-            self._append(said)
+                messages = [Message("status", f"Task failed: {type(error).__name__}: {error}")]
+            self._append(messages)
             await asyncio.sleep(max(0.0, begun + self.pace - asyncio.get_running_loop().time()))
 
     async def after(self, last_id: int, silence: float) -> AsyncIterator[tuple[int, Message] | None]:
-        """The messages after `last_id` with their ids, as they come, to the end; None after each `silence` seconds."""
+        """Yield the messages after `last_id` with their ids until the run ends; None after each `silence` seconds."""
         while True:
             grown = self._grown
             while last_id < len(self.messages):
                 last_id += 1
                 yield last_id, self.messages[last_id - 1]
-            if self.over:
+            if self.ended:
                 return
             try:
                 async with asyncio.timeout(silence):
@@ -90,11 +90,11 @@ class Run:
         return [*self._progress(files), *self._test()]
 
     def _refactor(self, file: Path) -> Iterator[Message]:
-        # From the original each time: a step that is done twice does the same.
+        # Each step starts from the original file, so repeating a step gives the same result.
         code, changes = refactor((CODEBASE / file).read_text())
         (self.code / file).write_text(code)
-        told = ", ".join(f"{count} {WORDS[name]}" for name, count in sorted(changes.items()) if count)
-        yield log(f"{file}: {told or 'nothing to do'}")
+        summary = ", ".join(f"{count} {WORDS[name]}" for name, count in sorted(changes.items()) if count)
+        yield log(f"{file}: {summary or 'nothing to do'}")
 
     def _progress(self, files: list[Path]) -> Iterator[Message]:
         yield Message("progress_update", json.dumps({"progress": {"current": self.steps + 1, "total": len(files) + 2}}))
@@ -119,19 +119,19 @@ class Run:
         self._grown = asyncio.Event()
 
     def _load(self) -> None:
-        """What was said; half a step, which nobody has heard of, is cut off."""
-        text, whole, pending, said = self._log.read_bytes(), 0, list[Message](), 0
+        """Load the complete steps. An incomplete step was not sent to anybody, so it is cut off."""
+        text, complete, pending, size = self._log.read_bytes(), 0, list[Message](), 0
         for line in text.splitlines(keepends=True):
             if not line.endswith(b"\n"):
                 break
             event, data, last = json.loads(line)
             pending.append(Message(event, data))
-            said += len(line)
+            size += len(line)
             if last:
                 self.messages += pending
-                pending, whole = [], said
+                pending, complete = [], size
                 self.steps += 1
-        os.truncate(self._log, whole)
+        os.truncate(self._log, complete)
 
 
 def log(text: str) -> Message:

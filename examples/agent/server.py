@@ -1,11 +1,11 @@
-"""A small agent server: an ASGI app that refactors a code base with libcst, and tells about it as server-sent events.
+"""A small agent server: an ASGI app that refactors a code base with libcst and reports by server-sent events.
 
     python examples/agent/server.py --port 9100
     curl -d '{"run_id": "r1"}' http://127.0.0.1:9100/runs
     signalbox relay http://127.0.0.1:9100/runs/r1/stream --task refactoring
 
-Kill it in the middle and start it again: it goes on, and so does who follows it. With AGENT_TOKEN in its environment it
-wants that as bearer token.
+Kill it in the middle of a run and start it again: the run continues, and so does the relay. If the environment variable
+AGENT_TOKEN is set, requests must carry it as a bearer token.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ from typing import Any
 import uvicorn
 from runs import Message, Run
 
-SILENCE = 10.0
+KEEPALIVE = 10.0
+"""Seconds without a message after which a comment is sent."""
+
 BREAK = re.compile("\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-"""Line ends of event streams, and those that some of their readers have besides."""
+"""The line ends of event streams, and further ones that some clients split at."""
 
 RUN_ID = re.compile(r"[A-Za-z0-9_:-][A-Za-z0-9_.:-]{0,127}")
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -35,7 +37,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
 class Refusal(Exception):
-    """An answer other than success."""
+    """An error response with this status and message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -43,7 +45,7 @@ class Refusal(Exception):
 
 
 class Agent:
-    """The ASGI app. Runs live in folders of `work`; those that are not over go on when it starts."""
+    """The ASGI app. Each run has a folder in `work`. Runs that have not ended continue when the app starts."""
 
     def __init__(self, work: Path, pace: float) -> None:
         self.work, self.pace = work, pace
@@ -71,7 +73,7 @@ class Agent:
     async def answer(self, method: str, path: str, headers: dict[str, str], receive: Receive, send: Send) -> None:
         given = headers.get("authorization", "").removeprefix("Bearer ")
         if self.token and not hmac.compare_digest(given.encode(), self.token.encode()):
-            raise Refusal(401, "a bearer token is needed")
+            raise Refusal(401, "a bearer token is required")
         match method, path.strip("/").split("/"):
             case "GET", ["health"]:
                 await reply(send, 200, {"status": "ok", "runs": len(self.runs)})
@@ -102,7 +104,7 @@ class Agent:
 
 
 async def run_id_in(receive: Receive) -> str:
-    """The `run_id` of a request's JSON body."""
+    """Return the `run_id` in a request's JSON body. Raises Refusal if it is missing or not valid."""
     body, more = b"", True
     while more and len(body) < 4096:
         message = await receive()
@@ -117,22 +119,22 @@ async def run_id_in(receive: Receive) -> str:
 
 
 async def stream(run: Run, last_id: str, receive: Receive, send: Send) -> None:
-    """What the run says after `last_id`, to its end or until nobody listens."""
+    """Send the run's messages after `last_id`, until it ends or the client disconnects."""
     begin = min(int(last_id), len(run.messages)) if last_id.isascii() and last_id.isdigit() else 0
     headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
 
-    async def speak() -> None:
-        async for said in run.after(begin, SILENCE):
-            block = ": keepalive\n\n" if said is None else block_of(*said)
+    async def send_messages() -> None:
+        async for numbered in run.after(begin, KEEPALIVE):
+            block = ": keepalive\n\n" if numbered is None else block_of(*numbered)
             await send({"type": "http.response.body", "body": block.encode(), "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
-    async def gone() -> None:
+    async def wait_for_disconnect() -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
 
-    both = {asyncio.create_task(speak()), asyncio.create_task(gone())}
+    both = {asyncio.create_task(send_messages()), asyncio.create_task(wait_for_disconnect())}
     _, pending = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
         task.cancel()
@@ -141,7 +143,7 @@ async def stream(run: Run, last_id: str, receive: Receive, send: Send) -> None:
 
 
 def block_of(number: int, message: Message) -> str:
-    """A message as bytes of the stream. The id comes last, so that a cut before it makes no client skip the message."""
+    """Encode a message for the stream. The id is last, so a cut before it makes no client skip the message."""
     data = "".join(f"data: {line}\n" for line in BREAK.split(message.data))
     return f"event: {message.event}\n{data}id: {number}\n\n"
 
@@ -155,8 +157,8 @@ async def reply(send: Send, status: int, body: dict[str, Any]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=9100)
-    parser.add_argument("--work", type=Path, default=Path("agent-runs"), help="where runs are kept")
-    parser.add_argument("--pace", type=float, default=0.3, help="least seconds for a step, to watch it")
+    parser.add_argument("--work", type=Path, default=Path("agent-runs"), help="folder of the runs")
+    parser.add_argument("--pace", type=float, default=0.3, help="minimum seconds for a step, so that it can be watched")
     given = parser.parse_args()
     listening = socket.create_server(("127.0.0.1", given.port))
     print(f"The agent listens on http://127.0.0.1:{listening.getsockname()[1]}", flush=True)

@@ -31,7 +31,7 @@ def newest(server: Server) -> Task:
 
 @pytest.mark.parametrize(
     ("answers", "code", "verdict"),
-    [("\n" * 5, 0, "All of it was as expected."), ("y\nn\ny\n\nno\n", 1, "Not as expected: step 2, 5")],
+    [("\n" * 5, 0, "Everything was as expected."), ("y\nn\ny\n\nno\n", 1, "Not as expected: step 2, 5")],
 )
 def test_it_asks_after_each_step(server: Server, answers: str, code: int, verdict: str) -> None:
     done = walk(server, answers)

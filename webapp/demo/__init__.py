@@ -1,1 +1,1 @@
-"""The demo run: an audit of the installed Python standard library, with the public emitters."""
+"""The demo run: audits the installed Python standard library and reports with the public emitters."""

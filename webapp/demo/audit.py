@@ -21,17 +21,17 @@ from signalbox.webapp.demo.results import Totals, count, totals_of
 from signalbox.webapp.demo.survey import Module, Package, find_modules, in_packages, library
 
 DAMAGED = "textwrap.py"
-"""The module of which a damaged copy is audited first, so that there is something to recover from."""
+"""A damaged copy of this module is audited first, so that the run has to recover."""
 
 CHECKPOINT_EVERY = 6
-"""Packages between two checkpoints."""
+"""The number of packages between two checkpoints."""
 
-LONG, BRANCHED = 150, 40
-"""Lines and branches from which on a function is worth a warning."""
+MAX_LINES, MAX_BRANCHES = 150, 40
+"""A function with more lines or branches gets a warning."""
 
 
 class Stopped(Exception):
-    """Somebody asked the run to stop."""
+    """Raised when somebody asked the run to stop."""
 
 
 def audit(
@@ -43,7 +43,7 @@ def audit(
     root: Path | None = None,
     say: Callable[[str], object] | None = None,
 ) -> str:
-    """Audit the standard library (or the modules below `root`) as a task; the answer is a sentence on what came out."""
+    """Audit the standard library, or the modules below `root`, as a task. Returns a sentence about the outcome."""
     version = f"Python {platform.python_version()}"
     opened = open_task(
         log, task_id, title="stdlib audit", kind="audit", metadata={"python": version}, runner_version=version
@@ -59,7 +59,7 @@ def audit(
 
 
 class LibraryAudit:
-    """One audit: what there is to do, what is done, and the checkpoints on the way."""
+    """One audit: its reports so far and its checkpoints."""
 
     def __init__(self, task: Run[Event], root: Path, place: Path, workers: int, pace: float) -> None:
         self._task, self._root, self._place = task, root, place
@@ -71,16 +71,16 @@ class LibraryAudit:
         self._done = self._total = 0
 
     def run(self) -> str:
-        """Do all of it."""
+        """Plan, execute and verify the audit. Returns a sentence about the outcome."""
         spawn = get_context("spawn")
         with ProcessPoolExecutor(self._workers, spawn, prepare_worker) as self._processes:
             packages = self.plan()
             self.execute(packages)
             totals = self.verify([module for package in packages for module in package.modules])
-        return f"{totals}: all of it verified"
+        return f"{totals}: all verified"
 
     def plan(self) -> list[Package]:
-        """Find the modules, and divide them into packages."""
+        """Find the modules and divide them into packages."""
         with self._task.phase("planning") as planning:
             with planning.tool("rglob", {"pattern": "*.py"}) as search:
                 modules = find_modules(self._root)
@@ -95,7 +95,7 @@ class LibraryAudit:
         return packages
 
     def execute(self, packages: list[Package]) -> None:
-        """Examine all packages, some at once; go back to a checkpoint for the one that breaks."""
+        """Examine all packages in parallel. A package that fails is recovered from the last checkpoint."""
         with self._task.phase("executing") as executing, ThreadPoolExecutor(self._workers) as threads:
             items = {package.name: executing.work_item(package.name, "package") for package in packages}
             work = {threads.submit(self._examine, items[p.name], self._damaged(p)): p for p in packages}
@@ -104,7 +104,7 @@ class LibraryAudit:
                 self._recover(executing, package, items[package.name].span_id, error)
 
     def verify(self, modules: list[Module]) -> Totals:
-        """Read every file once more, count it by other means, and compare the totals with the last checkpoint's."""
+        """Read every file again, count in another way, and compare the totals with the last checkpoint."""
         with self._task.phase("verifying") as verifying:
             name, path, sha256 = self._checkpoints[-1]
             size = -(-len(modules) // 8)
@@ -184,10 +184,10 @@ class LibraryAudit:
         try:
             report = self._processes.submit(examine, module.path).result()
         except (SyntaxError, ValueError) as error:
-            # The library's own tests have files that are broken on purpose.
+            # Some files of the library's own tests are invalid on purpose.
             if not {"test", "tests"} & set(module.name.split("/")):
                 raise
-            item.log(f"{module.name}: broken, as its tests want it: {error}")
+            item.log(f"{module.name}: invalid on purpose, for the library's tests: {error}")
             return ModuleReport(sha256=digest(module.path), size=module.path.stat().st_size, broken=True)
         functions, classes = count(report.functions, "function"), count(report.classes, "class", "classes")
         item.log(f"{module.name}: {count(report.lines, 'line')}, {functions}, {classes}")
@@ -197,13 +197,13 @@ class LibraryAudit:
 
     def _recover(self, executing: PhaseStep[Event], package: Package, span_id: str, error: SyntaxError) -> None:
         name, path, sha256 = self._checkpoints[-1]
-        why = f"{package.name} broke: {error.msg} (line {error.lineno} of a damaged {DAMAGED})"
-        with executing.phase("recovery") as phase, phase.recovery(why, name) as recovery:
+        reason = f"{package.name} failed: {error.msg} (line {error.lineno} of a damaged {DAMAGED})"
+        with executing.phase("recovery") as phase, phase.recovery(reason, name) as recovery:
             self._reports = results.load(path, sha256)
             self._done = len(self._reports)
-            recovery.loaded(name, message=f"{totals_of(self._reports)} stand")
+            recovery.loaded(name, message=f"{totals_of(self._reports)} restored")
             self._examine(executing.work_item(package.name, "package", span_id=span_id), package)
-            recovery.result(message=f"{package.name} is whole again")
+            recovery.result(message=f"{package.name} recovered")
         self._checkpoint(executing, "recovery", [package.name])
 
     def _checkpoint(self, scope: PhaseStep[Event], kind: str, work_items: list[str]) -> None:
@@ -230,16 +230,16 @@ class LibraryAudit:
                 raise ValueError(f"{module.name} looks different the second time: {second}")
             if number % 20 == 0 or number == len(whole):
                 item.progress(number, len(whole))
-        item.log(f"{count(len(whole), 'file')} with the hashes, functions and classes that were found before")
+        item.log(f"{count(len(whole), 'file')} with the same hashes, functions and classes as before")
 
 
 def warnings_of(report: ModuleReport) -> list[str]:
-    """What is remarkable about a module."""
+    """Return the warnings about a module."""
     found = {
-        f"{report.longest} has {count(report.longest_lines, 'line')}": report.longest_lines > LONG,
-        f"a function with {count(report.most_branches, 'branch', 'branches')}": report.most_branches > BRANCHED,
+        f"{report.longest} has {count(report.longest_lines, 'line')}": report.longest_lines > MAX_LINES,
+        f"a function with {count(report.most_branches, 'branch', 'branches')}": report.most_branches > MAX_BRANCHES,
         count(report.bare_excepts, "bare except"): report.bare_excepts > 0,
         f"{count(report.remarks, 'remark')} such as TODO": report.remarks > 0,
-        "not the same when it is unparsed and parsed again": not report.faithful,
+        "changes when it is unparsed and parsed again": not report.faithful,
     }
     return [text for text, there in found.items() if there]

@@ -1,4 +1,4 @@
-"""Taking one module apart: hashed, tokenised, parsed, compiled, unparsed and parsed again."""
+"""Examines one module: hashes, tokenises, parses, compiles and unparses it, and parses the result."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class ModuleReport(msgspec.Struct, frozen=True):
-    """What is known of one module after it was examined."""
+    """The result of examining one module."""
 
     sha256: str
     size: int
@@ -42,17 +42,17 @@ class ModuleReport(msgspec.Struct, frozen=True):
 
 
 def prepare_worker() -> None:
-    """What a worker process does first: Ctrl-C is for the run, which then ends its workers."""
+    """Initialise a worker process: ignore Ctrl-C, because the run stops its workers itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def digest(path: Path) -> str:
-    """The SHA-256 of a file, in hex."""
+    """Return the SHA-256 of a file in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def examine(path: Path) -> ModuleReport:
-    """Examine one module. Raises SyntaxError (or ValueError) if it is no Python."""
+    """Examine one module. Raises SyntaxError or ValueError if it is not valid Python."""
     data = path.read_bytes()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -86,7 +86,7 @@ def examine(path: Path) -> ModuleReport:
 
 
 class Recount(msgspec.Struct, frozen=True):
-    """What a second look, by other means, finds in a module."""
+    """Counts from a second, different reading of a module."""
 
     sha256: str
     lines: int = 0

@@ -1,4 +1,4 @@
-"""What the audit has found so far, and its checkpoints on disk."""
+"""Totals of the audit, and its checkpoints on disk."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Totals(msgspec.Struct, frozen=True):
 
 
 def totals_of(reports: dict[str, ModuleReport]) -> Totals:
-    """The sums of some reports."""
+    """Return the sums over some reports."""
     fields = ("lines", "tokens", "functions", "classes", "bare_excepts", "remarks")
     sums = {name: sum(getattr(report, name) for report in reports.values()) for name in fields}
     return Totals(modules=len(reports), **sums)
 
 
 def count(number: int, word: str, plural: str | None = None) -> str:
-    """A number with its noun: `1 line`, `1,200 lines`."""
+    """Format a number with its noun: `1 line`, `1,200 lines`."""
     return f"{number:,} {word if number == 1 else plural or f'{word}s'}"
 
 
@@ -46,7 +46,7 @@ def save(path: Path, reports: dict[str, ModuleReport]) -> str:
 
 
 def load(path: Path, sha256: str) -> dict[str, ModuleReport]:
-    """The reports of a file. Raises ValueError if it is not the file that was written."""
+    """Load the reports from a file. Raises ValueError if its hash is not `sha256`."""
     data = path.read_bytes()
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:

@@ -1,4 +1,4 @@
-"""What there is to audit: the modules of the standard library, in packages of a size that one worker takes."""
+"""Finds the modules of the standard library and divides them into packages of a size for one worker."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 FOREIGN = {"site-packages", "dist-packages", "__pycache__"}
 LARGEST_PACKAGE = 40
-"""Modules that one work item takes at most."""
+"""The most modules of one work item."""
 
 
 class Module(msgspec.Struct, frozen=True):
@@ -20,25 +20,25 @@ class Module(msgspec.Struct, frozen=True):
 
 
 class Package(msgspec.Struct, frozen=True):
-    """Some modules that belong together."""
+    """A group of modules."""
 
     name: str
     modules: list[Module]
 
 
 def library() -> Path:
-    """Where the standard library of this Python is."""
+    """Return the folder of this Python's standard library."""
     return Path(sysconfig.get_path("stdlib"))
 
 
 def find_modules(root: Path) -> list[Module]:
-    """All modules below `root` that belong to Python itself, by name."""
+    """Return all modules below `root`, sorted by name, without installed packages."""
     found = (path for path in root.rglob("*.py") if not FOREIGN & set(path.parts[len(root.parts) :]))
     return sorted((Module(path.relative_to(root).as_posix(), path) for path in found), key=lambda m: m.name)
 
 
 def in_packages(modules: list[Module]) -> list[Package]:
-    """The modules by their top-level package; large ones, and what stands alone, in parts."""
+    """Group modules by top-level package. Large groups, and modules outside a package, are divided into parts."""
     groups: dict[str, list[Module]] = {}
     for module in modules:
         top, inside, _ = module.name.partition("/")

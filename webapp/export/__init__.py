@@ -1,1 +1,1 @@
-"""A run to take away: as plain text, NDJSON, CSV, and one HTML file."""
+"""Exports of a task: plain text, NDJSON, CSV, and a single HTML file."""

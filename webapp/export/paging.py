@@ -1,4 +1,4 @@
-"""A whole log, page by page: however long it is, one page of it is in memory."""
+"""Reads a whole log or all spans page by page, so that an export holds one page in memory."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from signalbox.store import Event, Store
 from signalbox.store.state import Span
 
 PAGE = 500
-"""Events that are written at once: more would keep others waiting for milliseconds."""
+"""The most events of one page. More would delay other requests by milliseconds."""
 
 FIRST = 20
 BYTES = 1024 * 1024
-"""Bytes of payloads that are read at once, about: from one page the next one is estimated."""
+"""The approximate payload bytes of one page, estimated from the page before."""
 
 
 async def event_pages(store: Store, task_id: str, last_seq: int) -> AsyncIterator[list[Event]]:
@@ -30,7 +30,7 @@ async def event_pages(store: Store, task_id: str, last_seq: int) -> AsyncIterato
 
 
 async def span_pages(store: Store, task_id: str) -> AsyncIterator[list[Span]]:
-    """All spans, in the order in which they began."""
+    """Yield all spans, in the order in which they started."""
     after = 0
     while True:
         async with store.read() as view:

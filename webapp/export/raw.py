@@ -1,4 +1,4 @@
-"""The log as plain text, one line an event: for a browser's own search, and for curl."""
+"""The log as plain text with one line per event, for a browser's own search and for curl."""
 
 from __future__ import annotations
 

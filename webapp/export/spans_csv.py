@@ -17,12 +17,12 @@ COLUMNS = (
 
 
 def head_row() -> str:
-    """The names of the columns."""
+    """Return the header row."""
     return _rows([COLUMNS])
 
 
 def span_rows(spans: Iterable[Span]) -> str:
-    """The rows of some spans; `seconds` is how long a span took."""
+    """Return the rows of some spans. The column `seconds` is the span's duration."""
     return _rows([[_cell(_value(span, name)) for name in COLUMNS] for span in spans])
 
 
@@ -34,7 +34,7 @@ def _value(span: Span, name: str) -> object:
 
 def _cell(value: object) -> str:
     text = "" if value is None else "\n".join(safe(line, colours=False) for line in str(value).splitlines())
-    # A spreadsheet would take such a text for a formula: OWASP, CSV injection.
+    # A spreadsheet would evaluate such a text as a formula (OWASP, CSV injection).
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
 
 
