@@ -1,4 +1,4 @@
-"""Starting another try of a run, for the person behind a request."""
+"""Starts another try of a run for the person behind a request."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from signalbox.webapp.views.retries import next_try, offer_of
 
 
 def retry_key() -> bytes | None:
-    """The key with which commands are signed that this server may start; None if it may start none."""
+    """The key that signs the commands that this server may start; None if it may start none."""
     return store().key if settings().allow_retry else None
 
 
 async def retry_run(task_id: str, form: str | None) -> str:
-    """Run a task's command again as another task, and return its id. A `form` that is sent twice starts one.
+    """Run a task's command again as another task, and return its id. Sending a `form` twice starts one task.
 
-    Raises UnknownTask; Conflict when there is nothing that may or can be run again.
+    Raises UnknownTask, or Conflict if no command can or may be run again.
     """
     if form is not None and not (form.isascii() and form.isdigit() and len(form) <= 16):
         raise BadRequest(f"form must be the number that the page gave, not {form[:40]!r}", "form")
@@ -54,7 +54,7 @@ async def retry_run(task_id: str, form: str | None) -> str:
 
 
 def distrust() -> str:
-    """Why a command that is not signed is not run."""
+    """The reason why this server does not run an unsigned command."""
     if not settings().allow_retry:
         return "the setting allow_retry is off"
     if store().key is None:
@@ -63,7 +63,7 @@ def distrust() -> str:
 
 
 async def _with_environment(line: CommandLine, task: Task) -> CommandLine:
-    """The variables of an agent's command are in its project alone: no log tells them."""
+    """Add the environment of an agent's command from its project, because logs do not contain it."""
     if task.kind != AGENT:
         return line
     project = await store().people.project(task.project_id)
@@ -75,7 +75,7 @@ async def _start(task_id: str, retry_of: str, line: CommandLine) -> None:
     loop, opened = asyncio.get_running_loop(), store()
 
     def ended(code: int) -> None:
-        # The loop is closed when the server has stopped meanwhile.
+        # The loop is closed if the server has stopped meanwhile.
         with suppress(RuntimeError):
             asyncio.run_coroutine_threadsafe(detached_run.see_to_it(opened, task_id, code), loop)
 

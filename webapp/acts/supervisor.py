@@ -1,4 +1,4 @@
-"""The supervisor: notices runs that died or fell silent, and questions that nobody answered in time."""
+"""The supervisor: it marks runs that died or stopped reporting, and closes permission requests that expire."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from signalbox.store.state import Task
 from signalbox.webapp.settings import Settings
 
 OVERDUE = 10.0
-"""Seconds of silence that no promise of heartbeats, however frequent, makes a run stale before."""
+"""A run is never marked stale before this many seconds, however short its heartbeat interval."""
 
 SLACK = 0.5
-"""Seconds by which a round may be late at least, before its silences count for nothing."""
+"""The least delay in seconds that makes a round late; a late round marks no run."""
 
 EXPIRING = 1000
-"""Questions that are read at once."""
+"""Permission requests in one read."""
 
 _CLOCKS = tuple(
     getattr(time, name) for name in ("CLOCK_MONOTONIC", "CLOCK_BOOTTIME", "CLOCK_REALTIME") if hasattr(time, name)
@@ -32,14 +32,14 @@ log = structlog.get_logger("signalbox.supervisor")
 
 
 class Late(Exception):
-    """The supervisor itself did not run, or could not write: the silence that it saw proves nothing."""
+    """The supervisor itself did not run or could not write, so it cannot tell whether runs were silent."""
 
 
 class Attendance:
-    """For how long the supervisor has been watching while a run said nothing.
+    """How long each run has been silent while the supervisor was watching.
 
-    It is measured on the supervisor's own monotonic clock from the moment it first saw the run's newest event, so a
-    step of the wall clock makes no run silent. Whoever slept gives every run its full time again: `forget`.
+    The time is measured on the supervisor's monotonic clock from when it first saw the run's newest event, so a step of
+    the wall clock makes no run silent. After a suspension `forget` gives every run its full time again.
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Attendance:
         self._present: dict[str, tuple[int, float]] = {}
 
     def silent_seconds(self, task: Task, now: float) -> float:
-        """Seconds for which the run was seen to be silent."""
+        """Seconds since the supervisor first saw the run's newest event."""
         seq, since = self._seen.get(task.task_id, (-1, now))
         if seq != task.latest_seq:
             since = now
@@ -55,19 +55,19 @@ class Attendance:
         return now - since
 
     def end_round(self) -> None:
-        """Keep only the runs that this round has seen."""
+        """Forget the runs that this round did not see."""
         self._seen, self._present = self._present, {}
 
     def forget(self) -> None:
-        """Every run gets its full time from now on."""
+        """Give every run its full time from now on."""
         self._seen, self._present = {}, {}
 
 
 class Punctuality:
-    """Tells when the process did not run for a while: it was stopped, its machine slept, or a call took too long.
+    """Detects that the process did not run for a while: it was stopped, the machine slept, or a call took too long.
 
     CLOCK_MONOTONIC stands still while a machine sleeps; CLOCK_BOOTTIME (Linux) and the wall clock do not. A wall clock
-    that is set forward looks the same, and costs no more than some patience.
+    that is set forward looks the same; it only delays the supervisor.
     """
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ class Punctuality:
 
 
 class Supervisor:
-    """Looks after all running tasks. Several web processes may: idempotency keys let only one event be written."""
+    """Supervises all running tasks. Several processes may do so: idempotency keys keep their events unique."""
 
     def __init__(self, store: Store, settings: Settings, loops: Loops) -> None:
         self._store = store
@@ -100,7 +100,7 @@ class Supervisor:
         self._task = asyncio.create_task(loops.loop("supervisor").run(self._turn), name="signalbox-supervisor")
 
     async def stop(self) -> None:
-        """Stop looking."""
+        """Stop supervising."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
@@ -148,7 +148,7 @@ class Supervisor:
 
     @contextlib.contextmanager
     def _alone(self, task_id: str) -> Iterator[None]:
-        """Let a task that cannot be looked after affect no other. A store that does not answer concerns them all."""
+        """Log an error of one task, so that it does not affect others. StoreUnavailable concerns all, and is raised."""
         try:
             yield
         except StoreUnavailable:
@@ -171,7 +171,7 @@ class Supervisor:
         asked = time.monotonic()
 
         def silent_still(now: Task) -> bool:
-            # While an append waits for the database, the run's own events may have to wait as well.
+            # While this append waits for the database, the run's own events may wait too.
             same = now.identity == task.identity and now.latest_seq == task.latest_seq
             return same and time.monotonic() - asked <= self._slack
 
@@ -206,12 +206,12 @@ class Supervisor:
 
 
 def is_silent(task: Task, silent_seconds: float, limit: float) -> bool:
-    """Whether a run that promised heartbeats, silent for so many seconds, counts as dead."""
+    """Whether a run that sends heartbeats counts as dead after `silent_seconds`."""
     return task.heartbeat_interval is not None and silent_seconds > max(limit, 3 * task.heartbeat_interval)
 
 
 def is_stale(task: Task, silent_seconds: float, limit: float) -> bool:
-    """Whether a running run is silent for too long; one that promised heartbeats, if one did not come."""
+    """Whether a running run counts as stale after `silent_seconds`: at `limit`, or earlier if it sends heartbeats."""
     promised = limit if task.heartbeat_interval is None else max(OVERDUE, 2 * task.heartbeat_interval)
     return task.status == "running" and not task.stale and silent_seconds > min(limit, promised)
 

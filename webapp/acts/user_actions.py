@@ -1,4 +1,4 @@
-"""What the person behind a request does to a run: an event of theirs, and its audit."""
+"""Actions of the person behind a request: the event in their name, and its audit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from signalbox.webapp.http.return_path import came_from
 async def act(
     task_id: str, event_type: str, *, span_id: str | None = None, key: str | None = None, **said: Any
 ) -> Event:
-    """Append an event in the name of the person, with its audit. Raises UnknownTask or Conflict."""
+    """Append an event in the person's name, with its audit. Raises UnknownTask or Conflict."""
     by = await asker()
     payload = {name: value for name, value in said.items() if value is not None} | {"by": by["actor"].name}
     event = NewEvent(event_type=event_type, actor="user", span_id=span_id, payload=payload, key=key)
@@ -31,19 +31,19 @@ async def act(
 
 
 async def audit(action: str, task_id: str, **detail: Any) -> None:
-    """Keep what the person did to a task, where it is no event of theirs."""
+    """Record an audit of an action that appends no event."""
     kept = {name: value for name, value in detail.items() if value is not None}
     await store().aaudit(action=action, task_id=task_id, detail=kept, **await asker())
 
 
 async def answer_permission(task_id: str, asked: Permission, approved: bool, reason: str | None) -> Event:
-    """Answer a permission request. Raises Conflict when it is closed already: the first answer wins."""
+    """Answer a permission request. Raises Conflict if it is already closed: the first answer wins."""
     said: dict[str, Any] = {"request_id": asked.request_id, "approved": approved, "reason": reason}
     return await act(task_id, "permission_response", span_id=asked.span_id, **said)
 
 
 async def request_cancel(task_id: str, reason: str | None) -> Event:
-    """Ask a run to stop; once more asks more firmly. Raises UnknownTask, and Conflict when the run is over."""
+    """Request that a run stops; a second request is more forceful. Raises UnknownTask, or Conflict if it has ended."""
     async with store().glance() as view:
         task = await view.task(task_id)
     if task.ended:
@@ -52,20 +52,20 @@ async def request_cancel(task_id: str, reason: str | None) -> Event:
 
 
 async def archive_task(task_id: str, archived: bool, identity: str | None = None) -> Task:
-    """Put a task away from the list, or back; only the one with this `identity`, if given. Raises UnknownTask."""
+    """Archive a task or restore it; with `identity`, only the task with that identity. Raises UnknownTask."""
     return await store().aarchive_task(task_id, archived, identity=identity or task_identity(), **await asker())
 
 
 async def delete_task(task_id: str, identity: str | None = None) -> Task:
-    """Delete a task with its log; returns it as it was. `identity` as for `archive_task`.
+    """Delete a task with its log, and return the task. `identity` as for `archive_task`.
 
-    Raises UnknownTask, and Conflict while the run goes on.
+    Raises UnknownTask, or Conflict while the run is active.
     """
     return await store().adelete_task(task_id, identity=identity or task_identity(), **await asker())
 
 
 async def save_view(name: str, filters: str) -> SavedView:
-    """Keep filters of the list under a name, for a project, or for all if somebody saves it who may respond in all.
+    """Save filters of the list under a name, for a project; for all if the caller may respond in all projects.
 
     Raises Forbidden, BadRequest, InvalidEvent or Conflict.
     """
@@ -81,7 +81,7 @@ async def save_view(name: str, filters: str) -> SavedView:
 
 
 async def delete_view(view_id: int) -> SavedView:
-    """Forget a saved view. Raises NotFound for one that the caller does not see, and Forbidden for another's."""
+    """Delete a saved view. Raises NotFound if the caller does not see it, Forbidden if they may not delete it."""
     by, who = await _responder(), await principal()
     async with store().glance() as view:
         found = [one for one in await view.saved_views(who.projects("read")) if one.view_id == view_id]
@@ -94,7 +94,7 @@ async def delete_view(view_id: int) -> SavedView:
 
 
 async def _responder() -> Asker:
-    """Somebody who may answer and stop runs, wherever that is."""
+    """The caller, if they may answer and cancel runs in any project. Raises Forbidden."""
     who = await principal()
     if who.projects("respond") == ():
         raise Forbidden(who.name, "respond", None)
@@ -102,7 +102,7 @@ async def _responder() -> Asker:
 
 
 def checked_reason(text: str | None) -> str | None:
-    """The reason that somebody gave, None for an empty one. Raises BadRequest when it is too long."""
+    """The given reason; None if it is empty. Raises BadRequest if it is too long."""
     text = (text or "").strip()
     if len(text) > LONGEST_REASON:
         raise BadRequest(f"reason must have at most {LONGEST_REASON} characters, not {len(text)}", "reason")
@@ -110,5 +110,5 @@ def checked_reason(text: str | None) -> str | None:
 
 
 def back(otherwise: str) -> Redirect:
-    """To the page of ours that the form was on, else to the path `otherwise`."""
+    """Redirect to the page with the form, or to the path `otherwise` if that page is not known."""
     return redirect(came_from(otherwise), 303)

@@ -1,4 +1,4 @@
-"""What each route needs, declared where it is defined: `@needs("read")` or `@public`, below the route's decorator."""
+"""The rights that routes require, declared by `@needs("read")` or `@public` below the route's decorator."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """What a route needs. `scope` None: nothing.
+    """The rights that a route requires. `scope` is None for a public route.
 
-    The scope is needed in the project of the task that the part `task` of the address names, or in the project that
-    the part `project_id` names; else in any project, or `everywhere` in all of them. With `makes` the task may be new.
-    `query_token` allows `?token=`, for a browser's EventSource and WebSocket, which send no header.
+    The scope is required in the project of the task that the part `task` of the address names, or in the project that
+    the part `project_id` names; without these parts in any project, or with `everywhere` in all. With `makes` the task
+    may be new. `query_token` allows `?token=`, because a browser's EventSource and WebSocket cannot send headers.
     """
 
     scope: Scope | None
@@ -32,22 +32,22 @@ class Access:
 def needs(
     scope: Scope, *, task: str = "task_id", makes: bool = False, everywhere: bool = False, query_token: bool = False
 ) -> Callable[[F], F]:
-    """Declare what a route needs; see Access."""
+    """Declare the rights that a route requires; see Access."""
     return _declare(Access(scope=scope, task=task, makes=makes, everywhere=everywhere, query_token=query_token))
 
 
 def public(view: F) -> F:
-    """Declare that a route needs nothing."""
+    """Declare that a route requires no rights."""
     return _declare(Access(scope=None))(view)
 
 
 def access_of(app: Quart, endpoint: str) -> Access | None:
-    """What the route of an endpoint needs; None if it does not say."""
+    """The declaration of an endpoint's route; None if it has none."""
     return getattr(app.view_functions[endpoint], "access", None)
 
 
 def check_declared(app: Quart) -> None:
-    """Raise RuntimeError unless every route says what it needs."""
+    """Raise RuntimeError unless every route has a declaration."""
     silent = sorted({rule.rule for rule in app.url_map.iter_rules() if access_of(app, rule.endpoint) is None})
     if silent:
         raise RuntimeError(f"these routes do not declare what they need, with @needs or @public: {', '.join(silent)}")

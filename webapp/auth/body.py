@@ -1,7 +1,7 @@
-"""The request, with the caller's rights checked again whenever a body has been read.
+"""Requests that check the caller's rights again after their body was read.
 
-A body may take as long as its sender likes. Meanwhile the right can be revoked, or the task deleted and its id used
-again in another project. No route reads a body in any other way, so none can forget the second check.
+A body may take long to arrive. Meanwhile the right can be revoked, or the task deleted and its id used again in another
+project. All routes read bodies through this class, so none can forget the second check.
 """
 
 from __future__ import annotations

@@ -16,27 +16,27 @@ BROWSER_LIFE = 180 * 86400
 
 
 def session_of(connection: BaseRequestWebsocket) -> str | None:
-    """The secret of the session that a browser shows."""
+    """The session secret in a browser's cookie."""
     return connection.cookies.get(_name(connection)) or None
 
 
 def browser_of(connection: BaseRequestWebsocket) -> str | None:
-    """What says that somebody has logged in with this browser before. It opens nothing."""
+    """The cookie of a known browser. It grants no rights."""
     return connection.cookies.get(_name(connection, BROWSER)) or None
 
 
 def remember_browser(response: Response, connection: BaseRequestWebsocket, value: str) -> None:
-    """Let the browser say so at its next log-in. It stays after a log-out."""
+    """Set the cookie of a known browser. It stays after a log-out."""
     _set(response, connection, BROWSER, value, BROWSER_LIFE)
 
 
 def keep(response: Response, connection: BaseRequestWebsocket, secret: str, life: float) -> None:
-    """Give the browser a session for `life` seconds."""
+    """Set the session cookie for `life` seconds."""
     _set(response, connection, NAME, secret, int(life))
 
 
 def forget(response: Response, connection: BaseRequestWebsocket) -> None:
-    """Take the session away from the browser."""
+    """Delete the session cookie."""
     response.delete_cookie(
         _name(connection),
         path=connection.root_path or "/",

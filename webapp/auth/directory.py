@@ -1,7 +1,7 @@
-"""The directory: who stands behind a token or a session, remembered for as long as nothing has changed.
+"""The directory: the principal of a token or a session, cached until something changes.
 
-A change is noticed by the version that every write of people raises: at once after a commit that brought no event, by
-whichever process, and at the latest after `TICK`.
+Every write of people raises a version number. The directory reads it at once after a commit without events, of any
+process, and at least every `TICK` seconds.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from signalbox.store.people import Place
 from signalbox.webapp.auth.principal import LOCAL, NOBODY, Principal, of_account, of_token
 
 TICK = 0.5
-"""Seconds between two looks at the version and the clock."""
+"""Seconds between two checks of the version and of expiry times."""
 
 PAUSE = 0.05
-"""Seconds between two looks at the version, however many commits there are."""
+"""The shortest time in seconds between two checks of the version."""
 
 REMEMBERED = 10_000
-"""Credentials and tasks that are kept in memory."""
+"""The most credentials and the most tasks in the cache."""
 
 FOR_EVER = float("inf")
 
@@ -36,17 +36,17 @@ log = structlog.get_logger("signalbox.auth")
 
 
 class Credential(NamedTuple):
-    """What a caller shows, as its digest."""
+    """The digest of the token or session that a request carries."""
 
     kind: Literal["token", "session"]
     digest: str
 
 
 class Directory:
-    """Answers out of memory. `on_look` is called after each look, for what must end with its right.
+    """The cache. `on_look` is called after each check, so that streams end with their rights.
 
-    `guarded` is whether callers must say who they are: they must when there is any account or token, and `always` on
-    another address than loopback.
+    `guarded` says whether callers must identify themselves: if there is any account or token, or if `always` is set,
+    which is the case on an address other than loopback.
     """
 
     def __init__(
@@ -64,20 +64,20 @@ class Directory:
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Look for the first time, then watch in the background."""
+        """Read the version, then watch it in the background."""
         await self._look()
         self._task = asyncio.create_task(self._loop.run(self._watch), name="signalbox-directory")
 
     async def close(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     def hear(self, events: Sequence[Event]) -> None:
-        """There was a commit. One without events may be anything: people changed, or a task was deleted."""
+        """Take the events of a commit. A commit without events may have changed people or deleted a task."""
         newest = events[-1].event_id if events else self._newest
-        # To delete a task uses up an id, which no event has, and which others' events may follow.
+        # Deleting a task uses an event id without an event, so a gap in the ids means that a task may be gone.
         if not events or newest - self._newest != len(events):
             self._places = {}
         if not events:
@@ -85,17 +85,17 @@ class Directory:
         self._newest = newest
 
     def forget(self) -> None:
-        """The store has other people and tasks now: remember nothing, and look at once."""
+        """Empty the cache and check at once, because the store has other people and tasks now."""
         self._version, self._principals, self._places, self._newest = -1, {}, {}, 0
         self._woken.set()
 
     async def principal(self, credential: Credential | None) -> Principal:
-        """Who this is. NOBODY for a credential that is unknown, expired, ended or revoked."""
+        """The principal of a credential; NOBODY if it is unknown, expired, ended or revoked."""
         if not self.guarded:
             return LOCAL
         if credential is None:
             return NOBODY
-        # What changes while it is loaded takes the memory away: it is kept in the one that was there before.
+        # Capture the dict before awaiting: if `_look` replaces it meanwhile, the stale result lands in the old one.
         principals = self._principals
         known = principals.get(credential)
         if known is not None and time.time() < known[1]:
@@ -111,7 +111,7 @@ class Directory:
         return (await self.place_of(task_id)).project_id
 
     async def place_of(self, task_id: str, *, fresh: bool = False) -> Place:
-        """Where a task belongs; `fresh` asks the store. Raises UnknownTask."""
+        """The project and identity of a task; `fresh` bypasses the cache. Raises UnknownTask."""
         places = self._places
         place = None if fresh else places.get(task_id)
         if place is None:
@@ -124,11 +124,11 @@ class Directory:
         return place
 
     async def unknown_project(self, project_id: str) -> bool:
-        """Whether there is no such project."""
+        """Whether no project has this id."""
         return await self._people.project(project_id) is None
 
     async def changed(self) -> None:
-        """Look now, because this process has just changed something."""
+        """Check now, because this process has just changed people."""
         await self._look()
         await self._on_look()
 
@@ -173,7 +173,7 @@ class Directory:
 
 
 def unix_time(timestamp: str) -> float:
-    """A timestamp of the store in seconds since 1970; one that names no zone is UTC."""
+    """A timestamp of the store in seconds since 1970. A timestamp without a zone is in UTC."""
     at = datetime.fromisoformat(timestamp)
     return at.replace(tzinfo=at.tzinfo or UTC).timestamp()
 

@@ -1,4 +1,4 @@
-"""The guard before every route: who asks, and whether they may."""
+"""The guard before every route: it identifies the caller and checks their rights."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CLOSE_CODES: dict[type[Exception], int] = {
     UnknownTask: 4404,
     StoreUnavailable: 1013,
 }
-"""Close codes of a WebSocket that is refused: RFC 6455 section 7.4, and the range for private use."""
+"""Close codes for refused WebSockets (RFC 6455, section 7.4, and its range for private use)."""
 
 
 def install(app: Quart) -> None:
@@ -49,7 +49,7 @@ def install(app: Quart) -> None:
         try:
             await _check(websocket, _declared(websocket.url_rule.endpoint))
         except tuple(CLOSE_CODES) as error:
-            # Opened only to say why not: a browser is told nothing of a refused handshake.
+            # Accept and close with the reason: a browser does not show the response to a refused handshake.
             await websocket.accept()
             await websocket.close(CLOSE_CODES[type(error)], str(error)[:120])
             return Response("", 403)
@@ -74,7 +74,7 @@ def install(app: Quart) -> None:
 
     @app.after_request
     async def keep_private(response: Response) -> Response:
-        # What somebody who is logged in sees is stored nowhere: after a log-out the Back button would show it again.
+        # Browsers must not store pages of a logged-in person: the Back button would show them after a log-out.
         shown = g.get("principal", LOCAL) is not LOCAL
         cached = response.headers.get("Cache-Control", "no-cache")
         if (
@@ -93,7 +93,7 @@ def directory() -> Directory:
 
 
 async def principal() -> Principal:
-    """Who asks."""
+    """The caller of this request."""
     if "principal" not in g:
         g.credential = credential_of(_connection(), None)
         g.principal = await directory().principal(g.credential)
@@ -101,55 +101,55 @@ async def principal() -> Principal:
 
 
 async def session_shown() -> str | None:
-    """The digest of the session that somebody who has logged in shows, as a cookie or as a bearer token."""
+    """The digest of the caller's session, from the cookie or a bearer token; None for other callers."""
     return cast(Credential, g.credential).digest if (await principal()).is_person else None
 
 
 def seen_projects() -> ProjectIds:
-    """The projects whose tasks the caller may see; for routes that need something."""
+    """The projects whose tasks the caller may see. Only for routes with `@needs`."""
     return cast(Principal, g.principal).projects("read")
 
 
 def answered_projects() -> ProjectIds:
-    """The projects whose runs the caller may answer and stop."""
+    """The projects whose runs the caller may answer and cancel."""
     return cast(Principal, g.principal).projects("respond")
 
 
 def task_identity() -> str | None:
-    """Which task the address meant when the rights were checked; None for a caller with rights in every project."""
+    """The identity of the task whose rights were checked; None for a caller with rights in every project."""
     place = g.get("place")
     return place.identity if place else None
 
 
 async def may_answer_task(task_id: str) -> bool:
-    """Whether the caller may answer and stop a run. Raises UnknownTask."""
+    """Whether the caller may answer and cancel a run. Raises UnknownTask."""
     return answered_projects() is None or may_answer(await directory().project_of(task_id))
 
 
 def may_answer(project_id: str) -> bool:
-    """Whether the caller may answer and stop the runs of a project."""
+    """Whether the caller may answer and cancel the runs of a project."""
     return cast(Principal, g.principal).may("respond", project_id)
 
 
 def ticket() -> Ticket:
-    """What a stream that opens now is opened with."""
+    """The ticket for a stream of this request."""
     return Ticket(g.principal, g.credential, g.get("project_id"))
 
 
 def makes_task() -> bool:
-    """Whether the task that the address names is not there yet."""
+    """Whether the task of the address does not exist yet."""
     return "makes" in g
 
 
 async def require(scope: Scope, task_id: str) -> None:
-    """For tasks that the address names elsewhere than in its path. Raises UnknownTask or Forbidden."""
+    """Check the right for a task that is not in the path. Raises UnknownTask or Forbidden."""
     asker = await principal()
     if asker.projects(scope) is not None:
         _allow(asker, scope, (await directory().place_of(task_id, fresh=True)).project_id)
 
 
 async def may_write_to(task_id: str) -> None:
-    """Raise Forbidden if the task is one that the server started: only who may start and stop it writes to it, too."""
+    """Raise Forbidden if the server started the task and the caller has no right to start and cancel it."""
     asker = await principal()
     if asker.projects("respond") is None:
         return
@@ -159,7 +159,7 @@ async def may_write_to(task_id: str) -> None:
 
 
 async def check_again() -> None:
-    """Check the rights anew, after a body that may have taken its time. Raises what the first check raises."""
+    """Check the rights again after a body was received, which may take long. Raises the errors of the first check."""
     if request.url_rule is not None and "principal" in g:
         before = g.pop("place", None)
         await _check(request._get_current_object(), _declared(request.url_rule.endpoint))  # type: ignore[attr-defined]
@@ -169,7 +169,7 @@ async def check_again() -> None:
 
 
 async def project_for_new(project_id: str | None) -> str | None:
-    """Where a new task belongs: to the project that was asked for, else to the token's, else to the default one.
+    """The project of a new task: the requested one, else that of the token, else None for the default project.
 
     Raises Forbidden or UnknownProject.
     """
@@ -182,7 +182,7 @@ async def project_for_new(project_id: str | None) -> str | None:
 
 
 def credential_of(connection: BaseRequestWebsocket, access: Access | None) -> Credential | None:
-    """What a caller shows: a bearer token, a token in the address where that is allowed, else a session."""
+    """The credential of a request: a bearer token, a token in the address where that is allowed, or a session."""
     scheme, _, secret = connection.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return _bearer(secret.strip())

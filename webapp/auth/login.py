@@ -1,4 +1,4 @@
-"""Logging in and out: checked, limited, audited. It takes the same time whether an address is known or not."""
+"""Log-in, log-out and password changes, limited and audited. The time does not tell whether an account exists."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from signalbox.webapp.http.refusals import LoginsBusy
 from signalbox.webapp.settings import Settings
 
 NOBODYS = "$argon2id$v=19$m=65536,t=3,p=4$pu0Jl6c9GSEIi8GFdXCO/g$eTnySZIy8WhasE844bk+YjlOa0Ln7VYytTghPmr45BU"
-"""The hash that is checked for an address without an account: to look takes as long as for one that has."""
+"""The hash that is checked for an address without an account, so that the check takes the same time."""
 
 
 class Logins:
-    """What limits the log-ins of one process."""
+    """The limits on log-ins of one process."""
 
     def __init__(self, attempts: int, key: bytes | None = None) -> None:
         self.attempts = LoginAttempts(attempts, key)
@@ -31,7 +31,7 @@ class Logins:
 
 
 class LoggedIn(NamedTuple):
-    """`secret` is that of the new session, `browser` what makes this browser known at its next log-in."""
+    """A successful log-in: `secret` of the new session, and `browser`, the cookie of a known browser."""
 
     account: Account
     secret: str
@@ -47,7 +47,7 @@ async def log_in(email: str, password: str, source: str | None, browser: str | N
     email, source = email.strip()[: LONGEST_EMAIL + 1], source or ""
     logins, network = _logins(), network_of(source)
     found = await _people().account_by_email(email)
-    # All spellings of an address share one budget: that of its account, if there is one.
+    # All spellings of an address share one budget, that of the account if there is one.
     who = found[0].account_id if found else f"? {_spelling(email)}"
     attempt = logins.attempts.attempt(who, network, browser)
     try:
@@ -60,7 +60,7 @@ async def log_in(email: str, password: str, source: str | None, browser: str | N
                 attempt.take_back()
                 await _renew(*found, password, network)
                 return LoggedIn(found[0], secret, logins.attempts.succeeded(who, network))
-            # The password was changed or hashed anew while it was checked.
+            # The password was changed or hashed again during the check.
             found = await _people().account_by_email(email)
     except LoginsBusy:
         attempt.take_back()
@@ -103,13 +103,13 @@ def _spelling(email: str) -> str:
 
 
 async def log_out(digest: str, who: Who, source: str | None) -> None:
-    """End the session with this digest, for good, in every process."""
+    """End the session with this digest in every process."""
     await _people().aend_session(digest, actor=who, source=source)
     await _directory().changed()
 
 
 async def change_password(account: Account, old: str, new: str, source: str | None) -> bool:
-    """Give an account another password, which ends its sessions; False if the old one is not right.
+    """Change the password of an account and end its sessions; return False if the old one is wrong.
 
     Raises TooManyLogins, and InvalidEvent for a new one that is too weak.
     """

@@ -1,8 +1,8 @@
-"""How many passwords may be guessed, and how many are checked at once.
+"""Limits on password guesses, and on password checks at the same time.
 
-Three budgets of failed log-ins, all of one process: for an account from one network, for one network, and for an
-account from everywhere. The last one stops a guess that is spread over many addresses. It must not let strangers lock
-somebody out: a browser or a network from which the account has logged in before is not held to it.
+Each process has three budgets of failed log-ins: for an account from one network, for one network, and for an account
+from everywhere. The last one stops guesses from many addresses. So that strangers cannot lock a person out, it does not
+apply to a browser or a network from which the account has logged in before.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ WINDOW = 300.0
 """Seconds in which failed log-ins from one network are counted."""
 
 ACCOUNT_WINDOW = 3600.0
-"""Seconds in which failed log-ins to one account are counted, and those of one browser that is known."""
+"""Seconds in which failed log-ins to one account, or from one known browser, are counted."""
 
 PER_NETWORK, PER_ACCOUNT = 5, 5
-"""From one network, and to one account from everywhere, so many times as often as to one account from one network."""
+"""The other two budgets, as multiples of the budget for one account from one network."""
 
 REMEMBERED = 50_000
-"""Keys of budgets that are kept in memory; the ones that were used least lately go first."""
+"""The most budgets in memory; those used least recently are dropped."""
 
 AT_ONCE, WAITING, WAITING_PER_NETWORK = 2, 32, 16
-"""Passwords that are checked at once (each takes 64 MiB), and checks that may wait, of all and of one network."""
+"""Checks at the same time (each takes 64 MiB), checks that may wait, and checks of one network that may wait."""
 
 
 @dataclass
 class Attempt:
-    """One log-in that has begun. It counts as failed until `right` takes it back."""
+    """One log-in that has begun. It counts as failed until `take_back`."""
 
     taken: list[tuple[deque[float], float]]
 
     def take_back(self) -> None:
-        """It was no wrong guess."""
+        """Do not count this log-in as failed."""
         for times, at in self.taken:
             if at in times:
                 times.remove(at)
@@ -55,7 +55,7 @@ class Attempt:
 
 
 class LoginAttempts:
-    """The budgets. `attempts` is that for one account from one network; `key` signs what makes a browser known."""
+    """The budgets. `attempts` is the budget for one account from one network. `key` signs cookies of known browsers."""
 
     def __init__(self, attempts: int, key: bytes | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._attempts = attempts
@@ -65,7 +65,7 @@ class LoginAttempts:
         self._networks: OrderedDict[BudgetKey, None] = OrderedDict()
 
     def attempt(self, who: str, network: str, browser: str | None = None) -> Attempt:
-        """Count one more log-in. `who` is the account, `browser` what `known_browser` made. Raises TooManyLogins."""
+        """Count one more log-in of the account `who`; `browser` is its signed cookie. Raises TooManyLogins."""
         nonce = self._nonce(who, browser)
         if nonce is not None:
             try:
@@ -80,7 +80,7 @@ class LoginAttempts:
         return self._take([pair, wide, everywhere])
 
     def succeeded(self, who: str, network: str) -> str:
-        """Remember where an account has logged in from; the answer makes its browser known the next time."""
+        """Remember the network of a successful log-in, and return the signed cookie for its browser."""
         self._networks[who, network] = None
         self._networks.move_to_end((who, network))
         self._failed.pop(("pair", who, network), None)
@@ -119,7 +119,7 @@ class LoginAttempts:
 
 
 class Checks:
-    """Checks passwords in threads of their own. A caller who goes away leaves neither a thread nor a place behind."""
+    """Checks passwords in its own threads. A cancelled caller frees its thread and its place in the queue."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="signalbox-password")
@@ -127,7 +127,7 @@ class Checks:
         self._waiting: Counter[str] = Counter()
 
     async def run(self, network: str, work: Callable[..., T], *given: str) -> T:
-        """The answer of `work`. Raises LoginsBusy when too many wait already."""
+        """Run `work` in a thread and return its result. Raises LoginsBusy if too many wait already."""
         with self._lock:
             if self._waiting.total() >= WAITING or self._waiting[network] >= WAITING_PER_NETWORK:
                 raise LoginsBusy
@@ -144,7 +144,7 @@ class Checks:
 
 
 def network_of(source: str | None) -> str:
-    """What an address counts as: an IPv6 host has all of its /64, and an IPv4 address in IPv6 is that address."""
+    """The network that an address counts as: the /64 of an IPv6 address, else the IPv4 address."""
     try:
         address = ipaddress.ip_address((source or "").partition("%")[0])
     except ValueError:

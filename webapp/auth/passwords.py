@@ -1,4 +1,4 @@
-"""Passwords: what is kept of one, and whether one is right.
+"""Password hashes: creating and checking them.
 
 Each call takes tens of milliseconds and 64 MiB on purpose: from asyncio, in a thread.
 """
@@ -18,7 +18,7 @@ _hasher = PasswordHasher()
 
 
 def hash_of(password: str) -> str:
-    """What is kept of a password: argon2id with a salt of its own. Raises InvalidEvent for one that cannot be used."""
+    """The argon2id hash of a password, with a random salt. Raises InvalidEvent for a password that is not allowed."""
     if not SHORTEST <= len(password) <= LONGEST:
         said = f"the password must have {SHORTEST} to {LONGEST} characters, not {len(password)}"
         raise InvalidEvent(said, "password")
@@ -29,7 +29,7 @@ def hash_of(password: str) -> str:
 
 
 def verify(kept: str, password: str) -> bool:
-    """Whether this is the password of which `kept` was made. One that is too long to be one is not looked at."""
+    """Whether `kept` is the hash of this password. A password over the length limit is not hashed."""
     if len(password) > LONGEST:
         return False
     try:
@@ -39,11 +39,11 @@ def verify(kept: str, password: str) -> bool:
 
 
 def outdated(kept: str) -> bool:
-    """Whether `kept` was made with other parameters than those of today: make it anew when the password is at hand."""
+    """Whether `kept` has outdated parameters, so that it should be replaced at the next log-in."""
     return _hasher.check_needs_rehash(kept)
 
 
 def _bytes(password: str) -> bytes:
-    # The same letters are not the same code points on every keyboard. To normalise takes quadratic time: callers check
+    # Keyboards produce different code points for the same letters. Normalisation takes quadratic time, so callers check
     # the length first.
     return unicodedata.normalize("NFC", password).encode()

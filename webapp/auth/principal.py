@@ -1,4 +1,4 @@
-"""The principal: who asks, and what they may do where. A value: what it says is decided when it is made."""
+"""The principal: the caller of a request with their rights, as an immutable value."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from signalbox.store.contract import Who
 from signalbox.store.people import SCOPES, SCOPES_OF_ROLE, Account, Role, Scope, Token
 
 ProjectIds = tuple[str, ...] | None
-"""Projects in the order of their ids; None is all of them."""
+"""Ids of projects in order; None means all projects."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Principal:
-    """A person or a program. `name` is what audits call it, `key` tells callers apart, None is nobody in particular.
+    """A person or a program. Audits use `name`. `key` distinguishes callers; None for callers without an identity.
 
-    `grants` has the projects of each scope that the principal can have at all: a scope that is not in it is refused
-    everywhere, one with no project may get some later.
+    `grants` has the projects of each scope that the principal can have. A missing scope is refused everywhere; a scope
+    with no project may get projects later.
     """
 
     name: str
@@ -28,26 +28,26 @@ class Principal:
 
     @property
     def known(self) -> bool:
-        """Whether anybody stands behind it."""
+        """Whether this is an identified caller."""
         return bool(self.grants)
 
     @property
     def is_person(self) -> bool:
-        """Whether this is somebody who has logged in with a browser, and so can log out."""
+        """Whether this is a person with a session, who can log out."""
         return self.account is not None and self.token is None
 
     def projects(self, scope: Scope) -> ProjectIds:
-        """The projects in which it has `scope`."""
+        """The projects in which the principal has `scope`."""
         return self.grants.get(scope, ())
 
     def may(self, scope: Scope, project_id: str) -> bool:
-        """Whether it has `scope` in a project."""
+        """Whether the principal has `scope` in a project."""
         projects = self.projects(scope)
         return projects is None or project_id in projects
 
     @property
     def who(self) -> Who:
-        """Whom an audit names."""
+        """The actor for audits."""
         return Who(
             self.name,
             self.account.account_id if self.account else None,
@@ -56,23 +56,23 @@ class Principal:
 
     @property
     def home(self) -> str | None:
-        """The project of what it makes without saying where; None: the default one."""
+        """The project of new tasks that name none; None for the default project."""
         return self.token.project_id if self.token else None
 
 
 LOCAL = Principal(name="local user", grants=dict.fromkeys(SCOPES))
-"""Whoever sits at this machine, while nobody has to say who they are."""
+"""The user of this machine, while callers need not identify themselves."""
 
 NOBODY = Principal(name="nobody")
 
 
 def of_account(account: Account, roles: Mapping[str, Role]) -> Principal:
-    """Somebody who is logged in."""
+    """The principal of a person who is logged in."""
     return Principal(name=account.email, key=account.account_id, grants=_grants(account, roles), account=account)
 
 
 def of_token(token: Token, account: Account | None, roles: Mapping[str, Role]) -> Principal:
-    """A program: bounded by its token's scopes and project, and by what the account behind it may."""
+    """The principal of a program. Its rights are limited by the token's scopes and project, and by its account."""
     grants = _grants(account, roles) if account else dict.fromkeys(SCOPES)
     if token.project_id is not None:
         only = token.project_id

@@ -1,4 +1,4 @@
-"""Random texts that open doors. Only their digests are kept: see `store.people.digest_of`."""
+"""Random secrets of sessions and tokens. The store keeps only their digests; see `store.people.digest_of`."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from signalbox.store.people import digest_of
 __all__ = ["SESSION_PREFIX", "TOKEN_PREFIX", "digest_of", "new_secret", "new_token"]
 
 TOKEN_PREFIX = "sbx_"
-"""Says what it is to whoever finds one, and to what looks for secrets in code."""
+"""The prefix of tokens, by which people and secret scanners recognise them."""
 
 SESSION_PREFIX = "sbs_"
-"""Before the secret of a session, where a program that has logged in sends it as a bearer token."""
+"""The prefix of a session secret that a program sends as a bearer token."""
 
 
 def new_secret() -> str:
-    """43 characters that are safe in an address: 256 bits."""
+    """A secret of 256 bits, as 43 characters that are safe in an address."""
     return secrets.token_urlsafe(32)
 
 
 def new_token() -> str:
-    """A secret for a program."""
+    """The secret of a token."""
     return TOKEN_PREFIX + new_secret()

@@ -1,4 +1,4 @@
-"""The ticket: what a stream was opened with. A stream ends when its right does."""
+"""The ticket: the rights with which a stream was opened. The stream ends when they end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Verdict = Literal["holds", "changed", "lost"]
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """Who reads a stream. `project_id` is whose log it is, None for one that shows all that its reader may see."""
+    """The reader of a stream. `project_id` is the project of its log; None for a stream over all visible projects."""
 
     principal: Principal = LOCAL
     credential: Credential | None = None
@@ -21,11 +21,11 @@ class Ticket:
 
     @property
     def sight(self) -> ProjectIds:
-        """The projects that its reader sees."""
+        """The projects that the reader sees."""
         return self.principal.projects("read")
 
     def verdict(self, now: Principal) -> Verdict:
-        """What has become of the right to read, and of what else the page shows: who may read may perhaps answer."""
+        """Compare the reader's rights with those of now: the stream may go on, must reload, or has lost its right."""
         then, project_id = self.principal, self.project_id
         if now is then or now.grants == then.grants:
             return "holds"
