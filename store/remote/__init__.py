@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Generator, Sequence
 from typing import Any, TypeVar
 
@@ -39,12 +38,7 @@ class RemoteLog(Blocking):
         self.url, self.patience = self._connection.url, patience
 
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        try:
-            self._connection.check_open()
-        except StoreError:
-            coroutine.close()
-            raise
-        return self._connection.thread.wait(coroutine)
+        return self._connection.wait(coroutine)
 
     # tasks
 
@@ -136,22 +130,22 @@ class RemoteLog(Blocking):
 
     def tail(self, task_id: str, *, since_seq: int = 0, notice: Notice | None = None) -> Generator[Event]:
         """`atail` for code without an event loop: each `next()` blocks. `notice` is called in another thread."""
+        loop = self._connection.loop_thread
         tail = RemoteTail(self._connection, self.aevents, task_id, since_seq, notice)
         try:
             while True:
-                yield from self.wait(tail.step())
+                self._connection.check_open()
+                yield from loop.wait(tail.step())
         finally:
-            self._connection.thread.start(tail.aclose())
+            loop.start(tail.aclose())
 
     # its end
 
-    def close(self) -> None:
-        """Close the connections; calls that still try to reach the server end with StoreClosed."""
-        self._connection.close()
-
     async def aclose(self) -> None:
-        """`close` for asyncio."""
-        await asyncio.to_thread(self.close)
+        """Close the connections; calls that still try to reach the server end with StoreClosed."""
+        await self._connection.off_the_loop(self._connection.close)
+
+    close = blocking(aclose)
 
 
 class _Page(msgspec.Struct):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
+import os
 import re
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 
+from signalbox.store.blocking import InPlace
 from signalbox.store.errors import InvalidEvent, StoreClosed, StoreUnavailable
 from signalbox.store.loop_thread import LoopThread
 from signalbox.store.remote.errors import error_of, unreachable
@@ -21,8 +24,8 @@ FIRST_DELAY, LONGEST_DELAY = 0.1, 5.0
 _TOKEN = re.compile(r"[!-~]{1,4096}")
 
 
-class Connection:
-    """The server at `url`, and the token that every request carries. Its HTTP client lives in a loop of its own."""
+class Connection(InPlace):
+    """The server at `url`, and the token that every request carries. Safe to use from any thread and loop."""
 
     def __init__(self, url: str, token: str | None, patience: float) -> None:
         try:
@@ -33,9 +36,11 @@ class Connection:
             raise InvalidEvent(f"cannot use {url!r}: a server's URL looks like http://127.0.0.1:8000", "url")
         if token is not None and not _TOKEN.fullmatch(token):
             raise InvalidEvent("the token must be one word of printable ASCII characters", "token")
+        self._threads = ThreadPoolExecutor(4, thread_name_prefix="signalbox-request")
+        super().__init__(self._threads)
         self.url = url.rstrip("/")
         self.patience = patience
-        self.thread = LoopThread("signalbox-remote")
+        self.loop_thread = LoopThread("signalbox-remote")
         self._options: dict[str, Any] = {
             "base_url": self.url,
             "headers": {"Authorization": f"Bearer {token}"} if token else {},
@@ -43,34 +48,27 @@ class Connection:
             # A proxy of the environment cannot reach this machine's own loopback.
             "trust_env": host not in LOOPBACK,
         }
-        # To make one takes tens of milliseconds, which the first request does not pay.
-        self._client = self.client()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
+        self._client, self._process = httpx.Client(**self._options), os.getpid()
+        self._closed = threading.Event()
 
-    def client(self) -> httpx.AsyncClient:
-        """A new HTTP client, for one stream in the running loop."""
+    def stream_client(self) -> httpx.AsyncClient:
+        """A new HTTP client for one stream, in the running loop."""
         return httpx.AsyncClient(**self._options)
 
     async def request(self, method: str, path: str, task_id: str | None = None, **options: Any) -> httpx.Response:
-        """The successful response to a request, from any event loop.
+        """The successful response to a request, which is repeated while the server is busy or gone.
 
         Raises the StoreError that another response means, StoreUnavailable when `patience` is over, and StoreClosed.
         """
         self.check_open()
-        try:
-            return await self.thread.run(self._repeat(method, path, task_id, options))
-        except asyncio.CancelledError:
-            # By the caller, or by `close()`.
-            self.check_open()
-            raise
+        return await self.off_the_loop(lambda: self._repeat(method, path, task_id, options))
 
-    async def _repeat(self, method: str, path: str, task_id: str | None, options: dict[str, Any]) -> httpx.Response:
+    def _repeat(self, method: str, path: str, task_id: str | None, options: dict[str, Any]) -> httpx.Response:
         deadline, delay = time.monotonic() + self.patience, FIRST_DELAY
         while True:
             self.check_open()
             try:
-                response = await self._client_here().request(method, path, **options)
+                response = self._own_client().request(method, path, **options)
                 if response.is_success:
                     return response
                 error = error_of(response, task_id)
@@ -79,26 +77,23 @@ class Connection:
             wait = max(delay, error.retry_after) if isinstance(error, StoreUnavailable) else 0.0
             if not error.retryable or time.monotonic() + wait > deadline:
                 raise error
-            await asyncio.sleep(wait)
+            self._closed.wait(wait)
             delay = min(delay * 2, LONGEST_DELAY)
 
-    def _client_here(self) -> httpx.AsyncClient:
-        # A process that was forked has another loop, and must not use the sockets of its parent.
-        loop = asyncio.get_running_loop()
-        if self._loop not in (None, loop):
-            self._client = self.client()
-        self._loop = loop
+    def _own_client(self) -> httpx.Client:
+        # A process that was forked must not use the sockets of its parent.
+        if self._process != os.getpid():
+            self._client, self._process = httpx.Client(**self._options), os.getpid()
         return self._client
 
     def check_open(self) -> None:
         """Raise StoreClosed after `close()`."""
-        if self._closed:
+        if self._closed.is_set():
             raise StoreClosed("the connection to the server was closed")
 
     def close(self) -> None:
-        """Close the connections. Requests that are repeated raise StoreClosed."""
-        if not self._closed:
-            self._closed = True
-            if self.thread.running:
-                self.thread.wait(self._client.aclose())
-            self.thread.stop()
+        """Close the connections. Requests that wait for the server raise StoreClosed."""
+        self._closed.set()
+        self._client.close()
+        self.loop_thread.stop()
+        self._threads.shutdown(wait=False, cancel_futures=True)

@@ -80,7 +80,7 @@ class RemoteTail:
 
     async def _connect(self) -> AsyncIterator[bytes]:
         if self._client is None:
-            self._client = self._connection.client()
+            self._client = self._connection.stream_client()
         path = f"/sse/tasks/{self._task_id}/events"
         opening = self._client.stream("GET", path, **self._position.stream_request())
         response = await self._stream.enter_async_context(opening)
