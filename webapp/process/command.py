@@ -29,22 +29,22 @@ from signalbox.webapp.process.watchdog import Watchdog
 from signalbox.webapp.process.write_order import WriteOrder
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
-"""What a shell exits with when there is no such command, or when it cannot be executed."""
+"""The exit codes of a shell for a command that does not exist, or that cannot be executed."""
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 LEFT_BEHIND = 2.0
-"""Seconds that processes which outlive the command may go on writing before they are left to themselves."""
+"""Seconds for which the output of processes that outlive the command is still read."""
 
 READ_PATIENCE = 5.0
-"""Seconds without progress after which a run that was stopped does not wait for the reader of its output."""
+"""Seconds without progress after which a stopped run no longer waits for the reader of its output."""
 
 LAST_PATIENCE = 60.0
-"""Seconds to wait, when all is over, for a log that does not answer."""
+"""Seconds to wait at the end for a log that does not answer."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """How to run: see `signalbox run --help`. `kept` are the variables that another try needs, `words` its options."""
+    """Options of a run; see `signalbox run --help`. `kept` has the variables, `words` the options for another try."""
 
     terminals: bool = True
     merge: bool = False
@@ -63,7 +63,7 @@ async def run_command(log: Log, task: Task, command: list[str], options: Options
 
 
 class CommandRun:
-    """A command, the terminals it writes to, and the events that it becomes."""
+    """One run of a command: its process, its terminals and its events."""
 
     def __init__(self, log: Log, task: Task, command: list[str], options: Options) -> None:
         self._log, self._task, self._command, self._options = log, task, command, options
@@ -74,7 +74,7 @@ class CommandRun:
         self._stopper = Stopper(options.grace)
 
     async def run(self) -> int:
-        """Start it, attend to it until it is gone, and see its events into the log. Returns the exit code."""
+        """Start the command, follow it to its end, and wait until its events are in the log. Return the exit code."""
         loop = asyncio.get_running_loop()
         for number in ENDING:
             loop.add_signal_handler(number, self._stopper.stop, number, f"stopped by {number.name}")
@@ -97,7 +97,7 @@ class CommandRun:
         left = await self._recorder.finish(self._options.last_patience)
         if left:
             self._echoes.errors.notice(f"the log is not whole: {left} of its last events are missing")
-        # The log is complete. Like any program, we stay until our output is read, or until we are told to leave.
+        # The log is complete. Like any program, wait until our output is read, or until a signal arrives.
         await self._echoes.finish(READ_PATIENCE if self._stopper.cause else None)
         return code
 
@@ -106,13 +106,13 @@ class CommandRun:
         self._echoes.give_up()
 
     def _sign(self, line: CommandLine) -> str | None:
-        # Only who has the store itself has its key: through a server nothing is signed.
+        # Only the store itself has the key, so a command that runs through a server is not signed.
         key = self._log.key if isinstance(self._log, Store) else None
         return signature(line, key, self._task) if key else None
 
     async def _start(self, pipes: list[OutputPipe]) -> asyncio.subprocess.Process:
         try:
-            # A session of its own: the terminal's Ctrl-C reaches us alone, and we pass it on.
+            # Its own session, so that the terminal's Ctrl-C reaches only us, and we forward it.
             return await asyncio.create_subprocess_exec(
                 *self._command,
                 stdout=pipes[0].sink,
@@ -161,7 +161,7 @@ class CommandRun:
         return code
 
     def _environment(self) -> dict[str, str]:
-        # The command may emit to its own task, and start runs of its own.
+        # The command may emit to its task, and start other runs.
         own = {**self._options.environment, "SIGNALBOX_TASK": self._task.task_id}
         return {"TERM": "xterm-256color", **os.environ, **own}
 
@@ -185,12 +185,12 @@ class CommandRun:
 
 
 def exit_code(returncode: int) -> int:
-    """The exit code as a shell tells it."""
+    """The exit code as a shell reports it."""
     return returncode if returncode >= 0 else 128 - returncode
 
 
 def outcome(code: int, stopped: str | None, *, timed_out: bool = False) -> dict[str, str]:
-    """What `runner_exit` says about how it ended."""
+    """The fields of `runner_exit` that say how the command ended."""
     if stopped and timed_out:
         return {"status": "failed", "error_code": "time_limit", "message": stopped}
     if stopped:

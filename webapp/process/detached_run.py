@@ -1,4 +1,4 @@
-"""Running a command for the server: `signalbox run` in a process of its own, which outlives the server."""
+"""Runs a command for the server: `signalbox run` in its own process, which outlives the server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SQLITE = "sqlite:///"
 
 
 def why_not(line: CommandLine) -> str | None:
-    """Why a command cannot be run here now, None if it can."""
+    """The reason why a command cannot run here now; None if it can."""
     if not os.path.isdir(line.cwd):
         return f"the directory {line.cwd} is gone"
     name = line.command[0]
@@ -34,7 +34,7 @@ def start(store_url: str, task_id: str, retry_of: str | None, line: CommandLine,
 
     Raises OSError.
     """
-    # Safe path (-P): the directory that the command runs in must not lend us its modules.
+    # Safe path (-P): Python must not import modules from the directory of the command.
     own = [sys.executable, "-P", "-m", "signalbox", "run", "--task", task_id]
     own += ["--retry-of", retry_of] if retry_of is not None else []
     process = subprocess.Popen(
@@ -49,12 +49,12 @@ def start(store_url: str, task_id: str, retry_of: str | None, line: CommandLine,
 
 
 async def see_to_it(store: Store, task_id: str, code: int) -> None:
-    """The process of a task is gone. One that ended before its task began has left nobody who could say so."""
+    """End a task whose process ended before the run began, because nobody else can."""
     await never_began(store, task_id, f"it ended with exit code {code} before it began; see the server's log")
 
 
 async def never_began(store: Store, task_id: str, message: str) -> None:
-    """End a task of which nothing was heard."""
+    """End a task whose run never began."""
     with suppress(UnknownTask):
         async with store.glance() as view:
             task = await view.task(task_id)
@@ -65,13 +65,13 @@ async def never_began(store: Store, task_id: str, message: str) -> None:
 
 
 def environment(line: CommandLine) -> dict[str, str]:
-    """The server's variables without its settings, and those that the first run kept."""
-    # Settings may be secrets, and the command is not the server.
+    """The server's environment without its settings, with the variables that the first run kept."""
+    # Settings may be secrets, and the command does not need them.
     return {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")} | line.environment
 
 
 def absolute(store_url: str) -> str:
-    """The same store, named so that it can be opened from any directory."""
+    """The store's URL, valid from any directory."""
     if not store_url.startswith(SQLITE):
         return store_url
     return SQLITE + quote(str(Path(unquote(store_url.removeprefix(SQLITE))).absolute()))

@@ -1,4 +1,4 @@
-"""Our own standard output and error, written by threads: whoever does not read them makes nobody else wait."""
+"""Our own standard output and error, written by threads, so that a slow reader delays nothing else."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from contextlib import suppress
 from typing import BinaryIO
 
 IN_MEMORY = 1024 * 1024
-"""Bytes that wait in memory for a reader; more of them wait in a temporary file."""
+"""The most bytes that wait in memory; further bytes wait in a temporary file."""
 
 ON_DISK = 256 * 1024 * 1024
-"""Bytes that wait in the temporary file at most; the rest is not written."""
+"""The most bytes that wait in the temporary file; further bytes are dropped."""
 
 PIECE = 64 * 1024
 
 
 class Echo:
-    """Writes to one file descriptor, in order, in a thread of its own. `write` never waits.
+    """Writes to one file descriptor, in order, in its own thread. `write` never waits.
 
-    When the reader is gone, what comes is dropped. `omitted` counts the bytes for which there was no room.
+    After the reader has closed it, output is dropped. `omitted` counts the bytes that were dropped for lack of room.
     """
 
     def __init__(self, fd: int) -> None:
@@ -40,7 +40,7 @@ class Echo:
         threading.Thread(target=self._run, name=f"signalbox-echo-{fd}", daemon=True).start()
 
     def write(self, data: bytes) -> None:
-        """Write `data` once all that came before it is written."""
+        """Write `data` after all earlier data."""
         with self._ready:
             if not data or self._gone:
                 return
@@ -52,11 +52,11 @@ class Echo:
             self._ready.notify()
 
     def notice(self, text: str) -> None:
-        """One line for the person at the terminal."""
+        """Write one line for the person at the terminal."""
         self.write(f"signalbox: {' '.join(text.split())}\n".encode(errors="replace"))
 
     async def finish(self, patience: float | None) -> None:
-        """Wait until all is written or the reader is gone; at most `patience` seconds in which nothing was read."""
+        """Wait until all is written or the reader is gone, at most `patience` seconds without progress."""
         event = asyncio.Event()
         with self._ready:
             self._waiter = (asyncio.get_running_loop(), event)
@@ -71,7 +71,7 @@ class Echo:
                 idle = self._progress == before
 
     def give_up(self) -> None:
-        """Let `finish` wait no longer, and write no more."""
+        """End the wait of `finish`, and stop writing."""
         with self._ready:
             self._gone = True
             self._tell()
@@ -81,7 +81,7 @@ class Echo:
         return self._gone or not (self._busy or self._memory or self._written > self._read)
 
     def _spill(self, data: bytes) -> bool:
-        """Keep `data` in the file; no room there is no error."""
+        """Write `data` to the temporary file. A full disk is no error."""
         if self._written + len(data) > ON_DISK:
             return False
         try:
@@ -150,31 +150,31 @@ class Echo:
 
 
 class Echoes:
-    """Our output and our errors. Where both are the same terminal, pipe or file, they keep their order."""
+    """Our output and errors. If both are the same terminal, pipe or file, they keep their order."""
 
     def __init__(self) -> None:
         self.errors = Echo(2)
         self.output = self.errors if same_file(1, 2) else Echo(1)
 
     def of(self, stream: str) -> Echo:
-        """Where a command's `stream` is shown."""
+        """The echo for a command's `stream`."""
         return self.errors if stream == "stderr" else self.output
 
     async def finish(self, patience: float | None) -> None:
-        """See `Echo.finish`. What was left out is told."""
+        """See `Echo.finish`. Reports omitted bytes."""
         await self.output.finish(patience)
         if omitted := self.output.omitted:
             self.errors.notice(f"{omitted} bytes of output are not shown here, as nobody read them; the log has them")
         await self.errors.finish(patience)
 
     def give_up(self) -> None:
-        """Wait for no reader any longer."""
+        """End all waits for readers."""
         self.output.give_up()
         self.errors.give_up()
 
 
 def same_file(one: int, other: int) -> bool:
-    """Whether two descriptors lead to the same terminal, pipe or file."""
+    """Whether two descriptors are the same terminal, pipe or file."""
     try:
         return os.path.samestat(os.fstat(one), os.fstat(other))
     except OSError:

@@ -43,7 +43,7 @@ class Grid:
         self._last = " "
 
     def fold(self) -> None:
-        """Give every row the width of the screen: a longer one goes on in the next."""
+        """Wrap the rows that are wider than the screen."""
         if all(row.width <= self.columns for row in self.rows):
             return
         rows: list[Row] = []
@@ -69,17 +69,17 @@ class Grid:
 
     @property
     def alternate(self) -> bool:
-        """Whether the screen is the one of a full-screen program, of which nothing remains."""
+        """Whether this is the alternate screen of a full-screen program, whose content is not logged."""
         return self._main is not None
 
     def leave_alternate(self) -> None:
-        """Back to the screen that was there before a full-screen program."""
+        """Return to the main screen after a full-screen program."""
         if self._main is not None:
             self.rows, self.y, self.x = self._main
             self._main, self._margins = None, None
 
     def resize(self, columns: int, height: int) -> None:
-        """The terminal has another size; what is written stays."""
+        """Resize the terminal; the text stays."""
         self.columns, self.height, self._margins = columns, height, None
         while len(self.rows) > height:
             self._scrolled(self.rows.pop(0))
@@ -88,7 +88,7 @@ class Grid:
     def _draw(self, text: str) -> None:
         cells = cells_of(text)
         if not cells:
-            # Nothing but combining marks: they belong to the character before the cursor.
+            # Combining marks alone belong to the character before the cursor.
             row = self.rows[self.y]
             row.open()
             at = self.x - 1 if self.x and self.x <= len(row.cells) and row.cells[self.x - 1] else self.x - 2
@@ -153,7 +153,7 @@ class Grid:
         self.y = min(self.y + count, max(last, self.y))
 
     def _down(self) -> None:
-        """Go to the next row; at the bottom the screen scrolls."""
+        """Go to the next row; at the bottom, scroll."""
         self.rows[self.y].at = self.now
         if self.y == self._bottom or self.y >= self.height - 1:
             if self.y == self._bottom:
@@ -176,7 +176,7 @@ class Grid:
 
     def _tab_stops(self) -> set[int]:
         if self._stops is None:
-            # Only the stops around the cursor: a line that has no terminal's width has thousands of them.
+            # Only the stops near the cursor: output without a terminal has thousands of columns.
             near = self.x // 8 * 8
             return {stop for stop in (near - 8, near, near + 8) if 0 < stop < self.columns}
         return self._stops

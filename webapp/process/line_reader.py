@@ -1,4 +1,4 @@
-"""A command's output as the lines that a terminal would show."""
+"""Turns a command's output into the lines that a terminal would show."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from signalbox.webapp.process.screen import Screen
 from signalbox.webapp.process.style import Styles
 
 HEIGHT, WIDTH = 40, 120
-"""Rows and columns where there is no terminal that has them."""
+"""Rows and columns of output without a terminal."""
 
 HOLD = 0.15
-"""Seconds that a complete line waits for a cursor movement that would change it again."""
+"""Seconds for which a complete line is held, because a cursor movement may change it again."""
 
 HOLD_DRAWING = 1.0
-"""The same while the command redraws lines, or hides the cursor to do so."""
+"""The same while the command redraws lines or hides the cursor."""
 
 HOLD_REDRAWN = 5.0
-"""Seconds after which a line that was redrawn counts as left for good."""
+"""The same for a line that was redrawn."""
 
 LIVE_LINES, LIVE_LINE = 10, 1000
-"""How much is shown of what is not complete."""
+"""The most lines of unfinished output, and the most characters of each."""
 
 _SPECIAL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class LineReader:
-    """Bytes in any pieces to lines.
+    """Reads bytes in any pieces and returns complete lines.
 
-    Text without control characters goes around the screen: it only adds rows at the bottom. A line is given out when it
-    scrolls out, when `settle` finds that the cursor has left it, or at the end.
+    Text without control characters bypasses the screen model: it only adds rows at the bottom. A line is complete when
+    it scrolls out, when `settle` finds that the cursor has left it, or at the end.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class LineReader:
         self._fed = 0.0
 
     def feed(self, data: bytes, *, final: bool = False) -> list[OutputLine]:
-        """The lines that are complete with `data`; with `final` also what stands on the screen."""
+        """Read `data` and return the complete lines; with `final` also the lines on the screen."""
         screen, text = self._screen, self._decoder.decode(data, final)
         screen.now = self._clock()
         if text:
@@ -68,9 +68,9 @@ class LineReader:
         return self._joiner.take()
 
     def settle(self, before: float = 0.0) -> list[OutputLine]:
-        """The lines that have become complete by time alone; see `due`.
+        """Return the lines that have become complete with time; see `due`.
 
-        Those that the cursor left until `before` do not wait, unless they are part of a display that is redrawn.
+        Lines that the cursor left until `before` are not held, unless they belong to a display that is redrawn.
         """
         now = self._screen.now = self._clock()
         for row in self._left():
@@ -83,7 +83,7 @@ class LineReader:
 
     @property
     def due(self) -> float | None:
-        """Seconds until `settle` may have lines; None while nothing waits."""
+        """Seconds until `settle` may return lines; None if no line is held."""
         for row in self._left():
             if is_unlogged(row):
                 return max(0.0, row.at + self._hold(row) - self._clock())
@@ -91,7 +91,7 @@ class LineReader:
 
     @property
     def live(self) -> str:
-        """What stands on the screen and is not in the log: the unfinished line, or the last lines of a display."""
+        """The text on the screen that is not in the log: the unfinished line, or the last lines of a display."""
         rows, above = self._screen.rows, self._left()
         held = [row for row in above if is_unlogged(row) and self._hold(row) != HOLD]
         lines: list[list[StyledText]] = [[]]
@@ -106,13 +106,13 @@ class LineReader:
         return "\n".join(texts[-LIVE_LINES:])
 
     def resize(self, columns: int, height: int) -> list[OutputLine]:
-        """The command's terminal has another size. Gives the lines that scroll out."""
+        """Resize the terminal, and return the lines that scroll out."""
         self._screen.resize(columns, height)
         self._plain = self._screen.at_end
         return self._joiner.take()
 
     def _lines(self, text: str) -> list[str] | None:
-        """The rows that plain `text` makes, with the one that it continues; None if the screen must see it."""
+        """The rows of plain `text`, with the row that it continues; None if the text needs the screen model."""
         if "\r" in text:
             text = text.replace("\r\n", "\n")
         if _SPECIAL.search(text):
@@ -156,7 +156,7 @@ class LineReader:
         screen.y, screen.x = len(rows) - 1, last.width
 
     def _left(self) -> list[Row]:
-        """The rows above the line that the cursor is in."""
+        """The rows above the cursor's line."""
         rows, end = self._screen.rows, self._screen.y
         while end and rows[end - 1].wrapped:
             end -= 1

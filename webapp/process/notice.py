@@ -1,4 +1,4 @@
-"""Words to the person at the terminal, apart from what a command prints."""
+"""Messages for the person at the terminal, besides the output of a command."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from contextlib import suppress
 
 
 def notice(text: str) -> None:
-    """One line on standard error; nobody there to read it is no error."""
+    """Write one line to standard error. A closed standard error is no error."""
     with suppress(OSError):
         print(f"signalbox: {' '.join(text.split())}", file=sys.stderr, flush=True)

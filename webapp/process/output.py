@@ -1,4 +1,4 @@
-"""What a command writes: read, shown in our own terminal, and recorded line by line."""
+"""Reads a command's output, shows it in our own terminal, and records it line by line."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from signalbox.webapp.process.terminal import OutputPipe, read_available, termin
 from signalbox.webapp.process.write_order import WriteOrder, in_order
 
 MOST_AT_ONCE = 64 * 1024
-"""Bytes of one stream that are read before they are recorded."""
+"""The most bytes of one stream that are read before they are recorded."""
 
 BUSY = 0.2
 """Seconds for which the output counts as busy after a line."""
 
 MOST_LEFT = 1024 * 1024
-"""Bytes taken at the end from processes that outlive the command and never stop writing."""
+"""The most bytes read at the end, because processes that outlive the command may never stop writing."""
 
 
 class Output:
@@ -52,11 +52,11 @@ class Output:
         self._resume()
 
     async def ended(self) -> None:
-        """Wait until the last writer is gone."""
+        """Wait until the last writer has closed the pipes."""
         await self._end.wait()
 
     def close(self) -> None:
-        """Take what the command left in the pipes, and read no more."""
+        """Read the rest of the pipes, and stop."""
         for stream in self._streams:
             self._loop.remove_reader(stream.pipe.source)
         for _ in range(MOST_LEFT // MOST_AT_ONCE):
@@ -70,13 +70,13 @@ class Output:
         self._order.close()
 
     def resize(self) -> None:
-        """The command's terminals have another size."""
+        """Resize the command's terminals."""
         for stream in self._streams:
             if stream.pipe.terminal:
                 self._record([(stream, stream.lines.resize(*terminal_size()))])
 
     def unfinished(self) -> list[Unfinished]:
-        """What is not in the log yet, because it may still change: the text of each stream that has any."""
+        """The unfinished output of each stream: text that is not in the log because it may still change."""
         found = ((stream.pipe.stream, stream.lines.live) for stream in self._streams if not stream.ended)
         return [Unfinished(text, name or None) for name, text in found if text]
 
@@ -85,7 +85,7 @@ class Output:
         return time.monotonic() - self._recorded < BUSY
 
     def _now(self) -> float:
-        # Never the same twice: the order of two lines is told by it.
+        # Never the same time twice, because it orders the lines of two streams.
         self._last = max(time.monotonic(), self._last + 1e-6)
         return self._last
 
@@ -101,7 +101,7 @@ class Output:
                 self._loop.remove_reader(stream.pipe.source)
 
     def _read(self) -> bool:
-        """Take what has come on all pipes, in the order in which it was written; whether there was anything."""
+        """Read all pipes in the order in which they were written to; return whether there was any output."""
         taken = [b""] * len(self._streams)
         order: list[int] = []
         closed: list[_Stream] = []
@@ -137,7 +137,7 @@ class Output:
             self._end.set()
 
     def _wait_for_lines(self) -> None:
-        """Look again when a line that is held may be logged."""
+        """Schedule a check for the time when a held line may be logged."""
         if self._timer is None:
             waits = [due for stream in self._streams if (due := stream.lines.due) is not None]
             if waits:
@@ -154,7 +154,7 @@ class Output:
             return
         self._recorded = self._last
         if len(self._streams) > 1:
-            # What the other stream holds back and was written before comes first.
+            # Lines of the other stream that were written earlier come first, even if they are held.
             newest = max(lines[-1].at for _, lines in given if lines)
             given = given + [(stream, stream.lines.settle(newest)) for stream in self._streams]
         given = [(stream, lines) for stream, lines in given if lines]
@@ -179,7 +179,7 @@ class Output:
 
 
 class _Stream:
-    """One pipe, and the lines that it becomes."""
+    """One pipe with its line reader."""
 
     def __init__(self, pipe: OutputPipe, clock: Callable[[], float]) -> None:
         self.pipe, self.ended = pipe, False

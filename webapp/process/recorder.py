@@ -1,4 +1,4 @@
-"""A command's events on their way into the log: kept in order, in bounded memory, over every outage."""
+"""Appends a command's events in the background: in order, in bounded memory, and across outages of the log."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from signalbox.store import Conflict, InvalidEvent, NewEvent, NotAllowed, Store,
 from signalbox.store.log import Log, keyed
 
 MAX_WAITING = 16 * 1024 * 1024
-"""Characters of output that may wait for the log; beyond that the command has to."""
+"""Characters of output that may wait for the log. With more, the command must wait."""
 
 GROUP_EVENTS, GROUP_SIZE = 500, 256 * 1024
-"""How much goes into one append at most."""
+"""The most events of one append, and the most characters."""
 
 LONGEST_PAUSE = 5.0
 
 OVERHEAD = 200
-"""What an event weighs besides its text."""
+"""The size of an event without its text, in characters."""
 
 
 class Recorder:
@@ -43,20 +43,20 @@ class Recorder:
 
     @property
     def waiting(self) -> int:
-        """Events that are not in the log yet."""
+        """How many events are not in the log yet."""
         return len(self._waiting)
 
     @property
     def full(self) -> bool:
-        """Whether more should not come now; `when_room` tells when it may."""
+        """Whether the recorder is full; see `when_room`."""
         return self._full
 
     def when_room(self, resume: Callable[[], None]) -> None:
-        """Call `resume` each time there is room again."""
+        """Call `resume` whenever there is room again."""
         self._on_room.append(resume)
 
     def add(self, event: NewEvent, size: int = 0) -> None:
-        """Take an event whose text has `size` characters."""
+        """Add an event whose text has `size` characters."""
         self._waiting.append((event, size + OVERHEAD))
         self._size += size + OVERHEAD
         self._work.set()
@@ -64,11 +64,11 @@ class Recorder:
         self._full = self._full or self._size > MAX_WAITING
 
     async def drained(self) -> None:
-        """Wait until all that came is in the log."""
+        """Wait until all events are in the log."""
         await self._empty.wait()
 
     async def finish(self, patience: float) -> int:
-        """Wait until all is in the log, at most `patience` seconds; then stop. Returns how many events were left."""
+        """Wait at most `patience` seconds until all events are in the log, then stop. Return how many were left."""
         try:
             async with asyncio.timeout(patience):
                 await self._empty.wait()
@@ -79,7 +79,7 @@ class Recorder:
         return self.waiting + self.refused
 
     def give_up(self) -> None:
-        """Let `finish` wait no longer."""
+        """End the wait of `finish`."""
         self._empty.set()
 
     async def _record(self) -> None:
@@ -128,7 +128,7 @@ class Recorder:
                 self.refused += len(group)
                 break
             except Exception as error:
-                # Whatever the log cannot take must not keep what follows from it.
+                # An event that the log refuses must not block the events after it.
                 if (isinstance(error, InvalidEvent | Conflict) or not isinstance(error, StoreError)) and len(group) > 1:
                     for event in group:
                         await self._append([event])

@@ -1,4 +1,4 @@
-"""One row of a terminal: its cells, with the style of each."""
+"""One row of a terminal: cells, each with a style."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import unicodedata
 from functools import lru_cache
 
 MAX_MARKS = 16
-"""Characters that are kept of a cell: more combining marks are dropped."""
+"""Characters of one cell; further combining marks are dropped."""
 
 StyledText = tuple[int, str]
 """The number of a style, and the text that is drawn in it."""
 
 
 class Row:
-    """Cells hold a character with its combining marks; the second cell of a wide character is empty.
+    """Each cell holds a character with its combining marks. The second cell of a wide character is empty.
 
     A row that nothing has changed yet keeps its text alone. `wrapped`: the line goes on in the next row. `at`: when the
     cursor left it last. `passed`: a later cursor movement went back above it. `logged`: what the log has of it.
@@ -31,23 +31,23 @@ class Row:
 
     @property
     def plain(self) -> str | None:
-        """The whole text of a row without styles; None for another."""
+        """The text of a row without styles; None for a row with styles."""
         if self._text is None and not any(self.styles):
             return "".join(self.cells)
         return self._text
 
     @property
     def width(self) -> int:
-        """Columns that have been written to."""
+        """How many columns have been written to."""
         return len(self.cells) if self._text is None else width(self._text)
 
     def set_plain(self, text: str) -> None:
-        """Make it a row of plain text."""
+        """Replace the row with plain text."""
         self._text = text
         self.cells, self.styles = [], []
 
     def open(self) -> None:
-        """Make the cells accessible."""
+        """Split the text into `cells` and `styles`."""
         if self._text is not None:
             self.cells = cells_of(self._text)
             self.styles = [0] * len(self.cells)
@@ -68,7 +68,7 @@ class Row:
         return found
 
     def write(self, x: int, cells: list[str], style: int) -> None:
-        """Put `cells` at column `x`; a wide character of which half is overwritten becomes a blank."""
+        """Write `cells` at column `x`. A wide character that is half overwritten becomes a blank."""
         self.open()
         end = x + len(cells)
         self.pad(x)
@@ -99,7 +99,7 @@ class Row:
             self.write(start, [" "] * (end - start), 0)
 
     def insert(self, x: int, count: int, columns: int) -> None:
-        """Shift what is at column `x` to the right; what leaves the row is lost."""
+        """Shift the cells from column `x` on to the right; cells that leave the row are lost."""
         self.open()
         if x < len(self.cells):
             self.cells[x:x] = [" "] * count
@@ -107,13 +107,13 @@ class Row:
             del self.cells[columns:], self.styles[columns:]
 
     def delete(self, x: int, count: int) -> None:
-        """Take columns out; what follows moves to the left."""
+        """Delete columns; the following cells move left."""
         self.open()
         del self.cells[x : x + count], self.styles[x : x + count]
 
 
 def cells_of(text: str) -> list[str]:
-    """The cells that `text` fills."""
+    """The cells of `text`."""
     if text.isascii():
         return list(text)
     cells: list[str] = []
@@ -131,7 +131,7 @@ def cells_of(text: str) -> list[str]:
 
 
 def width(text: str) -> int:
-    """The columns that `text` takes."""
+    """The number of columns of `text`."""
     return len(text) if text.isascii() else sum(map(_columns, text))
 
 

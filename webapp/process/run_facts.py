@@ -1,4 +1,4 @@
-"""What is known of a command before it runs."""
+"""Facts about a command before it runs: its words, directory, environment, host and commit."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from signalbox.store.emitter.run import own_version
 from signalbox.webapp.process.signature import CommandLine
 
 MAX_COMMAND = 16 * 1024
-"""Characters of a command line that are kept."""
+"""The most characters of a command line in the log."""
 
 
 def facts_of(
     command: list[str], environment: dict[str, str], options: tuple[str, ...], sign: Callable[[CommandLine], str | None]
 ) -> dict[str, Any]:
-    """What `runner_spawn` says of a command besides its pid, with what another try needs."""
+    """The payload of `runner_spawn` without the pid, with the facts that another try needs."""
     readable, cwd = readable_command(command), os.getcwd()
     facts = {
         "runner_version": own_version(),
@@ -30,7 +30,7 @@ def facts_of(
         "host": platform.node(),
         "commit_hash": git_commit(),
     }
-    # What the log cannot tell exactly cannot be run again from it.
+    # A command that was changed to fit the log cannot be run again from it.
     if readable == command and facts["cwd"] == cwd:
         line = CommandLine(command=tuple(command), cwd=cwd, environment=environment, options=options)
         facts["signature"] = sign(line)
@@ -38,7 +38,7 @@ def facts_of(
 
 
 def readable_command(command: list[str]) -> list[str]:
-    """The command's words as valid text, whatever bytes they were; the end of a very long one is left out."""
+    """The command's words as valid text; the end of a very long command is left out."""
     words: list[str] = []
     left = MAX_COMMAND
     for raw in command:
@@ -58,7 +58,7 @@ def title_of(command: list[str]) -> str:
 
 
 def git_commit() -> str | None:
-    """The commit that is checked out here, if this is a git repository."""
+    """The commit of the current directory, if it is a git repository."""
     git = ["git", "rev-parse", "--verify", "--quiet", "HEAD"]
     try:
         found = subprocess.run(git, capture_output=True, text=True, timeout=2)

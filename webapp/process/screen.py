@@ -20,10 +20,10 @@ _CUT = re.compile(
     r"(?:(?:\x1b\[|\x9b)[0-?]*[ -/]*|\x1b\][^\x07\x1b\x9c]*\x1b?|\x1b[PX^_][^\x1b\x9c]*\x1b?|\x1b[ -/]*)\Z"
 )
 MOST = 200
-"""Tab stops and repetitions that one sequence may ask for."""
+"""The most tab stops or repetitions of one sequence."""
 
 MAX_SEQUENCE = 64 * 1024
-"""Characters of an escape sequence that has not ended; a longer one is dropped."""
+"""Characters of an unfinished escape sequence; a longer one is dropped."""
 
 
 class Screen(Grid):
@@ -33,7 +33,7 @@ class Screen(Grid):
 
     @property
     def at_end(self) -> bool:
-        """Whether plain text that comes now would only make the last row longer."""
+        """Whether plain text would only extend the last row."""
         row = self.rows[-1]
         return (
             self.y == len(self.rows) - 1
@@ -43,7 +43,7 @@ class Screen(Grid):
         )
 
     def feed(self, text: str) -> None:
-        """Take output; a sequence that is cut at its end waits for the rest."""
+        """Interpret output. A sequence that is cut at the end waits for the rest."""
         text = self._unfinished_sequence + text
         self._unfinished_sequence = ""
         if cut := _CUT.search(text):

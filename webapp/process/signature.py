@@ -1,4 +1,4 @@
-"""Which command a task ran, and whether it was this store that it ran on.
+"""The command that a task ran, and a signature that it ran on this store.
 
 A log alone proves nothing: whoever may post events can write that any command was run. So `signalbox run` on the
 store itself signs what it starts with a key that no route serves, and a server runs nothing again but that.
@@ -16,14 +16,14 @@ from signalbox.store import Event
 from signalbox.store.state import Task
 
 PURPOSE = "signalbox run"
-"""What the key signs here, so that a signature made for anything else is none."""
+"""The purpose of the signature, so that a signature made for another purpose is not valid here."""
 
 MAX_LENGTH = 32 * 1024
-"""Characters of a command that is offered to be run again, with all that belongs to it."""
+"""The most characters of a command that can be run again, with its directory, variables and options."""
 
 
 class CommandLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A command as `runner_spawn` tells it: its words, where, with which variables, and the words of its `run`."""
+    """A command as in `runner_spawn`: its words, directory, variables, and the options of its `signalbox run`."""
 
     command: tuple[str, ...]
     cwd: str
@@ -33,7 +33,7 @@ class CommandLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def signature(line: CommandLine, key: bytes, task: Task) -> str:
-    """The signature of a command of this very task: another task, also a later one of the same id, has another."""
+    """The signature of a command of this task. Any other task, even a later one with the same id, has another."""
     variables = sorted(line.environment.items())
     said = (PURPOSE, task.task_id, task.created_at, line.command, line.cwd, variables, line.options)
     return hmac.new(key, msgspec.json.encode(said), hashlib.sha256).hexdigest()
@@ -45,9 +45,9 @@ def signed(line: CommandLine, key: bytes, task: Task) -> bool:
 
 
 def command_of(spawn: Event) -> CommandLine | None:
-    """The command that a `runner_spawn` tells, signed or not; None if it tells none that could be run again."""
+    """The command of a `runner_spawn`, signed or not; None if it has none that could be run again."""
     if spawn.origin is not msgspec.UNSET:
-        # An imported log brings the signature of another task along.
+        # An imported log contains the signature of another task.
         return None
     try:
         found = msgspec.json.decode(spawn.payload_json, type=CommandLine)

@@ -1,4 +1,4 @@
-"""Ending a command: politely, then firmly."""
+"""Stops a command: first by a signal that it can handle, at last by SIGKILL."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Stopper:
         self.timed_out = False
 
     def attach(self, pid: int) -> None:
-        """The command is there; `pid` leads its process group."""
+        """Note that the command has started; `pid` is the leader of its process group."""
         self._pid.set_result(pid)
 
     def stop(self, first: signal.Signals, cause: str) -> None:
-        """Begin to end the command, or go on faster."""
+        """Begin to stop the command, or send the next signal now."""
         if self._task is None:
             self.cause = cause
             self._task = asyncio.create_task(self._escalate(first), name="signalbox-stopper")
@@ -35,18 +35,18 @@ class Stopper:
             self._hurry.set()
 
     def time_out(self, limit: float) -> None:
-        """The command has had its `limit` seconds."""
+        """Stop the command because its time limit of `limit` seconds is over."""
         self.timed_out = self.timed_out or self._task is None
         self.stop(signal.SIGTERM, f"stopped after its time limit of {limit:g} s")
 
     def send(self, number: int) -> None:
-        """Send a signal to all of the command's processes that are left."""
+        """Send a signal to all processes of the command that still run."""
         if self._pid.done():
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._pid.result(), number)
 
     async def finish(self) -> None:
-        """The command is gone: end with it what it left behind, if it was to be stopped."""
+        """Note that the command has ended. If it was being stopped, also stop the processes that it left behind."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""What a terminal draws with: colours and attributes (SGR) and the link (OSC 8), each combination as a number.
+"""Styles of a terminal: colours and attributes (SGR) with a link (OSC 8). Each combination has a number.
 
 Style 0 is the terminal's default.
 """
@@ -6,7 +6,7 @@ Style 0 is the terminal's default.
 from __future__ import annotations
 
 LAST_STYLES = 20_000
-"""Styles that are told apart; programs that use more of them get the default style for the rest."""
+"""The most styles of one stream; further styles become the default style."""
 
 MAX_LINK = 2000
 """Characters of a link's address; a longer one is dropped."""
@@ -16,7 +16,7 @@ _OFF = {22: (1, 2), 23: (3,), 24: (4,), 25: (5,), 27: (7,), 28: (8,), 29: (9,)}
 
 
 class Styles:
-    """The styles of one stream, and the one that is current."""
+    """The styles of one stream, and the current one."""
 
     def __init__(self) -> None:
         self._foreground = self._background = ""
@@ -27,19 +27,19 @@ class Styles:
         self.current = 0
 
     def select(self, parameters: str) -> None:
-        """Take the parameters of an SGR sequence, such as `1;31` or `38;2;255;0;0`."""
+        """Apply the parameters of an SGR sequence, such as `1;31` or `38;2;255;0;0`."""
         codes = parameters.split(";")[:64]
         while codes:
             self._code(codes)
         self._settle()
 
     def link(self, address: str) -> None:
-        """What is drawn from now on is a link; an empty address ends it."""
+        """Begin a link; an empty address ends it."""
         self._link = address if len(address) <= MAX_LINK and address.isprintable() else ""
         self._settle()
 
     def reset(self) -> None:
-        """Back to the default style."""
+        """Return to the default style."""
         self._link = ""
         self.select("0")
 
@@ -100,7 +100,7 @@ class Styles:
 
 
 def _extended(code: str, codes: list[str]) -> str:
-    """Take `5;n` or `2;r;g;b` off the front of `codes`; empty when it is cut short."""
+    """Remove `5;n` or `2;r;g;b` from the front of `codes`; empty if it is incomplete."""
     length = {"5": 2, "2": 4}.get(codes[0], 1) if codes else 0
     taken, codes[:] = codes[:length], codes[length:]
     valid = length > 1 and len(taken) == length and all(part.isascii() and part.isdigit() for part in taken)

@@ -1,4 +1,4 @@
-"""Where a command writes to: a pseudo-terminal each for its output and its errors, so that the two stay apart."""
+"""Pseudo-terminals for a command: one for its output and one for its errors, so that the two stay distinct."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import termios
 import msgspec
 
 DEFAULT_SIZE = (120, 40)
-"""Columns and lines where there is no terminal to copy them from."""
+"""Columns and lines if we have no terminal of our own."""
 
 
 class OutputPipe(msgspec.Struct):
@@ -36,7 +36,7 @@ def open_pipes(*, terminals: bool, merge: bool = False) -> list[OutputPipe]:
 
 
 def terminal_size() -> tuple[int, int]:
-    """Columns and lines of our own terminal, which the command's terminals have too."""
+    """Columns and lines of our own terminal."""
     columns, lines = shutil.get_terminal_size(DEFAULT_SIZE)
     return min(max(columns, 2), 1000), min(max(lines, 2), 500)
 
@@ -49,13 +49,13 @@ def copy_size(pipe: OutputPipe) -> None:
 
 
 def read_available(pipe: OutputPipe) -> bytes | None:
-    """What has come, at most 64 KiB; None when nothing has; b"" at the end."""
+    """Read at most 64 KiB; None if there is no output now, b"" at the end."""
     try:
         return os.read(pipe.source, 65536)
     except BlockingIOError:
         return None
     except OSError:
-        # Linux says EIO once the last writer of a pseudo-terminal has gone.
+        # Linux reports EIO after the last writer of a pseudo-terminal has closed it.
         return b""
 
 
@@ -76,7 +76,7 @@ def _open_pipe(stream: str, wanted: bool) -> OutputPipe:
 
 
 def _make_raw(fd: int) -> None:
-    # Newlines stay newlines, and nothing is echoed: what comes out is what the command wrote.
+    # Keep newlines and echo nothing, so that we read exactly what the command wrote.
     attributes = termios.tcgetattr(fd)
     attributes[1] &= ~termios.OPOST
     attributes[3] &= ~termios.ECHO

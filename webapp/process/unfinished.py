@@ -1,4 +1,4 @@
-"""What a command shows and may still change, on its way to the pages: a few times a second at most."""
+"""Sends a command's unfinished output to the log's task, a few times a second at most."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from signalbox.store.log import Log
 from signalbox.store.state import Unfinished
 
 PACE = 0.25
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 
 PATIENCE = 4
-"""Looks in a row that are skipped while lines are being completed: the log moves then anyway."""
+"""Checks in a row that are skipped while lines are being logged, because the page changes anyway."""
 
 PAUSE = 2.0
 """Seconds to wait for a log that does not answer."""
 
 
 class UnfinishedLines:
-    """Sends what `read` gives to the log after each `changed()`, if it differs. `busy`: whether lines just came."""
+    """Sends the result of `read` after each `changed()`, if it differs. `busy` says whether lines were just logged."""
 
     def __init__(self, log: Log, task_id: str, read: Callable[[], list[Unfinished]], busy: Callable[[], bool]) -> None:
         self._log, self._task_id, self._read, self._busy = log, task_id, read, busy
@@ -29,11 +29,11 @@ class UnfinishedLines:
         self._task = asyncio.create_task(self._send(), name="signalbox-unfinished")
 
     def changed(self) -> None:
-        """There may be something new."""
+        """Schedule a check, because the output may have changed."""
         self._changed.set()
 
     async def stop(self) -> None:
-        """Send no more. The end of the run clears what was sent."""
+        """Stop sending. The end of the run clears the unfinished output."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 

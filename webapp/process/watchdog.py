@@ -1,4 +1,4 @@
-"""What ends a command whose `signalbox run` was killed and could not do it: a shell that waits for us to be gone."""
+"""Ends a command whose `signalbox run` was killed: a small shell that waits until our process is gone."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ kill -s KILL -- "-$group"
 
 
 class Watchdog:
-    """Ends a process group when we are gone: SIGTERM, and SIGKILL after `grace` seconds.
+    """Ends a process group when our process is gone: SIGTERM, then SIGKILL after `grace` seconds.
 
     Raises OSError when no process can be made.
     """
 
     def __init__(self, grace: float) -> None:
-        # A session of its own: what is sent to our group or the command's must not end it too.
+        # Its own session, so that signals to our process group or the command's do not end it.
         self._shell = subprocess.Popen(
             ["/bin/sh", "-c", SCRIPT, "signalbox-guard", str(math.ceil(grace))],
             cwd="/",
@@ -37,11 +37,11 @@ class Watchdog:
         )
 
     def watch(self, group: int) -> None:
-        """From now on `group` ends when we do."""
+        """Begin to watch: `group` ends when our process does."""
         self._say(str(group))
 
     def dismiss(self) -> None:
-        """All is over: end nothing."""
+        """Stop watching, because the command has ended."""
         self._say("over")
         assert self._shell.stdin is not None
         self._shell.stdin.close()

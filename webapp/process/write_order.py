@@ -1,4 +1,4 @@
-"""In which order a command wrote to its two streams.
+"""The order in which a command wrote to its two streams.
 
 A read tells what came on one stream, and nothing about the other. On Linux the kernel also queues a notification for
 each write to a pipe or a terminal: a queue for both streams tells how they alternate. It does not tell how much each
@@ -13,11 +13,11 @@ from contextlib import suppress
 from typing import Any
 
 LONGEST = 4000
-"""Alternations that are kept; more at once are not put in order."""
+"""The most alternations between two reads; output with more is not put in order."""
 
 
 class WriteOrder:
-    """Notes which of the file descriptors `sinks` is written to. Where that cannot be had, it notes nothing."""
+    """Records the writes to the file descriptors `sinks`. Records nothing if the system does not report writes."""
 
     def __init__(self, sinks: Sequence[int]) -> None:
         self._notify: Any = None
@@ -32,7 +32,7 @@ class WriteOrder:
                 self._streams[self._notify.add_watch(f"/proc/self/fd/{sink}", flags.MODIFY)] = index
 
     def written(self) -> list[int]:
-        """The streams that were written to since the last call, by their places in `sinks`."""
+        """The writes since the last call, each as an index into `sinks`."""
         if self._notify is None:
             return []
         try:
@@ -42,7 +42,7 @@ class WriteOrder:
         return [self._streams[event.wd] for event in events if event.wd in self._streams]
 
     def close(self) -> None:
-        """Note no more."""
+        """Stop recording."""
         if self._notify is not None:
             self._notify.close()
             self._notify = None
