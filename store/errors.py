@@ -6,6 +6,7 @@ StoreError
 ├── NotFound           no account, token or project has this id                   no retry
 ├── NotAllowed         the server does not know the caller, or does not allow it   no retry
 ├── Conflict           the log says otherwise (a second answer, a taken id)       no retry
+│   ├── LeaseLost      another process holds the consumer now                    no retry
 │   └── UnreadableTask  the task's stored state is damaged; it can be deleted        no retry
 ├── UnknownStoreKind   the URL names a store that does not exist (yet)            no retry
 ├── SchemaTooNew       the database was written by a newer Signalbox              no retry
@@ -57,6 +58,13 @@ class NotAllowed(StoreError):
 
 class Conflict(StoreError):
     """The log already says otherwise: what was asked for is over, answered or taken."""
+
+
+class LeaseLost(Conflict):
+    """This process does not hold the consumer any more; nothing was committed."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the consumer {name!r} is held by another process now")
 
 
 class UnreadableTask(Conflict):

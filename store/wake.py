@@ -46,6 +46,10 @@ class Wake:
             self._watch.listen()
         self._event.clear()
 
+    def nudge(self) -> None:
+        """End the wait, from the loop's own thread."""
+        self._event.set()
+
     def found(self, something: bool) -> None:
         """Tell whether the look after the last wake found something; it sets the pause of the fallback poll."""
         self._pause = self._shortest if something else min(self._pause * self._backoff, self._longest)

@@ -10,14 +10,15 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from signalbox.store.blocking import Blocking, blocking
+from signalbox.store.blocking import blocking
+from signalbox.store.contract.consuming import Consuming
 from signalbox.store.contract.values import TaskRecord, Who
 from signalbox.store.events import Event, NewEvent
 from signalbox.store.state import Task, Unfinished
 from signalbox.store.tasklist import SavedView
 
 
-class Writing(Blocking):
+class Writing(Consuming):
     """The writes of a store.
 
     Each write is a coroutine with the prefix `a`, which never blocks the event loop. Its blocking form, for code

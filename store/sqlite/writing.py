@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from signalbox.store.contract import TaskRecord, Who
+from signalbox.store.contract.consuming import Claim
 from signalbox.store.contract.writing import Writing
 from signalbox.store.events import (
     LONGEST_TITLE,
@@ -24,7 +25,7 @@ from signalbox.store.events import (
 )
 from signalbox.store.people import DEFAULT_PROJECT
 from signalbox.store.sqlite import append as appending
-from signalbox.store.sqlite import audits, importing, listing, unfinished
+from signalbox.store.sqlite import audits, consumers, importing, listing, unfinished
 from signalbox.store.sqlite.calls import Calls
 from signalbox.store.sqlite.writer import Writer
 from signalbox.store.state import Task, Unfinished
@@ -143,6 +144,18 @@ class Writes(Writing):
 
     async def adelete_view(self, view_id: int, *, actor: str | Who, source: str | None = None) -> SavedView:
         return await self._calls.write(lambda db: listing.delete_view(db, view_id, actor, source))
+
+    # consumers
+
+    async def aclaim(self, name: str, holder: str, seconds: float, *, unchanged: int | None = None) -> Claim:
+        check_text(name, "name")
+        return await self._calls.write(lambda db: consumers.claim(db, name, holder, seconds, unchanged))
+
+    async def acommit_position(self, name: str, holder: str, epoch: str, position: int, seconds: float) -> None:
+        await self._calls.write(lambda db: consumers.commit(db, name, holder, epoch, position, seconds))
+
+    async def arelease(self, name: str, holder: str) -> None:
+        await self._calls.write(lambda db: consumers.release(db, name, holder))
 
 
 def _drafts(task_id: str, events: NewEvent | Sequence[NewEvent], *, own: bool = False) -> list[appending.Draft]:

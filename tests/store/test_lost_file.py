@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from signalbox.store import NewEvent, StoreUnavailable, open_store
-from signalbox.store.errors import StoreLost
+from signalbox.store.consumer import Consumer
+from signalbox.store.errors import LeaseLost, StoreLost
 from signalbox.store.sqlite import SqliteStore, reopening
 from tests.support.server import Server
 from tests.support.sse import open_stream
@@ -413,3 +414,23 @@ def test_a_server_survives_a_copy_over_its_open_file(start_server: Callable[...,
     assert server.latest("run") == 2000
     with open_stream(f"{server.url}/sse/tasks/run/events?since_seq=4000") as stream:
         assert list(stream)[-1].event == "reset"
+
+
+async def test_a_consumer_starts_over_when_the_file_is_replaced(store: SqliteStore, tmp_path: Path) -> None:
+    store.append("run", [LOG, LOG])
+    async with Consumer(store, "search", lease=1.0) as consumer:
+        assert [event.seq for event in await anext(consumer)] == [1, 2]
+        await consumer.commit()
+        back_up(store.path, tmp_path / "backup.db")
+        store.append("run", LOG)
+        assert [event.seq for event in await anext(consumer)] == [3]
+        delete(store.path)
+        os.replace(tmp_path / "backup.db", store.path)
+        assert await asyncio.to_thread(appended, store) == 3
+        with pytest.raises(LeaseLost):
+            await consumer.commit()
+        async with asyncio.timeout(10):
+            # It was at 2 in the backup too, but the seq 3 that it has seen is another event now.
+            assert [event.seq for event in await anext(consumer)] == [1, 2, 3]
+        assert consumer.position == 0
+        await consumer.commit()

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 from signalbox.store import NewEvent, Store, open_store
@@ -90,3 +91,31 @@ async def test_a_process_killed_while_it_appends_leaves_what_was_acknowledged_an
         assert len(events) % 2 == 0
         assert task.latest_seq == len(events)
         assert store.append("run", [NewEvent(event_type="log")] * 2)[-1].seq == len(events) + 2
+
+
+async def test_a_reader_that_asks_for_what_is_after_its_last_id_misses_nothing(store: Store, url: str) -> None:
+    """The ids of events are in the order of the commits, although threads and processes write at the same time."""
+    processes = [spawn.Process(target=_append_many, args=(url, f"process-{n}", f"p{n}", 400)) for n in range(3)]
+    threads = [threading.Thread(target=_append_groups, args=(store, f"thread-{n}")) for n in range(3)]
+    for writer in (*processes, *threads):
+        writer.start()
+    last, seen = 0, list[int]()
+    total = 3 * 400 + 3 * 400
+    deadline = time.monotonic() + 60
+    while len(seen) < total and time.monotonic() < deadline:
+        async with store.glance() as view:
+            events = await view.events_after(last, 50)
+        seen += [event.event_id for event in events]
+        last = seen[-1] if seen else 0
+        await asyncio.sleep(0)
+    for writer in (*processes, *threads):
+        await asyncio.to_thread(writer.join, 60)
+    async with store.read() as view:
+        stored = [event.event_id for event in await view.events_after(0, 10_000)]
+    assert len(stored) == total
+    assert seen == stored
+
+
+def _append_groups(store: Store, task_id: str) -> None:
+    for n in range(0, 400, 8):
+        store.append(task_id, [NewEvent(event_type="log", payload={"n": n + m}) for m in range(8)])

@@ -1,0 +1,49 @@
+"""Durable consumers in a SQLite file: a row for each name."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+
+from signalbox.store.contract.consuming import Claim
+from signalbox.store.errors import LeaseLost
+from signalbox.store.events import now, timestamp
+
+_EPOCH = "(SELECT value FROM store_facts WHERE name = 'epoch')"
+
+
+def claim(db: sqlite3.Connection, name: str, holder: str, seconds: float, unchanged: int | None) -> Claim:
+    """Take or prolong a consumer if nobody else holds it."""
+    (epoch,) = db.execute(f"SELECT {_EPOCH}").fetchone()
+    found = db.execute("SELECT epoch, position, holder, expires_at, renewals FROM consumers WHERE name = ?", (name,))
+    of_epoch, position, held_by, expires_at, renewals = found.fetchone() or (epoch, 0, None, "", 0)
+    if of_epoch != epoch:
+        position, held_by = 0, None
+    if held_by not in (None, holder) and expires_at > now() and renewals != unchanged:
+        return Claim(False, position, epoch, renewals)
+    db.execute(
+        "INSERT OR REPLACE INTO consumers (name, epoch, position, holder, expires_at, renewals)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (name, epoch, position, holder, _from_now(seconds), renewals + 1),
+    )
+    return Claim(True, position, epoch, renewals + 1)
+
+
+def commit(db: sqlite3.Connection, name: str, holder: str, epoch: str, position: int, seconds: float) -> None:
+    """Move the position of a consumer that is held. Raises LeaseLost."""
+    moved = db.execute(
+        "UPDATE consumers SET position = max(position, ?), expires_at = ?, renewals = renewals + 1"
+        f" WHERE name = ? AND holder = ? AND epoch = ? AND epoch = {_EPOCH}",
+        (position, _from_now(seconds), name, holder, epoch),
+    )
+    if not moved.rowcount:
+        raise LeaseLost(name)
+
+
+def release(db: sqlite3.Connection, name: str, holder: str) -> None:
+    """Give up a consumer that is held."""
+    db.execute("UPDATE consumers SET holder = NULL WHERE name = ? AND holder = ?", (name, holder))
+
+
+def _from_now(seconds: float) -> str:
+    return timestamp(time.time() + seconds)

@@ -1,0 +1,197 @@
+"""A durable consumer gets every event at least once, in one process at a time, whatever ends."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from signalbox.store import InvalidEvent, NewEvent, Store
+from signalbox.store.consumer import Consumer
+from signalbox.store.errors import LeaseLost
+
+LEASE = 1.0
+
+
+def emit(store: Store, task_id: str, *messages: int) -> None:
+    store.append(task_id, [NewEvent(event_type="log", payload={"n": n}) for n in messages])
+
+
+async def batch(consumer: Consumer) -> list[int]:
+    """The numbers of the next events that a consumer gives."""
+    async with asyncio.timeout(20):
+        return [event.payload["n"] for event in await anext(consumer)]
+
+
+async def waits(consumer: Consumer, seconds: float = 0.5) -> bool:
+    """Whether a consumer gives nothing for some time."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await anext(consumer)
+            return False
+    return True
+
+
+async def test_a_consumer_goes_on_after_its_last_commit(store: Store) -> None:
+    emit(store, "run", 1, 2, 3)
+    async with Consumer(store, "search", limit=2) as consumer:
+        assert consumer.position == 0
+        assert await batch(consumer) == [1, 2]
+        await consumer.commit()
+        assert await batch(consumer) == [3]
+    async with Consumer(store, "search", limit=2) as consumer:
+        assert await batch(consumer) == [3], "it was not committed, so it comes again"
+        await consumer.commit()
+        emit(store, "run", 4)
+        assert await batch(consumer) == [4]
+    async with Consumer(store, "retention") as another:
+        assert await batch(another) == [1, 2, 3, 4], "each name has a position of its own"
+
+
+async def test_a_waiting_consumer_hears_of_new_events_at_once(store: Store) -> None:
+    async with Consumer(store, "search") as consumer:
+        waiting = asyncio.create_task(batch(consumer))
+        await asyncio.sleep(0.3)
+        began = time.monotonic()
+        await store.aappend("run", NewEvent(event_type="log", payload={"n": 1}))
+        assert await waiting == [1]
+        assert time.monotonic() - began < 1
+
+
+async def test_events_of_a_deleted_task_do_not_block(store: Store) -> None:
+    emit(store, "gone", 1, 2)
+    emit(store, "stays", 3)
+    async with Consumer(store, "search", limit=1) as consumer:
+        assert await batch(consumer) == [1]
+        store.delete_task("gone")
+        await consumer.commit()
+        assert await batch(consumer) == [3]
+        await consumer.commit()
+
+
+async def test_one_of_two_works_and_the_other_takes_over_when_it_leaves(store: Store) -> None:
+    emit(store, "run", 1)
+    async with Consumer(store, "search", lease=LEASE) as second:
+        async with Consumer(store, "search", lease=LEASE) as first:
+            assert await batch(first) == [1]
+            await first.commit()
+            emit(store, "run", 2)
+            # Longer than a lease: the holder renews it, although it asks for nothing meanwhile.
+            assert await waits(second, 1.5 * LEASE)
+            assert (first.holds_lease, second.holds_lease) == (True, False)
+        assert await batch(second) == [2]
+
+
+async def test_a_holder_that_was_away_too_long_commits_nothing(store: Store) -> None:
+    emit(store, "run", 1, 2)
+    async with (
+        Consumer(store, "search", lease=LEASE, limit=1) as first,
+        Consumer(store, "search", lease=LEASE) as second,
+    ):
+        assert await batch(first) == [1]
+        # As if the process had been stopped: its lease is over, and nobody renewed it.
+        first._renewing.cancel()
+        assert await batch(second) == [1, 2]
+        await second.commit()
+        with pytest.raises(LeaseLost, match="'search' is held by another process"):
+            await first.commit()
+        with pytest.raises(LeaseLost):
+            await first.commit()
+        emit(store, "run", 3)
+        assert await waits(first)
+        assert await batch(second) == [3]
+
+
+async def test_a_clock_that_was_set_back_keeps_nobody_waiting(store: Store) -> None:
+    emit(store, "run", 1)
+    assert (await store.aclaim("search", "dead", 3600.0)).held
+    async with Consumer(store, "search", lease=LEASE) as consumer:
+        began = time.monotonic()
+        assert await batch(consumer) == [1]
+        assert LEASE <= time.monotonic() - began < 4 * LEASE
+
+
+def test_a_name_is_checked(store: Store) -> None:
+    with pytest.raises(InvalidEvent, match="name must have 1 to 256 characters"):
+        Consumer(store, "")
+    with pytest.raises(InvalidEvent, match="name"):
+        store.claim("two\nlines", "me", 1.0)
+
+
+WORKER = """
+import asyncio, sys
+from signalbox.store import open_store
+from signalbox.store.consumer import Consumer
+
+async def main(url, lease, commits):
+    store = open_store(url)
+    async with Consumer(store, "search", lease=float(lease), limit=10) as consumer:
+        async for events in consumer:
+            for event in events:
+                print(event.payload["n"], flush=True)
+            if consumer.position < int(commits):
+                await consumer.commit()
+                print("committed", flush=True)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+@contextmanager
+def worker(url: str, commits: int = 2**62) -> Iterator[subprocess.Popen[str]]:
+    """Another process that consumes, and commits as long as its position is below `commits`."""
+    command = [sys.executable, "-c", WORKER, url, str(LEASE), str(commits)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+
+def line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    return process.stdout.readline().strip()
+
+
+async def test_another_process_takes_over_when_the_holder_is_killed(store: Store, url: str) -> None:
+    emit(store, "run", *range(30))
+    seen: list[int] = []
+    # It commits only while its position is below 5, so only once, after its first 10 events.
+    with worker(url, commits=5) as first:
+        while (said := line(first)) and not said.startswith("committed"):
+            seen.append(int(said))
+        assert seen == list(range(10))
+        while (said := line(first)) != "29":
+            seen.append(int(said))
+        async with Consumer(store, "search", lease=LEASE, limit=100) as second:
+            assert await waits(second, 1.5 * LEASE)
+            first.kill()
+            killed = time.monotonic()
+            assert await batch(second) == list(range(10, 30)), "all after the last commit, again"
+            assert time.monotonic() - killed < 2.5 * LEASE
+
+
+async def test_no_event_is_skipped_while_processes_come_and_go(store: Store, url: str) -> None:
+    seen: set[int] = set()
+    for n in range(4):
+        with worker(url) as process:
+            emit(store, "run", *range(25 * n, 25 * n + 25))
+            while (said := line(process)) != str(25 * n + 14):
+                seen.update([int(said)] if said.isdigit() else [])
+            process.kill()
+            assert process.stdout
+            seen.update(int(said) for said in process.stdout.read().split() if said.isdigit())
+            seen.add(25 * n + 14)
+    async with Consumer(store, "search", lease=LEASE) as last:
+        while 99 not in seen:
+            seen.update(await batch(last))
+            await last.commit()
+    assert seen == set(range(100))
