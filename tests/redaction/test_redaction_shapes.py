@@ -141,6 +141,43 @@ def test_events_are_redacted_like_their_texts() -> None:
         assert "s3cret" not in bytes(DEFAULT.event(event).payload_json).decode(), text
 
 
+def test_the_look_at_a_payload_passes_over_no_secret() -> None:
+    texts = [form for text in TEXTS for form in (text, text.upper(), text.lower(), text.title(), f"ſ{text}ı")]
+    values = [
+        *texts,
+        *VALUES,
+        "-----BEGIN PRIVATE KEY-----",
+        "DB_PASS\n= s3cret",
+        "userPass1=s3cret",
+        "DB_PASSé=s3cret",
+    ]
+    for value in values:
+        given = {"message": value}
+        if (shown := DEFAULT.value(given)) != given:
+            assert DEFAULT.event(event_with(given)).payload == shown, value
+
+
+def test_a_rule_for_a_weak_word_alone_hides_its_values() -> None:
+    weak = Redaction("pass")
+    assert "s3cret" not in str(weak.event(event_with({"message": "SMTP_PASS=s3cret"})).payload)
+    assert weak.event(passed := event_with({"message": "12 tests passed"})) is passed
+
+
+def event_with(payload: dict[str, Any]) -> Event:
+    return Event(
+        event_id=1,
+        task_id="run",
+        seq=1,
+        event_type="log",
+        phase=None,
+        actor="runner",
+        span_id="run",
+        parent_span_id=None,
+        payload_json=msgspec.Raw(msgspec.json.encode(payload)),
+        created_at="2026-11-21T14:02:07.000000Z",
+    )
+
+
 def test_access_key_ids_are_hidden() -> None:
     assert DEFAULT.text("id AKIA" + "ABCDEFGHIJKLMNOP" + " of ann") == f"id {HIDDEN} of ann"
 

@@ -66,11 +66,6 @@ class Names:
         self._endings = tuple(sorted({word for word in self._single if len(word) >= 5} | self._joined))
         self._known: dict[str, bool] = {}
 
-    @property
-    def hint(self) -> str:
-        """An expression that finds each name, case aside, in whatever form it is written."""
-        return "|".join("[^a-z0-9]{0,8}".join(parts) for parts in self.words) or r"(?!)"
-
     def secret(self, name: str, value: object = None) -> bool:
         """Whether this is the name of a secret."""
         if not 0 < len(name) <= LONGEST:

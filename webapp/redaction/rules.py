@@ -16,8 +16,9 @@ import msgspec
 from signalbox.store import Event
 from signalbox.store.events import MAX_DEPTH
 from signalbox.webapp.redaction.assignments import Assignments
-from signalbox.webapp.redaction.names import Names
-from signalbox.webapp.redaction.shapes import HIDDEN, HINT, hidden
+from signalbox.webapp.redaction.hints import Hints
+from signalbox.webapp.redaction.names import WEAK, Names
+from signalbox.webapp.redaction.shapes import HIDDEN, HINTS, hidden
 
 __all__ = ["HIDDEN", "InvalidRule", "Redaction"]
 
@@ -51,12 +52,15 @@ class Redaction:
         self._assignments = Assignments(self._names)
         self._patterns = [_compiled(rule) for rule in given if _is_pattern(rule)]
         self._any = bool(given)
-        # A look at a payload's JSON that most of them pass without being taken apart.
-        self._hint = None if self._patterns else re.compile(f"{HINT}|{self._names.hint}", re.IGNORECASE)
+        words = self._names.words
+        weak = [parts[0] for parts in words if len(parts) == 1 and parts[0] in WEAK]
+        strong = [parts for parts in words if parts[0] not in weak or len(parts) > 1]
+        # An expression of the settings may find anything.
+        self._hints = None if self._patterns else Hints([*strong, *((hint,) for hint in HINTS)], weak)
 
     def event(self, event: Event) -> Event:
         """`event` with its payload redacted."""
-        if not self._any or (self._hint and not self._hint.search(bytes(event.payload_json).decode(errors="replace"))):
+        if not self._any or (self._hints is not None and not self._hints.found_in(bytes(event.payload_json))):
             return event
         payload = self.value(event.payload)
         if payload == event.payload:

@@ -60,12 +60,15 @@ _SIGNED_URL = re.compile(r"([?&]sig=)[^\s&\"']++")
 _KEY_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-\d")
 _KEY_ENDS = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|Private-MAC: ?[0-9a-f]*")
 
-HINT = (
-    r"@|eyJ|PRIVATE KEY|PuTTY|bearer|basic|gh[a-z]_|github_pat_|gl[a-z]{2,4}-|[a-z]k_|sk-|xox|xapp-|A[A-Z]{2}A|AIza|"
-    r"ya29|sb[xs]_|hv[a-z]\.|dckr_|do[a-z]_v1|shp|SG\.|AGE-SECRET|[a-z]_api_|whsec_|rubygems_|dapi_|glsa_|nfp_|figd_|"
-    r"ph[cx]_|pat_|npm_|pypi-|hf_|gsk_|r8_|-u|--user|-U|proxy-user|sshpass|login|identified|_auth|pass|sig="
+HINTS = (
+    *("@", "eyJ", "PRIVATE KEY", "PuTTY", "bearer", "basic", "-u", "password", "passphrase", "sshpass", "identified"),
+    *("_auth", "sig=", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "gldt-", "glrt-", "glptt-"),
+    *("glsoat-", "glcbt-", "glft-", "k_live_", "k_test_", "xox", "xapp-", "AKIA", "ASIA", "ABIA", "ACCA", "AIza"),
+    *("ya29.", "sbx_", "sbs_", "hvs.", "hvb.", "hvr.", "dckr_", "doo_v1_", "dop_v1_", "dor_v1_", "shpat_", "shpca_"),
+    *("shppa_", "shpss_", "SG.", "AGE-SECRET-KEY", "lin_api_", "whsec_", "rubygems_", "dapi_", "glsa_", "nfp_"),
+    *("figd_", "phc_", "phx_", "pat_", "sk-", "npm_", "pypi-", "hf_", "gsk_", "r8_"),
 )
-"""An expression that finds something, case aside, in each text in which `hidden` may change something."""
+"""Each text in which `hidden` may change something contains one of these, case aside."""
 
 
 def hidden(text: str) -> str:
