@@ -6,8 +6,11 @@ import re
 from collections.abc import Callable
 
 import httpx
+import pytest
 
-from signalbox.store import NewEvent
+from signalbox.store import NewEvent, UnknownTask
+from signalbox.store.sqlite import SqliteStore
+from signalbox.webapp.export.paging import event_pages
 from tests.support.people import person, session, wait_until_guarded
 from tests.support.server import Server
 from tests.support.sse import open_stream
@@ -72,3 +75,55 @@ def test_audits_are_of_one_task_and_outlive_it_within_its_project(start_server: 
     assert server.get("/tasks/run/audits", headers=ann).status_code == 403
     assert "of ours" in server.get("/audits", headers=ann).text
     assert "of theirs" not in server.get("/audits", headers=ann).text
+
+
+def test_a_feed_of_named_tasks_begins_anew_when_another_task_has_the_id(server: Server) -> None:
+    server.emit("fed", "old 1")
+    server.emit("fed-too", "other 1")
+    with open_stream(f"{server.url}/sse/events?task=fed&task=fed-too") as stream:
+        said = [next(m for m in stream if '"other 1"' in m.data)]
+        anew(server, "fed", 5)
+        for message in stream:
+            said.append(message)
+            if message.event == "reset":
+                break
+    assert said[-1].event == "reset"
+    assert not any("SUCCESSOR" in message.data for message in said)
+
+
+def test_a_feed_goes_on_without_a_task_that_is_deleted(server: Server) -> None:
+    server.emit("short", "old 1")
+    server.emit("long", "other 1")
+    with open_stream(f"{server.url}/sse/events?task=long&task=short") as stream:
+        next(m for m in stream if '"other 1"' in m.data)
+        server.store.delete_task("short")
+        server.emit("long", "other 2")
+        assert '"other 2"' in next(m for m in stream if m.id and m.data and not m.event).data
+
+
+def test_a_comparison_begins_anew_when_another_task_has_the_id(server: Server) -> None:
+    for name in ("left", "right"):
+        server.emit(name, NewEvent(event_type="phase_enter", phase="planning"))
+    page = server.get("/compare?a=left&b=right").text
+    found = re.search(r'id="live" data-src="([^"]*)" data-seq="(\d+)"', page)
+    assert found
+    source = f"{server.url}{found[1].replace('&amp;', '&')}&since={found[2]}"
+    with open_stream(source) as stream:
+        next(iter(stream))
+        anew(server, "right", 5)
+        said = [message for message in stream if message.event or message.data]
+    assert said[-1].event == "reset"
+    assert not any('"compare' in message.data for message in said)
+    with open_stream(source) as stream:
+        assert next(m for m in stream if m.event not in ("heartbeat", "message", "")).event == "reset"
+
+
+async def test_an_export_ends_when_another_task_has_the_id(store: SqliteStore) -> None:
+    await store.aappend("exported", [NewEvent(event_type="log", payload={"message": "old"})] * 50)
+    async with store.read() as view:
+        pages = event_pages(store, await view.task("exported"))
+    assert len(await anext(pages)) == 20
+    await store.adelete_task("exported", actor=None)
+    await store.aappend("exported", [NewEvent(event_type="log", payload={"message": "SUCCESSOR"})] * 50)
+    with pytest.raises(UnknownTask):
+        await anext(pages)

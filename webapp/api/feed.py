@@ -11,7 +11,7 @@ from typing import Annotated
 from msgspec import Meta
 from quart import Blueprint, Response
 
-from signalbox.store import Event, InvalidEvent, Store, UnknownTask
+from signalbox.store import Event, InvalidEvent, Reading, Store, UnknownTask
 from signalbox.store.events import TaskId, check_task_id
 from signalbox.webapp.api.parameters import LastEventId, Seq
 from signalbox.webapp.auth.access import needs
@@ -66,26 +66,33 @@ async def events(query: FeedParameters) -> Response:
     for task_id in tasks:
         await require("read", task_id)
     async with store().read() as view:
-        newest = await view.latest_event_id()
-        for task_id in tasks:
-            await view.task(task_id)
+        newest, standings = await view.latest_event_id(), await view.standings(tasks)
+    identities = tuple(standings[task_id].identity for task_id in tasks if task_id in standings)
+    if unknown := [task_id for task_id in tasks if task_id not in standings]:
+        raise UnknownTask(unknown[0])
     start = newest if query.tail is not None else 0
     cursor = next((one for one in (query.last_id, query.since_event_id) if one is not None), start)
     if cursor > newest:
         return closing(sse.reset({"latest_event_id": newest}))
     projects = seen_projects()
-    renderer = feed(store(), tasks, projects)
-    return subscribe(
-        hub(), lambda lanes: lanes.board_lane(("feed", tasks, projects), renderer, control_messages=JSON), cursor
-    )
+    renderer, key = feed(store(), tasks, projects, identities), ("feed", tasks, projects, identities)
+    return subscribe(hub(), lambda lanes: lanes.board_lane(key, renderer, control_messages=JSON), cursor)
 
 
-def feed(source: Store, tasks: tuple[str, ...], projects: ProjectIds = None) -> Renderer:
-    """Reads what comes after an event id in these tasks, or in all of these projects if none is named."""
+def feed(
+    source: Store, tasks: tuple[str, ...], projects: ProjectIds = None, identities: tuple[str, ...] = ()
+) -> Renderer:
+    """Read the events after an event id in these tasks, or in all of these projects if none is named.
+
+    The renderer raises UnknownTask once another task has the id of one of `tasks`, whose `identities` are in the same
+    order. A task that is deleted just says nothing more.
+    """
 
     async def render(cursor: int) -> Chunk | None:
         async with source.read() as view:
             newest = await view.latest_event_id()
+            if identities:
+                await _check_identities(view, tasks, identities)
             events = await view.events_after(cursor, CHUNK_EVENTS, tasks, projects)
         reached = events[-1].event_id if len(events) == CHUNK_EVENTS else newest
         if reached <= cursor:
@@ -93,6 +100,13 @@ def feed(source: Store, tasks: tuple[str, ...], projects: ProjectIds = None) -> 
         return Chunk(b"".join(map(message, events)), reached, len(events))
 
     return render
+
+
+async def _check_identities(view: Reading, tasks: tuple[str, ...], identities: tuple[str, ...]) -> None:
+    standings = await view.standings(tasks)
+    for task_id, identity in zip(tasks, identities, strict=True):
+        if task_id in standings and standings[task_id].identity != identity:
+            raise UnknownTask(task_id)
 
 
 def message(event: Event) -> bytes:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from signalbox.store import Event, Store
-from signalbox.store.state import Span
+from signalbox.store import Event, Reading, Store, UnknownTask
+from signalbox.store.state import Span, Task
 
 PAGE = 500
 """The most events of one page. More would delay other requests by milliseconds."""
@@ -15,11 +15,17 @@ BYTES = 1024 * 1024
 """The approximate payload bytes of one page, estimated from the page before."""
 
 
-async def event_pages(store: Store, task_id: str, last_seq: int) -> AsyncIterator[list[Event]]:
-    """The events up to `last_seq`. No connection is held between two pages, so a slow reader is in nobody's way."""
+async def event_pages(store: Store, task: Task) -> AsyncIterator[list[Event]]:
+    """Yield the events of `task` up to its newest one now.
+
+    No connection is held between two pages, so a slow reader delays nobody. Raises UnknownTask once the task is
+    deleted, also if another task has its id by then.
+    """
+    task_id, last_seq = task.task_id, task.latest_seq
     after, step = 0, FIRST
     while after < last_seq:
         async with store.read() as view:
+            await _check_identity(view, task)
             page = await view.events(task_id, after, min(step, last_seq - after))
         if not page:
             return
@@ -29,13 +35,19 @@ async def event_pages(store: Store, task_id: str, last_seq: int) -> AsyncIterato
         step = min(PAGE, max(1, len(page) * BYTES // max(size, 1)))
 
 
-async def span_pages(store: Store, task_id: str) -> AsyncIterator[list[Span]]:
-    """Yield all spans, in the order in which they started."""
+async def span_pages(store: Store, task: Task) -> AsyncIterator[list[Span]]:
+    """Yield all spans, in the order in which they started. Raises UnknownTask as `event_pages` does."""
     after = 0
     while True:
         async with store.read() as view:
-            page = await view.spans(task_id, after, PAGE)
+            await _check_identity(view, task)
+            page = await view.spans(task.task_id, after, PAGE)
         if not page:
             return
         yield page
         after = page[-1].started_seq
+
+
+async def _check_identity(view: Reading, task: Task) -> None:
+    if (await view.head(task.task_id)).identity != task.identity:
+        raise UnknownTask(task.task_id)

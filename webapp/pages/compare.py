@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from quart import Blueprint, Response, request
 
-from signalbox.store import Reading
+from signalbox.store import Reading, UnknownTask
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import require, seen_projects
 from signalbox.webapp.current import fragments, hub, store
@@ -19,7 +19,7 @@ from signalbox.webapp.live.board_frames import ComparisonFrames
 from signalbox.webapp.live.pace import Pace
 from signalbox.webapp.live.stream import subscribe
 from signalbox.webapp.pages.live_page import SLOWEST
-from signalbox.webapp.pages.responses import cursor_of_stream, html, layout, reset_stream, shows_other_history
+from signalbox.webapp.pages.responses import cursor_of_stream, epoch_of, html, layout, reset_stream, shows_other_history
 from signalbox.webapp.views.comparison import choice_view, comparison_view
 
 PARTS = {ids.COMPARISON: "compare/_comparison.html"}
@@ -42,7 +42,8 @@ async def show() -> Response:
         return await _stream(a, b, only_parted)
     async with store().read() as view:
         values, event_id = await _values(view, a, b, only_parted), await view.latest_event_id()
-    of_stream = {"a": a, "b": b, "show": "parted" if only_parted else "all", "part": "frames", "epoch": store().epoch}
+    epoch = epoch_of(_identity(values))
+    of_stream = {"a": a, "b": b, "show": "parted" if only_parted else "all", "part": "frames", "epoch": epoch}
     stream = at_root(f"/compare?{urlencode(of_stream)}")
     return html(fragments().plain_page("compare/show.html", await layout(), **values, stream=stream, event_id=event_id))
 
@@ -51,16 +52,26 @@ async def _values(view: Reading, a: str, b: str, only_parted: bool) -> dict[str,
     return {"view": await comparison_view(view, a, b, only_parted=only_parted), "about": about}
 
 
+def _identity(values: dict[str, Any]) -> str:
+    """Which two tasks a comparison shows, of all that ever had these ids."""
+    return f"{values['view'].a.task.identity}.{values['view'].b.task.identity}"
+
+
 async def _stream(a: str, b: str, only_parted: bool) -> Response:
     cursor = cursor_of_stream()
     async with store().read() as view:
-        newest = await view.latest_event_id()
-    if shows_other_history(newest, cursor):
+        newest, identity = await view.latest_event_id(), _identity(await _values(view, a, b, only_parted))
+    if shows_other_history(newest, cursor, identity):
         return reset_stream(newest)
     drawing = fragments()
 
     async def draw(view: Reading) -> dict[str, str]:
-        return drawing.parts(PARTS, **await _values(view, a, b, only_parted))
+        values = await _values(view, a, b, only_parted)
+        if _identity(values) != identity:
+            raise UnknownTask(a)
+        return drawing.parts(PARTS, **values)
 
     renderer, pace = ComparisonFrames(store(), drawing, (a, b), draw), Pace(SLOWEST, batch_size=MAX_SEQ)
-    return subscribe(hub(), lambda lanes: lanes.board_lane(("compare", a, b, only_parted), renderer, pace), cursor)
+    return subscribe(
+        hub(), lambda lanes: lanes.board_lane(("compare", a, b, only_parted, identity), renderer, pace), cursor
+    )

@@ -55,7 +55,7 @@ class NdjsonParameters(ExportParameters, frozen=True, kw_only=True):
 @endpoint("Read the log as plain text, one line an event.", media_type=TEXT)
 async def raw(task_id: str, query: RawParameters) -> Response:
     task, ansi, heartbeats = await _task(task_id), query.ansi, query.heartbeats
-    pages = event_pages(store(), task_id, task.latest_seq)
+    pages = event_pages(store(), task)
 
     async def body() -> AsyncIterator[bytes]:
         async for page in pages:
@@ -70,7 +70,7 @@ async def raw(task_id: str, query: RawParameters) -> Response:
 @endpoint("Export a task with its log as NDJSON.", media_type=NDJSON)
 async def events(task_id: str, query: NdjsonParameters) -> Response:
     task, redaction = await _task(task_id), None if query.full else _redaction()
-    pages = event_pages(store(), task_id, task.latest_seq)
+    pages = event_pages(store(), task)
 
     def lines(page: list[Event]) -> bytes:
         return ndjson.event_lines([redaction.event(event) for event in page] if redaction else page)
@@ -89,8 +89,7 @@ async def events(task_id: str, query: NdjsonParameters) -> Response:
 @needs("read")
 @endpoint("Export the spans of a task as CSV.", media_type=CSV)
 async def spans(task_id: str, query: ExportParameters) -> Response:
-    await _task(task_id)
-    redaction, pages = _redaction(), span_pages(store(), task_id)
+    redaction, pages = _redaction(), span_pages(store(), await _task(task_id))
 
     async def body() -> AsyncIterator[bytes]:
         yield spans_csv.head_row().encode()
