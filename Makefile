@@ -19,10 +19,10 @@ UNIT_WORKERS := --numprocesses 3
 E2E_WORKERS := --numprocesses 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick lint types unit e2e soak chaos bench screenshots format venv browser lock wheel sbom container clean
+.PHONY: help run test quick lint types unit e2e soak chaos schemathesis bench screenshots format venv browser lock wheel sbom container clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: venv ## the server with its demo, on http://127.0.0.1:8000 (HOST=, PORT=)
 	@exec $(BIN)/signalbox serve --demo $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT)) $(ARGS)
@@ -50,6 +50,9 @@ soak: venv browser ## the minutes-long tests
 
 chaos: venv browser ## 2,000 random faults, and after each a check of everything (ARGS="--seed 7 --faults 250")
 	@$(BIN)/python -m e2e.chaos $(ARGS)
+
+schemathesis: venv ## every route against the OpenAPI document, with thousands of requests (ARGS="--seed 7")
+	@$(BIN)/python -m scripts.schemathesis $(ARGS)
 
 bench: venv browser ## what it costs, as a table (ARGS="--against REV" beside another version)
 	$(BIN)/python -m bench $(ARGS)
@@ -82,4 +85,4 @@ container: venv ## the steps of the Containerfile in an empty folder, without a 
 	@folder=$$(mktemp -d) && $(BIN)/python -m scripts.container_steps "$$folder"; code=$$?; rm -rf "$$folder"; exit $$code
 
 clean: ## remove what make made
-	rm -rf .venv build dist test-results *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-schemathesis build dist test-results *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

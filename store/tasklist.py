@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from signalbox.store.errors import InvalidEvent
+from signalbox.store.errors import Conflict, InvalidEvent
 from signalbox.store.events import epoch_seconds, now, timestamp
 from signalbox.store.state import Permission, Task
 
@@ -19,6 +19,7 @@ AGO = r"^(?:[1-9][0-9]{0,4}[mhd])?$"
 CURSOR = r"^(?:[0-9][0-9.eE+:TZ-]{0,40}~[A-Za-z0-9_.:-]{1,128})?$"
 """How long ago, and the cursor of a page of tasks, as patterns of JSON Schema; either may be empty."""
 LONGEST_CURSOR = 256
+_CURSOR = re.compile(CURSOR)
 _AGO = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 _SECONDS = {"m": 60, "h": 3600, "d": 86400}
 MINUTE = 60.0
@@ -84,12 +85,20 @@ def instant(bound: str, at: str | None = None) -> str:
     return timestamp(max(0.0, minute - seconds))
 
 
-def cursor_parts(cursor: str) -> tuple[str, str]:
-    """The value and the task id at which a page goes on. Raises InvalidEvent."""
-    value, mark, task_id = cursor.rpartition("~")
-    if not mark or not re.fullmatch(CURSOR, cursor):
+def cursor_parts(cursor: str, sort: Sort) -> tuple[str | float, str]:
+    """The value and the task id at which a page in this order goes on.
+
+    Raises InvalidEvent for a cursor that no page gave, and Conflict for that of a page in another order.
+    """
+    if not _CURSOR.fullmatch(cursor) or not cursor:
         raise InvalidEvent("cursor must be one that a page of tasks gave", "cursor")
-    return value, task_id
+    value, _, task_id = cursor.rpartition("~")
+    if sort != "longest":
+        return value, task_id
+    try:
+        return float(value), task_id
+    except ValueError:
+        raise Conflict("the cursor is of a page in another order; begin without a cursor") from None
 
 
 def place_of(task: Task, permission: Permission) -> str:

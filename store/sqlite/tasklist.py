@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from signalbox.store.errors import Conflict
 from signalbox.store.sqlite.rows import stored_task
 from signalbox.store.state import Task
 from signalbox.store.tasklist import Sort, TaskQuery, cursor_parts, instant
@@ -41,9 +40,9 @@ def page(query: TaskQuery, task_ids: Sequence[str] | None = None) -> tuple[str, 
     if query.sort == "longest":
         where.append("duration IS NOT NULL")
     if query.before:
-        value, task_id = cursor_parts(query.before)
+        value, task_id = cursor_parts(query.before, query.sort)
         where.append(f"({column}, task_id) {beyond} (?, ?)")
-        values += [_seconds(value) if query.sort == "longest" else value, task_id]
+        values += [value, task_id]
     among, ids = only(task_ids)
     where.append(among)
     values += ids
@@ -59,8 +58,8 @@ def first(query: TaskQuery, rows: list[Any]) -> list[Any]:
     _, descending = _ORDERS[query.sort]
 
     def place(row: Any) -> tuple[float | str, str]:
-        value, task_id = cursor_parts(row[-1])
-        return (_seconds(value) if query.sort == "longest" else value), task_id
+        value, _, task_id = row[-1].rpartition("~")
+        return (float(value) if query.sort == "longest" else value), task_id
 
     return sorted(rows, key=place, reverse=descending)[: query.limit + 1]
 
@@ -116,10 +115,3 @@ def _conditions(query: TaskQuery) -> tuple[list[str], list[object]]:
     if query.stale:
         conditions.append("stale")
     return conditions, values
-
-
-def _seconds(value: str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        raise Conflict("the cursor is of a page in another order; begin without a cursor") from None

@@ -19,10 +19,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from signalbox.store import NewEvent
-from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.api.openapi import describe
 from signalbox.webapp.app import create_app
 from signalbox.webapp.settings import Settings
+from tests.support.example_run import fill
 from tests.support.json_schema import ANYTHING, Schemas
 from tests.support.people import Headers, project, token, wait_until_guarded
 from tests.support.server import Server
@@ -60,16 +60,6 @@ examples = settings(
 def filled(shared_server: Server) -> Server:
     fill(shared_server.store)
     return shared_server
-
-
-def fill(store: SqliteStore, project_id: str | None = None) -> None:
-    """A run with a bit of everything."""
-    store.create_task("run", project_id=project_id, metadata={"a": [1]})
-    store.append("run", NewEvent(event_type="phase_enter", phase="executing", span_id="s1"))
-    store.append("run", [NewEvent(event_type="permission_request", payload={"request_id": f"r{n}"}) for n in range(3)])
-    store.append("run", NewEvent(event_type="checkpoint_commit", payload={"checkpoint_id": "c1"}))
-    store.append("run", NewEvent(event_type="evidence_collected", payload={"checkpoint_id": "c1", "evidence_id": "e"}))
-    store.append("run", NewEvent(event_type="log", payload={"message": "hello"}))
 
 
 @pytest.fixture(scope="module")

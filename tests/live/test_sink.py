@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from signalbox.webapp.auth.ticket import Ticket
 from signalbox.webapp.live import sink as sinks
@@ -147,3 +148,14 @@ async def test_a_server_that_is_not_uvicorn_is_served_through_asgi() -> None:
     reader = Reader()
     assert type(sink_for(reader.send, nothing, nothing)) is Sink
     assert sinks.cycle_of(reader.send) is None
+
+
+def test_a_client_that_leaves_before_the_head_is_sent_says_nothing_of_uvicorn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(sinks, "_say_once", warnings.append)
+    cycle = RequestResponseCycle.__new__(RequestResponseCycle)
+    cycle.disconnected, cycle.response_complete, cycle.chunked_encoding = True, False, None
+    assert sinks.cycle_of(cycle.send) is None
+    assert warnings == []

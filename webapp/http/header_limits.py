@@ -33,6 +33,7 @@ LINGER_BYTES = 16 * 1024 * 1024
 ALLOWED = f"{LONGEST_HEAD} bytes and {MOST_HEADERS} headers are allowed"
 TOO_LARGE = 431, f"the head of the request is too large: {ALLOWED}"
 TOO_SLOW = 408, f"the head of the request did not arrive within {HEAD_TIMEOUT:g} seconds"
+UNKNOWN_CODING = 501, "the only Transfer-Encoding that this server takes is chunked"
 INVALID = 400, "this is not a valid HTTP request"
 
 
@@ -118,6 +119,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             return  # A trailer comes after the route has begun: nothing reads it.
         if len(self.headers) >= MOST_HEADERS:
             raise HeadRefused(TOO_LARGE)
+        if len(name) == 17 and name.lower() == b"transfer-encoding" and value.strip().lower() != b"chunked":
+            # RFC 9112, section 6.1. The parser finds this later, when the route has begun and nothing can be said.
+            raise HeadRefused(UNKNOWN_CODING)
         if len(value) > LONGEST_PREFERENCES and name[:6].lower() == b"accept":
             value = value[:LONGEST_PREFERENCES]
         super().on_header(name, value)

@@ -12,7 +12,8 @@ from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.refusals import UnsupportedMediaType
 
 T = TypeVar("T")
-_JSON = re.compile(r"(?:application|text)/(?:[\w.+-]+\+)?json")
+_JSON = re.compile(r"(?:application|text)/(?:[\w.+-]+\+)?json|application/x-www-form-urlencoded")
+"""The types of a JSON body. `curl -d` sends that of a form unless it is told otherwise."""
 _encoder = msgspec.json.Encoder()
 
 

@@ -31,6 +31,12 @@ def given(name: str) -> str | None:
     return texts[0] if texts else None
 
 
+def word(name: str, *choices: str) -> str:
+    """A text that is one of `choices`, "" without it."""
+    text = given(name)
+    return choice_of(name, text, choices) if text else ""
+
+
 def whole(name: str, default: int, low: int, high: int) -> int:
     """A whole number between `low` and `high`."""
     text = given(name)

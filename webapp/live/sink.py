@@ -156,6 +156,9 @@ def cycle_of(send: Send) -> Cycle | None:
     if not type(cycle).__module__.startswith("uvicorn."):
         return None
     try:
+        if cycle.disconnected is True:
+            # The head was not sent, so `chunked_encoding` is not set.
+            return None
         fits = (
             isinstance(cycle.chunked_encoding, bool)
             and isinstance(cycle.response_complete, bool)

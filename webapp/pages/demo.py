@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from quart import Blueprint, Response, request
+from quart import Blueprint, Response
 
 from signalbox.store import Event, TaskQuery
 from signalbox.store.state import Task
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import require, seen_projects
 from signalbox.webapp.current import fragments, store
+from signalbox.webapp.http.params import given
 from signalbox.webapp.pages.responses import html, layout
 
 ROWS = 30
@@ -20,7 +21,7 @@ blueprint = Blueprint("demo", __name__)
 @blueprint.get("/demo")
 @needs("read")
 async def show() -> Response:
-    wanted = request.args.get("task")
+    wanted = given("task")
     if wanted:
         await require("read", wanted)
     async with store().read() as view:

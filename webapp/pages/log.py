@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 import msgspec
-from quart import Blueprint, Response, redirect, request
+from quart import Blueprint, Response, redirect
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as Redirect
 
@@ -13,7 +13,7 @@ from signalbox.store import LogQuery
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import fragments, store
 from signalbox.webapp.drawing import ids
-from signalbox.webapp.http.params import MAX_SEQ, flag, instant, whole
+from signalbox.webapp.http.params import MAX_SEQ, flag, instant, whole, word
 from signalbox.webapp.http.query_parameters import query_as
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.pages.live_page import LivePage, page_response
@@ -42,12 +42,13 @@ async def show(task_id: str) -> Response | Redirect:
     place = LogPlace(
         before=_seq("before", 1), after=_seq("after", 0), around=_seq("around", 1), heartbeats=flag("heartbeats")
     )
-    if request.args.get("part") == "rows":
+    part = word("part", "rows", "frames")
+    if part == "rows":
         return await _rows(task_id, place)
     jump = Jump(failure_after=_seq("failure_after", 0), at=instant("at"))
     async with store().read() as view:
         latest = (await view.head(task_id)).latest_seq
-        here = bool(place) or request.args.get("part") == "frames"
+        here = bool(place) or part == "frames"
         seq = None if here else await jump.aim(view, task_id)
     if here:
         return await _window(task_id, place, jump)
@@ -73,7 +74,7 @@ async def payload(task_id: str, seq: int) -> Response:
         raise NotFound
     size, path = len(bytes(found[0].payload_json)), at_root(f"/tasks/{task_id}")
     values = {"task": task, "event": found[0], "bytes": size, "path": path}
-    if request.args.get("part") == "payload":
+    if word("part", "payload"):
         return html(fragments().parts({"payload": "events/_payload.html"}, **values)["payload"])
     return html(fragments().plain_page("events/payload.html", await layout(), **values))
 

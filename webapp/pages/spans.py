@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from quart import Blueprint, Response, request
+from quart import Blueprint, Response
 
 from signalbox.store import TaskReading
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.drawing import ids
-from signalbox.webapp.http.bad_request import BadRequest
-from signalbox.webapp.http.params import MAX_SEQ, whole
+from signalbox.webapp.http.params import MAX_SEQ, whole, word
 from signalbox.webapp.pages.live_page import LivePage, page_response
 from signalbox.webapp.views.span import SpanView, span_view
 from signalbox.webapp.views.spans import SpansView, spans_view
@@ -68,7 +67,4 @@ async def waterfall(task_id: str) -> Response:
 
 def fold_gaps() -> bool:
     """Whether idle gaps are to be folded. Raises BadRequest."""
-    gaps = request.args.get("gaps", "folded")
-    if gaps not in ("folded", "open"):
-        raise BadRequest(f"gaps must be folded or open, not {gaps[:40]!r}", "gaps")
-    return gaps == "folded"
+    return word("gaps", "folded", "open") != "open"

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from signalbox.store import Sort, TaskQuery
 from signalbox.store.state import STATUSES, Status
-from signalbox.store.tasklist import AGO, CURSOR, LONGEST_CURSOR, ago
+from signalbox.store.tasklist import AGO, CURSOR, LONGEST_CURSOR, ago, cursor_parts
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.params import since_when
 
@@ -61,7 +61,9 @@ class ListFilters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def task_query(given: ListFilters, projects: tuple[str, ...] | None) -> TaskQuery:
-    """The TaskQuery of an address, for the tasks in `projects` (None for all)."""
+    """The TaskQuery of an address, for the tasks in `projects` (None for all). Raises InvalidEvent or Conflict."""
+    if given.cursor:
+        cursor_parts(given.cursor, given.sort)
     return TaskQuery(
         # Sorted, so that equal filters make equal queries.
         statuses=tuple(word for word in STATUSES if word in given.status),

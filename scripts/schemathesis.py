@@ -1,0 +1,70 @@
+"""`make schemathesis`: ask every route what its OpenAPI document allows and what it forbids, with many examples.
+
+The callers are anybody on a server without accounts, and the tokens of an owner and of a reader of one project on a
+server with accounts. Schemathesis has an environment of its own, as nothing else needs its 70 MB. Streams are left out
+because they never end; `tests/api/test_document.py` has them.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.support.example_run import fill
+from tests.support.people import project, token, wait_until_guarded
+from tests.support.server import Server
+
+ENVIRONMENT = Path(".venv-schemathesis")
+REQUIREMENT = "schemathesis==4.32.5"
+STREAMS = "^/sse/(tasks|events)|/stream$|^/api/sse/events"
+SECONDS = "60"
+
+
+def main(options: list[str]) -> int:
+    """Run Schemathesis for each caller with these options of its own. Return 1 if it found anything."""
+    program = install()
+    with tempfile.TemporaryDirectory() as folder:
+        servers = [Server(Path(folder, name)) for name in ("open", "guarded")]
+        for server in servers:
+            server.path.parent.mkdir()
+            server.start()
+        try:
+            anybody, guarded = servers
+            fill(anybody.store)
+            project(guarded.store, "ours")
+            fill(guarded.store, "ours")
+            owner = token(guarded.store, "owner")
+            reader = token(guarded.store, "reader", project_id="ours", scopes=("read",))
+            wait_until_guarded(guarded)
+            callers = ((anybody, {}), (guarded, owner), (guarded, reader))
+            return max(ask(program, server, headers, options) for server, headers in callers)
+        finally:
+            for server in servers:
+                server.close()
+
+
+def install() -> str:
+    """The path of the program; it is installed if it is not there."""
+    program = ENVIRONMENT / "bin" / "schemathesis"
+    wanted = ENVIRONMENT / REQUIREMENT
+    if not wanted.exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True)
+        pip = [ENVIRONMENT / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
+        subprocess.run([*pip, REQUIREMENT], check=True)
+        wanted.touch()
+    return str(program)
+
+
+def ask(program: str, server: Server, headers: dict[str, str], options: list[str]) -> int:
+    """One run, as the caller with these headers. Return 1 if it found anything."""
+    command = [program, "run", f"{server.url}/api/openapi.json", "--checks", "all", "--exclude-path-regex", STREAMS]
+    command += ["--request-timeout", "10", "--max-time", SECONDS, "--no-color"]
+    for name, value in headers.items():
+        command += ["--header", f"{name}: {value}"]
+    return int(subprocess.run([*command, *options], check=False).returncode != 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,180 @@
+"""Bad input to pages, forms and heads: a clear error that names what was wrong, and nobody else waits."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from tests.support.example_run import fill
+from tests.support.server import Server
+
+PAGES = {
+    "/tasks": "status q kind project created_since created_until stale archived sort cursor limit",
+    "/live/tasks": "status q sort cursor limit since epoch lastEventId",
+    "/permissions": "task after",
+    "/live/permissions": "task after since epoch lastEventId",
+    "/audits": "before",
+    "/tasks/run/audits": "before",
+    "/compare?a=run&b=run": "show part since",
+    "/compare": "a b",
+    "/demo": "task",
+    "/tasks/run": "at",
+    "/tasks/run/stream": "since epoch shown lastEventId",
+    "/tasks/run/frame": "since",
+    "/tasks/run/log": "q type phase actor level stream span failed at part",
+    "/tasks/run/log?part=frames": "before after around heartbeats failure_after",
+    "/tasks/run/spans": "at after part since epoch",
+    "/tasks/run/spans/s1": "at after part",
+    "/tasks/run/checkpoints/c1": "at part",
+    "/tasks/run/timeline": "at part",
+    "/tasks/run/waterfall": "gaps after at part",
+    "/tasks/run/permissions/r1": "at part",
+    "/tasks/run/events/1/payload": "part",
+    "/selection": "do task filters",
+    "/login": "next note",
+}
+"""Pages and streams of pages, each with its parameters."""
+
+HOSTILE = (
+    "x",
+    "-1",
+    "1.5",
+    "9" * 400,
+    "a" * 20_000,
+    "\0",
+    "a\r\nb",
+    "²",
+    "0000-01-01T00:00:00Z",
+    "1~run",
+    "~",
+    "a~b~1",
+)
+FORMS = ("/tasks/run/cancel", "/tasks/run/permissions/r1", "/selection", "/selection/archive", "/views", "/login")
+
+
+@pytest.fixture(scope="module")
+def client(shared_server: Server) -> Iterator[httpx.Client]:
+    fill(shared_server.store)
+    with httpx.Client(base_url=shared_server.url, headers={"Accept": "text/html"}, timeout=20) as client:
+        yield client
+
+
+def head(client: httpx.Client, url: str) -> httpx.Response:
+    """An answer, read whole unless it is a stream."""
+    with client.stream("GET", url) as answer:
+        if not answer.headers.get("content-type", "").startswith("text/event-stream"):
+            answer.read()
+        return answer
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_names_the_parameter_that_is_wrong(client: httpx.Client, path: str) -> None:
+    mark = "&" if "?" in path else "?"
+    for name in PAGES[path].split():
+        for text in HOSTILE:
+            answer = head(client, f"{path}{mark}{name}={quote(text)}")
+            assert answer.status_code < 500, f"{name}={text[:40]!r}"
+            if answer.status_code == 400:
+                assert name in answer.text, f"{name}={text[:40]!r}"
+            assert len(answer.headers.get("location", "")) < 25_000
+        for raw in ("%FF", "%ED%A0%80", "%", "%zz"):
+            assert head(client, f"{path}{mark}{name}={raw}").status_code < 500
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/live/tasks?cursor=nonsense",
+        "/tasks/run/spans?part=all",
+        "/tasks/run/log?part=page",
+        "/tasks/run/events/1/payload?part=x",
+        "/compare?a=run&b=run&show=some",
+        "/tasks?limit=1&limit=2",
+        "/permissions?task=a&task=b",
+        "/tasks/run?at=1&at=2",
+        "/tasks?q=" + "a" * 257,
+    ],
+)
+def test_a_parameter_that_means_nothing_is_refused(client: httpx.Client, url: str) -> None:
+    assert head(client, url).status_code == 400
+
+
+def test_a_stream_of_the_list_refuses_the_cursor_of_another_order(client: httpx.Client) -> None:
+    cursor = "2026-11-21T14:02:07.000000Z~run"
+    assert head(client, f"/live/tasks?sort=longest&cursor={cursor}").status_code == 409
+    assert head(client, f"/live/tasks?sort=newest&cursor={cursor}").status_code == 200
+
+
+@pytest.mark.parametrize("path", FORMS)
+@pytest.mark.parametrize(
+    ("media_type", "content"),
+    [
+        ("application/x-www-form-urlencoded", b"%FF=%FF&\0=\0&decision=%ED%A0%80&task=" + b"a" * 20_000),
+        ("application/x-www-form-urlencoded", b"&" * 5000),
+        ("multipart/form-data", b"no boundary"),
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data\r\n\r\n1\r\n--x"),
+        ("multipart/form-data; boundary=x", b"--x\r\n" + b"A" * 20_000),
+        ("application/json", b"{}"),
+        ("text/plain", b"\xff" * 1000),
+    ],
+)
+def test_a_form_that_cannot_be_read_is_answered(
+    client: httpx.Client, path: str, media_type: str, content: bytes
+) -> None:
+    answer = client.post(path, content=content, headers={"Content-Type": media_type})
+    assert answer.status_code < 500
+
+
+@pytest.mark.parametrize("name", ["Accept", "Accept-Encoding", "Accept-Language", "Cookie", "Authorization", "Range"])
+@pytest.mark.parametrize("path", ["/tasks", "/api/tasks", "/static/css/app.css", "/tasks/run/raw"])
+def test_a_header_that_makes_no_sense_is_passed_over(client: httpx.Client, name: str, path: str) -> None:
+    for text in (
+        b"",
+        b";;,,q=",
+        b"*/*;q=x",
+        b"gzip;q=9",
+        b'"',
+        b"bytes=9-1,x",
+        b"\xff",
+        b"Bearer",
+        b"=;=",
+        b"a=" * 900,
+    ):
+        assert head_with(client, path, name, text) < 500
+
+
+@pytest.mark.parametrize(
+    "name", ["If-None-Match", "If-Modified-Since", "If-Range", "Last-Event-ID", "Content-Encoding"]
+)
+def test_a_condition_that_makes_no_sense_is_answered(client: httpx.Client, name: str) -> None:
+    for path in ("/static/css/app.css", "/sse/tasks/run/events", "/tasks/run/stream"):
+        for text in (b"", b"W/", b'"', b"*", b"Thu, 99 Foo 9999", b"-1", b"9" * 400, b"\xc2\xb2", b"br, gzip"):
+            assert head_with(client, path, name, text) < 500
+
+
+def head_with(client: httpx.Client, path: str, name: str, value: bytes) -> int:
+    with client.stream("GET", path, headers=[(b"Host", b"localhost"), (name.encode(), value)]) as answer:
+        return answer.status_code
+
+
+@pytest.mark.parametrize(
+    ("coding", "status"),
+    [
+        (b"x", b"501"),
+        (b"identity", b"501"),
+        (b"gzip, chunked", b"501"),
+        (b"chunked, gzip", b"400"),
+        (b"", b"400"),
+        (b"chunked\r\nTransfer-Encoding: x", b"400"),
+    ],
+)
+def test_another_transfer_encoding_than_chunked_is_refused(server: Server, coding: bytes, status: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(b"GET /tasks HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: " + coding + b"\r\n\r\n")
+        said = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert said.startswith(b"HTTP/1.1 " + status), said
+    assert said.partition(b"\r\n\r\n")[2]
