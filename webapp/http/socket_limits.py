@@ -1,7 +1,7 @@
 """Limits on WebSockets. Clients only listen: nothing is inflated, and a client's first message ends the connection.
 
 The class relies on `handle_text`, `handle_bytes`, `handle_ping`, `close_timer` and `conn` of
-`WebSocketsSansIOProtocol` in uvicorn 0.54; `tests/http/test_header_limits.py` notices when one of them changes.
+`WebSocketsSansIOProtocol` in uvicorn 0.54; `tests/http/test_socket_limits.py` notices when one of them changes.
 """
 
 from __future__ import annotations

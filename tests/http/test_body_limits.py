@@ -1,0 +1,118 @@
+"""Limits on the body of a request: what a stranger may send, and what is read before rights are checked."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import closing
+
+import httpx
+import pytest
+from quart import Quart, request
+
+from signalbox.webapp.http import body_limits, errors
+from signalbox.webapp.live import stream
+from tests.support.people import person, revoke, session, token
+from tests.support.raw_http import HOST, answer_to, connect, is_responsive, serving
+from tests.support.server import Server
+
+
+@pytest.mark.parametrize("path", ["/login", "/api/v1/login", "/logout"])
+@pytest.mark.parametrize(
+    "kind", [b"application/x-www-form-urlencoded", b"application/json", b"", b"multipart/form-data"]
+)
+def test_a_strangers_body_over_16_kb_is_refused_before_it_is_sent(guarded: Server, path: str, kind: bytes) -> None:
+    head = b"POST %b HTTP/1.1\r\n" % path.encode() + HOST + (b"Content-Type: %b\r\n" % kind if kind else b"")
+    assert answer_to(guarded, head + b"Content-Length: 16385\r\n\r\n")[0] == 413
+    assert answer_to(guarded, head + b"Content-Length: 16385\r\nExpect: 100-continue\r\n\r\n")[0] == 413
+
+
+@pytest.mark.parametrize("path", ["/login", "/api/v1/login"])
+def test_a_strangers_chunked_body_is_refused_when_it_passes_16_kb(guarded: Server, path: str) -> None:
+    form = "application/x-www-form-urlencoded" if path == "/login" else "application/json"
+    head = f"POST {path} HTTP/1.1\r\nContent-Type: {form}\r\nTransfer-Encoding: chunked\r\n".encode() + HOST + b"\r\n"
+    assert answer_to(guarded, head, *[b"1000\r\n" + b"a" * 4096 + b"\r\n"] * 5)[0] == 413
+
+
+def test_who_sends_a_body_that_is_refused_gets_to_read_why(guarded: Server) -> None:
+    for more in ({}, {"Connection": "close"}):
+        data = b"a" * 3_000_000
+        assert httpx.post(f"{guarded.url}/login", content=data, headers=more).status_code == 413
+        assert httpx.post(f"{guarded.url}/api/tasks", content=data, headers=more).status_code == 401
+
+
+def test_rights_are_checked_before_a_body_is_read(guarded: Server) -> None:
+    head = b"POST /api/tasks/run/events HTTP/1.1\r\n" + HOST + b"Content-Length: 1000000\r\n"
+    assert answer_to(guarded, head + b"\r\n")[0] == 401
+    assert answer_to(guarded, head + b"Expect: 100-continue\r\n\r\n")[0] == 401
+    assert answer_to(guarded, head + b"Authorization: Bearer reader\r\n\r\n")[0] == 403
+    assert (
+        b"100 Continue" in answer_to(guarded, head + b"Authorization: Bearer writer\r\nExpect: 100-continue\r\n\r\n")[1]
+    )
+
+
+def test_rights_are_checked_again_when_a_body_has_arrived(guarded: Server) -> None:
+    token(guarded.store, "leaving", scopes=("read", "emit"))
+    body = b'{"event_type": "log"}'
+    head = b"POST /api/tasks/run/events HTTP/1.1\r\nAuthorization: Bearer leaving\r\n" + HOST
+    with closing(connect(guarded)) as client:
+        client.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body[:5])
+        time.sleep(0.3)
+        revoke(guarded.store, "leaving")
+        while guarded.get("/api/tasks", headers={"Authorization": "Bearer leaving"}).status_code != 401:
+            time.sleep(0.05)
+        client.sendall(body[5:])
+        assert client.recv(100).startswith(b"HTTP/1.1 401")
+    shown = {"Authorization": "Bearer writer"}
+    assert guarded.get("/api/tasks/run/events", headers=shown).json()["total"] == 0
+
+
+def test_a_form_has_few_fields(guarded: Server) -> None:
+    shown = session(guarded.store, person(guarded.store, "bea@example.org", default="owner"))
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    for body in (b"a&" * 3000, b"task=" + b"a" * 300_000):
+        assert httpx.post(f"{guarded.url}/selection", content=body, headers=shown | form).status_code == 413
+    assert httpx.post(f"{guarded.url}/selection", content=b"task=run&" * 400, headers=shown | form).status_code == 200
+
+
+def test_many_strangers_with_bodies_hold_little_memory(guarded: Server) -> None:
+    def resident() -> int:
+        with open(f"/proc/{guarded.pid}/status") as lines:
+            return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) // 1024
+
+    before, clients = resident(), []
+    for path in (b"/api/v1/login", b"/api/tasks") * 40:
+        client = connect(guarded)
+        client.sendall(b"POST " + path + b" HTTP/1.1\r\n" + HOST + b"Content-Length: 4000000\r\n\r\n")
+        client.setblocking(False)
+        try:
+            while client.send(b"a" * 200_000):
+                pass
+        except OSError:
+            pass
+        clients.append(client)
+    assert is_responsive(guarded)
+    assert resident() - before < 60
+    for client in clients:
+        client.close()
+
+
+async def test_a_body_that_trickles_in_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body_limits, "STRANGERS_TIMEOUT", 0.3)
+    app = Quart("small")
+    errors.install(app)
+    stream.install(app)
+
+    @app.before_request
+    async def bound() -> None:
+        request.bound(public=True)  # type: ignore[attr-defined]
+
+    @app.post("/api/echo")
+    async def echo() -> bytes:
+        return await request.get_data(as_text=False)
+
+    async with serving(app) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /api/echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nbegun")
+        assert b" 408 " in await asyncio.wait_for(reader.readline(), 8)
+        writer.close()

@@ -1,0 +1,84 @@
+"""Events that come after the end of a run count, and nothing of the run stays open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from signalbox.store import NewEvent
+from signalbox.store.events import OLDER_SPELLINGS
+from signalbox.store.sqlite import SqliteStore
+from tests.support.short_run import begin, event, kept
+
+LATE = [
+    (event("work_item_failed", "a", message="disk full"), "failed", (1, 0, 1)),
+    (event("work_item_complete", "a", error_code="E1"), "failed", (1, 0, 1)),
+    (event("work_item_complete", "a"), "done", (1, 1, 0)),
+]
+
+
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize(("late", "state", "counts"), LATE)
+@pytest.mark.parametrize("end", [{"exit_code": 0}, {"exit_code": 1}, {"status": "cancelled"}])
+async def test_a_work_item_that_ends_after_the_run_ends_as_it_says(
+    store: SqliteStore, end: dict[str, Any], late: NewEvent, state: str, counts: tuple[int, int, int], together: bool
+) -> None:
+    begin(store)
+    over = event("runner_exit", "main", **end)
+    for group in [[over, late]] if together else [[over], [late]]:
+        store.append("run", group)
+    found = await kept(store)
+    assert found.spans["a"].state == state
+    assert (found.task.items_total, found.task.items_done, found.task.items_failed) == counts
+    phase = found.phases["executing"]
+    assert (phase.items_total, phase.items_done, phase.items_failed) == counts
+    assert found.spans["a"].error == (None if state == "done" else late.payload.get("message", "E1"))
+
+
+async def test_a_work_item_that_failed_after_it_was_done_is_failed(store: SqliteStore) -> None:
+    begin(store)
+    store.append("run", [event("work_item_complete", "a"), event("runner_exit", "main", exit_code=0)])
+    store.append("run", event("work_item_failed", "a", message="the check found a fault"))
+    task = (await kept(store)).task
+    assert (task.items_done, task.items_failed) == (0, 1)
+
+
+async def test_a_work_item_whose_start_is_not_in_the_log_counts_when_it_fails(store: SqliteStore) -> None:
+    begin(store)
+    store.append("run", [event("runner_exit", "main", exit_code=0), event("work_item_failed", "b", message="late")])
+    found = await kept(store)
+    assert (found.spans["b"].kind, found.spans["b"].state) == ("work_item", "failed")
+    assert (found.task.items_total, found.task.items_failed) == (2, 1)
+
+
+OPENING = [
+    *[event(kind, "late") for kind in ("work_item_start", *OLDER_SPELLINGS, "tool_status", "log")],
+    event("phase_enter", "late", "verifying"),
+    event("phase_enter", "p", "executing"),
+    event("log", None, "own"),
+    event("work_item_start", "a"),
+    event("permission_request", "late", request_id="r"),
+    event("progress_update", None, progress={"percentage": 5}),
+]
+
+
+@pytest.mark.parametrize("opening", OPENING)
+@pytest.mark.parametrize("end", [{"exit_code": 0}, {"exit_code": 1}, {"status": "cancelled"}])
+async def test_nothing_of_an_ended_task_stays_open(store: SqliteStore, end: dict[str, Any], opening: NewEvent) -> None:
+    begin(store)
+    store.append("run", event("runner_exit", "main", **end))
+    store.append("run", opening)
+    found = await kept(store)
+    assert found.task.ended
+    assert found.task.spans_open == 0
+    assert found.task.permissions_open == 0
+    assert not [span for span in found.spans.values() if span.state == "open"]
+    assert not [phase for phase in found.phases.values() if phase.state == "open"]
+    assert all(phase.exited_at for phase in found.phases.values())
+
+
+async def test_a_main_span_that_is_named_after_the_end_does_not_stay_open(store: SqliteStore) -> None:
+    store.append("run", event("runner_exit", "other", exit_code=0))
+    store.append("run", event("log"))
+    assert (await kept(store)).task.spans_open == 0
