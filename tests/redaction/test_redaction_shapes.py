@@ -157,6 +157,21 @@ def test_the_look_at_a_payload_passes_over_no_secret() -> None:
             assert DEFAULT.event(event_with(given)).payload == shown, value
 
 
+PREFIXES = [
+    *("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "gldt-", "glrt-", "glptt-", "glsoat-", "glcbt-"),
+    *("glft-", "sk_live_", "rk_test_", "pk_live_", "xoxb-", "xapp-", "AIza", "ya29.", "sbx_", "sbs_", "hvs.", "hvb."),
+    *("hvr.", "dckr_pat_", "dckr_oat_", "doo_v1_", "dop_v1_", "dor_v1_", "shpat_", "shpca_", "shppa_", "shpss_"),
+    *("lin_api_", "whsec_", "rubygems_", "dapi_", "glsa_", "nfp_", "figd_", "phc_", "phx_", "pat_", "sk-", "npm_"),
+    *("pypi-", "hf_", "gsk_", "r8_", "AKIA", "ASIA", "ABIA", "ACCA", "AGE-SECRET-KEY-1"),
+]
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_a_token_of_a_known_service_is_hidden_in_events(prefix: str) -> None:
+    token = prefix + "0123456789" * 3
+    assert token not in str(DEFAULT.event(event_with({"message": f"got {token} now"})).payload)
+
+
 def test_a_rule_for_a_weak_word_alone_hides_its_values() -> None:
     weak = Redaction("pass")
     assert "s3cret" not in str(weak.event(event_with({"message": "SMTP_PASS=s3cret"})).payload)
