@@ -11,12 +11,13 @@ ARGS ?=
 # Tests start hundreds of processes: each module is compiled once, and not by each of them.
 unexport PYTHONDONTWRITEBYTECODE
 
-# A worker takes a file of tests at a time. A test that fails is tried once more, and named at the end if that passes.
-TRIES := --dist loadfile --no-loadscope-reorder --reruns 1 -raR
+# A test that fails is tried once more, and named at the end if that passes.
+TRIES := --reruns 1 -raR
 
-# A browser fills a core. The other tests often wait, so that two cores have work for three workers.
-UNIT_WORKERS := --numprocesses 3
-E2E_WORKERS := --numprocesses 2
+# Most tests wait more than they work, so two cores have work for more workers. A worker of the unit tests takes a file at
+# a time. A worker of the browser tests that has run out of tests takes some of another's.
+UNIT_WORKERS := --numprocesses 3 --dist loadfile --no-loadscope-reorder
+E2E_WORKERS := --numprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help run test quick lint types unit e2e soak chaos schemathesis bench screenshots format venv browser lock wheel sbom container clean

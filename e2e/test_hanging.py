@@ -30,12 +30,14 @@ def wait_for_another_connect(proxy: Proxy, before: int) -> None:
         time.sleep(0.02)
 
 
-def hang(proxy: Proxy, begin: bytes) -> None:
-    """Cut the page's stream, and let its next connect hang."""
-    before = proxy.asked(STREAM)
-    proxy.hang(only=STREAM, begin=begin)
-    wait_for_another_connect(proxy, before)
-    proxy.heal()
+def cut_and_hang(begins: dict[Proxy, bytes]) -> None:
+    """Cut the stream behind each proxy, and let the next connect hang after it got these bytes."""
+    before = {proxy: proxy.asked(STREAM) for proxy in begins}
+    for proxy, begin in begins.items():
+        proxy.hang(only=STREAM, begin=begin)
+    for proxy in begins:
+        wait_for_another_connect(proxy, before[proxy])
+        proxy.heal()
 
 
 def test_a_connect_that_hangs_at_any_point_is_given_up_and_tried_again(
@@ -43,13 +45,14 @@ def test_a_connect_that_hangs_at_any_point_is_given_up_and_tried_again(
 ) -> None:
     server = start_server(keepalive_interval=0.5)
     server.emit("hung", "one")
+    begins = {connect(server): begin for begin in (NO_ANSWER, HALF_A_REFUSAL, NO_MESSAGE, HALF_A_MESSAGE)}
     pages: list[Page] = []
-    for begin in (NO_ANSWER, HALF_A_REFUSAL, NO_MESSAGE, HALF_A_MESSAGE):
-        proxy = connect(server)
+    for proxy in begins:
         pages.append(context.new_page())
         pages[-1].goto(f"{proxy.url}/tasks/hung")
-        expect_live_at(pages[-1], 1)
-        hang(proxy, begin)
+    for page in pages:
+        expect_live_at(page, 1)
+    cut_and_hang(begins)
     server.emit("hung", "two")
     for page in pages:
         expect_live_at(page, 2, timeout=30)

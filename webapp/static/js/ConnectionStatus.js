@@ -1,19 +1,19 @@
 /**
- * Shows the state of a connection: a mark and a word, a countdown to the next attempt, the statistics on demand.
+ * Shows the state of a connection: a mark and a word, a countdown to the next attempt, and statistics on demand.
  *
  *     const status = new ConnectionStatus({container: '#status', onRetry: () => service.retryNow()});
  *     status.setState('reconnecting', {reconnectAttempt: 2, reconnectDelay: 2000});
  *
- * container                  an element, or a selector of one; it is filled, and emptied by destroy()
+ * container                  an element or a selector. The constructor replaces its content, destroy() empties it
  * showStats true             offer the statistics
  * showReconnectTimer true    show "Retry in 5 s"
  * compact false              the word and the message for screen readers only
- * onRetry                    called by the "Retry now" button; without it there is none
+ * onRetry                    called by the "Retry now" button; without it there is no button
  *
  * setState(state, {reconnectAttempt 0, reconnectDelay 0, message ''})
- *                            state as in EventStreamService; the delay in ms, 0 while an attempt runs. A change of the state is
- *                            announced to screen readers, the countdown is not
- * setStats(stats)            as of EventStreamService.getStats()
+ *                            state as in EventStreamService; the delay in ms, 0 while an attempt runs. Screen readers
+ *                            announce a change of the state, but not the countdown
+ * setStats(stats)            the result of EventStreamService.getStats()
  * destroy()
  */
 export class ConnectionStatus {
@@ -123,7 +123,7 @@ function element(tag, part, attributes = {}, text = '') {
   return made;
 }
 
-/** Touches the text only when it changes: an equal text written again is announced again by some screen readers. */
+/** Writes the text only when it changes, because some screen readers announce an equal text again. */
 function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

@@ -4,22 +4,22 @@ import { root } from './root.js';
 import { SseParser } from './sse-parser.js';
 
 /**
- * The events of one task, from any page: `onEvent` sees every seq once and in order, whatever the network does.
+ * Follows the events of one task, from any page. `onEvent` gets every seq once and in order, whatever the network does.
  *
  *     const service = new EventStreamService('build-7', {onEvent: (event) => console.log(event.seq, event.event_type)});
  *     service.start();
  *
  * since_seq 0                the first event wanted is the one after it
  * batch_size 10, flush_interval 0.5
- *                            how many events, and for how many seconds, the server may hold together into one write
+ *                            how many events, and for how many seconds, the server may collect for one write
  * reconnectDelay 1000, reconnectBackoff 2, maxReconnectDelay 30000, maxReconnectAttempts Infinity, autoReconnect true
- *                            waits in ms: 1, 2, 4, 8, 16, 30, 30 … s. `retry:` and `Retry-After` of the server lengthen them
+ *                            waits in ms: 1, 2, 4, 8, 16, 30, 30 … s. The server's `retry:` and `Retry-After` lengthen them
  * watchdogTimeout 35000      ms without a byte (keepalives count) after which the connection is given up
  * connectTimeout 10000       ms until an answer must have begun
- * gapDetection true          fetch events that are missing as JSON before later ones are delivered
- * baseUrl ''                 origin, and path prefix if any, of the Signalbox; '' is the page's own origin, with the
- *                            prefix that this module was loaded from
- * token                      what the server knows the caller by, sent as `Authorization: Bearer …`
+ * gapDetection true          fetch missing events as JSON before later ones are delivered
+ * baseUrl ''                 origin and path prefix of the Signalbox; '' is the origin of the page, with the prefix that
+ *                            this module was loaded from
+ * token                      the caller's token, sent as `Authorization: Bearer …`
  * headers {}, credentials 'same-origin'
  *                            of each request
  * persistKey                 localStorage key, one for each task, under which the position survives a reload of the page
@@ -30,19 +30,19 @@ import { SseParser } from './sse-parser.js';
  *                            state is `disconnected`, `connecting`, `connected`, `reconnecting` or `error`; while waiting to
  *                            reconnect, delay is the wait in ms. `error` is final: 4xx answers, or too many attempts
  * onReconnect({reconnects, since_seq})
- *                            the stream stands again and goes on after since_seq
+ *                            the stream is open again and continues after since_seq
  * onError(error)             each lost or refused connection; error.status is the HTTP status, if there was one
- * onReset()                  the server's log is not the one that was followed (restored, or archived past this position). The
- *                            position is 0 again and all events come anew; a call of stop() prevents that
+ * onReset()                  the server has another log than the one that was followed, for example a restored one. The
+ *                            position is 0 again and all events are delivered anew, unless the callback calls stop()
  *
- * start() begins, or goes on after stop(). stop() is final: no callback comes after its own state change.
+ * start() begins, or continues after stop(). After stop() and its state change no callback is called.
  */
 export class EventStreamService {
   #taskId;
   #options;
   #connection;
   #cursor;
-  #gapEnd = 0; // the seq at which the gap that is being filled is closed, or 0
+  #gapEnd = 0; // the last missing seq, 0 while there is no gap
   #stats = { eventsReceived: 0, gapsDetected: 0, gapsRecovered: 0 };
 
   constructor(taskId, options = {}) {
@@ -125,13 +125,13 @@ export class EventStreamService {
       if (!response.ok) throw new Error((await refusal(response)).message);
       const { events } = await response.json();
       link.alive();
-      if (!events.length) throw new Error(`the events after ${this.#cursor} are not to be had yet`);
+      if (!events.length) throw new Error(`the server does not have the events after ${this.#cursor} yet`);
       if (events[0].seq > this.#cursor + 1) this.#skip(events[0].seq - 1);
       for (const event of events) this.#deliver(event, link);
     }
   }
 
-  /** Goes on behind events that the server itself no longer has, rather than never. */
+  /** Continues after events that the server no longer has, instead of waiting for them for ever. */
   #skip(seq) {
     this.#call('onError', new Error(`the server has no events ${this.#cursor + 1} to ${seq}`));
     this.#gapEnd = 0;

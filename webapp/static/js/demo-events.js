@@ -21,7 +21,7 @@ export class EventList {
   add(event, { recovered }) {
     if (event.seq !== this.#expected) this.#broken ||= `#${event.seq} came instead of #${this.#expected}`;
     this.#expected = event.seq + 1;
-    // In a hidden tab nothing is painted: what would scroll away at once is not kept either.
+    // A hidden tab paints nothing: drop the events that would scroll out of the list at the next paint.
     if (this.#pending.length === this.#options.limit) this.#pending.shift();
     if (this.#pending.push([event, recovered]) === 1) requestAnimationFrame(() => this.#paint());
   }

@@ -60,7 +60,7 @@ export class Faults {
         this.#cuts.add(cut);
       },
       pull: async (controller) => {
-        // Until there is something to hand on: a pull that hands on nothing is not called again.
+        // A pull that enqueues nothing is not called again, so read until there is a message to pass on.
         for (let passed = ''; !passed; ) {
           const { done, value } = await reader.read();
           if (!this.#cuts.has(cut)) return;

@@ -1,4 +1,4 @@
-/** The demo page: EventStreamService and ConnectionStatus on a network that can be broken at the press of a button. */
+/** The demo page: EventStreamService and ConnectionStatus on a network that the visitor can break with a button. */
 import { ConnectionStatus } from './ConnectionStatus.js';
 import { EventList } from './demo-events.js';
 import { Faults } from './demo-faults.js';

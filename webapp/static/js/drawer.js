@@ -1,7 +1,7 @@
 /**
- * <a data-drawer="checkpoint-c1" href="/tasks/x/checkpoints/c1">: the content of the page that it leads to, in a drawer
- * beside this page. It lives there by the stream of its own page. `#checkpoint-c1` in the address opens it again; Escape,
- * "Close" or a click beside it closes it, and the focus goes back to the link.
+ * <a data-drawer="checkpoint-c1" href="/tasks/x/checkpoints/c1">: opens the content of the linked page in a drawer beside
+ * this page, where the stream of the linked page keeps it up to date. `#checkpoint-c1` in the address opens it again.
+ * Escape, "Close" or a click outside closes it, and the focus returns to the link.
  */
 export async function open(link) {
   const page = await load(link.href);
@@ -24,7 +24,7 @@ export async function open(link) {
     stream.dataset.src = new URL(stream.dataset.src, link.href);
     drawer.append(stream);
   }
-  // What this page says of its connection is of its own stream.
+  // This page shows the state of its own stream only.
   drawer.addEventListener('live:state', (event) => event.stopPropagation());
   drawer.addEventListener('click', (event) => event.target === drawer && drawer.close());
   drawer.addEventListener('close', () => {
@@ -35,7 +35,7 @@ export async function open(link) {
   address(`#${link.dataset.drawer}`);
 }
 
-/** Opens what the address names, if a link on this page leads there. */
+/** Opens the drawer that the address names, if this page has a link for it. */
 export function openNamed() {
   const name = decodeURIComponent(location.hash.slice(1));
   const link = name && document.querySelector(`a[data-drawer="${CSS.escape(name)}"]`);

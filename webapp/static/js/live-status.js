@@ -4,10 +4,10 @@ import { counted } from './open-permissions.js';
 /**
  * <live-status data-volatile></live-status>
  *
- * Says where the page stands: the state of the connection, and "live at #1523", "catching up 1400 → 1523", "stale since
- * 14:02:07", "offline since …". `<html data-live>` carries it for the style sheets and the clocks: `connecting`, `live`,
- * `catching-up`, `stale`, `offline`, `error`. The tab says so too: its title and icon follow `<… id="page-meta"
- * data-title data-icon>`, which the stream keeps up to date.
+ * Shows how current the page is: the state of the connection, and "live at #1523", "catching up 1400 → 1523", "stale since
+ * 14:02:07" or "offline since …". Style sheets and clocks read the same from `<html data-live>`: `connecting`, `live`,
+ * `catching-up`, `stale`, `offline` or `error`. The title and icon of the tab follow `<… id="page-meta" data-title
+ * data-icon>`, which the stream keeps up to date.
  */
 class LiveStatus extends HTMLElement {
   #status;

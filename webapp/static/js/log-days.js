@@ -1,11 +1,10 @@
 /**
- * Names the day above the first row of each day, in the viewer's own zone: `<span class="day" data-volatile
- * data-day="2026-11-24">Tuesday 24 November 2026</span>` at the beginning of the row. The server names the days of UTC for a
- * page without a script; here they become those that the times beside them are of. Whatever comes, goes or is morphed, the
- * marks follow the rows as they stand.
+ * Marks the first row of each day in the viewer's zone: `<span class="day" data-volatile data-day="2026-11-24">Tuesday 24
+ * November 2026</span>` at the beginning of the row. The server marks the days of UTC for a page without a script; here
+ * they are replaced, so that they fit the local times. The marks are renewed after every change of the rows.
  */
 const names = new Intl.DateTimeFormat('en-GB', { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
-const days = new Map(); // hour of a timestamp to [day, name]: an hour of UTC may lie in two days where the zone is half an hour off
+const days = new Map(); // quarter of an hour of a timestamp to [day, name]; zones differ from UTC by whole quarters
 
 export function markDays(list) {
   let before = '';

@@ -1,6 +1,6 @@
 /**
- * <ol data-found="disk full">: marks that text in the rows, by `::highlight(found)`, so that the rows stay as they are.
- * As in the search itself letters are the same in either case, and colours that change amid the text do not part it.
+ * <ol data-found="disk full">: marks that text in the rows by `::highlight(found)`, without a change to their markup. As in
+ * the search itself, upper and lower case are equal, and a change of colour within the text does not matter.
  */
 function mark() {
   const list = document.querySelector('[data-found]');
@@ -21,7 +21,7 @@ function* ranges(list) {
   }
 }
 
-/** The texts below an element, each with where it begins in all of them. */
+/** The text nodes of an element, each with its offset in the whole text. */
 function texts(element) {
   const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
   const found = [];
@@ -38,7 +38,7 @@ function place(nodes, at, further = 0) {
   return [node, at - start + further];
 }
 
-/** Lower case that leaves each letter at its place. */
+/** Lower case without a change of any offset. */
 function lower(text) {
   const folded = text.toLowerCase();
   if (folded.length === text.length) return folded;

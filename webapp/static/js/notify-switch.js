@@ -1,8 +1,8 @@
 /**
  * <notify-switch data-volatile></notify-switch>
  *
- * A button that turns browser notifications of new permission requests on and off, for as long as this page is open in
- * some tab; remembered. While they are on, the page's stream stays open in the background.
+ * A button that switches browser notifications of new permission requests on and off. The choice is remembered;
+ * notifications come while this page is open in a tab. While they are on, the stream stays open in the background.
  */
 const REMEMBERED = 'notify';
 

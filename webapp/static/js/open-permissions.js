@@ -1,8 +1,8 @@
 /**
  * <open-permissions hidden><span class="count">0</span> open</open-permissions>
  *
- * How many permission requests are open in all tasks, in the navigation and before the title of the tab. Follows the
- * heartbeats of the page's stream; fires `permissions:more`, bubbling, detail {count}, when one more is open.
+ * Shows how many permission requests are open in all tasks, in the navigation and before the title of the tab. The
+ * heartbeats of the page's stream bring the number. Fires `permissions:more`, bubbling, detail {count}, when it grows.
  */
 class OpenPermissions extends HTMLElement {
   #listening;

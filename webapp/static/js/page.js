@@ -1,8 +1,9 @@
 /**
  * The one entry of every page: <script type="module" src="…/page.js">, after htmx and hx-sse.
  *
- * A module touches only what it finds. None of them adds anything to `<main>` outside of elements with `data-volatile`,
- * so that a page that has lived equals a fresh one. The order counts: who listens to the stream comes before it.
+ * Each module works with the elements that it finds. Modules add content to `<main>` only in elements with
+ * `data-volatile`, so that a live page equals a fresh one. The order matters: modules that listen to the stream come before
+ * live-stream.js.
  */
 import './live-status.js';
 import './open-permissions.js';
@@ -13,10 +14,13 @@ import './row-selection.js';
 import './live-stream.js';
 
 htmx.registerExtension('keep-open', {
-  /** What the reader opened or closed stays so when a frame morphs it. */
+  /** A morph keeps what the reader opened or closed. */
   htmx_before_morph_attr: (element, { attrName }) => attrName !== 'open' || !element.matches('details, dialog'),
 
-  /** A morph puts new attributes last; those behind them in the markup give way first, so live and fresh read alike. */
+  /**
+   * A morph adds new attributes at the end. Remove the attributes that follow them in the new markup first, so that they
+   * are added again after them and the order is that of a fresh page.
+   */
   htmx_before_morph_node: (element, { newNode }) => {
     const wanted = newNode.getAttributeNames();
     const kept = element.getAttributeNames().filter((name) => wanted.includes(name));
@@ -26,10 +30,10 @@ htmx.registerExtension('keep-open', {
   },
 });
 
-/** The keyboard is not needed for the first paint: it loads with the first key. */
+/** The first paint does not need the keyboard module: it loads with the first key. */
 document.addEventListener('keydown', async (event) => (await import('./shortcuts.js')).press(event), { once: true });
 
-/** The command palette loads with its first call. */
+/** The command palette loads when it is first opened. */
 document.addEventListener('keydown', async (event) => {
   if (event.key.toLowerCase() !== 'k' || event.ctrlKey === event.metaKey || event.shiftKey || event.altKey) return;
   event.preventDefault();
@@ -45,7 +49,7 @@ document.addEventListener('click', async (event) => {
   (await import('./log-jump.js')).nextFailure(link, events);
 });
 
-/** So does a drawer with the first link that opens one. */
+/** The drawer loads with the first link that opens one. */
 document.addEventListener('click', async (event) => {
   const link = event.target.closest?.('a[data-drawer]');
   if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;

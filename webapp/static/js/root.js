@@ -1,6 +1,6 @@
 /**
- * The path below which the server lives that this module came from: '' or a prefix such as '/signalbox'. It is '' too for
- * a copy of the module that some other server gives out.
+ * The path prefix of the server that this module was loaded from: '' or for example '/signalbox'. It is also '' for a copy
+ * of the module on another server.
  */
 const { origin, pathname } = new URL(import.meta.url);
 

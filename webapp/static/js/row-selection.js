@@ -1,6 +1,6 @@
 /**
  * <select-all data-volatile></select-all>, in the head of a table whose rows begin with `.pick` checkboxes: a checkbox for
- * all rows. Shift and a click choose every row from the last one that was clicked. `[data-chosen]` says how many are chosen.
+ * all rows. Shift and a click choose every row since the last click. `[data-chosen]` shows how many are chosen.
  */
 class SelectAll extends HTMLElement {
   #listening;
@@ -47,7 +47,7 @@ class SelectAll extends HTMLElement {
   }
 
   #count() {
-    if (!this.contains(this.#all)) this.replaceChildren(this.#all); // a morph takes away what the server did not draw
+    if (!this.contains(this.#all)) this.replaceChildren(this.#all); // a morph removes elements that the server did not render
     const boxes = this.#boxes;
     const chosen = boxes.filter((box) => box.checked).length;
     this.#all.checked = chosen > 0 && chosen === boxes.length;

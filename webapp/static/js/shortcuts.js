@@ -1,7 +1,7 @@
 /**
- * The keyboard. `[data-key="g t"]` names the key, or the keys one after the other, that click a link or button or focus
- * a field; `?` lists them by their `data-key-label`, `aria-label` or text. `j` and `k` go through the rows of the log, or
- * of any `[data-rows]`, by their links.
+ * Keyboard shortcuts. `[data-key="g t"]` is a key or a sequence of keys that clicks this link or button, or focuses this
+ * field. `?` lists them by `data-key-label`, `aria-label` or text. `j` and `k` move the focus from row to row, in the log or
+ * in `[data-rows]`.
  */
 const fixed = [
   ['j', 'Next row'],

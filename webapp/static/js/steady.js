@@ -1,20 +1,19 @@
 /**
- * What somebody is about to press stays where it is: `steady()` resolves when no pointer is down, none has just moved over
- * a control, and no finger has touched the page in the last second, as the next tap follows the one before. Frames wait for
- * it, so that a row or a button does not slide away under the hand. Nobody waits for longer than it takes to press something.
+ * Keeps controls in place while somebody is about to press one. `steady()` resolves when no pointer is down, no pointer has
+ * just moved over a control, and no finger has touched the page in the last second, because taps come in series. Frames
+ * wait for it, so that a row or button does not move under the pointer. The wait is limited to the time that a press takes.
  *
- * Of a finger that was not there no page can know what it is coming for. So a button that does something
- * (`form[method=post] button`) takes no tap for a moment after a frame has brought it or moved it: the tap was meant for
- * what was there before.
+ * A page does not see a finger before it touches. So a button that posts a form ignores taps for a moment after a frame
+ * added or moved it: the tap was meant for the content that was there before.
  */
 const CONTROLS = 'a, button, input, label, select, summary, textarea';
-const DEEDS = 'form[method="post"] button';
+const ACTIONS = 'form[method="post"] button';
 const SETTLED = 300;
 const LONGEST_AIM = 1000;
 const LONGEST_PRESS = 10_000;
 const JUST_MOVED = 400;
 let pressed = false;
-let tapAt = null; // when the last press began, if it was a finger's
+let tapAt = null; // when the last press began; null if it was not a finger
 let holdUntil = -Infinity;
 let places = new Map();
 const movedAt = new WeakMap();
@@ -45,15 +44,15 @@ function aim({ target }) {
 
 function look() {
   const place = ({ x, y }) => `${Math.round(x)} ${Math.round(y)}`;
-  return new Map([...document.querySelectorAll(DEEDS)].map((deed) => [deed, place(deed.getBoundingClientRect())]));
+  return new Map([...document.querySelectorAll(ACTIONS)].map((button) => [button, place(button.getBoundingClientRect())]));
 }
 
 function compare() {
-  for (const [deed, place] of look()) if (places.get(deed) !== place) movedAt.set(deed, performance.now());
+  for (const [button, place] of look()) if (places.get(button) !== place) movedAt.set(button, performance.now());
 }
 
 function refuse(event) {
-  const moved = movedAt.get(event.target.closest?.(DEEDS));
+  const moved = movedAt.get(event.target.closest?.(ACTIONS));
   if (moved === undefined || tapAt === null || !event.detail || tapAt - moved > JUST_MOVED) return;
   event.preventDefault();
   event.stopPropagation();

@@ -1,8 +1,8 @@
 /**
- * Light, dark, or as the system says. A classic script in <head>, not deferred, so that the first paint has the right colours.
+ * The colour theme: light, dark, or that of the system. A classic script in <head>, so that the first paint has its colours.
  *
  * <html data-theme="light|dark">, without the attribute for auto; kept in localStorage.
- * <theme-switch data-volatile></theme-switch>   a button that goes round auto, light, dark
+ * <theme-switch data-volatile></theme-switch>   a button that switches between auto, light and dark
  */
 (() => {
   const choices = ['auto', 'light', 'dark'];
@@ -45,7 +45,7 @@
       try {
         localStorage.setItem('theme', choice);
       } catch {
-        // the choice then holds for this page
+        // the choice is valid for this page only
       }
       apply(choice);
     }

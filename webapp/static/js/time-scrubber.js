@@ -1,7 +1,7 @@
 /**
  * <time-scrubber><form action="/tasks/x"><input type="range" name="at"><output></output><button>Go</button></form></time-scrubber>
  *
- * Says where the slider stands while it moves, and goes there when it is let go: the button is not needed then.
+ * Shows the position of the slider while it moves, and submits the form when it is released. It hides the button.
  */
 class TimeScrubber extends HTMLElement {
   connectedCallback() {
