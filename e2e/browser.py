@@ -20,6 +20,9 @@ ARGS = (
     "--disable-sync",
 )
 
+PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+"""A phone, as options of a browser context."""
+
 
 class NoBrowser(RuntimeError):
     """There is no Chromium that starts. The message says what to do."""

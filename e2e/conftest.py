@@ -92,6 +92,12 @@ def page(context: BrowserContext) -> Page:
 
 
 @pytest.fixture
+def plain_page(new_context: Callable[..., BrowserContext]) -> Page:
+    """A page in a browser without JavaScript."""
+    return new_context(java_script_enabled=False).new_page()
+
+
+@pytest.fixture
 def stub() -> Iterator[StubServer]:
     with running() as server:
         yield server

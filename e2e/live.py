@@ -73,6 +73,11 @@ def _expect_same(live: str, fresh: str) -> None:
     assert live_lines == fresh_lines, f"live and fresh differ: {different[:3]}"
 
 
+def task_names(page: Page) -> list[str]:
+    """The names of the tasks that a list shows, in its order."""
+    return page.locator("tbody th a").all_inner_texts()
+
+
 def expect_rows(page: Page, first: int, last: int) -> None:
     """The log of the page has each seq from `first` to `last` once, in order."""
     ids = page.locator("#log-rows > li").evaluate_all("rows => rows.map(row => row.id)")

@@ -9,11 +9,10 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page, expect
 
+from e2e.browser import PHONE
 from e2e.live import expect_equal_to_fresh, expect_live_at, expect_same_content
 from signalbox.store import NewEvent
 from tests.support.server import Server
-
-PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
 
 
 def ask(server: Server, task: str, request_id: str = "r1", tool: str = "rm", **more: Any) -> None:

@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 from playwright.sync_api import BrowserContext, Page, expect
 
+from e2e.browser import PHONE
 from e2e.live import expect_equal_to_fresh, expect_live_at
 from signalbox.store import NewEvent
 from tests.support.server import Server
-
-PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
 
 
 def test_a_cancel_takes_two_presses_and_shows_at_once(server: Server, page: Page, context: BrowserContext) -> None:

@@ -5,18 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
-from e2e.live import expect_equal_to_answer, expect_live_at
+from e2e.live import expect_equal_to_answer, expect_live_at, task_names
 from signalbox.store import NewEvent
 from tests.support.server import Server
 
 ENDED = NewEvent(event_type="runner_exit", payload={"exit_code": 0})
-
-
-def names(page: Page) -> list[str]:
-    return page.locator("tbody th a").all_inner_texts()
 
 
 def chosen(page: Page) -> list[str]:
@@ -40,7 +35,7 @@ def test_a_choice_holds_while_the_list_lives_and_what_is_confirmed_is_done(
     server.emit("t3", "a row changes")
     (newest,) = server.emit("new", "the whole list changes")
     expect_live_at(page, newest.event_id)
-    assert names(page)[0] == "new"
+    assert task_names(page)[0] == "new"
     assert chosen(page) == ["t4", "t3", "t2"]
     expect(page.get_by_text("3 chosen")).to_be_visible()
     expect_equal_to_answer(page)
@@ -53,7 +48,7 @@ def test_a_choice_holds_while_the_list_lives_and_what_is_confirmed_is_done(
     expect(page.get_by_role("region", name="Tasks that stay")).to_contain_text("it is running")
     page.get_by_role("button", name="Delete 5 tasks").click()
     page.wait_for_url(re.compile("/tasks$"))
-    assert names(page) == ["new", "t0"]
+    assert task_names(page) == ["new", "t0"]
 
 
 def test_an_act_of_somebody_else_shows_on_the_open_page(start_server: Callable[..., Server], page: Page) -> None:
@@ -81,13 +76,10 @@ def test_what_changes_without_an_event_shows_on_the_open_page(start_server: Call
     expect_live_at(page, event.event_id)
 
 
-@pytest.fixture
-def plain(new_context: Callable[..., BrowserContext]) -> Page:
-    return new_context(java_script_enabled=False).new_page()
-
-
-def test_without_javascript_tasks_are_archived_and_come_back(start_server: Callable[..., Server], plain: Page) -> None:
-    server, page = start_server(), plain
+def test_without_javascript_tasks_are_archived_and_come_back(
+    start_server: Callable[..., Server], plain_page: Page
+) -> None:
+    server, page = start_server(), plain_page
     for name in ("a", "b", "c"):
         server.emit(name, ENDED)
     page.goto(f"{server.url}/tasks?sort=oldest")
@@ -97,17 +89,17 @@ def test_without_javascript_tasks_are_archived_and_come_back(start_server: Calla
     expect(page.get_by_role("heading", name="Archive 2 tasks?")).to_be_visible()
     page.get_by_role("button", name="Archive 2 tasks").click()
     assert page.url == f"{server.url}/tasks?sort=oldest"
-    assert names(page) == ["b"]
+    assert task_names(page) == ["b"]
     page.get_by_role("link", name="archived 2").click()
-    assert names(page) == ["a", "c"]
+    assert task_names(page) == ["a", "c"]
     page.get_by_role("checkbox", name="Choose a", exact=True).check()
     page.get_by_role("button", name="Bring back").click()
     page.get_by_role("link", name="All tasks", exact=True).click()
-    assert names(page) == ["b", "a"]
+    assert task_names(page) == ["b", "a"]
 
 
-def test_without_javascript_a_view_is_saved_and_deleted(server: Server, plain: Page) -> None:
-    page = plain
+def test_without_javascript_a_view_is_saved_and_deleted(server: Server, plain_page: Page) -> None:
+    page = plain_page
     page.goto(f"{server.url}/tasks?status=failed&sort=active")
     page.get_by_text("Saved views").click()
     page.get_by_label("Save what is shown here as").fill("Broken lately")

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.support.server import Server
 
@@ -90,11 +90,9 @@ def test_the_newest_task_is_shown_unless_another_is_chosen(server: Server, page:
     expect(page.locator("#demo-rows")).to_contain_text("one of the first")
 
 
-def test_without_javascript_it_says_so_and_shows_the_newest_events(
-    server: Server, new_context: Callable[..., BrowserContext]
-) -> None:
+def test_without_javascript_it_says_so_and_shows_the_newest_events(server: Server, plain_page: Page) -> None:
     server.emit("plain", *[f"line {number}" for number in range(1, 41)])
-    page = new_context(java_script_enabled=False).new_page()
+    page = plain_page
     page.goto(f"{server.url}/demo?task=plain")
     expect(page.locator(".demo-needs")).to_be_visible()
     expect(page.get_by_role("button", name="Simulate offline (5 s)")).to_be_hidden()

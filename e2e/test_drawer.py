@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from e2e.live import expect_equal_to_answer, expect_live_at
 from signalbox.store import NewEvent
@@ -99,9 +98,9 @@ def test_the_page_of_a_checkpoint_lives(server: Server, page: Page) -> None:
     expect_equal_to_answer(page)
 
 
-def test_without_javascript_it_is_a_page(server: Server, new_context: Callable[..., BrowserContext]) -> None:
+def test_without_javascript_it_is_a_page(server: Server, plain_page: Page) -> None:
     committed(server, "plain")
-    page = new_context(java_script_enabled=False).new_page()
+    page = plain_page
     page.goto(f"{server.url}/tasks/plain/timeline")
     page.get_by_role("link", name="evidence of c 1").first.click()
     expect(page.locator("h1")).to_contain_text("c 1")

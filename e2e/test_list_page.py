@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from e2e.live import expect_equal_to_answer, expect_equal_to_fresh, expect_live_at, statistics
+from e2e.live import expect_equal_to_answer, expect_equal_to_fresh, expect_live_at, statistics, task_names
 from e2e.runs import run
 from signalbox.store import NewEvent
 from tests.support.log import until
@@ -21,10 +21,6 @@ def expect_current(page: Page, server: Server) -> None:
     """Wait until the list shows what is newest in all tasks."""
     (last,) = server.emit("last", "so far")
     expect_live_at(page, last.event_id)
-
-
-def names(page: Page) -> list[str]:
-    return page.locator("[data-rows] > tr th a").all_inner_texts()
 
 
 def test_tasks_appear_and_change_by_themselves(
@@ -51,7 +47,7 @@ def test_tasks_appear_and_change_by_themselves(
         expect_equal_to_fresh(page, context)
     server.emit("second", "hello")
     expect(page.get_by_role("link", name="second")).to_be_visible()
-    assert names(page) == ["second", "The first"]
+    assert task_names(page) == ["second", "The first"]
     expect_equal_to_fresh(page, context)
 
 
@@ -90,7 +86,7 @@ def test_filters_hold_while_everything_changes(
     }
     for path, filtered in pages.items():
         expect_current(filtered, server)
-        assert names(filtered) == shown[path], path
+        assert task_names(filtered) == shown[path], path
         expect_equal_to_fresh(filtered, context)
 
 
@@ -113,10 +109,10 @@ def test_every_order_holds_while_everything_changes(
     for sort, sorted_page in pages.items():
         expect_current(sorted_page, server)
         expect_equal_to_fresh(sorted_page, context)
-        assert (sort == "longest") == (len(names(sorted_page)) == 3)
-    assert names(pages["oldest"])[:2] == ["t00", "t01"]
-    assert names(pages["newest"])[:2] == ["last", "t56"]
-    assert set(names(pages["active"])[:5]) >= {"last"}
+        assert (sort == "longest") == (len(task_names(sorted_page)) == 3)
+    assert task_names(pages["oldest"])[:2] == ["t00", "t01"]
+    assert task_names(pages["newest"])[:2] == ["last", "t56"]
+    assert set(task_names(pages["active"])[:5]) >= {"last"}
 
 
 def test_a_silent_run_is_marked_on_the_open_page_and_told_by_a_word(

@@ -24,12 +24,6 @@ def long(shared_server: Server) -> str:
     return f"{shared_server.url}/tasks/long"
 
 
-@pytest.fixture
-def plain(new_context: Callable[..., BrowserContext]) -> Page:
-    """A browser without JavaScript."""
-    return new_context(java_script_enabled=False).new_page()
-
-
 def expect_aimed(page: Page, seq: int) -> None:
     row = page.locator(f"#e{seq}")
     expect(row).to_be_in_viewport()
@@ -116,40 +110,40 @@ def test_a_search_leads_to_the_line_amid_its_neighbours(long: str, page: Page) -
     expect(page.locator("#e299")).to_be_attached()
 
 
-def test_search_and_filters_need_no_script(long: str, plain: Page) -> None:
-    plain.goto(long)
-    plain.get_by_label("Find text in the whole log").fill("line 77")
-    plain.keyboard.press("Enter")
-    expect(plain.get_by_text("11 of 1,000 events")).to_be_visible()
-    expect(plain.locator("#log-rows > li")).to_have_count(11)
+def test_search_and_filters_need_no_script(long: str, plain_page: Page) -> None:
+    plain_page.goto(long)
+    plain_page.get_by_label("Find text in the whole log").fill("line 77")
+    plain_page.keyboard.press("Enter")
+    expect(plain_page.get_by_text("11 of 1,000 events")).to_be_visible()
+    expect(plain_page.locator("#log-rows > li")).to_have_count(11)
 
-    plain.get_by_text("Filters").click()
-    plain.get_by_label("Level").fill("error")
-    plain.get_by_label("Find text in the log").fill("")
-    plain.get_by_role("button", name="Search").click()
-    expect(plain.get_by_text("1 of 1,000 events")).to_be_visible()
-    expect(plain.get_by_label("Level")).to_have_value("error")
-    plain.get_by_role("link", name="#600").click()
-    expect_aimed(plain, 600)
+    plain_page.get_by_text("Filters").click()
+    plain_page.get_by_label("Level").fill("error")
+    plain_page.get_by_label("Find text in the log").fill("")
+    plain_page.get_by_role("button", name="Search").click()
+    expect(plain_page.get_by_text("1 of 1,000 events")).to_be_visible()
+    expect(plain_page.get_by_label("Level")).to_have_value("error")
+    plain_page.get_by_role("link", name="#600").click()
+    expect_aimed(plain_page, 600)
 
 
-def test_jumps_need_no_script(long: str, plain: Page) -> None:
-    plain.goto(long)
-    plain.get_by_role("link", name="Next failure").click()
-    expect_aimed(plain, 300)
-    plain.get_by_role("link", name="Next failure").click()
-    expect_aimed(plain, 600)
+def test_jumps_need_no_script(long: str, plain_page: Page) -> None:
+    plain_page.goto(long)
+    plain_page.get_by_role("link", name="Next failure").click()
+    expect_aimed(plain_page, 300)
+    plain_page.get_by_role("link", name="Next failure").click()
+    expect_aimed(plain_page, 600)
 
-    plain.goto(long)
-    plain.get_by_text("More", exact=True).click()
-    plain.get_by_label("Go to #").fill("40")
-    plain.get_by_label("Go to #").press("Enter")
-    expect(plain.locator("#e40")).to_be_attached()
+    plain_page.goto(long)
+    plain_page.get_by_text("More", exact=True).click()
+    plain_page.get_by_label("Go to #").fill("40")
+    plain_page.get_by_label("Go to #").press("Enter")
+    expect(plain_page.locator("#e40")).to_be_attached()
 
-    plain.goto(long)
-    plain.get_by_text("More", exact=True).click()
-    plain.get_by_label("At (UTC)").press("Enter")
-    expect_aimed(plain, 1)
+    plain_page.goto(long)
+    plain_page.get_by_text("More", exact=True).click()
+    plain_page.get_by_label("At (UTC)").press("Enter")
+    expect_aimed(plain_page, 1)
 
 
 def test_a_long_line_opens_where_one_stands(server: Server, page: Page) -> None:

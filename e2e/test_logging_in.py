@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -52,8 +52,8 @@ def test_a_link_leads_through_the_log_in_to_its_page(
     expect(page.get_by_text("You are logged out.")).to_be_visible()
 
 
-def test_it_works_without_javascript(server: Server, ann: Account, new_context: Callable[..., BrowserContext]) -> None:
-    page = new_context(java_script_enabled=False).new_page()
+def test_it_works_without_javascript(server: Server, ann: Account, plain_page: Page) -> None:
+    page = plain_page
     page.goto(f"{server.url}/permissions")
     log_in(page)
     expect(page.get_by_role("heading", name="Open permissions")).to_be_visible()

@@ -7,11 +7,10 @@ from collections.abc import Callable
 
 from playwright.sync_api import BrowserContext, Page, expect
 
+from e2e.browser import PHONE
 from e2e.live import expect_equal_to_fresh
 from tests.support.command import signalbox
 from tests.support.server import Server
-
-PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
 
 
 def run(server: Server, task: str, *where: str) -> None:

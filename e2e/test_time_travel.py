@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from playwright.sync_api import BrowserContext, Page, expect
 
@@ -64,9 +63,9 @@ def test_the_slider_goes_where_it_is_let_go(server: Server, page: Page) -> None:
     expect(page.locator("#log-rows > li")).to_have_count(1)
 
 
-def test_without_javascript_the_slider_has_a_button(server: Server, new_context: Callable[..., BrowserContext]) -> None:
+def test_without_javascript_the_slider_has_a_button(server: Server, plain_page: Page) -> None:
     server.emit("plain", *[f"line {number}" for number in range(1, 101)])
-    page = new_context(java_script_enabled=False).new_page()
+    page = plain_page
     page.goto(f"{server.url}/tasks/plain?at=50")
     page.get_by_role("slider", name="Event").press("End")
     page.get_by_role("button", name="Go").click()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 
 import msgspec
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from e2e.live import expect_live_at
 from e2e.runs import run
@@ -30,12 +29,10 @@ def test_the_keyboard_goes_through_the_bars_to_a_span_and_its_events(server: Ser
     expect(page.locator("#log-rows > li").first).to_contain_text("run started")
 
 
-def test_without_javascript_it_is_drawn_all_the_same(
-    server: Server, new_context: Callable[..., BrowserContext]
-) -> None:
+def test_without_javascript_it_is_drawn_all_the_same(server: Server, plain_page: Page) -> None:
     for event in run(13, 30):
         server.emit("plain", event)
-    page = new_context(java_script_enabled=False).new_page()
+    page = plain_page
     page.goto(f"{server.url}/tasks/plain/waterfall")
     box = page.locator(".fall-bar").first.bounding_box()
     assert box
