@@ -18,18 +18,18 @@ STRANGE = ["x=1", "x=2&x=3", "utm_source=mail", "_=1732600000", "Gaps=open", "af
 SAME: dict[str, list[str]] = {
     "/tasks/t/stream": [*STRANGE, "shown=x+y", "part=frames"],
     "/tasks/t/stream?shown=stale": ["shown=stale+stale", "shown=+stale", "shown=new+stale"],
-    "/tasks/t/waterfall?part=frames": [*STRANGE, "gaps=folded", "gaps=folded&gaps=open", "after=00"],
-    "/tasks/t/waterfall?part=frames&gaps=open": ["x=1", "gaps=open&gaps=open", "after=0"],
+    "/tasks/t/waterfall?part=frames": [*STRANGE, "gaps=folded", "after=00"],
+    "/tasks/t/waterfall?part=frames&gaps=open": ["x=1", "after=0"],
     "/tasks/t/spans?part=frames": [*STRANGE, "gaps=open"],
     "/tasks/t/spans/main?part=frames": STRANGE,
     "/tasks/t/timeline?part=frames": [*STRANGE, "after=7"],
-    "/tasks/t/log?part=frames&around=2": ["x=1", "heartbeats=0", "q=", "failed=0", "around=02"],
-    "/tasks/t/log?part=frames&q=go": ["x=1", "after=0", "q=+go+", "failed=0", "type=", "before=3"],
+    "/tasks/t/log?part=frames&around=2": ["x=1", "heartbeats=0", "q=", "failed=0", "?part=frames&around=02"],
+    "/tasks/t/log?part=frames&q=go": ["x=1", "after=0", "failed=0", "type=", "before=3", "?part=frames&q=+go+"],
     "/tasks/t/permissions/r?part=frames": STRANGE,
     "/live/tasks": [*STRANGE, "sort=newest", "limit=50", "stale=0", "archived=0", "q=", "kind=", "cursor="],
     "/live/tasks?status=running,waiting": ["status=waiting&status=running", "status=running,waiting,running"],
     "/live/permissions": [*(query for query in STRANGE if query != "after=0"), "after=", "task="],
-    "/compare?part=frames&a=t&b=u": ["x=1", "show=all", "show=some", "a=q"],
+    "/compare?part=frames&a=t&b=u": ["x=1", "show=all"],
     "/sse/events?task=t&task=u": ["task=t", "x=1", "task=u&task=t"],
     "/sse/tasks/t/events": ["x=1", "batch_size=10", "flush_interval=0.5", "flush_interval=0.50&x=1"],
     "/api/v1/projects/default/agent/runs/t/stream": ["x=1", "since_seq=0"],
@@ -39,10 +39,13 @@ WRITTEN_ANEW = ("/tasks/t/stream?shown=stale", "/live/tasks?status=running,waiti
 
 
 def variants(page: str) -> list[str]:
-    """The addresses that mean the same as `page`."""
+    """The addresses that mean the same as `page`: with parameters added, or with a query of its own after `?`."""
     path = page.partition("?")[0]
-    written_anew = page in WRITTEN_ANEW
-    return [page, *(f"{path}?{more}" if written_anew or page == path else f"{page}&{more}" for more in SAME[page])]
+    whole = page in WRITTEN_ANEW or page == path
+    return [
+        page,
+        *(f"{path}?{more.removeprefix('?')}" if whole or more[:1] == "?" else f"{page}&{more}" for more in SAME[page]),
+    ]
 
 
 @asynccontextmanager
