@@ -64,8 +64,9 @@ MAX_DEPTH = 100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _ZONED = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})"
 )
+_LEAP_SECOND = re.compile(r"(?<=[T ][0-9]{2}:[0-9]{2}):60")
 _NAMING = ("permission_", "checkpoint_", "evidence_")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _BRACKETS = re.compile(r"[\[\]{}]")
@@ -84,7 +85,7 @@ Key = Annotated[Line, Meta(extra_json_schema={"pattern": f"^(?!{'|'.join(RESERVE
 TASK_ID_PATTERN = r"^(?!\.{1,2}$)[A-Za-z0-9_.:-]{1,128}$"
 TaskId = Annotated[str, Meta(extra_json_schema={"pattern": TASK_ID_PATTERN})]
 _TASK_ID = re.compile(TASK_ID_PATTERN)
-Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time", "pattern": "^(?!000[01]|9999)"})]
 """A text that `checked_time` accepts: also with a space for the `T`, or without seconds."""
 Payload = Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "object"})]
 
@@ -244,7 +245,9 @@ def checked_time(given: object, field: str) -> str:
         if _TIME.fullmatch(given):
             epoch_seconds(given)
             return given
-        return datetime.fromisoformat(given.upper()).astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+        # datetime knows no leap seconds, which RFC 3339 allows.
+        at = datetime.fromisoformat(_LEAP_SECOND.sub(":59", given.upper()))
+        return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
     except (ValueError, OverflowError):
         said = repr(given if isinstance(given, (int, float)) else str(given)[:40])
         allowed = "a time with its zone, such as 2026-11-21T14:02:07Z or 2026-11-21T15:02:07.125+01:00"

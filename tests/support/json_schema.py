@@ -118,7 +118,7 @@ def _problem_of_text(value: str, schema: Schema, place: str) -> str | None:
 def _texts(schema: Schema) -> st.SearchStrategy[str]:
     low, high = schema.get("minLength", 0), schema.get("maxLength")
     if schema.get("format") == "date-time":
-        return _TIMES
+        return _TIMES.filter(re.compile(schema.get("pattern", "")).search)
     if "pattern" not in schema:
         return st.text(
             st.characters(exclude_categories=("Cs",)), min_size=low, max_size=40 if high is None else min(high, 40)
