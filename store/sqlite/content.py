@@ -1,8 +1,9 @@
-"""Whether the open database file still has the content that was opened.
+"""Notices when the content of the open database file is replaced.
 
 `cp`, `dd` and `rsync --inplace` write into the open file, so its inode stays the same. `sqlite3 .restore` replaces the
-content by a transaction. Both are noticed by comparison: with what the file itself holds, without its write-ahead log,
-and with the newest event that was seen.
+content by a transaction. Both are found by comparing the store's epoch and its newest event id: in the file itself,
+read without its write-ahead log, and in the database as a connection sees it. A change of the schema alone is normal: a
+newer version migrates the database, or an operator runs VACUUM or creates an index.
 """
 
 from __future__ import annotations
@@ -19,12 +20,15 @@ from signalbox.store.sqlite.connection import uri
 PATIENCE = 1.0
 """Seconds for which the file may be unreadable: another process may be in the middle of a checkpoint."""
 
+ATTEMPTS, PAUSE = 5, 0.002
+"""How often, and with how many seconds in between, a file that is not a database is read again."""
+
 
 class Facts(NamedTuple):
-    """What tells the content of one database from that of another.
+    """The facts that distinguish the content of one database from that of another.
 
-    `cookie` is SQLite's schema cookie, which each restored or vacuumed copy has another value of. `last_id` is the
-    newest event id that was ever used, so it never decreases.
+    `cookie` is SQLite's schema cookie, which changes with the schema, by VACUUM and in a restored copy. `last_id` is
+    the newest event id that was ever assigned, so it never decreases.
     """
 
     cookie: int
@@ -58,7 +62,8 @@ class Content:
                 uri(self._path, read_only=True), uri=True, isolation_level=None, check_same_thread=False
             )
             self._read_newest(self._connection)
-            self._file = self._read_file()
+            with closing(self._open_file()) as file:
+                self._file = _facts(file)
 
     def is_untouched(self, found: os.stat_result) -> bool:
         """Whether nobody wrote to the file since it was last verified. SQLite does so in a checkpoint."""
@@ -71,13 +76,19 @@ class Content:
             return None
         if found.st_size == 0:
             return "was truncated"
-        try:
-            if quick:
-                known = self._read_cookie() in (self._file.cookie, self._newest.cookie)
-            else:
-                known = self._continues(self._read_file())
-        except (sqlite3.DatabaseError, TypeError) as error:
-            return self._unreadable(error)
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                if quick:
+                    known = self._read_cookie() in (self._file.cookie, self._newest.cookie)
+                else:
+                    with closing(self._open_file()) as file:
+                        known = self._continues(file)
+                break
+            except (sqlite3.DatabaseError, TypeError) as error:
+                # A checkpoint may be writing the very pages that are read.
+                if attempt == ATTEMPTS or not _is_no_database(error):
+                    return self._unreadable(error)
+                time.sleep(PAUSE)
         self._unreadable_since = None
         if not known:
             return "was overwritten"
@@ -96,7 +107,7 @@ class Content:
             now = _facts(self._connection)
             if now.last_id < before.last_id or now.epoch != before.epoch:
                 return True
-            if now.cookie != before.cookie and event is not None and self._event_at(event[0]) != event:
+            if now.cookie != before.cookie and self._is_another(event, self._connection):
                 return True
             self._read_newest(self._connection)
             self._data_version = version
@@ -110,25 +121,27 @@ class Content:
             self._connection.close()
             self._connection = None
 
-    def _continues(self, found: Facts) -> bool:
-        """Whether a checkpoint can have written what the file has now."""
+    def _continues(self, file: sqlite3.Connection) -> bool:
+        """Return whether the file can be the result of commits and checkpoints since it was last read."""
+        found = _facts(file)
         if self._connection is not None:
             with suppress(sqlite3.DatabaseError, TypeError):
+                # The connection also sees the write-ahead log, so it is never behind a file that SQLite wrote.
                 newest = _facts(self._connection)
-                if newest.last_id < found.last_id:
+                if newest.last_id < found.last_id or newest.cookie < found.cookie:
                     return False
         assert self._file is not None
         assert self._newest is not None
-        known = found.cookie in (self._file.cookie, self._newest.cookie)
-        same = found.epoch in (self._file.epoch, self._newest.epoch)
-        if known and same and found.last_id >= self._file.last_id:
-            self._file = found
-            return True
-        return False
+        same_store = found.epoch in (self._file.epoch, self._newest.epoch)
+        if not same_store or found.last_id < self._file.last_id or found.cookie < self._file.cookie:
+            return False
+        if self._is_another(self._event, file):
+            return False
+        self._file = found
+        return True
 
     def _unreadable(self, error: Exception) -> str | None:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code == sqlite3.SQLITE_NOTADB:
+        if _is_no_database(error):
             return "was overwritten with something that is no database"
         now = time.monotonic()
         if self._unreadable_since is None:
@@ -137,17 +150,12 @@ class Content:
 
     def _read_newest(self, connection: sqlite3.Connection) -> None:
         self._newest = _facts(connection)
-        self._event = self._event_at(self._newest.last_id)
+        self._event = _event_at(connection, self._newest.last_id)
 
-    def _event_at(self, event_id: object) -> tuple[object, ...] | None:
-        assert self._connection is not None
-        sql = "SELECT event_id, task_id, seq, created_at FROM task_events WHERE event_id = ?"
-        found: tuple[object, ...] | None = self._connection.execute(sql, (event_id,)).fetchone()
-        return found
-
-    def _read_file(self) -> Facts:
-        with closing(self._open_file()) as connection:
-            return _facts(connection)
+    def _is_another(self, event: tuple[object, ...] | None, connection: sqlite3.Connection) -> bool:
+        """Return whether the id of `event` belongs to another event now. A deleted event proves nothing."""
+        found = None if event is None else _event_at(connection, event[0])
+        return found is not None and found != event
 
     def _read_cookie(self) -> int:
         with closing(self._open_file()) as connection:
@@ -166,6 +174,16 @@ def _facts(connection: sqlite3.Connection) -> Facts:
         " (SELECT seq FROM sqlite_sequence WHERE name = 'task_events')"
     ).fetchone()
     return Facts(int(cookie), str(epoch), int(last_id or 0))
+
+
+def _event_at(connection: sqlite3.Connection, event_id: object) -> tuple[object, ...] | None:
+    sql = "SELECT event_id, task_id, seq, created_at FROM task_events WHERE event_id = ?"
+    found: tuple[object, ...] | None = connection.execute(sql, (event_id,)).fetchone()
+    return found
+
+
+def _is_no_database(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_NOTADB
 
 
 def _stamp(found: os.stat_result) -> tuple[int, int]:

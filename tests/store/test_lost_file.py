@@ -397,6 +397,18 @@ def test_checkpoints_vacuums_and_other_writers_are_no_replacement(store: SqliteS
     other.close()
 
 
+@pytest.mark.parametrize("change", ["CREATE INDEX later ON task_events (created_at)", "ANALYZE", "VACUUM"])
+def test_a_change_of_the_schema_is_no_replacement(store: SqliteStore, change: str) -> None:
+    store.append("run", [LOG] * 100)
+    with sqlite3.connect(store.path, isolation_level=None) as raw:
+        raw.execute(change)
+    raw.close()
+    checkpoint(store)
+    store.append("run", LOG)
+    checkpoint(store)
+    assert (store.append("run", LOG)[0].seq, store.generation, store.problems) == (102, 1, [])
+
+
 def test_a_server_survives_a_copy_over_its_open_file(start_server: Callable[..., Server], tmp_path: Path) -> None:
     server = start_server()
     server.post("/api/tasks/run/events", [{"event_type": "log", "payload": {"message": "x" * 500}}] * 2000)
