@@ -1,4 +1,4 @@
-"""Every route, asked by every kind of caller. The routes are those of the app: one that stands in no line fails."""
+"""Test every route with every kind of caller. A route of the app that is missing from `ROUTES` fails a test."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ TASK = {
 
 @dataclass(frozen=True)
 class Route:
-    """What a route needs, said once more and not read from the code.
+    """The right that a route requires, stated here independently of the code.
 
-    `read`, `emit`, `respond`, `admin`: this right in the task's project; `save`: the right to respond in any.
-    `some`: to be known, as what is shown is one's own; `self`: to have logged in, as a person.
-    `all`: all projects. `nothing`: nothing. A `page` sends those who are not known to the log-in page.
+    `read`, `emit`, `respond`, `admin`: this right in the task's project. `save`: the right to respond in any project.
+    `some`: any known caller, because the response shows only the caller's own data. `self`: a logged-in person.
+    `all`: the right to read all projects. `nothing`: no right. A `page` redirects unknown callers to the log-in page.
     """
 
     need: str
@@ -154,14 +154,14 @@ MAY: dict[str, set[str]] = {
     "a token of an operator": {"nothing", "some", "read", "emit", "respond", "save"},
     "administrator": {"nothing", "some", "self", "read", "emit", "respond", "save", "admin", "all"},
 }
-"""What each caller may in the project of the task."""
+"""The rights of each caller in the task's project."""
 
 UNKNOWN = ("nobody", "expired session", "expired token", "revoked token")
 
 
 @pytest.fixture(scope="module")
 def callers(shared_server: Server) -> dict[str, Headers]:
-    """A task in the project `ours`, and all who ask for it."""
+    """Create a task in the project `ours`, and return the headers of each caller."""
     store = shared_server.store
     for name in ("ours", "theirs"):
         project(store, name)
@@ -193,7 +193,7 @@ def callers(shared_server: Server) -> dict[str, Headers]:
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
-    """No cookie of one caller may be sent with the next."""
+    """Return a client without cookies, so that no caller's cookie is sent with the next request."""
     with httpx.Client(cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[]))) as one:
         yield one
 
@@ -206,11 +206,11 @@ def rules() -> set[str]:
     return found
 
 
-def test_every_route_stands_here() -> None:
+def test_every_route_is_listed() -> None:
     assert rules() == set(ROUTES)
 
 
-def test_an_app_with_a_route_that_does_not_say_what_it_needs_is_not_made() -> None:
+def test_a_route_without_a_declared_right_stops_the_app() -> None:
     app = Quart("forgetful")
 
     @app.get("/secrets")
@@ -227,7 +227,7 @@ def address(rule: str, route: Route) -> str:
 
 
 def status(client: httpx.Client, server: Server, rule: str, route: Route, headers: Headers) -> int:
-    """The status of the answer, of which no more is read: some of them never end."""
+    """Return the status of the answer. The body is not read, because a stream never ends."""
     method = rule.partition(" ")[0]
     if method == "WEBSOCKET":
         return socket_status(server, address(rule, route), headers)
@@ -247,25 +247,27 @@ def socket_status(server: Server, path: str, headers: Headers) -> int:
 
 
 @pytest.mark.parametrize("rule", ROUTES)
-def test_each_caller_may_what_it_may_and_no_more(
+def test_each_caller_can_use_exactly_the_routes_it_has_rights_to(
     client: httpx.Client, server: Server, callers: dict[str, Headers], rule: str
 ) -> None:
     route = ROUTES[rule]
     for caller, headers in callers.items():
         if rule.endswith("/logout") and "Cookie" in headers:
-            continue  # it works, and nobody would be left
+            continue  # Logging out works, but would end the session that the next tests need.
         got = status(client, server, rule, route, headers)
         if route.need in MAY[caller]:
             wrong_password = rule.endswith(("/login", "/password")) and got in (400, 401, 429)
-            assert got < 400 or got in (404, 409) or wrong_password, f"{caller} may, and got {got}"
+            assert got < 400 or got in (404, 409) or wrong_password, f"{caller} has the right, but got {got}"
         elif caller not in UNKNOWN:
-            assert got == 403, f"{caller} is known and may not, and got {got}"
+            assert got == 403, f"{caller} lacks the right and should get 403, but got {got}"
         else:
-            assert got == (303 if route.page else 401), f"{caller} is not known, and got {got}"
+            assert got == (303 if route.page else 401), (
+                f"{caller} is unknown and should be asked to log in, but got {got}"
+            )
 
 
 @pytest.mark.parametrize("rule", [rule for rule, route in ROUTES.items() if "_id>" in rule or route.query])
-def test_what_is_not_there_is_404_for_those_who_are_known(
+def test_a_missing_resource_is_404_for_known_callers(
     client: httpx.Client, server: Server, callers: dict[str, Headers], rule: str
 ) -> None:
     if rule == "POST /api/tasks/<task_id>/events":

@@ -1,4 +1,4 @@
-"""One's own account: rights, tokens, password."""
+"""Test the account page: rights, tokens, password."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def make(server: Server, headers: Headers, **form: object) -> httpx.Response:
     return httpx.post(f"{server.url}/account/tokens", data=given, headers=headers)
 
 
-def test_a_token_is_shown_once_and_may_no_more_than_its_person(server: Server, logged_in: Headers) -> None:
+def test_a_token_is_shown_once_and_has_no_more_rights_than_its_owner(server: Server, logged_in: Headers) -> None:
     made = make(server, logged_in)
     assert (made.status_code, made.headers["cache-control"]) == (201, "no-store")
     secret = re.findall(r"sbx_[\w-]{43}", made.text)[0]
@@ -58,13 +58,13 @@ def test_a_token_is_shown_once_and_may_no_more_than_its_person(server: Server, l
         ({"project_id": "theirs"}, 403),
     ],
 )
-def test_a_token_that_cannot_be_is_refused(
+def test_an_invalid_token_request_is_refused(
     server: Server, logged_in: Headers, form: dict[str, object], status: int
 ) -> None:
     assert make(server, logged_in, **form).status_code == status
 
 
-def test_nobody_revokes_the_token_of_another(server: Server, logged_in: Headers) -> None:
+def test_a_person_cannot_revoke_the_token_of_another(server: Server, logged_in: Headers) -> None:
     bob = person(server.store, "bob@example.org", default="owner")
     program = token(server.store, "bobs", account_id=bob.account_id)
     page = server.get("/account", headers=session(server.store, bob)).text
@@ -73,7 +73,7 @@ def test_nobody_revokes_the_token_of_another(server: Server, logged_in: Headers)
     assert server.get("/api/tasks", headers=program).status_code == 200
 
 
-def test_another_password_logs_out_everywhere(server: Server, ann: Account) -> None:
+def test_a_new_password_ends_all_other_sessions(server: Server, ann: Account) -> None:
     carl = person(server.store, "carl@example.org", default="viewer")
     here, there = session(server.store, carl), session(server.store, carl)
     url = f"{server.url}/account/password"
@@ -88,7 +88,7 @@ def test_another_password_logs_out_everywhere(server: Server, ann: Account) -> N
     assert httpx.post(f"{server.url}/login", data=form, timeout=60).status_code == 303
 
 
-def test_what_people_do_to_their_account_is_audited_with_its_id(server: Server, ann: Account) -> None:
+def test_account_changes_are_audited_with_the_account_id(server: Server, ann: Account) -> None:
     dora = person(server.store, "dora@example.org", default="viewer")
     browser = httpx.Client(base_url=server.url, timeout=60)
 
@@ -118,6 +118,6 @@ def test_what_people_do_to_their_account_is_audited_with_its_id(server: Server, 
     assert {(audit["account_id"], audit["source"]) for audit in hers} == {(dora.account_id, "127.0.0.1")}
 
 
-def test_without_accounts_there_is_no_such_page(start_server: Callable[..., Server]) -> None:
+def test_without_accounts_there_is_no_account_page(start_server: Callable[..., Server]) -> None:
     server = start_server()
     assert server.get("/account").status_code == 404

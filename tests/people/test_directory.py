@@ -1,4 +1,4 @@
-"""What the directory remembers: nothing that changed while it was read."""
+"""Test that the directory caches nothing that changed while it was read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from signalbox.webapp.auth.directory import Directory
 
 
 class SlowPeople:
-    """People of a store whose answers are late."""
+    """The people of a store, with delayed answers."""
 
     def __init__(self, store: SqliteStore) -> None:
         self._people = store.people
@@ -44,7 +44,7 @@ async def nothing() -> None:
     pass
 
 
-async def test_a_task_that_is_made_anew_elsewhere_is_not_taken_for_the_one_before(store: SqliteStore) -> None:
+async def test_a_task_created_again_in_another_project_is_not_confused_with_the_old_one(store: SqliteStore) -> None:
     for project in ("ours", "theirs"):
         store.people.add_project(project, project)
     store.create_task("run", project_id="ours")

@@ -1,4 +1,4 @@
-"""Logging in and out with a browser."""
+"""Test logging in and out with a browser."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def audits(server: Server) -> list[tuple[str, str, str]]:
     return [(audit["action"], audit["actor"], audit["source"]) for audit in audits_of(server.store)]
 
 
-def test_a_page_leads_to_the_log_in_and_back(server: Server, ann: Account) -> None:
+def test_a_page_redirects_to_the_log_in_page_and_back(server: Server, ann: Account) -> None:
     refused = server.get("/tasks/run?at=1", headers=BROWSER)
     assert (refused.status_code, refused.headers["location"]) == (303, "/login?next=/tasks/run%3Fat%3D1")
     with httpx.Client(base_url=server.url, headers=BROWSER, timeout=60) as browser:
@@ -59,7 +59,7 @@ def test_a_page_leads_to_the_log_in_and_back(server: Server, ann: Account) -> No
     assert ("log_out", "ann@example.org", "127.0.0.1") in audits(server)
 
 
-def test_nothing_that_somebody_logged_in_sees_is_stored(server: Server, ann: Account) -> None:
+def test_browsers_do_not_store_pages_of_a_logged_in_person(server: Server, ann: Account) -> None:
     shown = session(server.store, ann)
     paths = [
         "/tasks",
@@ -79,15 +79,15 @@ def test_nothing_that_somebody_logged_in_sees_is_stored(server: Server, ann: Acc
     ]
     for path in paths:
         assert "no-store" in server.get(path, headers=shown).headers["cache-control"], path
-    # Of strangers nothing is known, so the pages that they see may come back.
+    # The log-in page is not stored either.
     assert "no-store" in server.get("/login").headers["cache-control"]
 
 
-def test_an_open_server_leaves_pages_to_the_browsers_memory(start_server: Callable[..., Server]) -> None:
+def test_an_open_server_lets_browsers_cache_pages(start_server: Callable[..., Server]) -> None:
     assert start_server().get("/tasks").headers["cache-control"] == "no-cache"
 
 
-def test_the_cookie_is_for_this_server_alone(server: Server, ann: Account) -> None:
+def test_the_cookie_is_limited_to_this_server(server: Server, ann: Account) -> None:
     cookie = log_in(server).headers["set-cookie"]
     assert cookie.startswith(f"{COOKIE}=")
     assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
@@ -108,19 +108,19 @@ def test_behind_tls_the_cookie_is_bound_to_the_host(start_server: Callable[..., 
     assert audits(server)[0] == ("log_in", "ann@example.org", "192.0.2.7")
 
 
-def test_what_a_caller_says_of_itself_is_believed_of_a_proxy_alone(server: Server, ann: Account) -> None:
+def test_forwarded_headers_are_trusted_only_from_a_proxy(server: Server, ann: Account) -> None:
     cookie = log_in(server, headers={"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"})
     assert "Secure" not in cookie.headers["set-cookie"]
     assert audits(server)[0] == ("log_in", "ann@example.org", "127.0.0.1")
 
 
 @pytest.mark.parametrize("proxies", ["nginx", "10.0.0.0/8, *", "10.0.0.0/99"])
-def test_a_proxy_is_named_by_its_address(proxies: str) -> None:
+def test_a_trusted_proxy_is_given_by_its_address(proxies: str) -> None:
     with pytest.raises(InvalidSetting, match="trusted_proxies"):
         Settings(trusted_proxies=proxies)
 
 
-def test_a_wrong_address_and_a_wrong_password_are_told_alike(server: Server, ann: Account) -> None:
+def test_a_wrong_address_and_a_wrong_password_get_the_same_message(server: Server, ann: Account) -> None:
     unknown = log_in(server, "eve@example.org", form={"next": "/permissions"})
     wrong = log_in(server, password="not it, not at all", form={"next": "/permissions"})
     assert unknown.status_code == wrong.status_code == 401
@@ -131,11 +131,11 @@ def test_a_wrong_address_and_a_wrong_password_are_told_alike(server: Server, ann
 
 
 @pytest.mark.parametrize("onward", ["https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example"])
-def test_nobody_is_led_to_another_server(server: Server, ann: Account, onward: str) -> None:
+def test_the_log_in_page_never_redirects_to_another_server(server: Server, ann: Account, onward: str) -> None:
     assert log_in(server, form={"next": onward}).headers["location"] == "/tasks"
 
 
-def test_guessing_is_slowed_down(start_server: Callable[..., Server]) -> None:
+def test_password_guessing_is_slowed_down(start_server: Callable[..., Server]) -> None:
     server = start_server(login_attempts=1)
     for name in ("ann", "bob"):
         person(server.store, f"{name}@example.org")
@@ -159,7 +159,7 @@ def test_a_disabled_account_cannot_log_in_and_is_logged_out(server: Server, ann:
     assert log_in(server, "bob@example.org").status_code == 401
 
 
-def test_streams_frames_and_scripts_are_never_led_to_a_page(server: Server, ann: Account) -> None:
+def test_streams_frames_and_scripts_are_never_redirected_to_a_page(server: Server, ann: Account) -> None:
     html = {"Accept": "text/html"}
     for headers in ({}, html | {"HX-Request": "true"}, html | {"Sec-Fetch-Mode": "cors"}):
         for path in ("/tasks/run/frame", "/live/tasks", "/tasks/run/log?part=rows"):
@@ -170,15 +170,15 @@ def test_streams_frames_and_scripts_are_never_led_to_a_page(server: Server, ann:
     assert (stream.status_code, stream.json()["error"]["code"]) == (401, "not_logged_in")
 
 
-def test_an_unknown_address_costs_what_a_known_one_does() -> None:
+def test_an_unknown_address_takes_as_long_as_a_known_one() -> None:
     assert not passwords.outdated(NOBODYS)
 
 
-def test_a_form_of_another_site_does_not_log_in(server: Server, ann: Account) -> None:
+def test_a_form_on_another_site_cannot_log_in(server: Server, ann: Account) -> None:
     answer = log_in(server, headers={"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"})
     assert answer.status_code == 403
 
 
-def test_health_tells_strangers_nothing_more(server: Server, ann: Account) -> None:
+def test_the_health_check_tells_unknown_callers_nothing_more(server: Server, ann: Account) -> None:
     assert set(server.get("/sse/health").json()) == {"status", "service", "version", "protocol", "problems"}
     assert "streams" in server.get("/sse/health", headers=session(server.store, ann)).json()

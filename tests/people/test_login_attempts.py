@@ -1,4 +1,4 @@
-"""Guessing passwords: what is counted, for whom, and that nobody is locked out by strangers."""
+"""Test the limits on password guesses: which guesses count, for whom, and that guesses of others lock nobody out."""
 
 from __future__ import annotations
 
@@ -33,34 +33,34 @@ def log_in(server: Server, email: str, password: str, source: str = "192.0.2.1",
 
 @pytest.fixture
 def proxied(start_server: Callable[..., Server]) -> Server:
-    """A server that believes this test where its callers are; two failures from one network for one account."""
+    """Start a server that trusts this test's `X-Forwarded-For` and allows two failures per network and account."""
     server = start_server(login_attempts=2, trusted_proxies="127.0.0.1")
     person(server.store, "ann@example.org", default="operator")
     wait_until_guarded(server)
     return server
 
 
-def test_every_spelling_of_an_address_has_one_budget(proxied: Server) -> None:
+def test_all_spellings_of_an_address_share_one_budget(proxied: Server) -> None:
     spellings = ["ann@example.org", " ANN@Example.ORG\t", "ａｎｎ@example.org", "Ann@example.org"]
     assert [log_in(proxied, email, WRONG).status_code for email in spellings] == [401, 401, 429, 429]
     unknown = ["eve@example.org", "EVE@example.org ", "ｅve@example.org"]
     assert [log_in(proxied, email, WRONG, "192.0.2.9").status_code for email in unknown] == [401, 401, 429]
 
 
-def test_a_guess_spread_over_many_addresses_is_stopped_and_does_not_lock_the_owner_out(proxied: Server) -> None:
+def test_guesses_from_many_addresses_are_stopped_without_locking_the_owner_out(proxied: Server) -> None:
     at_home = log_in(proxied, "ann@example.org", PASSWORD, "198.51.100.7")
     assert at_home.status_code == 303
     spread = [log_in(proxied, "ann@example.org", WRONG, f"203.0.113.{n}").status_code for n in range(12)]
     assert spread == [401] * 10 + [429] * 2
     assert log_in(proxied, "ann@example.org", PASSWORD, "203.0.113.200").status_code == 429
-    # From where she has logged in before she still can, and so she can with her browser from anywhere.
+    # The owner can still log in from a network she used before, and with her browser from any network.
     assert log_in(proxied, "ann@example.org", PASSWORD, "198.51.100.7").status_code == 303
     known = at_home.cookies[BROWSER]
     assert log_in(proxied, "ann@example.org", PASSWORD, "203.0.113.201", known).status_code == 303
     assert log_in(proxied, "ann@example.org", PASSWORD, "203.0.113.202", known[:-1] + "x").status_code == 429
 
 
-def test_a_known_browser_may_not_guess_without_end(proxied: Server) -> None:
+def test_a_known_browser_has_a_limit_too(proxied: Server) -> None:
     known = log_in(proxied, "ann@example.org", PASSWORD, "198.51.100.7").cookies[BROWSER]
     tries = [log_in(proxied, "ann@example.org", WRONG, "203.0.113.5", known).status_code for _ in range(5)]
     assert tries == [401, 401, 401, 401, 429]
@@ -89,7 +89,7 @@ def test_an_ipv6_host_counts_as_its_network(source: str | None, network: str) ->
     assert network_of(source) == network
 
 
-def test_what_failed_is_forgotten_in_time() -> None:
+def test_old_failures_are_forgotten() -> None:
     now = [0.0]
     attempts = LoginAttempts(2, clock=lambda: now[0])
     attempts.attempt("ann", "home")
@@ -102,13 +102,13 @@ def test_what_failed_is_forgotten_in_time() -> None:
     attempts.attempt("ann", "home")
 
 
-def test_one_spelling_of_an_address_is_kept() -> None:
+def test_an_email_address_is_stored_in_one_spelling() -> None:
     for email in ("Ann@Example.ORG", " ann@example.org ", "ａｎｎ@example.org", "ann＠example.org"):
         assert checked_email(email) == "ann@example.org"
     assert checked_email("STRASSE@example.org") == checked_email("straße@example.org")
 
 
-def test_an_account_of_an_older_version_is_found_by_its_spelling(store: SqliteStore) -> None:
+def test_an_account_of_an_older_version_is_found_by_its_original_spelling(store: SqliteStore) -> None:
     person(store, "strasse-older@example.org")
     with store._writer._connection as db:
         db.execute("UPDATE accounts SET email = 'straße@example.org'")
@@ -121,7 +121,7 @@ def test_an_account_of_an_older_version_is_found_by_its_spelling(store: SqliteSt
 # checking
 
 
-async def test_few_passwords_are_checked_at_once_and_few_wait() -> None:
+async def test_concurrent_and_waiting_password_checks_are_limited() -> None:
     checks, release, running = Checks(), threading.Event(), []
 
     def work() -> bool:
@@ -134,7 +134,7 @@ async def test_few_passwords_are_checked_at_once_and_few_wait() -> None:
         await checks.run("one", work)
     other = asyncio.create_task(checks.run("another", work))
     await asyncio.sleep(0)
-    # Whoever goes away does not make room for a third check beside those that run.
+    # A caller that disconnects does not free a place for a third check while two still run.
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
@@ -149,7 +149,7 @@ async def test_few_passwords_are_checked_at_once_and_few_wait() -> None:
 # passwords that change meanwhile
 
 
-def test_a_session_is_given_for_the_present_password_alone(store: SqliteStore) -> None:
+def test_a_session_is_created_only_for_the_current_password(store: SqliteStore) -> None:
     ann = person(store, "ann@example.org")
     kept = passwords.hash_of(PASSWORD)
     store.people.set_password(ann.account_id, kept)
@@ -164,7 +164,7 @@ def test_a_session_is_given_for_the_present_password_alone(store: SqliteStore) -
         store.people.add_session(ann.account_id, digest_of(new_secret()), at(60))
 
 
-def test_log_ins_under_way_end_with_the_password(start_server: Callable[..., Server]) -> None:
+def test_a_password_change_voids_log_ins_in_progress(start_server: Callable[..., Server]) -> None:
     server = start_server(login_attempts=100)
     ann = person(server.store, "ann@example.org", default="operator")
     wait_until_guarded(server)
@@ -177,7 +177,7 @@ def test_log_ins_under_way_end_with_the_password(start_server: Callable[..., Ser
         server.store.people.set_password(ann.account_id, changed)
         answers = [job.result() for job in jobs]
     assert {answer.status_code for answer in answers} == {200, 401}
-    time.sleep(0.6)  # the directory looks at the store twice a second
+    time.sleep(0.6)  # The directory polls the store twice a second.
     for answer in answers:
         if answer.status_code == 200:
             shown = {"Authorization": f"Bearer {answer.json()['token']}"}

@@ -1,4 +1,4 @@
-"""A server that others can reach does not start before it knows somebody."""
+"""Test that a server that listens beyond loopback needs an account or a token before it starts."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def serve(folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen([*command, *store], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_it_does_not_start_and_says_how_it_would(tmp_path: Path) -> None:
+def test_it_refuses_to_start_and_names_the_commands_that_help(tmp_path: Path) -> None:
     out, err = (process := serve(tmp_path)).communicate(timeout=60)
     assert (process.returncode, out) == (2, "")
     assert "signalbox user add" in err
     assert "signalbox token create" in err
 
 
-def test_with_a_token_it_starts_and_asks_everybody(tmp_path: Path) -> None:
+def test_it_starts_once_a_token_exists(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/signalbox.db")
     token(store, "ci")
     store.close()

@@ -1,4 +1,4 @@
-"""Passwords and tokens: nothing that is kept opens a door."""
+"""Test that stored passwords and tokens are hashes that give no access."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.people import session
 from tests.support.server import Server
 
 
-def test_a_password_is_kept_as_a_hash_of_its_own() -> None:
+def test_a_password_is_stored_as_a_salted_hash() -> None:
     kept, again = passwords.hash_of("correct horse"), passwords.hash_of("correct horse")
     assert kept.startswith("$argon2id$")
     assert kept != again
@@ -28,20 +28,20 @@ def test_a_password_is_kept_as_a_hash_of_its_own() -> None:
     assert not passwords.verify("no hash", "correct horse")
 
 
-def test_a_password_is_the_same_from_every_keyboard() -> None:
+def test_a_password_is_normalised_before_it_is_compared() -> None:
     typed = "pässwörter"
     assert passwords.verify(passwords.hash_of(typed), unicodedata.normalize("NFD", typed))
 
 
 @pytest.mark.parametrize("password", ["", "1234567", "x" * 1025, "\ud800" * 8])
-def test_a_password_that_cannot_be_used_is_refused(password: str) -> None:
+def test_an_invalid_password_is_refused(password: str) -> None:
     with pytest.raises(InvalidEvent) as refused:
         passwords.hash_of(password)
     assert refused.value.field == "password"
 
 
-def test_a_password_that_is_too_long_is_not_normalised() -> None:
-    # Unicode normalisation of combining marks is quadratic: these take seconds, and no other thread runs meanwhile.
+def test_too_long_a_password_is_refused_before_it_is_normalised() -> None:
+    # Unicode normalisation of combining marks is quadratic: this takes seconds, and no other thread runs meanwhile.
     endless = "a" + "\u0301\u0323" * 80_000
     began = time.monotonic()
     assert not passwords.verify(passwords.hash_of("correct horse"), endless)
@@ -52,7 +52,7 @@ def test_a_password_that_is_too_long_is_not_normalised() -> None:
     assert time.monotonic() - began < 2
 
 
-def test_a_hash_of_other_parameters_still_opens_and_is_known_as_outdated() -> None:
+def test_a_hash_with_old_parameters_is_accepted_and_reported_as_outdated() -> None:
     older = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("correct horse")
     assert passwords.verify(older, "correct horse")
     assert passwords.outdated(older)
@@ -80,7 +80,7 @@ def test_a_log_in_renews_an_outdated_hash_and_ends_no_other_session(server: Serv
     assert server.get("/api/tasks", headers=elsewhere).status_code == 200
 
 
-def test_tokens_are_long_random_and_known_by_their_prefix() -> None:
+def test_tokens_are_long_and_random_and_have_a_prefix() -> None:
     tokens = {secrets.new_token() for _ in range(100)}
     assert len(tokens) == 100
     assert all(re.fullmatch(r"sbx_[A-Za-z0-9_-]{43}", token) for token in tokens)

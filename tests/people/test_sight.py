@@ -1,4 +1,4 @@
-"""Everybody sees their own projects, in every list, also while it lives."""
+"""Test that every list, also a live one, shows a caller only their own projects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.sse import Message, open_stream
 
 @dataclass
 class World:
-    """Two projects with a task each, which waits for somebody; ann reads one of them, bob answers in it."""
+    """Two projects, each with a task that asks for a permission. Ann may read one of them, Bob may respond in it."""
 
     server: Server
     ann: Headers
@@ -46,7 +46,7 @@ def world(shared_server: Server) -> World:
 
 
 @pytest.mark.parametrize("path", ["/tasks", "/permissions", "/audits", "/compare", "/demo", "/api/tasks"])
-def test_lists_show_the_callers_projects(world: World, path: str) -> None:
+def test_lists_show_only_the_callers_projects(world: World, path: str) -> None:
     world.server.post("/api/tasks/run-theirs/events", {"event_type": "log"}, headers=world.both)
     mine = world.server.get(path, headers=world.ann)
     assert mine.status_code == 200
@@ -55,7 +55,7 @@ def test_lists_show_the_callers_projects(world: World, path: str) -> None:
         assert "run-ours" in mine.text
 
 
-def test_counts_are_the_callers(world: World) -> None:
+def test_counts_cover_only_the_callers_projects(world: World) -> None:
     page = world.server.get("/tasks", headers=world.ann)
     assert "<title>(1) Tasks" in page.text
     assert "<title>(2) Tasks" in world.server.get("/tasks", headers=world.both).text
@@ -67,12 +67,12 @@ def test_somebody_without_a_project_sees_an_empty_list(world: World) -> None:
     assert "run-" not in world.server.get("/tasks", headers=nobody).text
 
 
-def test_what_one_may_not_read_cannot_be_named_either(world: World) -> None:
+def test_a_task_without_read_access_cannot_be_compared_or_followed(world: World) -> None:
     for path in ("/compare?a=run-ours&b=run-theirs", "/compare?a=run-theirs", "/sse/events?task=run-theirs"):
         assert world.server.get(path, headers=world.ann).status_code == 403
 
 
-def test_the_feed_of_all_tasks_is_that_of_all_ones_own(world: World) -> None:
+def test_the_feed_of_all_tasks_holds_only_the_callers_tasks(world: World) -> None:
     with open_stream(f"{world.server.url}/sse/events", headers=world.ann) as stream:
         world.server.emit("run-theirs", "a secret")
         last = world.server.emit("run-ours", "the last")[0]
@@ -109,7 +109,7 @@ def test_a_live_list_never_carries_a_row_of_another_project(world: World, path: 
     assert "theirs" not in told
 
 
-def test_the_count_in_the_navigation_is_ones_own_also_live(world: World) -> None:
+def test_the_live_count_in_the_navigation_covers_only_the_callers_projects(world: World) -> None:
     server = world.server
     with open_stream(f"{server.url}/tasks/run-ours/stream", headers=world.ann) as stream:
         before = next(m.json["permissions_open"] for m in stream if m.event == "heartbeat" and "permissions" in m.data)
@@ -124,7 +124,7 @@ def test_the_count_in_the_navigation_is_ones_own_also_live(world: World) -> None
     assert set(counts) <= {before, before + 1}
 
 
-def test_buttons_are_for_those_who_may_press_them(world: World) -> None:
+def test_buttons_appear_only_for_callers_with_the_right_to_use_them(world: World) -> None:
     server = world.server
     for path in ("/tasks/run-ours", "/permissions", "/tasks/run-ours/permissions/r1"):
         assert 'value="approve"' in server.get(path, headers=world.bob).text
@@ -138,7 +138,7 @@ def test_buttons_are_for_those_who_may_press_them(world: World) -> None:
     assert "Cancel the run" not in server.get("/tasks/run-ours", headers=world.ann).text
 
 
-def test_live_pages_with_other_rights_do_not_share_their_bytes(world: World) -> None:
+def test_live_pages_with_different_rights_share_no_cached_bytes(world: World) -> None:
     server = world.server
     with (
         open_stream(f"{server.url}/tasks/run-ours/stream?since=0", headers=world.ann) as watching,
@@ -149,7 +149,7 @@ def test_live_pages_with_other_rights_do_not_share_their_bytes(world: World) -> 
         assert 'value="approve"' in next(m.data for m in answering if "shared-not" in m.data)
 
 
-def test_an_answer_is_given_in_the_name_of_whoever_gives_it(world: World) -> None:
+def test_an_answer_is_recorded_under_the_callers_name(world: World) -> None:
     server = world.server
     ask(server, "run-ours", "named")
     body = {"event_type": "permission_response", "payload": {"request_id": "named", "approved": True, "by": "the boss"}}
@@ -164,7 +164,7 @@ def test_an_answer_is_given_in_the_name_of_whoever_gives_it(world: World) -> Non
     assert "bob@example.org" in server.get("/tasks/run-ours/audits", headers=world.ann).text
 
 
-def test_a_task_is_made_where_its_maker_is_at_home(world: World) -> None:
+def test_a_new_task_belongs_to_the_project_of_its_creator(world: World) -> None:
     server = world.server
     home = token(server.store, "home", project_id="ours")
     for task_id in ("made", "appended"):

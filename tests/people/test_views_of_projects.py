@@ -1,4 +1,4 @@
-"""Saved views belong to a project, or to all when an administrator saves them."""
+"""Test that a saved view belongs to one project, or to all when an administrator saves it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.support.people import person, session, wait_until_guarded
 from tests.support.server import Server
 
 
-def test_a_view_is_seen_and_deleted_in_its_project_alone(server: Server) -> None:
+def test_a_view_can_be_seen_and_deleted_only_in_its_project(server: Server) -> None:
     ann = session(server.store, person(server.store, "ann@example.org", red="operator"))
     bob = session(server.store, person(server.store, "bob@example.org", blue="operator"))
     root = session(server.store, person(server.store, "root@example.org", admin=True))
