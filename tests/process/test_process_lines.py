@@ -1,4 +1,4 @@
-"""A command's output as lines."""
+"""Test how a command's output is split into lines."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ def texts(*chunks: bytes) -> list[str]:
         (b"\x1b[31mred\x1b[0m\n", ["\x1b[31mred\x1b[0m"]),
     ],
 )
-def test_what_becomes_of_output(output: bytes, lines: list[str]) -> None:
+def test_output_is_split_into_lines(output: bytes, lines: list[str]) -> None:
     assert texts(output) == lines
 
 
 @given(st.text(alphabet="aé€\n\r😀", max_size=60), st.lists(st.integers(0, 200), max_size=5))
-def test_where_the_output_is_cut_makes_no_difference(text: str, cuts: list[int]) -> None:
+def test_chunk_boundaries_do_not_change_the_lines(text: str, cuts: list[int]) -> None:
     data = text.encode()
     places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     assert lines_of(*(data[a:b] for a, b in itertools.pairwise(places))) == lines_of(data)
 
 
-def test_a_long_line_comes_in_pieces_that_make_it_up() -> None:
+def test_a_long_line_is_split_into_pieces() -> None:
     found = lines_of(b"x" * (2 * MAX_LINE + 5) + b"\nnext\n")
     assert [(len(line.text), line.partial) for line in found] == [
         (MAX_LINE, True),
@@ -58,7 +58,7 @@ def test_a_long_line_comes_in_pieces_that_make_it_up() -> None:
     ]
 
 
-def test_a_line_that_never_ends_stays_small_in_memory() -> None:
+def test_an_endless_line_uses_little_memory() -> None:
     reader = LineReader()
     pieces = sum(len(list(reader.feed(b"x" * 65536))) for _ in range(20))
     assert pieces >= 20 * 65536 // MAX_LINE - 1

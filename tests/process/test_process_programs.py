@@ -1,6 +1,6 @@
-"""Recorded output of real programs becomes the lines that they leave on a terminal, each once.
+"""Test with recorded output of real programs that each line that stays on a terminal is logged once.
 
-`tests/process/terminal/` has what each program wrote to a terminal of 120 by 40, as pairs of seconds and text.
+`tests/process/terminal/` holds what each program wrote to a terminal of 120 by 40 cells, as pairs of seconds and text.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Clock:
 
 
 def played(output: Output) -> list[OutputLine]:
-    """The lines that a run logs, at the pace of the recording."""
+    """Return the lines that a run logs when the output arrives at the recorded pace."""
     clock = Clock()
     reader = LineReader(WIDTH, HEIGHT, clock)
     lines: list[OutputLine] = []
@@ -44,7 +44,7 @@ def played(output: Output) -> list[OutputLine]:
 
 
 def shown(output: Output) -> list[str]:
-    """The rows that stay on a terminal which has room for all of them."""
+    """Return the rows that remain on a terminal high enough for all of them."""
     screen = pyte.Screen(WIDTH, 200)
     pyte.Stream(screen).feed("".join(text for _, text in output).replace("\n", "\r\n"))
     return "\n".join(row.rstrip() for row in screen.display).rstrip().split("\n")
@@ -56,7 +56,7 @@ def texts(lines: list[OutputLine]) -> list[str]:
 
 
 def docker_pull() -> Output:
-    """What `docker pull` writes for each message of the daemon: a row for each layer, and back to the end."""
+    """Return the output of `docker pull`: each message moves to the layer's row, rewrites it, and moves back."""
     layers = [f"{number:012x}" for number in range(0xA1, 0xA6)]
     bar = "[=================>                                 ]  {}MB/9MB"
     steps = [(layer, "Pulling fs layer") for layer in layers] + [(layer, "Waiting") for layer in layers[3:]]
@@ -89,5 +89,5 @@ def test_each_line_that_stays_on_the_terminal_is_logged_once(name: str) -> None:
     lines = played(output)
     assert texts(lines) == shown(output)
     assert not any(line.redrawn for line in lines)
-    # It is the same however slowly the output is read.
+    # The lines are the same, however slowly the output is read.
     assert texts(played([(0.0, character) for _, text in output for character in text])) == shown(output)

@@ -1,4 +1,4 @@
-"""Output on its way into the log: bounded, in order, and whole over an outage."""
+"""Test that the recorder appends output in order, with bounded memory, and loses nothing in an outage."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def test_an_outage_makes_the_command_wait_and_loses_nothing(
     assert told[-1] == "the log answers again"
 
 
-async def test_what_the_log_refuses_does_not_hold_up_the_rest(tmp_path: Path) -> None:
+async def test_a_refused_line_does_not_hold_up_the_rest(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/signalbox.db")
     told: list[str] = []
     recorder = Recorder(store, "t", told.append)
@@ -78,7 +78,7 @@ async def test_what_the_log_refuses_does_not_hold_up_the_rest(tmp_path: Path) ->
     await store.aclose()
 
 
-async def test_a_log_that_lets_nobody_in_is_told_once(server: Server) -> None:
+async def test_a_refused_token_is_reported_once(server: Server) -> None:
     proxy = Proxy(server.port)
     proxy.answer("403 Forbidden")
     told: list[str] = []
@@ -91,7 +91,7 @@ async def test_a_log_that_lets_nobody_in_is_told_once(server: Server) -> None:
     assert told == ["output is not recorded any more: the server answered 403 Forbidden"]
 
 
-async def test_a_log_that_never_comes_back_is_given_up(tmp_path: Path) -> None:
+async def test_the_recorder_gives_up_on_a_log_that_stays_unreachable(tmp_path: Path) -> None:
     recorder = Recorder(RemoteLog("http://127.0.0.1:1", patience=0), "t", lambda text: None)
     recorder.add(log("lost"))
     assert await recorder.finish(0.2) == 1

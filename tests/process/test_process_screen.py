@@ -1,4 +1,4 @@
-"""A command's output becomes the lines that a terminal shows: compared with `pyte`, a terminal emulator."""
+"""Compare the lines of a command's output with the screen of `pyte`, a terminal emulator."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def plain(text: str) -> str:
 
 
 def shown(output: str) -> list[str]:
-    """What `pyte` shows, where a newline also returns the cursor, as on a terminal."""
+    """Return what `pyte` shows. As on a terminal, a newline also returns the cursor to the first column."""
     screen = pyte.Screen(WIDTH, 200)
     pyte.Stream(screen).feed(output.replace("\n", "\r\n"))
     rows = [row.rstrip() for row in screen.display]
@@ -74,9 +74,9 @@ def shown(output: str) -> list[str]:
         ("x" * 100 + "\n" + "y" * 100, ["x" * 100, "y" * 100]),
     ],
 )
-def test_what_stays_on_a_terminal(output: str, lines: list[str]) -> None:
+def test_lines_match_what_a_terminal_shows(output: str, lines: list[str]) -> None:
     assert [line.text for line in read(output)] == lines
-    # It is the same in any pieces.
+    # The result is the same for any chunk boundaries.
     assert [line.text for line in read(*output)] == lines
 
 
@@ -90,18 +90,18 @@ PIECES = st.one_of(
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.lists(PIECES, max_size=6), min_size=1, max_size=5), st.data())
-def test_any_output_gives_the_lines_of_pyte(rows: list[list[str]], data: st.DataObject) -> None:
+def test_any_output_gives_the_same_lines_as_pyte(rows: list[list[str]], data: st.DataObject) -> None:
     output = "\n".join("".join(row) for row in rows)
     for _ in range(data.draw(st.integers(0, 3))):
         up = data.draw(st.integers(1, len(rows)))
         again = "".join(data.draw(st.lists(PIECES, max_size=4)))
         output += f"\x1b[{up}A{again}\r\x1b[{data.draw(st.integers(0, 2))}K\n"
     if "漢" in output and any(final in output for final in "\b\rCDGP@X7"):
-        return  # pyte leaves half of a wide character where it is overwritten; terminals leave a blank
+        return  # pyte leaves half of a wide character where it is overwritten; terminals leave a blank.
     wanted = shown(output)
     if any(len(row) >= WIDTH - 1 for row in wanted):
-        return  # a wrapped row is part of one line here
-    found = [plain(line.text).rstrip() for line in read(output)]  # blanks with a background stay
+        return  # Here a wrapped row is part of one line.
+    found = [plain(line.text).rstrip() for line in read(output)]  # Blanks with a background colour are kept.
     while found and not found[-1]:
         found.pop()
     assert found == wanted
@@ -109,7 +109,7 @@ def test_any_output_gives_the_lines_of_pyte(rows: list[list[str]], data: st.Data
     assert read(output[:at], output[at:]) == read(output)
 
 
-def test_colours_go_on_in_the_next_piece_of_a_long_line() -> None:
+def test_colours_continue_in_the_next_piece_of_a_long_line() -> None:
     first, second = read("\x1b[31m" + "r" * (MAX_LINE - 7) + "\x1b[32mgreen\x1b[0m\n")
     assert first.partial
     assert second.text == "\x1b[32mgreen\x1b[0m"
@@ -118,7 +118,7 @@ def test_colours_go_on_in_the_next_piece_of_a_long_line() -> None:
     assert sum(piece.text.count("r") for piece in pieces) == 3 * MAX_LINE
 
 
-def test_a_line_waits_a_moment_for_the_cursor_to_come_back() -> None:
+def test_a_line_is_held_briefly_in_case_the_cursor_returns() -> None:
     clock = Clock()
     reader = LineReader(WIDTH, HEIGHT, clock)
     assert reader.feed(b"a: 0%\nb: 0%\n") == []
@@ -146,7 +146,7 @@ def test_a_line_that_changes_after_it_was_logged_is_marked() -> None:
     assert reader.feed(b"", final=True) == [OutputLine("a: 100%", redrawn=True)]
 
 
-def test_the_unfinished_line_can_be_seen() -> None:
+def test_the_unfinished_line_is_available() -> None:
     reader = LineReader(WIDTH, HEIGHT, Clock())
     reader.feed(b"done\n\r\x1b[31mepoch 1: 7/60")
     assert reader.live.endswith("\x1b[31mepoch 1: 7/60\x1b[0m")
@@ -156,7 +156,7 @@ def test_the_unfinished_line_can_be_seen() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.one_of(st.binary(max_size=30), st.from_regex(rb"\x1b\[[0-9;?]{0,4}[A-Za-z@`]", fullmatch=True))))
-def test_no_output_is_too_odd(chunks: list[bytes]) -> None:
+def test_any_bytes_are_accepted(chunks: list[bytes]) -> None:
     for columns in (WIDTH, None):
         for line in read(*chunks, columns=columns):
             assert not re.search(r"[\x00-\x08\x0a-\x1a\x7f-\x9f]", line.text)

@@ -1,4 +1,4 @@
-"""`signalbox run` shows what its command writes, and never waits for whoever should read that."""
+"""Test that `signalbox run` echoes the command's output and never waits for a slow reader of it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def ended(store: SqliteStore) -> bool:
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_recording_goes_on_and_the_reader_gets_everything_later(url: str, store: SqliteStore, stream: str) -> None:
+def test_recording_continues_and_a_slow_reader_gets_everything_later(url: str, store: SqliteStore, stream: str) -> None:
     command = "seq 1 100000" if stream == "stdout" else "seq 1 100000 >&2"
     running = start("run", "--store", url, "--task", "t", "--", "sh", "-c", command)
     until(lambda: ended(store), timeout=60)
@@ -40,7 +40,7 @@ def test_recording_goes_on_and_the_reader_gets_everything_later(url: str, store:
 
 
 @pytest.mark.parametrize("how", ["time limit", "cancel", "Ctrl-C"])
-def test_a_run_whose_output_nobody_reads_can_be_stopped(url: str, store: SqliteStore, how: str) -> None:
+def test_a_run_with_unread_output_can_be_stopped(url: str, store: SqliteStore, how: str) -> None:
     options = ("--time-limit", "1") if how == "time limit" else ()
     command = ("sh", "-c", "seq 1 20000; exec sleep 60")
     running = start("run", "--store", url, "--task", "t", *options, "--", *command)
@@ -55,7 +55,7 @@ def test_a_run_whose_output_nobody_reads_can_be_stopped(url: str, store: SqliteS
     running.communicate()
 
 
-def test_heartbeats_go_on_while_nobody_reads(url: str, store: SqliteStore) -> None:
+def test_heartbeats_continue_while_output_is_unread(url: str, store: SqliteStore) -> None:
     command = ("sh", "-c", "seq 1 20000; exec sleep 60")
     running = start("run", "--store", url, "--task", "t", "--heartbeat", "0.2", "--", *command)
     until(lambda: written(store) > 20_003)
@@ -63,7 +63,7 @@ def test_heartbeats_go_on_while_nobody_reads(url: str, store: SqliteStore) -> No
     running.communicate()
 
 
-def test_a_closed_output_is_not_the_database(url: str, store: SqliteStore) -> None:
+def test_a_closed_output_is_not_reported_as_a_database_error(url: str, store: SqliteStore) -> None:
     words = " ".join([*RUN, "run", "--store", url, "--task", "t", "--", "seq", "1", "2000"])
     done = subprocess.run(["sh", "-c", f"{words} >&-"], env=environment(), stderr=subprocess.PIPE, timeout=60)
     assert (done.returncode, done.stderr) == (0, b"")
@@ -71,7 +71,7 @@ def test_a_closed_output_is_not_the_database(url: str, store: SqliteStore) -> No
 
 
 @pytest.mark.parametrize("options", [(), ("--no-tty",), ("--merge",), ("--merge", "--no-tty")])
-def test_output_and_errors_keep_their_order(url: str, store: SqliteStore, options: tuple[str, ...]) -> None:
+def test_stdout_and_stderr_keep_their_order(url: str, store: SqliteStore, options: tuple[str, ...]) -> None:
     done = signalbox(
         "run", "--store", url, "--task", "t", *options, "--", "sh", "-c", "echo 1; echo 2 >&2; echo 3; echo 4 >&2"
     )
@@ -83,7 +83,7 @@ def test_output_and_errors_keep_their_order(url: str, store: SqliteStore, option
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_a_terminal_without_unicode_gets_replaced_characters(url: str, store: SqliteStore, encoding: str) -> None:
+def test_a_terminal_without_unicode_gets_replacement_characters(url: str, store: SqliteStore, encoding: str) -> None:
     Emitter(store).emit_log("t", None, "é → ✓")
     Emitter(store).emit_runner_exit("t", "s")
     told = subprocess.run(
@@ -100,7 +100,7 @@ def test_json_is_utf_8_on_every_terminal(url: str, store: SqliteStore) -> None:
     assert "é → ✓" in told.stdout
 
 
-def test_a_server_goes_on_when_nobody_reads_its_log() -> None:
+def test_a_server_keeps_working_when_its_own_log_is_unread() -> None:
     code = (
         "import logging; from signalbox.webapp.logs import configure; from signalbox.webapp.settings import Settings;"
         "configure(Settings());"

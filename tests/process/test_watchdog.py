@@ -1,4 +1,4 @@
-"""A command does not outlive a `signalbox run` that was killed."""
+"""Test that a command ends with the `signalbox run` that started it, even after SIGKILL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STUBBORN = "trap '' TERM; echo $$; echo $$; while :; do sleep 0.1; done"
 
 
 @pytest.mark.parametrize("script", [POLITE, STUBBORN], ids=["polite", "stubborn"])
-def test_a_killed_run_takes_its_command_and_the_children_with_it(tmp_path: Path, script: str) -> None:
+def test_killing_a_run_ends_its_command_and_all_child_processes(tmp_path: Path, script: str) -> None:
     url = f"sqlite:///{tmp_path}/signalbox.db"
     running = start("run", "--store", url, "--task", "t", "--grace", "0.5", "--", "sh", "-c", script)
     pids = [int(wait_for_event(url, "t", said(seq)).payload["message"]) for seq in (2, 3)]
@@ -33,7 +33,7 @@ def said(seq: int) -> Callable[[Event], bool]:
     return lambda event: event.event_type == "log" and event.seq == seq
 
 
-def test_a_guard_that_is_dismissed_ends_nothing_and_is_gone() -> None:
+def test_a_dismissed_watchdog_exits_and_kills_nothing() -> None:
     with subprocess.Popen(["sleep", "600"], start_new_session=True) as command:
         guard = Watchdog(grace=0)
         guard.watch(command.pid)
