@@ -1,4 +1,4 @@
-"""What exports hide."""
+"""Test which values exports hide."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_secrets_are_hidden(secret: dict[str, Any]) -> None:
     assert HIDDEN in shown
 
 
-def test_events_are_redacted_by_a_look_at_their_payload_first() -> None:
+def test_secrets_in_events_are_hidden_and_other_events_are_unchanged() -> None:
     def event(payload: dict[str, Any]) -> Event:
         fields = {"event_id": 1, "task_id": "t", "seq": 1, "event_type": "log", "actor": "runner", "span_id": "s"}
         more = {"phase": None, "parent_span_id": None, "payload": payload, "created_at": "2026-11-21T14:02:07.000000Z"}
@@ -59,11 +59,11 @@ def test_events_are_redacted_by_a_look_at_their_payload_first() -> None:
         {"n": 3.5, "list": [1, None, True], "nothing": None},
     ],
 )
-def test_what_is_no_secret_stays(harmless: dict[str, Any]) -> None:
+def test_ordinary_values_are_kept(harmless: dict[str, Any]) -> None:
     assert DEFAULT.value(harmless) == harmless
 
 
-def test_an_expression_hides_what_it_finds_in_texts() -> None:
+def test_a_regular_expression_hides_its_matches_in_texts() -> None:
     rules = Redaction(r"/sk-[a-z0-9]{4,40}/, pin")
     assert rules.value({"message": "used sk-abcd1234 twice", "pin": 1}) == {
         "message": f"used {HIDDEN} twice",
@@ -72,11 +72,11 @@ def test_an_expression_hides_what_it_finds_in_texts() -> None:
     assert rules.value({"token": "x"}) == {"token": "x"}
 
 
-def test_no_rules_hide_nothing() -> None:
+def test_without_rules_nothing_is_hidden() -> None:
     assert Redaction(" , ").value({"token": "token=1"}) == {"token": "token=1"}
 
 
-def test_a_rule_that_cannot_be_used_is_named_at_the_start() -> None:
+def test_an_invalid_rule_stops_the_start_with_its_name() -> None:
     with pytest.raises(InvalidRule):
         Redaction("/(/")
     with pytest.raises(InvalidSetting, match=r"SIGNALBOX_REDACT.*'/\(/'"):

@@ -1,4 +1,4 @@
-"""The shapes in which secrets come, each with what may not be left of it, and ordinary texts that stay."""
+"""Test many shapes of secrets, each with the part that must not remain, and ordinary texts that must be kept."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEs3cretkey0000\nABCDs3cretkey1111\n--
 
 
 def known(prefix: str, length: int = 24) -> str:
-    """A token of a known service, put together so that no scanner takes this file for a leak."""
+    """Return a token in the form of a known service, assembled here so that secret scanners ignore this file."""
     return prefix + ("s3cretA9" * 8)[:length]
 
 
@@ -110,7 +110,7 @@ TEXTS = [
     "ALTER USER ann WITH PASSWORD 's3cret'",
     "//registry.example.org/:_authToken=s3cret",
     "//registry.example.org/:_auth=s3cret",
-    # what speaks for itself
+    # tokens with a recognisable prefix
     PEM,
     PEM.replace("\n", "\\n"),
     PEM.partition("-----END")[0],
@@ -133,7 +133,7 @@ def test_a_secret_in_a_text_is_hidden(text: str) -> None:
         assert HIDDEN in shown
 
 
-def test_events_are_redacted_like_their_texts() -> None:
+def test_a_secret_in_an_event_is_hidden_as_in_a_text() -> None:
     fields = {"event_id": 1, "task_id": "t", "seq": 1, "event_type": "log", "actor": "runner", "span_id": "s"}
     more = {"phase": None, "parent_span_id": None, "created_at": "2026-11-21T14:02:07.000000Z"}
     for text in TEXTS:
@@ -141,7 +141,7 @@ def test_events_are_redacted_like_their_texts() -> None:
         assert "s3cret" not in bytes(DEFAULT.event(event).payload_json).decode(), text
 
 
-def test_the_look_at_a_payload_passes_over_no_secret() -> None:
+def test_the_quick_check_of_a_payload_misses_no_secret() -> None:
     texts = [form for text in TEXTS for form in (text, text.upper(), text.lower(), text.title(), f"ſ{text}ı")]
     values = [
         *texts,
@@ -172,7 +172,7 @@ def test_a_token_of_a_known_service_is_hidden_in_events(prefix: str) -> None:
     assert token not in str(DEFAULT.event(event_with({"message": f"got {token} now"})).payload)
 
 
-def test_a_rule_for_a_weak_word_alone_hides_its_values() -> None:
+def test_a_rule_for_a_single_weak_word_hides_its_values() -> None:
     weak = Redaction("pass")
     assert "s3cret" not in str(weak.event(event_with({"message": "SMTP_PASS=s3cret"})).payload)
     assert weak.event(passed := event_with({"message": "12 tests passed"})) is passed
@@ -254,12 +254,12 @@ def test_a_secret_in_a_value_is_hidden(value: Any) -> None:
         "",
     ],
 )
-def test_an_ordinary_text_stays(text: str) -> None:
+def test_an_ordinary_text_is_kept(text: str) -> None:
     assert DEFAULT.text(text) == text
     assert DEFAULT.value({"message": text}) == {"message": text}
 
 
-def test_what_is_beside_a_secret_stays() -> None:
+def test_text_next_to_a_secret_is_kept() -> None:
     assert DEFAULT.text("GET /?access_token=s3cret&page=2 HTTP/1.1") == f"GET /?access_token={HIDDEN}&page=2 HTTP/1.1"
     assert DEFAULT.text("postgres://ann:s3cret@db/app") == f"postgres://ann:{HIDDEN}@db/app"
     assert DEFAULT.text('{"a": 1, "token": "s3cret"}') == f'{{"a":1,"token":"{HIDDEN}"}}'
@@ -297,7 +297,7 @@ HARD = {
 
 
 @pytest.mark.parametrize("name", HARD)
-def test_a_hard_text_takes_linear_time(name: str) -> None:
+def test_a_worst_case_text_takes_linear_time(name: str) -> None:
     def seconds(text: str) -> float:
         began = time.process_time()
         DEFAULT.text(text)
@@ -309,7 +309,7 @@ def test_a_hard_text_takes_linear_time(name: str) -> None:
     assert took < 4
 
 
-def test_nothing_that_may_be_nested_is_too_deep() -> None:
+def test_the_deepest_allowed_nesting_is_redacted() -> None:
     deep: Any = {"token": "s3cret"}
     for _ in range(90):
         deep = {"a": [deep]}
