@@ -1,4 +1,4 @@
-"""`signalbox relay`: the stream of another server as a task."""
+"""Test `signalbox relay`, which writes another server's stream into a task."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def test_a_stream_becomes_a_task(url: str, store: SqliteStore) -> None:
     assert (task.title, task.kind, task.status, task.project_id) == ("A refactoring", "relay", "done", "tidy")
 
 
-def test_a_failure_is_told_by_the_exit_code(url: str, store: SqliteStore) -> None:
+def test_the_exit_code_reports_a_failed_task(url: str, store: SqliteStore) -> None:
     done = relay(Upstream(plain(["one"], "event: status\ndata: Task failed: no space left")), url)
     assert (done.returncode, done.stdout) == (1, "t failed\n")
     assert task_of(store, "t").error == "no space left"
 
 
-def test_a_task_that_is_over_is_left_alone(url: str, store: SqliteStore) -> None:
+def test_an_ended_task_is_left_alone(url: str, store: SqliteStore) -> None:
     upstream = Upstream(plain(["one"]))
     relay(upstream, url)
     before = log_of(store, "t")
@@ -74,9 +74,9 @@ def test_a_task_that_is_over_is_left_alone(url: str, store: SqliteStore) -> None
 
 
 @pytest.mark.parametrize("ids", [True, False])
-def test_cuts_lose_nothing_and_repeat_nothing(url: str, store: SqliteStore, ids: bool) -> None:
+def test_connection_cuts_lose_and_repeat_no_event(url: str, store: SqliteStore, ids: bool) -> None:
     upstream = Upstream(numbered(plain(LINES)) if ids else plain(LINES))
-    # Without ids it begins anew on each connection, and gets a little further.
+    # Without ids, the upstream starts from the first message on each connection, and gets a little further each time.
     upstream.cut = lambda connection: 8 * (1 if ids else connection + 1) if connection < 3 else None
     assert relay(upstream, url).returncode == 0
     assert lines_of(store) == LINES
@@ -86,7 +86,7 @@ def test_cuts_lose_nothing_and_repeat_nothing(url: str, store: SqliteStore, ids:
 
 
 @pytest.mark.parametrize("ids", [True, False])
-def test_a_relay_that_is_killed_goes_on_where_the_log_stands(url: str, store: SqliteStore, ids: bool) -> None:
+def test_a_killed_relay_continues_where_the_log_ends(url: str, store: SqliteStore, ids: bool) -> None:
     upstream = Upstream(numbered(plain(LINES)) if ids else plain(LINES))
     upstream.idle = True
     upstream.cut = lambda connection: 10 if connection == 0 else None
@@ -99,7 +99,7 @@ def test_a_relay_that_is_killed_goes_on_where_the_log_stands(url: str, store: Sq
     assert header(upstream.requests[1], "Last-Event-ID") == ("10" if ids else "")
 
 
-def test_through_a_server_that_is_killed_and_comes_back(tmp_path: Path) -> None:
+def test_a_relay_survives_a_restart_of_the_server_it_writes_to(tmp_path: Path) -> None:
     server = Server(tmp_path).start()
     upstream = Upstream(numbered(plain(LINES)))
     upstream.cut = lambda connection: 10 if connection == 0 else None
@@ -120,7 +120,7 @@ def test_through_a_server_that_is_killed_and_comes_back(tmp_path: Path) -> None:
         server.close()
 
 
-def test_another_signalbox_as_upstream(server: Server, url: str, store: SqliteStore) -> None:
+def test_a_signalbox_server_can_be_the_upstream(server: Server, url: str, store: SqliteStore) -> None:
     server.emit(
         "far",
         NewEvent(event_type="runner_spawn", span_id="main", payload={"runner_pid": 7}),
@@ -149,7 +149,7 @@ def test_another_signalbox_as_upstream(server: Server, url: str, store: SqliteSt
         ("400 Bad Request", "application/json", "answered 400 Bad Request: not like this"),
     ],
 )
-def test_an_answer_that_no_retry_heals_ends_it_and_leaves_no_task(
+def test_a_permanent_error_ends_the_relay_and_creates_no_task(
     url: str, store: SqliteStore, status: str, kind: str, words: str
 ) -> None:
     upstream = Upstream()
@@ -165,19 +165,21 @@ def test_an_answer_that_no_retry_heals_ends_it_and_leaves_no_task(
 
 
 @pytest.mark.parametrize("address", ["", "nowhere", "ftp://host/x", "http://", "http://host:port/"])
-def test_what_is_no_url_is_told(address: str) -> None:
+def test_an_invalid_url_is_reported(address: str) -> None:
     with pytest.raises(InvalidEvent, match="an upstream's URL looks like"):
         checked_url(address)
 
 
-def test_the_token_is_sent_and_not_told(url: str, store: SqliteStore) -> None:
+def test_the_token_is_sent_but_never_logged(url: str, store: SqliteStore) -> None:
     upstream = Upstream(plain(["one"]))
     assert relay(upstream, url, **{TOKEN_VARIABLE: "s3cret"}).returncode == 0
     assert header(upstream.requests[0], "Authorization") == "Bearer s3cret"
     assert "s3cret" not in str([event.payload for event in log_of(store, "t")])
 
 
-async def test_an_outage_is_told_once_and_its_end_too(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_outage_and_its_end_are_each_reported_once(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(follow_upstream, "REPORT_AFTER", 0.0)
     upstream = Upstream(numbered(plain(["one", "two"])))
     upstream.cut = lambda connection: 1 if connection == 0 else None
@@ -192,7 +194,7 @@ async def test_an_outage_is_told_once_and_its_end_too(store: SqliteStore, monkey
     ]
 
 
-async def test_the_wait_that_the_upstream_asks_for_is_kept(store: SqliteStore) -> None:
+async def test_the_upstreams_retry_after_is_respected(store: SqliteStore) -> None:
     upstream = Upstream(["retry: 700\nid: 1\ndata: one", f"id: 2\n{SUCCESS}"])
     upstream.cut = lambda connection: 1 if connection == 0 else None
     begun = time.monotonic()
@@ -200,14 +202,16 @@ async def test_the_wait_that_the_upstream_asks_for_is_kept(store: SqliteStore) -
     assert time.monotonic() - begun >= 0.7
 
 
-async def test_nonsense_in_the_middle_is_borne(store: SqliteStore) -> None:
+async def test_a_short_refusal_of_the_upstream_is_retried(store: SqliteStore) -> None:
     upstream = Upstream(numbered(plain(["one", "two"])))
     upstream.cut = lambda connection: 1 if connection == 0 else None
     upstream.answer = lambda connection: MISSING if connection in (1, 2) else None
     assert await Relay(store, "t", Client(upstream.url), print).run() == "done"
 
 
-async def test_nonsense_that_lasts_interrupts_the_task(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_lasting_refusal_of_the_upstream_interrupts_the_task(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(follow_upstream, "REFUSAL_PATIENCE", 0.0)
     upstream = Upstream(numbered(plain(["one", "two"])))
     upstream.cut = lambda connection: 1 if connection == 0 else None
@@ -216,12 +220,12 @@ async def test_nonsense_that_lasts_interrupts_the_task(store: SqliteStore, monke
         await Relay(store, "t", Client(upstream.url), print).run()
     last = (await events(store))[-1]
     assert (last.event_type, last.payload["status"]) == ("runner_exit", "interrupted")
-    # Whoever corrects what is wrong goes on.
+    # A relay that starts after the upstream is corrected continues the task.
     assert await Relay(store, "t", Client(upstream.url), print).run() == "done"
     assert [event.payload["message"] for event in await events(store) if event.event_type == "log"] == ["one", "two"]
 
 
-def test_a_cancel_from_the_page_ends_it(url: str, store: SqliteStore) -> None:
+def test_a_cancel_on_the_page_ends_the_relay(url: str, store: SqliteStore) -> None:
     upstream = Upstream(plain(["one"])[:1])
     upstream.idle = True
     running = start("relay", upstream.url, "--task", "t", "--store", url)
@@ -232,7 +236,7 @@ def test_a_cancel_from_the_page_ends_it(url: str, store: SqliteStore) -> None:
     assert task_of(store, "t").status == "cancelled"
 
 
-async def test_a_log_that_is_another_one_now_is_not_followed(store: SqliteStore) -> None:
+async def test_a_replaced_upstream_log_is_not_followed(store: SqliteStore) -> None:
     upstream = Upstream(["id: 1\ndata: one", 'event: reset\ndata: {"latest_seq": 0, "earliest_seq": 0}'])
     with pytest.raises(Refused, match="was deleted or replaced"):
         await Relay(store, "t", Client(upstream.url), print).run()
@@ -240,7 +244,7 @@ async def test_a_log_that_is_another_one_now_is_not_followed(store: SqliteStore)
     assert (await events(store))[-1].payload["error_code"] == "upstream_refused"
 
 
-async def test_an_upstreams_answer_closes_its_question_as_a_claim(store: SqliteStore) -> None:
+async def test_a_permission_response_of_the_upstream_is_stored_as_a_claim(store: SqliteStore) -> None:
     answer = '{"event_type": "permission_response", "payload": {"request_id": "q", "approved": true}}'
     blocks = ['data: {"event_type": "permission_request", "payload": {"request_id": "q"}}', f"data: {answer}"]
     upstream = Upstream(numbered([*blocks, f"data: {answer}", *plain(["one"])]))
@@ -251,11 +255,11 @@ async def test_an_upstreams_answer_closes_its_question_as_a_claim(store: SqliteS
 
 
 @pytest.mark.parametrize("ids", [True, False])
-async def test_cut_at_any_byte(store: SqliteStore, monkeypatch: pytest.MonkeyPatch, ids: bool) -> None:
+async def test_a_cut_at_any_byte_loses_no_event(store: SqliteStore, monkeypatch: pytest.MonkeyPatch, ids: bool) -> None:
     monkeypatch.setattr(backoff, "FIRST_WAIT", 0.001)
     lines = [f"{'long ' * (number % 40)}{number}" for number in range(300)]
     upstream, dice = Upstream(numbered(plain(lines)) if ids else plain(lines)), random.Random(7)
-    # Without ids each connection must get further than the one before.
+    # Without ids, each connection must get further than the one before.
     upstream.tear = lambda connection: dice.randrange(500, 4000) + (0 if ids else 4000 * connection)
     assert await Relay(store, "t", Client(upstream.url), print).run() == "done"
     assert [event.payload["message"] for event in await events(store) if event.event_type == "log"] == lines
@@ -275,7 +279,7 @@ async def events(store: SqliteStore) -> list[Event]:
         return await view.events("t", 0, 1000)
 
 
-def test_a_stream_that_never_ends_a_message_is_given_up(url: str) -> None:
+def test_the_relay_gives_up_on_a_message_without_an_end(url: str) -> None:
     upstream = Upstream()
     upstream.answer = lambda connection: f"{OK}data: {'x' * (5 << 20)}"
     done = relay(upstream, url)
@@ -283,7 +287,7 @@ def test_a_stream_that_never_ends_a_message_is_given_up(url: str) -> None:
     assert "sends a message over 4 MiB" in done.stderr
 
 
-async def test_waiting_for_an_upstream_that_is_not_there_yet(
+async def test_the_relay_waits_for_an_upstream_that_starts_later(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follow_upstream, "REPORT_AFTER", 0.0)

@@ -1,4 +1,4 @@
-"""What an upstream says, as events."""
+"""Test how messages of an upstream are mapped to events."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_message_becomes_an_event(name: str, data: str, event_type: str, paylo
     assert payload.items() <= event.payload.items()
 
 
-def test_an_event_of_ours_stays_as_it_is() -> None:
+def test_a_signalbox_event_is_kept_unchanged() -> None:
     data = (
         '{"event_id": 7, "task_id": "t", "seq": 3, "event_type": "phase_enter", "phase": "planning", "actor": "worker",'
         ' "span_id": "s", "parent_span_id": null, "payload": {"explanation": "so"}, "created_at": "now", "key": "k"}'
@@ -54,11 +54,11 @@ def test_an_event_of_ours_stays_as_it_is() -> None:
     ("name", "data"),
     [("heartbeat", "{}"), ("ping", "x"), ("reconnect", ""), ("message", '{"type": "heartbeat", "data": {}}')],
 )
-def test_what_is_about_the_connection_is_no_event(name: str, data: str) -> None:
+def test_messages_about_the_connection_become_no_event(name: str, data: str) -> None:
     assert to_event(Message(name, data, "")) is None
 
 
-def test_a_reset_of_a_signalbox_is_known_and_another_is_an_event() -> None:
+def test_only_a_signalbox_reset_is_treated_as_a_reset() -> None:
     assert says_log_was_replaced(Message("reset", '{"latest_seq": 3, "earliest_seq": 1}', ""))
     assert says_log_was_replaced(Message("reset", '{"reason": "deleted"}', ""))
     assert not says_log_was_replaced(Message("reset", "of the counters", ""))
@@ -80,7 +80,7 @@ def test_a_reset_of_a_signalbox_is_known_and_another_is_an_event() -> None:
         "\x00\x1b" * MAX_PAYLOAD,
     ],
 )
-def test_what_no_event_can_hold_is_kept_as_a_line(data: str) -> None:
+def test_data_that_fits_no_event_is_stored_as_a_log_line(data: str) -> None:
     event = to_event(Message("message", data, ""))
     assert event is not None
     assert event.event_type == "log"
@@ -88,7 +88,7 @@ def test_what_no_event_can_hold_is_kept_as_a_line(data: str) -> None:
     assert event.payload["message"].rstrip("…") in data
 
 
-def test_a_name_that_is_no_event_type_is_kept_as_a_line() -> None:
+def test_an_invalid_event_type_is_stored_as_a_log_line() -> None:
     event = to_event(Message("n" * 300, "text", ""))
     assert event == NewEvent(event_type="log", payload={"message": "text"})
 
@@ -105,7 +105,7 @@ def test_a_name_that_is_no_event_type_is_kept_as_a_line() -> None:
         ("message", '{"event_type": "log", "created_at": "noon"}', None),
     ],
 )
-def test_an_event_happened_when_the_upstream_says(name: str, data: str, occurred_at: str | None) -> None:
+def test_occurred_at_is_the_upstreams_time(name: str, data: str, occurred_at: str | None) -> None:
     event = to_event(Message(name, data, ""))
     assert event is not None
     assert event.event_type == "log"

@@ -1,4 +1,4 @@
-"""What of an upstream is new, whatever it repeats."""
+"""Test which messages of an upstream count as new when it repeats some."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LINES = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=12)
 
 
 class Log:
-    """A log as far as keys go: the same key writes nothing."""
+    """A log reduced to idempotency keys: a repeated key appends nothing."""
 
     def __init__(self) -> None:
         self.events: dict[str, NewEvent] = {}
@@ -31,7 +31,7 @@ class Log:
                 self.events.setdefault(event.key, event)
 
     def restart(self) -> None:
-        """The relay was killed: what it knows is what the log says."""
+        """Restart the relay after a SIGKILL: its position comes from the log alone."""
         marks = [mark for key in self.events if (mark := mark_of(key))]
         last = [number for number, mark in enumerate(marks) if mark.number == 0]
         self.position = UpstreamPosition(marks[last[-1] :] if last else marks)
@@ -46,7 +46,7 @@ def lines(texts: Sequence[str], ids: Sequence[str] | None = None) -> list[Messag
 
 
 @given(LINES, st.data())
-def test_an_upstream_that_begins_anew_each_time_is_stored_once(told: list[str], data: st.DataObject) -> None:
+def test_an_upstream_that_restarts_its_stream_is_stored_once(told: list[str], data: st.DataObject) -> None:
     log = Log()
     for _ in range(data.draw(st.integers(0, 4))):
         log.connection(lines(told[: data.draw(st.integers(0, len(told)))]))
@@ -57,7 +57,7 @@ def test_an_upstream_that_begins_anew_each_time_is_stored_once(told: list[str], 
 
 
 @given(st.integers(0, 9), st.lists(st.integers(0, 9), max_size=6))
-def test_an_upstream_that_begins_with_its_last_lines_is_stored_once(window: int, growth: list[int]) -> None:
+def test_an_upstream_that_repeats_its_last_lines_is_stored_once(window: int, growth: list[int]) -> None:
     log, said = Log(), list[str]()
     for more in growth:
         begin = max(0, len(said) - window)
@@ -67,7 +67,7 @@ def test_an_upstream_that_begins_with_its_last_lines_is_stored_once(window: int,
     assert log.lines == said
 
 
-def test_an_upstream_that_just_goes_on_loses_nothing_of_what_it_says() -> None:
+def test_an_upstream_that_resumes_without_repeating_loses_nothing() -> None:
     log = Log()
     log.connection(lines(["one", "two", "three"]))
     log.connection(lines(["four"]))
@@ -77,8 +77,8 @@ def test_an_upstream_that_just_goes_on_loses_nothing_of_what_it_says() -> None:
 
 
 @given(LINES, st.data())
-def test_ids_make_each_message_one_of_its_own(told: list[str], data: st.DataObject) -> None:
-    # Only some messages have an id of their own; the others carry the last one, as the parser tells it.
+def test_messages_with_different_ids_are_all_stored(told: list[str], data: st.DataObject) -> None:
+    # Only some messages carry an `id:` of their own; for the others the parser reports the last one.
     own = data.draw(st.lists(st.booleans(), min_size=len(told), max_size=len(told)))
     ids, current = [], ""
     for number, has in enumerate(own):
@@ -87,12 +87,12 @@ def test_ids_make_each_message_one_of_its_own(told: list[str], data: st.DataObje
     log = Log()
     for _ in range(data.draw(st.integers(0, 4))):
         last = log.position.last_id
-        # An upstream resumes after the id, with it, or does not care and begins with the first.
+        # An upstream resumes after the id, or at it, or ignores it and starts with the first message.
         places = {ids.index(last) + 1, ids.index(last)} if last else {0}
         places |= {0} if own[0] else set()
         begin = data.draw(st.sampled_from(sorted(places)))
         end = data.draw(st.integers(begin, len(told)))
-        # After a resume, a message without an id of its own carries none.
+        # After a resume, a message without an `id:` of its own has none.
         sent = [mine if any(own[begin : number + 1]) else "" for number, mine in enumerate(ids[:end])][begin:]
         log.connection(lines(told[begin:end], sent))
         if data.draw(st.booleans()):
@@ -104,7 +104,7 @@ def test_ids_make_each_message_one_of_its_own(told: list[str], data: st.DataObje
     assert log.lines == told
 
 
-def test_a_long_repetition_is_not_kept_in_memory() -> None:
+def test_a_long_repetition_uses_little_memory() -> None:
     told = [f"line {number}" for number in range(3 * PROOF_MESSAGES)]
     log = Log()
     log.connection(lines(told))
@@ -112,7 +112,7 @@ def test_a_long_repetition_is_not_kept_in_memory() -> None:
     assert log.lines == [*told, "another end"]
 
 
-def test_a_message_that_the_log_refused_is_no_hole() -> None:
+def test_a_message_that_the_log_refused_leaves_no_gap() -> None:
     log, told = Log(), ["one", "refused", "three"]
     log.connection(lines(told))
     log.events = {key: event for key, event in log.events.items() if event.payload["message"] != "refused"}
@@ -121,7 +121,7 @@ def test_a_message_that_the_log_refused_is_no_hole() -> None:
     assert log.lines == ["one", "three", "four"]
 
 
-def test_messages_about_the_connection_move_the_position_and_are_not_stored() -> None:
+def test_messages_about_the_connection_move_the_position_but_are_not_stored() -> None:
     log = Log()
     log.connection([Message("log", "one", "1"), Message("heartbeat", "{}", "2")])
     assert log.position.last_id == "2"
@@ -129,7 +129,7 @@ def test_messages_about_the_connection_move_the_position_and_are_not_stored() ->
 
 
 @pytest.mark.parametrize("upstream_id", ["", "1", "a/b c:d", "ä", "%2F", "x" * 200])
-def test_a_key_tells_its_id(upstream_id: str) -> None:
+def test_the_id_can_be_read_from_a_key(upstream_id: str) -> None:
     log = Log()
     log.connection(lines(["one"], [upstream_id]))
     (key,) = log.events
@@ -139,7 +139,7 @@ def test_a_key_tells_its_id(upstream_id: str) -> None:
 
 
 @pytest.mark.parametrize("upstream_id", ["x" * 201, "tab\tin it", " leading"])
-def test_an_id_that_no_header_can_carry_counts_as_none(upstream_id: str) -> None:
+def test_an_id_that_no_header_can_carry_is_ignored(upstream_id: str) -> None:
     assert not usable(upstream_id)
     log = Log()
     log.connection(lines(["one", "two"], [upstream_id, upstream_id + "2"]))
@@ -148,5 +148,5 @@ def test_an_id_that_no_header_can_carry_counts_as_none(upstream_id: str) -> None
 
 
 @pytest.mark.parametrize("key", [None, "mine", "relay-spawn", "relay/a/b", "relay/a/1/zz", "relay/a/1/2/3"])
-def test_other_keys_say_nothing(key: str | None) -> None:
+def test_other_keys_have_no_position(key: str | None) -> None:
     assert mark_of(key) is None
