@@ -1,4 +1,4 @@
-"""A log behind a server: the same calls as a store, over every cut."""
+"""Test that a remote log gives the same answers as a store, over every cut connection."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def log(message: object) -> NewEvent:
     return NewEvent(event_type="log", payload={"message": str(message)})
 
 
-def test_it_answers_as_the_store_does(server: Server, remote: RemoteLog) -> None:
+def test_a_remote_log_answers_as_the_store_does(server: Server, remote: RemoteLog) -> None:
     task, new = remote.create_task("same", title="Same", kind="test", metadata={"a": [1]})
     assert (task.title, task.kind, task.metadata, new) == ("Same", "test", {"a": [1]}, True)
     assert remote.create_task("same", title="Other")[1] is False
@@ -62,7 +62,7 @@ def test_it_answers_as_the_store_does(server: Server, remote: RemoteLog) -> None
     assert remote.append("same", []) == []
 
 
-def test_its_errors_are_those_of_the_store(remote: RemoteLog) -> None:
+def test_a_remote_log_raises_the_errors_of_the_store(remote: RemoteLog) -> None:
     with pytest.raises(UnknownTask):
         remote.task("nobody")
     with pytest.raises(UnknownTask):
@@ -81,7 +81,7 @@ def test_its_errors_are_those_of_the_store(remote: RemoteLog) -> None:
 
 
 @pytest.mark.parametrize(("status", "known"), [("401 Unauthorized", False), ("403 Forbidden", True)])
-async def test_whoever_is_not_let_in_is_told_at_once_and_asks_no_more(
+async def test_a_refused_token_is_reported_at_once_and_not_retried(
     proxy: Proxy, remote: RemoteLog, status: str, known: bool
 ) -> None:
     refusal = json.dumps({"error": {"code": "no", "message": "not you"}})
@@ -100,7 +100,7 @@ async def test_whoever_is_not_let_in_is_told_at_once_and_asks_no_more(
     assert len(proxy.requests) == 5
 
 
-def test_a_tail_ends_when_its_right_does(server: Server, proxy: Proxy, remote: RemoteLog) -> None:
+def test_a_tail_ends_when_its_token_is_revoked(server: Server, proxy: Proxy, remote: RemoteLog) -> None:
     server.emit("ends", "one")
     tail = remote.tail("ends")
     assert next(tail).seq == 1
@@ -109,7 +109,9 @@ def test_a_tail_ends_when_its_right_does(server: Server, proxy: Proxy, remote: R
         next(tail)
 
 
-def test_a_run_that_may_not_read_says_so_when_it_asks(server: Server, proxy: Proxy, remote: RemoteLog) -> None:
+def test_a_run_without_the_right_to_read_gets_an_error_when_it_asks(
+    server: Server, proxy: Proxy, remote: RemoteLog
+) -> None:
     proxy.answer("403 Forbidden", only="^/sse/")
     with open_task(remote, "mute") as task:
         until(lambda: task.lifeline.deaf)
@@ -118,16 +120,16 @@ def test_a_run_that_may_not_read_says_so_when_it_asks(server: Server, proxy: Pro
     assert types_of(server.store, "mute") == ["runner_spawn", "runner_exit"]
 
 
-def test_a_closed_one_says_so(server: Server) -> None:
+def test_a_closed_remote_log_raises_a_clear_error(server: Server) -> None:
     remote = RemoteLog(server.url)
     remote.close()
     with pytest.raises(StoreClosed):
         remote.task("t")
 
 
-def test_a_call_whose_answer_was_lost_writes_nothing_twice(server: Server, proxy: Proxy, remote: RemoteLog) -> None:
+def test_a_call_with_a_lost_answer_appends_nothing_twice(server: Server, proxy: Proxy, remote: RemoteLog) -> None:
     dice = random.Random(7)
-    # The server has the events, and the answer is cut at any byte of it, or not at all.
+    # The server has stored the events, and the answer is cut at any byte, or not at all.
     proxy.cut_after = lambda: dice.choice([0, 300, 900, None, None, None])
     for number in range(12):
         stored = remote.append("cut", [log(f"{number}a"), log(f"{number}b")])
@@ -137,13 +139,13 @@ def test_a_call_whose_answer_was_lost_writes_nothing_twice(server: Server, proxy
     assert proxy.connections > 13
 
 
-def test_a_server_that_is_busy_is_waited_for(server: Server, proxy: Proxy, remote: RemoteLog) -> None:
+def test_a_remote_log_waits_for_a_busy_server(server: Server, proxy: Proxy, remote: RemoteLog) -> None:
     proxy.answer("503 Service Unavailable", "Retry-After: 0\r\n")
     threading.Timer(0.3, proxy.heal).start()
     assert remote.append("busy", log("at last"))[0].seq == 1
 
 
-def test_patience_has_an_end(proxy: Proxy) -> None:
+def test_a_remote_log_gives_up_after_its_timeout(proxy: Proxy) -> None:
     proxy.shut()
     remote = RemoteLog(proxy.url, patience=0.2)
     with pytest.raises(StoreUnavailable, match="cannot be reached"):
@@ -168,7 +170,7 @@ def test_a_tail_sees_every_event_once_over_many_cuts(server: Server, proxy: Prox
     assert proxy.connections > 5
 
 
-async def test_an_asyncio_tail_goes_on_from_a_seq_over_cuts(server: Server, proxy: Proxy, remote: RemoteLog) -> None:
+async def test_an_asyncio_tail_resumes_from_a_seq_over_cuts(server: Server, proxy: Proxy, remote: RemoteLog) -> None:
     dice = random.Random(12)
     proxy.cut_after = lambda: dice.randrange(1, 10_000)
     server.emit("atailed", *map(str, range(300)))
@@ -180,7 +182,7 @@ async def test_an_asyncio_tail_goes_on_from_a_seq_over_cuts(server: Server, prox
     assert seqs == list(range(101, 301))
 
 
-def test_a_run_on_another_machine_hears_its_answer_and_its_cancel(server: Server, remote: RemoteLog) -> None:
+def test_a_remote_run_receives_its_answer_and_its_cancel(server: Server, remote: RemoteLog) -> None:
     def people() -> None:
         asked = wait_for_event(server.store_url, "far", lambda event: event.event_type == "permission_request")
         server.post(f"/api/tasks/far/permissions/{asked.payload['request_id']}", {"approved": True})
@@ -199,7 +201,7 @@ def test_a_run_on_another_machine_hears_its_answer_and_its_cancel(server: Server
     assert types_of(server.store, "far")[-1] == "runner_exit"
 
 
-async def test_a_run_in_asyncio_on_another_machine(server: Server, remote: RemoteLog) -> None:
+async def test_a_remote_run_in_asyncio(server: Server, remote: RemoteLog) -> None:
     async with open_task(remote, "afar") as task, task.phase("executing") as executing:
 
         async def work(name: str) -> None:

@@ -1,4 +1,4 @@
-"""What a server says to a log that is behind it, and what is made of it."""
+"""Test how a remote log handles unusual answers of its server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from signalbox.store.remote import RemoteLog
 from signalbox.store.remote.sse import SseParser
 
 
-def test_its_token_goes_with_every_request() -> None:
+def test_every_request_carries_the_token() -> None:
     with stub({"/api/tasks": (201, "application/json", b"{}"), "/sse/tasks/t/events": (404, "text/plain", b"")}) as url:
         remote = RemoteLog(url, token="sbx_secret")
         with pytest.raises(StoreError):
@@ -35,7 +35,7 @@ def test_its_token_goes_with_every_request() -> None:
             RemoteLog(url, token=token)
 
 
-def test_what_is_no_signalbox_server_is_told() -> None:
+def test_a_server_that_is_not_signalbox_is_reported() -> None:
     with (
         stub({"/api/tasks": (200, "application/json", b'{"hello": 1}')}) as url,
         pytest.raises(StoreError, match="no Sig"),
@@ -61,14 +61,14 @@ def test_a_gap_in_the_stream_is_filled_from_the_log() -> None:
         tail.close()
 
 
-def test_a_history_that_was_replaced_is_told() -> None:
+def test_a_replaced_history_is_reported() -> None:
     reset = b'event: reset\ndata: {"latest_seq": 3, "earliest_seq": 1}\n\n'
     with stub({"/sse/tasks/t/events": (200, "text/event-stream", reset)}) as url, pytest.raises(Conflict):
         next(RemoteLog(url).tail("t", since_seq=50))
 
 
 @given(st.lists(st.integers(0, 200), max_size=8))
-def test_the_parser_does_not_mind_where_bytes_are_cut(cuts: list[int]) -> None:
+def test_the_parser_gives_the_same_messages_for_any_chunks(cuts: list[int]) -> None:
     stream = (
         ": keepalive\n\nid: 1\ndata: é€😀\n\nevent: reconnect\r\nretry: 250\r\ndata: {}\r\n\r\n"
         "data: two\ndata:  lines\n\nid: 2\n\nevent: nothing\n\ndata\n\ndata: half"
@@ -86,7 +86,7 @@ def test_the_parser_does_not_mind_where_bytes_are_cut(cuts: list[int]) -> None:
 
 
 class stub:
-    """A server that always answers the same. `asked` is what the last one was asked, and by whom."""
+    """A server that gives every request the same answer. `asked` holds the path and headers of the last request."""
 
     asked: ClassVar[list[tuple[str, str | None]]] = []
 

@@ -1,4 +1,4 @@
-"""The loop in which a remote log works: it ends with the log, survives a fork, and holds up no exit."""
+"""Test the event loop of a remote log: it ends with the log, survives a fork, and never delays the program's exit."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def proxy(server: Server) -> Iterator[Proxy]:
     between.close()
 
 
-def test_closing_ends_calls_that_wait_for_the_server(proxy: Proxy) -> None:
+def test_closing_ends_waiting_calls(proxy: Proxy) -> None:
     proxy.shut()
     remote = RemoteLog(proxy.url, patience=60)
     with ThreadPoolExecutor(4) as pool:
@@ -47,7 +47,7 @@ def test_closing_ends_calls_that_wait_for_the_server(proxy: Proxy) -> None:
     assert not any(thread.name == "signalbox-remote" for thread in threading.enumerate())
 
 
-def test_a_tail_that_nobody_closes_ends_with_its_log(server: Server) -> None:
+def test_an_unclosed_tail_ends_with_its_log(server: Server) -> None:
     server.emit("left", "one")
     remote = RemoteLog(server.url)
     tail = remote.tail("left")
@@ -61,7 +61,7 @@ def _append(remote: RemoteLog) -> None:
     assert remote.append("forked", LOG)[0].seq == 2
 
 
-def test_a_process_that_was_forked_has_connections_of_its_own(server: Server) -> None:
+def test_a_forked_process_has_its_own_connections(server: Server) -> None:
     remote = RemoteLog(server.url)
     assert remote.append("forked", LOG)[0].seq == 1
     child = multiprocessing.get_context("fork").Process(target=_append, args=(remote,))
@@ -72,7 +72,7 @@ def test_a_process_that_was_forked_has_connections_of_its_own(server: Server) ->
     remote.close()
 
 
-def test_a_program_ends_although_its_tail_is_open(server: Server) -> None:
+def test_a_program_exits_with_a_tail_still_open(server: Server) -> None:
     server.emit("abandoned", "one")
     done = subprocess.run([sys.executable, "-c", ABANDONED, server.url], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
