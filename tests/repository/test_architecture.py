@@ -1,4 +1,4 @@
-"""Who imports whom, as docs/architecture.md says."""
+"""Test that imports follow docs/architecture.md."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOOSE = {"app", "current", "logs", "server", "settings"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:
-    """All modules of the product below `signalbox`, each with its file."""
+    """Return all modules of `signalbox`, each with its file."""
     for package in ("store", "webapp"):
         for path in sorted((ROOT / package).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
@@ -34,7 +34,7 @@ def modules() -> Iterator[tuple[str, Path]]:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """The modules and names that a file imports, also within its functions and for type checkers alone."""
+    """Return the modules and names that a file imports, including those inside functions and under TYPE_CHECKING."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (name.name.removeprefix("signalbox.") for name in node.names)
@@ -50,7 +50,7 @@ def within(name: str, package: str) -> bool:
 @pytest.mark.parametrize(("who", "forbidden"), FORBIDDEN, ids=[who for who, _ in FORBIDDEN])
 def test_layers_import_downwards_only(who: str, forbidden: set[str]) -> None:
     mine = [(name, path) for name, path in modules() if within(name, who)]
-    assert mine, f"docs/architecture.md speaks of {who}, which is not there"
+    assert mine, f"docs/architecture.md lists {who}, which does not exist"
     broken = [
         f"{name} imports {imported}"
         for name, path in mine
@@ -75,7 +75,7 @@ def test_a_package_imports_only_what_the_docs_allow(who: str, allowed: set[str])
 
 
 @pytest.mark.parametrize("level", ["modules", "packages"])
-def test_no_imports_go_in_a_circle(level: str) -> None:
+def test_there_are_no_import_cycles(level: str) -> None:
     known = dict(modules())
 
     def place(name: str) -> str:
@@ -97,7 +97,7 @@ def test_the_store_never_imports_the_web() -> None:
     assert ("store", "webapp") in {(who, package) for who, forbidden in FORBIDDEN for package in forbidden}
 
 
-def test_only_what_puts_the_app_together_stays_loose() -> None:
+def test_only_modules_that_assemble_the_app_lie_outside_packages() -> None:
     loose = {path.stem for path in (ROOT / "webapp").glob("*.py")} - {"__init__"}
     assert loose == LOOSE
 
@@ -121,7 +121,7 @@ def test_coined_names_stay_replaced() -> None:
         assert not names & coined, f"{name} uses a coined name; take the field's term"
 
 
-def test_every_class_has_a_name_of_its_own() -> None:
+def test_class_names_are_unique() -> None:
     places: dict[str, list[str]] = {}
     for name, path in modules():
         for node in ast.parse(path.read_text()).body:
@@ -138,11 +138,11 @@ def test_nothing_imports_the_folders_by_their_own_names() -> None:
             assert not found, f"{path.relative_to(ROOT)} has {found and found[0]!r}: the import name is signalbox"
 
 
-def test_the_docs_tell_where_every_module_is() -> None:
+def test_the_docs_list_every_module() -> None:
     told = {name.removesuffix(".py").strip("/").replace("/", ".") for name in re.findall(r"`([^`]+)`", ARCHITECTURE)}
     names = {name for name, _ in modules()} - {"store", "webapp"}
     untold = [name for name in sorted(names) if not any(within(name, one) for one in told if "." in one)]
-    assert not untold, "docs/architecture.md does not tell where these are"
+    assert not untold, "docs/architecture.md does not mention these modules"
 
 
 def test_every_address_on_a_page_begins_with_the_path_prefix() -> None:
@@ -158,7 +158,7 @@ def test_every_address_on_a_page_begins_with_the_path_prefix() -> None:
 
 
 def test_browser_modules_have_fewer_than_100_lines() -> None:
-    copied = {"EventStreamService.js", "ConnectionStatus.js"}  # one file each, because people copy them
+    copied = {"EventStreamService.js", "ConnectionStatus.js"}  # Other projects copy these as single files.
     scripts = (ROOT / "webapp" / "static" / "js").glob("*.js")
     lengths = {path.name: len(path.read_text().splitlines()) for path in scripts if path.name not in copied}
     assert not {name: lines for name, lines in lengths.items() if lines >= 100}

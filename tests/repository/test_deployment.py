@@ -1,4 +1,4 @@
-"""The files that put Signalbox into a container, into Compose and under systemd, as far as they run without those."""
+"""Test the files for containers, Compose and systemd, as far as possible without those tools."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def compose() -> dict[str, Any]:
     return loaded
 
 
-def test_the_steps_of_the_containerfile_give_a_server_that_is_healthy(image: Image) -> None:
+def test_the_steps_of_the_containerfile_give_a_healthy_server(image: Image) -> None:
     check(image, SIGNALBOX_ALLOWED_HOSTS="console.example.org, localhost", SIGNALBOX_ROOT_PATH="/signalbox")
     assert (image.folder / "data" / "signalbox.db").exists()
 
 
-def test_the_image_has_neither_sources_nor_tools_of_the_build(image: Image) -> None:
+def test_the_image_holds_no_sources_and_no_build_tools(image: Image) -> None:
     assert not (image.folder / "build").exists()
     assert not list(image.folder.glob("opt/signalbox/lib/*/site-packages/pip"))
 
@@ -55,7 +55,7 @@ def test_the_container_runs_as_an_ordinary_user_and_keeps_its_data_in_a_volume(i
     assert all(":" in source and "slim" in source for name, source in instructions(CONTAINERFILE) if name == "FROM")
 
 
-def test_the_build_context_has_all_that_the_containerfile_copies_and_nothing_else() -> None:
+def test_the_build_context_holds_exactly_the_files_that_the_containerfile_copies() -> None:
     kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     copied = {
         source.partition("/")[0]
@@ -79,7 +79,7 @@ def test_compose_builds_that_image_and_keeps_its_volume(image: Image, compose: d
     assert port.endswith(f":{dict(instructions(CONTAINERFILE))['EXPOSE']}")
 
 
-def test_compose_has_only_keys_that_the_specification_knows(compose: dict[str, Any]) -> None:
+def test_compose_uses_only_keys_of_the_specification(compose: dict[str, Any]) -> None:
     known = {"build", "cap_drop", "environment", "image", "init", "ports", "read_only", "restart", "security_opt"}
     known |= {"stop_grace_period", "tmpfs", "ulimits", "volumes"}
     assert compose.keys() == {"services", "volumes"}
@@ -88,7 +88,7 @@ def test_compose_has_only_keys_that_the_specification_knows(compose: dict[str, A
         assert all(isinstance(value, str) for value in service["environment"].values())
 
 
-def test_the_unit_starts_the_command_and_leaves_what_it_started_alone() -> None:
+def test_the_unit_starts_the_server_and_stops_only_the_main_process() -> None:
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
     unit.read_string(UNIT)
@@ -110,7 +110,7 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     assert (told.returncode, told.stdout, told.stderr) == (0, "", "")
 
 
-def test_the_lock_of_the_product_is_a_part_of_the_lock_of_the_checkout() -> None:
+def test_the_product_lock_is_a_subset_of_the_checkout_lock() -> None:
     def pins(path: Path) -> set[str]:
         return {line.partition(" ")[0] for line in path.read_text().splitlines() if re.match(r"\w", line)}
 

@@ -1,4 +1,4 @@
-"""The repository as somebody who clones it gets it."""
+"""Test the repository as a fresh clone."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ from tests.support.paths import ROOT
 LOCK = (ROOT / "requirements.lock").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
 
-# What only means something on one machine or one network.
+# Text that makes sense only on one machine or in one network.
 OF_ONE_MACHINE = re.compile(
     r"(?<![\w.~%-])/(?:work|root|tmp|home|Users|private)/(?=\w)"
     r"|[a-z]+://[^\s\"'<>]*(?:/simple\b|artifactory|pythonhosted|registry\.npmjs)"
@@ -64,7 +64,7 @@ def test_the_lock_pins_every_dependency_with_its_hashes() -> None:
         assert wanted.specifier.contains(pin.version), f"{wanted} is locked at {pin.version}"
 
 
-def test_make_tells_what_it_can_do() -> None:
+def test_make_lists_its_targets() -> None:
     targets = set(re.findall(r"^([a-z][\w-]*):(?!=)", MAKEFILE, re.MULTILINE))
     listed = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True)
     told = dict(re.findall(r"^  make (\S+)\s+(\S.*)$", listed.stdout, re.MULTILINE))

@@ -1,4 +1,4 @@
-"""In CI a skipped test is a failure; what may be missing there is Traefik alone."""
+"""Test that a skipped test is a failure in CI. Only Traefik may be missing there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vendored scripts are exactly the releases that VENDORED.toml names."""
+"""Test that the vendored scripts are exactly the releases named in VENDORED.toml."""
 
 import hashlib
 import tomllib
@@ -16,7 +16,7 @@ def test_a_vendored_file_has_the_recorded_checksum(entry: dict[str, str]) -> Non
     assert hashlib.sha256((VENDOR / entry["file"]).read_bytes()).hexdigest() == entry["sha256"]
 
 
-def test_the_folder_holds_nothing_else() -> None:
+def test_the_vendor_folder_holds_no_other_files() -> None:
     assert {path.name for path in VENDOR.iterdir()} == {entry["file"] for entry in FILES} | {"VENDORED.toml"}
 
 

@@ -1,4 +1,4 @@
-"""The package as it is built, installed beside a program whose own packages are called `store` and `webapp`."""
+"""Test the built wheel, installed next to a program that has its own packages `store` and `webapp`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ HEAVY = ("quart", "jinja2", "httpx", "uvicorn", "flask", "werkzeug", "argon2")
 
 
 def run(*command: str | Path, cwd: Path) -> str:
-    """The output of a command that must succeed, without this checkout on its path."""
+    """Return the output of a command. The command must succeed and does not find this checkout on its path."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SIGNALBOX_", "PYTHON"))}
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -51,7 +51,7 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 
 def files_of(folder: Path) -> set[str]:
-    """Every file that a package of this folder must have."""
+    """Return every file that a package of this folder must contain."""
     return {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / folder).rglob("*")
@@ -61,7 +61,7 @@ def files_of(folder: Path) -> set[str]:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from the source distribution."""
+    """Build the wheel from the source distribution and return its path."""
     folder = tmp_path_factory.mktemp("built")
     sources = folder / "sources"
     sources.mkdir()
@@ -81,20 +81,20 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of commands of an environment that has the wheel and its dependencies, and not this checkout."""
+    """Create an environment with the wheel and its dependencies, without this checkout; return its `bin` folder."""
     folder = tmp_path_factory.mktemp("installed")
     run(sys.executable, "-m", "venv", "--without-pip", folder, cwd=folder)
     paths = sysconfig.get_paths(scheme="venv", vars={"base": str(folder), "platbase": str(folder)})
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", f"--python={folder}/bin/python")
     run(*pip, "install", "--quiet", "--no-deps", "--no-index", "--no-compile", wheel, cwd=folder)
-    # `.pth` files below a folder that a `.pth` file names are not read, so the editable checkout stays out.
+    # A `.pth` file in a folder that was itself added by a `.pth` file is ignored, so the editable checkout stays out.
     (Path(paths["purelib"]) / "dependencies.pth").write_text(sysconfig.get_paths()["purelib"])
     return folder / "bin"
 
 
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
-    """A folder with a program that has its own `store` and `webapp`."""
+    """Create a folder with a program that has its own packages `store` and `webapp`."""
     for name in ("store", "webapp"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text(f'OWN = "the program\'s {name}"\n')
@@ -104,7 +104,7 @@ def program(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def url(installed: Path, tmp_path: Path) -> Iterator[str]:
-    """The address of a server that runs from the wheel."""
+    """Start a server from the wheel and return its address."""
     command = [installed / "signalbox-console", "serve", "--port", "0", "--store", f"sqlite:///{tmp_path}/served.db"]
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -160,7 +160,7 @@ def test_a_program_with_its_own_store_and_webapp_emits_to_a_file_and_to_a_server
 
 
 @pytest.mark.parametrize("command", [["signalbox"], ["signalbox-console"], ["python", "-m", "signalbox"]])
-def test_each_command_of_a_wheel_tells_its_version(installed: Path, program: Path, command: list[str]) -> None:
+def test_every_command_of_a_wheel_prints_its_version(installed: Path, program: Path, command: list[str]) -> None:
     told = run(installed / command[0], *command[1:], "--version", cwd=program)
     assert told.startswith("signalbox ")
 
