@@ -1,4 +1,4 @@
-"""What comes next is told from earlier runs, with how many there were, or honestly not."""
+"""Test the forecast from earlier runs: the next phase, when it is due, and how many runs it rests on."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def run(*ends: int) -> list[Phase]:
 EARLIER = [run(10, 50, 60), run(5, 65, 70), run(8, 58, 61)]
 
 
-def test_the_next_phase_and_when_it_is_due() -> None:
+def test_the_forecast_names_the_next_phase_and_when_it_is_due() -> None:
     told = expected([phase("planning", 0, 20), phase("executing", 20)], EARLIER, current="executing")
     assert (told.runs, told.phase, told.next) == (3, "executing", "verifying")
     assert (told.usual, told.shortest, told.longest) == (50, 40, 60)
     assert told.due == "2026-11-21T14:01:10.000000Z"
 
 
-def test_after_the_last_phase_comes_the_end() -> None:
+def test_after_the_last_phase_the_forecast_is_the_end_of_the_run() -> None:
     told = expected([phase("verifying", 0)], EARLIER, current="verifying")
     assert (told.next, told.runs) == (None, 3)
 
 
-def test_before_the_first_phase_it_is_the_usual_first_one() -> None:
+def test_before_the_first_phase_the_forecast_is_the_usual_first_phase() -> None:
     told = expected([], EARLIER, current=None)
     assert (told.phase, told.next, told.runs) == (None, "planning", 3)
 
@@ -49,11 +49,11 @@ def test_runs_that_never_had_the_phase_do_not_count() -> None:
     assert (told.runs, told.phase) == (0, "deploying")
 
 
-def test_a_phase_within_another_is_not_what_follows_it() -> None:
+def test_a_nested_phase_is_not_the_next_phase() -> None:
     nested = [phase("executing", 0, 60), phase("recovery", 20, 30), phase("verifying", 60, 70)]
     assert expected([phase("executing", 0)], [nested], current="executing").next == "verifying"
 
 
-def test_without_earlier_runs_nothing_is_made_up() -> None:
+def test_without_earlier_runs_there_is_no_forecast() -> None:
     assert expected([phase("executing", 0)], [], current="executing").runs == 0
     assert expected([], [], current=None).runs == 0

@@ -1,4 +1,4 @@
-"""The time axis: real proportions, and long idle gaps folded."""
+"""Test the time axis: positions are proportional to time, and long idle gaps are folded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ periods = st.lists(
 
 
 @given(busy=periods, moments=st.lists(st.floats(0, 1200), min_size=2))
-def test_later_is_never_further_left_and_all_of_it_fits(busy: list[tuple[float, float]], moments: list[float]) -> None:
+def test_positions_follow_time_and_stay_on_the_axis(busy: list[tuple[float, float]], moments: list[float]) -> None:
     drawn = axis(1200, busy)
     places = [drawn.left(at) for at in sorted(moments)]
     assert places == sorted(places)
@@ -27,7 +27,7 @@ def test_bars_are_in_proportion() -> None:
     assert [drawn.left(at) for at in (0, 2.5, 5, 10)] == [0, 25, 50, 100]
 
 
-def test_a_long_idle_gap_is_folded_and_the_rest_keeps_its_proportions() -> None:
+def test_a_long_idle_gap_is_folded_and_other_proportions_are_kept() -> None:
     drawn = axis(100, [(0, 10), (90, 100)])
     (fold,) = drawn.folds
     assert (fold.start, fold.end, fold.width) == (10, 90, FOLD_WIDTH)
@@ -41,11 +41,11 @@ def test_a_short_idle_gap_is_shown_as_it_is() -> None:
     assert axis(100, [(0, 48), (52, 100)]).folds == ()
 
 
-def test_folding_can_be_left_out() -> None:
+def test_folding_can_be_turned_off() -> None:
     assert axis(100, [(0, 10), (90, 100)], fold=False).folds == ()
 
 
-def test_work_that_overlaps_is_not_idle() -> None:
+def test_overlapping_work_leaves_no_idle_gap() -> None:
     assert idle([(0, 10), (5, 20), (18, 19), (30, 40)]) == [(20, 30)]
 
 
@@ -57,7 +57,7 @@ def test_ticks_are_few_and_never_in_a_fold(length: float, busy: list[tuple[float
     assert all(not fold.start < tick.at < fold.end for tick in ticks for fold in drawn.folds)
 
 
-def test_nothing_has_no_length() -> None:
+def test_an_empty_axis_has_no_length() -> None:
     drawn = axis(0, [])
     assert drawn.left(0) == 0
     assert [tick.at for tick in drawn.ticks()] == [0]
