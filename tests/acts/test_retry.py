@@ -1,4 +1,4 @@
-"""Running a command again from its page, and all that must never run."""
+"""Retrying a run's command from its page, and the commands that must never run."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def press(server: Server, task: str, **form: str) -> httpx.Response:
     return httpx.post(f"{server.url}/tasks/{task}/retry", data=form)
 
 
-def retried(server: Server, task: str, **form: str) -> Task:
-    """Press the button, and wait for the end of the new task."""
+def press_and_wait(server: Server, task: str, **form: str) -> Task:
+    """Press the retry button, wait until the new task ends, and return it."""
     answer = press(server, task, **form)
     assert answer.status_code == 303, answer.text
-    again = answer.headers["Location"].removeprefix("/tasks/")
-    wait_for_event(server.store_url, again, lambda event: event.event_type == "runner_exit")
-    return task_of(server.store, again)
+    retry_id = answer.headers["Location"].removeprefix("/tasks/")
+    wait_for_event(server.store_url, retry_id, lambda event: event.event_type == "runner_exit")
+    return task_of(server.store, retry_id)
 
 
-def said(server: Server, task: str) -> list[str]:
+def messages(server: Server, task: str) -> list[str]:
     return [event.payload["message"] for event in log_of(server.store, task) if event.event_type == "log"]
 
 
@@ -43,21 +43,21 @@ def spawn(server: Server, task: str) -> dict[str, Any]:
     return log_of(server.store, task)[0].payload
 
 
-def test_a_retry_runs_the_same_command_as_a_new_task_that_is_linked(server: Server, tmp_path: Path) -> None:
+def test_a_retry_runs_the_same_command_as_a_new_linked_task(server: Server, tmp_path: Path) -> None:
     script = 'echo "$COLOUR $PWD"; echo tried >> tries; [ $(wc -l < tries) -gt 1 ]'
     options = ("--title", "Twice", "--kind", "test", "--env", "COLOUR", "--no-tty", "--grace", "1.5")
-    place = tmp_path / "a place"
-    place.mkdir()
-    with as_cwd(place):
+    folder = tmp_path / "a place"
+    folder.mkdir()
+    with as_cwd(folder):
         run(server, "first", "sh", "-c", script, options=options, COLOUR="blue")
     assert task_of(server.store, "first").status == "failed"
     page = server.get("/tasks/first").text
     assert "Run it again" in page
     assert 'action="/tasks/first/retry"' in page
 
-    second = retried(server, "first")
+    second = press_and_wait(server, "first")
     assert (second.status, second.title, second.kind) == ("done", "Twice", "test")
-    assert said(server, second.task_id) == said(server, "first") == [f"blue {place}"]
+    assert messages(server, second.task_id) == messages(server, "first") == [f"blue {folder}"]
     assert "attempt 2, retry of" in server.get(f"/tasks/{second.task_id}").text
     assert f'<a href="/tasks/{second.task_id}"' in server.get("/tasks/first").text
     assert task_of(server.store, "first").retries == [second.task_id]
@@ -66,32 +66,34 @@ def test_a_retry_runs_the_same_command_as_a_new_task_that_is_linked(server: Serv
     assert "retry requested" in audits
     assert second.task_id in audits
 
-    third = retried(server, second.task_id)
+    third = press_and_wait(server, second.task_id)
     assert third.metadata["retry_of"] == second.task_id
     assert third.metadata["attempt"] == 3
     assert spawn(server, third.task_id)["options"] == spawn(server, "first")["options"]
 
 
 class as_cwd:
+    """A context manager that changes the working directory."""
+
     def __init__(self, path: Path) -> None:
-        self._path, self._before = path, os.getcwd()
+        self._path, self._previous = path, os.getcwd()
 
     def __enter__(self) -> None:
         os.chdir(self._path)
 
     def __exit__(self, *_: object) -> None:
-        os.chdir(self._before)
+        os.chdir(self._previous)
 
 
-def test_a_form_that_is_sent_twice_starts_one_try(server: Server) -> None:
+def test_a_form_submitted_twice_starts_one_retry(server: Server) -> None:
     run(server, "twice", "true")
-    first = retried(server, "twice", form="4")
+    first = press_and_wait(server, "twice", form="4")
     assert press(server, "twice", form="4").headers["Location"] == f"/tasks/{first.task_id}"
     assert press(server, "twice", form="four").status_code == 400
     assert task_of(server.store, "twice").retries == [first.task_id]
 
 
-def refused(server: Server, task: str, why: str) -> None:
+def assert_refused(server: Server, task: str, why: str) -> None:
     before = server.latest(task)
     answer = press(server, task)
     assert (answer.status_code, why in answer.text) == (409, True), answer.text
@@ -99,9 +101,9 @@ def refused(server: Server, task: str, why: str) -> None:
     assert task_of(server.store, task).retries == []
 
 
-def test_what_was_posted_over_http_never_runs(server: Server, tmp_path: Path) -> None:
-    made = tmp_path / "made"
-    forged = {"command": ["touch", str(made)], "cwd": str(tmp_path), "signature": "0" * 64}
+def test_a_command_posted_over_http_never_runs(server: Server, tmp_path: Path) -> None:
+    marker = tmp_path / "made"
+    forged = {"command": ["touch", str(marker)], "cwd": str(tmp_path), "signature": "0" * 64}
     server.post("/api/tasks", {"task_id": "forged", "metadata": {**forged, "retry_of": "x", "attempt": 2}})
     for payload in (forged, {**forged, "signature": ""}, {**forged, "signature": "ü"}):
         server.post("/api/tasks/forged/events", {"event_type": "runner_spawn", "payload": payload})
@@ -110,58 +112,58 @@ def test_what_was_posted_over_http_never_runs(server: Server, tmp_path: Path) ->
         assert answer.status_code == 409
         assert "Run it again" not in server.get("/tasks/forged").text
     assert "signalbox run --retry-of forged -- touch" in server.get("/tasks/forged").text
-    assert not made.exists()
+    assert not marker.exists()
 
 
-def test_a_signature_is_good_for_its_own_task_and_command_only(server: Server, tmp_path: Path) -> None:
+def test_a_signature_is_valid_only_for_its_own_task_and_command(server: Server, tmp_path: Path) -> None:
     run(server, "real", "echo", "mine")
-    payload, made = spawn(server, "real"), tmp_path / "made"
+    payload, marker = spawn(server, "real"), tmp_path / "made"
     server.post("/api/tasks/stolen/events", {"event_type": "runner_spawn", "payload": payload})
     server.post("/api/tasks/stolen/events", {"event_type": "runner_exit", "payload": {}})
-    refused(server, "stolen", "it was not signed")
+    assert_refused(server, "stolen", "it was not signed")
     for change in (
-        {"command": ["touch", str(made)]},
+        {"command": ["touch", str(marker)]},
         {"cwd": str(tmp_path)},
         {"environment": {"LD_PRELOAD": "x"}},
         {"options": ["--no-tty"]},
     ):
         server.post("/api/tasks/real/events", {"event_type": "runner_spawn", "payload": {**payload, **change}})
         server.post("/api/tasks/real/events", {"event_type": "runner_exit", "payload": {}})
-        refused(server, "real", "it was not signed")
+        assert_refused(server, "real", "it was not signed")
     server.store.delete_task("real")
     server.post("/api/tasks/real/events", {"event_type": "runner_spawn", "payload": payload})
     server.post("/api/tasks/real/events", {"event_type": "runner_exit", "payload": {}})
-    refused(server, "real", "it was not signed")
-    assert not made.exists()
+    assert_refused(server, "real", "it was not signed")
+    assert not marker.exists()
 
 
-def test_a_run_over_the_server_is_not_signed_and_its_command_is_shown(server: Server) -> None:
+def test_a_run_recorded_through_the_server_is_unsigned_and_shows_its_command(server: Server) -> None:
     signalbox("run", "--server", server.url, "--task", "far", "--", "echo", "a b")
-    refused(server, "far", "it was not signed")
+    assert_refused(server, "far", "it was not signed")
     page = server.get("/tasks/far").text
     assert "Run it again" not in page
     assert f"signalbox run --server {server.url} --retry-of far -- echo &#39;a b&#39;" in page
 
 
-def test_another_try_of_an_agents_run_has_its_projects_environment(server: Server, tmp_path: Path) -> None:
-    place = tmp_path / "by a link"
-    place.symlink_to(tmp_path)
+def test_a_retry_of_an_agent_run_has_the_environment_of_its_project(server: Server, tmp_path: Path) -> None:
+    folder = tmp_path / "by a link"
+    folder.symlink_to(tmp_path)
     plain = {"argv": ["sh", "-c", "echo plain"]}
-    painted = {"argv": ["sh", "-c", "echo $COLOUR"], "cwd": str(place), "env": {"COLOUR": "blue"}, "time_limit": 60}
+    painted = {"argv": ["sh", "-c", "echo $COLOUR"], "cwd": str(folder), "env": {"COLOUR": "blue"}, "time_limit": 60}
     agent = {"kind": "command", "commands": {"plain": plain, "painted": painted}}
     server.store.people.add_project("painter", "Painter", agent=agent)
     body = {"run_id": "paint", "command": "painted"}
     assert server.post("/api/v1/projects/painter/agent/runs", body).status_code == 201
     wait_for_event(server.store_url, "paint", lambda event: event.event_type == "runner_exit")
-    second = retried(server, "paint")
-    third = retried(server, second.task_id)
-    assert [said(server, each) for each in ("paint", second.task_id, third.task_id)] == [["blue"]] * 3
+    second = press_and_wait(server, "paint")
+    third = press_and_wait(server, second.task_id)
+    assert [messages(server, each) for each in ("paint", second.task_id, third.task_id)] == [["blue"]] * 3
     assert "blue" not in str([event.payload for event in log_of(server.store, "paint") if event.event_type != "log"])
     server.store.people.set_agent("painter", {"kind": "command", **plain})
-    assert said(server, retried(server, "paint").task_id) == [""]
+    assert messages(server, press_and_wait(server, "paint").task_id) == [""]
 
 
-def test_by_hand_a_retry_is_linked_too(server: Server) -> None:
+def test_a_retry_from_the_shell_is_linked_to_the_first_run(server: Server) -> None:
     run(server, "hand", "false", options=("--title", "By hand"))
     signalbox("run", "--server", server.url, "--task", "hand-2", "--retry-of", "hand", "--", "true")
     assert task_of(server.store, "hand").retries == ["hand-2"]
@@ -171,24 +173,24 @@ def test_by_hand_a_retry_is_linked_too(server: Server) -> None:
     assert (unknown.returncode, "nobody" in unknown.stderr) == (2, True)
 
 
-def test_what_cannot_be_run_again_is_refused_with_the_reason(server: Server, tmp_path: Path) -> None:
-    place, tool = tmp_path / "place", tmp_path / "tool"
-    place.mkdir()
+def test_a_retry_that_is_impossible_is_refused_with_the_reason(server: Server, tmp_path: Path) -> None:
+    folder, tool = tmp_path / "place", tmp_path / "tool"
+    folder.mkdir()
     tool.write_text("#!/bin/sh\n")
     tool.chmod(0o700)
-    with as_cwd(place):
+    with as_cwd(folder):
         run(server, "gone", "true")
     run(server, "tool", str(tool))
-    shutil.rmtree(place)
+    shutil.rmtree(folder)
     tool.unlink()
-    refused(server, "gone", f"the directory {place} is gone")
-    refused(server, "tool", f"there is no command {tool}")
+    assert_refused(server, "gone", f"the directory {folder} is gone")
+    assert_refused(server, "tool", f"there is no command {tool}")
     server.emit("sdk", NewEvent(event_type="runner_spawn"), NewEvent(event_type="runner_exit"))
-    refused(server, "sdk", "did not start this run")
+    assert_refused(server, "sdk", "did not start this run")
     assert "Retry" not in server.get("/tasks/sdk").text
     running = start("run", "--store", server.store_url, "--task", "busy", "--", "sh", "-c", "echo up; sleep 600")
     wait_for_event(server.store_url, "busy", lambda event: event.event_type == "log")
-    refused(server, "busy", "the run goes on: it is running")
+    assert_refused(server, "busy", "the run goes on: it is running")
     running.terminate()
     running.communicate()
     assert press(server, "nobody").status_code == 404
@@ -200,46 +202,46 @@ def test_a_retry_outlives_the_server_that_started_it(start_server: Callable[...,
     script = f"echo up; [ -e {tmp_path}/once ] || exit 1; while [ ! -e {go} ]; do sleep 0.05; done; echo through"
     run(server, "long", "sh", "-c", script)
     (tmp_path / "once").touch()
-    again = press(server, "long").headers["Location"].removeprefix("/tasks/")
-    wait_for_event(server.store_url, again, lambda event: event.event_type == "log")
+    retry_id = press(server, "long").headers["Location"].removeprefix("/tasks/")
+    wait_for_event(server.store_url, retry_id, lambda event: event.event_type == "log")
     server.stop()
     server.start()
     go.touch()
-    wait_for_event(server.store_url, again, lambda event: event.event_type == "runner_exit")
-    assert said(server, again) == ["up", "through"]
-    assert task_of(server.store, again).status == "done"
+    wait_for_event(server.store_url, retry_id, lambda event: event.event_type == "runner_exit")
+    assert messages(server, retry_id) == ["up", "through"]
+    assert task_of(server.store, retry_id).status == "done"
 
 
-def test_a_try_that_cannot_begin_says_so(server: Server) -> None:
-    # Signed by somebody who has the store: an option that `signalbox run` refuses.
+def test_a_retry_that_cannot_start_fails_with_a_message(server: Server) -> None:
+    # The signature is valid, but `signalbox run` refuses the option.
     task, _ = server.store.create_task("odd")
     line = CommandLine(command=("true",), cwd="/", options=("--grace", "long"))
     assert server.store.key
     payload = {"command": ["true"], "cwd": "/", "options": list(line.options)}
     payload["signature"] = signature(line, server.store.key, task)
     server.emit("odd", NewEvent(event_type="runner_spawn", payload=payload), NewEvent(event_type="runner_exit"))
-    again = retried(server, "odd")
-    assert (again.status, "before it began" in (again.error or "")) == ("failed", True)
+    retry = press_and_wait(server, "odd")
+    assert (retry.status, "before it began" in (retry.error or "")) == ("failed", True)
 
 
-def test_without_allow_retry_nothing_is_started(start_server: Callable[..., Server]) -> None:
+def test_no_retry_starts_when_allow_retry_is_off(start_server: Callable[..., Server]) -> None:
     server = start_server(allow_retry=False)
     run(server, "off", "true")
-    refused(server, "off", "allow_retry is off")
+    assert_refused(server, "off", "allow_retry is off")
     assert "Run it again" not in server.get("/tasks/off").text
 
 
-def test_a_database_that_others_can_read_vouches_for_nothing(start_server: Callable[..., Server]) -> None:
+def test_a_database_that_other_users_can_read_signs_no_command(start_server: Callable[..., Server]) -> None:
     server = start_server()
     assert server.path.stat().st_mode & 0o077 == 0
     run(server, "open", "true")
     server.path.chmod(0o644)
-    refused(server, "open", "can read the database")
+    assert_refused(server, "open", "can read the database")
     run(server, "open-2", "true")
     assert "signature" not in spawn(server, "open-2")
 
 
-def test_the_key_is_never_served(server: Server) -> None:
+def test_the_signing_key_is_never_served(server: Server) -> None:
     run(server, "secret", "true")
     key = server.store.key
     assert key is not None
@@ -248,7 +250,7 @@ def test_the_key_is_never_served(server: Server) -> None:
         assert key.hex() not in server.get(path).text
 
 
-ODD: list[dict[str, Any]] = [
+UNUSABLE: list[dict[str, Any]] = [
     {},
     {"command": "true", "cwd": "/"},
     {"command": [], "cwd": "/"},
@@ -260,8 +262,8 @@ ODD: list[dict[str, Any]] = [
 ]
 
 
-def test_a_spawn_that_tells_no_usable_command_offers_none(server: Server) -> None:
-    for payload in ODD:
+def test_a_runner_spawn_without_a_usable_command_offers_no_retry(server: Server) -> None:
+    for payload in UNUSABLE:
         server.emit("sparse", NewEvent(event_type="runner_spawn", payload=payload), NewEvent(event_type="runner_exit"))
         assert command_of(log_of(server.store, "sparse")[-2]) is None
         assert server.get("/tasks/sparse").status_code == 200

@@ -1,4 +1,4 @@
-"""When a run counts as stale: silent for long, or a promised heartbeat did not come."""
+"""When a run counts as stale: after a long silence, or when its heartbeats stop."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ def run(**more: object) -> Task:
         (run(heartbeat_interval=0.1), 11, True),
     ],
 )
-def test_a_run_is_stale_after_long_silence_or_without_its_heartbeat(task: Task, silence: float, stale: bool) -> None:
+def test_a_run_is_stale_after_a_long_silence_or_missed_heartbeats(task: Task, silence: float, stale: bool) -> None:
     assert is_stale(task, silence, 599.5) is stale

@@ -1,4 +1,4 @@
-"""Who is taken for dead: a run that says nothing while the supervisor watches, and no other."""
+"""The supervisor marks a run interrupted only if the run is silent while the supervisor watches."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tests.support.log import log_of, open_permissions, task_of, until
 from tests.support.server import Server
 
 LIMIT = 1.0
+"""The heartbeat timeout of the servers under test, in seconds."""
 
 
 def spawn(server: Server, task: str) -> None:
@@ -27,18 +28,18 @@ def spawn(server: Server, task: str) -> None:
     server.emit(task, NewEvent(event_type="permission_request", payload={"request_id": "r", "tool_name": "rm"}))
 
 
-def interruptions(server: Server, task: str) -> list[float]:
-    """When the supervisor took the run for dead."""
+def interruptions(server: Server, task: str) -> list[int]:
+    """Return the seqs of the events that mark the run interrupted."""
     return [event.seq for event in log_of(server.store, task) if event.payload.get("status") == "interrupted"]
 
 
-def test_a_suspended_server_gives_every_run_its_full_time_again(start_server: Callable[..., Server]) -> None:
+def test_a_server_that_was_suspended_restarts_the_timeout_of_every_run(start_server: Callable[..., Server]) -> None:
     server = start_server(heartbeat_timeout=LIMIT)
     spawn(server, "live")
     os.kill(server.pid, signal.SIGSTOP)
     time.sleep(2 * LIMIT)
     os.kill(server.pid, signal.SIGCONT)
-    # The run could not reach its server meanwhile, and does so now: within its time, and more than once.
+    # The run could not reach the suspended server. Now it sends several heartbeats, each within the timeout.
     for _ in range(4):
         time.sleep(0.5 * LIMIT)
         server.emit("live", NewEvent(event_type="runner_heartbeat"))
@@ -48,7 +49,7 @@ def test_a_suspended_server_gives_every_run_its_full_time_again(start_server: Ca
     until(lambda: interruptions(server, "live"))
 
 
-def test_a_started_server_gives_every_run_its_full_time(start_server: Callable[..., Server]) -> None:
+def test_a_server_that_starts_gives_every_run_its_full_timeout(start_server: Callable[..., Server]) -> None:
     server = start_server(heartbeat_timeout=LIMIT)
     server.stop()
     spawn(server, "live")
@@ -59,7 +60,7 @@ def test_a_started_server_gives_every_run_its_full_time(start_server: Callable[.
     until(lambda: interruptions(server, "live"))
 
 
-def test_who_cannot_write_because_of_a_lock_is_not_silent(start_server: Callable[..., Server]) -> None:
+def test_a_run_that_waits_for_a_database_lock_is_not_silent(start_server: Callable[..., Server]) -> None:
     server = start_server(heartbeat_timeout=LIMIT)
     spawn(server, "live")
     with closing(sqlite3.connect(server.path, isolation_level=None)) as other:
@@ -71,13 +72,13 @@ def test_who_cannot_write_because_of_a_lock_is_not_silent(start_server: Callable
     assert interruptions(server, "live") == []
 
 
-def test_an_answer_reaches_the_run_that_was_taken_for_dead(start_server: Callable[..., Server]) -> None:
+def test_an_answer_reaches_a_run_that_was_marked_interrupted(start_server: Callable[..., Server]) -> None:
     server = start_server(heartbeat_timeout=60)
     with open_task(server.store, "asking", heartbeat_interval=30) as task, ThreadPoolExecutor(1) as pool:
         asked = pool.submit(task.ask_permission, "shell", timeout=60)
         until(lambda: open_permissions(server.store, "asking"))
         server.emit("asking", NewEvent(event_type="status", actor="supervisor", payload={"status": "interrupted"}))
-        # It says at once that it lives, however far its next heartbeat is.
+        # The run reports at once that it is alive, without waiting for its next heartbeat.
         until(lambda: task_of(server.store, "asking").status == "waiting")
         (request,) = open_permissions(server.store, "asking")
         path = f"/api/tasks/asking/permissions/{request.request_id}"
@@ -87,14 +88,14 @@ def test_an_answer_reaches_the_run_that_was_taken_for_dead(start_server: Callabl
 
 
 class Clocks:
-    """Clocks of a test's own."""
+    """Clocks that a test sets by hand, in place of the system's."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = dict.fromkeys(supervising._CLOCKS, 1000.0)
         monkeypatch.setattr(supervising.time, "clock_gettime", self.now.__getitem__)
 
     def go(self, seconds: float, *but: int) -> None:
-        """All go on but these."""
+        """Advance all clocks by `seconds`, except the clocks `but`."""
         for clock in self.now:
             self.now[clock] += 0 if clock in but else seconds
 
@@ -104,15 +105,15 @@ class Clocks:
     [
         (5, (), False),
         (8, (), True),
-        # A laptop slept: only the monotonic clock did not go on.
+        # The machine slept: only the monotonic clock stood still.
         (3600, (time.CLOCK_MONOTONIC,), True),
-        # The wall clock was set back: nobody is late.
+        # The wall clock was set back: the supervisor is not late.
         (-3600, (time.CLOCK_MONOTONIC, time.CLOCK_BOOTTIME), False),
-        # It was set forward, which looks like a sleep.
+        # The wall clock was set forward, which looks like a sleep.
         (3600, (time.CLOCK_MONOTONIC, time.CLOCK_BOOTTIME), True),
     ],
 )
-def test_the_supervisor_notices_that_it_did_not_run(
+def test_the_supervisor_detects_that_it_was_not_running(
     monkeypatch: pytest.MonkeyPatch, passes: float, stand_still: tuple[int, ...], late: bool
 ) -> None:
     clocks = Clocks(monkeypatch)
@@ -124,7 +125,7 @@ def test_the_supervisor_notices_that_it_did_not_run(
     punctuality.check(7.5)
 
 
-def test_silence_is_counted_while_somebody_watches() -> None:
+def test_silence_counts_only_while_the_supervisor_watches() -> None:
     attendance, run = Attendance(), task_like("run", 3)
     assert attendance.silent_seconds(run, 100.0) == 0
     attendance.end_round()
@@ -137,6 +138,6 @@ def test_silence_is_counted_while_somebody_watches() -> None:
 
 
 def task_like(task_id: str, seq: int) -> Task:
-    """A task as far as its attendance matters. Its times are those of another clock."""
+    """Return a task with the fields that `Attendance` reads. Its timestamps come from a different clock."""
     old = "2001-01-01T00:00:00.000000Z"
     return Task(task_id=task_id, created_at=old, updated_at=old, main_span_id="m", latest_seq=seq)

@@ -1,4 +1,4 @@
-"""Agent servers: what runs for a project somewhere else, and is relayed."""
+"""Agent servers: they run the work of a project elsewhere, and Signalbox relays it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.support.upstream import Upstream
 
 @pytest.fixture
 async def agents(store: SqliteStore) -> AsyncIterator[Agents]:
-    made = Agents(store)
-    yield made
-    await made.stop()
+    opened = Agents(store)
+    yield opened
+    await opened.stop()
 
 
 def agent_server(*blocks: str) -> Upstream:
-    """An agent server whose only run says `blocks`, and that answers all else with 200."""
+    """Return an agent server whose only run streams `blocks`; it answers every other request with 200."""
     upstream = Upstream([f"id: {number}\n{block}" for number, block in enumerate(blocks, 1)])
     upstream.idle = True
 
@@ -38,7 +38,7 @@ def upstream_agent(upstream: Upstream) -> dict[str, Any]:
     return {"kind": "upstream", "url": upstream.url.removesuffix("/stream")}
 
 
-def asked(upstream: Upstream) -> list[str]:
+def requests_to(upstream: Upstream) -> list[str]:
     return [" ".join(request.split()[:2]) for request in upstream.requests]
 
 
@@ -47,11 +47,11 @@ async def test_a_run_of_an_agent_server_becomes_a_task(store: SqliteStore, agent
     await agents.start(project(store, upstream_agent(upstream)), "r1")
     assert (await ended(store, "r1")).status == "done"
     assert await lines_of(store, "r1") == ["one"]
-    assert asked(upstream) == ["GET /health", "POST /runs", "GET /runs/r1/stream"]
+    assert requests_to(upstream) == ["GET /health", "POST /runs", "GET /runs/r1/stream"]
     assert '{"run_id":"r1"}' in upstream.bodies[1].replace(" ", "")
 
 
-async def test_a_cancel_is_handed_on_to_the_agent_server(
+async def test_a_cancel_is_forwarded_to_the_agent_server(
     store: SqliteStore, agents: Agents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from signalbox.webapp.relay import follow_upstream
@@ -62,10 +62,10 @@ async def test_a_cancel_is_handed_on_to_the_agent_server(
     await when(store, "r1", lambda task: task.latest_seq >= 2)
     cancel(store, "r1", "ann")
     assert (await ended(store, "r1")).status == "cancelled"
-    assert asked(upstream)[-1] == "POST /runs/r1/cancel"
+    assert requests_to(upstream)[-1] == "POST /runs/r1/cancel"
 
 
-async def test_what_the_agent_server_refuses_is_a_failed_run(store: SqliteStore, agents: Agents) -> None:
+async def test_a_start_that_the_agent_server_refuses_is_a_failed_run(store: SqliteStore, agents: Agents) -> None:
     upstream = agent_server()
     upstream.answer = lambda connection: (
         "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -79,28 +79,28 @@ async def test_what_the_agent_server_refuses_is_a_failed_run(store: SqliteStore,
     assert task.error.endswith("answered 422 No: not such a run")
 
 
-async def test_an_agent_server_that_comes_back_is_available_again(
+async def test_an_agent_server_that_returns_is_available_again(
     store: SqliteStore, agents: Agents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from signalbox.webapp.agents import health
 
     monkeypatch.setattr(health, "CACHE_SECONDS", 0.0)
     upstream = agent_server()
-    mine = project(store, upstream_agent(upstream))
-    assert await agents.available(mine)
+    own = project(store, upstream_agent(upstream))
+    assert await agents.available(own)
     upstream.shut()
-    assert not await agents.available(mine)
+    assert not await agents.available(own)
     upstream.listen()
-    assert await agents.available(mine)
+    assert await agents.available(own)
 
 
-async def test_what_one_project_has_no_token_for_another_may_have(store: SqliteStore, agents: Agents) -> None:
+async def test_a_missing_token_in_one_project_does_not_affect_another(store: SqliteStore, agents: Agents) -> None:
     config = upstream_agent(agent_server())
     assert not await agents.available(project(store, {**config, "token_env": "NOBODY_SET_THIS"}))
     assert await agents.available(project(store, config, "other"))
 
 
-async def test_a_run_is_followed_again_after_a_restart(store: SqliteStore) -> None:
+async def test_a_run_is_still_relayed_after_a_restart(store: SqliteStore) -> None:
     upstream = agent_server(*(f"event: log\ndata: line {n}" for n in range(10)), "event: status\ndata: Task success")
     upstream.cut = lambda connection: 5 if connection < 3 else None
     first = Agents(store)
@@ -112,4 +112,4 @@ async def test_a_run_is_followed_again_after_a_restart(store: SqliteStore) -> No
     assert (await ended(store, "r1")).status == "done"
     await second.stop()
     assert await lines_of(store, "r1") == [f"line {n}" for n in range(10)]
-    assert asked(upstream).count("POST /runs") == 1
+    assert requests_to(upstream).count("POST /runs") == 1

@@ -1,4 +1,4 @@
-"""What runs for a project: commands that it may start, and agent servers."""
+"""Agents of a project: starting its commands, their limits, and agents that cannot be used."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ COMMAND = {"agent": "command"}
 
 @pytest.fixture
 async def agents(store: SqliteStore) -> AsyncIterator[Agents]:
-    made = Agents(store)
-    yield made
-    await made.stop()
+    opened = Agents(store)
+    yield opened
+    await opened.stop()
 
 
 def python(code: str, **more: Any) -> dict[str, Any]:
     return {"kind": "command", "argv": [sys.executable, "-u", "-c", code], **more}
 
 
-async def test_a_command_runs_as_its_project_says(
+async def test_a_command_runs_with_the_directory_and_environment_of_its_project(
     store: SqliteStore, agents: Agents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SIGNALBOX_SECRET", "s3cret")
     code = "import os; print(os.getcwd(), os.environ['WHAT'], os.environ.get('SIGNALBOX_SECRET'), sep='\\n')"
-    mine = project(store, python(code, cwd=str(tmp_path), env={"WHAT": "ever"}))
-    assert await agents.available(mine)
-    started, new = await agents.start(mine, "r1")
+    own = project(store, python(code, cwd=str(tmp_path), env={"WHAT": "ever"}))
+    assert await agents.available(own)
+    started, new = await agents.start(own, "r1")
     assert (started.task_id, started.kind, started.project_id, new) == ("r1", "agent", "p", True)
     assert (await ended(store, "r1")).status == "done"
     assert await lines_of(store, "r1") == [str(tmp_path), "ever", "None"]
 
 
-async def test_a_run_that_is_there_is_used_as_it_is(store: SqliteStore, agents: Agents) -> None:
-    mine = project(store, python("print('once')"))
-    await agents.start(mine, "r1")
-    again, new = await agents.start(mine, "r1")
+async def test_a_second_start_with_the_same_run_id_returns_the_existing_run(store: SqliteStore, agents: Agents) -> None:
+    own = project(store, python("print('once')"))
+    await agents.start(own, "r1")
+    again, new = await agents.start(own, "r1")
     assert (again.task_id, new) == ("r1", False)
     await ended(store, "r1")
     assert await lines_of(store, "r1") == ["once"]
@@ -58,35 +58,35 @@ async def test_a_run_that_is_there_is_used_as_it_is(store: SqliteStore, agents: 
         await agents.start(project(store, python(""), "other"), "r1")
 
 
-async def test_only_what_is_allowed_is_started(store: SqliteStore, agents: Agents) -> None:
+async def test_only_commands_that_the_project_allows_are_started(store: SqliteStore, agents: Agents) -> None:
     allowed = {"greet": {"argv": ["echo", "hello"]}, "part": {"argv": ["echo", "goodbye"]}}
-    mine = project(store, {"kind": "command", "commands": allowed})
+    own = project(store, {"kind": "command", "commands": allowed})
     with pytest.raises(Conflict, match="the project has no command 'rm -rf'; it has greet, part"):
-        await agents.start(mine, command="rm -rf")
+        await agents.start(own, command="rm -rf")
     for name, line in ((None, "hello"), ("part", "goodbye")):
-        task, new = await agents.start(mine, command=name)
+        task, new = await agents.start(own, command=name)
         await ended(store, task.task_id)
         assert (new, await lines_of(store, task.task_id)) == (True, [line])
 
 
-async def test_of_two_processes_that_start_at_once_one_starts_and_the_other_gets_the_same_run(
+async def test_concurrent_starts_in_two_processes_start_one_run(
     store: SqliteStore, agents: Agents, tmp_path: Path
 ) -> None:
     other_store = open_store(store.url)
     others = Agents(other_store)
-    mine = project(store, python("print('once')"))
-    begun = await asyncio.gather(*(each.start(mine) for each in (agents, others) * 4))
-    assert [new for _, new in begun].count(True) == 1
-    (run_id,) = {task.task_id for task, _ in begun}
+    own = project(store, python("print('once')"))
+    starts = await asyncio.gather(*(each.start(own) for each in (agents, others) * 4))
+    assert [new for _, new in starts].count(True) == 1
+    (run_id,) = {task.task_id for task, _ in starts}
     with pytest.raises(Conflict, match=f"the run '{run_id}' is at work"):
-        await others.start(mine, "another")
+        await others.start(own, "another")
     await ended(store, run_id)
     assert await lines_of(store, run_id) == ["once"]
     await others.stop()
     await other_store.aclose()
 
 
-async def test_a_command_over_its_time_limit_has_failed(store: SqliteStore, agents: Agents) -> None:
+async def test_a_command_that_exceeds_its_time_limit_fails(store: SqliteStore, agents: Agents) -> None:
     await agents.start(project(store, python("import time; time.sleep(60)", time_limit=0.5)), "r1")
     task = await ended(store, "r1")
     assert (task.status, task.error) == ("failed", "stopped after its time limit of 0.5 s")
@@ -99,7 +99,7 @@ async def test_a_cancel_stops_a_command(store: SqliteStore, agents: Agents) -> N
     assert (await ended(store, "r1")).status == "cancelled"
 
 
-async def test_a_command_outlives_who_started_it(store: SqliteStore, tmp_path: Path) -> None:
+async def test_a_command_outlives_the_agents_object_that_started_it(store: SqliteStore, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     code = f"import os, time\nprint('one')\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.02)\nprint('two')"
     first = Agents(store)
@@ -111,7 +111,7 @@ async def test_a_command_outlives_who_started_it(store: SqliteStore, tmp_path: P
     assert await lines_of(store, "r1") == ["one", "two"]
 
 
-def test_a_server_that_is_killed_takes_no_command_with_it(start_server: Callable[..., Server], tmp_path: Path) -> None:
+def test_a_command_survives_when_its_server_is_killed(start_server: Callable[..., Server], tmp_path: Path) -> None:
     gate, server = tmp_path / "gate", start_server()
     code = f"import os, time\nprint('one')\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.02)\nprint('two')"
     project(server.store, python(code))
@@ -138,35 +138,35 @@ def test_a_server_that_is_killed_takes_no_command_with_it(start_server: Callable
         ({"kind": "upstream", "url": CLOSED, "token_env": "NOBODY_SET_THIS"}, "NOBODY_SET_THIS, which holds"),
     ],
 )
-async def test_an_agent_that_is_not_there_starts_nothing(
+async def test_an_unavailable_agent_starts_nothing(
     store: SqliteStore, agents: Agents, agent: dict[str, Any], reason: str
 ) -> None:
-    mine = project(store, agent)
-    assert not await agents.available(mine)
+    own = project(store, agent)
+    assert not await agents.available(own)
     with pytest.raises(AgentUnavailable, match=re.escape(reason)):
-        await agents.check(mine)
+        await agents.check(own)
     with pytest.raises(AgentUnavailable, match=re.escape(reason)):
-        await agents.start(mine, "r1")
+        await agents.start(own, "r1")
     assert await store.people.project_of("r1") is None
 
 
-async def test_a_project_without_an_agent_can_start_nothing(store: SqliteStore, agents: Agents) -> None:
-    mine = project(store, None)
-    assert not await agents.available(mine)
+async def test_a_project_without_an_agent_starts_nothing(store: SqliteStore, agents: Agents) -> None:
+    own = project(store, None)
+    assert not await agents.available(own)
     with pytest.raises(Conflict, match="has no agent"):
-        await agents.start(mine)
+        await agents.start(own)
 
 
-async def test_an_agent_that_means_nothing_is_told_of_its_project_and_hides_no_other(
+async def test_an_invalid_agent_in_the_database_is_reported_with_its_project(
     store: SqliteStore, agents: Agents
 ) -> None:
-    mine = project(store, {"kind": "of an older Signalbox"})
-    assert not await agents.available(mine)
+    own = project(store, {"kind": "of an older Signalbox"})
+    assert not await agents.available(own)
     with pytest.raises(Conflict, match="the project 'p' has an agent that cannot be used: agent: Invalid value"):
-        await agents.start(mine)
+        await agents.start(own)
 
 
-async def test_a_run_that_was_never_begun_is_told(
+async def test_a_run_that_was_queued_but_never_started_is_marked_failed(
     store: SqliteStore, agents: Agents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agent_runs, "START_SECONDS", 0.1)
@@ -177,11 +177,11 @@ async def test_a_run_that_was_never_begun_is_told(
     assert (task.status, task.error) == ("failed", "the server stopped before the command was started")
 
 
-async def test_no_name_of_a_run_keeps_the_others_from_being_let_go(store: SqliteStore, agents: Agents) -> None:
-    mine = project(store, python("print('once')"))
+async def test_stopping_ends_all_agent_tasks_whatever_their_run_ids(store: SqliteStore, agents: Agents) -> None:
+    own = project(store, python("print('once')"))
     store.create_task("queued", kind="agent", project_id=project(store, None, "other").project_id, metadata=COMMAND)
     agents.resume()
-    await agents.start(mine, "resume")
+    await agents.start(own, "resume")
     await ended(store, "resume")
     await agents.stop()
     assert [task for task in asyncio.all_tasks() if task.get_name().startswith("signalbox-agent")] == []
@@ -204,13 +204,13 @@ async def test_no_name_of_a_run_keeps_the_others_from_being_let_go(store: Sqlite
         ({"kind": "command", "argv": ["x"], "commands": {"a": {"argv": ["y"]}}}, "belong into each of the commands"),
     ],
 )
-def test_a_configuration_that_means_nothing_is_told(config: Any, words: str) -> None:
+def test_an_invalid_agent_configuration_is_refused_with_the_reason(config: Any, words: str) -> None:
     with pytest.raises(InvalidEvent, match=re.escape(words)) as caught:
         agent_of(config)
     assert caught.value.field == "agent"
 
 
-async def test_a_command_that_never_begins_has_failed(
+async def test_a_command_that_never_starts_fails(
     store: SqliteStore, agents: Agents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(detached_run, "absolute", lambda url: "sqlite:////no/such/place/signalbox.db")

@@ -1,4 +1,4 @@
-"""The JSON API, route by route, as a program sees it."""
+"""The JSON API, route by route, as clients see it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.server import Server
 
 @pytest.fixture(scope="module")
 def run(shared_server: Server) -> str:
-    """A small run with phases, work items, a checkpoint and an open question."""
+    """Post a small run with phases, work items, a checkpoint and an open permission request; return its task id."""
     steps = [
         {"event_type": "runner_spawn", "span_id": "main", "payload": {"runner_pid": 7}},
         {"event_type": "phase_enter", "phase": "planning", "span_id": "p1", "parent_span_id": "main"},
@@ -66,7 +66,7 @@ def test_one_event_comes_back_as_stored(server: Server) -> None:
     assert event["span_id"]
 
 
-def test_a_key_makes_a_repeated_post_harmless(server: Server) -> None:
+def test_a_post_repeated_with_the_same_key_stores_one_event(server: Server) -> None:
     body = {"event_type": "log", "key": "only-once"}
     first = server.post("/api/tasks/keyed/events", body).json()
     assert server.post("/api/tasks/keyed/events", body).json() == first
@@ -82,11 +82,11 @@ def test_the_log_is_paged_by_seq(server: Server, run: str) -> None:
     assert (beyond["events"], beyond["has_more"], beyond["next_seq"]) == ([], False, 8)
 
 
-def test_latest_comes_newest_first(server: Server, run: str) -> None:
+def test_latest_events_are_listed_newest_first(server: Server, run: str) -> None:
     assert [event["seq"] for event in server.get(f"/api/tasks/{run}/events/latest?limit=3").json()] == [8, 7, 6]
 
 
-def test_the_snapshot_tells_what_is_open(server: Server, run: str) -> None:
+def test_the_snapshot_lists_open_spans_and_permissions(server: Server, run: str) -> None:
     snapshot = server.get(f"/api/tasks/{run}/events/snapshot?limit=4").json()
     assert [event["seq"] for event in snapshot["events"]] == [5, 6, 7, 8]
     assert (snapshot["latest_seq"], snapshot["total_events"], snapshot["current_phase"]) == (8, 8, "executing")
@@ -101,7 +101,7 @@ def test_the_graph_has_spans_and_edges(server: Server, run: str) -> None:
     assert (item["event_type"], item["seq"], item["payload"]) == ("work_item_start", 5, {"work_item_id": "one"})
 
 
-def test_checkpoints_come_with_their_evidence(server: Server, run: str) -> None:
+def test_checkpoints_are_returned_with_their_evidence(server: Server, run: str) -> None:
     (checkpoint,) = server.get(f"/api/tasks/{run}/checkpoints").json()
     assert (checkpoint["checkpoint_id"], checkpoint["checkpoint_type"]) == ("c1", "batch")
     assert checkpoint["evidence_refs"] == {"artifacts": ["a.json"]}
@@ -109,7 +109,7 @@ def test_checkpoints_come_with_their_evidence(server: Server, run: str) -> None:
     assert [event["payload"]["evidence_id"] for event in checkpoint["evidence"]] == ["e1"]
 
 
-def test_events_of_one_phase(server: Server, run: str) -> None:
+def test_events_can_be_filtered_by_phase(server: Server, run: str) -> None:
     events = server.get(f"/api/tasks/{run}/events/phase/executing").json()
     assert [event["seq"] for event in events] == [4, 5, 6]
     assert server.get(f"/api/tasks/{run}/events/phase/nothing").json() == []
@@ -126,7 +126,7 @@ def test_tasks_are_listed_with_filters_and_a_cursor(server: Server, run: str) ->
     assert [(task["task_id"], task["phase"], task["latest_seq"]) for task in running] == [("run", "executing", 8)]
 
 
-def test_health(server: Server) -> None:
+def test_health_reports_streams_and_the_database(server: Server) -> None:
     health = server.get("/api/events/health").json()
     assert (health["status"], health["service"]) == ("ok", "task_events_api")
     assert health["version"]
@@ -157,7 +157,7 @@ def test_health(server: Server) -> None:
         ("/sse/tasks/run/events?since_seq=x", "since_seq", "0 and"),
     ],
 )
-def test_a_bad_parameter_is_named_with_its_bounds(
+def test_an_invalid_parameter_is_named_with_its_bounds(
     server: Server, run: str, path: str, parameter: str, bounds: str
 ) -> None:
     answer = server.get(path)
@@ -188,7 +188,7 @@ def test_a_bad_parameter_is_named_with_its_bounds(
         (b'[{"event_type": "log"}, {"event_type": "log", "span_id": 5}]', "span_id"),
     ],
 )
-def test_a_bad_event_is_refused_and_nothing_is_stored(server: Server, body: bytes, field: str | None) -> None:
+def test_an_invalid_event_is_refused_and_nothing_is_stored(server: Server, body: bytes, field: str | None) -> None:
     answer = server.post("/api/tasks/refused/events", content=body)
     assert answer.status_code == 400
     assert problem(answer).get("field") == field
@@ -210,7 +210,7 @@ def test_an_unknown_task_is_404(server: Server, path: str) -> None:
     assert problem(answer)["code"] == "unknown_task"
 
 
-def test_a_bad_task_id_in_a_post_is_400(server: Server) -> None:
+def test_an_invalid_task_id_in_a_post_is_400(server: Server) -> None:
     answer = server.post("/api/tasks/a%20b/events", {"event_type": "log"})
     assert (answer.status_code, problem(answer)["field"]) == (400, "task_id")
 
@@ -221,13 +221,13 @@ def test_a_body_over_the_limit_is_413(server: Server) -> None:
     assert "4194304 bytes" in problem(answer)["message"]
 
 
-def test_unknown_routes_and_methods_are_said_in_json(server: Server) -> None:
+def test_unknown_routes_and_methods_are_answered_in_json(server: Server) -> None:
     assert problem(server.get("/api/nothing"))["code"] == "not_found"
     answer = httpx.put(server.url + "/api/tasks")
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS, POST")
 
 
-def test_a_second_answer_to_a_question_is_409(server: Server) -> None:
+def test_a_second_answer_to_a_permission_request_is_409(server: Server) -> None:
     server.post("/api/tasks/asks/events", {"event_type": "permission_request", "payload": {"request_id": "r1"}})
     assert server.post("/api/tasks/asks/permissions/r1", {"approved": True}).status_code == 201
     second = server.post("/api/tasks/asks/permissions/r1", {"approved": True})
@@ -253,7 +253,7 @@ def test_the_openapi_document_describes_every_route(server: Server) -> None:
     assert described == served
 
 
-def test_posts_from_other_sites_and_other_host_names_are_refused(server: Server) -> None:
+def test_cross_site_posts_and_unknown_host_names_are_refused(server: Server) -> None:
     event = {"event_type": "log"}
     for headers in (
         {"Origin": "https://evil.example"},
@@ -268,7 +268,7 @@ def test_posts_from_other_sites_and_other_host_names_are_refused(server: Server)
     assert problem(rebound)["code"] == "wrong_host"
 
 
-def test_every_answer_carries_the_security_headers(server: Server) -> None:
+def test_every_response_has_the_security_headers(server: Server) -> None:
     for path in ("/", "/api/tasks", "/nothing", "/sse/health"):
         headers = server.get(path).headers
         policy = headers["content-security-policy"]

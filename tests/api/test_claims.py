@@ -1,4 +1,4 @@
-"""What a log says of people is its claim: only this server says what a person did, and only that has effect."""
+"""Events posted to a log cannot act in the name of a person: only decisions recorded by the server have effect."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CLAIMS = [
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, dict[str, dict[str, str]]]]:
-    """A server with an operator, a token of theirs with all scopes, and a token that may emit and read."""
+    """Start a server with an operator, a token of that operator with all scopes, and a token that may emit and read."""
     server = Server(tmp_path_factory.mktemp("claims"))
     server.start()
     store = server.store
@@ -47,7 +47,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, 
     server.close()
 
 
-def test_what_is_posted_as_an_event_answers_and_stops_nothing(
+def test_posted_events_answer_no_permission_and_cancel_nothing(
     guarded: tuple[Server, dict[str, dict[str, str]]],
 ) -> None:
     server, callers = guarded
@@ -69,8 +69,8 @@ def test_what_is_posted_as_an_event_answers_and_stops_nothing(
 def test_an_answer_names_the_account_and_the_token(guarded: tuple[Server, dict[str, dict[str, str]]]) -> None:
     server, callers = guarded
     server.emit("answered", ASKED)
-    said = server.post("/api/tasks/answered/permissions/r", {"approved": True}, headers=callers["operator"]).json()
-    assert (said["payload"]["by"], said["origin"]) == (f"{OP} (token laptop)", "server")
+    event = server.post("/api/tasks/answered/permissions/r", {"approved": True}, headers=callers["operator"]).json()
+    assert (event["payload"]["by"], event["origin"]) == (f"{OP} (token laptop)", "server")
     (audit,) = audits_of(server.store, "answered")
     assert audit["actor"] == f"{OP} (token laptop)"
     assert audit["account_id"]
@@ -86,14 +86,14 @@ NAMES = [OP, "ann＠example.org", "supervisor", "local user", "User", "the Super
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_token_is_called_like_a_person_or_the_server(store: SqliteStore, name: str) -> None:
+def test_a_token_cannot_be_named_like_a_person_or_the_server(store: SqliteStore, name: str) -> None:
     with pytest.raises(InvalidEvent) as refused:
         token(store, name)
     assert refused.value.field == "name"
 
 
 @pytest.mark.parametrize("key", ["retry-5", "retry:x", "signalbox:not-started", "signalbox:interrupted:1"])
-def test_the_keys_of_the_server_cannot_be_planted(server: Server, store: SqliteStore, key: str) -> None:
+def test_idempotency_keys_reserved_for_the_server_are_refused(server: Server, store: SqliteStore, key: str) -> None:
     with pytest.raises(InvalidEvent, match="key must not begin with"):
         store.append("t", NewEvent(event_type="log", key=key))
     refused = server.post("/api/tasks/planted/events", [{"event_type": "log", "key": key}])
@@ -102,7 +102,7 @@ def test_the_keys_of_the_server_cannot_be_planted(server: Server, store: SqliteS
 
 
 @pytest.mark.parametrize("kind", ["agent", "Agent", " agent", "ａgent"])
-def test_only_the_server_starts_an_agents_run(server: Server, store: SqliteStore, kind: str) -> None:
+def test_only_the_server_creates_agent_runs(server: Server, store: SqliteStore, kind: str) -> None:
     refused = server.post("/api/tasks", {"task_id": "planted-run", "kind": kind})
     assert (refused.status_code, refused.json()["error"]["field"]) == (400, "kind")
     with pytest.raises(InvalidEvent, match="kind"):
@@ -110,7 +110,9 @@ def test_only_the_server_starts_an_agents_run(server: Server, store: SqliteStore
     assert signalbox("run", "--store", store.url, "--kind", kind, "--", "true").returncode == 2
 
 
-def test_who_may_only_emit_does_not_write_to_an_agents_run(guarded: tuple[Server, dict[str, dict[str, str]]]) -> None:
+def test_a_token_with_scope_emit_cannot_write_to_an_agent_run(
+    guarded: tuple[Server, dict[str, dict[str, str]]],
+) -> None:
     server, callers = guarded
     server.store.create_task("agents-run", kind="agent")
     for event_type in ("runner_spawn", "runner_exit", "log"):
@@ -119,11 +121,11 @@ def test_who_may_only_emit_does_not_write_to_an_agents_run(guarded: tuple[Server
     assert task_of(server.store, "agents-run").status == "queued"
 
 
-def test_a_run_is_not_released_by_what_an_emitter_writes(store: SqliteStore, tmp_path: Path) -> None:
+def test_events_of_an_emitter_do_not_release_a_waiting_run(store: SqliteStore, tmp_path: Path) -> None:
     with open_task(store, "t") as task:
         emitter = Emitter(store)
 
-        def people() -> None:
+        def forge_then_answer() -> None:
             deadline = time.monotonic() + 20
             while not (asked := [e for e in log_of(store, "t") if e.event_type == "permission_request"]):
                 assert time.monotonic() < deadline
@@ -134,14 +136,16 @@ def test_a_run_is_not_released_by_what_an_emitter_writes(store: SqliteStore, tmp
             emitter.emit_cancel_requested("t", by=OP)
             answer(store, "t", request_id, False, "ann")
 
-        answering = threading.Thread(target=people)
+        answering = threading.Thread(target=forge_then_answer)
         answering.start()
         given = task.ask_permission("rm")
         answering.join()
         assert (given.approved, given.by, task.cancelled) == (False, "ann", False)
 
 
-def test_an_imported_answer_closes_its_question_as_a_claim(store: SqliteStore, server: Server, tmp_path: Path) -> None:
+def test_an_imported_answer_closes_its_permission_as_a_claim(
+    store: SqliteStore, server: Server, tmp_path: Path
+) -> None:
     server.emit("exported", NewEvent(event_type="runner_spawn"), ASKED)
     server.post("/api/tasks/exported/permissions/r", {"approved": True})
     server.emit("exported", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))

@@ -1,6 +1,6 @@
-"""The OpenAPI document is true: what it allows is accepted, what it forbids is refused, and answers are as it says.
+"""The server behaves as the OpenAPI document declares: requests it allows are accepted, others are refused.
 
-`make schemathesis` asks the same with more examples.
+Responses match their declared schemas. `make schemathesis` checks the same with more examples.
 """
 
 from __future__ import annotations
@@ -64,28 +64,28 @@ def filled(shared_server: Server) -> Server:
 
 @pytest.fixture(scope="module")
 def client(filled: Server) -> Iterator[httpx.Client]:
-    # Exports answer errors as pages unless their caller wants JSON.
+    # Export routes answer errors with HTML unless the client accepts JSON.
     with httpx.Client(base_url=filled.url, timeout=30, headers={"Accept": "application/json, */*;q=0.1"}) as client:
         yield client
 
 
 def address(name: str, other: Mapping[str, str] = MappingProxyType({})) -> str:
-    """The address of an operation about the run, with some parts of its path replaced by others."""
+    """Return the path of the operation `name` for the run; `other` replaces some of the path parameters."""
     parts = {"phase": "executing", **PARTS, **other}
     return re.sub(r"\{(\w+)\}", lambda part: parts[part[1]], name.partition(" ")[2])
 
 
 def check(client: httpx.Client, name: str, url: str, **more: Any) -> httpx.Response:
-    """Send a request; its answer must be one that the document has. Of a stream only the head is read."""
+    """Send a request and check its response against the document. Only the headers of a stream are read."""
     operation = OPERATIONS[name]
     with client.stream(name.partition(" ")[0], url, **more) as answer:
         media_type = answer.headers.get("content-type", "").partition(";")[0]
         if media_type != "text/event-stream":
             answer.read()
-    told = operation["responses"].get(str(answer.status_code))
-    assert told is not None, f"{answer.status_code} is not declared: {url[:300]} {more} {answer.text[:300]}"
+    declared = operation["responses"].get(str(answer.status_code))
+    assert declared is not None, f"{answer.status_code} is not declared: {url[:300]} {more} {answer.text[:300]}"
     assert answer.status_code not in (500, 503), f"{url[:300]} {more}"
-    content = told.get("content", {})
+    content = declared.get("content", {})
     if not content:
         assert answer.content == b""
         return answer
@@ -100,7 +100,7 @@ BODIES = [name for name, one in OPERATIONS.items() if "requestBody" in one]
 
 
 @pytest.mark.parametrize("name", [name for name, one in OPERATIONS.items() if one["parameters"]])
-def test_hostile_parameters_are_answered_as_the_document_says(client: httpx.Client, name: str) -> None:
+def test_hostile_parameters_get_declared_responses(client: httpx.Client, name: str) -> None:
     for parameter in OPERATIONS[name]["parameters"]:
         place, schema = parameter["in"], parameter["schema"]
         for text in HOSTILE:
@@ -127,9 +127,7 @@ def test_hostile_parameters_are_answered_as_the_document_says(client: httpx.Clie
 
 
 @pytest.mark.parametrize("name", [name for name, one in OPERATIONS.items() if one["parameters"]])
-def test_parameters_that_are_no_text_or_repeated_are_answered_as_the_document_says(
-    client: httpx.Client, name: str
-) -> None:
+def test_undecodable_and_repeated_parameters_get_declared_responses(client: httpx.Client, name: str) -> None:
     for parameter in OPERATIONS[name]["parameters"]:
         if parameter["in"] != "query":
             continue
@@ -174,7 +172,7 @@ def test_a_body_that_the_document_allows_is_accepted(client: httpx.Client, name:
 
 
 def _own_parent(body: Any) -> bool:
-    """Whether an event says that its span is its own parent, which no schema can forbid."""
+    """Return whether an event names its span as its own parent, which no schema can forbid."""
     events = body if isinstance(body, list) else [body]
     return any("event_type" in one and one.get("span_id", 0) == one.get("parent_span_id", 1) for one in events)
 
@@ -218,14 +216,14 @@ def test_a_body_that_the_document_forbids_is_refused(client: httpx.Client, name:
         b"\xef\xbb\xbf{}",
     ],
 )
-def test_a_body_that_is_no_json_is_refused(client: httpx.Client, name: str, content: bytes) -> None:
+def test_a_body_that_is_not_json_is_refused(client: httpx.Client, name: str, content: bytes) -> None:
     answer = check(client, name, address(name), content=content, headers={"Content-Type": "application/json"})
     optional = not OPERATIONS[name]["requestBody"]["required"]
     assert 400 <= answer.status_code < 500 or (optional and not content)
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_a_body_of_another_type_is_refused(client: httpx.Client, name: str) -> None:
+def test_a_body_of_another_media_type_is_refused(client: httpx.Client, name: str) -> None:
     for media_type in ("text/xml", "multipart/form-data; boundary=x", "image/png", "application/xml", "x"):
         answer = check(client, name, address(name), content=b"{}", headers={"Content-Type": media_type})
         assert answer.status_code == 415
@@ -233,7 +231,7 @@ def test_a_body_of_another_type_is_refused(client: httpx.Client, name: str) -> N
 
 
 @pytest.mark.parametrize("path", DOCUMENT["paths"])
-def test_other_methods_are_refused_with_those_that_there_are(client: httpx.Client, path: str) -> None:
+def test_other_methods_are_refused_with_the_list_of_allowed_methods(client: httpx.Client, path: str) -> None:
     url = address(f"GET {path}")
     methods = {method.upper() for method in DOCUMENT["paths"][path]}
     allowed = methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
@@ -251,7 +249,7 @@ def test_other_methods_are_refused_with_those_that_there_are(client: httpx.Clien
             assert answer.status_code in (200, 308, 400, 404, 405)
 
 
-def test_routes_of_the_api_read_declared_parameters_alone() -> None:
+def test_api_routes_read_only_declared_parameters() -> None:
     webapp = Path(__file__).parents[2] / "webapp"
     for module in (*(webapp / "api").rglob("*.py"), webapp / "pages" / "export.py"):
         reads = r"request\.(args|values|headers|form|data|json)|\b(given|whole|flag|instant)\("
@@ -278,7 +276,9 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, 
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_each_caller_gets_what_the_document_says(guarded: tuple[Server, dict[str, Headers]], name: str) -> None:
+def test_the_response_to_each_caller_matches_the_declared_security(
+    guarded: tuple[Server, dict[str, Headers]], name: str
+) -> None:
     server, callers = guarded
     with httpx.Client(base_url=server.url) as client:
         for caller, headers in callers.items():
@@ -290,7 +290,7 @@ def test_each_caller_gets_what_the_document_says(guarded: tuple[Server, dict[str
                 assert answer.status_code == 401
 
 
-def test_the_document_of_a_guarded_server_allows_no_request_without_credentials(
+def test_the_document_of_a_guarded_server_requires_credentials(
     client: httpx.Client, guarded: tuple[Server, dict[str, Headers]]
 ) -> None:
     server, callers = guarded
@@ -298,7 +298,7 @@ def test_the_document_of_a_guarded_server_allows_no_request_without_credentials(
     assert {} not in server.get("/api/openapi.json", headers=callers["owner"]).json()["security"]
 
 
-def test_an_answer_tells_what_it_leaves_out(filled: Server) -> None:
+def test_a_shortened_response_links_to_the_rest(filled: Server) -> None:
     filled.emit("many", *[f"{n}" for n in range(5)])
     snapshot = filled.get("/api/tasks/many/events/snapshot?limit=2").json()
     assert (snapshot["has_more"], snapshot["next_before"]) == (True, 4)

@@ -1,4 +1,4 @@
-"""Permissions over HTTP: asked by a run, answered by a person, closed once and for all."""
+"""Permissions over HTTP: a run asks, a person answers, and a closed permission stays closed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def last_event(server: Server, task: str) -> dict[str, Any]:
     return newest
 
 
-def test_a_form_answers_and_leads_back(server: Server) -> None:
+def test_a_form_answers_and_redirects_to_the_page_it_came_from(server: Server) -> None:
     ask(server, "form")
     came_from = f"{server.url}/permissions?x=1"
     answer = press(server, "form", "approve", reason=" go on ", headers={"Referer": came_from})
@@ -55,7 +55,7 @@ def test_a_form_answers_and_leads_back(server: Server) -> None:
 @pytest.mark.parametrize(
     "referer", ["http://evil.example/tasks", "http://{host}//evil.example/tasks/back", "nonsense", "http://[::", ""]
 )
-def test_an_answer_never_leads_to_another_site(server: Server, referer: str) -> None:
+def test_an_answer_never_redirects_to_another_site(server: Server, referer: str) -> None:
     task = f"back-{len(referer)}"
     ask(server, task)
     headers = {"Referer": referer.format(host=server.url.removeprefix("http://"))}
@@ -63,7 +63,7 @@ def test_an_answer_never_leads_to_another_site(server: Server, referer: str) -> 
     assert where in (f"/tasks/{task}", "/evil.example/tasks/back")
 
 
-def test_an_answer_is_audited_with_who_when_which_and_from_where(server: Server) -> None:
+def test_an_answer_is_audited_with_actor_time_seq_and_source(server: Server) -> None:
     ask(server, "audited")
     press(server, "audited", "deny", reason="not today")
     (audit,) = audits_of(server.store, "audited")
@@ -73,7 +73,7 @@ def test_an_answer_is_audited_with_who_when_which_and_from_where(server: Server)
     assert audit["at"] >= last_event(server, "audited")["created_at"]
 
 
-def test_a_second_answer_is_told_who_answered_what_and_when(server: Server) -> None:
+def test_a_second_answer_is_refused_and_shows_the_first(server: Server) -> None:
     ask(server, "second", ODD_ID)
     assert press(server, "second", "approve", ODD_ID, reason="fine by me").status_code == 303
     late = press(server, "second", "deny", ODD_ID)
@@ -87,7 +87,7 @@ def test_a_second_answer_is_told_who_answered_what_and_when(server: Server) -> N
     assert len(audits_of(server.store, "second")) == 1
 
 
-def test_of_many_people_who_answer_at_once_one_wins(server: Server) -> None:
+def test_only_one_of_many_concurrent_answers_counts(server: Server) -> None:
     ask(server, "crowd")
     answers: list[httpx.Response] = []
     people = [
@@ -114,7 +114,7 @@ def test_a_permission_has_a_page_of_its_own(server: Server) -> None:
     assert server.get("/tasks/nobody/permissions/r1").status_code == 404
 
 
-def test_bad_answers_are_refused(server: Server) -> None:
+def test_invalid_answers_are_refused(server: Server) -> None:
     ask(server, "bad")
     assert press(server, "bad", "perhaps").status_code == 400
     assert press(server, "bad", "approve", reason="x" * 2001).status_code == 400
@@ -130,7 +130,7 @@ def test_bad_answers_are_refused(server: Server) -> None:
     assert audits_of(server.store, "bad") == []
 
 
-def test_programs_answer_in_json(server: Server) -> None:
+def test_clients_answer_in_json(server: Server) -> None:
     ask(server, "json")
     (waiting,) = server.get("/api/tasks/json/permissions").json()
     assert (waiting["request_id"], waiting["tool_name"], waiting["arguments"]) == ("r1", "rm", {"path": "/x"})
@@ -144,7 +144,7 @@ def test_programs_answer_in_json(server: Server) -> None:
     assert len(audits_of(server.store, "json")) == 1
 
 
-def test_the_inbox_has_all_that_is_open_and_every_page_counts_it(start_server: Callable[..., Server]) -> None:
+def test_the_inbox_lists_open_permissions_and_every_page_counts_them(start_server: Callable[..., Server]) -> None:
     server = start_server()
     assert "No run waits" in server.get("/permissions").text
     assert "<open-permissions hidden>" in server.get("/tasks").text
@@ -159,7 +159,7 @@ def test_the_inbox_has_all_that_is_open_and_every_page_counts_it(start_server: C
         assert '<open-permissions><span class="count count--waiting">2</span>' in text, page
 
 
-def test_a_question_that_nobody_answers_in_time_expires(start_server: Callable[..., Server]) -> None:
+def test_an_unanswered_permission_expires(start_server: Callable[..., Server]) -> None:
     server = start_server(heartbeat_timeout=0.8)
     ask(server, "late", expires_at="2026-01-01T00:00:00Z")
     ask(server, "later", expires_at="2999-01-01T00:00:00Z")
@@ -175,7 +175,7 @@ def test_a_question_that_nobody_answers_in_time_expires(start_server: Callable[.
     assert audits_of(server.store, "late") == []
 
 
-def test_the_end_of_a_run_closes_what_it_asked(server: Server) -> None:
+def test_the_end_of_a_run_closes_its_permissions(server: Server) -> None:
     ask(server, "ended")
     server.emit("ended", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
     late = press(server, "ended", "approve")
@@ -184,9 +184,9 @@ def test_the_end_of_a_run_closes_what_it_asked(server: Server) -> None:
     assert "the task is done" in late.text
 
 
-def wait_until(true: Callable[[], bool], timeout: float = 10) -> None:
+def wait_until(condition: Callable[[], bool], timeout: float = 10) -> None:
     deadline = time.monotonic() + timeout
-    while not true():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
@@ -196,7 +196,7 @@ Log = SqliteStore | RemoteLog
 
 @pytest.fixture(params=["store", "server"])
 def log(request: pytest.FixtureRequest, server: Server) -> Log:
-    """A run's way to its log: the database itself, or the server."""
+    """Return the log that a run writes to: the database, or the server."""
     return server.store if request.param == "store" else RemoteLog(server.url)
 
 
@@ -212,11 +212,11 @@ def press_when_asked(server: Server, task: str, pressed: list[float]) -> threadi
     return thread
 
 
-PROMPT = 0.25
-"""Seconds on a quiet machine."""
+MAX_DELAY = 0.25
+"""Seconds between an answer and its arrival in the run, on a quiet machine."""
 
 
-def test_a_waiting_run_has_the_answer_at_once(server: Server, log: Log, record_property: Any) -> None:
+def test_a_waiting_run_receives_the_answer_at_once(server: Server, log: Log, record_property: Any) -> None:
     task = f"waits-{type(log).__name__}"
     pressed: list[float] = []
     with open_task(log, task_id=task) as run:
@@ -226,10 +226,10 @@ def test_a_waiting_run_has_the_answer_at_once(server: Server, log: Log, record_p
     person.join()
     record_property("seconds", took)
     assert (answer.state, answer.by, answer.reason) == ("approved", "local user", "go")
-    assert took < PROMPT * slowness()
+    assert took < MAX_DELAY * slowness()
 
 
-def test_a_waiting_async_run_has_the_answer_at_once(server: Server, log: Log, record_property: Any) -> None:
+def test_a_waiting_async_run_receives_the_answer_at_once(server: Server, log: Log, record_property: Any) -> None:
     task = f"awaits-{type(log).__name__}"
     pressed: list[float] = []
 
@@ -243,32 +243,34 @@ def test_a_waiting_async_run_has_the_answer_at_once(server: Server, log: Log, re
     person.join()
     record_property("seconds", took)
     assert answer.approved
-    assert took < PROMPT * slowness()
+    assert took < MAX_DELAY * slowness()
 
 
-@pytest.mark.parametrize("gone", ["expired", "ended", "cancelled"])
-def test_a_waiting_run_hears_when_nobody_will_answer_any_more(start_server: Callable[..., Server], gone: str) -> None:
+@pytest.mark.parametrize("outcome", ["expired", "ended", "cancelled"])
+def test_a_waiting_run_is_notified_when_its_permission_closes_without_an_answer(
+    start_server: Callable[..., Server], outcome: str
+) -> None:
     server = start_server(heartbeat_timeout=0.8)
     closings = {
         "expired": NewEvent(event_type="permission_cleared", actor="supervisor", payload={"cause": "expired"}),
         "ended": NewEvent(event_type="status", payload={"status": "failed"}),
     }
 
-    def happen() -> None:
+    def close_request() -> None:
         wait_until(lambda: "/tasks/run/permissions/" in server.get("/permissions").text)
         (asked,) = server.get("/api/tasks/run/permissions").json()
-        if gone == "cancelled":
+        if outcome == "cancelled":
             httpx.post(f"{server.url}/tasks/run/cancel")
         else:
-            closing = closings[gone]
+            closing = closings[outcome]
             payload = {"request_id": asked["request_id"], **closing.payload}
             server.emit("run", NewEvent(event_type=closing.event_type, actor=closing.actor, payload=payload))
 
-    thread = threading.Thread(target=happen)
+    thread = threading.Thread(target=close_request)
     with open_task(RemoteLog(server.url), task_id="run") as run:
         thread.start()
         answer = run.ask_permission("rm", timeout=60)
     thread.join()
     assert not answer
-    assert answer.state == {"expired": "expired", "ended": "cleared", "cancelled": "cancelled"}[gone]
+    assert answer.state == {"expired": "expired", "ended": "cleared", "cancelled": "cancelled"}[outcome]
     assert "/tasks/run/permissions/" not in server.get("/permissions").text
