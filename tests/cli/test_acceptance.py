@@ -1,4 +1,4 @@
-"""The acceptance by hand leads through its steps, and its exit code says what the person saw."""
+"""The guided acceptance script asks after each step; its exit code tells whether all steps were confirmed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def newest(server: Server) -> Task:
     ("answers", "code", "verdict"),
     [("\n" * 5, 0, "Everything was as expected."), ("y\nn\ny\n\nno\n", 1, "Not as expected: step 2, 5")],
 )
-def test_it_asks_after_each_step(server: Server, answers: str, code: int, verdict: str) -> None:
+def test_the_script_asks_after_each_step(server: Server, answers: str, code: int, verdict: str) -> None:
     done = walk(server, answers)
     assert (done.returncode, done.stderr) == (code, "")
     assert done.stdout.count("Did you see it?") == 5

@@ -1,4 +1,4 @@
-"""`signalbox serve`, `emit` and `tail`, and what every command does with what it cannot use."""
+"""`signalbox serve`, `emit` and `tail`, and how every command reports invalid input."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def log(message: str) -> NewEvent:
     return NewEvent(event_type="log", payload={"message": message})
 
 
-# what cannot be used
+# invalid input
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def log(message: str) -> NewEvent:
         ("demo --pace -1", 2, "pace"),
     ],
 )
-def test_bad_input_is_one_clear_line(
+def test_invalid_input_is_reported_in_one_line(
     line: str,
     code: int,
     said: str,
@@ -76,20 +76,22 @@ def test_bad_input_is_one_clear_line(
 ) -> None:
     monkeypatch.setenv("SIGNALBOX_STORE_URL", store.url)
     assert run_command_line(line.split(" ")) == code
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.startswith("signalbox: ")
-    assert told.err.count("\n") == 1
-    assert said in told.err
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("signalbox: ")
+    assert output.err.count("\n") == 1
+    assert said in output.err
 
 
-def test_a_bad_variable_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_environment_variable_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("SIGNALBOX_BATCH_SIZE", "many")
     assert run_command_line(["serve"]) == 2
     assert capsys.readouterr().err == "signalbox: SIGNALBOX_BATCH_SIZE must be a whole number, not 'many'\n"
 
 
-def test_a_server_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unreachable_server_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command_line(["tail", "t", "--server", "http://127.0.0.1:1"]) == 1
     assert "cannot be reached" in capsys.readouterr().err
 
@@ -97,15 +99,15 @@ def test_a_server_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) 
 # serve
 
 
-def test_help_shows_every_setting_with_its_variable_and_its_default(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_shows_the_variable_and_default_of_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command_line(["serve", "--help"]) == 0
-    told = " ".join(capsys.readouterr().out.split())
+    output = " ".join(capsys.readouterr().out.split())
     for spec in fields(Settings):
-        assert f"--{spec.name.replace('_', '-')}" in told
-        assert re.search(rf"\[[^]]*{variable(spec)}, default: [^]]+\]", told), spec.name
+        assert f"--{spec.name.replace('_', '-')}" in output
+        assert re.search(rf"\[[^]]*{variable(spec)}, default: [^]]+\]", output), spec.name
 
 
-def test_a_flag_wins_over_a_variable(url: str) -> None:
+def test_a_flag_overrides_an_environment_variable(url: str) -> None:
     running = start("serve", "--store", url, "--port", "0", SIGNALBOX_PORT="1")
     assert running.stdout is not None
     line = running.stdout.readline()
@@ -114,19 +116,19 @@ def test_a_flag_wins_over_a_variable(url: str) -> None:
     assert re.fullmatch(r"Signalbox listens on http://127\.0\.0\.1:\d{2,5}\n", line)
 
 
-def test_a_port_that_is_taken_is_one_clear_line(server: Server, tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_in_one_line(server: Server, tmp_path: Path) -> None:
     done = signalbox("serve", "--store", f"sqlite:///{tmp_path}/other.db", "--port", str(server.port))
     assert done.returncode == 1
     assert done.stderr == f"signalbox: cannot listen on 127.0.0.1:{server.port}: Address already in use\n"
 
 
-def test_the_demo_runs_beside_the_server_and_ends_with_it(url: str, store: SqliteStore) -> None:
+def test_the_demo_runs_with_the_server_and_stops_with_it(url: str, store: SqliteStore) -> None:
     running = start("serve", "--demo", "--store", url, "--port", "0")
     until(lambda: tasks_of(store) and "work_item_start" in types_of(store, tasks_of(store)[0].task_id), timeout=30)
     running.send_signal(signal.SIGTERM)
     assert running.wait(10) == 143
-    told, _ = running.communicate()
-    assert told.startswith("Signalbox listens on http://127.0.0.1:")
+    output, _ = running.communicate()
+    assert output.startswith("Signalbox listens on http://127.0.0.1:")
     (task,) = tasks_of(store)
     assert (task.title, task.status) == ("stdlib audit", "cancelled")
 
@@ -134,15 +136,15 @@ def test_the_demo_runs_beside_the_server_and_ends_with_it(url: str, store: Sqlit
 # emit
 
 
-def test_emit_prints_the_event_as_it_is_stored(url: str, store: SqliteStore) -> None:
+def test_emit_prints_the_stored_event(url: str, store: SqliteStore) -> None:
     line = "t checkpoint_commit --phase planning --span s1 --parent s0 --actor supervisor --key k"
     done = signalbox("emit", *line.split(), "--payload", '{"checkpoint_id": "c1"}', "--store", url)
     again = signalbox("emit", *line.split(), "--store", url)
     assert done.returncode == again.returncode == 0
     assert done.stdout == again.stdout
     (event,) = log_of(store, "t")
-    told = json.loads(done.stdout)
-    assert told == {
+    output = json.loads(done.stdout)
+    assert output == {
         "event_id": event.event_id,
         "task_id": "t",
         "seq": 1,
@@ -157,7 +159,7 @@ def test_emit_prints_the_event_as_it_is_stored(url: str, store: SqliteStore) -> 
     }
 
 
-def test_emit_takes_a_payload_from_standard_input(url: str, store: SqliteStore) -> None:
+def test_emit_reads_a_payload_from_standard_input(url: str, store: SqliteStore) -> None:
     done = signalbox("emit", "t", "log", "--payload", "-", input='{"message": "piped"}', SIGNALBOX_STORE_URL=url)
     assert done.returncode == 0
     assert log_of(store, "t")[0].payload == {"message": "piped"}
@@ -189,7 +191,7 @@ def test_tail_prints_the_log_until_the_task_ends(url: str, store: SqliteStore) -
     ]
 
 
-def test_tail_begins_after_a_seq_and_speaks_json(url: str, store: SqliteStore) -> None:
+def test_tail_starts_after_a_seq_and_prints_json(url: str, store: SqliteStore) -> None:
     events = store.append("t", [log(str(number)) for number in range(5)] + [NewEvent(event_type="runner_exit")])
     done = signalbox("tail", "t", "--store", url, "--since-seq", "3", "--json")
     assert [json.loads(line)["seq"] for line in done.stdout.splitlines()] == [4, 5, 6]
@@ -198,7 +200,7 @@ def test_tail_begins_after_a_seq_and_speaks_json(url: str, store: SqliteStore) -
     assert (nothing.returncode, nothing.stdout) == (0, "")
 
 
-def test_tail_follows_on_when_asked(url: str, store: SqliteStore) -> None:
+def test_tail_with_follow_continues_after_the_end_of_the_task(url: str, store: SqliteStore) -> None:
     store.append("t", NewEvent(event_type="runner_exit"))
     running = start("tail", "t", "--store", url, "--follow")
     assert running.stdout is not None
@@ -210,7 +212,7 @@ def test_tail_follows_on_when_asked(url: str, store: SqliteStore) -> None:
     assert running.communicate()[1] == ""
 
 
-def test_tail_resumes_over_cuts_and_a_server_that_is_killed(server: Server) -> None:
+def test_tail_resumes_after_cuts_and_a_killed_server(server: Server) -> None:
     proxy = Proxy(server.port)
     server.emit("t", *[str(number) for number in range(50)])
     running = start("tail", "t", "--server", proxy.url, "--json")
@@ -225,14 +227,14 @@ def test_tail_resumes_over_cuts_and_a_server_that_is_killed(server: Server) -> N
     server.emit("t", NewEvent(event_type="runner_exit"))
     seen += [json.loads(line)["seq"] for line in running.stdout]
     assert running.wait(20) == 0
-    _, told = running.communicate()
+    _, output = running.communicate()
     proxy.close()
     assert seen == list(range(1, 54))
-    assert "signalbox: the connection is lost; this stands at #50, trying again\n" in told
-    assert "signalbox: connected again, going on after #50\n" in told
+    assert "signalbox: the connection is lost; this stands at #50, trying again\n" in output
+    assert "signalbox: connected again, going on after #50\n" in output
 
 
-def test_a_reader_that_has_enough_ends_tail_quietly(url: str, store: SqliteStore) -> None:
+def test_tail_exits_quietly_when_its_reader_closes_the_pipe(url: str, store: SqliteStore) -> None:
     store.append("t", [log(str(number)) for number in range(5000)])
     running = start("tail", "t", "--store", url)
     assert running.stdout is not None
@@ -268,24 +270,24 @@ def test_a_log_cannot_drive_the_terminal(hostile: str) -> None:
         assert kept.isprintable(), ascii(line)
 
 
-def test_marks_of_direction_pass_into_no_plain_text(url: str, store: SqliteStore) -> None:
-    marks = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-    hostile = f"a{marks}b\x9b31m"
+def test_bidirectional_controls_never_reach_plain_text(url: str, store: SqliteStore) -> None:
+    controls = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    hostile = f"a{controls}b\x9b31m"
     store.append("run", [NewEvent(event_type="log", payload={"message": hostile, "stream": "stderr"})])
-    store.append("run", [NewEvent(event_type="tool_result", actor=f"x{marks}", payload={"tool_name": hostile})])
+    store.append("run", [NewEvent(event_type="tool_result", actor=f"x{controls}", payload={"tool_name": hostile})])
     store.append("run", [NewEvent(event_type="runner_exit", payload={"exit_code": 0})])
     for arguments in (["tail", "run"], ["tail", "run", "--json"]):
         shown = signalbox(*arguments, "--store", url).stdout
-        assert not set(shown) & set(marks + "\x9b"), arguments
+        assert not set(shown) & set(controls + "\x9b"), arguments
     events = [raw_line(event) + raw_line(event, ansi=True) for event in log_of(store, "run")]
-    assert not set("".join(events)) & set(marks + "\x9b")
+    assert not set("".join(events)) & set(controls + "\x9b")
     assert (
         json.loads(signalbox("tail", "run", "--json", "--store", url).stdout.splitlines()[0])["payload"]["message"]
         == hostile
     )
 
 
-def test_colours_of_a_log_are_shown_where_there_is_a_terminal() -> None:
+def test_colours_of_a_log_are_kept_only_on_a_terminal() -> None:
     event = event_with(payload={"message": "\x1b[31mred\x1b[0m", "stream": "stderr"})
     assert line_of(event, colours=False).endswith("! red")
     assert "\x1b[31mred\x1b[0m" in line_of(event, colours=True)

@@ -1,4 +1,4 @@
-"""`--project` and `--token`: which project a command works in, and what a server knows it by."""
+"""`--project` chooses the project of a command; `--token` identifies the command to a server."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqliteSto
 # --project
 
 
-def test_emit_makes_its_task_in_a_project(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
+def test_emit_creates_its_task_in_the_given_project(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command_line(["emit", "t", "log", "--project", "web"]) == 0
     assert run_command_line(["emit", "t", "log", "--project", "web"]) == 0
     assert run_command_line(["emit", "t", "log"]) == 0
@@ -47,22 +47,24 @@ def test_emit_makes_its_task_in_a_project(store: SqliteStore, capsys: pytest.Cap
     assert len(log_of(store, "other")) == 1
 
 
-def test_an_unknown_project_is_told_and_makes_no_task(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_project_is_reported_and_no_task_is_created(
+    store: SqliteStore, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run_command_line(["emit", "t", "log", "--project", "nope"]) == 2
     assert "there is no project 'nope'" in capsys.readouterr().err
     assert run_command_line(["run", "--project", "nope", "--", "true"]) == 2
     assert "the command was not started: there is no project 'nope'" in capsys.readouterr().err
 
 
-def test_a_run_and_another_try_of_it_are_in_one_project(store: SqliteStore) -> None:
-    here = {"SIGNALBOX_STORE_URL": store.url}
-    assert signalbox("run", "--project", "web", "--task", "first", "--", "false", **here).returncode == 1
+def test_a_retry_is_in_the_project_of_the_first_run(store: SqliteStore) -> None:
+    database = {"SIGNALBOX_STORE_URL": store.url}
+    assert signalbox("run", "--project", "web", "--task", "first", "--", "false", **database).returncode == 1
     assert task_of(store, "first").project_id == "web"
-    assert signalbox("run", "--retry-of", "first", "--task", "second", "--", "true", **here).returncode == 0
+    assert signalbox("run", "--retry-of", "first", "--task", "second", "--", "true", **database).returncode == 0
     assert task_of(store, "second").project_id == "web"
 
 
-def test_a_restored_task_is_where_it_is_wanted(
+def test_an_imported_task_is_placed_in_the_given_project(
     store: SqliteStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "run.ndjson"
@@ -86,7 +88,7 @@ def test_a_token_comes_from_the_flag_or_the_variable(monkeypatch: pytest.MonkeyP
     assert "SIGNALBOX_TOKEN" not in target("sqlite:///x.db").environment()
 
 
-def test_a_token_without_a_server_is_told(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_token_without_a_server_is_an_error(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command_line(["tail", "t", "--token", "sbx_x"]) == 2
     assert "--token is for a --server" in capsys.readouterr().err
 
@@ -97,15 +99,15 @@ def test_commands_work_through_a_server_with_a_token(start_server: Callable[...,
     token(server.store, "ci", project_id="web", scopes=("read", "emit"))
     token(server.store, "late", seconds=-1)
     wait_until_guarded(server)
-    both = {"SIGNALBOX_SERVER": server.url, "SIGNALBOX_TOKEN": "ci"}
-    assert signalbox("emit", "t", "log", **both).returncode == 0
+    credentials = {"SIGNALBOX_SERVER": server.url, "SIGNALBOX_TOKEN": "ci"}
+    assert signalbox("emit", "t", "log", **credentials).returncode == 0
     shell = f"{shlex.join(RUN)} emit $SIGNALBOX_TASK log && echo done"
-    ran = signalbox("run", "--task", "r", "--project", "web", "--", "sh", "-c", shell, **both)
-    assert (ran.returncode, ran.stdout.splitlines()[-1]) == (0, "done")
+    done = signalbox("run", "--task", "r", "--project", "web", "--", "sh", "-c", shell, **credentials)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "done")
     assert {task_of(server.store, name).project_id for name in ("t", "r")} == {"web"}
-    assert "runner_exit" in signalbox("tail", "r", **both).stdout
+    assert "runner_exit" in signalbox("tail", "r", **credentials).stdout
 
-    elsewhere = signalbox("emit", "u", "log", "--project", "default", **both)
+    elsewhere = signalbox("emit", "u", "log", "--project", "default", **credentials)
     assert (elsewhere.returncode, elsewhere.stdout) == (1, "")
     assert "does not have the right to emit events in the project 'default'" in elsewhere.stderr
     expired = signalbox("emit", "t", "log", "--server", server.url, "--token", "late")
@@ -122,20 +124,20 @@ def test_a_tail_ends_when_its_token_is_revoked(start_server: Callable[..., Serve
     assert running.stdout is not None
     assert "one" in running.stdout.readline()
     revoke(server.store, "reader")
-    told = running.communicate(timeout=60)[1]
+    errors = running.communicate(timeout=60)[1]
     assert running.returncode == 1
-    assert "the server does not know you" in told
+    assert "the server does not know you" in errors
 
 
 @pytest.mark.parametrize(("line", "code"), [("emit t log", 1), ("tail t", 1), ("demo --quiet", 1), ("run -- true", 2)])
-def test_whoever_the_server_does_not_know_is_told_how_to_give_a_token(
+def test_a_401_is_reported_with_how_to_give_a_token(
     server: Server, line: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     proxy = Proxy(server.port)
     proxy.answer("401 Unauthorized", body=json.dumps({"error": {"message": "log in"}}))
     monkeypatch.setenv("SIGNALBOX_SERVER", proxy.url)
     assert run_command_line(line.split()) == code
-    said = capsys.readouterr().err
-    assert "the server does not know you (log in): give a token with --token or SIGNALBOX_TOKEN" in said
-    assert said.count("\n") == 1
+    error = capsys.readouterr().err
+    assert "the server does not know you (log in): give a token with --token or SIGNALBOX_TOKEN" in error
+    assert error.count("\n") == 1
     proxy.close()

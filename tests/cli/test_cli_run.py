@@ -44,7 +44,7 @@ def python(code: str) -> tuple[str, ...]:
         (("/dev/null",), 126, "failed", "cannot execute /dev/null: Permission denied"),
     ],
 )
-def test_the_commands_exit_code_is_ours_and_the_tasks(
+def test_the_exit_code_of_the_command_is_returned_and_recorded(
     url: str, store: SqliteStore, command: tuple[str, ...], code: int, status: str, error: str | None
 ) -> None:
     assert run(url, *command).returncode == code
@@ -52,7 +52,7 @@ def test_the_commands_exit_code_is_ours_and_the_tasks(
     assert (task.status, task.exit_code, task.error) == (status, code, error)
 
 
-def test_output_becomes_the_log_with_stdout_and_stderr_told_apart(url: str, store: SqliteStore) -> None:
+def test_output_is_logged_with_its_stream_stdout_or_stderr(url: str, store: SqliteStore) -> None:
     done = run(url, "sh", "-c", "echo out; echo err >&2; printf 'no end'")
     assert done.stdout == "out\nno end"
     assert done.stderr == "err\n"
@@ -60,18 +60,18 @@ def test_output_becomes_the_log_with_stdout_and_stderr_told_apart(url: str, stor
     assert lines_of(store, stream="stderr") == ["err"]
 
 
-def test_the_command_writes_to_terminals_and_keeps_its_colours(url: str, store: SqliteStore) -> None:
+def test_the_command_runs_in_a_terminal_and_keeps_its_colours(url: str, store: SqliteStore) -> None:
     code = "import sys; print(sys.stdout.isatty(), sys.stderr.isatty(), '\\x1b[31mred\\x1b[0m')"
     assert run(url, *python(code)).stdout == "True True \x1b[31mred\x1b[0m\n"
     assert lines_of(store) == ["True True \x1b[31mred\x1b[0m"]
 
 
-def test_pipes_when_terminals_are_not_wanted(url: str) -> None:
+def test_no_tty_uses_pipes(url: str) -> None:
     done = signalbox("run", "--store", url, "--no-tty", "--", *python("print(__import__('sys').stdout.isatty())"))
     assert done.stdout == "False\n"
 
 
-def test_what_is_known_of_the_run(url: str, store: SqliteStore, tmp_path: Path) -> None:
+def test_the_spawn_event_describes_the_run(url: str, store: SqliteStore, tmp_path: Path) -> None:
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
     for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "first"]):
         subprocess.run([*git, *arguments], check=True)
@@ -93,7 +93,7 @@ def test_what_is_known_of_the_run(url: str, store: SqliteStore, tmp_path: Path) 
     assert (task.title, task.kind) == ("echo 'a b'", "command")
 
 
-def test_a_command_line_of_any_length_and_any_bytes(url: str, store: SqliteStore) -> None:
+def test_command_lines_of_any_length_and_any_bytes_are_recorded(url: str, store: SqliteStore) -> None:
     words = [os.fsdecode(b"bad \xff\n byte"), "x" * 100_000, "y" * 100_000]
     assert run(url, "true", *words).returncode == 0
     task = task_of(store, "t")
@@ -102,14 +102,14 @@ def test_a_command_line_of_any_length_and_any_bytes(url: str, store: SqliteStore
     assert [len(word) for word in log_of(store, "t")[0].payload["command"]][:2] == [4, 11]
 
 
-def test_the_command_can_emit_to_its_own_task(url: str, store: SqliteStore) -> None:
+def test_the_command_can_emit_to_the_task_of_its_run(url: str, store: SqliteStore) -> None:
     emit = '-m signalbox emit "$SIGNALBOX_TASK" checkpoint_commit --payload \'{"checkpoint_id":"c"}\''
     assert run(url, "sh", "-c", f"{sys.executable} {emit}").returncode == 0
     assert task_of(store, "t").checkpoints_total == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_is_passed_on_and_recorded_as_cancelled(url: str, store: SqliteStore, number: signal.Signals) -> None:
+def test_a_signal_is_forwarded_and_recorded_as_cancelled(url: str, store: SqliteStore, number: signal.Signals) -> None:
     running = start("run", "--store", url, "--task", "t", "--", "sh", "-c", "echo up; sleep 60")
     wait_for_event(url, "t", lambda event: event.event_type == "log")
     running.send_signal(number)
@@ -119,7 +119,7 @@ def test_a_signal_is_passed_on_and_recorded_as_cancelled(url: str, store: Sqlite
     assert (task.status, task.error, task.exit_code) == ("cancelled", f"stopped by {number.name}", 128 + number)
 
 
-def test_a_command_may_end_in_its_own_way_when_it_is_stopped(url: str, store: SqliteStore) -> None:
+def test_a_command_that_handles_the_signal_ends_with_its_own_exit_code(url: str, store: SqliteStore) -> None:
     script = "trap 'echo saving; exit 5' INT; echo up; while :; do sleep 0.05; done"
     running = start("run", "--store", url, "--task", "t", "--", "sh", "-c", script)
     wait_for_event(url, "t", lambda event: event.event_type == "log")
@@ -130,7 +130,7 @@ def test_a_command_may_end_in_its_own_way_when_it_is_stopped(url: str, store: Sq
     assert task_of(store, "t").status == "cancelled"
 
 
-def test_a_command_that_will_not_stop_is_killed_with_its_children(url: str, store: SqliteStore) -> None:
+def test_a_command_that_ignores_the_signal_is_killed_with_its_children(url: str, store: SqliteStore) -> None:
     script = "trap '' INT TERM; echo $$; while :; do sleep 0.05; done"
     running = start(
         "run", "--store", url, "--task", "t", "--grace", "0.2", "--", "sh", "-c", f'sh -c "{script}" & {script}'
@@ -154,7 +154,7 @@ def test_a_cancel_from_the_page_ends_the_command(url: str, store: SqliteStore) -
     assert (task.status, task.error) == ("cancelled", "cancelled on request")
 
 
-def test_a_run_that_is_killed_is_seen_as_interrupted(tmp_path: Path) -> None:
+def test_a_killed_run_is_marked_interrupted(tmp_path: Path) -> None:
     server = Server(tmp_path, heartbeat_timeout=0.4).start()
     try:
         running = start(
@@ -180,17 +180,17 @@ def test_a_run_that_is_killed_is_seen_as_interrupted(tmp_path: Path) -> None:
         server.close()
 
 
-def test_without_a_log_the_command_is_not_started(tmp_path: Path) -> None:
-    made = tmp_path / "made"
+def test_the_command_is_not_started_when_its_log_is_unavailable(tmp_path: Path) -> None:
+    marker = tmp_path / "made"
     for where in (("--store", f"sqlite:///{tmp_path}/missing/x.db"), ("--server", "http://127.0.0.1:1")):
-        done = signalbox("run", *where, "--", "touch", str(made))
+        done = signalbox("run", *where, "--", "touch", str(marker))
         assert done.returncode == 2
         assert done.stderr.startswith("signalbox: the command was not started: ")
         assert done.stderr.count("\n") == 1
-    assert not made.exists()
+    assert not marker.exists()
 
 
-def test_a_server_that_goes_away_loses_nothing(tmp_path: Path) -> None:
+def test_no_output_is_lost_while_the_server_is_unreachable(tmp_path: Path) -> None:
     server = Server(tmp_path).start()
     proxy = Proxy(server.port)
     try:
@@ -215,7 +215,7 @@ def test_a_server_that_goes_away_loses_nothing(tmp_path: Path) -> None:
         server.close()
 
 
-def test_ten_runs_at_once_on_one_database(url: str, store: SqliteStore) -> None:
+def test_ten_concurrent_runs_share_one_database(url: str, store: SqliteStore) -> None:
     names = [f"t{number}" for number in range(10)]
     running = [start("run", "--store", url, "--task", name, "--", "seq", "1", "200") for name in names]
     assert [process.wait(60) for process in running] == [0] * 10
@@ -227,7 +227,7 @@ def test_ten_runs_at_once_on_one_database(url: str, store: SqliteStore) -> None:
         assert lines_of(store, name) == [str(number) for number in range(1, 201)]
 
 
-def test_what_a_command_leaves_behind_does_not_hold_us(url: str, store: SqliteStore) -> None:
+def test_a_background_process_of_the_command_does_not_delay_the_exit(url: str, store: SqliteStore) -> None:
     began = time.monotonic()
     done = run(url, "sh", "-c", "sleep 300 & echo $!")
     os.kill(int(lines_of(store)[0]), signal.SIGKILL)
@@ -235,7 +235,7 @@ def test_what_a_command_leaves_behind_does_not_hold_us(url: str, store: SqliteSt
     assert time.monotonic() - began < 60
 
 
-def test_the_run_goes_on_when_nobody_reads_our_output(url: str, store: SqliteStore) -> None:
+def test_the_run_continues_when_its_standard_output_is_closed(url: str, store: SqliteStore) -> None:
     running = start("run", "--store", url, "--task", "t", "--", "seq", "1", "20000")
     assert running.stdout is not None
     running.stdout.close()

@@ -1,4 +1,4 @@
-"""The demo: a real audit, recovered and verified."""
+"""The demo: an audit of the standard library with a recovery and a verification."""
 
 from __future__ import annotations
 
@@ -18,7 +18,15 @@ from signalbox.webapp.demo.survey import LARGEST_PACKAGE, find_modules, in_packa
 from tests.support.command import start
 from tests.support.log import cancel, log_of, spans_of, task_of, types_of, wait_for_event
 
-SOME = ("textwrap.py", "string.py", "keyword.py", "json/__init__.py", "json/decoder.py", "json/encoder.py", "this.py")
+MODULES = (
+    "textwrap.py",
+    "string.py",
+    "keyword.py",
+    "json/__init__.py",
+    "json/decoder.py",
+    "json/encoder.py",
+    "this.py",
+)
 
 MODULE = """# TODO one
 class A:
@@ -36,16 +44,16 @@ def g():
 @pytest.fixture
 def some_modules(tmp_path: Path) -> Path:
     root = tmp_path / "library"
-    for name in SOME:
+    for name in MODULES:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(library() / name, root / name)
     return root
 
 
 def test_the_audit_finds_examines_recovers_and_verifies(store: SqliteStore, some_modules: Path) -> None:
-    said = audit(store, task_id="t", jobs=2, root=some_modules)
-    lines = sum((some_modules / name).read_text().count("\n") for name in SOME)
-    assert said.startswith(f"7 modules, {lines:,} lines, ")
+    summary = audit(store, task_id="t", jobs=2, root=some_modules)
+    lines = sum((some_modules / name).read_text().count("\n") for name in MODULES)
+    assert summary.startswith(f"7 modules, {lines:,} lines, ")
     task = task_of(store, "t")
     assert (task.status, task.title, task.kind, task.spans_open) == ("done", "stdlib audit", "audit", 0)
     assert task.progress is not None
@@ -64,26 +72,26 @@ def test_the_audit_finds_examines_recovers_and_verifies(store: SqliteStore, some
     assert spans_of(store, "t")["modules"].state == "done"
 
 
-def test_every_checkpoint_has_its_hash_as_evidence_and_was_read_back(store: SqliteStore, some_modules: Path) -> None:
+def test_every_checkpoint_has_its_hash_as_evidence_and_is_verified(store: SqliteStore, some_modules: Path) -> None:
     audit(store, task_id="t", jobs=2, root=some_modules)
-    told: dict[str, set[str]] = {}
+    events_by_checkpoint: dict[str, set[str]] = {}
     for event in log_of(store, "t"):
         if event.event_type.startswith(("checkpoint", "evidence")):
-            told.setdefault(event.payload["checkpoint_id"], set()).add(event.event_type)
+            events_by_checkpoint.setdefault(event.payload["checkpoint_id"], set()).add(event.event_type)
             if event.event_type == "evidence_collected":
                 assert len(bytes.fromhex(event.payload["evidence_id"])) == 32
-    assert len(told) == 3
-    assert set(map(frozenset, told.values())) == {
+    assert len(events_by_checkpoint) == 3
+    assert set(map(frozenset, events_by_checkpoint.values())) == {
         frozenset({"checkpoint_commit", "evidence_collected", "checkpoint_verified"})
     }
 
 
-def test_the_audit_stops_when_it_is_asked_to(store: SqliteStore) -> None:
-    def cancel_once_it_works() -> None:
+def test_the_audit_stops_on_a_cancel(store: SqliteStore) -> None:
+    def cancel_while_working() -> None:
         wait_for_event(store.url, "t", lambda event: event.event_type == "work_item_start")
         cancel(store, "t", "ann")
 
-    cancelling = threading.Thread(target=cancel_once_it_works)
+    cancelling = threading.Thread(target=cancel_while_working)
     cancelling.start()
     assert audit(store, task_id="t", jobs=2) == "stopped on request"
     cancelling.join()
@@ -100,7 +108,7 @@ def test_a_terminated_demo_is_recorded_as_cancelled(store: SqliteStore) -> None:
     assert (task.status, task.spans_open) == ("cancelled", 0)
 
 
-def test_a_report_tells_what_is_in_a_module(tmp_path: Path) -> None:
+def test_a_report_describes_a_module(tmp_path: Path) -> None:
     module = tmp_path / "module.py"
     module.write_text(MODULE)
     report = examine(module)
@@ -110,7 +118,7 @@ def test_a_report_tells_what_is_in_a_module(tmp_path: Path) -> None:
     assert report.faithful
 
 
-def test_a_broken_module_is_an_error(tmp_path: Path) -> None:
+def test_a_module_with_a_syntax_error_raises(tmp_path: Path) -> None:
     module = tmp_path / "module.py"
     module.write_text("print('open'")
     with pytest.raises(SyntaxError):

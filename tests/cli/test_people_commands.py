@@ -1,4 +1,4 @@
-"""`signalbox user` and `token`, and what all commands share that manage people at the database."""
+"""`signalbox user` and `signalbox token`, and rules of all commands that manage people in the database."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def at(store: SqliteStore, capsys: pytest.CaptureFixture[str], monkeypatch: pyte
 # user
 
 
-def test_an_account_is_made_with_its_role(at: Terminal) -> None:
+def test_an_account_is_created_with_its_role(at: Terminal) -> None:
     at.does("project", "add", "web")
     ann = at.adds("Ann@Example.org", "--project", "web", "--role", "operator")
     assert (ann.email, ann.admin) == ("ann@example.org", False)
@@ -36,7 +36,7 @@ def test_an_account_is_made_with_its_role(at: Terminal) -> None:
     assert at.adds("root@example.org", "--admin").admin
 
 
-def test_the_list_says_who_may_do_what(at: Terminal) -> None:
+def test_the_list_shows_the_roles_of_each_account(at: Terminal) -> None:
     at.adds("ann@example.org", "--project", "default", "--role", "viewer")
     at.adds("root@example.org", "--admin")
     at.does("user", "disable", "ann@example.org")
@@ -61,7 +61,7 @@ def test_an_account_is_disabled_enabled_and_removed(at: Terminal) -> None:
     assert at.reads(lambda people: people.accounts()) == []
 
 
-def test_another_password_ends_the_sessions(at: Terminal) -> None:
+def test_a_new_password_ends_all_sessions(at: Terminal) -> None:
     ann = at.adds("ann@example.org")
     before = at.reads(lambda people: people.account_by_email(ann.email))
     at.store.people.add_session(ann.account_id, digest_of("one"), "2999-01-01T00:00:00.000000Z")
@@ -70,7 +70,7 @@ def test_another_password_ends_the_sessions(at: Terminal) -> None:
     assert at.reads(lambda people: people.session(digest_of("one"))) is None
 
 
-def test_a_password_comes_from_standard_input(at: Terminal) -> None:
+def test_a_password_is_read_from_standard_input(at: Terminal) -> None:
     done = signalbox(
         "user", "add", "ann@example.org", "--password-stdin", "--store", at.store.url, input=f"{PASSWORD}\n"
     )
@@ -81,10 +81,10 @@ def test_a_password_comes_from_standard_input(at: Terminal) -> None:
 
 
 def test_a_password_is_asked_for_twice_and_not_shown(at: Terminal) -> None:
-    terminal, theirs = pty.openpty()
+    terminal, tty = pty.openpty()
     process = subprocess.Popen(
         [*RUN, "user", "add", "ann@example.org", "--store", at.store.url],
-        stdin=theirs,
+        stdin=tty,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment(),
@@ -92,13 +92,13 @@ def test_a_password_is_asked_for_twice_and_not_shown(at: Terminal) -> None:
     )
     assert process.stderr is not None
     for asked in (b"Password: ", b"The same again: "):
-        # The blank at its end comes when nothing is echoed any more.
-        heard = b""
-        while not heard.endswith(asked):
-            heard += process.stderr.read(1) or pytest.fail(f"it said {heard!r}")
+        # The prompt's trailing space is written after echo is turned off.
+        prompt = b""
+        while not prompt.endswith(asked):
+            prompt += process.stderr.read(1) or pytest.fail(f"it said {prompt!r}")
         os.write(terminal, f"{PASSWORD}\n".encode())
-    told, errors = process.communicate(timeout=60)
-    os.close(theirs)
+    output, errors = process.communicate(timeout=60)
+    os.close(tty)
     os.set_blocking(terminal, False)
     try:
         shown = os.read(terminal, 1000)
@@ -106,7 +106,7 @@ def test_a_password_is_asked_for_twice_and_not_shown(at: Terminal) -> None:
         shown = b""
     os.close(terminal)
     assert process.returncode == 0, errors
-    assert PASSWORD.encode() not in told + errors + shown
+    assert PASSWORD.encode() not in output + errors + shown
     found = at.reads(lambda people: people.account_by_email("ann@example.org"))
     assert found is not None
     assert passwords.verify(found[1], PASSWORD)
@@ -115,7 +115,7 @@ def test_a_password_is_asked_for_twice_and_not_shown(at: Terminal) -> None:
 # token
 
 
-def test_a_token_is_shown_once_and_kept_as_a_hash(at: Terminal) -> None:
+def test_a_token_is_shown_once_and_stored_as_a_hash(at: Terminal) -> None:
     at.does("project", "add", "web")
     ann = at.adds("ann@example.org")
     line = "token create ci --scope emit --scope read --project web --user ann@example.org --expires 30d"
@@ -131,14 +131,14 @@ def test_a_token_is_shown_once_and_kept_as_a_hash(at: Terminal) -> None:
     assert kept.token_id in listed
 
 
-def test_a_token_reads_everywhere_and_for_ever_unless_told_otherwise(at: Terminal) -> None:
+def test_a_token_reads_all_projects_without_expiry_by_default(at: Terminal) -> None:
     secret = at.does("token", "create", "reader").strip()
     kept = at.reads(lambda people: people.token(digest_of(secret)))
     assert kept is not None
     assert (kept.scopes, kept.project_id, kept.account_id, kept.expires_at) == (("read",), None, None, None)
 
 
-def test_the_list_says_which_tokens_still_work(at: Terminal) -> None:
+def test_the_list_shows_which_tokens_are_valid(at: Terminal) -> None:
     ann = at.adds("ann@example.org")
     at.does("token", "create", "good")
     at.does("token", "create", "anns", "--user", "ann@example.org")
@@ -156,10 +156,10 @@ def test_the_list_says_which_tokens_still_work(at: Terminal) -> None:
     }
 
 
-# all of them
+# rules of all these commands
 
 
-def test_what_is_done_is_audited_in_the_name_of_the_systems_user(at: Terminal) -> None:
+def test_commands_are_audited_with_the_name_of_the_system_user(at: Terminal) -> None:
     at.does("project", "add", "web")
     at.adds("ann@example.org", "--project", "web", "--role", "viewer")
     at.does("token", "create", "ci", "--user", "ann@example.org")
@@ -223,24 +223,24 @@ def test_what_is_done_is_audited_in_the_name_of_the_systems_user(at: Terminal) -
         ("project remove default", 1, "stays"),
     ],
 )
-def test_what_cannot_be_done_is_one_clear_line(at: Terminal, line: str, code: int, said: str) -> None:
+def test_impossible_commands_are_reported_in_one_line(at: Terminal, line: str, code: int, said: str) -> None:
     at.adds("there@example.org")
     before = at.audits
     assert said in at.fails(*line.split(" "), code=code)
     assert at.audits == before
 
 
-def test_a_short_password_is_told_and_makes_no_account(at: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_password_is_reported_and_no_account_is_created(at: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("signalbox.webapp.cli.password._piped", lambda: "short")
     assert "8 to 1024" in at.fails("user", "add", "ann@example.org", "--password-stdin", code=2)
     assert at.reads(lambda people: people.accounts()) == []
 
 
-def test_a_server_is_not_where_people_are_managed(at: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_that_manage_people_refuse_a_server(at: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGNALBOX_SERVER", "http://127.0.0.1:1")
     assert "give --store" in at.fails("user", "list", code=2)
     at.does("user", "list", "--store", at.store.url)
 
 
-def test_a_group_alone_says_what_there_is(at: Terminal) -> None:
+def test_a_command_group_without_a_command_shows_its_commands(at: Terminal) -> None:
     assert "remove" in at.does("user")

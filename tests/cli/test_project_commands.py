@@ -1,4 +1,4 @@
-"""`signalbox project`: managing projects, their members and agents at the database."""
+"""`signalbox project`: managing projects, their members and agents in the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dialects where people have to say who they are: log-in, roles, tokens in addresses, and what is kept of it."""
+"""The dialects on a server with accounts: log-in, roles, tokens in query strings, and audits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from signalbox.store import NewEvent
-from tests.docs.test_examples import guided
+from tests.docs.test_examples import run_agent_client
 from tests.support.log import audits_of, until
 from tests.support.people import PASSWORD, Headers, person, session, token, wait_until_guarded
 from tests.support.run_client import RunClient
@@ -23,7 +23,7 @@ ECHO = {"kind": "command", "argv": [sys.executable, "-c", "print('hello')"]}
 
 @pytest.fixture
 def guarded(start_server: Callable[..., Server]) -> Server:
-    """A server with two projects, an operator and a viewer of the first, and an owner of the other."""
+    """Start a server with two projects: an operator and a viewer of the first, and an owner of the second."""
     server = start_server(keepalive_interval=0.3)
     for name in ("ours", "theirs"):
         server.store.people.add_project(name, name.title(), agent=ECHO)
@@ -35,33 +35,34 @@ def guarded(start_server: Callable[..., Server]) -> Server:
 
 
 def logged_in(server: Server, email: str) -> RunClient:
+    """Return a client that is logged in as `email`."""
     client = RunClient(server.url)
     client.log_in(email, PASSWORD).raise_for_status()
     return client
 
 
-def test_a_run_of_somebody_who_logs_in(guarded: Server, tmp_path: Path) -> None:
+def test_a_logged_in_operator_starts_and_watches_a_run(guarded: Server, tmp_path: Path) -> None:
     client = RunClient(guarded.url)
     assert client.get("/projects").status_code == 401
     for wrong in (("ann@example.org", "not this one"), ("nobody@example.org", PASSWORD)):
         refused = client.log_in(*wrong)
         assert (refused.status_code, refused.json()["error"]["code"]) == (401, "wrong_credentials")
-    given = client.log_in("Ann@Example.org", PASSWORD).json()
-    assert (given["email"], given["token_type"]) == ("ann@example.org", "bearer")
-    assert given["expires_at"] > "2026"
+    login = client.log_in("Ann@Example.org", PASSWORD).json()
+    assert (login["email"], login["token_type"]) == ("ann@example.org", "bearer")
+    assert login["expires_at"] > "2026"
     assert [one["project_id"] for one in client.get("/projects").json()["projects"]] == ["ours"]
     run_id = client.start("ours", run_id="ours-1").json()["run_id"]
     seen = client.watch("ours", run_id)
     assert (seen.lines, seen.last_word) == (["hello"], "Task success")
     (audit,) = audits_of(guarded.store, run_id)
     assert (audit["actor"], audit["action"], audit["source"]) == ("ann@example.org", "run_started", "127.0.0.1")
-    done = guided(tmp_path, guarded, "--email", "ann@example.org", SIGNALBOX_PASSWORD=PASSWORD)
+    done = run_agent_client(tmp_path, guarded, "--email", "ann@example.org", SIGNALBOX_PASSWORD=PASSWORD)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "DONE")
-    wrong_password = guided(tmp_path, guarded, "--email", "ann@example.org", SIGNALBOX_PASSWORD="wrong")
+    wrong_password = run_agent_client(tmp_path, guarded, "--email", "ann@example.org", SIGNALBOX_PASSWORD="wrong")
     assert (wrong_password.returncode, "no account with this e-mail" in wrong_password.stderr) == (2, True)
 
 
-def test_who_has_logged_out_is_known_no_more(guarded: Server) -> None:
+def test_a_logged_out_client_is_refused(guarded: Server) -> None:
     client = logged_in(guarded, "ann@example.org")
     program = RunClient(guarded.url, token(guarded.store, "program")["Authorization"].removeprefix("Bearer "))
     assert client.http.post("/logout").status_code == 204
@@ -71,16 +72,16 @@ def test_who_has_logged_out_is_known_no_more(guarded: Server) -> None:
     assert program.get("/projects").status_code == 200
 
 
-def test_a_session_that_is_shown_as_a_cookie_ends_too(guarded: Server) -> None:
+def test_logging_out_with_a_session_cookie_ends_the_session(guarded: Server) -> None:
     account = asyncio.run(guarded.store.people.account_by_email("ann@example.org"))
     assert account is not None
     browser = session(guarded.store, account[0])
-    left = httpx.post(f"{guarded.url}/api/v1/logout", headers=browser)
-    assert (left.status_code, "signalbox_session=;" in left.headers["set-cookie"]) == (204, True)
+    logout = httpx.post(f"{guarded.url}/api/v1/logout", headers=browser)
+    assert (logout.status_code, "signalbox_session=;" in logout.headers["set-cookie"]) == (204, True)
     assert guarded.get("/api/tasks", headers=browser).status_code == 401
 
 
-def test_somebody_elses_project_is_forbidden_and_an_unknown_one_unknown(guarded: Server) -> None:
+def test_a_project_without_membership_is_403_and_an_unknown_project_is_404(guarded: Server) -> None:
     guarded.store.create_task("theirs-1", kind="agent", project_id="theirs")
     ann, vic = logged_in(guarded, "ann@example.org"), logged_in(guarded, "vic@example.org")
     for path in ("", "/agent/runs", "/agent/runs/theirs-1", "/agent/runs/theirs-1/stream", "/agent/runs/none"):
@@ -92,7 +93,7 @@ def test_somebody_elses_project_is_forbidden_and_an_unknown_one_unknown(guarded:
     assert vic.start("ours").status_code == 403
 
 
-def test_the_stream_ends_with_the_right_to_read_it(guarded: Server) -> None:
+def test_a_stream_ends_when_the_right_to_read_it_ends(guarded: Server) -> None:
     guarded.store.create_task("long", kind="agent", project_id="ours")
     guarded.emit("long", "one")
     client = logged_in(guarded, "vic@example.org")
@@ -116,7 +117,7 @@ def respond(server: Server, headers: Headers, request_id: str) -> httpx.Response
     return server.post("/api/sse/permission-response/copilot", body, headers=headers)
 
 
-def test_a_session_with_its_token_in_the_address(guarded: Server) -> None:
+def test_a_session_stream_accepts_its_token_in_the_query_string(guarded: Server) -> None:
     guarded.store.create_task("copilot", project_id="ours")
     reader = token(guarded.store, "reader", project_id="ours", scopes=("read",))
     answerer = token(guarded.store, "answerer", project_id="ours", scopes=("read", "respond"))

@@ -1,4 +1,4 @@
-"""The run dialect: projects, their agents' runs, and the stream of one, for a client that knows nothing else of us."""
+"""The run dialect: projects, runs of their agents, and run streams, for clients that use no other route."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ WAIT = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_DFL); time.
 
 
 def command(code: str, *arguments: str, **more: Any) -> dict[str, Any]:
-    """The configuration of an agent that runs a piece of Python."""
+    """Return the configuration of an agent that runs Python code."""
     return {"kind": "command", "argv": [sys.executable, "-c", code, *arguments], **more}
 
 
 def make_run(server: Server, project: str, run_id: str, *events: NewEvent | str) -> None:
-    """A run that somebody else started, with this log."""
+    """Create a run with the log `events`, as if another client had started it."""
     if project not in {one["project_id"] for one in server.get("/api/v1/projects").json()["projects"]}:
         server.store.people.add_project(project, project.title())
     server.store.create_task(run_id, kind="agent", project_id=project)
@@ -58,7 +58,7 @@ def upstream() -> Iterator[Upstream]:
     opened.shut()
 
 
-def test_a_run_from_its_start_to_its_last_word(server: Server, client: RunClient) -> None:
+def test_a_run_from_start_to_final_status(server: Server, client: RunClient) -> None:
     server.store.people.add_project("whole", "The whole", agent=command(COUNT, "0"))
     assert client.project("whole")["status"] == "READY"
     started = client.start("whole")
@@ -75,7 +75,7 @@ def test_a_run_from_its_start_to_its_last_word(server: Server, client: RunClient
     assert client.watch("whole", run["run_id"]).lines == seen.lines
 
 
-def test_a_run_that_fails_says_why(server: Server, client: RunClient) -> None:
+def test_a_failed_run_states_the_reason(server: Server, client: RunClient) -> None:
     server.store.people.add_project("fails", "Fails", agent=command(COUNT, "3"))
     run = client.start("fails", run_id="fails-1", title="It fails").json()
     seen = client.watch("fails", "fails-1")
@@ -97,7 +97,7 @@ def test_a_run_that_fails_says_why(server: Server, client: RunClient) -> None:
         (ended("failed", message="two\nlines"), "Task failed: two\nlines", "FAILED"),
     ],
 )
-def test_the_last_word_tells_how_it_ended(
+def test_the_final_status_tells_how_the_run_ended(
     server: Server, client: RunClient, end: NewEvent, last_word: str, status: str, request: pytest.FixtureRequest
 ) -> None:
     run_id = f"end-{abs(hash(request.node.name))}"
@@ -106,7 +106,7 @@ def test_the_last_word_tells_how_it_ended(
     assert client.status("ends", run_id) == status
 
 
-def test_a_project_has_one_run_at_a_time_and_a_second_start_gets_it(server: Server, client: RunClient) -> None:
+def test_a_second_start_returns_the_active_run(server: Server, client: RunClient) -> None:
     server.store.people.add_project("single", "Single", agent=command(WAIT))
     answers: list[httpx.Response] = []
     people = [threading.Thread(target=lambda: answers.append(RunClient(server.url).start("single"))) for _ in range(4)]
@@ -127,7 +127,7 @@ def test_a_project_has_one_run_at_a_time_and_a_second_start_gets_it(server: Serv
     assert client.start("single", run_id=run_id).status_code == 200
 
 
-def test_what_is_not_there_is_said(server: Server, client: RunClient) -> None:
+def test_unknown_projects_and_runs_are_named_errors(server: Server, client: RunClient) -> None:
     make_run(server, "known", "known-1", "one")
     make_run(server, "neighbour", "neighbour-1", "one")
     for path in ("", "/agent/runs", "/agent/runs/x", "/agent/runs/x/stream"):
@@ -159,7 +159,7 @@ def test_only_commands_that_the_project_allows_are_started(server: Server, clien
     assert (missing.status_code, missing.json()["error"]["code"]) == (503, "agent_unavailable")
 
 
-def test_the_messages_are_as_the_dialect_has_them(server: Server) -> None:
+def test_messages_have_the_form_of_the_dialect(server: Server) -> None:
     relayed = NewEvent(event_type="log", payload={"message": "from far", "at": "2026-11-21T08:00:00+01:00"})
     strange = "a\rb\r\nc\n\nid: 7\ndata: x"
     make_run(
@@ -176,7 +176,7 @@ def test_the_messages_are_as_the_dialect_has_them(server: Server) -> None:
     assert messages[3].data == "Task success"
 
 
-def test_a_stream_that_was_cut_goes_on_and_one_that_was_over_says_its_last_word_again(server: Server) -> None:
+def test_a_stream_resumes_and_repeats_its_final_status_after_the_end(server: Server) -> None:
     make_run(server, "again", "again-1", *(f"line {n}" for n in range(5)), ended("done"))
     url = f"{server.url}/api/v1/projects/again/agent/runs/again-1/stream"
     for last, expected in (("3", ["4", "5", "6"]), ("6", ["6"]), ("99", ["1", "2", "3", "4", "5", "6"])):
@@ -184,7 +184,7 @@ def test_a_stream_that_was_cut_goes_on_and_one_that_was_over_says_its_last_word_
             assert [message.id for message in stream if message.id] == expected
 
 
-def test_a_long_run_is_told_on_one_stream(start_server: Callable[..., Server]) -> None:
+def test_a_long_run_is_sent_on_one_connection(start_server: Callable[..., Server]) -> None:
     server = start_server(max_events_per_stream=10, keepalive_interval=0.2)
     make_run(server, "long", "long-1", *(f"line {n}" for n in range(2500)))
     client = RunClient(server.url)
@@ -205,7 +205,7 @@ def test_a_long_run_is_told_on_one_stream(start_server: Callable[..., Server]) -
     assert seen.connects == 1
 
 
-def test_cuts_and_restarts_lose_no_line_and_repeat_none(start_server: Callable[..., Server], tmp_path: Path) -> None:
+def test_cuts_and_restarts_neither_lose_nor_repeat_a_line(start_server: Callable[..., Server], tmp_path: Path) -> None:
     server, dice, total = start_server(), random.Random(5), 200
     gate = tmp_path / "gate"
     code = f"""
@@ -238,7 +238,7 @@ for n in range({total}):
         proxy.close()
 
 
-def test_an_agent_that_does_not_answer_is_503_until_it_is_back(server: Server, upstream: Upstream) -> None:
+def test_an_unreachable_agent_is_503_until_it_returns(server: Server, upstream: Upstream) -> None:
     client, healthy = RunClient(server.url), "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
     upstream.answer = lambda connection: None if "/stream" in upstream.requests[connection] else healthy
     upstream.blocks = [f"id: {n}\nevent: log\ndata: 2026-11-21T08:00:0{n}Z line {n}" for n in range(1, 5)]
@@ -255,7 +255,7 @@ def test_an_agent_that_does_not_answer_is_503_until_it_is_back(server: Server, u
     stream = f"/projects/far/agent/runs/{run_id}/stream"
     until(lambda: server.latest(run_id) >= 5, 30)
     upstream.shut()
-    until(lambda: opened(server, stream) == 503, 30)
+    until(lambda: stream_status(server, stream) == 503, 30)
     assert client.status("far", run_id) == "RUNNING"
     upstream.blocks.append("id: 9\nevent: status\ndata: Task success")
     upstream.listen()
@@ -263,16 +263,16 @@ def test_an_agent_that_does_not_answer_is_503_until_it_is_back(server: Server, u
     assert (seen.lines, seen.last_word) == ([f"line {n}" for n in range(1, 5)], "Task success")
     assert seen.times[0] == "2026-11-21T08:00:01Z"
     upstream.shut()
-    assert opened(server, stream) == 200
+    assert stream_status(server, stream) == 200
 
 
-def opened(server: Server, path: str) -> int:
-    """The status with which a stream opens."""
+def stream_status(server: Server, path: str) -> int:
+    """Return the HTTP status of opening a stream."""
     with httpx.stream("GET", f"{server.url}/api/v1{path}") as response:
         return response.status_code
 
 
-def test_openapi_tells_the_words_for_how_things_stand(server: Server) -> None:
+def test_openapi_lists_the_status_words(server: Server) -> None:
     document = json.dumps(server.get("/api/openapi.json").json())
     for word in ("READY", "UNAVAILABLE", "PENDING", "RUNNING", "DONE", "FAILED"):
         assert f'"{word}"' in document

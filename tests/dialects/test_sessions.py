@@ -1,4 +1,4 @@
-"""The session dialect: tool calls and permissions, watched and answered by a client that knows nothing else of us."""
+"""The session dialect: a client that uses no other route watches tool calls and answers permissions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def ask(server: Server, session: str, request_id: str = "r1", **more: Any) -> No
     emit(server.url, session, "permission_request", request_id=request_id, tool_name="rm", **more)
 
 
-def test_a_session_from_the_first_tool_call_to_the_last(server: Server) -> None:
+def test_a_session_from_its_first_to_its_last_tool_call(server: Server) -> None:
     server.post("/api/tasks", {"task_id": "whole", "kind": "session"})
     with SessionClient(server.url, "whole") as client:
         emit(server.url, "whole", "tool_status", tool_name="grep", status="running")
@@ -46,7 +46,7 @@ def test_a_session_from_the_first_tool_call_to_the_last(server: Server) -> None:
     assert cleared["timestamp"] == answered.json()["timestamp"]
 
 
-def test_the_answer_reaches_everybody_and_the_waiting_run(server: Server) -> None:
+def test_the_answer_reaches_every_client_and_the_waiting_run(server: Server) -> None:
     watchers: list[SessionClient] = []
 
     def person() -> None:
@@ -67,7 +67,7 @@ def test_the_answer_reaches_everybody_and_the_waiting_run(server: Server) -> Non
         watcher.close()
 
 
-def test_who_has_just_come_is_told_what_is_open_and_then_what_comes(server: Server) -> None:
+def test_a_new_client_receives_open_permissions_and_then_new_events(server: Server) -> None:
     emit(server.url, "joins", "tool_status", status="long ago")
     for name in ("old", "first", "second"):
         ask(server, "joins", name)
@@ -86,7 +86,7 @@ def test_who_has_just_come_is_told_what_is_open_and_then_what_comes(server: Serv
     assert client.ids == ["1", "2", "3", "4", "5", "6"]
 
 
-def test_a_request_without_an_id_is_given_one(server: Server) -> None:
+def test_a_permission_request_without_an_id_receives_one(server: Server) -> None:
     emit(server.url, "nameless", "permission_request", tool_name="rm")
     with SessionClient(server.url, "nameless") as client:
         asked = client.wait_for("permission_request")["data"]
@@ -94,7 +94,7 @@ def test_a_request_without_an_id_is_given_one(server: Server) -> None:
         assert answer(server.url, "nameless", True, request_id="request-1").status_code == 200
 
 
-def test_without_a_name_the_oldest_request_is_answered(server: Server) -> None:
+def test_an_answer_without_a_request_id_answers_the_oldest_request(server: Server) -> None:
     for name in ("a", "b", "c"):
         ask(server, "several", name)
     assert answer(server.url, "several", True, request_id="b").json()["request_id"] == "b"
@@ -102,7 +102,7 @@ def test_without_a_name_the_oldest_request_is_answered(server: Server) -> None:
     assert answer(server.url, "several", True).json()["request_id"] == "c"
 
 
-def test_a_second_answer_is_told_who_gave_the_first(server: Server) -> None:
+def test_a_second_answer_is_refused_and_names_the_first(server: Server) -> None:
     ask(server, "second")
     assert answer(server.url, "second", False).status_code == 200
     for late in (answer(server.url, "second", True), answer(server.url, "second", True, request_id="r1")):
@@ -111,7 +111,7 @@ def test_a_second_answer_is_told_who_gave_the_first(server: Server) -> None:
     assert server.latest("second") == 2
 
 
-def test_of_many_answers_at_once_one_counts(server: Server) -> None:
+def test_only_one_of_many_concurrent_answers_counts(server: Server) -> None:
     ask(server, "crowd")
     given: list[httpx.Response] = []
     people = [
@@ -125,7 +125,7 @@ def test_of_many_answers_at_once_one_counts(server: Server) -> None:
     assert all("local user" in one.json()["error"]["message"] for one in given if one.status_code == 409)
 
 
-def test_what_cannot_be_answered_says_why(server: Server) -> None:
+def test_an_answer_without_an_open_request_is_refused_with_the_reason(server: Server) -> None:
     for path in ("/api/sse/events/nobody", "/api/sse/health/nobody"):
         assert server.get(path).json()["error"]["code"] == "unknown_task"
     assert answer(server.url, "nobody", True).status_code == 404
@@ -145,7 +145,7 @@ def test_what_cannot_be_answered_says_why(server: Server) -> None:
 
 
 @pytest.mark.parametrize("closing", ["expired", "ended"])
-def test_a_request_that_nobody_answers_is_cleared(start_server: Callable[..., Server], closing: str) -> None:
+def test_an_unanswered_request_is_cleared(start_server: Callable[..., Server], closing: str) -> None:
     server = start_server(heartbeat_timeout=0.8)
     ask(server, "late", **({"expires_at": "2026-01-01T00:00:00Z"} if closing == "expired" else {}))
     with SessionClient(server.url, "late", since="0") as client:
@@ -155,7 +155,7 @@ def test_a_request_that_nobody_answers_is_cleared(start_server: Callable[..., Se
     assert (data["request_id"], data["cause"]) == ("r1", {"expired": "expired", "ended": "task_ended"}[closing])
 
 
-def test_health_tells_how_a_session_stands(server: Server) -> None:
+def test_health_shows_the_state_of_a_session(server: Server) -> None:
     ask(server, "health")
     with SessionClient(server.url, "health"), SessionClient(server.url, "health"):
         assert server.get("/api/sse/health/health").json() == {
@@ -169,7 +169,7 @@ def test_health_tells_how_a_session_stands(server: Server) -> None:
     until(lambda: server.get("/api/sse/health/health").json()["connections"] == 0)
 
 
-def test_silence_is_filled_with_heartbeats_that_say_where_the_stream_stands(
+def test_a_silent_stream_sends_heartbeats_with_the_latest_seq(
     start_server: Callable[..., Server],
 ) -> None:
     server = start_server(keepalive_interval=0.2)
@@ -178,14 +178,14 @@ def test_silence_is_filled_with_heartbeats_that_say_where_the_stream_stands(
         server.emit("beats", "three")
         until(lambda: client.heartbeats[-1]["data"] == {"latest_seq": 3})
         so_far = len(client.heartbeats)
-        # What the client is not told of is silence, too.
+        # Events that the dialect leaves out do not suppress heartbeats.
         until(lambda: server.emit("beats", "noise") and len(client.heartbeats) > so_far + 2)
         assert client.heartbeats[-1]["data"]["latest_seq"] > 3
         assert client.connects == 1
     assert client.messages == []
 
 
-def test_a_stream_that_is_full_of_other_events_still_gets_on(start_server: Callable[..., Server]) -> None:
+def test_a_stream_with_many_omitted_events_still_advances(start_server: Callable[..., Server]) -> None:
     server = start_server(max_events_per_stream=5)
     emit(server.url, "noise", "tool_status", status="before")
     server.emit("noise", *(f"line {n}" for n in range(23)))
@@ -196,7 +196,7 @@ def test_a_stream_that_is_full_of_other_events_still_gets_on(start_server: Calla
     assert any(beat["data"].get("reconnect") == "max_events" for beat in client.heartbeats)
 
 
-def test_cuts_lose_nothing_and_repeat_nothing(start_server: Callable[..., Server]) -> None:
+def test_cuts_neither_lose_nor_repeat_an_event(start_server: Callable[..., Server]) -> None:
     server, dice = start_server(), random.Random(7)
     proxy, total = Proxy(server.port), 300
     server.post("/api/tasks", {"task_id": "cut"})
@@ -218,7 +218,7 @@ def test_cuts_lose_nothing_and_repeat_nothing(start_server: Callable[..., Server
         proxy.close()
 
 
-def test_another_history_is_begun_anew(start_server: Callable[..., Server]) -> None:
+def test_a_client_starts_again_after_the_database_is_replaced(start_server: Callable[..., Server]) -> None:
     server = start_server(keepalive_interval=0.2)
     server.post("/api/tasks", {"task_id": "restored"})
     with SessionClient(server.url, "restored", since="0") as client:
@@ -245,11 +245,11 @@ def test_two_web_processes_see_each_others_answers(start_server: Callable[..., S
         other.close()
 
 
-PROMPT = 1.0
-"""Seconds. On a quiet machine it is a hundredth of that; this one may be busy."""
+MAX_DELAY = 1.0
+"""Seconds from an answer to its arrival at a client. A quiet machine needs a hundredth of it."""
 
 
-def test_an_answer_on_the_page_is_at_the_client_at_once(server: Server, record_property: Any) -> None:
+def test_an_answer_on_the_page_reaches_the_client_at_once(server: Server, record_property: Any) -> None:
     took = []
     server.post("/api/tasks", {"task_id": "prompt"})
     with SessionClient(server.url, "prompt") as client, httpx.Client(base_url=server.url) as browser:
@@ -262,4 +262,4 @@ def test_an_answer_on_the_page_is_at_the_client_at_once(server: Server, record_p
             cleared = client.wait_for("permission_cleared", lambda data, name=name: data["request_id"] == name)
             took.append(cleared["came"] - pressed)
     record_property("p50_seconds", statistics.median(took))
-    assert statistics.median(took) < PROMPT
+    assert statistics.median(took) < MAX_DELAY

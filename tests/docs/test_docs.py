@@ -1,9 +1,9 @@
-"""The docs are true: their examples run, and they name all that there is.
+"""The docs are correct: their examples run, and they describe every setting, command, route and event type.
 
-A `python` or `shell` block is run against a real server, as http://127.0.0.1:8000 and as the database signalbox.db; a
-`json` or `text` block is what the block before it printed, but for ids and times. `shell stream` is a command that
-goes on for ever: it is ended when it has printed what is told. `shell alone` has a database of its own, as it changes
-who may use it. What is not run is a `console` block.
+Each `python` or `shell` block runs against a real server and its database, in place of http://127.0.0.1:8000 and
+signalbox.db. A `json` or `text` block is the expected output of the block before it, except for ids and times. A
+`shell stream` block runs for ever: it is killed once it has printed the expected lines. A `shell alone` block has its
+own database, because it changes access rights. `console` blocks are not run.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from tests.support.server import Server
 
 DOCS = ROOT / "docs"
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
-TOLD_URL = "http://127.0.0.1:8000"
+DOCUMENTED_URL = "http://127.0.0.1:8000"
 MASKS = (
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", "<moment>"),
     (r"\b\d{4}-\d\d-\d\d \d\d:\d\d\b", "<minute>"),
@@ -57,29 +57,29 @@ def read(name: str) -> str:
 
 
 @documents
-def test_every_example_runs_and_prints_what_is_told(path: Path, server: Server) -> None:
+def test_every_example_runs_and_prints_the_documented_output(path: Path, server: Server) -> None:
     printed = ""
     for block in blocks(path.read_text()):
-        told = next_answer(path, block)
+        expected = next_block_text(path, block)
         if block.language == "python":
-            printed = run([sys.executable, "-c", localised(block.text, server)], server)
+            printed = run([sys.executable, "-c", with_real_url(block.text, server)], server)
         elif (block.language, block.mark) == ("shell", "stream"):
-            printed = run_until(told, localised(block.text, server), server)
+            printed = run_until(expected, with_real_url(block.text, server), server)
         elif (block.language, block.mark) == ("shell", "alone"):
             printed = run(["bash", "-euo", "pipefail", "-c", block.text], server, store=f"sqlite:///{path.stem}.db")
         elif block.language == "shell":
-            printed = run(["bash", "-euo", "pipefail", "-c", localised(block.text, server)], server)
+            printed = run(["bash", "-euo", "pipefail", "-c", with_real_url(block.text, server)], server)
         elif block.language in ("json", "text"):
             where = f"{path.name}:{block.line}"
-            assert masked(block, printed) == masked(block, block.text), f"{where} tells another answer"
+            assert masked(block, printed) == masked(block, block.text), f"{where} differs from the output"
 
 
-def next_answer(path: Path, block: Block) -> str:
+def next_block_text(path: Path, block: Block) -> str:
     return next((after.text for after in blocks(path.read_text()) if after.line > block.line), "")
 
 
-def localised(code: str, server: Server) -> str:
-    return code.replace(TOLD_URL, server.url)
+def with_real_url(code: str, server: Server) -> str:
+    return code.replace(DOCUMENTED_URL, server.url)
 
 
 def environment(server: Server, store: str | None = None) -> dict[str, str]:
@@ -92,16 +92,16 @@ def run(command: list[str], server: Server, store: str | None = None) -> str:
         command, cwd=server.path.parent, env=environment(server, store), capture_output=True, text=True, timeout=30
     )
     assert done.returncode == 0, f"{command[-1]}\n{done.stdout}{done.stderr}"
-    return done.stdout.replace(server.url, TOLD_URL)
+    return done.stdout.replace(server.url, DOCUMENTED_URL)
 
 
-def run_until(told: str, command: str, server: Server) -> str:
+def run_until(expected: str, command: str, server: Server) -> str:
     options: dict[str, Any] = {"cwd": server.path.parent, "env": environment(server)}
     with subprocess.Popen(["bash", "-c", f"exec {command}"], stdout=subprocess.PIPE, text=True, **options) as process:
         assert process.stdout is not None
         too_late = threading.Timer(15, process.kill)
         too_late.start()
-        lines = [process.stdout.readline() for _ in told.splitlines()]
+        lines = [process.stdout.readline() for _ in expected.splitlines()]
         too_late.cancel()
         process.kill()
     return "".join(lines)
@@ -114,11 +114,11 @@ def masked(block: Block, text: str) -> Any:
     return json.loads(text) if block.language == "json" else text
 
 
-# what there is
+# completeness
 
 
 @documents
-def test_links_lead_somewhere(path: Path) -> None:
+def test_links_lead_to_existing_targets(path: Path) -> None:
     for target in links(path.read_text()):
         if "://" in target:
             continue
@@ -129,20 +129,20 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 
 @documents
-def test_every_document_is_reached_from_the_readme(path: Path) -> None:
+def test_the_readme_links_to_every_document(path: Path) -> None:
     reached = {ROOT / "README.md", *((ROOT / target.partition("#")[0]) for target in links(DOCUMENTS[0].read_text()))}
     assert path in reached
 
 
-def test_pictures_are_light() -> None:
+def test_images_are_small() -> None:
     heavy = [path.name for path in (DOCS / "images").iterdir() if path.stat().st_size > 220_000]
     assert not heavy
 
 
-def test_every_setting_is_told_as_it_is() -> None:
-    told = {row[0]: row[1:] for row in rows(read("settings.md"))}
+def test_every_setting_is_documented_with_its_bounds() -> None:
+    documented = {row[0]: row[1:] for row in rows(read("settings.md"))}
     expected = {f"`{spec.name}`": setting_row(spec) for spec in dataclasses.fields(Settings)}
-    assert told == expected
+    assert documented == expected
 
 
 def setting_row(spec: dataclasses.Field[Any]) -> list[str]:
@@ -164,21 +164,21 @@ COMMANDS = dict(commands(cli))
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_option_of_a_command_is_told(name: str) -> None:
+def test_every_option_of_a_command_is_documented(name: str) -> None:
     text = section(read("command.md"), f"signalbox {name}")
     settings = {spec.name for spec in dataclasses.fields(Settings)}
-    told = {row[0].split("`")[1].split()[0]: row[1] for row in rows(text)}
+    documented = {row[0].split("`")[1].split()[0]: row[1] for row in rows(text)}
     for parameter in COMMANDS[name].params:
         if isinstance(parameter, click.Option) and not (name == "serve" and parameter.name in settings):
             default = parameter.default
-            assert parameter.opts[-1] in told, f"signalbox {name} {parameter.opts[-1]} is not in command.md"
+            assert parameter.opts[-1] in documented, f"signalbox {name} {parameter.opts[-1]} is not in command.md"
             if isinstance(default, str | int | float) and not isinstance(default, bool):
-                assert told[parameter.opts[-1]] == f"`{default}`"
+                assert documented[parameter.opts[-1]] == f"`{default}`"
         elif isinstance(parameter, click.Argument):
             assert parameter.make_metavar(click.Context(cli)).rstrip(".") in text
 
 
-def test_every_route_is_told() -> None:
+def test_every_route_is_documented() -> None:
     variable_part = re.compile(r"<(?:[^:>]*:)?([^>]*)>")
     routes = {
         f"{method} {variable_part.sub(lambda part: '{' + part[1] + '}', rule.rule)}"
@@ -186,9 +186,9 @@ def test_every_route_is_told() -> None:
         for method in (rule.methods or {"GET"}) - {"HEAD", "OPTIONS"}
     }
     text = "".join(map(read, ("api.md", "streams.md", "dialects.md", "pages.md", "operations.md")))
-    told = set(re.findall(r"\b((?:GET|POST|DELETE|PUT|PATCH) /[^\s`?]*)", text))
-    assert routes <= told, sorted(routes - told)
-    assert told <= routes, sorted(told - routes)
+    documented = set(re.findall(r"\b((?:GET|POST|DELETE|PUT|PATCH) /[^\s`?]*)", text))
+    assert routes <= documented, sorted(routes - documented)
+    assert documented <= routes, sorted(documented - routes)
 
 
 DOCUMENT = describe(create_app(Settings()))
@@ -200,16 +200,16 @@ OPERATIONS = {
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_every_parameter_of_the_api_is_told_with_its_bounds(name: str) -> None:
+def test_every_api_parameter_is_documented_with_its_bounds(name: str) -> None:
     text = "".join(map(read, ("api.md", "streams.md", "dialects.md")))
     tables = rows(section(text, name))
-    told = {row[0].strip("`"): row[1:3] for row in tables if len(row) == 4}
+    documented = {row[0].strip("`"): row[1:3] for row in tables if len(row) == 4}
     parameters = {
         one["name"]: default_and_bounds(one["schema"])
         for one in OPERATIONS[name]["parameters"]
         if one["in"] == "query" and not name.startswith("GET /ws/")
     }
-    assert told == parameters
+    assert documented == parameters
 
 
 def default_and_bounds(schema: dict[str, Any]) -> list[str]:
@@ -219,44 +219,44 @@ def default_and_bounds(schema: dict[str, Any]) -> list[str]:
     return ["" if default in (None, "") else f"`{default}`", bounds]
 
 
-def test_every_error_is_told_with_its_status_and_its_code() -> None:
-    told = {(row[0], row[1].strip("`")) for row in rows(section(read("api.md"), "Errors"))}
+def test_every_error_is_documented_with_its_status_and_code() -> None:
+    documented = {(row[0], row[1].strip("`")) for row in rows(section(read("api.md"), "Errors"))}
     given = {(str(one.status), one.code) for one in (*REFUSALS.values(), YOUR_STREAMS)}
-    assert told == given | {("426", "upgrade_required"), ("500", "internal")}
+    assert documented == given | {("426", "upgrade_required"), ("500", "internal")}
 
 
-def test_every_field_of_the_snapshot_is_told() -> None:
+def test_every_field_of_the_snapshot_is_documented() -> None:
     fields = set(DOCUMENT["components"]["schemas"]["Snapshot"]["properties"])
     table = rows(section(read("api.md"), "GET /api/tasks/{task_id}/events/snapshot"))
-    told = {word for row in table for word in re.findall(r"`(\w+)`", row[0])}
-    assert fields <= told
+    documented = {word for row in table for word in re.findall(r"`(\w+)`", row[0])}
+    assert fields <= documented
 
 
-def test_every_metric_is_told(server: Server) -> None:
-    told = {row[0].strip("`"): row[1] for row in rows(section(read("operations.md"), "Metrics"))}
+def test_every_metric_is_documented(server: Server) -> None:
+    documented = {row[0].strip("`"): row[1] for row in rows(section(read("operations.md"), "Metrics"))}
     found = re.findall(r"^# TYPE (\S+) (\S+)$", server.get("/metrics").text, re.MULTILINE)
-    assert told == {name: kind for name, kind in found if not name.endswith("_created")}
+    assert documented == {name: kind for name, kind in found if not name.endswith("_created")}
 
 
 @pytest.mark.parametrize("word", [*KNOWN_EVENTS, *OLDER_SPELLINGS, *STATUSES])
-def test_every_event_type_and_status_is_told(word: str) -> None:
+def test_every_event_type_and_status_is_documented(word: str) -> None:
     assert f"`{word}`" in read("events.md")
 
 
 @pytest.mark.parametrize("module", ["EventStreamService", "connection-options", "ConnectionStatus"])
-def test_every_default_of_the_browser_modules_is_told(module: str) -> None:
-    told = {row[0].strip("`"): row[1].strip("`") for row in rows(read("browser.md"))}
+def test_every_default_of_the_browser_modules_is_documented(module: str) -> None:
+    documented = {row[0].strip("`"): row[1].strip("`") for row in rows(read("browser.md"))}
     source = (ROOT / "webapp" / "static" / "js" / f"{module}.js").read_text()
     found = re.search(r"(?:const defaults = |this\.#options = )\{(.*?)\}", source, re.DOTALL)
     assert found
     defaults = dict(re.findall(r"(\w+): ([\w.']+|\{\}),?(?:\s|$)", found[1]))
     internal = {"pauseHidden", "probe"}
-    assert {name: told.get(name) for name in defaults.keys() - internal} == {
+    assert {name: documented.get(name) for name in defaults.keys() - internal} == {
         name: value for name, value in defaults.items() if name not in internal
     }
 
 
-def test_a_backup_by_the_book_is_for_its_owner_alone(tmp_path: Path) -> None:
+def test_a_backup_made_as_documented_is_readable_only_by_its_owner(tmp_path: Path) -> None:
     book = (ROOT / "docs" / "operations.md").read_text()
     recipe = re.findall(r"```python\n(.*?)```", book[book.index("## Backups") :], re.DOTALL)[0]
     open_store(f"sqlite:///{tmp_path}/signalbox.db").close()

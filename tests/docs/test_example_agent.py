@@ -1,4 +1,4 @@
-"""The example's agent server refactors a code base, and what it says survives whoever is killed."""
+"""The example agent server refactors a code base; its output is complete although servers are killed."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def agent(tmp_path: Path) -> Iterator[AgentServer]:
     server.kill()
 
 
-def told(event: Event) -> tuple[str, str]:
-    """What the agent said when the event came of it."""
+def to_message(event: Event) -> tuple[str, str]:
+    """Return the agent server's message from which `event` was made."""
     payload = event.payload
     if event.event_type == "log":
         return "log", f"{payload['at']} {payload['message']}"
@@ -42,14 +42,14 @@ def told(event: Event) -> tuple[str, str]:
 
 
 def relayed(store: SqliteStore, task_id: str) -> list[tuple[str, str]]:
-    return [told(event) for event in log_of(store, task_id) if mark_of(event.key)]
+    return [to_message(event) for event in log_of(store, task_id) if mark_of(event.key)]
 
 
 def step(name: str) -> Callable[[Event], bool]:
     return lambda event: str(event.payload.get("message", "")).startswith(name)
 
 
-def test_what_it_says_no_to(tmp_path: Path) -> None:
+def test_the_agent_server_refuses_invalid_requests(tmp_path: Path) -> None:
     server = AgentServer(tmp_path, AGENT_TOKEN="s3cret").start()
     try:
         with httpx.Client(base_url=server.url, headers={"Authorization": "Bearer s3cret"}) as client:
@@ -62,7 +62,7 @@ def test_what_it_says_no_to(tmp_path: Path) -> None:
         server.kill()
 
 
-def test_the_agent_server_is_killed_in_mid_run(agent: AgentServer, tmp_path: Path) -> None:
+def test_a_run_completes_although_the_agent_server_is_killed(agent: AgentServer, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/signalbox.db"
     assert httpx.post(f"{agent.url}/runs", json={"run_id": "r1"}).status_code == 201
     assert httpx.post(f"{agent.url}/runs", json={"run_id": "r1"}).status_code == 200
@@ -80,7 +80,7 @@ def test_the_agent_server_is_killed_in_mid_run(agent: AgentServer, tmp_path: Pat
 
 
 def assert_refactored(result: Path) -> None:
-    """All files are there, they are written in today's Python, and their tests pass as before."""
+    """Assert that all files exist, use current Python syntax, and pass their tests."""
     files = {path.relative_to(CODEBASE) for path in CODEBASE.rglob("*.py")}
     assert files == {path.relative_to(result) for path in result.rglob("*.py")}
     report = (result / "ledger" / "report.py").read_text()
@@ -92,11 +92,11 @@ def assert_refactored(result: Path) -> None:
         assert subprocess.run(tests, cwd=code, capture_output=True).returncode == 0
 
 
-def test_signalbox_and_the_agent_server_are_killed_in_mid_run(agent: AgentServer, tmp_path: Path) -> None:
+def test_a_run_completes_although_signalbox_and_the_agent_server_are_killed(agent: AgentServer, tmp_path: Path) -> None:
     server = Server(tmp_path)
     try:
         server.store.people.add_project("p", "P", agent={"kind": "upstream", "url": agent.url})
-        # A run that was asked for just before a server died.
+        # A run that was requested just before the server died.
         server.store.create_task("r1", kind="agent", project_id="p", metadata={"agent": "upstream"})
         server.start()
         wait_for_event(server.store_url, "r1", step("ledger/cli.py"), timeout=60)
@@ -129,7 +129,7 @@ async def test_a_cancel_stops_the_agent(agent: AgentServer, tmp_path: Path) -> N
     await store.aclose()
 
 
-def test_half_a_step_that_was_written_is_never_told(agent: AgentServer) -> None:
+def test_a_half_written_step_is_never_sent(agent: AgentServer) -> None:
     httpx.post(f"{agent.url}/runs", json={"run_id": "r1"})
     log = agent.folder / "r1" / "log.ndjson"
     with httpx.stream("GET", f"{agent.url}/runs/r1/stream") as stream:
