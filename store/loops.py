@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from collections.abc import Awaitable, Callable, Iterator
 from typing import NoReturn
 
 from signalbox.store.errors import StoreError
+
+log = logging.getLogger("signalbox.loops")
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds until a turn that raised is tried again: the first time, and at most."""
@@ -58,7 +59,7 @@ class Loop:
         """A turn went well."""
         if self.failing is not None:
             self.failing, self._pause = None, FIRST_PAUSE
-            report("info", "a background loop works again", None, loop=self.name)
+            report(logging.INFO, "a background loop works again", None, loop=self.name)
 
     async def failed(self, error: BaseException, on_failure: Callable[[], object] = lambda: None) -> None:
         """A turn raised `error`: note it, and return when the next turn is due. The store's own errors mean 1 s."""
@@ -66,12 +67,12 @@ class Loop:
         first, self.failing = self.failing is None, str(error) or type(error).__name__
         expected = isinstance(error, StoreError)
         if first:
-            level, trace = ("warning", None) if expected else ("error", error)
+            level, trace = (logging.WARNING, None) if expected else (logging.ERROR, error)
             report(level, "a background loop failed; it is tried again", trace, loop=self.name, error=self.failing)
         try:
             on_failure()
         except Exception as failure:
-            report("error", "the failure handler of a background loop failed", failure, loop=self.name)
+            report(logging.ERROR, "the failure handler of a background loop failed", failure, loop=self.name)
         pause = FIRST_PAUSE if expected else self._pause
         self._pause = min(2 * pause, self._longest)
         await asyncio.sleep(pause)
@@ -93,11 +94,7 @@ class Loops:
         return iter(self._loops.values())
 
 
-def report(level: str, message: str, trace: BaseException | None, **more: object) -> None:
-    """Write to the log of this process: to structlog in a server, to `logging` in a program that emits."""
-    structlog = sys.modules.get("structlog")
-    if structlog is not None and structlog.is_configured():
-        getattr(structlog.get_logger("signalbox.loops"), level)(message, exc_info=trace, **more)
-    else:
-        fields = ", ".join(f"{name}={value}" for name, value in more.items())
-        getattr(logging.getLogger("signalbox"), level)("%s: %s", message, fields, exc_info=trace)
+def report(level: int, message: str, exception: BaseException | None, /, **fields: object) -> None:
+    """Log a message of a background loop; a server adds `fields` to its structured log."""
+    text = ", ".join(f"{name}={value}" for name, value in fields.items())
+    log.log(level, "%s: %s", message, text, exc_info=exception, extra=fields)

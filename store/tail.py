@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
-
-import structlog
 
 from signalbox.store.contract import Store
 from signalbox.store.errors import StoreDamaged
@@ -20,7 +19,7 @@ AT_ONCE = 100
 PAGE = 2000
 """Events read in one query beside it."""
 
-log = structlog.get_logger("signalbox.tail")
+log = logging.getLogger("signalbox.tail")
 
 
 class Tail:
@@ -138,7 +137,7 @@ class Tail:
                 readable = middle
             else:
                 damaged = middle
-        log.error("events cannot be read and are passed over", after=self.position, until=readable, error=str(error))
+        log.error("skipping events %d to %d, which cannot be read: %s", self.position + 1, readable, error)
         self.position = readable
 
     async def _readable(self, event_id: int) -> bool:
@@ -156,7 +155,7 @@ class Tail:
             newest = await view.latest_event_id()
         self._wake.watch_again()
         if epoch != self._epoch or newest < self.position:
-            log.warning("the store has another history", epoch=epoch)
+            log.warning("the log was replaced by another one; its epoch is %s", epoch)
             self.position = newest
             self._on_reset()
         self._generation, self._epoch = generation, epoch

@@ -48,7 +48,7 @@ def configure(settings: Settings) -> None:
     handler = Unhurried()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, final],
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -197,7 +198,7 @@ class Lifeline:
                 try:
                     callback()
                 except Exception as error:
-                    report("error", "a callback of a cancel failed", error, task_id=self._task_id)
+                    report(logging.ERROR, "a cancel callback failed", error, task_id=self._task_id)
         elif event.event_type in ("permission_response", "permission_cleared"):
             # A question that an interruption closed is open again as soon as the run says that it lives.
             if event.payload.get("cause") != "interrupted":

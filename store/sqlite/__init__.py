@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import weakref
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
-
-import structlog
 
 from signalbox.store.contract import Reading, Store, StoreStats, Watch
 from signalbox.store.errors import InvalidEvent, StoreError, StoreUnavailable
@@ -26,7 +25,7 @@ from signalbox.store.sqlite.writing import Writes
 ROOM = 65_536
 """Bytes that must fit onto a disk before it counts as not full any more."""
 
-log = structlog.get_logger("signalbox.store")
+log = logging.getLogger("signalbox.store")
 
 
 class SqliteStore(Writes, Store):
@@ -119,7 +118,7 @@ class SqliteStore(Writes, Store):
             raise self._file.error()
         found = self._reopening.open(self.epoch)
         self.epoch, self._key = found.epoch, bytes.fromhex(found.key)
-        log.warning("the database was opened again", path=str(self.path), epoch=self.epoch)
+        log.warning("the database %s was opened again; its epoch is %s", self.path, self.epoch)
         return found.connection
 
     # closing

@@ -6,6 +6,7 @@ another handle on one would drop SQLite's locks. `content.py` tells when an open
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import time
@@ -13,12 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import structlog
-
 from signalbox.store.errors import StoreDamaged, StoreFull, StoreLost
 from signalbox.store.sqlite.content import Content
 
-log = structlog.get_logger("signalbox.store")
+log = logging.getLogger("signalbox.store")
 
 LOOK = 1.0
 """Seconds between two looks at all three files, while there are commits."""
@@ -88,14 +87,14 @@ class DatabaseFile:
         if self.lost is None:
             self.lost = self._fault()
             if self.lost is not None:
-                log.error("the open database is not the one at its path", path=self._db, reason=self.lost)
+                log.error("the open database is no longer the one at %s: %s", self._db, self.lost)
         return self.lost is None
 
     def look_inside(self) -> bool:
         """Look whether a transaction replaced the content of the database; whether it is still the same."""
         if self.lost is None and self._content.restored():
             self.restored, self.lost = True, "the content of the database was replaced"
-            log.error("the database was restored while it was open", path=self._db)
+            log.error("the database %s was restored while it was open", self._db)
         return self.lost is None
 
     def noted(self, error: Exception) -> Exception:
@@ -109,7 +108,7 @@ class DatabaseFile:
             self.full = True
         elif isinstance(error, StoreDamaged) and not self.damaged and self.look():
             self.damaged = True
-            log.error("the database is damaged", path=self._db, error=str(error))
+            log.error("the database %s is damaged: %s", self._db, error)
 
     @contextmanager
     def noting(self) -> Iterator[None]:
@@ -180,7 +179,7 @@ class DatabaseFile:
                     os.unlink(self._wal)
                 else:
                     os.rename(self._wal, self._name_of_lost_wal())
-                log.warning("the write-ahead log of the lost database was put aside", path=self._name_of_lost_wal())
+                log.warning("the write-ahead log of the lost database was moved to %s", self._name_of_lost_wal())
         with suppress(OSError):
             if self._opened[self._shm] is not None and _identity(self._shm) == self._opened[self._shm]:
                 os.unlink(self._shm)
