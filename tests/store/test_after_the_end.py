@@ -1,4 +1,4 @@
-"""Events that come after the end of a run count, and nothing of the run stays open."""
+"""Test that events after the end of a run count, and that nothing of an ended run stays open."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LATE = [
 @pytest.mark.parametrize("together", [False, True])
 @pytest.mark.parametrize(("late", "state", "counts"), LATE)
 @pytest.mark.parametrize("end", [{"exit_code": 0}, {"exit_code": 1}, {"status": "cancelled"}])
-async def test_a_work_item_that_ends_after_the_run_ends_as_it_says(
+async def test_a_work_item_that_ends_after_the_run_keeps_its_reported_outcome(
     store: SqliteStore, end: dict[str, Any], late: NewEvent, state: str, counts: tuple[int, int, int], together: bool
 ) -> None:
     begin(store)
@@ -36,7 +36,7 @@ async def test_a_work_item_that_ends_after_the_run_ends_as_it_says(
     assert found.spans["a"].error == (None if state == "done" else late.payload.get("message", "E1"))
 
 
-async def test_a_work_item_that_failed_after_it_was_done_is_failed(store: SqliteStore) -> None:
+async def test_a_work_item_that_fails_after_completion_counts_as_failed(store: SqliteStore) -> None:
     begin(store)
     store.append("run", [event("work_item_complete", "a"), event("runner_exit", "main", exit_code=0)])
     store.append("run", event("work_item_failed", "a", message="the check found a fault"))
@@ -44,7 +44,7 @@ async def test_a_work_item_that_failed_after_it_was_done_is_failed(store: Sqlite
     assert (task.items_done, task.items_failed) == (0, 1)
 
 
-async def test_a_work_item_whose_start_is_not_in_the_log_counts_when_it_fails(store: SqliteStore) -> None:
+async def test_a_failed_work_item_counts_without_its_start_in_the_log(store: SqliteStore) -> None:
     begin(store)
     store.append("run", [event("runner_exit", "main", exit_code=0), event("work_item_failed", "b", message="late")])
     found = await kept(store)
@@ -78,7 +78,7 @@ async def test_nothing_of_an_ended_task_stays_open(store: SqliteStore, end: dict
     assert all(phase.exited_at for phase in found.phases.values())
 
 
-async def test_a_main_span_that_is_named_after_the_end_does_not_stay_open(store: SqliteStore) -> None:
+async def test_a_main_span_named_after_the_end_does_not_stay_open(store: SqliteStore) -> None:
     store.append("run", event("runner_exit", "other", exit_code=0))
     store.append("run", event("log"))
     assert (await kept(store)).task.spans_open == 0

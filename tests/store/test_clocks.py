@@ -1,4 +1,4 @@
-"""Times in a log never go back, whatever the clock or an import says."""
+"""Test that times in a log never go back, whatever the clock or an import reports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.short_run import event, kept, log_of
 
 
 async def imported(store: SqliteStore, created_at: str, *times: str) -> list[Event]:
-    """A run whose spans begin and end at these times, as an import wrote it."""
+    """Import a run whose spans begin and end at these times."""
     kinds = ["runner_spawn", "work_item_start", "work_item_complete", "work_item_start", "work_item_complete"]
     spans = ["main", "a", "a", "b", "b"]
     log = [
@@ -40,7 +40,9 @@ async def test_time_never_goes_back_in_an_import(store: SqliteStore) -> None:
     assert task.started_at <= task.ended_at <= task.updated_at
 
 
-async def test_time_never_goes_back_when_the_clock_does(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_time_never_goes_back_when_the_clock_is_set_back(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = iter(["10:00:00", "10:00:05", "09:00:00", "09:00:01", "08:00:00", "10:00:06", "07:00:00"])
     monkeypatch.setattr("signalbox.store.sqlite.append.now", lambda: f"2026-11-26T{next(clock)}.000000Z")
     for _ in range(3):
@@ -52,11 +54,11 @@ async def test_time_never_goes_back_when_the_clock_does(store: SqliteStore, monk
     assert len(set(times)) == 2
 
 
-async def test_no_bar_has_a_negative_width_whatever_the_times(store: SqliteStore) -> None:
+async def test_no_bar_has_a_negative_width(store: SqliteStore) -> None:
     await imported(store, "09:00:00.000000", *sorted(BACK))
     async with store.read() as view:
         state = await History().state_at(view, "run", 6)
-        # As an older version has stored it.
+        # Stored like this by an older version.
         starts = iter(["10:00:00", "10:00:10", "09:59:00"])
         ends = iter(["09:58:00", "10:00:05", "10:01:00"])
         for span in state.spans.values():
@@ -68,7 +70,7 @@ async def test_no_bar_has_a_negative_width_whatever_the_times(store: SqliteStore
         assert 0 <= bar.width <= 100
 
 
-async def test_the_case_of_a_clock_that_went_back_is_drawn(store: SqliteStore) -> None:
+async def test_a_run_with_a_clock_that_went_back_is_drawn(store: SqliteStore) -> None:
     await imported(store, "14:33:30.904120", *BACK)
     async with store.read() as view:
         run, first, second = [bar.width for bar in (await waterfall_view(view, "run")).bars]

@@ -1,4 +1,4 @@
-"""A full disk and a damaged database are clear states: told in health, answered rightly, and nobody else's trouble."""
+"""Test a full disk and a damaged database: health reports them, errors are clear, and other tasks are unaffected."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def until(condition: Callable[[], bool], seconds: float = 10) -> None:
 
 
 def damage(path: Path, marker: str) -> int:
-    """Overwrite the pages of a closed database in which a text stands; how many."""
+    """Overwrite the pages of a closed database that contain `marker`, and return how many there were."""
     data, size, found = bytearray(path.read_bytes()), 4096, 0
     for start in range(size, len(data), size):
         if marker.encode() in data[start : start + size]:
@@ -43,7 +43,7 @@ def damage(path: Path, marker: str) -> int:
 
 
 def with_a_damaged_log(path: Path) -> None:
-    """A database in which events of the task `torn` cannot be read any more, and those of `sound` can."""
+    """Return a database in which events of the task `torn` cannot be read and those of `sound` can."""
     store = open_store(f"sqlite:///{path}")
     store.append("sound", [BIG] * 20)
     torn = NewEvent(event_type="log", payload={"message": "torn-marker " * 250})
@@ -71,7 +71,7 @@ def test_a_full_disk_is_a_problem_until_there_is_room(store: SqliteStore) -> Non
     assert list(examine(store.path)) == []
 
 
-async def test_what_is_damaged_is_said_to_be_so_and_a_retry_does_not_help(tmp_path: Path) -> None:
+async def test_damage_is_reported_as_an_error_that_no_retry_helps(tmp_path: Path) -> None:
     path = tmp_path / "signalbox.db"
     with_a_damaged_log(path)
     store = open_store(f"sqlite:///{path}")
@@ -86,7 +86,7 @@ async def test_what_is_damaged_is_said_to_be_so_and_a_retry_does_not_help(tmp_pa
     await store.aclose()
 
 
-def test_a_server_goes_on_beside_a_damaged_part(start_server: Callable[..., Server]) -> None:
+def test_a_server_keeps_serving_sound_tasks_of_a_damaged_database(start_server: Callable[..., Server]) -> None:
     server = start_server()
     server.kill()
     if server.path.exists():
@@ -107,7 +107,7 @@ def test_a_server_goes_on_beside_a_damaged_part(start_server: Callable[..., Serv
     assert server.get("/tasks/sound").status_code == 200
 
 
-async def test_the_tail_passes_over_events_that_cannot_be_read(tmp_path: Path) -> None:
+async def test_the_tail_skips_unreadable_events(tmp_path: Path) -> None:
     from signalbox.store.tail import Tail
     from signalbox.store.wake import Wake
 
@@ -163,7 +163,7 @@ def lived_in(path: Path) -> None:
         ("DELETE FROM migrations WHERE name LIKE '005%'", "old", "005"),
     ],
 )
-def test_the_doctor_finds_what_does_not_agree(tmp_path: Path, sql: str, code: str, said: str) -> None:
+def test_the_doctor_finds_inconsistencies(tmp_path: Path, sql: str, code: str, said: str) -> None:
     path = tmp_path / "signalbox.db"
     lived_in(path)
     assert list(examine(path)) == []
@@ -176,7 +176,7 @@ def test_the_doctor_finds_what_does_not_agree(tmp_path: Path, sql: str, code: st
     assert all(one.advice for one in found)
 
 
-def test_the_doctor_finds_damage_and_what_is_no_database(tmp_path: Path) -> None:
+def test_the_doctor_finds_damage_and_files_that_are_no_database(tmp_path: Path) -> None:
     path = tmp_path / "signalbox.db"
     assert codes(path) == ["missing"]
     with_a_damaged_log(path)
@@ -203,7 +203,7 @@ def test_the_doctor_names_processes_that_hold_a_deleted_file(tmp_path: Path) -> 
     assert str(holder.pid) in found[0].message
 
 
-def test_the_command_doctor_tells_its_findings_and_exits_with_1(tmp_path: Path) -> None:
+def test_the_command_doctor_prints_its_findings_and_exits_with_1(tmp_path: Path) -> None:
     path = tmp_path / "signalbox.db"
     lived_in(path)
     ask = ["doctor", "--store", f"sqlite:///{path}"]
@@ -218,7 +218,7 @@ def test_the_command_doctor_tells_its_findings_and_exits_with_1(tmp_path: Path) 
 
 
 def with_a_damaged_list(path: Path) -> None:
-    """A database in which the rows of the tasks `torn-…` in `tasks` cannot be read, and those of `sound-…` can."""
+    """Return a database in which the `tasks` rows of `torn-…` cannot be read and those of `sound-…` can."""
     store = open_store(f"sqlite:///{path}")
     asks = NewEvent(event_type="permission_request", payload={"request_id": "q", "expires_at": "2026-01-01T00:00:00Z"})
     alive = NewEvent(event_type="runner_heartbeat", payload={"heartbeat_interval": 0.1})
@@ -237,7 +237,7 @@ def with_a_damaged_list(path: Path) -> None:
     path.write_bytes(data)
 
 
-def test_tasks_that_cannot_be_read_concern_no_other(start_server: Callable[..., Server]) -> None:
+def test_unreadable_tasks_do_not_affect_other_tasks(start_server: Callable[..., Server]) -> None:
     server = start_server(heartbeat_timeout=1)
     server.replace_database()
     with_a_damaged_list(server.path)
@@ -251,7 +251,7 @@ def test_tasks_that_cannot_be_read_concern_no_other(start_server: Callable[..., 
     sound = [f"sound-{n}" for n in range(1, 5)]
     until(lambda: all({"permission_cleared", "status"} <= said(name) for name in sound), 20)
     problems = server.get("/api/events/health").json()["problems"]
-    assert [problem["code"] for problem in problems] == ["store_damaged"], "no background loop fails"
+    assert [problem["code"] for problem in problems] == ["store_damaged"], "no background loop may fail"
     assert "torn-1" in server.log
     listed = server.get("/api/tasks").json()
     assert {task["task_id"] for task in listed["tasks"]} == {*sound, "torn-1", "torn-2", "torn-3"}
@@ -274,7 +274,7 @@ def test_tasks_that_cannot_be_read_concern_no_other(start_server: Callable[..., 
         assert next(message for message in feed if '"and on"' in message.data)
 
 
-def test_the_doctor_names_each_task_that_cannot_be_read(tmp_path: Path) -> None:
+def test_the_doctor_names_each_unreadable_task(tmp_path: Path) -> None:
     path = tmp_path / "signalbox.db"
     with_a_damaged_list(path)
     found = [one.message for one in examine(path) if one.code == "damaged"]

@@ -1,4 +1,4 @@
-"""A database in which rows are damaged: each affects itself, and nothing else."""
+"""Test a database with damaged rows: each affects only its own task."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PROGRESS: list[Any] = [
     "half",
     None,
 ]
-"""What a run may say about its progress; not all of it makes sense."""
+"""Progress that a run may report, valid or not."""
 
 DAMAGE = {
     "no-json": "UPDATE tasks SET state = 'nonsense' WHERE task_id = ?",
@@ -55,7 +55,7 @@ DAMAGE = {
     "no-buckets": "UPDATE tasks SET state = json_set(state, '$.activity.counts', json('[]')) WHERE task_id = ?",
     "expiry": "UPDATE task_permissions SET state = json_set(state, '$.expires_at', '9999-99-99') WHERE task_id = ?",
 }
-"""Ways to damage the row of a task; the damaged task has this name."""
+"""SQL that damages the row of a task, by the id of that task."""
 
 PARTS = (
     "UPDATE task_spans SET state = '{' WHERE task_id = ?",
@@ -98,9 +98,7 @@ def _damage(path: Path, *statements: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize("progress", PROGRESS, ids=repr)
-def test_a_progress_that_makes_no_sense_is_stored_as_finite_numbers_or_nothing(
-    store: SqliteStore, progress: Any
-) -> None:
+def test_invalid_progress_is_stored_as_finite_numbers_or_not_at_all(store: SqliteStore, progress: Any) -> None:
     try:
         store.append("t", NewEvent(event_type="progress_update", payload={"progress": progress}))
         start = NewEvent(event_type="work_item_start", span_id="i", payload={"work_item_id": "i"})
@@ -114,7 +112,7 @@ def test_a_progress_that_makes_no_sense_is_stored_as_finite_numbers_or_nothing(
     assert store.append("t", NewEvent(event_type="log", payload={"message": "on"}))[0].seq == task.latest_seq + 1
 
 
-def test_a_run_that_reports_nan_goes_on(url: str) -> None:
+def test_a_run_that_reports_nan_keeps_working(url: str) -> None:
     with closing(open_store(url)) as store, open_task(store, "train-1") as task:
         task.progress(NAN, 10)
         task.progress(1, NAN)
@@ -125,12 +123,12 @@ def test_a_run_that_reports_nan_goes_on(url: str) -> None:
         assert store.create_task("train-1")[0].status == "done"
 
 
-def test_projections_fold_what_a_reader_of_the_log_gets(store: SqliteStore) -> None:
+def test_projections_are_folded_from_the_stored_payload(store: SqliteStore) -> None:
     store.append("t", NewEvent(event_type="status", payload={"status": "running", "message": NAN}))
-    assert store.create_task("t")[0].message is None, "the log has null"
+    assert store.create_task("t")[0].message is None, "the log stores null"
 
 
-def test_a_payload_that_is_nested_too_deeply_is_refused(store: SqliteStore) -> None:
+def test_too_deeply_nested_a_payload_is_refused(store: SqliteStore) -> None:
     deep: Any = []
     for _ in range(200):
         deep = [deep]
@@ -140,7 +138,7 @@ def test_a_payload_that_is_nested_too_deeply_is_refused(store: SqliteStore) -> N
     store.append("t", NewEvent(event_type="status", payload={"status": [[] for _ in range(500)], "x": "[" * 5000}))
 
 
-def test_nothing_is_added_to_a_task_that_cannot_be_read(store: SqliteStore) -> None:
+def test_nothing_is_appended_to_an_unreadable_task(store: SqliteStore) -> None:
     _fill(store, "t")
     _damage(store.path, (DAMAGE["no-json"], "t"))
     with pytest.raises(UnreadableTask):
@@ -149,7 +147,7 @@ def test_nothing_is_added_to_a_task_that_cannot_be_read(store: SqliteStore) -> N
         store.create_task("t")
 
 
-def test_damaged_rows_affect_nothing_but_themselves(start_server: Callable[..., Server]) -> None:
+def test_damaged_rows_affect_only_their_own_task(start_server: Callable[..., Server]) -> None:
     server = start_server(heartbeat_timeout=3600)
     store, damaged = server.store, (*DAMAGE, "parts", "events")
     for name in (*damaged, "sound"):
@@ -201,7 +199,7 @@ def test_damaged_rows_affect_nothing_but_themselves(start_server: Callable[..., 
     assert "Traceback" not in server.log
 
 
-def test_the_supervisor_looks_after_all_others(start_server: Callable[..., Server]) -> None:
+def test_the_supervisor_still_checks_all_other_runs(start_server: Callable[..., Server]) -> None:
     server = start_server(heartbeat_timeout=1, stale_after=3600)
     store = server.store
     for name in (*DAMAGE, "silent"):

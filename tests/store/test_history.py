@@ -1,4 +1,4 @@
-"""Any moment of a task, folded from its log, is what the tables said at that moment."""
+"""Test that any moment of a task, folded from its log, equals the tables at that moment."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ async def at(store: SqliteStore, past: History, task_id: str, seq: int) -> TaskS
 
 
 def shown(state: TaskState) -> TaskState:
-    """A state without what no page shows."""
+    """Return a state without the parts that no page shows."""
     state.task.main_span_id = ""
     return state
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(log=st.lists(events.filter(lambda e: e.event_type != "permission_response"), min_size=1, max_size=25))
-async def test_every_moment_is_as_the_tables_had_it(log: list[NewEvent], store: SqliteStore) -> None:
+async def test_every_moment_equals_the_tables_at_that_moment(log: list[NewEvent], store: SqliteStore) -> None:
     task, _ = store.create_task()
     then: dict[int, TaskState] = {}
     for event in log:
@@ -52,7 +52,7 @@ async def test_every_moment_is_as_the_tables_had_it(log: list[NewEvent], store: 
         assert shown(await at(store, History(), task.task_id, seq)) == state
 
 
-said = st.builds(
+log_events = st.builds(
     NewEvent,
     event_type=st.sampled_from(
         [*["log"] * 12, "phase_enter", "phase_exit", "work_item_start", "runner_spawn", "status"]
@@ -66,8 +66,8 @@ said = st.builds(
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(lines=st.lists(st.tuples(said, st.integers(0, 50)), min_size=1, max_size=40))
-async def test_every_moment_of_lines_and_wild_clocks_is_the_fold_from_the_first_event(
+@given(lines=st.lists(st.tuples(log_events, st.integers(0, 50)), min_size=1, max_size=40))
+async def test_every_moment_equals_a_full_fold_also_with_erratic_clocks(
     lines: list[tuple[NewEvent, int]], store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history, "STEP", 7)
@@ -79,7 +79,7 @@ async def test_every_moment_of_lines_and_wild_clocks_is_the_fold_from_the_first_
     log = [msgspec.structs.replace(e, created_at=at) for e, at in zip(stored, times, strict=True)]
     record = TaskRecord(task_id=f"copy-{given.task_id}", created_at=times[0], main_span_id=unborn(given).main_span_id)
     task = store.import_task(record, log)
-    # An import keeps time from going back.
+    # An import ensures that times never go back.
     _, log = await read(store, task.task_id)
     past = History()
     for seq in range(1, len(log) + 1):
@@ -88,7 +88,7 @@ async def test_every_moment_of_lines_and_wild_clocks_is_the_fold_from_the_first_
         assert await at(store, History(), task.task_id, seq) == expected
 
 
-async def test_lines_that_say_nothing_new_are_counted_and_not_read(store: SqliteStore) -> None:
+async def test_lines_without_a_change_are_counted_but_not_read(store: SqliteStore) -> None:
     line = NewEvent(event_type="log", span_id="work", parent_span_id="main", phase="executing")
     other = NewEvent(event_type="log", span_id="more", payload={"name": "more"})
     store.append("t", [NewEvent(event_type="runner_spawn"), *[line] * 50, other, *[line, other] * 20])
@@ -99,7 +99,7 @@ async def test_lines_that_say_nothing_new_are_counted_and_not_read(store: Sqlite
     assert await telling(store, "copy") == [1, 2, 52]
 
 
-async def test_a_log_of_an_earlier_version_is_read_whole(store: SqliteStore, tmp_path: Path) -> None:
+async def test_a_log_of_an_earlier_version_is_read_in_full(store: SqliteStore, tmp_path: Path) -> None:
     store.append("t", list(run(5, 200)))
     states = [await at(store, History(), "t", seq) for seq in (40, 150)]
     with sqlite3.connect(tmp_path / "signalbox.db") as raw:
@@ -118,14 +118,14 @@ async def telling(store: SqliteStore, task_id: str) -> list[int]:
         return [event.seq for event in await view.changing_events(task_id, 0, 1000, 1000)]
 
 
-async def test_a_main_span_that_the_run_named_later_was_an_ordinary_one_before(store: SqliteStore) -> None:
+async def test_a_main_span_is_an_ordinary_span_before_the_run_names_it(store: SqliteStore) -> None:
     store.append("t", [NewEvent(event_type="log", span_id="own"), NewEvent(event_type="log", span_id="other")])
     before = shown(await kept(store, "t"))
     store.append("t", NewEvent(event_type="runner_spawn", span_id="own"))
     assert shown(await at(store, History(), "t", 2)) == before
 
 
-async def test_stepping_uses_the_states_that_are_kept(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_stepping_through_a_log_uses_cached_states(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "STEP", 2000)
     log = list(run(3, 3 * history.STEP))
     for start in range(0, len(log), 1000):
@@ -145,7 +145,7 @@ async def test_stepping_uses_the_states_that_are_kept(store: SqliteStore, monkey
         assert state == await at(store, History(), "long", seq)
 
 
-async def test_what_is_kept_stays_within_its_limit(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_cache_of_states_stays_within_its_limit(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "STEP", 1000)
     log = list(run(4, 2 * history.STEP + 10))
     for start in range(0, len(log), 1000):
@@ -156,7 +156,7 @@ async def test_what_is_kept_stays_within_its_limit(store: SqliteStore, monkeypat
     assert past._size == 0
 
 
-async def test_a_task_that_was_deleted_and_made_anew_is_another_one(
+async def test_a_recreated_task_does_not_use_cached_states_of_the_deleted_one(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history, "STEP", 1000)
@@ -169,7 +169,7 @@ async def test_a_task_that_was_deleted_and_made_anew_is_another_one(
     assert list(state.spans) == ["new"]
 
 
-async def test_beyond_the_last_event_is_the_last_one(store: SqliteStore) -> None:
+async def test_a_seq_beyond_the_last_event_gives_the_last_state(store: SqliteStore) -> None:
     store.append("t", [NewEvent(event_type="log")] * 3)
     assert (await at(store, History(), "t", 99)).task.latest_seq == 3
 

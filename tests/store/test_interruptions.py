@@ -1,4 +1,4 @@
-"""A run that reports after the supervisor took it for dead goes on as if it had not been interrupted."""
+"""Test that a run that reports after the supervisor interrupted it continues as if it had not been interrupted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REPORTS = [
 
 @pytest.mark.parametrize("together", [False, True])
 @pytest.mark.parametrize("report", REPORTS)
-async def test_a_run_that_reports_after_its_interruption_was_never_interrupted(
+async def test_a_run_that_reports_after_its_interruption_is_running_again(
     store: SqliteStore, report: NewEvent, together: bool
 ) -> None:
     begin(store)
@@ -45,7 +45,7 @@ async def test_a_run_that_reports_after_its_interruption_was_never_interrupted(
     assert (await kept(store)).task.status == "running"
 
 
-async def test_the_question_is_told_again_to_clients_that_saw_it_cleared(store: SqliteStore) -> None:
+async def test_a_reopened_question_is_sent_again_to_clients_that_saw_it_cleared(store: SqliteStore) -> None:
     begin(store)
     store.append("run", event("permission_request", "a", request_id="r", tool_name="rm", arguments={"x": 1}))
     store.append("run", interrupted())
@@ -56,14 +56,14 @@ async def test_the_question_is_told_again_to_clients_that_saw_it_cleared(store: 
     assert again.payload == {"request_id": "r", "tool_name": "rm", "arguments": {"x": 1}}
 
 
-async def test_a_question_of_another_span_is_told_again_within_one_append(store: SqliteStore) -> None:
+async def test_a_question_of_another_span_is_reopened_within_one_append(store: SqliteStore) -> None:
     begin(store)
     store.append("run", event("permission_request", "elsewhere", request_id="r"))
     store.append("run", [event("runner_exit", "main", status="interrupted"), event("runner_heartbeat", "main")])
     assert (await kept(store)).task.status == "waiting"
 
 
-async def test_a_new_process_does_not_take_over_what_the_interrupted_one_asked(store: SqliteStore) -> None:
+async def test_a_new_process_does_not_reopen_questions_of_the_interrupted_one(store: SqliteStore) -> None:
     begin(store)
     store.append("run", event("permission_request", request_id="r"))
     store.append("run", interrupted())
@@ -73,7 +73,7 @@ async def test_a_new_process_does_not_take_over_what_the_interrupted_one_asked(s
     assert (found.spans["a"].state, found.spans["main"].attempts) == ("interrupted", 2)
 
 
-async def test_only_what_the_interruption_closed_opens_again(store: SqliteStore) -> None:
+async def test_only_items_closed_by_the_interruption_are_reopened(store: SqliteStore) -> None:
     begin(store)
     store.append("run", [event("permission_request", request_id=f"r{n}") for n in range(3)])
     store.append("run", event("permission_response", actor="user", request_id="r0", approved=False), own=True)
@@ -98,7 +98,7 @@ async def test_only_what_the_interruption_closed_opens_again(store: SqliteStore)
     assert found.task.permissions_open == 1
 
 
-async def test_what_is_not_the_run_does_not_bring_it_back(store: SqliteStore) -> None:
+async def test_events_of_others_do_not_resume_an_interrupted_run(store: SqliteStore) -> None:
     begin(store)
     store.append("run", event("permission_request", request_id="r"))
     store.append("run", interrupted())
@@ -114,7 +114,7 @@ async def test_what_is_not_the_run_does_not_bring_it_back(store: SqliteStore) ->
         store.append("run", event("permission_response", actor="user", request_id="r", approved=True), own=True)
 
 
-async def test_a_run_that_ends_after_its_interruption_ended_as_it_says(store: SqliteStore) -> None:
+async def test_a_run_that_ends_after_its_interruption_keeps_its_reported_outcome(store: SqliteStore) -> None:
     begin(store)
     store.append("run", event("permission_request", request_id="r"))
     store.append("run", interrupted())
@@ -125,7 +125,7 @@ async def test_a_run_that_ends_after_its_interruption_ended_as_it_says(store: Sq
     assert (await log_of(store, "run"))[-1].event_type == "permission_cleared"
 
 
-async def test_any_moment_of_an_interruption_can_be_seen(store: SqliteStore) -> None:
+async def test_every_moment_around_an_interruption_can_be_shown(store: SqliteStore) -> None:
     begin(store)
     store.append("run", event("permission_request", request_id="r"))
     store.append("run", interrupted())
@@ -144,7 +144,7 @@ async def test_any_moment_of_an_interruption_can_be_seen(store: SqliteStore) -> 
     ]
 
 
-async def test_a_database_of_the_version_before_is_folded_anew(url: str) -> None:
+async def test_a_database_of_the_previous_version_is_folded_again(url: str) -> None:
     store = open_store(url)
     begin(store)
     store.append("run", event("permission_request", request_id="r"))

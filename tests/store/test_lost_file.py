@@ -1,4 +1,4 @@
-"""The database file is deleted, moved or replaced while it is open: nothing is acknowledged that would be lost."""
+"""Test that no event is acknowledged and then lost when the open database file is deleted, moved or replaced."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def move(path: Path, folder: Path) -> None:
 
 
 def appended(store: SqliteStore, task_id: str = "run") -> int:
-    """The seq of an event, as soon as it is stored."""
+    """Append an event and return its seq once it is stored."""
     deadline = time.monotonic() + 5
     while True:
         try:
@@ -61,7 +61,7 @@ def appended(store: SqliteStore, task_id: str = "run") -> int:
 
 
 def stored(path: Path, task_id: str = "run") -> int:
-    """The events of a task that another process finds in a database."""
+    """Return the events of a task that another process reads from a database file."""
     code = (
         "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]);"
         " print(db.execute('SELECT count(*) FROM task_events WHERE task_id = ?', (sys.argv[2],)).fetchone()[0])"
@@ -91,11 +91,11 @@ def test_nothing_is_written_into_a_deleted_file_and_no_new_one_is_made(store: Sq
     assert stored(store.path) == 2
 
 
-def test_after_a_replacement_all_goes_into_the_new_file(store: SqliteStore, tmp_path: Path) -> None:
+def test_after_a_replacement_all_events_go_to_the_new_file(store: SqliteStore, tmp_path: Path) -> None:
     store.append("run", [LOG] * 50)
     back_up(store.path, tmp_path / "backup.db")
     store.append("run", [LOG] * 50)
-    (tmp_path / "backup.db").rename(store.path)  # with the write-ahead log of the old one beside it
+    (tmp_path / "backup.db").rename(store.path)  # Keep the write-ahead log of the old file next to it.
     seqs = [appended(store) for _ in range(3)]
     assert seqs == [51, 52, 53]
     assert stored(store.path) == 53
@@ -105,7 +105,7 @@ def test_after_a_replacement_all_goes_into_the_new_file(store: SqliteStore, tmp_
 
 
 @pytest.mark.parametrize("companion", ["-wal", "-shm"])
-def test_a_companion_that_is_deleted_takes_nothing_along(store: SqliteStore, companion: str) -> None:
+def test_deleting_the_wal_or_shm_file_loses_no_event(store: SqliteStore, companion: str) -> None:
     store.append("run", [LOG] * 100)
     store.path.with_name(store.path.name + companion).unlink()
     epoch = store.epoch
@@ -115,7 +115,7 @@ def test_a_companion_that_is_deleted_takes_nothing_along(store: SqliteStore, com
     assert stored(store.path) == 101
 
 
-def test_a_file_that_is_moved_away_and_back_has_all_and_the_same_history(store: SqliteStore, tmp_path: Path) -> None:
+def test_a_file_moved_away_and_back_keeps_its_history(store: SqliteStore, tmp_path: Path) -> None:
     store.append("run", [LOG] * 100)
     epoch, aside = store.epoch, tmp_path / "aside"
     aside.mkdir()
@@ -129,7 +129,7 @@ def test_a_file_that_is_moved_away_and_back_has_all_and_the_same_history(store: 
     assert stored(store.path) == 101
 
 
-def test_the_file_alone_moved_away_has_all_that_was_acknowledged(store: SqliteStore, tmp_path: Path) -> None:
+def test_a_file_moved_without_its_wal_holds_all_acknowledged_events(store: SqliteStore, tmp_path: Path) -> None:
     store.append("run", [LOG] * 100)
     store.path.rename(tmp_path / "moved.db")
     with pytest.raises(StoreLost):
@@ -137,7 +137,7 @@ def test_the_file_alone_moved_away_has_all_that_was_acknowledged(store: SqliteSt
     assert stored(tmp_path / "moved.db") == 100
 
 
-def test_the_folder_can_vanish_and_come_back(tmp_path: Path) -> None:
+def test_the_folder_can_disappear_and_return(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     store = open_store(f"sqlite:///{folder}/signalbox.db")
@@ -180,7 +180,7 @@ def make_pipe(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [make_folder, make_text, make_empty, make_foreign, make_half, make_pipe])
-def test_what_is_no_whole_database_is_left_alone(store: SqliteStore, make: Callable[[Path], None]) -> None:
+def test_a_file_that_is_no_complete_database_is_left_alone(store: SqliteStore, make: Callable[[Path], None]) -> None:
     store.append("run", LOG)
     delete(store.path)
     make(store.path)
@@ -193,7 +193,7 @@ def test_what_is_no_whole_database_is_left_alone(store: SqliteStore, make: Calla
     assert (after.st_ino, after.st_size, after.st_mtime_ns) == (before.st_ino, before.st_size, before.st_mtime_ns)
 
 
-async def test_nobody_reads_a_lost_file(store: SqliteStore, tmp_path: Path) -> None:
+async def test_a_lost_file_is_not_read(store: SqliteStore, tmp_path: Path) -> None:
     await store.aappend("run", LOG)
     peek = store.peek()
     assert await peek.moved()
@@ -204,7 +204,7 @@ async def test_nobody_reads_a_lost_file(store: SqliteStore, tmp_path: Path) -> N
         await store.acheck()
         (tmp_path / "backup.db").rename(store.path)
         await store.acheck()
-        assert await view.latest_event_id() == newest  # one that is held goes on
+        assert await view.latest_event_id() == newest  # A view that is already open continues.
     with pytest.raises(StoreLost):
         async with store.read():
             pass
@@ -228,7 +228,7 @@ def until(condition: Callable[[], bool], seconds: float = 10) -> None:
         time.sleep(0.05)
 
 
-def test_a_server_without_its_file_says_so_and_goes_on_with_the_next_one(
+def test_a_server_reports_a_lost_file_and_continues_with_the_next_one(
     start_server: Callable[..., Server], tmp_path: Path
 ) -> None:
     server = start_server()
@@ -259,9 +259,7 @@ def test_a_server_without_its_file_says_so_and_goes_on_with_the_next_one(
     assert server.latest("run") == 6
 
 
-def test_streams_that_are_open_begin_anew_when_the_file_is_replaced(
-    start_server: Callable[..., Server], tmp_path: Path
-) -> None:
+def test_open_streams_restart_when_the_file_is_replaced(start_server: Callable[..., Server], tmp_path: Path) -> None:
     server = start_server()
     server.post("/api/tasks/run/events", [{"event_type": "log"}] * 5)
     back_up(server.path, tmp_path / "backup.db")
@@ -335,7 +333,7 @@ def checkpoint(store: SqliteStore) -> None:
     store.check()
 
 
-def test_a_copy_of_the_file_alone_that_is_put_back_counts_as_replaced(store: SqliteStore, tmp_path: Path) -> None:
+def test_restoring_a_copy_without_its_wal_counts_as_a_replacement(store: SqliteStore, tmp_path: Path) -> None:
     store.append("run", [LOG] * 3000)
     copy = tmp_path / "copy.db"
     checkpoint(store)
@@ -349,7 +347,7 @@ def test_a_copy_of_the_file_alone_that_is_put_back_counts_as_replaced(store: Sql
 
 
 @pytest.mark.parametrize("content", [b"", b"this is no database\n" * 500])
-def test_what_is_written_over_an_open_file_and_is_no_database_is_left_alone(
+def test_an_open_file_overwritten_with_other_data_is_left_alone(
     store: SqliteStore, tmp_path: Path, content: bytes
 ) -> None:
     store.append("run", [LOG] * 50)
@@ -365,7 +363,7 @@ def test_what_is_written_over_an_open_file_and_is_no_database_is_left_alone(
     assert appended(store) == 51
 
 
-async def test_a_restore_into_the_open_database_is_another_history(store: SqliteStore, tmp_path: Path) -> None:
+async def test_a_restore_into_the_open_database_starts_a_new_history(store: SqliteStore, tmp_path: Path) -> None:
     await store.aappend("run", [LOG] * 50)
     back_up(store.path, tmp_path / "backup.db")
     await store.aappend("run", [LOG] * 50)
@@ -381,7 +379,7 @@ async def test_a_restore_into_the_open_database_is_another_history(store: Sqlite
     assert (await store.aappend("run", LOG))[0].seq == 51
 
 
-def test_checkpoints_vacuums_and_other_writers_are_no_replacement(store: SqliteStore) -> None:
+def test_checkpoints_vacuums_and_other_writers_do_not_count_as_a_replacement(store: SqliteStore) -> None:
     epoch, generation = store.epoch, store.generation
     other = open_store(store.url)
     for turn in range(30):
@@ -398,7 +396,7 @@ def test_checkpoints_vacuums_and_other_writers_are_no_replacement(store: SqliteS
 
 
 @pytest.mark.parametrize("change", ["CREATE INDEX later ON task_events (created_at)", "ANALYZE", "VACUUM"])
-def test_a_change_of_the_schema_is_no_replacement(store: SqliteStore, change: str) -> None:
+def test_a_schema_change_does_not_count_as_a_replacement(store: SqliteStore, change: str) -> None:
     store.append("run", [LOG] * 100)
     with sqlite3.connect(store.path, isolation_level=None) as raw:
         raw.execute(change)
@@ -442,7 +440,7 @@ async def test_a_consumer_starts_over_when_the_file_is_replaced(store: SqliteSto
         with pytest.raises(LeaseLost):
             await consumer.commit()
         async with asyncio.timeout(10):
-            # It was at 2 in the backup too, but the seq 3 that it has seen is another event now.
+            # The position is 2 in the backup as well, but seq 3, which it has seen, is a different event now.
             assert [event.seq for event in await anext(consumer)] == [1, 2, 3]
         assert consumer.position == 0
         await consumer.commit()

@@ -1,4 +1,4 @@
-"""No caller of the store waits for another one: not for its cancellation, its error, its interrupt or its slowness."""
+"""Test that no caller of the store is held up by another's cancellation, error, interrupt or slowness."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOG = NewEvent(event_type="log")
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Another process holds the write lock."""
+    """Hold the write lock, as another process does."""
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
@@ -35,12 +35,12 @@ def refusing(db: sqlite3.Connection) -> None:
     raise Conflict("no")
 
 
-async def test_a_cancelled_append_does_not_stop_its_neighbours(store: SqliteStore) -> None:
+async def test_a_cancelled_append_does_not_stop_the_others_in_its_group(store: SqliteStore) -> None:
     heard: list[int] = []
     store.on_commit(lambda: heard.append(store.stats().commits))
     with locked(store.path):
         first = asyncio.create_task(store.aappend("first", LOG))
-        await asyncio.sleep(0.1)  # it is in its transaction, and waits for the lock
+        await asyncio.sleep(0.1)  # The append is in its transaction and waits for the lock.
         group = [asyncio.create_task(store.aappend(f"run-{n}", LOG)) for n in range(5)]
         await asyncio.sleep(0.1)
         for gone in (first, group[1]):
@@ -53,7 +53,7 @@ async def test_a_cancelled_append_does_not_stop_its_neighbours(store: SqliteStor
     await asyncio.to_thread(until, lambda: heard[-1] == store.stats().commits)
 
 
-async def test_who_went_away_while_a_group_was_committed_stops_nobody(store: SqliteStore) -> None:
+async def test_a_caller_that_leaves_during_a_group_commit_stops_no_other(store: SqliteStore) -> None:
     begun, end = threading.Event(), threading.Event()
 
     def slow(db: sqlite3.Connection) -> str:
@@ -71,7 +71,7 @@ async def test_who_went_away_while_a_group_was_committed_stops_nobody(store: Sql
     assert store.stats().waiting == 0
 
 
-def test_an_error_of_one_is_not_its_neighbours(store: SqliteStore) -> None:
+def test_an_error_of_one_caller_does_not_reach_the_others(store: SqliteStore) -> None:
     with store._writer._lock, ThreadPoolExecutor(8) as pool:
         works: list[Callable[[], object]] = [
             lambda: store._writer.run(refusing),
@@ -80,12 +80,12 @@ def test_an_error_of_one_is_not_its_neighbours(store: SqliteStore) -> None:
         called = [pool.submit(work) for work in works]
         until(lambda: store.stats().waiting == 5)
         store._writer._drain()
-        # They are answered although this thread still has the lock.
+        # The callers get their answers although this thread still holds the lock.
         assert isinstance(called[0].exception(5), Conflict)
         assert all(one.result(5) for one in called[1:])
 
 
-def test_an_interrupt_in_one_thread_loses_no_neighbour(store: SqliteStore) -> None:
+def test_an_interrupt_in_one_thread_loses_no_event_of_another(store: SqliteStore) -> None:
     interrupts = iter([KeyboardInterrupt])
 
     def interrupted(db: sqlite3.Connection) -> str:
@@ -102,13 +102,13 @@ def test_an_interrupt_in_one_thread_loses_no_neighbour(store: SqliteStore) -> No
             until(lambda: store.stats().waiting == 7)
             with pytest.raises(KeyboardInterrupt):
                 store._writer._drain()
-            # Nobody drains for them: each comes to its end by itself.
+            # No other caller drains the queue for them, so each must finish by itself.
         until(lambda: between.answered and all(one.done() for one in called))
     assert sorted(one.result()[0].seq for one in called) == [1, 2, 3, 4, 5, 6]
     assert between.result() == "written"
 
 
-def test_a_listener_that_fails_hides_no_commit(store: SqliteStore) -> None:
+def test_a_failing_listener_hides_no_commit(store: SqliteStore) -> None:
     heard: list[str] = []
 
     def failing() -> None:
@@ -120,7 +120,7 @@ def test_a_listener_that_fails_hides_no_commit(store: SqliteStore) -> None:
     assert heard == ["commit"]
 
 
-async def test_every_wait_for_the_lock_ends_at_the_deadline_of_its_call(
+async def test_a_wait_for_the_lock_ends_at_the_deadline_of_its_call(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job, "PATIENCE", 0.8)
@@ -153,7 +153,7 @@ async def test_every_wait_for_the_lock_ends_at_the_deadline_of_its_call(
     assert (await store.aappend("run", LOG))[0].seq == 1
 
 
-async def test_nobody_waits_longer_for_a_neighbour_s_long_transaction(
+async def test_a_long_transaction_does_not_extend_the_deadline_of_other_calls(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job, "PATIENCE", 0.5)

@@ -1,6 +1,6 @@
-"""Databases that earlier versions made still open, with all that is in them.
+"""Test that databases of earlier versions open with all their data.
 
-Each file of `databases/` is the dump of one, named for the newest migration of the version that made it.
+Each file of `databases/` is the dump of one, named after the newest migration of the version that created it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return path
 
 
-async def test_an_old_database_opens_with_all_that_is_in_it(path: Path) -> None:
+async def test_an_old_database_opens_with_all_its_data(path: Path) -> None:
     store = open_store(f"sqlite:///{path}")
     async with store.read() as view:
         tasks = {task.task_id: task for task in (await view.tasks(TaskQuery())).tasks}

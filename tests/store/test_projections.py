@@ -1,4 +1,4 @@
-"""Projections: the tables equal a fold over the log, whatever the log; and they say what a person would."""
+"""Test that projections equal a fold over any log, and show the state that a person would expect."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from signalbox.store.state import Task, TaskState
 
 
 async def kept(store: Store, task_id: str) -> TaskState:
-    """The state as the store's tables have it."""
+    """Return the state as the store's tables hold it."""
     async with store.read() as view:
         return TaskState(
             task=await view.task(task_id),
@@ -66,7 +66,7 @@ events = st.builds(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=st.lists(st.lists(events, min_size=1, max_size=6), min_size=1, max_size=12))
-async def test_tables_equal_the_fold_on_any_log(batches: list[list[NewEvent]], store: SqliteStore) -> None:
+async def test_tables_equal_the_fold_of_any_log(batches: list[list[NewEvent]], store: SqliteStore) -> None:
     start, _ = store.create_task()
     for batch in batches:
         batch = [event for event in batch if event.event_type != "permission_response"]
@@ -86,7 +86,7 @@ def event(event_type: str, span_id: str | None = None, phase: str | None = None,
     return NewEvent(event_type=event_type, span_id=span_id, phase=phase, payload=payload)
 
 
-async def test_a_run_is_queued_running_waiting_running_done(tmp_path: Path) -> None:
+async def test_a_run_goes_from_queued_to_running_waiting_and_done(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path / 'log.db'}")
     task, _ = store.create_task("run")
     seen = [task.status]
@@ -103,7 +103,7 @@ async def test_a_run_is_queued_running_waiting_running_done(tmp_path: Path) -> N
     await store.aclose()
 
 
-async def test_the_last_word_of_a_run_is_its_message(tmp_path: Path) -> None:
+async def test_the_last_message_of_a_run_is_kept(tmp_path: Path) -> None:
     state = await state_after(
         tmp_path, event("status", message="reading"), event("runner_exit", exit_code=0, message="all is read")
     )
@@ -126,7 +126,7 @@ async def test_the_end_of_a_run_closes_spans_phases_and_questions(tmp_path: Path
     assert state.task.permissions_open == 0
 
 
-async def test_work_items_are_counted_and_a_retry_is_one_item(tmp_path: Path) -> None:
+async def test_a_retried_work_item_is_counted_once(tmp_path: Path) -> None:
     state = await state_after(
         tmp_path,
         event("phase_enter", "p", "executing"),
@@ -167,7 +167,7 @@ async def test_the_current_phase_follows_enter_exit_and_what_events_name(tmp_pat
     await store.aclose()
 
 
-async def test_checkpoints_are_verified_and_gather_their_evidence(tmp_path: Path) -> None:
+async def test_checkpoints_are_verified_and_collect_their_evidence(tmp_path: Path) -> None:
     state = await state_after(
         tmp_path,
         event("checkpoint_commit", checkpoint_id="c1", checkpoint_type="plan", evidence_refs={"artifacts": ["a.json"]}),
@@ -181,7 +181,7 @@ async def test_checkpoints_are_verified_and_gather_their_evidence(tmp_path: Path
     assert c2.state == "invalid"
 
 
-async def test_a_silent_run_that_speaks_again_runs_again(tmp_path: Path) -> None:
+async def test_a_silent_run_is_running_again_after_its_next_event(tmp_path: Path) -> None:
     state = await state_after(
         tmp_path,
         event("runner_spawn"),

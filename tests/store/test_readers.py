@@ -1,4 +1,4 @@
-"""The connections for reading: lent to one view each, never twice to one caller, closed only when broken."""
+"""Test the pool of read connections: each serves one view, a caller holds one at most, and only broken ones close."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from signalbox.store.sqlite import SqliteStore, readers
 
 @pytest.fixture
 def connects(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[object]]:
-    """The connections that were opened for reading."""
+    """Record the connections that are opened for reading."""
     opened: list[object] = []
     real = aiosqlite.connect
 
@@ -49,7 +49,7 @@ async def test_a_view_within_a_view_is_an_error(store: SqliteStore) -> None:
         assert await view.latest_event_id() == 0
 
 
-async def test_a_task_that_was_started_within_a_view_may_read_after_it(store: SqliteStore) -> None:
+async def test_an_asyncio_task_started_inside_a_view_can_read_after_it(store: SqliteStore) -> None:
     ended = asyncio.Event()
 
     async def ask() -> int:
@@ -63,7 +63,7 @@ async def test_a_task_that_was_started_within_a_view_may_read_after_it(store: Sq
     assert await later == 0
 
 
-async def test_who_finds_all_connections_in_use_is_told_so_in_time(
+async def test_a_caller_gets_a_timely_error_when_all_connections_are_in_use(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(readers, "PATIENCE", 0.2)
@@ -91,7 +91,7 @@ async def test_who_finds_all_connections_in_use_is_told_so_in_time(
 
 
 async def fill(store: SqliteStore) -> None:
-    """Open all connections that the pool may have."""
+    """Open all connections that the pool allows."""
     all_held = asyncio.Barrier(readers.MAX_READERS)
 
     async def hold() -> None:
@@ -102,7 +102,7 @@ async def fill(store: SqliteStore) -> None:
     await asyncio.gather(*[hold() for _ in range(readers.MAX_READERS)])
 
 
-async def test_what_goes_wrong_in_a_view_costs_no_connection(store: SqliteStore, connects: list[object]) -> None:
+async def test_an_error_in_a_view_costs_no_connection(store: SqliteStore, connects: list[object]) -> None:
     async def fail(view_of: Callable[[], AbstractAsyncContextManager[Reading]]) -> None:
         async with view_of() as view:
             await view.task("run")
@@ -122,7 +122,7 @@ async def test_what_goes_wrong_in_a_view_costs_no_connection(store: SqliteStore,
     assert len(os.listdir("/proc/self/fd")) <= descriptors
 
 
-async def test_callers_that_go_away_while_connections_open_do_not_cause_more_of_them(
+async def test_cancelled_callers_do_not_cause_extra_connections(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     may_open, opening = asyncio.Event(), 0
@@ -151,7 +151,7 @@ async def test_callers_that_go_away_while_connections_open_do_not_cause_more_of_
     assert opening == readers.MAX_READERS
 
 
-def test_a_read_that_fails_at_the_end_of_its_loop_leaves_no_thread(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_that_fails_when_its_loop_ends_leaves_no_thread(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     raised: list[threading.Thread | None] = []
     monkeypatch.setattr(threading, "excepthook", lambda raising: raised.append(raising.thread))
     store, before = open_store(url), set(threading.enumerate())
@@ -169,9 +169,7 @@ def test_a_read_that_fails_at_the_end_of_its_loop_leaves_no_thread(url: str, mon
     store.close()
 
 
-async def test_a_caller_that_goes_away_gives_its_connection_back_at_once(
-    store: SqliteStore, connects: list[object]
-) -> None:
+async def test_a_cancelled_caller_returns_its_connection_at_once(store: SqliteStore, connects: list[object]) -> None:
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 
     async def ask(number: int) -> None:

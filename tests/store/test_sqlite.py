@@ -1,4 +1,4 @@
-"""What is particular to the SQLite kind: locks held by others, checks in the database itself, migrations."""
+"""Test what is specific to SQLite: locks held by others, constraints in the database, migrations."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_an_append_waits_while_another_process_writes(path: Path) -> None:
     store.close()
 
 
-def test_a_database_that_stays_busy_is_said_to_be_so_and_a_retry_helps(
+def test_a_database_that_stays_busy_raises_an_error_that_a_retry_helps(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job, "PATIENCE", 0.3)
@@ -50,7 +50,7 @@ def test_a_database_that_stays_busy_is_said_to_be_so_and_a_retry_helps(
     store.close()
 
 
-def test_to_open_a_database_waits_for_no_other_process(path: Path) -> None:
+def test_opening_a_database_does_not_wait_for_other_processes(path: Path) -> None:
     opened(path).close()
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -60,7 +60,7 @@ def test_to_open_a_database_waits_for_no_other_process(path: Path) -> None:
     other.execute("ROLLBACK")
 
 
-def test_to_make_the_tables_waits_until_another_process_has_written(path: Path) -> None:
+def test_creating_the_tables_waits_for_a_write_of_another_process(path: Path) -> None:
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("PRAGMA journal_mode = WAL")
     other.execute("BEGIN IMMEDIATE")
@@ -74,7 +74,7 @@ def test_to_make_the_tables_waits_until_another_process_has_written(path: Path) 
     "column",
     ["seq = 0", "seq = -1", "event_type = ''", "actor = ''", "span_id = ''"],
 )
-def test_the_database_itself_refuses_what_the_model_forbids(path: Path, column: str) -> None:
+def test_constraints_in_the_database_enforce_the_model(path: Path, column: str) -> None:
     store = opened(path)
     store.append("run", LOG)
     store.close()
@@ -82,7 +82,7 @@ def test_the_database_itself_refuses_what_the_model_forbids(path: Path, column: 
         raw.execute(f"UPDATE task_events SET {column}")
 
 
-def test_the_tables_and_indexes_of_the_contract_are_there(path: Path) -> None:
+def test_the_tables_and_indexes_of_the_contract_exist(path: Path) -> None:
     opened(path).close()
     with sqlite3.connect(path) as raw:
         tables = {name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -103,7 +103,7 @@ def test_a_database_of_a_newer_version_is_left_alone(path: Path) -> None:
         opened(path)
 
 
-def test_two_processes_that_open_a_new_database_at_once_migrate_it_once(path: Path) -> None:
+def test_two_processes_opening_a_new_database_migrate_it_once(path: Path) -> None:
     stores: list[SqliteStore] = []
     threads = [threading.Thread(target=lambda: stores.append(opened(path))) for _ in range(6)]
     for thread in threads:
@@ -117,17 +117,17 @@ def test_two_processes_that_open_a_new_database_at_once_migrate_it_once(path: Pa
 
 
 @pytest.mark.parametrize("url", ["postgresql://localhost/x", "https://signalbox.example"])
-def test_kinds_to_come_say_that_they_are_not_there_yet(url: str) -> None:
+def test_planned_kinds_of_stores_raise_a_clear_error(url: str) -> None:
     with pytest.raises(UnknownStoreKind, match="not supported yet"):
         open_store(url)
 
 
 @pytest.mark.parametrize("url", ["", "signalbox.db", "sqlite://", "sqlite:///", "mysql://x"])
-def test_a_url_that_names_no_store_is_told_what_one_looks_like(url: str) -> None:
+def test_an_invalid_store_url_is_refused_with_an_example(url: str) -> None:
     with pytest.raises(UnknownStoreKind, match="sqlite:///"):
         open_store(url)
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="nowhere"):
         open_store(f"sqlite:///{tmp_path}/nowhere/x.db")

@@ -1,4 +1,4 @@
-"""The tail, on a real file that somebody else writes to."""
+"""Test the tail on a real file that another store writes to."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from signalbox.store.wake import Wake
 NEVER = 3600.0
 REST = 0.05
 
-Looks = list[list[int]]
+Batches = list[list[int]]
 
 
 def line(text: str) -> NewEvent:
     return NewEvent(event_type="log", payload={"message": text})
 
 
-def watching(
-    tmp_path: Path, write: Callable[[Store, Looks], Coroutine[None, None, None]], rest: Callable[[], float]
-) -> Looks:
-    """What a tail that is told of commits by the file alone hands on, look by look, while `write` appends elsewhere."""
+def run_tail(
+    tmp_path: Path, write: Callable[[Store, Batches], Coroutine[None, None, None]], rest: Callable[[], float]
+) -> Batches:
+    """Return the batches that a tail, woken by the file alone, delivers while `write` appends to another store."""
     url = f"sqlite:///{tmp_path}/signalbox.db"
-    looks: Looks = []
+    batches: Batches = []
 
     def deliver(events: Sequence[Event]) -> None:
         if events:
-            looks.append([event.seq for event in events])
+            batches.append([event.seq for event in events])
 
     async def follow() -> None:
         store, other = open_store(url), open_store(url)
@@ -39,52 +39,52 @@ def watching(
         tail = Tail(store, deliver, Wake(store, poll_interval=NEVER, max_poll_interval=NEVER), pause=rest)
         await tail.start()
         try:
-            await asyncio.wait_for(write(other, looks), 30)
+            await asyncio.wait_for(write(other, batches), 30)
         finally:
             await tail.stop()
             await store.aclose()
             await other.aclose()
 
     asyncio.run(follow())
-    return looks
+    return batches
 
 
-async def seen(looks: Looks, seq: int) -> None:
-    while not looks or looks[-1][-1] < seq:  # noqa: ASYNC110 (what is waited for is the product's, and sets no event)
+async def seen(batches: Batches, seq: int) -> None:
+    while not batches or batches[-1][-1] < seq:  # noqa: ASYNC110 (what is waited for is the product's, and sets no event)
         await asyncio.sleep(0.002)
 
 
-def test_what_comes_while_the_tail_rests_is_read_together_all_of_it_in_order(tmp_path: Path) -> None:
+def test_events_appended_during_a_pause_are_read_together_in_order(tmp_path: Path) -> None:
     took = 0.0
 
-    async def write(store: Store, looks: Looks) -> None:
+    async def write(store: Store, batches: Batches) -> None:
         nonlocal took
         began = time.monotonic()
         for number in range(300):
             store.append("t", line(str(number)))
             await asyncio.sleep(0)
-        await seen(looks, 300)
+        await seen(batches, 300)
         took = time.monotonic() - began
 
-    looks = watching(tmp_path, write, lambda: REST)
-    assert [seq for look in looks for seq in look] == list(range(1, 301))
-    assert len(looks) <= math.ceil(took / REST) + 1
+    batches = run_tail(tmp_path, write, lambda: REST)
+    assert [seq for batch in batches for seq in batch] == list(range(1, 301))
+    assert len(batches) <= math.ceil(took / REST) + 1
 
 
-def test_a_commit_during_a_rest_needs_no_other_wake_and_one_after_it_is_heard_of(tmp_path: Path) -> None:
+def test_commits_during_and_after_a_pause_are_delivered(tmp_path: Path) -> None:
     resting = asyncio.Event()
 
     def rest() -> float:
         resting.set()
         return 4 * REST
 
-    async def write(store: Store, looks: Looks) -> None:
+    async def write(store: Store, batches: Batches) -> None:
         for first in (1, 3, 5):
             resting.clear()
             store.append("t", line("wakes the tail"))
             await resting.wait()
             store.append("t", line("comes while it rests"))
-            await seen(looks, first + 1)
+            await seen(batches, first + 1)
 
-    looks = watching(tmp_path, write, rest)
-    assert [seq for look in looks for seq in look] == [1, 2, 3, 4, 5, 6]
+    batches = run_tail(tmp_path, write, rest)
+    assert [seq for batch in batches for seq in batch] == [1, 2, 3, 4, 5, 6]

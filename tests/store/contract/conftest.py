@@ -1,4 +1,4 @@
-"""Every kind of store runs the same suite: add a kind to KINDS and it is held to the whole contract."""
+"""Run the contract's tests against every kind of store. Add a new kind to KINDS to hold it to the whole contract."""
 
 from __future__ import annotations
 

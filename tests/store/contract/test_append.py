@@ -1,4 +1,4 @@
-"""What an append promises: order, all or nothing, once per key, clear refusals."""
+"""Test what an append guarantees: order, all or nothing, once per idempotency key, clear errors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def read(store: Store, task_id: str) -> list[Event]:
         return await view.events(task_id, 0, 100_000)
 
 
-async def test_events_come_back_as_they_were_given(store: Store) -> None:
+async def test_events_are_read_as_they_were_appended(store: Store) -> None:
     given = NewEvent(
         event_type="work_item_progress",
         phase="executing",
@@ -49,7 +49,7 @@ async def test_events_come_back_as_they_were_given(store: Store) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", found.created_at)
 
 
-async def test_seq_counts_each_task_for_itself_and_event_id_counts_all(store: Store) -> None:
+async def test_seq_is_per_task_and_event_id_is_global(store: Store) -> None:
     a = store.append("a", [log(), log()])
     b = store.append("b", log())
     a += store.append("a", log())
@@ -59,7 +59,7 @@ async def test_seq_counts_each_task_for_itself_and_event_id_counts_all(store: St
     assert ids == sorted(set(ids))
 
 
-async def test_a_list_is_all_or_nothing(store: Store) -> None:
+async def test_a_list_of_events_is_appended_all_or_nothing(store: Store) -> None:
     with pytest.raises(InvalidEvent) as caught:
         store.append("run", [log(), NewEvent(event_type="")])
     assert caught.value.field == "event_type"
@@ -71,7 +71,7 @@ async def test_a_list_is_all_or_nothing(store: Store) -> None:
             await view.task("run")
 
 
-async def test_a_key_is_written_once(store: Store) -> None:
+async def test_an_event_with_a_known_key_is_not_appended_again(store: Store) -> None:
     first = store.append("run", log("one", key="k"))
     again = store.append("run", [log("other", key="k"), log("new", key="k2"), log("twice", key="k2")])
     assert again[0] == first[0]
@@ -99,7 +99,7 @@ async def test_a_key_is_written_once(store: Store) -> None:
         (NewEvent(event_type=7), "event_type"),  # type: ignore[arg-type]
     ],
 )
-def test_a_bad_event_is_refused_by_the_name_of_its_field(store: Store, event: NewEvent, field: str) -> None:
+def test_an_error_names_the_invalid_field_of_an_event(store: Store, event: NewEvent, field: str) -> None:
     with pytest.raises(InvalidEvent) as caught:
         store.append("run", event)
     assert caught.value.field == field
@@ -108,14 +108,14 @@ def test_a_bad_event_is_refused_by_the_name_of_its_field(store: Store, event: Ne
 
 
 @pytest.mark.parametrize("task_id", ["", "a b", "a/b", "x" * 129, "é", "a\n", "<b>"])
-def test_a_bad_task_id_is_refused(store: Store, task_id: str) -> None:
+def test_an_invalid_task_id_is_refused(store: Store, task_id: str) -> None:
     with pytest.raises(InvalidEvent, match="1 to 128 characters"):
         store.append(task_id, log())
     with pytest.raises(InvalidEvent, match="1 to 128 characters"):
         store.create_task(task_id)
 
 
-def test_creating_a_task_twice_gives_it_as_it_is(store: Store) -> None:
+def test_creating_a_task_twice_returns_the_existing_task(store: Store) -> None:
     task, new = store.create_task("run", title="Nightly", kind="build", metadata={"branch": "main"})
     again, new_again = store.create_task("run", title="Other")
     assert (new, new_again) == (True, False)
@@ -125,7 +125,7 @@ def test_creating_a_task_twice_gives_it_as_it_is(store: Store) -> None:
     assert re.fullmatch(r"[0-9A-Z]{26}", unnamed.task_id)
 
 
-async def test_threads_and_coroutines_append_at_once_without_a_gap(store: Store) -> None:
+async def test_concurrent_threads_and_coroutines_append_without_gaps(store: Store) -> None:
     threads = [
         threading.Thread(target=lambda n=n: [store.append("run", log(f"{n}.{i}")) for i in range(50)]) for n in range(4)
     ]
@@ -141,7 +141,7 @@ async def test_threads_and_coroutines_append_at_once_without_a_gap(store: Store)
         assert mine == [f"{n}.{i}" for i in range(50)]
 
 
-async def test_one_callers_refusal_does_not_touch_the_others(store: Store) -> None:
+async def test_an_invalid_append_does_not_affect_concurrent_ones(store: Store) -> None:
     bad = NewEvent(event_type="permission_response", payload={"request_id": "none"})
     given = [(bad, True) if i % 5 == 0 else (log(str(i)), False) for i in range(50)]
     appends = (store.aappend("run", event, own=own) for event, own in given)
@@ -150,7 +150,7 @@ async def test_one_callers_refusal_does_not_touch_the_others(store: Store) -> No
     assert len(await read(store, "run")) == 40
 
 
-async def test_a_deleted_task_gives_its_event_ids_to_nobody(store: Store) -> None:
+async def test_event_ids_of_a_deleted_task_are_never_reused(store: Store) -> None:
     last = store.append("a", [log(), log()])[-1]
     store.audit("ada", "delete", task_id="a")
     store.delete_task("a")
@@ -161,19 +161,19 @@ async def test_a_deleted_task_gives_its_event_ids_to_nobody(store: Store) -> Non
         assert [audit["action"] for audit in await view.audits("a")] == ["delete"]
 
 
-def test_a_closed_store_says_so(store: Store) -> None:
+def test_a_closed_store_raises_store_closed(store: Store) -> None:
     store.close()
     with pytest.raises(StoreClosed):
         store.append("run", log())
 
 
-def test_the_epoch_stays_with_the_history(store: Store, url: str) -> None:
+def test_the_epoch_is_stored_with_the_history(store: Store, url: str) -> None:
     other = open_store(url)
     assert other.epoch == store.epoch
     other.close()
 
 
-async def test_a_task_that_must_be_alone_is_not_made_beside_another_of_its_kind_and_project(store: Store) -> None:
+async def test_an_exclusive_task_is_refused_while_another_of_its_kind_runs_in_the_project(store: Store) -> None:
     for project in ("ours", "theirs"):
         store.people.add_project(project, project)
     store.create_task("other-kind", kind="build", project_id="ours")
@@ -185,7 +185,7 @@ async def test_a_task_that_must_be_alone_is_not_made_beside_another_of_its_kind_
     assert (task.task_id, new) == ("two", True)
 
 
-async def test_a_log_that_is_imported_slowly_keeps_no_other_writer_waiting(store: Store, url: str) -> None:
+async def test_a_slow_import_does_not_block_other_writers(store: Store, url: str) -> None:
     stored, other = store.append("run", [log("one"), log("two")]), open_store(url)
 
     def slowly() -> Iterator[Event]:

@@ -1,4 +1,4 @@
-"""What people did is kept beside the log: together with the event that it made, and longer than the log."""
+"""Test audits: each is stored together with its event, and outlives the log."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def audits(store: Store, task_id: str | None = None, **more: Any) -> list[
         return await view.audits(task_id, **more)
 
 
-async def test_an_act_is_an_event_and_an_audit_with_its_seq(store: Store) -> None:
+async def test_an_action_is_stored_as_an_event_and_an_audit_with_its_seq(store: Store) -> None:
     store.append("run", ASKED)
     event = await say(store, answer(True))
     (audit,) = await audits(store, "run")
@@ -44,7 +44,7 @@ async def test_an_act_is_an_event_and_an_audit_with_its_seq(store: Store) -> Non
     }
 
 
-async def test_of_many_answers_at_once_one_wins_and_one_is_audited(store: Store) -> None:
+async def test_one_of_many_concurrent_answers_wins_and_is_audited(store: Store) -> None:
     store.append("run", ASKED)
     people = [f"person {n}" for n in range(20)]
     answers = (say(store, answer(n % 2 == 0, who), who) for n, who in enumerate(people))
@@ -59,7 +59,7 @@ async def test_of_many_answers_at_once_one_wins_and_one_is_audited(store: Store)
     assert permission.by == won[0]
 
 
-async def test_what_is_refused_leaves_no_audit(store: Store) -> None:
+async def test_a_refused_action_leaves_no_audit(store: Store) -> None:
     store.append("run", ASKED)
     with pytest.raises(UnknownTask):
         await say(store, answer(True), task_id="nobody")
@@ -73,7 +73,7 @@ async def test_what_is_refused_leaves_no_audit(store: Store) -> None:
         assert await view.permission("run", "other") is None
 
 
-async def test_audits_outlive_their_task_and_are_read_page_by_page(store: Store) -> None:
+async def test_audits_outlive_their_task_and_are_paged(store: Store) -> None:
     for n in range(5):
         store.append(f"run-{n}", ASKED)
         await say(store, answer(True), task_id=f"run-{n}")
@@ -84,7 +84,7 @@ async def test_audits_outlive_their_task_and_are_read_page_by_page(store: Store)
     assert [audit["task_id"] for audit in await audits(store, "run-0")] == ["run-0"]
 
 
-async def test_audits_of_some_projects_are_those_of_their_tasks_also_of_deleted_ones(store: Store) -> None:
+async def test_audits_of_a_project_include_those_of_deleted_tasks(store: Store) -> None:
     store.people.add_project("ours", "Ours")
     for task_id, project_id in (("run", "ours"), ("other", "default"), ("gone", "ours")):
         store.create_task(task_id, project_id=project_id)

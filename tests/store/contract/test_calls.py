@@ -1,4 +1,4 @@
-"""Every write is a coroutine with a blocking form; what a store tells of itself; how it wakes those who follow it."""
+"""Test that every write is a coroutine with a blocking form, and how a store reports its state and wakes followers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ spawn = multiprocessing.get_context("spawn")
 
 
 def coroutines(kind: type) -> dict[str, Callable[..., object]]:
-    """The writes of a kind: its public coroutines whose name begins with an `a` that is no part of a word."""
+    """Return the writes of a class: its public coroutines whose name starts with the prefix `a`."""
     words = {"account", "account_by_email", "accounts"}
     return {
         name: call
@@ -38,7 +38,7 @@ def test_every_write_has_a_blocking_form_with_the_same_parameters(kind: type) ->
         assert inspect.signature(form) == inspect.signature(call), name
 
 
-async def test_blocking_forms_work_in_threads_and_also_where_a_loop_runs(store: Store) -> None:
+async def test_blocking_forms_work_in_threads_and_inside_a_running_loop(store: Store) -> None:
     assert store.append("run", LOG)[0].seq == 1
     with pytest.raises(UnknownTask):
         store.delete_task("other")
@@ -48,7 +48,7 @@ async def test_blocking_forms_work_in_threads_and_also_where_a_loop_runs(store: 
     assert store.append("run", LOG)[0].seq == 8
 
 
-def test_a_store_works_in_one_loop_after_another_and_in_several_at_once(store: Store) -> None:
+def test_a_store_works_in_successive_and_in_concurrent_event_loops(store: Store) -> None:
     async def write_and_read() -> int:
         await store.aappend("run", LOG)
         async with store.read() as view:
@@ -63,7 +63,7 @@ def test_a_store_works_in_one_loop_after_another_and_in_several_at_once(store: S
     assert asyncio.run(write_and_read()) == 8
 
 
-async def test_the_loop_runs_while_a_coroutine_waits_for_its_source(store: Store) -> None:
+async def test_the_event_loop_keeps_running_while_a_slow_source_is_read(store: Store) -> None:
     arrived = threading.Event()
 
     def slow() -> list[Event]:
@@ -82,7 +82,7 @@ async def test_the_loop_runs_while_a_coroutine_waits_for_its_source(store: Store
     assert (await importing).latest_seq == 1
 
 
-async def test_a_program_deletes_any_task_and_a_person_only_one_that_has_ended(store: Store) -> None:
+async def test_a_program_can_delete_any_task_and_a_person_only_an_ended_one(store: Store) -> None:
     for task_id in ("one", "two"):
         await store.aappend(task_id, NewEvent(event_type="runner_spawn"))
     assert (await store.adelete_task("one")).status == "running"
@@ -92,7 +92,7 @@ async def test_a_program_deletes_any_task_and_a_person_only_one_that_has_ended(s
         assert [(audit["task_id"], audit["action"]) for audit in await view.audits()] == [("two", "task_deleted")]
 
 
-async def test_an_audit_without_a_change_is_a_write_as_any_other(store: Store) -> None:
+async def test_an_audit_without_a_change_is_a_normal_write(store: Store) -> None:
     await store.aaudit("ann", "looked", source="10.0.0.7", detail={"n": 1})
     async with store.read() as view:
         (audit,) = await view.audits()
@@ -121,11 +121,11 @@ def _append(url: str) -> None:
     store.close()
 
 
-async def test_a_watch_tells_of_the_commits_of_other_processes(store: Store, url: str) -> None:
+async def test_a_watch_reports_commits_of_other_processes(store: Store, url: str) -> None:
     called = asyncio.Event()
     watch = store.watch(called.set)
     if watch is None:
-        return  # a kind, or a system, without watches: those who follow the log poll
+        return  # Some kinds of stores and some systems have no watches; there, followers of the log poll.
     other = spawn.Process(target=_append, args=(url,))
     other.start()
     async with asyncio.timeout(60):
@@ -144,7 +144,7 @@ async def test_a_watch_tells_of_the_commits_of_other_processes(store: Store, url
     watch.close()
 
 
-async def test_a_peek_sees_each_commit_once_and_events_in_commit_order(store: Store) -> None:
+async def test_a_peek_reports_each_commit_once_and_events_in_commit_order(store: Store) -> None:
     peek = store.peek()
     assert await peek.moved()
     assert not await peek.moved()

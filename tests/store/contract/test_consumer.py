@@ -1,4 +1,4 @@
-"""A durable consumer gets every event at least once, in one process at a time, whatever ends."""
+"""Test that a durable consumer gets every event at least once, in one process at a time, also when processes end."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def emit(store: Store, task_id: str, *messages: int) -> None:
 
 
 async def batch(consumer: Consumer) -> list[int]:
-    """The numbers of the next events that a consumer gives."""
+    """Return the seqs of the next batch of a consumer."""
     async with asyncio.timeout(20):
         return [event.payload["n"] for event in await anext(consumer)]
 
 
 async def waits(consumer: Consumer, seconds: float = 0.5) -> bool:
-    """Whether a consumer gives nothing for some time."""
+    """Return whether a consumer yields nothing for `seconds`."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await anext(consumer)
@@ -37,7 +37,7 @@ async def waits(consumer: Consumer, seconds: float = 0.5) -> bool:
     return True
 
 
-async def test_a_consumer_goes_on_after_its_last_commit(store: Store) -> None:
+async def test_a_consumer_continues_after_its_last_commit(store: Store) -> None:
     emit(store, "run", 1, 2, 3)
     async with Consumer(store, "search", limit=2) as consumer:
         assert consumer.position == 0
@@ -45,15 +45,15 @@ async def test_a_consumer_goes_on_after_its_last_commit(store: Store) -> None:
         await consumer.commit()
         assert await batch(consumer) == [3]
     async with Consumer(store, "search", limit=2) as consumer:
-        assert await batch(consumer) == [3], "it was not committed, so it comes again"
+        assert await batch(consumer) == [3], "uncommitted events are delivered again"
         await consumer.commit()
         emit(store, "run", 4)
         assert await batch(consumer) == [4]
     async with Consumer(store, "retention") as another:
-        assert await batch(another) == [1, 2, 3, 4], "each name has a position of its own"
+        assert await batch(another) == [1, 2, 3, 4], "each consumer name has its own position"
 
 
-async def test_a_waiting_consumer_hears_of_new_events_at_once(store: Store) -> None:
+async def test_a_waiting_consumer_gets_new_events_at_once(store: Store) -> None:
     async with Consumer(store, "search") as consumer:
         waiting = asyncio.create_task(batch(consumer))
         await asyncio.sleep(0.3)
@@ -63,7 +63,7 @@ async def test_a_waiting_consumer_hears_of_new_events_at_once(store: Store) -> N
         assert time.monotonic() - began < 1
 
 
-async def test_events_of_a_deleted_task_do_not_block(store: Store) -> None:
+async def test_events_of_a_deleted_task_do_not_block_a_consumer(store: Store) -> None:
     emit(store, "gone", 1, 2)
     emit(store, "stays", 3)
     async with Consumer(store, "search", limit=1) as consumer:
@@ -74,27 +74,27 @@ async def test_events_of_a_deleted_task_do_not_block(store: Store) -> None:
         await consumer.commit()
 
 
-async def test_one_of_two_works_and_the_other_takes_over_when_it_leaves(store: Store) -> None:
+async def test_a_second_consumer_takes_over_when_the_first_leaves(store: Store) -> None:
     emit(store, "run", 1)
     async with Consumer(store, "search", lease=LEASE) as second:
         async with Consumer(store, "search", lease=LEASE) as first:
             assert await batch(first) == [1]
             await first.commit()
             emit(store, "run", 2)
-            # Longer than a lease: the holder renews it, although it asks for nothing meanwhile.
+            # Longer than a lease. The holder renews it in the background, although it fetches no batch meanwhile.
             assert await waits(second, 1.5 * LEASE)
             assert (first.holds_lease, second.holds_lease) == (True, False)
         assert await batch(second) == [2]
 
 
-async def test_a_holder_that_was_away_too_long_commits_nothing(store: Store) -> None:
+async def test_a_holder_whose_lease_expired_cannot_commit(store: Store) -> None:
     emit(store, "run", 1, 2)
     async with (
         Consumer(store, "search", lease=LEASE, limit=1) as first,
         Consumer(store, "search", lease=LEASE) as second,
     ):
         assert await batch(first) == [1]
-        # As if the process had been stopped: its lease is over, and nobody renewed it.
+        # Simulate a stopped process: its lease has expired, because nothing renewed it.
         first._renewing.cancel()
         assert await batch(second) == [1, 2]
         await second.commit()
@@ -107,7 +107,7 @@ async def test_a_holder_that_was_away_too_long_commits_nothing(store: Store) -> 
         assert await batch(second) == [3]
 
 
-async def test_a_clock_that_was_set_back_keeps_nobody_waiting(store: Store) -> None:
+async def test_setting_the_clock_back_does_not_prolong_a_lease(store: Store) -> None:
     emit(store, "run", 1)
     assert (await store.aclaim("search", "dead", 3600.0)).held
     async with Consumer(store, "search", lease=LEASE) as consumer:
@@ -116,7 +116,7 @@ async def test_a_clock_that_was_set_back_keeps_nobody_waiting(store: Store) -> N
         assert LEASE <= time.monotonic() - began < 4 * LEASE
 
 
-def test_a_name_is_checked(store: Store) -> None:
+def test_a_consumer_name_is_checked(store: Store) -> None:
     with pytest.raises(InvalidEvent, match="name must have 1 to 256 characters"):
         Consumer(store, "")
     with pytest.raises(InvalidEvent, match="name"):
@@ -144,7 +144,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 @contextmanager
 def worker(url: str, commits: int = 2**62) -> Iterator[subprocess.Popen[str]]:
-    """Another process that consumes, and commits as long as its position is below `commits`."""
+    """Start another process that consumes, and commits while its position is below `commits`."""
     command = [sys.executable, "-c", WORKER, url, str(LEASE), str(commits)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
@@ -164,7 +164,7 @@ def line(process: subprocess.Popen[str]) -> str:
 async def test_another_process_takes_over_when_the_holder_is_killed(store: Store, url: str) -> None:
     emit(store, "run", *range(30))
     seen: list[int] = []
-    # It commits only while its position is below 5, so only once, after its first 10 events.
+    # It commits only while its position is below 5: once, after its first 10 events.
     with worker(url, commits=5) as first:
         while (said := line(first)) and not said.startswith("committed"):
             seen.append(int(said))
@@ -175,11 +175,11 @@ async def test_another_process_takes_over_when_the_holder_is_killed(store: Store
             assert await waits(second, 1.5 * LEASE)
             first.kill()
             killed = time.monotonic()
-            assert await batch(second) == list(range(10, 30)), "all after the last commit, again"
+            assert await batch(second) == list(range(10, 30)), "all events after the last commit are delivered again"
             assert time.monotonic() - killed < 2.5 * LEASE
 
 
-async def test_no_event_is_skipped_while_processes_come_and_go(store: Store, url: str) -> None:
+async def test_no_event_is_skipped_while_processes_start_and_end(store: Store, url: str) -> None:
     seen: set[int] = set()
     for n in range(4):
         with worker(url) as process:

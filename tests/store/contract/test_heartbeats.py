@@ -1,4 +1,4 @@
-"""Rows of a log: its events without the heartbeats, from any place, at the same cost however many there are."""
+"""Test reading a log without its heartbeats: any page costs the same, however many heartbeats there are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def lines(count: int) -> list[NewEvent]:
     return [NewEvent(event_type="log", payload={"n": n}) for n in range(count)]
 
 
-async def test_pages_of_rows_have_every_event_but_heartbeats_from_any_place(store: Store) -> None:
+async def test_pages_of_rows_hold_every_event_except_heartbeats(store: Store) -> None:
     chance = random.Random(9)
     while chance.random() < 0.97:
         store.append("run", [chance.choice((BEAT, *lines(1))) for _ in range(chance.choice((1, 2, 30)))])
@@ -31,7 +31,7 @@ async def test_pages_of_rows_have_every_event_but_heartbeats_from_any_place(stor
             assert await view.count_rows("run", place) == sum(seq <= place for seq in log)
 
 
-async def test_a_deleted_task_leaves_no_heartbeats_to_one_with_its_id(store: Store) -> None:
+async def test_a_new_task_does_not_inherit_heartbeats_of_a_deleted_one(store: Store) -> None:
     store.append("run", [*lines(1), BEAT, BEAT, NewEvent(event_type="runner_exit")])
     store.delete_task("run")
     store.append("run", lines(4))
@@ -39,7 +39,7 @@ async def test_a_deleted_task_leaves_no_heartbeats_to_one_with_its_id(store: Sto
         assert [event.seq for event in await view.rows_before("run", 5)] == [1, 2, 3, 4]
 
 
-async def test_a_search_finds_heartbeats_only_when_it_asks_for_them(store: Store) -> None:
+async def test_a_search_finds_heartbeats_only_on_request(store: Store) -> None:
     failing = NewEvent(event_type="runner_heartbeat", payload={"error_code": "x", "level": "error"})
     store.append("run", [*lines(1), BEAT, failing, NewEvent(event_type="work_item_failed")])
     wanted = {
@@ -55,7 +55,7 @@ async def test_a_search_finds_heartbeats_only_when_it_asks_for_them(store: Store
         assert await view.next_failure("run", 0) == 4
 
 
-async def test_paging_past_many_heartbeats_costs_what_paging_costs(store: Store) -> None:
+async def test_heartbeats_do_not_slow_paging(store: Store) -> None:
     for task_id, between in (("quiet", [BEAT] * 30_000), ("short", [])):
         store.append(task_id, [*lines(300), *between, *lines(1)])
     took = {}

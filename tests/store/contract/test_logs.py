@@ -1,4 +1,4 @@
-"""The calls that runs and commands make: a store on this machine and a log behind a server answer them alike."""
+"""Test the calls that runs and commands make, on a local store and on a remote log: both give the same answers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def line(message: str, key: str | None = None) -> NewEvent:
     return NewEvent(event_type="log", payload={"message": message}, key=key)
 
 
-async def test_a_task_is_created_once_by_either_form(log: Log) -> None:
+async def test_a_task_is_created_once_by_blocking_and_async_calls(log: Log) -> None:
     task_id = new_id()
     task, new = await log.acreate_task(task_id, title="One", kind="test", metadata={"a": [1]})
     assert (task.title, task.kind, task.metadata, task.project_id, new) == ("One", "test", {"a": [1]}, "default", True)
@@ -38,7 +38,7 @@ async def test_a_task_is_created_once_by_either_form(log: Log) -> None:
     assert (again.title, new) == ("One", False)
 
 
-async def test_appends_are_in_order_and_once_per_key_by_either_form(log: Log) -> None:
+async def test_blocking_and_async_appends_keep_order_and_keys(log: Log) -> None:
     task_id = new_id()
     first = log.append(task_id, [line("a"), line("b", "k")])
     assert await log.aappend(task_id, line("b", "k")) == first[1:]
@@ -51,7 +51,7 @@ async def test_appends_are_in_order_and_once_per_key_by_either_form(log: Log) ->
     assert log.append(task_id, []) == await log.aappend(task_id, []) == []
 
 
-async def test_what_cannot_be_is_refused_alike(log: Log) -> None:
+async def test_local_and_remote_logs_raise_the_same_errors(log: Log) -> None:
     for refused in (NewEvent(event_type=""), line("x", "signalbox:mine")):
         with pytest.raises(InvalidEvent) as sync:
             log.append("refused", [line("before"), refused])
@@ -65,7 +65,7 @@ async def test_what_cannot_be_is_refused_alike(log: Log) -> None:
         await anext(events_of(log, "refused"))
 
 
-async def test_a_log_is_followed_from_a_seq_on_each_event_once(log: Log) -> None:
+async def test_a_tail_yields_each_event_after_a_seq_once(log: Log) -> None:
     task_id = new_id()
     await log.aappend(task_id, [line(str(n)) for n in range(5)])
 
@@ -84,7 +84,7 @@ async def test_a_log_is_followed_from_a_seq_on_each_event_once(log: Log) -> None
     assert seqs == list(range(3, 11))
 
 
-async def test_unfinished_lines_are_those_that_were_set_last(log: Log) -> None:
+async def test_unfinished_lines_are_the_last_ones_set(log: Log) -> None:
     task_id = new_id()
     await log.aappend(task_id, NewEvent(event_type="runner_spawn"))
     lines = [Unfinished("50 %", "stdout")]

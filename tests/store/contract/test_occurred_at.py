@@ -1,4 +1,4 @@
-"""An event can say when it happened: durations follow that time, the order of the log never does."""
+"""Test `occurred_at`, the time at which an event happened: it sets durations, and never the order of the log."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def span(store: Store, task_id: str, span_id: str) -> Span:
         ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000000Z"),
     ],
 )
-async def test_a_time_of_any_zone_is_kept_in_utc(store: Store, given: str, stored: str) -> None:
+async def test_a_time_in_any_zone_is_stored_in_utc(store: Store, given: str, stored: str) -> None:
     (event,) = store.append("run", NewEvent(event_type="log", occurred_at=given))
     async with store.read() as view:
         assert await view.events("run") == [event]
@@ -62,14 +62,14 @@ async def test_a_time_of_any_zone_is_kept_in_utc(store: Store, given: str, store
         True,
     ],
 )
-def test_anything_else_is_refused_with_an_example(store: Store, given: object) -> None:
+def test_an_invalid_time_is_refused_with_an_example(store: Store, given: object) -> None:
     with pytest.raises(InvalidEvent, match=r"occurred_at must be a time with its zone, such as 2026-") as caught:
         store.append("run", [NewEvent(event_type="log"), NewEvent(event_type="log", occurred_at=given)])  # type: ignore[arg-type]
     assert caught.value.field == "occurred_at"
     assert store.append("run", NewEvent(event_type="log"))[0].seq == 1
 
 
-def test_an_event_says_so_only_if_its_emitter_did(store: Store) -> None:
+def test_occurred_at_is_present_only_if_the_emitter_set_it(store: Store) -> None:
     plain, told = store.append("run", [NewEvent(event_type="log"), at("12:00:00")])
     assert "occurred_at" not in msgspec.json.decode(msgspec.json.encode(plain))
     assert msgspec.json.decode(msgspec.json.encode(told))["occurred_at"] == NOON
@@ -77,7 +77,7 @@ def test_an_event_says_so_only_if_its_emitter_did(store: Store) -> None:
     assert plain.happened_at == plain.created_at
 
 
-async def test_durations_are_those_of_what_happened(store: Store) -> None:
+async def test_durations_use_occurred_at(store: Store) -> None:
     store.append(
         "run",
         [
@@ -97,7 +97,7 @@ async def test_durations_are_those_of_what_happened(store: Store) -> None:
     assert task.updated_at > "2026-11-20T12:00:10"
 
 
-async def test_the_order_is_that_of_the_appends(store: Store) -> None:
+async def test_events_are_ordered_by_append_not_by_occurred_at(store: Store) -> None:
     store.append("run", [at("12:00:05"), at("12:00:01"), at("12:00:03")])
     async with store.read() as view:
         events = await view.events("run")
@@ -106,7 +106,7 @@ async def test_the_order_is_that_of_the_appends(store: Store) -> None:
     assert [event.created_at for event in events] == sorted(event.created_at for event in events)
 
 
-async def test_no_time_runs_backwards_or_into_the_future(store: Store) -> None:
+async def test_no_time_is_before_the_last_one_or_in_the_future(store: Store) -> None:
     early = at("11:00:00", "work_item_complete", span_id="w", payload={"work_item_id": "w"})
     store.append("run", [at("12:00:00", "work_item_start", span_id="w", payload={"work_item_id": "w"}), early])
     work = await span(store, "run", "w")
@@ -117,7 +117,7 @@ async def test_no_time_runs_backwards_or_into_the_future(store: Store) -> None:
     assert (await span(store, "run", "t")).started_at == event.created_at
 
 
-async def test_an_import_keeps_it(store: Store) -> None:
+async def test_an_import_keeps_occurred_at(store: Store) -> None:
     store.append("run", [at("12:00:00", "tool_status", span_id="t"), NewEvent(event_type="tool_result", span_id="t")])
     async with store.read() as view:
         events = await view.events("run")

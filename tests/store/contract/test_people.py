@@ -1,4 +1,4 @@
-"""Accounts, tokens and sessions, and what is true of all that a store keeps of people."""
+"""Test accounts, tokens and sessions, and the rules for everything that a store keeps about people."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def session(store: Store, account: Account, secret: str, expires_at: str = FUTUR
 # accounts
 
 
-async def test_an_account_is_found_by_its_address_in_whatever_case(store: Store) -> None:
+async def test_an_account_is_found_by_its_address_in_any_case(store: Store) -> None:
     account = ann(store, "Ann.Löw@Example.ORG", admin=True)
     assert (account.email, account.admin, account.disabled_at) == ("ann.löw@example.org", True, None)
     assert await store.people.account_by_email("ANN.LÖW@example.org") == (account, "$argon2id$hash")
@@ -48,13 +48,13 @@ async def test_an_account_is_found_by_its_address_in_whatever_case(store: Store)
 @pytest.mark.parametrize(
     "email", ["", "ann", "@example.org", "ann@", "ann@a@b", "a nn@example.org", "a\n@b.org", f"a@{'b' * 253}"]
 )
-def test_what_is_no_address_is_refused(store: Store, email: str) -> None:
+def test_an_invalid_address_is_refused(store: Store, email: str) -> None:
     with pytest.raises(InvalidEvent) as refused:
         ann(store, email)
     assert refused.value.field == "email"
 
 
-async def test_another_password_and_disabling_end_all_sessions(store: Store) -> None:
+async def test_changing_a_password_or_disabling_an_account_ends_all_sessions(store: Store) -> None:
     account, other = ann(store), ann(store, "bob@example.org")
     session(store, other, "bob")
     session(store, account, "one")
@@ -74,7 +74,7 @@ async def test_another_password_and_disabling_end_all_sessions(store: Store) -> 
     assert await store.people.session(digest_of("bob")) is not None
 
 
-async def test_a_password_is_hashed_anew_unless_it_is_another_by_now(store: Store) -> None:
+async def test_a_renewed_hash_does_not_overwrite_a_changed_password(store: Store) -> None:
     account = ann(store)
     session(store, account, "one")
     store.people.renew_hash(account.account_id, "$argon2id$hash", "$argon2id$renewed")
@@ -84,7 +84,7 @@ async def test_a_password_is_hashed_anew_unless_it_is_another_by_now(store: Stor
     assert await store.people.session(digest_of("one")) is not None
 
 
-async def test_an_account_is_removed_with_all_that_hangs_on_it(store: Store) -> None:
+async def test_removing_an_account_removes_its_tokens_sessions_and_memberships(store: Store) -> None:
     account = ann(store)
     store.people.set_member("default", account.account_id, "owner")
     token(store, account_id=account.account_id)
@@ -119,7 +119,7 @@ async def test_a_token_is_found_by_its_digest(store: Store) -> None:
     assert await store.people.tokens(account.account_id) == [kept]
 
 
-async def test_a_token_is_revoked_once_and_for_good(store: Store) -> None:
+async def test_a_token_is_revoked_once_and_permanently(store: Store) -> None:
     kept = token(store)
     store.people.revoke_token(kept.token_id)
     revoked = await store.people.token(digest_of("ci"))
@@ -130,7 +130,7 @@ async def test_a_token_is_revoked_once_and_for_good(store: Store) -> None:
     assert await store.people.tokens() == [revoked]
 
 
-async def test_the_tokens_of_a_disabled_account_do_not_work(store: Store) -> None:
+async def test_tokens_of_a_disabled_account_do_not_work(store: Store) -> None:
     account = ann(store)
     kept = token(store, account_id=account.account_id)
     token(store, "free")
@@ -154,7 +154,7 @@ async def test_the_tokens_of_a_disabled_account_do_not_work(store: Store) -> Non
         ("digest", {"digest": "sbx_the-secret-itself"}),
     ],
 )
-def test_a_token_that_cannot_be_kept_is_refused(store: Store, field: str, given: dict[str, Any]) -> None:
+def test_an_invalid_token_is_refused(store: Store, field: str, given: dict[str, Any]) -> None:
     fields = {"name": "ci", "digest": digest_of("ci"), "scopes": ("read",), **given}
     with pytest.raises(InvalidEvent) as refused:
         store.people.add_token(fields.pop("name"), fields.pop("digest"), **fields)
@@ -176,7 +176,7 @@ async def test_sessions_begin_end_and_expire(store: Store) -> None:
     assert await store.people.session(digest_of("two")) is not None
 
 
-# all of it
+# accounts, tokens and sessions together
 
 UNKNOWN: dict[str, Callable[[Store], object]] = {
     "password": lambda store: store.people.set_password(NOBODY, "$argon2id$hash"),
@@ -195,14 +195,14 @@ UNKNOWN: dict[str, Callable[[Store], object]] = {
 
 
 @pytest.mark.parametrize("what", UNKNOWN)
-async def test_what_is_not_there_is_told_and_changes_nothing(store: Store, what: str) -> None:
+async def test_an_unknown_id_is_reported_and_changes_nothing(store: Store, what: str) -> None:
     before = await store.people.version()
     with pytest.raises(NotFound):
         UNKNOWN[what](store)
     assert await store.people.version() == before
 
 
-async def test_it_is_guarded_from_the_first_account_or_token_on(store: Store) -> None:
+async def test_a_store_is_guarded_from_its_first_account_or_token(store: Store) -> None:
     assert not await store.people.guarded()
     account = ann(store)
     assert await store.people.guarded()
@@ -230,7 +230,7 @@ async def test_every_write_raises_the_version(store: Store) -> None:
     store.people.revoke_token(kept.token_id)
     await raised()
     session(store, account, "one")
-    assert await store.people.version() == seen[-1], "a log-in changes nobody's rights"
+    assert await store.people.version() == seen[-1], "a log-in changes no rights"
     store.people.end_session(digest_of("one"))
     await raised()
     store.people.add_project("web", "Web")
@@ -255,7 +255,7 @@ def _add_people(url: str, name: str) -> None:
     store.close()
 
 
-async def test_what_other_processes_write_is_seen_with_its_version(store: Store, url: str) -> None:
+async def test_writes_of_other_processes_are_visible_with_their_version(store: Store, url: str) -> None:
     before = await store.people.version()
     others = [spawn.Process(target=_add_people, args=(url, name)) for name in ("ann", "bob")]
     for other in others:

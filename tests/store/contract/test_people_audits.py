@@ -1,4 +1,4 @@
-"""A change to people and its audit are one transaction."""
+"""Test that a change to people and its audit are one transaction."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ async def audits(store: Store) -> list[dict[str, Any]]:
         return await view.audits()
 
 
-async def standing(store: Store) -> list[object]:
-    """All that the store keeps of people."""
+async def people_state(store: Store) -> list[object]:
+    """Return everything that the store keeps about people."""
     people = store.people
     return [
         await people.accounts(),
@@ -84,12 +84,12 @@ async def standing(store: Store) -> list[object]:
 
 
 @pytest.mark.parametrize("action", CHANGES)
-async def test_a_change_is_audited_in_the_transaction_that_makes_it(store: Store, action: str) -> None:
+async def test_a_change_and_its_audit_share_a_transaction(store: Store, action: str) -> None:
     change = CHANGES[action](store, Person(store))
-    before, commits = await standing(store), store.stats().commits
+    before, commits = await people_state(store), store.stats().commits
     with pytest.raises(InvalidEvent, match="actor"):
         await change(actor=TOO_LONG)
-    assert await standing(store) == before, "there was no audit, so there is no change"
+    assert await people_state(store) == before, "without an audit there is no change"
     await change(actor=ROOT, source="10.0.0.7")
     assert store.stats().commits == commits + 1
     (audit,) = await audits(store)
@@ -99,12 +99,12 @@ async def test_a_change_is_audited_in_the_transaction_that_makes_it(store: Store
 
 
 @pytest.mark.parametrize("action", CHANGES)
-async def test_a_program_that_sets_up_its_store_leaves_no_audit(store: Store, action: str) -> None:
+async def test_a_change_without_an_actor_leaves_no_audit(store: Store, action: str) -> None:
     await CHANGES[action](store, Person(store))()
     assert await audits(store) == []
 
 
-async def test_an_account_is_created_with_its_membership_or_not_at_all(store: Store) -> None:
+async def test_an_account_and_its_membership_are_created_together_or_not_at_all(store: Store) -> None:
     with pytest.raises(Exception, match="no project 'nowhere'"):
         await store.people.aadd_account("bob@example.org", "$argon2id$hash", project_id="nowhere", role="viewer")
     assert await store.people.accounts() == []
@@ -114,13 +114,13 @@ async def test_an_account_is_created_with_its_membership_or_not_at_all(store: St
     assert await store.people.roles(bob.account_id) == {"default": "viewer"}
 
 
-async def test_whoever_changes_their_own_password_is_told_from_an_administrator(store: Store) -> None:
+async def test_the_audit_distinguishes_a_password_change_from_an_administrators_reset(store: Store) -> None:
     ann = Person(store).account
     await store.people.aset_password(ann.account_id, "$argon2id$other", actor=Who(ann.email, ann.account_id))
     await store.people.aset_password(ann.account_id, "$argon2id$third", actor=ROOT)
     assert [audit["action"] for audit in await audits(store)] == ["user_password", "password_change"]
 
 
-async def test_a_session_that_is_over_is_ended_without_an_audit(store: Store) -> None:
+async def test_ending_an_expired_session_leaves_no_audit(store: Store) -> None:
     await store.people.aend_session(digest_of("nobody's"), actor=ROOT)
     assert await audits(store) == []

@@ -1,4 +1,4 @@
-"""Several processes on one store: the normal case."""
+"""Test several processes on one store, which is the normal case."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _run_all(url: str, tasks: list[str]) -> None:
     assert [process.exitcode for process in processes] == [0] * len(processes)
 
 
-async def test_ten_processes_append_to_one_task_without_gap_or_error(store: Store, url: str) -> None:
+async def test_ten_processes_append_to_one_task_without_gaps_or_errors(store: Store, url: str) -> None:
     _run_all(url, ["run"] * 10)
     async with store.read() as view:
         events = await view.events("run", 0, 20_000)
@@ -67,7 +67,7 @@ while True:
 
 
 def _append_until_killed(url: str, seconds: float) -> int:
-    """Start a process that appends pairs, kill it in the middle; the last seq that it had acknowledged."""
+    """Start a process that appends pairs, kill it midway, and return the last seq that it acknowledged."""
     process = subprocess.Popen([sys.executable, "-c", KILLED, url], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     process.stdout.readline()
@@ -78,7 +78,7 @@ def _append_until_killed(url: str, seconds: float) -> int:
     return int(rest[-2])
 
 
-async def test_a_process_killed_while_it_appends_leaves_what_was_acknowledged_and_no_half(
+async def test_a_process_killed_during_appends_leaves_all_acknowledged_events_and_no_half_append(
     store: Store, url: str
 ) -> None:
     for seconds in (0.1, 0.25, 0.4):
@@ -93,8 +93,8 @@ async def test_a_process_killed_while_it_appends_leaves_what_was_acknowledged_an
         assert store.append("run", [NewEvent(event_type="log")] * 2)[-1].seq == len(events) + 2
 
 
-async def test_a_reader_that_asks_for_what_is_after_its_last_id_misses_nothing(store: Store, url: str) -> None:
-    """The ids of events are in the order of the commits, although threads and processes write at the same time."""
+async def test_a_reader_that_continues_after_its_last_event_id_misses_nothing(store: Store, url: str) -> None:
+    """Event ids follow the order of the commits, although threads and processes write at the same time."""
     processes = [spawn.Process(target=_append_many, args=(url, f"process-{n}", f"p{n}", 400)) for n in range(3)]
     threads = [threading.Thread(target=_append_groups, args=(store, f"thread-{n}")) for n in range(3)]
     for writer in (*processes, *threads):

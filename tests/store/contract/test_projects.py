@@ -1,4 +1,4 @@
-"""Projects and their members, as every kind of store keeps them."""
+"""Test projects and their members on every kind of store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def token(store: Store, name: str = "ci", **more: Any) -> Token:
     return store.people.add_token(name, digest_of(name), **{"scopes": ("read",), **more})
 
 
-async def test_a_project_has_a_name_and_perhaps_an_agent(store: Store) -> None:
+async def test_a_project_has_a_name_and_an_optional_agent(store: Store) -> None:
     agent = {"kind": "command", "argv": ["make"], "env": {"A": "1"}}
     web = store.people.add_project("web", "The web site", agent=agent)
     assert (web.project_id, web.name, web.agent) == ("web", "The web site", agent)
@@ -34,13 +34,13 @@ async def test_a_project_has_a_name_and_perhaps_an_agent(store: Store) -> None:
 
 
 @pytest.mark.parametrize("project_id", ["", "Web", "-web", "w b", "w" * 65, "ä", "a/b", "a\n"])
-def test_an_id_that_no_project_can_have_is_refused(store: Store, project_id: str) -> None:
+def test_an_invalid_project_id_is_refused(store: Store, project_id: str) -> None:
     with pytest.raises(InvalidEvent) as refused:
         store.people.add_project(project_id, "Web")
     assert refused.value.field == "project_id"
 
 
-async def test_a_run_begins_in_its_project(store: Store) -> None:
+async def test_a_task_belongs_to_its_project_from_the_start(store: Store) -> None:
     store.people.add_project("web", "Web")
     with open_task(store, "run", project_id="web"):
         pass

@@ -1,4 +1,4 @@
-"""What readers see: one consistent view, pages by cursor, nothing of a half transaction."""
+"""Test reading: one consistent view, pages by cursor, and no part of an unfinished transaction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def logs(count: int, **more: object) -> list[NewEvent]:
     return [NewEvent(event_type="log", payload={"n": n}, **more) for n in range(count)]  # type: ignore[arg-type]
 
 
-async def test_paging_through_a_log_gives_every_event_once(store: Store) -> None:
+async def test_paging_through_a_log_returns_every_event_once(store: Store) -> None:
     store.append("run", logs(250))
     seen, cursor = [], 0
     while True:
@@ -26,7 +26,7 @@ async def test_paging_through_a_log_gives_every_event_once(store: Store) -> None
     assert seen == list(range(1, 251))
 
 
-async def test_a_stretch_of_a_log_can_be_had_as_what_it_tells_and_when_all_of_it_came(store: Store) -> None:
+async def test_the_changing_events_and_the_times_of_a_range_can_be_read(store: Store) -> None:
     store.append("run", [NewEvent(event_type="runner_spawn"), *logs(20), *logs(20, span_id="other"), *logs(3)])
     async with store.read() as view:
         log = await view.events("run", 0, 100)
@@ -39,7 +39,7 @@ async def test_a_stretch_of_a_log_can_be_had_as_what_it_tells_and_when_all_of_it
         assert await view.times("nobody", 0, 50) == []
 
 
-async def test_a_view_does_not_see_what_is_written_meanwhile(store: Store) -> None:
+async def test_a_view_does_not_see_later_writes(store: Store) -> None:
     store.append("run", logs(3))
     async with store.read() as view:
         before = await view.task("run")
@@ -50,7 +50,7 @@ async def test_a_view_does_not_see_what_is_written_meanwhile(store: Store) -> No
         assert (await view.task("run")).latest_seq == 8
 
 
-async def test_many_views_at_once(store: Store) -> None:
+async def test_many_views_can_be_open_at_once(store: Store) -> None:
     store.append("run", logs(10))
 
     async def look() -> int:
@@ -61,7 +61,7 @@ async def test_many_views_at_once(store: Store) -> None:
     assert await asyncio.gather(*(look() for _ in range(50))) == [5] * 50
 
 
-async def test_the_newest_come_first_and_can_be_paged_backwards(store: Store) -> None:
+async def test_the_newest_events_come_first_and_can_be_paged_backwards(store: Store) -> None:
     store.append("run", logs(30))
     async with store.read() as view:
         newest = await view.latest_events("run", 10)
@@ -69,7 +69,7 @@ async def test_the_newest_come_first_and_can_be_paged_backwards(store: Store) ->
     assert [event.seq for event in newest + older] == list(range(30, 10, -1))
 
 
-async def test_tasks_are_listed_newest_first_by_pages_and_filters(store: Store) -> None:
+async def test_tasks_are_listed_newest_first_with_pages_and_filters(store: Store) -> None:
     for n in range(25):
         store.create_task(f"task-{n:02}", title=f"Title {n} 100%", kind="build" if n % 2 else "audit")
     store.append("task-03", NewEvent(event_type="runner_exit", payload={"exit_code": 1}))
@@ -93,7 +93,7 @@ async def test_tasks_are_listed_newest_first_by_pages_and_filters(store: Store) 
             await view.tasks(TaskQuery(before="nonsense"))
 
 
-async def test_an_unknown_task_is_said_to_be_unknown(store: Store) -> None:
+async def test_an_unknown_task_raises_unknown_task(store: Store) -> None:
     async with store.read() as view:
         with pytest.raises(UnknownTask):
             await view.task("nobody")
@@ -101,7 +101,7 @@ async def test_an_unknown_task_is_said_to_be_unknown(store: Store) -> None:
             await view.head("nobody")
 
 
-async def test_the_events_of_some_projects_are_those_of_their_tasks(store: Store) -> None:
+async def test_events_can_be_limited_to_projects(store: Store) -> None:
     store.people.add_project("ours", "Ours")
     store.create_task("run", project_id="ours")
     for task_id in ("run", "other", "run"):

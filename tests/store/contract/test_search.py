@@ -1,4 +1,4 @@
-"""Finding events in a log: by text, by what they are, by failure, by time."""
+"""Test finding events in a log by text, type, failure and time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def found(store: Store, query: LogQuery, task_id: str = "run", **page: int
         return [event.seq for event in (await view.search(task_id, query, **page)).events]
 
 
-async def test_text_is_found_as_it_is_written(store: Store) -> None:
+async def test_a_search_text_is_taken_literally(store: Store) -> None:
     store.append("other", say("Disk full"))
     store.append(
         "run", [say("Disk full"), say('he said "no"'), say("42% of_it"), say("420"), say("a\\b\nc"), say("Ärger")]
@@ -63,14 +63,14 @@ async def test_text_is_found_across_terminal_escapes(store: Store) -> None:
         assert await found(store, LogQuery(text=text)) == seqs, text
 
 
-async def test_letters_are_found_in_either_case_in_any_script(store: Store) -> None:
+async def test_a_search_ignores_case_in_any_script(store: Store) -> None:
     store.append("run", [say("Ärger am Öresund"), say("ÄRGER"), say("a\u0308rger"), say("ОШИБКА: нет места")])
     store.append("run", say("\x1b[31mОши\x1b[0mбка"))
     for text, seqs in {"ärger": [1, 2, 3], "Ärger": [1, 2, 3], "öresund": [1], "ошибка": [4, 5], "нет М": [4]}.items():
         assert await found(store, LogQuery(text=text)) == seqs, text
 
 
-async def test_each_filter_leaves_the_others_out_and_all_hold_together(store: Store) -> None:
+async def test_filters_work_alone_and_together(store: Store) -> None:
     store.append(
         "run",
         [
@@ -127,7 +127,7 @@ OTHERS = [
 
 
 @pytest.mark.parametrize("event", FAILURES, ids=lambda event: f"{event.event_type} {event.payload}")
-async def test_a_failure_is_jumped_to(store: Store, event: NewEvent) -> None:
+async def test_the_next_failure_is_found(store: Store, event: NewEvent) -> None:
     store.append("run", [say("before"), event, say("after")])
     async with store.read() as view:
         assert await view.next_failure("run", 0) == 2
@@ -136,13 +136,13 @@ async def test_a_failure_is_jumped_to(store: Store, event: NewEvent) -> None:
 
 
 @pytest.mark.parametrize("event", OTHERS, ids=lambda event: f"{event.event_type} {event.payload}")
-async def test_what_only_speaks_of_failure_is_none(store: Store, event: NewEvent) -> None:
+async def test_an_event_that_only_mentions_a_failure_is_not_one(store: Store, event: NewEvent) -> None:
     store.append("run", [say("before"), event])
     async with store.read() as view:
         assert await view.next_failure("run", 0) is None
 
 
-async def test_a_payload_nested_as_deeply_as_is_allowed_is_found(store: Store) -> None:
+async def test_a_payload_of_the_deepest_allowed_nesting_is_found(store: Store) -> None:
     deep: Any = "bottom"
     for _ in range(98):
         deep = [deep]
@@ -151,7 +151,7 @@ async def test_a_payload_nested_as_deeply_as_is_allowed_is_found(store: Store) -
     assert await found(store, LogQuery(text="bottom")) == [1]
 
 
-async def test_a_time_leads_to_the_first_event_at_or_after_it(store: Store) -> None:
+async def test_a_time_finds_the_first_event_at_or_after_it(store: Store) -> None:
     first, second = store.append("run", [say("one"), say("two")])
     async with store.read() as view:
         assert await view.first_seq_at("run", "2020-01-01T00:00:00.000000Z") == 1
@@ -160,8 +160,8 @@ async def test_a_time_leads_to_the_first_event_at_or_after_it(store: Store) -> N
     assert first.created_at <= second.created_at
 
 
-async def test_a_log_of_a_hundred_thousand_events_is_searched_at_once(store: Store) -> None:
-    # Processor time, so that a busy machine is not taken for a slow search.
+async def test_a_log_of_a_hundred_thousand_events_is_searched_fast(store: Store) -> None:
+    # CPU time, so that a busy machine does not make the search look slow.
     words = "the quick brown fox jumps over the lazy dog and comes back for another round of the very same thing"
     for start in range(0, 100_000, 5000):
         store.append("run", [say(f"line {start + n}: {words}", stream="stdout") for n in range(5000)])
@@ -177,7 +177,7 @@ async def test_a_log_of_a_hundred_thousand_events_is_searched_at_once(store: Sto
     assert min(took) < 0.3
 
 
-async def test_events_of_some_types_that_name_something(store: Store) -> None:
+async def test_events_can_be_found_by_type_and_by_an_id_in_the_payload(store: Store) -> None:
     def about(event_type: str, **payload: Any) -> NewEvent:
         return NewEvent(event_type=event_type, payload=payload)
 
@@ -190,7 +190,7 @@ async def test_events_of_some_types_that_name_something(store: Store) -> None:
         assert [event.seq for event in await view.events_of_types("run", types)] == [1, 2, 3]
 
 
-async def test_one_checkpoint(store: Store) -> None:
+async def test_one_checkpoint_can_be_read(store: Store) -> None:
     store.append("run", NewEvent(event_type="checkpoint_commit", payload={"checkpoint_id": "c1"}))
     store.append("run", NewEvent(event_type="checkpoint_verified", payload={"checkpoint_id": "c1"}))
     async with store.read() as view:

@@ -1,4 +1,4 @@
-"""The list of tasks: its orders and filters page by page, and what people do to tasks in it."""
+"""Test the list of tasks: orders, filters, pages, and the actions of people on it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def event(event_type: str, **payload: Any) -> NewEvent:
 
 
 def past(store: Store, task_id: str, *events: tuple[str, str], created_at: str | None = None) -> Task:
-    """A task as it was: each event is a type and a time of the day."""
+    """Write a task whose events are pairs of a type and a time of the day."""
     times = [f"2025-03-05T{at}.000000Z" for _, at in events]
     log = [
         Event(event_id=0, task_id=task_id, seq=seq, event_type=kind, phase=None, actor="runner", span_id="s",
@@ -43,7 +43,7 @@ def past(store: Store, task_id: str, *events: tuple[str, str], created_at: str |
 
 
 async def listed(store: Store, **query: Any) -> list[str]:
-    """The ids of all tasks of a query, by pages of three."""
+    """Return the ids of all tasks of a query, read in pages of three."""
     found: list[str] = []
     before = None
     while True:
@@ -73,7 +73,7 @@ async def audits(store: Store) -> list[tuple[str, str, str | None, str | None]]:
 # --- orders and filters ---------------------------------------------------------------------------------------
 
 
-async def test_every_order_gives_every_task_once_page_by_page(store: Store) -> None:
+async def test_every_order_lists_every_task_once_over_all_pages(store: Store) -> None:
     for n in range(8):
         ended = f"1{n * 3 % 8}:{n % 6}7:00"
         past(store, f"t{n}", ("runner_spawn", f"0{n % 4}:00:00"), ("runner_exit", ended))
@@ -101,28 +101,28 @@ def _duration(of: Task) -> int:
     return seconds(of.ended_at) - seconds(of.started_at)
 
 
-async def test_equal_durations_are_paged_without_loss(store: Store) -> None:
+async def test_paging_loses_no_task_with_an_equal_duration(store: Store) -> None:
     for n in range(7):
         past(store, f"t{n}", ("runner_spawn", "10:00:00"), ("runner_exit", "10:00:07"))
     store.append("runs", event("runner_spawn"))
     assert await listed(store, sort="longest") == [f"t{n}" for n in range(6, -1, -1)]
 
 
-async def test_an_event_moves_its_task_to_the_top_of_the_active_ones(store: Store) -> None:
+async def test_an_event_moves_its_task_to_the_top_when_sorted_by_activity(store: Store) -> None:
     for n in range(4):
         past(store, f"t{n}", ("runner_spawn", f"10:00:0{n}"))
     store.append("t1", event("log"))
     assert await listed(store, sort="active") == ["t1", "t3", "t2", "t0"]
 
 
-async def test_a_run_that_goes_on_again_has_no_duration(store: Store) -> None:
+async def test_a_resumed_run_has_no_duration(store: Store) -> None:
     store.append("run", [event("runner_spawn"), event("runner_exit", exit_code=1)])
     assert await listed(store, sort="longest") == ["run"]
     store.append("run", event("runner_spawn"))
     assert await listed(store, sort="longest") == []
 
 
-async def test_a_list_is_bounded_by_when_its_tasks_were_made(store: Store) -> None:
+async def test_the_list_can_be_limited_by_creation_time(store: Store) -> None:
     for n in range(4):
         past(store, f"t{n}", ("log", f"1{n}:00:00"))
     store.create_task("today")
@@ -132,7 +132,7 @@ async def test_a_list_is_bounded_by_when_its_tasks_were_made(store: Store) -> No
     assert await listed(store, until="1h", since="99999d", sort="oldest") == ["t0", "t1", "t2", "t3"]
 
 
-async def test_a_list_is_of_the_projects_that_may_be_seen_and_the_one_that_is_asked_for(store: Store) -> None:
+async def test_the_list_is_limited_to_visible_projects_and_the_requested_one(store: Store) -> None:
     store.create_task("plain")
     assert await listed(store, project="default") == ["plain"]
     assert await listed(store, projects=("default",), project="default") == ["plain"]
@@ -146,7 +146,7 @@ async def test_a_list_is_of_the_projects_that_may_be_seen_and_the_one_that_is_as
         assert (await view.count_archived(), await view.count_archived(["ours"])) == (1, 0)
 
 
-def test_so_long_ago_is_counted_from_the_full_minute() -> None:
+def test_a_relative_time_is_counted_from_the_full_minute() -> None:
     assert instant("30m", "2026-11-21T14:02:59.999999Z") == "2026-11-21T13:32:00.000000Z"
     assert instant("24h", "2026-11-21T14:02:00.000000Z") == "2026-11-20T14:02:00.000000Z"
     assert instant("99999d", "2026-11-21T14:02:00.000000Z") == "1970-01-01T00:00:00.000000Z"
@@ -154,13 +154,13 @@ def test_so_long_ago_is_counted_from_the_full_minute() -> None:
 
 
 @pytest.mark.parametrize("sort", SORTS)
-async def test_a_cursor_that_no_page_gave_is_refused(store: Store, sort: Sort) -> None:
+async def test_an_invalid_cursor_is_refused(store: Store, sort: Sort) -> None:
     with pytest.raises(InvalidEvent, match="cursor"):
         async with store.read() as view:
             await view.tasks(TaskQuery(sort=sort, before="nonsense"))
 
 
-async def test_activity_counts_every_event_in_few_buckets(store: Store) -> None:
+async def test_activity_counts_every_event_in_a_few_buckets(store: Store) -> None:
     done = past(store, "t", *(("log", f"10:{n // 60:02}:{n % 60:02}") for n in range(600)), ("log", "12:00:00"))
     assert done.activity is not None
     assert sum(done.activity.counts) == done.latest_seq == 601
@@ -172,7 +172,7 @@ async def test_activity_counts_every_event_in_few_buckets(store: Store) -> None:
 # --- archive and delete ---------------------------------------------------------------------------------------
 
 
-async def test_archived_tasks_are_a_list_of_their_own_and_come_back(store: Store) -> None:
+async def test_archived_tasks_have_their_own_list_and_can_be_restored(store: Store) -> None:
     for name in ("a", "b", "c"):
         store.append(name, event("log"))
     before = now()
@@ -195,14 +195,14 @@ async def test_archived_tasks_are_a_list_of_their_own_and_come_back(store: Store
         await store.aarchive_task("nobody", True, **ADA)
 
 
-async def test_archiving_twice_is_one_act(store: Store) -> None:
+async def test_archiving_twice_is_audited_once(store: Store) -> None:
     store.append("run", event("log"))
     first = await store.aarchive_task("run", True, **ADA)
     assert await store.aarchive_task("run", True, **ADA) == first
     assert len(await audits(store)) == 1
 
 
-async def test_a_run_that_goes_on_is_not_deleted_and_what_is_deleted_leaves_its_audit(store: Store) -> None:
+async def test_a_running_task_cannot_be_deleted_and_a_deletion_is_audited(store: Store) -> None:
     store.append("run", event("runner_spawn"))
     with pytest.raises(Conflict, match="it is running; cancel it first"):
         await store.adelete_task("run", **ADA)
@@ -219,8 +219,8 @@ async def test_a_run_that_goes_on_is_not_deleted_and_what_is_deleted_leaves_its_
     assert await audits(store) == [(who, "task_deleted", "run", where)]
 
 
-async def test_each_change_of_the_list_has_a_position_of_its_own(store: Store) -> None:
-    """A live list is told by its position that something changed, also when no event was appended."""
+async def test_every_change_of_the_list_advances_its_position(store: Store) -> None:
+    """A live list learns of every change from its position, also when no event was appended."""
     store.append("run", event("runner_spawn"))
     store.append("old", event("runner_exit"))
 
@@ -261,7 +261,7 @@ async def test_a_run_is_stale_until_its_next_event(store: Store) -> None:
     assert await listed(store, stale=True) == []
 
 
-async def test_a_run_that_spoke_meanwhile_or_does_not_run_is_not_stale(store: Store) -> None:
+async def test_a_run_with_a_newer_event_or_an_ended_run_is_not_marked_stale(store: Store) -> None:
     store.append("run", [event("runner_spawn"), event("log")])
     store.append("done", event("runner_exit"))
     assert not await store.amark_stale("run", 1)
@@ -272,7 +272,7 @@ async def test_a_run_that_spoke_meanwhile_or_does_not_run_is_not_stale(store: St
 # --- saved views ----------------------------------------------------------------------------------------------
 
 
-async def test_views_are_saved_by_name_and_forgotten_and_both_is_audited(store: Store) -> None:
+async def test_saving_and_deleting_a_view_are_audited(store: Store) -> None:
     nightly = await store.asave_view("Nightly", "kind=build&since=24h", **ADA)
     await store.asave_view("broken", "status=failed", **ADA)
     async with store.read() as view:
