@@ -1,7 +1,7 @@
-"""Rows that were damaged: written by hand, by a faulty disk or by an older version. Each affects itself alone.
+"""Reading damaged rows, which were written by hand, by a faulty disk or by an older version.
 
-An event that cannot be read is one whose payload says so. A task that cannot be read is listed as such, keeps its log
-and can be deleted. Other rows lose the fields that cannot be read, or are left out.
+A damaged row never affects another row. An unreadable event gets a payload that says so. An unreadable task is listed
+as unreadable, keeps its log and can be deleted. Other rows lose their unreadable fields, or are left out.
 """
 
 from __future__ import annotations
@@ -18,17 +18,21 @@ from signalbox.store.state import Task
 UNREADABLE = "the stored state of this task cannot be read; its log can"
 TASK_COLUMNS = ", ".join(
     [f"CAST({name} AS BLOB)" for name in ("task_id", "title", "kind", "project_id", "created_at", "updated_at")]
-    + ["CAST(archived_at AS BLOB)", "(SELECT last_seq FROM task_event_seq_counters c WHERE c.task_id = tasks.task_id)"]
+    + ["CAST(archived_at AS BLOB)"]
+    + [
+        f"(SELECT {name} FROM task_event_seq_counters c WHERE c.task_id = tasks.task_id)"
+        for name in ("last_seq", "identity")
+    ]
 )
-"""What `damaged_task` takes of a row of `tasks`."""
+"""The columns of `tasks` that `damaged_task` takes, in this order."""
 
 _SHOWN = 1000
-"""Characters of a damaged payload that are shown."""
+"""A damaged payload is shown up to this many characters."""
 
 _SHOWN_ONLY = frozenset(
     ("title", "metadata", "progress", "message", "error", "exit_code", "runner_pid", "runner_version", "activity")
 )
-"""The fields of a task that nothing is decided by."""
+"""The fields of a task that are only displayed, so a task is usable without them."""
 
 _sound = msgspec.json.Decoder(msgspec.Raw)
 
@@ -36,51 +40,52 @@ S = TypeVar("S")
 
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:
-    """Whether SQLite found a part of the file that cannot be right."""
+    """Return whether the error says that the database file is corrupt."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def is_not_text(error: sqlite3.DatabaseError) -> bool:
-    """Whether a question failed because a stored text is not UTF-8: Python's module gives no code for it."""
+    """Return whether a query failed because a stored text is not UTF-8. Python's sqlite3 gives no code for this."""
     return str(error).startswith("Could not decode to UTF-8")
 
 
 def lenient(stored: bytes) -> str:
-    """A stored text with a mark for whatever is not UTF-8: a `text_factory`."""
+    """Decode a stored text, with a replacement character for bytes that are not UTF-8. This is a `text_factory`."""
     return stored.decode("utf-8", "replace")
 
 
 def payload_of(stored: object) -> str:
-    """The payload as it is stored if it is a JSON object, else one that tells what is wrong with it."""
+    """Return the stored payload if it is a valid JSON object, else a payload that says what is wrong with it."""
     if isinstance(stored, str):
         try:
             _sound.decode(stored)
             if not stored.lstrip().startswith("{"):
-                why = "is not a JSON object"
+                reason = "is not a JSON object"
             elif depth_of(stored) > MAX_DEPTH:
-                why = f"is nested more than {MAX_DEPTH} levels deep"
+                reason = f"is nested more than {MAX_DEPTH} levels deep"
             else:
                 return stored
         except (msgspec.DecodeError, RecursionError):
-            why = "is not valid JSON"
+            reason = "is not valid JSON"
     else:
-        why = "is not text"
-    told = {"message": f"this event cannot be read: its stored payload {why}", "unreadable": _text(stored)[:_SHOWN]}
-    return msgspec.json.encode(told).decode()
+        reason = "is not text"
+    message = f"this event cannot be read: its stored payload {reason}"
+    return msgspec.json.encode({"message": message, "unreadable": _text(stored)[:_SHOWN]}).decode()
 
 
 def texts(row: Sequence[Any], whole: frozenset[int]) -> list[Any]:
-    """A row whose values have the types that its columns need; `whole` are the places of the whole numbers."""
+    """Return the row with each value converted to its column's type: integers at the indexes `whole`, else text."""
     return [_whole(value) if place in whole else _text_or_none(value) for place, value in enumerate(row)]
 
 
 def damaged_task(row: Sequence[Any]) -> Task:
-    """What stands for a task that cannot be read, from its row's `TASK_COLUMNS`."""
-    task_id, title, kind, project_id, created_at, updated_at, archived_at, last_seq = row
+    """Return a placeholder for a task whose state cannot be read, made from its row's `TASK_COLUMNS`."""
+    task_id, title, kind, project_id, created_at, updated_at, archived_at, last_seq, identity = row
     created = _text(created_at) or now()
     return Task(
         task_id=_text(task_id),
+        identity=_text(identity),
         title=_text_or_none(title),
         kind=_text_or_none(kind),
         project_id=_text(project_id),
@@ -96,13 +101,13 @@ def damaged_task(row: Sequence[Any]) -> Task:
 
 
 def detail_of(stored: object) -> dict[str, Any]:
-    """The detail of an audit."""
+    """Decode the detail of an audit. A damaged detail says what is wrong with it."""
     detail: dict[str, Any] = msgspec.json.decode(payload_of(stored))
     return detail
 
 
 def salvaged(kind: type[S], stored: object) -> S | None:
-    """A value without those of its optional fields that cannot be read; None if others cannot either."""
+    """Decode a value without its unreadable optional fields. Return None if a required field is unreadable."""
     try:
         given = msgspec.json.decode(stored if isinstance(stored, str | bytes) else b"")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -1,4 +1,4 @@
-"""Tasks: one of them, and the list of all."""
+"""Queries of tasks: a single task, and the task list."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from signalbox.store.tasklist import SavedView, TaskQuery
 
 
 class TaskViews(PiecewiseRows):
-    """The `OneTaskReading` and `TaskListReading` of `store.contract`."""
+    """Implements `OneTaskReading` and `TaskListReading` of `store.contract`."""
 
     _unfinished: tuple[str, str | None] | None = None
 
@@ -28,7 +28,7 @@ class TaskViews(PiecewiseRows):
         rows = await self._rows(f"SELECT {TASK}, {lines} FROM tasks WHERE task_id = ?", task_id)
         if not rows:
             raise UnknownTask(task_id)
-        # A page asks for these next, and each question to the connection costs a change of threads.
+        # A page needs these lines next, and each query costs a thread switch.
         self._unfinished = (task_id, rows[0][-1])
         return await self._task_of(*rows[0][:-1])
 
@@ -51,8 +51,8 @@ class TaskViews(PiecewiseRows):
         cursor = shown[-1][-1] if len(rows) > len(shown) else None
         tasks = [await self._task_of(*row[:-1]) for row in shown]
         if damaged and tasklist.is_unfiltered(query) and not query.before:
-            # Nobody can tell to which project or filter they belong.
-            tasks = [damaged_task((task_id, *[None] * 7)) for task_id in damaged[: query.limit]] + tasks
+            # Their projects and other columns are unknown, so only an unfiltered list shows them.
+            tasks = [damaged_task((task_id, *[None] * 8)) for task_id in damaged[: query.limit]] + tasks
         return TaskPage(tasks, cursor, await self.latest_event_id())
 
     async def count_by_status(
