@@ -53,8 +53,8 @@ OLDER_SPELLINGS = {"work_item_started": "work_item_start"}
 
 MAX_TEXT = 256
 MAX_PAYLOAD = 256 * 1024
-LONGEST_TITLE = 512
-LONGEST_REASON = 2000
+MAX_TITLE_CHARS = 512
+MAX_REASON_CHARS = 2000
 """Characters of a task's title, and of the reason that a person gives."""
 MAX_ID = 1024
 """Characters of a checkpoint's or a permission request's id: it stands in addresses."""
@@ -75,8 +75,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 ONE_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
 Line = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_TEXT, "pattern": ONE_LINE})]
 """A text that `check_text` accepts. This and the types below only describe: the functions of this module check."""
-Title = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": LONGEST_TITLE, "pattern": ONE_LINE})]
-Reason = Annotated[str, Meta(extra_json_schema={"maxLength": LONGEST_REASON})]
+Title = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_TITLE_CHARS, "pattern": ONE_LINE})]
+Reason = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_REASON_CHARS})]
 
 RESERVED_KEYS = ("signalbox:", "retry-", "retry:")
 """Prefixes of idempotency keys that only the server uses: a planted key would swallow its event."""

@@ -1,4 +1,4 @@
-"""The embedded store: one SQLite file, one writer, read-only readers. The default kind."""
+"""The embedded store, which is the default: one SQLite file, one writer per process, read-only readers."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from signalbox.store.sqlite.watching import watch_file
 from signalbox.store.sqlite.writer import Writer
 from signalbox.store.sqlite.writing import Writes
 
-ROOM = 65_536
-"""Bytes that must fit onto a disk before it counts as not full any more."""
+MIN_FREE_BYTES = 65_536
+"""A disk counts as full until this many bytes can be written."""
 
 log = logging.getLogger("signalbox.store")
 
 
 class SqliteStore(Writes, Store):
-    """The `Store` of one SQLite file; see `store.contract`."""
+    """Implements `Store` for one SQLite file. See `store.contract`."""
 
     def __init__(self, path: Path, url: str, *, synchronous: str = "NORMAL") -> None:
         if synchronous not in ("NORMAL", "FULL"):
@@ -68,7 +68,7 @@ class SqliteStore(Writes, Store):
         return peek
 
     def watch(self, callback: Callable[[], None]) -> Watch | None:
-        # Every commit of any process writes to the write-ahead log.
+        # Every commit of every process writes to the write-ahead log.
         return watch_file(self.path.with_name(self.path.name + "-wal"), callback)
 
     def on_commit(self, callback: Callable[[], None]) -> Callable[[], None]:
@@ -80,8 +80,8 @@ class SqliteStore(Writes, Store):
             try:
                 listener()
             except Exception as error:
-                # It was committed: neither those who appended nor the other listeners may miss that.
-                log.error("a listener to commits failed", exc_info=error)
+                # The commit succeeded, so the appending callers and the other listeners must still learn of it.
+                log.error("a listener for commits failed", exc_info=error)
 
     def stats(self) -> StoreStats:
         return StoreStats(self._writer.queued, self._writer.commits, self._readers.lent)
@@ -100,21 +100,21 @@ class SqliteStore(Writes, Store):
         await self._calls.off_the_loop(self._check)
 
     def _check(self) -> None:
-        if not self._file.look() or not self._file.look_inside():
+        if not self._file.compare() or not self._file.check_content():
             self._writer.reopen()
         elif self._file.full:
             with suppress(StoreError):
-                self._writer.run(_try_room)
-                self._writer.run(_give_room_back)
+                self._writer.run(_reserve_space)
+                self._writer.run(_release_space)
 
     def _reopen(self, lost: sqlite3.Connection) -> sqlite3.Connection:
-        """The connection to the database that is at the path now. Raises StoreLost. The writer is locked meanwhile."""
+        """Open the database that is now at the path. Raises StoreLost. The writer's lock must be held."""
         if not self._reopening.is_due():
             raise self._file.error()
-        self._file.let_go()
+        self._file.close()
         save_and_close(lost, self._file)
-        self._committed()  # whoever follows the log looks, and lets go of it
-        if not self._readers.let_go() or any(peek.is_open for peek in self._peeks):
+        self._committed()  # this wakes the followers of the log, which then close their connections
+        if not self._readers.release() or any(peek.is_open for peek in self._peeks):
             raise self._file.error()
         found = self._reopening.open(self.epoch)
         self.epoch, self._key = found.epoch, bytes.fromhex(found.key)
@@ -132,13 +132,13 @@ class SqliteStore(Writes, Store):
 
     def _close_writer(self) -> None:
         self._calls.close()
-        self._file.let_go()
+        self._file.close()
         self._writer.close()
 
 
-def _try_room(db: sqlite3.Connection) -> None:
-    db.execute("INSERT OR REPLACE INTO store_facts VALUES ('room', zeroblob(?))", (ROOM,))
+def _reserve_space(db: sqlite3.Connection) -> None:
+    db.execute("INSERT OR REPLACE INTO store_facts VALUES ('room', zeroblob(?))", (MIN_FREE_BYTES,))
 
 
-def _give_room_back(db: sqlite3.Connection) -> None:
+def _release_space(db: sqlite3.Connection) -> None:
     db.execute("DELETE FROM store_facts WHERE name = 'room'")

@@ -1,4 +1,4 @@
-"""Appending to one task inside a transaction: events, seq, counters and projections together."""
+"""Appending to one task inside a transaction: its events, seq, counters and projections change together."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from signalbox.store.sqlite.rows import COLUMNS, INSERT, event_of, readable, sto
 from signalbox.store.state import AT_WORK, Checkpoint, Permission, Phase, Span, Task, TaskState
 
 Draft = tuple[NewEvent, bytes]
-"""An event that passed its checks, with its payload as JSON."""
+"""A checked event, and its payload as JSON."""
 
 S = TypeVar("S")
 
@@ -34,7 +34,11 @@ def create_task(
     project_id: str = DEFAULT_PROJECT,
     alone: bool = False,
 ) -> tuple[Task, bool]:
-    """The task with this id, or `alone` another one that is at work; and whether it was made just now."""
+    """Return a task and whether it was created now: the one with this id, or a new one.
+
+    With `alone`, a task of the same kind and project that has not ended is returned instead of a new one. Raises
+    InvalidEvent if the project does not exist.
+    """
     found = load_task(db, task_id) or (_at_work(db, kind, project_id) if alone else None)
     if found is not None:
         return found, False
@@ -63,9 +67,11 @@ def create_task(
     return task, True
 
 
-def draft_of(event: NewEvent) -> Draft:
-    """Check an event. Its payload becomes what a reader of the log gets, so that projections fold the same. Raises
-    InvalidEvent."""
+def to_draft(event: NewEvent) -> Draft:
+    """Check an event and encode its payload. Raises InvalidEvent.
+
+    The payload is decoded again, so that projections see the same values now as when the log is folded later.
+    """
     encoded = check_event(event)
     if event.occurred_at is not None:
         event = msgspec.structs.replace(event, occurred_at=checked_time(event.occurred_at, "occurred_at"))
@@ -81,20 +87,21 @@ def append(
     origin: Origin | None = None,
     identity: str | None = None,
 ) -> list[Event]:
-    """Append all drafts to the task (made if new). A key that is known gives the event stored under it.
+    """Append all drafts to a task and return one event per draft, in order. The task is created if it does not exist.
 
-    With `identity` the task must be the one with that identity, else this raises UnknownTask. Raises UnreadableTask.
+    A draft whose idempotency key is already stored returns the stored event. Raises UnknownTask if the task does not
+    have the given `identity`, and UnreadableTask.
     """
     if identity is not None:
         check_identity(db, task_id, identity)
     task, next_id = load_head(db, task_id)
-    stood = _listed(task)
-    # A clock that was set back, or another process's clock, must not make time go back within a task.
+    listed_before = _listed(task)
+    # Time never goes back within a task, even if the clock is set back or another process's clock is behind.
     at = max(now(), task.updated_at)
     stored = _stored_under_keys(db, task_id, drafts)
     state = load_state(db, task, [draft for draft, _ in drafts])
     rows: list[tuple[object, ...]] = []
-    beats: list[int] = []
+    heartbeat_seqs: list[int] = []
     answer: list[Event] = []
     start_seq = task.latest_seq
 
@@ -116,9 +123,9 @@ def append(
         )
         if draft.event_type != "log":
             event.__dict__["payload"] = draft.payload
-        tells = apply(state, event)
+        changed = apply(state, event)
         if event.event_type == "runner_heartbeat":
-            beats.append(event.seq)
+            heartbeat_seqs.append(event.seq)
         text = payload.decode()
         rows.append(
             (
@@ -135,7 +142,7 @@ def append(
                 event.key or "",
                 origin or "",
                 draft.occurred_at or "",
-                "" if tells else 1,
+                "" if changed else 1,
                 plain_json(text) or "",
             )
         )
@@ -145,22 +152,22 @@ def append(
         if draft.key is not None and draft.key in stored:
             answer.append(stored[draft.key])
             continue
-        if origin is not None and (why_not := refusal(state, draft)):
-            raise Conflict(why_not)
+        if origin is not None and (reason := refusal(state, draft)):
+            raise Conflict(reason)
         event = add(draft, payload)
         answer.append(event)
         if draft.key is not None:
             stored[draft.key] = event
         for more in consequences(state, event):
-            # One that repeats a payload of the longest size may not fit: the projections do not depend on it.
+            # An event that repeats a payload of maximum size may exceed the limit. No projection depends on it.
             with suppress(InvalidEvent):
-                add(*draft_of(more), "server")
+                add(*to_draft(more), "server")
     if rows:
         db.executemany(INSERT, rows)
-        if beats:
-            heartbeats.record(db, task_id, beats)
+        if heartbeat_seqs:
+            heartbeats.record(db, task_id, heartbeat_seqs)
         save_state(db, state, start_seq)
-        if _listed(task) != stood:
+        if _listed(task) != listed_before:
             save_listed(db, task)
             if task.ended_at is not None:
                 unfinished.clear(db, task_id)
@@ -168,7 +175,7 @@ def append(
 
 
 def append_while(db: sqlite3.Connection, task_id: str, draft: Draft, condition: Callable[[Task], bool]) -> Event | None:
-    """Append one event to a task of which `condition` holds in this transaction; None if it does not."""
+    """Append one event if `condition(task)` is true in this transaction, else return None. Raises UnknownTask."""
     task = load_task(db, task_id)
     if task is None:
         raise UnknownTask(task_id)
@@ -176,7 +183,10 @@ def append_while(db: sqlite3.Connection, task_id: str, draft: Draft, condition: 
 
 
 def load_head(db: sqlite3.Connection, task_id: str) -> tuple[Task, int]:
-    """The task (made if new) and the next event id. One statement: this is where a single append spends its time."""
+    """Return the task, created if it does not exist, and the next event id.
+
+    One statement reads both, because single appends spend most of their time in statements.
+    """
     last_id, state = db.execute(
         "SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'task_events'),"
         " (SELECT CAST(state AS BLOB) FROM tasks WHERE task_id = ?)",
@@ -189,27 +199,27 @@ def load_head(db: sqlite3.Connection, task_id: str) -> tuple[Task, int]:
 
 
 def check_identity(db: sqlite3.Connection, task_id: str, identity: str) -> None:
-    """Raise UnknownTask unless the task that has this id now is the one with this identity."""
+    """Raise UnknownTask unless the task with this id has this identity."""
     sql = "SELECT 1 FROM task_event_seq_counters WHERE task_id = ? AND identity = ?"
     if not db.execute(sql, (task_id, identity)).fetchone():
         raise UnknownTask(task_id)
 
 
 def take_event_id(db: sqlite3.Connection) -> None:
-    """Use up an event id for a change that is no event, so that the list of tasks has a new position too."""
+    """Consume an event id for a change that is not an event, so that readers of the task list see a new position."""
     if not db.execute("UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'task_events'").rowcount:
         db.execute("INSERT INTO sqlite_sequence VALUES ('task_events', 1)")
 
 
 def load_task(db: sqlite3.Connection, task_id: str) -> Task | None:
-    """The task's projection row, or None. Raises UnreadableTask."""
+    """Return the stored projection of a task, or None. Raises UnreadableTask."""
     row = db.execute("SELECT CAST(state AS BLOB) FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
     return stored_task(task_id, row[0]) if row else None
 
 
 def _at_work(db: sqlite3.Connection, kind: str | None, project_id: str) -> Task | None:
-    """The newest task of a kind and a project that has not ended."""
-    # The plus keeps to the index of those at work: the one of the project has all its tasks.
+    """Return the newest task of this kind and project that has not ended, or None."""
+    # The unary plus makes SQLite use the index on the status: the index on the project holds all tasks of the project.
     sql = (
         f"SELECT CAST(state AS BLOB) FROM tasks WHERE status IN ({', '.join('?' * len(AT_WORK))})"
         " AND kind IS ? AND +project_id = ? ORDER BY created_at DESC LIMIT 1"
@@ -218,7 +228,7 @@ def _at_work(db: sqlite3.Connection, kind: str | None, project_id: str) -> Task 
 
 
 def load_state(db: sqlite3.Connection, task: Task, drafts: Sequence[NewEvent]) -> TaskState:
-    """As much of the task's state as these events can touch."""
+    """Load the part of the task's state that these events can change."""
     needed = needs(task, drafts)
 
     def load(kind: type[S], table: str, where: str, *values: object) -> list[S]:
@@ -309,10 +319,10 @@ def _listed(task: Task) -> tuple[str, str | None, str]:
 
 
 def save_listed(db: sqlite3.Connection, task: Task) -> None:
-    """Write what the list of tasks filters and sorts by: most events change none of it."""
+    """Write the columns by which the task list filters and sorts. Most events change none of them."""
     duration = None
     if task.started_at and task.ended_at:
-        # Microseconds, as SQLite writes a number into a cursor with 15 digits.
+        # Round to microseconds: SQLite writes a number into a cursor with 15 digits.
         with suppress(ValueError):
             duration = max(0.0, round(epoch_seconds(task.ended_at) - epoch_seconds(task.started_at), 6))
     sql = "UPDATE tasks SET status = ?, duration = ?, active_at = ? WHERE task_id = ?"

@@ -1,4 +1,4 @@
-"""The audits: what people did. Rows are only ever added."""
+"""Audits record the actions of people. Rows are only added, never changed."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from signalbox.store.errors import Conflict, UnknownTask
 from signalbox.store.events import Event, check_text, encode_payload, now
 from signalbox.store.sqlite import append as appending
 
-LONGEST_ACTOR = 512
-"""An e-mail address and the name of a token beside it."""
+MAX_ACTOR_CHARS = 512
+"""Room for an e-mail address and the name of a token."""
 
 _TASK = "SELECT project_id, identity FROM tasks JOIN task_event_seq_counters USING (task_id) WHERE task_id = ?"
 
 AuditRow = tuple[str, str | None, str | None, str, str | None, str]
-"""Who, their account and token, what, from where, and the detail as JSON."""
+"""(actor, account id, token id, action, source, detail as JSON)."""
 
 _INSERT = (
     "INSERT INTO task_audits (at, actor, account_id, token_id, action, source, detail, task_id, seq, project_id,"
@@ -25,9 +25,9 @@ _INSERT = (
 
 
 def checked(actor: str | Who, action: str, source: str | None, detail: dict[str, Any] | None) -> AuditRow:
-    """An audit that may be kept. Raises InvalidEvent."""
+    """Check the values of an audit and return its row. Raises InvalidEvent."""
     who = Who(actor) if isinstance(actor, str) else actor
-    check_text(who.name, "actor", limit=LONGEST_ACTOR)
+    check_text(who.name, "actor", limit=MAX_ACTOR_CHARS)
     check_text(action, "action")
     return who.name, who.account_id, who.token_id, action, source, encode_payload(detail or {}, "detail").decode()
 
@@ -35,7 +35,7 @@ def checked(actor: str | Who, action: str, source: str | None, detail: dict[str,
 def add(
     db: sqlite3.Connection, audit: AuditRow, task_id: str | None, seq: int | None, project_id: str | None = None
 ) -> None:
-    """Keep an audit, with the project and the identity of its task, which must be there still."""
+    """Insert an audit with the project and the identity of its task. Call it before the task is deleted."""
     found = db.execute(_TASK, (task_id,)).fetchone() if task_id is not None else None
     project, identity = found or (None, None)
     db.execute(_INSERT, (now(), *audit, task_id, seq, project or project_id, identity))
@@ -44,7 +44,11 @@ def add(
 def append(
     db: sqlite3.Connection, task_id: str, draft: appending.Draft, audit: AuditRow, identity: str | None = None
 ) -> Event:
-    """Append an event to a task that exists, and keep the audit with its seq. A key that is known keeps nothing new."""
+    """Append an event to an existing task and add the audit with its seq.
+
+    An idempotency key that is already stored adds neither. Raises UnknownTask, and Conflict if the stored event is not
+    from this server.
+    """
     task = appending.load_task(db, task_id)
     if task is None:
         raise UnknownTask(task_id)

@@ -1,4 +1,4 @@
-"""How callers wait for the writer: a coroutine while another thread commits, a plain thread by committing itself."""
+"""Calls of the writer: a coroutine waits while another thread commits, a blocking caller commits in its own thread."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Calls(InPlace):
-    """The writes of one store, as coroutines."""
+    """Runs the writes of one store as coroutines."""
 
     def __init__(self, writer: Writer) -> None:
         super().__init__()
@@ -24,9 +24,10 @@ class Calls(InPlace):
         self._thread: ThreadPoolExecutor | None = None
 
     async def write(self, work: Callable[[sqlite3.Connection], T], weight: int = 1) -> T:
-        """Run `work` in a transaction and return its answer once that is committed. The event loop is never blocked.
+        """Run `work` in a transaction and return its result after the commit. Never blocks the event loop.
 
-        Raises what `work` raises, and StoreUnavailable. If the caller is cancelled, the work is done or it is not.
+        `weight` is the number of events that the work appends. Raises StoreUnavailable and the exceptions of `work`.
+        If the caller is cancelled, the work may still be committed.
         """
         if self._here.blocking:
             return self._writer.run(work, weight)
@@ -42,6 +43,6 @@ class Calls(InPlace):
             expiry.cancel()
 
     def close(self) -> None:
-        """Wait for the writes that are under way."""
+        """Wait for the writes in progress."""
         if self._thread is not None:
             self._thread.shutdown()

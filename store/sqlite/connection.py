@@ -1,4 +1,4 @@
-"""Connections to a SQLite file, set up the one way that Signalbox uses them."""
+"""Connections to the SQLite file, with the settings that Signalbox needs, and SQLite's errors as the store's."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from signalbox.store.sqlite.migrations import migrate
 from signalbox.store.sqlite.refold import refold_waiting
 
 BUSY_TIMEOUT = 5.0
-"""Seconds that a reader waits for a lock; readers of a write-ahead log wait only while it is being recovered."""
+"""Seconds for which a reader waits for a lock. In WAL mode this happens only while the write-ahead log is recovered."""
 
 WRITE_TIMEOUT = 0.25
-"""Seconds that SQLite itself waits for the write lock before the writer looks whose deadline has passed."""
+"""Seconds for which SQLite waits for the write lock before the writer checks the deadlines of its jobs."""
 
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _BROKEN = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOTADB)
@@ -38,13 +38,13 @@ PRAGMAS = (
 
 
 def uri(path: Path, *, read_only: bool = False, make: bool = True) -> str:
-    """The SQLite URI of a file; without `make` it must be there."""
+    """Return the SQLite URI of a file. Without `make` SQLite does not create the file."""
     mode = "?mode=ro" if read_only else "" if make else "?mode=rw"
     return f"file:{quote(str(path))}{mode}"
 
 
 def connect(path: Path, synchronous: str, *, make: bool = True) -> sqlite3.Connection:
-    """Open the file for writing, in WAL mode, with transactions begun by hand."""
+    """Open the file for writing, in WAL mode. Transactions begin and end only with explicit statements."""
     connection = sqlite3.connect(
         uri(path, make=make), uri=True, timeout=WRITE_TIMEOUT, isolation_level=None, check_same_thread=False
     )
@@ -59,11 +59,11 @@ def connect(path: Path, synchronous: str, *, make: bool = True) -> sqlite3.Conne
 
 
 def open_for_writing(path: Path, synchronous: str) -> tuple[sqlite3.Connection, dict[str, str]]:
-    """Open the file and bring it up to the newest schema; also returns its facts.
+    """Open the file, migrate it to the newest schema, and return the connection and the database's facts.
 
-    It waits for other processes as long as a job does.
+    Waits up to `job.ANSWER_TIMEOUT` seconds for the locks of other processes.
     """
-    deadline = time.monotonic() + job.PATIENCE
+    deadline = time.monotonic() + job.ANSWER_TIMEOUT
     while True:
         connection = None
         try:
@@ -79,19 +79,19 @@ def open_for_writing(path: Path, synchronous: str) -> tuple[sqlite3.Connection, 
                 connection.close()
             if not is_busy(error) or time.monotonic() >= deadline:
                 raise
-        # SQLite does not wait for every lock itself.
+        # SQLite does not apply its timeout to every lock.
         time.sleep(0.05)
 
 
 def _complete(connection: sqlite3.Connection, path: Path) -> None:
-    """Copy a new database out of its write-ahead log: only the file itself shows later whether it was overwritten."""
+    """Checkpoint a new database into its file. Detecting later that the file was overwritten needs complete content."""
     (pages,), (size,) = (connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
     if os.stat(path).st_size < pages * size:
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def facts_of(connection: sqlite3.Connection, *, renew_epoch: str | None = None) -> dict[str, str]:
-    """The epoch and the key of a database, made when they are missing. An epoch that is `renew_epoch` is replaced."""
+    """Return the epoch and the key of a database. Missing ones are created, and an epoch `renew_epoch` is replaced."""
     wanted = {"epoch": new_id(), "key": secrets.token_hex(32)}
     facts = _facts(connection)
     if wanted.keys() <= facts.keys() and facts["epoch"] != renew_epoch:
@@ -115,12 +115,12 @@ def _facts(connection: sqlite3.Connection) -> dict[str, str]:
 
 
 def is_busy(error: BaseException) -> bool:
-    """Whether SQLite says that another connection has the lock."""
+    """Return whether the error says that another connection holds the lock."""
     return _code(error) in _BUSY or _code(error.__cause__) in _BUSY
 
 
 def is_broken(error: BaseException) -> bool:
-    """Whether the connection that this error came from should not be used again."""
+    """Return whether the connection that raised this error must not be used again."""
     return _code(error) in _BROKEN or _code(error.__cause__) in _BROKEN
 
 
@@ -130,14 +130,14 @@ def _code(error: BaseException | None) -> int | None:
 
 
 def create_private(path: Path) -> None:
-    """Make the file, for its owner alone, if it is not there; SQLite gives its companions the same mode."""
-    # A file that is there may be open in this process, and closing another handle on it would drop SQLite's locks.
+    """Create the file with mode 0600 if it does not exist. SQLite creates its WAL and shm files with the same mode."""
+    # Never open an existing file here: if this process has it open, closing a second handle drops SQLite's locks.
     with suppress(OSError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def private(path: Path) -> bool:
-    """Whether nobody but the file's owner and group may read it."""
+    """Return whether only the file's owner and group may read it."""
     try:
         return not path.stat().st_mode & stat.S_IROTH
     except OSError:
@@ -146,7 +146,7 @@ def private(path: Path) -> bool:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """SQLite's errors as the store's: busy, gone, full or damaged. What a caller did wrong stays as it is."""
+    """Raise SQLite's errors as the store's errors. Errors caused by the caller's data are raised unchanged."""
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -154,7 +154,7 @@ def translated_errors() -> Iterator[None]:
 
 
 def translated(error: sqlite3.DatabaseError) -> Exception:
-    """The store's error for one of SQLite; the same one if it says nothing about the database."""
+    """Return the store's error for an error of SQLite, or the same error if it is about the caller's data."""
     code = _code(error)
     if is_damage(error):
         return StoreDamaged(f"the database is damaged: {error}; `signalbox doctor` says what to do")

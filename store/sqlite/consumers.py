@@ -1,4 +1,4 @@
-"""Durable consumers in a SQLite file: a row for each name."""
+"""Durable consumers in a SQLite file, one row per name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _EPOCH = "(SELECT value FROM store_facts WHERE name = 'epoch')"
 
 
 def claim(db: sqlite3.Connection, name: str, holder: str, seconds: float, unchanged: int | None) -> Claim:
-    """Take or prolong a consumer if nobody else holds it."""
+    """Take the lease of a consumer, or renew it, unless another holder has it."""
     (epoch,) = db.execute(f"SELECT {_EPOCH}").fetchone()
     found = db.execute("SELECT epoch, position, holder, expires_at, renewals FROM consumers WHERE name = ?", (name,))
     of_epoch, position, held_by, expires_at, renewals = found.fetchone() or (epoch, 0, None, "", 0)
@@ -30,7 +30,7 @@ def claim(db: sqlite3.Connection, name: str, holder: str, seconds: float, unchan
 
 
 def commit(db: sqlite3.Connection, name: str, holder: str, epoch: str, position: int, seconds: float) -> None:
-    """Move the position of a consumer that is held. Raises LeaseLost."""
+    """Move the position of a consumer and renew its lease. Raises LeaseLost if `holder` does not hold it."""
     moved = db.execute(
         "UPDATE consumers SET position = max(position, ?), expires_at = ?, renewals = renewals + 1"
         f" WHERE name = ? AND holder = ? AND epoch = ? AND epoch = {_EPOCH}",
@@ -41,7 +41,7 @@ def commit(db: sqlite3.Connection, name: str, holder: str, epoch: str, position:
 
 
 def release(db: sqlite3.Connection, name: str, holder: str) -> None:
-    """Give up a consumer that is held."""
+    """Release the lease of a consumer if `holder` holds it."""
     db.execute("UPDATE consumers SET holder = NULL WHERE name = ? AND holder = ?", (name, holder))
 
 

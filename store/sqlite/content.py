@@ -1,4 +1,4 @@
-"""Notices when the content of the open database file is replaced.
+"""Detection of replaced content in the open database file.
 
 `cp`, `dd` and `rsync --inplace` write into the open file, so its inode stays the same. `sqlite3 .restore` replaces the
 content by a transaction. Both are found by comparing the store's epoch and its newest event id: in the file itself,
@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 from signalbox.store.sqlite.connection import uri
 
-PATIENCE = 1.0
-"""Seconds for which the file may be unreadable: another process may be in the middle of a checkpoint."""
+UNREADABLE_TIMEOUT = 1.0
+"""Seconds for which the file may be unreadable, because another process may be running a checkpoint."""
 
-ATTEMPTS, PAUSE = 5, 0.002
-"""How often, and with how many seconds in between, a file that is not a database is read again."""
+MAX_READS, READ_INTERVAL = 5, 0.002
+"""A file that does not look like a database is read up to this many times, with these seconds in between."""
 
 
 class Facts(NamedTuple):
@@ -37,7 +37,7 @@ class Facts(NamedTuple):
 
 
 class Content:
-    """Notices when the content of a database file is replaced while the file is open."""
+    """Detects that the content of a database file was replaced while the file is open."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -51,8 +51,8 @@ class Content:
         self._data_version: int | None = None
 
     def opened(self) -> None:
-        """The database at the path was just opened: it is the right one."""
-        self.let_go()
+        """Record the content of the database that was just opened as the expected content."""
+        self.close()
         self._data_version = self._unreadable_since = None
         self._verified = True
         self._stamp = self._file = None
@@ -66,17 +66,17 @@ class Content:
                 self._file = _facts(file)
 
     def is_untouched(self, found: os.stat_result) -> bool:
-        """Whether nobody wrote to the file since it was last verified. SQLite does so in a checkpoint."""
+        """Return whether the file was not written since the last check. SQLite writes to it only in a checkpoint."""
         return self._stamp == (found.st_mtime_ns, found.st_size)
 
     def overwritten(self, found: os.stat_result, *, quick: bool = False) -> str | None:
-        """How the file was overwritten, or None. `quick` compares only its header."""
+        """Return how the file was overwritten, or None. With `quick` only the schema cookie is compared."""
         stamp = _stamp(found)
         if self._file is None or self._newest is None or (stamp == self._stamp and (quick or self._verified)):
             return None
         if found.st_size == 0:
             return "was truncated"
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, MAX_READS + 1):
             try:
                 if quick:
                     known = self._read_cookie() in (self._file.cookie, self._newest.cookie)
@@ -85,10 +85,10 @@ class Content:
                         known = self._continues(file)
                 break
             except (sqlite3.DatabaseError, TypeError) as error:
-                # A checkpoint may be writing the very pages that are read.
-                if attempt == ATTEMPTS or not _is_no_database(error):
+                # A checkpoint may be writing the pages that are being read.
+                if attempt == MAX_READS or not _is_no_database(error):
                     return self._unreadable(error)
-                time.sleep(PAUSE)
+                time.sleep(READ_INTERVAL)
         self._unreadable_since = None
         if not known:
             return "was overwritten"
@@ -96,7 +96,7 @@ class Content:
         return None
 
     def restored(self) -> bool:
-        """Whether a transaction replaced the content, as `sqlite3 .restore` does."""
+        """Return whether a transaction replaced the content, as `sqlite3 .restore` does."""
         if self._connection is None or self._newest is None:
             return False
         try:
@@ -115,7 +115,7 @@ class Content:
             pass
         return False
 
-    def let_go(self) -> None:
+    def close(self) -> None:
         """Close the connection."""
         if self._connection is not None:
             self._connection.close()
@@ -142,18 +142,18 @@ class Content:
 
     def _unreadable(self, error: Exception) -> str | None:
         if _is_no_database(error):
-            return "was overwritten with something that is no database"
+            return "was overwritten with something that is not a database"
         now = time.monotonic()
         if self._unreadable_since is None:
             self._unreadable_since = now
-        return f"cannot be read any more ({error})" if now - self._unreadable_since > PATIENCE else None
+        return f"cannot be read any more ({error})" if now - self._unreadable_since > UNREADABLE_TIMEOUT else None
 
     def _read_newest(self, connection: sqlite3.Connection) -> None:
         self._newest = _facts(connection)
         self._event = _event_at(connection, self._newest.last_id)
 
     def _is_another(self, event: tuple[object, ...] | None, connection: sqlite3.Connection) -> bool:
-        """Return whether the id of `event` belongs to another event now. A deleted event proves nothing."""
+        """Return whether another event now has the id of `event`. If no event has it, the event was deleted."""
         found = None if event is None else _event_at(connection, event[0])
         return found is not None and found != event
 
@@ -162,8 +162,8 @@ class Content:
             return int(connection.execute("PRAGMA schema_version").fetchone()[0])
 
     def _open_file(self) -> sqlite3.Connection:
-        # An immutable database is read without its write-ahead log. SQLite itself opens and closes the file: closing a
-        # handle of our own would drop its locks.
+        # With immutable=1 SQLite reads the file without its write-ahead log. Only SQLite may open and close the file:
+        # closing a handle of our own would drop SQLite's locks.
         return sqlite3.connect(f"{uri(self._path, read_only=True)}&immutable=1", uri=True, isolation_level=None)
 
 

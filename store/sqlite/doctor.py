@@ -1,4 +1,4 @@
-"""The doctor: examines a database and says what is wrong with it, and what to do. It changes nothing."""
+"""The checks of `signalbox doctor`: they find faults in a database and advise what to do. They change nothing."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ from signalbox.store.sqlite.migrations import applied, known
 from signalbox.store.sqlite.rows import COLUMNS, event_of
 from signalbox.store.state import Checkpoint, Permission, Phase, Span, Task, TaskState
 
-MOST = 20
-"""Findings of one kind that are told one by one."""
+MAX_FINDINGS = 20
+"""Findings of one kind that are reported individually."""
 
 RESTORE = (
     "stop every process that uses it, keep a copy, and put a backup in its place;"
     " without one, `sqlite3 FILE .recover | sqlite3 NEW` saves what can be read"
 )
-IMPORT_ANEW = "export the task (export.ndjson?full=1), delete it, and import the file: its pages are then made anew"
+REIMPORT = (
+    "export the task (export.ndjson?full=1), delete it, and import the file: this rebuilds its pages from its log"
+)
 
-_BESIDE_THE_LOG = ("archived_at", "stale")
+_NOT_FROM_THE_LOG = ("archived_at", "stale")
 _TABLES: tuple[tuple[str, type[Any], str, str], ...] = (
     ("task_phases", Phase, "phases", "phase"),
     ("task_spans", Span, "spans", "span_id"),
@@ -37,7 +39,7 @@ _TABLES: tuple[tuple[str, type[Any], str, str], ...] = (
 
 
 class Finding(NamedTuple):
-    """Something that is wrong, and what to do about it."""
+    """A fault, and the advice for it."""
 
     code: str
     message: str
@@ -45,7 +47,7 @@ class Finding(NamedTuple):
 
 
 def examine(path: Path) -> Iterator[Finding]:
-    """All that is wrong with the database at `path`, as it is found."""
+    """Yield the faults of the database at `path` as they are found."""
     yield from _files(path)
     if not path.is_file():
         yield Finding("missing", f"there is no database {path}", "check the path, or put a backup there")
@@ -61,7 +63,7 @@ def _database(db: sqlite3.Connection) -> Iterator[Finding]:
     db.execute("BEGIN")
     made, wanted = applied(db), {name for name, _ in known()}
     if not made:
-        yield Finding("foreign", "it is no database of Signalbox", "check the path, or put a backup there")
+        yield Finding("foreign", "it is not a Signalbox database", "check the path, or put a backup there")
         return
     if unknown := sorted(made - wanted):
         yield Finding("too_new", f"it was written by a newer Signalbox: {', '.join(unknown)}", "upgrade Signalbox")
@@ -71,22 +73,22 @@ def _database(db: sqlite3.Connection) -> Iterator[Finding]:
             "old", f"it was written by an older Signalbox: {', '.join(missing)}", "start the server once: it migrates"
         )
         return
-    for check in (_integrity, _loose_rows, _counters, _projections):
+    for check in (_integrity, _orphaned_rows, _counters, _projections):
         try:
             yield from check(db)
         except sqlite3.DatabaseError as error:
-            yield Finding("damaged", f"not all could be examined: {error}", RESTORE)
+            yield Finding("damaged", f"a check could not be completed: {error}", RESTORE)
 
 
 def _integrity(db: sqlite3.Connection) -> Iterator[Finding]:
-    for (told,) in db.execute(f"PRAGMA integrity_check({MOST})").fetchall():
-        if told != "ok":
-            yield Finding("damaged", str(told).replace("\n", "; "), RESTORE)
+    for (fault,) in db.execute(f"PRAGMA integrity_check({MAX_FINDINGS})").fetchall():
+        if fault != "ok":
+            yield Finding("damaged", str(fault).replace("\n", "; "), RESTORE)
 
 
-def _loose_rows(db: sqlite3.Connection) -> Iterator[Finding]:
-    for table, rowid, parent, _ in db.execute("PRAGMA foreign_key_check").fetchmany(MOST):
-        yield Finding("loose_row", f"row {rowid} of {table} belongs to nothing in {parent}", RESTORE)
+def _orphaned_rows(db: sqlite3.Connection) -> Iterator[Finding]:
+    for table, rowid, parent, _ in db.execute("PRAGMA foreign_key_check").fetchmany(MAX_FINDINGS):
+        yield Finding("loose_row", f"row {rowid} of {table} refers to a missing row of {parent}", RESTORE)
 
 
 def _counters(db: sqlite3.Connection) -> Iterator[Finding]:
@@ -97,43 +99,43 @@ def _counters(db: sqlite3.Connection) -> Iterator[Finding]:
                    FROM task_events GROUP BY task_id) USING (task_id)
         WHERE last_seq IS NOT coalesce(last, 0) OR n <> last - first + 1
     """
-    for task_id, counter, events, first, last in db.execute(sql).fetchmany(MOST):
-        told = f"{events} events, #{first} to #{last}" if events else "no events"
-        yield Finding("counter", f"task {task_id}: the counter stands at {counter}, the log has {told}", RESTORE)
-    last_id, given = db.execute(
+    for task_id, counter, events, first, last in db.execute(sql).fetchmany(MAX_FINDINGS):
+        log = f"{events} events, #{first} to #{last}" if events else "no events"
+        yield Finding("counter", f"task {task_id}: the counter is {counter}, but the log has {log}", RESTORE)
+    last_id, counted = db.execute(
         "SELECT (SELECT max(event_id) FROM task_events), (SELECT seq FROM sqlite_sequence WHERE name = 'task_events')"
     ).fetchone()
-    if (last_id or 0) > (given or 0):
-        yield Finding("counter", f"the last event id is {last_id}, but {given} is counted as given", RESTORE)
+    if (last_id or 0) > (counted or 0):
+        yield Finding("counter", f"the last event id is {last_id}, but the counter of event ids is {counted}", RESTORE)
 
 
 def _projections(db: sqlite3.Connection) -> Iterator[Finding]:
-    told = 0
+    reported = 0
     for (task_id,) in db.execute("SELECT task_id FROM tasks ORDER BY task_id").fetchall():
         try:
             wrong = _differences(db, task_id)
         except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
-            wrong = [f"what is stored cannot be read ({error})"]
+            wrong = [f"its stored state cannot be read ({error})"]
         except sqlite3.DatabaseError as error:
-            yield Finding("damaged", f"task {task_id}: it cannot be read: {error}", RESTORE)
+            yield Finding("damaged", f"task {task_id} cannot be read: {error}", RESTORE)
             continue
         if wrong:
-            told += 1
-            if told > MOST:
-                yield Finding("projection", "more tasks differ from their log", IMPORT_ANEW)
+            reported += 1
+            if reported > MAX_FINDINGS:
+                yield Finding("projection", "more tasks differ from their log", REIMPORT)
                 return
-            yield Finding("projection", f"task {task_id} differs from its log: {', '.join(wrong)}", IMPORT_ANEW)
+            yield Finding("projection", f"task {task_id} differs from its log: {', '.join(wrong)}", REIMPORT)
 
 
 def _differences(db: sqlite3.Connection, task_id: str) -> list[str]:
-    """What is stored of a task otherwise than its log tells."""
+    """Return the names of the stored fields and parts of a task that differ from the fold of its log."""
     (stored,) = db.execute("SELECT state FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
     task = msgspec.json.decode(stored, type=Task)
     state = TaskState(task=unborn(task))
     for row in db.execute(f"SELECT {COLUMNS} FROM task_events WHERE task_id = ? ORDER BY seq", (task_id,)):
         apply(state, event_of(row))
-    kept, told = (msgspec.structs.asdict(one) for one in (task, state.task))
-    wrong = [name for name in kept if name not in _BESIDE_THE_LOG and kept[name] != told[name]]
+    fields, folded = (msgspec.structs.asdict(one) for one in (task, state.task))
+    wrong = [name for name in fields if name not in _NOT_FROM_THE_LOG and fields[name] != folded[name]]
     for table, kind, noun, key in _TABLES:
         rows = db.execute(f"SELECT {key}, state FROM {table} WHERE task_id = ?", (task_id,))
         found = {name: msgspec.json.decode(text, type=kind) for name, text in rows}
@@ -143,24 +145,27 @@ def _differences(db: sqlite3.Connection, task_id: str) -> list[str]:
 
 
 def _files(path: Path) -> Iterator[Finding]:
-    """Files of databases that are gone: beside this one, and held open by processes (Linux)."""
+    """Yield findings about files of lost databases: files beside this one, and deleted files that are open (Linux)."""
     for left in sorted(path.parent.glob(f"{path.name}-wal.of-lost-*")):
         yield Finding(
             "leftover",
-            f"{left.name} is the write-ahead log of a database that was here and was lost",
+            f"{left.name} is the write-ahead log of a database that was lost from this path",
             "delete it, or keep it with that database as NAME-wal",
         )
     for pid, command, held in open_files(path):
         if held.endswith(" (deleted)"):
             yield Finding(
                 "deleted_file",
-                f"process {pid} ({command}) holds {held}: it was deleted while it was open",
+                f"process {pid} ({command}) has {held} open, which was deleted meanwhile",
                 "Signalbox notices within a second and opens the new one; stop any other program",
             )
 
 
 def open_files(path: Path) -> list[tuple[int, str, str]]:
-    """The processes that have the database or a companion open: pid, command and file. Only what we may look at."""
+    """Return (pid, command, file) for each process that has the database, its WAL or its shm file open.
+
+    Processes that this user may not inspect are left out.
+    """
     names = {f"{path}{ending}{gone}" for ending in ("", "-wal", "-shm") for gone in ("", " (deleted)")}
     found: set[tuple[int, str, str]] = set()
     for process in Path("/proc").glob("[0-9]*"):

@@ -1,7 +1,7 @@
-"""The database's files: whether those that are open are still those at their path.
+"""Detection of lost database files: an open file that was deleted, moved, replaced or overwritten.
 
-What is committed into a deleted file is lost with it. The files are compared by device and inode, never opened: closing
-another handle on one would drop SQLite's locks. `content.py` tells when an open file was written over.
+Commits into a deleted file are lost with it. The files are compared by device and inode and are never opened, because
+closing a second handle on one would drop SQLite's locks. `content.py` detects that an open file was overwritten.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from signalbox.store.sqlite.content import Content
 
 log = logging.getLogger("signalbox.store")
 
-LOOK = 1.0
-"""Seconds between two looks at all three files, while there are commits."""
+CHECK_INTERVAL = 1.0
+"""Seconds between two checks of all three files while there are commits."""
 
 Identity = tuple[int, int]
 """Device and inode."""
 
 
 class DatabaseFile:
-    """One database file with its write-ahead log and the index of that.
+    """One database file with its write-ahead log and its shm file.
 
-    `lost` says why the open files cannot be used any more; None while they can. `generation` counts how often the
-    files were opened. `full` says that the last commit found no room, `damaged` that a damaged part was met.
-    `overwritten` says that other bytes were written into the open file, `restored` that a transaction replaced all that
-    the database holds.
+    `lost` is the reason why the open files cannot be used any more, or None while they can. `generation` counts how
+    often the files were opened. `full` is true if the last commit failed because the disk is full. `damaged` is true
+    if a query found a damaged part. `overwritten` is true if other content was written into the open file, `restored`
+    if a transaction replaced the content of the database.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,10 +49,10 @@ class DatabaseFile:
         self._db_identity: Identity | None = None
         self._wal_identity: Identity | None = None
         self._device = self._inode = 0
-        self._next_look = 0.0
+        self._next_check = 0.0
 
     def opened(self) -> None:
-        """All three have just been opened: those at the path are the right ones."""
+        """Record the three files that were just opened as the expected ones."""
         self._opened = {name: _identity(name) for name in (self._db, self._wal, self._shm)}
         self._db_identity, self._wal_identity = self._opened[self._db], self._opened[self._wal]
         self._device, self._inode = self._db_identity or (0, 0)
@@ -64,65 +64,65 @@ class DatabaseFile:
     def check(self) -> None:
         """Raise StoreLost unless the open database is at the path.
 
-        It is on the hot path: it costs one call of stat(), and once a second it looks at the companions too. What is
-        committed into a deleted write-ahead log meanwhile is saved from it when that is noticed. After a checkpoint,
-        which changes the file's time, it also compares the file's header.
+        This is on the hot path. It costs one call of stat(), and checks the WAL and shm files only once a second.
+        Commits into a deleted write-ahead log are copied out of it when the deletion is noticed. After a checkpoint,
+        which changes the file's modification time, it also compares the file's header.
         """
         if self.lost is None:
             now = time.monotonic()
             try:
                 db = os.stat(self._db)
-                same = now < self._next_look and db.st_ino == self._inode and db.st_dev == self._device
+                same = now < self._next_check and db.st_ino == self._inode and db.st_dev == self._device
                 if same and (self._content.is_untouched(db) or self._content.overwritten(db, quick=True) is None):
                     return
             except OSError:
                 pass
-            self._next_look = now + LOOK
-            self.look()
+            self._next_check = now + CHECK_INTERVAL
+            self.compare()
         if self.lost is not None:
             raise self.error()
 
-    def look(self) -> bool:
-        """Compare all three files with the open ones; whether they are the same."""
+    def compare(self) -> bool:
+        """Compare all three files with the open ones. Return whether they are the same."""
         if self.lost is None:
             self.lost = self._fault()
             if self.lost is not None:
                 log.error("the open database is no longer the one at %s: %s", self._db, self.lost)
         return self.lost is None
 
-    def look_inside(self) -> bool:
-        """Look whether a transaction replaced the content of the database; whether it is still the same."""
+    def check_content(self) -> bool:
+        """Check whether a transaction replaced the content of the database. Return whether it is still the same."""
         if self.lost is None and self._content.restored():
             self.restored, self.lost = True, "the content of the database was replaced"
             log.error("the database %s was restored while it was open", self._db)
         return self.lost is None
 
-    def noted(self, error: Exception) -> Exception:
-        """Remember what an error says about the file. Damage to a file that was overwritten comes back as StoreLost."""
+    def lost_or(self, error: Exception) -> Exception:
+        """Record an error with `note` and return it. Damage of lost files is returned as StoreLost instead."""
         self.note(error)
         return self.error() if isinstance(error, StoreDamaged) and self.lost is not None else error
 
     def note(self, error: BaseException) -> None:
-        """Remember what an error says about the file."""
+        """Set `full` or `damaged` if the error says so."""
         if isinstance(error, StoreFull):
             self.full = True
-        elif isinstance(error, StoreDamaged) and not self.damaged and self.look():
+        elif isinstance(error, StoreDamaged) and not self.damaged and self.compare():
             self.damaged = True
             log.error("the database %s is damaged: %s", self._db, error)
 
     @contextmanager
     def noting(self) -> Iterator[None]:
-        """Note the errors that are raised within."""
+        """Record the errors raised in the block, and raise damage of lost files as StoreLost."""
         try:
             yield
         except Exception as error:
-            if (told := self.noted(error)) is not error:
-                raise told from error
+            if (translated := self.lost_or(error)) is not error:
+                raise translated from error
             raise
 
     @property
     def problems(self) -> list[tuple[str, str]]:
-        """What is wrong, as codes and messages that name no file."""
+        """Pairs of an error code and a message without file names."""
         found = [("store_lost", self.lost)] if self.lost is not None else []
         if self.full:
             found.append(("disk_full", "there is no room on the disk for the database"))
@@ -131,31 +131,34 @@ class DatabaseFile:
         return found
 
     def error(self, reason: str | None = None) -> StoreLost:
-        """What callers are told while the files are lost."""
-        return StoreLost(f"{reason or self.lost}; it waits until there is a database at {self._db}")
+        """Return the error that callers get while the files are lost."""
+        return StoreLost(f"{reason or self.lost}; Signalbox waits for a database at {self._db}")
 
     def is_same(self) -> bool:
-        """Whether the database at the path is the one that was opened last."""
+        """Return whether the file at the path is the one that was opened last."""
         return _identity(self._db) == self._db_identity
 
     def is_replaced(self) -> bool:
-        """Whether the database at the path is another one than was opened last, or has other content."""
+        """Return whether the file at the path is another one or has other content than the one opened last."""
         return self.overwritten or self.restored or not self.is_same()
 
     def may_be_saved(self) -> bool:
-        """Whether the open write-ahead log may still be copied into the open database: nobody else has another log."""
+        """Return whether the open write-ahead log may be copied into the open database.
+
+        This is unsafe after another process created a new log for the same database.
+        """
         if self.overwritten:
             return False
         return not self.is_same() or _identity(self._wal) in (None, self._wal_identity)
 
-    def let_go(self) -> None:
+    def close(self) -> None:
         """Close the connection that compares the content."""
-        self._content.let_go()
+        self._content.close()
 
     def empty_wal(self) -> None:
-        """Keep SQLite from copying the write-ahead log into a file that was overwritten, which it does when it closes.
+        """Truncate the write-ahead log, so that closing SQLite does not copy it into a file that was overwritten.
 
-        A copy of the log stays beside the database.
+        A copy of the log is kept beside the database.
         """
         with suppress(OSError):
             for name in (self._wal, *(f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd"))):
@@ -167,9 +170,9 @@ class DatabaseFile:
                 return
 
     def set_companions_aside(self) -> None:
-        """Take the companions of a database that is gone out of the way of the next one at its path.
+        """Move the WAL and shm files of a lost database away, or SQLite would apply them to a new one at the same path.
 
-        SQLite would apply the old write-ahead log to a new database. All connections must be closed.
+        All connections must be closed.
         """
         if self.is_same() and not self.overwritten:
             return

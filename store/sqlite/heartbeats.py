@@ -1,7 +1,7 @@
-"""Skipping heartbeats: which seqs hold the rows of a log, however many heartbeats lie between them.
+"""Skipping of heartbeats: finds the seqs of a log's rows without reading the heartbeats between them.
 
-`task_heartbeats` has one row for each streak of heartbeats, that is, heartbeats with no other event between them. So
-between two streaks lies at least one row of the log.
+A row of the log is any event that is not a heartbeat. `task_heartbeats` has one row for each streak, that is, for
+consecutive heartbeats. So there is at least one row of the log between two streaks.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterable
 
 SeqRange = tuple[int, int]
-"""The first and the last of some consecutive seqs: those of a streak of heartbeats, or those of rows."""
+"""The first and the last of consecutive seqs, either of a streak of heartbeats or of rows."""
 
 BEFORE = (
     "SELECT first_seq, last_seq FROM task_heartbeats WHERE task_id = ? AND first_seq < ? AND last_seq > ?"
@@ -56,19 +56,19 @@ FROM (
 
 
 def record(db: sqlite3.Connection, task_id: str, seqs: Iterable[int]) -> None:
-    """Note heartbeats that have just been appended to a task; `seqs` are in order."""
+    """Record heartbeats that were just appended to a task. `seqs` are in ascending order."""
     db.executemany(RECORD, [(task_id, seq, task_id) for seq in seqs])
 
 
 def record_all(db: sqlite3.Connection, task_id: str) -> None:
-    """Note all heartbeats of a task whose log has just been imported."""
+    """Record all heartbeats of a task whose log was just imported."""
     db.execute(RECORD_ALL, (task_id,))
 
 
 def row_ranges_before(before: int, since: int, streaks: Iterable[SeqRange], limit: int) -> list[SeqRange]:
-    """The ranges that hold the `limit` newest rows below `before` and above `since`, the newest first.
+    """Return the ranges of the `limit` newest rows with `since` < seq < `before`, newest first.
 
-    `streaks` are those of heartbeats below `before`, the newest first: `limit` + 1 of them, or all.
+    `streaks` are the heartbeat streaks below `before`, newest first: `limit` + 1 of them, or all.
     """
     found: list[SeqRange] = []
     top = before - 1
@@ -86,7 +86,7 @@ def row_ranges_before(before: int, since: int, streaks: Iterable[SeqRange], limi
 
 
 def row_ranges_after(since: int, streaks: Iterable[SeqRange], limit: int) -> list[SeqRange]:
-    """The ranges that hold the `limit` first rows above `since`, in order; `streaks` are in order too."""
+    """Return the ranges of the first `limit` rows above `since`, oldest first. `streaks` are also oldest first."""
     found: list[SeqRange] = []
     low = since + 1
     for first, last in streaks:

@@ -1,4 +1,4 @@
-"""Putting a whole log back: the events of an export, with the seqs, times and keys that they had."""
+"""Import of a whole log: the events of an export, with their original seqs, times and keys."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _KEEP = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class Import:
-    """A task with its whole log, read, checked and folded before any transaction: nobody waits for a slow source.
+    """A task and its whole log, checked and folded before the transaction, so that a slow source blocks no writer.
 
-    Until it is written the log is in a database without a name, which SQLite keeps on disk when it grows.
+    Until it is written, the log is in a temporary SQLite database, which SQLite moves to disk when it grows.
     """
 
     def __init__(self, record: TaskRecord, events: Iterable[Event]) -> None:
@@ -40,7 +40,7 @@ class Import:
         check_time(record.created_at, "created_at")
         task = Task(**msgspec.structs.asdict(record), updated_at=record.created_at)
         if is_reserved_kind(task.kind):
-            # An imported run is none that this server started, and must not count as one at work.
+            # This server did not start the imported run, so the run must not count as one that is at work.
             task.kind = f"{task.kind} (imported)"
         self._state = TaskState(task=task)
         self._log = sqlite3.connect("", check_same_thread=False)
@@ -50,7 +50,7 @@ class Import:
         task.main_span_id = task.main_span_id or new_id()
 
     def write(self, db: sqlite3.Connection, project_id: str) -> Task:
-        """Make the task in a project, with all that the store knows of it."""
+        """Create the task in a project, with its log and its projections. Raises Conflict and InvalidEvent."""
         task = self._state.task
         if load_task(db, task.task_id) is not None:
             raise Conflict(f"there is a task {task.task_id} already")
@@ -68,7 +68,7 @@ class Import:
         return task
 
     def close(self) -> None:
-        """Let go of the log."""
+        """Delete the temporary database."""
         self._log.close()
 
 
@@ -80,7 +80,7 @@ def _rows(state: TaskState, events: Iterable[Event]) -> Iterator[tuple[object, .
             raise InvalidEvent(f"the log has #{given.seq} where #{seq} must be", "seq")
         check_time(given.created_at, "created_at")
         if seq == 1:
-            # Nothing happens in a task before it is there.
+            # No event is older than its task.
             task.created_at = task.updated_at = min(task.created_at, given.created_at)
         at = max(given.created_at, task.updated_at)
         occurred_at = given.occurred_at
@@ -108,7 +108,7 @@ def _rows(state: TaskState, events: Iterable[Event]) -> Iterator[tuple[object, .
 
 
 def _checked(event: Event) -> bytes:
-    """The payload of an event that could have been appended. Raises InvalidEvent."""
+    """Check an event by the rules for appends and return its encoded payload. Raises InvalidEvent."""
     check_text(event.event_type, "event_type")
     check_text(event.actor, "actor")
     check_text(event.span_id, "span_id")

@@ -1,4 +1,4 @@
-"""A job: work for one transaction, and the answer that its caller waits for."""
+"""A job: work for a transaction of the writer, and its result."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Generic, TypeVar
 
 from signalbox.store.errors import StoreUnavailable
 
-PATIENCE = 35.0
-"""Seconds from a call until it is told StoreUnavailable, wherever it waits: in the queue, or for a lock."""
+ANSWER_TIMEOUT = 35.0
+"""Seconds after which a call fails with StoreUnavailable, whether it waits in the queue or for a lock."""
 
 T = TypeVar("T")
 
 
 class Job(Generic[T]):
-    """`work(connection)` returns the answer, or raises to undo itself alone.
+    """One call of `work(connection)`, which returns the result, or raises to undo only this job.
 
-    Either a transaction claims the job or its deadline does, never both. A caller that blocks waits until `answered`;
-    one in an event loop waits for `future`, and may cancel that as long as the job is not claimed.
+    The job is claimed once: by a transaction, or by its deadline. A blocking caller waits until `answered` is true. A
+    coroutine waits for `future`, and may cancel it until the job is claimed.
     """
 
     __slots__ = ("_claimed", "_error", "_value", "answered", "deadline", "future", "interrupted", "weight", "work")
@@ -32,41 +32,41 @@ class Job(Generic[T]):
         self.future = future
         self.answered = False
         self.interrupted = False
-        self.deadline = time.monotonic() + PATIENCE
+        self.deadline = time.monotonic() + ANSWER_TIMEOUT
         self._claimed = threading.Lock()
         self._error: BaseException | None = None
         self._value: T
 
     def claim(self) -> bool:
-        """Take the job, to answer it; False if it is cancelled or taken. From then on it cannot be cancelled."""
+        """Claim the job, which must then be answered. Return False if it is already claimed or cancelled."""
         return self._claimed.acquire(False) and (self.future is None or self.future.set_running_or_notify_cancel())
 
     def answer(self, value: T) -> None:
-        """Give the caller the answer of its work. Only for whoever has claimed the job."""
+        """Give the caller the result of its work. The job must be claimed."""
         self._value = value
         self.answered = True
         if self.future is not None:
             self.future.set_result(value)
 
     def fail(self, error: BaseException) -> None:
-        """Give the caller an error. Only for whoever has claimed the job."""
+        """Give the caller an error. The job must be claimed."""
         self._error = error
         self.answered = True
         if self.future is not None:
             self.future.set_exception(error)
 
     def result(self) -> T:
-        """The answer, or the error raised. Only once the job is answered."""
+        """Return the result of the work, or raise its error. The job must be answered."""
         if self._error is not None:
             raise self._error
         return self._value
 
     def expire(self) -> None:
-        """Tell the caller that it waited too long, unless the job is taken."""
+        """Fail the job with StoreUnavailable because its deadline passed, unless it is already claimed."""
         if self.claim():
             self.refuse()
 
     def refuse(self) -> None:
-        """Tell the caller that it waited too long."""
-        message = f"the database is busy: nothing could be written for {PATIENCE:.0f} s"
+        """Fail a claimed job with StoreUnavailable because its deadline passed."""
+        message = f"the database is busy: nothing could be written for {ANSWER_TIMEOUT:.0f} s"
         self.fail(StoreUnavailable(message))

@@ -1,4 +1,4 @@
-"""What people do to tasks in the list, each with its audit, and the views that they save."""
+"""Actions of people on the task list, with their audits: delete, archive, save a view."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ from signalbox.store.state import Task
 from signalbox.store.tasklist import SavedView
 
 MAX_VIEWS = 100
-LONGEST_NAME = 80
-LONGEST_FILTERS = 2000
+MAX_NAME_CHARS = 80
+MAX_FILTERS_CHARS = 2000
 
 
 def delete(
     db: sqlite3.Connection, task_id: str, actor: str | Who | None, source: str | None, identity: str | None = None
 ) -> Task:
-    """Delete a task and return it as it was; without an actor whatever its status, and with no audit."""
-    task = _task_or_damage(db, task_id, identity)
+    """Delete a task and return its last state. Raises UnknownTask, and Conflict while the run goes on.
+
+    Without an actor, a task of any status is deleted and no audit is added.
+    """
+    task = _task_or_placeholder(db, task_id, identity)
     if actor is None:
         _remove(db, task_id)
         return task
@@ -35,7 +38,7 @@ def delete(
         "status": task.status,
         "events": task.latest_seq,
     }
-    # The audit first: it takes the project from the task.
+    # Add the audit first: it reads the project from the task.
     _audit(db, actor, "task_deleted", source, detail, task_id)
     _remove(db, task_id)
     return task
@@ -54,8 +57,8 @@ def archive(
     source: str | None,
     identity: str | None = None,
 ) -> Task:
-    """Put a task away, or back; what is so already stays as it is."""
-    task = _task_or_damage(db, task_id, identity)
+    """Archive a task, or restore it. Does nothing if the task is already archived, or already restored."""
+    task = _task_or_placeholder(db, task_id, identity)
     if archived == (task.archived_at is not None):
         return task
     task.archived_at = now() if archived else None
@@ -66,7 +69,7 @@ def archive(
 
 
 def mark_stale(db: sqlite3.Connection, task_id: str, latest_seq: int) -> bool:
-    """Mark a running task that has said nothing after `latest_seq`; whether it is marked now and was not before."""
+    """Mark a running task as stale if it has no event after `latest_seq`. Return whether the mark is new."""
     task = _task(db, task_id)
     if task.stale or task.status != "running" or task.latest_seq != latest_seq:
         return False
@@ -78,17 +81,17 @@ def mark_stale(db: sqlite3.Connection, task_id: str, latest_seq: int) -> bool:
 def save_view(
     db: sqlite3.Connection, name: str, filters: str, actor: str | Who, source: str | None, project_id: str | None = None
 ) -> SavedView:
-    """Keep filters under a name, for a project or (None) for all."""
-    check_text(name, "name", limit=LONGEST_NAME)
-    if len(filters) > LONGEST_FILTERS:
-        raise InvalidEvent(f"filters must have at most {LONGEST_FILTERS} characters, not {len(filters)}", "filters")
+    """Save filters under a name, for one project or, if None, for all projects. Raises InvalidEvent and Conflict."""
+    check_text(name, "name", limit=MAX_NAME_CHARS)
+    if len(filters) > MAX_FILTERS_CHARS:
+        raise InvalidEvent(f"filters must have at most {MAX_FILTERS_CHARS} characters, not {len(filters)}", "filters")
     (taken, total) = db.execute(
         "SELECT count(*) FILTER (WHERE name = ?1), count(*) FROM saved_views WHERE project_id IS ?2", (name, project_id)
     ).fetchone()
     if taken:
-        raise Conflict(f"there is a view {name!r} already; choose another name, or delete that one")
+        raise Conflict(f"there is a view {name!r} already; choose another name, or delete that view")
     if total >= MAX_VIEWS:
-        raise Conflict(f"there are {MAX_VIEWS} saved views, and no room for more; delete one first")
+        raise Conflict(f"there are already {MAX_VIEWS} saved views, which is the limit; delete one first")
     at = now()
     cursor = db.execute(
         "INSERT INTO saved_views (name, filters, created_at, project_id) VALUES (?, ?, ?, ?)",
@@ -102,7 +105,7 @@ def save_view(
 
 
 def delete_view(db: sqlite3.Connection, view_id: int, actor: str | Who, source: str | None) -> SavedView:
-    """Forget a saved view."""
+    """Delete a saved view and return it. Raises NotFound."""
     row = db.execute("SELECT * FROM saved_views WHERE view_id = ?", (view_id,)).fetchone()
     if row is None:
         raise NotFound(f"there is no saved view {view_id}")
@@ -114,7 +117,7 @@ def delete_view(db: sqlite3.Connection, view_id: int, actor: str | Who, source: 
 
 
 def view_of(view_id: int, name: str, filters: str, created_at: str, project_id: str | None) -> SavedView:
-    """The saved view of one row."""
+    """Return the saved view of one row."""
     return SavedView(view_id=view_id, name=name, filters=filters, created_at=created_at, project_id=project_id)
 
 
@@ -127,7 +130,7 @@ def _task(db: sqlite3.Connection, task_id: str, identity: str | None = None) -> 
     return task_of(*row)
 
 
-def _task_or_damage(db: sqlite3.Connection, task_id: str, identity: str | None = None) -> Task:
+def _task_or_placeholder(db: sqlite3.Connection, task_id: str, identity: str | None = None) -> Task:
     try:
         return _task(db, task_id, identity)
     except UnreadableTask:

@@ -1,6 +1,6 @@
-"""Numbered migrations: the files of `schema/`, in the order of their names.
+"""Numbered migrations: the files in `schema/`, applied in the order of their names.
 
-The table `migrations` records the name of each one that was applied. A migration and its record are one transaction.
+The table `migrations` records the name of each applied migration, in the same transaction as the migration.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from signalbox.store.errors import SchemaTooNew
 from signalbox.store.events import now
 
 RENAMED = {"011_plain": "012_plain"}
-"""Migrations by the names under which earlier versions recorded them. Two had the number 011."""
+"""Maps the names that earlier versions recorded to the present ones. Two migrations had the number 011."""
 
 
 def known() -> list[tuple[str, str]]:
-    """All migrations as (name, SQL), in order."""
+    """Return all migrations as (name, SQL), in order."""
     scripts = [
         entry for entry in files("signalbox.store.sqlite").joinpath("schema").iterdir() if entry.name.endswith(".sql")
     ]
@@ -24,7 +24,7 @@ def known() -> list[tuple[str, str]]:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the database up to the newest schema. Safe when several processes start at once.
+    """Migrate the database to the newest schema. Several processes may do this at the same time.
 
     Raises SchemaTooNew if the database holds a migration that this version does not know.
     """
@@ -33,7 +33,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     unknown = applied(connection) - names
     if unknown:
         raise SchemaTooNew(f"the database has migrations that this version does not know: {sorted(unknown)}")
-    # Look before taking the write lock: a database that is up to date must not wait for another process's transaction.
+    # Check before taking the write lock: opening an up-to-date database must not wait for another process's write.
     for name, script in steps:
         if name not in applied(connection):
             _apply(connection, name, script)
@@ -55,7 +55,7 @@ def _apply(connection: sqlite3.Connection, name: str, script: str) -> None:
 
 
 def applied(connection: sqlite3.Connection) -> set[str]:
-    """The names of the migrations that a database has, as `known` gives them. None if Signalbox did not make it."""
+    """Return the names of the applied migrations. The set is empty if Signalbox did not create the database."""
     made = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'").fetchone()
     if not made:
         return set()
@@ -63,7 +63,7 @@ def applied(connection: sqlite3.Connection) -> set[str]:
 
 
 def _statements(script: str) -> list[str]:
-    # executescript would commit the open transaction first.
+    # Not `executescript`: it commits the open transaction first.
     statements, pending = [], ""
     for line in script.splitlines(keepends=True):
         pending += line

@@ -1,4 +1,4 @@
-"""The tail's own connection: asked in place, because going to a thread and back costs more than the answer."""
+"""The tail's own connection, used in the event loop's thread: a switch to another thread costs more than the query."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from signalbox.store.sqlite.file import DatabaseFile
 from signalbox.store.sqlite.rows import TAILED, tailed_event_of
 
 BUSY_TIMEOUT = 0.05
-"""Seconds that a look may wait for a lock; readers of a write-ahead log wait only while it is being recovered."""
+"""Seconds for which a query waits for a lock. In WAL mode this happens only while the write-ahead log is recovered."""
 
 
 class SqlitePeek:
-    """What has been committed lately, in a few microseconds and without leaving the thread."""
+    """The `Peek` of a SQLite file: finds new commits within a few microseconds, without a thread switch."""
 
     def __init__(self, file: DatabaseFile) -> None:
         self._file = file
@@ -24,7 +24,7 @@ class SqlitePeek:
         self._version: int | None = None
 
     async def moved(self) -> bool:
-        """Whether anybody committed since the last call. The first one says yes, and so does one after a failure."""
+        """Return whether any connection committed since the last call. True on the first call and after a failure."""
         before, self._version = self._version, None
         if self._file.lost is not None or self._generation != self._file.generation:
             self._close()
@@ -45,8 +45,8 @@ class SqlitePeek:
         return self._version != before
 
     async def events_after(self, event_id: int, limit: int) -> list[Event]:
-        """At most `limit` events after `event_id`, in commit order."""
-        assert self._connection is not None, "moved() comes first"
+        """Return at most `limit` events after `event_id`, in commit order. Call `moved()` first."""
+        assert self._connection is not None, "call moved() first"
         sql = f"SELECT {TAILED} FROM task_events WHERE event_id > ? ORDER BY event_id LIMIT ?"
         with self._file.noting(), translated_errors():
             try:
@@ -60,16 +60,16 @@ class SqlitePeek:
         return [tailed_event_of(row) for row in rows]
 
     def forget(self) -> None:
-        """The next `moved()` says yes."""
+        """Make the next `moved()` return True."""
         self._version = None
 
     @property
     def is_open(self) -> bool:
-        """Whether it holds a connection."""
+        """Whether the connection is open."""
         return self._connection is not None
 
     async def aclose(self) -> None:
-        """Release the database."""
+        """Close the connection."""
         self._close()
 
     def _close(self) -> None:

@@ -1,4 +1,4 @@
-"""Read-only connections, lent to one view each: one transaction, so that all its answers agree."""
+"""The pool of read-only connections. Each view holds one in a transaction, so that all its reads are consistent."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from signalbox.store.sqlite.file import DatabaseFile
 from signalbox.store.sqlite.views import View
 
 MAX_READERS = 8
-"""Connections of one process; a ninth view waits."""
+"""Connections per event loop. A ninth view waits."""
 
-PATIENCE = 10.0
-"""Seconds that a view waits for a connection before it is told StoreUnavailable."""
+LEASE_TIMEOUT = 10.0
+"""Seconds after which a view that waits for a connection fails with StoreUnavailable."""
 
-LAST_PATIENCE = 0.5
-"""Seconds that the end of a pool or of its event loop waits for the thread of a connection."""
+CLOSE_TIMEOUT = 0.5
+"""Seconds to wait for the thread of a connection when the pool or the event loop ends."""
 
 
 async def _end(connection: aiosqlite.Connection, interrupted: bool) -> None:
-    """End what the connection is doing. What it is asked may still wait for its thread: so interrupt repeatedly."""
+    """Roll back. Interrupt repeatedly if `interrupted`, because a query may still be queued for the thread."""
     ended = asyncio.ensure_future(connection.rollback())
     try:
         while interrupted and not ended.done():
@@ -44,8 +44,8 @@ async def _end(connection: aiosqlite.Connection, interrupted: bool) -> None:
 
 
 def _join(connection: aiosqlite.Connection) -> None:
-    """Wait for the thread of a connection that was stopped, and interrupt what it is still doing."""
-    until = time.monotonic() + LAST_PATIENCE
+    """Interrupt a stopped connection until its thread ends, for at most `CLOSE_TIMEOUT` seconds."""
+    until = time.monotonic() + CLOSE_TIMEOUT
     while connection._thread.is_alive() and time.monotonic() < until:
         with suppress(sqlite3.Error, ValueError):
             connection._conn.interrupt()
@@ -53,9 +53,9 @@ def _join(connection: aiosqlite.Connection) -> None:
 
 
 class Lease:
-    """That a view is held, and by whose connections it is served.
+    """Records that a view is held, and from which pool.
 
-    `handed_on` says that its place in the pool is given back by what goes on after it: an opening or a rollback.
+    `handed_on` is true if an opening or a rollback that outlives the view returns the view's place in the pool.
     """
 
     __slots__ = ("handed_on", "held", "outer", "readers")
@@ -67,7 +67,7 @@ class Lease:
         self.handed_on = False
 
     def nests(self, readers: Readers) -> bool:
-        """Whether a view of these connections is held here."""
+        """Return whether this lease, or one around it, holds a view of these readers."""
         return (self.held and self.readers is readers) or (self.outer is not None and self.outer.nests(readers))
 
 
@@ -75,7 +75,7 @@ _LEASE: ContextVar[Lease | None] = ContextVar("lease", default=None)
 
 
 class Readers:
-    """A pool of read-only connections to one file. A connection is closed early only if it is broken."""
+    """A pool of read-only connections to one file. Connections stay open until the pool closes or they break."""
 
     def __init__(self, file: DatabaseFile) -> None:
         self._file = file
@@ -90,14 +90,15 @@ class Readers:
 
     @property
     def lent(self) -> int:
-        """How many views are held."""
+        """The number of views that are held."""
         return len(self._lent)
 
     @asynccontextmanager
     async def view(self, *, consistent: bool = True) -> AsyncIterator[View]:
-        """A view of the database; if `consistent`, all its answers are of one moment.
+        """Return a view of the database. If `consistent`, all its reads see the same state.
 
-        Raises NestedView if a view is held already: all connections could be held by callers that wait for another.
+        Raises NestedView if the caller already holds a view: otherwise all connections could be held by callers that
+        wait for another one. Raises StoreUnavailable, StoreClosed, StoreLost and StoreDamaged.
         """
         if self._closed:
             raise StoreClosed("the store is closed")
@@ -120,7 +121,7 @@ class Readers:
                 if view.damage is not None:
                     self._file.note(view.damage)
                 if consistent:
-                    # SQLite does not commit after it met damage.
+                    # SQLite cannot commit after it has found damage.
                     await connection.execute_fetchall("COMMIT" if view.damage is None else "ROLLBACK")
         except BaseException as error:
             self._file.note(error)
@@ -139,13 +140,13 @@ class Readers:
                 limit.release()
 
     async def _admitted(self) -> asyncio.Semaphore:
-        """The semaphore of this loop, acquired."""
+        """Acquire and return the semaphore of the running loop."""
         limit = self._limits.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MAX_READERS))
         if not limit.locked():
             await limit.acquire()
             return limit
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(LEASE_TIMEOUT):
                 await limit.acquire()
         except TimeoutError:
             raise StoreUnavailable(f"all {MAX_READERS} connections for reading are in use") from None
@@ -164,7 +165,7 @@ class Readers:
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
-            # Not to be cancelled half-way: aiosqlite's thread would answer into a loop that is gone.
+            # Let the opening finish: aiosqlite's thread would otherwise report to a loop that has ended.
             lease.handed_on = True
             opening.add_done_callback(lambda opened: self._adopt(opened, generation, limit))
             raise
@@ -200,18 +201,18 @@ class Readers:
         connection.stop()
         self._lent.pop(connection, None)
 
-    def let_go(self) -> bool:
-        """Close what is idle; whether every connection is closed now. For a file that is lost: nothing is lent then."""
+    def release(self) -> bool:
+        """Close the idle connections of a lost file. Return whether all connections are closed now."""
         while self._idle:
             self._stop(self._idle.pop())
         for thread in self._stopping:
-            thread.join(LAST_PATIENCE)
+            thread.join(CLOSE_TIMEOUT)
         return not self._lent and not any(thread.is_alive() for thread in self._stopping)
 
     def _mend(
         self, connection: aiosqlite.Connection, limit: asyncio.Semaphore, *, interrupted: bool, broken: bool
     ) -> None:
-        """End the transaction of a view that failed, while nobody waits for it; then its connection is free again."""
+        """End the transaction of a failed view in the background, then return its connection to the pool."""
         if broken:
             self._stop(connection)
             limit.release()
@@ -220,7 +221,7 @@ class Readers:
         def mended(task: asyncio.Task[None]) -> None:
             self._mending.discard(task)
             if task.cancelled():
-                # The loop ends. The thread still answers into it, which must be before it is closed.
+                # The loop is ending. The thread must report to it before the loop is closed.
                 self._stop(connection)
                 _join(connection)
             elif isinstance(task.exception(), (sqlite3.Error, ValueError)):
@@ -234,23 +235,23 @@ class Readers:
         task.add_done_callback(mended)
 
     async def rows(self, sql: str, *values: object) -> list[Any]:
-        """The rows of one question."""
+        """Return the rows of one query."""
         async with self.view(consistent=False) as view:
             return await view._rows(sql, *values)
 
     async def close(self) -> None:
-        """Close all idle connections; borrowed ones close when they come back."""
+        """Close all idle connections. Lent connections close when they are returned."""
         self._closed = True
         loop = asyncio.get_running_loop()
         if mending := {task for task in self._mending if task.get_loop() is loop}:
-            await asyncio.wait(mending, timeout=LAST_PATIENCE)
+            await asyncio.wait(mending, timeout=CLOSE_TIMEOUT)
         while self._idle:
             await self._idle.pop().close()
         for thread in self._stopping:
-            thread.join(LAST_PATIENCE)
+            thread.join(CLOSE_TIMEOUT)
 
     def stop(self) -> None:
-        """`close` for callers without a loop."""
+        """Do the same as `close` for callers without an event loop."""
         self._closed = True
         while self._idle:
             self._idle.pop().stop()

@@ -1,7 +1,7 @@
-"""Folding stored logs anew: after a migration that changed what a log says about its task.
+"""Rebuilding of projections from their logs, after a migration that changes how events are projected.
 
-The migration puts the tasks into `tasks_to_fold`. Each is folded in a transaction of its own that also takes it from
-there, so whoever is interrupted goes on at the next start.
+The migration lists the tasks in `tasks_to_fold`. Each task is folded in a transaction of its own, which also deletes it
+from that table. So an interrupted process continues with the remaining tasks at its next start.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ PARTS = ("task_phases", "task_spans", "task_checkpoints", "task_permissions")
 
 
 def _waiting(db: sqlite3.Connection, limit: int = 100) -> list[str]:
-    """Tasks that are still to be folded."""
+    """Return up to `limit` tasks that are still to be folded."""
     return [str(row[0]) for row in db.execute("SELECT task_id FROM tasks_to_fold LIMIT ?", (limit,))]
 
 
 def refold_waiting(db: sqlite3.Connection) -> None:
-    """Fold all tasks that wait for it; in a database where none does, this is one read."""
+    """Fold all tasks in `tasks_to_fold`. If there are none, this is a single read."""
     while found := _waiting(db):
         for task_id in found:
             db.execute("BEGIN IMMEDIATE")
@@ -37,12 +37,12 @@ def refold_waiting(db: sqlite3.Connection) -> None:
                     db.execute("ROLLBACK")
                 if not (isinstance(error, sqlite3.DatabaseError) and (is_not_text(error) or is_damage(error))):
                     raise
-                # A log that is damaged or holds text of another encoding stays as it is, and stops no other.
+                # A damaged log, or one with text in another encoding, is left as it is. The other tasks continue.
                 db.execute("DELETE FROM tasks_to_fold WHERE task_id = ?", (task_id,))
 
 
 def _refold(db: sqlite3.Connection, task_id: str) -> None:
-    """Replace what is stored of a task by the fold of its log. A task that cannot be read stays as it is."""
+    """Replace the stored projections of a task by the fold of its log. A task that cannot be read is left as it is."""
     if not db.execute("DELETE FROM tasks_to_fold WHERE task_id = ?", (task_id,)).rowcount:
         return
     try:
@@ -55,13 +55,13 @@ def _refold(db: sqlite3.Connection, task_id: str) -> None:
     state = TaskState(task=unborn(task))
     sql = f"SELECT {COLUMNS}, quiet FROM task_events WHERE task_id = ? ORDER BY seq"
     for row in db.execute(sql, (task_id,)):
-        # A quiet line changed no more than its task's counters, and is not decoded.
+        # A quiet line changes only counters, so it is not decoded.
         if row[-1]:
             count(state.task, [row[9]])
         else:
             apply(state, event_of(row[:-1]))
     if state.task.latest_seq != task.latest_seq:
-        # Its log is not whole: what was known of it is worth more.
+        # The log is incomplete, so the stored projections are more accurate.
         return
     state.task.main_span_id = state.task.main_span_id or task.main_span_id
     for table in PARTS:

@@ -1,4 +1,4 @@
-"""Opening what is at the path after the open database was lost. A new database is never made here."""
+"""Opening the database at the path again after the open one was lost. Never creates a new database."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from signalbox.store.sqlite.file import DatabaseFile
 from signalbox.store.sqlite.migrations import applied, migrate
 from signalbox.store.sqlite.refold import refold_waiting
 
-PAUSE = 0.5
-"""Seconds between two tries. A database must look the same in two of them, or somebody may still be copying it."""
+RETRY_INTERVAL = 0.5
+"""Seconds between two attempts. The file must be unchanged between them, or another program may still be copying it."""
 
 
 class Found(NamedTuple):
@@ -28,7 +28,7 @@ class Found(NamedTuple):
 
 
 class Reopening:
-    """Tries to open the database at the path of a lost one, at most once in each `PAUSE`."""
+    """Opens the database at the path of a lost one, with at most one attempt per `RETRY_INTERVAL`."""
 
     def __init__(self, file: DatabaseFile, synchronous: str) -> None:
         self._file = file
@@ -37,21 +37,21 @@ class Reopening:
         self._seen: tuple[int, ...] | None = None
 
     def is_due(self) -> bool:
-        """Whether it is time for another try."""
+        """Return whether the next attempt is due, and schedule the one after it."""
         if time.monotonic() < self._next_try:
             return False
-        self._next_try = time.monotonic() + PAUSE
+        self._next_try = time.monotonic() + RETRY_INTERVAL
         return True
 
     def open(self, epoch: str) -> Found:
-        """Open what is there; all connections to the lost database must be closed. Raises StoreLost.
+        """Open the database at the path. All connections to the lost one must be closed. Raises StoreLost.
 
-        A database with our `epoch` in another file is a copy: it may lack what was shown, so it gets a new epoch.
+        Another file with the same `epoch` is a copy. It may lack events that readers have seen, so it gets a new epoch.
         """
         replaced = self._file.is_replaced()
         if replaced:
             self._file.set_companions_aside()
-            self._look_twice()
+            self._require_unchanged()
         connection = None
         try:
             with translated_errors():
@@ -68,33 +68,33 @@ class Reopening:
         self._seen = None
         return Found(connection, facts["epoch"], facts["key"])
 
-    def _look_twice(self) -> None:
+    def _require_unchanged(self) -> None:
         try:
             found = os.stat(self._file.path)
         except OSError:
             self._seen = None
             raise self._file.error() from None
         if not stat.S_ISREG(found.st_mode):
-            raise self._file.error("what is at the database's path is not a file")
+            raise self._file.error("there is something other than a file at the database's path")
         before, self._seen = self._seen, (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
         if before != self._seen:
             raise self._file.error()
 
 
 def _expect_a_database(path: Path, *, whole: bool = False) -> None:
-    """Raise StoreLost unless a file is a complete database of Signalbox. Only reads it.
+    """Raise StoreLost unless the file is a complete Signalbox database. Only reads the file.
 
-    With `whole` each page is read too: somebody may still be writing over the file.
+    With `whole` every page is checked, because another program may still be overwriting the file.
     """
-    looking = sqlite3.connect(uri(path, read_only=True), uri=True, timeout=0.25, isolation_level=None)
+    connection = sqlite3.connect(uri(path, read_only=True), uri=True, timeout=0.25, isolation_level=None)
     try:
-        if not applied(looking):
-            raise StoreLost("it is no database of Signalbox")
-        (pages,), (size,) = (looking.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
+        if not applied(connection):
+            raise StoreLost("it is not a Signalbox database")
+        (pages,), (size,) = (connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
         wal = f"{path}-wal"
         if os.stat(path).st_size < pages * size and not (os.path.exists(wal) and os.stat(wal).st_size):
             raise StoreLost("it is not complete")
-        if whole and looking.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-            raise StoreLost("it is not complete or damaged")
+        if whole and connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise StoreLost("it is incomplete or damaged")
     finally:
-        looking.close()
+        connection.close()

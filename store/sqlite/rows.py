@@ -1,4 +1,4 @@
-"""How values stand in SQLite's rows."""
+"""Conversion between the rows of SQLite and values."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ COLUMNS = (
     "event_id, task_id, seq, event_type, phase, actor, span_id, parent_span_id, payload, created_at, key, origin,"
     " occurred_at"
 )
-"""The columns of `task_events`, in the order in which `event_of` takes them."""
+"""The columns of `task_events` that `event_of` takes, in this order."""
 
 INSERT = (
     f"INSERT INTO task_events ({COLUMNS}, quiet, plain) VALUES (?, ?, ?, ?, nullif(?, ''), ?, ?, nullif(?, ''), ?, ?,"
     " nullif(?, ''), nullif(?, ''), nullif(?, ''), nullif(?, ''), nullif(?, ''))"
 )
-"""One row; an empty text stands for NULL. Binding None costs more: sqlite3 looks for an adapter for each None."""
+"""Inserts one row. An empty text becomes NULL: binding None is slower, because sqlite3 looks up an adapter for it."""
 
 S = TypeVar("S")
 _SOUND = frozenset((int, str, type(None)))
@@ -33,7 +33,7 @@ _encoder = msgspec.json.Encoder()
 
 
 def event_of(row: Sequence[Any]) -> Event:
-    """The event of one row of `task_events`. One that cannot be read says so in its payload."""
+    """Return the event of one row of `task_events`. The payload of a damaged event says what is wrong with it."""
     if not _SOUND.issuperset(map(type, row)):
         row = damaged.texts(row, _WHOLE)
     event = Event(
@@ -57,18 +57,18 @@ def event_of(row: Sequence[Any]) -> Event:
 
 
 TAILED = f"{COLUMNS}, (SELECT identity FROM task_event_seq_counters c WHERE c.task_id = task_events.task_id)"
-"""`COLUMNS` and whose log the event is of, for `tailed_event_of`: one look into a small table."""
+"""`COLUMNS` and the identity of the task, for `tailed_event_of`."""
 
 
 def tailed_event_of(row: Sequence[Any]) -> Event:
-    """The event of one row, with the identity of its task."""
+    """Return the event of one row, with the identity of its task."""
     event = event_of(row)
     event.__dict__["identity_"] = row[13]
     return event
 
 
 def wire(value: object) -> str:
-    """A projection's value as JSON text."""
+    """Encode a projection's value as JSON."""
     return _encoder.encode(value).decode()
 
 
@@ -76,7 +76,7 @@ _decoders: dict[type, msgspec.json.Decoder[Any]] = {}
 
 
 def _payload(stored: object) -> str:
-    # The quick look that nearly all payloads pass: one valid JSON object, and not long enough to be nested deeply.
+    # Fast path for nearly all payloads: a valid JSON object that is too short to be nested too deeply.
     if type(stored) is str and stored[:1] == "{" and len(stored) < 2000:
         try:
             _sound_json.decode(stored)
@@ -87,7 +87,7 @@ def _payload(stored: object) -> str:
 
 
 def decode(kind: type[S], text: str | bytes) -> S:
-    """A projection's value from its JSON text. Raises msgspec.DecodeError if it cannot be read."""
+    """Decode a projection's value from JSON. Raises msgspec.DecodeError if it cannot be read."""
     decoder = _decoders.get(kind)
     if decoder is None:
         decoder = _decoders[kind] = msgspec.json.Decoder(kind)
@@ -102,7 +102,7 @@ def decode(kind: type[S], text: str | bytes) -> S:
 
 
 def readable(kind: type[S], rows: Iterable[Sequence[Any]]) -> list[S]:
-    """The values whose JSON texts stand first in `rows`, without those that cannot be read."""
+    """Decode the first column of each row. Values that cannot be read are left out."""
     found = []
     for row in rows:
         with suppress(msgspec.DecodeError):
@@ -111,7 +111,7 @@ def readable(kind: type[S], rows: Iterable[Sequence[Any]]) -> list[S]:
 
 
 def stored_task(task_id: str, state: str | bytes) -> Task:
-    """A task from its JSON text. Raises UnreadableTask."""
+    """Decode a task from JSON. Raises UnreadableTask."""
     try:
         return decode(Task, state)
     except msgspec.DecodeError as error:

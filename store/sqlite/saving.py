@@ -1,4 +1,4 @@
-"""Letting go of a lost database without losing what was acknowledged."""
+"""Closing a lost database without losing acknowledged commits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from signalbox.store.sqlite.file import DatabaseFile
 
 
 def save_and_close(connection: sqlite3.Connection, file: DatabaseFile) -> None:
-    """Let go of a lost database. What is only in its write-ahead log is copied into it first, where that is safe."""
+    """Close the connection to a lost database. Where it is safe, its write-ahead log is first copied into it."""
     if file.overwritten:
         file.empty_wal()
     with suppress(sqlite3.Error):

@@ -1,4 +1,4 @@
-"""The list of tasks as SQL: each order has an index, and pages go on from a key, never from a number."""
+"""Queries of the task list as SQL. Each order has an index, and the next page starts after a key, not at an offset."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _ORDERS: dict[Sort, tuple[str, bool]] = {
 
 
 def task_of(state: bytes, archived_at: str | None, stale: int, task_id: str) -> Task:
-    """The task of one row. Raises UnreadableTask."""
+    """Return the task of one row. Raises UnreadableTask."""
     task = stored_task(task_id, state)
     task.archived_at, task.stale = archived_at, bool(stale)
     return task
 
 
 def page(query: TaskQuery, task_ids: Sequence[str] | None = None) -> tuple[str, list[object]]:
-    """The SQL that gives the rows of one page and one more, each with what `task_of` takes and its cursor.
+    """Return the SQL for the rows of one page and one more row, and its values.
 
-    With `task_ids` only these tasks are looked at.
+    Each row has the columns `TASK` and the row's cursor. With `task_ids` only these tasks are searched.
     """
     column, descending = _ORDERS[query.sort]
     direction, beyond = ("DESC", "<") if descending else ("ASC", ">")
@@ -54,44 +54,44 @@ def page(query: TaskQuery, task_ids: Sequence[str] | None = None) -> tuple[str, 
 
 
 def first(query: TaskQuery, rows: list[Any]) -> list[Any]:
-    """The rows of one page and one more, of the rows of several queries."""
+    """Sort the rows of several queries and return the first page of them and one more row."""
     _, descending = _ORDERS[query.sort]
 
-    def place(row: Any) -> tuple[float | str, str]:
+    def sort_key(row: Any) -> tuple[float | str, str]:
         value, _, task_id = row[-1].rpartition("~")
         return (float(value) if query.sort == "longest" else value), task_id
 
-    return sorted(rows, key=place, reverse=descending)[: query.limit + 1]
+    return sorted(rows, key=sort_key, reverse=descending)[: query.limit + 1]
 
 
 def only(task_ids: Sequence[str] | None, column: str = "task_id") -> tuple[str, list[object]]:
-    """The condition that a row is about one of these tasks; None is all of them."""
+    """Return the condition that a row belongs to one of these tasks, and its values. None means all tasks."""
     if task_ids is None:
         return "1", []
     return f"{column} IN (SELECT value FROM json_each(?))", [msgspec.json.encode(list(task_ids)).decode()]
 
 
 def is_unfiltered(query: TaskQuery) -> bool:
-    """Whether a query asks for the tasks of all projects, whatever they are."""
+    """Return whether a query asks for all tasks of all projects."""
     shown = msgspec.structs.replace(query, sort="newest", before=None, limit=TaskQuery().limit, archived=None)
     return shown == TaskQuery()
 
 
 def within(projects: Sequence[str] | None) -> tuple[str, list[object]]:
-    """The condition that a task is of one of these projects; None is all of them."""
+    """Return the condition that a task belongs to one of these projects, and its values. None means all projects."""
     if projects is None:
         return "1", []
     return f"project_id IN ({', '.join('?' * len(projects))})", list(projects)
 
 
 def tasks_within(projects: Sequence[str] | None) -> tuple[str, list[object]]:
-    """The condition that a row is about a task of one of these projects; None is all of them."""
+    """Return the condition that a row's task belongs to one of these projects, and its values. None means all."""
     inside, values = within(projects)
     return inside if projects is None else f"task_id IN (SELECT task_id FROM tasks WHERE {inside})", values
 
 
 def archive(archived: bool | None) -> str:
-    """The condition that a task is archived, or is not; None is both."""
+    """Return the condition that a task is archived, or is not archived. None means both."""
     return "1" if archived is None else f"archived_at IS {'NOT NULL' if archived else 'NULL'}"
 
 

@@ -1,4 +1,4 @@
-"""The lines of a running task that are not complete yet."""
+"""Storage for the unfinished lines of a running task, which its command may still change."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from signalbox.store.errors import UnknownTask
 from signalbox.store.events import now
 from signalbox.store.state import AT_WORK, Unfinished
 
-MOST = 4
-LONGEST = 16 * 1024
-"""Lines, and characters of each, that are kept."""
+MAX_LINES = 4
+MAX_LINE_CHARS = 16 * 1024
+"""Lines, and characters per line, that are stored."""
 
 
 def checked(lines: Sequence[Unfinished]) -> str:
-    """`lines` as they are stored, cut to what is kept."""
+    """Return the lines as JSON, cut to the limits, or an empty string if there are none."""
     kept = [
-        Unfinished(_text(line.message)[:LONGEST], _text(line.stream)[:32] if line.stream else None)
-        for line in lines[:MOST]
+        Unfinished(_text(line.message)[:MAX_LINE_CHARS], _text(line.stream)[:32] if line.stream else None)
+        for line in lines[:MAX_LINES]
         if line.message
     ]
     return msgspec.json.encode(kept).decode() if kept else ""
 
 
 def write(db: sqlite3.Connection, task_id: str, lines: str) -> None:
-    """Replace what a task has; nothing is kept of one that is not at work. Raises UnknownTask."""
+    """Replace the unfinished lines of a task. A task that has ended keeps none. Raises UnknownTask."""
     row = db.execute("SELECT status FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
     if row is None:
         raise UnknownTask(task_id)
@@ -38,7 +38,7 @@ def write(db: sqlite3.Connection, task_id: str, lines: str) -> None:
 
 
 def clear(db: sqlite3.Connection, task_id: str) -> None:
-    """Forget what a task has."""
+    """Delete the unfinished lines of a task."""
     db.execute("DELETE FROM task_unfinished WHERE task_id = ?", (task_id,))
 
 

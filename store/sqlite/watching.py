@@ -1,4 +1,4 @@
-"""Watching the write-ahead log: the system tells of every write to it, by whichever process."""
+"""Watching the write-ahead log with inotify, which reports the writes of all processes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-NOTIFICATIONS = 64 * 1024
-"""Bytes of file notifications taken at once."""
+READ_SIZE = 64 * 1024
+"""Bytes of file notifications that are read at once."""
 
 
 class FileWatch:
-    """Calls `callback` in the running loop whenever a file is written to. OSError if it cannot be watched."""
+    """Calls `callback` in the running loop whenever a file is written. Raises OSError if it cannot be watched."""
 
     def __init__(self, path: Path, callback: Callable[[], None]) -> None:
         import inotify_simple
@@ -30,31 +30,31 @@ class FileWatch:
         self._loop.add_reader(self._inotify.fileno(), self._readable)
 
     def ignore(self) -> None:
-        """Call nobody until `listen`."""
+        """Stop calling `callback` until `listen` is called."""
         self._loop.remove_reader(self._inotify.fileno())
 
     def listen(self) -> None:
-        """Call again, for what is written from now on."""
-        self._forget()
+        """Call `callback` for later writes again."""
+        self._discard()
         self._loop.add_reader(self._inotify.fileno(), self._readable)
 
     def close(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self.ignore()
         self._inotify.close()
 
     def _readable(self) -> None:
-        self._forget()
+        self._discard()
         self._callback()
 
-    def _forget(self) -> None:
-        # What the notifications say does not matter, and the system makes one of many that are alike.
+    def _discard(self) -> None:
+        # The content of the notifications does not matter, and the kernel merges equal ones.
         with contextlib.suppress(BlockingIOError):
-            os.read(self._inotify.fileno(), NOTIFICATIONS)
+            os.read(self._inotify.fileno(), READ_SIZE)
 
 
 def watch_file(path: Path, callback: Callable[[], None]) -> FileWatch | None:
-    """A watch on a file; None where there is no inotify or `path` cannot be watched: then polls are all there is."""
+    """Watch a file. Return None without inotify, or if `path` cannot be watched; the tail then only polls."""
     if sys.platform != "linux":
         return None
     try:

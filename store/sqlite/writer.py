@@ -1,7 +1,7 @@
-"""The one writer of a process: group commit without a thread of its own.
+"""The single writer of a process, with group commit and without a thread of its own.
 
-Callers put their job into the queue; whoever gets the lock commits everything that waits there in one transaction
-and answers all of them. A lone synchronous caller pays no thread switch, a crowd shares its commits.
+Callers put their jobs into a queue. The caller that gets the lock commits all queued jobs in one transaction and
+answers them. So a single blocking caller needs no thread switch, and many callers share their commits.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from signalbox.store.sqlite.job import Job
 from signalbox.store.sqlite.saving import save_and_close
 
 MAX_GROUP = 2000
-"""Events in one transaction at most (one job may be larger): it bounds how long the others wait."""
+"""The most events in one transaction, which limits how long other callers wait. A single job may be larger."""
 
-LOOK = 0.02
-"""Seconds until a caller that waits for its turn looks whether somebody else has committed its job already."""
+ANSWER_POLL_INTERVAL = 0.02
+"""Seconds after which a caller that waits for the lock checks whether another caller has committed its job."""
 
 T = TypeVar("T")
 
 
 class Writer:
-    """Runs jobs in group-committed transactions on one connection. `on_commit` follows each commit.
+    """Runs jobs in group-committed transactions on one connection. Calls `on_commit` after each commit.
 
-    When the file of the connection is lost, `reopen` gives another connection, or raises.
+    When the database file is lost, `reopen` returns a new connection, or raises StoreUnavailable.
     """
 
     def __init__(
@@ -54,13 +54,13 @@ class Writer:
 
     @property
     def queued(self) -> int:
-        """Jobs that wait for a transaction."""
+        """The number of jobs in the queue."""
         return len(self._queue)
 
     def submit(
         self, work: Callable[[sqlite3.Connection], T], weight: int = 1, future: Future[T] | None = None
     ) -> Job[T]:
-        """Queue a job, with the future that its caller waits for, if any. Somebody must `drain()` afterwards."""
+        """Put a job into the queue. A coroutine waits for `future`. The caller must see to it that `drain()` runs."""
         if self._closed:
             raise StoreClosed("the store is closed")
         job = Job(work, weight, future)
@@ -68,12 +68,12 @@ class Writer:
         return job
 
     def run(self, work: Callable[[sqlite3.Connection], T], weight: int = 1) -> T:
-        """Queue a job, see it committed, return its answer."""
+        """Queue a job, wait until it is committed, and return its result."""
         job = self.submit(work, weight)
         while not job.answered:
-            if self._lock.acquire(False) or self._lock.acquire(timeout=LOOK):
+            if self._lock.acquire(False) or self._lock.acquire(timeout=ANSWER_POLL_INTERVAL):
                 try:
-                    # No longer than for this job: whoever comes later has somebody of their own who drains.
+                    # Stop after this job: the callers of later jobs drain the queue themselves.
                     while not job.answered:
                         self._commit(self._next_group())
                 finally:
@@ -83,12 +83,12 @@ class Writer:
         return job.result()
 
     def drain(self) -> None:
-        """Commit everything that waits."""
+        """Commit all queued jobs."""
         with self._lock:
             self._drain()
 
     def reopen(self) -> None:
-        """Try to open the database again that is lost, unless somebody is at work here. Raises nothing."""
+        """Try to open the lost database again, unless another thread is writing. Raises nothing."""
         if self._lock.acquire(blocking=False):
             try:
                 reopened = not self._closed and self._file.lost is not None and self._try_to_reopen()
@@ -105,12 +105,12 @@ class Writer:
         return True
 
     def close(self) -> None:
-        """Commit everything that waits and close the connection."""
+        """Commit all queued jobs and close the connection."""
         with self._lock:
             if not self._closed:
                 self._closed = True
                 self._drain()
-                if self._file.look():
+                if self._file.compare():
                     self._connection.close()
                 else:
                     save_and_close(self._connection, self._file)
@@ -136,14 +136,14 @@ class Writer:
         return jobs
 
     def _commit(self, jobs: list[Job[Any]], *, again: bool = True) -> None:
-        """Commit these jobs and answer each. An error undoes them all; each of several is then tried alone."""
+        """Commit these jobs in one transaction and answer them. After an error, commit each job separately."""
         if not jobs:
             return
         answers: list[Any] = []
         try:
             committed = self._transaction(jobs, answers)
         except Exception as caught:
-            error = self._file.noted(caught)
+            error = self._file.lost_or(caught)
             if again and isinstance(error, StoreLost) and self._try_to_reopen():
                 self._commit(jobs, again=False)
                 return
@@ -158,7 +158,7 @@ class Writer:
                     raise
             return
         except BaseException as error:
-            # An interrupt hits this thread alone: somebody else commits what the neighbours brought.
+            # An interrupt concerns only this thread. Another thread commits the remaining jobs.
             if len(answers) == len(jobs) and not self._connection.in_transaction:
                 self._answer(jobs, answers)
             else:
@@ -180,15 +180,15 @@ class Writer:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
         if jobs:
-            # The one that was at work: if it raises this again, it is not returned again.
-            culprit = jobs[min(len(answers), len(jobs) - 1)]
-            if culprit.interrupted:
-                culprit.fail(error)
-            culprit.interrupted = True
+            # A job that is interrupted twice is not tried again.
+            running = jobs[min(len(answers), len(jobs) - 1)]
+            if running.interrupted:
+                running.fail(error)
+            running.interrupted = True
         self._returned.append([job for job in jobs if not job.answered])
 
     def _transaction(self, jobs: list[Job[Any]], answers: list[Any]) -> bool:
-        """Run the jobs, as many of them as get a lock before their deadline; False if none does."""
+        """Run the jobs and commit. Return False if the deadline of every job passes before the database is unlocked."""
         try:
             if self._file.lost is not None:
                 self._connection = self._reopen(self._connection)
@@ -204,12 +204,12 @@ class Writer:
                     connection.execute("ROLLBACK")
                 raise
         except sqlite3.DatabaseError as error:
-            # Not `translated_errors`: a context manager costs every commit two microseconds.
+            # Not `translated_errors`: a context manager adds two microseconds to every commit.
             raise translated(error) from error
         return True
 
     def _begin(self, jobs: list[Job[Any]]) -> bool:
-        """Begin a transaction. Jobs whose deadline passes meanwhile are refused, and taken out."""
+        """Begin a transaction. Jobs whose deadline passes meanwhile fail and are removed from `jobs`."""
         while jobs:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")

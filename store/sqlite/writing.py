@@ -1,4 +1,4 @@
-"""The writes of a SQLite store: each checks what it is given, then runs in a transaction of the writer."""
+"""The writes of a SQLite store. Each checks its arguments, then runs in a transaction of the writer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from signalbox.store.contract import TaskRecord, Who
 from signalbox.store.contract.consuming import Claim
 from signalbox.store.contract.writing import Writing
 from signalbox.store.events import (
-    LONGEST_TITLE,
+    MAX_TITLE_CHARS,
     Event,
     NewEvent,
     Origin,
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 class Writes(Writing):
-    """The `Writing` of one SQLite file."""
+    """Implements `Writing` for a SQLite file."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
@@ -57,18 +57,20 @@ class Writes(Writing):
         alone: bool = False,
     ) -> tuple[Task, bool]:
         chosen = check_task_id(task_id if task_id is not None else new_id())
-        check_text(title, "title", optional=True, limit=LONGEST_TITLE)
+        check_text(title, "title", optional=True, limit=MAX_TITLE_CHARS)
         check_text(kind, "kind", optional=True)
-        kept = msgspec.json.decode(encode_payload(metadata or {}, "metadata"))
+        stored = msgspec.json.decode(encode_payload(metadata or {}, "metadata"))
         project = project_id or DEFAULT_PROJECT
-        return await self._calls.write(lambda db: appending.create_task(db, chosen, title, kind, kept, project, alone))
+        return await self._calls.write(
+            lambda db: appending.create_task(db, chosen, title, kind, stored, project, alone)
+        )
 
     async def aimport_task(self, record: TaskRecord, events: Iterable[Event], project_id: str | None = None) -> Task:
         return await self._calls.off_the_loop(partial(self._import, record, events, project_id or DEFAULT_PROJECT))
 
     def _import(self, record: TaskRecord, events: Iterable[Event], project_id: str) -> Task:
-        with closing(importing.Import(record, events)) as given:
-            return self._writer.run(lambda db: given.write(db, project_id))
+        with closing(importing.Import(record, events)) as imported:
+            return self._writer.run(lambda db: imported.write(db, project_id))
 
     async def adelete_task(
         self,
@@ -90,8 +92,8 @@ class Writes(Writing):
 
     async def aset_unfinished(self, task_id: str, lines: Sequence[Unfinished]) -> None:
         check_task_id(task_id)
-        kept = unfinished.checked(lines)
-        await self._calls.write(lambda db: unfinished.write(db, task_id, kept))
+        encoded = unfinished.checked(lines)
+        await self._calls.write(lambda db: unfinished.write(db, task_id, encoded))
 
     # events
 
@@ -164,4 +166,4 @@ def _drafts(task_id: str, events: NewEvent | Sequence[NewEvent], *, own: bool = 
     for event in given:
         if event.key is not None and not own:
             check_key(event.key)
-    return [appending.draft_of(event) for event in given]
+    return [appending.to_draft(event) for event in given]

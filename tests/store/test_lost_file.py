@@ -27,7 +27,7 @@ COMPANIONS = ("", "-wal", "-shm")
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reopening, "PAUSE", 0.02)
+    monkeypatch.setattr(reopening, "RETRY_INTERVAL", 0.02)
 
 
 def back_up(path: Path, target: Path) -> None:

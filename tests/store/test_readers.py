@@ -66,7 +66,7 @@ async def test_an_asyncio_task_started_inside_a_view_can_read_after_it(store: Sq
 async def test_a_caller_gets_a_timely_error_when_all_connections_are_in_use(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "PATIENCE", 0.2)
+    monkeypatch.setattr(readers, "LEASE_TIMEOUT", 0.2)
     begun = 0
     all_hold, done = asyncio.Event(), asyncio.Event()
 

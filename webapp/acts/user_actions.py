@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as Redirect
 
 from signalbox.store import Conflict, Event, NewEvent, SavedView
 from signalbox.store.errors import NotFound
-from signalbox.store.events import LONGEST_REASON
+from signalbox.store.events import MAX_REASON_CHARS
 from signalbox.store.state import Permission, Task
 from signalbox.webapp.auth.asker import Asker, asker
 from signalbox.webapp.auth.guard import principal, task_identity
@@ -104,8 +104,8 @@ async def _responder() -> Asker:
 def checked_reason(text: str | None) -> str | None:
     """The given reason; None if it is empty. Raises BadRequest if it is too long."""
     text = (text or "").strip()
-    if len(text) > LONGEST_REASON:
-        raise BadRequest(f"reason must have at most {LONGEST_REASON} characters, not {len(text)}", "reason")
+    if len(text) > MAX_REASON_CHARS:
+        raise BadRequest(f"reason must have at most {MAX_REASON_CHARS} characters, not {len(text)}", "reason")
     return text or None
 
 

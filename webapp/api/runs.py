@@ -9,7 +9,7 @@ from msgspec import Meta
 from quart import Blueprint, Response
 
 from signalbox.store import Conflict, InvalidEvent, TaskQuery, UnknownTask
-from signalbox.store.events import LONGEST_TITLE, TaskId, Title, check_task_id, check_text
+from signalbox.store.events import MAX_TITLE_CHARS, TaskId, Title, check_task_id, check_text
 from signalbox.store.state import Status, Task
 from signalbox.store.tasklist import CURSOR, LONGEST_CURSOR
 from signalbox.webapp.acts.user_actions import audit, checked_reason, request_cancel
@@ -88,7 +88,7 @@ async def start(project_id: str, body: RunBody | None = None) -> Result[RunView]
     asked = body or RunBody()
     if asked.run_id is not None:
         check_task_id(asked.run_id, "run_id")
-    check_text(asked.title, "title", optional=True, limit=LONGEST_TITLE)
+    check_text(asked.title, "title", optional=True, limit=MAX_TITLE_CHARS)
     project = await project_of(project_id)
     task, new = await agents().start(project, asked.run_id, command=asked.command, title=asked.title)
     if new:

@@ -8,7 +8,7 @@ from signalbox.store.sqlite.people.tokens import Tokens
 
 
 class SqlitePeople(Accounts, Tokens, Projects):
-    """The `People` of one SQLite file."""
+    """Implements `People` for a SQLite file."""
 
     async def version(self) -> int:
         return int((await self._rows("SELECT value FROM store_facts WHERE name = 'people_version'"))[0][0])

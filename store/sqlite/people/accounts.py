@@ -1,4 +1,4 @@
-"""Accounts in SQLite."""
+"""The accounts of a SQLite store."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from signalbox.store.contract import Who
 from signalbox.store.errors import Conflict, InvalidEvent
 from signalbox.store.events import check_text, new_id, now
 from signalbox.store.people import Account, Role, check_role, checked_email, older_spelling
-from signalbox.store.sqlite.people.base import Audit, Tables, email_of, need_project, there, write_member
+from signalbox.store.sqlite.people.base import Audit, Tables, email_of, exists, need_project, write_member
 
 _ACCOUNT = "account_id, email, admin, created_at, disabled_at"
 
 
 class Accounts(Tables):
-    """The accounts of `People`."""
+    """Implements the accounts of `People`."""
 
     async def aadd_account(
         self,
@@ -36,7 +36,7 @@ class Accounts(Tables):
         check_role(role)
 
         def work(db: sqlite3.Connection, audit: Audit) -> Account:
-            if any(there(db, "accounts", "email", kept) for kept in (account.email, older_spelling(email))):
+            if any(exists(db, "accounts", "email", one) for one in (account.email, older_spelling(email))):
                 raise Conflict(f"there is an account {account.email} already")
             row = (account.account_id, account.email, password_hash, admin, account.created_at, None)
             db.execute("INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?)", row)
@@ -58,7 +58,7 @@ class Accounts(Tables):
         source: str | None = None,
     ) -> None:
         check_text(password_hash, "password_hash", limit=512)
-        mine = isinstance(actor, Who) and actor.account_id == account_id
+        own = isinstance(actor, Who) and actor.account_id == account_id
 
         def work(db: sqlite3.Connection, audit: Audit) -> None:
             email = email_of(db, account_id)
@@ -66,7 +66,7 @@ class Accounts(Tables):
             if not db.execute(f"{sql}password_hash)", (password_hash, account_id, instead_of)).rowcount:
                 raise Conflict("the password was changed meanwhile")
             db.execute("DELETE FROM login_sessions WHERE account_id = ?", (account_id,))
-            audit("password_change" if mine else "user_password", email=email)
+            audit("password_change" if own else "user_password", email=email)
 
         await self._write(work, actor, source)
 
@@ -113,11 +113,11 @@ class Accounts(Tables):
 
     async def account_by_email(self, email: str) -> tuple[Account, str] | None:
         try:
-            kept = checked_email(email)
+            spelling = checked_email(email)
         except InvalidEvent:
             return None
         sql = f"SELECT {_ACCOUNT}, password_hash FROM accounts WHERE email IN (?1, ?2) ORDER BY email = ?1 DESC"
-        rows = await self._rows(sql, kept, older_spelling(email))
+        rows = await self._rows(sql, spelling, older_spelling(email))
         return (_account(rows[0][:-1]), rows[0][-1]) if rows else None
 
 

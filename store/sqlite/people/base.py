@@ -1,4 +1,4 @@
-"""What the tables of people share: how they are read and written, with the audits of their writes."""
+"""The base of the tables of people: reads, writes, and the audits of the writes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ T = TypeVar("T")
 
 
 class Audit(Protocol):
-    """Adds an audit in the transaction of the write. Fields of the detail that are None are left out."""
+    """Adds an audit in the transaction of the write. Fields of the detail with the value None are left out."""
 
     def __call__(self, action: str, **detail: Any) -> None: ...
 
 
 class Tables(People):
-    """Reads through the readers of a store, writes through its writer."""
+    """Reads with the readers of a store and writes with its writer."""
 
     def __init__(self, calls: Calls, readers: Readers) -> None:
         self._calls = calls
@@ -40,16 +40,16 @@ class Tables(People):
         *,
         counted: bool = True,
     ) -> T:
-        """Run `work(connection, audit)` in a transaction, which also raises the version if `counted`.
+        """Run `work(connection, audit)` in a transaction, and increment the version of people if `counted`.
 
-        Without an actor `audit` adds nothing.
+        Without an actor, `audit` does nothing.
         """
 
         def transaction(db: sqlite3.Connection) -> T:
             def audit(action: str, **detail: Any) -> None:
                 if actor is not None:
-                    kept = {name: value for name, value in detail.items() if value is not None}
-                    audits.add(db, audits.checked(actor, action, source, kept), None, None)
+                    present = {name: value for name, value in detail.items() if value is not None}
+                    audits.add(db, audits.checked(actor, action, source, present), None, None)
 
             answer = work(db, audit)
             if counted:
@@ -59,13 +59,13 @@ class Tables(People):
         return await self._calls.write(transaction)
 
 
-def there(db: sqlite3.Connection, table: str, column: str, value: str) -> bool:
-    """Whether a table has a row with this value."""
+def exists(db: sqlite3.Connection, table: str, column: str, value: str) -> bool:
+    """Return whether a table has a row with this value in this column."""
     return db.execute(f"SELECT 1 FROM {table} WHERE {column} = ?", (value,)).fetchone() is not None
 
 
 def email_of(db: sqlite3.Connection, account_id: str) -> str:
-    """The e-mail address of an account. Raises NotFound if there is no such account."""
+    """Return the e-mail address of an account. Raises NotFound if there is no such account."""
     row = db.execute("SELECT email FROM accounts WHERE account_id = ?", (account_id,)).fetchone()
     if row is None:
         raise NotFound(f"there is no account {account_id!r}")
@@ -73,13 +73,13 @@ def email_of(db: sqlite3.Connection, account_id: str) -> str:
 
 
 def need_project(db: sqlite3.Connection, project_id: str) -> None:
-    """Raise NotFound unless there is this project."""
-    if not there(db, "projects", "project_id", project_id):
+    """Raise NotFound unless the project exists."""
+    if not exists(db, "projects", "project_id", project_id):
         raise NotFound(f"there is no project {project_id!r}")
 
 
 def write_member(db: sqlite3.Connection, project_id: str, account_id: str, role: Role | None) -> None:
-    """Give an account a role in a project, or (None) take it away."""
+    """Set the role of an account in a project. None removes the account from the project."""
     member = (project_id, account_id)
     if role is None:
         db.execute("DELETE FROM project_members WHERE project_id = ? AND account_id = ?", member)

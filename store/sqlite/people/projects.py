@@ -1,4 +1,4 @@
-"""Projects and their members in SQLite."""
+"""The projects of a SQLite store, and their members."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from signalbox.store.people import (
     check_project_id,
     check_role,
 )
-from signalbox.store.sqlite.people.base import Audit, Tables, email_of, need_project, there, write_member
+from signalbox.store.sqlite.people.base import Audit, Tables, email_of, exists, need_project, write_member
 
 _PROJECT = "project_id, name, created_at, agent"
 _MEMBERS = (
@@ -31,7 +31,7 @@ _MEMBERS = (
 
 
 class Projects(Tables):
-    """The projects and members of `People`."""
+    """Implements the projects and members of `People`."""
 
     async def aadd_project(
         self,
@@ -44,12 +44,12 @@ class Projects(Tables):
     ) -> Project:
         project = Project(project_id=check_project_id(project_id), name=name, created_at=now(), agent=agent)
         check_text(name, "name", limit=LONGEST_NAME)
-        kept = _wire(agent)
+        encoded = _wire(agent)
 
         def work(db: sqlite3.Connection, audit: Audit) -> Project:
-            if there(db, "projects", "project_id", project_id):
+            if exists(db, "projects", "project_id", project_id):
                 raise Conflict(f"there is a project {project_id} already")
-            db.execute("INSERT INTO projects VALUES (?, ?, ?, ?)", (project_id, name, project.created_at, kept))
+            db.execute("INSERT INTO projects VALUES (?, ?, ?, ?)", (project_id, name, project.created_at, encoded))
             audit("project_add", project_id=project_id, name=name)
             return project
 
@@ -63,11 +63,11 @@ class Projects(Tables):
         actor: str | Who | None = None,
         source: str | None = None,
     ) -> None:
-        kept = _wire(agent)
+        encoded = _wire(agent)
 
         def work(db: sqlite3.Connection, audit: Audit) -> None:
             need_project(db, project_id)
-            db.execute("UPDATE projects SET agent = ? WHERE project_id = ?", (kept, project_id))
+            db.execute("UPDATE projects SET agent = ? WHERE project_id = ?", (encoded, project_id))
             audit("project_agent", project_id=project_id, kind=agent.get("kind") if agent else "none")
 
         await self._write(work, actor, source)
@@ -78,7 +78,9 @@ class Projects(Tables):
         def work(db: sqlite3.Connection, audit: Audit) -> None:
             need_project(db, project_id)
             if project_id == DEFAULT_PROJECT:
-                raise Conflict(f"the project {project_id} is that of all tasks made without one, and stays")
+                raise Conflict(
+                    f"the project {project_id} cannot be removed: it is the default for tasks without a project"
+                )
             (tasks,) = db.execute("SELECT count(*) FROM tasks WHERE project_id = ?", (project_id,)).fetchone()
             if tasks:
                 raise Conflict(f"the project {project_id} has {tasks} task{'s' if tasks > 1 else ''}")

@@ -1,4 +1,4 @@
-"""Tokens and sessions in SQLite."""
+"""The tokens and sessions of a SQLite store."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from signalbox.store.errors import Conflict, NotFound
 from signalbox.store.events import check_text, check_time, new_id, now
 from signalbox.store.people import LONGEST_NAME, Scope, Session, Token, check_digest, checked_scopes
 from signalbox.store.reserved import check_token_name
-from signalbox.store.sqlite.people.base import Audit, Tables, email_of, need_project, there
+from signalbox.store.sqlite.people.base import Audit, Tables, email_of, exists, need_project
 
 _TOKEN = "token_id, name, account_id, project_id, scopes, created_at, expires_at, revoked_at"
 
 
 class Tokens(Tables):
-    """The tokens and sessions of `People`."""
+    """Implements the tokens and sessions of `People`."""
 
     async def aadd_token(
         self,
@@ -50,12 +50,12 @@ class Tokens(Tables):
             email = email_of(db, account_id) if account_id is not None else None
             if project_id is not None:
                 need_project(db, project_id)
-            if there(db, "access_tokens", "digest", digest):
+            if exists(db, "access_tokens", "digest", digest):
                 raise Conflict("there is a token with this secret already")
-            kept = " ".join(token.scopes)
+            words = " ".join(token.scopes)
             db.execute(
                 f"INSERT INTO access_tokens ({_TOKEN}, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (token.token_id, name, account_id, project_id, kept, token.created_at, expires_at, None, digest),
+                (token.token_id, name, account_id, project_id, words, token.created_at, expires_at, None, digest),
             )
             audit(
                 "token_create",
@@ -105,19 +105,19 @@ class Tokens(Tables):
         def work(db: sqlite3.Connection, audit: Audit) -> None:
             email_of(db, account_id)
             sql = "SELECT password_hash, disabled_at FROM accounts WHERE account_id = ?"
-            kept, disabled_at = db.execute(sql, (account_id,)).fetchone()
+            stored_hash, disabled_at = db.execute(sql, (account_id,)).fetchone()
             if disabled_at is not None:
                 raise Conflict("the account is disabled")
-            if password_hash is not None and password_hash != kept:
+            if password_hash is not None and password_hash != stored_hash:
                 raise Conflict("the password was changed meanwhile")
-            if there(db, "login_sessions", "digest", digest):
+            if exists(db, "login_sessions", "digest", digest):
                 raise Conflict("there is a session with this secret already")
             at = now()
             db.execute("DELETE FROM login_sessions WHERE expires_at <= ?", (at,))
             db.execute("INSERT INTO login_sessions VALUES (?, ?, ?, ?)", (digest, account_id, at, expires_at))
             audit("log_in")
 
-        # Not counted: every log-in would make all processes read the rights of everybody again.
+        # Not counted: otherwise every log-in would make all processes read all rights again.
         await self._write(work, actor, source, counted=False)
 
     async def aend_session(self, digest: str, *, actor: str | Who | None = None, source: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Views of a SQLite file: `store.contract.Reading`, with a module for each noun as there."""
+"""Views of a SQLite file. Like `store.contract.reading`, the package has a module per noun."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ from signalbox.store.sqlite.views.spans import SpanViews
 
 
 class View(PermissionViews, LogViews, PartViews, SpanViews, AuditViews):
-    """The `Reading` of SQLite, on one connection."""
+    """Implements `Reading` on one SQLite connection."""

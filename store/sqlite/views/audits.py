@@ -1,4 +1,4 @@
-"""Audits: what people did."""
+"""Queries of audits, which record the actions of people."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from signalbox.store.sqlite.views.base import Rows
 
 
 class AuditViews(Rows):
-    """The `AuditReading` of `store.contract`."""
+    """Implements `AuditReading` of `store.contract`."""
 
     async def audits(
         self,

@@ -1,4 +1,4 @@
-"""What all views share: a query on the connection, and its rows as values."""
+"""The base of all views: queries on the connection, and their rows as values."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from signalbox.store.sqlite.rows import COLUMNS, event_of, readable
 
 
 class Rows:
-    """Queries on one borrowed connection, whose rows become events and values."""
+    """Runs queries on a connection lent to this view, and converts rows to events and values."""
 
     def __init__(self, connection: aiosqlite.Connection, columns: str = COLUMNS) -> None:
         self._connection = connection
         self._columns = columns
 
     def brief(self) -> Self:
-        """The same view with long payloads cut."""
+        """Return the same view with long payloads shortened."""
         return type(self)(self._connection, BRIEF_COLUMNS)
 
     async def latest_event_id(self) -> int:
@@ -34,7 +34,7 @@ class Rows:
         except sqlite3.OperationalError as error:
             if not is_not_text(error):
                 raise
-        # Some text is not UTF-8. Reading text leniently is slow, so only such a query does it.
+        # A stored text is not UTF-8. The lenient factory is slow, so only such a query uses it.
         self._connection.text_factory = lenient
         try:
             return list(await self._connection.execute_fetchall(sql, values))

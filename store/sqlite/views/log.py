@@ -1,4 +1,4 @@
-"""Events: the log of one task, and the log of all."""
+"""Queries of events: the log of one task, and the log of all tasks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from signalbox.store.sqlite.views.base import Rows
 
 
 class LogViews(Rows):
-    """The `TaskLogReading` and `LogReading` of `store.contract`."""
+    """Implements `TaskLogReading` and `LogReading` of `store.contract`."""
 
     async def head(self, task_id: str) -> Head:
         rows = await self._rows(
@@ -36,7 +36,7 @@ class LogViews(Rows):
         return await self._events(where, task_id, since_seq, until_seq, limit)
 
     async def times(self, task_id: str, since_seq: int, until_seq: int) -> list[str]:
-        # One JSON array: a row for each time takes three times as long. LIMIT keeps the order of the subquery.
+        # One JSON array, because one row per time takes three times as long. LIMIT keeps the order of the subquery.
         times = "SELECT created_at FROM task_events WHERE task_id = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT -1"
         sql = f"SELECT json_group_array(CAST(created_at AS TEXT)) FROM ({times})"
         return decode(list[str], (await self._rows(sql, task_id, since_seq, until_seq))[0][0])
@@ -64,15 +64,15 @@ class LogViews(Rows):
         return await self._ranges(task_id, heartbeats.row_ranges_after(since_seq, streaks, limit))
 
     async def count_rows(self, task_id: str, until_seq: int) -> int:
-        beats = await self._rows(heartbeats.COUNT, until_seq, task_id, until_seq)
-        return until_seq - (beats[0][0] if beats else 0)
+        counts = await self._rows(heartbeats.COUNT, until_seq, task_id, until_seq)
+        return until_seq - (counts[0][0] if counts else 0)
 
     async def _ranges(self, task_id: str, ranges: Sequence[heartbeats.SeqRange]) -> list[Event]:
         if not ranges:
             return []
         if len(ranges) == 1:
             return await self._events("task_id = ? AND seq BETWEEN ? AND ? ORDER BY seq", task_id, *ranges[0])
-        # CROSS JOIN: SQLite visits the ranges first, and looks each of them up in the index of the seqs.
+        # CROSS JOIN makes SQLite read the ranges first, and look up each one in the index on seq.
         columns = ", ".join(f"e.{column.strip()}" for column in COLUMNS.split(","))
         rows = await self._rows(
             f"SELECT {columns} FROM json_each(?) AS r CROSS JOIN task_events AS e"

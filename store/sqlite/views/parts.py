@@ -1,4 +1,4 @@
-"""Phases and checkpoints, from their projections."""
+"""Queries of the phases and checkpoints of a task."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from signalbox.store.state import Checkpoint, Phase
 
 
 class PartViews(Rows):
-    """The `PartReading` of `store.contract`."""
+    """Implements `PartReading` of `store.contract`."""
 
     async def phases(self, task_id: str) -> list[Phase]:
         return await self._values(Phase, "SELECT state FROM task_phases WHERE task_id = ? ORDER BY first_seq", task_id)

@@ -1,4 +1,4 @@
-"""Permission requests: those of one task, and the open ones of all."""
+"""Queries of permission requests: those of one task, and the open ones of all tasks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from signalbox.store.tasklist import place_parts
 
 
 class PermissionViews(TaskViews):
-    """The `TaskPermissionReading` and `PermissionReading` of `store.contract`."""
+    """Implements `TaskPermissionReading` and `PermissionReading` of `store.contract`."""
 
     async def permission(self, task_id: str, request_id: str) -> Permission | None:
         sql = "SELECT state FROM task_permissions WHERE task_id = ? AND request_id = ?"
@@ -40,7 +40,7 @@ class PermissionViews(TaskViews):
 
         def query(task_ids: Sequence[str] | None) -> tuple[str, list[object]]:
             among, ids = tasklist.only(task_ids, "p.task_id")
-            # Sorted without the states, which may be long.
+            # The inner query sorts only keys, because the states may be long.
             return (
                 "SELECT CAST(t.state AS BLOB), t.archived_at, t.stale, t.task_id, CAST(p.state AS BLOB),"
                 " t.created_at, p.seq FROM"

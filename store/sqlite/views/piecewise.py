@@ -1,4 +1,4 @@
-"""Queries over many tasks in a database of which a part is damaged: those of the other tasks are still answered."""
+"""Queries over many tasks that skip the tasks in a damaged part of the database."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from signalbox.store.errors import StoreDamaged
 from signalbox.store.sqlite.damaged import is_damage
 from signalbox.store.sqlite.views.base import Rows
 
-PIECE = 500
-"""Tasks that are asked for at once."""
+BATCH_SIZE = 500
+"""Tasks per query once damage was found."""
 
-MOST_DAMAGED = 500
-"""Tasks that may be unreadable. With more, what they share is damaged, and the query fails."""
+MAX_DAMAGED = 500
+"""With more unreadable tasks than this, a part that all tasks share is damaged, and the query fails."""
 
-NAMED = 20
-"""Tasks that the log of the server names."""
+MAX_NAMED = 20
+"""Unreadable tasks that the error message names."""
 
 Query = Callable[[Sequence[str] | None], tuple[str, list[object]]]
-"""Gives the SQL and its values for some tasks, or for all (None)."""
+"""Returns the SQL and its values for these tasks, or for all tasks (None)."""
 
 Keep = Callable[[list[Any]], list[Any]]
-"""Chooses the rows to keep of those that all pieces gave so far."""
+"""Chooses which rows of the batches so far to keep."""
 
 
 class PiecewiseRows(Rows):
-    """`damage` is what a view could not read although its queries were answered."""
+    """Runs queries over many tasks. `damage` is the error of tasks that a query skipped."""
 
     damage: StoreDamaged | None = None
 
     async def _rows_of_tasks(
         self, query: Query, task_ids: Sequence[str] | None = None, keep: Keep = list
     ) -> tuple[list[Any], list[str]]:
-        """The rows of `query`, and the tasks of which a damaged part of the file holds some.
+        """Return the rows of `query`, and the ids of tasks that cannot be read because the file is damaged.
 
-        If the query fails because of damage, it is asked for fewer and fewer tasks. Raises the error of SQLite.
+        If the query fails because of damage, it is repeated for fewer and fewer tasks. Raises the error of SQLite.
         """
         try:
             sql, values = query(task_ids)
@@ -44,30 +44,32 @@ class PiecewiseRows(Rows):
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
-            return await self._piecewise(query, task_ids, keep, error)
+            return await self._in_batches(query, task_ids, keep, error)
 
-    async def _piecewise(
+    async def _in_batches(
         self, query: Query, task_ids: Sequence[str] | None, keep: Keep, error: sqlite3.DatabaseError
     ) -> tuple[list[Any], list[str]]:
         if task_ids is None:
-            # The index of the ids has them all, without the table.
+            # This reads the ids from their index, not from the table.
             task_ids = [row[0] for row in await self._rows("SELECT task_id FROM tasks ORDER BY task_id")]
-        pieces = [task_ids[at : at + PIECE] for at in range(0, len(task_ids), PIECE)]
+        batches = [task_ids[at : at + BATCH_SIZE] for at in range(0, len(task_ids), BATCH_SIZE)]
         rows: list[Any] = []
         damaged: list[str] = []
-        while pieces:
-            some = pieces.pop()
+        while batches:
+            batch = batches.pop()
             try:
-                sql, values = query(some)
+                sql, values = query(batch)
                 rows = keep(rows + await self._rows(sql, *values))
             except sqlite3.DatabaseError as again:
-                if not is_damage(again) or len(damaged) >= MOST_DAMAGED:
+                if not is_damage(again) or len(damaged) >= MAX_DAMAGED:
                     raise
-                if len(some) == 1:
-                    damaged += some
+                if len(batch) == 1:
+                    damaged += batch
                 else:
-                    pieces += [some[: len(some) // 2], some[len(some) // 2 :]]
-        named = ", ".join(damaged[:NAMED]) + (f" and {len(damaged) - NAMED} more" if len(damaged) > NAMED else "")
-        told = f"tasks that cannot be read: {named}" if damaged else "an index cannot be read"
-        self.damage = StoreDamaged(f"the database is damaged: {error}; {told}")
+                    batches += [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
+        names = ", ".join(damaged[:MAX_NAMED]) + (
+            f" and {len(damaged) - MAX_NAMED} more" if len(damaged) > MAX_NAMED else ""
+        )
+        unreadable = f"tasks that cannot be read: {names}" if damaged else "an index cannot be read"
+        self.damage = StoreDamaged(f"the database is damaged: {error}; {unreadable}")
         return rows, damaged

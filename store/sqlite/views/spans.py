@@ -1,4 +1,4 @@
-"""Spans, from their projection."""
+"""Queries of the spans of a task."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from signalbox.store.sqlite.views.base import Rows
 from signalbox.store.state import Span
 
 ANCESTORS = 200
-"""The most spans that a window has only because other spans in it are below them."""
+"""A window contains at most this many spans only because they are ancestors of other spans in it."""
 
 
 class SpanViews(Rows):
-    """The `TaskSpanReading` and `SpanReading` of `store.contract`."""
+    """Implements `TaskSpanReading` and `SpanReading` of `store.contract`."""
 
     async def spans(self, task_id: str, after: int = 0, limit: int | None = None) -> list[Span]:
         return await self._values(
@@ -63,7 +63,7 @@ class SpanViews(Rows):
                 JOIN task_spans s ON s.task_id = ?1 AND s.span_id = chosen.parent_span_id
               LIMIT ?4
             )
-            -- CROSS: the few chosen ones first, then each by its key, never all spans of the task.
+            -- CROSS JOIN makes SQLite look up each of the few chosen spans by its key, and not scan all spans.
             SELECT s.state FROM chosen CROSS JOIN task_spans s ON s.task_id = ?1 AND s.span_id = chosen.span_id
             ORDER BY s.started_seq
             """,
