@@ -1,4 +1,4 @@
-"""Terminal colours in the log."""
+"""Escape sequences and links in log lines: colours become classes, everything else is dropped."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ from tests.support.dom import parse
         ("bell\x07 nul\x00", "bell\u2407 nul\u2400"),
     ],
 )
-def test_escapes_become_classes_or_nothing(line: str, html: str) -> None:
+def test_escape_sequences_become_classes_or_are_dropped(line: str, html: str) -> None:
     assert str(render(line)) == html
 
 
@@ -85,20 +85,20 @@ LINK = f'<a href="{RUN}" title="{RUN}" {A}>'
         (f"\x1b]8;;{RUN}\x07\x1b]8;;\x07nothing", "nothing"),
     ],
 )
-def test_links_lead_to_web_pages_alone_and_others_show_their_address(line: str, html: str) -> None:
+def test_only_web_addresses_become_links(line: str, html: str) -> None:
     assert str(render(line)) == html
 
 
-@pytest.mark.parametrize("ground", range(16))
-def test_every_text_is_read_on_every_ground(ground: int) -> None:
+@pytest.mark.parametrize("background", range(16))
+def test_every_text_colour_is_readable_on_every_background(background: int) -> None:
     tokens = dict(re.findall(r"--terminal-(\d+): #(\w{6});", (ROOT / "css/tokens.css").read_text()))
     assert tuple(tokens[str(n)] for n in range(16)) == TERMINAL
-    assert all(contrast(text_on(ground, text), ground) >= 4.5 for text in (None, *range(16)))
+    assert all(contrast(text_on(background, text), background) >= 4.5 for text in (None, *range(16)))
 
 
 @settings(deadline=None)
 @given(st.text(st.sampled_from("\x1b[]0123456789;:mKP\\\x07\x9b\x9d<>&\"'ab h \r\n\x00"), max_size=60))
-def test_no_line_breaks_out_or_leaves_an_escape(line: str) -> None:
+def test_no_line_produces_foreign_markup_or_keeps_an_escape_sequence(line: str) -> None:
     html = str(render(line))
     tree = parse(html)
     assert {node.tag for node in tree.walk()} <= {"", "span", "a", "i"}
@@ -106,11 +106,11 @@ def test_no_line_breaks_out_or_leaves_an_escape(line: str) -> None:
     assert not set(html) & set("\x1b\x9b\x07\r\x00")
 
 
-def test_a_line_of_nothing_but_escapes_is_quick() -> None:
+def test_a_long_line_of_escape_sequences_is_rendered_quickly() -> None:
     assert str(render("\x1b[" * 50_000 + "\x1b]" * 50_000 + "\x1b[1;" * 10_000)) == ""
 
 
-def test_a_text_of_many_colours_is_drawn_in_them_for_a_while_and_then_plain() -> None:
-    drawn = str(render("".join(f"\x1b[{31 + n % 6}mx" for n in range(100_000)) + "<b>"))
-    assert drawn.count("<span") <= 510
-    assert parse(drawn).text == "x" * 100_000 + "<b>"
+def test_a_line_with_many_colours_is_plain_after_the_first_hundreds() -> None:
+    html = str(render("".join(f"\x1b[{31 + n % 6}mx" for n in range(100_000)) + "<b>"))
+    assert html.count("<span") <= 510
+    assert parse(html).text == "x" * 100_000 + "<b>"

@@ -1,4 +1,4 @@
-"""Every text colour can be read on every ground it stands on, in light and in dark (WCAG 2.2 AA, 4.5 to 1)."""
+"""Every text colour is readable on every background it is used on, light and dark (WCAG 2.2 AA, 4.5 to 1)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ PAIRS = {
         r"--([\w-]+): light-dark\(#(\w{6}), #(\w{6})\)", (ROOT / "css/tokens.css").read_text()
     )
 }
-HUES = ("green", "amber", "red", "blue", "magenta", "cyan")
-GROUNDS = ("paper", "paper-sunken", *(f"{hue}-wash" for hue in HUES))
-TEXTS = [(text, ground) for text in ("ink", "ink-soft", *HUES) for ground in GROUNDS]
+COLOURS = ("green", "amber", "red", "blue", "magenta", "cyan")
+BACKGROUNDS = ("paper", "paper-sunken", *(f"{hue}-wash" for hue in COLOURS))
+TEXTS = [(text, ground) for text in ("ink", "ink-soft", *COLOURS) for ground in BACKGROUNDS]
 REVERSED = [("paper", "ink"), ("paper", "blue")]
 
 
@@ -36,7 +36,7 @@ def test_text_is_readable(text: str, ground: str, scheme: int) -> None:
 
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
-@pytest.mark.parametrize("mark", [*HUES, "ink-soft"])
-def test_a_mark_stands_out_from_the_paper(mark: str, scheme: int) -> None:
+@pytest.mark.parametrize("mark", [*COLOURS, "ink-soft"])
+def test_icons_and_marks_have_enough_contrast(mark: str, scheme: int) -> None:
     low, high = sorted((luminance(PAIRS[mark][scheme]), luminance(PAIRS["paper"][scheme])))
     assert (high + 0.05) / (low + 0.05) >= 3

@@ -1,4 +1,4 @@
-"""What pages say, from an empty list to a long log."""
+"""The content of pages, from an empty list to a long log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.dom import parse
 from tests.support.rendering import FRAGMENTS, log, main, page, parts
 
 
-async def test_a_line_that_was_written_elsewhere_tells_when(store: SqliteStore) -> None:
+async def test_a_relayed_line_shows_when_it_was_written(store: SqliteStore) -> None:
     store.append("run", log("one", at='2026-11-21T14:02:07Z">'))
     assert '<code title="written 2026-11-21T14:02:07Z&#34;&gt;">one</code>' in str(await page(store))
     assert 'class="rest"' not in str(await page(store))
@@ -35,14 +35,14 @@ async def test_a_line_that_was_written_elsewhere_tells_when(store: SqliteStore) 
         ("phase_exit", {"message": "cancelled", "error_code": "cancelled"}, "phase left planning cancelled"),
     ],
 )
-async def test_the_end_of_a_run_or_a_phase_says_nothing_twice(
+async def test_the_end_of_a_run_or_a_phase_repeats_nothing(
     store: SqliteStore, kind: str, payload: dict[str, object], said: str
 ) -> None:
     store.append("run", [NewEvent(event_type=kind, phase="planning", payload=payload)])
     assert main(await page(store)).by_id("e1").text.endswith(said)
 
 
-async def test_the_page_says_how_the_run_stands(store: SqliteStore) -> None:
+async def test_the_page_shows_the_state_of_the_run(store: SqliteStore) -> None:
     store.create_task("run", title="Nightly audit", kind="audit")
     store.append(
         "run",
@@ -77,14 +77,14 @@ async def test_the_page_says_how_the_run_stands(store: SqliteStore) -> None:
 @pytest.mark.parametrize(
     "event_type", [kind for kind in KNOWN_EVENTS if kind not in ("permission_response", "runner_heartbeat")]
 )
-async def test_no_key_of_any_payload_is_left_out(store: SqliteStore, event_type: str) -> None:
-    told = {key: f"<{key}>" for key in TOLD.get(event_type, ("message",))}
-    progress = {"current": 3, "total": 4} if "progress" in told else None
+async def test_every_key_of_a_payload_is_shown(store: SqliteStore, event_type: str) -> None:
+    payload = {key: f"<{key}>" for key in TOLD.get(event_type, ("message",))}
+    progress = {"current": 3, "total": 4} if "progress" in payload else None
     store.append(
-        "run", NewEvent(event_type=event_type, payload={**told, "own_key": ["own", "value"], "progress": progress})
+        "run", NewEvent(event_type=event_type, payload={**payload, "own_key": ["own", "value"], "progress": progress})
     )
     row = main(await page(store)).by_id("e1").text
-    for key in told.keys() - {"progress", "approved"}:
+    for key in payload.keys() - {"progress", "approved"}:
         assert f"<{key}>" in row
     assert "own_key" in row
     assert "value" in row
@@ -95,14 +95,14 @@ async def test_an_unknown_event_shows_its_type_and_payload(store: SqliteStore) -
     assert 'own_metric {"loss":0.5}' in main(await page(store)).by_id("e1").text
 
 
-async def test_a_long_payload_is_folded_but_whole(store: SqliteStore) -> None:
+async def test_a_long_payload_is_folded_but_complete(store: SqliteStore) -> None:
     store.append("run", NewEvent(event_type="own", payload={"numbers": list(range(500))}))
     row = main(await page(store)).by_id("e1")
     assert row.all("details")
     assert "498,499]" in row.text
 
 
-async def test_spans_beyond_the_window_are_counted_and_listed_on_their_page(store: SqliteStore) -> None:
+async def test_spans_beyond_the_window_are_counted_and_listed_on_the_spans_page(store: SqliteStore) -> None:
     for n in range(100):
         store.append("run", NewEvent(event_type="work_item_start", span_id=f"w{n}"))
         store.append("run", NewEvent(event_type="work_item_complete", span_id=f"w{n}"))
@@ -114,7 +114,7 @@ async def test_spans_beyond_the_window_are_counted_and_listed_on_their_page(stor
     assert len(parse(listed).all("tr")) == 101
 
 
-async def test_a_window_of_the_log_leads_to_its_neighbours(store: SqliteStore) -> None:
+async def test_a_window_of_the_log_links_to_its_neighbours(store: SqliteStore) -> None:
     store.append("run", [log(f"line {n}") for n in range(1, 101)])
     async with store.read() as view:
         middle = await log_window(view, "run", around=50, window=10)
@@ -135,15 +135,17 @@ async def test_the_list_links_to_each_status_and_to_older_tasks(store: SqliteSto
         store.append(f"run-{n}", log("x"))
     store.create_task("idle", title="Idle")
     async with store.read() as view:
-        some = FRAGMENTS.list_page(await task_list_view(view, TaskQuery(statuses=("running",), text="run", limit=2)))
-    shown = main(some)
+        filtered = FRAGMENTS.list_page(
+            await task_list_view(view, TaskQuery(statuses=("running",), text="run", limit=2))
+        )
+    shown = main(filtered)
     assert [row.attributes["id"] for row in shown.all("tr")[1:]] == [ids.task("run-4"), ids.task("run-3")]
     links = [link.attributes.get("href") or "" for link in shown.all("a")]
     assert "/tasks?status=queued&q=run" in links
     assert any(re.match(r"/tasks\?status=running&q=run&cursor=", link) for link in links)
 
 
-async def test_an_empty_list_says_how_to_start(store: SqliteStore) -> None:
+async def test_an_empty_list_explains_how_to_start(store: SqliteStore) -> None:
     async with store.read() as view:
         shown = main(FRAGMENTS.list_page(await task_list_view(view, TaskQuery()), base_url="http://box:1"))
     for way in ("signalbox run -- COMMAND", "signalbox demo", "http://box:1/api/tasks/first/events"):
@@ -151,19 +153,19 @@ async def test_an_empty_list_says_how_to_start(store: SqliteStore) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 413, 421, 500, 503, 599])
-def test_an_error_says_what_happened_and_what_now(status: int) -> None:
+def test_an_error_page_explains_the_error_and_links_to_the_tasks(status: int) -> None:
     shown = main(FRAGMENTS.error_page(status, "some_code", "it is <b>gone</b>"))
     assert str(status) in shown.text
     assert "it is <b>gone</b>" in shown.text
     assert any(link.attributes["href"] == "/tasks" for link in shown.all("a"))
 
 
-async def test_the_same_state_is_the_same_page(store: SqliteStore) -> None:
+async def test_the_same_state_renders_the_same_page(store: SqliteStore) -> None:
     store.append("run", [log("x"), NewEvent(event_type="work_item_start", span_id="w")])
     assert await page(store) == await page(store)
 
 
-async def test_a_full_page_of_a_million_lines_would_be_as_small_as_this_one(store: SqliteStore) -> None:
+async def test_the_page_of_a_long_log_has_a_bounded_size(store: SqliteStore) -> None:
     store.append("run", [log(f"line {n} of a log that says about this much in each of its lines") for n in range(1000)])
     assert len((await page(store, window=200)).encode()) < 100_000
 
@@ -171,5 +173,5 @@ async def test_a_full_page_of_a_million_lines_would_be_as_small_as_this_one(stor
 def test_every_pair_of_states_has_its_own_icon() -> None:
     from signalbox.store.state import STATUSES
 
-    made = [asset(f"icons/{status}.svg") for status in STATUSES]
-    assert all(one != other for one, other in itertools.combinations([re.sub(".*v=", "", url) for url in made], 2))
+    urls = [asset(f"icons/{status}.svg") for status in STATUSES]
+    assert all(one != other for one, other in itertools.combinations([re.sub(".*v=", "", url) for url in urls], 2))

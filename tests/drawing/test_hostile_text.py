@@ -1,4 +1,4 @@
-"""Nothing that a run says is ever markup."""
+"""Text from a run never becomes markup."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ CONTROLS = (
 
 
 def hostile_run(text: str) -> list[NewEvent]:
-    """Events with `text` wherever a run may put it."""
+    """Return events with `text` in every field that a run can fill."""
     line = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", "", text)[:256]
     return [
         NewEvent(
@@ -103,7 +103,7 @@ async def test_hostile_text_is_shown_and_never_breaks_out(store: SqliteStore, te
     assert calm.lines() == main(shown).lines()
 
 
-async def test_hostile_text_is_readable_as_it_was_written(store: SqliteStore) -> None:
+async def test_hostile_text_is_shown_as_written(store: SqliteStore) -> None:
     for text in HOSTILE[:-1]:
         store.append("run", log(text))
     rows = main(await page(store, window=200)).by_id(ids.LOG_ROWS)
@@ -111,7 +111,7 @@ async def test_hostile_text_is_readable_as_it_was_written(store: SqliteStore) ->
         assert text in rows.text
 
 
-def test_no_two_names_share_an_id_and_none_needs_escaping() -> None:
+def test_element_ids_are_unique_and_need_no_escaping() -> None:
     names = ["a", "a b", "a_20_b", "a.b", "a:b", "A", "ä", "<a>", '"', "#x .y", "_", "__", "\U0001f600"]
     made = [ids.span(name) for name in names]
     assert len(set(made)) == len(names)

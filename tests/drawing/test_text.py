@@ -1,4 +1,4 @@
-"""How times, numbers and values read."""
+"""The text of times, durations, numbers and values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from signalbox.webapp.views.text import between, clean, clock, count, duration, 
 START = "2026-11-21T14:02:07.123456Z"
 
 
-def test_times_of_day_and_moments() -> None:
+def test_times_of_day_and_timestamps() -> None:
     assert clock(START) == "14:02:07.123"
     assert moment(START) == "2026-11-21 14:02:07 UTC"
     assert moment("soon") == "soon"
@@ -27,7 +27,7 @@ def test_times_of_day_and_moments() -> None:
         ("2026-11-21T14:00:00.000000Z", "0 ms"),
     ],
 )
-def test_how_long_it_took(end: str, words: str) -> None:
+def test_elapsed_times(end: str, words: str) -> None:
     assert between(START, end) == words
 
 
@@ -48,7 +48,7 @@ def test_numbers() -> None:
     assert [plural(n, "event") for n in (0, 1, 2000)] == ["0 events", "1 event", "2,000 events"]
 
 
-def test_values_of_a_payload() -> None:
+def test_payload_values() -> None:
     assert [said(v) for v in (None, "\x1b[1mbold\x1b[0m", 3, True, {"b": 1, "a": [None]})] == [
         "",
         "bold",

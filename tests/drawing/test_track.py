@@ -1,4 +1,4 @@
-"""The track diagram and the span tree: the right stations and lines from any state."""
+"""The track diagram and the span tree: stations and lines for any state."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def span(span_id: str, started: int, parent: str | None = None, state: str = "do
     )
 
 
-def test_known_phases_to_come_are_drawn_ahead() -> None:
+def test_upcoming_standard_phases_are_drawn() -> None:
     line = stations(task(phase="planning", status="running"), [phase("planning", "open")])
     assert named(line) == [("planning", "current"), ("executing", "upcoming"), ("verifying", "upcoming")]
 
 
-def test_nothing_is_foretold_for_phases_of_ones_own_or_for_a_run_that_ended() -> None:
+def test_no_phases_are_predicted_for_custom_phases_or_an_ended_run() -> None:
     assert named(stations(task(status="running"), [phase("compile")])) == [("compile", "done")]
     assert named(stations(task(status="failed"), [phase("planning", "failed")])) == [("planning", "failed")]
     assert stations(task(), []) == []
@@ -53,28 +53,28 @@ def test_a_run_without_phases_is_one_station() -> None:
     assert named(stations(task(status="done", started_at=AT, ended_at=AT), [])) == [("run", "done")]
 
 
-def test_what_was_cancelled_did_not_fail() -> None:
+def test_a_cancelled_phase_is_not_shown_as_failed() -> None:
     cancelled = task(status="cancelled", started_at=AT, ended_at=AT)
     assert named(stations(cancelled, [phase("own", "failed")])) == [("own", "cancelled")]
 
 
-def test_a_phase_that_was_skipped_is_not_foretold() -> None:
+def test_a_skipped_phase_is_not_predicted() -> None:
     line = stations(task(phase="verifying", status="running"), [phase("verifying", "open")])
     assert named(line) == [("verifying", "current")]
 
 
-def test_the_train_stands_where_the_work_items_say() -> None:
-    here = phase("executing", "open", items_total=10, items_done=5, items_failed=1)
-    (station, _) = stations(task(phase="executing", status="running"), [here])
+def test_the_position_on_the_track_follows_the_work_items() -> None:
+    open_phase = phase("executing", "open", items_total=10, items_done=5, items_failed=1)
+    (station, _) = stations(task(phase="executing", status="running"), [open_phase])
     assert station.progress == 0.6
 
 
-def test_an_open_question_sets_a_signal_at_the_current_station_only() -> None:
+def test_an_open_permission_sets_a_signal_only_at_the_current_station() -> None:
     line = stations(task(phase="executing", permissions_open=1), [phase("planning"), phase("executing", "open")])
     assert [station.signal for station in line] == [False, True, False]
 
 
-def test_the_track_beside_a_recovery_is_as_far_as_the_station_before_it() -> None:
+def test_the_rail_beside_a_recovery_has_the_state_of_the_station_before_it() -> None:
     line = stations(
         task(phase="executing", status="running"), [phase("planning"), phase("executing", "open"), phase("recovery")]
     )
@@ -85,7 +85,7 @@ def test_the_track_beside_a_recovery_is_as_far_as_the_station_before_it() -> Non
     ]
 
 
-def test_children_follow_their_parents_and_open_ones_come_first() -> None:
+def test_children_follow_their_parents_with_open_spans_first() -> None:
     tree = lines([span("c", 3, "a"), span("a", 1), span("d", 4, "a", "open"), span("b", 2), span("e", 5, "c")])
     assert [(line.span.span_id, line.depth) for line in tree] == [("a", 0), ("d", 1), ("c", 1), ("e", 2), ("b", 0)]
 
@@ -94,11 +94,11 @@ def test_a_span_with_an_unknown_parent_stands_at_the_root() -> None:
     assert [(line.span.span_id, line.depth) for line in lines([span("a", 1, "nobody")])] == [("a", 0)]
 
 
-def test_spans_that_are_each_others_parents_are_shown_once_each() -> None:
+def test_spans_in_a_parent_cycle_are_shown_once_each() -> None:
     tree = lines([span("a", 1, "b"), span("b", 2, "a"), span("c", 3, "b"), span("own", 4, "own")])
     assert sorted(line.span.span_id for line in tree) == ["a", "b", "c", "own"]
 
 
-def test_a_chain_of_thousands_of_spans_is_no_trouble() -> None:
+def test_a_chain_of_thousands_of_spans_is_laid_out() -> None:
     tree = lines([span(str(n), n, str(n - 1)) for n in range(1, 20_000)])
     assert tree[-1].depth == 19_998

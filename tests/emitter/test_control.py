@@ -1,4 +1,4 @@
-"""Asking a run to stop, and the audits of what people did."""
+"""Cancelling a run, and audits of actions of people."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def press_cancel(server: Server, task: str, **form: str) -> httpx.Response:
     return httpx.post(f"{server.url}/tasks/{task}/cancel", data=form)
 
 
-def wait_until(true: Callable[[], Any], timeout: float = 20) -> None:
+def wait_until(condition: Callable[[], Any], timeout: float = 20) -> None:
     deadline = time.monotonic() + timeout
-    while not true():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
@@ -35,7 +35,7 @@ def task(server: Server, task_id: str) -> dict[str, Any]:
     return shown
 
 
-def test_a_cancel_is_an_event_of_the_user_and_audited(server: Server) -> None:
+def test_a_cancel_is_recorded_as_an_event_of_the_user_and_audited(server: Server) -> None:
     server.emit("stop", "hello")
     answer = press_cancel(server, "stop", reason=" too slow ")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/tasks/stop")
@@ -47,7 +47,7 @@ def test_a_cancel_is_an_event_of_the_user_and_audited(server: Server) -> None:
         assert text in page
 
 
-def test_programs_cancel_in_json(server: Server) -> None:
+def test_clients_cancel_in_json(server: Server) -> None:
     server.emit("json", "hello")
     answer = server.post("/api/tasks/json/cancel", {})
     assert (answer.status_code, answer.json()["payload"]) == (201, {"by": "local user"})
@@ -56,7 +56,7 @@ def test_programs_cancel_in_json(server: Server) -> None:
     assert server.post("/api/tasks/nobody/cancel", {}).status_code == 404
 
 
-def test_what_is_over_is_not_cancelled(server: Server) -> None:
+def test_an_ended_run_cannot_be_cancelled(server: Server) -> None:
     server.emit("over", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
     answer = press_cancel(server, "over")
     assert answer.status_code == 409
@@ -67,7 +67,7 @@ def test_what_is_over_is_not_cancelled(server: Server) -> None:
 
 
 @pytest.mark.parametrize("kind", ["store", "server"])
-def test_a_run_sees_it(server: Server, kind: str) -> None:
+def test_a_run_sees_its_cancel(server: Server, kind: str) -> None:
     log: SqliteStore | RemoteLog = server.store if kind == "store" else RemoteLog(server.url)
     with open_task(log, f"sees-{kind}") as run:
         assert not run.cancelled
@@ -75,45 +75,45 @@ def test_a_run_sees_it(server: Server, kind: str) -> None:
         wait_until(lambda: run.cancelled)
 
 
-POLITE = "import signal, time\nprint('ready', flush=True)\nwhile True: time.sleep(0.05)"
-STUBBORN = (
+INTERRUPTIBLE = "import signal, time\nprint('ready', flush=True)\nwhile True: time.sleep(0.05)"
+UNINTERRUPTIBLE = (
     "import signal, time\n"
     "for n in (signal.SIGINT, signal.SIGTERM): signal.signal(n, lambda n, _: print('heard', n, flush=True))\n"
     "print('ready', flush=True)\nwhile True: time.sleep(0.05)"
 )
 
 
-def said(server: Server, task_id: str) -> list[str]:
+def messages(server: Server, task_id: str) -> list[str]:
     events = server.get(f"/api/tasks/{task_id}/events?limit=1000&type=log").json()["events"]
     return [event["payload"]["message"] for event in events]
 
 
 @pytest.mark.parametrize("target", ["--store", "--server"])
-def test_the_button_ends_a_command_politely(server: Server, target: str) -> None:
+def test_the_cancel_button_interrupts_a_command(server: Server, target: str) -> None:
     name, where = f"polite{target}", server.store_url if target == "--store" else server.url
-    running = start("run", target, where, "--task", name, "--", sys.executable, "-c", POLITE)
-    wait_until(lambda: server.get(f"/api/tasks/{name}").status_code == 200 and "ready" in said(server, name))
+    running = start("run", target, where, "--task", name, "--", sys.executable, "-c", INTERRUPTIBLE)
+    wait_until(lambda: server.get(f"/api/tasks/{name}").status_code == 200 and "ready" in messages(server, name))
     press_cancel(server, name)
     running.communicate(timeout=20)
     assert running.returncode == 128 + signal.SIGINT
     assert task(server, name)["status"] == "cancelled"
 
 
-def test_the_button_ends_a_stubborn_command_firmly(server: Server) -> None:
+def test_repeated_cancels_escalate_to_sigkill(server: Server) -> None:
     arguments = ("--store", server.store_url, "--task", "stubborn", "--grace", "600")
-    running = start("run", *arguments, "--", sys.executable, "-c", STUBBORN)
-    wait_until(lambda: server.get("/api/tasks/stubborn").status_code == 200 and "ready" in said(server, "stubborn"))
+    running = start("run", *arguments, "--", sys.executable, "-c", UNINTERRUPTIBLE)
+    wait_until(lambda: server.get("/api/tasks/stubborn").status_code == 200 and "ready" in messages(server, "stubborn"))
     press_cancel(server, "stubborn")
-    wait_until(lambda: f"heard {signal.SIGINT.value}" in said(server, "stubborn"))
+    wait_until(lambda: f"heard {signal.SIGINT.value}" in messages(server, "stubborn"))
     press_cancel(server, "stubborn")
-    wait_until(lambda: f"heard {signal.SIGTERM.value}" in said(server, "stubborn"))
+    wait_until(lambda: f"heard {signal.SIGTERM.value}" in messages(server, "stubborn"))
     press_cancel(server, "stubborn")
     running.communicate(timeout=20)
     assert running.returncode == 128 + signal.SIGKILL
     assert task(server, "stubborn")["status"] == "cancelled"
 
 
-def test_audits_are_read_page_by_page_and_outlive_their_task(start_server: Callable[..., Server]) -> None:
+def test_audits_are_paged(start_server: Callable[..., Server]) -> None:
     server = start_server()
     assert "Nobody has done anything" in server.get("/audits").text
     assert server.get("/tasks/nobody/audits").status_code == 404
@@ -129,7 +129,7 @@ def test_audits_are_read_page_by_page_and_outlive_their_task(start_server: Calla
     assert len(re.findall(r">#\d+</a>", server.get("/tasks/run-0/audits").text)) == 103
 
 
-def test_a_request_of_another_site_cancels_nothing(server: Server) -> None:
+def test_a_cross_site_request_cancels_nothing(server: Server) -> None:
     server.emit("cross", "hello")
     answer = httpx.post(f"{server.url}/tasks/cross/cancel", headers={"Origin": "http://evil.example"})
     assert answer.status_code == 403

@@ -1,4 +1,4 @@
-"""Emitting: one vocabulary for synchronous code and asyncio, and blocks that close what they open."""
+"""Emitting: the same vocabulary for synchronous code and asyncio, and context managers that close their spans."""
 
 from __future__ import annotations
 
@@ -52,21 +52,21 @@ def call(emitter: Vocabulary[R], name: str, task_id: str) -> R:
     return answer
 
 
-def essence(event: Event) -> tuple[object, ...]:
+def comparable(event: Event) -> tuple[object, ...]:
     return (event.event_type, event.phase, event.actor, event.parent_span_id, event.payload)
 
 
 @pytest.mark.parametrize("name", EMITTERS)
-def test_each_emitter_says_the_same_in_both_worlds(store: SqliteStore, name: str) -> None:
+def test_each_emit_method_stores_the_same_event_in_sync_and_async(store: SqliteStore, name: str) -> None:
     for task_id in ("sync", "async"):
         store.append(task_id, NewEvent(event_type="permission_request", payload={"request_id": "r1"}))
 
     async def emit() -> Event:
         return await call(AsyncEmitter(store), name, "async")
 
-    ours, theirs = call(Emitter(store), name, "sync"), asyncio.run(emit())
-    assert essence(ours) == essence(theirs)
-    assert ours.event_type == name.removeprefix("emit_")
+    sync_event, async_event = call(Emitter(store), name, "sync"), asyncio.run(emit())
+    assert comparable(sync_event) == comparable(async_event)
+    assert sync_event.event_type == name.removeprefix("emit_")
 
 
 def test_an_emitter_keeps_extra_fields_and_its_key(store: SqliteStore) -> None:
@@ -78,7 +78,7 @@ def test_an_emitter_keeps_extra_fields_and_its_key(store: SqliteStore) -> None:
     assert again.seq == first.seq == 1
 
 
-def test_a_run_that_ends_well_is_done(store: SqliteStore) -> None:
+def test_a_run_without_errors_is_done(store: SqliteStore) -> None:
     with (
         open_task(store, "t", title="Nightly", kind="build") as task,
         task.phase("planning") as planning,
@@ -100,7 +100,7 @@ def test_a_run_that_ends_well_is_done(store: SqliteStore) -> None:
     assert log_of(store, "t")[4].payload == {"work_item_id": "json", "work_type": "package", "lines": 7}
 
 
-def test_an_exception_closes_all_that_is_open_and_goes_on(store: SqliteStore) -> None:
+def test_an_exception_closes_all_open_spans_and_propagates(store: SqliteStore) -> None:
     with (
         pytest.raises(ZeroDivisionError),
         open_task(store, "t") as task,
@@ -122,7 +122,7 @@ def test_an_exception_closes_all_that_is_open_and_goes_on(store: SqliteStore) ->
     assert (state.status, state.error, state.spans_open) == ("failed", "division by zero", 0)
 
 
-def test_a_failed_work_item_can_be_tried_again(store: SqliteStore) -> None:
+def test_a_failed_work_item_can_be_retried(store: SqliteStore) -> None:
     with open_task(store, "t") as task, task.phase("executing") as executing:
         first = executing.work_item("w")
         with pytest.raises(ValueError), first:
@@ -149,7 +149,9 @@ def test_a_failed_work_item_can_be_tried_again(store: SqliteStore) -> None:
         (SystemExit(0), "done", 0),
     ],
 )
-def test_how_a_run_ends_is_told(store: SqliteStore, error: BaseException, status: str, code: int) -> None:
+def test_the_status_of_a_run_follows_from_its_exception(
+    store: SqliteStore, error: BaseException, status: str, code: int
+) -> None:
     with pytest.raises(type(error)), open_task(store, "t") as task, task.phase("planning"):
         raise error
     state = task_of(store, "t")
@@ -175,7 +177,7 @@ def test_asyncio_cancellation_is_a_cancelled_run(store: SqliteStore) -> None:
     assert task_of(store, "t").status == "cancelled"
 
 
-def test_work_items_in_threads_have_their_parents(store: SqliteStore) -> None:
+def test_work_items_in_threads_have_the_right_parent(store: SqliteStore) -> None:
     with open_task(store, "t") as task, task.phase("executing") as executing:
 
         def work(name: str) -> None:
@@ -188,7 +190,7 @@ def test_work_items_in_threads_have_their_parents(store: SqliteStore) -> None:
     assert_children_of_executing(store, 20)
 
 
-async def test_work_items_in_asyncio_tasks_have_their_parents(store: SqliteStore) -> None:
+async def test_work_items_in_asyncio_tasks_have_the_right_parent(store: SqliteStore) -> None:
     async with open_task(store, "t") as task, task.phase("executing") as executing:
 
         async def work(name: str) -> None:
@@ -211,7 +213,7 @@ def assert_children_of_executing(store: SqliteStore, count: int) -> None:
             assert event.phase == "executing"
 
 
-def test_the_run_speaks_for_the_step_that_is_open(store: SqliteStore) -> None:
+def test_events_of_the_run_belong_to_the_open_step(store: SqliteStore) -> None:
     with open_task(store, "t") as task:
         task.log("outside")
         with task.phase("planning") as planning:
@@ -230,7 +232,7 @@ def test_the_run_speaks_for_the_step_that_is_open(store: SqliteStore) -> None:
     assert by_type["checkpoint_commit"].payload["evidence_refs"] == {"checkpoint_id": "c1", "artifacts": ["a.json"]}
 
 
-def test_progress_is_the_runs_the_items_or_the_tools(store: SqliteStore) -> None:
+def test_progress_belongs_to_the_run_the_work_item_or_the_tool(store: SqliteStore) -> None:
     with (
         open_task(store, "t") as task,
         task.phase("executing") as executing,
@@ -242,8 +244,8 @@ def test_progress_is_the_runs_the_items_or_the_tools(store: SqliteStore) -> None
         call.progress(3, 4)
         call.result(hits=2)
     spans = spans_of(store, "t")
-    told = [state.progress.percentage if state.progress else None for state in (spans["w"], spans["search"])]
-    assert told == [50, 75]
+    percentages = [state.progress.percentage if state.progress else None for state in (spans["w"], spans["search"])]
+    assert percentages == [50, 75]
     assert task_of(store, "t").progress == Progress(25, 1, 4)
     result = next(event for event in log_of(store, "t") if event.event_type == "tool_result")
     assert result.payload == {"tool_name": "search", "status": "done", "hits": 2}

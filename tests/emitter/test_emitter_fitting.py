@@ -1,4 +1,4 @@
-"""Emitting never ends the program: what the log cannot hold is converted or cut, and everything else is kept."""
+"""Emitting never raises into the program: values that the log cannot hold are converted or cut."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ VALUES = {
 }
 
 
-def test_odd_values_are_kept_as_their_text(store: SqliteStore) -> None:
+def test_unsupported_values_are_stored_as_text(store: SqliteStore) -> None:
     with open_task(store, "t", title="a\n" * 600, kind="", metadata={"where": Path("x")}) as task:
         for name, (value, _) in VALUES.items():
             task.log("kept", **{name: value})
@@ -69,15 +69,15 @@ def test_odd_values_are_kept_as_their_text(store: SqliteStore) -> None:
     for event, (name, (_, wanted)) in zip(log[1:], VALUES.items(), strict=False):
         assert event.payload["message"] == "kept"
         assert event.payload.get(name) == wanted, name
-    told = [event.payload.get("message") for event in log if event.event_type in ("log", "status")]
-    assert told[-4:] == ["cyclic", "bytes \ufffd", "x", "None"]
+    messages = [event.payload.get("message") for event in log if event.event_type in ("log", "status")]
+    assert messages[-4:] == ["cyclic", "bytes \ufffd", "x", "None"]
     result = log[-2].payload
     assert [result[name] for name in ("report", "task_id_", "phase_", "work_type_")] == ["r.html", 3, "p", "x"]
     assert task_of(store, "t").status == "done"
     assert task_of(store, "t").metadata == {"where": "x"}
 
 
-def test_a_long_line_is_cut_and_says_so(store: SqliteStore) -> None:
+def test_a_long_line_is_cut_and_marked_truncated(store: SqliteStore) -> None:
     with open_task(store, "t") as task:
         task.log("x" * 300_000, level="info")
         task.log("many", values=list(range(300_000)))
@@ -90,7 +90,7 @@ def test_a_long_line_is_cut_and_says_so(store: SqliteStore) -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, "three", None, 10**400, Broken(), Decimal("NaN")])
-def test_progress_is_a_finite_number_or_nothing(store: SqliteStore, value: Any) -> None:
+def test_progress_that_is_not_a_finite_number_is_dropped(store: SqliteStore, value: Any) -> None:
     with open_task(store, "t") as task:
         task.progress(value, 10)
         task.progress(1, value)
@@ -112,13 +112,13 @@ def test_every_field_of_an_event_is_made_valid(store: SqliteStore) -> None:
     assert Emitter(store).emit("t", "log", key="k" * 300).seq == stored.seq
 
 
-def test_an_error_without_a_text_is_recorded_too(store: SqliteStore) -> None:
+def test_an_exception_whose_text_raises_is_recorded(store: SqliteStore) -> None:
     with pytest.raises(BrokenError), open_task(store, "t") as task, task.phase("p"):
         raise BrokenError
     assert task_of(store, "t").status == "failed"
 
 
-def test_strict_raises(store: SqliteStore) -> None:
+def test_strict_mode_raises_instead_of_converting(store: SqliteStore) -> None:
     with pytest.raises(InvalidEvent), open_task(store, "t", strict=True) as task:
         task.log("x" * 300_000)
     with pytest.raises(InvalidEvent):
@@ -127,7 +127,7 @@ def test_strict_raises(store: SqliteStore) -> None:
         asyncio.run(AsyncEmitter(store, strict=True).emit("t", "log", value=Path("x")))  # type: ignore[arg-type]
 
 
-async def test_over_http_and_in_asyncio_it_is_the_same(tmp_path: Path) -> None:
+async def test_an_asyncio_run_over_http_cuts_long_lines_too(tmp_path: Path) -> None:
     server = Server(tmp_path).start()
     try:
         log = RemoteLog(server.url)
@@ -151,19 +151,19 @@ ANYTHING = st.recursive(
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.dictionaries(st.text(max_size=5), ANYTHING, max_size=4), ANYTHING, st.integers(1, 2000))
-def test_anything_becomes_a_valid_event(payload: dict[str, Any], text: Any, limit: int) -> None:
+def test_any_value_becomes_a_valid_event(payload: dict[str, Any], text: Any, limit: int) -> None:
     event = NewEvent(
         event_type=text, actor=text, phase=text, span_id=text, parent_span_id=text, key=text, payload=payload
     )
     assert len(check_event(fitting(event, limit))) <= max(limit, 30)
 
 
-def test_a_time_of_the_emitter_is_kept_and_one_without_a_zone_goes_into_the_payload(store: SqliteStore) -> None:
+def test_occurred_at_is_kept_and_moves_to_the_payload_without_a_zone(store: SqliteStore) -> None:
     emit = Emitter(store)
     noon = datetime.datetime(2026, 11, 20, 12, tzinfo=datetime.UTC)
     assert emit.emit_log("run", None, "late", occurred_at=noon).occurred_at == "2026-11-20T12:00:00.000000Z"
-    lost = emit.emit_log("run", None, "late", occurred_at="2026-11-20 12:00")
-    assert lost.happened_at == lost.created_at
-    assert lost.payload["occurred_at"] == "2026-11-20 12:00"
+    without_zone = emit.emit_log("run", None, "late", occurred_at="2026-11-20 12:00")
+    assert without_zone.happened_at == without_zone.created_at
+    assert without_zone.payload["occurred_at"] == "2026-11-20 12:00"
     with pytest.raises(InvalidEvent, match="occurred_at must be a time with its zone"):
         Emitter(store, strict=True).emit_log("run", None, "late", occurred_at=datetime.datetime(2026, 11, 20))

@@ -1,4 +1,4 @@
-"""What a run hears and shows while it works: heartbeats, a cancel, the answers to its questions."""
+"""A working run sends heartbeats and receives cancels and answers to its permission requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.log import answer, cancel, log_of, open_permissions, task_of,
 from tests.support.pace import slowness
 
 
-def test_a_silent_run_sends_heartbeats_and_a_busy_one_none(store: SqliteStore) -> None:
+def test_only_a_silent_run_sends_heartbeats(store: SqliteStore) -> None:
     with open_task(store, "silent", heartbeat_interval=0.05):
         until(lambda: sum(e.event_type == "runner_heartbeat" for e in log_of(store, "silent")) >= 2)
     with open_task(store, "busy", heartbeat_interval=5) as task:
@@ -34,7 +34,7 @@ def test_a_cancel_reaches_the_run(store: SqliteStore) -> None:
     assert task_of(store, "t").status == "cancelled"
 
 
-def test_a_cancel_of_an_earlier_run_does_not_count(store: SqliteStore) -> None:
+def test_a_cancel_before_the_run_started_does_not_count(store: SqliteStore) -> None:
     cancel(store, "t", "ann")
     with open_task(store, "t") as task:
         assert not task.ask_permission("shell", timeout=0.05).approved
@@ -65,7 +65,7 @@ async def test_an_answer_reaches_the_waiting_asyncio_run_at_once(store: SqliteSt
     assert waited < 0.1 * slowness()
 
 
-def test_nobody_answers_in_time(store: SqliteStore) -> None:
+def test_an_unanswered_request_expires_after_its_timeout(store: SqliteStore) -> None:
     with open_task(store, "t") as task:
         answer = task.ask_permission("shell", timeout=0.05)
     assert (answer.approved, answer.state) == (False, "expired")
@@ -73,10 +73,10 @@ def test_nobody_answers_in_time(store: SqliteStore) -> None:
     assert open_permissions(store, "t") == []
 
 
-async def test_who_stops_waiting_withdraws_the_request(store: SqliteStore) -> None:
+async def test_cancelling_the_wait_withdraws_the_request(store: SqliteStore) -> None:
     async with open_task(store, "t") as task:
         asking = asyncio.create_task(task.ask_permission("shell"))
-        await asyncio.to_thread(wait_for_event, store.url, "t", asked)
+        await asyncio.to_thread(wait_for_event, store.url, "t", is_request)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
@@ -86,7 +86,7 @@ async def test_who_stops_waiting_withdraws_the_request(store: SqliteStore) -> No
 
 def test_a_cancel_ends_the_wait_for_an_answer(store: SqliteStore) -> None:
     def stop() -> None:
-        wait_for_event(store.url, "t", asked)
+        wait_for_event(store.url, "t", is_request)
         cancel(store, "t", "ann")
 
     person = threading.Thread(target=stop)
@@ -98,7 +98,7 @@ def test_a_cancel_ends_the_wait_for_an_answer(store: SqliteStore) -> None:
     assert open_permissions(store, "t") == []
 
 
-def test_two_questions_at_once_have_their_own_answers(store: SqliteStore) -> None:
+def test_concurrent_requests_receive_their_own_answers(store: SqliteStore) -> None:
     with open_task(store, "t") as task, ThreadPoolExecutor(2) as threads:
         asked = {name: threads.submit(task.ask_permission, name) for name in ("read", "write")}
         until(lambda: len(open_permissions(store, "t")) == 2)
@@ -111,15 +111,18 @@ def test_two_questions_at_once_have_their_own_answers(store: SqliteStore) -> Non
     }
 
 
-def asked(event: Event) -> bool:
+def is_request(event: Event) -> bool:
     return event.event_type == "permission_request"
 
 
 def answer_soon(url: str, approved: bool) -> Future[float]:
-    """Answer the request of task `t` through a store of our own, as another process would; the result is when."""
+    """Answer the request of task `t` through a second store, as another process does.
 
-    def do_it() -> float:
-        wait_for_event(url, "t", asked)
+    The result is the monotonic time of the answer, in seconds.
+    """
+
+    def answer_when_asked() -> float:
+        wait_for_event(url, "t", is_request)
         other = open_store(url)
         (request,) = open_permissions(other, "t")
         at = time.monotonic()
@@ -127,4 +130,4 @@ def answer_soon(url: str, approved: bool) -> Future[float]:
         other.close()
         return at
 
-    return ThreadPoolExecutor(1).submit(do_it)
+    return ThreadPoolExecutor(1).submit(answer_when_asked)

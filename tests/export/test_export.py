@@ -1,4 +1,4 @@
-"""A run to take away, and to bring back."""
+"""Exports of a run (raw, NDJSON, CSV, HTML), and the import of NDJSON."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def secret(shared_server: Server) -> str:
     return "/tasks/secret"
 
 
-def facts(event: Event) -> tuple[object, ...]:
+def comparable(event: Event) -> tuple[object, ...]:
     return (
         event.seq,
         event.event_type,
@@ -66,7 +66,7 @@ def facts(event: Event) -> tuple[object, ...]:
 # raw
 
 
-def test_the_raw_log_is_one_line_an_event(server: Server, secret: str) -> None:
+def test_the_raw_log_has_one_line_per_event(server: Server, secret: str) -> None:
     answer = server.get(f"{secret}/raw")
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     assert "content-disposition" not in answer.headers
@@ -77,23 +77,23 @@ def test_the_raw_log_is_one_line_an_event(server: Server, secret: str) -> None:
     assert "secret.log" in server.get(f"{secret}/raw?download=1").headers["content-disposition"]
 
 
-def test_a_long_log_comes_whole_and_in_order(server: Server) -> None:
+def test_a_long_raw_log_is_complete_and_in_order(server: Server) -> None:
     server.emit("long", *[f"line {n}" for n in range(1, 3501)])
     lines = server.get("/tasks/long/raw").text.splitlines()
     assert [line.rpartition(" ")[2] for line in lines] == [str(n) for n in range(1, 3501)]
 
 
-def test_a_reader_who_leaves_is_no_trouble(server: Server) -> None:
+def test_a_reader_that_disconnects_does_not_harm_the_server(server: Server) -> None:
     server.emit("left", *[f"line {n} {'x' * 2000}" for n in range(5000)])
     with httpx.stream("GET", f"{server.url}/tasks/left/raw") as answer:
         assert next(answer.iter_lines()).endswith("x")
     assert server.get("/api/tasks/left").status_code == 200
 
 
-# NDJSON and back
+# NDJSON export and import
 
 
-def test_an_export_hides_secrets_unless_all_is_asked_for(server: Server, secret: str) -> None:
+def test_an_export_hides_secrets_unless_full_is_requested(server: Server, secret: str) -> None:
     redacted = server.get(f"{secret}/export.ndjson").text
     assert "s3cret" not in redacted
     assert json.loads(redacted.splitlines()[0])["redacted"] is True
@@ -102,29 +102,29 @@ def test_an_export_hides_secrets_unless_all_is_asked_for(server: Server, secret:
     assert json.loads(full.splitlines()[0])["redacted"] is False
 
 
-def test_what_was_exported_comes_back_exactly(server: Server, tmp_path: Path) -> None:
+def test_an_import_restores_the_exported_task_exactly(server: Server, tmp_path: Path) -> None:
     server.store.create_task("trip", title="A trip", kind="test", metadata={"n": 1})
     server.emit("trip", *run(seed=7, length=2500))
     file, url = tmp_path / "trip.ndjson", f"sqlite:///{tmp_path / 'other.db'}"
     file.write_bytes(server.get("/tasks/trip/export.ndjson?full=1").content)
-    told = signalbox("import", str(file), "--store", url)
+    imported = signalbox("import", str(file), "--store", url)
     before = task_of(server.store, "trip")
-    assert told.stdout == f"trip: {before.latest_seq} events, {before.status}\n"
+    assert imported.stdout == f"trip: {before.latest_seq} events, {before.status}\n"
 
     other = open_store(url)
     try:
-        assert [facts(e) for e in log_of(other, "trip")] == [facts(e) for e in log_of(server.store, "trip")]
+        assert [comparable(e) for e in log_of(other, "trip")] == [comparable(e) for e in log_of(server.store, "trip")]
         restored = task_of(other, "trip")
-        # The task made by an import is another one of the same name.
+        # An import creates a new task with the same id, so its identity differs.
         assert msgspec.structs.replace(restored, identity=before.identity) == before
         assert spans_of(other, "trip") == spans_of(server.store, "trip")
-        (again,) = other.append("trip", NewEvent(event_type="log"))
-        assert again.seq == before.latest_seq + 1
+        (appended,) = other.append("trip", NewEvent(event_type="log"))
+        assert appended.seq == before.latest_seq + 1
     finally:
         other.close()
 
 
-def test_an_import_is_never_written_over_a_task(server: Server, secret: str, tmp_path: Path) -> None:
+def test_an_import_never_overwrites_a_task(server: Server, secret: str, tmp_path: Path) -> None:
     file = tmp_path / "secret.ndjson"
     file.write_bytes(server.get(f"{secret}/export.ndjson").content)
     refused = signalbox("import", str(file), "--store", server.store_url)
@@ -163,7 +163,7 @@ def test_a_damaged_file_is_refused_as_a_whole(
 # CSV and HTML
 
 
-def test_spans_are_a_table_that_no_spreadsheet_calculates(server: Server, secret: str) -> None:
+def test_the_csv_of_spans_contains_no_spreadsheet_formulas(server: Server, secret: str) -> None:
     answer = server.get(f"{secret}/spans.csv?download=1")
     assert "secret-spans.csv" in answer.headers["content-disposition"]
     spans = {row["span_id"]: row for row in csv.DictReader(io.StringIO(answer.text))}
@@ -173,7 +173,7 @@ def test_spans_are_a_table_that_no_spreadsheet_calculates(server: Server, secret
     assert "s3cret" not in answer.text
 
 
-def test_the_html_file_needs_nothing_and_tells_no_secret(server: Server, secret: str) -> None:
+def test_the_html_export_is_self_contained_and_hides_secrets(server: Server, secret: str) -> None:
     answer = server.get(f"{secret}/export.html")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "style-src 'unsafe-inline'" in answer.headers["content-security-policy"]
@@ -186,7 +186,7 @@ def test_the_html_file_needs_nothing_and_tells_no_secret(server: Server, secret:
     assert 'id="e3"' in page
 
 
-def test_a_very_long_run_is_cut_and_says_so(server: Server) -> None:
+def test_the_html_export_of_a_very_long_run_is_cut_with_a_note(server: Server) -> None:
     server.emit("huge", *[f"line {n}" for n in range(1, 5101)])
     page = server.get("/tasks/huge/export.html").text
     assert "the newest 5,000 of 5,100 events" in page
@@ -197,11 +197,11 @@ def test_a_very_long_run_is_cut_and_says_so(server: Server) -> None:
 
 
 @pytest.mark.parametrize("what", ["raw", "export.ndjson", "spans.csv", "export.html"])
-def test_an_unknown_task_has_nothing_to_take_away(server: Server, what: str) -> None:
+def test_exports_of_an_unknown_task_are_404(server: Server, what: str) -> None:
     assert server.get(f"/tasks/nobody/{what}").status_code == 404
 
 
-def test_what_an_older_version_stored_too_deep_breaks_nothing(start_server: Callable[..., Server]) -> None:
+def test_deeply_nested_payloads_of_an_older_version_are_served(start_server: Callable[..., Server]) -> None:
     server = start_server()
     server.store.create_task("deep", metadata={"a": 1})
     server.emit("deep", NewEvent(event_type="log", payload={"message": "here", "token": "s3cret"}))
@@ -232,7 +232,7 @@ def test_what_an_older_version_stored_too_deep_breaks_nothing(start_server: Call
             db.execute("UPDATE tasks SET state = ?", (json.dumps(state),))
 
 
-def test_what_is_nested_too_deep_is_refused_by_name(server: Server) -> None:
+def test_deeply_nested_payloads_are_refused_with_the_reason(server: Server) -> None:
     for depth in (200, 2000, 100_000):
         nested = '{"a":' * depth + "1" + "}" * depth
         events = f'{{"event_type":"log","payload":{nested}}}'

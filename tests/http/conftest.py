@@ -1,4 +1,4 @@
-"""Fixtures of the tests of HTTP."""
+"""Fixtures of the HTTP tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.server import Server
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that asks everybody to log in."""
+    """Start a server that requires a log-in or a token for every request."""
     server = Server(tmp_path_factory.mktemp("guarded")).start()
     server.store.create_task("run")
     person(server.store, "ann@example.org", default="operator")

@@ -1,4 +1,4 @@
-"""Limits on the body of a request: what a stranger may send, and what is read before rights are checked."""
+"""Limits on request bodies: their size without credentials, and access checks before a body is read."""
 
 from __future__ import annotations
 
@@ -21,20 +21,22 @@ from tests.support.server import Server
 @pytest.mark.parametrize(
     "kind", [b"application/x-www-form-urlencoded", b"application/json", b"", b"multipart/form-data"]
 )
-def test_a_strangers_body_over_16_kb_is_refused_before_it_is_sent(guarded: Server, path: str, kind: bytes) -> None:
+def test_an_unauthenticated_body_over_16_kb_is_refused_before_it_is_sent(
+    guarded: Server, path: str, kind: bytes
+) -> None:
     head = b"POST %b HTTP/1.1\r\n" % path.encode() + HOST + (b"Content-Type: %b\r\n" % kind if kind else b"")
     assert answer_to(guarded, head + b"Content-Length: 16385\r\n\r\n")[0] == 413
     assert answer_to(guarded, head + b"Content-Length: 16385\r\nExpect: 100-continue\r\n\r\n")[0] == 413
 
 
 @pytest.mark.parametrize("path", ["/login", "/api/v1/login"])
-def test_a_strangers_chunked_body_is_refused_when_it_passes_16_kb(guarded: Server, path: str) -> None:
+def test_an_unauthenticated_chunked_body_is_refused_once_it_exceeds_16_kb(guarded: Server, path: str) -> None:
     form = "application/x-www-form-urlencoded" if path == "/login" else "application/json"
     head = f"POST {path} HTTP/1.1\r\nContent-Type: {form}\r\nTransfer-Encoding: chunked\r\n".encode() + HOST + b"\r\n"
     assert answer_to(guarded, head, *[b"1000\r\n" + b"a" * 4096 + b"\r\n"] * 5)[0] == 413
 
 
-def test_who_sends_a_body_that_is_refused_gets_to_read_why(guarded: Server) -> None:
+def test_the_response_to_a_refused_body_reaches_the_client(guarded: Server) -> None:
     for more in ({}, {"Connection": "close"}):
         data = b"a" * 3_000_000
         assert httpx.post(f"{guarded.url}/login", content=data, headers=more).status_code == 413
@@ -51,7 +53,7 @@ def test_rights_are_checked_before_a_body_is_read(guarded: Server) -> None:
     )
 
 
-def test_rights_are_checked_again_when_a_body_has_arrived(guarded: Server) -> None:
+def test_rights_are_checked_again_after_the_body_arrived(guarded: Server) -> None:
     token(guarded.store, "leaving", scopes=("read", "emit"))
     body = b'{"event_type": "log"}'
     head = b"POST /api/tasks/run/events HTTP/1.1\r\nAuthorization: Bearer leaving\r\n" + HOST
@@ -63,19 +65,22 @@ def test_rights_are_checked_again_when_a_body_has_arrived(guarded: Server) -> No
             time.sleep(0.05)
         client.sendall(body[5:])
         assert client.recv(100).startswith(b"HTTP/1.1 401")
-    shown = {"Authorization": "Bearer writer"}
-    assert guarded.get("/api/tasks/run/events", headers=shown).json()["total"] == 0
+    credentials = {"Authorization": "Bearer writer"}
+    assert guarded.get("/api/tasks/run/events", headers=credentials).json()["total"] == 0
 
 
-def test_a_form_has_few_fields(guarded: Server) -> None:
-    shown = session(guarded.store, person(guarded.store, "bea@example.org", default="owner"))
+def test_forms_with_too_many_or_too_long_fields_are_refused(guarded: Server) -> None:
+    credentials = session(guarded.store, person(guarded.store, "bea@example.org", default="owner"))
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     for body in (b"a&" * 3000, b"task=" + b"a" * 300_000):
-        assert httpx.post(f"{guarded.url}/selection", content=body, headers=shown | form).status_code == 413
-    assert httpx.post(f"{guarded.url}/selection", content=b"task=run&" * 400, headers=shown | form).status_code == 200
+        assert httpx.post(f"{guarded.url}/selection", content=body, headers=credentials | form).status_code == 413
+    assert (
+        httpx.post(f"{guarded.url}/selection", content=b"task=run&" * 400, headers=credentials | form).status_code
+        == 200
+    )
 
 
-def test_many_strangers_with_bodies_hold_little_memory(guarded: Server) -> None:
+def test_many_unauthenticated_bodies_use_little_memory(guarded: Server) -> None:
     def resident() -> int:
         with open(f"/proc/{guarded.pid}/status") as lines:
             return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) // 1024
@@ -97,7 +102,7 @@ def test_many_strangers_with_bodies_hold_little_memory(guarded: Server) -> None:
         client.close()
 
 
-async def test_a_body_that_trickles_in_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slow_request_bodies_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(body_limits, "STRANGERS_TIMEOUT", 0.3)
     app = Quart("small")
     errors.install(app)

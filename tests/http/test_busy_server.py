@@ -1,4 +1,4 @@
-"""A server with many callers at once: one that leaves, or that asks for much, is in nobody's way."""
+"""A busy server: clients that disconnect, and many clients at once, delay no other client."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.support.people import token
 from tests.support.server import Server
 
 
-def half_a_post(server: Server, path: str) -> socket.socket:
-    """A client that sends a POST and does not wait for its answer."""
+def post_without_reading(server: Server, path: str) -> socket.socket:
+    """Send a POST and return the socket without reading the response."""
     body = b'{"event_type": "log"}'
     client = socket.create_connection(("127.0.0.1", server.port))
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -23,7 +23,7 @@ def half_a_post(server: Server, path: str) -> socket.socket:
     return client
 
 
-def test_a_client_that_disconnects_keeps_nobody_waiting(start_server: Callable[..., Server]) -> None:
+def test_a_client_that_disconnects_delays_no_other_client(start_server: Callable[..., Server]) -> None:
     server = start_server()
     server.emit("run", "one")
     other = sqlite3.connect(server.path, isolation_level=None, check_same_thread=False)
@@ -31,7 +31,7 @@ def test_a_client_that_disconnects_keeps_nobody_waiting(start_server: Callable[.
         other.execute("BEGIN IMMEDIATE")
         first = pool.submit(server.post, "/api/tasks/run/events", {"event_type": "log"}, timeout=20)
         time.sleep(0.3)
-        leaving = [half_a_post(server, "/api/tasks/run/events") for _ in range(3)]
+        leaving = [post_without_reading(server, "/api/tasks/run/events") for _ in range(3)]
         time.sleep(0.1)
         staying = [pool.submit(server.post, f"/api/tasks/run-{n}/events", {"event_type": "log"}) for n in range(4)]
         time.sleep(0.3)
@@ -42,25 +42,25 @@ def test_a_client_that_disconnects_keeps_nobody_waiting(start_server: Callable[.
         assert [one.result(10).status_code for one in [first, *staying]] == [201] * 5
     other.close()
     with httpx.stream("GET", f"{server.url}/sse/events", timeout=5) as answer:
-        told = 0
+        received = 0
         for line in answer.iter_lines():
-            told += line.startswith("data:")
-            if told >= 6:
+            received += line.startswith("data:")
+            if received >= 6:
                 break
     assert server.get("/api/tasks/run-3").json()["latest_seq"] == 1
 
 
-def test_many_clients_with_a_project_token_read_at_a_cold_start(start_server: Callable[..., Server]) -> None:
+def test_many_clients_with_a_project_token_are_served_after_a_restart(start_server: Callable[..., Server]) -> None:
     server = start_server()
     server.emit("run", "one")
-    shown = token(server.store, "reader", project_id="default", scopes=("read",))
+    credentials = token(server.store, "reader", project_id="default", scopes=("read",))
     server.kill()
     server.start()
 
-    def opened(path: str) -> int:
-        with httpx.stream("GET", server.url + path, headers=shown, timeout=10) as answer:
+    def status_of(path: str) -> int:
+        with httpx.stream("GET", server.url + path, headers=credentials, timeout=10) as answer:
             return answer.status_code
 
     with ThreadPoolExecutor(16) as pool:
         for path in ("/sse/events?task=run", "/tasks/run", "/tasks/run/frame?since=0", "/compare?a=run&b=run"):
-            assert list(pool.map(opened, [path] * 16)) == [200] * 16
+            assert list(pool.map(status_of, [path] * 16)) == [200] * 16

@@ -1,4 +1,4 @@
-"""Compressed request bodies are accepted up to the same limit, or refused with a word about what is possible."""
+"""Compressed request bodies: supported codings are inflated up to the body limit, others are refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BODY = json.dumps({"event_type": "log", "payload": {"message": "packed"}}).encod
 
 
 def gzipped(data: bytes) -> bytes:
-    """The same bytes in every process: they are part of a test's id, and the workers of a run compare their tests."""
+    """Compress `data` without a timestamp, so that test ids with these bytes are the same in every pytest worker."""
     return gzip.compress(data, mtime=0)
 
 
@@ -53,7 +53,7 @@ def test_a_compressed_post_is_stored(server: Server, coding: str, data: bytes) -
 
 @pytest.mark.parametrize("path", ["/api/tasks/packed/events", "/api/tasks", "/api/v1/login", "/login", "/views"])
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "gzip, br", "nonsense"])
-def test_another_coding_is_refused_with_what_is_possible(server: Server, path: str, coding: str) -> None:
+def test_an_unsupported_coding_is_refused_with_the_supported_codings(server: Server, path: str, coding: str) -> None:
     answer = post(server, path, BODY, coding)
     assert (answer.status_code, answer.json()["error"]["code"]) == (415, "unsupported_media_type")
     assert coding.split(",")[0] in answer.json()["error"]["message"]
@@ -73,7 +73,7 @@ def test_a_body_that_inflates_over_the_limit_is_too_large(start_server: Callable
 
 
 @pytest.mark.parametrize("data", [b"no gzip", gzipped(BODY)[:-9], gzipped(BODY) + b"more"])
-def test_a_broken_coding_is_named(server: Server, data: bytes) -> None:
+def test_a_body_that_is_not_valid_gzip_is_refused(server: Server, data: bytes) -> None:
     answer = post(server, "/api/tasks/packed/events", data, "gzip")
     assert answer.status_code == 400
     assert "gzip" in answer.json()["error"]["message"]

@@ -1,4 +1,4 @@
-"""How answers travel: compressed, cached by content, few requests for a cold page."""
+"""Delivery of responses: compression, and caching of static files by content."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ else:
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
-def test_pages_and_json_are_compressed_for_those_who_accept_it(server: Server, encoding: str) -> None:
+def test_pages_and_json_are_compressed_for_clients_that_accept_it(server: Server, encoding: str) -> None:
     server.emit("packed", *["the same words again and again"] * 200)
     for path in ("/tasks/packed", "/api/tasks/packed/events"):
         plain = server.get(path, headers={"Accept-Encoding": "identity"})
@@ -33,7 +33,7 @@ def test_pages_and_json_are_compressed_for_those_who_accept_it(server: Server, e
                 assert zstd.decompress(b"".join(response.iter_raw())) == plain.content
 
 
-def test_static_files_are_kept_for_good_under_the_address_of_their_content(server: Server) -> None:
+def test_versioned_static_files_are_immutable(server: Server) -> None:
     page = server.get("/tasks").text
     addresses = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
     assert addresses

@@ -1,4 +1,4 @@
-"""Limits on the head of a request: its size, its host, its address, and the time that it may take."""
+"""Limits on request headers: their size, the host, the request target, and the time they may take."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from tests.support.server import Server
     ],
     ids=["accept", "long", "endless", "many", "cookies"],
 )
-def test_a_head_over_32_kb_is_refused_at_once(guarded: Server, head: bytes) -> None:
+def test_headers_over_32_kb_are_refused_at_once(guarded: Server, head: bytes) -> None:
     began = time.monotonic()
     assert answer_to(guarded, b"GET / HTTP/1.1\r\n", head)[0] == 431
     assert time.monotonic() - began < 3
     assert is_responsive(guarded)
 
 
-def test_an_address_over_32_kb_is_refused(guarded: Server) -> None:
+def test_a_request_target_over_32_kb_is_refused(guarded: Server) -> None:
     assert answer_to(guarded, b"GET /?" + b"a=1&" * 10_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n")[0] == 431
 
 
-def test_a_large_head_within_the_limit_is_served_quickly(guarded: Server) -> None:
+def test_large_headers_within_the_limit_are_served_quickly(guarded: Server) -> None:
     for name in ("Accept", "Accept-Encoding", "Accept-Language", "If-None-Match", "Cookie", "X-Long"):
         began = time.monotonic()
         assert guarded.get("/login", headers={name: "a," * 15_000}).status_code == 200, name
@@ -44,19 +44,19 @@ def test_a_large_head_within_the_limit_is_served_quickly(guarded: Server) -> Non
 
 
 @pytest.mark.parametrize("host", ["a..b", ".a", "a" * 64, "a b", "a/b", "user@a", "[::1", "a:b", "\xe9", "a" * 400])
-def test_a_host_that_is_none_is_a_bad_request(guarded: Server, host: str) -> None:
+def test_an_invalid_host_is_a_bad_request(guarded: Server, host: str) -> None:
     line = f"Host: {host}\r\n".encode("latin-1")
     assert answer_to(guarded, b"GET / HTTP/1.1\r\n" + line + b"\r\n")[0] == 400
     assert answer_to(guarded, b"GET /ws/tasks/run/events HTTP/1.1\r\n" + line + UPGRADE + b"\r\n")[0] == 400
 
 
 @pytest.mark.parametrize("hosts", [b"", HOST + HOST])
-def test_there_is_one_host(guarded: Server, hosts: bytes) -> None:
+def test_a_request_needs_exactly_one_host(guarded: Server, hosts: bytes) -> None:
     assert answer_to(guarded, b"GET / HTTP/1.1\r\n" + hosts + b"\r\n")[0] == 400
 
 
 @pytest.mark.parametrize("target", [b"/?\xff", b"/\xff", b"/%ff%00", b"http://[::1/x", b"*", b"//", b"/a\\b"])
-def test_no_address_is_an_error_of_the_server(guarded: Server, target: bytes) -> None:
+def test_no_request_target_causes_a_server_error(guarded: Server, target: bytes) -> None:
     status, _ = answer_to(guarded, b"GET " + target + b" HTTP/1.1\r\n" + HOST + b"\r\n")
     assert status in (303, 308, 400, 401, 404)
 
@@ -67,7 +67,7 @@ async def hello(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"ok"})
 
 
-async def test_a_head_that_trickles_in_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slow_request_headers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(header_limits, "HEAD_TIMEOUT", 0.4)
     async with serving(hello) as port:
         for beginning, end in ((b"GET /", b"408"), (b"GET / HTTP/1.1\r\nHost: a\r\nX: ", b"408"), (b"\r\n", b"")):
@@ -81,16 +81,16 @@ async def test_a_head_that_trickles_in_is_given_up(monkeypatch: pytest.MonkeyPat
 
             dripping = asyncio.create_task(trickle())
             try:
-                said = await asyncio.wait_for(reader.read(), 8)
+                response = await asyncio.wait_for(reader.read(), 8)
             except ConnectionResetError:
                 # The server closed the connection without a response while another byte was on its way.
-                said = b""
+                response = b""
             dripping.cancel()
-            assert end in said, (beginning, said)
+            assert end in response, (beginning, response)
             writer.close()
 
 
-async def test_a_connection_that_sends_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_idle_new_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(header_limits, "HEAD_TIMEOUT", 0.2)
     async with serving(hello) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -98,13 +98,13 @@ async def test_a_connection_that_sends_nothing_is_closed(monkeypatch: pytest.Mon
         writer.close()
 
 
-async def test_slow_answers_and_kept_connections_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slow_responses_and_keep_alive_connections_are_not_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(header_limits, "HEAD_TIMEOUT", 0.2)
     async with serving(hello) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
         assert (await client.get("/?0.7")).text == "ok"
         await asyncio.sleep(0.5)
         assert (await client.get("/")).text == "ok"
-        # Requests in a row on one connection are answered in a row, the slow one first.
+        # Pipelined requests are answered in order, the slow one first.
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /?0.6 HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         assert (await asyncio.wait_for(reader.read(), 8)).count(b"200 OK") == 2

@@ -1,4 +1,4 @@
-"""Health: what is wrong with the server is said in one place, to programs and to Prometheus."""
+"""Health: one list of problems, for the health routes and for Prometheus."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from signalbox.webapp.http.health import Health, Problem
 from tests.support.server import Server
 
 
-def test_a_server_with_which_nothing_is_wrong_lists_no_problem(server: Server) -> None:
+def test_a_healthy_server_lists_no_problem(server: Server) -> None:
     for path in ("/api/events/health", "/sse/health"):
         answer = server.get(path)
         assert (answer.status_code, answer.json()["status"], answer.json()["problems"]) == (200, "ok", [])
     assert "signalbox_healthy 1.0" in server.get("/metrics").text
 
 
-def test_problems_of_all_sources_are_listed_each_code_once() -> None:
+def test_problems_of_all_sources_are_listed_once_per_code() -> None:
     health = Health()
     health.watch(lambda: [Problem("full", "no room"), Problem("late", "it is late")])
     health.watch(lambda: [Problem("full", "no room here either")])

@@ -1,4 +1,4 @@
-"""Streams behind nginx with the configuration of its package: live at once, and alive when idle."""
+"""Streams behind nginx with its packaged configuration: events arrive at once, idle streams stay open."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from tests.support.server import Server
 from tests.support.sse import open_stream
 
 READ_TIMEOUT = 60
-"""Seconds of silence after which nginx cuts what it reads from, by default."""
+"""Seconds of silence after which nginx closes its upstream connection (`proxy_read_timeout`, default)."""
 
 
 @pytest.fixture
-def before(tmp_path: Path) -> Iterator[Callable[[Server], str]]:
-    """The address of an nginx before a server: `before(server)`."""
+def nginx_url(tmp_path: Path) -> Iterator[Callable[[Server], str]]:
+    """A function that starts an nginx in front of a server and returns its URL."""
     with ExitStack() as stack:
         yield lambda server: stack.enter_context(nginx_before(server.port, tmp_path / "nginx"))
 
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
-def test_events_come_through_at_once(
-    start_server: Callable[..., Server], before: Callable[[Server], str], encoding: str
+def test_events_pass_through_nginx_at_once(
+    start_server: Callable[..., Server], nginx_url: Callable[[Server], str], encoding: str
 ) -> None:
     server = start_server()
-    url = f"{before(server)}/sse/tasks/run/events"
+    url = f"{nginx_url(server)}/sse/tasks/run/events"
     server.emit("run", "one")
     with open_stream(url, timeout=5, headers={"Accept-Encoding": encoding}) as stream:
         assert [next(stream).id, next(stream).id] == [None, "1"]
@@ -42,35 +42,35 @@ def test_events_come_through_at_once(
             assert time.monotonic() - sent < 0.5 * slowness()
 
 
-def test_an_idle_stream_is_never_silent_for_as_long_as_nginx_waits(
-    start_server: Callable[..., Server], before: Callable[[Server], str]
+def test_an_idle_stream_sends_keepalives_before_the_read_timeout(
+    start_server: Callable[..., Server], nginx_url: Callable[[Server], str]
 ) -> None:
     assert Settings().keepalive_interval < READ_TIMEOUT / 2
     server = start_server(keepalive_interval=0.2)
     server.emit("run", "one")
-    with open_stream(f"{before(server)}/sse/tasks/run/events?since_seq=1", timeout=20) as stream:
+    with open_stream(f"{nginx_url(server)}/sse/tasks/run/events?since_seq=1", timeout=20) as stream:
         assert [next(stream).comment for _ in range(4)] == ["open", "keepalive", "keepalive", "keepalive"]
 
 
 @pytest.mark.soak
-def test_an_idle_stream_is_alive_after_three_minutes(
-    start_server: Callable[..., Server], before: Callable[[Server], str]
+def test_an_idle_stream_is_open_after_three_minutes(
+    start_server: Callable[..., Server], nginx_url: Callable[[Server], str]
 ) -> None:
     server = start_server()
     server.emit("run", "one")
-    begun = time.monotonic()
-    with open_stream(f"{before(server)}/sse/tasks/run/events?since_seq=1", timeout=READ_TIMEOUT) as stream:
-        while time.monotonic() - begun < 3 * READ_TIMEOUT:
+    started = time.monotonic()
+    with open_stream(f"{nginx_url(server)}/sse/tasks/run/events?since_seq=1", timeout=READ_TIMEOUT) as stream:
+        while time.monotonic() - started < 3 * READ_TIMEOUT:
             assert next(stream).comment in ("open", "keepalive")
         server.emit("run", "two")
         assert next(message for message in stream if message.id).id == "2"
 
 
-def test_without_a_server_nginx_says_502_and_the_stream_goes_on_when_it_is_back(
-    start_server: Callable[..., Server], before: Callable[[Server], str]
+def test_nginx_answers_502_without_a_server_and_the_stream_resumes_later(
+    start_server: Callable[..., Server], nginx_url: Callable[[Server], str]
 ) -> None:
     server = start_server()
-    url = f"{before(server)}/sse/tasks/run/events"
+    url = f"{nginx_url(server)}/sse/tasks/run/events"
     server.emit("run", "one")
     server.kill()
     with pytest.raises(Exception, match="502"), open_stream(url):

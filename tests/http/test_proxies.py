@@ -25,7 +25,7 @@ TOKEN = "a-token-for-proxies"
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
-    """A server at the root and one below the prefix. Both know a person and a token, and trust their proxy."""
+    """Start a server at the root and one below the prefix, each with an account, a token and a trusted proxy."""
     found: dict[str, Server] = {}
     for prefix in ("", PREFIX):
         server = Server(tmp_path_factory.mktemp("server"), trusted_proxies="127.0.0.1", root_path=prefix)
@@ -41,7 +41,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Serv
 
 @pytest.fixture(scope="module")
 def proxy(servers: dict[str, Server], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
-    """The address of a proxy by its name; each is started once."""
+    """A function that returns the URL of the named proxy; each proxy is started once."""
     with ExitStack() as stack:
         started: dict[str, str] = {}
 
@@ -74,7 +74,7 @@ def test_a_person_logs_in_and_sees_a_page(proxy: Callable[[str], str], name: str
 
 @PROXY
 @PLACE
-def test_events_come_through_at_once(
+def test_events_pass_through_the_proxy_at_once(
     proxy: Callable[[str], str], servers: dict[str, Server], name: str, prefix: str
 ) -> None:
     server, task = servers[prefix], f"live-{name}"
@@ -94,13 +94,13 @@ def test_events_come_through_at_once(
 
 @PROXY
 @PLACE
-def test_a_websocket_comes_through(proxy: Callable[[str], str], name: str, prefix: str) -> None:
+def test_a_websocket_passes_through_the_proxy(proxy: Callable[[str], str], name: str, prefix: str) -> None:
     address = proxy(name)
 
     async def first() -> dict[str, object]:
         url = f"{address.replace('http:', 'ws:')}{prefix}/ws/tasks/long/events?since_seq=3"
         bearer = {"Authorization": f"Bearer {TOKEN}"}
-        # Without a limit on its queue the client reads on while it closes. Otherwise it may wait 10 s for the answer.
+        # With an unlimited queue the client reads on while it closes. Otherwise closing may take 10 s.
         connecting = websockets.connect(
             url, origin=websockets.Origin(address), additional_headers=bearer, max_queue=None
         )
@@ -112,7 +112,7 @@ def test_a_websocket_comes_through(proxy: Callable[[str], str], name: str, prefi
 
 
 @PROXY
-def test_the_server_knows_who_comes_through_a_proxy(
+def test_the_server_records_the_client_address_behind_a_proxy(
     proxy: Callable[[str], str], servers: dict[str, Server], name: str
 ) -> None:
     forged = {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9", "Accept": "application/json"}

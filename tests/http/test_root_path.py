@@ -1,4 +1,4 @@
-"""A server below a path prefix: nothing that it gives out leads out of the prefix, and nothing outside it answers."""
+"""A server below a path prefix: every link stays below the prefix, and paths outside it are 404."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def below(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def fill(server: Server) -> None:
-    """Two tasks that have everything a page shows."""
+    """Create two tasks with every kind of page content, and one with an open permission request."""
     for task_id in ("one", "two"):
         with open_task(server.store, task_id, title=f"run {task_id}", kind="nightly") as task:
             with task.phase("planning"):
@@ -47,14 +47,14 @@ def fill(server: Server) -> None:
     server.emit("ask", NewEvent(event_type="permission_request", payload=asked))
 
 
-def leads_out(page: str, address: str) -> bool:
-    there = urlsplit(urljoin(page, unescape(address)))
-    if there.scheme in ("data", "mailto", "javascript") or there.netloc != urlsplit(page).netloc:
-        return there.scheme in ("http", "https")
-    return not there.path.startswith(f"{ROOT}/")
+def leaves_prefix(page: str, address: str) -> bool:
+    target = urlsplit(urljoin(page, unescape(address)))
+    if target.scheme in ("data", "mailto", "javascript") or target.netloc != urlsplit(page).netloc:
+        return target.scheme in ("http", "https")
+    return not target.path.startswith(f"{ROOT}/")
 
 
-def test_no_page_leads_out_of_the_prefix(below: Server) -> None:
+def test_no_page_links_outside_the_prefix(below: Server) -> None:
     origin = below.url.removesuffix(ROOT)
     waiting, seen = [f"{below.url}/", f"{below.url}/demo", f"{below.url}/compare?a=one&b=two"], set[str]()
     waiting += [f"{below.url}/nothing/here", f"{below.url}/tasks/one?at=3", f"{below.url}/login"]
@@ -81,7 +81,7 @@ def test_no_page_leads_out_of_the_prefix(below: Server) -> None:
                     text = answer.read().decode()
                     found = [link for link in ADDRESS.findall(text) if link and not link.startswith(("#", "data:"))]
                     assert not re.search(r'["(= ]/(?:tasks|static|api|sse|live|login)\b', text), url
-            out += [f"{url}: {link}" for link in found if leads_out(url, link)]
+            out += [f"{url}: {link}" for link in found if leaves_prefix(url, link)]
             links = [urljoin(url, unescape(link)).partition("#")[0] for link in found]
             waiting += [link for link in links if link.startswith(f"{origin}/") and "/logout" not in link]
     assert not out
@@ -89,7 +89,7 @@ def test_no_page_leads_out_of_the_prefix(below: Server) -> None:
     assert {urlsplit(url).path for url in seen} >= {f"{ROOT}/tasks/one", f"{ROOT}/permissions", f"{ROOT}/audits"}
 
 
-def test_assets_and_streams_are_below_it(below: Server) -> None:
+def test_assets_and_streams_are_below_the_prefix(below: Server) -> None:
     page = below.get("/tasks/one", headers={"Accept": "text/html"})
     script = re.search(r'src="([^"]*page\.js[^"]*)"', page.text)
     assert script
@@ -109,15 +109,15 @@ def test_assets_and_streams_are_below_it(below: Server) -> None:
     assert below.get("/api/openapi.json").json()["servers"] == [{"url": ROOT}]
 
 
-def test_outside_of_it_nothing_answers(below: Server) -> None:
+def test_paths_outside_the_prefix_are_404(below: Server) -> None:
     origin = below.url.removesuffix(ROOT)
     for path in ("/", "/tasks", "/signalboxes/tasks", "/sse/health", "/static/css/app.css", "/x/signalbox/tasks"):
         assert httpx.get(origin + path).status_code == 404, path
-    there = httpx.get(f"{origin}{ROOT}?status=done")
-    assert (there.status_code, there.headers["Location"]) == (308, f"{ROOT}/?status=done")
+    target = httpx.get(f"{origin}{ROOT}?status=done")
+    assert (target.status_code, target.headers["Location"]) == (308, f"{ROOT}/?status=done")
 
 
-def test_a_websocket_is_below_it_and_nowhere_else(below: Server) -> None:
+def test_websockets_are_served_only_below_the_prefix(below: Server) -> None:
     async def first(url: str) -> dict[str, object]:
         async with websockets.connect(url) as socket:
             found: dict[str, object] = json.loads(await socket.recv())
@@ -129,14 +129,14 @@ def test_a_websocket_is_below_it_and_nowhere_else(below: Server) -> None:
         asyncio.run(first(f"{at.removesuffix(ROOT)}/ws/tasks/one/events"))
 
 
-def test_a_program_writes_and_reads_below_it(below: Server) -> None:
+def test_a_remote_log_works_below_the_prefix(below: Server) -> None:
     log = RemoteLog(below.url)
     log.append("remote", NewEvent(event_type="log", payload={"message": "hello"}))
     assert next(log.tail("remote")).payload == {"message": "hello"}
     log.close()
 
 
-def test_logging_in_stays_below_it(tmp_path: Path) -> None:
+def test_logging_in_stays_below_the_prefix(tmp_path: Path) -> None:
     server = Server(tmp_path, root_path=ROOT)
     person(server.store, "op@example.org", admin=True)
     server.start()
@@ -167,7 +167,7 @@ def test_logging_in_stays_below_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "value", ["signalbox", "/", "/a/", "//a", "/a//b", "/a b", "/a?b", "/../a", "/a/.", "/é", "/a\n"]
 )
-def test_a_prefix_that_is_none_is_refused_at_the_start(value: str) -> None:
+def test_an_invalid_prefix_is_refused_at_startup(value: str) -> None:
     with pytest.raises(InvalidSetting, match="SIGNALBOX_ROOT_PATH"):
         Settings.from_environment({"SIGNALBOX_ROOT_PATH": value})
 

@@ -1,4 +1,4 @@
-"""Limits on WebSockets: the server reads no messages, inflates nothing, and does not store answers to pings."""
+"""Limits on WebSockets: the server accepts no messages and no compression, and queues no unread pongs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.server import Server
 
 
 def frame(opcode: int, payload: bytes, *, fin: bool = True, first: int = 0) -> bytes:
-    """A frame as a client sends it, masked with zeros."""
+    """Return a client frame, masked with zeros."""
     size = len(payload)
     length = bytes([0x80 | size]) if size < 126 else bytes([0xFE]) + struct.pack(">H", size)
     return bytes([(0x80 if fin else 0) | first | opcode]) + length + bytes(4) + payload
@@ -30,11 +30,11 @@ def websocket(guarded: Server) -> Iterator[Callable[..., tuple[socket.socket, by
         opened.append(client)
         head = b"GET /ws/tasks/run/events?token=reader HTTP/1.1\r\n" + HOST + UPGRADE
         client.sendall(head + b"".join(more) + b"\r\n")
-        said = b""
-        while b"\r\n\r\n" not in said:
-            said += client.recv(4096)
-        assert said.startswith(b"HTTP/1.1 101"), said
-        return client, said
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += client.recv(4096)
+        assert received.startswith(b"HTTP/1.1 101"), received
+        return client, received
 
     yield opens
     for client in opened:
@@ -42,14 +42,14 @@ def websocket(guarded: Server) -> Iterator[Callable[..., tuple[socket.socket, by
 
 
 def close_code(client: socket.socket) -> int:
-    """The code with which the server closes a WebSocket."""
-    said = b""
-    while len(said) < 4:
+    """Return the code with which the server closes a WebSocket."""
+    received = b""
+    while len(received) < 4:
         more = client.recv(4096)
-        assert more, said
-        said += more
-    assert said[0] == 0x88, said
-    return int.from_bytes(said[2:4])
+        assert more, received
+        received += more
+    assert received[0] == 0x88, received
+    return int.from_bytes(received[2:4])
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def close_code(client: socket.socket) -> int:
         (frame(1, b"deflated", first=0x40), 1002),
     ],
 )
-def test_a_socket_closes_on_the_first_message(websocket: Any, sent: bytes, code: int) -> None:
+def test_a_websocket_closes_on_the_first_message(websocket: Any, sent: bytes, code: int) -> None:
     client, _ = websocket()
     client.sendall(sent)
     assert close_code(client) == code
@@ -72,12 +72,12 @@ def test_a_socket_closes_on_the_first_message(websocket: Any, sent: bytes, code:
         assert client.recv(10) == b""
 
 
-def test_a_socket_inflates_nothing(websocket: Any) -> None:
-    _, said = websocket(b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n")
-    assert b"permessage" not in said.lower()
+def test_a_websocket_negotiates_no_compression(websocket: Any) -> None:
+    _, received = websocket(b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n")
+    assert b"permessage" not in received.lower()
 
 
-def test_pings_are_answered_and_unread_answers_do_not_pile_up(guarded: Server, websocket: Any) -> None:
+def test_pings_are_answered_and_unread_pongs_are_not_queued(guarded: Server, websocket: Any) -> None:
     client, _ = websocket()
     client.sendall(frame(9, b"there?"))
     assert client.recv(100) == b"\x8a\x06there?"
@@ -88,17 +88,17 @@ def test_pings_are_answered_and_unread_answers_do_not_pile_up(guarded: Server, w
 
 
 @pytest.mark.parametrize("path", [b"/nowhere", b"/login", b"/ws/tasks/run", b"/login/", b"/api/tasks"])
-def test_a_websocket_where_there_is_none_is_not_found(guarded: Server, path: bytes) -> None:
+def test_a_websocket_at_another_path_is_not_found(guarded: Server, path: bytes) -> None:
     status, _ = answer_to(guarded, b"GET " + path + b" HTTP/1.1\r\n" + HOST + UPGRADE + b"\r\n")
     assert status in (404, 405)
 
 
-def test_a_websocket_with_a_header_that_its_library_refuses_is_told_so(guarded: Server) -> None:
+def test_a_websocket_with_oversized_headers_is_refused_with_431(guarded: Server) -> None:
     head = b"GET /ws/tasks/run/events HTTP/1.1\r\n" + HOST + b"Cookie: " + b"a" * 9000 + b"\r\n"
     assert answer_to(guarded, head + UPGRADE + b"\r\n")[0] == 431
 
 
-def test_another_upgrade_is_ignored(guarded: Server) -> None:
+def test_an_upgrade_to_another_protocol_is_ignored(guarded: Server) -> None:
     assert (
         answer_to(guarded, b"GET /login HTTP/1.1\r\n" + HOST + UPGRADE.replace(b"websocket", b"h2c") + b"\r\n")[0]
         == 200

@@ -1,4 +1,4 @@
-"""The catch-up cache: many clients that return far behind read a log once, and each still sees every event in order."""
+"""The catch-up cache: many clients that are far behind read the log once, and each receives every event in order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LOG = object()
 
 
 class Log:
-    """Messages 1, 2, 3 … of some size each, and how often they were read."""
+    """A log of numbered messages, `size` bytes each, that records the cursor of every read."""
 
     def __init__(self, latest: int, size: int = 10) -> None:
         self.latest = latest
@@ -28,7 +28,7 @@ class Log:
 
 
 async def walk(catch_up_cache: CatchUpCache, log: Log, cursor: int = 0, most: int = SEGMENT) -> list[int]:
-    """Every message that somebody sees who is at `cursor`."""
+    """Read from `cursor` to the end of the log through the cache; return the seqs."""
     seen: list[int] = []
     while chunk := (await catch_up_cache.take(LOG, cursor, log.read)).after(cursor, most):
         seen += map(int, chunk.body.split())
@@ -36,7 +36,7 @@ async def walk(catch_up_cache: CatchUpCache, log: Log, cursor: int = 0, most: in
     return seen
 
 
-async def test_a_herd_in_step_reads_each_segment_once() -> None:
+async def test_many_clients_at_one_cursor_read_each_segment_once() -> None:
     log, catch_up_cache = Log(4 * SEGMENT + 7), CatchUpCache()
     for seen in await asyncio.gather(*(walk(catch_up_cache, log) for _ in range(50))):
         assert seen == list(range(1, log.latest + 1))
@@ -44,7 +44,7 @@ async def test_a_herd_in_step_reads_each_segment_once() -> None:
     assert whole == [0, SEGMENT, 2 * SEGMENT, 3 * SEGMENT]
 
 
-async def test_those_who_come_from_anywhere_are_in_step_after_their_first_segment() -> None:
+async def test_clients_at_different_cursors_share_reads_after_their_first_segment() -> None:
     log, catch_up_cache = Log(5 * SEGMENT), CatchUpCache()
     starts = range(3, SEGMENT, 97)
     found = await asyncio.gather(*(walk(catch_up_cache, log, start, most=1 + start) for start in starts))
@@ -58,7 +58,7 @@ async def test_those_who_come_from_anywhere_are_in_step_after_their_first_segmen
     ]
 
 
-async def test_what_is_not_whole_is_not_kept_so_that_what_comes_is_seen() -> None:
+async def test_an_incomplete_segment_is_not_cached() -> None:
     log, catch_up_cache = Log(5), CatchUpCache()
     assert await walk(catch_up_cache, log) == [1, 2, 3, 4, 5]
     log.latest = 9
@@ -66,14 +66,14 @@ async def test_what_is_not_whole_is_not_kept_so_that_what_comes_is_seen() -> Non
     assert await walk(catch_up_cache, log, 5) == [6, 7, 8, 9]
 
 
-async def test_what_was_read_long_ago_makes_room() -> None:
+async def test_the_oldest_segments_are_evicted() -> None:
     log, catch_up_cache = Log(8 * SEGMENT, size=KEPT_BYTES // SEGMENT // 8), CatchUpCache()
     await walk(catch_up_cache, log)
     await walk(catch_up_cache, log)
     assert log.reads.count(0) == 2
 
 
-async def test_a_log_that_nobody_reads_any_more_is_forgotten() -> None:
+async def test_a_forgotten_log_is_read_again() -> None:
     log, catch_up_cache = Log(SEGMENT), CatchUpCache()
     await walk(catch_up_cache, log)
     catch_up_cache.forget(LOG)
@@ -81,7 +81,7 @@ async def test_a_log_that_nobody_reads_any_more_is_forgotten() -> None:
     assert log.reads.count(0) == 2
 
 
-async def test_one_who_leaves_takes_nobodys_segment_along_and_a_failure_is_everybodys() -> None:
+async def test_a_cancelled_reader_cancels_no_shared_read_and_errors_reach_all_readers() -> None:
     log, catch_up_cache, gate = Log(SEGMENT), CatchUpCache(), asyncio.Event()
 
     async def slow(cursor: int, most: int) -> Sequence[bytes]:

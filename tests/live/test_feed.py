@@ -1,4 +1,4 @@
-"""Many tasks on one connection, the same events over a WebSocket, compressed streams, and the metrics."""
+"""The feed of several tasks on one connection, events over WebSockets, compressed streams, and stream metrics."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ else:
     from backports import zstd
 
 
-def test_many_tasks_come_on_one_connection_in_commit_order(server: Server) -> None:
+def test_events_of_many_tasks_arrive_on_one_connection_in_commit_order(server: Server) -> None:
     for n in range(10):
         server.emit(f"feed-{n % 3}", f"line {n}")
     with open_stream(f"{server.url}/sse/events?task=feed-0&task=feed-2") as stream:
@@ -58,7 +58,7 @@ def test_one_id_resumes_all_tasks(server: Server) -> None:
     assert sorted(seen) == [(f"many-{n}", seq) for n in range(5) for seq in range(1, 7)]
 
 
-def test_a_stream_hears_that_it_is_alive_also_while_other_tasks_are_busy(start_server: Callable[..., Server]) -> None:
+def test_a_stream_sends_keepalives_while_other_tasks_are_busy(start_server: Callable[..., Server]) -> None:
     server, over = start_server(keepalive_interval=0.3), threading.Event()
     server.emit("calm", "one")
 
@@ -76,7 +76,7 @@ def test_a_stream_hears_that_it_is_alive_also_while_other_tasks_are_busy(start_s
         busy.join()
 
 
-def test_the_feed_names_what_is_wrong(server: Server) -> None:
+def test_the_feed_names_invalid_parameters(server: Server) -> None:
     assert server.get("/sse/events?task=nobody-here").status_code == 404
     assert server.get("/sse/events?task=a%20b").json()["error"]["field"] == "task"
     assert server.get("/sse/events?since_event_id=x").json()["error"]["field"] == "since_event_id"
@@ -86,7 +86,7 @@ def socket_url(server: Server, task_id: str, since: int | str = 0) -> str:
     return f"{server.url.replace('http', 'ws')}/ws/tasks/{task_id}/events?since_seq={since}"
 
 
-async def test_a_websocket_has_the_same_events(server: Server) -> None:
+async def test_a_websocket_sends_the_same_events_as_the_api(server: Server) -> None:
     server.emit("socket", *[f"line {n}" for n in range(1500)])
     async with websockets.connect(socket_url(server, "socket", 10)) as socket:
         seen = [json.loads(await socket.recv()) for _ in range(1490)]
@@ -103,7 +103,9 @@ async def test_a_websocket_has_the_same_events(server: Server) -> None:
 @pytest.mark.parametrize(
     ("task_id", "since", "code"), [("nobody", 0, 4404), ("closed", "x", 4400), ("closed", 99, 4409)]
 )
-async def test_a_websocket_says_why_it_is_refused(server: Server, task_id: str, since: int | str, code: int) -> None:
+async def test_a_refused_websocket_closes_with_a_code_and_a_reason(
+    server: Server, task_id: str, since: int | str, code: int
+) -> None:
     await asyncio.to_thread(server.emit, "closed", "one")
     async with websockets.connect(socket_url(server, task_id, since)) as socket:
         with pytest.raises(ConnectionClosed) as caught:
@@ -117,7 +119,7 @@ async def test_a_websocket_says_why_it_is_refused(server: Server, task_id: str, 
     ("name", "origin"),
     [("127.0.0.1", "https://evil.example"), ("127.0.0.1", "null"), ("127.0.0.1", "http://["), ("evil.example", None)],
 )
-async def test_a_websocket_of_another_site_is_refused(server: Server, name: str, origin: str | None) -> None:
+async def test_a_cross_site_websocket_is_refused(server: Server, name: str, origin: str | None) -> None:
     await asyncio.to_thread(server.emit, "guarded", "one")
     url = f"ws://{name}:{server.port}/ws/tasks/guarded/events"
     headers = {"Origin": origin} if origin else {}
@@ -127,7 +129,7 @@ async def test_a_websocket_of_another_site_is_refused(server: Server, name: str,
     assert caught.value.response.status_code == 403
 
 
-async def test_a_websocket_is_told_when_the_server_stops(start_server: Callable[..., Server]) -> None:
+async def test_a_websocket_closes_with_1001_when_the_server_stops(start_server: Callable[..., Server]) -> None:
     server = await asyncio.to_thread(start_server)
     server.emit("run", "one")
     async with websockets.connect(socket_url(server, "run")) as socket:
@@ -140,7 +142,7 @@ async def test_a_websocket_is_told_when_the_server_stops(start_server: Callable[
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
-def test_compressed_streams_hold_the_same_bytes(start_server: Callable[..., Server], encoding: str) -> None:
+def test_compressed_streams_contain_the_same_events(start_server: Callable[..., Server], encoding: str) -> None:
     server = start_server(stream_compression=True, max_events_per_stream=40)
     server.emit("run", *["the same words again and again"] * 20)
     url = f"{server.url}/sse/tasks/run/events"
@@ -158,7 +160,7 @@ def test_compressed_streams_hold_the_same_bytes(start_server: Callable[..., Serv
     assert len(raw) < len(text) / 3
 
 
-def test_metrics_count_what_went_through(server: Server) -> None:
+def test_metrics_count_sent_events(server: Server) -> None:
     def value(name: str) -> float:
         lines = server.get("/metrics").text.splitlines()
         return next(float(line.split()[1]) for line in lines if line.startswith(f"signalbox_{name} "))

@@ -1,4 +1,4 @@
-"""What happens while a frame is being made is in the next one."""
+"""A commit during the rendering of a frame is in the next frame."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from signalbox.webapp.live.stream_encoding import Plain
 from signalbox.webapp.live.subscriber import Subscriber
 
 
-async def test_what_is_committed_while_a_frame_is_read_is_in_the_next() -> None:
+async def test_a_commit_while_a_frame_is_rendered_is_in_the_next_frame() -> None:
     newest, reading, go_on = 1, asyncio.Event(), asyncio.Event()
     sent: asyncio.Queue[bytes] = asyncio.Queue()
 
@@ -24,7 +24,7 @@ async def test_what_is_committed_while_a_frame_is_read_is_in_the_next() -> None:
         read = newest
         reading.set()
         await go_on.wait()
-        # The first one has no bytes, as for a stream that may not see what happened.
+        # The first frame is empty, as for a stream without the right to see the event.
         return Chunk(b"up to 2" if read == 2 else b"", read, 1) if read > cursor else None
 
     async def send(message: Any) -> None:

@@ -1,4 +1,4 @@
-"""Heartbeats are events for programs, and no rows of the log that people read."""
+"""Heartbeats are events for programs. Pages of the log leave them out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BEAT = NewEvent(event_type="runner_heartbeat")
 
 @pytest.fixture(scope="module")
 def quiet(shared_server: Server) -> str:
-    """A run that said two things, #1 and #2, then was silent for 210 heartbeats."""
+    """Create a run with two events, #1 and #2, followed by 210 heartbeats; return the path of its page."""
     spawn = NewEvent(event_type="runner_spawn", span_id="main", payload={"heartbeat_interval": 10})
     shared_server.emit("quiet", spawn, "waiting for the cluster", *[BEAT] * 210)
     return "/tasks/quiet"
@@ -30,7 +30,7 @@ def seqs(page: str) -> list[int]:
     return [int(seq) for seq in re.findall(r'<li id="e(\d+)"', page)]
 
 
-def test_the_page_shows_what_was_said_and_one_line_for_all_heartbeats(server: Server, quiet: str) -> None:
+def test_the_page_shows_events_and_one_line_for_all_heartbeats(server: Server, quiet: str) -> None:
     page = server.get(quiet).text
     assert seqs(page) == [1, 2]
     assert "waiting for the cluster" in page
@@ -40,36 +40,36 @@ def test_the_page_shows_what_was_said_and_one_line_for_all_heartbeats(server: Se
 
 
 @pytest.mark.parametrize("place", ["after=0", "before=213", "around=212", "around=2", "after=1"])
-def test_windows_of_the_log_leave_them_out(server: Server, quiet: str, place: str) -> None:
+def test_windows_of_the_log_leave_heartbeats_out(server: Server, quiet: str, place: str) -> None:
     page = server.get(f"{quiet}/log?{place}").text
     assert seqs(page) == ([2] if place == "after=1" else [1, 2])
     assert "2 of 2 events" in page or "1 of 2 events" in page
     assert 'rel="next"' not in page
 
 
-def test_they_are_shown_to_whom_asks_for_them(server: Server, quiet: str) -> None:
+def test_heartbeats_are_shown_on_request(server: Server, quiet: str) -> None:
     found = server.get(f"{quiet}/log?type=runner_heartbeat").text
     assert seqs(found) == list(range(3, 203))
     assert "<b>210</b> of 212 events" in found
     assert f'href="{quiet}/log?around=3&amp;heartbeats=1#e3"' in found
-    amid = server.get(f"{quiet}/log?around=3&heartbeats=1").text
-    assert seqs(amid) == list(range(1, 201))
-    assert f'href="{quiet}/log?after=200&amp;heartbeats=1"' in amid
+    with_heartbeats = server.get(f"{quiet}/log?around=3&heartbeats=1").text
+    assert seqs(with_heartbeats) == list(range(1, 201))
+    assert f'href="{quiet}/log?after=200&amp;heartbeats=1"' in with_heartbeats
     assert "#100 is a heartbeat." in server.get(f"{quiet}/log?around=100").text
     assert server.get(f"{quiet}/log?around=1&heartbeats=yes").status_code == 400
 
 
-def test_a_search_and_the_pages_of_spans_leave_them_out(server: Server, quiet: str) -> None:
+def test_searches_and_span_pages_leave_heartbeats_out(server: Server, quiet: str) -> None:
     assert "No event is like that" in server.get(f"{quiet}/log?q=heartbeat&phase=x").text
     assert seqs(server.get(f"{quiet}/log?q=heartbeat").text) == [1]
     assert "heartbeat</i>" not in server.get(f"{quiet}/spans/main").text
 
 
-def test_times_lead_to_rows(server: Server, quiet: str) -> None:
+def test_a_time_leads_to_a_row_that_is_not_a_heartbeat(server: Server, quiet: str) -> None:
     assert server.get(f"{quiet}/log?at=2020-01-01").headers["location"] == f"{quiet}/log?around=1#e1"
 
 
-def test_text_leaves_them_out_and_data_keeps_them(server: Server, quiet: str) -> None:
+def test_text_exports_leave_heartbeats_out_and_data_exports_keep_them(server: Server, quiet: str) -> None:
     assert len(server.get(f"{quiet}/raw").text.splitlines()) == 2
     assert len(server.get(f"{quiet}/raw?heartbeats=1").text.splitlines()) == 212
     assert len(server.get(f"{quiet}/export.ndjson").text.splitlines()) == 213
@@ -79,7 +79,7 @@ def test_text_leaves_them_out_and_data_keeps_them(server: Server, quiet: str) ->
     assert "210 heartbeats" in report
 
 
-def test_tail_prints_them_when_it_is_told_to(server: Server) -> None:
+def test_tail_prints_heartbeats_on_request(server: Server) -> None:
     ended = NewEvent(event_type="runner_exit", payload={"exit_code": 0})
     server.emit("beats", "one", BEAT, BEAT, "two", ended)
     tail = ("tail", "beats", "--store", server.store_url)
@@ -88,7 +88,7 @@ def test_tail_prints_them_when_it_is_told_to(server: Server) -> None:
     assert len(signalbox(*tail, "--json").stdout.splitlines()) == 5
 
 
-async def test_a_database_of_an_earlier_version_counts_the_heartbeats_that_it_has(tmp_path: Path) -> None:
+async def test_upgrading_a_database_counts_its_heartbeats(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'old.db'}"
     with_beats, without = ["one", BEAT, BEAT, "two", BEAT, "three"], ["one"]
     store = open_store(url)
@@ -130,7 +130,7 @@ async def test_heartbeats_do_not_count_as_activity(url: str) -> None:
     await store.aclose()
 
 
-def test_a_database_that_counted_heartbeats_as_activity_is_corrected_when_it_is_opened(url: str) -> None:
+def test_upgrading_a_database_removes_heartbeats_from_activity(url: str) -> None:
     store = open_store(url)
     store.append("run", [NewEvent(event_type="log"), *[BEAT] * 50])
     path = store.path

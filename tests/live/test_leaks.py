@@ -1,4 +1,4 @@
-"""Streams that end in any way leave nothing behind in the server."""
+"""Streams leak no memory in the server, however they end."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ PATHS = (
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the server's memory from /proc")
 @pytest.mark.parametrize("streams", [400, pytest.param(10_000, marks=pytest.mark.soak)])
-async def test_streams_that_end_in_any_way_leave_nothing_behind(
-    start_server: Callable[..., Server], streams: int
-) -> None:
+async def test_streams_leak_no_memory_however_they_end(start_server: Callable[..., Server], streams: int) -> None:
     server = start_server()
     for number in range(TASKS):
         server.emit(f"run-{number}", *["a line of the log"] * 50)
@@ -37,22 +35,22 @@ async def test_streams_that_end_in_any_way_leave_nothing_behind(
     for _ in range(3):
         await open_and_leave(server, streams)
     grown = await memory_when_empty(server) - before
-    # An allocator that has seen little yet keeps some megabytes more with each crowd, and less each time.
+    # The allocator of a young process keeps a few more megabytes after each round, and fewer each time.
     assert grown < 8_000_000, f"{grown / streams / 3:.0f} bytes are left of each stream"
 
 
 async def open_and_leave(server: Server, streams: int) -> None:
-    """Open streams of all kinds, at most 100 at a time, and go away in every way that there is."""
-    dice, gate = random.Random(streams), asyncio.Semaphore(100)
+    """Open streams of all kinds, at most 100 at a time, and disconnect in different ways."""
+    rng, gate = random.Random(streams), asyncio.Semaphore(100)
 
     async def one(number: int) -> None:
         async with gate:
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-            path = dice.choice(PATHS).format(number % TASKS)
+            path = rng.choice(PATHS).format(number % TASKS)
             writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
-            if dice.random() < 0.8:
-                await reader.read(dice.choice([1, 300, 5000]))
-            if dice.random() < 0.5:
+            if rng.random() < 0.8:
+                await reader.read(rng.choice([1, 300, 5000]))
+            if rng.random() < 0.5:
                 raw: socket.socket = writer.get_extra_info("socket")
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
@@ -61,7 +59,7 @@ async def open_and_leave(server: Server, streams: int) -> None:
 
 
 async def memory_when_empty(server: Server) -> int:
-    """The server's resident memory in bytes, once it has no stream and watches no task."""
+    """Wait until the server has no stream and watches no task; return its resident memory in bytes."""
     deadline = time.monotonic() + 20
     while True:
         health = (await asyncio.to_thread(server.get, "/sse/health")).json()

@@ -1,4 +1,4 @@
-"""What keeps one client from harming the others: stalled readers, old streams, other origins."""
+"""Limits that protect clients from each other: stalled readers, the life of a stream, other origins."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.sse import open_stream
 
 
 def stalled_reader(server: Server, path: str) -> socket.socket:
-    """A client that asks for a stream and never reads it."""
+    """Request a stream and return the socket without reading from it."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.connect(("127.0.0.1", server.port))
@@ -31,7 +31,7 @@ def metric(server: Server, name: str) -> float:
 def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
     until = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < until, "it did not come to that in time"
+        assert time.monotonic() < until, "the condition was not met in time"
         time.sleep(0.05)
 
 
@@ -39,7 +39,7 @@ def big(count: int) -> list[NewEvent]:
     return [NewEvent(event_type="log", payload={"message": "x" * 5000})] * count
 
 
-def test_stalled_readers_slow_nobody_and_are_let_go(start_server: Callable[..., Server]) -> None:
+def test_stalled_readers_delay_no_other_client_and_are_disconnected(start_server: Callable[..., Server]) -> None:
     server = start_server(send_timeout=1.5, keepalive_interval=1)
     server.emit("run", *big(1))
     stalled = [stalled_reader(server, "/sse/tasks/run/events") for _ in range(5)]
@@ -57,7 +57,7 @@ def test_stalled_readers_slow_nobody_and_are_let_go(start_server: Callable[..., 
         client.close()
 
 
-def test_a_stream_does_not_live_for_ever(start_server: Callable[..., Server]) -> None:
+def test_a_stream_ends_after_its_maximum_life(start_server: Callable[..., Server]) -> None:
     server = start_server(max_stream_life=1.5, keepalive_interval=0.5)
     server.emit("run", "one")
     began = time.monotonic()
@@ -67,7 +67,7 @@ def test_a_stream_does_not_live_for_ever(start_server: Callable[..., Server]) ->
     assert time.monotonic() - began > 1.0
 
 
-def test_a_client_that_goes_away_frees_its_stream(server: Server) -> None:
+def test_a_client_that_disconnects_frees_its_stream(server: Server) -> None:
     server.emit("gone", "one")
     with open_stream(f"{server.url}/sse/tasks/gone/events") as stream:
         next(stream)
@@ -75,7 +75,7 @@ def test_a_client_that_goes_away_frees_its_stream(server: Server) -> None:
     wait_until(lambda: server.get("/sse/health").json()["streams"] == 0)
 
 
-def test_other_origins_read_only_if_the_settings_name_them(start_server: Callable[..., Server]) -> None:
+def test_other_origins_may_read_only_if_cors_origins_names_them(start_server: Callable[..., Server]) -> None:
     server = start_server(cors_origins="https://board.example")
     server.emit("run", "one")
     for path in ("/api/tasks/run/events", "/api/tasks/nobody/events"):

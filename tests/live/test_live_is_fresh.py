@@ -1,4 +1,4 @@
-"""Live equals fresh, from any cursor, for any log."""
+"""A page updated by frames equals a freshly loaded page, from any cursor and for any log."""
 
 from __future__ import annotations
 
@@ -60,9 +60,7 @@ def windows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(batches=[[span("a", "b")], [span("b", "a")], [span("c", "a")]])
 @given(batches=st.lists(st.lists(events, min_size=1, max_size=5), min_size=1, max_size=7))
-async def test_a_page_brought_up_to_date_by_frames_equals_a_fresh_one(
-    batches: list[list[NewEvent]], store: SqliteStore
-) -> None:
+async def test_a_page_updated_by_frames_equals_a_fresh_page(batches: list[list[NewEvent]], store: SqliteStore) -> None:
     task_id = store.create_task()[0].task_id
     pages = [(0, main(await page(store, task_id)))]
     for batch in batches:
@@ -85,20 +83,20 @@ async def test_a_page_far_behind_gets_the_newest_window_instead_of_all_rows(stor
     assert live.lines() == main(await page(store)).lines()
 
 
-async def test_a_frame_has_only_what_changed(store: SqliteStore) -> None:
+async def test_a_frame_contains_only_changed_fragments(store: SqliteStore) -> None:
     store.append("run", [NewEvent(event_type="phase_enter", phase="planning"), log("one")])
     store.append("run", log("two", stream="stderr"))
     targets = re.findall(r'hx-target="#([^"]+)"', await frame(store, 2))
     assert targets == [ids.LOG_HEAD, ids.TASK_FLAGS, ids.LOG_UNFINISHED, ids.LOG_ROWS]
 
 
-async def test_a_frame_says_where_it_begins_and_ends(store: SqliteStore) -> None:
+async def test_a_frame_states_its_first_and_last_seq(store: SqliteStore) -> None:
     store.append("run", [log("one"), log("two"), log("three")])
     begin = '<hx-frame data-from="1" data-to="3" data-latest="3"></hx-frame>'
     assert (await frame(store, 1)).startswith(begin)
 
 
-async def test_progress_of_one_work_item_sends_its_line_alone(store: SqliteStore) -> None:
+async def test_progress_of_a_work_item_sends_only_its_line(store: SqliteStore) -> None:
     start = [NewEvent(event_type="work_item_start", span_id=f"w{n}") for n in range(3)]
     store.append("run", start)
     progress = {"progress": {"current": 1, "total": 4}}

@@ -16,27 +16,27 @@ PLACES = ({"before": 100}, {"around": 100}, {"after": 100}, {"around": 30}, {"be
 SEARCHES = ({"q": "line 1"}, {"type": "runner_heartbeat"}, {"failed": 1}, {"q": "line", "level": "error"})
 
 
-def events(chance: random.Random, first: int, last: int) -> Iterator[NewEvent]:
-    """Lines of a log, some of them errors, amid heartbeats."""
+def events(rng: random.Random, first: int, last: int) -> Iterator[NewEvent]:
+    """Yield log lines `first` to `last`, some of them errors, mixed with heartbeats."""
     for seq in range(first, last + 1):
-        if chance.random() < 0.3:
+        if rng.random() < 0.3:
             yield NewEvent(event_type="runner_heartbeat")
         else:
-            level = {"level": "error"} if chance.random() < 0.1 else {}
+            level = {"level": "error"} if rng.random() < 0.1 else {}
             yield NewEvent(event_type="log", payload={"message": f"line {seq}", **level})
 
 
-def addresses(chance: random.Random) -> Iterator[dict[str, int | str]]:
-    """The parameters of log pages: all that are named above, and as many that are made up."""
+def addresses(rng: random.Random) -> Iterator[dict[str, int | str]]:
+    """Yield query parameters of log pages: those listed above, and as many random ones."""
     yield from PLACES
     yield from ({**search, "after": after} for search in SEARCHES for after in (0, 40))
     for _ in range(len(PLACES)):
-        places: list[dict[str, int]] = [{name: chance.randint(1, 150)} for name in ("before", "after", "around")]
-        yield {**chance.choice(places), **chance.choice([{}, {"heartbeats": 1}, {"failure_after": 20}])}
+        places: list[dict[str, int]] = [{name: rng.randint(1, 150)} for name in ("before", "after", "around")]
+        yield {**rng.choice(places), **rng.choice([{}, {"heartbeats": 1}, {"failure_after": 20}])}
 
 
-class Open:
-    """A page that somebody opened and left open; `follow` brings it to the newest event, frame by frame."""
+class OpenPage:
+    """A page that stays open; `follow` applies frames until the page has reached a seq."""
 
     def __init__(self, server: Server, address: str) -> None:
         self._server = server
@@ -60,23 +60,23 @@ def main_of(html: str) -> Node:
     return found
 
 
-def test_any_log_page_left_open_equals_a_fresh_load_of_its_address(server: Server) -> None:
-    chance = random.Random(1)
+def test_any_open_log_page_equals_a_fresh_load_of_its_address(server: Server) -> None:
+    rng = random.Random(1)
     task = "left-open"
-    server.emit(task, *events(chance, 1, 30))
-    pages = [Open(server, f"/tasks/{task}/log?{urlencode(query)}") for query in addresses(chance)]
+    server.emit(task, *events(rng, 1, 30))
+    pages = [OpenPage(server, f"/tasks/{task}/log?{urlencode(query)}") for query in addresses(rng)]
     for first, last in ((31, 125), (126, 400)):
-        server.emit(task, *events(chance, first, last))
+        server.emit(task, *events(rng, first, last))
         for page in pages:
             page.follow(last)
             fresh = main_of(server.get(page.address, follow_redirects=True).text)
             assert page.main.lines() == fresh.lines(), page.address
 
 
-def test_a_place_ahead_of_the_log_is_reached_by_the_page_that_waits_for_it(server: Server) -> None:
+def test_a_page_at_a_future_seq_shows_it_once_it_is_appended(server: Server) -> None:
     server.emit("ahead", *[f"line {n}" for n in range(1, 31)])
     before, around = (f"/tasks/ahead/log?{name}=100" for name in ("before", "around"))
-    pages = [Open(server, before), Open(server, around)]
+    pages = [OpenPage(server, before), OpenPage(server, around)]
     assert [page.address for page in pages] == [before, around]
     server.emit("ahead", *[f"line {n}" for n in range(31, 126)])
     for page in pages:

@@ -1,4 +1,4 @@
-"""What a server does for ever survives its errors, and tells of them; every ASGI server ends it."""
+"""Background loops survive errors and report them, and end with the app under any ASGI server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from signalbox.webapp.settings import Settings
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test waits for the pauses of real life."""
+    """Shorten the pause after an error."""
     monkeypatch.setattr(loops, "FIRST_PAUSE", 0.01)
 
 
@@ -29,15 +29,15 @@ def settings(url: str) -> Settings:
     )
 
 
-async def until(there: Any) -> None:
+async def until(condition: Any) -> None:
     async with asyncio.timeout(20):
-        while not await there():  # noqa: ASYNC110
+        while not await condition():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), StoreUnavailable("no"), asyncio.CancelledError()])
-async def test_a_loop_goes_on_after_whatever_a_turn_raises(error: BaseException) -> None:
-    loop, turns, told, done = Loop("one", longest_pause=0.02), 0, [], asyncio.Event()
+async def test_a_loop_continues_after_any_exception(error: BaseException) -> None:
+    loop, turns, reports, done = Loop("one", longest_pause=0.02), 0, [], asyncio.Event()
 
     async def turn() -> None:
         nonlocal turns
@@ -48,9 +48,9 @@ async def test_a_loop_goes_on_after_whatever_a_turn_raises(error: BaseException)
         done.set()
         await asyncio.sleep(0.01)
 
-    running = asyncio.create_task(loop.run(turn, lambda: told.append(loop.failing)))
+    running = asyncio.create_task(loop.run(turn, lambda: reports.append(loop.failing)))
     await asyncio.wait_for(done.wait(), 10)
-    assert loop.failures == len(told) == 3
+    assert loop.failures == len(reports) == 3
     await asyncio.sleep(0.05)
     assert loop.failing is None
     running.cancel()
@@ -68,7 +68,7 @@ BROKEN = {
 }
 
 
-async def test_every_loop_of_a_server_survives_and_shows_in_health_and_metrics(settings: Settings) -> None:
+async def test_every_loop_survives_errors_and_reports_them_in_health_and_metrics(settings: Settings) -> None:
     app = create_app(settings)
     async with app.test_app():
         client = app.test_client()
@@ -111,15 +111,15 @@ async def _has_not(problems: Any, code: str) -> bool:
     return code not in await problems()
 
 
-async def test_any_asgi_server_that_ends_the_app_ends_its_streams_and_loops(settings: Settings, tmp_path: Path) -> None:
+async def test_the_shutdown_of_the_app_ends_its_streams_and_loops(settings: Settings, tmp_path: Path) -> None:
     app, before = create_app(settings), asyncio.all_tasks()
     sent: list[dict[str, Any]] = []
-    begun = asyncio.Event()
+    opened = asyncio.Event()
 
     async def send(message: Any) -> None:
         sent.append(message)
         if b": open" in message.get("body", b""):
-            begun.set()
+            opened.set()
 
     async def receive() -> Any:
         await asyncio.Event().wait()
@@ -128,7 +128,7 @@ async def test_any_asgi_server_that_ends_the_app_ends_its_streams_and_loops(sett
         app.extensions["store"].create_task("t")
         scope = await _scope("/sse/tasks/t/events")
         stream = asyncio.create_task(app.asgi_app(scope, receive, send))
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(opened.wait(), 10)
     await asyncio.wait_for(stream, 10)
     body = b"".join(message.get("body", b"") for message in sent)
     assert b"event: reconnect" in body
@@ -145,20 +145,20 @@ async def _scope(path: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def test_a_lane_has_one_set_of_control_messages(settings: Settings) -> None:
-    class Loud(ControlMessages):
+async def test_streams_with_different_control_messages_have_different_lanes(settings: Settings) -> None:
+    class OtherMessages(ControlMessages):
         def heartbeat(self, cursor: int) -> bytes:
-            return named("loud", {})
+            return named("other", {})
 
-    app, loud = create_app(settings), Loud()
+    app, other = create_app(settings), OtherMessages()
     async with app.test_app():
         hub = app.extensions["hub"]
-        lanes = [hub.lanes.event_lane("t", str, 10, 0.5, control_messages) for control_messages in (JSON, loud, JSON)]
+        lanes = [hub.lanes.event_lane("t", str, 10, 0.5, control_messages) for control_messages in (JSON, other, JSON)]
         frames = [
             hub.lanes.frame_lane("t", None, "key", control_messages=control_messages)
-            for control_messages in (JSON, loud, JSON)
+            for control_messages in (JSON, other, JSON)
         ]
-        boards = [hub.lanes.board_lane("key", None, control_messages=messages) for messages in (JSON, loud, JSON)]
+        boards = [hub.lanes.board_lane("key", None, control_messages=messages) for messages in (JSON, other, JSON)]
         for first, second, third in (lanes, frames, boards):
             assert first is third
-            assert (first.control_messages, second.control_messages) == (JSON, loud)
+            assert (first.control_messages, second.control_messages) == (JSON, other)

@@ -1,7 +1,7 @@
-"""The promise at random: any log, cuts at any byte, servers that die at any moment; every client sees 1…n once.
+"""Randomised proof of delivery: with cuts at any byte and killed servers, every client receives each seq once.
 
-The seed stands in the name of a test:
-`pytest -m "" "tests/live/test_proof.py::test_every_client_sees_everything_once[7]"`.
+The name of a test contains its seed:
+`pytest -m "" "tests/live/test_proof.py::test_every_client_receives_every_event_once[7]"`.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from tests.support.server import Server
 from tests.support.strict import Refused, StrictClient, stream
 
 SEEDS = [0, 1, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(2, 60))]
-OTHERS = 20
-"""Events of another task, written in between, which a stream of both tasks has in the order of the commits."""
+OTHER_EVENTS = 20
+"""Number of events of a second task, written in between. A stream of both tasks has them in commit order."""
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_every_client_sees_everything_once(start_server: Callable[..., Server], seed: int) -> None:
-    dice = random.Random(seed)
+async def test_every_client_receives_every_event_once(start_server: Callable[..., Server], seed: int) -> None:
+    rng = random.Random(seed)
     server = start_server(
-        max_events_per_stream=dice.choice([25, 100, 10_000]),
-        ring_events=dice.choice([16, 64, 4096]),
-        keepalive_interval=dice.choice([0.1, 15]),
-        stream_compression=dice.choice([False, True]),
+        max_events_per_stream=rng.choice([25, 100, 10_000]),
+        ring_events=rng.choice([16, 64, 4096]),
+        keepalive_interval=rng.choice([0.1, 15]),
+        stream_compression=rng.choice([False, True]),
     )
     proxy = Proxy(server.port)
     remote = RemoteLog(proxy.url, patience=60)
-    events = keyed(list(run(seed, dice.randint(50, 250))))
+    events = keyed(list(run(seed, rng.randint(50, 250))))
     server.emit("run", events[0])
     server.emit("other", "0")
     last = len(events)
@@ -59,7 +59,7 @@ async def test_every_client_sees_everything_once(start_server: Callable[..., Ser
     )
     try:
         with Chaos(seed, server, proxy) as chaos:
-            await write(dice, server, remote, events)
+            await write(rng, server, remote, events)
         with suppress(TimeoutError):
             await asyncio.wait_for(readers, 30)
     finally:
@@ -76,7 +76,7 @@ async def test_every_client_sees_everything_once(start_server: Callable[..., Ser
         "the run on a stream of both": [seq for task, seq in both if task == "run"],
     }.items():
         assert seen == everything, f"{name} saw {len(seen)} of {last}: {chaos.told}"
-    assert [seq for task, seq in both if task == "other"] == list(range(1, OTHERS + 1)), chaos.told
+    assert [seq for task, seq in both if task == "other"] == list(range(1, OTHER_EVENTS + 1)), chaos.told
     print(f"{last} events: {chaos.told}")
 
 
@@ -88,25 +88,25 @@ def stored_keys(server: Server) -> list[str]:
     return [event["key"] for event in server.get("/api/tasks/run/events?limit=1000").json()["events"]]
 
 
-async def write(dice: random.Random, server: Server, remote: RemoteLog, events: list[NewEvent]) -> None:
-    """Append all but the first: some from beside the server, some through it over the broken network."""
+async def write(rng: random.Random, server: Server, remote: RemoteLog, events: list[NewEvent]) -> None:
+    """Append all events but the first: some to the database, some through the server and the broken network."""
     at, others = 1, 1
     while at < len(events):
-        batch = events[at : at + dice.choice([1, 2, 5, 10])]
+        batch = events[at : at + rng.choice([1, 2, 5, 10])]
         if len(batch) > 2:
             await asyncio.to_thread(server.emit, "run", *batch)
         else:
             await remote.aappend("run", batch)
         at += len(batch)
-        if others < OTHERS:
+        if others < OTHER_EVENTS:
             await asyncio.to_thread(server.emit, "other", str(others))
             others += 1
-        await asyncio.sleep(dice.uniform(0, 0.08))
-    await asyncio.to_thread(server.emit, "other", *map(str, range(others, OTHERS)))
+        await asyncio.sleep(rng.uniform(0, 0.08))
+    await asyncio.to_thread(server.emit, "other", *map(str, range(others, OTHER_EVENTS)))
 
 
 async def follow_tail(remote: RemoteLog, last: int, seen: list[int]) -> None:
-    """The seqs that the Python client's tail yields."""
+    """Append the seqs that the Python client's tail yields to `seen`."""
     async with aclosing(remote.atail("run")) as events:
         async for event in events:
             seen.append(event.seq)
@@ -115,7 +115,7 @@ async def follow_tail(remote: RemoteLog, last: int, seen: list[int]) -> None:
 
 
 async def follow_socket(port: int, last: int, seen: list[int]) -> None:
-    """The seqs that come over a WebSocket which is opened again from where it was."""
+    """Append the seqs received over a WebSocket to `seen`; reconnect from the last seq."""
     while len(seen) < last:
         with suppress(OSError, TimeoutError, WebSocketException, EOFError):
             async with connect(
@@ -127,9 +127,9 @@ async def follow_socket(port: int, last: int, seen: list[int]) -> None:
 
 
 async def follow_both(port: int, last: int, seen: list[tuple[str, Any]]) -> None:
-    """Task and seq of what comes on one stream for two tasks, resumed by the one id that stands for both."""
+    """Append task and seq of each message of the feed of two tasks to `seen`; resume with the feed's event id."""
     position = "0"
-    while len(seen) < last + OTHERS:
+    while len(seen) < last + OTHER_EVENTS:
         with suppress(OSError, asyncio.IncompleteReadError, Refused):
             path = "/sse/events?task=run&task=other"
             async for message in stream("127.0.0.1", port, path, {"Last-Event-ID": position}):
@@ -137,6 +137,6 @@ async def follow_both(port: int, last: int, seen: list[tuple[str, Any]]) -> None
                     assert int(message.id) > int(position)
                     position = message.id
                     seen.append((message.json["task_id"], message.json["seq"]))
-                if len(seen) == last + OTHERS:
+                if len(seen) == last + OTHER_EVENTS:
                     break
         await asyncio.sleep(0.05)

@@ -1,4 +1,4 @@
-"""A server that stops or dies under many streams: quick, without a herd, and nobody loses anything."""
+"""A server with many streams stops or is killed: the stop is quick, reconnects are spread, no event is lost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LAST = 60
 
 @asynccontextmanager
 async def watched(server: Server, count: int) -> AsyncIterator[list[StrictClient]]:
-    """`count` clients with open streams; at the end each has seen everything once and in order."""
+    """Open streams for `count` clients; at the end, check that each received every event once and in order."""
     server.emit("run", *["before"] * 10)
     clients = [StrictClient(server.port, "run") for _ in range(count)]
     following = [asyncio.create_task(client.follow(LAST)) for client in clients]
@@ -32,7 +32,7 @@ async def watched(server: Server, count: int) -> AsyncIterator[list[StrictClient
 
 
 async def until(done: Callable[[], bool], tasks: list[asyncio.Task[None]], timeout: float = 30) -> None:
-    """Wait for `done`; what a task raises is raised here."""
+    """Wait until `done()` is true. Raise the exception of any of `tasks` that failed."""
     deadline = time.monotonic() + timeout
     while not done():
         for task in tasks:
@@ -51,23 +51,23 @@ async def stop_and_start(server: Server, count: int) -> None:
     assert {len(client.waits) for client in clients} == {1}
     assert max(waits) - min(waits) > 2000
     herd = Counter(wait // 250 for wait in waits)
-    assert max(herd.values()) < count / 5, f"too many come back at once: {sorted(herd.items())}"
+    assert max(herd.values()) < count / 5, f"too many clients reconnect at once: {sorted(herd.items())}"
 
 
-async def test_a_stop_sends_two_hundred_streams_home_and_they_come_back_one_by_one(
+async def test_two_hundred_streams_reconnect_spread_out_after_a_stop(
     start_server: Callable[..., Server],
 ) -> None:
     await stop_and_start(start_server(), 200)
 
 
 @pytest.mark.soak
-async def test_a_stop_sends_a_thousand_streams_home_and_they_come_back_one_by_one(
+async def test_a_thousand_streams_reconnect_spread_out_after_a_stop(
     start_server: Callable[..., Server],
 ) -> None:
     await stop_and_start(start_server(), 1000)
 
 
-async def test_a_kill_under_two_hundred_streams_loses_nothing(start_server: Callable[..., Server]) -> None:
+async def test_two_hundred_streams_lose_no_event_when_the_server_is_killed(start_server: Callable[..., Server]) -> None:
     server = start_server()
     async with watched(server, 200) as clients:
         server.kill()
@@ -75,7 +75,7 @@ async def test_a_kill_under_two_hundred_streams_loses_nothing(start_server: Call
     assert all(client.waits == [] for client in clients)
 
 
-async def test_more_streams_than_the_usual_limit_of_open_files(start_server: Callable[..., Server]) -> None:
+async def test_the_server_raises_the_limit_of_open_files(start_server: Callable[..., Server]) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
     try:

@@ -1,4 +1,4 @@
-"""A stream ends with the right that it was opened with, and whoever comes again is told why not."""
+"""A stream ends when the rights it was opened with end, and a reconnect is refused with the reason."""
 
 from __future__ import annotations
 
@@ -27,23 +27,24 @@ def guarded(shared_server: Server) -> Server:
     return shared_server
 
 
-def last_words(stream: Iterator[Message]) -> Message:
-    """What a stream says at its end; the reader waits for it no longer than its socket does."""
+def last_message(stream: Iterator[Message]) -> Message:
+    """Read `stream` to its end and return its last message. The timeout is that of the socket."""
     return list(stream)[-1]
 
 
-def farewell_after(server: Server, path: str, headers: Headers, end: Callable[[], None]) -> Message:
+def last_message_after(server: Server, path: str, headers: Headers, end: Callable[[], None]) -> Message:
+    """Open a stream, call `end`, and return the last message of the stream."""
     with open_stream(server.url + path, headers=headers, timeout=40) as stream:
         next(stream)
         end()
-        return last_words(stream)
+        return last_message(stream)
 
 
 @pytest.mark.parametrize("path", [EVENTS, PAGE, LIST, "/sse/events"])
 def test_a_stream_ends_when_its_token_is_revoked(guarded: Server, path: str) -> None:
     name = f"for {path}".replace("/", "-")
     headers = token(guarded.store, name)
-    end = farewell_after(guarded, path, headers, lambda: revoke(guarded.store, name))
+    end = last_message_after(guarded, path, headers, lambda: revoke(guarded.store, name))
     assert (end.event, end.json["reason"]) == ("reconnect", "rights")
     again = guarded.get(path, headers=headers | {"Accept": "text/event-stream"})
     assert (again.status_code, again.json()["error"]["code"]) == (401, "not_logged_in")
@@ -52,7 +53,7 @@ def test_a_stream_ends_when_its_token_is_revoked(guarded: Server, path: str) -> 
 
 def test_a_stream_ends_when_its_token_expires(guarded: Server) -> None:
     headers = token(guarded.store, "short", seconds=7)
-    end = farewell_after(guarded, EVENTS, headers, lambda: None)
+    end = last_message_after(guarded, EVENTS, headers, lambda: None)
     assert (end.event, end.json["reason"]) == ("reconnect", "rights")
     assert guarded.get(EVENTS, headers=headers).status_code == 401
 
@@ -66,14 +67,14 @@ def ann(guarded: Server, request: pytest.FixtureRequest) -> Account:
 def test_a_stream_ends_with_the_session(guarded: Server, ann: Account) -> None:
     headers = session(guarded.store, ann)
     secret = headers["Cookie"].partition("=")[2]
-    end = farewell_after(guarded, PAGE, headers, lambda: guarded.store.people.end_session(digest_of(secret)))
+    end = last_message_after(guarded, PAGE, headers, lambda: guarded.store.people.end_session(digest_of(secret)))
     assert (end.event, end.json["reason"]) == ("reconnect", "rights")
 
 
-def test_logging_out_ends_the_streams_of_this_browser_alone(guarded: Server, ann: Account) -> None:
+def test_logging_out_ends_only_the_streams_of_this_browser(guarded: Server, ann: Account) -> None:
     here, there = session(guarded.store, ann), session(guarded.store, ann)
     with open_stream(guarded.url + EVENTS, headers=there) as other:
-        end = farewell_after(guarded, PAGE, here, lambda: void(guarded.post("/logout", headers=here)))
+        end = last_message_after(guarded, PAGE, here, lambda: void(guarded.post("/logout", headers=here)))
         assert end.json["reason"] == "rights"
         guarded.emit("run", "still here")
         assert next(m for m in other if "still here" in m.data)
@@ -83,10 +84,10 @@ def void(_: object) -> None:
     pass
 
 
-def test_a_stream_ends_with_the_membership_and_the_answer_is_403(guarded: Server, ann: Account) -> None:
+def test_a_stream_ends_with_the_membership_and_a_reconnect_is_403(guarded: Server, ann: Account) -> None:
     headers = session(guarded.store, ann)
     people = guarded.store.people
-    end = farewell_after(guarded, EVENTS, headers, lambda: people.set_member("ours", ann.account_id, None))
+    end = last_message_after(guarded, EVENTS, headers, lambda: people.set_member("ours", ann.account_id, None))
     assert (end.event, end.json["reason"]) == ("reconnect", "rights")
     again = guarded.get(EVENTS, headers=headers)
     assert again.status_code == 403
@@ -94,13 +95,13 @@ def test_a_stream_ends_with_the_membership_and_the_answer_is_403(guarded: Server
 
 
 @pytest.mark.parametrize("path", [PAGE, LIST])
-def test_a_page_that_shows_other_buttons_now_loads_itself_again(guarded: Server, ann: Account, path: str) -> None:
+def test_a_changed_role_makes_pages_reload(guarded: Server, ann: Account, path: str) -> None:
     headers, people = session(guarded.store, ann), guarded.store.people
-    end = farewell_after(guarded, path, headers, lambda: people.set_member("ours", ann.account_id, "viewer"))
+    end = last_message_after(guarded, path, headers, lambda: people.set_member("ours", ann.account_id, "viewer"))
     assert (end.event, end.json) == ("reset", {"reason": "rights"})
 
 
-def test_what_changes_for_others_ends_nothing(guarded: Server, ann: Account) -> None:
+def test_changes_of_other_accounts_end_no_stream(guarded: Server, ann: Account) -> None:
     with open_stream(guarded.url + EVENTS, headers=session(guarded.store, ann)) as stream:
         other = person(guarded.store, "passing@example.org", ours="owner")
         guarded.store.people.remove_account(other.account_id)
@@ -111,7 +112,7 @@ def test_what_changes_for_others_ends_nothing(guarded: Server, ann: Account) -> 
         assert next(m for m in stream if "goes on" in m.data)
 
 
-def test_a_websocket_ends_too_and_says_why_the_next_may_not(guarded: Server) -> None:
+def test_a_websocket_ends_with_its_token_and_a_reconnect_gets_the_reason(guarded: Server) -> None:
     token(guarded.store, "socket")
     url = f"{guarded.url.replace('http', 'ws')}/ws/tasks/run/events?token=socket"
     with connect(url, close_timeout=0.2) as socket:
@@ -125,15 +126,15 @@ def test_a_websocket_ends_too_and_says_why_the_next_may_not(guarded: Server) -> 
         assert (socket.close_code, "revoked" in (socket.close_reason or "")) == (4401, True)
 
 
-def test_from_the_first_account_on_nobody_stays_without_a_name(start_server: Callable[..., Server]) -> None:
+def test_anonymous_streams_end_when_the_first_account_is_created(start_server: Callable[..., Server]) -> None:
     server = start_server()
     server.emit("run", "one")
-    end = farewell_after(server, EVENTS, {}, lambda: void(person(server.store, "first@example.org")))
+    end = last_message_after(server, EVENTS, {}, lambda: void(person(server.store, "first@example.org")))
     assert end.json["reason"] == "rights"
     assert server.get(EVENTS).status_code == 401
 
 
-def test_one_caller_cannot_take_all_streams(start_server: Callable[..., Server]) -> None:
+def test_one_caller_cannot_use_all_streams(start_server: Callable[..., Server]) -> None:
     server = start_server(max_streams_per_caller=2)
     server.emit("run", "one")
     greedy, modest = token(server.store, "greedy"), token(server.store, "modest")
@@ -148,21 +149,23 @@ def test_one_caller_cannot_take_all_streams(start_server: Callable[..., Server])
             next(three)
 
 
-def test_a_token_in_an_address_is_for_streams_alone_and_never_logged(start_server: Callable[..., Server]) -> None:
+def test_a_token_in_a_query_string_works_only_for_streams_and_is_never_logged(
+    start_server: Callable[..., Server],
+) -> None:
     server = start_server(log_level="debug")
     server.emit("run", "one")
     secret = "sbx_never-to-be-written"
     token(server.store, secret)
     wait_until_guarded(server)
-    asked = f"?token={secret}"
+    query = f"?token={secret}"
     for path in (EVENTS, "/sse/events", "/api/sse/events/run"):
-        with open_stream(f"{server.url}{path}{asked}") as stream:
+        with open_stream(f"{server.url}{path}{query}") as stream:
             next(stream)
-    with connect(f"{server.url.replace('http', 'ws')}/ws/tasks/run/events{asked}", close_timeout=0.2) as socket:
+    with connect(f"{server.url.replace('http', 'ws')}/ws/tasks/run/events{query}", close_timeout=0.2) as socket:
         socket.recv(10)
     for path in ("/api/tasks", "/tasks/run/stream", "/sse/health/x", "/metrics", "/api/tasks/run/events"):
-        assert server.get(path + asked).status_code in (401, 404), path
-    assert server.post(f"/api/tasks/run/events{asked}", {"event_type": "log"}).status_code == 401
-    assert server.get(f"{EVENTS}{asked}&since_seq=x").status_code == 400
+        assert server.get(path + query).status_code in (401, 404), path
+    assert server.post(f"/api/tasks/run/events{query}", {"event_type": "log"}).status_code == 401
+    assert server.get(f"{EVENTS}{query}&since_seq=x").status_code == 400
     server.stop()
     assert secret not in server.log

@@ -1,4 +1,4 @@
-"""An id that is used again does not join two histories."""
+"""A task created with the id of a deleted task does not continue its history."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.support.sse import open_stream
 OWNERS = (("ann", "ours"), ("bob", "theirs"))
 
 
-def anew(server: Server, task_id: str, lines: int) -> None:
-    """Delete a task and make another one with its id, which has more to tell."""
+def recreate(server: Server, task_id: str, lines: int) -> None:
+    """Delete a task and create another with the same id and `lines` log lines."""
     server.store.delete_task(task_id)
     server.store.create_task(task_id)
     server.store.append(
@@ -27,41 +27,41 @@ def anew(server: Server, task_id: str, lines: int) -> None:
     )
 
 
-def test_a_stream_of_a_deleted_task_shows_nothing_of_the_task_that_has_its_id(server: Server) -> None:
+def test_a_stream_of_a_deleted_task_shows_nothing_of_its_successor(server: Server) -> None:
     paths = ("/sse/tasks/{}/events", "/tasks/{}/stream?since=0", "/tasks/{}/timeline?part=frames&since=0")
     for number, path in enumerate(paths):
-        used = f"used-{number}"
-        server.emit(used, "old 1", "old 2")
-        with open_stream(server.url + path.format(used)) as stream:
-            said = [next(m for m in stream if m.data and m.event != "heartbeat")]
-            anew(server, used, 40)
+        task_id = f"used-{number}"
+        server.emit(task_id, "old 1", "old 2")
+        with open_stream(server.url + path.format(task_id)) as stream:
+            received = [next(m for m in stream if m.data and m.event != "heartbeat")]
+            recreate(server, task_id, 40)
             for message in stream:
-                said.append(message)
+                received.append(message)
                 if message.event == "reset":
                     break
-        assert said[-1].event == "reset"
-        assert not any("SUCCESSOR" in message.data for message in said)
+        assert received[-1].event == "reset"
+        assert not any("SUCCESSOR" in message.data for message in received)
 
 
-def test_a_page_of_the_old_task_is_told_to_begin_anew(server: Server) -> None:
+def test_a_page_of_a_deleted_task_is_reset(server: Server) -> None:
     server.emit("paged", "old 1", "old 2")
     page = server.get("/tasks/paged").text
     found = re.search(r'id="live" data-src="([^"]*)"', page)
     assert found
-    anew(server, "paged", 40)
+    recreate(server, "paged", 40)
     with open_stream(f"{server.url}{found[1]}&since=2") as stream:
         assert next(m for m in stream if m.event not in ("heartbeat", "message", "")).event == "reset"
 
 
-def test_audits_are_of_one_task_and_outlive_it_within_its_project(start_server: Callable[..., Server]) -> None:
+def test_audits_belong_to_one_task_and_outlive_it_within_its_project(start_server: Callable[..., Server]) -> None:
     server = start_server()
     store = server.store
     ann, bob = (session(store, person(store, f"{name}@example.org", **{project: "owner"})) for name, project in OWNERS)
     wait_until_guarded(server)
     for project, headers in (("ours", ann), ("theirs", bob)):
         store.create_task("run", project_id=project)
-        said = server.post("/api/tasks/run/cancel", {"reason": f"of {project}"}, headers=headers)
-        assert said.status_code == 201
+        answer = server.post("/api/tasks/run/cancel", {"reason": f"of {project}"}, headers=headers)
+        assert answer.status_code == 201
         store.append("run", NewEvent(event_type="runner_exit"))
         if project == "ours":
             assert httpx.delete(f"{server.url}/api/tasks/run", headers=headers).status_code == 204
@@ -77,21 +77,21 @@ def test_audits_are_of_one_task_and_outlive_it_within_its_project(start_server: 
     assert "of theirs" not in server.get("/audits", headers=ann).text
 
 
-def test_a_feed_of_named_tasks_begins_anew_when_another_task_has_the_id(server: Server) -> None:
+def test_a_feed_is_reset_when_a_task_id_is_reused(server: Server) -> None:
     server.emit("fed", "old 1")
     server.emit("fed-too", "other 1")
     with open_stream(f"{server.url}/sse/events?task=fed&task=fed-too") as stream:
-        said = [next(m for m in stream if '"other 1"' in m.data)]
-        anew(server, "fed", 5)
+        received = [next(m for m in stream if '"other 1"' in m.data)]
+        recreate(server, "fed", 5)
         for message in stream:
-            said.append(message)
+            received.append(message)
             if message.event == "reset":
                 break
-    assert said[-1].event == "reset"
-    assert not any("SUCCESSOR" in message.data for message in said)
+    assert received[-1].event == "reset"
+    assert not any("SUCCESSOR" in message.data for message in received)
 
 
-def test_a_feed_goes_on_without_a_task_that_is_deleted(server: Server) -> None:
+def test_a_feed_continues_without_a_deleted_task(server: Server) -> None:
     server.emit("short", "old 1")
     server.emit("long", "other 1")
     with open_stream(f"{server.url}/sse/events?task=long&task=short") as stream:
@@ -101,7 +101,7 @@ def test_a_feed_goes_on_without_a_task_that_is_deleted(server: Server) -> None:
         assert '"other 2"' in next(m for m in stream if m.id and m.data and not m.event).data
 
 
-def test_a_comparison_begins_anew_when_another_task_has_the_id(server: Server) -> None:
+def test_a_comparison_is_reset_when_a_task_id_is_reused(server: Server) -> None:
     for name in ("left", "right"):
         server.emit(name, NewEvent(event_type="phase_enter", phase="planning"))
     page = server.get("/compare?a=left&b=right").text
@@ -110,15 +110,15 @@ def test_a_comparison_begins_anew_when_another_task_has_the_id(server: Server) -
     source = f"{server.url}{found[1].replace('&amp;', '&')}&since={found[2]}"
     with open_stream(source) as stream:
         next(iter(stream))
-        anew(server, "right", 5)
-        said = [message for message in stream if message.event or message.data]
-    assert said[-1].event == "reset"
-    assert not any('"compare' in message.data for message in said)
+        recreate(server, "right", 5)
+        received = [message for message in stream if message.event or message.data]
+    assert received[-1].event == "reset"
+    assert not any('"compare' in message.data for message in received)
     with open_stream(source) as stream:
         assert next(m for m in stream if m.event not in ("heartbeat", "message", "")).event == "reset"
 
 
-async def test_an_export_ends_when_another_task_has_the_id(store: SqliteStore) -> None:
+async def test_an_export_ends_when_its_task_id_is_reused(store: SqliteStore) -> None:
     await store.aappend("exported", [NewEvent(event_type="log", payload={"message": "old"})] * 50)
     async with store.read() as view:
         pages = event_pages(store, await view.task("exported"))

@@ -1,4 +1,4 @@
-"""Viewers of the same page share its rendering, however their addresses are written."""
+"""Viewers of the same page share one rendering, although their URLs are spelled differently."""
 
 from __future__ import annotations
 
@@ -13,44 +13,47 @@ from signalbox.store import NewEvent
 from signalbox.webapp.app import create_app
 from signalbox.webapp.settings import Settings
 
-STRANGE = ["x=1", "x=2&x=3", "utm_source=mail", "_=1732600000", "Gaps=open", "after=0", "shown=", "shown=nonsense", ""]
+IGNORED = ["x=1", "x=2&x=3", "utm_source=mail", "_=1732600000", "Gaps=open", "after=0", "shown=", "shown=nonsense", ""]
 
-SAME: dict[str, list[str]] = {
-    "/tasks/t/stream": [*STRANGE, "shown=x+y", "part=frames"],
+EQUIVALENT: dict[str, list[str]] = {
+    "/tasks/t/stream": [*IGNORED, "shown=x+y", "part=frames"],
     "/tasks/t/stream?shown=stale": ["shown=stale+stale", "shown=+stale", "shown=new+stale"],
-    "/tasks/t/waterfall?part=frames": [*STRANGE, "gaps=folded", "after=00"],
+    "/tasks/t/waterfall?part=frames": [*IGNORED, "gaps=folded", "after=00"],
     "/tasks/t/waterfall?part=frames&gaps=open": ["x=1", "after=0"],
-    "/tasks/t/spans?part=frames": [*STRANGE, "gaps=open"],
-    "/tasks/t/spans/main?part=frames": STRANGE,
-    "/tasks/t/timeline?part=frames": [*STRANGE, "after=7"],
+    "/tasks/t/spans?part=frames": [*IGNORED, "gaps=open"],
+    "/tasks/t/spans/main?part=frames": IGNORED,
+    "/tasks/t/timeline?part=frames": [*IGNORED, "after=7"],
     "/tasks/t/log?part=frames&around=2": ["x=1", "heartbeats=0", "q=", "failed=0", "?part=frames&around=02"],
     "/tasks/t/log?part=frames&q=go": ["x=1", "after=0", "failed=0", "type=", "before=3", "?part=frames&q=+go+"],
-    "/tasks/t/permissions/r?part=frames": STRANGE,
-    "/live/tasks": [*STRANGE, "sort=newest", "limit=50", "stale=0", "archived=0", "q=", "kind=", "cursor="],
+    "/tasks/t/permissions/r?part=frames": IGNORED,
+    "/live/tasks": [*IGNORED, "sort=newest", "limit=50", "stale=0", "archived=0", "q=", "kind=", "cursor="],
     "/live/tasks?status=running,waiting": ["status=waiting&status=running", "status=running,waiting,running"],
-    "/live/permissions": [*(query for query in STRANGE if query != "after=0"), "after=", "task="],
+    "/live/permissions": [*(query for query in IGNORED if query != "after=0"), "after=", "task="],
     "/compare?part=frames&a=t&b=u": ["x=1", "show=all"],
     "/sse/events?task=t&task=u": ["task=t", "x=1", "task=u&task=t"],
     "/sse/tasks/t/events": ["x=1", "batch_size=10", "flush_interval=0.5", "flush_interval=0.50&x=1"],
     "/api/v1/projects/default/agent/runs/t/stream": ["x=1", "since_seq=0"],
 }
 
-WRITTEN_ANEW = ("/tasks/t/stream?shown=stale", "/live/tasks?status=running,waiting")
+REPLACED_QUERY = ("/tasks/t/stream?shown=stale", "/live/tasks?status=running,waiting")
 
 
 def variants(page: str) -> list[str]:
-    """The addresses that mean the same as `page`: with parameters added, or with a query of its own after `?`."""
+    """Return URLs equivalent to `page`: with parameters added, or with the query replaced."""
     path = page.partition("?")[0]
-    whole = page in WRITTEN_ANEW or page == path
+    whole = page in REPLACED_QUERY or page == path
     return [
         page,
-        *(f"{path}?{more.removeprefix('?')}" if whole or more[:1] == "?" else f"{page}&{more}" for more in SAME[page]),
+        *(
+            f"{path}?{more.removeprefix('?')}" if whole or more[:1] == "?" else f"{page}&{more}"
+            for more in EQUIVALENT[page]
+        ),
     ]
 
 
 @asynccontextmanager
 async def open_streams(app: Any, addresses: list[str]) -> AsyncIterator[None]:
-    """A stream at each address: all stand, and all are gone at the end."""
+    """Open a stream at each address; close them all at the end."""
     gone, streams = asyncio.Event(), []
 
     async def receive() -> Any:
@@ -59,15 +62,15 @@ async def open_streams(app: Any, addresses: list[str]) -> AsyncIterator[None]:
 
     for address in addresses:
         path, _, query = address.partition("?")
-        begun: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        opened: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
-        async def send(message: Any, begun: asyncio.Future[int] = begun) -> None:
-            if begun.done():
+        async def send(message: Any, opened: asyncio.Future[int] = opened) -> None:
+            if opened.done():
                 return
             if message.get("status", 200) != 200:
-                begun.set_result(message["status"])
+                opened.set_result(message["status"])
             elif b": open" in message.get("body", b""):
-                begun.set_result(200)
+                opened.set_result(200)
 
         scope = {
             "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
@@ -76,10 +79,10 @@ async def open_streams(app: Any, addresses: list[str]) -> AsyncIterator[None]:
             "server": ("127.0.0.1", 80),
         }  # fmt: skip
         streams.append(asyncio.create_task(app.asgi_app(scope, receive, send)))
-        assert await asyncio.wait_for(begun, 20) == 200, address
+        assert await asyncio.wait_for(opened, 20) == 200, address
     hub = app.extensions["hub"]
     async with asyncio.timeout(20):
-        # The opening is written before a stream joins its lane.
+        # A stream writes its first comment before it joins its lane.
         while sum(len(lane.everyone) for lane in hub.lanes) < len(addresses):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     yield
@@ -88,14 +91,14 @@ async def open_streams(app: Any, addresses: list[str]) -> AsyncIterator[None]:
 
 
 def lanes(app: Any) -> list[object]:
-    """What is rendered when something happens, each once."""
+    """Return the keys of the lanes with subscribers; each lane renders once per change."""
     registry = app.extensions["hub"].lanes
     by_task = [item for channel in registry.channels.values() for item in channel.lanes.items()]
     found = [*by_task, *registry._boards.items()]
     return [key for key, lane in found if lane.everyone]
 
 
-async def test_what_does_not_change_a_page_does_not_give_it_a_rendering_of_its_own(url: str) -> None:
+async def test_equivalent_urls_share_one_rendering(url: str) -> None:
     app = create_app(Settings(store=url))
     async with app.test_app():
         store = app.extensions["store"]
@@ -104,14 +107,14 @@ async def test_what_does_not_change_a_page_does_not_give_it_a_rendering_of_its_o
             await store.aappend(task, [NewEvent(event_type="runner_spawn", span_id="main"), line])
         await store.aappend("t", NewEvent(event_type="permission_request", payload={"request_id": "r"}))
         wrong = {}
-        for page in SAME:
+        for page in EQUIVALENT:
             async with open_streams(app, variants(page)):
                 if len(lanes(app)) != 1:
                     wrong[page] = lanes(app)
         assert not wrong
 
 
-async def test_what_changes_a_page_has_a_rendering_of_its_own(url: str) -> None:
+async def test_different_pages_have_different_renderings(url: str) -> None:
     app = create_app(Settings(store=url))
     async with app.test_app():
         await app.extensions["store"].aappend("t", NewEvent(event_type="log"))
@@ -128,7 +131,7 @@ async def test_what_changes_a_page_has_a_rendering_of_its_own(url: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["/tasks?x=1", "/tasks/t/waterfall?x=1&gaps=folded&after=0"])
-async def test_a_page_hands_nothing_unknown_on_to_its_stream(url: str, address: str) -> None:
+async def test_a_page_passes_no_unknown_parameter_to_its_stream(url: str, address: str) -> None:
     app = create_app(Settings(store=url))
     async with app.test_app():
         await app.extensions["store"].aappend("t", NewEvent(event_type="log"))

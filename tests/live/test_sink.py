@@ -1,4 +1,4 @@
-"""Where the bytes of a stream go: one write at a time, the fast way where there is one, and the safe way everywhere."""
+"""Sinks write the bytes of a stream one write at a time: to uvicorn's transport if possible, else through ASGI."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from signalbox.webapp.live.subscriber import Subscriber
 
 
 class Reader:
-    """A client that takes one write whenever it is let."""
+    """A client that accepts one write per permit given by `take`."""
 
     def __init__(self) -> None:
         self.got: list[bytes] = []
@@ -40,7 +40,7 @@ class Reader:
         self._took.set()
 
     async def take(self, count: int = 1) -> None:
-        """Take some writes, and let the server notice."""
+        """Accept `count` writes, and let the event loop run."""
         for _ in range(count):
             self._took.clear()
             self._room.release()
@@ -49,13 +49,13 @@ class Reader:
             await asyncio.sleep(0)
 
 
-def nothing() -> None:
-    """What nobody wants to hear."""
+def ignore() -> None:
+    """Do nothing: a callback for tests that do not need one."""
 
 
 async def test_a_stall_counts_until_the_last_write_is_taken() -> None:
     reader, freed = Reader(), asyncio.Event()
-    sink = Sink(reader.send, freed.set, nothing)
+    sink = Sink(reader.send, freed.set, ignore)
     assert not sink.offer(b"heartbeat")
     await asyncio.sleep(0.02)
     first = sink.stalled_since
@@ -73,7 +73,7 @@ async def test_a_stall_counts_until_the_last_write_is_taken() -> None:
     assert freed.is_set()
 
 
-async def test_a_frame_waits_for_the_reader_who_has_not_taken_a_heartbeat() -> None:
+async def test_a_frame_waits_for_a_reader_with_an_unaccepted_heartbeat() -> None:
     reader, head = Reader(), [1]
 
     async def render(cursor: int) -> Chunk | None:
@@ -99,7 +99,7 @@ async def test_a_frame_waits_for_the_reader_who_has_not_taken_a_heartbeat() -> N
 
 @asynccontextmanager
 async def uvicorn_with(app: Any) -> AsyncIterator[str]:
-    """The address of a uvicorn that serves `app`, on the protocols that Signalbox uses."""
+    """Serve `app` with uvicorn on the protocols that Signalbox uses; yield the URL."""
     started = asyncio.Event()
 
     class Server(uvicorn.Server):
@@ -117,20 +117,20 @@ async def uvicorn_with(app: Any) -> AsyncIterator[str]:
 
 
 @pytest.mark.parametrize("known", [True, False])
-async def test_streams_are_written_below_uvicorn_as_long_as_it_is_as_we_know_it(
+async def test_streams_write_to_uvicorns_transport_if_its_internals_are_known(
     known: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[Sink] = []
+    sinks_made: list[Sink] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
         if not known:
-            # A later version without it.
+            # Stand in for a later version of uvicorn without this attribute.
             monkeypatch.delattr(send.__self__, "chunked_encoding")
-        sink = sink_for(send, nothing, nothing)
+        sink = sink_for(send, ignore, ignore)
         if not known:
             send.__self__.chunked_encoding = True
-        made.append(sink)
+        sinks_made.append(sink)
         sink.put(Chunk(b"data: 1\n\n", 1, 1))
         sink.offer(b": words\n\n")
         sink.put(Chunk(b"data: 2\n\n", 2, 1))
@@ -140,17 +140,17 @@ async def test_streams_are_written_below_uvicorn_as_long_as_it_is_as_we_know_it(
     async with uvicorn_with(app) as url, httpx.AsyncClient() as client:
         text = (await client.get(url)).text
     assert text == "data: 1\n\n: words\n\ndata: 2\n\n"
-    # If this fails after an update of uvicorn, look at `webapp/live/sink.py`: its internals have changed.
-    assert isinstance(made[0], TransportSink) is known
+    # If this fails after an update of uvicorn, its internals have changed: adapt `webapp/live/sink.py`.
+    assert isinstance(sinks_made[0], TransportSink) is known
 
 
-async def test_a_server_that_is_not_uvicorn_is_served_through_asgi() -> None:
+async def test_streams_of_another_server_write_through_asgi() -> None:
     reader = Reader()
-    assert type(sink_for(reader.send, nothing, nothing)) is Sink
+    assert type(sink_for(reader.send, ignore, ignore)) is Sink
     assert sinks.cycle_of(reader.send) is None
 
 
-def test_a_client_that_leaves_before_the_head_is_sent_says_nothing_of_uvicorn(
+def test_a_client_that_disconnects_early_causes_no_warning_about_uvicorn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     warnings: list[str] = []

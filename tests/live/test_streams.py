@@ -1,4 +1,4 @@
-"""The JSON stream: history, then live; every event once, in order; a clean word at each end."""
+"""The JSON stream: history, then live events; every event once and in order; a control message at each end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def stream_url(server: Server, task_id: str, query: str = "") -> str:
 
 
 def take(url: str, count: int, **more: object) -> list[Message]:
-    """The first `count` messages that carry an event."""
+    """Return the first `count` messages that carry an event."""
     found: list[Message] = []
     with open_stream(url, **more) as stream:
         for message in stream:
@@ -52,7 +52,7 @@ def test_history_then_live(server: Server) -> None:
     assert {message.event for message in seen} == {""}
 
 
-def test_a_long_history_comes_whole_while_more_arrives(server: Server) -> None:
+def test_a_long_history_is_complete_while_more_events_arrive(server: Server) -> None:
     server.emit("long", *[str(n) for n in range(8000)])
     more = threading.Thread(target=lambda: [server.emit("long", "more") for _ in range(1000)])
     more.start()
@@ -61,7 +61,7 @@ def test_a_long_history_comes_whole_while_more_arrives(server: Server) -> None:
     assert [int(message.id or 0) for message in messages] == list(range(1, 9001))
 
 
-def test_many_streams_at_different_positions_all_see_everything(server: Server) -> None:
+def test_many_streams_at_different_cursors_receive_every_event(server: Server) -> None:
     server.emit("many", *["x"] * 500)
     with ThreadPoolExecutor(12) as pool:
         running = [
@@ -76,7 +76,7 @@ def test_many_streams_at_different_positions_all_see_everything(server: Server) 
             assert [int(m.id or 0) for m in stream.result(30)] == list(range(since + 1, 701))
 
 
-def test_resuming_by_last_event_id_which_wins_over_since_seq(server: Server) -> None:
+def test_last_event_id_overrides_since_seq(server: Server) -> None:
     server.emit("resume", *["x"] * 10)
     url = stream_url(server, "resume", "?since_seq=2")
     assert take(url, 1)[0].id == "3"
@@ -85,7 +85,7 @@ def test_resuming_by_last_event_id_which_wins_over_since_seq(server: Server) -> 
     assert (bad.status_code, bad.json()["error"]["field"]) == (400, "Last-Event-ID")
 
 
-def test_a_cursor_of_another_history_is_told_to_start_again(server: Server) -> None:
+def test_a_cursor_ahead_of_the_log_gets_a_reset(server: Server) -> None:
     server.emit("reset", "one")
     with open_stream(stream_url(server, "reset", "?since_seq=99")) as stream:
         (message,) = [message for message in stream if message.comment is None]
@@ -114,7 +114,7 @@ def test_hostile_text_stays_inside_its_message(server: Server) -> None:
     assert (first.id, second.id, second.event) == ("1", "2", "")
 
 
-def test_an_event_of_another_process_is_there_within_moments(server: Server) -> None:
+def test_an_event_of_another_process_arrives_quickly(server: Server) -> None:
     server.emit("quick", "x")
     delays = []
     with open_stream(stream_url(server, "quick", "?since_seq=1")) as stream:
@@ -128,13 +128,13 @@ def test_an_event_of_another_process_is_there_within_moments(server: Server) -> 
     assert sorted(delays)[10] < 0.05 * slowness()
 
 
-def test_without_any_wake_the_poll_still_delivers(start_server: Callable[..., Server]) -> None:
+def test_polling_delivers_events_without_a_wake_up(start_server: Callable[..., Server]) -> None:
     server = start_server(poll_interval=0.05, max_poll_interval=0.2)
     server.emit("run", "x")
     assert [m.id for m in take(stream_url(server, "run"), 1)] == ["1"]
 
 
-def test_an_idle_stream_gives_a_sign_of_life(start_server: Callable[..., Server]) -> None:
+def test_an_idle_stream_sends_keepalives(start_server: Callable[..., Server]) -> None:
     server = start_server(keepalive_interval=0.3)
     server.emit("idle", "x")
     with open_stream(stream_url(server, "idle", "?since_seq=1"), timeout=20) as stream:
@@ -142,7 +142,7 @@ def test_an_idle_stream_gives_a_sign_of_life(start_server: Callable[..., Server]
     assert comments[1:] == ["keepalive"] * 3
 
 
-def test_a_stream_ends_after_its_number_of_events_and_goes_on_from_there(start_server: Callable[..., Server]) -> None:
+def test_a_stream_ends_after_max_events_and_resumes_there(start_server: Callable[..., Server]) -> None:
     server = start_server(max_events_per_stream=100)
     server.emit("run", *["x"] * 250)
     cursor, seen, rounds = 0, [], 0
@@ -162,7 +162,7 @@ def test_a_stream_ends_after_its_number_of_events_and_goes_on_from_there(start_s
     assert rounds > 1
 
 
-def test_sigterm_says_farewell_and_is_quick(start_server: Callable[..., Server]) -> None:
+def test_sigterm_sends_a_reconnect_message_and_stops_quickly(start_server: Callable[..., Server]) -> None:
     server = start_server()
     server.emit("run", "x")
     last: list[Message] = []
@@ -184,10 +184,10 @@ def test_sigterm_says_farewell_and_is_quick(start_server: Callable[..., Server])
     assert {message.event for message in last} == {"reconnect"}
     waits = [message.retry for message in last]
     assert all(wait is not None and 0 < wait <= 5000 for wait in waits)
-    assert len(set(waits)) > 10, "every client gets a wait of its own"
+    assert len(set(waits)) > 10, "clients get different reconnect delays"
 
 
-def test_a_killed_server_loses_nothing(start_server: Callable[..., Server]) -> None:
+def test_a_killed_server_loses_no_event(start_server: Callable[..., Server]) -> None:
     server = start_server()
     server.emit("run", "one")
     with open_stream(stream_url(server, "run")) as stream:
@@ -200,7 +200,7 @@ def test_a_killed_server_loses_nothing(start_server: Callable[..., Server]) -> N
     assert [m.id for m in take(stream_url(server, "run", "?since_seq=1"), 2)] == ["2", "3"]
 
 
-def test_over_the_cap_a_stream_is_refused_and_pages_still_answer(start_server: Callable[..., Server]) -> None:
+def test_streams_over_the_limit_are_refused_while_other_routes_answer(start_server: Callable[..., Server]) -> None:
     server = start_server(max_streams=2)
     server.emit("run", "x")
     url = stream_url(server, "run")
@@ -213,7 +213,7 @@ def test_over_the_cap_a_stream_is_refused_and_pages_still_answer(start_server: C
         assert server.get("/sse/health").json()["streams"] == 2
 
 
-def test_a_stream_ends_soon_when_its_task_is_deleted_even_if_another_takes_the_name(server: Server) -> None:
+def test_a_stream_ends_when_its_task_is_deleted_even_if_its_id_is_reused(server: Server) -> None:
     for name in ("goes", "changes"):
         server.emit(name, "one", "two", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
     with open_stream(stream_url(server, "goes")) as gone, open_stream(stream_url(server, "changes")) as changed:

@@ -1,4 +1,4 @@
-"""A page shows what stands beside a log as it is, whenever it was opened and whoever watched before."""
+"""A page shows the current state that is not in the log, such as archived, whenever it was opened."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def watch(server: Server, shown: str = "") -> str:
     return f"{server.url}/tasks/kept/stream?since=1&shown={shown}"
 
 
-def until_nobody_watches(server: Server) -> None:
+def wait_until_no_streams(server: Server) -> None:
     while httpx.get(f"{server.url}/sse/health").json()["streams"]:
         time.sleep(0.02)
 
 
-def select(server: Server, deed: str) -> None:
-    assert server.post(f"/selection/{deed}", data={"task": "kept"}).status_code == 303
+def select(server: Server, action: str) -> None:
+    assert server.post(f"/selection/{action}", data={"task": "kept"}).status_code == 303
 
 
-def test_what_nobody_saw_is_not_taken_for_what_a_page_shows(server: Server) -> None:
+def test_a_change_without_viewers_is_sent_to_a_page_that_shows_the_old_state(server: Server) -> None:
     server.emit("kept", "one")
     with open_stream(watch(server)) as messages:
         seen = frames(messages)
@@ -38,7 +38,7 @@ def test_what_nobody_saw_is_not_taken_for_what_a_page_shows(server: Server) -> N
         assert "archived" in next(seen)
         select(server, "restore")
         assert 'data-shown=""' in next(seen)
-    until_nobody_watches(server)
+    wait_until_no_streams(server)
     select(server, "archive")
     with open_stream(watch(server, "archived").replace("since=1", "since=2")) as messages:
         seen = frames(messages)
@@ -47,12 +47,12 @@ def test_what_nobody_saw_is_not_taken_for_what_a_page_shows(server: Server) -> N
         assert 'data-shown=""' in next(seen)
 
 
-def test_a_state_that_comes_and_goes_within_an_instant_does_not_stay_on_a_page(server: Server) -> None:
+def test_a_state_that_is_reverted_at_once_does_not_stay_on_a_page(server: Server) -> None:
     server.emit("kept", "one")
     with open_stream(watch(server)) as messages:
         seen = frames(messages)
         for _ in range(3):
-            # The commit is looked at at once, and those that follow only together.
+            # The server checks the first commit at once, and batches the commits that follow.
             server.emit("kept", "more")
             next(seen)
             select(server, "archive")

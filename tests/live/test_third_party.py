@@ -1,4 +1,4 @@
-"""A client that others wrote: httpx-sse, resumed by the standard's own `Last-Event-ID`."""
+"""The third-party client httpx-sse resumes with the standard `Last-Event-ID` header."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ CUTS = 20
 
 
 @pytest.mark.parametrize("compression", [False, True])
-def test_httpx_sse_resumes_over_twenty_cuts_without_loss(
+def test_httpx_sse_resumes_after_twenty_cuts_without_loss(
     start_server: Callable[..., Server], compression: bool
 ) -> None:
-    server, dice = start_server(stream_compression=compression), random.Random(20)
+    server, rng = start_server(stream_compression=compression), random.Random(20)
     proxy = Proxy(server.port)
-    proxy.cut_after = lambda: dice.randint(300, 900 if compression else 9000) if proxy.connections <= CUTS else None
+    proxy.cut_after = lambda: rng.randint(300, 900 if compression else 9000) if proxy.connections <= CUTS else None
     seen: list[int] = []
     last, retry, cuts, written = "", 0.0, 0, 0
     try:

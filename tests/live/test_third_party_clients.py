@@ -1,4 +1,4 @@
-"""Clients that others wrote read our streams their own way: they must lose nothing by it, wherever a stream is cut."""
+"""Third-party SSE clients with simpler parsers lose no event, wherever a stream is cut."""
 
 from __future__ import annotations
 
@@ -47,7 +47,10 @@ STREAMS = {
 
 
 def naive(received: str, last: str) -> tuple[list[str], str]:
-    """What a client takes that reads with `splitlines`, and takes an id as soon as its line has come."""
+    """Parse like a client that uses `splitlines` and stores an id as soon as its line is complete.
+
+    Return the data of each message and the last id.
+    """
     lines = received.splitlines(keepends=True)
     data, taken = list[str](), list[str]()
     for line in lines:
@@ -65,7 +68,7 @@ def naive(received: str, last: str) -> tuple[list[str], str]:
 
 
 @pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
-def test_a_client_that_takes_ids_by_the_line_loses_nothing_by_a_cut(stream: list[bytes]) -> None:
+def test_a_client_that_stores_ids_line_by_line_loses_no_event(stream: list[bytes]) -> None:
     whole, _ = naive(b"".join(stream).decode(), "0")
     assert len(whole) == len(stream)
     size, lossy = len(b"".join(stream)), 0
@@ -75,12 +78,12 @@ def test_a_client_that_takes_ids_by_the_line_loses_nothing_by_a_cut(stream: list
         if first + rest != whole:
             lossy += 1
             assert b"".join(stream)[cut - 1 : cut + 1] == b"\n\n"
-    # Between the end of the id's line and the blank line no order of the fields helps such a client.
+    # A cut between the id line and the blank line loses an event in such a client, whatever the order of the fields.
     assert lossy <= len(stream)
 
 
 @pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
-def test_our_own_reader_loses_nothing_by_a_cut_at_any_byte(stream: list[bytes]) -> None:
+def test_the_bundled_parser_loses_no_event_at_any_cut(stream: list[bytes]) -> None:
     whole = [message.data for message in SseParser().feed(b"".join(stream))]
     assert len(whole) == len(stream)
     for cut in range(len(b"".join(stream)) + 1):
@@ -89,7 +92,7 @@ def test_our_own_reader_loses_nothing_by_a_cut_at_any_byte(stream: list[bytes]) 
         assert [message.data for message in [*first, *rest]] == whole
 
 
-def in_pieces(data: bytes, cuts: Iterable[int]) -> Iterator[bytes]:
+def in_chunks(data: bytes, cuts: Iterable[int]) -> Iterator[bytes]:
     begin = 0
     for cut in (*cuts, len(data)):
         yield data[begin:cut]
@@ -97,7 +100,7 @@ def in_pieces(data: bytes, cuts: Iterable[int]) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("ends", [("\n",), ("\r\n",), ("\r",), ("\r\n", "\r"), ("\n", "\r", "\r\n")])
-def test_every_line_end_is_read_at_once_in_any_pieces(ends: tuple[str, ...]) -> None:
+def test_every_line_ending_is_parsed_in_any_chunks(ends: tuple[str, ...]) -> None:
     lines = ["retry: 700", "event: log", "data: é one", "data", "id: 1", "", ": idle", "data:two", "id:2", ""]
     text = "\ufeff" + "".join(line + ends[n % len(ends)] for n, line in enumerate(lines))
     wanted = [("log", "é one\n", "1"), ("message", "two", "2")]
@@ -105,21 +108,21 @@ def test_every_line_end_is_read_at_once_in_any_pieces(ends: tuple[str, ...]) -> 
     assert [(m.event, m.data, m.last_event_id) for m in SseParser().feed(data)] == wanted
     for cut in range(len(data)):
         parser = SseParser()
-        found = [m for piece in in_pieces(data, [cut]) for m in parser.feed(piece)]
+        found = [m for piece in in_chunks(data, [cut]) for m in parser.feed(piece)]
         assert [(m.event, m.data, m.last_event_id) for m in found] == wanted
     parser = SseParser()
-    found = [m for piece in in_pieces(data, range(len(data))) for m in parser.feed(piece)]
+    found = [m for piece in in_chunks(data, range(len(data))) for m in parser.feed(piece)]
     assert [(m.event, m.data, m.last_event_id) for m in found] == wanted
 
 
-def test_json_on_one_line_is_the_same_json() -> None:
+def test_json_on_one_line_decodes_to_the_same_value() -> None:
     value = {"\u2028": [TEXT, "\\u2028", "\\"]}
     line = one_line(msgspec.json.encode(value))
     assert json.loads(line) == value
     assert len(line.decode().splitlines()) == 1
 
 
-def test_an_id_in_the_address_counts_like_the_header_on_every_stream(server: Server) -> None:
+def test_a_last_event_id_in_the_query_counts_like_the_header(server: Server) -> None:
     server.emit("ids", *["a line"] * 6)
     newest = server.get("/api/tasks/ids/events").json()["events"][-1]["event_id"]
     stream = {"Accept": "text/event-stream"}
@@ -158,11 +161,11 @@ def test_a_reset_makes_a_client_forget_its_position(server: Server) -> None:
         assert message.retry in range(500, 1501)
 
 
-def test_a_snapshot_names_its_open_spans_and_has_them_as_objects(server: Server) -> None:
+def test_a_snapshot_lists_open_spans_as_ids_and_as_objects(server: Server) -> None:
     server.emit("spans", "one")
-    told = server.get("/api/tasks/spans/events/snapshot").json()
-    assert told["active_spans"] == [span["span_id"] for span in told["open_spans"]]
-    assert all(isinstance(span_id, str) for span_id in told["active_spans"])
+    snapshot = server.get("/api/tasks/spans/events/snapshot").json()
+    assert snapshot["active_spans"] == [span["span_id"] for span in snapshot["open_spans"]]
+    assert all(isinstance(span_id, str) for span_id in snapshot["active_spans"])
 
 
 def test_a_head_request_opens_no_stream(server: Server) -> None:
@@ -170,8 +173,8 @@ def test_a_head_request_opens_no_stream(server: Server) -> None:
     before = server.get("/sse/health").json()["streams"]
     with httpx.Client(base_url=server.url, timeout=5) as client:
         for path in ("/sse/tasks/head/events", "/sse/events", "/tasks/head/stream", "/api/sse/events/head"):
-            asked = client.head(path)
-            assert (asked.status_code, asked.headers["Content-Type"]) == (200, "text/event-stream; charset=utf-8")
-            # The same connection is free for the next request.
+            response = client.head(path)
+            assert (response.status_code, response.headers["Content-Type"]) == (200, "text/event-stream; charset=utf-8")
+            # The connection is free for the next request.
             assert client.get("/api/tasks/head").status_code == 200
     assert server.get("/sse/health").json()["streams"] == before

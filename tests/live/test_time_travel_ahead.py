@@ -1,4 +1,4 @@
-"""A page as of an event that the log has not reached is live until it has, and then equals a fresh load."""
+"""A page as of a future seq is live until the log reaches that seq, and then equals a fresh load."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AT = 100
 
 
 def events(first: int, last: int) -> list[NewEvent]:
-    """A run with spans, phases, checkpoints and permissions, whose events have the seqs `first` to `last`."""
+    """Return events `first` to `last` of a run with spans, phases, checkpoints and permissions."""
     found = []
     for seq in range(first, last + 1):
         span = f"item-{seq // 10}"
@@ -47,7 +47,7 @@ def attribute(html: str, name: str) -> str:
 @pytest.mark.parametrize(
     "page", ["", "/waterfall", "/timeline", "/spans", "/spans/item-1", "/checkpoints/c", "/permissions/q-6"]
 )
-def test_it_is_live_until_the_log_is_there(server: Server, page: str) -> None:
+def test_a_page_is_live_until_the_log_reaches_its_seq(server: Server, page: str) -> None:
     task = f"ahead{page.replace('/', '-')}"
     server.emit(task, *events(1, 30))
     address = f"/tasks/{task}{page}?at={AT}"
@@ -73,7 +73,7 @@ def test_it_is_live_until_the_log_is_there(server: Server, page: str) -> None:
     assert '<live-stream id="live"' not in fresh
 
 
-def test_a_page_of_a_seq_that_is_there_is_not_live(server: Server) -> None:
+def test_a_page_as_of_an_existing_seq_is_not_live(server: Server) -> None:
     server.emit("there", *events(1, 30))
     for page in ("", "/waterfall", "/timeline"):
         assert '<live-stream id="live"' not in server.get(f"/tasks/there{page}?at=30").text

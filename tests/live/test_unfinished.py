@@ -1,4 +1,4 @@
-"""What a run shows and may still change: beside the log, on the page, in the API and in `signalbox tail`."""
+"""Unfinished lines of a run, such as progress bars: on the page, in the API and in `signalbox tail`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def unfinished(server: Server, task_id: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("where", ["store", "server"])
-def test_a_progress_bar_is_seen_while_it_moves_and_logged_once(server: Server, where: str) -> None:
+def test_a_progress_bar_is_shown_while_it_moves_and_logged_once(server: Server, where: str) -> None:
     target = ("--store", server.store_url) if where == "store" else ("--server", server.url)
     bar = BAR.replace("200", "40") + "sys.stderr.write('\\n')\n"
     code = f"{bar}print('Apply? ', end='', flush=True); time.sleep(2); print('no')"
@@ -51,8 +51,8 @@ def test_a_progress_bar_is_seen_while_it_moves_and_logged_once(server: Server, w
     assert "epoch 1: " in page[page.index('id="log-unfinished"') :]
     snapshot = httpx.get(f"{server.url}/api/tasks/{where}/events/snapshot").json()
     assert "epoch 1:" in str(snapshot["unfinished"])
-    then = httpx.get(f"{server.url}/tasks/{where}?at=1").text
-    assert 'class="unfinished-line' not in then
+    past_page = httpx.get(f"{server.url}/tasks/{where}?at=1").text
+    assert 'class="unfinished-line' not in past_page
     until(lambda: unfinished(server, where) == [{"message": "Apply?", "stream": "stdout"}], timeout=30)
     assert running.wait(60) == 0
     running.communicate()
@@ -61,7 +61,7 @@ def test_a_progress_bar_is_seen_while_it_moves_and_logged_once(server: Server, w
     assert unfinished(server, where) == []
 
 
-def test_an_open_page_follows_it_without_an_event(server: Server) -> None:
+def test_an_open_page_follows_the_unfinished_line_without_an_event(server: Server) -> None:
     server.store.append("live", NewEvent(event_type="runner_spawn"))
     store = open_store(server.store_url)
     with closing(store), httpx.stream("GET", f"{server.url}/tasks/live/stream?since=1", timeout=20) as stream:
@@ -75,7 +75,7 @@ def test_an_open_page_follows_it_without_an_event(server: Server) -> None:
     assert 'id="log-unfinished" class="unfinished" hidden' in found
 
 
-def test_it_ends_with_the_run_however_that_ends(server: Server) -> None:
+def test_the_unfinished_line_ends_with_a_killed_run(server: Server) -> None:
     running = start(
         "run", "--store", server.store_url, "--task", "k", "--heartbeat", "0.2", "--", sys.executable, "-c", BAR
     )
@@ -86,7 +86,7 @@ def test_it_ends_with_the_run_however_that_ends(server: Server) -> None:
     assert unfinished(server, "k") == []
 
 
-def test_what_is_kept_is_bounded_and_nothing_is_kept_of_an_ended_task(url: str, store: SqliteStore) -> None:
+def test_unfinished_lines_are_bounded_and_removed_with_the_end_of_the_task(url: str, store: SqliteStore) -> None:
     async def read() -> list[Unfinished]:
         async with store.read() as view:
             return await view.unfinished("t")
@@ -100,7 +100,7 @@ def test_what_is_kept_is_bounded_and_nothing_is_kept_of_an_ended_task(url: str, 
     assert asyncio.run(read()) == []
 
 
-def test_tail_shows_it_on_a_terminal(server: Server) -> None:
+def test_tail_shows_the_unfinished_line_on_a_terminal(server: Server) -> None:
     server.store.append("tail", NewEvent(event_type="runner_spawn"))
     set_unfinished(server.store, "tail", "50%")
     main, terminal = pty.openpty()
@@ -118,7 +118,7 @@ def test_tail_shows_it_on_a_terminal(server: Server) -> None:
     os.close(main)
 
 
-def test_only_the_last_line_is_shown_and_it_cannot_drive_the_terminal() -> None:
+def test_only_the_last_unfinished_line_is_shown_without_escape_sequences() -> None:
     assert unfinished_line([Unfinished("a\n\x1b[31mb\x1b[0m\x07\n")]) == "… b"
     assert unfinished_line([]) == ""
 
