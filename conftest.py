@@ -1,4 +1,4 @@
-"""Fixtures of all tests: real servers over real database files."""
+"""Fixtures of all tests: real servers with real database files."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from signalbox.store.sqlite import SqliteStore
 from tests.support.paths import ROOT
 from tests.support.server import Server
 
-MAY_BE_MISSING = "traefik is not installed here"
-"""The one reason for which a test may be skipped in CI: Debian has no Traefik."""
+ALLOWED_SKIP = "traefik is not installed here"
+"""The only reason for which a test may be skipped in CI: Debian has no package of Traefik."""
 
-# Tests talk to this machine alone. A client that loads every public certificate authority takes 30 ms longer to make.
+# Tests connect only to this machine. Loading all public certificate authorities would cost 30 ms per HTTP client.
 os.environ["SSL_CERT_FILE"] = str(ROOT / "tests" / "support" / "authority.pem")
 
-# Tests kill processes but never the machine: their databases need no disk. Many containers have a tiny /dev/shm.
+# Keep test databases in memory: tests kill processes, never the machine. Many containers have a tiny /dev/shm.
 MEMORY = Path("/dev/shm")
 if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 4 * 2**30:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-    # A shell lets what it starts in the background ignore Ctrl-C, and the commands under test would inherit that.
+    # A shell starts background jobs with SIGINT ignored, and the commands under test would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """In CI a skipped test is a failure: there everything that a test needs is installed."""
+    """Turn a skipped test into a failure in CI, where everything that the tests need is installed."""
     report = yield
     return _without_skips(report)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """The same for a module that skips itself."""
+    """Do the same for a module that skips itself."""
     report = yield
     return _without_skips(report)
 
@@ -52,7 +52,7 @@ R = TypeVar("R", pytest.TestReport, pytest.CollectReport)
 def _without_skips(report: R) -> R:
     if report.outcome == "skipped" and os.environ.get("CI") in ("true", "1") and not hasattr(report, "wasxfail"):
         reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        if MAY_BE_MISSING not in reason:
+        if ALLOWED_SKIP not in reason:
             report.outcome = "failed"
             report.longrepr = f"a test may not be skipped in CI ({reason})"
     return report
@@ -63,9 +63,9 @@ STARTERS |= {"tests.support.nginx", "tests.support.proxies"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that start programs, or servers that they do not share: `make quick` leaves them out.
+    """Mark tests that start programs or their own server as `programs`: `make quick` leaves them out.
 
-    Their files come first. They take longest, so no worker has one of them left when the others have finished.
+    Their files run first, because they take longest: a worker that got one last would keep the others waiting.
     """
     slow = set()
     for item in items:
@@ -79,7 +79,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for the tests of a module, with default settings."""
+    """Start one server with default settings for all tests of a module."""
     running = Server(tmp_path_factory.mktemp("server")).start()
     yield running
     running.close()
@@ -88,9 +88,9 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def server(request: pytest.FixtureRequest) -> Server:
-    """That server; for a test that is tried again one of its own, as the tasks of its first try are there already."""
-    again = getattr(request.node, "execution_count", 1) > 1
-    if again and "shared_server" not in request.fixturenames:
+    """Return the shared server, or a new one when a test is rerun: the first try has already created its tasks."""
+    rerun = getattr(request.node, "execution_count", 1) > 1
+    if rerun and "shared_server" not in request.fixturenames:
         start: Callable[..., Server] = request.getfixturevalue("start_server")
         return start()
     shared: Server = request.getfixturevalue("shared_server")
@@ -99,7 +99,7 @@ def server(request: pytest.FixtureRequest) -> Server:
 
 @pytest.fixture
 def start_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """A function that starts a server of its own, with the settings given."""
+    """Return a function that starts a separate server with the given settings."""
     started: list[Server] = []
 
     def start(**settings: Any) -> Server:
@@ -116,13 +116,13 @@ def start_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    """The address of a database of one test's own."""
+    """Return the URL of a database file for one test."""
     return f"sqlite:///{tmp_path}/signalbox.db"
 
 
 @pytest.fixture
 def store(url: str) -> Iterator[SqliteStore]:
-    """That database, open."""
+    """Open the database at `url`."""
     opened = open_store(url)
     yield opened
     opened.close()

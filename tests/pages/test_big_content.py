@@ -1,4 +1,4 @@
-"""However much a run stores, each page and each answer has a size, and says what it left out."""
+"""Pages and API responses have a bounded size, however much a run stores, and state what they leave out."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from signalbox.webapp.live.ring import RING_BYTES, Ring
 from tests.support.log import until
 from tests.support.server import Server
 
-MOST = 1_000_000
-"""Bytes of a page."""
+MAX_PAGE_BYTES = 1_000_000
+"""The largest allowed page, in bytes."""
 
 BIG = "x" * 200_000
 
@@ -93,14 +93,14 @@ def client(filled: Server) -> Iterator[httpx.Client]:
         "/tasks/checkpoints/checkpoints/c3",
     ],
 )
-def test_a_page_stays_under_a_megabyte(client: httpx.Client, path: str) -> None:
+def test_every_page_is_smaller_than_a_megabyte(client: httpx.Client, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 200
-    assert len(answer.content) < MOST
+    assert len(answer.content) < MAX_PAGE_BYTES
     assert answer.elapsed.total_seconds() < 5
 
 
-def test_a_long_payload_is_shown_in_part_and_loads_when_it_is_opened(client: httpx.Client) -> None:
+def test_a_long_payload_is_shortened_and_loads_when_opened(client: httpx.Client) -> None:
     page = client.get("/tasks/big").text
     row = re.search(r'<li id="e60".*?</li>', page, re.DOTALL)
     assert row
@@ -117,13 +117,13 @@ def test_a_long_payload_is_shown_in_part_and_loads_when_it_is_opened(client: htt
     assert client.get("/tasks/big/events/999/payload").status_code == 404
 
 
-def test_the_arguments_of_a_permission_load_when_they_are_opened(client: httpx.Client) -> None:
+def test_long_permission_arguments_load_when_opened(client: httpx.Client) -> None:
     card = client.get("/tasks/perms2").text
     assert "Show all 200 KB of the arguments" in card
     assert BIG in client.get("/tasks/perms2/events/1/payload").text
 
 
-def test_what_a_page_omits_is_said_and_can_be_reached(client: httpx.Client) -> None:
+def test_omitted_content_is_counted_and_linked(client: httpx.Client) -> None:
     page = client.get("/tasks/perms").text
     assert "2,980 more requests of this task" in page
     assert 'href="/permissions?task=perms"' in page
@@ -137,7 +137,7 @@ def test_what_a_page_omits_is_said_and_can_be_reached(client: httpx.Client) -> N
     assert "1,480 more" in client.get("/tasks/checkpoints").text
 
 
-def test_an_answer_of_the_api_is_bounded_in_bytes_and_goes_on(client: httpx.Client) -> None:
+def test_api_responses_are_bounded_in_bytes_and_continue(client: httpx.Client) -> None:
     seqs: list[int] = []
     more, since = True, 0
     while more:
@@ -153,22 +153,22 @@ def test_an_answer_of_the_api_is_bounded_in_bytes_and_goes_on(client: httpx.Clie
     graph = client.get("/api/tasks/errors/graph").json()
     assert graph["has_more"]
     assert graph["next_after"]
-    asked = client.get("/api/tasks/perms/permissions", params={"limit": 10})
-    assert len(asked.json()) == 10
-    assert 'rel="next"' in asked.headers["Link"]
+    response = client.get("/api/tasks/perms/permissions", params={"limit": 10})
+    assert len(response.json()) == 10
+    assert 'rel="next"' in response.headers["Link"]
 
 
-def test_one_more_question_costs_the_same_however_many_are_open(filled: Server, client: httpx.Client) -> None:
-    asked = client.post(
+def test_requests_and_answers_are_quick_with_many_open_permissions(filled: Server, client: httpx.Client) -> None:
+    response = client.post(
         "/api/tasks/perms/events", json={"event_type": "permission_request", "payload": {"request_id": "last"}}
     )
-    assert asked.elapsed.total_seconds() < 1
+    assert response.elapsed.total_seconds() < 1
     answered = client.post("/api/tasks/perms/permissions/r7", json={"approved": True})
     assert answered.status_code == 201
     assert answered.elapsed.total_seconds() < 1
 
 
-def test_a_ring_is_bounded_in_bytes(store: SqliteStore) -> None:
+def test_the_ring_of_recent_events_is_bounded_in_bytes(store: SqliteStore) -> None:
     ring = Ring(4096)
     for _ in range(100):
         ring.push(store.append("t", NewEvent(event_type="log", payload={"message": BIG})))
@@ -180,11 +180,11 @@ def test_a_ring_is_bounded_in_bytes(store: SqliteStore) -> None:
     assert sum(ring.after(n, lambda event: b"") is not None for n in range(100)) <= 2 * RING_BYTES / len(BIG) + 1
 
 
-def test_questions_expire_however_many_are_open(start_server: Callable[..., Server]) -> None:
+def test_permissions_expire_however_many_are_open(start_server: Callable[..., Server]) -> None:
     server = start_server(heartbeat_timeout=2)
     server.store.append("crowd", _asks(2500, expires_at="2999-01-01T00:00:00Z"))
-    asked = {"request_id": "late", "expires_at": "2026-01-01T00:00:00Z"}
-    server.store.append("zz", NewEvent(event_type="permission_request", payload=asked))
+    request = {"request_id": "late", "expires_at": "2026-01-01T00:00:00Z"}
+    server.store.append("zz", NewEvent(event_type="permission_request", payload=request))
 
     def cleared() -> bool:
         events = httpx.get(f"{server.url}/api/tasks/zz/events").json()["events"]

@@ -1,4 +1,4 @@
-"""`/tasks/{id}/checkpoints/{checkpoint}`: what a checkpoint refers to, the evidence for it, the ways to it."""
+"""`/tasks/{id}/checkpoints/{checkpoint}`: the references and evidence of a checkpoint, and links to its page."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def commit(checkpoint_id: str, **more: Any) -> NewEvent:
     return event("checkpoint_commit", checkpoint_id=checkpoint_id, evidence_refs=refs, **more)
 
 
-def proven(server: Server, task: str) -> None:
-    """Two checkpoints, each with evidence; the first is verified, and a question rests on it."""
+def emit_checkpoints(server: Server, task: str) -> None:
+    """Append two checkpoints with evidence. The first is verified, and a permission request refers to it."""
     server.emit(
         task,
         event("runner_spawn"),
@@ -48,20 +48,20 @@ def rows(main: Node) -> list[str]:
     return [str(node.attributes["id"]) for node in main.all("li") if node.attributes.get("class", "").startswith("row")]
 
 
-def test_a_checkpoint_shows_what_it_refers_to_and_all_evidence_for_it(server: Server) -> None:
-    proven(server, "proven")
+def test_a_checkpoint_shows_its_references_and_all_its_evidence(server: Server) -> None:
+    emit_checkpoints(server, "proven")
     main = page(server, "/tasks/proven/checkpoints/c1")
     text = " ".join(main.text.split())
     assert "verified c1" in text
     assert "typehalf" in text
     assert "all tests pass" in text
-    for told in ("artifactsa.json b.json", "commit hash0123abc", "work itemsitem 1", "2 evidence events"):
-        assert told in text
+    for expected in ("artifactsa.json b.json", "commit hash0123abc", "work itemsitem 1", "2 evidence events"):
+        assert expected in text
     assert rows(main) == ["proof-3", "proof-5", "proof-2", "proof-7", "proof-8"]
     assert rows(page(server, "/tasks/proven/checkpoints/c10")) == ["proof-6", "proof-4"]
 
 
-def test_a_checkpoint_that_is_not_valid_says_so_and_why(server: Server) -> None:
+def test_an_invalid_checkpoint_shows_the_reason(server: Server) -> None:
     server.emit("invalid", commit("c1"), event("checkpoint_invalid", checkpoint_id="c1", message="a file is missing"))
     text = " ".join(page(server, "/tasks/invalid/checkpoints/c1").text.split())
     assert "invalid c1" in text
@@ -69,8 +69,8 @@ def test_a_checkpoint_that_is_not_valid_says_so_and_why(server: Server) -> None:
     assert "No event of the log is linked to it." in text
 
 
-def test_it_is_reached_from_list_timeline_waterfall_and_permission(server: Server) -> None:
-    proven(server, "ways")
+def test_list_timeline_waterfall_and_permission_link_to_the_checkpoint(server: Server) -> None:
+    emit_checkpoints(server, "ways")
     for path in (
         "/tasks/ways",
         "/tasks/ways/timeline",
@@ -79,11 +79,11 @@ def test_it_is_reached_from_list_timeline_waterfall_and_permission(server: Serve
         "/permissions",
     ):
         links = [a for a in page(server, path).all("a") if a.attributes.get("data-drawer") == ids.checkpoint("c1")]
-        assert links, f"{path} does not lead there"
+        assert links, f"{path} does not link to the checkpoint"
         assert "/tasks/ways/checkpoints/c1" in {a.attributes["href"] for a in links}
 
 
-def test_a_commit_without_an_id_and_one_with_a_number_have_their_pages(server: Server) -> None:
+def test_checkpoints_without_an_id_or_with_a_numeric_id_have_pages(server: Server) -> None:
     server.emit("unnamed", event("checkpoint_commit"), event("checkpoint_commit", checkpoint_id=7))
     server.emit("unnamed", event("evidence_collected", checkpoint_id=7), event("evidence_collected", checkpoint_id=77))
     assert rows(page(server, "/tasks/unnamed/checkpoints/checkpoint-1")) == ["proof-1"]
@@ -99,7 +99,7 @@ def test_a_checkpoint_of_any_name_has_its_page(server: Server, name: str) -> Non
     assert server.get(str(link.attributes["href"])).status_code == 200
 
 
-def test_what_is_not_there_is_not_found(server: Server) -> None:
+def test_unknown_tasks_and_checkpoints_are_404(server: Server) -> None:
     server.emit("known", "x")
     assert server.get("/tasks/known/checkpoints/nothing").status_code == 404
     assert server.get("/tasks/known/checkpoints/nothing?part=frames").status_code == 404

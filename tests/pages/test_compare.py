@@ -1,4 +1,4 @@
-"""`/compare`: two runs side by side, and where they parted."""
+"""`/compare`: two runs side by side, and the first difference between them."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def event(
 
 def item(name: str, how: str = "complete", span: str = "", phase: str = "executing") -> list[NewEvent]:
     span = span or f"span of {name}"
-    begun = event("work_item_start", span, phase, work_item_id=name)
-    return [begun, event(f"work_item_{how}", span, phase, **({"error_code": "E1"} if how == "failed" else {}))]
+    start = event("work_item_start", span, phase, work_item_id=name)
+    return [start, event(f"work_item_{how}", span, phase, **({"error_code": "E1"} if how == "failed" else {}))]
 
 
 def executing(*work: list[NewEvent], over: bool = True) -> list[NewEvent]:
@@ -39,7 +39,7 @@ def executing(*work: list[NewEvent], over: bool = True) -> list[NewEvent]:
 
 
 def run(events: list[NewEvent], pace: int = 1) -> ComparedRun:
-    """The run of a log with an event every `pace` seconds."""
+    """Return the run whose log is `events`, one every `pace` seconds."""
     log = [
         Event(
             event_id=seq,
@@ -71,10 +71,10 @@ def first_parting(found: list[ComparedPhase]) -> tuple[str, str] | None:
     return parting and (parting[0], parting[1].name)
 
 
-# the values
+# the comparison
 
 
-def test_work_of_the_same_name_stands_side_by_side_in_the_order_of_both() -> None:
+def test_work_items_of_the_same_name_are_aligned_in_both_orders() -> None:
     a = run(executing(item("one"), item("two"), item("three")))
     b = run(executing(item("one", span="x"), item("extra", span="y"), item("two", "failed", span="z")))
     (chapter,) = compared_phases(a, b)
@@ -99,7 +99,7 @@ def test_durations_and_their_difference() -> None:
     assert first_parting([chapter]) is None
 
 
-def test_a_phase_that_only_one_run_had_is_where_they_parted() -> None:
+def test_a_phase_of_only_one_run_is_the_first_difference() -> None:
     recovery = [event("phase_enter", "r", "recovery"), *item("mend", phase="recovery")]
     a, b = run(executing(item("one"))), run([*executing(item("one"), over=False), *recovery, event("runner_exit")])
     found = compared_phases(a, b)
@@ -107,7 +107,7 @@ def test_a_phase_that_only_one_run_had_is_where_they_parted() -> None:
     assert first_parting(found) == ("recovery", "recovery")
 
 
-def test_what_may_still_come_has_not_parted() -> None:
+def test_work_that_may_still_come_is_no_difference() -> None:
     a = run(executing(item("one"), item("two")))
     b = run(executing(item("one"), [event("work_item_start", "w", "executing", work_item_id="two")], over=False))
     c = run(executing(item("one"), over=False))
@@ -116,7 +116,7 @@ def test_what_may_still_come_has_not_parted() -> None:
     assert first_parting(compared_phases(a, run(executing(item("one"))))) == ("executing", "two")
 
 
-def test_tools_are_told_apart_by_the_work_item_that_they_serve() -> None:
+def test_tools_are_matched_within_their_work_item() -> None:
     def tool(above: str, span: str, **end: object) -> list[NewEvent]:
         return [
             event("tool_status", span, "executing", above, tool_name="pytest"),
@@ -124,8 +124,8 @@ def test_tools_are_told_apart_by_the_work_item_that_they_serve() -> None:
         ]
 
     def both(first: list[NewEvent], second: list[NewEvent]) -> ComparedRun:
-        begun = [event("work_item_start", name, "executing", work_item_id=name) for name in ("one", "two")]
-        return run(executing(begun, first, second))
+        starts = [event("work_item_start", name, "executing", work_item_id=name) for name in ("one", "two")]
+        return run(executing(starts, first, second))
 
     a = both(tool("one", "t1"), tool("two", "t2", error_code="E"))
     b = both(tool("two", "t8", error_code="E"), tool("one", "t9"))
@@ -134,14 +134,14 @@ def test_tools_are_told_apart_by_the_work_item_that_they_serve() -> None:
     assert tools == [(("one",), False), (("two",), False)]
 
 
-def test_the_same_name_again_is_the_next_one_of_that_name() -> None:
+def test_repeated_names_are_matched_in_order() -> None:
     a = run(executing(item("x", span="1"), item("x", "failed", span="2")))
     b = run(executing(item("x", span="1"), item("x", span="2")))
     (chapter,) = compared_phases(a, b)
     assert states(chapter.work) == [("x", "done", "done"), ("x", "failed", "done")]
 
 
-def test_both_orders_in_one() -> None:
+def test_merging_keeps_both_orders() -> None:
     assert merged("ace", "abcd") == list("abcde")
     assert merged("", "xy") == ["x", "y"]
     assert merged("bc", "ab") == list("abc")
@@ -179,7 +179,7 @@ def test_two_runs_on_one_page(server: Server) -> None:
         "/tasks/bad/log?around=5#e5",
     ]
     (failures,) = with_class(main, "compare-failures")
-    assert [text(told) for told in failures.all("dd")] == ["none", "#6 work_item_failed E1"]
+    assert [text(cause) for cause in failures.all("dd")] == ["none", "#6 work_item_failed E1"]
     (runs,) = with_class(main, "compare-runs")
     assert text(runs).count("as of #8") == 2
     (counts,) = with_class(main, "compare-counts")
@@ -187,7 +187,7 @@ def test_two_runs_on_one_page(server: Server) -> None:
     assert ["Work items failed", "0", "1", "+1"] in rows
 
 
-def test_only_what_parted(server: Server) -> None:
+def test_only_differences_are_shown_on_request(server: Server) -> None:
     server.emit("all", *executing(item("one"), item("two"), item("<b>three")))
     server.emit("some", *executing(item("one"), item("two")))
     main = page(server, "/compare?a=all&b=some&show=parted")
@@ -195,13 +195,13 @@ def test_only_what_parted(server: Server) -> None:
     assert text(row).startswith("<b>three parted done")
 
 
-def test_a_run_compared_with_itself_has_not_parted(server: Server) -> None:
+def test_a_run_compared_with_itself_has_no_difference(server: Server) -> None:
     server.emit("same", *executing(item("one")))
     (parting,) = with_class(page(server, "/compare?a=same&b=same"), "compare-parting")
     assert text(parting).startswith("They have not parted")
 
 
-def test_runs_that_have_only_begun(server: Server) -> None:
+def test_runs_without_events_have_nothing_to_compare(server: Server) -> None:
     for task in ("new-1", "new-2"):
         server.post("/api/tasks", {"task_id": task})
     assert "there is nothing to compare line by line" in text(page(server, "/compare?a=new-1&b=new-2"))
@@ -217,7 +217,7 @@ def test_thousands_of_work_items_are_cut_and_counted(server: Server) -> None:
     assert len(with_class(page(server, "/compare?a=many&b=more&show=parted"), "compare-work")) == 50
 
 
-def test_the_second_run_is_chosen_from_those_of_the_kind(server: Server) -> None:
+def test_the_second_run_is_chosen_from_runs_of_the_same_kind(server: Server) -> None:
     for task, kind in (("n1", "nightly"), ("n2", "nightly"), ("w1", "weekly")):
         server.post("/api/tasks", {"task_id": task, "kind": kind})
     server.emit("n1", "hello")
@@ -228,13 +228,13 @@ def test_the_second_run_is_chosen_from_those_of_the_kind(server: Server) -> None
     assert "There is no other run of the kind weekly yet" in text(page(server, "/compare?a=w1&b="))
 
 
-def test_without_a_run_the_page_says_what_to_do(server: Server) -> None:
+def test_without_runs_the_page_asks_for_two_ids(server: Server) -> None:
     main = page(server, "/compare")
     assert [field.attributes["name"] for field in main.all("input")] == ["a", "b"]
     assert "The ids of runs are in the list of tasks" in text(main)
 
 
-def test_an_unknown_run_is_not_found(server: Server) -> None:
+def test_an_unknown_run_is_404(server: Server) -> None:
     server.emit("known", "hello")
     for path in ("/compare?a=nobody", "/compare?a=known&b=nobody", "/compare?a=nobody&b=known"):
         assert server.get(path).status_code == 404

@@ -1,4 +1,4 @@
-"""What a reader of the log sees at once: on which day a row was written, and that there is more than one line of it."""
+"""Reading the log: day headings, messages of several lines, colours, commands, and pages of ended runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DAYS = ["Monday 23 November 2026", "Tuesday 24 November 2026", "Wednesday 25 Nov
 
 
 def events() -> list[Event]:
-    said = ("one", "evening", "tuesday", "a whole day later", "")
+    messages = ("one", "evening", "tuesday", "a whole day later", "")
     return [
         Event(
             event_id=1,
@@ -41,12 +41,12 @@ def events() -> list[Event]:
             payload_json=msgspec.Raw(msgspec.json.encode({"message": message})),
             created_at=at,
         )
-        for seq, (at, message) in enumerate(zip(TIMES, said, strict=True), 1)
+        for seq, (at, message) in enumerate(zip(TIMES, messages, strict=True), 1)
     ]
 
 
 def days(html: str) -> list[tuple[str, str]]:
-    """The days that rows name, each with the id of its row."""
+    """Return the day headings of rows, each with the id of its row."""
     return [(day, row) for row, day in re.findall(r'<li id="(e\d+)"[^>]*><span class="day"[^>]*>([^<]*)</span>', html)]
 
 
@@ -57,19 +57,19 @@ def several(shared_server: Server) -> str:
 
 
 @pytest.mark.parametrize("path", ["", "/log?after=0", "/log?type=log&q=e", "/export.html", "/spans/main", "?at=5"])
-def test_a_log_of_several_days_shows_where_each_begins(server: Server, several: str, path: str) -> None:
+def test_the_first_row_of_each_day_names_the_day(server: Server, several: str, path: str) -> None:
     assert [day for day, _ in days(server.get(several + path).text)] == DAYS
     assert [day for day, _ in days(server.get(f"{several}/log?after=3").text)] == DAYS[2:]
 
 
-def test_text_tells_the_day_of_each_line(server: Server, several: str) -> None:
+def test_text_output_shows_the_day_of_each_line(server: Server, several: str) -> None:
     printed = signalbox("tail", "days", "--store", server.store_url).stdout.splitlines()
     assert [line for line in printed if "UTC" in line] == [f"── {day}, UTC" for day in DAYS]
     assert [printed.index(f"── {day}, UTC") for day in DAYS] == [0, 3, 5]
     assert all(re.match(r"2026-11-2\d", line) for line in server.get(f"{several}/raw").text.splitlines())
 
 
-async def test_a_message_of_several_lines_says_that_there_is_more(store: SqliteStore) -> None:
+async def test_a_message_of_several_lines_shows_how_many_more_there_are(store: SqliteStore) -> None:
     failed = NewEvent(event_type="work_item_failed", payload={"message": "no\nnot at all\n"})
     store.append("run", [log("Traceback:\n  File\n    f()\nZeroDivisionError\n"), log("one line\n\n"), failed])
     shown = await page(store)
@@ -81,19 +81,19 @@ async def test_a_message_of_several_lines_says_that_there_is_more(store: SqliteS
     assert "… 3 more lines" in await frame(store, 0)
 
 
-async def test_what_a_payload_says_besides_has_no_escape_sequences(store: SqliteStore) -> None:
+async def test_other_payload_fields_are_shown_without_escape_sequences(store: SqliteStore) -> None:
     store.append("run", log("x", colour="\x1b[31mred\x1b[0m"))
     assert "{&#34;colour&#34;:&#34;red&#34;}" in await page(store)
 
 
-def test_a_search_finds_text_across_colours_on_the_page_and_in_the_api(server: Server) -> None:
+def test_a_search_finds_text_interrupted_by_colours(server: Server) -> None:
     server.emit("coloured", "\x1b[31mfai\x1b[0mled to connect", "else")
     assert 'id="e1"' in server.get("/tasks/coloured/log?q=failed").text
     found = server.get("/api/tasks/coloured/events?q=failed").json()
     assert [event["seq"] for event in found["events"]] == [1]
 
 
-async def test_a_database_of_an_earlier_version_is_searched_across_colours_too(tmp_path: Path) -> None:
+async def test_upgrading_a_database_makes_coloured_text_searchable(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'old.db'}"
     store = open_store(url)
     store.append("run", [log("\x1b[31mfai\x1b[0mled"), log("failed")])
@@ -107,19 +107,19 @@ async def test_a_database_of_an_earlier_version_is_searched_across_colours_too(t
     await store.aclose()
 
 
-def test_a_command_reads_as_one_types_it(server: Server) -> None:
+def test_a_command_is_shown_as_typed_in_a_shell(server: Server) -> None:
     command = ["sh", "-c", "echo 'it is'; exit 3", "a b", ""]
     typed = """sh -c 'echo '"'"'it is'"'"'; exit 3' 'a b' ''"""
     spawn = NewEvent(event_type="runner_spawn", payload={"command": command})
     server.emit("typed", spawn, NewEvent(event_type="runner_spawn", payload={"command": "make all"}))
     for path in ("", "/log?after=0", "/log?q=echo", "/export.html", "/raw", "?at=1", "/timeline", "/timeline?at=1"):
-        told = html.unescape(server.get(f"/tasks/typed{path}").text)
-        assert '["sh"' not in told, path
-        assert typed in told or "timeline" in path, path
+        page_text = html.unescape(server.get(f"/tasks/typed{path}").text)
+        assert '["sh"' not in page_text, path
+        assert typed in page_text or "timeline" in path, path
     assert "make all" in server.get("/tasks/typed").text
 
 
-def test_pages_of_an_ended_run_promise_nothing(server: Server) -> None:
+def test_pages_of_an_ended_run_announce_nothing_more(server: Server) -> None:
     server.emit("over", NewEvent(event_type="runner_exit", payload={"status": "done"}))
     server.emit("over-too", NewEvent(event_type="runner_exit", payload={"status": "done"}))
     task = "/tasks/over"

@@ -1,4 +1,4 @@
-"""`/tasks/{id}/log`: what is found in a log, and the ways to one event of it."""
+"""`/tasks/{id}/log`: searches, windows of the log, and links to single events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.server import Server
 
 @pytest.fixture(scope="module")
 def long(shared_server: Server) -> str:
-    """A task whose log has 1,000 events: two failures, at #400 and #700."""
+    """Create a task with 1,000 events and failures at #400 and #700; return the path of its log."""
     lines = [
         NewEvent(event_type="log", phase="executing", payload={"message": f"line {n} {'odd' if n % 2 else 'even'}"})
         for n in range(1, 1001)
@@ -27,21 +27,21 @@ def seqs(page: str) -> list[int]:
     return [int(seq) for seq in re.findall(r'<li id="e(\d+)"', page)]
 
 
-def test_a_search_says_how_many_and_leads_to_the_context(server: Server, long: str) -> None:
+def test_a_search_counts_matches_and_links_to_their_context(server: Server, long: str) -> None:
     page = server.get(f"{long}?q=LINE+77").text
     assert seqs(page) == [77, *range(770, 780)]
     assert "<b>11</b> of 1,000 events" in page
     assert f'href="{long}?around=77#e77"' in page
 
 
-def test_filters_hold_together_and_empty_ones_count_for_nothing(server: Server, long: str) -> None:
+def test_filters_combine_and_empty_filters_are_ignored(server: Server, long: str) -> None:
     assert seqs(server.get(f"{long}?q=&type=log&phase=&actor=&level=error&stream=stderr&span=").text) == [700]
     assert seqs(server.get(f"{long}?failed=1").text) == [400, 700]
     assert seqs(server.get(f"{long}?failed=1&phase=executing").text) == [400]
     assert server.get(f"{long}?q=&type=&phase=").headers["location"] == f"{long}?after=900"
 
 
-def test_hits_come_by_pages(server: Server, long: str) -> None:
+def test_search_results_are_paged(server: Server, long: str) -> None:
     found: list[int] = []
     path = f"{long}?q=even&phase=executing"
     while path:
@@ -52,14 +52,14 @@ def test_hits_come_by_pages(server: Server, long: str) -> None:
     assert found == [n for n in range(2, 1001, 2) if n not in (400, 700)]
 
 
-def test_nothing_found_is_said_with_what_was_asked(server: Server, long: str) -> None:
+def test_a_search_without_results_shows_the_query(server: Server, long: str) -> None:
     page = server.get(f'{long}?q="><script>').text
     assert "No event is like that" in page
     assert 'value="&#34;&gt;&lt;script&gt;"' in page
     assert "<script>" not in page.split("<main")[1]
 
 
-def test_jumps_go_from_failure_to_failure(server: Server, long: str) -> None:
+def test_failure_after_jumps_to_the_next_failure(server: Server, long: str) -> None:
     first = server.get(f"{long}?failure_after=0")
     assert first.headers["location"] == f"{long}?around=400#e400"
     page = server.get(f"{long}?around=400").text
@@ -89,19 +89,19 @@ def test_a_time_leads_to_the_first_event_at_or_after_it(server: Server, long: st
     ("parameters", "named"),
     [("at=yesterday", "at"), ("failure_after=x", "failure_after"), (f"q={'x' * 300}", "q"), ("q=x&after=-1", "after")],
 )
-def test_a_wrong_parameter_is_named(server: Server, long: str, parameters: str, named: str) -> None:
+def test_an_invalid_parameter_is_named(server: Server, long: str, parameters: str, named: str) -> None:
     answer = server.get(f"{long}?{parameters}")
     assert answer.status_code == 400
     assert named in answer.text
 
 
-def test_the_end_of_the_log_has_an_address_that_stays_where_it_is(server: Server, long: str) -> None:
+def test_the_end_of_the_log_redirects_to_a_stable_url(server: Server, long: str) -> None:
     assert server.get(long).headers["location"] == f"{long}?after=900"
     assert seqs(server.get(f"{long}?after=900").text) == list(range(901, 1001))
     assert seqs(server.get(f"{long}?before=1001").text) == list(range(801, 1001))
 
 
-def test_a_place_that_the_log_has_not_reached_has_a_page_of_its_own(server: Server, long: str) -> None:
+def test_a_seq_beyond_the_log_shows_the_last_page(server: Server, long: str) -> None:
     assert seqs(server.get(f"{long}?before=1100").text) == list(range(801, 1001))
     ahead = server.get(f"{long}?around=1001").text
     assert seqs(ahead) == list(range(901, 1001))
@@ -116,15 +116,15 @@ def test_an_empty_log_has_a_page(server: Server) -> None:
 
 
 @pytest.mark.parametrize("parameters", ["q=x", "failure_after=0", "at=2020-01-01", "around=1"])
-def test_an_unknown_task_has_no_log(server: Server, parameters: str) -> None:
+def test_the_log_of_an_unknown_task_is_404(server: Server, parameters: str) -> None:
     assert server.get(f"/tasks/nobody/log?{parameters}").status_code == 404
 
 
-def test_a_short_address_leads_to_the_event(server: Server, long: str) -> None:
+def test_a_short_url_redirects_to_the_event(server: Server, long: str) -> None:
     assert server.get("/tasks/long/events/7").headers["location"] == f"{long}?around=7#e7"
 
 
-def test_the_api_takes_the_same_filters(server: Server, long: str) -> None:
+def test_the_api_accepts_the_same_filters(server: Server, long: str) -> None:
     events = "/api/tasks/long/events"
     first = server.get(f"{events}?q=even&limit=2").json()
     assert [event["seq"] for event in first["events"]] == [2, 4]

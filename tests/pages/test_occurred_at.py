@@ -1,4 +1,4 @@
-"""Where an event says when it happened, pages, exports and commands show that time."""
+"""Pages, exports and commands show the `occurred_at` of an event where it has one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def row(page: str, seq: int) -> str:
     return found[0]
 
 
-def test_a_row_shows_when_it_happened_and_when_it_was_appended(shared_server: Server) -> None:
+def test_a_row_shows_when_its_event_happened_and_was_appended(shared_server: Server) -> None:
     stored = emit(shared_server, "rows", "log", "2026-11-20T13:00:00.25+01:00", payload={"message": "late"})
     shared_server.emit("rows", "at once")
     page = shared_server.get("/tasks/rows").text
@@ -45,12 +45,12 @@ def test_a_row_shows_when_it_happened_and_when_it_was_appended(shared_server: Se
     assert f'data-appended="{stored["created_at"]}"' in late
     assert ">11-20 12:00:00</time>" in late
     assert "data-appended" not in at_once
-    assert f'data-day="{str(stored["created_at"])[:10]}"' in late, "days are those of the appends"
+    assert f'data-day="{str(stored["created_at"])[:10]}"' in late, "the day is that of the append"
     assert "data-day" not in at_once
     assert shared_server.get("/tasks/rows/raw").text.startswith("2026-11-20T12:00:00.250000Z #1 ")
 
 
-def test_durations_on_pages_are_those_of_what_happened(shared_server: Server) -> None:
+def test_durations_on_pages_are_computed_from_occurred_at(shared_server: Server) -> None:
     item = {"span_id": "w", "payload": {"work_item_id": "w"}}
     emit(shared_server, "took", "work_item_start", "2026-11-20T12:00:00Z", **item)
     emit(shared_server, "took", "work_item_complete", "2026-11-20T12:00:42Z", **item)
@@ -61,7 +61,7 @@ def test_durations_on_pages_are_those_of_what_happened(shared_server: Server) ->
 
 
 @pytest.mark.parametrize("occurred_at", ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "9999-12-31T23:59:59Z"])
-def test_no_time_breaks_a_page(shared_server: Server, occurred_at: str) -> None:
+def test_extreme_times_break_no_page(shared_server: Server, occurred_at: str) -> None:
     item = {"span_id": "w", "phase": "planning", "payload": {"work_item_id": "w"}}
     emit(shared_server, "late", "work_item_start", occurred_at, **item)
     emit(shared_server, "late", "checkpoint_commit", occurred_at, payload={"checkpoint_id": "c"})
@@ -69,20 +69,20 @@ def test_no_time_breaks_a_page(shared_server: Server, occurred_at: str) -> None:
         assert shared_server.get(path).status_code == 200, path
 
 
-def test_a_bad_time_is_refused_by_the_api_and_the_command(shared_server: Server) -> None:
+def test_an_invalid_occurred_at_is_refused_by_the_api_and_the_command(shared_server: Server) -> None:
     answer = shared_server.post("/api/tasks/bad/events", json={"event_type": "log", "occurred_at": "noon"})
     assert answer.status_code == 400
     assert "occurred_at must be a time with its zone, such as 2026-11-21T14:02:07Z" in answer.text
     assert shared_server.get("/api/tasks/bad").status_code == 404
     for target in (["--store", shared_server.store_url], ["--server", shared_server.url]):
-        told = signalbox("emit", "bad", "log", "--occurred-at", "noon", *target)
-        assert told.returncode == 2
-        assert "occurred_at must be a time with its zone" in told.stderr
+        done = signalbox("emit", "bad", "log", "--occurred-at", "noon", *target)
+        assert done.returncode == 2
+        assert "occurred_at must be a time with its zone" in done.stderr
 
 
-def test_an_export_keeps_it_and_the_command_emits_it(server: Server, tmp_path: Path) -> None:
-    told = signalbox("emit", "trip", "log", "--occurred-at", "2026-11-20T12:00Z", "--server", server.url)
-    assert '"occurred_at":"2026-11-20T12:00:00.000000Z"' in told.stdout
+def test_exports_keep_occurred_at_and_the_command_emits_it(server: Server, tmp_path: Path) -> None:
+    done = signalbox("emit", "trip", "log", "--occurred-at", "2026-11-20T12:00Z", "--server", server.url)
+    assert '"occurred_at":"2026-11-20T12:00:00.000000Z"' in done.stdout
     server.emit("trip", "at once")
     file = tmp_path / "trip.ndjson"
     file.write_bytes(server.get("/tasks/trip/export.ndjson?full=1").content)

@@ -1,4 +1,4 @@
-"""Names that a run chose are reachable by what a browser makes of their addresses."""
+"""Spans, checkpoints and requests with unusual names are reachable through URLs as browsers normalise them."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_survives_its_address(name: str) -> None:
+def test_a_name_survives_its_url(name: str) -> None:
     address = f"http://host/tasks/t/spans/{segment(name)}"
-    folded = httpx.URL(urljoin("http://host/", address))
-    assert urljoin("http://host/x", urlsplit(address).path) == address, "a browser folds nothing"
-    assert name_of(folded.path.removeprefix("/tasks/t/spans/")) == name
+    normalised = httpx.URL(urljoin("http://host/", address))
+    assert urljoin("http://host/x", urlsplit(address).path) == address, "a browser does not change the URL"
+    assert name_of(normalised.path.removeprefix("/tasks/t/spans/")) == name
 
 
-def test_every_link_and_form_of_oddly_named_things_works(server: Server) -> None:
+def test_links_and_forms_work_with_unusual_names(server: Server) -> None:
     store = server.store
     spans = [name for name in NAMES if "\n" not in name and len(name) <= 256]
     for name in spans:
@@ -78,7 +78,7 @@ def test_every_link_and_form_of_oddly_named_things_works(server: Server) -> None
 
 
 @pytest.mark.parametrize("task_id", [".", ".."])
-def test_a_task_that_no_address_can_name_is_refused(store: SqliteStore, task_id: str) -> None:
+def test_task_ids_that_no_url_can_contain_are_refused(store: SqliteStore, task_id: str) -> None:
     with pytest.raises(InvalidEvent, match=r"not \. or \.\."):
         store.append(task_id, NewEvent(event_type="log"))
     store.append("...", NewEvent(event_type="log"))

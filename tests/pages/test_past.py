@@ -1,4 +1,4 @@
-"""`/tasks/{id}?at=seq`: the task page as of then."""
+"""`/tasks/{id}?at=seq`: the pages of a task as of an earlier seq."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ def main_of(server: Server, path: str) -> Node:
 
 
 def content(server: Server, path: str) -> list[str]:
-    """What a page says, but for the moment that its links lead to."""
+    """Return the lines of a page, without the `at` parameter of its links."""
     lines = [line for child in main_of(server, path).children if isinstance(child, Node) for line in child.lines()]
     return [re.sub(r"[?&]at=\d+", "", line) for line in lines]
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_the_page_as_of_each_moment_is_the_page_that_was(server: Server, seed: int) -> None:
+def test_the_page_as_of_each_seq_equals_the_page_at_that_time(server: Server, seed: int) -> None:
     task = f"moments-{seed}"
-    then = {}
+    recorded = {}
     for event in run(seed, 60):
         with suppress(Conflict):
             server.emit(task, event)
         seq = server.latest(task)
-        then[seq] = content(server, f"/tasks/{task}")
-    for seq, lines in then.items():
+        recorded[seq] = content(server, f"/tasks/{task}")
+    for seq, lines in recorded.items():
         assert content(server, f"/tasks/{task}?at={seq}") == lines, f"#{seq} differs"
 
 
 VIEWS = ("/timeline", "/waterfall", "/spans", "/spans/plan", "/checkpoints/c%201", "/permissions/r")
-LEADS = re.compile(r"/tasks/[^/?]+(/(timeline|waterfall|spans|checkpoints)\b[^?.]*)?(\?.*)?")
+LINK_WITH_TIME = re.compile(r"/tasks/[^/?]+(/(timeline|waterfall|spans|checkpoints)\b[^?.]*)?(\?.*)?")
 
 
-def told() -> Iterator[NewEvent]:
-    """A short run with a checkpoint, on which a question rests."""
+def short_run() -> Iterator[NewEvent]:
+    """Yield a short run with a checkpoint and a permission request that refers to it."""
 
     def event(event_type: str, span_id: str = "plan", **payload: object) -> NewEvent:
         return NewEvent(event_type=event_type, phase="planning", span_id=span_id, payload=payload)
@@ -61,47 +61,47 @@ def told() -> Iterator[NewEvent]:
     yield NewEvent(event_type="runner_exit", span_id="main")
 
 
-def test_all_that_a_page_of_the_past_leads_to_is_of_then(server: Server) -> None:
-    then: dict[tuple[int, str], list[str] | None] = {}
-    for seq, event in enumerate(told(), 1):
+def test_links_of_a_past_page_keep_its_seq(server: Server) -> None:
+    recorded: dict[tuple[int, str], list[str] | None] = {}
+    for seq, event in enumerate(short_run(), 1):
         server.emit("told", event)
         for view in VIEWS:
-            there = server.get(f"/tasks/told{view}").status_code == 200
-            then[seq, view] = content(server, f"/tasks/told{view}") if there else None
-    for (seq, view), lines in then.items():
+            exists = server.get(f"/tasks/told{view}").status_code == 200
+            recorded[seq, view] = content(server, f"/tasks/told{view}") if exists else None
+    for (seq, view), lines in recorded.items():
         path = f"/tasks/told{view}?at={seq}"
         if lines is None:
             answer = server.get(path)
             assert answer.status_code == 404
-            born = next(s for s in range(seq, 11) if then[s, view] is not None)
-            assert f"not there yet as of #{seq}: it came with #{born}" in answer.text
+            first_seq = next(s for s in range(seq, 11) if recorded[s, view] is not None)
+            assert f"not there yet as of #{seq}: it came with #{first_seq}" in answer.text
             continue
         assert content(server, path) == lines, f"{view} as of #{seq} differs"
     for seq, view in ((9, view) for view in ("", *VIEWS)):
         page = main_of(server, f"/tasks/told{view}?at={seq}")
         (banner,) = (node for node in page.walk() if node.attributes.get("data-as-of"))
         assert f"As of #{seq}" in banner.text
-        ways = [str(a.attributes["href"]) for a in page.all("a") if a not in banner.all("a")]
-        led = [way for way in ways if LEADS.fullmatch(way)]
-        assert led
-        assert [way for way in led if f"at={seq}" not in way] == []
+        links = [str(a.attributes["href"]) for a in page.all("a") if a not in banner.all("a")]
+        dated = [link for link in links if LINK_WITH_TIME.fullmatch(link)]
+        assert dated
+        assert [link for link in dated if f"at={seq}" not in link] == []
 
 
-def test_a_page_keeps_its_other_parameters_on_its_way_through_time(server: Server) -> None:
-    server.emit("kept", *told())
+def test_time_travel_keeps_other_parameters(server: Server) -> None:
+    server.emit("kept", *short_run())
     page = main_of(server, "/tasks/kept/waterfall?gaps=open&at=5")
     (banner,) = (node for node in page.walk() if node.attributes.get("data-as-of"))
-    ways = {link.text: link.attributes["href"] for link in banner.all("a")}
-    assert ways["back to live"] == "/tasks/kept/waterfall?gaps=open"
-    assert ways["+1"] == "/tasks/kept/waterfall?gaps=open&at=6"
+    links = {link.text: link.attributes["href"] for link in banner.all("a")}
+    assert links["back to live"] == "/tasks/kept/waterfall?gaps=open"
+    assert links["+1"] == "/tasks/kept/waterfall?gaps=open&at=6"
     hidden = [node.attributes for node in banner.all("input") if node.attributes["type"] == "hidden"]
     assert [(one["name"], one["value"]) for one in hidden] == [("gaps", "open")]
     fold = next(link for link in page.all("a") if link.text == "Fold idle gaps")
     assert fold.attributes["href"] == "/tasks/kept/waterfall?at=5"
 
 
-def test_a_part_of_a_run_cannot_be_asked_for_before_it_was(server: Server) -> None:
-    server.emit("born", *told())
+def test_the_time_slider_starts_when_the_checkpoint_was_committed(server: Server) -> None:
+    server.emit("born", *short_run())
     page = main_of(server, "/tasks/born/checkpoints/c%201?at=5")
     (slider,) = (node for node in page.all("input") if node.attributes["type"] == "range")
     assert (slider.attributes["min"], slider.attributes["max"]) == ("3", "10")
@@ -109,13 +109,13 @@ def test_a_part_of_a_run_cannot_be_asked_for_before_it_was(server: Server) -> No
     assert "not there yet" not in server.get("/tasks/born/checkpoints/nothing?at=5").text
 
 
-def test_it_says_as_of_when_it_is_and_leads_on(server: Server) -> None:
+def test_the_banner_shows_the_seq_and_links_to_others(server: Server) -> None:
     server.emit("travel", *[f"line {number}" for number in range(1, 301)])
     page = main_of(server, "/tasks/travel?at=40")
     (banner,) = (node for node in page.walk() if node.attributes.get("data-as-of"))
     assert "As of #40" in banner.text
-    ways = {link.text: link.attributes["href"] for link in banner.all("a")}
-    assert ways == {
+    links = {link.text: link.attributes["href"] for link in banner.all("a")}
+    assert links == {
         "back to live": "/tasks/travel",
         "first": "/tasks/travel?at=1",
         "−10": "/tasks/travel?at=30",
@@ -128,13 +128,13 @@ def test_it_says_as_of_when_it_is_and_leads_on(server: Server) -> None:
     assert rows == [f"e{seq}" for seq in range(1, 41)]
 
 
-def test_a_page_of_the_past_does_not_live(server: Server) -> None:
+def test_a_past_page_is_not_live(server: Server) -> None:
     server.emit("still", "one", "two")
     for view in ("", "/timeline"):
         assert "<live-stream" not in server.get(f"/tasks/still{view}?at=1").text
 
 
-def test_a_question_is_open_only_between_its_asking_and_its_answer(server: Server) -> None:
+def test_a_permission_is_open_only_between_request_and_answer(server: Server) -> None:
     server.emit(
         "asked",
         "hello",
@@ -147,24 +147,24 @@ def test_a_question_is_open_only_between_its_asking_and_its_answer(server: Serve
     assert cards == [0, 1, 0]
 
 
-def test_beyond_the_last_event_is_the_last_one_with_a_note(server: Server) -> None:
+def test_a_seq_beyond_the_log_shows_the_last_event_with_a_note(server: Server) -> None:
     server.emit("short", "one", "two")
     assert "There is no #99. #2 is the last event." in server.get("/tasks/short?at=99").text
     assert "There is no #" not in server.get("/tasks/short?at=2").text
 
 
 @pytest.mark.parametrize("bad", ["0", "-1", "x", "", "1.5", "99999999999999999999"])
-def test_a_bad_seq_is_refused(server: Server, bad: str) -> None:
+def test_an_invalid_seq_is_refused(server: Server, bad: str) -> None:
     server.emit("refused", "one")
     answer = server.get(f"/tasks/refused?at={bad}")
     assert answer.status_code == 400
     assert "at must be a whole number" in answer.text
 
 
-def test_a_task_without_events_has_a_beginning(server: Server) -> None:
+def test_a_task_without_events_is_shown_as_of_zero(server: Server) -> None:
     server.post("/api/tasks", {"task_id": "empty"})
     assert "As of #0" in server.get("/tasks/empty?at=1").text
 
 
-def test_an_unknown_task_is_not_found(server: Server) -> None:
+def test_an_unknown_task_is_404(server: Server) -> None:
     assert server.get("/tasks/nobody?at=1").status_code == 404

@@ -1,4 +1,4 @@
-"""Tasks chosen in the list are archived, brought back and deleted, by plain forms and by programs; views are saved."""
+"""Archiving, restoring and deleting selected tasks, with forms and with the API; saved views."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ def audited(server: Server, task_id: str) -> str:
     return server.get(f"/tasks/{task_id}/audits").text
 
 
-def choose(server: Server, deed: str, *tasks: str) -> httpx.Response:
-    return server.post("/selection", data={"do": deed, "task": list(tasks), "filters": "kind=x"})
+def choose(server: Server, action: str, *tasks: str) -> httpx.Response:
+    return server.post("/selection", data={"do": action, "task": list(tasks), "filters": "kind=x"})
 
 
-def confirm(server: Server, deed: str, *tasks: str) -> httpx.Response:
-    return server.post(f"/selection/{deed}", data={"task": list(tasks), "filters": "kind=x&sort=active"})
+def confirm(server: Server, action: str, *tasks: str) -> httpx.Response:
+    return server.post(f"/selection/{action}", data={"task": list(tasks), "filters": "kind=x&sort=active"})
 
 
-def test_what_will_go_is_listed_first_and_goes_when_that_is_confirmed(start_server: Callable[..., Server]) -> None:
+def test_selected_tasks_are_listed_and_deleted_after_confirmation(start_server: Callable[..., Server]) -> None:
     server = start_server()
     for name in ("a", "b"):
         server.emit(name, "hello", ENDED)
     server.emit("runs", RUNS)
-    asked = choose(server, "delete", "a", "b", "runs", "gone")
-    assert asked.status_code == 200
-    assert "Delete 2 tasks?" in asked.text
-    assert "4 events" in asked.text
-    assert "it is running: cancel the run first" in asked.text
-    assert "gone" in asked.text
+    confirmation = choose(server, "delete", "a", "b", "runs", "gone")
+    assert confirmation.status_code == 200
+    assert "Delete 2 tasks?" in confirmation.text
+    assert "4 events" in confirmation.text
+    assert "it is running: cancel the run first" in confirmation.text
+    assert "gone" in confirmation.text
     assert listed(server) == ["runs", "b", "a"]
 
     done = confirm(server, "delete", "a", "b")
@@ -62,7 +62,7 @@ def test_what_will_go_is_listed_first_and_goes_when_that_is_confirmed(start_serv
     assert listed(server) == ["runs"]
 
 
-def test_archived_tasks_leave_the_list_and_come_back(start_server: Callable[..., Server]) -> None:
+def test_archived_tasks_leave_the_list_and_can_be_restored(start_server: Callable[..., Server]) -> None:
     server = start_server()
     for name in ("a", "b"):
         server.emit(name, RUNS)
@@ -78,7 +78,7 @@ def test_archived_tasks_leave_the_list_and_come_back(start_server: Callable[...,
     assert "task restored" in audited(server, "a")
 
 
-def test_choosing_nothing_or_nonsense_is_answered_clearly(server: Server) -> None:
+def test_empty_and_invalid_selections_get_clear_messages(server: Server) -> None:
     assert "No task is chosen" in choose(server, "delete").text
     assert "do must be one of archive, restore, delete" in choose(server, "burn", "a").text
     assert "at most 500 tasks" in choose(server, "delete", *(f"t{n}" for n in range(501))).text
@@ -87,7 +87,7 @@ def test_choosing_nothing_or_nonsense_is_answered_clearly(server: Server) -> Non
     assert confirm(server, "archive").status_code == 303
 
 
-def test_programs_archive_and_delete(server: Server) -> None:
+def test_the_api_archives_and_deletes(server: Server) -> None:
     server.emit("program", RUNS)
     archived = server.post("/api/tasks/program/archive").json()
     assert archived["archived_at"] is not None
@@ -95,12 +95,12 @@ def test_programs_archive_and_delete(server: Server) -> None:
     refused = httpx.delete(f"{server.url}/api/tasks/program")
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "conflict")
     server.emit("program", ENDED)
-    gone = httpx.delete(f"{server.url}/api/tasks/program")
-    assert (gone.status_code, gone.content) == (204, b"")
+    deleted = httpx.delete(f"{server.url}/api/tasks/program")
+    assert (deleted.status_code, deleted.content) == (204, b"")
     assert httpx.delete(f"{server.url}/api/tasks/program").status_code == 404
 
 
-def test_views_are_saved_for_all_and_deleted(server: Server) -> None:
+def test_saved_views_are_shared_and_can_be_deleted(server: Server) -> None:
     saved = server.post("/views", data={"name": " Broken & old ", "filters": "status=failed&cursor=x~y"})
     assert (saved.status_code, saved.headers["Location"]) == (303, "/tasks?status=failed")
     page = server.get("/tasks?status=failed").text
@@ -116,7 +116,7 @@ def test_views_are_saved_for_all_and_deleted(server: Server) -> None:
     assert server.post(f"/views/{10**30}/delete").status_code == 404
 
 
-def test_only_who_may_archives_and_deletes(start_server: Callable[..., Server]) -> None:
+def test_archiving_and_deleting_require_the_right_role(start_server: Callable[..., Server]) -> None:
     server = start_server()
     store = server.store
     people = {
@@ -144,7 +144,7 @@ def test_only_who_may_archives_and_deletes(start_server: Callable[..., Server]) 
 
 
 class Reader:
-    """As much of a subscriber as a lane of frames needs."""
+    """The part of a subscriber that `FrameLane` uses."""
 
     cursor, over, busy, last_write = 0, False, False, 0
 
@@ -157,7 +157,7 @@ class Reader:
             self.current.set()
 
 
-async def test_what_changes_while_a_frame_is_made_is_in_the_next_one() -> None:
+async def test_a_change_while_a_frame_is_rendered_is_in_the_next_frame() -> None:
     position, entered, go_on = 1, asyncio.Event(), asyncio.Event()
 
     async def render(cursor: int) -> Chunk | None:

@@ -1,4 +1,4 @@
-"""The list of tasks as programs and pages ask for it: parameters, their errors, and frames that the clock makes."""
+"""The task list in the API and on pages: parameters, their errors, and frames caused by the passing of time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def ids(server: Server, query: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def filled(shared_server: Server) -> Server:
-    """Three tasks: made long ago, yesterday and now; the second took longest, the first spoke last."""
+    """Create three tasks: `old` 90 days ago, `mid` 25 hours ago, and `new` now, which is the only ended one."""
     hour = 3600.0
     for name, ago in (("old", 90 * 24 * hour), ("mid", 25 * hour), ("new", 0.0)):
         at = timestamp(epoch_seconds(now()) - ago)
@@ -49,7 +49,7 @@ def filled(shared_server: Server) -> Server:
     return shared_server
 
 
-def test_a_list_is_had_in_every_order(filled: Server) -> None:
+def test_tasks_are_listed_in_every_order(filled: Server) -> None:
     assert ids(filled, "") == ids(filled, "sort=newest") == ["new", "mid", "old"]
     assert ids(filled, "sort=oldest") == ["old", "mid", "new"]
     assert ids(filled, "sort=active")[-1] == "old"
@@ -58,7 +58,7 @@ def test_a_list_is_had_in_every_order(filled: Server) -> None:
     assert ids(filled, f"sort=oldest&cursor={first['next_cursor']}") == ["new"]
 
 
-def test_a_list_is_bounded_by_time(filled: Server) -> None:
+def test_tasks_are_filtered_by_creation_time(filled: Server) -> None:
     assert ids(filled, "created_since=24h") == ["new"]
     assert ids(filled, "created_since=26h") == ["new", "mid"]
     assert ids(filled, "created_until=24h") == ["mid", "old"]
@@ -80,7 +80,7 @@ def test_a_list_is_bounded_by_time(filled: Server) -> None:
         ("sort=longest&cursor=x~x", "cursor", "a page of tasks"),
     ],
 )
-def test_a_wrong_parameter_is_named_with_its_bounds(server: Server, query: str, field: str, said: str) -> None:
+def test_an_invalid_parameter_is_named_with_its_bounds(server: Server, query: str, field: str, said: str) -> None:
     answer = server.get(f"/api/tasks?{query}")
     assert answer.status_code == 400
     assert answer.json()["error"]["field"] == field
@@ -95,7 +95,7 @@ def test_the_cursor_of_another_order_is_a_conflict(server: Server) -> None:
     assert "another order" in answer.json()["error"]["message"]
 
 
-def test_an_address_means_the_same_again(filled: Server) -> None:
+def test_the_url_of_a_list_restores_its_filters(filled: Server) -> None:
     query = TaskQuery(statuses=("done", "failed"), text="a&b", kind="c d", since="24h", archived=True, sort="active")
     url = list_url(query)
     assert url == "/tasks?status=done&status=failed&q=a%26b&kind=c+d&created_since=24h&archived=1&sort=active"
@@ -107,7 +107,7 @@ def test_an_address_means_the_same_again(filled: Server) -> None:
 
 
 @pytest.mark.parametrize("sort", SORTS)
-def test_a_page_of_any_order_is_read_from_an_index(tmp_path: Path, sort: Sort) -> None:
+def test_every_sort_order_uses_an_index(tmp_path: Path, sort: Sort) -> None:
     opened = open_store(f"sqlite:///{tmp_path / 'signalbox.db'}")
     sql, values = page(TaskQuery(sort=sort, archived=False, before="1~x"))
     with closing(sqlite3.connect(tmp_path / "signalbox.db")) as db:
@@ -117,13 +117,13 @@ def test_a_page_of_any_order_is_read_from_an_index(tmp_path: Path, sort: Sort) -
     assert "TEMP B-TREE" not in plan
 
 
-def test_bars_show_small_counts_beside_a_burst() -> None:
+def test_activity_bars_show_small_counts_beside_a_burst() -> None:
     assert bars([]) == ""
     assert bars([4, 0, 1]) == "M0 12v-12h.8v12zM2 12v-6h.8v6z"
     assert bars([100_000, 1]).endswith("M1 12v-1h.8v1z")
 
 
-async def test_a_task_that_grew_too_old_leaves_a_list_without_any_event(
+async def test_a_task_that_becomes_too_old_leaves_the_list_without_an_event(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [now()]
@@ -143,7 +143,7 @@ async def test_a_task_that_grew_too_old_leaves_a_list_without_any_event(
     assert await render(position) is None
 
 
-def test_projects_are_offered_to_who_sees_more_than_one(start_server: Callable[..., Server]) -> None:
+def test_the_project_filter_is_shown_only_with_several_projects(start_server: Callable[..., Server]) -> None:
     server = start_server()
     server.emit("plain", "hello")
     assert "all projects" not in server.get("/tasks").text
@@ -165,7 +165,7 @@ def test_projects_are_offered_to_who_sees_more_than_one(start_server: Callable[.
     assert server.get("/api/tasks?project=theirs", headers=viewer).json()["tasks"] == []
 
 
-def test_a_silent_run_is_stale_until_it_speaks(start_server: Callable[..., Server]) -> None:
+def test_a_silent_run_is_stale_until_its_next_event(start_server: Callable[..., Server]) -> None:
     server = start_server(stale_after=0.5, heartbeat_timeout=60)
     server.emit("silent", NewEvent(event_type="runner_spawn"))
     server.emit("waits", NewEvent(event_type="permission_request", payload={"request_id": "r", "tool_name": "rm"}))

@@ -1,4 +1,4 @@
-"""`/tasks/{id}/timeline`: the run as a story, and what is expected next."""
+"""`/tasks/{id}/timeline`: the moments of a run by phase, and the expected next step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def with_class(node: Node, name: str) -> list[Node]:
     return [found for found in node.walk() if name in str(found.attributes.get("class")).split()]
 
 
-def told(main: Node) -> list[str]:
+def moments(main: Node) -> list[str]:
     return [node.text for node in with_class(main, "moment-says")]
 
 
@@ -25,7 +25,7 @@ def event(kind: str, span: str = "main", phase: str | None = None, **payload: ob
     return NewEvent(event_type=kind, span_id=span, phase=phase, payload=payload)
 
 
-def test_the_story_by_phase(server: Server) -> None:
+def test_the_timeline_groups_moments_by_phase(server: Server) -> None:
     server.emit(
         "story",
         event("runner_spawn"),
@@ -45,7 +45,7 @@ def test_the_story_by_phase(server: Server) -> None:
     titles = [" ".join(node.text.split()) for node in with_class(main, "chapter-title")]
     assert titles[0] == "Before the first phase"
     assert titles[1].startswith("Executing: 2 of 4 work items, 1 failed, 1 failed and retried open")
-    assert told(main) == [
+    assert moments(main) == [
         "The run started",
         "item 1 failed: broken",
         "Checkpoint c1 with 2 artifacts",
@@ -58,17 +58,17 @@ def test_the_story_by_phase(server: Server) -> None:
     assert links[1] == "/tasks/story/log?around=8#e8"
 
 
-def finished(server: Server, task: str, kind: str) -> None:
+def finish_run(server: Server, task: str, kind: str) -> None:
     with open_task(server.store, task, kind=kind) as run:
         for phase in ("planning", "executing"):
             with run.phase(phase):
                 pass
 
 
-def test_the_next_step_rests_on_earlier_runs_of_the_kind(server: Server) -> None:
+def test_the_next_step_is_estimated_from_earlier_runs_of_the_kind(server: Server) -> None:
     for number in range(3):
-        finished(server, f"earlier-{number}", "nightly")
-    finished(server, "other", "weekly")
+        finish_run(server, f"earlier-{number}", "nightly")
+    finish_run(server, "other", "weekly")
     server.post("/api/tasks", {"task_id": "now", "kind": "nightly"})
     server.emit("now", event("phase_enter", "p", "planning"))
     (next_step,) = with_class(page(server, "/tasks/now/timeline"), "next")
@@ -78,7 +78,7 @@ def test_the_next_step_rests_on_earlier_runs_of_the_kind(server: Server) -> None
     assert "in 3 earlier runs of the kind nightly that ended well" in text
 
 
-def test_without_earlier_runs_it_says_so(server: Server) -> None:
+def test_without_earlier_runs_there_is_no_estimate(server: Server) -> None:
     server.post("/api/tasks", {"task_id": "alone", "kind": "unheard"})
     server.emit("alone", event("phase_enter", "p", "planning"))
     assert "No earlier runs of the kind unheard" in page(server, "/tasks/alone/timeline").text
@@ -87,24 +87,24 @@ def test_without_earlier_runs_it_says_so(server: Server) -> None:
 
 
 def test_an_ended_run_has_no_next_step(server: Server) -> None:
-    finished(server, "ended", "done-kind")
+    finish_run(server, "ended", "done-kind")
     main = page(server, "/tasks/ended/timeline")
     assert not with_class(main, "next")
-    assert told(main)[-1] == "The run ended: done"
+    assert moments(main)[-1] == "The run ended: done"
 
 
-def test_hostile_payloads_are_told_as_text(server: Server) -> None:
+def test_hostile_payloads_are_shown_as_text(server: Server) -> None:
     server.emit(
         "hostile",
         event("checkpoint_commit", "s", None, evidence_refs=[1], message={"<b>": [1]}),
         event("permission_request", "s", None, tool_name=["<script>"]),
         event("work_item_failed", "s", None, work_item_id=7, message="<i>no</i>"),
     )
-    assert len(told(page(server, "/tasks/hostile/timeline"))) == 3
+    assert len(moments(page(server, "/tasks/hostile/timeline"))) == 3
     assert "<script>[" not in server.get("/tasks/hostile/timeline").text
 
 
-def test_nothing_and_nobody(server: Server) -> None:
+def test_empty_and_unknown_tasks(server: Server) -> None:
     server.post("/api/tasks", {"task_id": "empty"})
     assert "No events." in page(server, "/tasks/empty/timeline").text
     assert server.get("/tasks/nobody/timeline").status_code == 404

@@ -1,4 +1,4 @@
-"""`/tasks/{id}/waterfall` and `/tasks/{id}/spans/{span}`: the spans on a time axis, and each by itself."""
+"""`/tasks/{id}/waterfall` and `/tasks/{id}/spans/{span}`: spans on a time axis, and the page of a span."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def with_class(node: Node, name: str) -> list[Node]:
     return [found for found in node.walk() if name in str(found.attributes.get("class")).split()]
 
 
-def paused(server: Server, task: str) -> None:
-    """A run that works for a moment, pauses for longer, and works again."""
+def emit_paused_run(server: Server, task: str) -> None:
+    """Emit a run that works for 0.1 s, pauses for 0.5 s, and works again."""
     server.emit(task, NewEvent(event_type="runner_spawn", span_id="main"), item("start", "a", work_item_id="first"))
     time.sleep(0.1)
     server.emit(task, item("complete", "a"))
@@ -38,8 +38,8 @@ def paused(server: Server, task: str) -> None:
     server.emit(task, item("failed", "b", message="broken"), item("start", "c", "b", work_item_id="below"))
 
 
-def test_each_span_is_a_bar_that_leads_to_the_span(server: Server) -> None:
-    paused(server, "bars")
+def test_each_span_is_a_bar_that_links_to_its_page(server: Server) -> None:
+    emit_paused_run(server, "bars")
     main = page(server, "/tasks/bars/waterfall")
     rows = with_class(main, "fall")
     assert [with_class(row, "fall-name")[0].text.strip() for row in rows] == ["run", "first", "second", "below"]
@@ -56,8 +56,8 @@ def test_each_span_is_a_bar_that_leads_to_the_span(server: Server) -> None:
     assert with_class(main, "fall-now")
 
 
-def test_a_pause_is_folded_and_marked_and_can_be_unfolded(server: Server) -> None:
-    paused(server, "pause")
+def test_an_idle_gap_is_folded_and_can_be_unfolded(server: Server) -> None:
+    emit_paused_run(server, "pause")
     folded = page(server, "/tasks/pause/waterfall")
     assert len(with_class(folded, "fall-fold")) == 1
     (link,) = [a for a in folded.all("a") if "Unfold 1 idle gap" in a.text]
@@ -72,14 +72,14 @@ def test_a_pause_is_folded_and_marked_and_can_be_unfolded(server: Server) -> Non
     assert width(unfolded, "a") == pytest.approx(width(unfolded, "b"), rel=0.6)
 
 
-def test_an_ended_run_has_no_now(server: Server) -> None:
-    paused(server, "ended")
+def test_an_ended_run_has_no_marker_for_now(server: Server) -> None:
+    emit_paused_run(server, "ended")
     server.emit("ended", NewEvent(event_type="runner_exit", span_id="main", payload={"exit_code": 0}))
     main = page(server, "/tasks/ended/waterfall")
     assert not with_class(main, "fall-now")
 
 
-def test_a_thousand_spans_are_one_page_and_more_are_several(server: Server) -> None:
+def test_a_page_of_the_waterfall_has_a_thousand_spans(server: Server) -> None:
     server.emit(
         "wide", NewEvent(event_type="runner_spawn", span_id="main"), *[item("start", f"s{n}") for n in range(1200)]
     )
@@ -91,12 +91,12 @@ def test_a_thousand_spans_are_one_page_and_more_are_several(server: Server) -> N
     assert len(with_class(page(server, str(link.attributes["href"])), "fall")) == 201
 
 
-def test_a_task_without_spans_says_so(server: Server) -> None:
+def test_a_task_without_spans_shows_a_note(server: Server) -> None:
     server.post("/api/tasks", {"task_id": "idle"})
     assert "No spans." in page(server, "/tasks/idle/waterfall").text
 
 
-def test_a_bad_parameter_is_refused(server: Server) -> None:
+def test_an_invalid_parameter_is_refused(server: Server) -> None:
     server.emit("bad", "x")
     assert server.get("/tasks/bad/waterfall?gaps=maybe").status_code == 400
     assert server.get("/tasks/bad/waterfall?after=-1").status_code == 400
@@ -104,7 +104,7 @@ def test_a_bad_parameter_is_refused(server: Server) -> None:
 
 
 def test_a_span_shows_its_events_parents_and_children(server: Server) -> None:
-    paused(server, "one")
+    emit_paused_run(server, "one")
     server.emit("one", NewEvent(event_type="log", span_id="b", payload={"message": "afterwards", "extra": {"x": 1}}))
     main = page(server, "/tasks/one/spans/b")
     (chain,) = with_class(main, "span-chain")
@@ -119,7 +119,7 @@ def test_a_span_shows_its_events_parents_and_children(server: Server) -> None:
     assert "broken" in main.text
 
 
-def test_the_events_of_a_span_come_in_pages(server: Server) -> None:
+def test_the_events_of_a_span_are_paged(server: Server) -> None:
     server.emit("many", *[NewEvent(event_type="log", span_id=f"s{n % 2}") for n in range(300)])
     main = page(server, "/tasks/many/spans/s1")
     assert len(main.by_id("log-rows").all("li")) == 100
@@ -128,7 +128,7 @@ def test_the_events_of_a_span_come_in_pages(server: Server) -> None:
     assert [row.attributes["id"] for row in rows] == [f"e{seq}" for seq in range(202, 301, 2)]
 
 
-def test_spans_that_are_each_others_parents_end_the_chain(server: Server) -> None:
+def test_a_parent_cycle_ends_the_chain_of_parents(server: Server) -> None:
     server.emit("ring", item("start", "x", "y"), item("start", "y", "x"))
     assert len(with_class(page(server, "/tasks/ring/spans/x"), "span-chain")[0].all("a")) == 2
 
@@ -141,7 +141,7 @@ def test_a_span_of_any_name_has_its_page(server: Server, span: str) -> None:
     assert span in page(server, str(row.all("a")[0].attributes["href"])).text
 
 
-def test_an_unknown_span_is_not_found(server: Server) -> None:
+def test_an_unknown_span_is_404(server: Server) -> None:
     server.emit("known", "x")
     assert server.get("/tasks/known/spans/nothing").status_code == 404
     assert server.get("/tasks/nobody/spans/nothing").status_code == 404
