@@ -90,7 +90,7 @@ def test_a_token_comes_from_the_flag_or_the_variable(monkeypatch: pytest.MonkeyP
 
 def test_a_token_without_a_server_is_an_error(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command_line(["tail", "t", "--token", "sbx_x"]) == 2
-    assert "--token is for a --server" in capsys.readouterr().err
+    assert "--token can only be used with --server" in capsys.readouterr().err
 
 
 def test_commands_work_through_a_server_with_a_token(start_server: Callable[..., Server]) -> None:
@@ -126,7 +126,7 @@ def test_a_tail_ends_when_its_token_is_revoked(start_server: Callable[..., Serve
     revoke(server.store, "reader")
     errors = running.communicate(timeout=60)[1]
     assert running.returncode == 1
-    assert "the server does not know you" in errors
+    assert "the server refuses this caller" in errors
 
 
 @pytest.mark.parametrize(("line", "code"), [("emit t log", 1), ("tail t", 1), ("demo --quiet", 1), ("run -- true", 2)])
@@ -138,6 +138,6 @@ def test_a_401_is_reported_with_how_to_give_a_token(
     monkeypatch.setenv("SIGNALBOX_SERVER", proxy.url)
     assert run_command_line(line.split()) == code
     error = capsys.readouterr().err
-    assert "the server does not know you (log in): give a token with --token or SIGNALBOX_TOKEN" in error
+    assert "the server refuses this caller (log in): give a token with --token or SIGNALBOX_TOKEN" in error
     assert error.count("\n") == 1
     proxy.close()

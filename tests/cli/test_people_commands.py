@@ -91,7 +91,7 @@ def test_a_password_is_asked_for_twice_and_not_shown(at: Terminal) -> None:
         start_new_session=True,
     )
     assert process.stderr is not None
-    for asked in (b"Password: ", b"The same again: "):
+    for asked in (b"Password: ", b"Repeat the password: "):
         # The prompt's trailing space is written after echo is turned off.
         prompt = b""
         while not prompt.endswith(asked):
@@ -197,7 +197,7 @@ def test_commands_are_audited_with_the_name_of_the_system_user(at: Terminal) -> 
     [
         ("user add ann --password-stdin", 2, "email must be an address"),
         ("user add there@example.org --password-stdin", 1, "there is an account there@example.org already"),
-        ("user add ann@example.org --password-stdin --project default", 2, "--project and --role belong together"),
+        ("user add ann@example.org --password-stdin --project default", 2, "give --project and --role together"),
         ("user add ann@example.org --password-stdin --project x --role viewer", 1, "there is no project 'x'"),
         ("user add ann@example.org --password-stdin --project default --role king", 2, "king"),
         ("user add ann@example.org", 2, "give --password-stdin"),
@@ -207,8 +207,8 @@ def test_commands_are_audited_with_the_name_of_the_system_user(at: Terminal) -> 
         ("user list --store sqlite:///no-such.db", 1, "there is no database"),
         ("user rename", 2, "No such command"),
         ("token create ci --scope all", 2, "'all' is not one of"),
-        ("token create ci --expires 3y", 2, "must be a time such as"),
-        ("token create ci --expires 0d", 2, "must be a time such as"),
+        ("token create ci --expires 3y", 2, "must be a duration such as"),
+        ("token create ci --expires 0d", 2, "must be a duration such as"),
         ("token create ci --user ann@example.org", 1, "there is no account"),
         ("token create ci --project x", 1, "there is no project 'x'"),
         ("token create ", 2, "name must have"),

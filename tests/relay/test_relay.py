@@ -111,7 +111,7 @@ def test_a_relay_survives_a_restart_of_the_server_it_writes_to(tmp_path: Path) -
         upstream.shut()
         running.send_signal(signal.SIGTERM)
         _, told = running.communicate(timeout=60)
-        assert (running.returncode, told.count("the same command goes on with t")) == (130, 1)
+        assert (running.returncode, told.count("the same command resumes t")) == (130, 1)
         upstream.listen()
         server.start()
         assert signalbox("relay", upstream.url, "--task", "t", "--server", server.url).returncode == 0

@@ -19,7 +19,7 @@ from signalbox.webapp.cli.project import project
 from signalbox.webapp.cli.relay import relay
 from signalbox.webapp.cli.run import run
 from signalbox.webapp.cli.serve import serve
-from signalbox.webapp.cli.standard_streams import hold_standard_streams, replace_what_cannot_be_printed
+from signalbox.webapp.cli.standard_streams import hold_standard_streams, replace_unencodable_characters
 from signalbox.webapp.cli.tail import tail
 from signalbox.webapp.cli.target import message_of
 from signalbox.webapp.cli.token import token
@@ -41,14 +41,14 @@ for command in (serve, run, relay, emit, answer, tail, import_, demo, doctor, us
 
 
 def main() -> None:
-    """Run the command line; every error is one line, and none is a stack trace."""
+    """Run the command line and exit. An error is printed as one line, never as a stack trace."""
     hold_standard_streams()
-    replace_what_cannot_be_printed()
+    replace_unencodable_characters()
     sys.exit(run_command_line(sys.argv[1:]))
 
 
 def run_command_line(arguments: Sequence[str]) -> int:
-    """The exit code of a command line: 2 for what was typed wrong, 1 for what went wrong."""
+    """Run a command line and return its exit code: 2 for a usage error, 1 for a failure."""
     try:
         with cli.make_context("signalbox", list(arguments) or ["--help"]) as context:
             code = cli.invoke(context)
@@ -70,7 +70,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
         notice(str(error))
         return BAD_INPUT
     except BrokenPipeError:
-        # Python flushes stdout once more on its way out.
+        # Python flushes stdout once more when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except StoreError as error:

@@ -1,4 +1,4 @@
-"""`signalbox answer`: the answer to a permission request, from a shell on the server's machine."""
+"""`signalbox answer`: answers a permission request, from a shell on the server's machine."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from signalbox.webapp.cli.target import store_option
 
 @click.command()
 @click.argument("task")
-@click.option("--approve/--deny", "approved", required=True, default=None, help="Whether the run may go on.")
-@click.option("--request", "request_id", metavar="ID", help="Which request.  [default: the newest open one]")
-@click.option("--reason", help="Why; the run is told.")
+@click.option("--approve/--deny", "approved", required=True, default=None, help="Let the run go on, or refuse it.")
+@click.option("--request", "request_id", metavar="ID", help="The request to answer.  [default: the newest open one]")
+@click.option("--reason", help="The reason, which the run receives with the answer.")
 @store_option
 def answer(task: str, approved: bool, request_id: str | None, reason: str | None, store: str | None) -> None:
-    """Answer a permission request of TASK in the name of the system's user. It is kept in the audits."""
+    """Answer a permission request of TASK as the system user. The answer is recorded in the audits."""
     with people_store(store) as opened:
         if request_id is None:
             request_id = opened.ask(_newest_request(opened.store, task))

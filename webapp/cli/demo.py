@@ -1,4 +1,4 @@
-"""`signalbox demo`: an audit of the Python standard library, as something real to watch."""
+"""`signalbox demo`: audits the Python standard library, so that there is a real run to watch."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from signalbox.webapp.cli.target import target, target_options
 
 @click.command()
 @target_options
-@click.option("--task", metavar="ID", help="The task's id.  [default: a new one]")
-@click.option("--jobs", type=click.IntRange(1, 64), help="Packages at once.  [default: one for each core]")
-@click.option("--pace", type=click.FloatRange(0, 10), default=0.0, help="Seconds to wait after each file, to watch it.")
+@click.option("--task", metavar="ID", help="The id of the task.  [default: a new one]")
+@click.option("--jobs", type=click.IntRange(1, 64), help="Packages audited at once.  [default: one per core]")
+@click.option(
+    "--pace", type=click.FloatRange(0, 10), default=0.0, help="Seconds to wait after each file, for people who watch."
+)
 @click.option("--quiet", is_flag=True, help="Say nothing.")
 def demo(
     store: str | None,
@@ -26,11 +28,11 @@ def demo(
 ) -> None:
     """Audit the installed Python standard library, and record it as a task.
 
-    Every module is tokenised, parsed, compiled and taken apart; nothing is only played.
+    The work is real: every module is tokenised, parsed, compiled and disassembled.
     """
     from signalbox.webapp.demo.audit import audit
 
-    # To be terminated is recorded like Ctrl-C: the run is cancelled.
+    # SIGTERM is recorded like Ctrl-C: the run is cancelled.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     log = target(store, server, token).open()
     try:

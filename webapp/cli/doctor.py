@@ -13,13 +13,13 @@ from signalbox.webapp.cli.target import store_option, target
 @json_option
 @store_option
 def doctor(as_json: bool, store: str | None) -> int:
-    """Examine the database, and say what is wrong and what to do. It changes nothing.
+    """Examine the database and print each problem with advice. Nothing is changed.
 
-    The exit code is 0 if all is well, else 1.
+    The exit code is 0 if no problem is found, else 1.
     """
     path = target(store, None).database
     if path is None:
-        raise click.UsageError("the doctor examines a database file: give --store sqlite:///FILE")
+        raise click.UsageError("doctor examines a database file: give --store sqlite:///FILE")
     findings = []
     for finding in examine(path):
         findings.append(finding)

@@ -1,4 +1,4 @@
-"""`signalbox emit`: one event from a shell."""
+"""`signalbox emit`: appends one event from a shell."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class PayloadType(click.ParamType[dict[str, Any]]):
 @click.argument("event_type")
 @click.option("--payload", type=PayloadType(), metavar="JSON", help="A JSON object; - reads it from standard input.")
 @click.option("--phase", help="The phase that the event belongs to.")
-@click.option("--span", help="The span that it belongs to.  [default: the task's main span]")
+@click.option("--span", help="The span that the event belongs to.  [default: the task's main span]")
 @click.option("--parent", help="The parent of that span.")
-@click.option("--actor", default="runner", show_default=True, help="Who says it.")
-@click.option("--key", help="The idempotency key: the same key again writes nothing and prints the first event.")
-@click.option("--occurred-at", metavar="TIME", help="When it happened, if earlier: 2026-11-21T14:02:07Z.")
+@click.option("--actor", default="runner", show_default=True, help="The actor of the event.")
+@click.option("--key", help="The idempotency key: using a key again appends nothing and prints the first event.")
+@click.option("--occurred-at", metavar="TIME", help="When it happened, if not now, such as 2026-11-21T14:02:07Z.")
 @project_option
 @target_options
 def emit(
@@ -55,7 +55,7 @@ def emit(
     server: str | None,
     token: str | None,
 ) -> None:
-    """Append one event to TASK, which is made if it is new, and print it as it is stored."""
+    """Append one event to TASK and print it as it is stored. A task that does not exist is created."""
     event = NewEvent(
         event_type=event_type,
         phase=phase,

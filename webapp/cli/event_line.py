@@ -21,13 +21,13 @@ COLOURS = {
 
 
 def day_line(day: str, *, colours: bool) -> str:
-    """`── Tuesday 24 November 2026, UTC`: above the first line of a day, unless that is today."""
+    """Return the line above the first event of a day other than today: `── Tuesday 24 November 2026, UTC`."""
     line = f"── {day_name(safe(day, colours=False))}, UTC"
     return click.style(line, bold=True) if colours else line
 
 
 def line_of(event: Event, *, colours: bool) -> str:
-    """`14:02:07.123  #1519 executing worker work_item_start ast.py`; times are UTC."""
+    """Return an event as one line: `14:02:07.123  #1519 executing worker work_item_start ast.py`. Times are in UTC."""
     time = event.happened_at[11:23]
     where = f"{event.phase or '·':<10} {actor_of(event):<10}"
     if event.event_type == "log":
@@ -47,7 +47,7 @@ def line_of(event: Event, *, colours: bool) -> str:
 
 
 def colour_of(event: Event) -> str | None:
-    """The colour of an event that is more than a note."""
+    """Return the terminal colour of an event, or None for an ordinary one."""
     if event.event_type == "runner_exit":
         return "red" if event.payload.get("exit_code") else "green"
     return COLOURS.get(event.event_type)

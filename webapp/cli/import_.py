@@ -1,4 +1,4 @@
-"""`signalbox import`: a run that was exported, back in a store."""
+"""`signalbox import`: restores an exported run into a store."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from signalbox.webapp.export import ndjson
 
 @click.command("import")
 @click.argument("file", type=click.File("rb"))
-@click.option("--as", "task_id", metavar="ID", help="The id of the new task.  [default: the one that it had]")
+@click.option("--as", "task_id", metavar="ID", help="The id of the new task.  [default: its id in the export]")
 @project_option
 @store_option
 def import_(file: BinaryIO, task_id: str | None, project: str | None, store: str | None) -> None:
-    """Restore the task of an NDJSON export from FILE; - reads standard input.
+    """Restore a task from FILE, an NDJSON export; - reads standard input.
 
-    Seqs, times and keys are what they were. It is all of it or nothing, and never a task that is there already.
+    The events keep their seqs, times and idempotency keys. The import is all or nothing, and it fails if the task
+    already exists.
     """
     record, events = ndjson.read(file)
     if task_id is not None:

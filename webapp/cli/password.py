@@ -1,4 +1,4 @@
-"""A password from a terminal or from standard input, never from the command line, where every process can read it."""
+"""Reads a password from the terminal or standard input. A command line will not do: other processes can read it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ password_option = click.option(
 
 
 def password_hash(from_stdin: bool) -> str:
-    """What is kept of the password that is given. Raises InvalidEvent for one that cannot be used."""
+    """Read a password and return its hash. Raises InvalidEvent if it breaks a rule for passwords."""
     from signalbox.webapp.auth import passwords
 
     return passwords.hash_of(_piped() if from_stdin else _asked())
@@ -28,5 +28,5 @@ def _piped() -> str:
 def _asked() -> str:
     if not sys.stdin.isatty():
         raise click.UsageError("there is no terminal to ask for a password: give --password-stdin")
-    password: str = click.prompt("Password", hide_input=True, confirmation_prompt="The same again", err=True)
+    password: str = click.prompt("Password", hide_input=True, confirmation_prompt="Repeat the password", err=True)
     return password

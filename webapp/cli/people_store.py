@@ -1,4 +1,4 @@
-"""The store as the commands that manage people open it: the database itself, so file permissions are the only check."""
+"""Opens the database for the commands that manage people. File permissions are the only check of who may do so."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class PeopleStore:
         return asyncio.run(question)
 
     def account(self, email: str) -> Account:
-        """The account of an address. Raises NotFound."""
+        """Return the account with this e-mail address. Raises NotFound."""
         found = self.ask(self.people.account_by_email(email))
         if found is None:
             raise NotFound(f"there is no account {email!r}")
         return found[0]
 
     def project(self, project_id: str) -> Project:
-        """A project. Raises NotFound."""
+        """Return a project. Raises NotFound."""
         found = self.ask(self.people.project(project_id))
         if found is None:
             raise NotFound(f"there is no project {project_id!r}")
@@ -76,7 +76,7 @@ def people_store(store: str | None, *, make: bool = False) -> Iterator[PeopleSto
 
 
 def system_user() -> str:
-    """The name of the system user, or `uid N` if it has none."""
+    """Return the name of the system user, or `uid N` if it has none."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

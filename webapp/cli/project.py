@@ -1,4 +1,4 @@
-"""`signalbox project`: what tasks belong to, who is a member, and what runs for it."""
+"""`signalbox project`: manages projects, their members and their agents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from signalbox.webapp.cli.target import store_option
 
 @click.group()
 def project() -> None:
-    """Projects: what tasks belong to, and who may do what there."""
+    """Manage projects, their members and their agents. Each task belongs to a project."""
 
 
 @project.command()
@@ -25,7 +25,7 @@ def project() -> None:
 @click.option("--name", help="[default: the ID]")
 @store_option
 def add(project_id: str, name: str | None, store: str | None) -> None:
-    """Make a project."""
+    """Create a project."""
     with people_store(store, make=True) as opened:
         opened.people.add_project(project_id, name if name is not None else project_id, **opened.by)
     click.echo(f"{project_id}: made")
@@ -61,14 +61,15 @@ def list_(as_json: bool, store: str | None) -> None:
 @click.argument("role", metavar="ROLE", type=click.Choice([*ROLES, "none"]))
 @store_option
 def member(project_id: str, email: str, role: Role | Literal["none"], store: str | None) -> None:
-    """Make EMAIL a member of a project as ROLE; `none` takes it away.
+    """Give EMAIL the ROLE in a project; `none` ends the membership.
 
-    A viewer reads. An operator also starts, answers and cancels runs, and emits. An owner also deletes, and manages.
+    A viewer reads. An operator also emits events, and starts, answers and cancels runs. An owner also deletes tasks
+    and manages the project.
     """
     with people_store(store) as opened:
         account = opened.account(email)
         opened.people.set_member(project_id, account.account_id, None if role == "none" else role, **opened.by)
-    click.echo(f"{project_id}: {account.email} is {'no member' if role == 'none' else role}")
+    click.echo(f"{project_id}: {account.email} is {'not a member' if role == 'none' else role}")
 
 
 class AgentType(PayloadType):
@@ -83,7 +84,9 @@ class AgentType(PayloadType):
 @click.argument("agent", metavar="JSON", type=AgentType())
 @store_option
 def agent(project_id: str, agent: dict[str, Any], store: str | None) -> None:
-    """Say what is started for a project; `none`: nothing. `-` reads the JSON from standard input.
+    """Set the agent of a project: the command or the server that does its runs. `none` removes the agent.
+
+    AGENT is a JSON object; `-` reads it from standard input.
 
     \b
     {"kind": "command", "argv": ["make", "all"], "cwd": "/srv/app", "env": {}, "time_limit": 3600}
@@ -101,7 +104,7 @@ def agent(project_id: str, agent: dict[str, Any], store: str | None) -> None:
 @click.argument("project_id", metavar="ID")
 @store_option
 def remove(project_id: str, store: str | None) -> None:
-    """Remove a project without tasks, with its memberships and tokens."""
+    """Remove a project that has no tasks, along with its memberships and tokens."""
     with people_store(store) as opened:
         opened.people.remove_project(project_id, **opened.by)
     click.echo(f"{project_id}: removed")

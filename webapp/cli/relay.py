@@ -1,4 +1,4 @@
-"""`signalbox relay`: the stream of another server as a task."""
+"""`signalbox relay`: records the stream of another server as a task."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from signalbox.webapp.relay.upstream import Refused, Upstream
 TOKEN_VARIABLE = "SIGNALBOX_UPSTREAM_TOKEN"
 EXIT_CODES: dict[Status, int] = {"done": 0, "failed": 1, "cancelled": 130}
 
-READ_PATIENCE = 2.0
-"""Seconds without progress after which a relay that ends does not wait for the reader of its notices."""
+NOTICE_TIMEOUT_S = 2.0
+"""Seconds without progress after which a relay that ends stops waiting for the reader of its notices."""
 
-PATIENCE = 1.0
-"""Seconds that one call waits for a server that keeps the log, before the person is told."""
+CALL_TIMEOUT_S = 1.0
+"""Seconds that one call waits for the server that keeps the log, before a notice is printed."""
 
 
 @click.command()
 @click.argument("url")
-@click.option("--task", metavar="ID", required=True, help="The task's id; one that exists is continued.")
+@click.option("--task", metavar="ID", required=True, help="The id of the task. If it exists, it is continued.")
 @click.option("--title", help="[default: the URL]")
-@click.option("--kind", metavar="NAME", default="relay", show_default=True, help="What kind of run this is.")
+@click.option("--kind", metavar="NAME", default="relay", show_default=True, help="The kind of the task.")
 @click.option(
     "--upstream-token", metavar="TEXT", envvar=TOKEN_VARIABLE, help=f"The upstream's bearer token.  [{TOKEN_VARIABLE}]"
 )
@@ -52,10 +52,10 @@ def relay(
     server: str | None,
     token: str | None,
 ) -> int:
-    """Follow the server-sent events at URL, and record them as a task, until the final status came.
+    """Follow the server-sent events at URL and record them as a task, until the final status arrives.
 
-    Over cuts and restarts of either side nothing is lost and nothing comes twice: started again, it goes on where the
-    task's log stands.
+    No event is lost or recorded twice when the connection breaks or either side restarts: the same command resumes
+    at the end of the task's log.
     """
     check_task_id(task)
     chosen = target(store, server, token)
@@ -67,12 +67,12 @@ def relay(
 
 
 async def _relay(chosen: Target, upstream: Upstream, task_id: str, new_task: NewTask, heartbeat: float) -> int:
-    # To be terminated is like Ctrl-C: what has come is recorded.
+    # SIGTERM acts like Ctrl-C: the events that have arrived are recorded first.
     current = asyncio.current_task()
     if current is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, current.cancel)
-    log = chosen.open(patience=PATIENCE)
-    errors = Echo(2)  # the relay goes on while nobody reads what it says
+    log = chosen.open(patience=CALL_TIMEOUT_S)
+    errors = Echo(2)  # the relay continues even if nobody reads its notices
     notice = errors.notice
     try:
         with suppress(UnknownTask):
@@ -82,11 +82,11 @@ async def _relay(chosen: Target, upstream: Upstream, task_id: str, new_task: New
         hint = f" (--upstream-token, {TOKEN_VARIABLE})" if error.status == 401 else ""
         raise click.ClickException(f"{error}{hint}") from None
     except asyncio.CancelledError:
-        notice(f"stopped; the same command goes on with {task_id}")
+        notice(f"stopped; the same command resumes {task_id}")
         return 130
     finally:
         with suppress(asyncio.CancelledError):
             await log.aclose()
-            await errors.finish(READ_PATIENCE)
+            await errors.finish(NOTICE_TIMEOUT_S)
     click.echo(f"{task_id} {status}")
     return EXIT_CODES[status]

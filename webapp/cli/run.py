@@ -1,4 +1,4 @@
-"""`signalbox run`: any command as a task."""
+"""`signalbox run`: runs any command as a task."""
 
 from __future__ import annotations
 
@@ -33,39 +33,41 @@ KIND = "command"
 
 GRACE = 5.0
 
-FIRST_PATIENCE = 1.0
-"""Seconds that one call waits for a server: at the start before we give up, later before the person is told."""
+CALL_TIMEOUT_S = 1.0
+"""Seconds that one call waits for a server: at the start before giving up, later before a notice is printed."""
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @target_options
 @project_option
-@click.option("--task", metavar="ID", help="The task's id; one that exists is continued.  [default: a new one]")
+@click.option("--task", metavar="ID", help="The id of the task. If it exists, it is continued.  [default: a new one]")
 @click.option("--title", help="[default: the command line]")
-@click.option("--kind", metavar="NAME", help=f"What kind of run this is.  [default: {KIND}]")
-@click.option("--retry-of", metavar="ID", help="The task that this is another try of.")
+@click.option("--kind", metavar="NAME", help=f"The kind of the task.  [default: {KIND}]")
+@click.option("--retry-of", metavar="ID", help="The task of which this run is a retry.")
 @click.option(
     "--env",
     "names",
     metavar="NAME",
     multiple=True,
-    help="A variable whose value is recorded, for another try; repeatable.",
+    help="An environment variable to record for a retry; repeatable.",
 )
 @click.option("--no-tty", is_flag=True, help="Give the command pipes instead of terminals.")
-@click.option("--merge", is_flag=True, help="Give the command one terminal for output and errors: their exact order.")
+@click.option(
+    "--merge", is_flag=True, help="Give the command one terminal for output and errors, so that they keep their order."
+)
 @click.option(
     "--grace",
     type=click.FloatRange(0, 3600),
     default=GRACE,
     show_default=True,
-    help="Seconds between a polite stop, SIGTERM and SIGKILL.",
+    help="Seconds between SIGINT, SIGTERM and SIGKILL when the command is stopped.",
 )
 @heartbeat_option
 @click.option(
     "--time-limit",
     metavar="SECONDS",
     type=click.FloatRange(0, 30 * 86400, min_open=True),
-    help="Stop it after so long; the task has failed then.  [default: none]",
+    help="Stop the command after this time; the task then counts as failed.  [default: none]",
 )
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(
@@ -85,9 +87,9 @@ def run(
     time_limit: float | None,
     command: tuple[str, ...],
 ) -> int:
-    """Run COMMAND as a task: its output becomes the log, its exit code the task's end, and this command's own.
+    """Run COMMAND as a task. Its output becomes the log; its exit code becomes the task's and that of `signalbox run`.
 
-    Ctrl-C, and a cancel from the page, stop it: politely first, then with SIGTERM and SIGKILL.
+    Ctrl-C, or a cancel on the page, stops the command: first with SIGINT, then with SIGTERM, then with SIGKILL.
     """
     chosen = target(store, server, token)
     options = Options(
@@ -96,15 +98,15 @@ def run(
         grace=grace,
         heartbeat_interval=heartbeat,
         environment=chosen.environment(),
-        kept=kept(names),
-        words=_words(chosen, names, no_tty, merge, grace, heartbeat, time_limit),
+        kept=recorded_variables(names),
+        words=_retry_options(chosen, names, no_tty, merge, grace, heartbeat, time_limit),
         time_limit=time_limit,
     )
     return asyncio.run(_run(chosen, task, TaskOptions(title, kind, retry_of, project), list(command), options))
 
 
 class TaskOptions(NamedTuple):
-    """The fields of the task of a run. A field that is None is taken from the earlier try or from the command."""
+    """The fields of the task of a run. A field that is None is taken from the earlier run or from the command."""
 
     title: str | None
     kind: str | None
@@ -112,8 +114,8 @@ class TaskOptions(NamedTuple):
     project: str | None
 
 
-def kept(names: tuple[str, ...]) -> dict[str, str]:
-    """The variables that another try needs. Raises UsageError for one that is not set."""
+def recorded_variables(names: tuple[str, ...]) -> dict[str, str]:
+    """Return the values of the variables that a retry needs. Raises UsageError if one is not set."""
     missing = [name for name in names if name not in os.environ]
     if missing:
         raise click.UsageError(f"--env names a variable that is not set: {missing[0]}")
@@ -121,15 +123,15 @@ def kept(names: tuple[str, ...]) -> dict[str, str]:
 
 
 def without_login(url: str) -> str:
-    """A server's URL as it may stand in a log: without a name and a password."""
+    """Return a server's URL without user name and password, so that it can be logged."""
     try:
         parts = urlsplit(url)
     except ValueError:
-        return ""  # to open it says what is wrong
+        return ""  # opening the server reports the error
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def _words(
+def _retry_options(
     chosen: Target,
     names: tuple[str, ...],
     no_tty: bool,
@@ -138,7 +140,7 @@ def _words(
     heartbeat: float,
     time_limit: float | None,
 ) -> tuple[str, ...]:
-    """The options that another try of the same run has to have."""
+    """Return the options that a retry of this run needs."""
     words = ["--server", without_login(chosen.server)] if chosen.server else []
     words += [word for name in names for word in ("--env", name)]
     words += ["--no-tty"] if no_tty else []
@@ -153,7 +155,7 @@ async def _run(
     chosen: Target, task_id: str | None, task_options: TaskOptions, command: list[str], options: Options
 ) -> int:
     try:
-        log = chosen.open(patience=FIRST_PATIENCE)
+        log = chosen.open(patience=CALL_TIMEOUT_S)
     except StoreError as error:
         raise _not_started(error) from None
     try:
@@ -168,13 +170,13 @@ async def _run(
 
 
 async def _task(log: Log, task_id: str | None, task_options: TaskOptions, command: list[str]) -> Task:
-    """The task of the run, linked with the one that it is another try of. Raises StoreError."""
+    """Open the task of the run, linked to the task of which it is a retry. Raises StoreError."""
     words, first, chosen = readable_command(command), None, check_task_id(task_id or new_id())
     metadata: dict[str, object] = {"command": words}
     if task_options.retry_of:
         first = await task_of(log, check_task_id(task_options.retry_of))
         if not first.ended:
-            raise Conflict(f"{first.task_id} goes on: it is {first.status}")
+            raise Conflict(f"{first.task_id} has not ended: it is {first.status}")
         metadata = next_try(first, words)
         if chosen not in first.retries:
             await link_retry(log, first.task_id, chosen, Who(system_user()), "command")

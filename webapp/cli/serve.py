@@ -1,4 +1,4 @@
-"""`signalbox serve`: options made from the settings."""
+"""`signalbox serve`: starts the server, with one option per setting."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from signalbox.webapp.process.notice import notice
 from signalbox.webapp.settings import Settings, variable
 
 OPEN_TO_ALL = (
-    "not started: whoever reaches {host} could read and write, because there is no account and no token yet."
-    " Make one with `signalbox user add EMAIL` or `signalbox token create NAME`, or serve on 127.0.0.1."
+    "not started: anybody who reaches {host} could read and write, because there is no account and no token yet."
+    " Create one with `signalbox user add EMAIL` or `signalbox token create NAME`, or serve on 127.0.0.1."
 )
 
 DEMO_GRACE = 2.5
-"""Seconds that the demo has to record that it was stopped."""
+"""Seconds that the demo gets to record that it was stopped."""
 
 
 def help_of(spec: Field[Any]) -> str:
-    """A setting's help with its bounds, its variable and its default."""
+    """Return the help of a setting with its bounds, its variable and its default."""
     low, high, choices = (spec.metadata[name] for name in ("low", "high", "choices"))
     allowed = f"{low:,} to {high:,}; " if low is not None else f"{' or '.join(choices)}; " if choices else ""
     default = "none" if spec.default == "" else str(spec.default).lower() if spec.type == "bool" else spec.default
@@ -35,7 +35,7 @@ def help_of(spec: Field[Any]) -> str:
 
 
 def setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """One option for each setting."""
+    """Add one option per setting to a command."""
     for spec in reversed(fields(Settings)):
         flag = f"--{spec.name.replace('_', '-')}"
         kind: Any = type(spec.default)
@@ -47,17 +47,19 @@ def setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command()
 @setting_options
-@click.option("--demo", is_flag=True, help="Start the demo run beside the server.")
-@click.option("--workers", type=int, default=1, show_default=True, help="Web processes; only 1 for now.")
+@click.option("--demo", is_flag=True, help="Also start the demo run.")
+@click.option(
+    "--workers", type=int, default=1, show_default=True, help="Number of server processes; must be 1 for now."
+)
 def serve(demo: bool, workers: int, **given: Any) -> int:
     """Serve the pages, the API and the streams.
 
-    Every option is also an environment variable; a flag wins.
+    Every option can also be set by its environment variable; the option takes precedence.
     """
     if workers != 1:
         raise click.UsageError(f"--workers must be 1, not {workers}: one process serves a store for now")
     settings = Settings.from_environment(**given)
-    # A store that cannot be opened is told in one line, before anything is started.
+    # Open the store first: if that fails, the error is one line and nothing has been started.
     store = open_store(settings.store, synchronous=settings.synchronous)
     try:
         if not settings.loopback and not asyncio.run(store.people.guarded()):
@@ -72,11 +74,11 @@ def serve(demo: bool, workers: int, **given: Any) -> int:
 
 @contextmanager
 def demo_process(store: str) -> Iterator[None]:
-    """The demo run in a process of its own, stopped at the end if it is still at work."""
+    """Start the demo run in its own process, and stop it on exit if it is still running."""
     arguments = [sys.executable, "-m", "signalbox", "demo", "--quiet", "--store", store]
-    # The web server hands SIGTERM on when it is done, and that must not end us before the demo.
+    # uvicorn raises SIGTERM again after its shutdown; that must not end this process before the demo.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    # A session of its own, so that Ctrl-C reaches it once: from here.
+    # In its own session, so that Ctrl-C reaches the demo only through this process.
     process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Standard streams as every command needs them: open, and able to print any character."""
+"""Prepares the standard streams for every command: open, and able to print any character."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def hold_standard_streams() -> None:
     sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
 
 
-def replace_what_cannot_be_printed() -> None:
-    """A character that our output cannot encode is printed as `?`."""
+def replace_unencodable_characters() -> None:
+    """Print `?` for each character that the encoding of a standard stream lacks."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

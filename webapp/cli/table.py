@@ -1,4 +1,4 @@
-"""A list in the terminal: for people as columns, for programs as JSON."""
+"""Prints lists: as columns for people, as JSON for programs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the li
 
 
 def show(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows below their heads; an empty value is shown as a dash."""
+    """Print rows below their column heads. An empty value is printed as a dash."""
     shown = [heads, *([safe(value, colours=False) or "-" for value in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     for row in shown:
@@ -29,5 +29,5 @@ def show_json(values: Sequence[object]) -> None:
 
 
 def utc_minute(timestamp: str | None) -> str:
-    """A timestamp of the store to the minute, in UTC."""
+    """Return a timestamp of the store to the minute, in UTC."""
     return timestamp[:16].replace("T", " ") if timestamp else ""

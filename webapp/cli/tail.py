@@ -1,4 +1,4 @@
-"""`signalbox tail`: a task in the terminal."""
+"""`signalbox tail`: prints the log of a task."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from signalbox.webapp.drawing.words import safe_json
 from signalbox.webapp.process.notice import notice
 
 ENDING = frozenset({"runner_exit", "status"})
-"""Types of events with which a task may have ended; what followed from it in the same transaction comes after."""
+"""Types of events that may end a task. Further events of the same transaction can follow."""
 
 
 @click.command()
 @click.argument("task")
-@click.option("--since-seq", type=click.IntRange(0), default=0, show_default=True, help="Begin after this event.")
-@click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON.")
-@click.option("--heartbeats", is_flag=True, help="Print heartbeats too; --json prints them in any case.")
-@click.option("--follow", is_flag=True, help="Go on when the task has ended.")
+@click.option("--since-seq", type=click.IntRange(0), default=0, show_default=True, help="Start after this seq.")
+@click.option("--json", "as_json", is_flag=True, help="Print each event as one line of JSON.")
+@click.option("--heartbeats", is_flag=True, help="Also print heartbeats; --json always prints them.")
+@click.option("--follow", is_flag=True, help="Continue after the task has ended.")
 @target_options
 def tail(
     task: str,
@@ -42,9 +42,9 @@ def tail(
     server: str | None,
     token: str | None,
 ) -> None:
-    """Print TASK's log, then what comes, until the task ends.
+    """Print the log of TASK and each new event, until the task ends.
 
-    A connection that breaks is made again, and the log goes on where it was.
+    If the connection breaks, it is opened again and no event is missed or printed twice.
     """
     chosen = target(store, server, token)
     if chosen.database is not None and not chosen.database.exists():
@@ -79,7 +79,7 @@ def tail(
 
 
 async def print_log(log: Log, task_id: str, since_seq: int, follow: bool, show: Callable[[Event], None]) -> None:
-    """Show a task's events after `since_seq` until it has ended, or for ever with `follow`. Raises UnknownTask."""
+    """Show the events after `since_seq` until the task has ended, or forever with `follow`. Raises UnknownTask."""
     task = await task_of(log, task_id)
     last = task.latest_seq if task.ended else None
     if last is not None and since_seq >= last and not follow:
@@ -89,13 +89,13 @@ async def print_log(log: Log, task_id: str, since_seq: int, follow: bool, show: 
             show(event)
             if follow or not (event.event_type in ENDING or (last is not None and event.seq >= last)):
                 continue
-            task = await _standing(log, task_id)
+            task = await _existing_task(log, task_id)
             last = task.latest_seq if task.ended else None
             if last is not None and event.seq >= last:
                 return
 
 
-async def _standing(log: Log, task_id: str) -> Task:
+async def _existing_task(log: Log, task_id: str) -> Task:
     while True:
         try:
             return await task_of(log, task_id)

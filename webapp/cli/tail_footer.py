@@ -1,4 +1,4 @@
-"""The unfinished line of a run, below the log that `signalbox tail` prints on a terminal."""
+"""The footer of `signalbox tail` on a terminal: the line that a run has begun and not finished."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from signalbox.store.log import Log, unfinished_of
 from signalbox.store.state import Unfinished
 from signalbox.webapp.drawing.words import safe
 
-PAUSE, REMOTE_PAUSE = 0.3, 1.0
-"""Seconds between two looks at a store, and at a server."""
+POLL_INTERVAL, REMOTE_POLL_INTERVAL = 0.3, 1.0
+"""Seconds between two polls of a store, and of a server."""
 
 ERASE = "\r\x1b[K"
 
@@ -34,13 +34,13 @@ class Footer:
         self._terminal.flush()
 
     def draw(self, text: str) -> None:
-        """Replace what stands there."""
+        """Replace the footer."""
         if text != self._drawn:
             self._terminal.write(f"{ERASE}{text}" if self._drawn else text)
             self._drawn = text
 
     async def follow(self, log: Log, task_id: str) -> None:
-        """Show what the task has, until this is cancelled."""
+        """Keep the footer up to date with the task's unfinished lines, until cancelled."""
         while True:
             try:
                 lines = await unfinished_of(log, task_id)
@@ -48,11 +48,11 @@ class Footer:
                 lines = []
             self.draw(unfinished_line(lines))
             self._terminal.flush()
-            await asyncio.sleep(PAUSE if isinstance(log, Store) else REMOTE_PAUSE)
+            await asyncio.sleep(POLL_INTERVAL if isinstance(log, Store) else REMOTE_POLL_INTERVAL)
 
 
 def unfinished_line(lines: list[Unfinished]) -> str:
-    """The last line of what is unfinished, as wide as the terminal."""
+    """Return the last unfinished line, cut to the width of the terminal."""
     rows = [row for one in lines for row in one.message.split("\n") if row]
     text = safe(rows[-1], colours=False) if rows else ""
     # Wide characters take two columns each, so half of them always fit.

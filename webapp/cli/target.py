@@ -1,4 +1,4 @@
-"""Where a command finds the log: `--store URL`, or `--server URL` with its `--token`."""
+"""The target of a command, which is where the log is: `--store URL`, or `--server URL` with its `--token`."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Target(msgspec.Struct, frozen=True):
-    """A server if `server` is set, else a store on this machine."""
+    """The store or server that a command works on: a server if `server` is set, else a store on this machine."""
 
     store: str
     server: str | None
     token: str | None = None
 
     def open(self, *, patience: float = 30.0) -> Log:
-        """Open it. A call to a server that does not answer waits `patience` seconds. Raises StoreError."""
+        """Open the log. A call to a server that does not answer waits `patience` seconds. Raises StoreError."""
         if self.server is None:
             return open_store(self.store)
         from signalbox.store.remote import RemoteLog
@@ -40,42 +40,44 @@ class Target(msgspec.Struct, frozen=True):
 
     @property
     def database(self) -> Path | None:
-        """The database file, if that is what this is."""
+        """The path of the database file; None for a server or another kind of store."""
         if self.server is not None or not self.store.startswith("sqlite:///"):
             return None
         return Path(unquote(self.store.removeprefix("sqlite:///"))).absolute()
 
     def environment(self) -> dict[str, str]:
-        """The variables that give another `signalbox` command the same target, wherever it is started."""
+        """The variables that give another `signalbox` command the same target, whatever its working directory."""
         if self.server is not None:
             return {SERVER_VARIABLE: self.server} | ({TOKEN_VARIABLE: self.token} if self.token else {})
         return {STORE_VARIABLE: absolute(self.store)}
 
 
 def store_option(command: F) -> F:
-    """`--store`, for a command that works on the database alone."""
+    """Add `--store`, for a command that works only on a database."""
     help_text = f"The database.  [{STORE_VARIABLE}, default: {DEFAULT_STORE}]"
     return click.option("--store", metavar="URL", help=help_text)(command)
 
 
 def target_options(command: F) -> F:
-    """`--store`, `--server` and `--token`; the command takes the three values and gives them to `target`."""
-    token = click.option("--token", metavar="TEXT", help=f"What the server knows you by.  [{TOKEN_VARIABLE}]")
+    """Add `--store`, `--server` and `--token`. The command passes the three values to `target`."""
+    token = click.option("--token", metavar="TEXT", help=f"The bearer token for the server.  [{TOKEN_VARIABLE}]")
     server = click.option(
-        "--server", metavar="URL", help=f"A running Signalbox, such as http://127.0.0.1:8000.  [{SERVER_VARIABLE}]"
+        "--server",
+        metavar="URL",
+        help=f"The URL of a running Signalbox, such as http://127.0.0.1:8000.  [{SERVER_VARIABLE}]",
     )
     return store_option(server(token(command)))
 
 
 def project_option(command: F) -> F:
-    """`--project`, for a command that makes a task."""
+    """Add `--project`, for a command that creates a task."""
     help_text = "The project of a new task.  [default: the token's, else default]"
     return click.option("--project", metavar="ID", help=help_text)(command)
 
 
 def heartbeat_option(command: F) -> F:
-    """`--heartbeat`, for a command that looks after a run."""
-    help_text = "Seconds of silence after which it says that it is alive."
+    """Add `--heartbeat`, for a command that records a run."""
+    help_text = "Seconds without an event after which a heartbeat is appended."
     kind = click.FloatRange(0.1, 3600)
     return click.option("--heartbeat", type=kind, default=HEARTBEAT_INTERVAL, show_default=True, help=help_text)(
         command
@@ -83,25 +85,28 @@ def heartbeat_option(command: F) -> F:
 
 
 def target(store: str | None, server: str | None = None, token: str | None = None) -> Target:
-    """What was asked for: flags before variables, a server before a store. Raises UsageError for what does not fit."""
+    """Return the target that the options or the environment name. Raises UsageError.
+
+    Options take precedence over variables, and a server over a store.
+    """
     if store and server:
         raise click.UsageError("give --store or --server, not both")
     if store is None:
         server = server or os.environ.get(SERVER_VARIABLE) or None
     if token and not server:
-        raise click.UsageError("--token is for a --server")
+        raise click.UsageError("--token can only be used with --server")
     chosen = store or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
     return Target(chosen, server, token or os.environ.get(TOKEN_VARIABLE) or None)
 
 
 def check_project(task: Task, project: str | None) -> None:
-    """Raise Conflict if `task` is there already, and in another project than the one asked for."""
+    """Raise Conflict if `task` exists in another project than `project`."""
     if project is not None and task.project_id != project:
         raise Conflict(f"the task {task.task_id} is in the project {task.project_id}, and stays there")
 
 
 def message_of(error: StoreError) -> str:
-    """What to say of an error; with how a token is given if the server does not know the caller."""
+    """Return the message for an error. If the server refuses the caller, it says how to give a token."""
     if isinstance(error, NotAllowed) and not error.known:
-        return f"the server does not know you ({error}): give a token with --token or {TOKEN_VARIABLE}"
+        return f"the server refuses this caller ({error}): give a token with --token or {TOKEN_VARIABLE}"
     return str(error)

@@ -1,4 +1,4 @@
-"""`signalbox token`: what programs show instead of a password."""
+"""`signalbox token`: manages the tokens that programs send instead of a password."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from signalbox.webapp.process.notice import notice
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-class LifeType(click.ParamType[timedelta]):
-    """A time such as `30d`."""
+class DurationType(click.ParamType[timedelta]):
+    """A duration such as `30d`."""
 
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        given = re.fullmatch(r"([1-9][0-9]{0,4})([mhdw])", value)
-        if given is None:
-            self.fail(f"it must be a time such as 90m, 12h, 30d or 8w, not {value[:40]!r}", param, ctx)
-        return timedelta(**{UNITS[given[2]]: int(given[1])})
+        parsed = re.fullmatch(r"([1-9][0-9]{0,4})([mhdw])", value)
+        if parsed is None:
+            self.fail(f"it must be a duration such as 90m, 12h, 30d or 8w, not {value[:40]!r}", param, ctx)
+        return timedelta(**{UNITS[parsed[2]]: int(parsed[1])})
 
 
 @click.group()
 def token() -> None:
-    """Tokens: what programs show instead of a password."""
+    """Manage the tokens that programs send instead of a password."""
 
 
 @token.command()
@@ -45,11 +45,21 @@ def token() -> None:
     multiple=True,
     default=("read",),
     show_default=True,
-    help="What it may do; can be given again.",
+    help="What the token may do; repeatable.",
 )
-@click.option("--project", metavar="ID", help="Only there.  [default: in all projects]")
-@click.option("--user", "email", metavar="EMAIL", help="Whose it is: never more than that account may.")
-@click.option("--expires", type=LifeType(), metavar="TIME", help="Such as 90m, 12h, 30d or 8w.  [default: never]")
+@click.option("--project", metavar="ID", help="The only project that it may use.  [default: all projects]")
+@click.option(
+    "--user",
+    "email",
+    metavar="EMAIL",
+    help="The account that it belongs to: the token never has more rights than the account.",
+)
+@click.option(
+    "--expires",
+    type=DurationType(),
+    metavar="TIME",
+    help="When it expires: 90m, 12h, 30d or 8w from now.  [default: never]",
+)
 @store_option
 def create(
     name: str,
@@ -59,7 +69,7 @@ def create(
     expires: timedelta | None,
     store: str | None,
 ) -> None:
-    """Make a token and print its secret, this once: what is kept is a hash of it."""
+    """Create a token and print its secret. The secret is printed only now, because the database keeps only its hash."""
     from signalbox.webapp.auth.secrets import digest_of, new_token
 
     with people_store(store, make=True) as opened:
@@ -73,11 +83,11 @@ def create(
             scopes=scopes,
             account_id=account.account_id if account else None,
             project_id=project,
-            expires_at=_from_now(expires) if expires else None,
+            expires_at=_expiry_after(expires) if expires else None,
             **opened.by,
         )
     until = f"until {utc_minute(made.expires_at)} UTC" if made.expires_at else "until it is revoked"
-    notice(f"token {made.token_id} may {', '.join(made.scopes)}, {until}; it is shown this once")
+    notice(f"token {made.token_id} may {', '.join(made.scopes)}, {until}; the secret is not shown again")
     click.echo(secret)
 
 
@@ -85,7 +95,7 @@ def create(
 @json_option
 @store_option
 def list_(as_json: bool, store: str | None) -> None:
-    """List the tokens, also those that are used up. Their secrets are not known."""
+    """List the tokens, including expired and revoked ones. Secrets are not listed."""
     with people_store(store) as opened:
         found = _described(opened)
     if as_json:
@@ -110,14 +120,14 @@ def list_(as_json: bool, store: str | None) -> None:
 @click.argument("token_id", metavar="ID")
 @store_option
 def revoke(token_id: str, store: str | None) -> None:
-    """Take a token's right away, for good. Streams that are open with it end."""
+    """Revoke a token for good. Streams that were opened with it end."""
     with people_store(store) as opened:
         opened.people.revoke_token(token_id, **opened.by)
     click.echo(f"{token_id}: revoked")
 
 
-def _from_now(life: timedelta) -> str:
-    end = datetime.now(UTC) + life
+def _expiry_after(lifetime: timedelta) -> str:
+    end = datetime.now(UTC) + lifetime
     return end.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 

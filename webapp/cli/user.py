@@ -1,4 +1,4 @@
-"""`signalbox user`: the accounts that can log in."""
+"""`signalbox user`: manages the accounts that can log in."""
 
 from __future__ import annotations
 
@@ -18,22 +18,24 @@ from signalbox.webapp.process.notice import notice
 
 @click.group()
 def user() -> None:
-    """Accounts: who can log in."""
+    """Manage the accounts that can log in."""
 
 
 @user.command()
 @click.argument("email")
-@click.option("--admin", is_flag=True, help="May do everything in every project.")
-@click.option("--project", metavar="ID", help="A project to be a member of; more with `signalbox project member`.")
-@click.option("--role", type=click.Choice(ROLES), help="As what.")
+@click.option("--admin", is_flag=True, help="Let the account do everything in every project.")
+@click.option(
+    "--project", metavar="ID", help="Make the account a member of this project; `signalbox project member` adds more."
+)
+@click.option("--role", type=click.Choice(ROLES), help="The role in that project.")
 @password_option
 @store_option
 def add(
     email: str, admin: bool, project: str | None, role: Role | None, password_stdin: bool, store: str | None
 ) -> None:
-    """Make an account that logs in with EMAIL and a password."""
+    """Create an account that logs in with EMAIL and a password."""
     if (project is None) != (role is None):
-        raise click.UsageError("--project and --role belong together")
+        raise click.UsageError("give --project and --role together")
     checked_email(email)
     with people_store(store, make=True) as opened:
         if opened.ask(opened.people.account_by_email(email)):
@@ -72,18 +74,18 @@ def list_(as_json: bool, store: str | None) -> None:
 @password_option
 @store_option
 def password(email: str, password_stdin: bool, store: str | None) -> None:
-    """Give EMAIL another password. Ends all sessions of the account."""
+    """Set the password of EMAIL, and end all sessions of the account."""
     with people_store(store) as opened:
         account = opened.account(email)
         opened.people.set_password(account.account_id, password_hash(password_stdin), **opened.by)
-        click.echo(f"{account.email}: has another password, and is logged out everywhere")
+        click.echo(f"{account.email}: the password was changed, and all sessions ended")
 
 
 @user.command()
 @click.argument("email")
 @store_option
 def disable(email: str, store: str | None) -> None:
-    """Keep EMAIL out: no log-in, no session, no token of the account."""
+    """Disable the account EMAIL: it cannot log in, and its sessions and tokens are refused."""
     _set_disabled(email, store, True)
 
 
@@ -91,7 +93,7 @@ def disable(email: str, store: str | None) -> None:
 @click.argument("email")
 @store_option
 def enable(email: str, store: str | None) -> None:
-    """Let EMAIL in again."""
+    """Enable the account EMAIL again."""
     _set_disabled(email, store, False)
 
 
@@ -99,13 +101,13 @@ def enable(email: str, store: str | None) -> None:
 @click.argument("email")
 @store_option
 def remove(email: str, store: str | None) -> None:
-    """Remove the account EMAIL with its memberships, sessions and tokens. What it did stays in the audits."""
+    """Remove the account EMAIL with its memberships, sessions and tokens. The audits of its actions stay."""
     with people_store(store) as opened:
         account = opened.account(email)
         opened.people.remove_account(account.account_id, **opened.by)
         click.echo(f"{account.email}: removed")
         if not opened.ask(opened.people.guarded()):
-            notice("there is no account and no token any more: on loopback nobody has to log in")
+            notice("no account and no token is left: on loopback nobody has to log in")
 
 
 def _set_disabled(email: str, store: str | None, disabled: bool) -> None:
