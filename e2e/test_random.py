@@ -56,4 +56,4 @@ def test_every_page_ends_equal_to_a_fresh_one(
         expect_equal_to_fresh(tasks, context)
     finally:
         proxy.close()
-    print(f"{len(events)} events: {chaos.told}")
+    print(f"{len(events)} events: {chaos.faults}")

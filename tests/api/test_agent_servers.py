@@ -9,7 +9,7 @@ import pytest
 
 from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.agents import Agents
-from tests.support.agents import ended, lines_of, project, when
+from tests.support.agents import lines_of, project, wait_for_task, wait_until_ended
 from tests.support.log import cancel
 from tests.support.upstream import Upstream
 
@@ -45,7 +45,7 @@ def requests_to(upstream: Upstream) -> list[str]:
 async def test_a_run_of_an_agent_server_becomes_a_task(store: SqliteStore, agents: Agents) -> None:
     upstream = agent_server("event: log\ndata: one", "event: status\ndata: Task success")
     await agents.start(project(store, upstream_agent(upstream)), "r1")
-    assert (await ended(store, "r1")).status == "done"
+    assert (await wait_until_ended(store, "r1")).status == "done"
     assert await lines_of(store, "r1") == ["one"]
     assert requests_to(upstream) == ["GET /health", "POST /runs", "GET /runs/r1/stream"]
     assert '{"run_id":"r1"}' in upstream.bodies[1].replace(" ", "")
@@ -59,9 +59,9 @@ async def test_a_cancel_is_forwarded_to_the_agent_server(
     monkeypatch.setattr(follow_upstream, "CANCEL_GRACE", 0.1)
     upstream = agent_server("event: log\ndata: one")
     await agents.start(project(store, upstream_agent(upstream)), "r1")
-    await when(store, "r1", lambda task: task.latest_seq >= 2)
+    await wait_for_task(store, "r1", lambda task: task.latest_seq >= 2)
     cancel(store, "r1", "ann")
-    assert (await ended(store, "r1")).status == "cancelled"
+    assert (await wait_until_ended(store, "r1")).status == "cancelled"
     assert requests_to(upstream)[-1] == "POST /runs/r1/cancel"
 
 
@@ -73,7 +73,7 @@ async def test_a_start_that_the_agent_server_refuses_is_a_failed_run(store: Sqli
         else 'HTTP/1.1 422 No\r\nConnection: close\r\n\r\n{"error": {"message": "not such a run"}}'
     )
     await agents.start(project(store, upstream_agent(upstream)), "r1")
-    task = await ended(store, "r1")
+    task = await wait_until_ended(store, "r1")
     assert task.status == "failed"
     assert task.error is not None
     assert task.error.endswith("answered 422 No: not such a run")
@@ -105,11 +105,11 @@ async def test_a_run_is_still_relayed_after_a_restart(store: SqliteStore) -> Non
     upstream.cut = lambda connection: 5 if connection < 3 else None
     first = Agents(store)
     await first.start(project(store, upstream_agent(upstream)), "r1")
-    await when(store, "r1", lambda task: task.latest_seq >= 6)
+    await wait_for_task(store, "r1", lambda task: task.latest_seq >= 6)
     await first.stop()
     second = Agents(store)
     second.resume()
-    assert (await ended(store, "r1")).status == "done"
+    assert (await wait_until_ended(store, "r1")).status == "done"
     await second.stop()
     assert await lines_of(store, "r1") == [f"line {n}" for n in range(10)]
     assert requests_to(upstream).count("POST /runs") == 1

@@ -15,7 +15,7 @@ from signalbox.store import Conflict, InvalidEvent, open_store
 from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.agents import Agents, AgentUnavailable, agent_of, agent_runs
 from signalbox.webapp.process import detached_run
-from tests.support.agents import ended, lines_of, project, when
+from tests.support.agents import lines_of, project, wait_for_task, wait_until_ended
 from tests.support.log import cancel, wait_for_event
 from tests.support.server import Server
 
@@ -43,7 +43,7 @@ async def test_a_command_runs_with_the_directory_and_environment_of_its_project(
     assert await agents.available(own)
     started, new = await agents.start(own, "r1")
     assert (started.task_id, started.kind, started.project_id, new) == ("r1", "agent", "p", True)
-    assert (await ended(store, "r1")).status == "done"
+    assert (await wait_until_ended(store, "r1")).status == "done"
     assert await lines_of(store, "r1") == [str(tmp_path), "ever", "None"]
 
 
@@ -52,7 +52,7 @@ async def test_a_second_start_with_the_same_run_id_returns_the_existing_run(stor
     await agents.start(own, "r1")
     again, new = await agents.start(own, "r1")
     assert (again.task_id, new) == ("r1", False)
-    await ended(store, "r1")
+    await wait_until_ended(store, "r1")
     assert await lines_of(store, "r1") == ["once"]
     with pytest.raises(Conflict):
         await agents.start(project(store, python(""), "other"), "r1")
@@ -65,7 +65,7 @@ async def test_only_commands_that_the_project_allows_are_started(store: SqliteSt
         await agents.start(own, command="rm -rf")
     for name, line in ((None, "hello"), ("part", "goodbye")):
         task, new = await agents.start(own, command=name)
-        await ended(store, task.task_id)
+        await wait_until_ended(store, task.task_id)
         assert (new, await lines_of(store, task.task_id)) == (True, [line])
 
 
@@ -80,7 +80,7 @@ async def test_concurrent_starts_in_two_processes_start_one_run(
     (run_id,) = {task.task_id for task, _ in starts}
     with pytest.raises(Conflict, match=f"the run '{run_id}' is at work"):
         await others.start(own, "another")
-    await ended(store, run_id)
+    await wait_until_ended(store, run_id)
     assert await lines_of(store, run_id) == ["once"]
     await others.stop()
     await other_store.aclose()
@@ -88,15 +88,15 @@ async def test_concurrent_starts_in_two_processes_start_one_run(
 
 async def test_a_command_that_exceeds_its_time_limit_fails(store: SqliteStore, agents: Agents) -> None:
     await agents.start(project(store, python("import time; time.sleep(60)", time_limit=0.5)), "r1")
-    task = await ended(store, "r1")
+    task = await wait_until_ended(store, "r1")
     assert (task.status, task.error) == ("failed", "stopped after its time limit of 0.5 s")
 
 
 async def test_a_cancel_stops_a_command(store: SqliteStore, agents: Agents) -> None:
     await agents.start(project(store, python("import time; print('here'); time.sleep(60)")), "r1")
-    await when(store, "r1", lambda task: task.latest_seq >= 2)
+    await wait_for_task(store, "r1", lambda task: task.latest_seq >= 2)
     cancel(store, "r1", "ann")
-    assert (await ended(store, "r1")).status == "cancelled"
+    assert (await wait_until_ended(store, "r1")).status == "cancelled"
 
 
 async def test_a_command_outlives_the_agents_object_that_started_it(store: SqliteStore, tmp_path: Path) -> None:
@@ -104,10 +104,10 @@ async def test_a_command_outlives_the_agents_object_that_started_it(store: Sqlit
     code = f"import os, time\nprint('one')\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.02)\nprint('two')"
     first = Agents(store)
     await first.start(project(store, python(code)), "r1")
-    await when(store, "r1", lambda task: task.latest_seq >= 2)
+    await wait_for_task(store, "r1", lambda task: task.latest_seq >= 2)
     await first.stop()
     gate.touch()
-    assert (await ended(store, "r1")).status == "done"
+    assert (await wait_until_ended(store, "r1")).status == "done"
     assert await lines_of(store, "r1") == ["one", "two"]
 
 
@@ -173,7 +173,7 @@ async def test_a_run_that_was_queued_but_never_started_is_marked_failed(
     project(store, python(""))
     store.create_task("r1", kind="agent", project_id="p", metadata=COMMAND)
     agents.resume()
-    task = await ended(store, "r1")
+    task = await wait_until_ended(store, "r1")
     assert (task.status, task.error) == ("failed", "the server stopped before the command was started")
 
 
@@ -182,7 +182,7 @@ async def test_stopping_ends_all_agent_tasks_whatever_their_run_ids(store: Sqlit
     store.create_task("queued", kind="agent", project_id=project(store, None, "other").project_id, metadata=COMMAND)
     agents.resume()
     await agents.start(own, "resume")
-    await ended(store, "resume")
+    await wait_until_ended(store, "resume")
     await agents.stop()
     assert [task for task in asyncio.all_tasks() if task.get_name().startswith("signalbox-agent")] == []
 
@@ -215,5 +215,5 @@ async def test_a_command_that_never_starts_fails(
 ) -> None:
     monkeypatch.setattr(detached_run, "absolute", lambda url: "sqlite:////no/such/place/signalbox.db")
     await agents.start(project(store, python("")), "r1")
-    task = await ended(store, "r1")
+    task = await wait_until_ended(store, "r1")
     assert (task.status, task.error) == ("failed", "it ended with exit code 2 before it began; see the server's log")

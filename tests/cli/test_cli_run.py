@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from signalbox.store.sqlite import SqliteStore
-from tests.support.command import gone, signalbox, start
+from tests.support.command import signalbox, start, wait_until_gone
 from tests.support.log import cancel, log_of, task_of, until, wait_for_event
 from tests.support.proxy import Proxy
 from tests.support.server import Server
@@ -141,7 +141,7 @@ def test_a_command_that_ignores_the_signal_is_killed_with_its_children(url: str,
     running.communicate()
     assert task_of(store, "t").status == "cancelled"
     for pid in lines_of(store):
-        gone(int(pid))
+        wait_until_gone(int(pid))
 
 
 def test_a_cancel_from_the_page_ends_the_command(url: str, store: SqliteStore) -> None:
@@ -174,7 +174,7 @@ def test_a_killed_run_is_marked_interrupted(tmp_path: Path) -> None:
         child = int(log_of(server.store, "t")[0].payload["runner_pid"])
         running.kill()
         running.communicate()
-        gone(child)
+        wait_until_gone(child)
         until(lambda: task_of(server.store, "t").status == "interrupted")
     finally:
         server.close()

@@ -39,8 +39,8 @@ def test_the_client_receives_every_line_although_both_servers_are_killed(
         watcher.join(100)
         (watched,) = results
         received = [f"{when} {text}" for when, text in zip(watched.times, watched.lines, strict=True)]
-        assert received == [data for name, data in agent.said(run_id) if name == "log"]
-        assert watched.last_word == agent.said(run_id)[-1][1] == "Task success"
+        assert received == [data for name, data in agent.messages(run_id) if name == "log"]
+        assert watched.last_word == agent.messages(run_id)[-1][1] == "Task success"
         assert client.status("ledger", run_id) == "DONE"
     finally:
         proxy.close()

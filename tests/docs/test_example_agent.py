@@ -74,7 +74,7 @@ def test_a_run_completes_although_the_agent_server_is_killed(agent: AgentServer,
     out, _ = relay.communicate(timeout=120)
     assert (relay.returncode, out) == (0, "t done\n")
     store = open_store(url)
-    assert relayed(store, "t") == agent.said("r1")
+    assert relayed(store, "t") == agent.messages("r1")
     store.close()
     assert_refactored(agent.folder / "r1" / "code")
 
@@ -108,7 +108,7 @@ def test_a_run_completes_although_signalbox_and_the_agent_server_are_killed(agen
         server.kill()
         server.start()
         wait_for_event(server.store_url, "r1", lambda event: event.event_type == "runner_exit", timeout=60)
-        assert relayed(server.store, "r1") == agent.said("r1")
+        assert relayed(server.store, "r1") == agent.messages("r1")
         assert task_of(server.store, "r1").status == "done"
     finally:
         server.close()
@@ -124,7 +124,7 @@ async def test_a_cancel_stops_the_agent(agent: AgentServer, tmp_path: Path) -> N
     await asyncio.to_thread(wait_for_event, store.url, "r1", lambda e: e.event_type == "runner_exit", timeout=60)
     async with store.read() as view:
         assert (await view.task("r1")).status == "cancelled"
-    await asyncio.to_thread(until, lambda: agent.said("r1")[-1] == ("status", "Task cancelled"), 60)
+    await asyncio.to_thread(until, lambda: agent.messages("r1")[-1] == ("status", "Task cancelled"), 60)
     await agents.stop()
     await store.aclose()
 

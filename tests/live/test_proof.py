@@ -66,7 +66,7 @@ async def test_every_client_receives_every_event_once(start_server: Callable[...
         readers.cancel()
         remote.close()
         proxy.close()
-    assert stored_keys(server) == [event.key for event in events], chaos.told
+    assert stored_keys(server) == [event.key for event in events], chaos.faults
     everything = list(range(1, last + 1))
     for name, seen in {
         "a stream": quick.seen,
@@ -75,9 +75,9 @@ async def test_every_client_receives_every_event_once(start_server: Callable[...
         "the socket": socket,
         "the run on a stream of both": [seq for task, seq in both if task == "run"],
     }.items():
-        assert seen == everything, f"{name} saw {len(seen)} of {last}: {chaos.told}"
-    assert [seq for task, seq in both if task == "other"] == list(range(1, OTHER_EVENTS + 1)), chaos.told
-    print(f"{last} events: {chaos.told}")
+        assert seen == everything, f"{name} saw {len(seen)} of {last}: {chaos.faults}"
+    assert [seq for task, seq in both if task == "other"] == list(range(1, OTHER_EVENTS + 1)), chaos.faults
+    print(f"{last} events: {chaos.faults}")
 
 
 def keyed(events: list[NewEvent]) -> list[NewEvent]:

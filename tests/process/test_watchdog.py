@@ -10,7 +10,7 @@ import pytest
 
 from signalbox.store import Event
 from signalbox.webapp.process.watchdog import Watchdog
-from tests.support.command import gone, lives, start
+from tests.support.command import is_alive, start, wait_until_gone
 from tests.support.log import wait_for_event
 
 POLITE = "echo $$; sleep 600 & echo $!; wait"
@@ -21,15 +21,15 @@ STUBBORN = "trap '' TERM; echo $$; echo $$; while :; do sleep 0.1; done"
 def test_killing_a_run_ends_its_command_and_all_child_processes(tmp_path: Path, script: str) -> None:
     url = f"sqlite:///{tmp_path}/signalbox.db"
     running = start("run", "--store", url, "--task", "t", "--grace", "0.5", "--", "sh", "-c", script)
-    pids = [int(wait_for_event(url, "t", said(seq)).payload["message"]) for seq in (2, 3)]
-    assert all(map(lives, pids))
+    pids = [int(wait_for_event(url, "t", has_seq(seq)).payload["message"]) for seq in (2, 3)]
+    assert all(map(is_alive, pids))
     running.kill()
     running.communicate()
     for pid in pids:
-        gone(pid)
+        wait_until_gone(pid)
 
 
-def said(seq: int) -> Callable[[Event], bool]:
+def has_seq(seq: int) -> Callable[[Event], bool]:
     return lambda event: event.event_type == "log" and event.seq == seq
 
 

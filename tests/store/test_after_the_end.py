@@ -9,7 +9,7 @@ import pytest
 from signalbox.store import NewEvent
 from signalbox.store.events import OLDER_SPELLINGS
 from signalbox.store.sqlite import SqliteStore
-from tests.support.short_run import begin, event, kept
+from tests.support.short_run import begin, event, stored_state
 
 LATE = [
     (event("work_item_failed", "a", message="disk full"), "failed", (1, 0, 1)),
@@ -28,7 +28,7 @@ async def test_a_work_item_that_ends_after_the_run_keeps_its_reported_outcome(
     over = event("runner_exit", "main", **end)
     for group in [[over, late]] if together else [[over], [late]]:
         store.append("run", group)
-    found = await kept(store)
+    found = await stored_state(store)
     assert found.spans["a"].state == state
     assert (found.task.items_total, found.task.items_done, found.task.items_failed) == counts
     phase = found.phases["executing"]
@@ -40,14 +40,14 @@ async def test_a_work_item_that_fails_after_completion_counts_as_failed(store: S
     begin(store)
     store.append("run", [event("work_item_complete", "a"), event("runner_exit", "main", exit_code=0)])
     store.append("run", event("work_item_failed", "a", message="the check found a fault"))
-    task = (await kept(store)).task
+    task = (await stored_state(store)).task
     assert (task.items_done, task.items_failed) == (0, 1)
 
 
 async def test_a_failed_work_item_counts_without_its_start_in_the_log(store: SqliteStore) -> None:
     begin(store)
     store.append("run", [event("runner_exit", "main", exit_code=0), event("work_item_failed", "b", message="late")])
-    found = await kept(store)
+    found = await stored_state(store)
     assert (found.spans["b"].kind, found.spans["b"].state) == ("work_item", "failed")
     assert (found.task.items_total, found.task.items_failed) == (2, 1)
 
@@ -69,7 +69,7 @@ async def test_nothing_of_an_ended_task_stays_open(store: SqliteStore, end: dict
     begin(store)
     store.append("run", event("runner_exit", "main", **end))
     store.append("run", opening)
-    found = await kept(store)
+    found = await stored_state(store)
     assert found.task.ended
     assert found.task.spans_open == 0
     assert found.task.permissions_open == 0
@@ -81,4 +81,4 @@ async def test_nothing_of_an_ended_task_stays_open(store: SqliteStore, end: dict
 async def test_a_main_span_named_after_the_end_does_not_stay_open(store: SqliteStore) -> None:
     store.append("run", event("runner_exit", "other", exit_code=0))
     store.append("run", event("log"))
-    assert (await kept(store)).task.spans_open == 0
+    assert (await stored_state(store)).task.spans_open == 0

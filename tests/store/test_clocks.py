@@ -9,7 +9,7 @@ from signalbox.store.history import History
 from signalbox.store.past_reading import PastReading
 from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.views.waterfall import waterfall_view
-from tests.support.short_run import event, kept, log_of
+from tests.support.short_run import event, log_of, stored_state
 
 
 async def imported(store: SqliteStore, created_at: str, *times: str) -> list[Event]:
@@ -33,7 +33,7 @@ BACK = [f"{at}.000000" for at in ("10:00:00", "10:00:10", "10:00:05", "09:59:00"
 async def test_time_never_goes_back_in_an_import(store: SqliteStore) -> None:
     times = [event.created_at[11:19] for event in await imported(store, "14:33:30.904120", *BACK)]
     assert times == ["10:00:00", "10:00:10", "10:00:10", "10:00:10", "10:01:00", "10:01:00"]
-    task = (await kept(store)).task
+    task = (await stored_state(store)).task
     assert task.created_at <= (await log_of(store, "run"))[0].created_at
     assert task.started_at is not None
     assert task.ended_at is not None

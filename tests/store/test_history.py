@@ -18,7 +18,7 @@ from signalbox.store.history import History, unborn
 from signalbox.store.projections import fold
 from signalbox.store.sqlite import SqliteStore
 from signalbox.store.state import Task, TaskState
-from tests.store.test_projections import events, kept
+from tests.store.test_projections import events, stored_state
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ async def test_every_moment_equals_the_tables_at_that_moment(log: list[NewEvent]
     then: dict[int, TaskState] = {}
     for event in log:
         last = store.append(task.task_id, event)[-1]
-        state = shown(await kept(store, task.task_id))
+        state = shown(await stored_state(store, task.task_id))
         then[max(last.seq, state.task.latest_seq)] = state
     for seq, state in then.items():
         assert shown(await at(store, History(), task.task_id, seq)) == state
@@ -120,7 +120,7 @@ async def telling(store: SqliteStore, task_id: str) -> list[int]:
 
 async def test_a_main_span_is_an_ordinary_span_before_the_run_names_it(store: SqliteStore) -> None:
     store.append("t", [NewEvent(event_type="log", span_id="own"), NewEvent(event_type="log", span_id="other")])
-    before = shown(await kept(store, "t"))
+    before = shown(await stored_state(store, "t"))
     store.append("t", NewEvent(event_type="runner_spawn", span_id="own"))
     assert shown(await at(store, History(), "t", 2)) == before
 

@@ -10,7 +10,7 @@ import pytest
 from signalbox.store import Conflict, NewEvent, open_store
 from signalbox.store.history import History
 from signalbox.store.sqlite import SqliteStore
-from tests.support.short_run import begin, event, interrupted, kept, log_of
+from tests.support.short_run import begin, event, interrupted, log_of, stored_state
 
 REPORTS = [
     event("runner_heartbeat", "main"),
@@ -29,10 +29,10 @@ async def test_a_run_that_reports_after_its_interruption_is_running_again(
 ) -> None:
     begin(store)
     store.append("run", event("permission_request", "a", request_id="r", tool_name="rm", reason="to clean up"))
-    before = await kept(store)
+    before = await stored_state(store)
     for group in [[interrupted(), report]] if together else [[interrupted()], [report]]:
         store.append("run", group)
-    after = await kept(store)
+    after = await stored_state(store)
     assert after.task.status == "waiting"
     assert (after.task.error, after.task.ended_at, after.task.ended_seq) == (None, None, 0)
     assert after.task.message == before.task.message
@@ -42,7 +42,7 @@ async def test_a_run_that_reports_after_its_interruption_is_running_again(
     (question,) = after.permissions.values()
     assert (question.state, question.by, question.closed_at, question.seq) == ("open", None, None, 4)
     store.append("run", event("permission_response", actor="user", request_id="r", approved=True, by="ann"), own=True)
-    assert (await kept(store)).task.status == "running"
+    assert (await stored_state(store)).task.status == "running"
 
 
 async def test_a_reopened_question_is_sent_again_to_clients_that_saw_it_cleared(store: SqliteStore) -> None:
@@ -60,7 +60,7 @@ async def test_a_question_of_another_span_is_reopened_within_one_append(store: S
     begin(store)
     store.append("run", event("permission_request", "elsewhere", request_id="r"))
     store.append("run", [event("runner_exit", "main", status="interrupted"), event("runner_heartbeat", "main")])
-    assert (await kept(store)).task.status == "waiting"
+    assert (await stored_state(store)).task.status == "waiting"
 
 
 async def test_a_new_process_does_not_reopen_questions_of_the_interrupted_one(store: SqliteStore) -> None:
@@ -68,7 +68,7 @@ async def test_a_new_process_does_not_reopen_questions_of_the_interrupted_one(st
     store.append("run", event("permission_request", request_id="r"))
     store.append("run", interrupted())
     store.append("run", event("runner_spawn", "main"))
-    found = await kept(store)
+    found = await stored_state(store)
     assert (found.task.status, found.task.permissions_open, found.task.spans_open) == ("running", 0, 1)
     assert (found.spans["a"].state, found.spans["main"].attempts) == ("interrupted", 2)
 
@@ -90,7 +90,7 @@ async def test_only_items_closed_by_the_interruption_are_reopened(store: SqliteS
     for _ in range(2):
         store.append("run", interrupted())
         store.append("run", event("log"))
-    found = await kept(store)
+    found = await stored_state(store)
     states = {p.request_id: p.state for p in found.permissions.values()}
     assert states == {"r0": "denied", "r1": "cleared", "r2": "open"}
     assert (found.spans["a"].state, found.spans["b"].state, found.spans["q"].state) == ("open", "failed", "failed")
@@ -109,7 +109,7 @@ async def test_events_of_others_do_not_resume_an_interrupted_run(store: SqliteSt
         event("log", actor="lease", message="the lease is over"),
     ):
         store.append("run", beside)
-        assert (await kept(store)).task.status == "interrupted"
+        assert (await stored_state(store)).task.status == "interrupted"
     with pytest.raises(Conflict):
         store.append("run", event("permission_response", actor="user", request_id="r", approved=True), own=True)
 
@@ -119,7 +119,7 @@ async def test_a_run_that_ends_after_its_interruption_keeps_its_reported_outcome
     store.append("run", event("permission_request", request_id="r"))
     store.append("run", interrupted())
     store.append("run", event("runner_exit", "main", exit_code=0))
-    found = await kept(store)
+    found = await stored_state(store)
     assert (found.task.status, found.task.permissions_open) == ("done", 0)
     assert {span.state for span in found.spans.values() if span.kind != "mark"} == {"done"}
     assert (await log_of(store, "run"))[-1].event_type == "permission_cleared"
@@ -151,7 +151,7 @@ async def test_a_database_of_the_previous_version_is_folded_again(url: str) -> N
     store.append("run", interrupted())
     store.append("other", [event("work_item_start", "a"), event("runner_exit", exit_code=0), event("log", message="x")])
     store.append("other", event("work_item_failed", "a"))
-    wanted = [await kept(store, task) for task in ("run", "other")]
+    wanted = [await stored_state(store, task) for task in ("run", "other")]
     await store.aclose()
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as old, old:
         old.executescript(
@@ -162,7 +162,7 @@ async def test_a_database_of_the_previous_version_is_folded_again(url: str) -> N
             "DROP TABLE tasks_to_fold; DELETE FROM migrations WHERE name = '006_folded_anew'"
         )
     store = open_store(url)
-    assert [await kept(store, task) for task in ("run", "other")] == wanted
+    assert [await stored_state(store, task) for task in ("run", "other")] == wanted
     store.append("run", event("runner_heartbeat", "main"))
-    assert (await kept(store)).task.status == "waiting"
+    assert (await stored_state(store)).task.status == "waiting"
     await store.aclose()

@@ -15,7 +15,7 @@ from signalbox.store.sqlite import SqliteStore
 from signalbox.store.state import Task, TaskState
 
 
-async def kept(store: Store, task_id: str) -> TaskState:
+async def stored_state(store: Store, task_id: str) -> TaskState:
     """Return the state as the store's tables hold it."""
     async with store.read() as view:
         return TaskState(
@@ -71,13 +71,13 @@ async def test_tables_equal_the_fold_of_any_log(batches: list[list[NewEvent]], s
     for batch in batches:
         batch = [event for event in batch if event.event_type != "permission_response"]
         store.append(start.task_id, batch)
-    assert await kept(store, start.task_id) == await folded(store, start.task_id, start)
+    assert await stored_state(store, start.task_id) == await folded(store, start.task_id, start)
 
 
 async def state_after(tmp_path: Path, *given: NewEvent) -> TaskState:
     store = open_store(f"sqlite:///{tmp_path / 'log.db'}")
     store.append("run", given)
-    state = await kept(store, "run")
+    state = await stored_state(store, "run")
     await store.aclose()
     return state
 

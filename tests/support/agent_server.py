@@ -1,4 +1,4 @@
-"""The example's agent server, in a process of its own, killed and started again on the same port and folder."""
+"""The example's agent server as a separate process that can be killed and restarted on the same port and folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ READY = re.compile(r"The agent listens on http://127\.0\.0\.1:(\d+)")
 
 
 class AgentServer:
-    """`python examples/agent/server.py`; a step takes at least `pace` seconds."""
+    """A running `python examples/agent/server.py`. A step takes at least `pace` seconds."""
 
     def __init__(self, folder: Path, pace: float = 0.0, **variables: str) -> None:
         self.folder, self.pace, self.port = folder, pace, 0
@@ -28,7 +28,7 @@ class AgentServer:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> AgentServer:
-        """Start and wait until it answers."""
+        """Start the server and wait until it accepts requests."""
         options = ["--port", str(self.port), "--work", str(self.folder), "--pace", str(self.pace)]
         self._process = subprocess.Popen(
             [sys.executable, str(SERVER), *options],
@@ -43,13 +43,13 @@ class AgentServer:
         return self
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Send SIGKILL."""
         if self._process is not None:
             self._process.kill()
             self._process.communicate()
             self._process = None
 
-    def said(self, run_id: str) -> list[tuple[str, str]]:
-        """All that a run has said, from the agent's own file: names and data."""
+    def messages(self, run_id: str) -> list[tuple[str, str]]:
+        """Return all messages of a run, as pairs of name and data, read from the agent's own file."""
         lines = (self.folder / run_id / "log.ndjson").read_text().splitlines()
         return [(event, data) for event, data, _ in map(json.loads, lines)]

@@ -1,4 +1,4 @@
-"""Projects with agents, and how their runs come along, for tests in asyncio."""
+"""Create projects with agents and wait for their runs, for tests in asyncio."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ def project(store: SqliteStore, agent: dict[str, Any] | None, project_id: str = 
     return store.people.add_project(project_id, "A project", agent=agent)
 
 
-async def when(store: SqliteStore, task_id: str, there: Callable[[Task], bool]) -> Task:
-    """The task, once `there` says yes."""
+async def wait_for_task(store: SqliteStore, task_id: str, condition: Callable[[Task], bool]) -> Task:
+    """Wait until `condition` holds for the task, and return the task."""
     async with asyncio.timeout(60):
         while True:
             async with store.glance() as view:
                 task = await view.task(task_id)
-            if there(task):
+            if condition(task):
                 return task
             await asyncio.sleep(0.02)
 
 
-async def ended(store: SqliteStore, task_id: str) -> Task:
-    return await when(store, task_id, lambda task: task.ended)
+async def wait_until_ended(store: SqliteStore, task_id: str) -> Task:
+    return await wait_for_task(store, task_id, lambda task: task.ended)
 
 
 async def log_of(store: SqliteStore, task_id: str) -> list[Event]:

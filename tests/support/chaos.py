@@ -1,4 +1,4 @@
-"""Breaks things at random between clients and a server, from a seed."""
+"""Break the server and the network between it and its clients at random, from a seed."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tests.support.server import Server
 
 
 class Chaos:
-    """Within its `with` block network and server break `strikes` times; after it both are whole.
+    """A context manager that breaks the network and the server `strikes` times, and repairs both on exit.
 
-    The connections are reset, the port dies, goes silent or answers 502, the server is killed or stopped and started
-    again. Between that, each connection is cut at some byte of its own. `told` is what was done.
+    It resets connections, closes the port, stalls it, answers 502, or kills or stops the server and starts it again.
+    Meanwhile each connection is cut after a random number of bytes. `faults` lists what was broken.
     """
 
     def __init__(self, seed: int, server: Server, proxy: Proxy, *, strikes: int = 6) -> None:
@@ -24,7 +24,7 @@ class Chaos:
         self._server = server
         self._proxy = proxy
         self._thread = threading.Thread(target=self._run, daemon=True)
-        self.told: list[str] = []
+        self.faults: list[str] = []
 
     def __enter__(self) -> Chaos:
         self._proxy.cut_after = self._cut_after
@@ -45,7 +45,7 @@ class Chaos:
         for _ in range(self._strikes):
             time.sleep(self._dice.uniform(0.05, 0.5))
             chosen = self._dice.choice(breaks)
-            self.told.append(chosen.__name__)
+            self.faults.append(chosen.__name__)
             chosen()
 
     def _pause(self) -> None:

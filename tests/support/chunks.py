@@ -1,4 +1,4 @@
-"""Event streams over HTTP/1.1 write by write (RFC 9112, section 7.1): one can get lost, the rest stays valid."""
+"""Drop single writes of an event stream over HTTP/1.1, so that the rest stays valid (RFC 9112, section 7.1)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class StreamFilter:
-    """Passes the bytes of answers on, without those writes of event streams that `lose` says yes to."""
+    """Forward the bytes of responses, without the writes of event streams for which `lose` returns True."""
 
     def __init__(self, lose: Callable[[bytes], bool]) -> None:
         self._lose = lose
@@ -14,7 +14,7 @@ class StreamFilter:
         self._streaming = False
 
     def feed(self, data: bytes) -> bytes:
-        """What to pass on of `data`; an incomplete write of a stream is kept until it is complete."""
+        """Return the bytes of `data` to forward. An incomplete write of a stream is held back until it is complete."""
         passed = b""
         if not self._streaming:
             head, end, rest = data.partition(b"\r\n\r\n")
@@ -34,7 +34,7 @@ class StreamFilter:
 
 
 def _first_chunk(data: bytes) -> tuple[bytes, bytes] | None:
-    """The first chunk of `data` and its body, or None while it is not complete."""
+    """Return the first chunk of `data` and its body, or None while it is incomplete."""
     size, end, rest = data.partition(b"\r\n")
     if not end or len(rest) < int(size, 16) + 2:
         return None

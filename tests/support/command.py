@@ -1,4 +1,4 @@
-"""The command `signalbox` as a person starts it: a process of its own."""
+"""Run the command `signalbox` in a separate process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RUN = (sys.executable, "-m", "signalbox")
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of a person who has set nothing of ours."""
+    """Return the environment without any SIGNALBOX_ variable, plus the given ones."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")}
     return {**clean, **more}
 
@@ -20,7 +20,7 @@ def environment(**more: str) -> dict[str, str]:
 def signalbox(
     *arguments: str, input: str | None = None, timeout: float = 60, **more: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command line to its end; `more` are environment variables."""
+    """Run a command line to its end. `more` are environment variables."""
     return subprocess.run(
         [*RUN, *arguments],
         input=input,
@@ -33,7 +33,7 @@ def signalbox(
 
 
 def start(*arguments: str, stdout: int | IO[Any] = subprocess.PIPE, **more: str) -> subprocess.Popen[str]:
-    """Start a command line."""
+    """Start a command line. `more` are environment variables."""
     return subprocess.Popen(
         [*RUN, *arguments],
         stdin=subprocess.DEVNULL,
@@ -44,16 +44,16 @@ def start(*arguments: str, stdout: int | IO[Any] = subprocess.PIPE, **more: str)
     )
 
 
-def gone(pid: int, timeout: float = 20) -> None:
-    """Wait until a process is no more."""
+def wait_until_gone(pid: int, timeout: float = 20) -> None:
+    """Wait until a process has ended."""
     deadline = time.monotonic() + timeout
-    while lives(pid):
-        assert time.monotonic() < deadline, f"process {pid} is still there"
+    while is_alive(pid):
+        assert time.monotonic() < deadline, f"process {pid} is still running"
         time.sleep(0.02)
 
 
-def lives(pid: int) -> bool:
-    """Whether a process is there and has not ended."""
+def is_alive(pid: int) -> bool:
+    """Return whether a process exists and has not ended."""
     try:
         state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout
     except OSError:

@@ -1,4 +1,4 @@
-"""Programs that are installed on the machine and listen on a port: nginx and other proxies."""
+"""Run installed programs that listen on a port, such as nginx and other proxies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ START_TIMEOUT = 15
 
 
 def program(*names: str) -> str:
-    """The path of the first of these programs that is installed. Skips the test if there is none."""
+    """Return the path of the first of these programs that is installed. Skip the test if none is."""
     found = next(filter(None, (shutil.which(name, path=PATH) for name in names)), None)
     if found is None:
         pytest.skip(f"{names[0]} is not installed here")
@@ -26,7 +26,7 @@ def program(*names: str) -> str:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
+    """Return a loopback port on which no program listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -34,7 +34,7 @@ def free_port() -> int:
 
 @contextmanager
 def running(command: Sequence[str], port: int, folder: Path) -> Iterator[None]:
-    """Run a command in its folder. Its body begins when the port accepts connections; the program ends with it."""
+    """Run a command in a folder until the `with` block ends. The block starts once the port accepts connections."""
     log = folder / "output.log"
     places = {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder)}
     with (

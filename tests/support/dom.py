@@ -1,4 +1,4 @@
-"""A page as a tree, and frames swapped into it as a browser would: enough of a DOM to compare live and fresh."""
+"""A small DOM: parse pages, swap frames in as a browser does, and compare a live page with a fresh one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PARTIAL = re.compile(r'<hx-partial hx-target="#([^"]+)" hx-swap="(\w+)">(.*?)</
 
 
 class Node:
-    """An element; its children are elements and texts."""
+    """An element. Its children are elements and texts."""
 
     def __init__(self, tag: str, attributes: dict[str, str | None]) -> None:
         self.tag = tag
@@ -19,28 +19,28 @@ class Node:
         self.children: list[Node | str] = []
 
     def walk(self) -> Iterator[Node]:
-        """This element and all below it."""
+        """Yield this element and all its descendants."""
         yield self
         for child in self.children:
             if isinstance(child, Node):
                 yield from child.walk()
 
     def by_id(self, name: str) -> Node:
-        """The one element with this id."""
+        """Return the only element with this id."""
         (found,) = (node for node in self.walk() if node.attributes.get("id") == name)
         return found
 
     def all(self, tag: str) -> list[Node]:
-        """All elements of a kind."""
+        """Return all elements with this tag."""
         return [node for node in self.walk() if node.tag == tag]
 
     @property
     def text(self) -> str:
-        """All text below."""
+        """Return the text of this element and all its descendants."""
         return "".join(child if isinstance(child, str) else child.text for child in self.children)
 
     def lines(self, depth: int = 0) -> list[str]:
-        """The tree, a line an element or text, without volatile elements and white space between elements."""
+        """Return the tree with one line per element or text, without volatile elements and without blank texts."""
         if "data-volatile" in self.attributes:
             return []
         found = [f"{' ' * depth}<{self.tag} {sorted(self.attributes.items())}>"]
@@ -52,7 +52,7 @@ class Node:
         return found
 
     def apply(self, frame: str, window: int | None = None) -> None:
-        """Swap a frame's parts in, then drop the rows that scrolled out of the window, if there is one."""
+        """Swap in the parts of a frame. With a `window`, then keep only that many of the newest log rows."""
         for target, how, html in _PARTIAL.findall(frame):
             node, new = self.by_id(target), parse(html)
             if how in ("outerMorph", "outerHTML"):
@@ -100,7 +100,7 @@ class _Builder(HTMLParser):
 
 
 def parse(html: str) -> Node:
-    """The tree of a page or of a piece of one. Fails on elements that are not closed in order."""
+    """Parse a page or a part of one into a tree. Raise AssertionError if elements are not closed in order."""
     builder = _Builder()
     builder.feed(html)
     builder.close()

@@ -1,4 +1,4 @@
-"""A run with a bit of everything, for tests that ask every route."""
+"""A run with an example of everything, for tests that request every route."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The process that ForkedProcess talks to: it has imported Signalbox once, and forks a copy for each command line.
+"""The process that ForkedProcess talks to: it imports Signalbox once and forks a copy for each command line.
 
-A server that starts by itself spends most of a second on imports. A forked copy runs the same `main()` in a process of
-its own, with its own environment, and differs in nothing else.
+A server that starts on its own spends most of a second on imports. A forked copy runs the same `main()` in a separate
+process with its own environment, and otherwise behaves the same.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ import uvloop  # noqa: F401 - a server imports it when it starts
 from signalbox.webapp import server  # noqa: F401 - the same
 from signalbox.webapp.cli import main
 
-MOST_BYTES = 1 << 20
-"""Of one request: a command line and an environment."""
+MAX_REQUEST_BYTES = 1 << 20
+"""Upper limit of one request, which holds a command line and an environment."""
 
 
 class ForkServer:
-    """Answers each request with the process id of a new child, and writes the exit code of each child that ends."""
+    """Answer each request with the process id of a new child, and write the exit code of each child that ends."""
 
     def __init__(self, requests: socket.socket) -> None:
         self._requests = requests
-        self._exits: dict[int, int] = {}  # process id to the descriptor for its exit code
+        self._exits: dict[int, int] = {}  # Maps the process id to the file descriptor for its exit code.
 
     def serve(self) -> bool:
-        """Fork until the other side closes the connection. Returns True in a child, False at the end."""
+        """Fork until the other side closes the connection. Return True in a child; return False at the end."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, self._reap)
         while True:
-            request, descriptors, _, _ = socket.recv_fds(self._requests, MOST_BYTES, 2)
+            request, descriptors, _, _ = socket.recv_fds(self._requests, MAX_REQUEST_BYTES, 2)
             if not request:
                 return False
             output, exited = descriptors
-            # Blocked until the child is in `_exits`, which `_reap` reads.
+            # Block SIGCHLD until the child is in `_exits`, which `_reap` reads.
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
             pid = os.fork()
             if pid:

@@ -1,4 +1,4 @@
-"""A `signalbox` command line in a process that is forked from one with the imports done; see fork_server.py."""
+"""A `signalbox` command line in a process forked from one that has done the imports; see fork_server.py."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from signal import Signals
 ROOT = Path(__file__).parent.parent.parent
 
 CAN_FORK = sys.platform == "linux"
-"""Elsewhere system libraries may refuse to work in a process that is forked without an exec."""
+"""Whether the system supports forking without exec. On others, system libraries may fail in such a process."""
 
 
 class ForkedProcess:
-    """Like `subprocess.Popen(…, stdout=PIPE, stderr=STDOUT, text=True)`, as far as tests need it."""
+    """The part of `subprocess.Popen(…, stdout=PIPE, stderr=STDOUT, text=True)` that tests use."""
 
     def __init__(self, *arguments: str, environment: Mapping[str, str]) -> None:
         readable, output = os.pipe()
@@ -36,12 +36,12 @@ class ForkedProcess:
             os.close(exited)
 
     def poll(self) -> int | None:
-        """The exit code, or None while the process runs."""
-        return self._look(0)
+        """Return the exit code, or None while the process runs."""
+        return self._poll(0)
 
     def wait(self, timeout: float) -> int:
-        """The exit code. Raises subprocess.TimeoutExpired."""
-        code = self._look(timeout)
+        """Wait for the exit code and return it. Raise subprocess.TimeoutExpired after `timeout` seconds."""
+        code = self._poll(timeout)
         if code is None:
             raise subprocess.TimeoutExpired(f"process {self.pid}", timeout)
         return code
@@ -51,7 +51,7 @@ class ForkedProcess:
         if self.poll() is None:
             os.kill(self.pid, number)
 
-    def _look(self, timeout: float) -> int | None:
+    def _poll(self, timeout: float) -> int | None:
         if self.returncode is None and select.select([self._exited], [], [], timeout)[0]:
             self.returncode = int(os.read(self._exited, 16))
             os.close(self._exited)
@@ -59,7 +59,7 @@ class ForkedProcess:
 
 
 class _ForkServer:
-    """The connection to the fork server, which ends when it is closed, and so with this process."""
+    """The connection to the fork server. Closing it, also by the end of this process, ends the server."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -69,7 +69,7 @@ class _ForkServer:
         theirs.close()
 
     def fork(self, command: Mapping[str, object], output: int, exited: int) -> int:
-        """Run a command line in a new process; returns its process id."""
+        """Run a command line in a new process and return its process id."""
         with self._lock:
             socket.send_fds(self._requests, [json.dumps(command).encode()], [output, exited])
             return int(self._requests.recv(16))

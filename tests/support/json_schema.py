@@ -1,6 +1,6 @@
-"""JSON Schema for tests of the OpenAPI document: values that a schema allows, and what is wrong with a value.
+"""JSON Schema for tests of the OpenAPI document: generate valid values, and find errors in a value.
 
-It knows the words that the document uses, and fails for another one.
+Only the keywords that the document uses are supported; any other keyword fails the test.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ ANYTHING = st.recursive(
 
 
 class Schemas:
-    """The schemas of a document, by name."""
+    """The schemas of a document by name."""
 
     def __init__(self, document: Schema) -> None:
         self._named: dict[str, Schema] = document["components"]["schemas"]
 
     def problem(self, value: Any, schema: Schema, place: str = "$") -> str | None:
-        """The first thing that is wrong with a value; None if the schema allows it."""
+        """Return the first error of a value, or None if the schema allows it."""
         schema = self._resolved(schema)
         if "anyOf" in schema:
             found = [self.problem(value, one, place) for one in schema["anyOf"]]
@@ -74,7 +74,7 @@ class Schemas:
         return next(filter(None, parts), None)
 
     def values(self, schema: Schema) -> st.SearchStrategy[Any]:
-        """Values that a schema allows."""
+        """Return a strategy for values that a schema allows."""
         schema = self._resolved(schema)
         if "anyOf" in schema:
             return st.one_of([self.values(one) for one in schema["anyOf"]])
@@ -123,7 +123,7 @@ def _texts(schema: Schema) -> st.SearchStrategy[str]:
         return st.text(
             st.characters(exclude_categories=("Cs",)), min_size=low, max_size=40 if high is None else min(high, 40)
         )
-    # In JSON Schema `$` is the end of the text; in Python it may stand before a line end.
+    # In JSON Schema `$` matches only the end of the text; in Python it also matches before a final newline.
     alphabet = st.characters(exclude_categories=("Cs",))
     found = st.from_regex(schema["pattern"].replace("$", r"\Z"), alphabet=alphabet)
     return found.filter(partial(_of_length, low, high))
@@ -145,4 +145,4 @@ _TIMES = st.builds(
     st.sampled_from(["", ".5", ".123456789"]),
     st.sampled_from(["Z", "z", "+00:00", "-23:59", "+23:59"]),
 )
-"""Times of RFC 3339, with its year 0 and its leap seconds."""
+"""Times of RFC 3339, including its year 0 and its leap seconds."""

@@ -1,4 +1,4 @@
-"""What stands in a log, for tests that are not asyncio."""
+"""Read and write logs from tests that do not use asyncio."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from signalbox.store.state import Permission, Span, Task
 
 
 def log_of(store: Store, task_id: str) -> list[Event]:
-    """The whole log of a task."""
+    """Return the whole log of a task."""
 
     async def read() -> list[Event]:
         async with store.read() as view:
@@ -23,12 +23,12 @@ def log_of(store: Store, task_id: str) -> list[Event]:
 
 
 def types_of(store: Store, task_id: str) -> list[str]:
-    """The types of a task's events, without heartbeats."""
+    """Return the types of a task's events, without heartbeats."""
     return [event.event_type for event in log_of(store, task_id) if event.event_type != "runner_heartbeat"]
 
 
 def task_of(store: Store, task_id: str) -> Task:
-    """How a task stands."""
+    """Return the state of a task."""
 
     async def read() -> Task:
         async with store.read() as view:
@@ -38,7 +38,7 @@ def task_of(store: Store, task_id: str) -> Task:
 
 
 def tasks_of(store: Store) -> list[Task]:
-    """All tasks, newest first."""
+    """Return all tasks, newest first."""
 
     async def read() -> list[Task]:
         async with store.read() as view:
@@ -48,7 +48,7 @@ def tasks_of(store: Store) -> list[Task]:
 
 
 def audits_of(store: Store, task_id: str | None = None) -> list[dict[str, Any]]:
-    """What people did, to one task or at all, the newest first."""
+    """Return the audits of one task, or of the whole store, newest first."""
 
     async def read() -> list[dict[str, Any]]:
         async with store.read() as view:
@@ -58,7 +58,7 @@ def audits_of(store: Store, task_id: str | None = None) -> list[dict[str, Any]]:
 
 
 def spans_of(store: Store, task_id: str) -> dict[str, Span]:
-    """A task's spans by their name."""
+    """Return a task's spans by name."""
 
     async def read() -> list[Span]:
         async with store.read() as view:
@@ -68,7 +68,7 @@ def spans_of(store: Store, task_id: str) -> dict[str, Span]:
 
 
 def open_permissions(store: Store, task_id: str) -> list[Permission]:
-    """A task's open permission requests."""
+    """Return a task's open permission requests."""
 
     async def read() -> list[Permission]:
         async with store.read() as view:
@@ -77,13 +77,13 @@ def open_permissions(store: Store, task_id: str) -> list[Permission]:
     return asyncio.run(read())
 
 
-def wait_for_event(url: str, task_id: str, there: Callable[[Event], bool], *, timeout: float = 20) -> Event:
-    """The first event of a task for which `there` says yes, once it has come."""
+def wait_for_event(url: str, task_id: str, condition: Callable[[Event], bool], *, timeout: float = 20) -> Event:
+    """Wait for the first event of a task for which `condition` returns True, and return it."""
     store, deadline = open_store(url), time.monotonic() + timeout
     try:
         while time.monotonic() < deadline:
             try:
-                found = [event for event in log_of(store, task_id) if there(event)]
+                found = [event for event in log_of(store, task_id) if condition(event)]
             except UnknownTask:
                 found = []
             if found:
@@ -94,11 +94,11 @@ def wait_for_event(url: str, task_id: str, there: Callable[[Event], bool], *, ti
         store.close()
 
 
-def until(there: Callable[[], object], timeout: float = 10) -> None:
-    """Wait until `there` says yes."""
+def until(condition: Callable[[], object], timeout: float = 10) -> None:
+    """Wait until `condition` returns true. Raise AssertionError after `timeout` seconds."""
     deadline = time.monotonic() + timeout
-    while not there():
-        assert time.monotonic() < deadline, "it did not come to pass"
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not become true in time"
         time.sleep(0.005)
 
 
@@ -109,12 +109,12 @@ def answer(store: Store, task_id: str, request_id: str, approved: bool, by: str,
 
 
 def cancel(store: Store, task_id: str, by: str = "ann") -> Event:
-    """Ask a run to stop as the server does for a person."""
+    """Ask a run to stop, as the server does for a person."""
     return act(store, task_id, "cancel_requested", by, by=by)
 
 
 def act(store: Store, task_id: str, event_type: str, who: str, **payload: Any) -> Event:
-    """Append what a person does, with its audit."""
+    """Append the event of a person's action together with its audit."""
     store.create_task(task_id)
     event = NewEvent(event_type=event_type, actor="user", payload=payload)
     return store.append_audited(task_id, event, actor=who, action=event_type)

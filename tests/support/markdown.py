@@ -1,4 +1,4 @@
-"""What tests read out of the docs: code blocks, headings, links, tables (GitHub's dialect of Markdown)."""
+"""Extract code blocks, headings, links and tables from the docs (GitHub's dialect of Markdown)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
 
 
 class Block(NamedTuple):
-    """A fenced block: its language, the word after it, its text, and the line on which it begins."""
+    """A fenced block: its language, the word after it, its text, and the number of its first line."""
 
     language: str
     mark: str
@@ -21,33 +21,33 @@ class Block(NamedTuple):
 
 
 def blocks(document: str) -> Iterator[Block]:
-    """All fenced blocks in order."""
+    """Return all fenced blocks in order."""
     for found in FENCE.finditer(document):
         yield Block(found[1], found[2], found[3], document.count("\n", 0, found.start()) + 1)
 
 
 def prose(document: str) -> str:
-    """The document without its fenced blocks."""
+    """Return the document without its fenced blocks."""
     return FENCE.sub("", document)
 
 
 def links(document: str) -> list[str]:
-    """The targets of all links and images."""
+    """Return the targets of all links and images."""
     return ["".join(found) for found in LINK.findall(prose(document))]
 
 
 def anchors(document: str) -> set[str]:
-    """What `#…` can point at."""
+    """Return the anchors of all headings, the possible targets of `#…` links."""
     return {anchor(title) for _, title in HEADING.findall(prose(document))}
 
 
 def anchor(title: str) -> str:
-    """The anchor of a heading."""
+    """Return the anchor of a heading."""
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
 def section(document: str, title: str) -> str:
-    """The text under a heading, up to the next one of the same or a higher level; "" if there is no such heading."""
+    """Return the text under a heading up to the next one of the same or a higher level; "" without such a heading."""
     found = re.search(rf"^(#+) {re.escape(title)}$", document, re.MULTILINE)
     if not found:
         return ""
@@ -57,7 +57,7 @@ def section(document: str, title: str) -> str:
 
 
 def rows(text: str) -> list[list[str]]:
-    """The rows of all tables in `text`, heads and rules left out, as their cells."""
+    """Return the cells of all table rows in `text`, without headers and separator lines."""
     lines = [line for line in prose(text).splitlines() if line.startswith("|")]
     rules = {number for number, line in enumerate(lines) if re.fullmatch(r"[|\-: ]+", line)}
     heads = {number - 1 for number in rules}

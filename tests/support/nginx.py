@@ -1,4 +1,4 @@
-"""nginx as its package configures it, with one `proxy_pass` to a server."""
+"""Run nginx with its packaged configuration and one `proxy_pass` to a server."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.support import daemon
 PACKAGED = [Path(path) for path in ("/etc/nginx/nginx.conf", "/opt/homebrew/etc/nginx/nginx.conf")]
 
 OWN = re.compile(r"^\s*(user|pid|error_log|access_log|include\s+\S*/(conf\.d|sites-enabled|servers)/)[^;]*;", re.M)
-"""The lines of the package's configuration that concern the machine, not the way in which nginx behaves."""
+"""Lines of the packaged configuration that concern the machine, not the behaviour of nginx."""
 
 
 @contextmanager
 def nginx_before(port: int, folder: Path) -> Iterator[str]:
-    """The address of an nginx before a port of loopback. Skips the test where there is no nginx to run."""
+    """Run nginx in front of a loopback port and yield its address. Skip the test if nginx is not installed."""
     program = daemon.program("nginx")
     packaged = next((path for path in PACKAGED if path.exists()), None)
     if packaged is None:
@@ -35,14 +35,14 @@ def nginx_before(port: int, folder: Path) -> Iterator[str]:
 
 
 def command(program: str, folder: Path, config: str) -> list[str]:
-    """The command that runs nginx with this configuration, as an ordinary user and with its files in the folder."""
+    """Return the command that runs nginx as an ordinary user, with this configuration and its files in the folder."""
     file = folder / "nginx.conf"
     file.write_text(f"daemon off;\npid {folder / 'nginx.pid'};\n{config}")
     return [program, "-c", str(file), "-e", str(folder / "error.log")]
 
 
 def temporary_paths(program: str, folder: Path) -> str:
-    """Directives that put nginx's temporary files into the folder, for the modules that this nginx was built with."""
+    """Return directives that put temporary files into the folder, for the modules that this nginx was built with."""
     built = subprocess.run([program, "-V"], capture_output=True, text=True).stderr
     return "".join(
         f"{name}_temp_path {folder / name};\n"

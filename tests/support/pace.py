@@ -1,4 +1,4 @@
-"""How fast this machine is just now, for limits on durations that must hold on a slow or busy one as well."""
+"""Measure how fast this machine is at the moment, so that time limits also hold on a slow or busy one."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import sys
 import time
 
 QUIET = 0.02
-"""Seconds in which a quiet machine starts and ends a small process."""
+"""Seconds that a quiet machine takes to start and end a small process."""
 
 TRIES = 3
 
 
 def slowness() -> float:
-    """How many times longer than on a quiet machine things take here and now; at least 1."""
+    """Return how many times slower this machine is now than a quiet one; at least 1."""
     began = time.monotonic()
     for _ in range(TRIES):
         subprocess.run([sys.executable, "-S", "-c", "pass"], check=True)

@@ -1,4 +1,4 @@
-"""People of a test: accounts with their sessions, and tokens, made in the store without a password being checked."""
+"""Create accounts, sessions and tokens directly in the store, without a password check."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _token_ids: dict[tuple[str, str], str] = {}
 
 
 def person(store: SqliteStore, email: str, *, admin: bool = False, **roles: Role) -> Account:
-    """An account whose password is PASSWORD, with its roles by project."""
+    """Create an account with the password PASSWORD and a role in each given project."""
     global _hash
     _hash = _hash or passwords.hash_of(PASSWORD)
     account = store.people.add_account(email, _hash, admin=admin)
@@ -34,20 +34,20 @@ def person(store: SqliteStore, email: str, *, admin: bool = False, **roles: Role
 
 
 def project(store: SqliteStore, project_id: str) -> None:
-    """A project, which may be there already."""
+    """Create a project, unless it exists."""
     with suppress(Conflict):
         store.people.add_project(project_id, project_id)
 
 
 def session(store: SqliteStore, account: Account, *, seconds: float = 3600) -> Headers:
-    """What a browser sends in which this account is logged in for `seconds`."""
+    """Return the headers of a browser in which this account is logged in for `seconds`."""
     secret = new_secret()
     store.people.add_session(account.account_id, digest_of(secret), at(seconds))
     return {"Cookie": f"signalbox_session={secret}"}
 
 
 def token(store: SqliteStore, name: str, *, seconds: float | None = None, **more: Any) -> Headers:
-    """What a program sends that has a token which ends in `seconds`."""
+    """Return the headers of a program with a new token that expires in `seconds`."""
     end = None if seconds is None else at(seconds)
     made = store.people.add_token(name, digest_of(name), **{"scopes": ALL, "expires_at": end, **more})
     _token_ids[store.url, name] = made.token_id
@@ -55,19 +55,19 @@ def token(store: SqliteStore, name: str, *, seconds: float | None = None, **more
 
 
 def revoke(store: SqliteStore, name: str) -> None:
-    """Revoke a token that `token` made."""
+    """Revoke a token that `token` created."""
     store.people.revoke_token(_token_ids[store.url, name])
 
 
 def wait_until_guarded(server: Server) -> None:
-    """Return when the server has noticed that there are people."""
+    """Wait until the server has noticed that accounts or tokens exist."""
     until = time.monotonic() + 30
     while server.get("/api/tasks", timeout=30).status_code != 401:
-        assert time.monotonic() < until, "the server lets everybody in"
+        assert time.monotonic() < until, "the server still accepts unknown callers"
         time.sleep(0.05)
 
 
 def at(seconds: float) -> str:
-    """The time in so many seconds, as the store writes it."""
+    """Return the time in `seconds` from now, in the store's format."""
     moment = datetime.now(UTC) + timedelta(seconds=seconds)
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,7 +1,7 @@
-"""The proxies of `examples/proxies/`, each in front of two servers: one without a path prefix, one below `/signalbox`.
+"""The proxies of `examples/proxies/`, each in front of two servers: one at `/`, one below `/signalbox`.
 
-The files are used as they are; only addresses, ports and names of files are filled in, and what a proxy needs to run as
-an ordinary user in a folder of its own is put around them.
+The example files are used unchanged, except for addresses, ports and file names. They are wrapped in the settings that
+a proxy needs to run as an ordinary user in its own folder.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ PREFIX = "/signalbox"
 
 
 Configuration = Callable[..., str]
-"""Reads a file of `examples/proxies/`, with its ports and with other texts replaced."""
+"""Read a file of `examples/proxies/` with its ports and other given texts replaced."""
 
 
 @contextmanager
 def proxy_before(name: str, root: int, below: int, folder: Path, certificate: Path | None = None) -> Iterator[str]:
-    """The address of a proxy in front of the ports `root` and `below`. Skips the test where it is not installed.
+    """Run a proxy in front of the ports `root` and `below` and yield its address. Skip the test if it is not installed.
 
-    nginx speaks TLS with the `certificate`, whose key is beside it.
+    nginx speaks TLS with the `certificate`, whose key lies next to it.
     """
     program = daemon.program(*PROGRAMS[name])
     folder.mkdir(parents=True, exist_ok=True)

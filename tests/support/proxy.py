@@ -1,4 +1,4 @@
-"""A small TCP proxy that can cut, stall, delay, lose, refuse, and answer in the server's place."""
+"""A small TCP proxy that can cut, stall, delay, drop and refuse connections, or answer in the server's place."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ _REQUEST = re.compile(rb"[A-Z]+ (\S+) HTTP/1\.1\r\n")
 
 
 class Proxy:
-    """Forwards to `target` port on loopback. Runs in a thread of its own; its methods may be called from any.
+    """Forward connections to the loopback port `target`. It runs in its own thread; methods are thread-safe.
 
-    `cut_after`, called for each connection, says after how many bytes of answers it is reset, or None. `lose`, called
-    with each write of an event stream, says whether it gets lost on the way. `requests` are the targets asked for.
+    `cut_after` is called for each connection and returns after how many bytes of answers to reset it, or None.
+    `lose` is called with each write of an event stream and returns whether to drop it.
+    `requests` lists the requested targets.
     """
 
     def __init__(self, target: int) -> None:
@@ -45,51 +46,51 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """The address to use in place of the server's."""
+        """Return the address to use in place of the server's."""
         return f"http://127.0.0.1:{self.port}"
 
     def asked(self, pattern: str) -> int:
-        """How many requests had a target that `pattern` finds."""
+        """Return how many requests had a target that matches `pattern`."""
         return sum(1 for target in self.requests if re.search(pattern, target))
 
     def listen(self) -> None:
-        """Take connections (again, on the same port)."""
+        """Accept connections (again, on the same port)."""
         self._run(self._listen())
 
     def shut(self) -> None:
-        """Close everything and take no connection until `listen`: the cable is out, the port is dead."""
+        """Close everything and accept no connection until `listen`, like a pulled cable or a dead port."""
         self._run(self._shut())
 
     def cut(self) -> None:
-        """Reset all connections that are open now."""
+        """Reset all open connections."""
         self._run(self._cut())
 
     def stall(self) -> None:
-        """Forward nothing more in either direction and close nothing: the peer is half-open."""
+        """Stop forwarding in both directions without closing anything, so that connections are half-open."""
         self._loop.call_soon_threadsafe(self._flowing.clear)
 
     def answer(self, status: str, headers: str = "", body: str = "proxy error", *, only: str = "") -> None:
-        """Answer in the server's place each request whose target `only` finds, and cut what is open."""
+        """Answer requests whose target matches `only` in the server's place, and cut open connections."""
         length = f"Content-Type: text/html\r\nContent-Length: {len(body.encode())}\r\n"
         text = f"HTTP/1.1 {status}\r\n{length}{headers}Connection: close\r\n\r\n{body}"
         self._answer = re.compile(only), text.encode()
         self.cut()
 
     def hang_up(self, *, only: str = "") -> None:
-        """Close without a word on each request whose target `only` finds, and cut what is open."""
+        """Close requests whose target matches `only` without an answer, and cut open connections."""
         self._answer = re.compile(only), b""
         self.cut()
 
     def hang(self, *, only: str = "", begin: bytes = b"") -> None:
-        """Answer no more than `begin` to each request whose target `only` finds, and cut what is open.
+        """Send only `begin` to requests whose target matches `only`, and cut open connections.
 
-        `heal` lets new requests through. Those that hang go on hanging: their connections stay open and silent.
+        After `heal`, new requests are forwarded. Requests that already hang keep their silent connections.
         """
         self._hang = re.compile(only), begin
         self.cut()
 
     def lose_one(self, having: bytes) -> threading.Event:
-        """Lose the next write of an event stream that has these bytes in it; the event says when that was."""
+        """Drop the next write of an event stream that contains `having`; the returned event is set when it happens."""
         lost = threading.Event()
 
         def lose(written: bytes) -> bool:
@@ -102,7 +103,7 @@ class Proxy:
         return lost
 
     def heal(self) -> None:
-        """Forward again. What was stalled stays dead, as after a lost network: it is reset."""
+        """Forward again. Stalled connections are reset, as after a network failure."""
         self._answer, self._hang, self.delay = None, None, 0.0
         if not self._flowing.is_set():
             self.cut()
@@ -157,7 +158,7 @@ class Proxy:
             one.close()
 
     async def _answered(self, data: bytes, writer: asyncio.StreamWriter) -> bool:
-        """Whether `data` is a request that has been answered here."""
+        """Return whether `data` is a request that has been answered here."""
         request = _REQUEST.match(data)
         if not request:
             return False
@@ -206,7 +207,7 @@ class Proxy:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """Close with RST, as a network does that has lost its patience."""
+    """Close with RST, as a network does after a timeout."""
     raw = writer.get_extra_info("socket")
     with suppress(OSError, AttributeError):
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

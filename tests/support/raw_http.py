@@ -1,4 +1,4 @@
-"""HTTP as bytes: requests that no client library would send."""
+"""Send HTTP requests as bytes, including ones that no client library would send."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ UPGRADE = (
 
 
 def connect(server: Server) -> socket.socket:
-    """A connection to a server, on which nothing has been sent."""
+    """Open a connection to a server without sending anything."""
     return socket.create_connection(("127.0.0.1", server.port), timeout=15)
 
 
 def answer_to(server: Server, *pieces: bytes) -> tuple[int, bytes]:
-    """The status and all that the server says to these bytes before it closes or falls silent."""
+    """Send the bytes and return the status and the start of the response, up to the end of its head."""
     with closing(connect(server)) as client:
         try:
             for piece in pieces:
                 client.sendall(piece)
         except OSError:
             pass
-        said = b""
-        while b"\r\n\r\n" not in said:
+        received = b""
+        while b"\r\n\r\n" not in received:
             more = client.recv(65536)
             if not more:
                 break
-            said += more
-        return int(said.split(b" ", 2)[1]) if said else 0, said
+            received += more
+        return int(received.split(b" ", 2)[1]) if received else 0, received
 
 
 def is_responsive(server: Server) -> bool:
-    """Whether a server answers somebody else within 2 s."""
+    """Return whether a server answers another client within 2 s."""
     began = time.monotonic()
     return server.get("/sse/health", timeout=30).status_code == 200 and time.monotonic() - began < 2
 
 
 @asynccontextmanager
 async def serving(app: Any) -> AsyncIterator[int]:
-    """A small app behind the same protocols, in this process, so that a test can shorten their times."""
+    """Serve a small app with the real HTTP protocols in this process, so that a test can shorten their timeouts."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.listen()

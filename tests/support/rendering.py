@@ -1,4 +1,4 @@
-"""Pages and frames of the task `run`, rendered from a store without a server."""
+"""Render pages and frames of the task `run` from a store, without a server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def frame(store: SqliteStore, since: int, task_id: str = "run", window: in
 
 
 async def newest(store: SqliteStore, task_id: str) -> int:
-    # Not what the append returned: the end of a task also closes its open questions.
+    # The last appended seq is not enough: the end of a task also appends events that close its open questions.
     async with store.read() as view:
         return (await view.task(task_id)).latest_seq
 
@@ -37,7 +37,7 @@ def main(html: str) -> Node:
 
 
 def parts(templates: dict[str, str], view: Any) -> str:
-    """Parts of a page of the task run, one after the other."""
+    """Return parts of a page of the task `run`, joined."""
     return "".join(FRAGMENTS.parts(templates, view=view, task=view.task, path="/tasks/run").values())
 
 

@@ -1,4 +1,4 @@
-"""A client of the run dialect, written from its description alone."""
+"""A client of the run dialect, written only from its documentation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 
 @dataclass
 class Watched:
-    """What came of watching a run: the log lines, each without its time, and the last word."""
+    """The result of watching a run: log lines, their times, the last status, and statuses of refused requests."""
 
     lines: list[str] = field(default_factory=list)
     times: list[str] = field(default_factory=list)
@@ -21,14 +21,14 @@ class Watched:
 
 
 class RunClient:
-    """Talks to a server in the name of one person. `token` comes from `log_in`."""
+    """A client that talks to a server for one person. `log_in` sets its token."""
 
     def __init__(self, url: str, token: str = "") -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.http = httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=httpx.Timeout(10, read=60))
 
     def log_in(self, email: str, password: str) -> httpx.Response:
-        """Log in; from then on the token is sent."""
+        """Log in and send the token from now on."""
         response = self.http.post("/login", json={"email": email, "password": password})
         if response.is_success:
             self.http.headers["Authorization"] = f"Bearer {response.json()['token']}"
@@ -38,7 +38,7 @@ class RunClient:
         return self.http.get(path)
 
     def project(self, project_id: str) -> dict[str, Any]:
-        """A project."""
+        """Return a project."""
         return dict(self.get(f"/projects/{project_id}").json())
 
     def start(self, project_id: str, **body: Any) -> httpx.Response:
@@ -51,7 +51,7 @@ class RunClient:
         return self.http.post(f"/projects/{project_id}/agent/runs/{run_id}/cancel")
 
     def watch(self, project_id: str, run_id: str, *, patience: float = 60) -> Watched:
-        """Watch a run to its end, over every cut."""
+        """Watch a run to its end and reconnect after every cut. `patience` is the limit in seconds."""
         seen, last_id, deadline = Watched(), "", time.monotonic() + patience
         path = f"/projects/{project_id}/agent/runs/{run_id}/stream"
         while not seen.last_word:

@@ -1,4 +1,4 @@
-"""A real server in a process of its own, on a free port, over a real database file."""
+"""A real server in a separate process, on a free port, with a real database file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ READY = re.compile(r"Signalbox listens on (http://\S+)")
 
 
 class Server:
-    """`signalbox serve`, started, killed and started again on the same port and database."""
+    """`signalbox serve`, which can be started, killed and restarted on the same port and database."""
 
     def __init__(self, folder: Path, *, variables: Mapping[str, str] | None = None, **settings: Any) -> None:
         self._variables = dict(variables or {})
@@ -39,7 +39,7 @@ class Server:
         self._store: SqliteStore | None = None
 
     def start(self) -> Server:
-        """Start and wait until it answers."""
+        """Start the server and wait until it accepts requests."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")}
         environment |= {f"SIGNALBOX_{name.upper()}": str(value) for name, value in self.settings.items()}
         self._process = self._launch(environment | self._variables)
@@ -58,7 +58,7 @@ class Server:
 
     def _launch(self, environment: Mapping[str, str]) -> subprocess.Popen[str] | ForkedProcess:
         arguments = ("serve", "--port", str(self.port), "--store", self.store_url)
-        if CAN_FORK and not self._variables:  # a variable such as LD_PRELOAD works only in a process of its own
+        if CAN_FORK and not self._variables:  # A variable such as LD_PRELOAD needs a new process.
             return ForkedProcess(*arguments, environment=environment)
         command = [sys.executable, "-m", "signalbox", *arguments]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
@@ -69,16 +69,16 @@ class Server:
 
     @property
     def pid(self) -> int:
-        """The process id of the server."""
+        """Return the process id of the server."""
         assert self._process is not None
         return self._process.pid
 
     def kill(self) -> None:
-        """SIGKILL: no farewell."""
+        """Send SIGKILL."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> float:
-        """SIGTERM; returns the seconds that the exit took."""
+        """Send SIGTERM and return how many seconds the exit took."""
         started = time.monotonic()
         self._end(signal.SIGTERM)
         return time.monotonic() - started
@@ -89,7 +89,7 @@ class Server:
             self._process.wait(20)
 
     def replace_database(self) -> None:
-        """Kill the server and let it start over with an empty database, as somebody does who restores another one."""
+        """Kill the server and restart it with an empty database, as after restoring another database."""
         self.kill()
         if self._store:
             self._store.close()
@@ -99,7 +99,7 @@ class Server:
 
     @property
     def store(self) -> SqliteStore:
-        """The server's database, opened by the test as another process would."""
+        """The server's database, opened by the test as by another process."""
         if self._store is None:
             from signalbox.store import open_store
 
@@ -107,7 +107,7 @@ class Server:
         return self._store
 
     def emit(self, task_id: str, *events: NewEvent | str) -> list[Event]:
-        """Append events (a text is a log line) from outside the server; what people do, as the server would."""
+        """Append events (a string is a log line) from outside the server. Events of people are stored with `own=True`."""
         given = [NewEvent(event_type="log", payload={"message": e}) if isinstance(e, str) else e for e in events]
         stored: list[Event] = []
         for own, group in groupby(given, key=lambda event: event.event_type in SAID_BY_PEOPLE):
@@ -115,24 +115,24 @@ class Server:
         return stored
 
     def latest(self, task_id: str) -> int:
-        """The newest seq of a task, as the server tells it."""
+        """Return the newest seq of a task, as the server reports it."""
         return int(self.get(f"/api/tasks/{task_id}").json()["latest_seq"])
 
     def get(self, path: str, **more: Any) -> httpx.Response:
-        """GET a path of the server."""
+        """Send a GET request to a path of the server."""
         return httpx.get(self.url + path, **more)
 
     def post(self, path: str, json: Any = None, **more: Any) -> httpx.Response:
-        """POST to a path of the server."""
+        """Send a POST request to a path of the server."""
         return httpx.post(self.url + path, json=json, **more)
 
     def close(self) -> None:
-        """Stop the server and let go of the database."""
+        """Stop the server and close the database."""
         self.stop()
         if self._store:
             self._store.close()
 
     @property
     def log(self) -> str:
-        """What the server has printed."""
+        """Return the output of the server."""
         return "".join(self.lines)

@@ -1,4 +1,4 @@
-"""A client of the session dialect, written from its description alone: it knows messages, ids and two posts."""
+"""A client of the session dialect, written only from its documentation: messages, ids and two POST requests."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tests.support.log import until
 
 
 class SessionClient:
-    """Watches a session in a thread of its own, and connects again whenever its stream breaks.
+    """Watch a session in a separate thread, and reconnect whenever the stream breaks.
 
-    `messages` are all that came, in order, but for heartbeats; `ids` are those messages' ids.
+    `messages` holds all messages in order except heartbeats; `ids` holds their ids.
     """
 
     def __init__(self, url: str, session_id: str, *, since: str = "", token: str = "") -> None:
@@ -44,7 +44,7 @@ class SessionClient:
         self.close()
 
     def wait_for(self, kind: str, having: Callable[[dict[str, Any]], object] = lambda data: True) -> dict[str, Any]:
-        """The first message of a type whose data is as `having` wants it, once it has come."""
+        """Wait for the first message of type `kind` whose data matches `having`, and return it."""
 
         def found() -> list[dict[str, Any]]:
             return [one for one in self.messages if one["type"] == kind and having(one["data"])]
@@ -53,11 +53,11 @@ class SessionClient:
         return found()[0]
 
     def types(self) -> list[str]:
-        """The types of the messages."""
+        """Return the types of the messages."""
         return [message["type"] for message in self.messages]
 
     def close(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self._over.set()
         if self._response and not self._response.is_closed:
             with suppress(OSError):
@@ -103,11 +103,11 @@ class SessionClient:
 
 
 def answer(url: str, session_id: str, approved: bool, **more: Any) -> httpx.Response:
-    """Answer what a session asks."""
+    """Answer a permission request of a session."""
     return httpx.post(f"{url}/api/sse/permission-response/{session_id}", json={"approved": approved, **more})
 
 
 def emit(url: str, session_id: str, event_type: str, **payload: Any) -> None:
-    """Say something in a session, as its run does."""
+    """Append an event to a session, as its run does."""
     body = {"event_type": event_type, "payload": payload}
     httpx.post(f"{url}/api/tasks/{session_id}/events", json=body).raise_for_status()

@@ -1,4 +1,4 @@
-"""A run of a few events, appended to a store, and its state."""
+"""A run with a few events in a store, and its state."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from signalbox.store.state import TaskState
 
 
 def event(event_type: str, span_id: str | None = None, phase: str | None = None, **payload: Any) -> NewEvent:
-    """An event of a runner, or of the `actor` given."""
+    """Return an event of a runner, or of the given `actor`."""
     actor = payload.pop("actor", "runner")
     return NewEvent(event_type=event_type, span_id=span_id, phase=phase, actor=actor, payload=payload)
 
 
 def interrupted() -> NewEvent:
-    """The event with which the supervisor ends a silent run."""
+    """Return the event with which the supervisor ends a silent run."""
     return event("status", actor="supervisor", status="interrupted", explanation="no sign of life")
 
 
-async def kept(store: SqliteStore, task_id: str = "run") -> TaskState:
-    """The state as the tables have it; a fold of the log must say the same."""
+async def stored_state(store: SqliteStore, task_id: str = "run") -> TaskState:
+    """Return the state from the tables, after checking that a fold of the log gives the same."""
     async with store.read() as view:
         state = TaskState(
             task=await view.task(task_id),
@@ -37,13 +37,13 @@ async def kept(store: SqliteStore, task_id: str = "run") -> TaskState:
 
 
 async def log_of(store: SqliteStore, task_id: str) -> list[Event]:
-    """The first 1000 events of a task."""
+    """Return the first 1000 events of a task."""
     async with store.read() as view:
         return await view.events(task_id, 0, 1000)
 
 
 def begin(store: SqliteStore) -> None:
-    """Append the beginning of the task `run`: its main span, a phase and a work item."""
+    """Append the start of the task `run`: its main span, a phase and a work item."""
     store.append(
         "run",
         [

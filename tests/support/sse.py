@@ -1,4 +1,4 @@
-"""A strict reader of server-sent events over a plain socket, for tests that cut and stall."""
+"""A strict parser of server-sent events, for tests that cut and stall connections."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import httpx
 
 @dataclass
 class Message:
-    """One message as it came: its fields, and the lines it was made of."""
+    """The fields of one received SSE message."""
 
     event: str
     data: str
@@ -23,12 +23,12 @@ class Message:
 
     @property
     def json(self) -> Any:
-        """The data as JSON."""
+        """Parse the data as JSON."""
         return json.loads(self.data)
 
 
 def messages(lines: Iterator[str]) -> Iterator[Message]:
-    """The messages of a stream, comments included, as the blank lines divide them."""
+    """Yield the messages of a stream, including comments. Blank lines separate messages."""
     block: list[str] = []
     for line in lines:
         if line:
@@ -40,7 +40,7 @@ def messages(lines: Iterator[str]) -> Iterator[Message]:
 
 
 def message_of(block: list[str]) -> Message:
-    """The message that these lines are."""
+    """Return the message that these lines form."""
     found: dict[str, list[str]] = {}
     for line in block:
         name, _, value = line.partition(":")
@@ -56,7 +56,7 @@ def message_of(block: list[str]) -> Message:
 
 @contextmanager
 def open_stream(url: str, *, timeout: float = 10, **more: Any) -> Iterator[Iterator[Message]]:
-    """The messages of a stream at `url`; no answer within `timeout` seconds is an error."""
+    """Open the stream at `url` and yield its messages. Fail if no bytes arrive for `timeout` seconds."""
     with httpx.stream("GET", url, timeout=timeout, **more) as response:
         response.raise_for_status()
         yield messages(_lines(response))

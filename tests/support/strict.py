@@ -1,4 +1,4 @@
-"""A client that forgives nothing: what it is sent must be the next event, on every connection, whatever was cut."""
+"""A strict client: every message must be the next event, on every connection, after any cut."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.support.sse import Message, message_of
 
 
 class Refused(Exception):
-    """An answer that is no event stream; its text is the status line."""
+    """Raised when an answer is not an event stream. Its text is the status line."""
 
 
 class StrictClient:
-    """Follows one task as events, on a raw connection to a port of loopback, and resumes by `Last-Event-ID`.
+    """Follow the JSON stream of one task on a raw loopback connection, and resume with `Last-Event-ID`.
 
-    An event that was there before, or that comes too early, is an AssertionError. `waits` are what farewells asked
-    for, in ms; a client that got none tries again after `pause` seconds.
+    A repeated event or a gap raises AssertionError. `waits` holds the waits in ms that `reconnect` messages asked for.
+    Without such a message, the client reconnects after `pause` seconds.
     """
 
     def __init__(self, port: int, task_id: str, *, since: int = 0, pause: float = 0.02) -> None:
@@ -32,7 +32,7 @@ class StrictClient:
         self.connects = 0
 
     async def follow(self, until: int) -> None:
-        """Return when the event `until` has come."""
+        """Return once the event `until` has arrived."""
         while self.cursor < until:
             farewells = len(self.waits)
             with suppress(OSError, asyncio.IncompleteReadError, Refused):
@@ -63,7 +63,7 @@ class StrictClient:
 
 
 async def stream(host: str, port: int, path: str, headers: dict[str, str]) -> AsyncIterator[Message]:
-    """The messages of one answer. Raises Refused, and OSError or IncompleteReadError when it is cut."""
+    """Yield the messages of one response. Raise Refused, or OSError or IncompleteReadError when it is cut."""
     reader, writer = await asyncio.open_connection(host, port)
     try:
         lines = itertools.chain([f"GET {path} HTTP/1.1", f"Host: {host}"], map(": ".join, headers.items()))

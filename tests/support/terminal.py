@@ -1,4 +1,4 @@
-"""The command `signalbox` in this process, as a person gives it at a terminal."""
+"""Run the command `signalbox` in this process, as a person does at a terminal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PASSWORD = "correct horse"
 
 
 class Terminal:
-    """A person at a command line, with the database in SIGNALBOX_STORE_URL."""
+    """A person at a terminal, with the database in SIGNALBOX_STORE_URL."""
 
     def __init__(self, store: SqliteStore, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         self.store = store
@@ -33,14 +33,14 @@ class Terminal:
         monkeypatch.setattr("sys.stdin", io.StringIO())
 
     def does(self, *arguments: str) -> str:
-        """What a command prints, when all goes well."""
+        """Run a command that must succeed, and return its output."""
         code = run_command_line(arguments)
         told = self._capsys.readouterr()
         assert code == 0, told.err
         return told.out
 
     def fails(self, *arguments: str, code: int) -> str:
-        """The one line that a command says when it cannot be done."""
+        """Run a command that must fail with exit code `code`, and return its one line on stderr."""
         assert run_command_line(arguments) == code
         told = self._capsys.readouterr()
         assert (told.out, told.err.count("\n")) == ("", 1)
@@ -48,7 +48,7 @@ class Terminal:
         return told.err
 
     def adds(self, email: str, *more: str) -> Account:
-        """`user add`."""
+        """Run `user add`."""
         self.does("user", "add", email, "--password-stdin", *more)
         return self.account(email)
 
@@ -65,5 +65,5 @@ class Terminal:
 
     @property
     def audits(self) -> list[dict[str, Any]]:
-        """What was done, oldest first."""
+        """The audits, oldest first."""
         return audits_of(self.store)[::-1]

@@ -1,4 +1,4 @@
-"""An SSE server that a test scripts: what it says, how it cuts, what it remembers."""
+"""An SSE server scripted by a test: its messages, its cuts, and the requests that it received."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ OK = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\
 
 
 class Upstream:
-    """Serves `blocks` (SSE messages without their empty line) on loopback, then closes unless `idle`.
+    """Serve `blocks` (SSE messages without their blank line) on loopback, then close unless `idle`.
 
-    `start`, called with the request's `Last-Event-ID` and the number of the connection, says at which block to begin;
-    `cut`, called with the number of the connection, after how many blocks to hang up, `tear` after how many bytes.
-    `answer`, called with it too, says what to answer instead of all that, or None.
+    `start` gets the request's `Last-Event-ID` and the number of the connection, and returns the first block to send.
+    `cut` and `tear` get the number of the connection, and return after how many blocks or bytes to hang up, or None.
+    `answer` gets it too, and returns a response to send instead of the blocks, or None.
     """
 
     def __init__(self, blocks: list[str] | None = None) -> None:
@@ -37,7 +37,7 @@ class Upstream:
         return f"http://127.0.0.1:{self.port}/stream"
 
     def listen(self) -> None:
-        """Take connections (again, on the same port)."""
+        """Accept connections (again, on the same port)."""
 
         async def listen() -> None:
             self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=2**20)
@@ -46,7 +46,7 @@ class Upstream:
         asyncio.run_coroutine_threadsafe(listen(), self._loop).result(10)
 
     def shut(self) -> None:
-        """Take no connections."""
+        """Stop accepting connections."""
 
         async def shut() -> None:
             if self._server is not None:
@@ -68,7 +68,7 @@ class Upstream:
             cut = self.cut(connection)
             end = len(self.blocks) if cut is None else begin + cut
             text = "".join(f"{block}\n\n" for block in self.blocks[begin:end])
-            # Half a message was on its way when the connection broke.
+            # Half of the next message was in transit when the connection broke.
             half = "" if cut is None or end >= len(self.blocks) else self.blocks[end][:9]
             writer.write((text + half).encode()[: self.tear(connection)])
             if self.idle:
@@ -77,7 +77,7 @@ class Upstream:
 
 
 def header(request: str, name: str) -> str:
-    """A header of a request, or nothing."""
+    """Return a header of a request, or an empty string."""
     for line in request.split("\r\n"):
         key, _, value = line.partition(":")
         if key.lower() == name.lower():
