@@ -107,7 +107,7 @@ class Server:
         return self._store
 
     def emit(self, task_id: str, *events: NewEvent | str) -> list[Event]:
-        """Append events (a string is a log line) from outside the server. Events of people are stored with `own=True`."""
+        """Append events (a string is a log line) from outside the server, those of people with `own=True`."""
         given = [NewEvent(event_type="log", payload={"message": e}) if isinstance(e, str) else e for e in events]
         stored: list[Event] = []
         for own, group in groupby(given, key=lambda event: event.event_type in SAID_BY_PEOPLE):
