@@ -1,4 +1,4 @@
-"""Emitting: what a run calls to say what it does, from synchronous code and from asyncio.
+"""Emitters: the calls with which a run appends events, from synchronous code and from asyncio.
 
 with open_task(store, "nightly", title="Nightly build") as task:
     with task.phase("planning"):

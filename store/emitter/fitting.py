@@ -1,4 +1,4 @@
-"""Making what a program emits fit for the log: a bad value is converted or cut, so that no emit ends the program."""
+"""Converts or cuts values that the log cannot hold, so that emitting never ends the program."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ import msgspec
 from signalbox.store.errors import InvalidEvent
 from signalbox.store.events import MAX_PAYLOAD, MAX_TEXT, NewEvent, checked_time
 
-KEPT = 20_000
-"""Characters that are kept of a text in a payload that is too large."""
+MAX_TEXT_CHARS = 20_000
+"""Characters to keep of each text in a payload that is too large."""
 
 MAX_TITLE = 512
 MAX_DEPTH = 50
-"""Levels of nesting that are kept; a structure that contains itself ends there."""
+"""Levels of nesting to keep. A structure that contains itself is cut at this depth."""
 
-STEPS = ((KEPT, 10_000), (2000, 1000), (200, 100), (100, 10))
-"""Characters of a text and items of a collection that are kept, tried one after the other until the payload fits."""
+LIMITS = ((MAX_TEXT_CHARS, 10_000), (2000, 1000), (200, 100), (100, 10))
+"""Limits to try in turn until the payload fits: (characters of a text, items of a collection)."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _INTEGERS = range(-(2**63), 2**64)
 
 
 def fitting(event: NewEvent, limit: int = MAX_PAYLOAD) -> NewEvent:
-    """`event` with every field valid and a payload of at most `limit` bytes of JSON.
+    """Return `event` with valid fields and a payload of at most `limit` bytes of JSON.
 
-    Values that JSON cannot hold become text. A payload that was cut has the key `truncated`: the length of the message
-    in characters, or the size of the payload in bytes if the message was not cut. An `occurred_at` that is no time
-    with a zone goes into the payload.
+    Values that JSON cannot represent become text. A payload that was cut has the key `truncated`: the length of the
+    message in characters, or the size of the payload in bytes if the message was not cut. An `occurred_at` that is not
+    a time with a zone is moved into the payload.
     """
     payload, occurred_at = event.payload, None
     if event.occurred_at is not None:
@@ -55,12 +55,12 @@ def fitting(event: NewEvent, limit: int = MAX_PAYLOAD) -> NewEvent:
 
 
 def fitting_object(value: Any, limit: int = MAX_PAYLOAD) -> dict[str, Any]:
-    """`value` as a JSON object of at most `limit` bytes."""
+    """Return `value` as a JSON object of at most `limit` bytes."""
     return _sized(plain(value if isinstance(value, Mapping) else {"value": value}), limit)
 
 
 def word(value: Any, limit: int = MAX_TEXT) -> str | None:
-    """`value` as one line of at most `limit` characters; None if nothing is left."""
+    """Return `value` as one line of at most `limit` characters, or None if the line is empty."""
     if value is None:
         return None
     line = _CONTROL.sub(" ", text_of(value)).strip()
@@ -68,7 +68,7 @@ def word(value: Any, limit: int = MAX_TEXT) -> str | None:
 
 
 def identifier(value: Any) -> str | None:
-    """Like `word`, but two different values stay different: a long one ends with its hash."""
+    """Return `value` as one line. A changed value ends with its hash, so different values stay different."""
     if value is None:
         return None
     text = text_of(value)
@@ -79,7 +79,7 @@ def identifier(value: Any) -> str | None:
 
 
 def number(value: Any) -> float | None:
-    """`value` as a finite number; None if it is none."""
+    """Return `value` as a finite number, or None if it is not one."""
     try:
         if type(value) is int:
             return value if value in _INTEGERS else None
@@ -90,7 +90,7 @@ def number(value: Any) -> float | None:
 
 
 def text_of(value: Any) -> str:
-    """`value` as valid Unicode text, whatever it is; a lone surrogate becomes `?`."""
+    """Return any `value` as valid Unicode text. A lone surrogate becomes `?`."""
     try:
         text = value.decode(errors="replace") if isinstance(value, bytes | bytearray) else str(value)
     except Exception:
@@ -99,7 +99,7 @@ def text_of(value: Any) -> str:
 
 
 def plain(value: Any, depth: int = MAX_DEPTH) -> Any:
-    """`value` as JSON can hold it: what it cannot hold becomes text, and a number that is not finite null."""
+    """Return `value` as JSON types. Other types become text, and a number that is not finite becomes null."""
     kind = type(value)
     if value is None or kind is bool:
         return value
@@ -116,7 +116,7 @@ def plain(value: Any, depth: int = MAX_DEPTH) -> Any:
             return {text_of(key): plain(item, depth - 1) for key, item in list(value.items())}
         if isinstance(value, list | tuple | set | frozenset):
             return [plain(item, depth - 1) for item in list(value)]
-        # What msgspec knows, such as times, enums and data classes, looks here as it does in a payload without faults.
+        # msgspec encodes times, enums and data classes here in the same way as in a payload without faults.
         return msgspec.json.decode(msgspec.json.encode(value))
     except Exception:
         return text_of(value)
@@ -134,7 +134,7 @@ def _sized(payload: dict[str, Any], limit: int) -> dict[str, Any]:
     if size <= limit:
         return payload
     message = payload.get("message")
-    for characters, items in STEPS:
+    for characters, items in LIMITS:
         cut = _cut_object(payload, characters, items)
         long = isinstance(message, str) and len(message) > characters
         cut["truncated"] = len(message) if isinstance(message, str) and long else size
@@ -156,5 +156,5 @@ def _cut(value: Any, characters: int, items: int) -> Any:
 
 
 def _cut_object(value: dict[str, Any], characters: int, items: int) -> dict[str, Any]:
-    kept = list(value.items())[:items]
-    return {_cut(name, characters, items): _cut(item, characters, items) for name, item in kept}
+    first = list(value.items())[:items]
+    return {_cut(name, characters, items): _cut(item, characters, items) for name, item in first}

@@ -1,4 +1,4 @@
-"""What a run does beside its work: it says that it is alive, and it hears what people ask of it."""
+"""The lifeline of a run: a thread that appends heartbeats, and reads cancellations and answers from the log."""
 
 from __future__ import annotations
 
@@ -18,51 +18,54 @@ from signalbox.store.log import Log, events_of
 from signalbox.store.loops import Loop, report
 
 PAGE = 1000
-"""Events read at once."""
+"""Events per read of the log."""
 
-PAUSE, ASKED_PAUSE = 0.25, 0.02
-"""Seconds between two looks at a store, and while an answer is awaited. Not at each commit: most are the run's own."""
+READ_INTERVAL, WAITING_READ_INTERVAL = 0.25, 0.02
+"""Seconds between two reads of a store: normally, and while the run waits for an answer.
+
+The lifeline does not read after every commit, because most commits are the run's own.
+"""
 
 
 class Lifeline:
     """A daemon thread with a loop of its own, from a run's spawn to its exit.
 
-    It appends a `runner_heartbeat` whenever `interval` seconds passed without `touch()`, and at once when the
-    supervisor takes the run for dead. It follows the run's log after `since_seq` for `cancel_requested` and for what
-    closes the requests given to `expect`.
+    It appends a `runner_heartbeat` after each `interval` seconds without `touch()`, and at once when the supervisor
+    marks the run as interrupted. It follows the run's log after `since_seq` for `cancel_requested` and for the events
+    that close the permission requests given to `expect`.
     """
 
     def __init__(self, log: Log, task_id: str, span_id: str, since_seq: int, interval: float) -> None:
         self._log, self._task_id, self._span_id = log, task_id, span_id
         self._cursor, self._interval = since_seq, interval
         self._last = time.monotonic()
-        self._asked: dict[str, Future[Event]] = {}
+        self._waiting: dict[str, Future[Event]] = {}
         self._cancel: Event | None = None
         self._deaf: StoreError | None = None
         self._on_cancel: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self._loop = asyncio.new_event_loop()
         self._asking = asyncio.Event()
-        self._doubted = asyncio.Event()
+        self._thought_dead = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name=f"signalbox-lifeline-{task_id}", daemon=True)
         self._thread.start()
 
     def touch(self) -> None:
-        """Something was just emitted: no heartbeat is due for another interval."""
+        """Postpone the next heartbeat by a full interval, because the run just emitted an event."""
         self._last = time.monotonic()
 
     @property
     def cancelled(self) -> bool:
-        """Whether somebody asked the run to stop."""
+        """Whether the log has a `cancel_requested` for the run."""
         return self._cancel is not None
 
     @property
     def deaf(self) -> bool:
-        """Whether nothing that people say is heard any more."""
+        """Whether the lifeline stopped following the log because of an error that a retry does not fix."""
         return self._deaf is not None
 
     def on_cancel(self, callback: Callable[[], None]) -> None:
-        """Call `callback`, from the lifeline's thread, once somebody asks the run to stop."""
+        """Call `callback` in the lifeline's thread once the run is asked to stop, or now if it was already asked."""
         with self._lock:
             self._on_cancel.append(callback)
             already = self.cancelled
@@ -70,28 +73,28 @@ class Lifeline:
             callback()
 
     def expect(self, request_id: str) -> Future[Event]:
-        """The event that will close this permission request, or the one that asks the run to stop.
+        """Return a future of the event that closes this permission request, or of a `cancel_requested`.
 
-        Raises the StoreError because of which nothing is heard any more.
+        Raises the StoreError that made the lifeline `deaf`.
         """
         answer: Future[Event] = Future()
         with self._lock:
             if self._deaf is not None:
                 raise self._deaf
-            self._asked[request_id] = answer
+            self._waiting[request_id] = answer
             if self._cancel is not None:
                 self._settle(self._cancel)
         self._in_loop(self._asking.set)
         return answer
 
     def forget(self, request_id: str) -> None:
-        """Nobody waits for this request any more."""
+        """Stop waiting for this request."""
         with self._lock:
-            self._asked.pop(request_id, None)
+            self._waiting.pop(request_id, None)
 
     def stop(self) -> None:
-        """End the thread; nothing is appended after this returns."""
-        self._in_loop(lambda: self._attending.cancel())
+        """End the thread. The lifeline appends nothing after this returns."""
+        self._in_loop(lambda: self._main_task.cancel())
         self._thread.join()
 
     def _in_loop(self, call: Callable[[], object]) -> None:
@@ -100,25 +103,25 @@ class Lifeline:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._attending = self._loop.create_task(self._attend())
+        self._main_task = self._loop.create_task(self._main())
         try:
             with suppress(asyncio.CancelledError):
-                self._loop.run_until_complete(self._attending)
-            # What was on its way when we were stopped is shielded, and comes to its end before the loop does.
-            under_way = asyncio.gather(*asyncio.all_tasks(self._loop), return_exceptions=True)
-            self._loop.run_until_complete(under_way)
+                self._loop.run_until_complete(self._main_task)
+            # Shielded calls are still running after the cancellation. Wait for them before closing the loop.
+            shielded = asyncio.gather(*asyncio.all_tasks(self._loop), return_exceptions=True)
+            self._loop.run_until_complete(shielded)
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         finally:
             self._loop.close()
 
-    async def _attend(self) -> None:
+    async def _main(self) -> None:
         beating = asyncio.create_task(Loop("heartbeats").run(self._beat))
         try:
-            await self._listen()
+            await self._follow_log()
         except StoreError as error:
             with self._lock:
                 self._deaf = error
-                for answer in self._asked.values():
+                for answer in self._waiting.values():
                     with suppress(InvalidStateError):
                         answer.set_exception(error)
             await beating
@@ -128,35 +131,35 @@ class Lifeline:
 
     async def _beat(self) -> None:
         quiet = time.monotonic() - self._last
-        if quiet < self._interval and not self._doubted.is_set():
+        if quiet < self._interval and not self._thought_dead.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._doubted.wait(), self._interval - quiet)
+                await asyncio.wait_for(self._thought_dead.wait(), self._interval - quiet)
             return
-        self._doubted.clear()
+        self._thought_dead.clear()
         self.touch()
         try:
             await asyncio.shield(AsyncEmitter(self._log).emit_runner_heartbeat(self._task_id, self._span_id))
         except StoreError as error:
             if not error.retryable:
-                # The log takes nothing of this run any more.
+                # The log accepts no further events of this run.
                 await asyncio.Event().wait()
 
-    async def _listen(self) -> None:
+    async def _follow_log(self) -> None:
         store = self._log
         if not isinstance(store, Store):
-            await self._once_more(self._follow)
+            await self._retrying(self._follow)
             return
 
-        async def look() -> None:
-            await asyncio.shield(self._look(store))
+        async def read_new() -> None:
+            await asyncio.shield(self._read_new(store))
 
         while True:
             await self._pause()
             with suppress(StoreUnavailable):
-                await self._once_more(look)
+                await self._retrying(read_new)
 
-    async def _once_more(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do it, and again after whatever is no error of the log: a mistake of ours must not make the run deaf."""
+    async def _retrying(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run `work`, and repeat it after an error that is not a StoreError: a bug must not make the run deaf."""
         loop = Loop("lifeline")
         while True:
             try:
@@ -170,24 +173,24 @@ class Lifeline:
     async def _follow(self) -> None:
         async for event in events_of(self._log, self._task_id, since_seq=self._cursor):
             self._cursor = event.seq
-            self._hear(event)
+            self._handle(event)
 
-    async def _look(self, store: Store) -> None:
+    async def _read_new(self, store: Store) -> None:
         events: list[Event] | None = None
         while events is None or len(events) == PAGE:
             async with store.read() as view:
                 events = await view.events(self._task_id, self._cursor, PAGE)
             for event in events:
                 self._cursor = event.seq
-                self._hear(event)
+                self._handle(event)
 
     async def _pause(self) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(ASKED_PAUSE if self._asked else PAUSE):
+            async with asyncio.timeout(WAITING_READ_INTERVAL if self._waiting else READ_INTERVAL):
                 await self._asking.wait()
         self._asking.clear()
 
-    def _hear(self, event: Event) -> None:
+    def _handle(self, event: Event) -> None:
         if is_claim(event):
             return
         if event.event_type == "cancel_requested":
@@ -200,21 +203,21 @@ class Lifeline:
                 except Exception as error:
                     report(logging.ERROR, "a cancel callback failed", error, task_id=self._task_id)
         elif event.event_type in ("permission_response", "permission_cleared"):
-            # A question that an interruption closed is open again as soon as the run says that it lives.
+            # A request that an interruption closed is reopened by the run's next event.
             if event.payload.get("cause") != "interrupted":
                 with self._lock:
                     self._settle(event)
         elif event.actor == "supervisor" and event.payload.get("status") == "interrupted":
-            self._doubted.set()
+            self._thought_dead.set()
 
     def _settle(self, event: Event) -> None:
         if event.event_type == "cancel_requested":
-            closed = list(self._asked)
+            closed = list(self._waiting)
         else:
-            # An answer that names no request closes the newest one.
-            named = event.payload.get("request_id") or next(reversed(self._asked), "")
-            closed = [str(named)] if str(named) in self._asked else []
+            # A response without a request id closes the newest request.
+            named = event.payload.get("request_id") or next(reversed(self._waiting), "")
+            closed = [str(named)] if str(named) in self._waiting else []
         for request_id in closed:
-            # Whoever asked may have given up in this moment.
+            # The waiting caller may have cancelled the future in this moment.
             with suppress(InvalidStateError):
-                self._asked.pop(request_id).set_result(event)
+                self._waiting.pop(request_id).set_result(event)

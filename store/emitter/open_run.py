@@ -1,4 +1,4 @@
-"""What the parts of a run need of the run itself, so that they need not import it."""
+"""The interface of a run that its steps use, so that they need not import it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class OpenRun(Protocol[R]):
 
     @property
     def emitter(self) -> Vocabulary[R]:
-        """What appends its events."""
+        """The emitter that appends the run's events."""
 
     def check_mode(self, *, synchronous: bool) -> None:
-        """Raise TypeError where `with` and `async with` are mixed."""
+        """Raise TypeError if `with` and `async with` are mixed."""

@@ -1,4 +1,4 @@
-"""Asking a person: a permission request goes into the log, and the run waits for the event that closes it."""
+"""Permission requests: a run appends a request to its log and waits for the event that closes it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from signalbox.store.events import Event, new_id
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What came of a permission request. As a truth value: whether the run may go on.
+    """The outcome of a permission request. It is true if the request was approved.
 
-    `state` is `expired` when nobody answered in time, `cancelled` when the run was asked to stop meanwhile, and
-    `cleared` when the request was closed for another reason.
+    `state` is `expired` if nobody answered in time, `cancelled` if the run was asked to stop meanwhile, and `cleared`
+    if the request was closed for another reason.
     """
 
     request_id: str
@@ -36,7 +36,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Question(Generic[R]):
-    """One permission request and the wait for its answer, for synchronous code or for asyncio."""
+    """A permission request of a run, which can wait for its answer in synchronous code or in asyncio."""
 
     def __init__(
         self,
@@ -55,13 +55,13 @@ class Question(Generic[R]):
         self._closing: Future[Event] = self._lifeline.expect(self._id)
 
     def wait(self) -> Answer:
-        """Ask, and block until the request is closed."""
+        """Append the request and block until it is closed."""
         try:
             self._request()
             try:
                 event = self._closing.result(self._timeout)
             except TimeoutError:
-                # The log decides: an answer may have come in just before.
+                # The log decides: an answer may have been appended just before.
                 self._clear("expired")
                 event = self._closing.result()
             if event.event_type == "cancel_requested":
@@ -75,7 +75,7 @@ class Question(Generic[R]):
             self._lifeline.forget(self._id)
 
     async def await_answer(self) -> Answer:
-        """`wait` for asyncio."""
+        """Do the same as `wait`, in asyncio."""
         closing = asyncio.wrap_future(self._closing)
         try:
             await cast(Awaitable[Event], self._request())

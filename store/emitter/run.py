@@ -1,4 +1,4 @@
-"""A run: from its spawn to its exit."""
+"""`open_task` and the run that it returns, from its spawn to its exit."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from signalbox.store.log import Log
 from signalbox.store.reserved import check_kind
 
 HEARTBEAT_INTERVAL = 10.0
-"""Seconds of silence after which a run says that it is alive."""
+"""Seconds without an event after which a run appends a heartbeat."""
 
 MAX_TRACEBACK = 16_000
-"""Characters of a traceback that go into the log: its end, which names the error."""
+"""Characters of a traceback to log. The end is kept, because it names the error."""
 
 
 class Run(Branch[R]):
-    """The handle of a task that is being run. Made by `open_task`.
+    """The handle of a running task, returned by `open_task`.
 
-    Its own methods speak for the innermost phase or work item that is open around the caller in this thread or
+    Its methods emit events for the innermost phase or work item that is open around the caller in this thread or
     asyncio task.
     """
 
@@ -43,7 +43,7 @@ class Run(Branch[R]):
         self.synchronous = synchronous
         self.lifeline = lifeline
         self._emitter = emitter
-        self._heeded = False
+        self._cancel_seen = False
         super().__init__(self, span_id, None, None)
 
     @property
@@ -58,29 +58,29 @@ class Run(Branch[R]):
 
     @property
     def cancelled(self) -> bool:
-        """Whether somebody asked this run to stop. A run that ends after it saw this is recorded as cancelled."""
-        self._heeded = self._heeded or self.lifeline.cancelled
-        return self._heeded
+        """Whether this run was asked to stop. A run that has read True here is recorded as cancelled when it ends."""
+        self._cancel_seen = self._cancel_seen or self.lifeline.cancelled
+        return self._cancel_seen
 
     def check_mode(self, *, synchronous: bool) -> None:
-        """Raise TypeError where `with` and `async with` are mixed."""
+        """Raise TypeError if `with` and `async with` are mixed."""
         if synchronous != self.synchronous:
             word = "with" if self.synchronous else "async with"
-            raise TypeError(f"this task was opened by `{word}`, so its parts are too")
+            raise TypeError(f"this task was opened with `{word}`, so its steps must be too")
 
     def exit(self, error: BaseException | None) -> R:
-        """Append how the run ended."""
+        """Append the `runner_exit` of a run that ended normally or with `error`."""
         code, fields = 0, failure(error)
         if isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
             code, fields = 130, {"status": "cancelled", "message": "cancelled"}
         elif isinstance(error, SystemExit):
             code, fields = _exit_code(error)
-        elif error is not None and self._heeded:
+        elif error is not None and self._cancel_seen:
             code, fields = 1, {**fields, "status": "cancelled"}
         elif error is not None:
             trace = "".join(traceback.format_exception(error))
             code, fields = 1, {"status": "failed", **fields, "traceback": trace[-MAX_TRACEBACK:]}
-        elif self._heeded:
+        elif self._cancel_seen:
             fields = {"status": "cancelled", "message": "stopped on request"}
         return self._emitter.emit_runner_exit(self.task_id, self.span_id, code, **fields)
 
@@ -88,12 +88,13 @@ class Run(Branch[R]):
 class open_task:
     """Run a task: `with open_task(store, "nightly", title="Nightly build") as task:`, or with `async with`.
 
-    Makes the task if it is new, appends `runner_spawn`, keeps it alive with heartbeats, and at the end of the block
-    appends `runner_exit`: done, failed with the exception, or cancelled (KeyboardInterrupt, asyncio's cancellation).
-    `log` is a store or a `RemoteLog`; without `task_id` the task gets a new one. A new task is made in
-    `project_id`. Further keywords go into the payload of `runner_spawn`.
+    Creates the task if it does not exist, appends `runner_spawn`, emits heartbeats, and at the end of the block appends
+    `runner_exit`: done, failed with the exception, or cancelled (KeyboardInterrupt, asyncio's cancellation). `log` is a
+    store or a `RemoteLog`. Without `task_id` the task gets a new id. A new task belongs to `project_id`. Further
+    keywords become fields of the payload of `runner_spawn`.
 
-    Emitting never ends the program: what the log cannot hold is converted or cut. With `strict` it raises InvalidEvent.
+    Emitting never ends the program: values that the log cannot hold are converted or cut. With `strict` they raise
+    InvalidEvent instead.
     """
 
     def __init__(
@@ -162,7 +163,7 @@ class open_task:
 
 
 def own_version() -> str:
-    """Which Signalbox this is."""
+    """Return the name and version of this Signalbox."""
     try:
         return f"signalbox {version('signalbox-console')}"
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Where in a run an event comes from: the run itself, a phase, a work item, a tool call."""
+"""The scope of an event within a run: the run itself, a phase, a work item or a tool call."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from signalbox.store.emitter.vocabulary import R, Vocabulary
 
 
 class SpanScope(Generic[R]):
-    """Sends events that carry its span and its phase. In asyncio each sending call is awaited.
+    """Emits events with its span and its phase. In asyncio, each call that emits must be awaited.
 
-    A keyword that a method does not name becomes a field of the payload.
+    Keywords that a method does not declare become fields of the payload.
     """
 
     task_id: str
@@ -28,33 +28,33 @@ class SpanScope(Generic[R]):
 
     @property
     def emitter(self) -> Vocabulary[R]:
-        """The emitter of this run, for events that have no method here."""
+        """The emitter of this run, for events without a method here."""
         return self.run.emitter
 
     @property
     def here(self) -> SpanScope[R]:
-        """The scope that speaks: this one, but for a run the innermost one that is open around the caller."""
+        """The scope of emitted events: this one, or for a run, the innermost scope that is open around the caller."""
         return self
 
     def log(self, message: str, *, level: str | None = None, stream: str | None = None, **payload: Any) -> R:
-        """A line of the log; `stream` tells `stdout` from `stderr`."""
+        """Emit a log line. `stream` is `stdout` or `stderr`, if the line comes from a command."""
         at = self.here
         fields = {"actor": at.actor, "level": level, "stream": stream, **payload}
         return self.emitter.emit_log(self.task_id, at.span_id, message, phase=at.phase_name, **fields)
 
     def status(self, message: str, status: str = "running", **payload: Any) -> R:
-        """What the run is doing, in words."""
+        """Emit a message that says what the run is doing."""
         at, fields = self.here, {"message": text_of(message), **payload}
         return self.emitter.emit_status(self.task_id, at.span_id, status, phase=at.phase_name, **fields)
 
     def progress(self, current: float, total: float | None = None, **payload: Any) -> R:
-        """How far the whole run is, wherever this is called: `current` of `total`, whatever it counts."""
+        """Emit the progress of the whole run, from any scope: `current` of `total`, in any unit."""
         return self.emitter.emit_progress_update(
             self.task_id, self.run.span_id, current, total, phase=self.here.phase_name, **payload
         )
 
     def evidence(self, evidence_type: str, evidence_id: str, **payload: Any) -> R:
-        """Something that proves what was done; with `checkpoint_id=` it counts for that checkpoint."""
+        """Emit evidence of completed work. With `checkpoint_id=` it is linked to that checkpoint."""
         at = self.here
         return self.emitter.emit_evidence_collected(
             self.task_id, at.span_id, at.phase_name, evidence_type, evidence_id, **payload
@@ -70,7 +70,7 @@ class SpanScope(Generic[R]):
         commit_hash: str | None = None,
         **payload: Any,
     ) -> R:
-        """A state of the work to which the run can come back, and what it stands on."""
+        """Emit a checkpoint: a state of the work to which the run can return, with references to its evidence."""
         at = self.here
         refs = {
             "checkpoint_id": checkpoint_id,
@@ -84,14 +84,14 @@ class SpanScope(Generic[R]):
         )
 
     def checkpoint_verified(self, checkpoint_id: str, **payload: Any) -> R:
-        """The checkpoint was looked at again, and holds."""
+        """Emit that a check found the checkpoint valid."""
         at = self.here
         return self.emitter.emit_checkpoint_verified(
             self.task_id, at.span_id, checkpoint_id, phase=at.phase_name, **payload
         )
 
     def checkpoint_invalid(self, checkpoint_id: str, **payload: Any) -> R:
-        """The checkpoint was looked at again, and does not hold."""
+        """Emit that a check found the checkpoint invalid."""
         at = self.here
         return self.emitter.emit_checkpoint_invalid(
             self.task_id, at.span_id, checkpoint_id, phase=at.phase_name, **payload

@@ -1,7 +1,7 @@
-"""The parts of a run that are opened and closed: phases, work items, tool calls, recoveries.
+"""The steps of a run: phases, work items, tool calls and recoveries.
 
-`with` for synchronous code, `async with` for asyncio. What was opened is closed on an exception too, with its name and
-message, and the exception goes on.
+Synchronous code opens them with `with`, asyncio with `async with`. An exception closes the step too: the closing event
+has the type and message of the exception, which is then raised further.
 """
 
 from __future__ import annotations
@@ -21,26 +21,29 @@ from signalbox.store.emitter.vocabulary import R
 from signalbox.store.events import Event, new_id
 
 MAX_MESSAGE = 4000
-"""Characters of an error's message that go into the log."""
+"""Characters of an error's message to log."""
 
 _TAKEN = frozenset({"task_id", "event_type", "span_id", "parent_span_id", "phase", "actor", "key", "occurred_at"})
-"""Fields of an event that a payload cannot name without ending up in them."""
+"""Names that are parameters of `emit`, so a payload field cannot have them."""
 
 innermost: ContextVar[SpanScope[Any] | None] = ContextVar("signalbox_innermost", default=None)
-"""The step that is open around the caller, in this thread or asyncio task."""
+"""The innermost step that is open around the caller in this thread or asyncio task."""
 
 
 class Branch(SpanScope[R]):
-    """A scope in which further steps can be opened. Steps in other threads or tasks: open them from their parent."""
+    """A scope that can open steps. In another thread or asyncio task, call the parent step's methods, not the run's."""
 
     def phase(self, name: str, **payload: Any) -> PhaseStep[R]:
-        """`with task.phase("planning") as phase:`"""
+        """Return a phase to open: `with task.phase("planning") as phase:`."""
         return PhaseStep(self.run, new_id(), name, self.here.span_id, payload)
 
     def work_item(
         self, work_item_id: str, work_type: str = "step", *, span_id: str | None = None, **payload: Any
     ) -> WorkItemStep[R]:
-        """`with phase.work_item("json", "package") as item:`; `span_id` of an earlier attempt makes it a retry."""
+        """Return a work item to open: `with phase.work_item("json", "package") as item:`.
+
+        With the `span_id` of an earlier attempt it is a retry.
+        """
         at = self.here
         return WorkItemStep(
             self.run,
@@ -53,12 +56,15 @@ class Branch(SpanScope[R]):
         )
 
     def tool(self, tool_name: str, arguments: Any = None, **payload: Any) -> ToolStep[R]:
-        """`with task.tool("search", {"query": "…"}) as call:` is one call; `call.result(…)` keeps what came of it."""
+        """Return a tool call to open: `with task.tool("search", {"query": "…"}) as call:`.
+
+        `call.result(…)` sets the fields of its result.
+        """
         at, payload = self.here, {"arguments": arguments, **payload}
         return ToolStep(self.run, new_id(), at.phase_name, at.span_id, payload, tool_name=tool_name)
 
     def recovery(self, explanation: str, checkpoint_id: str | None = None, **payload: Any) -> RecoveryStep[R]:
-        """`with phase.recovery("broken file", "checkpoint-2") as recovery:` goes back to a checkpoint."""
+        """Return a recovery to open: `with phase.recovery("broken file", "checkpoint-2") as recovery:`."""
         at, payload = self.here, {"explanation": explanation, "checkpoint_id": checkpoint_id, **payload}
         return RecoveryStep(self.run, at.span_id, at.phase_name, at.parent_span_id, payload)
 
@@ -91,13 +97,13 @@ class Branch(SpanScope[R]):
         evidence_refs: dict[str, Any] | None = None,
         timeout: float | None = None,
     ) -> Answer | Awaitable[Answer]:
-        """Ask a person for leave to use a tool, and wait for the answer, at most `timeout` seconds."""
+        """Ask a person for permission to use a tool, and wait for the answer for at most `timeout` seconds."""
         question = Question(self.here, tool_name, arguments, reason, timeout, evidence_refs)
         return question.wait() if self.run.synchronous else question.await_answer()
 
 
 class Step(Branch[R]):
-    """One `with` block of a run."""
+    """A part of a run that a `with` block opens and closes."""
 
     def __init__(
         self,
@@ -122,7 +128,7 @@ class Step(Branch[R]):
         """Append the event that closes it."""
 
     def result(self, **payload: Any) -> None:
-        """Keep fields for the payload of the closing event; a name that the event itself has gets a `_` after it."""
+        """Set payload fields of the closing event. A name that is already used for the event gets a `_` appended."""
         taken = _TAKEN | self.named.keys()
         self._result |= {f"{name}_" if name in taken else name: value for name, value in payload.items()}
 
@@ -155,13 +161,13 @@ class Step(Branch[R]):
         innermost.set(self)
 
     def _step_out(self) -> None:
-        # A step that ends in another context than it began in leaves that one alone.
+        # A step that ends in another context than it began in must not change that context.
         if innermost.get() is self:
             innermost.set(self._outer)
 
 
 class PhaseStep(Step[R]):
-    """A phase that is entered."""
+    """A phase of a run."""
 
     def _opening(self, payload: dict[str, Any]) -> R:
         name = self.phase_name or ""
@@ -172,12 +178,12 @@ class PhaseStep(Step[R]):
 
 
 class WorkItemStep(Step[R]):
-    """A piece of the work. Several may be open at once, in threads or in asyncio tasks."""
+    """A piece of work. Several may be open at once, in threads or in asyncio tasks."""
 
     actor = "worker"
 
     def progress(self, current: float, total: float | None = None, **payload: Any) -> R:
-        """How far this item is."""
+        """Emit the progress of this item."""
         item = self.named["work_item_id"]
         return self.emitter.emit_work_item_progress(
             self.task_id, self.span_id, item, current, total, phase=self.phase_name, **payload
@@ -196,10 +202,10 @@ class WorkItemStep(Step[R]):
 
 
 class ToolStep(Step[R]):
-    """A call of a tool."""
+    """A tool call."""
 
     def progress(self, current: float, total: float | None = None, **payload: Any) -> R:
-        """How far this call is."""
+        """Emit the progress of this call."""
         return self.emitter.emit_progress_update(
             self.task_id, self.span_id, current, total, phase=self.phase_name, **payload
         )
@@ -217,10 +223,10 @@ class ToolStep(Step[R]):
 
 
 class RecoveryStep(Step[R]):
-    """The way back to a checkpoint after something went wrong, within the step that it happens in."""
+    """A return to a checkpoint after an error. It has the span of the step in which it happens."""
 
     def loaded(self, checkpoint_id: str, **payload: Any) -> R:
-        """The checkpoint stands again; the work goes on from there."""
+        """Emit that the checkpoint is restored and work continues from it."""
         return self.emitter.emit_recovery_checkpoint_loaded(
             self.task_id, self.span_id, checkpoint_id, phase=self.phase_name, **payload
         )
@@ -234,7 +240,7 @@ class RecoveryStep(Step[R]):
 
 
 def failure(error: BaseException | None) -> dict[str, Any]:
-    """What a closing event says about the exception that ended its block."""
+    """Return the payload fields that describe the exception that ended a block."""
     if error is None:
         return {}
     if isinstance(error, KeyboardInterrupt | asyncio.CancelledError):

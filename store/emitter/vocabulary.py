@@ -1,4 +1,4 @@
-"""One definition of every `emit_*`, for synchronous code and for asyncio."""
+"""The `emit_*` methods, defined once for synchronous code and for asyncio."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from signalbox.store.log import Log
 
 R = TypeVar("R")
 
-SMALL = 8 * 1024
-"""Bytes of JSON that are left of a payload which a server with a lower limit than ours refused."""
+FALLBACK_LIMIT = 8 * 1024
+"""Bytes of JSON to which a payload is cut after a server with a lower limit refused it."""
 
 
 class Vocabulary(ABC, Generic[R]):
-    """Each `emit_*` appends one event with the right type, actor and payload, and returns what `append` returns.
+    """Has an `emit_*` method per event type, which appends one event and returns the result of `append`.
 
-    All of them also take `phase`, `parent_span_id`, `actor`, `key` (the idempotency key) and `occurred_at`; any other
-    keyword becomes a field of the payload. Fields that are None are left out.
+    All methods also take `phase`, `parent_span_id`, `actor`, `key` (the idempotency key) and `occurred_at`. Other
+    keywords become fields of the payload. Fields with the value None are left out.
     """
 
     @abstractmethod
@@ -42,9 +42,9 @@ class Vocabulary(ABC, Generic[R]):
         occurred_at: str | datetime | None = None,
         **payload: Any,
     ) -> R:
-        """Append an event of any type. `span_id` None is the task's main span.
+        """Append an event of any type. Without `span_id` it gets the task's main span.
 
-        `occurred_at` is when it happened, if that was earlier: a time with its zone.
+        `occurred_at` is the time when the event happened, with a zone, if it happened before it is appended.
         """
         event = NewEvent(
             event_type=event_type,
@@ -206,9 +206,10 @@ class Vocabulary(ABC, Generic[R]):
 
 
 class Emitter(Vocabulary[Event]):
-    """The vocabulary for synchronous code: each call returns the stored `Event` once it is committed.
+    """The vocabulary for synchronous code. Each call returns the stored `Event` once it is committed.
 
-    What the log cannot hold is converted or cut (see `store.emitter.fitting`); with `strict` it raises InvalidEvent.
+    Values that the log cannot hold are converted or cut (see `store.emitter.fitting`). With `strict` they raise
+    InvalidEvent.
     """
 
     def __init__(self, log: Log, *, strict: bool = False) -> None:
@@ -223,11 +224,11 @@ class Emitter(Vocabulary[Event]):
         try:
             return self.log.append(task_id, fitting(event))[0]
         except InvalidEvent:
-            return self.log.append(task_id, fitting(event, SMALL))[0]
+            return self.log.append(task_id, fitting(event, FALLBACK_LIMIT))[0]
 
 
 class AsyncEmitter(Vocabulary[Awaitable[Event]]):
-    """The vocabulary for asyncio: each call is awaited for the stored `Event`. `strict` as for `Emitter`."""
+    """The vocabulary for asyncio. Awaiting a call gives the stored `Event`. `strict` is as for `Emitter`."""
 
     def __init__(self, log: Log, *, strict: bool = False) -> None:
         self.log, self.strict = log, strict
@@ -241,13 +242,13 @@ class AsyncEmitter(Vocabulary[Awaitable[Event]]):
         try:
             return (await self.log.aappend(task_id, fitting(event)))[0]
         except InvalidEvent:
-            return (await self.log.aappend(task_id, fitting(event, SMALL)))[0]
+            return (await self.log.aappend(task_id, fitting(event, FALLBACK_LIMIT)))[0]
 
 
 def progress(current: Any, total: Any) -> dict[str, float] | None:
-    """The payload's `progress`: how many of how many, and the percentage where there is a total.
+    """Return the `progress` of a payload: `current`, and if there is a total, `total` and `percentage`.
 
-    A value that is no finite number is left out; None if `current` is none.
+    Values that are not finite numbers are left out. Return None if `current` is not a finite number.
     """
     done, whole = number(current), number(total)
     if done is None:

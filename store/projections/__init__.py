@@ -1,7 +1,7 @@
-"""Projections: pure functions from (state, event) to state. No I/O, no clock.
+"""Projections: pure functions that fold events into the state of a task. No I/O, no clock.
 
-The same fold is kept as tables inside the append transaction and runs over a log up to any seq for time travel.
-`needs` names the rows an event can touch, so that an append never loads a whole task.
+The append transaction stores the result of the fold in tables. Time travel runs the same fold over a log up to any seq.
+`needs` returns the rows that an event can change, so that an append never loads a whole task.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["Needs", "apply", "checkpoint_id_of", "consequences", "count", "fold"
 
 
 class Needs(msgspec.Struct):
-    """What must be loaded into a TaskState before some events are folded into it."""
+    """The rows that must be loaded into a TaskState before certain events are folded into it."""
 
     spans: set[str]
     checkpoints: set[str]
@@ -32,15 +32,16 @@ class Needs(msgspec.Struct):
 
 
 def needs(task: Task, events: Iterable[NewEvent | Event]) -> Needs:
-    """The rows that `apply` may touch when it folds `events` into `task`.
+    """Return the rows that `apply` may change when it folds `events` into `task`.
 
-    `interrupted`: also all that was closed when the task was interrupted, as the run speaks again.
+    `interrupted` is set if the events come from an interrupted run: then all rows that the interruption closed are
+    needed too.
     """
     found = Needs(spans=set(), checkpoints=set(), permissions=set())
     events = list(events)
-    found.interrupted = task.status == "interrupted" and any(map(interruption.of_the_run, events))
+    found.interrupted = task.status == "interrupted" and any(map(interruption.is_from_the_run, events))
     found.phases = found.interrupted
-    if all(_adds_a_line(task, event) for event in events):
+    if all(_is_main_span_line(task, event) for event in events):
         return found
     unnamed = 0
     for at, event in enumerate(events):
@@ -55,7 +56,7 @@ def needs(task: Task, events: Iterable[NewEvent | Event]) -> Needs:
             found.open_spans = found.open_permissions = True
         elif kind.startswith("permission_"):
             named = text(event.payload, "request_id")
-            # An answer that names no request is to one that is open; a request has an id of its own made from its seq.
+            # A response without a request id answers an open request. A request without an id gets one from its seq.
             found.open_permissions |= named is None and kind == "permission_response"
             if named:
                 found.permissions.add(named)
@@ -68,7 +69,7 @@ def needs(task: Task, events: Iterable[NewEvent | Event]) -> Needs:
 
 
 def fold(task: Task, events: Iterable[Event]) -> TaskState:
-    """Fold a whole log, from its first event on, into the state after the last one."""
+    """Fold a whole log, starting with its first event, and return the state after the last one."""
     state = TaskState(task=task)
     for event in events:
         apply(state, event)
@@ -76,22 +77,23 @@ def fold(task: Task, events: Iterable[Event]) -> TaskState:
 
 
 def apply(state: TaskState, event: Event) -> bool:
-    """Fold one event into `state`, in place. Hostile payloads are no error.
+    """Fold one event into `state`, in place. Never raises, whatever the payload contains.
 
-    False for one that was only counted: `count` does as much for it, and needs no more of it than its time.
+    Returns False if the event changed only counters. For such events `count` has the same effect and needs only their
+    times.
     """
     task, seq = state.task, event.seq
     task.latest_seq = seq
     task.updated_at = event.created_at
     activity.count(task, event.created_at, 0 if event.event_type == HEARTBEAT else 1)
-    if _says_nothing_new(state, event):
+    if _changes_only_counters(state, event):
         return False
     before = _header(task)
     if not task.main_span_used:
         _choose_main_span(task, event)
     kind = OLDER_SPELLINGS.get(event.event_type, event.event_type)
-    if task.status == "interrupted" and interruption.of_the_run(event):
-        interruption.come_back(state, event)
+    if task.status == "interrupted" and interruption.is_from_the_run(event):
+        interruption.undo(state, event)
     elif task.status == "queued":
         run.set_status(state, "running", event)
     if event.phase != task.phase and event.phase is not None and kind != "phase_exit":
@@ -108,7 +110,7 @@ def apply(state: TaskState, event: Event) -> bool:
 
 
 def count(task: Task, times: Sequence[str]) -> None:
-    """Fold the next events of a log, all of them such as `apply` only counts. `times` are their `created_at`."""
+    """Fold the next events of a log that change only counters. `times` are their `created_at`."""
     for created_at in times:
         activity.count(task, created_at)
     if times:
@@ -116,10 +118,10 @@ def count(task: Task, times: Sequence[str]) -> None:
         task.updated_at = times[-1]
 
 
-def _says_nothing_new(state: TaskState, event: Event) -> bool:
-    """Whether this is one more log line of a running run's known span: most events are."""
+def _changes_only_counters(state: TaskState, event: Event) -> bool:
+    """Return whether the event is a log line of a known span of a running task. Most events are."""
     task = state.task
-    if _adds_a_line(task, event):
+    if _is_main_span_line(task, event):
         return True
     if event.event_type != "log" or task.status != "running" or event.phase not in (None, task.phase):
         return False
@@ -129,8 +131,8 @@ def _says_nothing_new(state: TaskState, event: Event) -> bool:
     )
 
 
-def _adds_a_line(task: Task, event: NewEvent | Event) -> bool:
-    """Whether this is a log line of a running run itself, which nothing but the task's counters need to know."""
+def _is_main_span_line(task: Task, event: NewEvent | Event) -> bool:
+    """Return whether the event is a log line in the main span of a running task, which changes only counters."""
     return (
         event.event_type == "log"
         and task.status == "running"
@@ -158,7 +160,7 @@ def _header(task: Task) -> tuple[object, ...]:
 
 
 def _choose_main_span(task: Task, event: Event) -> None:
-    # The run names its own main span when its first event is a spawn; otherwise the generated one stands.
+    # If the first event is a spawn, its span becomes the main span. Otherwise the generated one is kept.
     if event.event_type == "runner_spawn" and event.parent_span_id is None and event.span_id != task.main_span_id:
         task.main_span_id, task.main_span_seq = event.span_id, event.seq
     task.main_span_used = task.main_span_id == event.span_id

@@ -1,4 +1,4 @@
-"""Checkpoints and the evidence that is linked to them."""
+"""The projection of checkpoints and of the evidence linked to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An interruption is a guess of the supervisor: the run that speaks again takes it back."""
+"""Undoing an interruption: the supervisor assumes that a run died, and the run's next event proves it alive."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from signalbox.store.events import Event, NewEvent
 from signalbox.store.projections import permissions, phases, run, spans
 from signalbox.store.state import TaskState
 
-BESIDE_THE_RUN = frozenset({"supervisor", "lease", "user"})
-"""Actors whose events are no sign of life of the run."""
+OTHER_ACTORS = frozenset({"supervisor", "lease", "user"})
+"""Actors whose events do not prove that the run is alive."""
 
-SAID_TO_THE_RUN = frozenset({"permission_response", "cancel_requested", "retry_requested"})
-"""Types of events with which people speak to the run, whatever actor they name."""
+ADDRESSED_TO_THE_RUN = frozenset({"permission_response", "cancel_requested", "retry_requested"})
+"""Types of events that people send to the run, whatever their actor."""
 
 NEW_RUN = "runner_spawn"
-"""Another process begins: the spans and questions of the interrupted one are not its own."""
+"""Starts another process, to which the spans and permission requests of the interrupted one do not belong."""
 
 
-def of_the_run(event: NewEvent | Event) -> bool:
-    """Whether the interrupted run itself speaks, and not a person, the server, or whoever looks after the run."""
+def is_from_the_run(event: NewEvent | Event) -> bool:
+    """Return whether the event comes from the interrupted run itself, and not from a person, the server or a lease."""
     kind = event.event_type
-    return event.actor not in BESIDE_THE_RUN and kind not in SAID_TO_THE_RUN and kind != NEW_RUN
+    return event.actor not in OTHER_ACTORS and kind not in ADDRESSED_TO_THE_RUN and kind != NEW_RUN
 
 
-def come_back(state: TaskState, event: Event) -> None:
-    """An interrupted run speaks: undo the interruption, then let the event say what it says."""
+def undo(state: TaskState, event: Event) -> None:
+    """Undo the interruption of a run that emitted `event`. The caller then folds the event itself."""
     task = state.task
     permissions.reopen(state, event)
     for span in state.spans.values():

@@ -1,4 +1,4 @@
-"""Reading payloads. They are free-form and may be hostile: what is not as expected counts as not there."""
+"""Reading of payloads. They are free-form and may be hostile, so a value of an unexpected type counts as missing."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 from signalbox.store.events import Event
 from signalbox.store.state import Progress
 
-LONGEST = 4000
-"""Characters of a text that a projection keeps: pages read many of them at once, and the event has all of it."""
+MAX_TEXT_CHARS = 4000
+"""Characters of a text in a projection. Pages read many projections at once, and the event has the full text."""
 
 _IDS = ("request_id", "checkpoint_id")
 
@@ -17,21 +17,21 @@ def text(payload: dict[str, Any], *names: str) -> str | None:
     for name in names:
         value = payload.get(name)
         if isinstance(value, str) and value:
-            return value if len(value) <= LONGEST or name in _IDS else value[:LONGEST] + "…"
-        # Python writes no whole number of more than 4300 digits.
+            return value if len(value) <= MAX_TEXT_CHARS or name in _IDS else value[:MAX_TEXT_CHARS] + "…"
+        # Python does not convert integers with more than 4300 digits to text.
         if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300:
             return str(value)
     return None
 
 
 def lowered(payload: dict[str, Any], name: str) -> str:
-    """The text under `name` in lower case, "" for anything else."""
+    """Return the text under `name` in lower case, or "" if there is none."""
     value = payload.get(name)
     return value.lower() if isinstance(value, str) else ""
 
 
 def number(value: object) -> float | None:
-    # Written so that NaN, which compares as false with everything, counts as not there either.
+    # `not … <=` also rejects NaN, which is never <= anything.
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1e15:
         return None
     return value
@@ -56,11 +56,11 @@ def checkpoint_id_in(payload: dict[str, Any]) -> str:
 
 
 def checkpoint_id_of(event: Event) -> str:
-    """The id of the checkpoint that `event` is about, "" if it names none."""
+    """Return the id of the checkpoint that `event` refers to, or "" if there is none."""
     named = checkpoint_id_in(event.payload)
     return named or (f"checkpoint-{event.seq}" if event.event_type == "checkpoint_commit" else "")
 
 
 def request_id_of(event: Event) -> str:
-    """The id of the permission request that `event` opens: its payload's, else one made from its seq."""
+    """Return the id of the permission request that `event` opens: from its payload, else made from its seq."""
     return text(event.payload, "request_id") or f"request-{event.seq}"

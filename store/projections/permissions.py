@@ -1,4 +1,4 @@
-"""Permissions: a question of the run, closed by the first answer, by its expiry or by the end of the task."""
+"""The projection of permission requests. A request is closed by its first response, its expiry or the task's end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from signalbox.store.state import Permission, Span, TaskState
 def request(state: TaskState, event: Event, span: Span) -> None:
     request_id = request_id_of(event)
     if request_id in state.permissions:
-        # Asked again: by a client that repeats itself, or by the store for a run that came back.
+        # A repeated request: from a client that retries, or from the store after an interruption was undone.
         return
     refs = event.payload.get("evidence_refs")
     state.permissions[request_id] = Permission(
@@ -35,8 +35,8 @@ def request(state: TaskState, event: Event, span: Span) -> None:
         set_status(state, "waiting", event)
 
 
-OF_RUNS = frozenset({"runner", "worker", "lease", "recovery", "relay"})
-"""Actors by which a run calls its own parts."""
+RUN_ACTORS = frozenset({"runner", "worker", "lease", "recovery", "relay"})
+"""The actors of events that a run itself emits."""
 
 
 def closed(state: TaskState, event: Event, span: Span) -> None:
@@ -56,7 +56,7 @@ def closed(state: TaskState, event: Event, span: Span) -> None:
         permission.state = "expired" if payload.get("cause") == "expired" else "cleared"
     permission.cause = text(payload, "cause") if event.event_type == "permission_cleared" else None
     if event.event_type == "permission_cleared" and event.origin is msgspec.UNSET:
-        permission.by, permission.claimed = event.actor, event.actor not in OF_RUNS
+        permission.by, permission.claimed = event.actor, event.actor not in RUN_ACTORS
     else:
         permission.by, permission.claimed = text(payload, "by") or event.actor, event.origin != "server"
     permission.answer_reason = text(payload, "reason", "message")
@@ -69,7 +69,7 @@ def closed(state: TaskState, event: Event, span: Span) -> None:
 
 
 def refusal(state: TaskState, event: NewEvent) -> str | None:
-    """Why the log must not take `event` now, or None. The first answer to a permission wins."""
+    """Return the reason why `event` must not be appended now, or None. Only the first response to a request counts."""
     if event.event_type != "permission_response":
         return None
     request_id = text(event.payload, "request_id")
@@ -84,7 +84,7 @@ def refusal(state: TaskState, event: NewEvent) -> str | None:
 
 
 def reopen(state: TaskState, event: Event) -> None:
-    """Open the questions again that nothing but the interruption closed. Call it while the task is interrupted."""
+    """Reopen the requests that the interruption closed. Call it while the task is still interrupted."""
     task = state.task
     for permission in state.permissions.values():
         if was_interrupted(permission, task.ended_seq):
@@ -97,8 +97,8 @@ def reopen(state: TaskState, event: Event) -> None:
 
 
 def was_interrupted(permission: Permission, ended_seq: int) -> bool:
-    """Whether the interruption of the task at `ended_seq` closed this question."""
-    # Older logs call the cause task_ended.
+    """Return whether the interruption of the task at `ended_seq` closed this request."""
+    # In older logs this cause is `task_ended`.
     return (
         permission.state == "cleared"
         and permission.cause in ("interrupted", "task_ended")
@@ -107,16 +107,16 @@ def was_interrupted(permission: Permission, ended_seq: int) -> bool:
 
 
 def consequences(state: TaskState, event: Event) -> list[NewEvent]:
-    """The events that must follow `event` in the same transaction.
+    """Return the events that must follow `event` in the same transaction.
 
-    An ended task leaves no question open. A run that comes back asks its questions again, for clients that saw them
-    cleared.
+    When a task ends, its open requests are cleared. When an interruption is undone, the reopened requests are emitted
+    again for clients that saw them cleared.
     """
     task = state.task
     if not task.permissions_open:
         return []
     if not task.ended:
-        return _asked_again(state, event) if task.permissions_seq == event.seq else []
+        return _repeated_requests(state, event) if task.permissions_seq == event.seq else []
     cause = "interrupted" if task.status == "interrupted" else "task_ended"
     return [
         NewEvent(
@@ -134,12 +134,12 @@ def consequences(state: TaskState, event: Event) -> list[NewEvent]:
     ]
 
 
-def _asked_again(state: TaskState, event: Event) -> list[NewEvent]:
+def _repeated_requests(state: TaskState, event: Event) -> list[NewEvent]:
     return [
         NewEvent(
             event_type="permission_request",
             actor="supervisor",
-            # The span of the question may not be loaded; that of the event is.
+            # The span of the request may not be loaded. The span of the event is.
             span_id=event.span_id,
             payload={
                 "request_id": permission.request_id,

@@ -1,4 +1,4 @@
-"""Phases: the stations of a run, in the order in which the log first names them."""
+"""The projection of phases, in the order in which the log first names them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from signalbox.store.events import Event
 from signalbox.store.state import Phase, Span, TaskState
 
 MAX_PHASES = 200
-"""Phases beyond this many are kept in the log but are no stations: nobody reads a line with more."""
+"""The projection contains only this many phases. Later ones are only in the log."""
 
 
 def reach(state: TaskState, event: Event) -> None:
-    """The run names a phase: it becomes the current one; phases nobody declared end when the next begins."""
+    """Make the phase that `event` names the current one. Open phases without a `phase_enter` end here."""
     task, name = state.task, cast(str, event.phase)
     for other in state.phases.values():
         if other.state == "open" and not other.declared and other.phase != name:
@@ -57,7 +57,7 @@ def leave(state: TaskState, event: Event, span: Span) -> None:
     if phase is not None:
         failed = bool(event.payload.get("error_code")) or event.payload.get("status") == "failed"
         how = "failed" if failed else "done"
-        # The phase's own word on how it ended outweighs that of the run's end before it.
+        # The outcome in the phase's own exit event overrides the outcome from an earlier end of the run.
         if phase.state != how:
             close(state, phase, how, event)
     if state.task.phase == name:

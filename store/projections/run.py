@@ -1,4 +1,4 @@
-"""The run itself: its status, its end, its signs of life."""
+"""The projection of the run itself: its status, its end, its heartbeats."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from signalbox.store.projections.payload import lowered, number, progress_of, te
 from signalbox.store.state import ENDED, STATUSES, Span, Status, TaskState
 
 MAX_RETRIES = 100
-"""Retries that a task remembers: the first ones."""
+"""A task stores only this many retries, the first ones."""
 
 _STATUS_WORDS: dict[str, Status] = {word: word for word in STATUSES} | {
     "success": "done",
@@ -35,7 +35,7 @@ def set_status(state: TaskState, status: Status, event: Event) -> None:
 
 
 def end_all(state: TaskState, event: Event) -> None:
-    """Close what is open in an ended task: at its end, and what a later event opened."""
+    """Close the open spans and phases of an ended task. Called for the event that ends it and for later events."""
     status = state.task.status
     spans_end = status if status in ("cancelled", "interrupted", "failed") else "done"
     for span in state.spans.values() if state.task.spans_open else ():
@@ -54,17 +54,17 @@ def spawn(state: TaskState, event: Event, span: Span) -> None:
     task.runner_version = text(payload, "runner_version")
     task.cancel_requested = False
     task.spawn_seq = event.seq
-    _promise(state, event)
+    _read_interval(state, event)
 
 
 def heartbeat(state: TaskState, event: Event, span: Span) -> None:
     task = state.task
     task.heartbeats += 1
     task.heartbeat_seq, task.heartbeat_at = event.seq, event.created_at
-    _promise(state, event)
+    _read_interval(state, event)
 
 
-def _promise(state: TaskState, event: Event) -> None:
+def _read_interval(state: TaskState, event: Event) -> None:
     interval = number(event.payload.get("heartbeat_interval"))
     if interval and interval > 0:
         state.task.heartbeat_interval = interval
@@ -92,7 +92,7 @@ def leave(state: TaskState, event: Event, span: Span) -> None:
 def status(state: TaskState, event: Event, span: Span) -> None:
     word = _STATUS_WORDS.get(lowered(event.payload, "status"))
     if word != "interrupted":
-        # Why it was interrupted is its error: it must be gone when the run comes back.
+        # The reason of an interruption is stored as the error, which is cleared when the interruption is undone.
         state.task.message = text(event.payload, "message", "explanation") or state.task.message
     if word == "waiting" and not state.task.permissions_open:
         word = None

@@ -1,4 +1,4 @@
-"""Spans: stretches of work that open, make progress, close, and may open again."""
+"""The projection of spans: units of work that open, report progress, close, and may open again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CLOSES = {
 
 
 def span_of(state: TaskState, event: Event, kind: str) -> Span:
-    """The event's span, made if it is new, opened or closed if the event says so."""
+    """Return the event's span. It is created if it does not exist, and opened or closed according to the event."""
     task = state.task
     span = state.spans.get(event.span_id)
     if span is None:
@@ -36,14 +36,14 @@ def span_of(state: TaskState, event: Event, kind: str) -> Span:
         _open(state, span, opens, event)
     closes = _CLOSES.get(kind)
     if closes == "work_item" and span.state == "mark":
-        # It began unnoticed: that it ended is known all the same.
+        # There was no event for the start of the work item, but its end is recorded.
         _open(state, span, closes, event)
     if closes and span.kind == closes:
         failed = kind == "work_item_failed" or bool(event.payload.get("error_code"))
         how = "failed" if failed else "done"
-        # A span's own word on how it ended outweighs an earlier one, and that of the run's end.
-        with_the_run = 0 < task.ended_seq <= (span.ended_seq or 0)
-        if span.state != how or with_the_run:
+        # The outcome in a span's own event overrides an earlier outcome, and the outcome from the end of the run.
+        closed_by_the_run = 0 < task.ended_seq <= (span.ended_seq or 0)
+        if span.state != how or closed_by_the_run:
             close(state, span, how, event)
     return span
 
@@ -62,7 +62,7 @@ def _new(state: TaskState, event: Event, kind: str) -> Span:
         changed_seq=event.seq,
     )
     if span.kind == "run":
-        # The main span is open for as long as the run is, whether or not it was spawned in so many words.
+        # The main span is open while the run is, even without a `runner_spawn` event.
         span.name, span.state = "run", "open"
         task.spans_open += 1
     state.spans[span.span_id] = span
@@ -129,7 +129,7 @@ def close(state: TaskState, span: Span, how: str, event: Event) -> None:
 
 
 def reopen(state: TaskState, span: Span, event: Event) -> None:
-    """Take an interruption back: the span has been open all the time."""
+    """Reopen a span that an interruption closed, as if it had been open all the time."""
     task = state.task
     span.state, span.ended_seq, span.ended_at = "open", None, None
     span.changed_seq = task.spans_seq = event.seq

@@ -1,4 +1,4 @@
-"""A log behind a Signalbox server, for runs on other machines: the same calls as a store, over HTTP."""
+"""The log of a Signalbox server, for runs on other machines. It has the same calls as a store, over HTTP."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from signalbox.store.remote.tail import RemoteTail
 from signalbox.store.state import Task, Unfinished
 
 PATIENCE = 30.0
-"""Seconds a call keeps trying while the server is busy or gone, before it raises StoreUnavailable."""
+"""Seconds for which a call is retried while the server is busy or unreachable, before it raises StoreUnavailable."""
 
 T = TypeVar("T")
 
 
 class RemoteLog(Blocking):
-    """The log of the Signalbox server at `url`, as the holder of `token` sees it. Safe to use from any thread and loop.
+    """The log of the Signalbox server at `url`, with the rights of `token`. Safe to use from any thread and event loop.
 
-    Each call is a coroutine with the prefix `a`, and has a blocking form without it: see `store.blocking`.
+    Each call is a coroutine with the prefix `a`, and has a blocking form without the prefix: see `store.blocking`.
 
-    A call that meets a busy or vanished server tries again for `patience` seconds. Events without a key get one, so
-    that a second try of a call whose answer was lost writes nothing twice. The errors are those of `store.errors`;
-    NotAllowed ends every call and every tail at once.
+    While the server is busy or unreachable, a call is retried for `patience` seconds. Events without an idempotency key
+    get one, so a retry after a lost response does not append them twice. The errors are those of `store.errors`.
+    NotAllowed is never retried, neither by a call nor by a tail.
     """
 
     def __init__(self, url: str, token: str | None = None, *, patience: float = PATIENCE) -> None:
@@ -51,11 +51,11 @@ class RemoteLog(Blocking):
         metadata: dict[str, Any] | None = None,
         project_id: str | None = None,
     ) -> tuple[Task, bool]:
-        """Create a task; the bool says whether it is new. A task that exists is returned unchanged.
+        """Create a task, or return the existing one with this id unchanged. The bool says whether it is new.
 
-        Without `project_id` it belongs to the project of the token, else to the default one.
+        Without `project_id` the task belongs to the project of the token, else to the default project.
         """
-        # The id is chosen here, so that a second try finds the task of the first.
+        # Choose the id here, so that a retry finds the task that the first attempt created.
         body = {"task_id": task_id or new_id(), "title": title, "kind": kind, "metadata": metadata}
         body |= {"project_id": project_id} if project_id is not None else {}
         response = await self._connection.request("POST", "/api/tasks", json=body)
@@ -64,13 +64,13 @@ class RemoteLog(Blocking):
     create_task = blocking(acreate_task)
 
     async def atask(self, task_id: str) -> Task:
-        """The state of a task. `main_span_id` is empty, as the server does not tell it. Raises UnknownTask."""
+        """Return the state of a task. `main_span_id` is empty: the server does not send it. Raises UnknownTask."""
         return _task(await self._connection.request("GET", _path(task_id), task_id))
 
     task = blocking(atask)
 
     async def alink_retry(self, task_id: str, retry: str) -> None:
-        """Record that the task is run again as the task `retry`. Raises NotAllowed without the right to stop runs."""
+        """Record that the task `retry` runs this task again. Raises NotAllowed without the right to stop runs."""
         await self._connection.request("POST", f"{_path(task_id)}/retries", task_id, json={"retry": retry})
 
     link_retry = blocking(alink_retry)
@@ -82,7 +82,7 @@ class RemoteLog(Blocking):
     set_unfinished = blocking(aset_unfinished)
 
     async def aunfinished(self, task_id: str) -> list[Unfinished]:
-        """The unfinished lines of a task. Raises UnknownTask."""
+        """Return the unfinished lines of a task. Raises UnknownTask."""
         return _decoded(await self._connection.request("GET", _path(task_id), task_id), _Shown).unfinished
 
     unfinished = blocking(aunfinished)
@@ -90,9 +90,9 @@ class RemoteLog(Blocking):
     # events
 
     async def aappend(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]:
-        """Append all of `events` to a task (created if new), or none. Returns them as stored, in order.
+        """Append all of `events` to a task, or none, and return them as stored, in order.
 
-        Raises InvalidEvent or Conflict.
+        The task is created if it does not exist. Raises InvalidEvent or Conflict.
         """
         given = keyed([events] if isinstance(events, NewEvent) else events)
         for event in given:
@@ -105,7 +105,7 @@ class RemoteLog(Blocking):
     append = blocking(aappend)
 
     async def aevents(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]:
-        """A page of the log: at most `limit` (1 to 1000) events after `since_seq`. Raises UnknownTask."""
+        """Return a page of the log: at most `limit` (1 to 1000) events after `since_seq`. Raises UnknownTask."""
         params = {"since_seq": since_seq, "limit": limit}
         response = await self._connection.request("GET", f"{_path(task_id)}/events", task_id, params=params)
         return _decoded(response, _Page).events
@@ -113,12 +113,14 @@ class RemoteLog(Blocking):
     events = blocking(aevents)
 
     async def atail(self, task_id: str, *, since_seq: int = 0, notice: Notice | None = None) -> AsyncGenerator[Event]:
-        """A task's events after `since_seq`, then those that come: each once, in order, over every cut.
+        """Yield a task's events after `since_seq`, then new ones as they are appended.
+
+        Each event is yielded once and in order, even if the connection is lost in between.
 
             async for event in log.atail("nightly", since_seq=120): …
 
         `notice` is called with a line of text when the connection is lost and when it is back.
-        Raises UnknownTask, Conflict when the server's history was replaced, and StoreError when it refuses.
+        Raises UnknownTask, Conflict if the server's history was replaced, and StoreError if the server refuses.
         """
         tail = RemoteTail(self._connection, self.aevents, task_id, since_seq, notice)
         try:
@@ -129,7 +131,7 @@ class RemoteLog(Blocking):
             await tail.aclose()
 
     def tail(self, task_id: str, *, since_seq: int = 0, notice: Notice | None = None) -> Generator[Event]:
-        """`atail` for code without an event loop: each `next()` blocks. `notice` is called in another thread."""
+        """Do the same as `atail`, without an event loop: each `next()` blocks. `notice` is called in another thread."""
         loop = self._connection.loop_thread
         tail = RemoteTail(self._connection, self.aevents, task_id, since_seq, notice)
         try:
@@ -139,10 +141,10 @@ class RemoteLog(Blocking):
         finally:
             loop.start(tail.aclose())
 
-    # its end
+    # closing
 
     async def aclose(self) -> None:
-        """Close the connections; calls that still try to reach the server end with StoreClosed."""
+        """Close the connections. Calls that still wait for the server raise StoreClosed."""
         await self._connection.off_the_loop(self._connection.close)
 
     close = blocking(aclose)
@@ -169,15 +171,15 @@ def _task(response: httpx.Response) -> Task:
     try:
         return msgspec.convert({"main_span_id": "", **fields}, Task)
     except msgspec.ValidationError as error:
-        raise _stranger(response) from error
+        raise _not_signalbox(response) from error
 
 
 def _decoded(response: httpx.Response, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(response.content, type=kind)
     except msgspec.DecodeError as error:
-        raise _stranger(response) from error
+        raise _not_signalbox(response) from error
 
 
-def _stranger(response: httpx.Response) -> StoreError:
-    return StoreError(f"what answers at {response.url.copy_with(path='/', query=None)} is no Signalbox server")
+def _not_signalbox(response: httpx.Response) -> StoreError:
+    return StoreError(f"the server at {response.url.copy_with(path='/', query=None)} is not a Signalbox server")

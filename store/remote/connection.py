@@ -1,4 +1,4 @@
-"""Requests to one server, which are repeated while it is busy or gone."""
+"""Requests to one server, which are retried while the server is busy or unreachable."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from signalbox.store.remote.errors import error_of, unreachable
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
-FIRST_DELAY, LONGEST_DELAY = 0.1, 5.0
-"""Seconds until a request is repeated the first time, doubled each time, up to the longest."""
+FIRST_DELAY, MAX_DELAY = 0.1, 5.0
+"""Seconds before the first retry of a request, and the maximum. The delay doubles with each retry."""
 
 _TOKEN = re.compile(r"[!-~]{1,4096}")
 
 
 class Connection(InPlace):
-    """The server at `url`, and the token that every request carries. Safe to use from any thread and loop."""
+    """The connection to the server at `url`, with a token. Safe to use from any thread and event loop."""
 
     def __init__(self, url: str, token: str | None, patience: float) -> None:
         try:
@@ -45,20 +45,20 @@ class Connection(InPlace):
             "base_url": self.url,
             "headers": {"Authorization": f"Bearer {token}"} if token else {},
             "timeout": httpx.Timeout(10, read=30),
-            # A proxy of the environment cannot reach this machine's own loopback.
+            # A proxy from the environment cannot reach this machine's loopback address.
             "trust_env": host not in LOOPBACK,
         }
         self._client, self._process = httpx.Client(**self._options), os.getpid()
         self._closed = threading.Event()
 
     def stream_client(self) -> httpx.AsyncClient:
-        """A new HTTP client for one stream, in the running loop."""
+        """Return a new HTTP client for one stream in the running event loop."""
         return httpx.AsyncClient(**self._options)
 
     async def request(self, method: str, path: str, task_id: str | None = None, **options: Any) -> httpx.Response:
-        """The successful response to a request, which is repeated while the server is busy or gone.
+        """Send a request, retry it while the server is busy or unreachable, and return the successful response.
 
-        Raises the StoreError that another response means, StoreUnavailable when `patience` is over, and StoreClosed.
+        Raises the StoreError for an error response, StoreUnavailable after `patience` seconds, and StoreClosed.
         """
         self.check_open()
         return await self.off_the_loop(lambda: self._repeat(method, path, task_id, options))
@@ -78,10 +78,10 @@ class Connection(InPlace):
             if not error.retryable or time.monotonic() + wait > deadline:
                 raise error
             self._closed.wait(wait)
-            delay = min(delay * 2, LONGEST_DELAY)
+            delay = min(delay * 2, MAX_DELAY)
 
     def _own_client(self) -> httpx.Client:
-        # A process that was forked must not use the sockets of its parent.
+        # A forked process must not use the sockets of its parent.
         if self._process != os.getpid():
             self._client, self._process = httpx.Client(**self._options), os.getpid()
         return self._client
@@ -92,7 +92,7 @@ class Connection(InPlace):
             raise StoreClosed("the connection to the server was closed")
 
     def close(self) -> None:
-        """Close the connections. Requests that wait for the server raise StoreClosed."""
+        """Close the connections. Requests that still wait for the server raise StoreClosed."""
         self._closed.set()
         self._client.close()
         self.loop_thread.stop()

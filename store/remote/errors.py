@@ -1,4 +1,4 @@
-"""A server's error answers as the store's errors."""
+"""Conversion of a server's error responses to the store's errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from signalbox.store.errors import (
 
 
 def error_of(response: httpx.Response, task_id: str | None = None) -> StoreError:
-    """What an answer that is no success means. Its body must have been read."""
+    """Return the error for an unsuccessful response. Its body must already have been read."""
     status, error = response.status_code, _error(response)
     message = str(error.get("message") or f"the server answered {status} {response.reason_phrase}")
     if status == 404 and task_id is not None and error.get("code") == "unknown_task":
@@ -38,7 +38,7 @@ def error_of(response: httpx.Response, task_id: str | None = None) -> StoreError
 
 
 def unreachable(url: str, error: httpx.RequestError) -> StoreUnavailable:
-    """No answer at all."""
+    """Return the error for a request without a response."""
     return StoreUnavailable(f"the server {url} cannot be reached: {error or type(error).__name__}", 0)
 
 

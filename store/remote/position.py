@@ -1,6 +1,6 @@
-"""Where a tail over HTTP stands: what to ask for next, what of an answer is new, how long to wait after a cut.
+"""The position of a tail over HTTP: the next request, the new events of a response, the delay before a reconnect.
 
-No I/O: that is in `tail.py`.
+This module does no I/O. `tail.py` does it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from signalbox.store.errors import Conflict
 from signalbox.store.events import Event
 from signalbox.store.remote.sse import Message, SseParser
 
-SILENCE = 75.0
-"""Seconds without a byte after which a stream counts as dead: more than two of a server's longest keepalives."""
+READ_TIMEOUT = 75.0
+"""Seconds without a byte after which a stream counts as lost: more than twice a server's longest keepalive interval."""
 
-FIRST_DELAY, LONGEST_DELAY = 0.25, 30.0
-"""Seconds before the first attempt after a cut, doubled with each that fails, up to the longest."""
+FIRST_DELAY, MAX_DELAY = 0.25, 30.0
+"""Seconds before the first reconnect, and the maximum. The delay doubles with each failed attempt."""
 
 PAGE = 1000
 
@@ -30,11 +30,14 @@ _event_decoder = msgspec.json.Decoder(Event)
 
 
 class Gap(Exception):
-    """The stream skipped events; the log has them."""
+    """The stream skipped events, which must be read from the log."""
 
 
 class Position:
-    """The cursor of one tail, and its patience. `notice` is told when the stream is lost and when it is back."""
+    """The cursor and the reconnect delay of one tail.
+
+    `notice` is called with a line of text when the stream is lost and when it is connected again.
+    """
 
     def __init__(self, since_seq: int, notice: Notice | None = None) -> None:
         self.cursor = since_seq
@@ -45,49 +48,49 @@ class Position:
         self._asked_delay: float | None = None
 
     def stream_request(self) -> dict[str, Any]:
-        """How to ask for the stream from here on; half a message of the one before is forgotten."""
+        """Return the options of a request for the stream after the cursor. Discards a partial message."""
         self._parser = SseParser()
-        # The parser reads the bytes as they are on the wire.
+        # The parser reads the raw bytes, so the server must not compress them.
         headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
         headers |= {"Last-Event-ID": str(self.cursor)} if self.cursor else {}
-        timeout = httpx.Timeout(10, read=SILENCE)
+        timeout = httpx.Timeout(10, read=READ_TIMEOUT)
         return {"params": {"since_seq": self.cursor}, "headers": headers, "timeout": timeout}
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
-        """The events of `chunk` that come next. Raises Gap, or Conflict if the history is another one now."""
+        """Yield the new events of `chunk`. Raises Gap, and Conflict if the server's history was replaced."""
         self._attempt, self._asked_delay = 0, None
         if self._lost:
             self._lost = False
-            self._notice(f"connected again, going on after #{self.cursor}")
+            self._notice(f"connected again; continuing after #{self.cursor}")
         for message in self._parser.feed(chunk):
             if message.event != "message":
-                self._heed(message)
+                self._handle_control(message)
                 continue
             event = _event_decoder.decode(message.data)
-            # From 0 on, the first event is the oldest one that is kept.
+            # With the cursor at 0, the first event may have any seq: older events may have been deleted.
             if event.seq > self.cursor + 1 and self.cursor:
                 raise Gap
             yield from self.advance([event])
 
     def advance(self, events: Iterable[Event]) -> Iterator[Event]:
-        """Those of `events` that were not there before."""
+        """Yield the events after the cursor, and move the cursor."""
         for event in events:
             if event.seq > self.cursor:
                 self.cursor = event.seq
                 yield event
 
     def delay(self, asked: float | None = None) -> float:
-        """Seconds to wait before the next attempt; `asked` is what an error answer told."""
+        """Return the seconds to wait before the next attempt. `asked` is the server's `Retry-After`, if any."""
         if self._asked_delay is None and not self._lost:
             self._lost = True
-            self._notice(f"the connection is lost; this stands at #{self.cursor}, trying again")
+            self._notice(f"the connection was lost after #{self.cursor}; reconnecting")
         asked = self._asked_delay if asked is None else asked
-        backoff = min(FIRST_DELAY * 2.0**self._attempt, LONGEST_DELAY) * random.uniform(0.5, 1)
+        backoff = min(FIRST_DELAY * 2.0**self._attempt, MAX_DELAY) * random.uniform(0.5, 1)
         self._attempt = min(self._attempt + 1, 10)
         return backoff if asked is None else max(asked, backoff)
 
-    def _heed(self, message: Message) -> None:
+    def _handle_control(self, message: Message) -> None:
         if message.event == "reset":
-            raise Conflict("the server's history is another one now; start again from the beginning")
+            raise Conflict("the server's history was replaced; start again from the beginning")
         if message.event == "reconnect" and self._parser.retry_ms is not None:
             self._asked_delay = self._parser.retry_ms / 1000

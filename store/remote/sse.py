@@ -1,4 +1,4 @@
-"""Reading server-sent events (WHATWG HTML, section 9.2): bytes in any pieces to messages."""
+"""A parser of server-sent events (WHATWG HTML, section 9.2), which takes bytes in chunks of any size."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One dispatched message; `event` is "message" unless it is named."""
+    """A dispatched message. `event` is "message" if the stream gives it no name."""
 
     event: str
     data: str
@@ -17,7 +17,7 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class SseParser:
-    """Feed it bytes, take messages. `retry_ms` is what the stream last asked for."""
+    """Parses the bytes of a stream into messages. `retry_ms` is the last `retry:` of the stream."""
 
     def __init__(self) -> None:
         self.retry_ms: int | None = None
@@ -28,11 +28,11 @@ class SseParser:
         self._event, self._data = "", list[str]()
 
     def feed(self, chunk: bytes) -> Iterator[Message]:
-        """The messages that are complete with `chunk`."""
+        """Yield the messages that `chunk` completes."""
         text = self._decoder.decode(chunk)
         if not text:
             return
-        # A CR ends its line at once. The LF of a CRLF that two chunks split ends no other one.
+        # A CR ends its line at once. If the next chunk begins with the LF of a CRLF, that LF does not end another line.
         if self._after_cr:
             text = text.removeprefix("\n")
         self._after_cr = text.endswith("\r")

@@ -1,4 +1,4 @@
-"""Following one task at a server, step by step, over every cut."""
+"""Following the log of one task at a server, with reconnects."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from signalbox.store.remote.errors import error_of
 from signalbox.store.remote.position import PAGE, Gap, Notice, Position
 
 ReadPage = Callable[[str, int, int], Awaitable[list[Event]]]
-"""Reads a page of a log: its task id, the seq to start after, and how many events at most."""
+"""Reads a page of a log: (task id, seq to start after, maximum number of events)."""
 
 
 class RemoteTail:
-    """The events of a task after `since_seq`. All its methods are awaited in one event loop, one at a time.
+    """Reads the events of a task after `since_seq`. Await its methods in one event loop, one at a time.
 
-    It is not an asynchronous generator, as each step of a blocking caller is a task of its own.
+    It is not an asynchronous generator, because each step of a blocking caller is an asyncio task of its own.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class RemoteTail:
         self._chunks: AsyncIterator[bytes] | None = None
 
     async def step(self) -> list[Event]:
-        """The events that come next, in order; it waits until there are any."""
+        """Wait for the next events and return them in order."""
         while True:
             asked = None
             try:
@@ -58,18 +58,18 @@ class RemoteTail:
             await self._client.aclose()
 
     async def _page(self) -> list[Event]:
-        """The next page of the log, while it has events that the stream skipped."""
+        """Return the new events of the next page of the log. Used while the log has events that the stream skipped."""
         page = await self._read_page(self._task_id, self._position.cursor, PAGE)
         self._gap = len(page) == PAGE
         return list(self._position.advance(page))
 
     async def _chunk(self) -> list[Event]:
-        """The events of the next chunk of the stream. When it ends, the next attempt is due after the usual delay."""
+        """Return the events of the next chunk of the stream. Raises httpx.ReadError if the server ends the stream."""
         if self._chunks is None:
             self._chunks = await self._connect()
         events: list[Event] = []
         try:
-            # Events before a gap stay in the list: the position is behind them.
+            # The events before a gap stay in the list, because the cursor has already passed them.
             events.extend(self._position.feed(await anext(self._chunks)))
         except StopAsyncIteration:
             raise httpx.ReadError("the server ended the stream") from None

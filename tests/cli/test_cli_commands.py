@@ -230,8 +230,8 @@ def test_tail_resumes_after_cuts_and_a_killed_server(server: Server) -> None:
     _, output = running.communicate()
     proxy.close()
     assert seen == list(range(1, 54))
-    assert "signalbox: the connection is lost; this stands at #50, trying again\n" in output
-    assert "signalbox: connected again, going on after #50\n" in output
+    assert "signalbox: the connection was lost after #50; reconnecting\n" in output
+    assert "signalbox: connected again; continuing after #50\n" in output
 
 
 def test_tail_exits_quietly_when_its_reader_closes_the_pipe(url: str, store: SqliteStore) -> None:
