@@ -127,7 +127,7 @@ def test_a_silent_run_is_marked_on_the_open_page_and_told_by_a_word(
     page.wait_for_url(re.compile("stale=1"))
     expect_equal_to_fresh(page, context)
     server.emit("silent", NewEvent(event_type="runner_exit"))
-    expect(page.get_by_text("No task is like that")).to_be_visible()
+    expect(page.get_by_text("No task matches")).to_be_visible()
 
 
 @pytest.mark.parametrize("seed", range(2))

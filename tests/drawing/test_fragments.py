@@ -11,7 +11,7 @@ from signalbox.store import NewEvent, TaskQuery
 from signalbox.store.events import KNOWN_EVENTS
 from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.drawing import ids
-from signalbox.webapp.drawing.log_rows import TOLD
+from signalbox.webapp.drawing.log_rows import FOR_RETRIES, TOLD
 from signalbox.webapp.http.assets import asset
 from signalbox.webapp.views.log import log_window
 from signalbox.webapp.views.log_page import LogPageView
@@ -84,7 +84,7 @@ async def test_every_key_of_a_payload_is_shown(store: SqliteStore, event_type: s
         "run", NewEvent(event_type=event_type, payload={**payload, "own_key": ["own", "value"], "progress": progress})
     )
     row = main(await page(store)).by_id("e1").text
-    for key in payload.keys() - {"progress", "approved"}:
+    for key in payload.keys() - {"progress", "approved"} - FOR_RETRIES:
         assert f"<{key}>" in row
     assert "own_key" in row
     assert "value" in row
@@ -175,3 +175,36 @@ def test_every_pair_of_states_has_its_own_icon() -> None:
 
     urls = [asset(f"icons/{status}.svg") for status in STATUSES]
     assert all(one != other for one, other in itertools.combinations([re.sub(".*v=", "", url) for url in urls], 2))
+
+
+async def test_the_start_of_a_command_reads_as_a_sentence(store: SqliteStore) -> None:
+    """No row shows the signature and the options, which only another try needs."""
+    payload = {
+        "command": ["make", "all"],
+        "cwd": "/srv/app",
+        "host": "ci-3",
+        "commit_hash": "a1b2c3d",
+        "heartbeat_interval": 10.0,
+        "options": ["--server", "http://127.0.0.1:8000"],
+        "signature": "5f" * 32,
+    }
+    store.append("run", [NewEvent(event_type="runner_spawn", payload=payload)])
+    said = "run started make all in /srv/app on ci-3 at commit a1b2c3d heartbeat every 10 s"
+    assert main(await page(store)).by_id("e1").text.endswith(said)
+
+
+async def test_a_permission_names_its_request_and_a_checkpoint_its_evidence(store: SqliteStore) -> None:
+    asked = {"request_id": "r1", "tool_name": "rm"}
+    commit = {"checkpoint_id": "plan", "evidence_refs": ["e1", "e2"]}
+    store.append(
+        "run",
+        [
+            NewEvent(event_type="permission_request", payload=asked),
+            NewEvent(event_type="permission_cleared", payload={"request_id": "r1", "cause": "expired"}),
+            NewEvent(event_type="checkpoint_commit", payload=commit),
+        ],
+    )
+    rows = main(await page(store))
+    assert rows.by_id("e1").text.endswith("permission asked rm request r1")
+    assert rows.by_id("e2").text.endswith("permission closed expired request r1")
+    assert rows.by_id("e3").text.endswith("checkpoint plan e1 e2")

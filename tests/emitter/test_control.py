@@ -134,3 +134,17 @@ def test_a_cross_site_request_cancels_nothing(server: Server) -> None:
     answer = httpx.post(f"{server.url}/tasks/cross/cancel", headers={"Origin": "http://evil.example"})
     assert answer.status_code == 403
     assert server.latest("cross") == 1
+
+
+def test_audits_say_in_words_what_was_done(server: Server) -> None:
+    """A detail is no JSON and repeats no other column; a deleted task has no page, so nothing links to it."""
+    server.emit("gone", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
+    server.store.delete_task("gone", actor="ann")
+    server.emit("ended", "hello")
+    press_cancel(server, "ended", reason="too slow")
+    page = server.get("/audits").text.partition("<tbody")[2]
+    assert 'reason <span class="data">too slow</span>' in page
+    assert 'status <span class="data">done</span> · events <span class="data">1</span>' in page
+    assert "{" not in page
+    assert "by <span" not in page
+    assert 'href="/tasks/gone"' not in page

@@ -179,7 +179,7 @@ def test_two_runs_on_one_page(server: Server) -> None:
         "/tasks/bad/log?around=5#e5",
     ]
     (failures,) = with_class(main, "compare-failures")
-    assert [text(cause) for cause in failures.all("dd")] == ["none", "#6 work_item_failed E1"]
+    assert [text(cause) for cause in failures.all("dd")] == ["none", "#6 work item failed E1"]
     (runs,) = with_class(main, "compare-runs")
     assert text(runs).count("as of #8") == 2
     (counts,) = with_class(main, "compare-counts")

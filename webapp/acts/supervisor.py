@@ -14,6 +14,7 @@ from signalbox.store import NewEvent, Store, StoreError, StoreUnavailable, TaskQ
 from signalbox.store.loops import Loops
 from signalbox.store.state import Task
 from signalbox.webapp.settings import Settings
+from signalbox.webapp.views.text import moment
 
 OVERDUE = 10.0
 """A run is never marked stale before this many seconds, however short its heartbeat interval."""
@@ -182,7 +183,7 @@ class Supervisor:
             payload={
                 "status": "interrupted",
                 "error_code": "no_heartbeat",
-                "explanation": f"no sign of life since {task.updated_at}",
+                "explanation": f"no sign of life since {moment(task.updated_at)}",
             },
         )
         with contextlib.suppress(UnknownTask):

@@ -23,8 +23,13 @@ _SAYS = frozenset(("message", "explanation", "error_code"))
 _ITEM = _SAYS | {"work_item_id", "work_type"}
 _CHECKPOINT = _SAYS | {"checkpoint_id", "checkpoint_type"}
 _TOOL = _SAYS | {"tool_name", "status"}
+FOR_RETRIES = frozenset(("signature", "options"))
+"""Keys of `runner_spawn` that only another try needs: no row shows them, the JSON of the event has them."""
+
 TOLD: dict[str, frozenset[str]] = {
-    "runner_spawn": _SAYS | {"command", "runner_pid", "runner_version"},
+    "runner_spawn": _SAYS
+    | {"command", "runner_pid", "runner_version", "cwd", "host", "commit_hash", "heartbeat_interval"}
+    | FOR_RETRIES,
     "runner_exit": _SAYS | {"status", "exit_code"},
     "work_item_start": _ITEM,
     "work_item_progress": _ITEM | {"progress"},
@@ -40,9 +45,9 @@ TOLD: dict[str, frozenset[str]] = {
     "progress_update": _SAYS | {"progress"},
     "tool_status": _TOOL,
     "tool_result": _TOOL,
-    "permission_request": _SAYS | {"tool_name", "arguments", "reason"},
-    "permission_response": _SAYS | {"approved", "by", "reason"},
-    "permission_cleared": _SAYS | {"by", "cause"},
+    "permission_request": _SAYS | {"tool_name", "arguments", "reason", "request_id"},
+    "permission_response": _SAYS | {"approved", "by", "reason", "request_id"},
+    "permission_cleared": _SAYS | {"by", "cause", "request_id"},
     "cancel_requested": _SAYS | {"by", "reason"},
     "retry_requested": _SAYS | {"by", "retry"},
 }
