@@ -1,11 +1,11 @@
-"""Random faults against everything at once, from a seed: `make chaos`.
+"""Random faults against the whole system, chosen by a seed: `make chaos`.
 
-__main__   the command: seeds, rounds, the count
-world      a server behind a proxy, and everybody who works with it
-writers    runs that emit: on the file, over HTTP, and a command under `signalbox run`
-readers    programs that follow: server-sent events, a WebSocket, the browser module
-faults     what breaks, and what must be said while it is broken
-hostile    events and requests that nobody should send
-truth      what the log says, read from the database file itself
-checks     everything that anybody is shown, held against the truth
+__main__   the command: seeds, rounds, counts
+world      a server behind a proxy, with writers, readers and pages
+writers    runs that append: to the file, over HTTP, and as a command under `signalbox run`
+readers    programs that follow a task: server-sent events, a WebSocket, the browser module
+faults     each kind of fault, and the status that must be shown during it
+hostile    invalid or extreme events and requests
+truth      the log as read from the database file itself
+checks     compare everything that clients are shown with the truth
 """

@@ -1,6 +1,6 @@
-"""`python -m e2e.chaos [--seed N …] [--faults N]`: random faults, and after each a check of everything.
+"""`python -m e2e.chaos [--seed N …] [--faults N]`: inject random faults, and check everything after each.
 
-A seed chooses every fault, its length and all that is written, so a seed that failed can be run again alone.
+A seed determines every fault, its duration and all written events, so a failed seed can be run again on its own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from e2e.chaos.faults import FAULTS, Fault
 from e2e.chaos.world import World
 
 CHAPTER = 25
-"""Faults after which the runs end and new tasks begin."""
+"""Number of faults after which the runs end and new tasks start."""
 
 
 def main() -> int:
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def run(seed: int, count: int, browser: Browser, only: tuple[str, ...] | list[str] = ()) -> tuple[int, int]:
-    """Run one seed: how many faults there were, and how many statuses were wrong."""
+    """Run one seed, and return the number of faults and the number of wrong statuses."""
     began, kinds = time.monotonic(), Counter[str]()
     with tempfile.TemporaryDirectory(prefix="signalbox-chaos-") as folder:
         world = World(seed, Path(folder), browser)
@@ -56,10 +56,10 @@ def run(seed: int, count: int, browser: Browser, only: tuple[str, ...] | list[st
                 fault = world.dice.choices(possible, [fault.weight for fault in possible])[0]
                 kinds[fault.name] += 1
                 strike(world, fault)
-                for wrong in world.news():
+                for wrong in world.new_errors():
                     print(f"  seed {seed}: {wrong}", file=sys.stderr, flush=True)
         except Exception:
-            world.say_wrong(f"the harness stopped: {traceback.format_exc()}")
+            world.record_error(f"the harness stopped: {traceback.format_exc()}")
             print(f"  seed {seed}: {world.wrong[-1]}", file=sys.stderr, flush=True)
         finally:
             world.close()
@@ -78,8 +78,8 @@ def run(seed: int, count: int, browser: Browser, only: tuple[str, ...] | list[st
 
 
 def strike(world: World, fault: Fault) -> None:
-    """Let everybody write, break something for a while, make it whole, and check."""
-    world.told.append(fault.name)
+    """Let all writers write, inject a fault for a while, repair it, and check everything."""
+    world.faults.append(fault.name)
     long = fault.longest > 2
     length = world.dice.uniform(fault.longest * 0.8 if long else 0.02, fault.longest)
     world.write(6)

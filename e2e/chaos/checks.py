@@ -1,4 +1,4 @@
-"""After each fault: everything that anybody is shown, held against what the log says."""
+"""Checks after each fault: everything that clients are shown must agree with the log."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def everything(world: World) -> None:
     world.settle()
     for check in (the_log, the_api, the_programs):
         check(world)
-    # Nothing may move while pages are compared, not even a heartbeat.
+    # Nothing may change while pages are compared, not even a heartbeat.
     world.command.suspend(True)
     the_pages(world)
     world.command.suspend(False)
 
 
 def the_log(world: World) -> None:
-    """Gapless seqs, times that never go back, and each acknowledged event once, in the order of its run."""
+    """Check that seqs have no gaps, times never go back, and acknowledged events are stored once and in order."""
     for writer in (world.http, world.file):
         log = truth.log_of(world.path, writer.task_id)
         _well_formed(world, writer.task_id, log)
@@ -35,27 +35,29 @@ def the_log(world: World) -> None:
         if keys != writer.acknowledged:
             lost = [key for key in writer.acknowledged if key not in keys]
             twice = sorted({key for key in keys if keys.count(key) > 1})
-            world.say_wrong(f"{writer.task_id}: lost {lost[:5]}, twice {twice[:5]}, of {len(keys)} stored")
+            world.record_error(f"{writer.task_id}: lost {lost[:5]}, twice {twice[:5]}, of {len(keys)} stored")
             writer.acknowledged = [str(key) for key in keys]
     _well_formed(world, world.command.task_id, truth.log_of(world.path, world.command.task_id))
 
 
 def _well_formed(world: World, task_id: str, log: list[truth.Entry]) -> None:
     if [entry.seq for entry in log] != list(range(1, len(log) + 1)):
-        world.say_wrong(f"{task_id}: seqs with a gap or twice")
+        world.record_error(f"{task_id}: seqs with a gap or a duplicate")
     times = [entry.created_at for entry in log]
     if times != sorted(times):
-        world.say_wrong(f"{task_id}: created_at goes back")
+        world.record_error(f"{task_id}: created_at goes back")
 
 
 def the_api(world: World) -> None:
-    """Health is good, and the JSON of each task is that of its log."""
+    """Check that health is good, and that the JSON of each task agrees with its log."""
     world.until(lambda: world.status("/api/events/health") == 200, "health says ok")
     for task_id in world.tasks.values():
-        world.until(lambda task_id=task_id: _told_right(world, task_id), f"the API tells the log of {task_id}")
+        world.until(
+            lambda task_id=task_id: _api_agrees_with_log(world, task_id), f"the API agrees with the log of {task_id}"
+        )
 
 
-def _told_right(world: World, task_id: str) -> bool:
+def _api_agrees_with_log(world: World, task_id: str) -> bool:
     newest = truth.newest(world.path, task_id)
     snapshot = world.ask(f"/api/tasks/{task_id}/events/snapshot?limit=500")
     since = max(0, newest - 900)
@@ -70,18 +72,20 @@ def _told_right(world: World, task_id: str) -> bool:
 
 
 def the_programs(world: World) -> None:
-    """Every program has seen every event once and in order."""
+    """Check that every program has seen every event once and in order."""
     for reader in world.readers:
         whole = _whole(world, reader.task_id)
         name = f"{type(reader).__name__} of {reader.task_id}"
         if not world.until(lambda reader=reader, whole=whole: reader.seen == whole(), f"{name} has seen every event"):
-            world.say_wrong(f"it has {len(reader.seen)} of {len(whole())}")
+            world.record_error(f"{name} has seen {len(reader.seen)} of {len(whole())}")
             reader.seen = whole()
         for wrong in reader.wrong:
-            world.say_wrong(f"{name}: {wrong}")
+            world.record_error(f"{name}: {wrong}")
         reader.wrong.clear()
     whole = _whole(world, world.file.task_id)
-    if not world.until(lambda: world.module.seen == whole(), "the browser module has seen every event once, in order"):
+    if not world.until(
+        lambda: world.module.seen == whole(), "the browser module has seen every event once and in order"
+    ):
         world.module.begin(world.proxy.url, world.file.task_id)
 
 
@@ -90,19 +94,19 @@ def _whole(world: World, task_id: str) -> Callable[[], list[int]]:
 
 
 def the_pages(world: World) -> None:
-    """Every page is live at the newest event and equals a fresh load of its address."""
+    """Check that every page is live at the newest event and equals a fresh load of its address."""
     position = truth.newest(world.path)
     for page in world.pages:
         task_id = re.search(r"/tasks/([\w-]+)", page.url)
         newest = truth.newest(world.path, task_id[1]) if task_id else position
         if page.url.endswith("/permissions"):
-            # The inbox hears of questions and answers alone; it is live wherever the last of those was.
+            # The inbox receives only questions and answers, so it is live at the last of those.
             newest = 0
         right = world.until(
             lambda page=page, newest=newest: _live(page) >= newest, f"{page.url} is live at #{newest}"
         ) and world.until(lambda page=page: _fresh(page), f"{page.url} equals a fresh page", timeout=10)
         if not right:
-            world.say_wrong(f"its status: {_status(page)!r}; {_difference(page)}")
+            world.record_error(f"{page.url} shows the status: {_status(page)!r}; {_difference(page)}")
             world.reload(page)
 
 

@@ -1,4 +1,4 @@
-"""A small disk of its own for the database, and a clock that can be set, where the machine allows it."""
+"""A small separate disk for the database and an adjustable clock, where the machine allows them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIBRARIES = (
 
 
 class Disk:
-    """A tmpfs mounted at `folder`. Where mounting is not allowed, `limited` is False and it never gets full."""
+    """A tmpfs mounted at `folder`. Where mounting is not allowed, `limited` is False and the disk never gets full."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -28,14 +28,14 @@ class Disk:
             self.limited = subprocess.run(command, capture_output=True).returncode == 0
 
     def fill(self) -> None:
-        """Leave no byte free."""
+        """Fill the disk to the last byte."""
         block = bytes(1 << 20)
         with (self.folder / "filler").open("ab", buffering=0) as filler, suppress(OSError):
             while True:
                 filler.write(block[: max(1, min(len(block), self._free()))])
 
     def empty(self) -> None:
-        """Give the space back."""
+        """Free the space again."""
         (self.folder / "filler").unlink(missing_ok=True)
 
     def close(self) -> None:
@@ -48,7 +48,7 @@ class Disk:
 
 
 class Clock:
-    """The wall clock that the server sees, through libfaketime. Without that library `variables` is empty."""
+    """The wall clock that the server sees, adjusted by libfaketime. Without that library `variables` is empty."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "clock"
@@ -64,7 +64,7 @@ class Clock:
         self.step(0)
 
     def step(self, seconds: int) -> None:
-        """Let the clock be so far ahead (or behind) from now on; it takes a second until the server sees it."""
+        """Set the clock `seconds` ahead (or behind) of the real time. The server sees it within a second."""
         beside = self._file.with_suffix(".new")
         beside.write_text(f"{seconds:+d}s\n")
         beside.replace(self._file)

@@ -1,7 +1,7 @@
-"""A run in a process of its own that appends what it is told, until it is stored: `python -m e2e.chaos.emitter URL`.
+"""A run in a separate process that appends events until they are stored: `python -m e2e.chaos.emitter URL`.
 
-Each line of its input is `{"task_id": …, "events": [{"event_type": …, "key": …, …}, …]}`; once all are committed, the
-answer is the line `{"acknowledged": [key, …]}`. An error that no retry can heal is `{"error": …}`.
+Each input line is `{"task_id": …, "events": [{"event_type": …, "key": …, …}, …]}`. Once all events are committed, it
+prints `{"acknowledged": [key, …]}`, or `{"error": …}` for an error that no retry helps.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def append(store: Store, task_id: str, event: NewEvent) -> None:
-    """Append until it is stored. The key makes a second try harmless."""
+    """Append an event and retry until it is stored. Its idempotency key makes retries safe."""
     while True:
         try:
             store.append(task_id, event)
@@ -43,7 +43,7 @@ def append(store: Store, task_id: str, event: NewEvent) -> None:
 
 
 def patiently_opened(url: str) -> Store:
-    """The store, once it can be opened."""
+    """Return the store once it can be opened."""
     while True:
         try:
             return open_store(url)

@@ -1,4 +1,4 @@
-"""What breaks. Each fault is a generator: up to its `yield` it breaks something, after it that is whole again."""
+"""The kinds of faults. Each is a generator that breaks something before its `yield` and repairs it after."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Break = Callable[[World], Iterator[None]]
 
 @dataclass(frozen=True)
 class Fault:
-    """A kind of fault: how often it comes, and for how long it stays, in seconds."""
+    """A kind of fault, its relative frequency, and its longest duration in seconds."""
 
     name: str
     apply: Break
@@ -72,7 +72,7 @@ def half_open_for_long(world: World) -> Iterator[None]:
     yield
     for page in world.pages:
         if "live at" in (page.locator("live-status").text_content() or ""):
-            world.say_wrong(f"{page.url} says live, and has heard nothing for longer than its watchdog allows")
+            world.record_error(f"{page.url} says live, but has received nothing for longer than its watchdog allows")
     world.proxy.heal()
 
 
@@ -107,7 +107,7 @@ def a_write_is_lost(world: World) -> Iterator[None]:
     world.proxy.lose_one(b"data:")
     yield
     world.proxy.lose = lambda written: False
-    # What was lost last is found at the next write, or by the reader's own reconnect.
+    # The last lost write is detected at the next write, or by the reader's own reconnect.
     world.proxy.cut()
     world.pause(0.1)
     for reader in world.readers:
@@ -124,7 +124,7 @@ def slow_network(world: World) -> Iterator[None]:
 # The web process
 
 EXIT = 5.0
-"""Seconds in which a server must be gone on a busy machine; on a quiet one it is three."""
+"""Seconds within which a server must exit on a busy machine. A quiet one needs at most three."""
 
 
 @fault(3)
@@ -138,7 +138,7 @@ def server_killed(world: World) -> Iterator[None]:
 def server_stopped(world: World) -> Iterator[None]:
     took = world.server.stop()
     if took > EXIT:
-        world.say_wrong(f"the server took {took:.1f} s to exit")
+        world.record_error(f"the server took {took:.1f} s to exit")
     yield
     world.server.start()
 
@@ -158,7 +158,7 @@ def server_suspended_past_the_heartbeat_limit(world: World) -> Iterator[None]:
     os.kill(world.server.pid, signal.SIGCONT)
     world.pause(1)
     if _interruptions(world) > before:
-        world.say_wrong("a run that lives was declared dead by a server that had slept")
+        world.record_error("a server that was suspended declared a live run dead")
 
 
 def _interruptions(world: World) -> int:
@@ -198,12 +198,12 @@ def checkpointed_by_another_process(world: World) -> Iterator[None]:
 def disk_full(world: World) -> Iterator[None]:
     world.disk.fill()
     yield
-    # SQLite may still have room in pages it owns; once it has not, the server says so.
+    # SQLite may still have room in pages that it owns; once those are full, the server reports the disk.
     refused = world.status(
         "/api/tasks/on-a-full-disk/events", json={"event_type": "log", "payload": {"m": "x" * 99_999}}
     )
     if refused not in (201, 503):
-        world.say_wrong(f"an append on a full disk was answered {refused}")
+        world.record_error(f"an append on a full disk was answered {refused}")
     if refused == 503:
         world.until(lambda: world.status("/api/events/health") == 503, "health says that the disk is full", timeout=8)
     world.disk.empty()
@@ -216,10 +216,10 @@ def database_moved_away_and_back(world: World) -> Iterator[None]:
     yield
     refused = world.status("/api/tasks/nowhere/events", json={"event_type": "log"})
     if refused != 503:
-        world.say_wrong(f"an append to a database that is gone was answered {refused}")
+        world.record_error(f"an append to a deleted database was answered {refused}")
     world.until(lambda: world.status("/api/events/health") == 503, "health says that the database is gone", timeout=8)
     if world.path.exists():
-        world.say_wrong("a new database was made where the old one was moved away")
+        world.record_error("a new database was created where the old one was moved away")
     _move(world, aside, home)
 
 
@@ -235,19 +235,19 @@ def older_database_restored(world: World) -> Iterator[None]:
     backup.rename(world.path)
     for file in aside.iterdir():
         file.unlink()
-    world.owe_only_what_is_stored()
+    world.expect_only_stored_events()
     yield
 
 
 def _aside(world: World) -> Path:
-    """A folder on the same file system: a file that is renamed stays the same file."""
+    """Return a folder on the same file system, so that a moved file keeps its inode."""
     aside = world.path.parent / "aside"
     aside.mkdir(exist_ok=True)
     return aside
 
 
 def _move(world: World, source: Path, target: Path) -> None:
-    """Move the database with its companions."""
+    """Move the database together with its -wal and -shm files."""
     for ending in ("", "-wal", "-shm"):
         with suppress(FileNotFoundError):
             (source / (world.path.name + ending)).rename(target / (world.path.name + ending))
@@ -256,7 +256,7 @@ def _move(world: World, source: Path, target: Path) -> None:
 # Runs
 
 HEARTBEAT_PATIENCE = HEARTBEAT_TIMEOUT * 2 + 5
-"""Seconds within which the server says that a run is dead, or alive again."""
+"""Seconds within which the server reports that a run is dead, or alive again."""
 
 
 @fault(2, 0.3)
@@ -325,7 +325,7 @@ def hostile_event(world: World) -> Iterator[None]:
     task = world.dice.choice([world.http.task_id, "odd"])
     answered = world.status(f"/api/tasks/{task}/events", json=event)
     if answered not in (201, 400, 409, 413):
-        world.say_wrong(f"a hostile {event['event_type']!r} event was answered {answered}")
+        world.record_error(f"a hostile {event['event_type']!r} event was answered {answered}")
     yield
 
 
@@ -336,7 +336,7 @@ def hostile_request(world: World) -> Iterator[None]:
         client.sendall(asked)
         answer = client.recv(4096)
         if answer.startswith(b"HTTP/1.1 5"):
-            world.say_wrong(f"{asked[:60]!r} was answered {answer[:40]!r}")
+            world.record_error(f"{asked[:60]!r} was answered {answer[:40]!r}")
     yield
 
 
@@ -349,7 +349,7 @@ def task_deleted_and_made_again(world: World) -> Iterator[None]:
     yield
     answered = world.status("/api/tasks/reborn/events", json={"event_type": "log", "payload": {"message": "again"}})
     if answered != 201:
-        world.say_wrong(f"a task made again was answered {answered}")
+        world.record_error(f"creating a deleted task again was answered {answered}")
     elif truth.newest(world.path, "reborn") != 1:
-        world.say_wrong("a task made again goes on with the log of the deleted one")
+        world.record_error("a task created again continues the log of the deleted one")
     world.delete("reborn")

@@ -1,4 +1,4 @@
-"""Events and requests that nobody should send. The answer is a clear yes or no, and nobody else notices."""
+"""Invalid or extreme events and requests. Each must be accepted or clearly refused, without effect on others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def event(dice: random.Random) -> dict[str, Any]:
-    """The JSON of an event that a page must survive."""
+    """Return the JSON of an extreme event that every page must survive."""
     kinds = (_progress, _text, _deep, _long, _many_lines, _names, _late, _unknown)
     return dice.choice(kinds)(dice)
 
@@ -64,7 +64,7 @@ def _unknown(dice: random.Random) -> dict[str, Any]:
 
 
 def request(dice: random.Random) -> bytes:
-    """The bytes of a request that must be refused in words."""
+    """Return the bytes of a request that must be refused with a clear error."""
     return dice.choice(
         [
             b"GET /tasks?limit=9999999999999999999999&sort=%00 HTTP/1.1\r\nHost: localhost\r\n\r\n",

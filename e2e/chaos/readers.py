@@ -1,4 +1,4 @@
-"""Programs that follow a task while things break. Each must see every event once, in order."""
+"""Programs that follow a task while faults occur. Each must see every event once, in order."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ FOLLOW = """async ({task}) => {
 
 
 class Reader:
-    """Follows one task on a loop of its own thread. `seen` are the seqs since the log began, or began anew.
+    """Follow one task on an event loop in a separate thread. `seen` holds the seqs since the log began or was reset.
 
-    A gap is wrong, unless the network is `lossy`: then it is a reason to connect again from the last seq seen.
+    A gap is an error, unless the network is `lossy`: then the reader reconnects from the last seq it has seen.
     """
 
     def __init__(self, port: int, task_id: str) -> None:
@@ -56,7 +56,7 @@ class Reader:
     async def _follow(self) -> None:
         while True:
             with suppress(OSError, EOFError, TimeoutError, Refused, WebSocketException, asyncio.IncompleteReadError):
-                # A half-open connection is given up, as every careful client does.
+                # Give up on a half-open connection, as every careful client does.
                 await self._read()
             await asyncio.sleep(0.1)
 
@@ -64,7 +64,7 @@ class Reader:
         raise NotImplementedError
 
     def take(self, event: dict[str, Any]) -> None:
-        """The next event, or one that should not have come."""
+        """Store the next event, or record an error if it is out of order."""
         seq = event["seq"]
         if self.lossy and seq > len(self.seen) + 1 and event["task_id"] == self.task_id:
             raise ConnectionError("a gap: something was lost on the way")
@@ -74,7 +74,7 @@ class Reader:
 
 
 class StreamReader(Reader):
-    """Server-sent events, resumed by Last-Event-ID."""
+    """Read server-sent events, and resume with Last-Event-ID."""
 
     async def _read(self) -> None:
         resume = {"Last-Event-ID": str(len(self.seen))} if self.seen else {}
@@ -95,7 +95,7 @@ class StreamReader(Reader):
 
 
 class SocketReader(Reader):
-    """A WebSocket, opened again at the position reached."""
+    """Read a WebSocket, and reopen it at the reached position."""
 
     async def _read(self) -> None:
         address = f"ws://127.0.0.1:{self.port}/ws/tasks/{self.task_id}/events?since_seq={len(self.seen)}"
@@ -110,7 +110,7 @@ class SocketReader(Reader):
 
 
 class PageReader:
-    """The module for browsers, on a page of the server."""
+    """Use the browser module on a page of the server."""
 
     def __init__(self, page: Page) -> None:
         self._page = page

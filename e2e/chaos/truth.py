@@ -1,4 +1,4 @@
-"""What the log says: read from the database file, with nothing of Signalbox between."""
+"""Read the log directly from the database file, without any Signalbox code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Entry:
-    """One event as it is stored."""
+    """One stored event."""
 
     seq: int
     event_type: str
@@ -22,7 +22,7 @@ class Entry:
 
 
 def log_of(path: Path, task_id: str) -> list[Entry]:
-    """The whole log of a task by seq; empty when there is no such task."""
+    """Return the whole log of a task by seq; empty if the task does not exist."""
     query = "SELECT seq, event_type, key, created_at, payload FROM task_events WHERE task_id = ? ORDER BY seq"
     with closing(_open(path)) as database:
         rows = database.execute(query, (task_id,)).fetchall()
@@ -30,7 +30,7 @@ def log_of(path: Path, task_id: str) -> list[Entry]:
 
 
 def newest(path: Path, task_id: str | None = None) -> int:
-    """The newest seq of a task; without one the newest event_id of all."""
+    """Return the newest seq of a task, or without a task the newest event_id."""
     query = "SELECT max(event_id) FROM task_events"
     if task_id is not None:
         query = "SELECT max(seq) FROM task_events WHERE task_id = ?"
@@ -40,13 +40,13 @@ def newest(path: Path, task_id: str | None = None) -> int:
 
 
 def back_up(path: Path, target: Path) -> None:
-    """Copy the database as it is into a new file, while others write."""
+    """Copy the current database into a new file, while others write."""
     with closing(_open(path)) as source, closing(sqlite3.connect(target)) as copy:
         source.backup(copy)
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    # The harness has no other connection to this file in its process, so closing this one drops nobody's locks.
+    # This process has no other connection to the file, so closing this one releases no locks of another connection.
     return sqlite3.connect(f"file:{path}?mode=rw", uri=True, timeout=30)
 
 

@@ -1,4 +1,4 @@
-"""A server behind a proxy, and everybody who works with it, while things break."""
+"""A server behind a proxy, with the writers, readers and pages that use it while faults occur."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.server import Server
 
 HEARTBEAT, HEARTBEAT_TIMEOUT = 1.0, 6.0
 PATIENCE = 45.0
-"""Seconds within which everything must be true again after a fault."""
+"""Seconds within which everything must be correct again after a fault."""
 
 VIEWS = (
     "/tasks/{file}",
@@ -39,7 +39,7 @@ VIEWS = (
 
 
 class World:
-    """One seed's world. `chapter` begins new tasks; `wrong` collects every status that was not what the log says."""
+    """The system under test for one seed. `chapter` starts new tasks; `wrong` lists statuses that are wrong."""
 
     def __init__(self, seed: int, folder: Path, browser: Browser) -> None:
         self.seed, self.dice = seed, random.Random(seed)
@@ -64,7 +64,7 @@ class World:
         self.pages = [self.context.new_page() for _ in range(3)]
         self.module = PageReader(self.context.new_page())
         self.readers: list[Reader] = []
-        self.told: list[str] = []
+        self.faults: list[str] = []
         self.wrong: list[str] = []
         self._shown = 0
         self._chapters = itertools.count(1)
@@ -73,11 +73,11 @@ class World:
 
     @property
     def tasks(self) -> dict[str, str]:
-        """The tasks of this chapter by who writes them."""
+        """The tasks of this chapter, by writer."""
         return {"http": self.http.task_id, "file": self.file.task_id, "command": self.command.task_id}
 
     def chapter(self) -> None:
-        """End the runs, and begin new ones with new readers and pages."""
+        """End the runs, and start new ones with new readers and pages."""
         self.command.end()
         number = next(self._chapters)
         for writer in (self.http, self.file):
@@ -99,12 +99,12 @@ class World:
             page.goto(self.proxy.url + address)
 
     def begin_command(self) -> None:
-        """Start the next command as a task, and wait until it is there."""
+        """Start the next command as a task, and wait until the task exists."""
         self.command.begin(f"command-{next(self._commands)}")
         self.until(lambda: truth.newest(self.path, self.command.task_id) > 0, "the run of a command begins")
 
     def write(self, most: int) -> None:
-        """Let every run write, some more and some less."""
+        """Let every run write between 1 and `most` events."""
         for writer in (self.http, self.file):
             count = self.dice.randint(1, most)
             writer.write(list(itertools.islice(self._runs[writer.name], count)))
@@ -113,34 +113,34 @@ class World:
 
     def settle(self) -> None:
         """Wait until everything that was written is acknowledged."""
-        self.until(lambda: self.http.settled() and self.file.settled(), "every run gets its acknowledgements")
-        recorded = self.until(self.recorded, "each line of the command is in its log, once, in order")
+        self.until(lambda: self.http.settled() and self.file.settled(), "every run's events are acknowledged")
+        recorded = self.until(self.recorded, "each line of the command is in its log once and in order")
         if not recorded:
             self.command.lines = self.lines_of_the_command()
         for writer in (self.http, self.file):
             self.wrong += [f"{writer.name}: {error}" for error in writer.errors]
             writer.errors.clear()
 
-    def until(self, true: Callable[[], Any], what: str, *, timeout: float = PATIENCE) -> bool:
-        """Wait for something to become true; it is a wrong status if it does not."""
+    def until(self, condition: Callable[[], Any], what: str, *, timeout: float = PATIENCE) -> bool:
+        """Wait until `condition` holds, and record a wrong status if it does not in time."""
         deadline = time.monotonic() + timeout
-        while not true():
+        while not condition():
             if time.monotonic() > deadline:
-                self.say_wrong(f"not within {timeout:g} s: {what}")
+                self.record_error(f"not within {timeout:g} s: {what}")
                 return False
             self.pause(0.06)
         return True
 
     def recorded(self) -> bool:
-        """Whether the log of the command has what the command printed, if its recorder lives."""
+        """Return whether the log holds everything that the command printed, or its recorder is dead."""
         return not self.command.running or self.lines_of_the_command() == self.command.lines
 
     def lines_of_the_command(self) -> list[str]:
         log = truth.log_of(self.path, self.command.task_id)
         return [str(entry.payload.get("message")) for entry in log if entry.event_type == "log"]
 
-    def owe_only_what_is_stored(self) -> None:
-        """An older database was put in place: what it has not is no longer expected."""
+    def expect_only_stored_events(self) -> None:
+        """After an older database was restored, expect only the events that it holds."""
         for writer in (self.http, self.file):
             writer.forget_after({str(entry.key) for entry in truth.log_of(self.path, writer.task_id)})
         self.command.lines = self.lines_of_the_command()
@@ -150,24 +150,24 @@ class World:
         with suppress(httpx.HTTPError):
             self._client.delete(f"{self.server.url}/api/tasks/{task_id}")
 
-    def say_wrong(self, what: str) -> None:
-        self.wrong.append(f"after fault {len(self.told)} ({self.told[-1] if self.told else 'none'}): {what}")
+    def record_error(self, what: str) -> None:
+        self.wrong.append(f"after fault {len(self.faults)} ({self.faults[-1] if self.faults else 'none'}): {what}")
 
-    def news(self) -> list[str]:
-        """What was found wrong since the last call."""
+    def new_errors(self) -> list[str]:
+        """Return the errors found since the last call."""
         found = self.wrong[self._shown :]
         self._shown = len(self.wrong)
         return found
 
     def pause(self, seconds: float) -> None:
-        """Let time pass, in the browser too."""
+        """Wait, while the browser keeps running."""
         try:
             self.pages[0].wait_for_timeout(seconds * 1000)
         except Error:
             time.sleep(seconds)
 
     def ask(self, path: str, *, json: Any = None) -> httpx.Response | None:
-        """Ask the server directly; None if it does not answer."""
+        """Ask the server directly. Return None if it does not answer."""
         try:
             method = "GET" if json is None else "POST"
             return self._client.request(method, self.server.url + path, json=json)
@@ -175,16 +175,16 @@ class World:
             return None
 
     def status(self, path: str, *, json: Any = None) -> int:
-        """The status code of an answer; 0 if there is none."""
+        """Return the status code of an answer, or 0 if there is none."""
         answer = self.ask(path, json=json)
         return 0 if answer is None else answer.status_code
 
     def reload(self, page: Page) -> None:
-        """Give a page that showed something wrong a new start, so that it counts once."""
+        """Reload a page that showed a wrong state, so that the error is counted once."""
         try:
             page.reload()
         except Error as error:
-            self.say_wrong(f"a page does not load: {error.message.splitlines()[0]}")
+            self.record_error(f"a page does not load: {error.message.splitlines()[0]}")
 
     def close(self) -> None:
         self.command.end()

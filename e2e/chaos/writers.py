@@ -1,4 +1,4 @@
-"""Runs that emit while things break: each knows which events were acknowledged, and sends again what was not."""
+"""Runs that append while faults occur. Each tracks its acknowledged events and resends the others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.command import RUN, environment
 
 
 class Writer:
-    """Appends batches to one task in the background. `acknowledged` are the keys of committed events, in order."""
+    """Append batches to one task in the background. `acknowledged` lists the keys of committed events in order."""
 
     def __init__(self, name: str) -> None:
         self.name, self.task_id = name, ""
@@ -35,21 +35,21 @@ class Writer:
         threading.Thread(target=self._work, daemon=True).start()
 
     def begin(self, task_id: str) -> None:
-        """Write into another task from now on."""
+        """Write to another task from now on."""
         self.task_id, self.acknowledged = task_id, []
 
     def write(self, events: Sequence[NewEvent]) -> None:
-        """Append these soon; each gets a key."""
+        """Queue events to be appended; each gets an idempotency key."""
         batch = [msgspec.structs.replace(event, key=f"{self.name}-{next(self._numbers)}") for event in events]
         self._idle.clear()
         self._batches.put((self.task_id, batch))
 
     def settled(self) -> bool:
-        """Whether everything that was given has been acknowledged."""
+        """Return whether all queued events have been acknowledged."""
         return self._idle.is_set()
 
     def forget_after(self, keys: set[str]) -> None:
-        """An older database was restored: what it has not is no longer owed."""
+        """After an older database was restored, forget acknowledged events that it does not hold."""
         self.acknowledged = [key for key in self.acknowledged if key in keys]
 
     def _work(self) -> None:
@@ -68,7 +68,7 @@ class Writer:
 
 
 class HttpWriter(Writer):
-    """A run on another machine: over HTTP, through the broken network."""
+    """A run on another machine, which appends over HTTP through the faulty network."""
 
     def __init__(self, name: str, url: str) -> None:
         super().__init__(name)
@@ -79,7 +79,7 @@ class HttpWriter(Writer):
 
 
 class FileWriter(Writer):
-    """A run on the same machine: a process of its own with the database open. It can be killed; it starts again."""
+    """A run on the same machine: a separate process with the database open, which can be killed and starts again."""
 
     def __init__(self, name: str, store_url: str) -> None:
         super().__init__(name)
@@ -87,7 +87,7 @@ class FileWriter(Writer):
         self._process: subprocess.Popen[str] | None = None
 
     def kill(self) -> None:
-        """SIGKILL, in the middle of whatever it does."""
+        """Send SIGKILL, whatever the process is doing."""
         if self._process is not None:
             self._process.kill()
 
@@ -119,7 +119,7 @@ class FileWriter(Writer):
 
 
 class CommandRun:
-    """`signalbox run` of a command that prints what it is told. `lines` are those, in order."""
+    """A command under `signalbox run` that prints given lines. `lines` lists them in order."""
 
     def __init__(self, folder: Path, store_url: str, heartbeat: float) -> None:
         self._folder, self._url, self._heartbeat = folder, store_url, heartbeat
@@ -131,7 +131,7 @@ class CommandRun:
         self.killed = False
 
     def begin(self, task_id: str) -> None:
-        """Start another run; the one before must have ended."""
+        """Start another run. The previous one must have ended."""
         self.task_id, self.lines, self.killed = task_id, [], False
         fifo = self._folder / f"{task_id}.fifo"
         os.mkfifo(fifo)
@@ -143,7 +143,7 @@ class CommandRun:
             stderr=subprocess.DEVNULL,
             env=environment(),
         )
-        # Reading too, so that opening it waits for nobody.
+        # Open for reading too, so that opening the pipe does not block.
         self._pipe = os.open(fifo, os.O_RDWR)
 
     @property
@@ -151,23 +151,23 @@ class CommandRun:
         return self._process is not None and self._process.poll() is None
 
     def write(self, count: int) -> None:
-        """Let the command print so many lines."""
+        """Let the command print `count` lines."""
         lines = [f"{self.task_id} line {next(self._numbers)}" for _ in range(count)]
         self.lines += lines
         os.write(self._pipe, "".join(f"{line}\n" for line in lines).encode())
 
     def suspend(self, stopped: bool) -> None:
-        """SIGSTOP, or SIGCONT."""
+        """Send SIGSTOP, or SIGCONT if `stopped` is False."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGSTOP if stopped else signal.SIGCONT)
 
     def kill(self) -> None:
-        """SIGKILL the recorder."""
+        """Send SIGKILL to the recorder."""
         self.killed = True
         self.end(signal.SIGKILL)
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """Stop the run, and wait for it."""
+        """Stop the run with the signal `how`, and wait for its end."""
         if self._process is not None:
             if self._process.poll() is None:
                 self._process.send_signal(how)
