@@ -1,4 +1,4 @@
-"""A page behind a proxy that breaks."""
+"""A live page behind a proxy whose connections the tests break."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STALE = re.compile(r"stale since \d\d:\d\d:\d\d")
 
 
 def open_task(page: Page, proxy: Proxy, server: Server, task: str) -> list[str]:
-    """A page that is live over the proxy, on a run that has begun."""
+    """Open a page through the proxy, and wait until it is live on a run that has started."""
     server.emit(task, *list(run(5, 60))[:40])
     page.goto(f"{proxy.url}/tasks/{task}")
     expect_live_at(page, 40)
@@ -25,7 +25,7 @@ def open_task(page: Page, proxy: Proxy, server: Server, task: str) -> list[str]:
 
 
 def seconds_to_load(page: Page, context: BrowserContext) -> float:
-    """How long a fresh page takes until it is live: this machine's pace."""
+    """Return how many seconds a fresh page takes to become live, as a measure of this machine's speed."""
     started, fresh = time.monotonic(), context.new_page()
     fresh.goto(page.url)
     expect(fresh.locator("live-status")).to_contain_text("live at")

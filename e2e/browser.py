@@ -1,4 +1,4 @@
-"""The Chromium that the browser tests drive: where it is, and how it starts."""
+"""Find and start the Chromium that the browser tests drive."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserType, Playwright, sync_playwrigh
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MAC_APPS = ("Chromium.app/Contents/MacOS/Chromium", "Google Chrome.app/Contents/MacOS/Google Chrome")
 
-# Nothing that is not the page under test: no updates, no sync, no second transport.
+# Turn off everything that is not the page under test: updates, sync, a second transport.
 ARGS = (
     "--disable-gpu",
     "--disable-quic",
@@ -21,15 +21,15 @@ ARGS = (
 )
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
-"""A phone, as options of a browser context."""
+"""Options of a browser context for a phone."""
 
 
 class NoBrowser(RuntimeError):
-    """There is no Chromium that starts. The message says what to do."""
+    """Raised when no Chromium starts. The message says how to fix it."""
 
 
 def starts(path: str) -> bool:
-    """Whether the program at `path` runs: a snap stub or a missing shared library is no browser."""
+    """Return whether the program at `path` runs. A snap stub, or a browser with a missing shared library, does not."""
     try:
         done = subprocess.run([path, "--version"], capture_output=True, stdin=subprocess.DEVNULL, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
@@ -38,9 +38,9 @@ def starts(path: str) -> bool:
 
 
 def find(chromium: BrowserType) -> str:
-    """The path of a Chromium that starts: SIGNALBOX_CHROMIUM, else the system's, else Playwright's own.
+    """Return the path of a Chromium that starts: SIGNALBOX_CHROMIUM, else the system's, else Playwright's own.
 
-    Raises NoBrowser when there is none, or when SIGNALBOX_CHROMIUM names something that does not start.
+    Raise NoBrowser if there is none, or if SIGNALBOX_CHROMIUM names a program that does not start.
     """
     if chosen := os.environ.get("SIGNALBOX_CHROMIUM"):
         if starts(chosen):
@@ -59,12 +59,12 @@ def find(chromium: BrowserType) -> str:
 
 
 def launch(playwright: Playwright) -> Browser:
-    """A headless Chromium, without its sandbox as is Playwright's default: root and most containers cannot
-    have one, and the pages are our own."""
+    """Start a headless Chromium without its sandbox, as Playwright does by default.
+    Root and most containers cannot use a sandbox, and the tests load only pages of this project."""
     return playwright.chromium.launch(executable_path=find(playwright.chromium), args=ARGS)
 
 
 def find_installed() -> str:
-    """`find` without a running Playwright."""
+    """Call `find` without a running Playwright."""
     with sync_playwright() as playwright:
         return find(playwright.chromium)

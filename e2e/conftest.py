@@ -26,7 +26,7 @@ expect.set_options(timeout=TIMEOUT_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests come last, as no async test can run after the first of them."""
+    """Run browser tests last, because no async test can run after the first of them."""
     items.sort(key=lambda item: HERE in item.path.parents)
     for item in items:
         if HERE in item.path.parents and inspect.iscoroutinefunction(getattr(item, "function", None)):
@@ -43,16 +43,16 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def expect_console() -> list[str]:
-    """Regular expressions of console errors that the test provokes: `expect_console.append(r"503")`."""
+    """Return the list of patterns of console errors that the test causes: `expect_console.append(r"503")`."""
     return []
 
 
 @pytest.fixture
 def new_context(browser: Browser, expect_console: list[str]) -> Iterator[Callable[..., BrowserContext]]:
-    """Opens a browser profile of its own: `new_context(java_script_enabled=False)`, with Playwright's options.
+    """Return a function that opens a new browser profile: `new_context(java_script_enabled=False)`.
 
-    At the end of the test all are closed, and an error that any page threw or logged, and that no pattern
-    of `expect_console` finds, fails the test.
+    It takes Playwright's options. All contexts are closed at the end of the test. The test fails if a page threw or
+    logged an error that matches no pattern of `expect_console`.
     """
     contexts: list[BrowserContext] = []
     errors: list[str] = []
@@ -93,7 +93,7 @@ def page(context: BrowserContext) -> Page:
 
 @pytest.fixture
 def plain_page(new_context: Callable[..., BrowserContext]) -> Page:
-    """A page in a browser without JavaScript."""
+    """Return a page in a browser without JavaScript."""
     return new_context(java_script_enabled=False).new_page()
 
 
@@ -105,7 +105,7 @@ def stub() -> Iterator[StubServer]:
 
 @pytest.fixture
 def follow(page: Page, stub: StubServer, expect_console: list[str]) -> Callable[..., None]:
-    """Opens the page and follows the stub's log: `follow(watchdogTimeout=300)`, with the options of the service."""
+    """Return a function that opens a page that follows the stub's log: `follow(watchdogTimeout=300)`."""
     expect_console.append(r"Failed to load resource|net::ERR_")
 
     def start(**options: Any) -> None:
@@ -118,7 +118,7 @@ def follow(page: Page, stub: StubServer, expect_console: list[str]) -> Callable[
 
 @pytest.fixture
 def connect(expect_console: list[str]) -> Iterator[Callable[[Server], Proxy]]:
-    """A proxy in front of a server: `connect(server)`."""
+    """Return a function that starts a proxy in front of a server: `connect(server)`."""
     expect_console.append(r"Failed to load resource|net::ERR_|Failed to fetch|network error")
     proxies: list[Proxy] = []
 

@@ -1,4 +1,4 @@
-"""A page that follows a log with EventStreamService and counts what it sees."""
+"""A page that follows a log with EventStreamService and counts the events that it receives."""
 
 from playwright.sync_api import Page
 
@@ -18,13 +18,13 @@ FOLLOW = """async (options) => {
 
 
 def saw_all(page: Page, latest: int, first: int = 1) -> None:
-    """Waits for `latest`; then the page has seen each seq from `first` to it once and in order."""
+    """Wait for `latest`, and check that the page has received each seq from `first` to it once and in order."""
     page.wait_for_function("latest => seen.includes(latest)", arg=latest)
     assert page.evaluate("seen") == list(range(first, latest + 1))
 
 
 def states(page: Page) -> list[str]:
-    """The states the service has been in, without repetition."""
+    """Return the states that the service has been in, without consecutive repetitions."""
     names = [entry["state"] for entry in page.evaluate("states")]
     return [name for at, name in enumerate(names) if at == 0 or names[at - 1] != name]
 

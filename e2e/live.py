@@ -1,4 +1,4 @@
-"""What browser tests say about live pages: the DOM of a live page equals that of a freshly loaded one."""
+"""Assertions about live pages: the DOM of a live page must equal that of a freshly loaded one."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ MAIN = """(page) => {
   main.normalize();
   return main.innerHTML.replace(/>\\s+</g, '>\\n<').trim();
 }"""
-"""The content of a page without what depends on the clock or on the viewer."""
+"""Returns the content of a page, without parts that depend on the clock or on the viewer."""
 
 LOADED = f"""async () => {{
   const answer = await fetch(location.href, {{cache: 'no-store'}});
   return ({MAIN})(new DOMParser().parseFromString(await answer.text(), 'text/html'));
 }}"""
-"""The same of what the server answers now, without loading it as a page."""
+"""Returns the same content of the server's current response, without loading it as a page."""
 
 FIGURES = """() => Object.fromEntries([...document.querySelectorAll('live-status .connection-status__figure')]
   .map((row) => [row.querySelector('dt').textContent, Number(row.querySelector('dd').textContent)]))"""
 
 
 def content(page: Page) -> str:
-    """The page's `<main>` without its volatile elements."""
+    """Return the page's `<main>` without its volatile elements."""
     return str(page.evaluate(MAIN))
 
 
 def statistics(page: Page) -> dict[str, int]:
-    """The figures that the page shows of its connection, by their names."""
+    """Return the connection statistics that the page shows, by name."""
     return dict(page.evaluate(FIGURES))
 
 
 def expect_live_at(page: Page, seq: int, *, timeout: float = 10) -> None:
-    """Wait until the page says that it is live at `seq`; `timeout` in seconds."""
+    """Wait up to `timeout` seconds until the page says that it is live at `seq`."""
     expect(page.locator("live-status")).to_contain_text(re.compile(rf"live at #{seq}\b"), timeout=timeout * 1000)
 
 
 def expect_equal_to_fresh(page: Page, context: BrowserContext) -> None:
-    """The live page shows exactly what a page shows that is loaded now."""
+    """Check that the live page shows exactly the content of a freshly loaded page."""
     fresh = context.new_page()
     try:
         fresh.goto(page.url)
@@ -52,18 +52,18 @@ def expect_equal_to_fresh(page: Page, context: BrowserContext) -> None:
 
 
 def expect_same_content(page: Page, fresh: Page) -> None:
-    """Both pages show the same, line by line."""
+    """Check that both pages show the same content, line by line."""
     _expect_same(content(page), content(fresh))
 
 
 def expect_same_of_then(page: Page, past: Page) -> None:
-    """The page of the past shows the same as the other one, but that what it leads to is of the past too."""
+    """Check that both pages show the same content, except that the links of `past` have `at=…`."""
     shown = (re.sub(r"(\?|&amp;)at=\d+", "", content(one)) for one in (page, past))
     _expect_same(*shown)
 
 
 def expect_equal_to_answer(page: Page) -> None:
-    """The live page shows exactly what the server answers now. Quicker than a fresh page, and without its scripts."""
+    """Compare the live page with the server's current response. This is faster than a fresh page; no scripts run."""
     _expect_same(content(page), str(page.evaluate(LOADED)))
 
 
@@ -74,11 +74,11 @@ def _expect_same(live: str, fresh: str) -> None:
 
 
 def task_names(page: Page) -> list[str]:
-    """The names of the tasks that a list shows, in its order."""
+    """Return the names of the tasks in a list, in its order."""
     return page.locator("tbody th a").all_inner_texts()
 
 
 def expect_rows(page: Page, first: int, last: int) -> None:
-    """The log of the page has each seq from `first` to `last` once, in order."""
+    """Check that the log on the page has each seq from `first` to `last` once, in order."""
     ids = page.locator("#log-rows > li").evaluate_all("rows => rows.map(row => row.id)")
     assert ids == [f"e{seq}" for seq in range(first, last + 1)]

@@ -1,4 +1,4 @@
-"""What a page holds in memory, as the browser counts it after it has collected what is garbage."""
+"""Measure the memory of a page with Chromium's metrics after garbage collection."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from playwright.sync_api import CDPSession, Page
 
 
 def metrics(page: Page) -> dict[str, float]:
-    """Chromium's metrics of the page, among them JSHeapUsedSize (bytes) and Nodes."""
+    """Return Chromium's metrics of the page, among them JSHeapUsedSize (bytes) and Nodes."""
     devtools: CDPSession = page.context.new_cdp_session(page)
     devtools.send("Performance.enable")
-    # A first collection finds what a second one frees: wrappers keep the nodes that they stand for until then.
+    # Collect twice: wrappers keep their DOM nodes alive until the first collection has freed the wrappers.
     for _ in range(2):
         devtools.send("HeapProfiler.collectGarbage")
     found = devtools.send("Performance.getMetrics")["metrics"]
@@ -18,5 +18,5 @@ def metrics(page: Page) -> dict[str, float]:
 
 
 def heap_bytes(page: Page) -> float:
-    """The bytes of JavaScript that the page holds."""
+    """Return the bytes of JavaScript heap that the page holds."""
     return metrics(page)["JSHeapUsedSize"]

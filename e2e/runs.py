@@ -1,4 +1,4 @@
-"""Runs for browser tests: real events in a real order, made from a seed."""
+"""Generate runs for browser tests from a seed: realistic events in a realistic order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from signalbox.store import NewEvent
 
 
 def run(seed: int, length: int) -> Iterator[NewEvent]:
-    """A run of about `length` events: phases, nested work items that fail and come again, checkpoints, questions."""
+    """Return a run of about `length` events: phases, nested and retried work items, checkpoints, questions."""
     dice = random.Random(seed)
     yield NewEvent(event_type="runner_spawn", span_id="main", payload={"runner_pid": 1, "runner_version": "1.0"})
     count, asked = 1, set[str]()
@@ -33,10 +33,10 @@ def run(seed: int, length: int) -> Iterator[NewEvent]:
         for item in open_items:
             yield NewEvent(event_type="work_item_complete", actor="worker", phase=phase, span_id=item)
         yield NewEvent(event_type="phase_exit", phase=phase, span_id=span)
-    # A question that is still open at the end is closed by the server, at a time of its own.
+    # The server closes a question that is still open at the end, at its own time.
     for request_id in sorted(asked):
         answer = {"request_id": request_id, "approved": dice.random() < 0.5, "by": "ada"}
-        # Only the server answers: from a run it is a claim, and the run withdraws its question itself.
+        # Only the server stores answers. An answer from a run is only a claim, so the run withdraws its question.
         yield NewEvent(event_type="permission_response", actor="user", span_id="main", payload=answer)
         withdrawn = {"request_id": request_id, "cause": "withdrawn"}
         yield NewEvent(event_type="permission_cleared", span_id="main", payload=withdrawn)

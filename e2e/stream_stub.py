@@ -1,4 +1,4 @@
-"""A log of one task, served over real sockets and badly on purpose: what networks and crashes do to a stream."""
+"""Serve the log of one task over real sockets with faults, as networks and crashes cause them."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ PAGE = b"<!doctype html><html lang=en><title>stub</title><link rel=icon href=dat
 
 @dataclass
 class Plan:
-    """What happens to one connection of the stream. Counts are of bytes of the body."""
+    """The faults of one connection of the stream. Counts are bytes of the body."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Plan:
 
 
 class Stub:
-    """Serves the seqs 1 to `latest`. Each connection of the stream takes the next of `plans`, or the harmless one."""
+    """Serve the seqs 1 to `latest`. Each connection of the stream uses the next of `plans`, or one without faults."""
 
     def __init__(self) -> None:
         self.latest = 0
@@ -51,7 +51,7 @@ class Stub:
             target = head.split(" ", 2)[1]
             await self._answer(target, writer)
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # the browser left, or the test is over
+            pass  # The browser closed the connection, or the test has ended.
         finally:
             writer.close()
 
@@ -121,7 +121,7 @@ class Stub:
             yield plan.farewell
 
     def grow(self, latest: int) -> None:
-        """Makes `latest` the newest seq."""
+        """Make `latest` the newest seq."""
         self.latest = latest
         grown, self._grown = self._grown, asyncio.Event()
         grown.set()
@@ -140,7 +140,7 @@ async def _send(writer: asyncio.StreamWriter, status: int, headers: dict[str, st
 
 
 class StubServer:
-    """A Stub on a thread of its own, for tests that hold the main one."""
+    """A Stub on a separate thread, for tests that block the main thread."""
 
     def __init__(self, stub: Stub, loop: asyncio.AbstractEventLoop) -> None:
         self._stub = stub
@@ -156,7 +156,7 @@ class StubServer:
         self._stub.recovery_status = status
 
     def streams(self) -> list[str]:
-        """The addresses that streams were asked for under, in order."""
+        """Return the addresses of all requests for streams, in order."""
         return [target for target in self.requests if target.startswith("/sse/")]
 
 

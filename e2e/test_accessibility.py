@@ -1,4 +1,4 @@
-"""Accessibility: axe finds nothing on any page in any look, and keyboard, zoom and phone reach all of it."""
+"""Test accessibility with axe on all pages and in all themes, and with the keyboard, zoom and a phone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ZOOMED = {**CALM, "viewport": {"width": 720, "height": 450}, "device_scale_facto
 
 RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
-"""All that the dark look could break."""
+"""The rules that the dark theme could violate."""
 VIOLATIONS = """(rules) => axe.run({runOnly: rules, resultTypes: ['violations']}).then((found) =>
   found.violations.flatMap(({id, help, nodes}) =>
     nodes.map((node) => `${id} (${help}): ${node.target} ${node.failureSummary}\\n    ${node.html}`)))"""
@@ -43,7 +43,7 @@ FOCUS = """() => {
   element.focus({focusVisible: true, preventScroll: true});
   return [element.outerHTML.slice(0, 200), seen];
 }"""
-"""The focused element and whether it looks other than without focus; None when nothing has the focus."""
+"""Returns the focused element and whether its focus is visible, or null if no element has the focus."""
 
 FILLED = {
     "the task list": "/tasks",
@@ -84,7 +84,7 @@ EMPTY = {"the task list": "/tasks", "the permissions": "/permissions", "the audi
 
 
 class Site(NamedTuple):
-    """A server with runs in every state, and one with nothing at all."""
+    """A server with runs in every state, and an empty one."""
 
     filled: Server
     empty: Server
@@ -137,7 +137,7 @@ def site(shared_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture(scope="module", params=LOOKS)
 def look(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
-    """A page in each look, one for all tests, as a new one each time takes longer than what it shows."""
+    """Return one page per theme, shared by all tests, because opening a page takes longer than a check."""
     context = browser.new_context(**LOOKS[request.param])
     context.add_init_script(AXE_SCRIPT)
     yield context.new_page()
@@ -152,7 +152,7 @@ def zoomed(browser: Browser) -> Iterator[Page]:
 
 
 def expect_accessible(page: Page) -> None:
-    """axe finds nothing on the page, and it does not scroll sideways."""
+    """Check that axe finds no violation on the page, and that the page does not scroll sideways."""
     dark = page.evaluate("() => matchMedia('(prefers-color-scheme: dark)').matches")
     found = page.evaluate(VIOLATIONS, COLOURS if dark else RULES)
     assert not found, "\n".join(found)
@@ -165,37 +165,37 @@ def expect_no_sideways_scroll(page: Page) -> None:
 
 
 @pytest.mark.parametrize("name", FILLED)
-def test_axe_finds_nothing(site: Site, look: Page, name: str) -> None:
+def test_axe_finds_no_violation(site: Site, look: Page, name: str) -> None:
     look.goto(site.filled.url + FILLED[name])
     expect_accessible(look)
 
 
 @pytest.mark.parametrize("name", EMPTY)
-def test_axe_finds_nothing_where_there_is_nothing_yet(site: Site, look: Page, name: str) -> None:
+def test_axe_finds_no_violation_on_empty_pages(site: Site, look: Page, name: str) -> None:
     look.goto(site.empty.url + EMPTY[name])
     expect_accessible(look)
 
 
-def test_axe_finds_nothing_on_the_help_sheet(site: Site, look: Page) -> None:
+def test_axe_finds_no_violation_on_the_help_sheet(site: Site, look: Page) -> None:
     look.goto(f"{site.filled.url}/tasks/done")
     look.keyboard.press("?")
     expect(look.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     expect_accessible(look)
 
 
-def test_axe_finds_nothing_on_an_open_drawer(site: Site, look: Page) -> None:
+def test_axe_finds_no_violation_on_an_open_drawer(site: Site, look: Page) -> None:
     look.goto(f"{site.filled.url}/tasks/proven#checkpoint-c1")
     expect(look.get_by_role("dialog")).to_be_visible()
     expect_accessible(look)
 
 
 @pytest.mark.parametrize("name", FILLED)
-def test_nothing_scrolls_sideways_at_200_percent(site: Site, zoomed: Page, name: str) -> None:
+def test_no_page_scrolls_sideways_at_200_percent(site: Site, zoomed: Page, name: str) -> None:
     zoomed.goto(site.filled.url + FILLED[name])
     expect_no_sideways_scroll(zoomed)
 
 
-def test_the_skip_link_is_first_and_leads_to_the_content(site: Site, page: Page) -> None:
+def test_the_skip_link_comes_first_and_jumps_to_the_content(site: Site, page: Page) -> None:
     page.goto(f"{site.filled.url}/tasks")
     page.keyboard.press("Tab")
     skip = page.get_by_role("link", name="Skip to the content")
@@ -208,7 +208,7 @@ def test_the_skip_link_is_first_and_leads_to_the_content(site: Site, page: Page)
 
 
 @pytest.mark.parametrize("path", ["/tasks", "/tasks/waiting", "/tasks/done/waterfall", "/permissions", "/demo"])
-def test_what_tab_reaches_shows_its_focus(site: Site, page: Page, path: str) -> None:
+def test_every_focused_element_shows_its_focus(site: Site, page: Page, path: str) -> None:
     page.goto(site.filled.url + path)
     reached = []
     for _ in range(40):

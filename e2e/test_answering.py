@@ -1,4 +1,4 @@
-"""Permissions in the browser: asked, seen at once, answered on a phone, by keyboard, without JavaScript."""
+"""Test answering permission requests in the browser: live, on a phone, by keyboard, and without JavaScript."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def count(page: Page) -> Any:
     return page.locator("open-permissions")
 
 
-def test_a_question_appears_is_answered_and_goes(server: Server, page: Page, context: BrowserContext) -> None:
+def test_a_question_appears_and_disappears_once_answered(server: Server, page: Page, context: BrowserContext) -> None:
     server.emit("asks", "started")
     page.goto(f"{server.url}/tasks/asks")
     expect_live_at(page, 1)
@@ -43,7 +43,7 @@ def test_a_question_appears_is_answered_and_goes(server: Server, page: Page, con
     expect_equal_to_fresh(page, context)
 
 
-def test_what_is_being_written_survives_what_comes(server: Server, page: Page) -> None:
+def test_a_reason_being_typed_survives_live_updates(server: Server, page: Page) -> None:
     ask(server, "types")
     page.goto(f"{server.url}/tasks/types")
     expect_live_at(page, 1)
@@ -62,13 +62,13 @@ def test_what_is_being_written_survives_what_comes(server: Server, page: Page) -
     expect(field).to_have_value("beXuse")
 
 
-def test_the_other_person_is_told_who_answered(
+def test_a_late_answer_is_told_who_answered_first(
     server: Server, new_context: Callable[..., BrowserContext], expect_console: list[str]
 ) -> None:
     expect_console.append("409")
     ask(server, "two")
     first = new_context().new_page()
-    # Without JavaScript the page does not see that the question is closed.
+    # Without JavaScript the page does not learn that the question is closed.
     second = new_context(java_script_enabled=False).new_page()
     for page in (first, second):
         page.goto(f"{server.url}/tasks/two")
@@ -81,7 +81,7 @@ def test_the_other_person_is_told_who_answered(
     expect(second).to_have_url(f"{server.url}/tasks/two")
 
 
-def test_enter_in_the_reason_answers_nothing(server: Server, new_context: Callable[..., BrowserContext]) -> None:
+def test_enter_in_the_reason_field_sends_no_answer(server: Server, new_context: Callable[..., BrowserContext]) -> None:
     for javascript in (True, False):
         task = f"enter-{javascript}"
         ask(server, task)
@@ -97,7 +97,7 @@ def test_enter_in_the_reason_answers_nothing(server: Server, new_context: Callab
         assert server.latest(task) == 2
 
 
-def test_a_key_leads_to_the_answer(server: Server, page: Page) -> None:
+def test_a_keyboard_shortcut_jumps_to_the_answer(server: Server, page: Page) -> None:
     ask(server, "key")
     page.goto(f"{server.url}/tasks/key")
     expect_live_at(page, 1)
@@ -105,7 +105,9 @@ def test_a_key_leads_to_the_answer(server: Server, page: Page) -> None:
     expect(page.get_by_label("Reason")).to_be_focused()
 
 
-def test_it_works_without_javascript_on_a_phone(server: Server, new_context: Callable[..., BrowserContext]) -> None:
+def test_a_question_can_be_answered_without_javascript_on_a_phone(
+    server: Server, new_context: Callable[..., BrowserContext]
+) -> None:
     ask(server, "phone", reason="a long reason " * 20, arguments={"path": "/very/long" * 40})
     page = new_context(**PHONE, java_script_enabled=False).new_page()
     page.goto(f"{server.url}/permissions")
@@ -123,7 +125,7 @@ def test_it_works_without_javascript_on_a_phone(server: Server, new_context: Cal
     assert server.latest("phone") == 2
 
 
-def test_the_inbox_lives(
+def test_the_inbox_is_live(
     start_server: Callable[..., Server], page: Page, context: BrowserContext, new_context: Callable[..., BrowserContext]
 ) -> None:
     server = start_server()
@@ -151,7 +153,7 @@ def test_the_inbox_lives(
     expect_equal_to_fresh(page, context)
 
 
-def test_every_live_page_counts_what_other_tasks_ask(
+def test_every_live_page_counts_open_questions_of_all_tasks(
     start_server: Callable[..., Server], new_context: Callable[..., BrowserContext]
 ) -> None:
     server = start_server()
@@ -172,7 +174,7 @@ def test_every_live_page_counts_what_other_tasks_ask(
         expect(page).not_to_have_title(re.compile(r"^\(\d"))
 
 
-def test_a_question_goes_when_it_expires_and_when_its_run_ends(
+def test_a_question_disappears_when_it_expires_or_its_run_ends(
     start_server: Callable[..., Server], page: Page, context: BrowserContext
 ) -> None:
     server = start_server(heartbeat_timeout=2)
@@ -201,7 +203,7 @@ window.Notification = class extends EventTarget {
 """
 
 
-def test_notifications_come_once_somebody_wants_them(start_server: Callable[..., Server], page: Page) -> None:
+def test_notifications_are_shown_once_enabled(start_server: Callable[..., Server], page: Page) -> None:
     server = start_server()
     page.add_init_script(NOTIFICATIONS)
     page.goto(f"{server.url}/permissions")

@@ -1,4 +1,4 @@
-"""Pages below a path prefix, behind nginx over TLS and HTTP/2."""
+"""Test pages below a path prefix, behind nginx over TLS and HTTP/2."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.proxies import PREFIX, proxy_before
 from tests.support.server import Server
 
 
-def test_a_task_page_lives_below_a_prefix_behind_nginx(
+def test_a_task_page_is_live_below_a_prefix_behind_nginx(
     start_server: Callable[..., Server], new_context: Callable[..., BrowserContext], tmp_path: Path
 ) -> None:
     server = start_server(root_path=PREFIX)

@@ -1,4 +1,4 @@
-"""The fixtures themselves: a page that breaks fails its test."""
+"""Test the fixtures: an error in a page fails the test."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Cancelling from the page: with and without JavaScript, never by one careless press."""
+"""Test cancelling a run from its page: it needs two presses, and works with and without JavaScript."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def test_a_cancel_takes_two_presses_and_shows_at_once(server: Server, page: Page
     expect_equal_to_fresh(page, context)
 
 
-def test_it_works_without_javascript_on_a_phone(server: Server, new_context: Callable[..., BrowserContext]) -> None:
+def test_a_run_can_be_cancelled_without_javascript_on_a_phone(
+    server: Server, new_context: Callable[..., BrowserContext]
+) -> None:
     server.emit("phone", "hello")
     page = new_context(**PHONE, java_script_enabled=False).new_page()
     page.goto(f"{server.url}/tasks/phone")

@@ -1,4 +1,4 @@
-"""Choosing tasks in the list: with and without JavaScript, and while the list lives."""
+"""Test selecting tasks in the list, live, with and without JavaScript."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def chosen(page: Page) -> list[str]:
     return page.locator("tbody tr:has(:checked) th a").all_inner_texts()
 
 
-def test_a_choice_holds_while_the_list_lives_and_what_is_confirmed_is_done(
+def test_a_selection_survives_live_updates_and_a_confirmed_action_is_done(
     start_server: Callable[..., Server], page: Page
 ) -> None:
     server = start_server()
@@ -51,7 +51,7 @@ def test_a_choice_holds_while_the_list_lives_and_what_is_confirmed_is_done(
     assert task_names(page) == ["new", "t0"]
 
 
-def test_an_act_of_somebody_else_shows_on_the_open_page(start_server: Callable[..., Server], page: Page) -> None:
+def test_an_action_of_another_person_appears_on_an_open_page(start_server: Callable[..., Server], page: Page) -> None:
     server = start_server()
     for name in ("a", "b"):
         server.emit(name, ENDED)
@@ -65,7 +65,7 @@ def test_an_act_of_somebody_else_shows_on_the_open_page(start_server: Callable[.
     expect_equal_to_answer(page)
 
 
-def test_what_changes_without_an_event_shows_on_the_open_page(start_server: Callable[..., Server], page: Page) -> None:
+def test_a_change_without_an_event_appears_on_an_open_page(start_server: Callable[..., Server], page: Page) -> None:
     server = start_server()
     (event,) = server.emit("a", "hello")
     page.goto(f"{server.url}/tasks")
@@ -76,7 +76,7 @@ def test_what_changes_without_an_event_shows_on_the_open_page(start_server: Call
     expect_live_at(page, event.event_id)
 
 
-def test_without_javascript_tasks_are_archived_and_come_back(
+def test_tasks_are_archived_and_restored_without_javascript(
     start_server: Callable[..., Server], plain_page: Page
 ) -> None:
     server, page = start_server(), plain_page
@@ -98,7 +98,7 @@ def test_without_javascript_tasks_are_archived_and_come_back(
     assert task_names(page) == ["b", "a"]
 
 
-def test_without_javascript_a_view_is_saved_and_deleted(server: Server, plain_page: Page) -> None:
+def test_a_view_is_saved_and_deleted_without_javascript(server: Server, plain_page: Page) -> None:
     page = plain_page
     page.goto(f"{server.url}/tasks?status=failed&sort=active")
     page.get_by_text("Saved views").click()

@@ -1,4 +1,4 @@
-"""Two runs are compared by links and plain forms: no script is needed."""
+"""Test comparing two runs with links and plain forms, without scripts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def ended(server: Server, task: str, items: int) -> None:
                 pass
 
 
-def test_from_a_run_to_where_it_parted_from_another_without_javascript(
+def test_the_first_difference_of_two_runs_is_found_without_javascript(
     server: Server, new_context: Callable[..., BrowserContext]
 ) -> None:
     ended(server, "monday", 3)

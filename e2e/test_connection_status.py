@@ -1,4 +1,4 @@
-"""ConnectionStatus: a mark and a word for each state, a countdown, the statistics on demand."""
+"""Test ConnectionStatus: a mark and a word for each state, a countdown, statistics on demand."""
 
 from collections.abc import Iterator
 
@@ -26,7 +26,7 @@ def set_state(page: Page, state: str, **info: object) -> None:
     page.evaluate("([state, info]) => shown.setState(state, info)", [state, info])
 
 
-def test_each_state_has_a_class_a_mark_and_a_word_of_its_own(page: Page, status: Locator) -> None:
+def test_each_state_has_its_own_class_mark_and_word(page: Page, status: Locator) -> None:
     seen = set()
     for state in ("disconnected", "connecting", "connected", "reconnecting", "error"):
         set_state(page, state)
@@ -35,7 +35,7 @@ def test_each_state_has_a_class_a_mark_and_a_word_of_its_own(page: Page, status:
     assert len({mark for mark, _ in seen}) == len({text for _, text in seen}) == 5
 
 
-def test_the_countdown_runs_outside_of_what_is_announced(page: Page, status: Locator) -> None:
+def test_the_countdown_is_not_announced_to_screen_readers(page: Page, status: Locator) -> None:
     page.clock.install()
     set_state(page, "reconnecting", reconnectAttempt=3, reconnectDelay=5000, message="offline")
     announced = status.get_by_role("status").text_content()
@@ -47,7 +47,7 @@ def test_the_countdown_runs_outside_of_what_is_announced(page: Page, status: Loc
     assert "offline" in str(announced)
 
 
-def test_retry_now_is_offered_while_nothing_else_happens(page: Page, status: Locator) -> None:
+def test_retry_now_is_offered_while_the_service_waits(page: Page, status: Locator) -> None:
     retry = status.get_by_role("button", name="Retry now")
     expect(retry).to_be_visible()
     for state in ("connecting", "connected", "reconnecting"):
@@ -58,14 +58,14 @@ def test_retry_now_is_offered_while_nothing_else_happens(page: Page, status: Loc
     assert page.evaluate("retries") == 1
 
 
-def test_statistics_on_demand(page: Page, status: Locator) -> None:
+def test_statistics_are_shown_on_demand(page: Page, status: Locator) -> None:
     page.evaluate("shown.setStats({eventsReceived: 12, reconnects: 1, gapsDetected: 2, gapsRecovered: 2, errors: 3})")
     expect(status.get_by_text("Gaps found")).to_be_hidden()
     status.get_by_text("Statistics").click()
     expect(status.locator("dl")).to_have_text("Events12Reconnects1Gaps found2Gaps recovered2Errors3")
 
 
-def test_without_what_is_switched_off(page: Page, status: Locator) -> None:
+def test_parts_that_are_turned_off_are_not_shown(page: Page, status: Locator) -> None:
     page.evaluate(SHOW, {"showStats": False, "showReconnectTimer": False, "compact": True})
     set_state(page, "reconnecting", reconnectDelay=8000)
     expect(status.get_by_text("Statistics")).to_have_count(0)
@@ -73,12 +73,12 @@ def test_without_what_is_switched_off(page: Page, status: Locator) -> None:
     expect(status).to_have_class("connection-status connection-status--reconnecting connection-status--compact")
 
 
-def test_what_the_server_says_is_text(page: Page, status: Locator) -> None:
+def test_messages_of_the_server_are_shown_as_text(page: Page, status: Locator) -> None:
     set_state(page, "error", message="<img src=x onerror=alert(1)>")
     expect(status).to_contain_text("<img src=x onerror=alert(1)>")
     expect(status.locator("img")).to_have_count(0)
 
 
-def test_destroy_leaves_nothing(page: Page, status: Locator) -> None:
+def test_destroy_removes_everything(page: Page, status: Locator) -> None:
     page.evaluate("shown.destroy()")
     expect(page.locator("main")).to_be_empty()

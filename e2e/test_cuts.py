@@ -1,4 +1,4 @@
-"""Whatever breaks between page and server, the page says so, comes back by itself and equals a fresh one."""
+"""Test that after any failure between page and server, the page reports it, reconnects, and equals a fresh one."""
 
 from __future__ import annotations
 
@@ -48,21 +48,21 @@ def cut_and_return(
     assert statistics(page)["Events"] == 200
 
 
-def test_a_cut_of_the_network_is_said_at_once_and_loses_nothing(
+def test_a_network_cut_is_shown_at_once_and_loses_nothing(
     server: Server, page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
 ) -> None:
     cut_and_return(page, context, connect(server), server, "cut", seconds=3)
 
 
 @pytest.mark.soak
-def test_a_cut_of_ten_seconds_and_one_of_a_minute_lose_nothing(
+def test_cuts_of_ten_seconds_and_a_minute_lose_nothing(
     server: Server, page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
 ) -> None:
     for seconds in (10, 60):
         cut_and_return(page, context, connect(server), server, f"cut-{seconds}", seconds=seconds)
 
 
-def test_a_killed_server_that_starts_again_goes_on_where_the_page_is(
+def test_a_page_continues_after_its_server_was_killed_and_restarted(
     start_server: Callable[..., Server], page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
 ) -> None:
     server = start_server()
@@ -77,10 +77,11 @@ def test_a_killed_server_that_starts_again_goes_on_where_the_page_is(
     expect_rows(page, 41, 240)
 
 
-def test_a_stopped_server_asks_for_patience_and_that_is_no_error(
+def test_a_stopped_server_asks_pages_to_wait_and_this_is_no_error(
     start_server: Callable[..., Server], page: Page, context: BrowserContext, expect_console: list[str]
 ) -> None:
-    expect_console.append(r"net::ERR_|Failed to fetch")  # the next server may take longer than the wait asked for
+    # The next server may need more time to start than the requested wait.
+    expect_console.append(r"net::ERR_|Failed to fetch")
     server = start_server()
     server.emit("stopped", "one", "two")
     page.goto(f"{server.url}/tasks/stopped")
@@ -102,7 +103,7 @@ def test_a_stopped_server_asks_for_patience_and_that_is_no_error(
     expect_equal_to_fresh(page, context)
 
 
-def test_a_half_open_connection_is_noticed_by_its_silence(
+def test_a_half_open_connection_is_detected_by_its_silence(
     start_server: Callable[..., Server], page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
 ) -> None:
     server = start_server(keepalive_interval=0.5)
@@ -120,7 +121,7 @@ def test_a_half_open_connection_is_noticed_by_its_silence(
     expect_rows(page, 41, 240)
 
 
-def test_a_frame_that_got_lost_on_the_way_is_noticed_and_fetched(
+def test_a_frame_lost_in_transit_is_detected_and_fetched(
     start_server: Callable[..., Server], page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
 ) -> None:
     server = start_server(stream_compression=False)
@@ -137,7 +138,7 @@ def test_a_frame_that_got_lost_on_the_way_is_noticed_and_fetched(
 
 
 @pytest.mark.parametrize("length", [3, 300])
-def test_a_page_of_a_database_that_was_replaced_reloads_to_the_new_truth(
+def test_a_page_reloads_when_the_database_was_replaced(
     start_server: Callable[..., Server],
     page: Page,
     context: BrowserContext,
@@ -155,7 +156,7 @@ def test_a_page_of_a_database_that_was_replaced_reloads_to_the_new_truth(
     expect(page.locator("#log-rows")).to_contain_text(f"new {length}")
 
 
-def test_a_stream_that_ends_every_fifty_events_is_one_stream_to_the_reader(
+def test_a_stream_that_ends_every_fifty_events_looks_like_one_stream(
     start_server: Callable[..., Server], page: Page, context: BrowserContext
 ) -> None:
     server = start_server(max_events_per_stream=50)
@@ -165,7 +166,7 @@ def test_a_stream_that_ends_every_fifty_events_is_one_stream_to_the_reader(
     expect_live_at(page, 20)
     for start in range(20, len(events), 7):
         server.emit("short", *events[start : start + 7])
-        if start % 5 == 0:  # A page that is far behind gets all at once, and one stream would do.
+        if start % 5 == 0:  # A page that is far behind gets everything at once, on one stream.
             expect_live_at(page, server.latest("short"))
     expect_live_at(page, server.latest("short"))
     expect_equal_to_fresh(page, context)

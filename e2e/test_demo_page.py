@@ -1,4 +1,4 @@
-"""The demo page breaks its own connection, and shows that nothing is lost by it."""
+"""Test that the demo page breaks its own connection and shows that no event is lost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.server import Server
 
 @pytest.fixture
 def talking(server: Server) -> Iterator[str]:
-    """A task that says something five times a second."""
+    """Emit five log lines a second to a task during the test."""
     task, over = f"talk-{threading.get_native_id()}-{id(object())}", threading.Event()
     server.emit(task, "hello")
 
@@ -36,7 +36,7 @@ def figure(page: Page, name: str) -> str:
 
 
 def expect_order(page: Page) -> None:
-    """Every seq that came is shown once, newest first, and the page says so itself."""
+    """Check that every received seq is shown once, newest first, and that the page reports this itself."""
     ids = page.locator("#demo-rows > tr").evaluate_all("rows => rows.map((row) => Number(row.id.slice(1)))")
     assert ids == list(range(ids[0], ids[0] - len(ids), -1))
     assert "each once and in order" in figure(page, "order")
@@ -52,9 +52,9 @@ def test_offline_for_five_seconds_reconnects_and_loses_nothing(server: Server, p
     before = server.latest(talking)
     expect(page.locator("#demo-status")).to_contain_text("Connected", timeout=15_000)
     expect(page.locator(f"#e{server.latest(talking)}")).to_be_attached()
-    assert server.latest(talking) > before + 10, "events came while it was offline"
+    assert server.latest(talking) > before + 10, "events were appended while the page was offline"
     assert (figure(page, "reconnects"), figure(page, "gapsDetected")) == ("1", "0")
-    assert int(figure(page, "errors")) > 1, "connections were refused meanwhile"
+    assert int(figure(page, "errors")) > 1, "connections were refused while the page was offline"
     expect_order(page)
 
 
@@ -73,7 +73,7 @@ def test_three_dropped_events_are_found_and_recovered(server: Server, page: Page
     expect_order(page)
 
 
-def test_the_strip_shows_what_came(server: Server, page: Page, talking: str) -> None:
+def test_the_strip_shows_received_events(server: Server, page: Page, talking: str) -> None:
     page.goto(f"{server.url}/demo?task={talking}")
     expect(page.locator(".demo-bar--came:not([height='0'])").first).to_be_attached()
 
@@ -90,7 +90,7 @@ def test_the_newest_task_is_shown_unless_another_is_chosen(server: Server, page:
     expect(page.locator("#demo-rows")).to_contain_text("one of the first")
 
 
-def test_without_javascript_it_says_so_and_shows_the_newest_events(server: Server, plain_page: Page) -> None:
+def test_without_javascript_the_demo_shows_a_note_and_the_newest_events(server: Server, plain_page: Page) -> None:
     server.emit("plain", *[f"line {number}" for number in range(1, 41)])
     page = plain_page
     page.goto(f"{server.url}/demo?task=plain")
@@ -101,7 +101,7 @@ def test_without_javascript_it_says_so_and_shows_the_newest_events(server: Serve
     expect(rows.first).to_contain_text("line 40")
 
 
-def test_without_any_task_it_says_how_to_start_one(start_server: Callable[..., Server], page: Page) -> None:
+def test_without_tasks_the_demo_says_how_to_start_one(start_server: Callable[..., Server], page: Page) -> None:
     page.goto(f"{start_server().url}/demo")
     expect(page.get_by_text("There is no task to show yet")).to_be_visible()
 

@@ -1,4 +1,4 @@
-"""The evidence drawer: a checkpoint beside the page that leads to it, live; a page of its own without JavaScript."""
+"""Test the evidence drawer: a checkpoint shown live next to the page that links to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def event(event_type: str, **payload: Any) -> NewEvent:
 
 
 def committed(server: Server, task: str) -> None:
-    """A run with a checkpoint, on which a question rests."""
+    """Create a run with a checkpoint and a question that refers to it."""
     server.emit(
         task,
         event("runner_spawn"),
@@ -32,7 +32,7 @@ def drawer(page: Page) -> Locator:
 
 
 @pytest.mark.parametrize("path", ["", "/timeline", "/waterfall", "/permissions/r"])
-def test_a_checkpoint_opens_beside_the_page_that_leads_to_it(server: Server, page: Page, path: str) -> None:
+def test_a_checkpoint_opens_next_to_the_page_that_links_to_it(server: Server, page: Page, path: str) -> None:
     task = "beside" + path.replace("/", "-")
     committed(server, task)
     page.goto(f"{server.url}/tasks/{task}{path}")
@@ -49,7 +49,7 @@ def test_a_checkpoint_opens_beside_the_page_that_leads_to_it(server: Server, pag
     expect(page).not_to_have_url(re.compile("#"))
 
 
-def test_an_open_drawer_lives_and_so_does_the_page_behind_it(server: Server, page: Page) -> None:
+def test_an_open_drawer_and_the_page_behind_it_are_live(server: Server, page: Page) -> None:
     committed(server, "lives")
     page.goto(f"{server.url}/tasks/lives")
     expect_live_at(page, 3)
@@ -88,7 +88,7 @@ def test_a_drawer_of_the_past_shows_the_checkpoint_as_it_was(server: Server, pag
     expect(page.locator("h1")).to_contain_text("verified")
 
 
-def test_the_page_of_a_checkpoint_lives(server: Server, page: Page) -> None:
+def test_the_page_of_a_checkpoint_is_live(server: Server, page: Page) -> None:
     committed(server, "own")
     page.goto(f"{server.url}/tasks/own/checkpoints/c%201")
     expect_live_at(page, 3)
@@ -98,7 +98,7 @@ def test_the_page_of_a_checkpoint_lives(server: Server, page: Page) -> None:
     expect_equal_to_answer(page)
 
 
-def test_without_javascript_it_is_a_page(server: Server, plain_page: Page) -> None:
+def test_without_javascript_the_checkpoint_is_a_page(server: Server, plain_page: Page) -> None:
     committed(server, "plain")
     page = plain_page
     page.goto(f"{server.url}/tasks/plain/timeline")

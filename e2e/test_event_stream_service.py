@@ -1,4 +1,4 @@
-"""EventStreamService in a real browser: every seq once, in order, whatever the network does."""
+"""Test EventStreamService in a real browser: it delivers every seq once and in order over a faulty network."""
 
 import random
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from e2e.following import FOLLOW, saw_all, states, stats, wait_for_state
 from e2e.stream_stub import Plan, StubServer, running
 
 
-def test_history_and_then_what_comes(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
+def test_history_is_delivered_before_new_events(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
     stub.emit(200)
     follow()
     saw_all(page, 200)
@@ -29,7 +29,7 @@ def test_history_and_then_what_comes(page: Page, stub: StubServer, follow: Calla
 
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"], ids=["lf", "crlf", "cr"])
 @pytest.mark.parametrize("piece", [1, 2, 3, 7, None])
-def test_any_line_end_in_pieces_of_any_size(
+def test_any_line_ending_and_chunk_size_is_accepted(
     page: Page, stub: StubServer, follow: Callable[..., None], line_end: bytes, piece: int | None
 ) -> None:
     stub.plans.append(Plan(line_end=line_end, piece=piece, prelude=b"\xef\xbb\xbf: hello\n\n", cut_after=1500))
@@ -86,7 +86,9 @@ def test_dropped_events_are_fetched_before_later_ones(
     ]
 
 
-def test_a_gap_of_thousands_is_fetched_in_pages(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
+def test_a_gap_of_thousands_of_events_is_fetched_in_pages(
+    page: Page, stub: StubServer, follow: Callable[..., None]
+) -> None:
     stub.plans.append(Plan(drop=frozenset(range(2, 3500))))
     stub.emit(3500)
     follow()
@@ -94,7 +96,7 @@ def test_a_gap_of_thousands_is_fetched_in_pages(page: Page, stub: StubServer, fo
     assert stats(page)["gapsDetected"] == stats(page)["gapsRecovered"] == 1
 
 
-def test_a_gap_that_cannot_be_filled_now_is_filled_by_the_next_stream(
+def test_a_gap_that_cannot_be_fetched_is_filled_by_the_next_stream(
     page: Page, stub: StubServer, follow: Callable[..., None]
 ) -> None:
     stub.break_recovery(500)
@@ -111,7 +113,7 @@ def test_a_gap_that_cannot_be_filled_now_is_filled_by_the_next_stream(
     }
 
 
-def test_without_gap_detection_later_events_come_at_once(
+def test_without_gap_detection_later_events_are_delivered_at_once(
     page: Page, stub: StubServer, follow: Callable[..., None]
 ) -> None:
     stub.plans.append(Plan(drop=frozenset({5})))
@@ -128,7 +130,7 @@ def test_repeated_events_are_dropped(page: Page, stub: StubServer, follow: Calla
     saw_all(page, 30)
 
 
-def test_a_token_goes_with_every_request(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
+def test_every_request_carries_the_token(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
     asked: list[str | None] = []
     page.on("request", lambda request: "/tasks/" in request.url and asked.append(request.headers.get("authorization")))
     stub.emit(5)
@@ -137,7 +139,7 @@ def test_a_token_goes_with_every_request(page: Page, stub: StubServer, follow: C
     assert asked == ["Bearer sbx_secret"]
 
 
-def test_a_reset_starts_the_log_anew(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
+def test_a_reset_starts_the_log_over(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
     stub.emit(5)
     stub.plans.append(Plan(prelude=b"event: reset\ndata: {}\n\n"))
     follow(since_seq=900)
@@ -155,7 +157,7 @@ def test_a_reload_resumes_where_the_page_was(page: Page, stub: StubServer, follo
     saw_all(page, 40, first=21)
 
 
-def test_nothing_comes_after_stop(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
+def test_no_event_is_delivered_after_stop(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
     stub.emit(100)
     follow()
     page.wait_for_function("seen.length > 0")
@@ -178,7 +180,7 @@ def test_stop_within_a_callback_stops_between_two_events(page: Page, stub: StubS
     assert page.evaluate("seen") == [1, 2, 3]
 
 
-def test_a_page_of_another_origin_follows_by_base_url(
+def test_a_page_of_another_origin_can_follow_with_base_url(
     page: Page, stub: StubServer, follow: Callable[..., None]
 ) -> None:
     stub.emit(5)

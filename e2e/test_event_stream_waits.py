@@ -1,4 +1,4 @@
-"""When EventStreamService asks again, how long it waits, and when it gives up."""
+"""Test when EventStreamService retries, how long it waits, and when it gives up."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from e2e.following import saw_all, states, stats, wait_for_state
 from e2e.stream_stub import Plan, StubServer
 
 
-def test_unavailable_answers_are_retried_when_the_server_says(
+def test_unavailable_answers_are_retried_after_the_servers_wait(
     page: Page, stub: StubServer, follow: Callable[..., None]
 ) -> None:
     busy = Plan(status=503, headers={"Retry-After": "1"})
@@ -45,7 +45,7 @@ def test_waits_are_1_2_4_8_16_and_30_seconds(page: Page, stub: StubServer, follo
     wait_for_state(page, "connected")
 
 
-def test_an_ended_stream_that_brought_nothing_new_is_not_reopened_in_a_loop(
+def test_an_ended_stream_without_new_events_is_not_reopened_in_a_loop(
     page: Page, stub: StubServer, follow: Callable[..., None]
 ) -> None:
     stub.emit(3)
@@ -56,7 +56,7 @@ def test_an_ended_stream_that_brought_nothing_new_is_not_reopened_in_a_loop(
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
-def test_an_answer_that_a_retry_would_only_repeat_ends_in_an_error(
+def test_a_permanent_error_is_not_retried(
     page: Page, stub: StubServer, follow: Callable[..., None], status: int
 ) -> None:
     told = b'{"error": {"code": "x", "message": "no task build-7"}}'
@@ -76,14 +76,16 @@ def test_an_answer_that_a_retry_would_only_repeat_ends_in_an_error(
     wait_for_state(page, "connected")
 
 
-def test_gives_up_after_the_allowed_attempts(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
+def test_the_service_gives_up_after_the_allowed_attempts(
+    page: Page, stub: StubServer, follow: Callable[..., None]
+) -> None:
     stub.plans.extend(Plan(status=502) for _ in range(10))
     follow(maxReconnectAttempts=3)
     wait_for_state(page, "error")
     assert len(stub.streams()) == 4
 
 
-def test_without_auto_reconnect_a_lost_stream_stays_lost(
+def test_without_auto_reconnect_a_lost_stream_is_not_reopened(
     page: Page, stub: StubServer, follow: Callable[..., None]
 ) -> None:
     stub.emit(5)
@@ -102,7 +104,7 @@ def test_a_silent_connection_is_given_up(page: Page, stub: StubServer, follow: C
     assert "no sign of life for 1 s" in [entry["message"] for entry in page.evaluate("states")]
 
 
-def test_keepalives_hold_an_idle_connection(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
+def test_keepalives_keep_an_idle_connection_open(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
     stub.emit(5)
     stub.plans.append(Plan(keepalive=0.05))
     follow(watchdogTimeout=1500)
@@ -111,7 +113,7 @@ def test_keepalives_hold_an_idle_connection(page: Page, stub: StubServer, follow
     assert states(page) == ["connecting", "connected"]
 
 
-def test_an_answer_that_does_not_begin_is_given_up(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
+def test_a_response_that_does_not_start_is_given_up(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
     page.goto(stub.url)
     page.route("**/sse/**", lambda route: None, times=1)
     stub.emit(5)
@@ -119,7 +121,7 @@ def test_an_answer_that_does_not_begin_is_given_up(page: Page, stub: StubServer,
     saw_all(page, 5)
 
 
-def test_a_fetch_that_ignores_its_signal_is_left_behind(
+def test_a_fetch_that_ignores_its_abort_signal_is_abandoned(
     page: Page, stub: StubServer, follow: Callable[..., None]
 ) -> None:
     page.goto(stub.url)
@@ -136,7 +138,7 @@ def test_a_fetch_that_ignores_its_signal_is_left_behind(
     assert stats(page)["errors"] == 1
 
 
-def test_offline_is_believed_at_once_and_online_reconnects_at_once(
+def test_going_offline_is_shown_at_once_and_online_reconnects_at_once(
     page: Page, stub: StubServer, follow: Callable[..., None]
 ) -> None:
     stub.emit(10)
@@ -153,7 +155,7 @@ def test_offline_is_believed_at_once_and_online_reconnects_at_once(
     assert page.evaluate("reconnects") == 1
 
 
-def test_a_farewell_is_followed_at_once_and_is_no_error(
+def test_a_reconnect_message_is_followed_at_once_and_is_no_error(
     page: Page, stub: StubServer, follow: Callable[..., None]
 ) -> None:
     stub.emit(30)
@@ -168,7 +170,9 @@ def test_a_farewell_is_followed_at_once_and_is_no_error(
     ]
 
 
-def test_a_farewell_may_ask_to_wait(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
+def test_a_reconnect_message_can_ask_the_client_to_wait(
+    page: Page, stub: StubServer, follow: Callable[..., None]
+) -> None:
     stub.emit(30)
     stub.plans.append(Plan(end_after=10, farewell=b"retry: 250\nevent: reconnect\ndata: {}\n\n"))
     follow()

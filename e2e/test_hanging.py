@@ -1,4 +1,4 @@
-"""Whatever hangs between page and server, the page gives it up after a while and comes back by itself."""
+"""Test that a page gives up on a hanging connection after a while and reconnects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HALF_A_MESSAGE = NO_MESSAGE + b"data: <hx-fra"
 HOLD = """(seats) => {
   for (const seat of seats) navigator.locks.request(`signalbox:stream:${seat}`, () => new Promise(() => {}));
 }"""
-"""Keeps seats of in-turn.js for good, as a page does whose script hangs."""
+"""Holds seats of in-turn.js forever, as a page with a hanging script does."""
 
 
 def wait_for_another_connect(proxy: Proxy, before: int) -> None:
@@ -31,7 +31,7 @@ def wait_for_another_connect(proxy: Proxy, before: int) -> None:
 
 
 def cut_and_hang(begins: dict[Proxy, bytes]) -> None:
-    """Cut the stream behind each proxy, and let the next connect hang after it got these bytes."""
+    """Cut the stream behind each proxy, and let the next connect hang after it received these bytes."""
     before = {proxy: proxy.asked(STREAM) for proxy in begins}
     for proxy, begin in begins.items():
         proxy.hang(only=STREAM, begin=begin)
@@ -40,7 +40,7 @@ def cut_and_hang(begins: dict[Proxy, bytes]) -> None:
         proxy.heal()
 
 
-def test_a_connect_that_hangs_at_any_point_is_given_up_and_tried_again(
+def test_a_connect_that_hangs_at_any_point_is_retried(
     start_server: Callable[..., Server], context: BrowserContext, connect: Callable[[Server], Proxy]
 ) -> None:
     server = start_server(keepalive_interval=0.5)
@@ -60,7 +60,7 @@ def test_a_connect_that_hangs_at_any_point_is_given_up_and_tried_again(
     expect_equal_to_fresh(pages[0], context)
 
 
-def test_pages_that_wait_in_line_while_a_connect_hangs_say_live_once_they_are(
+def test_pages_queued_behind_a_hanging_connect_become_live(
     start_server: Callable[..., Server], context: BrowserContext, connect: Callable[[Server], Proxy]
 ) -> None:
     server = start_server(keepalive_interval=0.5)
@@ -77,7 +77,7 @@ def test_pages_that_wait_in_line_while_a_connect_hangs_say_live_once_they_are(
     before = proxy.asked(STREAM)
     proxy.hang(only=STREAM)
     wait_for_another_connect(proxy, before)
-    pages[0].wait_for_timeout(2500)  # longer than a turn
+    pages[0].wait_for_timeout(2500)  # Longer than a turn.
     for page in pages:
         expect(page.locator("live-status")).to_contain_text(STALE)
     for number in range(2):
@@ -87,7 +87,7 @@ def test_pages_that_wait_in_line_while_a_connect_hangs_say_live_once_they_are(
         expect_live_at(page, 2, timeout=30)
 
 
-def test_a_page_is_live_though_other_pages_hold_every_seat_and_hang(
+def test_a_page_becomes_live_although_hanging_pages_hold_every_seat(
     server: Server, context: BrowserContext, expect_console: list[str]
 ) -> None:
     expect_console.append("favicon.ico")

@@ -1,4 +1,4 @@
-"""The task list lives on one stream, however many tasks it shows, and always equals a freshly loaded one."""
+"""Test that the task list is live on one stream, and always equals a freshly loaded one."""
 
 from __future__ import annotations
 
@@ -18,14 +18,12 @@ from tests.support.server import Server
 
 
 def expect_current(page: Page, server: Server) -> None:
-    """Wait until the list shows what is newest in all tasks."""
+    """Wait until the list is live at the newest event of all tasks."""
     (last,) = server.emit("last", "so far")
     expect_live_at(page, last.event_id)
 
 
-def test_tasks_appear_and_change_by_themselves(
-    start_server: Callable[..., Server], page: Page, context: BrowserContext
-) -> None:
+def test_tasks_appear_and_change_live(start_server: Callable[..., Server], page: Page, context: BrowserContext) -> None:
     server = start_server()
     page.goto(f"{server.url}/tasks")
     expect(page.get_by_text("No run has reported here yet")).to_be_visible()
@@ -51,7 +49,7 @@ def test_tasks_appear_and_change_by_themselves(
     expect_equal_to_fresh(page, context)
 
 
-def test_a_task_that_is_deleted_leaves_the_list(
+def test_a_deleted_task_leaves_the_list(
     start_server: Callable[..., Server], page: Page, context: BrowserContext
 ) -> None:
     server = start_server()
@@ -64,7 +62,7 @@ def test_a_task_that_is_deleted_leaves_the_list(
     expect_equal_to_fresh(page, context)
 
 
-def test_filters_hold_while_everything_changes(
+def test_filters_stay_correct_under_live_changes(
     start_server: Callable[..., Server], page: Page, context: BrowserContext
 ) -> None:
     server = start_server()
@@ -90,7 +88,7 @@ def test_filters_hold_while_everything_changes(
         expect_equal_to_fresh(filtered, context)
 
 
-def test_every_order_holds_while_everything_changes(
+def test_every_order_stays_correct_under_live_changes(
     start_server: Callable[..., Server], page: Page, context: BrowserContext
 ) -> None:
     server = start_server()
@@ -115,7 +113,7 @@ def test_every_order_holds_while_everything_changes(
     assert set(task_names(pages["active"])[:5]) >= {"last"}
 
 
-def test_a_silent_run_is_marked_on_the_open_page_and_told_by_a_word(
+def test_a_silent_run_is_marked_stale_on_an_open_page(
     start_server: Callable[..., Server], page: Page, context: BrowserContext
 ) -> None:
     server = start_server(stale_after=0.5, heartbeat_timeout=60)
@@ -177,7 +175,8 @@ def test_a_list_over_a_broken_network_equals_a_fresh_one(
         server.emit("t9", "new")
         proxy.heal()
         expect_current(page, server)
-        expect_equal_to_answer(page)  # a fresh page would have a stream, and the frame could be lost on that
+        # A fresh page would open another stream, on which the frame could be lost instead.
+        expect_equal_to_answer(page)
 
         lost = proxy.lose_one(b"hx-frame")
         server.emit("t2", NewEvent(event_type="runner_spawn"))
@@ -189,7 +188,7 @@ def test_a_list_over_a_broken_network_equals_a_fresh_one(
         proxy.close()
 
 
-def test_a_list_of_a_database_that_was_replaced_reloads(
+def test_a_list_reloads_when_the_database_was_replaced(
     start_server: Callable[..., Server], page: Page, context: BrowserContext, expect_console: list[str]
 ) -> None:
     expect_console.append(r"Failed to load resource|net::ERR_|Failed to fetch|network error")

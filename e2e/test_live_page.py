@@ -1,4 +1,4 @@
-"""The task page lives: whatever was open when, it ends up as a freshly loaded page."""
+"""Test that the live task page ends equal to a freshly loaded page, whenever it was opened."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def test_a_page_opened_in_the_middle_ends_equal_to_a_fresh_one(
     expect_equal_to_fresh(page, context)
 
 
-def test_every_single_event_keeps_the_page_equal(server: Server, page: Page, context: BrowserContext) -> None:
+def test_the_page_equals_a_fresh_one_after_every_single_event(
+    server: Server, page: Page, context: BrowserContext
+) -> None:
     events = list(run(7, 25))
     server.emit("steps", events[0])
     page.goto(f"{server.url}/tasks/steps")
@@ -65,7 +67,7 @@ def test_the_log_follows_and_keeps_the_newest_window(server: Server, page: Page)
     assert page.locator("#log-rows > li").first.get_attribute("id") == "e901"
 
 
-def test_a_reader_who_scrolled_away_is_left_in_peace(server: Server, page: Page) -> None:
+def test_new_rows_do_not_scroll_a_reader_of_older_rows(server: Server, page: Page) -> None:
     server.emit("reader", *[f"line {n}" for n in range(1, 301)])
     page.goto(f"{server.url}/tasks/reader")
     expect(page.locator("#e300")).to_be_in_viewport()
@@ -82,7 +84,7 @@ def test_a_reader_who_scrolled_away_is_left_in_peace(server: Server, page: Page)
     expect(page.locator("#e330")).to_be_in_viewport()
 
 
-def test_older_rows_come_on_demand(server: Server, page: Page) -> None:
+def test_older_rows_are_loaded_on_demand(server: Server, page: Page) -> None:
     server.emit("older", *[f"line {n}" for n in range(1, 501)])
     page.goto(f"{server.url}/tasks/older")
     expect(page.locator("#log-rows > li")).to_have_count(200)
@@ -92,7 +94,7 @@ def test_older_rows_come_on_demand(server: Server, page: Page) -> None:
     assert ids == [f"e{n}" for n in range(101, 501)]
 
 
-def test_a_link_to_an_event_shows_it(server: Server, page: Page) -> None:
+def test_a_link_to_an_event_shows_that_event(server: Server, page: Page) -> None:
     server.emit("linked", *[f"line {n}" for n in range(1, 301)])
     page.goto(f"{server.url}/tasks/linked#e150")
     expect(page.locator("#e150")).to_be_in_viewport()
@@ -118,7 +120,7 @@ def test_two_viewers_at_different_times_see_the_same(
         expect_equal_to_fresh(page, second_context)
 
 
-def test_hostile_text_is_shown_and_runs_nothing(server: Server, page: Page, context: BrowserContext) -> None:
+def test_hostile_text_is_shown_as_text_and_runs_no_script(server: Server, page: Page, context: BrowserContext) -> None:
     hostile = (
         "\"'><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">{{7*7}}</hx-partial>"
     )
@@ -148,7 +150,7 @@ def test_hostile_text_is_shown_and_runs_nothing(server: Server, page: Page, cont
 
 
 @pytest.mark.parametrize("path", ["/tasks/plain", "/tasks", "/tasks/plain/spans", "/tasks/plain/log"])
-def test_without_javascript_pages_show_what_they_show_with_it(
+def test_pages_show_the_same_without_javascript(
     server: Server, new_context: Callable[..., BrowserContext], path: str
 ) -> None:
     if server.get("/api/tasks/plain").status_code == 404:

@@ -1,4 +1,4 @@
-"""Every page of a task lives: whatever came while it was open, it ends equal to a freshly loaded one."""
+"""Test that every live page of a task ends equal to a freshly loaded one."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ VIEWS = {
 
 
 @pytest.mark.parametrize("path", VIEWS.values(), ids=VIEWS.keys())
-def test_a_view_that_was_open_all_the_time_equals_a_fresh_one(
-    server: Server, page: Page, context: BrowserContext, path: str
-) -> None:
+def test_an_open_view_equals_a_fresh_one(server: Server, page: Page, context: BrowserContext, path: str) -> None:
     task = "view" + "".join(letter if letter.isalnum() else "-" for letter in path)
     events = list(run(11, 240))
     server.post("/api/tasks", {"task_id": task, "title": "A run"})
@@ -61,7 +59,7 @@ def test_an_answer_given_elsewhere_closes_the_question_on_its_page(server: Serve
     expect_equal_to_answer(page)
 
 
-def test_what_is_found_later_is_marked_too(server: Server, page: Page) -> None:
+def test_matches_in_new_rows_are_marked_too(server: Server, page: Page) -> None:
     server.emit("marks", "a needle")
     page.goto(f"{server.url}/tasks/marks/log?q=needle")
     expect_live_at(page, 1)
@@ -71,7 +69,7 @@ def test_what_is_found_later_is_marked_too(server: Server, page: Page) -> None:
     page.wait_for_function("() => CSS.highlights.get('found')?.size === 2")
 
 
-def test_a_window_of_the_log_stands_still_for_its_reader_while_it_grows(server: Server, page: Page) -> None:
+def test_a_window_of_the_log_does_not_move_while_the_log_grows(server: Server, page: Page) -> None:
     server.emit("window", *[f"line {n}" for n in range(1, 151)])
     page.goto(f"{server.url}/tasks/window/log?around=120#e120")
     expect_live_at(page, 150)
@@ -84,7 +82,7 @@ def test_a_window_of_the_log_stands_still_for_its_reader_while_it_grows(server: 
     expect_equal_to_answer(page)
 
 
-def test_an_open_view_of_an_ended_run_has_no_now(server: Server, page: Page) -> None:
+def test_an_open_view_of_an_ended_run_shows_no_current_time(server: Server, page: Page) -> None:
     events = list(run(12, 60))
     server.emit("ends", *events[:30])
     page.goto(f"{server.url}/tasks/ends/waterfall")
@@ -94,7 +92,7 @@ def test_an_open_view_of_an_ended_run_has_no_now(server: Server, page: Page) -> 
     expect(page.locator(".fall-now")).to_have_count(0)
 
 
-def test_a_view_of_another_history_is_loaded_anew(
+def test_a_view_reloads_when_the_history_was_replaced(
     start_server: Callable[..., Server], page: Page, expect_console: list[str]
 ) -> None:
     expect_console.append("net::ERR_|network error|Failed to fetch")
@@ -109,7 +107,7 @@ def test_a_view_of_another_history_is_loaded_anew(
     expect_live_at(page, 1)
 
 
-def test_what_does_not_change_is_not_sent_again(server: Server, page: Page) -> None:
+def test_unchanged_fragments_are_not_sent_again(server: Server, page: Page) -> None:
     server.emit("calm", *list(run(12, 60))[:30])
     page.goto(f"{server.url}/tasks/calm/timeline")
     expect_live_at(page, 30)
@@ -123,9 +121,7 @@ def test_what_does_not_change_is_not_sent_again(server: Server, page: Page) -> N
     expect(page.locator("#stand")).to_contain_text("as of #32")
 
 
-def test_two_runs_that_are_compared_live_while_others_run_beside_them(
-    server: Server, page: Page, context: BrowserContext
-) -> None:
+def test_a_comparison_is_live_while_other_runs_write(server: Server, page: Page, context: BrowserContext) -> None:
     first, second = list(run(13, 80)), list(run(14, 80))
     server.emit("first", *first)
     server.emit("second", *second[:30])

@@ -1,4 +1,4 @@
-"""Finding one's way in a log, with a script and without."""
+"""Test navigation in a log, with and without scripts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.server import Server
 
 @pytest.fixture(scope="module")
 def long(shared_server: Server) -> str:
-    """A task with 1,000 events; #300 and #600 are failures."""
+    """Create a task with 1,000 events, of which #300 and #600 are failures."""
     lines = [NewEvent(event_type="log", payload={"message": f"line {n}"}) for n in range(1, 1001)]
     lines[299] = NewEvent(event_type="work_item_failed", payload={"work_item_id": "copy", "message": "disk full"})
     lines[599] = NewEvent(event_type="log", payload={"message": "it broke", "level": "error"})
@@ -30,13 +30,15 @@ def expect_aimed(page: Page, seq: int) -> None:
     assert row.evaluate("row => row.matches(':target')")
 
 
-def test_the_address_of_an_old_line_leads_to_it(long: str, page: Page) -> None:
+def test_the_address_of_an_old_line_shows_that_line(long: str, page: Page) -> None:
     page.goto(f"{long}#e40")
     expect_aimed(page, 40)
     expect(page.get_by_role("button", name="Follow")).to_have_attribute("aria-pressed", "false")
 
 
-def test_what_comes_does_not_move_a_reader_amid_the_log(server: Server, page: Page, context: BrowserContext) -> None:
+def test_new_events_do_not_move_a_reader_in_the_middle_of_the_log(
+    server: Server, page: Page, context: BrowserContext
+) -> None:
     server.emit("amid", *[f"line {n}" for n in range(1, 601)])
     page.goto(f"{server.url}/tasks/amid#e100")
     expect_aimed(page, 100)
@@ -58,7 +60,7 @@ def test_what_comes_does_not_move_a_reader_amid_the_log(server: Server, page: Pa
     expect_same_content(page, fresh)
 
 
-def test_a_line_that_is_there_is_not_fetched(long: str, page: Page) -> None:
+def test_a_line_that_is_already_shown_is_not_fetched(long: str, page: Page) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{long}#e950")
@@ -66,13 +68,13 @@ def test_a_line_that_is_there_is_not_fetched(long: str, page: Page) -> None:
     assert not [url for url in asked if "around=" in url]
 
 
-def test_an_address_beyond_the_log_shows_its_end(long: str, page: Page) -> None:
+def test_an_address_beyond_the_log_shows_the_end_of_the_log(long: str, page: Page) -> None:
     page.goto(f"{long}#e99999")
     expect_live_at(page, 1000)
     expect(page.locator("#e1000")).to_be_attached()
 
 
-def test_e_goes_from_failure_to_failure(long: str, page: Page) -> None:
+def test_the_key_e_jumps_from_failure_to_failure(long: str, page: Page) -> None:
     page.goto(long)
     expect_live_at(page, 1000)
     page.keyboard.press("e")
@@ -85,7 +87,7 @@ def test_e_goes_from_failure_to_failure(long: str, page: Page) -> None:
     expect(page.get_by_text("No failure after #600.")).to_be_visible()
 
 
-def test_back_leads_to_the_line_before(long: str, page: Page) -> None:
+def test_the_back_button_returns_to_the_previous_line(long: str, page: Page) -> None:
     page.goto(long)
     expect_live_at(page, 1000)
     page.keyboard.press("e")
@@ -96,7 +98,7 @@ def test_back_leads_to_the_line_before(long: str, page: Page) -> None:
     expect_aimed(page, 300)
 
 
-def test_a_search_leads_to_the_line_amid_its_neighbours(long: str, page: Page) -> None:
+def test_a_search_hit_links_to_the_line_in_its_context(long: str, page: Page) -> None:
     page.goto(long)
     expect_live_at(page, 1000)
     page.keyboard.press("/")
@@ -110,7 +112,7 @@ def test_a_search_leads_to_the_line_amid_its_neighbours(long: str, page: Page) -
     expect(page.locator("#e299")).to_be_attached()
 
 
-def test_search_and_filters_need_no_script(long: str, plain_page: Page) -> None:
+def test_search_and_filters_work_without_scripts(long: str, plain_page: Page) -> None:
     plain_page.goto(long)
     plain_page.get_by_label("Find text in the whole log").fill("line 77")
     plain_page.keyboard.press("Enter")
@@ -127,7 +129,7 @@ def test_search_and_filters_need_no_script(long: str, plain_page: Page) -> None:
     expect_aimed(plain_page, 600)
 
 
-def test_jumps_need_no_script(long: str, plain_page: Page) -> None:
+def test_jumps_work_without_scripts(long: str, plain_page: Page) -> None:
     plain_page.goto(long)
     plain_page.get_by_role("link", name="Next failure").click()
     expect_aimed(plain_page, 300)
@@ -146,7 +148,7 @@ def test_jumps_need_no_script(long: str, plain_page: Page) -> None:
     expect_aimed(plain_page, 1)
 
 
-def test_a_long_line_opens_where_one_stands(server: Server, page: Page) -> None:
+def test_a_long_line_expands_in_place(server: Server, page: Page) -> None:
     server.emit("wide", "word " * 400, "short")
     page.goto(f"{server.url}/tasks/wide")
     said = page.locator("#e1 .said")
@@ -161,14 +163,14 @@ def test_a_long_line_opens_where_one_stands(server: Server, page: Page) -> None:
 
 
 @pytest.mark.parametrize("width", [390, 1100, 1440])
-def test_the_tools_fit_every_width(long: str, new_context: Callable[..., BrowserContext], width: int) -> None:
+def test_the_log_tools_fit_every_width(long: str, new_context: Callable[..., BrowserContext], width: int) -> None:
     page = new_context(viewport={"width": width, "height": 900}).new_page()
     for path in (long, f"{long}/log", f"{long}/log?q=line&level=x"):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 
-def test_the_html_file_works_alone(
+def test_the_exported_html_file_works_offline(
     long: str, page: Page, context: BrowserContext, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     file = tmp_path_factory.mktemp("export") / "long.html"

@@ -1,4 +1,4 @@
-"""Reading a log in a browser: days in the viewer's zone, marks across colours, rows of several lines, heartbeats."""
+"""Test reading a log: days in the viewer's zone, highlights across colours, rows of several lines, heartbeats."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def event(seq: int, at: str) -> Event:
     )
 
 
-def test_days_begin_where_they_do_for_the_viewer_however_the_rows_came(
+def test_days_start_at_the_viewers_midnight_in_loaded_and_live_rows(
     server: Server, new_context: Callable[..., BrowserContext]
 ) -> None:
     events = [event(n, f"2026-11-{10 + (n - 1) // 24}T{(n - 1) % 24:02}:30:00.000000Z") for n in range(1, 241)]
@@ -42,7 +42,7 @@ def test_days_begin_where_they_do_for_the_viewer_however_the_rows_came(
     expect_live_at(page, len(events))
     fresh = page.evaluate(DAYS)
     first = len(events) - 199
-    # Midnight in New York is 5:00 UTC: the row of 5:30 is the first of its day.
+    # Midnight in New York is 5:00 UTC, so the row of 5:30 is the first of its day.
     assert fresh[:2] == [[f"e{first}", "Wednesday 11 November 2026"], ["e54", "Thursday 12 November 2026"]]
 
     server.emit("days", "today")
@@ -63,7 +63,7 @@ def test_days_begin_where_they_do_for_the_viewer_however_the_rows_came(
     assert [day for day in page.evaluate(DAYS) if day[0] != f"e{len(events) + 1}"][: len(expected)] == expected
 
 
-def test_an_event_told_late_shows_its_own_time_among_the_rows_of_the_day_of_its_append(
+def test_a_late_event_shows_occurred_at_on_the_day_of_its_append(
     server: Server, new_context: Callable[..., BrowserContext]
 ) -> None:
     context = new_context(timezone_id="America/New_York")
@@ -82,7 +82,7 @@ def test_an_event_told_late_shows_its_own_time_among_the_rows_of_the_day_of_its_
     expect_equal_to_fresh(page, context)
 
 
-def test_what_is_found_across_colours_is_marked(server: Server, page: Page) -> None:
+def test_a_match_across_colours_is_marked(server: Server, page: Page) -> None:
     server.emit("hues", "\x1b[31mfai\x1b[0mled and Failed", "\x1b[1mf\x1b[2ma\x1b[3miled")
     page.goto(f"{server.url}/tasks/hues/log?q=failed")
     page.wait_for_function("() => CSS.highlights.get('found')?.size === 3")
@@ -90,7 +90,7 @@ def test_what_is_found_across_colours_is_marked(server: Server, page: Page) -> N
     assert marked == ["failed", "Failed", "failed"]
 
 
-def test_a_row_of_several_lines_opens_where_it_says_so(server: Server, page: Page) -> None:
+def test_a_row_of_several_lines_expands_at_its_toggle(server: Server, page: Page) -> None:
     server.emit("lines", "one\ntwo\nthree", "last")
     page.goto(f"{server.url}/tasks/lines")
     row = page.locator("#e1")
@@ -102,7 +102,7 @@ def test_a_row_of_several_lines_opens_where_it_says_so(server: Server, page: Pag
     )
 
 
-def test_heartbeats_bring_no_rows_and_keep_their_line_up_to_date(
+def test_heartbeats_add_no_rows_but_update_the_heartbeat_line(
     server: Server, page: Page, context: BrowserContext
 ) -> None:
     beat = NewEvent(event_type="runner_heartbeat")

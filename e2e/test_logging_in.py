@@ -1,4 +1,4 @@
-"""Logging in, as a browser does it: there and back, and what a page says whose right has ended."""
+"""Test logging in with a browser: the redirect and back, and the message of a page whose session has ended."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def log_in(page: Page, email: str = "ann@example.org", password: str = PASSWORD)
     page.get_by_role("button", name="Log in").click()
 
 
-def test_a_link_leads_through_the_log_in_to_its_page(
+def test_a_link_continues_to_its_page_after_the_log_in(
     server: Server, ann: Account, page: Page, context: BrowserContext, expect_console: list[str]
 ) -> None:
     expect_console.append("401")
@@ -52,7 +52,7 @@ def test_a_link_leads_through_the_log_in_to_its_page(
     expect(page.get_by_text("You are logged out.")).to_be_visible()
 
 
-def test_it_works_without_javascript(server: Server, ann: Account, plain_page: Page) -> None:
+def test_logging_in_works_without_javascript(server: Server, ann: Account, plain_page: Page) -> None:
     page = plain_page
     page.goto(f"{server.url}/permissions")
     log_in(page)
@@ -62,7 +62,7 @@ def test_it_works_without_javascript(server: Server, ann: Account, plain_page: P
     expect(page.get_by_role("heading", name="ann@example.org")).to_be_visible()
 
 
-def test_a_page_whose_right_has_ended_says_so_and_stops(
+def test_a_page_whose_session_ended_says_so_and_stops(
     server: Server, ann: Account, page: Page, expect_console: list[str]
 ) -> None:
     expect_console.append("401")
@@ -84,7 +84,7 @@ def look(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def test_axe_finds_nothing(server: Server, ann: Account, look: Page) -> None:
+def test_axe_finds_no_violation_on_the_log_in_page(server: Server, ann: Account, look: Page) -> None:
     look.goto(f"{server.url}/account")
     expect_accessible(look)
     log_in(look, password="something else")

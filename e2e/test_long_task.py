@@ -1,4 +1,4 @@
-"""A task of 100,000 events and 1,000 spans is looked at like a short one."""
+"""Test that a task of 100,000 events and 1,000 spans is displayed as fast as a short one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.server import Server
 pytestmark = pytest.mark.soak
 
 PATIENCE = 3.0
-"""Seconds; ten times what a quiet machine is allowed, as this one may be busy."""
+"""Seconds: ten times the limit of a quiet machine, because this one may be busy."""
 
 
 @pytest.fixture(scope="module")
@@ -21,13 +21,13 @@ def long(shared_server: Server) -> Server:
 
 
 @pytest.mark.parametrize("path", [*PATHS.values(), "?at=50000"])
-def test_its_pages_are_quick(long: Server, path: str) -> None:
+def test_pages_of_a_long_task_load_fast(long: Server, path: str) -> None:
     visit(long.port, path)
     took, _ = visit(long.port, path)
     assert took < PATIENCE
 
 
-def test_an_open_page_stays_as_small_as_it_is_while_10_000_events_arrive(long: Server, page: Page) -> None:
+def test_an_open_page_needs_no_more_memory_after_10_000_events(long: Server, page: Page) -> None:
     page.goto(f"{long.url}/tasks/{TASK}")
     before, after = grown(page, long.store)
     assert flat(before, after), f"{before} → {after}"

@@ -1,4 +1,4 @@
-"""A running task says what comes next and when, on how many runs that rests, and keeps it up to date."""
+"""Test that a running task shows the next step and its time, based on earlier runs, and keeps them up to date."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def phase(kind: str, name: str) -> NewEvent:
     return NewEvent(event_type=f"phase_{kind}", phase=name, span_id=f"of-{name}")
 
 
-def test_the_track_tells_the_next_step_and_follows_the_run(server: Server, page: Page, context: BrowserContext) -> None:
+def test_the_track_shows_the_next_step_and_follows_the_run(server: Server, page: Page, context: BrowserContext) -> None:
     for number in range(2):
         with open_task(server.store, f"earlier-{number}", kind="nightly") as run:
             for name in ("planning", "executing", "verifying"):
@@ -34,7 +34,7 @@ def test_the_track_tells_the_next_step_and_follows_the_run(server: Server, page:
     expect(page.locator(".track-next")).to_have_count(0)
 
 
-def test_without_earlier_runs_the_track_promises_nothing(server: Server, page: Page) -> None:
+def test_without_earlier_runs_the_track_shows_no_forecast(server: Server, page: Page) -> None:
     server.post("/api/tasks", {"task_id": "alone", "kind": "unheard"})
     server.emit("alone", phase("enter", "planning"))
     page.goto(f"{server.url}/tasks/alone")

@@ -1,4 +1,4 @@
-"""Pages behind nginx with the configuration of its package."""
+"""Test pages behind nginx with its packaged configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page's own modules promise: no frame lost or shown twice, the reader's state kept, honest clocks."""
+"""Test the page's own modules: no frame is lost or shown twice, the reader's state is kept, and clocks are right."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, Page, Route, expect
 from e2e.live import expect_equal_to_fresh, expect_live_at
 from tests.support.server import Server
 
-# Loses, repeats or forges messages of the page's stream between the network and the page.
+# Drops, repeats or changes messages of the page's stream between the network and the page.
 TAMPER = """
     const real = window.fetch;
     window.tamper = (message) => [message];
@@ -40,7 +40,7 @@ def tamper(page: Page, function: str) -> None:
 
 
 def lose_a_frame(page: Page, cause: Callable[[], object]) -> None:
-    """Drops the frame that `cause` makes."""
+    """Drop the frame that `cause` triggers."""
     tamper(page, DROP_FRAMES)
     with page.expect_event("console", lambda message: message.text == "lost"):
         cause()
@@ -70,7 +70,7 @@ def test_a_lost_frame_is_fetched_before_the_next_one_is_shown(
     assert "Gaps found1Gaps recovered1" in figures(page)
 
 
-def test_a_heartbeat_tells_that_the_last_frame_was_lost(
+def test_a_heartbeat_reveals_that_the_last_frame_was_lost(
     start_server: Callable[..., Server], page: Page, context: BrowserContext
 ) -> None:
     server = start_server(keepalive_interval=0.5)
@@ -95,7 +95,7 @@ def test_a_repeated_frame_is_shown_once(server: Server, page: Page, context: Bro
     expect_equal_to_fresh(page, context)
 
 
-def test_a_list_fills_a_gap_by_another_connect(
+def test_a_list_fills_a_gap_by_reconnecting(
     start_server: Callable[..., Server], page: Page, context: BrowserContext, expect_console: list[str]
 ) -> None:
     expect_console.append("a frame was lost")
@@ -112,7 +112,7 @@ def test_a_list_fills_a_gap_by_another_connect(
     assert "Reconnects1Gaps found1Gaps recovered1Errors1" in figures(page)
 
 
-def test_a_page_that_is_reset_again_waits_and_then_reloads_by_itself(server: Server, page: Page) -> None:
+def test_a_page_that_is_reset_twice_waits_before_it_reloads(server: Server, page: Page) -> None:
     server.emit("reset", *lines(1, 3))
     page.add_init_script(TAMPER + "tamper = () => sessionStorage.calm ? [] : ['event: reset\\ndata: {}'];")
     loads: list[str] = []
@@ -126,7 +126,7 @@ def test_a_page_that_is_reset_again_waits_and_then_reloads_by_itself(server: Ser
 
 
 @pytest.mark.parametrize(("status", "said"), [(401, "logged out"), (403, "not allowed"), (404, "unknown task")])
-def test_an_answer_that_a_retry_would_only_repeat_ends_in_a_message(
+def test_a_permanent_error_is_shown_and_not_retried(
     server: Server, page: Page, expect_console: list[str], status: int, said: str
 ) -> None:
     expect_console.append(f"status of {status}")
@@ -143,7 +143,7 @@ def test_an_answer_that_a_retry_would_only_repeat_ends_in_a_message(
     expect_live_at(page, 1)
 
 
-def test_a_first_connect_that_fails_is_tried_again(server: Server, page: Page, expect_console: list[str]) -> None:
+def test_a_first_connect_that_fails_is_retried(server: Server, page: Page, expect_console: list[str]) -> None:
     expect_console.append("status of 50")
     server.emit("first-connect", "hello")
     answers = iter([502, 503])
@@ -163,7 +163,7 @@ def test_a_first_connect_that_fails_is_tried_again(server: Server, page: Page, e
     expect(page.locator("body")).not_to_contain_text("Gateway")
 
 
-def test_offline_is_said_at_once_and_clocks_stand_still(
+def test_offline_is_shown_at_once_and_clocks_stop(
     server: Server, page: Page, context: BrowserContext, expect_console: list[str]
 ) -> None:
     expect_console.append("net::ERR_INTERNET_DISCONNECTED|Failed to fetch")
@@ -186,7 +186,9 @@ def test_offline_is_said_at_once_and_clocks_stand_still(
     assert not page.title().startswith("(")
 
 
-def test_a_hidden_tab_lets_go_of_its_stream_and_comes_back(server: Server, page: Page, context: BrowserContext) -> None:
+def test_a_hidden_tab_closes_its_stream_and_catches_up_when_shown(
+    server: Server, page: Page, context: BrowserContext
+) -> None:
     server.emit("hidden", *lines(1, 5))
     page.goto(f"{server.url}/tasks/hidden")
     expect_live_at(page, 5)
@@ -200,7 +202,7 @@ def test_a_hidden_tab_lets_go_of_its_stream_and_comes_back(server: Server, page:
     assert "Errors0" in figures(page)
 
 
-def test_a_reader_of_old_lines_is_not_buried_and_gets_back_to_the_newest(
+def test_a_reader_of_old_lines_stays_there_and_can_jump_to_the_newest(
     server: Server, page: Page, context: BrowserContext
 ) -> None:
     server.emit("buried", *lines(1, 300))
@@ -219,7 +221,7 @@ def test_a_reader_of_old_lines_is_not_buried_and_gets_back_to_the_newest(
     expect_equal_to_fresh(page, context)
 
 
-def test_times_are_local_with_the_whole_time_at_hand(
+def test_times_are_local_with_the_full_time_in_a_tooltip(
     server: Server, new_context: Callable[..., BrowserContext]
 ) -> None:
     server.emit("times", "hello")
@@ -233,7 +235,7 @@ def test_times_are_local_with_the_whole_time_at_hand(
     expect(page.locator("#e2 time")).to_have_attribute("title", re.compile(r"GMT\+5:45"))
 
 
-def test_the_theme_is_chosen_and_kept(server: Server, page: Page) -> None:
+def test_the_chosen_theme_is_remembered(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/tasks")
     switch = page.get_by_role("button", name="Theme: auto")
     switch.click()
@@ -245,7 +247,7 @@ def test_the_theme_is_chosen_and_kept(server: Server, page: Page) -> None:
     expect(page.locator("html")).not_to_have_attribute("data-theme", re.compile("."))
 
 
-def test_the_keyboard_reaches_everything_and_tells_about_itself(server: Server, page: Page) -> None:
+def test_keyboard_shortcuts_work_and_are_listed_in_the_help(server: Server, page: Page) -> None:
     server.emit("keys", *lines(1, 5))
     page.goto(f"{server.url}/tasks/keys")
     expect_live_at(page, 5)

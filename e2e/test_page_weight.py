@@ -1,4 +1,4 @@
-"""What a page costs a browser: requests, bytes on the wire, memory; and what is there before any script has run."""
+"""Test the cost of a page in a browser: requests, bytes, memory, and its content before any script has run."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from e2e.memory import heap_bytes
 from e2e.runs import run
 from tests.support.server import Server
 
-MOST_REQUESTS = 12
-MOST_BYTES = 80_000
-MOST_HEAP = 6_000_000
+MAX_REQUESTS = 12
+MAX_BYTES = 80_000
+MAX_HEAP_BYTES = 6_000_000
 
 TASK = "/tasks/heavy"
 PATHS = ["/tasks", TASK, f"{TASK}/waterfall", f"{TASK}/timeline", "/permissions", "/demo?task=heavy"]
@@ -22,13 +22,13 @@ PATHS = ["/tasks", TASK, f"{TASK}/waterfall", f"{TASK}/timeline", "/permissions"
 
 @pytest.fixture(scope="module")
 def heavy(shared_server: Server) -> Server:
-    """A run of 1,500 events, of which a page shows the newest 200."""
+    """Create a run of 1,500 events, of which a page shows the newest 200."""
     shared_server.emit("heavy", *run(5, 1500))
     return shared_server
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_cold_page_is_few_requests_little_on_the_wire_and_little_memory(heavy: Server, page: Page, path: str) -> None:
+def test_a_cold_page_needs_few_requests_bytes_and_little_memory(heavy: Server, page: Page, path: str) -> None:
     requests: set[str] = set()
     received: dict[str, int] = {}
 
@@ -43,19 +43,19 @@ def test_a_cold_page_is_few_requests_little_on_the_wire_and_little_memory(heavy:
     devtools.send("Network.setCacheDisabled", {"cacheDisabled": True})
     page.goto(heavy.url + path)
     settled(page)
-    assert 3 <= len(requests) <= MOST_REQUESTS
-    assert 10_000 < sum(received.values()) < MOST_BYTES
-    assert heap_bytes(page) < MOST_HEAP
+    assert 3 <= len(requests) <= MAX_REQUESTS
+    assert 10_000 < sum(received.values()) < MAX_BYTES
+    assert heap_bytes(page) < MAX_HEAP_BYTES
 
 
-def test_rows_are_on_the_screen_before_any_module_has_come(heavy: Server, page: Page) -> None:
+def test_rows_are_visible_before_any_module_has_loaded(heavy: Server, page: Page) -> None:
     page.route(re.compile(r"/static/(js/page|vendor/htmx)\.js"), lambda route: None)
     page.goto(heavy.url + TASK, wait_until="commit")
     expect(page.locator("#log-rows > li").last).to_be_in_viewport()
     page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length === 1")
 
 
-def test_on_paper_the_log_is_whole_and_the_controls_are_not_there(heavy: Server, page: Page) -> None:
+def test_a_printed_page_has_the_whole_log_and_no_controls(heavy: Server, page: Page) -> None:
     page.emulate_media(media="print", color_scheme="dark")
     page.goto(heavy.url + TASK)
     settled(page)
@@ -70,7 +70,7 @@ def test_on_paper_the_log_is_whole_and_the_controls_are_not_there(heavy: Server,
 
 
 def settled(page: Page) -> None:
-    """Wait until the page stands as it will."""
+    """Wait until the page no longer changes."""
     if page.locator("live-status").count():
         expect(page.locator("live-status")).to_contain_text("live at")
     page.wait_for_load_state("load")

@@ -1,4 +1,4 @@
-"""The command palette: everything by a part of its name."""
+"""Test the command palette, which finds commands and pages by a part of their name."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def opened(server: Server, page: Page, task: str) -> None:
         ("planning", "planning phase", r"/log\?phase=planning$"),
     ],
 )
-def test_it_goes_where_it_is_told(server: Server, page: Page, typed: str, option: str, address: str) -> None:
+def test_the_palette_opens_the_chosen_page(server: Server, page: Page, typed: str, option: str, address: str) -> None:
     opened(server, page, f"goes-{len(typed)}")
     page.keyboard.type(typed)
     expect(page.get_by_role("option", selected=True)).to_contain_text(option)
@@ -40,7 +40,7 @@ def test_it_goes_where_it_is_told(server: Server, page: Page, typed: str, option
     expect(page).to_have_url(re.compile(address))
 
 
-def test_arrows_choose_and_escape_leaves_all_as_it_was(server: Server, page: Page) -> None:
+def test_arrow_keys_choose_and_escape_closes_the_palette(server: Server, page: Page) -> None:
     opened(server, page, "arrows")
     page.keyboard.press("ArrowDown")
     expect(page.get_by_role("option").nth(1)).to_have_attribute("aria-selected", "true")
@@ -49,7 +49,7 @@ def test_arrows_choose_and_escape_leaves_all_as_it_was(server: Server, page: Pag
     expect(page).to_have_url(re.compile("/tasks/arrows$"))
 
 
-def test_axe_finds_nothing_on_it(server: Server, page: Page) -> None:
+def test_axe_finds_no_violation_on_the_palette(server: Server, page: Page) -> None:
     page.add_init_script(AXE_SCRIPT)
     opened(server, page, "axe")
     expect_accessible(page)

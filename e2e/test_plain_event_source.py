@@ -1,4 +1,4 @@
-"""A browser's own EventSource, without any module of ours."""
+"""Test that a browser's own EventSource works without any module of this project."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ LISTEN = """path => {
 }"""
 
 
-def test_an_event_source_begins_anew_when_the_database_was_restored(
+def test_an_event_source_restarts_when_the_database_was_restored(
     start_server: Callable[..., Server], page: Page, expect_console: list[str]
 ) -> None:
     expect_console.append("Failed to load resource|net::ERR_")
     server = start_server()
     server.emit("run", *[f"old {n}" for n in range(1, 6)])
-    page.goto(f"{server.url}/sse/health")  # no page of ours, which would reload itself
+    page.goto(f"{server.url}/sse/health")  # Use a page without live modules, because those would reload it.
     page.evaluate(LISTEN, "/sse/tasks/run/events")
     page.wait_for_function("() => window.seen.length === 5")
     server.replace_database()

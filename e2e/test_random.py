@@ -1,4 +1,4 @@
-"""The promise at random, for pages: whatever breaks, they end equal to fresh ones. The name of a test has its seed."""
+"""Test with random faults that pages end equal to fresh ones. The test id contains the seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server or proxy that answers, but not with the stream: the page says so, and asks again where that can help."""
+"""Test answers that are not the stream: the page shows them, and retries where a retry can help."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.support.proxy import Proxy
 from tests.support.server import Server
 
 
-def test_a_bad_gateway_for_a_while_is_over_when_it_is_over(
+def test_a_page_recovers_from_a_short_bad_gateway(
     server: Server, page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
 ) -> None:
     bad_gateway(page, context, connect(server), server, "gateway", seconds=3)
 
 
 @pytest.mark.soak
-def test_a_bad_gateway_for_twenty_seconds_is_over_when_it_is_over(
+def test_a_page_recovers_from_twenty_seconds_of_bad_gateway(
     server: Server, page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
 ) -> None:
     bad_gateway(page, context, connect(server), server, "gateway-20", seconds=20)
@@ -38,7 +38,7 @@ def bad_gateway(
     expect(page.locator("live-status")).to_contain_text("the server is not reachable")
     server.emit(task, *coming)
     page.wait_for_timeout(seconds * 1000)
-    assert proxy.asked(STREAM) - before <= 2 + seconds / 2, "the page does not hammer at the gateway"
+    assert proxy.asked(STREAM) - before <= 2 + seconds / 2, "the page sent too many requests to the failing gateway"
     proxy.heal()
     back = time.monotonic()
     expect_live_at(page, 240)
@@ -47,7 +47,7 @@ def bad_gateway(
     expect(page.locator("body")).not_to_contain_text("Bad Gateway")
 
 
-def test_a_busy_server_is_asked_again_when_it_said_or_when_somebody_wants_it_now(
+def test_a_busy_server_is_retried_after_its_wait_or_on_request(
     server: Server, page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
 ) -> None:
     proxy = connect(server)
@@ -64,7 +64,7 @@ def test_a_busy_server_is_asked_again_when_it_said_or_when_somebody_wants_it_now
     expect_equal_to_fresh(page, context)
 
 
-def test_over_the_cap_a_page_waits_its_turn_and_says_why(
+def test_a_page_over_the_stream_limit_waits_and_says_why(
     start_server: Callable[..., Server], page: Page, context: BrowserContext, expect_console: list[str]
 ) -> None:
     expect_console.append("status of 503")
@@ -81,7 +81,7 @@ def test_over_the_cap_a_page_waits_its_turn_and_says_why(
 
 
 @pytest.mark.parametrize("how", ["502", "hang up"])
-def test_a_first_connect_that_fails_is_tried_again(
+def test_a_first_connect_that_fails_is_retried(
     server: Server, page: Page, context: BrowserContext, connect: Callable[[Server], Proxy], how: str
 ) -> None:
     proxy, task = connect(server), f"first-{how[0]}"
@@ -98,7 +98,7 @@ def test_a_first_connect_that_fails_is_tried_again(
     expect_equal_to_fresh(page, context)
 
 
-def test_an_answer_that_a_retry_would_only_repeat_is_told_and_not_asked_for_again(
+def test_a_permanent_error_is_shown_and_not_retried(
     server: Server, context: BrowserContext, connect: Callable[[Server], Proxy]
 ) -> None:
     server.emit("refused", "one")
@@ -119,7 +119,7 @@ def test_an_answer_that_a_retry_would_only_repeat_is_told_and_not_asked_for_agai
     assert [proxy.asked(".") for proxy in proxies] == asked
 
 
-def test_a_task_that_was_deleted_is_told_and_its_last_state_stays(
+def test_a_deleted_task_is_reported_and_its_last_state_stays_visible(
     server: Server, page: Page, connect: Callable[[Server], Proxy]
 ) -> None:
     proxy = connect(server)

@@ -1,4 +1,4 @@
-"""One session, two kinds of people: a client of the session dialect and somebody at the page."""
+"""Test a session used at the same time by a client of the session dialect and by a person at the page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PROMPT = 0.25
 """Seconds on a quiet machine."""
 
 
-def test_what_is_pressed_on_the_page_is_at_the_client_at_once(server: Server, page: Page, record_property: Any) -> None:
+def test_an_answer_on_the_page_reaches_the_client_at_once(server: Server, page: Page, record_property: Any) -> None:
     session, took = "pressed", []
     emit(server.url, session, "tool_status", tool_name="rm", status="waiting")
     with SessionClient(server.url, session) as client:
@@ -35,7 +35,7 @@ def test_what_is_pressed_on_the_page_is_at_the_client_at_once(server: Server, pa
     assert statistics.median(took) < PROMPT * slowness()
 
 
-def test_what_the_client_answers_leaves_the_page(server: Server, page: Page) -> None:
+def test_a_question_answered_by_the_client_disappears_from_the_page(server: Server, page: Page) -> None:
     emit(server.url, "answered", "permission_request", request_id="r1", tool_name="rm")
     page.goto(f"{server.url}/tasks/answered")
     expect(page.get_by_role("button", name="Approve")).to_be_visible()

@@ -1,4 +1,4 @@
-"""Running a command again from its page: with and without JavaScript, never by one careless press."""
+"""Test running a command again from its page: it needs two presses, and works with and without JavaScript."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ def run(server: Server, task: str, *where: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_retry_takes_two_presses_and_leads_to_the_new_run(
-    server: Server, page: Page, context: BrowserContext
-) -> None:
+def test_a_retry_takes_two_presses_and_opens_the_new_run(server: Server, page: Page, context: BrowserContext) -> None:
     run(server, "again", "--store", server.store_url)
     first = context.new_page()
     for one in (page, first):
@@ -42,7 +40,9 @@ def test_a_retry_takes_two_presses_and_leads_to_the_new_run(
     expect(first).to_have_url(page.url)
 
 
-def test_it_works_without_javascript_on_a_phone(server: Server, new_context: Callable[..., BrowserContext]) -> None:
+def test_a_run_can_be_retried_without_javascript_on_a_phone(
+    server: Server, new_context: Callable[..., BrowserContext]
+) -> None:
     run(server, "small", "--store", server.store_url)
     page = new_context(**PHONE, java_script_enabled=False).new_page()
     page.goto(f"{server.url}/tasks/small")
@@ -57,7 +57,7 @@ def test_it_works_without_javascript_on_a_phone(server: Server, new_context: Cal
     expect(page.locator("#task-header")).to_contain_text("Say it")
 
 
-def test_a_command_that_the_server_does_not_run_is_shown_to_be_copied(server: Server, page: Page) -> None:
+def test_a_command_that_the_server_cannot_run_is_shown_for_copying(server: Server, page: Page) -> None:
     run(server, "far", "--server", server.url)
     page.set_viewport_size({"width": 360, "height": 740})
     page.goto(f"{server.url}/tasks/far")

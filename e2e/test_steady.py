@@ -1,4 +1,4 @@
-"""What somebody is about to press stays under the hand: frames wait until it is pressed."""
+"""Test that controls do not move under the pointer: frames wait while a button is being pressed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def question(request_id: str) -> NewEvent:
     return NewEvent(event_type="permission_request", payload={"request_id": request_id, "tool_name": request_id})
 
 
-def test_a_frame_that_comes_while_a_button_is_pressed_waits_until_it_is_let_go(server: Server, page: Page) -> None:
+def test_a_frame_waits_while_a_button_is_pressed(server: Server, page: Page) -> None:
     server.emit("steady", NewEvent(event_type="runner_spawn", span_id="main"), question("first"))
     page.add_init_script(TAMPER)
     page.goto(f"{server.url}/tasks/steady")
@@ -36,7 +36,7 @@ def test_a_frame_that_comes_while_a_button_is_pressed_waits_until_it_is_let_go(s
     expect_equal_to_answer(page)
 
 
-def test_a_pointer_that_rests_holds_nothing_up(server: Server, page: Page) -> None:
+def test_a_resting_pointer_does_not_delay_frames(server: Server, page: Page) -> None:
     server.emit("rests", NewEvent(event_type="runner_spawn", span_id="main"), question("first"))
     page.goto(f"{server.url}/tasks/rests")
     expect_live_at(page, 2)
@@ -45,14 +45,14 @@ def test_a_pointer_that_rests_holds_nothing_up(server: Server, page: Page) -> No
     expect_live_at(page, 3)
 
 
-def test_a_tap_on_a_button_that_has_just_moved_under_the_finger_does_nothing(
+def test_a_tap_on_a_button_that_has_just_moved_is_ignored(
     server: Server, new_context: Callable[..., BrowserContext]
 ) -> None:
     page = new_context(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844}).new_page()
     server.emit("tap", NewEvent(event_type="runner_spawn", span_id="main"), question("first"))
     page.goto(f"{server.url}/tasks/tap")
     expect_live_at(page, 2)
-    # The frame and the finger meet: the tap begins in the same moment in which the page has moved.
+    # The frame and the tap coincide: the tap starts at the moment at which the page has moved.
     page.evaluate(
         """() => addEventListener('htmx:after:swap', () => {
           const deny = document.querySelector('.permission-deny');
@@ -72,7 +72,7 @@ def test_a_tap_on_a_button_that_has_just_moved_under_the_finger_does_nothing(
     expect(page.locator("#log-rows")).to_contain_text("permission denied")
 
 
-def test_after_a_touch_what_comes_waits_a_moment(server: Server, new_context: Callable[..., BrowserContext]) -> None:
+def test_after_a_touch_frames_wait_a_moment(server: Server, new_context: Callable[..., BrowserContext]) -> None:
     page = new_context(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844}).new_page()
     server.emit("touched", NewEvent(event_type="runner_spawn", span_id="main"), "a line")
     page.goto(f"{server.url}/tasks/touched")

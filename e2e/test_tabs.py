@@ -1,4 +1,4 @@
-"""Many pages of one browser: all of them live, none in the way of a click, and those that nobody sees cost nothing."""
+"""Test many pages in one browser: all are live, clicks are fast, and hidden pages hold no stream."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def wait_for_streams(server: Server, count: int) -> None:
         time.sleep(0.02)
 
 
-def test_eight_windows_of_one_browser_are_all_live_and_a_click_is_answered_at_once(
+def test_eight_windows_are_all_live_and_a_click_is_answered_at_once(
     start_server: Callable[..., Server], context: BrowserContext
 ) -> None:
     server = start_server()
@@ -63,7 +63,7 @@ def test_eight_windows_of_one_browser_are_all_live_and_a_click_is_answered_at_on
         assert statistics(page)["Reconnects"] == statistics(page)["Errors"] == 0
 
 
-def test_tabs_that_nobody_sees_hold_no_stream(start_server: Callable[..., Server], window: Window) -> None:
+def test_hidden_tabs_hold_no_stream(start_server: Callable[..., Server], window: Window) -> None:
     server = start_server()
     for task in TASKS:
         server.emit(task, "one")
@@ -98,26 +98,24 @@ def hide_and_return(server: Server, window: Window, *, seconds: float) -> None:
     assert other.evaluate("document.hidden")
 
 
-def test_a_tab_that_was_hidden_comes_back_to_the_newest_state(
+def test_a_hidden_tab_shows_the_newest_state_when_shown_again(
     start_server: Callable[..., Server], window: Window
 ) -> None:
     hide_and_return(start_server(), window, seconds=0)
 
 
 @pytest.mark.soak
-def test_a_tab_that_was_hidden_for_a_minute_comes_back_to_the_newest_state(
-    start_server: Callable[..., Server], window: Window
-) -> None:
+def test_a_tab_hidden_for_a_minute_shows_the_newest_state(start_server: Callable[..., Server], window: Window) -> None:
     hide_and_return(start_server(), window, seconds=60)
 
 
-def test_a_page_from_the_back_forward_cache_comes_back_to_the_newest_state(
+def test_a_page_from_the_back_forward_cache_shows_the_newest_state(
     start_server: Callable[..., Server], browser: Browser
 ) -> None:
     server = start_server()
     events = list(run(9, 200))
     server.emit("cached", *events[:40])
-    # Playwright switches this cache off unless it is told not to.
+    # Playwright turns this cache off by default.
     caching = browser.browser_type.launch(
         executable_path=find(browser.browser_type), args=ARGS, ignore_default_args=["--disable-back-forward-cache"]
     )

@@ -1,4 +1,4 @@
-"""What no event tells stands in a task's header all the same, and stays true while the page is open."""
+"""Test that state without events (stale, archived, unfinished line) is shown and updated on an open page."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tests.support.server import Server
 
 GAP = """() => document.querySelector('#log-unfinished').getBoundingClientRect().top
   - document.querySelector('#log-rows > li:last-child').getBoundingClientRect().bottom"""
-"""Pixels between the last row of the log and the line that is not finished."""
+"""Returns the pixels between the last row of the log and the unfinished line."""
 
 
-def test_a_silent_run_is_stale_on_its_open_page_until_it_speaks(
+def test_a_silent_run_is_stale_on_its_open_page_until_its_next_event(
     start_server: Callable[..., Server], page: Page
 ) -> None:
     server = start_server(stale_after=1, heartbeat_timeout=600)
@@ -35,7 +35,7 @@ def test_a_silent_run_is_stale_on_its_open_page_until_it_speaks(
     expect_equal_to_answer(page)
 
 
-def test_a_task_that_is_archived_says_so_on_its_open_page(server: Server, page: Page) -> None:
+def test_an_archived_task_is_marked_on_its_open_page(server: Server, page: Page) -> None:
     server.emit("kept", NewEvent(event_type="runner_spawn"), NewEvent(event_type="runner_exit"))
     page.goto(f"{server.url}/tasks/kept")
     expect_live_at(page, 2)
@@ -46,7 +46,7 @@ def test_a_task_that_is_archived_says_so_on_its_open_page(server: Server, page: 
         expect_equal_to_answer(page)
 
 
-def test_the_unfinished_line_of_a_run_changes_below_the_log(server: Server, page: Page) -> None:
+def test_the_unfinished_line_of_a_run_is_updated_below_the_log(server: Server, page: Page) -> None:
     server.emit("bar", NewEvent(event_type="runner_spawn"), NewEvent(event_type="log", payload={"message": "begins"}))
     page.goto(f"{server.url}/tasks/bar")
     expect_live_at(page, 2)

@@ -1,4 +1,4 @@
-"""Time travel: the whole task page as of any event, and the ways between."""
+"""Test time travel: the whole task page at any event, and navigation between events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from e2e.runs import run
 from tests.support.server import Server
 
 
-def test_as_of_the_last_event_equals_the_live_page(server: Server, page: Page, context: BrowserContext) -> None:
+def test_the_page_at_the_last_event_equals_the_live_page(server: Server, page: Page, context: BrowserContext) -> None:
     server.emit("last", *run(5, 300))
     page.goto(f"{server.url}/tasks/last")
     expect_live_at(page, server.latest("last"))
@@ -20,7 +20,7 @@ def test_as_of_the_last_event_equals_the_live_page(server: Server, page: Page, c
     expect_same_of_then(page, past)
 
 
-def test_as_of_an_event_equals_the_page_that_lived_until_it(
+def test_the_page_at_an_event_equals_the_live_page_at_that_time(
     server: Server, page: Page, context: BrowserContext
 ) -> None:
     events = list(run(6, 300))
@@ -37,7 +37,7 @@ def test_as_of_an_event_equals_the_page_that_lived_until_it(
     expect(past.locator("#e151")).to_have_count(0)
 
 
-def test_the_keyboard_steps_and_leads_back_to_live(server: Server, page: Page) -> None:
+def test_the_keyboard_steps_through_events_and_back_to_live(server: Server, page: Page) -> None:
     server.emit("keys", *[f"line {number}" for number in range(1, 31)])
     page.goto(f"{server.url}/tasks/keys")
     expect_live_at(page, 30)
@@ -52,7 +52,7 @@ def test_the_keyboard_steps_and_leads_back_to_live(server: Server, page: Page) -
     expect_live_at(page, 30)
 
 
-def test_the_slider_goes_where_it_is_let_go(server: Server, page: Page) -> None:
+def test_the_slider_opens_the_event_where_it_is_released(server: Server, page: Page) -> None:
     server.emit("slide", *[f"line {number}" for number in range(1, 101)])
     page.goto(f"{server.url}/tasks/slide?at=50")
     expect(page.get_by_role("button", name="Go")).to_be_hidden()
@@ -74,7 +74,7 @@ def test_without_javascript_the_slider_has_a_button(server: Server, plain_page: 
     expect(page.locator(".past-stand")).to_contain_text("As of #99")
 
 
-def test_clocks_stand_still_in_the_past(server: Server, page: Page) -> None:
+def test_clocks_are_stopped_in_the_past(server: Server, page: Page) -> None:
     server.emit("clocks", *list(run(8, 60))[:30])
     page.goto(f"{server.url}/tasks/clocks?at=20")
     clock = page.locator("#task-header running-clock")

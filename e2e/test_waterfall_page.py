@@ -1,4 +1,4 @@
-"""The waterfall by the keyboard, and without JavaScript; that it lives stands in test_live_views.py."""
+"""Test the waterfall with the keyboard and without JavaScript. test_live_views.py tests it live."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from signalbox.store.events import Event
 from tests.support.server import Server
 
 
-def test_the_keyboard_goes_through_the_bars_to_a_span_and_its_events(server: Server, page: Page) -> None:
+def test_the_keyboard_moves_through_the_bars_and_opens_a_span(server: Server, page: Page) -> None:
     server.emit("keys", *list(run(12, 60))[:30])
     page.goto(f"{server.url}/tasks/keys")
     expect_live_at(page, 30)
@@ -29,7 +29,7 @@ def test_the_keyboard_goes_through_the_bars_to_a_span_and_its_events(server: Ser
     expect(page.locator("#log-rows > li").first).to_contain_text("run started")
 
 
-def test_without_javascript_it_is_drawn_all_the_same(server: Server, plain_page: Page) -> None:
+def test_the_waterfall_is_drawn_without_javascript(server: Server, plain_page: Page) -> None:
     for event in run(13, 30):
         server.emit("plain", event)
     page = plain_page
@@ -40,7 +40,7 @@ def test_without_javascript_it_is_drawn_all_the_same(server: Server, plain_page:
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-def test_how_a_span_ended_and_how_long_it_took_fit_beside_its_bar(server: Server, page: Page, width: int) -> None:
+def test_the_outcome_and_duration_of_a_span_fit_next_to_its_bar(server: Server, page: Page, width: int) -> None:
     task = f"cancelled-{width}"
     told = [("runner_spawn", {}, "10:00:00"), ("runner_exit", {"status": "cancelled"}, "21:34:56")]
     events = [

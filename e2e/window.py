@@ -1,4 +1,4 @@
-"""A browser window with real tabs. Playwright keeps each of its pages visible; here a tab behind another is hidden."""
+"""A browser window with real tabs. Playwright keeps all its pages visible; here a background tab is hidden."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ READY = re.compile(r"DevTools listening on (ws://\S+)")
 
 @contextmanager
 def open_window(executable: str, profile: Path) -> Iterator[Window]:
-    """A headless Chromium of its own with one window."""
+    """Start a separate headless Chromium with one window."""
     flags = ["--headless=new", "--no-sandbox", "--remote-debugging-port=0", f"--user-data-dir={profile}", *ARGS]
     with subprocess.Popen([executable, *flags, "about:blank"], stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -34,18 +34,18 @@ def open_window(executable: str, profile: Path) -> Iterator[Window]:
 
 
 class NotNow(Exception):
-    """The page cannot answer, because it is being loaded."""
+    """Raised when the page cannot answer because it is loading."""
 
 
 class Window:
-    """A window, driven over the DevTools protocol."""
+    """A window controlled over the DevTools protocol."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
         self._numbers = itertools.count(1)
 
     def open(self, url: str) -> Tab:
-        """A new tab, in front of the others."""
+        """Open a new tab in front of the others."""
         target = self.send("Target.createTarget", url=url)["targetId"]
         session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         tab = Tab(self, target, session)
@@ -53,7 +53,7 @@ class Window:
         return tab
 
     def send(self, method: str, session: str | None = None, **params: Any) -> dict[str, Any]:
-        """One call of the protocol; returns its result. Raises NotNow."""
+        """Call a method of the protocol and return its result. Raise NotNow if the page is loading."""
         number = next(self._numbers)
         addressed = {"sessionId": session} if session else {}
         self._socket.send(json.dumps({"id": number, "method": method, "params": params, **addressed}))
@@ -74,17 +74,17 @@ class Tab:
         self._session = session
 
     def show(self) -> None:
-        """Bring it to the front; what was there is hidden."""
+        """Bring the tab to the front, which hides the previous one."""
         self._window.send("Target.activateTarget", targetId=self._target)
 
     def evaluate(self, expression: str) -> Any:
-        """The value of a JavaScript expression in the page."""
+        """Return the value of a JavaScript expression in the page."""
         done = self._window.send("Runtime.evaluate", self._session, expression=expression, returnByValue=True)
         assert "exceptionDetails" not in done, done
         return done["result"].get("value")
 
     def wait_for(self, condition: str, *, timeout: float = 10) -> None:
-        """Wait until an expression is true; `timeout` in seconds."""
+        """Wait up to `timeout` seconds until an expression is true."""
         deadline = time.monotonic() + timeout
         said = "nothing"
         while True:
