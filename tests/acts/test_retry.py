@@ -173,7 +173,7 @@ def test_a_retry_from_the_shell_is_linked_to_the_first_run(server: Server) -> No
     assert (unknown.returncode, "nobody" in unknown.stderr) == (2, True)
 
 
-def test_a_retry_that_is_impossible_is_refused_with_the_reason(server: Server, tmp_path: Path) -> None:
+def test_an_impossible_retry_is_refused_with_the_reason(server: Server, tmp_path: Path) -> None:
     folder, tool = tmp_path / "place", tmp_path / "tool"
     folder.mkdir()
     tool.write_text("#!/bin/sh\n")

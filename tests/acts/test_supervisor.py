@@ -75,7 +75,7 @@ def test_a_run_that_waits_for_a_database_lock_is_not_silent(start_server: Callab
 def test_an_answer_reaches_a_run_that_was_marked_interrupted(start_server: Callable[..., Server]) -> None:
     server = start_server(heartbeat_timeout=60)
     with open_task(server.store, "asking", heartbeat_interval=30) as task, ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(task.ask_permission, "shell", timeout=60)
+        pending_answer = pool.submit(task.ask_permission, "shell", timeout=60)
         until(lambda: open_permissions(server.store, "asking"))
         server.emit("asking", NewEvent(event_type="status", actor="supervisor", payload={"status": "interrupted"}))
         # The run reports at once that it is alive, without waiting for its next heartbeat.
@@ -83,7 +83,7 @@ def test_an_answer_reaches_a_run_that_was_marked_interrupted(start_server: Calla
         (request,) = open_permissions(server.store, "asking")
         path = f"/api/tasks/asking/permissions/{request.request_id}"
         assert server.post(path, {"approved": True}).status_code == 201
-        assert asked.result(20).approved
+        assert pending_answer.result(20).approved
     assert task_of(server.store, "asking").status == "done"
 
 

@@ -86,12 +86,12 @@ async def test_an_agent_server_that_returns_is_available_again(
 
     monkeypatch.setattr(health, "CACHE_SECONDS", 0.0)
     upstream = agent_server()
-    own = project(store, upstream_agent(upstream))
-    assert await agents.available(own)
+    our_project = project(store, upstream_agent(upstream))
+    assert await agents.available(our_project)
     upstream.shut()
-    assert not await agents.available(own)
+    assert not await agents.available(our_project)
     upstream.listen()
-    assert await agents.available(own)
+    assert await agents.available(our_project)
 
 
 async def test_a_missing_token_in_one_project_does_not_affect_another(store: SqliteStore, agents: Agents) -> None:

@@ -39,18 +39,18 @@ async def test_a_command_runs_with_the_directory_and_environment_of_its_project(
 ) -> None:
     monkeypatch.setenv("SIGNALBOX_SECRET", "s3cret")
     code = "import os; print(os.getcwd(), os.environ['WHAT'], os.environ.get('SIGNALBOX_SECRET'), sep='\\n')"
-    own = project(store, python(code, cwd=str(tmp_path), env={"WHAT": "ever"}))
-    assert await agents.available(own)
-    started, new = await agents.start(own, "r1")
+    our_project = project(store, python(code, cwd=str(tmp_path), env={"WHAT": "ever"}))
+    assert await agents.available(our_project)
+    started, new = await agents.start(our_project, "r1")
     assert (started.task_id, started.kind, started.project_id, new) == ("r1", "agent", "p", True)
     assert (await wait_until_ended(store, "r1")).status == "done"
     assert await lines_of(store, "r1") == [str(tmp_path), "ever", "None"]
 
 
 async def test_a_second_start_with_the_same_run_id_returns_the_existing_run(store: SqliteStore, agents: Agents) -> None:
-    own = project(store, python("print('once')"))
-    await agents.start(own, "r1")
-    again, new = await agents.start(own, "r1")
+    our_project = project(store, python("print('once')"))
+    await agents.start(our_project, "r1")
+    again, new = await agents.start(our_project, "r1")
     assert (again.task_id, new) == ("r1", False)
     await wait_until_ended(store, "r1")
     assert await lines_of(store, "r1") == ["once"]
@@ -59,12 +59,12 @@ async def test_a_second_start_with_the_same_run_id_returns_the_existing_run(stor
 
 
 async def test_only_commands_that_the_project_allows_are_started(store: SqliteStore, agents: Agents) -> None:
-    allowed = {"greet": {"argv": ["echo", "hello"]}, "part": {"argv": ["echo", "goodbye"]}}
-    own = project(store, {"kind": "command", "commands": allowed})
+    commands = {"greet": {"argv": ["echo", "hello"]}, "part": {"argv": ["echo", "goodbye"]}}
+    our_project = project(store, {"kind": "command", "commands": commands})
     with pytest.raises(Conflict, match="the project has no command 'rm -rf'; it has greet, part"):
-        await agents.start(own, command="rm -rf")
+        await agents.start(our_project, command="rm -rf")
     for name, line in ((None, "hello"), ("part", "goodbye")):
-        task, new = await agents.start(own, command=name)
+        task, new = await agents.start(our_project, command=name)
         await wait_until_ended(store, task.task_id)
         assert (new, await lines_of(store, task.task_id)) == (True, [line])
 
@@ -74,12 +74,12 @@ async def test_concurrent_starts_in_two_processes_start_one_run(
 ) -> None:
     other_store = open_store(store.url)
     others = Agents(other_store)
-    own = project(store, python("print('once')"))
-    starts = await asyncio.gather(*(each.start(own) for each in (agents, others) * 4))
+    our_project = project(store, python("print('once')"))
+    starts = await asyncio.gather(*(each.start(our_project) for each in (agents, others) * 4))
     assert [new for _, new in starts].count(True) == 1
     (run_id,) = {task.task_id for task, _ in starts}
     with pytest.raises(Conflict, match=f"the run '{run_id}' is at work"):
-        await others.start(own, "another")
+        await others.start(our_project, "another")
     await wait_until_ended(store, run_id)
     assert await lines_of(store, run_id) == ["once"]
     await others.stop()
@@ -141,29 +141,29 @@ def test_a_command_survives_when_its_server_is_killed(start_server: Callable[...
 async def test_an_unavailable_agent_starts_nothing(
     store: SqliteStore, agents: Agents, agent: dict[str, Any], reason: str
 ) -> None:
-    own = project(store, agent)
-    assert not await agents.available(own)
+    our_project = project(store, agent)
+    assert not await agents.available(our_project)
     with pytest.raises(AgentUnavailable, match=re.escape(reason)):
-        await agents.check(own)
+        await agents.check(our_project)
     with pytest.raises(AgentUnavailable, match=re.escape(reason)):
-        await agents.start(own, "r1")
+        await agents.start(our_project, "r1")
     assert await store.people.project_of("r1") is None
 
 
 async def test_a_project_without_an_agent_starts_nothing(store: SqliteStore, agents: Agents) -> None:
-    own = project(store, None)
-    assert not await agents.available(own)
+    our_project = project(store, None)
+    assert not await agents.available(our_project)
     with pytest.raises(Conflict, match="has no agent"):
-        await agents.start(own)
+        await agents.start(our_project)
 
 
 async def test_an_invalid_agent_in_the_database_is_reported_with_its_project(
     store: SqliteStore, agents: Agents
 ) -> None:
-    own = project(store, {"kind": "of an older Signalbox"})
-    assert not await agents.available(own)
+    our_project = project(store, {"kind": "of an older Signalbox"})
+    assert not await agents.available(our_project)
     with pytest.raises(Conflict, match="the project 'p' has an agent that cannot be used: agent: Invalid value"):
-        await agents.start(own)
+        await agents.start(our_project)
 
 
 async def test_a_run_that_was_queued_but_never_started_is_marked_failed(
@@ -178,10 +178,10 @@ async def test_a_run_that_was_queued_but_never_started_is_marked_failed(
 
 
 async def test_stopping_ends_all_agent_tasks_whatever_their_run_ids(store: SqliteStore, agents: Agents) -> None:
-    own = project(store, python("print('once')"))
+    our_project = project(store, python("print('once')"))
     store.create_task("queued", kind="agent", project_id=project(store, None, "other").project_id, metadata=COMMAND)
     agents.resume()
-    await agents.start(own, "resume")
+    await agents.start(our_project, "resume")
     await wait_until_ended(store, "resume")
     await agents.stop()
     assert [task for task in asyncio.all_tasks() if task.get_name().startswith("signalbox-agent")] == []

@@ -53,7 +53,7 @@ def test_a_task_is_created_once(server: Server) -> None:
     assert re.fullmatch(r"\w{26}", server.post("/api/tasks", {}).json()["task_id"])
 
 
-def test_one_event_comes_back_as_stored(server: Server) -> None:
+def test_one_event_is_returned_as_stored(server: Server) -> None:
     answer = server.post("/api/tasks/single/events", {"event_type": "log", "payload": {"message": "hi"}})
     event = answer.json()
     assert answer.status_code == 201
@@ -126,7 +126,7 @@ def test_tasks_are_listed_with_filters_and_a_cursor(server: Server, run: str) ->
     assert [(task["task_id"], task["phase"], task["latest_seq"]) for task in running] == [("run", "executing", 8)]
 
 
-def test_health_reports_streams_and_the_database(server: Server) -> None:
+def test_health_routes_report_status_and_service(server: Server) -> None:
     health = server.get("/api/events/health").json()
     assert (health["status"], health["service"]) == ("ok", "task_events_api")
     assert health["version"]

@@ -127,10 +127,10 @@ def test_events_of_an_emitter_do_not_release_a_waiting_run(store: SqliteStore, t
 
         def forge_then_answer() -> None:
             deadline = time.monotonic() + 20
-            while not (asked := [e for e in log_of(store, "t") if e.event_type == "permission_request"]):
+            while not (requests := [e for e in log_of(store, "t") if e.event_type == "permission_request"]):
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
-            request_id = asked[0].payload["request_id"]
+            request_id = requests[0].payload["request_id"]
             emitter.emit_permission_response("t", request_id, True, OP)
             emitter.emit_permission_cleared("t", "s", request_id, "answered", by=OP)
             emitter.emit_cancel_requested("t", by=OP)

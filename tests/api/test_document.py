@@ -38,13 +38,13 @@ HOSTILE = (
     *("9" * 20, "9" * 400, "a" * 20_000, "\0", "a\0b", "a\r\nb", "\x7f", "\u2028", "\ufeff", "'; --", "%", "\\", "~"),
     *("0000-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59", "2026-02-30", "2026-11-21T14:02:60Z", "1~run", "T~run"),
 )
-"""Texts that are hardly ever what a parameter means."""
+"""Texts that are invalid for most parameters."""
 
 RAW = ("%FF", "%ED%A0%80", "%C0%80", "%F5%80%80%80", "%", "%zz", "%u0041")
-"""Percent-encoded bytes that are no UTF-8, and what is no percent-encoding."""
+"""Percent-encoded bytes that are not UTF-8, and invalid percent-encodings."""
 
 ACCEPTED = {401, 403, 404, 409}
-"""What a caller may get besides success for a request that the document allows."""
+"""Status codes other than success that a request allowed by the document may get."""
 
 examples = settings(
     max_examples=12,
@@ -264,7 +264,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, 
         project(server.store, name)
     fill(server.store, "ours")
     callers = {
-        "nobody": {},
+        "anonymous": {},
         "unknown": {"Authorization": "Bearer unknown"},
         "limited": token(server.store, "limited", project_id="ours", scopes=("read",)),
         "owner": token(server.store, "owner"),
@@ -285,8 +285,8 @@ def test_the_response_to_each_caller_matches_the_declared_security(
             if name.endswith("/login"):
                 continue
             answer = check(client, name, address(name), headers=headers)
-            needs_nothing = OPERATIONS[name].get("security") == []
-            if caller in ("nobody", "unknown") and not needs_nothing:
+            is_public = OPERATIONS[name].get("security") == []
+            if caller in ("anonymous", "unknown") and not is_public:
                 assert answer.status_code == 401
 
 

@@ -203,9 +203,9 @@ def log(request: pytest.FixtureRequest, server: Server) -> Log:
 def press_when_asked(server: Server, task: str, pressed: list[float]) -> threading.Thread:
     def person() -> None:
         wait_until(lambda: f"/tasks/{task}/permissions/" in server.get("/permissions").text)
-        (asked,) = server.get(f"/api/tasks/{task}/permissions").json()
+        (permission,) = server.get(f"/api/tasks/{task}/permissions").json()
         pressed.append(time.monotonic())
-        press(server, task, "approve", asked["request_id"], reason="go")
+        press(server, task, "approve", permission["request_id"], reason="go")
 
     thread = threading.Thread(target=person)
     thread.start()
@@ -258,12 +258,12 @@ def test_a_waiting_run_is_notified_when_its_permission_closes_without_an_answer(
 
     def close_request() -> None:
         wait_until(lambda: "/tasks/run/permissions/" in server.get("/permissions").text)
-        (asked,) = server.get("/api/tasks/run/permissions").json()
+        (permission,) = server.get("/api/tasks/run/permissions").json()
         if outcome == "cancelled":
             httpx.post(f"{server.url}/tasks/run/cancel")
         else:
             closing = closings[outcome]
-            payload = {"request_id": asked["request_id"], **closing.payload}
+            payload = {"request_id": permission["request_id"], **closing.payload}
             server.emit("run", NewEvent(event_type=closing.event_type, actor=closing.actor, payload=payload))
 
     thread = threading.Thread(target=close_request)

@@ -38,7 +38,7 @@ def log(message: str) -> NewEvent:
 
 
 @pytest.mark.parametrize(
-    ("line", "code", "said"),
+    ("line", "code", "expected"),
     [
         ("emit t log --payload [1]", 2, "must be a JSON object"),
         ("emit t log --payload {", 2, "must be a JSON object"),
@@ -69,7 +69,7 @@ def log(message: str) -> NewEvent:
 def test_invalid_input_is_reported_in_one_line(
     line: str,
     code: int,
-    said: str,
+    expected: str,
     store: SqliteStore,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -80,7 +80,7 @@ def test_invalid_input_is_reported_in_one_line(
     assert output.out == ""
     assert output.err.startswith("signalbox: ")
     assert output.err.count("\n") == 1
-    assert said in output.err
+    assert expected in output.err
 
 
 def test_an_invalid_environment_variable_is_named(

@@ -91,11 +91,11 @@ def test_a_password_is_asked_for_twice_and_not_shown(at: Terminal) -> None:
         start_new_session=True,
     )
     assert process.stderr is not None
-    for asked in (b"Password: ", b"Repeat the password: "):
+    for expected_prompt in (b"Password: ", b"Repeat the password: "):
         # The prompt's trailing space is written after echo is turned off.
         prompt = b""
-        while not prompt.endswith(asked):
-            prompt += process.stderr.read(1) or pytest.fail(f"it said {prompt!r}")
+        while not prompt.endswith(expected_prompt):
+            prompt += process.stderr.read(1) or pytest.fail(f"the command printed {prompt!r}")
         os.write(terminal, f"{PASSWORD}\n".encode())
     output, errors = process.communicate(timeout=60)
     os.close(tty)
@@ -193,7 +193,7 @@ def test_commands_are_audited_with_the_name_of_the_system_user(at: Terminal) -> 
 
 
 @pytest.mark.parametrize(
-    ("line", "code", "said"),
+    ("line", "code", "expected"),
     [
         ("user add ann --password-stdin", 2, "email must be an address"),
         ("user add there@example.org --password-stdin", 1, "there is an account there@example.org already"),
@@ -223,10 +223,10 @@ def test_commands_are_audited_with_the_name_of_the_system_user(at: Terminal) -> 
         ("project remove default", 1, "stays"),
     ],
 )
-def test_impossible_commands_are_reported_in_one_line(at: Terminal, line: str, code: int, said: str) -> None:
+def test_impossible_commands_are_reported_in_one_line(at: Terminal, line: str, code: int, expected: str) -> None:
     at.adds("there@example.org")
     before = at.audits
-    assert said in at.fails(*line.split(" "), code=code)
+    assert expected in at.fails(*line.split(" "), code=code)
     assert at.audits == before
 
 

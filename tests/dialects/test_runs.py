@@ -127,7 +127,7 @@ def test_a_second_start_returns_the_active_run(server: Server, client: RunClient
     assert client.start("single", run_id=run_id).status_code == 200
 
 
-def test_unknown_projects_and_runs_are_named_errors(server: Server, client: RunClient) -> None:
+def test_errors_name_the_unknown_project_run_or_field(server: Server, client: RunClient) -> None:
     make_run(server, "known", "known-1", "one")
     make_run(server, "neighbour", "neighbour-1", "one")
     for path in ("", "/agent/runs", "/agent/runs/x", "/agent/runs/x/stream"):

@@ -89,8 +89,8 @@ def test_a_new_client_receives_open_permissions_and_then_new_events(server: Serv
 def test_a_permission_request_without_an_id_receives_one(server: Server) -> None:
     emit(server.url, "nameless", "permission_request", tool_name="rm")
     with SessionClient(server.url, "nameless") as client:
-        asked = client.wait_for("permission_request")["data"]
-        assert asked["request_id"] == server.get("/api/sse/health/nameless").json()["request_id"] == "request-1"
+        permission = client.wait_for("permission_request")["data"]
+        assert permission["request_id"] == server.get("/api/sse/health/nameless").json()["request_id"] == "request-1"
         assert answer(server.url, "nameless", True, request_id="request-1").status_code == 200
 
 

@@ -44,7 +44,7 @@ MASKS = (
     (r"\b[0-9A-HJKMNP-TV-Z]{26}\b", "<ulid>"),
     (r'("(?:event_id|runner_pid|streams|tasks|lag_p99)": ?)[\d.]+', r"\g<1>0"),
 )
-"""What differs from run to run."""
+"""Patterns of output that differs from run to run, each with its replacement."""
 
 documents = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 

@@ -28,7 +28,7 @@ async def test_a_relayed_line_shows_when_it_was_written(store: SqliteStore) -> N
 
 
 @pytest.mark.parametrize(
-    ("kind", "payload", "said"),
+    ("kind", "payload", "expected"),
     [
         ("runner_exit", {"exit_code": 3, "status": "failed", "message": "exit code 3"}, "run ended failed exit code 3"),
         ("runner_exit", {"exit_code": 130, "status": "cancelled", "message": "cancelled"}, "cancelled exit code 130"),
@@ -36,10 +36,10 @@ async def test_a_relayed_line_shows_when_it_was_written(store: SqliteStore) -> N
     ],
 )
 async def test_the_end_of_a_run_or_a_phase_repeats_nothing(
-    store: SqliteStore, kind: str, payload: dict[str, object], said: str
+    store: SqliteStore, kind: str, payload: dict[str, object], expected: str
 ) -> None:
     store.append("run", [NewEvent(event_type=kind, phase="planning", payload=payload)])
-    assert main(await page(store)).by_id("e1").text.endswith(said)
+    assert main(await page(store)).by_id("e1").text.endswith(expected)
 
 
 async def test_the_page_shows_the_state_of_the_run(store: SqliteStore) -> None:

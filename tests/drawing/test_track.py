@@ -90,7 +90,7 @@ def test_children_follow_their_parents_with_open_spans_first() -> None:
     assert [(line.span.span_id, line.depth) for line in tree] == [("a", 0), ("d", 1), ("c", 1), ("e", 2), ("b", 0)]
 
 
-def test_a_span_with_an_unknown_parent_stands_at_the_root() -> None:
+def test_a_span_with_an_unknown_parent_is_a_root() -> None:
     assert [(line.span.span_id, line.depth) for line in lines([span("a", 1, "nobody")])] == [("a", 0)]
 
 

@@ -100,11 +100,11 @@ def test_a_cancel_ends_the_wait_for_an_answer(store: SqliteStore) -> None:
 
 def test_concurrent_requests_receive_their_own_answers(store: SqliteStore) -> None:
     with open_task(store, "t") as task, ThreadPoolExecutor(2) as threads:
-        asked = {name: threads.submit(task.ask_permission, name) for name in ("read", "write")}
+        pending = {name: threads.submit(task.ask_permission, name) for name in ("read", "write")}
         until(lambda: len(open_permissions(store, "t")) == 2)
         for permission in open_permissions(store, "t"):
             answer(store, "t", permission.request_id, permission.tool_name == "read", "ann", permission.tool_name)
-        answers = {name: question.result(5) for name, question in asked.items()}
+        answers = {name: question.result(5) for name, question in pending.items()}
     assert {name: (a.approved, a.reason) for name, a in answers.items()} == {
         "read": (True, "read"),
         "write": (False, "write"),

@@ -137,7 +137,7 @@ def test_an_import_never_overwrites_a_task(server: Server, secret: str, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "expected"),
     [
         (lambda lines: lines[1:], "line 1"),
         (lambda lines: [*lines[:2], lines[2][:20], *lines[3:]], "line 3"),
@@ -148,14 +148,14 @@ def test_an_import_never_overwrites_a_task(server: Server, secret: str, tmp_path
     ],
 )
 def test_a_damaged_file_is_refused_as_a_whole(
-    server: Server, secret: str, tmp_path: Path, damage: Callable[[list[bytes]], list[bytes]], told: str
+    server: Server, secret: str, tmp_path: Path, damage: Callable[[list[bytes]], list[bytes]], expected: str
 ) -> None:
     lines = server.get(f"{secret}/export.ndjson").content.splitlines()
     file, url = tmp_path / "damaged.ndjson", f"sqlite:///{tmp_path / 'other.db'}"
     file.write_bytes(b"\n".join(damage(lines)))
     refused = signalbox("import", str(file), "--store", url)
     assert refused.returncode == 2
-    assert told in refused.stderr
+    assert expected in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
     assert signalbox("import", "-", "--store", url, input=b"\n".join(lines).decode()).returncode == 0
 
@@ -196,9 +196,9 @@ def test_the_html_export_of_a_very_long_run_is_cut_with_a_note(server: Server) -
     assert set(re.findall(r'href="#(e\d+)"', page)) <= ids
 
 
-@pytest.mark.parametrize("what", ["raw", "export.ndjson", "spans.csv", "export.html"])
-def test_exports_of_an_unknown_task_are_404(server: Server, what: str) -> None:
-    assert server.get(f"/tasks/nobody/{what}").status_code == 404
+@pytest.mark.parametrize("export", ["raw", "export.ndjson", "spans.csv", "export.html"])
+def test_exports_of_an_unknown_task_are_404(server: Server, export: str) -> None:
+    assert server.get(f"/tasks/nobody/{export}").status_code == 404
 
 
 def test_deeply_nested_payloads_of_an_older_version_are_served(start_server: Callable[..., Server]) -> None:

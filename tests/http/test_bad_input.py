@@ -37,7 +37,7 @@ PAGES = {
     "/selection": "do task filters",
     "/login": "next note",
 }
-"""Pages and streams of pages, each with its parameters."""
+"""Paths of pages and page streams, each with the names of its query parameters."""
 
 HOSTILE = (
     "x",

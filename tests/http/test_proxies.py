@@ -60,8 +60,8 @@ def test_a_person_logs_in_and_sees_a_page(proxy: Callable[[str], str], name: str
     address = proxy(name)
     navigation = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
     with httpx.Client(base_url=f"{address}{prefix}", headers=navigation, timeout=20) as browser:
-        asked = browser.get("/tasks/long")
-        assert (asked.status_code, asked.headers["Location"]) == (303, f"{prefix}/login?next={prefix}/tasks/long")
+        redirect = browser.get("/tasks/long")
+        assert (redirect.status_code, redirect.headers["Location"]) == (303, f"{prefix}/login?next={prefix}/tasks/long")
         form = {"email": "op@example.org", "password": PASSWORD, "next": f"{prefix}/tasks/long"}
         # A browser without Sec-Fetch-Site: Origin and Host must agree, port included.
         inside = browser.post("/login", data=form, headers={"Origin": address})

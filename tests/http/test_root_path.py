@@ -43,8 +43,8 @@ def fill(server: Server) -> None:
             with task.phase("executing") as executing, executing.work_item("w1"):
                 task.checkpoint("c1", artifacts=["a.txt"])
                 task.log("cannot read", level="error")
-    asked = {"request_id": "r1", "tool_name": "rm", "arguments": {"path": "/x"}}
-    server.emit("ask", NewEvent(event_type="permission_request", payload=asked))
+    request = {"request_id": "r1", "tool_name": "rm", "arguments": {"path": "/x"}}
+    server.emit("ask", NewEvent(event_type="permission_request", payload=request))
 
 
 def leaves_prefix(page: str, address: str) -> bool:

@@ -21,9 +21,9 @@ from tests.support.server import Server
 
 
 def event(
-    kind: str, span: str = "main", phase: str | None = None, above: str | None = None, **said: object
+    kind: str, span: str = "main", phase: str | None = None, above: str | None = None, **payload: object
 ) -> NewEvent:
-    return NewEvent(event_type=kind, span_id=span, phase=phase, parent_span_id=above, payload=said)
+    return NewEvent(event_type=kind, span_id=span, phase=phase, parent_span_id=above, payload=payload)
 
 
 def item(name: str, how: str = "complete", span: str = "", phase: str = "executing") -> list[NewEvent]:

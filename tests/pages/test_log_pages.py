@@ -72,7 +72,7 @@ def test_failure_after_jumps_to_the_next_failure(server: Server, long: str) -> N
     assert 700 in seqs(last.text)
 
 
-def test_a_log_without_failures_says_so(server: Server) -> None:
+def test_a_log_without_failures_shows_a_note(server: Server) -> None:
     server.emit("fine", "one", "two")
     assert "No failure in this log." in server.get("/tasks/fine/log?failure_after=0", follow_redirects=True).text
 

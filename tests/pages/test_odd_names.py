@@ -53,8 +53,8 @@ def test_links_and_forms_work_with_unusual_names(server: Server) -> None:
         store.append("dots", NewEvent(event_type="work_item_start", span_id=name, payload=item))
     for name in NAMES:
         store.append("dots", NewEvent(event_type="checkpoint_commit", payload={"checkpoint_id": name}))
-        asked = {"request_id": name, "tool_name": "rm"}
-        store.append("dots", NewEvent(event_type="permission_request", payload=asked))
+        request = {"request_id": name, "tool_name": "rm"}
+        store.append("dots", NewEvent(event_type="permission_request", payload=request))
     store.append("dots", NewEvent(event_type="log", phase="../x"))
     with httpx.Client(base_url=server.url, timeout=20) as client:
         for page in (

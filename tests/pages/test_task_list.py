@@ -68,7 +68,7 @@ def test_tasks_are_filtered_by_creation_time(filled: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "field", "said"),
+    ("query", "field", "expected"),
     [
         ("sort=best", "sort", "newest, oldest, active, longest"),
         ("created_since=soon", "created_since", "from 1m to 99999d"),
@@ -80,11 +80,11 @@ def test_tasks_are_filtered_by_creation_time(filled: Server) -> None:
         ("sort=longest&cursor=x~x", "cursor", "a page of tasks"),
     ],
 )
-def test_an_invalid_parameter_is_named_with_its_bounds(server: Server, query: str, field: str, said: str) -> None:
+def test_an_invalid_parameter_is_named_with_its_bounds(server: Server, query: str, field: str, expected: str) -> None:
     answer = server.get(f"/api/tasks?{query}")
     assert answer.status_code == 400
     assert answer.json()["error"]["field"] == field
-    assert said in answer.json()["error"]["message"]
+    assert expected in answer.json()["error"]["message"]
     page = server.get(f"/tasks?{query}", headers={"Accept": "text/html"})
     assert page.status_code == 400
 
