@@ -1,7 +1,7 @@
-"""Randomised proof of delivery: with cuts at any byte and killed servers, every client receives each seq once.
+"""Random faults: with cuts at any byte and killed servers, every client receives each seq exactly once.
 
 The name of a test contains its seed:
-`pytest -m "" "tests/live/test_proof.py::test_every_client_receives_every_event_once[7]"`.
+`pytest -m "" "tests/live/test_random_faults.py::test_every_client_receives_every_event_once[7]"`.
 """
 
 from __future__ import annotations
