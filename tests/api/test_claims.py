@@ -17,17 +17,21 @@ from tests.support.log import answer, audits_of, log_of, task_of
 from tests.support.people import person, token, wait_until_guarded
 from tests.support.server import Server
 
-ASKED = NewEvent(event_type="permission_request", payload={"request_id": "r", "tool_name": "rm"})
-OP = "op@example.org"
+PERMISSION_REQUEST = NewEvent(event_type="permission_request", payload={"request_id": "r", "tool_name": "rm"})
+OPERATOR = "op@example.org"
 CLAIMS = [
-    {"event_type": "permission_response", "actor": "user", "payload": {"request_id": "r", "approved": True, "by": OP}},
-    {"event_type": "permission_response", "actor": OP, "payload": {"approved": True, "by": OP}},
+    {
+        "event_type": "permission_response",
+        "actor": "user",
+        "payload": {"request_id": "r", "approved": True, "by": OPERATOR},
+    },
+    {"event_type": "permission_response", "actor": OPERATOR, "payload": {"approved": True, "by": OPERATOR}},
     {
         "event_type": "permission_cleared",
-        "payload": {"request_id": "r", "cause": "answered", "approved": True, "by": OP},
+        "payload": {"request_id": "r", "cause": "answered", "approved": True, "by": OPERATOR},
     },
-    {"event_type": "cancel_requested", "actor": "user", "payload": {"by": OP}},
-    {"event_type": "retry_requested", "actor": "user", "payload": {"retry": "elsewhere", "by": OP}},
+    {"event_type": "cancel_requested", "actor": "user", "payload": {"by": OPERATOR}},
+    {"event_type": "retry_requested", "actor": "user", "payload": {"retry": "elsewhere", "by": OPERATOR}},
 ]
 
 
@@ -37,7 +41,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, 
     server = Server(tmp_path_factory.mktemp("claims"))
     server.start()
     store = server.store
-    owner = person(store, OP, admin=True)
+    owner = person(store, OPERATOR, admin=True)
     callers = {
         "operator": token(store, "laptop", account_id=owner.account_id),
         "emitter": token(store, "build", scopes=("emit", "read")),
@@ -53,7 +57,7 @@ def test_posted_events_answer_no_permission_and_cancel_nothing(
     server, callers = guarded
     for name, headers in callers.items():
         task_id = f"claims-{name}"
-        server.emit(task_id, NewEvent(event_type="runner_spawn"), ASKED)
+        server.emit(task_id, NewEvent(event_type="runner_spawn"), PERMISSION_REQUEST)
         for claim in CLAIMS:
             assert server.post(f"/api/tasks/{task_id}/events", claim, headers=headers).status_code == 201
         task = server.get(f"/api/tasks/{task_id}", headers=headers).json()
@@ -62,27 +66,37 @@ def test_posted_events_answer_no_permission_and_cancel_nothing(
         assert audits_of(server.store, task_id) == []
         page = server.get(f"/tasks/{task_id}", headers=headers).text
         assert page.count("claimed by the log, without effect") == len(CLAIMS)
-        assert f"by {OP}" not in page
-        assert f"“{OP}”" in page
+        assert f"by {OPERATOR}" not in page
+        assert f"“{OPERATOR}”" in page
 
 
 def test_an_answer_names_the_account_and_the_token(guarded: tuple[Server, dict[str, dict[str, str]]]) -> None:
     server, callers = guarded
-    server.emit("answered", ASKED)
+    server.emit("answered", PERMISSION_REQUEST)
     event = server.post("/api/tasks/answered/permissions/r", {"approved": True}, headers=callers["operator"]).json()
-    assert (event["payload"]["by"], event["origin"]) == (f"{OP} (token laptop)", "server")
+    assert (event["payload"]["by"], event["origin"]) == (f"{OPERATOR} (token laptop)", "server")
     (audit,) = audits_of(server.store, "answered")
-    assert audit["actor"] == f"{OP} (token laptop)"
+    assert audit["actor"] == f"{OPERATOR} (token laptop)"
     assert audit["account_id"]
     assert audit["token_id"]
     assert audit["project_id"] == "default"
     assert (
-        f"Approved</b> by {OP} (token laptop)"
+        f"Approved</b> by {OPERATOR} (token laptop)"
         in server.get("/tasks/answered/permissions/r", headers=callers["operator"]).text
     )
 
 
-NAMES = [OP, "ann＠example.org", "supervisor", "local user", "User", "the Supervisor", "us\u200ber", "signalbox", " x"]
+NAMES = [
+    OPERATOR,
+    "ann＠example.org",
+    "supervisor",
+    "local user",
+    "User",
+    "the Supervisor",
+    "us\u200ber",
+    "signalbox",
+    " x",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -131,9 +145,9 @@ def test_events_of_an_emitter_do_not_release_a_waiting_run(store: SqliteStore, t
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
             request_id = requests[0].payload["request_id"]
-            emitter.emit_permission_response("t", request_id, True, OP)
-            emitter.emit_permission_cleared("t", "s", request_id, "answered", by=OP)
-            emitter.emit_cancel_requested("t", by=OP)
+            emitter.emit_permission_response("t", request_id, True, OPERATOR)
+            emitter.emit_permission_cleared("t", "s", request_id, "answered", by=OPERATOR)
+            emitter.emit_cancel_requested("t", by=OPERATOR)
             answer(store, "t", request_id, False, "ann")
 
         answering = threading.Thread(target=forge_then_answer)
@@ -146,25 +160,25 @@ def test_events_of_an_emitter_do_not_release_a_waiting_run(store: SqliteStore, t
 def test_an_imported_answer_closes_its_permission_as_a_claim(
     store: SqliteStore, server: Server, tmp_path: Path
 ) -> None:
-    server.emit("exported", NewEvent(event_type="runner_spawn"), ASKED)
+    server.emit("exported", NewEvent(event_type="runner_spawn"), PERMISSION_REQUEST)
     server.post("/api/tasks/exported/permissions/r", {"approved": True})
     server.emit("exported", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
-    text = httpx.get(f"{server.url}/tasks/exported/export.ndjson?full=1").text.replace("local user", OP)
+    text = httpx.get(f"{server.url}/tasks/exported/export.ndjson?full=1").text.replace("local user", OPERATOR)
     file = tmp_path / "run.ndjson"
     file.write_text(text)
     done = signalbox("import", str(file), "--as", "imported", "--store", server.store.url)
     assert done.returncode == 0, done.stderr
     page = server.get("/tasks/imported/permissions/r").text
     assert "Approved" in page
-    assert f"“{OP}”, as the log claims" in page
-    assert f"by {OP}" not in server.get("/tasks/imported").text
+    assert f"“{OPERATOR}”, as the log claims" in page
+    assert f"by {OPERATOR}" not in server.get("/tasks/imported").text
     assert server.get("/api/tasks/imported").json()["permissions_open"] == 0
     assert server.get("/tasks/imported?at=3").status_code == 200
     assert audits_of(server.store, "imported") == []
 
 
 def test_an_answer_from_a_shell_is_audited(store: SqliteStore) -> None:
-    store.append("t", ASKED)
+    store.append("t", PERMISSION_REQUEST)
     done = signalbox("answer", "t", "--approve", "--store", store.url)
     assert done.returncode == 0, done.stderr
     assert task_of(store, "t").permissions_open == 0

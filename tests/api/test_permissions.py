@@ -44,8 +44,8 @@ def last_event(server: Server, task: str) -> dict[str, Any]:
 
 def test_a_form_answers_and_redirects_to_the_page_it_came_from(server: Server) -> None:
     ask(server, "form")
-    came_from = f"{server.url}/permissions?x=1"
-    answer = press(server, "form", "approve", reason=" go on ", headers={"Referer": came_from})
+    referer = f"{server.url}/permissions?x=1"
+    answer = press(server, "form", "approve", reason=" go on ", headers={"Referer": referer})
     assert (answer.status_code, answer.headers["Location"]) == (303, "/permissions?x=1")
     event = last_event(server, "form")
     assert (event["event_type"], event["actor"], event["span_id"]) == ("permission_response", "user", "tool")

@@ -17,10 +17,10 @@ from tests.support.server import Server
 def test_the_client_receives_every_line_although_both_servers_are_killed(
     start_server: Callable[..., Server], tmp_path: Path
 ) -> None:
-    server, dice = start_server(), random.Random(11)
+    server, rng = start_server(), random.Random(11)
     agent = AgentServer(tmp_path / "agent", pace=0.05).start()
     proxy, results = Proxy(server.port), list[Watched]()
-    proxy.cut_after = lambda: dice.randint(600, 3000)
+    proxy.cut_after = lambda: rng.randint(600, 3000)
     try:
         server.store.people.add_project("ledger", "The ledger", agent={"kind": "upstream", "url": agent.url})
         client = RunClient(server.url)

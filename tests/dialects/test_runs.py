@@ -161,9 +161,9 @@ def test_only_commands_that_the_project_allows_are_started(server: Server, clien
 
 def test_messages_have_the_form_of_the_dialect(server: Server) -> None:
     relayed = NewEvent(event_type="log", payload={"message": "from far", "at": "2026-11-21T08:00:00+01:00"})
-    strange = "a\rb\r\nc\n\nid: 7\ndata: x"
+    hostile = "a\rb\r\nc\n\nid: 7\ndata: x"
     make_run(
-        server, "form", "form-1", "one", strange, relayed, NewEvent(event_type="phase_enter", phase="p"), ended("done")
+        server, "form", "form-1", "one", hostile, relayed, NewEvent(event_type="phase_enter", phase="p"), ended("done")
     )
     with open_stream(f"{server.url}/api/v1/projects/form/agent/runs/form-1/stream") as stream:
         opening, *messages = list(stream)
@@ -206,7 +206,7 @@ def test_a_long_run_is_sent_on_one_connection(start_server: Callable[..., Server
 
 
 def test_cuts_and_restarts_neither_lose_nor_repeat_a_line(start_server: Callable[..., Server], tmp_path: Path) -> None:
-    server, dice, total = start_server(), random.Random(5), 200
+    server, rng, total = start_server(), random.Random(5), 200
     gate = tmp_path / "gate"
     code = f"""
 import pathlib, time
@@ -218,7 +218,7 @@ for n in range({total}):
 """
     server.store.people.add_project("cuts", "Cuts", agent=command(code))
     proxy = Proxy(server.port)
-    proxy.cut_after = lambda: dice.randint(500, 4000)
+    proxy.cut_after = lambda: rng.randint(500, 4000)
     client, seen = RunClient(proxy.url), []
     try:
         run_id = RunClient(server.url).start("cuts").json()["run_id"]

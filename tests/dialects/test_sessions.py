@@ -177,9 +177,9 @@ def test_a_silent_stream_sends_heartbeats_with_the_latest_seq(
     with SessionClient(server.url, "beats") as client:
         server.emit("beats", "three")
         until(lambda: client.heartbeats[-1]["data"] == {"latest_seq": 3})
-        so_far = len(client.heartbeats)
+        count_before = len(client.heartbeats)
         # Events that the dialect leaves out do not suppress heartbeats.
-        until(lambda: server.emit("beats", "noise") and len(client.heartbeats) > so_far + 2)
+        until(lambda: server.emit("beats", "noise") and len(client.heartbeats) > count_before + 2)
         assert client.heartbeats[-1]["data"]["latest_seq"] > 3
         assert client.connects == 1
     assert client.messages == []
@@ -197,10 +197,10 @@ def test_a_stream_with_many_omitted_events_still_advances(start_server: Callable
 
 
 def test_cuts_neither_lose_nor_repeat_an_event(start_server: Callable[..., Server]) -> None:
-    server, dice = start_server(), random.Random(7)
+    server, rng = start_server(), random.Random(7)
     proxy, total = Proxy(server.port), 300
     server.post("/api/tasks", {"task_id": "cut"})
-    proxy.cut_after = lambda: dice.randint(350, 6000)
+    proxy.cut_after = lambda: rng.randint(350, 6000)
     try:
         with SessionClient(proxy.url, "cut", since="0") as client:
             for number in range(total):

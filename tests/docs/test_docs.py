@@ -135,8 +135,8 @@ def test_the_readme_links_to_every_document(path: Path) -> None:
 
 
 def test_images_are_small() -> None:
-    heavy = [path.name for path in (DOCS / "images").iterdir() if path.stat().st_size > 220_000]
-    assert not heavy
+    too_large = [path.name for path in (DOCS / "images").iterdir() if path.stat().st_size > 220_000]
+    assert not too_large
 
 
 def test_every_setting_is_documented_with_its_bounds() -> None:
@@ -257,8 +257,8 @@ def test_every_default_of_the_browser_modules_is_documented(module: str) -> None
 
 
 def test_a_backup_made_as_documented_is_readable_only_by_its_owner(tmp_path: Path) -> None:
-    book = (ROOT / "docs" / "operations.md").read_text()
-    recipe = re.findall(r"```python\n(.*?)```", book[book.index("## Backups") :], re.DOTALL)[0]
+    operations = (ROOT / "docs" / "operations.md").read_text()
+    recipe = re.findall(r"```python\n(.*?)```", operations[operations.index("## Backups") :], re.DOTALL)[0]
     open_store(f"sqlite:///{tmp_path}/signalbox.db").close()
     subprocess.run([sys.executable, "-c", "import os; os.umask(0o022)\n" + recipe], cwd=tmp_path, check=True)
     for file in tmp_path.iterdir():

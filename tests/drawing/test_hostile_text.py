@@ -77,7 +77,7 @@ def hostile_run(text: str) -> list[NewEvent]:
 async def test_hostile_text_is_shown_and_never_breaks_out(store: SqliteStore, text: str) -> None:
     line = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", "", text)
     store.create_task("run", title=line, kind=line[:256])
-    calm = main(await page(store, window=200))
+    live = main(await page(store, window=200))
     store.append("run", hostile_run(text))
     shown = await page(store, window=200)
     update = await frame(store, 0, window=200)
@@ -85,10 +85,10 @@ async def test_hostile_text_is_shown_and_never_breaks_out(store: SqliteStore, te
         listed = FRAGMENTS.list_page(await task_list_view(view, TaskQuery(text=line[:9], kind=line[:256])))
         inbox = FRAGMENTS.inbox_page(await inbox_view(view))
         spans = parts({"table": "spans/_table.html"}, await spans_view(view, "run"))
-        falls = parts({"falls": "waterfall/_panel.html"}, await waterfall_view(view, "run"))
-        story = parts({"story": "timeline/_story.html"}, await timeline_view(view, "run", Earlier()))
+        waterfall = parts({"falls": "waterfall/_panel.html"}, await waterfall_view(view, "run"))
+        timeline = parts({"story": "timeline/_story.html"}, await timeline_view(view, "run", Earlier()))
         rows = FRAGMENTS.log_window(await log_window(view, "run"))
-    for html in (shown, update, listed, inbox, spans, falls, story, rows, FRAGMENTS.error_page(404, "x", text)):
+    for html in (shown, update, listed, inbox, spans, waterfall, timeline, rows, FRAGMENTS.error_page(404, "x", text)):
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\u2066]", html)
         tree = parse(html)
         assert not {node.tag for node in tree.walk()} & {"img", "template", "textarea", "b1"}
@@ -99,8 +99,8 @@ async def test_hostile_text_is_shown_and_never_breaks_out(store: SqliteStore, te
     assert (
         update.count("</hx-partial>") == update.count("<hx-partial") == len(re.findall(r"^<hx-partial", update, re.M))
     )
-    calm.apply(update, 200)
-    assert calm.lines() == main(shown).lines()
+    live.apply(update, 200)
+    assert live.lines() == main(shown).lines()
 
 
 async def test_hostile_text_is_shown_as_written(store: SqliteStore) -> None:
@@ -113,9 +113,9 @@ async def test_hostile_text_is_shown_as_written(store: SqliteStore) -> None:
 
 def test_element_ids_are_unique_and_need_no_escaping() -> None:
     names = ["a", "a b", "a_20_b", "a.b", "a:b", "A", "ä", "<a>", '"', "#x .y", "_", "__", "\U0001f600"]
-    made = [ids.span(name) for name in names]
-    assert len(set(made)) == len(names)
-    assert all(re.fullmatch(r"span-[A-Za-z0-9_-]+", one) for one in made)
+    element_ids = [ids.span(name) for name in names]
+    assert len(set(element_ids)) == len(names)
+    assert all(re.fullmatch(r"span-[A-Za-z0-9_-]+", one) for one in element_ids)
     assert not set(map(ids.task, names)) & set(map(ids.span, names))
 
 

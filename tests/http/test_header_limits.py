@@ -79,13 +79,13 @@ async def test_slow_request_headers_are_refused(monkeypatch: pytest.MonkeyPatch)
                     await asyncio.sleep(0.05)
                     writer.write(b"a" if beginning != b"\r\n" else b"\r\n")  # noqa: B023
 
-            dripping = asyncio.create_task(trickle())
+            trickling = asyncio.create_task(trickle())
             try:
                 response = await asyncio.wait_for(reader.read(), 8)
             except ConnectionResetError:
                 # The server closed the connection without a response while another byte was on its way.
                 response = b""
-            dripping.cancel()
+            trickling.cancel()
             assert end in response, (beginning, response)
             writer.close()
 

@@ -25,7 +25,7 @@ def frame(opcode: int, payload: bytes, *, fin: bool = True, first: int = 0) -> b
 def websocket(guarded: Server) -> Iterator[Callable[..., tuple[socket.socket, bytes]]]:
     opened: list[socket.socket] = []
 
-    def opens(*more: bytes) -> tuple[socket.socket, bytes]:
+    def open_websocket(*more: bytes) -> tuple[socket.socket, bytes]:
         client = connect(guarded)
         opened.append(client)
         head = b"GET /ws/tasks/run/events?token=reader HTTP/1.1\r\n" + HOST + UPGRADE
@@ -36,7 +36,7 @@ def websocket(guarded: Server) -> Iterator[Callable[..., tuple[socket.socket, by
         assert received.startswith(b"HTTP/1.1 101"), received
         return client, received
 
-    yield opens
+    yield open_websocket
     for client in opened:
         client.close()
 

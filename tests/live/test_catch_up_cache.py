@@ -20,17 +20,17 @@ class Log:
         self.size = size
         self.reads: list[int] = []
 
-    async def read(self, cursor: int, most: int) -> Sequence[bytes]:
+    async def read(self, cursor: int, limit: int) -> Sequence[bytes]:
         self.reads.append(cursor)
-        upto = min(self.latest, cursor + most)
+        end = min(self.latest, cursor + limit)
         await asyncio.sleep(0)
-        return [b"%d".ljust(self.size) % seq for seq in range(cursor + 1, upto + 1)]
+        return [b"%d".ljust(self.size) % seq for seq in range(cursor + 1, end + 1)]
 
 
-async def walk(catch_up_cache: CatchUpCache, log: Log, cursor: int = 0, most: int = SEGMENT) -> list[int]:
+async def walk(catch_up_cache: CatchUpCache, log: Log, cursor: int = 0, limit: int = SEGMENT) -> list[int]:
     """Read from `cursor` to the end of the log through the cache; return the seqs."""
     seen: list[int] = []
-    while chunk := (await catch_up_cache.take(LOG, cursor, log.read)).after(cursor, most):
+    while chunk := (await catch_up_cache.take(LOG, cursor, log.read)).after(cursor, limit):
         seen += map(int, chunk.body.split())
         cursor = chunk.to_seq
     return seen
@@ -47,7 +47,7 @@ async def test_many_clients_at_one_cursor_read_each_segment_once() -> None:
 async def test_clients_at_different_cursors_share_reads_after_their_first_segment() -> None:
     log, catch_up_cache = Log(5 * SEGMENT), CatchUpCache()
     starts = range(3, SEGMENT, 97)
-    found = await asyncio.gather(*(walk(catch_up_cache, log, start, most=1 + start) for start in starts))
+    found = await asyncio.gather(*(walk(catch_up_cache, log, start, limit=1 + start) for start in starts))
     for start, seen in zip(starts, found, strict=True):
         assert seen == list(range(start + 1, log.latest + 1))
     assert sorted(cursor for cursor in log.reads if SEGMENT <= cursor < log.latest) == [
@@ -84,11 +84,11 @@ async def test_a_forgotten_log_is_read_again() -> None:
 async def test_a_cancelled_reader_cancels_no_shared_read_and_errors_reach_all_readers() -> None:
     log, catch_up_cache, gate = Log(SEGMENT), CatchUpCache(), asyncio.Event()
 
-    async def slow(cursor: int, most: int) -> Sequence[bytes]:
+    async def slow(cursor: int, limit: int) -> Sequence[bytes]:
         await gate.wait()
-        return await log.read(cursor, most)
+        return await log.read(cursor, limit)
 
-    async def broken(cursor: int, most: int) -> Sequence[bytes]:
+    async def broken(cursor: int, limit: int) -> Sequence[bytes]:
         await gate.wait()
         raise OSError("the disk is gone")
 

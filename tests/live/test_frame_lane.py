@@ -17,13 +17,13 @@ from signalbox.webapp.live.subscriber import Subscriber
 
 
 async def test_a_commit_while_a_frame_is_rendered_is_in_the_next_frame() -> None:
-    newest, reading, go_on = 1, asyncio.Event(), asyncio.Event()
+    newest, reading, resume = 1, asyncio.Event(), asyncio.Event()
     sent: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def render(cursor: int) -> Chunk | None:
         read = newest
         reading.set()
-        await go_on.wait()
+        await resume.wait()
         # The first frame is empty, as for a stream without the right to see the event.
         return Chunk(b"up to 2" if read == 2 else b"", read, 1) if read > cursor else None
 
@@ -36,7 +36,7 @@ async def test_a_commit_while_a_frame_is_rendered_is_in_the_next_frame() -> None
     await asyncio.wait_for(reading.wait(), 10)
     newest = 2
     lane.recheck()
-    go_on.set()
+    resume.set()
     assert await asyncio.wait_for(sent.get(), 10) == b"up to 2"
     subscriber.finish()
     await running

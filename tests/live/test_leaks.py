@@ -34,9 +34,9 @@ async def test_streams_leak_no_memory_however_they_end(start_server: Callable[..
     before = await memory_when_empty(server)
     for _ in range(3):
         await open_and_leave(server, streams)
-    grown = await memory_when_empty(server) - before
+    growth = await memory_when_empty(server) - before
     # The allocator of a young process keeps a few more megabytes after each round, and fewer each time.
-    assert grown < 8_000_000, f"{grown / streams / 3:.0f} bytes are left of each stream"
+    assert growth < 8_000_000, f"{growth / streams / 3:.0f} bytes are left of each stream"
 
 
 async def open_and_leave(server: Server, streams: int) -> None:

@@ -72,15 +72,17 @@ def test_a_stream_ends_with_the_session(guarded: Server, ann: Account) -> None:
 
 
 def test_logging_out_ends_only_the_streams_of_this_browser(guarded: Server, ann: Account) -> None:
-    here, there = session(guarded.store, ann), session(guarded.store, ann)
-    with open_stream(guarded.url + EVENTS, headers=there) as other:
-        end = last_message_after(guarded, PAGE, here, lambda: void(guarded.post("/logout", headers=here)))
+    this_browser, other_browser = session(guarded.store, ann), session(guarded.store, ann)
+    with open_stream(guarded.url + EVENTS, headers=other_browser) as other:
+        end = last_message_after(
+            guarded, PAGE, this_browser, lambda: ignore_result(guarded.post("/logout", headers=this_browser))
+        )
         assert end.json["reason"] == "rights"
         guarded.emit("run", "still here")
         assert next(m for m in other if "still here" in m.data)
 
 
-def void(_: object) -> None:
+def ignore_result(_: object) -> None:
     pass
 
 
@@ -129,7 +131,7 @@ def test_a_websocket_ends_with_its_token_and_a_reconnect_gets_the_reason(guarded
 def test_anonymous_streams_end_when_the_first_account_is_created(start_server: Callable[..., Server]) -> None:
     server = start_server()
     server.emit("run", "one")
-    end = last_message_after(server, EVENTS, {}, lambda: void(person(server.store, "first@example.org")))
+    end = last_message_after(server, EVENTS, {}, lambda: ignore_result(person(server.store, "first@example.org")))
     assert end.json["reason"] == "rights"
     assert server.get(EVENTS).status_code == 401
 

@@ -107,10 +107,10 @@ def test_headers_of_a_stream(server: Server) -> None:
 
 
 def test_hostile_text_stays_inside_its_message(server: Server) -> None:
-    nasty = "a\nb\r\nc\rdata: x\n\nid: 999\n\nevent: reset\u2028\u2029\x00"
-    server.emit("nasty", NewEvent(event_type="log", payload={nasty: nasty}), "after")
+    hostile = "a\nb\r\nc\rdata: x\n\nid: 999\n\nevent: reset\u2028\u2029\x00"
+    server.emit("nasty", NewEvent(event_type="log", payload={hostile: hostile}), "after")
     first, second = take(stream_url(server, "nasty"), 2)
-    assert first.json["payload"] == {nasty: nasty}
+    assert first.json["payload"] == {hostile: hostile}
     assert (first.id, second.id, second.event) == ("1", "2", "")
 
 

@@ -46,7 +46,7 @@ STREAMS = {
 }
 
 
-def naive(received: str, last: str) -> tuple[list[str], str]:
+def parse_line_by_line(received: str, last: str) -> tuple[list[str], str]:
     """Parse like a client that uses `splitlines` and stores an id as soon as its line is complete.
 
     Return the data of each message and the last id.
@@ -69,12 +69,12 @@ def naive(received: str, last: str) -> tuple[list[str], str]:
 
 @pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
 def test_a_client_that_stores_ids_line_by_line_loses_no_event(stream: list[bytes]) -> None:
-    whole, _ = naive(b"".join(stream).decode(), "0")
+    whole, _ = parse_line_by_line(b"".join(stream).decode(), "0")
     assert len(whole) == len(stream)
     size, lossy = len(b"".join(stream)), 0
     for cut in range(size + 1):
-        first, last = naive(b"".join(stream)[:cut].decode(errors="ignore"), "0")
-        rest, _ = naive(b"".join(stream[int(last) :]).decode(), last)
+        first, last = parse_line_by_line(b"".join(stream)[:cut].decode(errors="ignore"), "0")
+        rest, _ = parse_line_by_line(b"".join(stream[int(last) :]).decode(), last)
         if first + rest != whole:
             lossy += 1
             assert b"".join(stream)[cut - 1 : cut + 1] == b"\n\n"

@@ -66,9 +66,9 @@ def test_a_page_is_live_until_the_log_reaches_its_seq(server: Server, page: str)
         seq = min(last, AT)
         fresh = server.get(address).text
         assert main.lines() == main_of(fresh).lines()
-        band = main.by_id("time-travel").text
-        assert f"As of #{seq}" in band
-        assert ("There is no #" in band) == (last < AT)
+        banner = main.by_id("time-travel").text
+        assert f"As of #{seq}" in banner
+        assert ("There is no #" in banner) == (last < AT)
         seq = last
     assert '<live-stream id="live"' not in fresh
 

@@ -158,12 +158,12 @@ class Reader:
 
 
 async def test_a_change_while_a_frame_is_rendered_is_in_the_next_frame() -> None:
-    position, entered, go_on = 1, asyncio.Event(), asyncio.Event()
+    position, entered, resume = 1, asyncio.Event(), asyncio.Event()
 
     async def render(cursor: int) -> Chunk | None:
         read = position
         entered.set()
-        await go_on.wait()
+        await resume.wait()
         return Chunk(b"frame", read, 1) if read > cursor else None
 
     lane = FrameLane(Ring(0), Pace(0.1, 10), Stats(), render, None)  # type: ignore[arg-type]
@@ -172,6 +172,6 @@ async def test_a_change_while_a_frame_is_rendered_is_in_the_next_frame() -> None
     await asyncio.wait_for(entered.wait(), 10)
     position = 2
     lane.recheck()
-    go_on.set()
+    resume.set()
     await asyncio.wait_for(reader.current.wait(), 10)
     lane.close()
