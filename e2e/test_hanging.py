@@ -20,7 +20,7 @@ HALF_A_MESSAGE = NO_MESSAGE + b"data: <hx-fra"
 HOLD = """(seats) => {
   for (const seat of seats) navigator.locks.request(`signalbox:stream:${seat}`, () => new Promise(() => {}));
 }"""
-"""Holds seats of in-turn.js forever, as a page with a hanging script does."""
+"""Holds seats of stream-limit.js forever, as a page with a hanging script does."""
 
 
 def wait_for_another_connect(proxy: Proxy, before: int) -> None:
@@ -66,7 +66,7 @@ def test_pages_queued_behind_a_hanging_connect_become_live(
     server = start_server(keepalive_interval=0.5)
     proxy = connect(server)
     other = context.new_page()
-    other.goto(f"{proxy.url}/static/js/root.js")
+    other.goto(f"{proxy.url}/static/js/root-path.js")
     other.evaluate(HOLD, [1, 2, 3])
     pages = [context.new_page() for _ in range(2)]
     for number, page in enumerate(pages):
@@ -92,7 +92,7 @@ def test_a_page_becomes_live_although_hanging_pages_hold_every_seat(
 ) -> None:
     expect_console.append("favicon.ico")
     other = context.new_page()
-    other.goto(f"{server.url}/static/js/root.js")
+    other.goto(f"{server.url}/static/js/root-path.js")
     other.evaluate(HOLD, [1, 2, 3, 4])
     server.emit("crowded-out", "one")
     page = context.new_page()

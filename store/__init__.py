@@ -27,7 +27,7 @@ from signalbox.store.errors import (
 )
 from signalbox.store.events import Event, NewEvent
 from signalbox.store.sqlite import SqliteStore
-from signalbox.store.tasklist import SORTS, SavedView, Sort, TaskQuery
+from signalbox.store.task_list import SORTS, SavedView, Sort, TaskQuery
 
 __all__ = [
     "SORTS",

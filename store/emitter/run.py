@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Any
 
-from signalbox.store.emitter.fitting import MAX_TITLE, fitting_object, text_of, word
+from signalbox.store.emitter.fit_payload import MAX_TITLE, fitting_object, text_of, word
 from signalbox.store.emitter.lifeline import Lifeline
 from signalbox.store.emitter.scope import SpanScope
 from signalbox.store.emitter.steps import Branch, failure, innermost

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Generic
 
-from signalbox.store.emitter.fitting import text_of
+from signalbox.store.emitter.fit_payload import text_of
 from signalbox.store.emitter.open_run import OpenRun
 from signalbox.store.emitter.vocabulary import R, Vocabulary
 

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Self, cast, overload
 
-from signalbox.store.emitter.fitting import text_of
+from signalbox.store.emitter.fit_payload import text_of
 from signalbox.store.emitter.open_run import OpenRun
 from signalbox.store.emitter.permission import Answer, Question
 from signalbox.store.emitter.scope import SpanScope

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from signalbox.store.emitter.fitting import fitting, number, text_of
+from signalbox.store.emitter.fit_payload import fitting, number, text_of
 from signalbox.store.errors import InvalidEvent
 from signalbox.store.events import Event, NewEvent
 from signalbox.store.log import Log
@@ -208,7 +208,7 @@ class Vocabulary(ABC, Generic[R]):
 class Emitter(Vocabulary[Event]):
     """The vocabulary for synchronous code. Each call returns the stored `Event` once it is committed.
 
-    Values that the log cannot hold are converted or cut (see `store.emitter.fitting`). With `strict` they raise
+    Values that the log cannot hold are converted or cut (see `store.emitter.fit_payload`). With `strict` they raise
     InvalidEvent.
     """
 

@@ -13,12 +13,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 from signalbox.store.errors import StoreDamaged, StoreFull, StoreUnavailable
-from signalbox.store.escapes import plain_json
 from signalbox.store.events import new_id
 from signalbox.store.sqlite import job
 from signalbox.store.sqlite.damaged import is_damage
 from signalbox.store.sqlite.migrations import migrate
 from signalbox.store.sqlite.refold import refold_waiting
+from signalbox.store.terminal_escapes import plain_json
 
 BUSY_TIMEOUT = 5.0
 """Seconds for which a reader waits for a lock. In WAL mode this happens only while the write-ahead log is recovered."""

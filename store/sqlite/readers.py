@@ -15,9 +15,9 @@ from typing import Any
 import aiosqlite
 
 from signalbox.store.errors import NestedView, StoreClosed, StoreDamaged, StoreUnavailable
-from signalbox.store.sqlite.brief import signalbox_brief
 from signalbox.store.sqlite.connection import BUSY_TIMEOUT, is_broken, translated_errors, uri
 from signalbox.store.sqlite.file import DatabaseFile
+from signalbox.store.sqlite.short_payloads import signalbox_brief
 from signalbox.store.sqlite.views import View
 
 MAX_READERS = 8

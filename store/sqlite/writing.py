@@ -25,11 +25,11 @@ from signalbox.store.events import (
 )
 from signalbox.store.people import DEFAULT_PROJECT
 from signalbox.store.sqlite import append as appending
-from signalbox.store.sqlite import audits, consumers, importing, listing, unfinished
+from signalbox.store.sqlite import audits, consumers, importing, task_actions, unfinished
 from signalbox.store.sqlite.calls import Calls
 from signalbox.store.sqlite.writer import Writer
 from signalbox.store.state import Task, Unfinished
-from signalbox.store.tasklist import SavedView
+from signalbox.store.task_list import SavedView
 
 T = TypeVar("T")
 
@@ -80,15 +80,15 @@ class Writes(Writing):
         source: str | None = None,
         identity: str | None = None,
     ) -> Task:
-        return await self._calls.write(lambda db: listing.delete(db, task_id, actor, source, identity))
+        return await self._calls.write(lambda db: task_actions.delete(db, task_id, actor, source, identity))
 
     async def aarchive_task(
         self, task_id: str, archived: bool, *, actor: str | Who, source: str | None = None, identity: str | None = None
     ) -> Task:
-        return await self._calls.write(lambda db: listing.archive(db, task_id, archived, actor, source, identity))
+        return await self._calls.write(lambda db: task_actions.archive(db, task_id, archived, actor, source, identity))
 
     async def amark_stale(self, task_id: str, latest_seq: int) -> bool:
-        return await self._calls.write(lambda db: listing.mark_stale(db, task_id, latest_seq))
+        return await self._calls.write(lambda db: task_actions.mark_stale(db, task_id, latest_seq))
 
     async def aset_unfinished(self, task_id: str, lines: Sequence[Unfinished]) -> None:
         check_task_id(task_id)
@@ -142,10 +142,10 @@ class Writes(Writing):
     async def asave_view(
         self, name: str, filters: str, *, actor: str | Who, source: str | None = None, project_id: str | None = None
     ) -> SavedView:
-        return await self._calls.write(lambda db: listing.save_view(db, name, filters, actor, source, project_id))
+        return await self._calls.write(lambda db: task_actions.save_view(db, name, filters, actor, source, project_id))
 
     async def adelete_view(self, view_id: int, *, actor: str | Who, source: str | None = None) -> SavedView:
-        return await self._calls.write(lambda db: listing.delete_view(db, view_id, actor, source))
+        return await self._calls.write(lambda db: task_actions.delete_view(db, view_id, actor, source))
 
     # consumers
 

@@ -124,7 +124,7 @@ async def test_a_window_of_the_log_links_to_its_neighbours(store: SqliteStore) -
     assert 50 in [row.seq for row in middle.rows]
     assert (first.before, newest.after) == (None, None)
     assert before.rows[-1].seq == middle.rows[0].seq - 1
-    place = parts({ids.LOG_PLACE: "events/_place.html"}, LogPageView(log=middle, missed="", found=None))
+    place = parts({ids.LOG_PLACE: "events/_position.html"}, LogPageView(log=middle, missed="", found=None))
     assert f"/tasks/run/log?before={middle.before}" in place
     assert f"/tasks/run/log?after={middle.after}" in place
     assert "45 newer" in place

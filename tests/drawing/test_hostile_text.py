@@ -86,7 +86,7 @@ async def test_hostile_text_is_shown_and_never_breaks_out(store: SqliteStore, te
         inbox = FRAGMENTS.inbox_page(await inbox_view(view))
         spans = parts({"table": "spans/_table.html"}, await spans_view(view, "run"))
         waterfall = parts({"falls": "waterfall/_panel.html"}, await waterfall_view(view, "run"))
-        timeline = parts({"story": "timeline/_story.html"}, await timeline_view(view, "run", Earlier()))
+        timeline = parts({"story": "timeline/_phases.html"}, await timeline_view(view, "run", Earlier()))
         rows = FRAGMENTS.log_window(await log_window(view, "run"))
     for html in (shown, update, listed, inbox, spans, waterfall, timeline, rows, FRAGMENTS.error_page(404, "x", text)):
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\u2066]", html)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from signalbox.store import AsyncEmitter, Emitter, InvalidEvent, open_task
-from signalbox.store.emitter.fitting import fitting
+from signalbox.store.emitter.fit_payload import fitting
 from signalbox.store.events import NewEvent, check_event
 from signalbox.store.remote import RemoteLog
 from signalbox.store.sqlite import SqliteStore

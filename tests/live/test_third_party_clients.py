@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from signalbox.store import Event
-from signalbox.store.breaks import one_line
+from signalbox.store.line_breaks import one_line
 from signalbox.store.remote.sse import SseParser
 from signalbox.webapp.api import feed
 from signalbox.webapp.dialects import run, session

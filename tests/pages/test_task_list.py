@@ -13,7 +13,7 @@ import pytest
 from signalbox.store import SORTS, NewEvent, Sort, TaskQuery, TaskRecord, open_store, tasklist
 from signalbox.store.events import epoch_seconds, now, timestamp
 from signalbox.store.sqlite import SqliteStore
-from signalbox.store.sqlite.tasklist import page
+from signalbox.store.sqlite.task_list import page
 from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.drawing.sparkline import bars
 from signalbox.webapp.http.assets import asset

@@ -154,7 +154,7 @@ def test_every_address_on_a_page_begins_with_the_path_prefix() -> None:
     scripts = (ROOT / "webapp" / "static" / "js").glob("*.js")
     for path in (*pages, *scripts):
         found = addresses.search(re.sub(r"(?s)/\*.*?\*/|\{#.*?#\}", "", path.read_text()))
-        assert not found, f"{path.name} has {found and found[0]}: begin with {{{{ root }}}} or with root of root.js"
+        assert not found, f"{path.name} has {found and found[0]}: begin with {{{{ root }}}}, or `root` of root-path.js"
 
 
 def test_browser_modules_have_fewer_than_100_lines() -> None:

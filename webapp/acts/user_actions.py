@@ -12,7 +12,7 @@ from signalbox.store import Conflict, Event, NewEvent, SavedView
 from signalbox.store.errors import NotFound
 from signalbox.store.events import MAX_REASON_CHARS
 from signalbox.store.state import Permission, Task
-from signalbox.webapp.auth.asker import Asker, asker
+from signalbox.webapp.auth.actor import Asker, asker
 from signalbox.webapp.auth.guard import principal, task_identity
 from signalbox.webapp.current import store
 from signalbox.webapp.http.bad_request import BadRequest

@@ -11,7 +11,7 @@ from quart import Blueprint, Response
 from signalbox.store import Conflict, InvalidEvent, TaskQuery, UnknownTask
 from signalbox.store.events import MAX_TITLE_CHARS, TaskId, Title, check_task_id, check_text
 from signalbox.store.state import Status, Task
-from signalbox.store.tasklist import CURSOR, LONGEST_CURSOR
+from signalbox.store.task_list import CURSOR, LONGEST_CURSOR
 from signalbox.webapp.acts.user_actions import audit, checked_reason, request_cancel
 from signalbox.webapp.agents.agent_runs import KIND
 from signalbox.webapp.agents.errors import AgentUnavailable

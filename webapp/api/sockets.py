@@ -9,7 +9,7 @@ import msgspec
 from quart import Blueprint, websocket
 
 from signalbox.store import Event, StoreError, UnknownTask
-from signalbox.store.breaks import one_line
+from signalbox.store.line_breaks import one_line
 from signalbox.webapp.api.parameters import Resume
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import CLOSE_CODES, ticket

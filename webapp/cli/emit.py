@@ -9,8 +9,8 @@ import click
 import msgspec
 
 from signalbox.store import NewEvent
-from signalbox.store.breaks import one_line
 from signalbox.store.events import check_event
+from signalbox.store.line_breaks import one_line
 from signalbox.webapp.cli.target import check_project, project_option, target, target_options
 
 

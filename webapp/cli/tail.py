@@ -11,8 +11,8 @@ import click
 import msgspec
 
 from signalbox.store import Event, StoreUnavailable, UnknownTask
-from signalbox.store.breaks import one_line
 from signalbox.store.events import HEARTBEAT, now
+from signalbox.store.line_breaks import one_line
 from signalbox.store.log import RETRY_PAUSE, Log, events_of, task_of
 from signalbox.store.state import Task
 from signalbox.webapp.cli.event_line import day_line, line_of

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from signalbox.store import Event, Store, UnknownTask
-from signalbox.store.breaks import lines_of
+from signalbox.store.line_breaks import lines_of
 from signalbox.store.state import Status, Task
 from signalbox.webapp.live import sse
 from signalbox.webapp.live.chunk import Chunk

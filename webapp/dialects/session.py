@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from signalbox.store import Event
-from signalbox.store.breaks import one_line
 from signalbox.store.events import is_claim, now
+from signalbox.store.line_breaks import one_line
 from signalbox.store.projections import request_id_of
 from signalbox.webapp.live.control_messages import ControlMessages
 

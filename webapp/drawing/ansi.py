@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from markupsafe import Markup, escape
 
-from signalbox.store.escapes import CSI, ESCAPE, STRING_END
+from signalbox.store.terminal_escapes import CSI, ESCAPE, STRING_END
 from signalbox.webapp.drawing.palette import GREY, indexed, nearest, text_on
 from signalbox.webapp.views.text import clean
 

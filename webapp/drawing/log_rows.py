@@ -13,9 +13,9 @@ from msgspec import UNSET, Raw
 from msgspec.structs import replace
 
 from signalbox.store import Event
-from signalbox.store.escapes import plain_json
 from signalbox.store.events import HEARTBEAT, KNOWN_EVENTS, OLDER_SPELLINGS, is_claim
 from signalbox.store.reserved import sounds_like_a_person
+from signalbox.store.terminal_escapes import plain_json
 from signalbox.webapp.drawing import ansi
 from signalbox.webapp.views.text import LONG, clean, compact, day_name, plural, size
 
@@ -51,7 +51,7 @@ TOLD: dict[str, frozenset[str]] = {
     "cancel_requested": _SAYS | {"by", "reason"},
     "retry_requested": _SAYS | {"by", "retry"},
 }
-"""The payload keys that the words of each event type in `events/_words.html` show. The other keys are shown as JSON."""
+"""The payload keys that `events/_event_text.html` shows for each event type. The other keys are shown as JSON."""
 
 _TONES = {
     "phase_enter": " row--phase",
@@ -95,7 +95,7 @@ class LogRows:
     """Renders rows. A template renders the words of an event; the rest is formatted here, which is faster."""
 
     def __init__(self, environment: Environment) -> None:
-        words = environment.get_template("events/_words.html").module
+        words = environment.get_template("events/_event_text.html").module
         self._root = str(environment.globals.get("root", ""))
         self._words = {kind: getattr(words, kind) for kind in (*KNOWN_EVENTS, "other") if kind != "log"}
 

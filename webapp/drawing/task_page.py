@@ -28,7 +28,7 @@ TASK_PARTS = {
     ids.SPANS: "spans/_panel.html",
     ids.CHECKPOINTS: "checkpoints/_panel.html",
     ids.LOG_HEAD: "events/_head.html",
-    ids.LOG_ALIVE: "events/_alive.html",
+    ids.LOG_ALIVE: "events/_heartbeats.html",
 }
 """The parts of the task page, each with the DOM id that it has and the template that draws it."""
 

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from signalbox.store import Event
-from signalbox.store.escapes import ESCAPE
 from signalbox.store.reserved import sounds_like_a_person
+from signalbox.store.terminal_escapes import ESCAPE
 
 SHOWN = (
     "work_item_id",

@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from signalbox.store import Event, InvalidEvent, TaskRecord
-from signalbox.store.breaks import one_line
+from signalbox.store.line_breaks import one_line
 from signalbox.store.state import Task
 
 FORMAT = 1

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from quart import request
 
-from signalbox.store.tasklist import ago
+from signalbox.store.task_list import ago
 from signalbox.webapp.http.bad_request import BadRequest
 
 MAX_SEQ = 2**53 - 1

@@ -12,7 +12,7 @@ import re
 import msgspec
 
 from signalbox.store import Event
-from signalbox.store.breaks import one_line
+from signalbox.store.line_breaks import one_line
 
 HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",

@@ -14,7 +14,7 @@ from signalbox.store.events import now
 from signalbox.store.people import SCOPES, Account, checked_scopes, digest_of
 from signalbox.webapp.auth import cookie
 from signalbox.webapp.auth.access import needs
-from signalbox.webapp.auth.asker import asker
+from signalbox.webapp.auth.actor import asker
 from signalbox.webapp.auth.guard import directory, principal
 from signalbox.webapp.auth.login import change_password
 from signalbox.webapp.auth.secrets import new_token

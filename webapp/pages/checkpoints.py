@@ -12,7 +12,7 @@ from signalbox.webapp.views.checkpoint import CheckpointView, checkpoint_view
 
 blueprint = Blueprint("checkpoints", __name__)
 
-PARTS = {ids.STAND: "_stand.html", ids.CHECKPOINT: "checkpoints/_evidence.html"}
+PARTS = {ids.STAND: "_status_line.html", ids.CHECKPOINT: "checkpoints/_evidence.html"}
 
 
 @blueprint.get("/tasks/<task_id>/checkpoints/<name:checkpoint_id>", merge_slashes=False)

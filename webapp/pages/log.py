@@ -25,8 +25,8 @@ from signalbox.webapp.views.log_query import LogFilters, log_fields, log_filters
 blueprint = Blueprint("log", __name__)
 
 STRETCH = {
-    ids.STAND: "_stand.html",
-    ids.LOG_PLACE: "events/_place.html",
+    ids.STAND: "_status_line.html",
+    ids.LOG_PLACE: "events/_position.html",
     ids.LOG_NOTE: "events/_note.html",
     ids.LOG_WINDOW: "events/_window.html",
 }

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as Redirect
 from signalbox.store import Conflict, TaskReading
 from signalbox.store.events import is_task_id
 from signalbox.store.state import Permission
-from signalbox.store.tasklist import place_parts
+from signalbox.store.task_list import place_parts
 from signalbox.webapp.acts.user_actions import answer_permission, back, checked_reason
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import answered_projects, seen_projects

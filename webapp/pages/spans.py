@@ -20,7 +20,7 @@ blueprint = Blueprint("spans", __name__)
 @needs("read")
 async def index(task_id: str) -> Response:
     after = whole("after", 0, 0, MAX_SEQ)
-    parts = {ids.STAND: "_stand.html", ids.SPANS_TABLE: "spans/_table.html"}
+    parts = {ids.STAND: "_status_line.html", ids.SPANS_TABLE: "spans/_table.html"}
 
     async def read(view: TaskReading) -> SpansView:
         return await spans_view(view, task_id, after=after)
@@ -34,7 +34,7 @@ async def index(task_id: str) -> Response:
 @needs("read")
 async def show(task_id: str, span_id: str) -> Response:
     after = whole("after", 0, 0, MAX_SEQ)
-    parts = {ids.STAND: "_stand.html", ids.SPAN: "spans/_span.html"}
+    parts = {ids.STAND: "_status_line.html", ids.SPAN: "spans/_span.html"}
 
     async def read(view: TaskReading) -> SpanView:
         return await span_view(view, task_id, span_id, after=after)

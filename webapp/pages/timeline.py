@@ -12,7 +12,7 @@ from signalbox.webapp.views.timeline import story_view, timeline_view
 
 blueprint = Blueprint("timeline", __name__)
 
-PARTS = {ids.STAND: "_stand.html", ids.STORY: "timeline/_story.html"}
+PARTS = {ids.STAND: "_status_line.html", ids.STORY: "timeline/_phases.html"}
 
 
 @blueprint.get("/tasks/<task_id>/timeline")

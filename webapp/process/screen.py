@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from signalbox.webapp.process.grid import Grid
 from signalbox.webapp.process.row import Row
+from signalbox.webapp.process.terminal_grid import Grid
 
 _TOKEN = re.compile(
     r"[^\x00-\x1f\x7f-\x9f]+"

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from signalbox.store import Sort, TaskQuery
 from signalbox.store.state import STATUSES, Status
-from signalbox.store.tasklist import AGO, CURSOR, LONGEST_CURSOR, ago, cursor_parts
+from signalbox.store.task_list import AGO, CURSOR, LONGEST_CURSOR, ago, cursor_parts
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.params import since_when
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import msgspec
 
-from signalbox.store.escapes import plain
+from signalbox.store.terminal_escapes import plain
 
 LONG = 300
 """Characters of JSON beyond which a payload is folded."""

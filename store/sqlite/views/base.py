@@ -8,9 +8,9 @@ from typing import Any, Self
 import aiosqlite
 
 from signalbox.store.events import Event
-from signalbox.store.sqlite.brief import BRIEF_COLUMNS
 from signalbox.store.sqlite.damaged import is_not_text, lenient
 from signalbox.store.sqlite.rows import COLUMNS, event_of, readable
+from signalbox.store.sqlite.short_payloads import BRIEF_COLUMNS
 
 
 class Rows:

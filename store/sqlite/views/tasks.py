@@ -10,12 +10,12 @@ import msgspec
 
 from signalbox.store.contract import Standing, TaskPage
 from signalbox.store.errors import UnknownTask, UnreadableTask
-from signalbox.store.sqlite import listing, tasklist
+from signalbox.store.sqlite import task_actions, task_list
 from signalbox.store.sqlite.damaged import TASK_COLUMNS, damaged_task
-from signalbox.store.sqlite.tasklist import TASK, task_of
+from signalbox.store.sqlite.task_list import TASK, task_of
 from signalbox.store.sqlite.views.piecewise import PiecewiseRows
 from signalbox.store.state import Task, Unfinished
-from signalbox.store.tasklist import SavedView, TaskQuery
+from signalbox.store.task_list import SavedView, TaskQuery
 
 
 class TaskViews(PiecewiseRows):
@@ -46,11 +46,11 @@ class TaskViews(PiecewiseRows):
         return msgspec.json.decode(lines, type=list[Unfinished]) if lines else []
 
     async def tasks(self, query: TaskQuery) -> TaskPage:
-        rows, damaged = await self._rows_of_tasks(partial(tasklist.page, query), keep=partial(tasklist.first, query))
+        rows, damaged = await self._rows_of_tasks(partial(task_list.page, query), keep=partial(task_list.first, query))
         shown = rows[: query.limit]
         cursor = shown[-1][-1] if len(rows) > len(shown) else None
         tasks = [await self._task_of(*row[:-1]) for row in shown]
-        if damaged and tasklist.is_unfiltered(query) and not query.before:
+        if damaged and task_list.is_unfiltered(query) and not query.before:
             # Their projects and other columns are unknown, so only an unfiltered list shows them.
             tasks = [damaged_task((task_id, *[None] * 8)) for task_id in damaged[: query.limit]] + tasks
         return TaskPage(tasks, cursor, await self.latest_event_id())
@@ -59,7 +59,7 @@ class TaskViews(PiecewiseRows):
         self, projects: Sequence[str] | None = None, archived: bool | None = None
     ) -> dict[str, int]:
         counts: dict[str, int] = {}
-        for status, tasks in await self._counted("status, count(*)", tasklist.archive(archived), projects, "status"):
+        for status, tasks in await self._counted("status, count(*)", task_list.archive(archived), projects, "status"):
             counts[status] = counts.get(status, 0) + tasks
         return counts
 
@@ -73,33 +73,33 @@ class TaskViews(PiecewiseRows):
         return sum(row[0] for row in await self._counted("count(*)", where, projects))
 
     async def _counted(self, what: str, where: str, projects: Sequence[str] | None, group: str = "") -> list[Any]:
-        inside, values = tasklist.within(projects)
+        inside, values = task_list.within(projects)
 
         def query(task_ids: Sequence[str] | None) -> tuple[str, list[object]]:
-            among, ids = tasklist.only(task_ids)
+            among, ids = task_list.only(task_ids)
             sql = f"SELECT {what} FROM tasks WHERE {where} AND {inside} AND {among}"
             return f"{sql} GROUP BY {group}" if group else sql, [*values, *ids]
 
         return (await self._rows_of_tasks(query))[0]
 
     async def project_names(self, projects: Sequence[str] | None = None) -> dict[str, str]:
-        inside, values = tasklist.within(projects)
+        inside, values = task_list.within(projects)
         return dict(await self._rows(f"SELECT project_id, name FROM projects WHERE {inside} ORDER BY name", *values))
 
     async def saved_views(self, projects: Sequence[str] | None = None) -> list[SavedView]:
-        views = [listing.view_of(*row) for row in await self._rows("SELECT * FROM saved_views ORDER BY name")]
+        views = [task_actions.view_of(*row) for row in await self._rows("SELECT * FROM saved_views ORDER BY name")]
         return [one for one in views if projects is None or one.project_id is None or one.project_id in projects]
 
     async def latest_seqs(self, task_ids: Sequence[str]) -> dict[str, int]:
         def query(task_ids: Sequence[str] | None) -> tuple[str, list[object]]:
-            among, ids = tasklist.only(task_ids)
+            among, ids = task_list.only(task_ids)
             return f"SELECT task_id, last_seq FROM task_event_seq_counters WHERE {among}", ids
 
         return dict((await self._rows_of_tasks(query, task_ids))[0])
 
     async def standings(self, task_ids: Sequence[str]) -> dict[str, Standing]:
         def query(task_ids: Sequence[str] | None) -> tuple[str, list[object]]:
-            among, ids = tasklist.only(task_ids)
+            among, ids = task_list.only(task_ids)
             return (
                 "SELECT task_id, last_seq, archived_at IS NOT NULL, stale, u.updated_at, identity FROM tasks"
                 " JOIN task_event_seq_counters USING (task_id) LEFT JOIN task_unfinished u USING (task_id)"

@@ -22,7 +22,7 @@ from signalbox.store import (
 from signalbox.store.errors import NotFound
 from signalbox.store.events import now
 from signalbox.store.state import Task
-from signalbox.store.tasklist import instant
+from signalbox.store.task_list import instant
 
 ADA = {"actor": "ada@example.org", "source": "192.0.2.7"}
 

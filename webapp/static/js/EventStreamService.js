@@ -1,6 +1,6 @@
 import { Connection } from './connection.js';
 import { isEventStream, refusal } from './refusal.js';
-import { root } from './root.js';
+import { root } from './root-path.js';
 import { SseParser } from './sse-parser.js';
 
 /**

@@ -2,7 +2,7 @@ import { framePosition } from './frame-position.js';
 import { fetchLostFrames } from './lost-frames.js';
 import { PageCursor } from './page-cursor.js';
 import { reloadAfterReset } from './reset-reload.js';
-import { steady } from './steady.js';
+import { steady } from './steady-controls.js';
 
 /**
  * Shows the frames of a page's streams in order and each once. A frame that the page already has is dropped; before a

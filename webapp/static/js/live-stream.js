@@ -1,7 +1,7 @@
 import { Connection } from './connection.js';
 import { FrameOrder } from './frame-order.js';
 import { readHxStream } from './hx-stream.js';
-import { inTurn } from './in-turn.js';
+import { inTurn } from './stream-limit.js';
 import { serverAnswers } from './server-probe.js';
 import { withParams } from './with-params.js';
 

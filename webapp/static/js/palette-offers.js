@@ -1,4 +1,4 @@
-import { root } from './root.js';
+import { root } from './root-path.js';
 
 /**
  * The offers of the command palette: {label, kind, run()}. `offersHere` finds the event with this number, the elements

@@ -1,4 +1,4 @@
-import { pause } from './pause.js';
+import { pause } from './delay.js';
 
 /**
  * The wait before the next attempt. It is over after `ms`, after `end()`, or when `probe` returns true.

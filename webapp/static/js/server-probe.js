@@ -1,4 +1,4 @@
-import { root } from './root.js';
+import { root } from './root-path.js';
 
 /** Whether the server answers: a cheap request, repeated while a page waits to reconnect. */
 export async function serverAnswers(signal) {

@@ -10,9 +10,9 @@ from signalbox.store.events import check_text, now
 from signalbox.store.sqlite import append as appending
 from signalbox.store.sqlite import audits
 from signalbox.store.sqlite.damaged import TASK_COLUMNS, damaged_task
-from signalbox.store.sqlite.tasklist import TASK, task_of
+from signalbox.store.sqlite.task_list import TASK, task_of
 from signalbox.store.state import Task
-from signalbox.store.tasklist import SavedView
+from signalbox.store.task_list import SavedView
 
 MAX_VIEWS = 100
 MAX_NAME_CHARS = 80

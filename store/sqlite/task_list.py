@@ -9,7 +9,7 @@ import msgspec
 
 from signalbox.store.sqlite.rows import stored_task
 from signalbox.store.state import Task
-from signalbox.store.tasklist import Sort, TaskQuery, cursor_parts, instant
+from signalbox.store.task_list import Sort, TaskQuery, cursor_parts, instant
 
 TASK = "CAST(state AS BLOB), archived_at, stale, task_id"
 """The columns of `tasks` that `task_of` takes, in this order."""

@@ -1,4 +1,4 @@
-import { pause } from './pause.js';
+import { pause } from './delay.js';
 
 /**
  * Limits the open streams to four for all pages of this browser. On HTTP/1.1 a browser opens six connections to a server:
