@@ -1,89 +1,89 @@
 # The task runner. Works with GNU make 3.81 (macOS) and later.
-# `make run HOST=… PORT=… ARGS="…"` passes on what is given; PYTHON=… chooses the interpreter of a new .venv.
+# `make run HOST=… PORT=… ARGS="…"` passes these to the server; PYTHON=… chooses the interpreter of a new .venv.
 
 BIN := .venv/bin
 
-# Some shells export HOST as the machine's own name, so only the command line sets it.
+# Some shells export HOST as the name of the machine, so it is taken from the command line only.
 HOST =
 PORT ?=
 ARGS ?=
 
-# Tests start hundreds of processes: each module is compiled once, and not by each of them.
+# Tests start hundreds of processes, so compiled modules are kept on disk instead of being compiled by each process.
 unexport PYTHONDONTWRITEBYTECODE
 
-# A test that fails is tried once more, and named at the end if that passes.
+# A failing test runs once more; the summary names it if the second run passes.
 TRIES := --reruns 1 -raR
 
-# Most tests wait more than they work, so two cores have work for more workers. A worker of the unit tests takes a file at
-# a time. A worker of the browser tests that has run out of tests takes some of another's.
+# Most tests mostly wait, so two cores can serve more than two workers. A worker of the unit tests takes one file at a time.
+# A worker of the browser tests that has no tests left takes some from another worker.
 UNIT_WORKERS := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 E2E_WORKERS := --numprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help run test quick lint types unit e2e soak chaos schemathesis bench screenshots format venv browser lock wheel sbom container clean
 
-help: ## this list
+help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-run: venv ## the server with its demo, on http://127.0.0.1:8000 (HOST=, PORT=)
+run: venv ## start the server with its demo, on http://127.0.0.1:8000 (HOST=, PORT=)
 	@exec $(BIN)/signalbox serve --demo $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT)) $(ARGS)
 
-test: lint types unit e2e ## everything that must be green
+test: lint types unit e2e ## run all checks that must pass
 
-quick: venv ## unit and API tests that start no programs of their own
+quick: venv ## run the unit and API tests that start no programs
 	$(BIN)/pytest tests -m "not soak and not programs" $(UNIT_WORKERS) $(TRIES) $(ARGS)
 
-lint: venv ## style and format
+lint: venv ## check style and format with ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: venv ## the strict type check
+types: venv ## check types with mypy in strict mode
 	$(BIN)/mypy
 
-unit: venv ## unit, API and contract tests, and those of the bench
+unit: venv ## run the tests without a browser
 	$(BIN)/pytest tests bench $(UNIT_WORKERS) $(TRIES) $(ARGS)
 
-e2e: venv browser ## browser tests
+e2e: venv browser ## run the browser tests
 	$(BIN)/pytest e2e $(E2E_WORKERS) $(TRIES) $(ARGS)
 
-soak: venv browser ## the minutes-long tests
+soak: venv browser ## run the tests that take minutes
 	$(BIN)/pytest -m soak -o faulthandler_timeout=0 $(ARGS)
 
-chaos: venv browser ## 2,000 random faults, and after each a check of everything (ARGS="--seed 7 --faults 250")
+chaos: venv browser ## inject 2,000 random faults and check everything after each (ARGS="--seed 7 --faults 250")
 	@$(BIN)/python -m e2e.chaos $(ARGS)
 
-schemathesis: venv ## every route against the OpenAPI document, with thousands of requests (ARGS="--seed 7")
+schemathesis: venv ## test every route against the OpenAPI document (ARGS="--seed 7")
 	@$(BIN)/python -m scripts.schemathesis $(ARGS)
 
-bench: venv browser ## what it costs, as a table (ARGS="--against REV" beside another version)
+bench: venv browser ## measure, and print a table (ARGS="--against REV" compares with another version)
 	$(BIN)/python -m bench $(ARGS)
 
-screenshots: venv browser ## the pictures of the docs, taken from the real app
+screenshots: venv browser ## take the pictures of the docs from the real app
 	@$(BIN)/python -m scripts.screenshots
 
-format: venv ## put the code into the style that lint asks for
+format: venv ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-venv: ## .venv with the locked dependencies (nothing to do when it is current)
+venv: ## create .venv with the locked dependencies, if it is missing or old
 	@scripts/make_venv .venv
 
-browser: venv ## a Chromium for the browser tests (nothing to do when one is there)
+browser: venv ## install a Chromium for the browser tests, if there is none
 	@$(BIN)/python -m scripts.install_browser
 
-lock: venv ## requirements.lock again from pyproject.toml (ARGS=--upgrade for newer versions)
+lock: venv ## update requirements.lock from pyproject.toml (ARGS=--upgrade for newer versions)
 	@scripts/lock $(ARGS)
 
-wheel: venv ## the source distribution and the wheel, into dist/
+wheel: venv ## build the source distribution and the wheel into dist/
 	@$(BIN)/python -m pip --disable-pip-version-check --quiet install 'uv>=0.9'
 	@$(BIN)/uv build --quiet --out-dir dist .
 	@ls dist
 
-sbom: venv ## what an installation consists of, with licences (CycloneDX, dist/sbom.cdx.json)
+sbom: venv ## write a bill of materials with licences (CycloneDX, dist/sbom.cdx.json)
 	@scripts/sbom
 
-container: venv ## the steps of the Containerfile in an empty folder, without a container engine
+container: venv ## perform the steps of the Containerfile without a container engine
 	@folder=$$(mktemp -d) && $(BIN)/python -m scripts.container_steps "$$folder"; code=$$?; rm -rf "$$folder"; exit $$code
 
-clean: ## remove what make made
+clean: ## remove everything that make created
 	rm -rf .venv .venv-schemathesis build dist test-results *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
