@@ -28,7 +28,7 @@ def add(project_id: str, name: str | None, store: str | None) -> None:
     """Create a project."""
     with people_store(store, make=True) as opened:
         opened.people.add_project(project_id, name if name is not None else project_id, **opened.by)
-    click.echo(f"{project_id}: made")
+    click.echo(f"{project_id}: created")
 
 
 @project.command("list")
