@@ -1,4 +1,4 @@
-"""Measures Signalbox and prints one table: `python -m bench [--scale NAME] [--against REV] [SCENARIO…]`."""
+"""Measure Signalbox and print one table: `python -m bench [--scale NAME] [--against REV] [SCENARIO…]`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ def main() -> int:
     parser.add_argument(
         "--scale", choices=SCALES, help="how much is measured: full (the default), quick, or brief (with --against)"
     )
-    parser.add_argument("--against", metavar="REV", help="measure another version too, in turns, and compare the two")
+    parser.add_argument(
+        "--against", metavar="REV", help="measure another version too, alternating with this one, and compare the two"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="pairs of runs of each scenario, with --against (3)")
     options = parser.parse_args()
     if unknown := set(options.scenarios) - SCENARIOS.keys():
@@ -59,7 +61,9 @@ def main() -> int:
     scale = options.scale or "full"
     about, rows, failed = machine(), list[Row](), list[str]()
     client = build()
-    about["load_client"] = "compiled" if len(client) == 1 else "Python, as there is no C compiler: it costs more"
+    about["load_client"] = (
+        "compiled" if len(client) == 1 else "Python, because there is no C compiler; it uses more CPU"
+    )
     noise = dict[str, float | None]()
     for name in options.scenarios or SCENARIOS:
         print(f"{name} …", file=sys.stderr, flush=True)
@@ -76,9 +80,9 @@ def main() -> int:
     print(render(rows))
     print("\n" + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in about.items()))
     busy = [f"{name} {cores:.1f}" for name, cores in noise.items() if cores is not None]
-    print("cores kept busy by others meanwhile: " + (", ".join(busy) or "not known here"))
+    print("cores used by other processes during each scenario: " + (", ".join(busy) or "unknown on this system"))
     for name in failed:
-        print(f"{name} could not be measured to its end; see above", file=sys.stderr)
+        print(f"{name} could not be measured; see above", file=sys.stderr)
     return 1 if failed else 0
 
 

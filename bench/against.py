@@ -1,8 +1,8 @@
-"""Two versions measured in turns: `python -m bench --against REV [SCENARIO…]`.
+"""Compare two versions, measured alternately: `python -m bench --against REV [SCENARIO…]`.
 
-This bench measures both: it is copied into a checkout of the other version, which has its own environment. The runs
-alternate, so that a machine that gets slower meanwhile slows both. The verdict is the median of the ratios within the
-pairs of runs. A scenario that one of the versions does not support is named at the end, and the others are compared.
+Both are measured by this bench, which is copied into a checkout of the other version with its own environment. The runs
+alternate, so that a machine that slows down affects both versions. The verdict is the median of the ratios of all pairs
+of runs. A scenario that one version does not support is listed at the end, and the others are compared.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from statistics import median
 
 ROOT = Path(__file__).parent.parent
 WORSE = 1.10
-"""A figure is marked when the median of its ratios is worse than this."""
+"""A figure is marked as worse when the median of its ratios exceeds this."""
 
 _ASIDE = re.compile(r"\([^()]*\)")
 _FIGURE = re.compile(r"([+-]?[\d,]*\d(?:\.\d+)?)(?:\s*(µs|ms|s|KB|MB|events/s|deliveries/s)(?![\w/]))?")
@@ -33,16 +33,16 @@ _BYTES = {"KB": 1e3, "MB": 1e6}
 
 @dataclass(frozen=True)
 class Figure:
-    """One number of a row: seconds, bytes or a rate a second; `more_is_better` for rates."""
+    """One number of a row: seconds, bytes, or a rate per second. `more_is_better` is True for rates."""
 
     value: float
     more_is_better: bool
 
 
 def figures_of(measured: str) -> list[Figure]:
-    """The times, sizes and rates that the text of a row tells, in order; remarks in parentheses are left out.
+    """Return the times, sizes and rates in the text of a row, in order. Remarks in parentheses are ignored.
 
-    In `3 / 10 ms` the unit counts for both numbers. Numbers without a unit are no figures.
+    In `3 / 10 ms` the unit applies to both numbers. Numbers without a unit are not figures.
     """
     found: list[Figure] = []
     unit = ""
@@ -59,12 +59,12 @@ def figures_of(measured: str) -> list[Figure]:
 
 
 Results = dict[str, str]
-"""What one run of the bench measured: the text of each row by what it is."""
+"""The result of one run of the bench: the measured text of each row, by the row's name."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One figure of one row over all pairs of runs: how much worse the newer version is, 1.0 for equal."""
+    """The ratios of one figure of a row over all pairs of runs. Over 1.0, the newer version is worse."""
 
     what: str
     before: str
@@ -73,7 +73,7 @@ class Comparison:
 
     @property
     def worse(self) -> float:
-        """The median of the ratios; over 1 the newer version is worse."""
+        """Return the median of the ratios. Over 1, the newer version is worse."""
         return median(self.ratios)
 
     def cells(self) -> tuple[str, ...]:
@@ -82,7 +82,7 @@ class Comparison:
 
 
 def compare(pairs: Sequence[tuple[Results, Results]]) -> Iterator[Comparison]:
-    """Compare pairs of runs, (before, now); rows that only one version has are left out."""
+    """Compare pairs of runs, (before, now). Rows that only one version has are skipped."""
     for what in pairs[0][0]:
         texts = [(before[what], now[what]) for before, now in pairs if what in before and what in now]
         figures = [(figures_of(before), figures_of(now)) for before, now in texts]
@@ -100,14 +100,14 @@ def _how_much_worse(before: Figure, now: Figure) -> float:
 
 
 def table(comparisons: Sequence[Comparison]) -> str:
-    """The comparisons as a Markdown table."""
+    """Return the comparisons as a Markdown table."""
     heads = ("what", "before (first run)", "now (first run)", "worse by", "pairs", "")
     lines = [heads, ("---",) * len(heads), *(one.cells() for one in comparisons)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def checkout(revision: str, folder: Path) -> Path:
-    """Put `revision` and this bench into `folder`, with an environment of its own. Raises CalledProcessError."""
+    """Put `revision` and this bench into `folder`, with a separate environment. Raise CalledProcessError on failure."""
     archive = subprocess.run(["git", "archive", revision], cwd=ROOT, capture_output=True, check=True).stdout
     with tarfile.open(fileobj=BytesIO(archive)) as tar:
         tar.extractall(folder, filter="data")
@@ -117,9 +117,9 @@ def checkout(revision: str, folder: Path) -> Path:
 
 
 def adopt_bench(tree: Path) -> None:
-    """Put this bench in the place of the one of a checkout.
+    """Replace the bench of a checkout by this one.
 
-    Before there was the package `signalbox`, its two parts were top-level packages of their own.
+    Versions from before the package `signalbox` had two top-level packages, `store` and `webapp`.
     """
     shutil.rmtree(tree / "bench", ignore_errors=True)
     shutil.copytree(ROOT / "bench", tree / "bench", ignore=shutil.ignore_patterns("results.json", "__pycache__"))
@@ -129,7 +129,7 @@ def adopt_bench(tree: Path) -> None:
 
 
 def measure(tree: Path, scenario: str, scale: str) -> Results:
-    """Run one scenario in a checkout. RuntimeError if it could not be measured to its end."""
+    """Run one scenario in a checkout. Raise RuntimeError if it could not be measured."""
     command = [str(tree / ".venv/bin/python"), "-m", "bench", "--scale", scale, scenario]
     done = subprocess.run(command, cwd=tree, capture_output=True, text=True)
     if done.returncode:
@@ -146,9 +146,9 @@ def run(
     scale: str,
     measure: Callable[[Path, str, str], Results] = measure,
 ) -> int:
-    """Measure `revision` and this checkout in turns and print how they compare.
+    """Measure `revision` and this checkout alternately, and print the comparison.
 
-    Returns 1 if a figure is worse by over 10 %, or a scenario could not be measured.
+    Return 1 if a figure is worse by over 10 %, or if a scenario could not be measured.
     """
     began = time.monotonic()
     every: list[Comparison] = []
@@ -165,7 +165,7 @@ def run(
             try:
                 for number in range(rounds):
                     progress(f"{scenario}, pair {number + 1} of {rounds} …")
-                    # Whoever runs second finds the disk warm, so the two take turns at that as well.
+                    # The second run of a pair finds a warm disk cache, so the order alternates.
                     trees = (other, ROOT) if number % 2 == 0 else (ROOT, other)
                     found = {tree: measure(tree, scenario, scale) for tree in trees}
                     pairs.append((found[other], found[ROOT]))

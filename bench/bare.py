@@ -1,7 +1,7 @@
-"""The machine's floor: a bare asyncio protocol on uvloop that writes the same bytes to every socket, and nothing else.
+"""The baseline of the machine: an asyncio protocol on uvloop that writes the same bytes to every socket.
 
-No store, no HTTP server, no cursor, no resume. It emits by itself; commands are those of `bench.emitter`, and `group`
-events go into one write.
+It has no store, HTTP server, cursor or resume. It emits by itself, takes the commands of `bench.emitter`, and writes
+`group` events at once.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ HEAD = (
 
 
 class Stream(asyncio.Protocol):
-    """One socket that gets the head of a response and then every write."""
+    """One socket that receives a response head and then every write."""
 
     open: set[Stream] = set()  # noqa: RUF012 (all streams of the process)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.write = cast(asyncio.WriteTransport, transport).write  # uvloop's is one, but not by isinstance
+        # uvloop's transport has this method, but is not an instance of asyncio's class.
+        self.write = cast(asyncio.WriteTransport, transport).write
 
     def data_received(self, data: bytes) -> None:
         self.write(HEAD)
@@ -40,7 +41,7 @@ class Stream(asyncio.Protocol):
 
 
 class Emitter:
-    """Writes events 1, 2, 3 … to all streams at the asked rate."""
+    """Write events 1, 2, 3 … to all streams at the requested rate."""
 
     def __init__(self) -> None:
         self.seq = 0

@@ -1,7 +1,7 @@
-"""A run in a process of its own: appends to a store at the asked rate.
+"""A run in a separate process that appends to a store at a requested rate.
 
-Commands come as JSON lines, `{"rate": events/s, "group": events per append, "seconds": s}`; each is answered with what
-was emitted and by how much the latest append was behind its time.
+It reads commands as JSON lines, `{"rate": events/s, "group": events per append, "seconds": s}`, and answers each with
+the number of emitted events and the largest delay of an append.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from signalbox.store import NewEvent, Store, open_store
 def emit(
     store: Store, tasks: list[str], rate: float, group: int, seconds: float, mark: bool = False
 ) -> dict[str, float]:
-    """Append `group` events at a time, to one task after the other, `rate` events a second in all."""
+    """Append `rate` events a second in total, in groups of `group`, to each task in turn."""
     began, cpu, appends, behind = time.monotonic(), time.process_time(), 0, 0.0
     while (due := began + appends * group / rate) < began + seconds:
         late = time.monotonic() - due

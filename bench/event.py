@@ -1,4 +1,4 @@
-"""The event that the bench emits: a log line that carries the time at which it was emitted."""
+"""The event that the bench emits: a log line with the time at which it was emitted."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ TEXT = "GET /api/items?page=3 200 in 12.4 ms"
 
 
 def payload(*, mark: bool = False) -> dict[str, Any]:
-    """The payload of one log event; `t_us` is now, in microseconds since 1970. `mark` puts it into the text too."""
+    """Return the payload of one log event. `t_us` is now in microseconds since 1970; `mark` adds it to the text."""
     t_us = time.time_ns() // 1000
     return {"message": f"{TEXT} t_us={t_us}" if mark else TEXT, "stream": "stdout", "t_us": t_us}
 
 
 def bare_message(seq: int) -> bytes:
-    """The event as one SSE message, of the size that a real one has."""
+    """Return the event as one SSE message, as large as a real one."""
     t_us = time.time_ns() // 1000
     return (
         b'id: %d\ndata: {"event_id":%d,"task_id":"bench-0","seq":%d,"event_type":"log","phase":null,"actor":"runner",'

@@ -1,4 +1,4 @@
-"""How much of the machine others used meanwhile: a figure is only as good as the machine was quiet."""
+"""Measure the CPU that other processes use during a scenario. Figures are reliable only on a quiet machine."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _STAT = Path("/proc/stat")
 
 
 class Noise:
-    """CPU that was neither ours nor our children's, from the start of this object on."""
+    """The CPU used by processes other than this one and its children, since this object was created."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
         self._all, self._ours = _all_cpu_seconds(), _our_cpu_seconds()
 
     def cores(self) -> float | None:
-        """Cores that others kept busy on average. Children count once they have ended. None where it is not known."""
+        """Return how many cores others used on average, or None if unknown. Children count once they have ended."""
         if not _STAT.exists():
             return None
         others = (_all_cpu_seconds() - self._all) - (_our_cpu_seconds() - self._ours)

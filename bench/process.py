@@ -1,4 +1,4 @@
-"""A process of the bench: pinned to its cores, spoken to by lines, its CPU time and memory read from /proc."""
+"""A child process of the bench: pinned to cores, controlled by lines, with CPU time and memory from /proc."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.st
 
 
 def cores_of(cores: Cores) -> set[int]:
-    """The server has the first core that we may use, all else shares the others; one core is shared by all."""
+    """Return the first allowed core for the server, and the others for everything else. A single core is shared."""
     if not hasattr(os, "sched_getaffinity"):
         return set()
     allowed = sorted(os.sched_getaffinity(0))
@@ -32,7 +32,7 @@ def cores_of(cores: Cores) -> set[int]:
 
 @contextlib.contextmanager
 def _pinned(cores: Cores) -> Iterator[None]:
-    """Children started in here inherit the cores."""
+    """Pin the children started in this block to the cores."""
     wanted = cores_of(cores)
     if not wanted:
         yield
@@ -46,7 +46,7 @@ def _pinned(cores: Cores) -> Iterator[None]:
 
 
 class Process:
-    """A child that prints JSON (or text) lines. A context manager: leaving it ends the child."""
+    """A child that prints JSON or text lines. It is a context manager that ends the child on exit."""
 
     def __init__(self, argv: Sequence[str], *, cores: Cores, env: Mapping[str, str] | None = None) -> None:
         self.argv = list(argv)
@@ -86,7 +86,7 @@ class Process:
         self._popen.stdin.flush()
 
     def line(self, timeout: float = 30) -> str:
-        """The next line that it prints. RuntimeError when it ends, TimeoutError after `timeout` seconds."""
+        """Return the next printed line. Raise RuntimeError if the child ends, TimeoutError after `timeout` seconds."""
         try:
             line = self._lines.get(timeout=timeout)
         except queue.Empty:
@@ -96,7 +96,7 @@ class Process:
         return line
 
     def answer(self, key: str, timeout: float = 30) -> dict[str, Any]:
-        """The next JSON line that has `key`; lines without it are passed over."""
+        """Return the next JSON line that has `key`, and skip lines without it."""
         deadline = time.monotonic() + timeout
         while True:
             line = self.line(max(0.0, deadline - time.monotonic()))
@@ -106,15 +106,15 @@ class Process:
                     return message
 
     def cpu_seconds(self) -> float:
-        """CPU time of the process and its children, in nanosecond steps where the kernel keeps them."""
+        """Return the CPU time of the process and its children, with nanosecond resolution where the kernel has it."""
         return sum(_cpu_seconds(pid) for pid in _tree(self.pid))
 
     def rss_bytes(self) -> int:
-        """Resident memory of the process and its children."""
+        """Return the resident memory of the process and its children, in bytes."""
         return sum(_status_kib(pid, "VmRSS") for pid in _tree(self.pid)) * 1024
 
     def stop(self, timeout: float = 10) -> float:
-        """SIGTERM, and SIGKILL when that does not help. Returns how many seconds it took."""
+        """Send SIGTERM, then SIGKILL after `timeout` seconds. Return how many seconds the exit took."""
         began = time.monotonic()
         if self.alive:
             self._popen.send_signal(signal.SIGTERM)

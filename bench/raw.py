@@ -1,7 +1,7 @@
-"""Plain `sqlite3` doing the same inserts: the store's schema, pragmas and indexes, no projections, no checks.
+"""The same inserts in plain `sqlite3`: the store's schema, pragmas and indexes, without projections or checks.
 
-The rows stand ready before the clock runs, payloads already JSON, so this is as fast as the database takes them. A
-column that the database itself derives from a row is a projection too, so it can be left out together with its indexes.
+Rows are prepared before the clock starts, with payloads as JSON, so this is the maximum speed of the database. A
+generated column is a projection too, so it can be left out together with its indexes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RawRow = tuple[str | None, ...]
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection with the store's own pragmas."""
+    """Open a connection with the store's pragmas."""
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
     for pragma in (*PRAGMAS, "PRAGMA synchronous = NORMAL"):
         connection.execute(pragma)
@@ -34,7 +34,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def create(path: Path, task_id: str, *, derived: bool = False) -> sqlite3.Connection:
-    """A new database with the store's schema and one task, as the store makes them; `derived` keeps what is derived."""
+    """Create a database with the store's schema and one task. `derived` keeps generated columns and their indexes."""
     store = open_store(f"sqlite:///{path}")
     store.create_task(task_id)
     store.close()
@@ -55,7 +55,7 @@ def _drop_derived(connection: sqlite3.Connection) -> None:
 
 
 def rows_of(events: Sequence[NewEvent]) -> list[RawRow]:
-    """The events as they will stand in the table, but for task and seq."""
+    """Return the events as table rows, without task and seq."""
     at = now()
     payloads = [msgspec.json.encode(event.payload).decode() for event in events]
     return [
@@ -65,7 +65,7 @@ def rows_of(events: Sequence[NewEvent]) -> list[RawRow]:
 
 
 def append(connection: sqlite3.Connection, task_id: str, rows: Sequence[RawRow]) -> None:
-    """One transaction: read the counter, insert the rows, move the counter."""
+    """Append in one transaction: read the counter, insert the rows, update the counter."""
     connection.execute("BEGIN IMMEDIATE")
     counter = "SELECT last_seq FROM task_event_seq_counters WHERE task_id = ?"
     (seq,) = connection.execute(counter, (task_id,)).fetchone()

@@ -1,4 +1,4 @@
-"""The events of a run as real ones are: phases, work items with their logs and progress, checkpoints."""
+"""Events with the mix of a real run: phases, work items with logs and progress, checkpoints."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ ITEMS_PER_CHECKPOINT = 10
 
 
 def run_events(size: int, logs_per_item: int = LOGS_PER_ITEM) -> list[NewEvent]:
-    """The first `size` events of a long run."""
+    """Return the first `size` events of a long run."""
     return list(islice(_endless(logs_per_item), size))
 
 
 def logs(size: int) -> list[NewEvent]:
-    """`size` log lines."""
+    """Return `size` log lines."""
     return [NewEvent(event_type="log", payload={"message": f"{TEXT} #{n}", "stream": "stdout"}) for n in range(size)]
 
 

@@ -1,4 +1,4 @@
-"""A server, somebody who emits, and a load client: what a scenario measures."""
+"""A server, an emitter and a load client, as a scenario uses them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ADDRESS = re.compile(r"http://[\w.\[\]:-]+:(\d+)")
 
 @dataclass(frozen=True)
 class Measure:
-    """What a while under load cost and gave: the client's figures, the server's CPU, the emitter's own account."""
+    """The figures of a period under load: the client's figures, the server's CPU, and the emitter's report."""
 
     client: dict[str, Any]
     server_cpu_s: float
@@ -32,23 +32,23 @@ class Measure:
 
     @property
     def us_per_event(self) -> float:
-        """Server CPU per delivered event, in microseconds."""
+        """Return the server CPU per delivered event, in microseconds."""
         return self.server_cpu_s * 1e6 / self._counted("events")
 
     @property
     def us_per_write(self) -> float:
-        """Server CPU per write to one stream (an HTTP chunk), in microseconds."""
+        """Return the server CPU per write to one stream (an HTTP chunk), in microseconds."""
         return self.server_cpu_s * 1e6 / self._counted("chunks")
 
     @property
     def server_load(self) -> float:
-        """Cores that the server used."""
+        """Return how many cores the server used."""
         seconds: float = self.client["seconds"]
         return self.server_cpu_s / seconds
 
     @property
     def client_load(self) -> float:
-        """Cores that the load client used; near one, it is the client that was measured."""
+        """Return how many cores the load client used. Near 1, the client itself was the bottleneck."""
         cpu_s, seconds = float(self.client["cpu_s"]), float(self.client["seconds"])
         return cpu_s / seconds
 
@@ -62,7 +62,7 @@ class Measure:
 
 @dataclass
 class Session:
-    """A running server, emitter (which may be the server itself) and load client."""
+    """A running server, an emitter (which may be the server itself) and a load client."""
 
     server: Process
     emitter: Process
@@ -70,7 +70,7 @@ class Session:
     emitted: int = 0
 
     def measure(self, rate: float, group: int, seconds: float, settle: float = 1.5) -> Measure:
-        """Emit `rate` events a second, `group` at a time; measure `seconds` of it after `settle`; wait for the rest."""
+        """Emit `rate` events/s in groups of `group`; measure `seconds` after `settle` seconds; wait for the rest."""
         self.emitter.say(json.dumps({"rate": rate, "group": group, "seconds": settle + seconds + 0.2}))
         time.sleep(settle)
         self.client.mark("measured")
@@ -92,7 +92,7 @@ class Session:
                 return
 
     def finish(self, *, cuts_allowed: bool = False) -> dict[str, Any]:
-        """End the load client. RuntimeError unless every stream saw every event once, in order."""
+        """End the load client. Raise RuntimeError unless every stream saw every event once and in order."""
         total = self.client.finish()
         if cuts_allowed:
             total["errors"] -= total["error_kinds"]["cut"]
@@ -105,13 +105,13 @@ class Session:
 
 
 def sample_for(deliveries_per_s: float) -> int:
-    """One in how many events of a stream carries its latency, so that the client takes 20,000 a second."""
+    """Return n so that every n-th event of a stream is sampled for latency, at most 20,000 samples a second."""
     return max(1, int(deliveries_per_s / 20_000))
 
 
 @contextlib.contextmanager
 def serving(store_url: str, **settings: object) -> Iterator[tuple[Process, int]]:
-    """A Signalbox server on a free port, on its own core; gives the process and the port."""
+    """Start a Signalbox server on a free port and its own core; yield the process and the port."""
     argv = [*COMMAND, "serve", "--port", "0", "--store", store_url]
     env = {f"SIGNALBOX_{name.upper()}": str(value) for name, value in {"log_level": "warning", **settings}.items()}
     with Process(argv, cores="server", env=env) as server:
@@ -123,14 +123,14 @@ def serving(store_url: str, **settings: object) -> Iterator[tuple[Process, int]]
 
 @contextlib.contextmanager
 def temporary_store() -> Iterator[str]:
-    """The URL of a store that goes away with its directory."""
+    """Yield the URL of a store that is deleted afterwards, with its directory."""
     with tempfile.TemporaryDirectory(prefix="signalbox-bench-") as directory:
         yield f"sqlite:///{directory}/bench.db"
 
 
 @contextlib.contextmanager
 def emitting(store_url: str, tasks: int = 1) -> Iterator[Process]:
-    """An emitter process on a store, ready with its tasks `bench-0`, `bench-1`, …"""
+    """Start an emitter process on a store; yield it once its tasks `bench-0`, `bench-1`, … exist."""
     argv = [sys.executable, "-m", "bench.emitter", "--store", store_url, "--tasks", str(tasks)]
     with Process(argv, cores="others") as emitter:
         emitter.answer("tasks")
@@ -141,9 +141,9 @@ def emitting(store_url: str, tasks: int = 1) -> Iterator[Process]:
 def signalbox(
     streams: int, *, tasks: int = 1, query: str = QUERY, settings: Mapping[str, object] | None = None, **options: Any
 ) -> Iterator[Session]:
-    """Signalbox with streams open on its tasks, and an emitter in another process on the same store.
+    """Run Signalbox with open streams on its tasks, and an emitter in another process on the same store.
 
-    Its settings are the defaults but for `settings`; `options` are the load client's.
+    Settings have their defaults, except for `settings`. `options` are the load client's.
     """
     path = f"/sse/tasks/bench-{{i}}/events?{query}"
     with (
@@ -158,7 +158,7 @@ def signalbox(
 
 @contextlib.contextmanager
 def bare(streams: int, **options: Any) -> Iterator[Session]:
-    """The bare server, which emits by itself."""
+    """Run the bare server, which emits by itself."""
     with Process([sys.executable, "-m", "bench.bare"], cores="server") as server:
         port = int(server.line().rpartition(":")[2])
         with LoadClient(port, "/", streams, **options) as client:

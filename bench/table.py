@@ -1,4 +1,4 @@
-"""The one table that the bench prints, and the results it writes beside it."""
+"""The table that the bench prints, and the results file that it writes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLUMNS = ("what", "measured", "reach", "", "elsewhere (not measured here)", "be
 
 @dataclass(frozen=True)
 class Row:
-    """One line. All is measured in this run but `reach` (the aim) and `elsewhere` (what others were measured at)."""
+    """One row. `reach` is the target, and `elsewhere` quotes other products; all else is measured in this run."""
 
     what: str
     measured: str
@@ -33,7 +33,7 @@ class Row:
 
 
 def render(rows: Sequence[Row]) -> str:
-    """The rows as a Markdown table with aligned columns."""
+    """Return the rows as a Markdown table with aligned columns."""
     lines = [COLUMNS, *(row.cells() for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
     text = [
@@ -44,7 +44,7 @@ def render(rows: Sequence[Row]) -> str:
 
 
 def machine() -> dict[str, Any]:
-    """What was measured on; the load average tells whether the machine was quiet."""
+    """Describe the machine. The load average shows whether it was quiet."""
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -61,25 +61,25 @@ def machine() -> dict[str, Any]:
 
 
 def write(path: Path, about: dict[str, Any], rows: Sequence[Row]) -> None:
-    """Write everything that was measured as JSON."""
+    """Write all results as JSON."""
     path.write_text(json.dumps({**about, "rows": [asdict(row) for row in rows]}, indent=1, default=str) + "\n")
 
 
 def ms(value: float) -> str:
-    """Milliseconds with as many digits as mean something."""
+    """Format milliseconds with a sensible number of digits."""
     return f"{value:.2f} ms" if value < 10 else f"{value:.0f} ms"
 
 
 def seconds(value: float) -> str:
-    """Seconds, or milliseconds for what is short."""
+    """Format seconds, or milliseconds for short times."""
     return ms(value * 1000) if value < 0.1 else f"{value:.2f} s"
 
 
 def p50_p99(figures: dict[str, Any]) -> str:
-    """Median and 99th percentile of a load client's figures."""
+    """Format the median and 99th percentile of a load client's figures."""
     return f"{ms(figures['p50_ms'])} / {ms(figures['p99_ms'])}"
 
 
 def count(value: float) -> str:
-    """A whole number with thousands set apart."""
+    """Format an integer with thousands separators."""
     return f"{value:,.0f}"

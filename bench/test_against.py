@@ -1,4 +1,4 @@
-"""Two versions measured in turns: what the texts of the rows tell, and who is worse."""
+"""Test the comparison of two versions: which figures are read from rows, and which version is worse."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from bench.against import compare, figures_of
         ("not measured", []),
     ],
 )
-def test_a_row_tells_its_times_sizes_and_rates(measured: str, values: list[float]) -> None:
+def test_times_sizes_and_rates_are_read_from_a_row(measured: str, values: list[float]) -> None:
     assert [figure.value for figure in figures_of(measured)] == pytest.approx(values)
 
 
@@ -35,12 +35,12 @@ def test_a_longer_time_and_a_lower_rate_are_worse() -> None:
     assert found == pytest.approx({"a page": 1.2, "appends": 2.0})
 
 
-def test_one_bad_pair_of_runs_decides_nothing() -> None:
+def test_a_single_bad_pair_of_runs_does_not_decide() -> None:
     runs = [({"a": "10 ms"}, {"a": text}) for text in ("10 ms", "90 ms", "10 ms")]
     assert [one.worse for one in compare(runs)] == [1.0]
 
 
-def test_the_versions_take_turns_and_the_worse_one_is_named(
+def test_versions_are_measured_alternately_and_the_worse_figure_is_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr(against, "checkout", lambda revision, folder: tmp_path)
@@ -56,7 +56,7 @@ def test_the_versions_take_turns_and_the_worse_one_is_named(
     assert "1 figures, 2 pairs of runs: 1 worse" in capsys.readouterr().out
 
 
-def test_a_scenario_that_one_version_cannot_run_stops_no_other(
+def test_a_scenario_that_one_version_cannot_run_does_not_stop_the_others(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr(against, "checkout", lambda revision, folder: tmp_path)
@@ -67,20 +67,20 @@ def test_a_scenario_that_one_version_cannot_run_stops_no_other(
         return {"a page": "10 ms"}
 
     assert against.run("v1", ["cut", "console"], rounds=1, scale="brief", measure=measure) == 1
-    said = capsys.readouterr()
-    assert "1 figures" in said.out
-    assert "there is no such page" in said.err
-    assert "cut could not be measured" in said.err
+    output = capsys.readouterr()
+    assert "1 figures" in output.out
+    assert "there is no such page" in output.err
+    assert "cut could not be measured" in output.err
 
 
-def test_the_bench_imports_what_an_older_version_calls_store_and_webapp(tmp_path: Path) -> None:
+def test_the_bench_imports_the_top_level_packages_of_an_older_version(tmp_path: Path) -> None:
     against.adopt_bench(tmp_path)
     emitter = (tmp_path / "bench/emitter.py").read_text()
     assert "from store import NewEvent" in emitter
     assert "signalbox" not in emitter
 
 
-def test_the_bench_keeps_its_imports_where_the_package_is_signalbox(tmp_path: Path) -> None:
+def test_the_bench_keeps_its_imports_where_the_package_signalbox_exists(tmp_path: Path) -> None:
     (tmp_path / "signalbox").mkdir()
     against.adopt_bench(tmp_path)
     assert "from signalbox.store import NewEvent" in (tmp_path / "bench/emitter.py").read_text()

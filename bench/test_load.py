@@ -1,4 +1,4 @@
-"""The load client reports what a stream really was: its figures are only worth what these tests hold."""
+"""Test that the load client reports every fault of a stream, because the bench's figures depend on it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Script = Callable[[bytes], Iterable[bytes]]
 
 @pytest.fixture(params=["compiled", "python"])
 def client(request: pytest.FixtureRequest) -> list[str]:
-    """The command of each kind of load client."""
+    """Return the command of each kind of load client."""
     if request.param == "python":
         return PYTHON_CLIENT
     if build() == PYTHON_CLIENT:
@@ -35,7 +35,7 @@ def client(request: pytest.FixtureRequest) -> list[str]:
 
 @contextlib.contextmanager
 def serving(script: Script) -> Iterator[int]:
-    """A server that answers each request with the pieces that `script` gives, each in a segment of its own."""
+    """Run a server that answers each request with the pieces from `script`, each in its own TCP segment."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def answer(connection: socket.socket) -> None:
@@ -64,7 +64,7 @@ def chunk(body: bytes) -> bytes:
 
 
 def run(client: list[str], script: Script, *options: str) -> dict[str, Any]:
-    """Run the client to its end against `script` and return its totals."""
+    """Run the client against `script` to its end, and return its totals."""
     with serving(script) as port:
         command = [*client, "--port", str(port), "--path", "/stream/{i}", "--duration", "5", *options]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=10, check=True)
@@ -81,7 +81,7 @@ def always(pieces: Iterable[bytes], _: bytes) -> Iterable[bytes]:
     return pieces
 
 
-def test_a_whole_stream_is_reported_as_whole(client: list[str]) -> None:
+def test_a_complete_stream_is_reported_without_errors(client: list[str]) -> None:
     totals = run(client, stream_of(range(1, 501)), "--streams", "4")
     assert (totals["connected"], totals["events"], totals["samples"]) == (4, 2000, 2000)
     assert (totals["min_id"], totals["max_id"], totals["chunks"]) == (500, 500, 2000)
@@ -90,7 +90,7 @@ def test_a_whole_stream_is_reported_as_whole(client: list[str]) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64])
-def test_chunk_and_segment_boundaries_may_fall_anywhere(client: list[str], size: int) -> None:
+def test_any_chunk_and_segment_boundaries_are_accepted(client: list[str], size: int) -> None:
     body = b": keepalive\n\n" + b"".join(message(seq) for seq in range(1, 21)) + b"event: heartbeat\ndata: 1\n\n"
     in_chunks = HEAD + b"".join(chunk(body[at : at + size]) for at in range(0, len(body), size)) + END
     byte_by_byte = [in_chunks[at : at + 1] for at in range(len(in_chunks))]
@@ -119,7 +119,7 @@ def test_a_wrong_order_is_reported(
     assert (totals["duplicates"], totals["reordered"]) == (duplicates, reordered)
 
 
-def test_the_order_is_checked_from_the_given_seq(client: list[str]) -> None:
+def test_the_order_is_checked_starting_at_the_given_seq(client: list[str]) -> None:
     assert run(client, stream_of([8, 9]), "--since", "7")["gaps"] == 0
     assert run(client, stream_of([8, 9]), "--since", "6")["gaps"] == 1
     assert run(client, stream_of([8, 9]), "--since", "any")["gaps"] == 0
@@ -141,11 +141,11 @@ def test_the_order_is_checked_from_the_given_seq(client: list[str]) -> None:
         ([HEAD, chunk(message(1))], "cut"),
     ],
 )
-def test_what_is_not_a_clean_event_stream_is_an_error(client: list[str], pieces: list[bytes], kind: str) -> None:
+def test_an_invalid_event_stream_is_an_error(client: list[str], pieces: list[bytes], kind: str) -> None:
     assert run(client, lambda _: pieces)["error_kinds"][kind] >= 1
 
 
-def test_a_stream_that_ends_is_resumed_from_its_last_id(client: list[str]) -> None:
+def test_an_ended_stream_is_resumed_from_its_last_id(client: list[str]) -> None:
     def two_a_time(request: bytes) -> Iterable[bytes]:
         last = int(request.partition(b"Last-Event-ID: ")[2].partition(b"\r\n")[0] or 0)
         return [
@@ -174,7 +174,7 @@ def test_stalled_streams_read_nothing_after_the_head(client: list[str]) -> None:
     assert totals["bytes"] < 2_000_000 < len(sent) * 40_000
 
 
-def test_marks_part_the_figures_into_phases(client: list[str]) -> None:
+def test_marks_divide_the_figures_into_phases(client: list[str]) -> None:
     more = threading.Event()
 
     def in_two_parts(_: bytes) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""The load client as the bench uses it: built on first use, started with options, asked for figures."""
+"""The bench's interface to the load client: build it on first use, start it, and read its figures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BINARY = HERE / ".build" / "sseload"
 
 
 def build() -> list[str]:
-    """The command of the load client: the compiled one, or the Python one where there is no C compiler."""
+    """Return the command of the load client: the compiled one, or the Python one if there is no C compiler."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if not compiler or not sys.platform.startswith("linux"):
         return [sys.executable, "-m", "bench.load.protocol_client"]
@@ -29,7 +29,7 @@ def build() -> list[str]:
 
 
 class LoadClient(Process):
-    """A running load client. Every figure it gives is a dict as `report.c` prints it."""
+    """A running load client. Figures are dicts, as `report.c` prints them."""
 
     def __init__(self, port: int, path: str, streams: int, **options: Any) -> None:
         argv = [*build(), "--port", str(port), "--path", path, "--streams", str(streams)]
@@ -39,19 +39,19 @@ class LoadClient(Process):
         super().__init__(argv, cores="others")
 
     def wait_ready(self, timeout: float = 60) -> dict[str, Any]:
-        """Wait until every stream has its response head. RuntimeError when some were refused."""
+        """Wait until every stream has its response head. Raise RuntimeError if some were refused."""
         ready = self.answer("ready", timeout)
         if ready["failed"]:
             raise RuntimeError(f"{ready['failed']} of {ready['streams']} streams were refused")
         return ready
 
     def mark(self, name: str) -> dict[str, Any]:
-        """End the phase that runs and begin another; returns the figures of the one that ended."""
+        """End the current phase and begin another; return the figures of the ended phase."""
         self.say(f"mark {name}")
         return self.answer("phase")
 
     def finish(self, timeout: float = 30) -> dict[str, Any]:
-        """End the run; returns the totals of it."""
+        """End the run and return its totals."""
         if self.alive:
             self.say("stop")
         return self.answer("total", timeout)

@@ -1,4 +1,4 @@
-/* Latencies in microseconds, in log buckets: 64 to a power of two, so a quantile is within 1.6 %. */
+/* A histogram of latencies in microseconds. 64 buckets per power of two keep the error of a quantile under 1.6 %. */
 #ifndef HISTOGRAM_H
 #define HISTOGRAM_H
 
@@ -29,7 +29,7 @@ static inline void histogram_merge(Histogram *into, const Histogram *from) {
     if (from->max > into->max) into->max = from->max;
 }
 
-/* The middle of the bucket that holds quantile q, in milliseconds; 0 when nothing was measured. */
+/* Return the middle of the bucket that holds quantile q, in milliseconds; 0 if the histogram is empty. */
 static inline double histogram_ms(const Histogram *h, double q) {
     uint64_t rank = (uint64_t)(q * (double)h->count), seen = 0;
     if (h->count == 0) return 0;

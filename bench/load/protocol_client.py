@@ -1,6 +1,7 @@
-"""The load client without a C compiler: a bare asyncio protocol with the options and the output of `sseload`.
+"""The load client for machines without a C compiler: an asyncio protocol with the options and output of `sseload`.
 
-It costs several times the CPU of the compiled one, so at high rates it measures itself; the table says when it ran.
+It uses several times the CPU of the compiled client, so at high rates the client is the bottleneck. The table says when
+it was used.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from bench.load.response import Counters, Follower, Response
 
 
 class Phase:
-    """What happened between two marks."""
+    """The counters between two marks."""
 
     def __init__(self, name: str, *, counted: bool) -> None:
         self.name, self.counted = name, counted
@@ -54,7 +55,7 @@ class Phase:
 
 
 class Client:
-    """Opens the streams of one run and keeps its phases."""
+    """Open the streams of one run and record its phases."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
@@ -81,7 +82,7 @@ class Client:
         self.phases.append(Phase(name, counted=counted))
 
     async def follow(self, number: int) -> None:
-        """One stream from its first connect to its end, with reconnects when they are asked for."""
+        """Follow one stream from its first connect to its end, with reconnects if the options ask for them."""
         o, follower = self.options, self.followers[number]
         await asyncio.sleep(number / o.connect_rate)
         loop = asyncio.get_running_loop()
@@ -160,7 +161,7 @@ class Client:
 
 
 class Link(asyncio.Protocol):
-    """One connection: sends the request, feeds the response, tells when it is over."""
+    """One connection: send the request, feed the response, and report its end."""
 
     def __init__(self, client: Client, number: int) -> None:
         self.client, self.number = client, number
@@ -228,7 +229,7 @@ def _options() -> argparse.Namespace:
 
 async def _main() -> None:
     client = Client(_options())
-    with contextlib.suppress(PermissionError):  # a regular file cannot be polled
+    with contextlib.suppress(PermissionError):  # A regular file cannot be polled.
         asyncio.get_running_loop().add_reader(0, client.on_command)
     await client.run()
 

@@ -31,7 +31,7 @@ void phase_end(Phase *p) {
     p->cpu_seconds = cpu_seconds() - p->cpu_began;
 }
 
-/* What went wrong counts in any phase; time, volume and latency only outside the warm-up. */
+/* Add a phase to the total. Errors count in any phase; time, volume and latency only outside the warm-up. */
 void phase_add(Phase *total, const Phase *p) {
     Counters *t = &total->count;
     const Counters *c = &p->count;

@@ -1,4 +1,4 @@
-/* Figures of one phase (what lies between two marks) and of the whole run, as JSON, one object a line. */
+/* Print the figures of one phase (the time between two marks) and of the whole run as JSON, one object per line. */
 #ifndef REPORT_H
 #define REPORT_H
 

@@ -1,4 +1,4 @@
-"""One SSE response, read strictly: the same checks as `stream.c`, for machines without a C compiler."""
+"""Parse one SSE response strictly, with the same checks as `stream.c`, for machines without a C compiler."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SEQ = re.compile(rb'"seq": *(\d+)')
 
 @dataclass
 class Counters:
-    """What one phase saw; `latencies` in microseconds."""
+    """The counters of one phase; `latencies` in microseconds."""
 
     events: int = 0
     reads: int = 0
@@ -32,7 +32,7 @@ class Counters:
     latencies: array[int] = field(default_factory=lambda: array("q"))
 
     def add(self, other: Counters, *, volume: bool = True) -> None:
-        """Add another phase's figures; without `volume` only what went wrong in it."""
+        """Add another phase's counters; without `volume` only its errors."""
         always = ("gaps", "missing", "duplicates", "reordered")
         for name, value in vars(other).items():
             if isinstance(value, int) and (volume or name in always):
@@ -44,7 +44,7 @@ class Counters:
 
 
 class Follower:
-    """The place of one stream in its log: each id must be the next one."""
+    """The position of one stream in its log. Each id must be the next one."""
 
     def __init__(self, number: int, since: int | None) -> None:
         self.number = number
@@ -54,7 +54,7 @@ class Follower:
         self._gap = range(0)
 
     def follow(self, event_id: int, count: Counters) -> None:
-        """Note one id: the next one, a gap, a duplicate, or a late one that fills the latest gap."""
+        """Record one id as the next one, a gap, a duplicate, or a late one that fills the latest gap."""
         if event_id == self.last_id + 1 or self.any_first_id:
             self.last_id, self.any_first_id = event_id, False
         elif event_id > self.last_id:
@@ -72,7 +72,7 @@ class Follower:
 
 
 class Response:
-    """The bytes of one response: head, chunks, lines, messages. `state` is head, size, body, ended or broken."""
+    """The parser of one response: head, chunks, lines, messages. `state` is head, size, body, ended or broken."""
 
     def __init__(self, follower: Follower, sample: int) -> None:
         self.follower = follower
@@ -87,7 +87,7 @@ class Response:
         self._named = False
 
     def feed(self, received: bytes, count: Counters, now_us: int) -> None:
-        """Read what arrived at `now_us` (microseconds since 1970)."""
+        """Parse bytes that arrived at `now_us` (microseconds since 1970)."""
         self._raw += received
         if self.state == "head":
             self._read_head(count)

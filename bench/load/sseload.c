@@ -1,10 +1,10 @@
-/* Load client for event streams: opens many, checks order and completeness of each, measures latency.
+/* Load client for event streams: opens many streams, checks their order and completeness, and measures latency.
  *
  *   sseload --port P --path '/sse/tasks/t{i}/events' --streams 1000 --tasks 10 --duration 10
  *
- * Prints one JSON object a line: "ready" when every stream has its response head, one for each phase that ends, and
- * "total" last. On standard input, `mark NAME` ends the phase and begins another; `stop`, or the end of the input when
- * neither --duration nor --until-seq is given, ends the run. Latency comes from "t_us":<microseconds since 1970>.
+ * It prints one JSON object per line: "ready" once every stream has its response head, one at the end of each phase, and
+ * "total" at the end. On standard input, `mark NAME` ends the phase and begins another; `stop` ends the run, and so does
+ * the end of the input without --duration and --until-seq. Latency is measured from "t_us":<microseconds since 1970>.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -25,7 +25,7 @@
 enum { READ_SIZE = 256 * 1024, BATCH = 512, MAX_PHASES = 4096 };
 
 static Stream *streams;
-static Stream **waiting; /* to be opened at their `open_at` */
+static Stream **waiting; /* streams to open at their `open_at` */
 static unsigned waiting_count, done_count, unsettled;
 static Standing standing;
 static Phase *phases, total;
@@ -76,7 +76,7 @@ static void hang_up(Stream *s) {
     s->fd = -1;
 }
 
-/* The response is over: `clean` by the server's own end of the body, else cut or refused. */
+/* Handle the end of a response. `clean` means that the server ended the body; otherwise it was cut or refused. */
 static void over(Stream *s, bool clean) {
     bool refused = s->status > 0 && s->status != 200;
     double delay = s->retry_ms > 0 ? (double)s->retry_ms / 1000 : clean ? 0 : refused ? 1.0 : 0.1;

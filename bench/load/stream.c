@@ -43,7 +43,7 @@ static bool number_after(const char *line, size_t len, const char *key, size_t k
     return true;
 }
 
-/* `id` is the next one, or there is a gap, or it was seen, or it comes late and fills the latest gap. */
+/* Count `id` as the next one, as the end of a gap, as a duplicate, or as a late one that fills the latest gap. */
 static void follow(Stream *s, uint64_t id, Counters *count) {
     if (id == s->last_id + 1 || s->any_first_id) {
         s->last_id = id;
@@ -136,7 +136,7 @@ static void keep(Stream *s, const char *at, size_t len) {
     s->carry_len += len;
 }
 
-/* The next line of `at`, without its LF and together with what was kept of it; NULL keeps the rest for later. */
+/* Return the next line at `at` without its LF, with the kept start of the line; if it is incomplete, keep it: NULL. */
 static const char *take_line(Stream *s, const char **at, const char *end, size_t *len) {
     const char *line = *at, *lf = memchr(line, '\n', (size_t)(end - line));
     if (!lf) {

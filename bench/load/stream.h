@@ -1,4 +1,4 @@
-/* One SSE response, read strictly: HTTP head, chunked framing, SSE lines, ids one after the other. No I/O in here. */
+/* Parse one SSE response strictly: HTTP head, chunked framing, SSE lines, consecutive ids. This module does no I/O. */
 #ifndef STREAM_H
 #define STREAM_H
 
@@ -34,10 +34,10 @@ typedef struct {
     long retry_ms;
 } Stream;
 
-/* Forget everything about the response but not what was seen of the log. */
+/* Reset the parser for a new response, but keep the position in the log. */
 void stream_reset(Stream *s);
 
-/* Read `len` bytes that arrived at `now_us`; of each `sample` events one has its latency measured. */
+/* Parse `len` bytes that arrived at `now_us`. The latency of one in `sample` events is measured. */
 void stream_feed(Stream *s, const char *at, size_t len, Counters *count, uint64_t now_us, unsigned sample);
 
 #endif

@@ -1,4 +1,4 @@
-"""What the bench measures, one noun a module. A scenario takes a Scale and gives rows of the table."""
+"""The scenarios of the bench, one subject per module. A scenario takes a Scale and yields rows of the table."""
 
 from __future__ import annotations
 
@@ -32,4 +32,4 @@ SCALES = {
         seconds=1.5, repeats=3, history=50_000, cuts=2, cut=3.0, loads=3, rounds=1, precision=0.25, baselines=False
     ),
 }
-"""By name. `brief` is for comparisons of two versions, which repeat it and need no baselines."""
+"""Scales by name. `brief` is for comparisons of two versions, which repeat it and need no baselines."""

@@ -1,4 +1,4 @@
-"""Appending, beside plain `sqlite3` doing the same inserts: taken in turns, medians compared."""
+"""Measure appends and the same inserts in plain `sqlite3`, alternately, and compare the medians."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TASK = "bench-0"
 
 
 def append(scale: Scale) -> Iterator[Row]:
-    """Rows for one writer by group size, for a run's mix of events, and for ten processes at once."""
+    """Yield rows for one writer by group size, for the event mix of a run, and for ten concurrent processes."""
     for group, size in GROUPS:
         name = "one by one" if group == 1 else f"in groups of {count(group)}"
         yield _one_writer(f"append log events {name}", logs(size), group, scale)
@@ -61,7 +61,7 @@ def _one_writer(what: str, events: Sequence[NewEvent], group: int, scale: Scale)
 
 
 def _in_turns(scale: Scale, *kinds: Callable[[Path], float]) -> list[list[float]]:
-    """The seconds that each kind took, each time on a new database; of the first kind alone without baselines."""
+    """Return the seconds of each kind, each time on a new database. Without baselines, measure only the first."""
     if not scale.baselines:
         kinds = kinds[:1]
     times: list[list[float]] = [[] for _ in kinds]

@@ -1,4 +1,4 @@
-"""How much one server process carries: deliveries a second, streams, memory, a fast task."""
+"""Measure the capacity of one server process: deliveries per second, streams, memory, a fast task."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FIRST_RATE = 500.0
 
 
 def capacity(scale: Scale) -> Iterator[Row]:
-    """Rows for the most deliveries a second, a herd far behind, memory per stream, 5,000 streams, and a fast task."""
+    """Yield rows for the most deliveries/s, a herd that catches up, memory per stream, 5,000 streams, a fast task."""
     yield from _most(scale)
     yield _herd()
     yield _memory()
@@ -58,13 +58,13 @@ def _most(scale: Scale) -> Iterator[Row]:
 
 @dataclass
 class Search:
-    """The rates that were tried (events/s, whether it kept up, what was measured), and the best that kept up."""
+    """The tried rates (events/s, whether the server kept up, figures), and the best measurement that kept up."""
 
     best: Measure | None = None
     steps: list[tuple[float, bool, dict[str, Any]]] = field(default_factory=list)
 
     def text(self) -> str:
-        """What was found, and who was at work how much."""
+        """Return the result as text, with the load of the server and of the client."""
         if self.best is None:
             worst = min(step[2]["client"]["p99_ms"] for step in self.steps)
             return f"under {count(FIRST_RATE * STREAMS)}: there p99 is {ms(worst)}"
@@ -73,10 +73,10 @@ class Search:
 
 
 def _search(session: Session, scale: Scale, group: Callable[[float], int], turn: int = 0) -> Search:
-    """Look for the most deliveries that keep up: double the rate, then halve the step.
+    """Search for the highest rate that the server keeps up with: double the rate, then halve the step.
 
-    A rate that fails is tried once more: one disturbance from outside must not decide. Each is measured until every
-    stream had `turn` events, so that what comes once in so many events is part of it.
+    A failed rate is tried again, so that one outside disturbance does not decide. Each rate is measured until every
+    stream has received `turn` events, to include work that happens once per `turn` events.
     """
     found = Search()
     rate, low, high = FIRST_RATE, 0.0, 0.0

@@ -1,4 +1,4 @@
-"""What a task of 100,000 events and 1,000 spans costs who looks at it: its pages, on the wire and on the screen."""
+"""Measure the pages of a task with 100,000 events and 1,000 spans: over HTTP and in a browser."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PATHS = {
 
 
 def console(scale: Scale) -> Iterator[Row]:
-    """Rows for each page of the long task, and for a browser that has it open."""
+    """Yield rows for each page of the long task, and for a browser with an open page."""
     with temporary_store() as url:
         store = open_store(url)
         fill(store)
@@ -53,7 +53,7 @@ def console(scale: Scale) -> Iterator[Row]:
 
 
 def fill(store: Store) -> None:
-    """Make the long task."""
+    """Create the long task."""
     store.create_task(TASK, title="A long run", kind="bench")
     events = run_events(EVENTS, LOGS_PER_SPAN)
     for at in range(0, EVENTS, 10_000):
@@ -61,7 +61,7 @@ def fill(store: Store) -> None:
 
 
 def visit(port: int, path: str) -> tuple[float, int]:
-    """Seconds until a page of the task has come, and its size in bytes."""
+    """Load a page of the task; return the seconds that it took and its size in bytes."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     began = time.perf_counter()
     connection.request("GET", f"/tasks/{TASK}{path}")
@@ -90,7 +90,7 @@ def _pages(port: int) -> Iterator[Row]:
 def _first_travel(url: str) -> Row:
     first, step = dict[int, float](), dict[int, float]()
     for seq in TRAVELS:
-        # A server remembers where it has been.
+        # A server caches states that it has computed.
         with serving(url) as (_, port):
             visit(port, "")
             first[seq], _ = visit(port, f"?at={seq}")
@@ -136,7 +136,7 @@ def _memory(store: Store, port: int) -> Row:
 
 
 def grown(page: Page, store: Store) -> tuple[dict[str, float], dict[str, float]]:
-    """What the browser holds of an open page of the task, before and after MORE events have come to it."""
+    """Return the memory of an open page of the task, before and after MORE events have arrived."""
     _come(page, store, WARM_UP)
     before = metrics(page)
     _come(page, store, MORE)
@@ -144,7 +144,7 @@ def grown(page: Page, store: Store) -> tuple[dict[str, float], dict[str, float]]
 
 
 def flat(before: dict[str, float], after: dict[str, float]) -> bool:
-    """Whether nothing has grown but by what a browser always keeps for a while."""
+    """Return whether memory grew by no more than a browser's usual temporary allocations."""
     return after["JSHeapUsedSize"] < before["JSHeapUsedSize"] + 500_000 and after["Nodes"] < before["Nodes"] * 1.1
 
 

@@ -1,4 +1,4 @@
-"""A network that is cut and comes back: how soon a page in a browser says so, and how soon it shows what it missed."""
+"""Measure after a network cut how soon a page in a browser shows it, and how soon it has caught up again."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tests.support.proxy import Proxy
 
 EVENTS = 20
 AT_ONCE, SOON = 0.25, 1.0
-"""Seconds until the page says that it is cut off, and until it is whole again, at most."""
+"""Upper limits in seconds: until the page shows the cut, and until it has caught up."""
 
-# When the words beside the mark change, so that what is measured is what somebody can read.
+# Record when the text next to the mark changes, so that the measured change is visible to a reader.
 LISTEN = """
 window.stood = [];
 addEventListener("DOMContentLoaded", () => new MutationObserver(() => {
@@ -33,14 +33,14 @@ addEventListener("DOMContentLoaded", () => new MutationObserver(() => {
 
 
 def cut(scale: Scale) -> Iterator[Row]:
-    """One row: 20 events are emitted while the TCP connections of a page are cut and none can be made."""
+    """Yield one row: 20 events are emitted while a page's TCP connections are cut and new ones are refused."""
     with temporary_store() as url, emitting(url) as emitter, serving(url) as (_, port), sync_playwright() as playwright:
         proxy, browser = Proxy(port), launch(playwright)
         page = browser.new_page()
         page.add_init_script(WATCH + LISTEN)
         page.goto(f"{proxy.url}/tasks/{TASK}")
         emit(emitter, 1.0)
-        # The page tries again at times of its own: the cuts end at all phases of a second.
+        # The page retries at its own times, so the cuts end at different phases of a second.
         cuts = [cut_once(page, proxy, emitter, scale.cut + number / scale.cuts) for number in range(scale.cuts)]
         browser.close()
         proxy.close()
@@ -56,7 +56,7 @@ def cut(scale: Scale) -> Iterator[Row]:
 
 
 def cut_once(page: Page, proxy: Proxy, emitter: Process, length: float) -> tuple[float, float]:
-    """Seconds from the cut until the page says so, and from the return until every event stands on the page."""
+    """Return the seconds from the cut until the page shows it, and from the return until every event is on the page."""
     page.wait_for_function("window.stood.at(-1)?.says.startsWith('live at')")
     seen, began = set(page.evaluate("Object.keys(window.seenAt)")), time.time()
     proxy.shut()
@@ -73,7 +73,7 @@ def cut_once(page: Page, proxy: Proxy, emitter: Process, length: float) -> tuple
 
 
 def emit(emitter: Process, length: float) -> None:
-    """Have the events emitted, evenly over `length` seconds; wait for that."""
+    """Emit the events evenly over `length` seconds, and wait until that is done."""
     rate = EVENTS / length
     emitter.say(json.dumps({"rate": rate, "group": 1, "seconds": length - 0.5 / rate, "mark": True}))
     if (emitted := emitter.answer("emitted", length + 30)["emitted"]) != EVENTS:

@@ -1,4 +1,4 @@
-"""One task, many streams: what an event and a write cost, and how soon they arrive."""
+"""Measure one task with many streams: CPU per event and per write, and latency."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BARE_GROUP = 20
 
 
 def fanout(scale: Scale) -> Iterator[Row]:
-    """Rows for 1,000 and 100 streams at 100 events/s, for the cost of a write, and for light load."""
+    """Yield rows for 1,000 and 100 streams at 100 events/s, for the cost of a write, and for light load."""
     floor = _bare(STREAMS, 100, 1, scale)
     thousand = _signalbox(STREAMS, 100, scale)
     yield _per_event(thousand, STREAMS, floor, reach=True)

@@ -1,4 +1,4 @@
-"""What a long log costs its reader: a page of events from the store, and the task page, beside a short log."""
+"""Measure reading a long log: a page of events from the store, and the task page, compared with a short log."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RAW_PAGE = f"SELECT {COLUMNS} FROM task_events WHERE task_id = ? AND seq > ? ORD
 
 
 def history(scale: Scale) -> Iterator[Row]:
-    """Rows for logs of 100, 10,000 and `scale.history` events, each in a store of its own."""
+    """Yield rows for logs of 100, 10,000 and `scale.history` events, each in a separate store."""
     with contextlib.ExitStack() as stack:
         stores = {size: stack.enter_context(temporary_store()) for size in (SHORT, MIDDLE, scale.history)}
         for size, url in stores.items():
@@ -118,7 +118,7 @@ def _task_pages(stores: dict[int, str], long: int) -> Iterator[Row]:
 
 
 class Visitor:
-    """Opens the task page again and again on one connection."""
+    """Load the task page repeatedly on one connection."""
 
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)

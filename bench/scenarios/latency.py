@@ -1,4 +1,4 @@
-"""From emit to what sees it: a client of the JSON stream, and a browser's DOM."""
+"""Measure the latency from emit to a client of the JSON stream, and to the DOM of a browser."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from e2e.browser import launch
 RATE = 10
 TASK = "bench-0"
 
-# When a mark stands in the document: mutations are told before the next frame is drawn.
+# Record when a mark appears in the document: mutation observers run before the next frame is drawn.
 WATCH = """
 window.seenAt = {};
 new MutationObserver((changes) => {
@@ -33,7 +33,7 @@ new MutationObserver((changes) => {
 
 
 def latency(scale: Scale) -> Iterator[Row]:
-    """Rows for one POST to the server, for another process, and for a page in Chromium."""
+    """Yield rows for a POST to the server, for another process, and for a page in Chromium."""
     yield _posted(scale.seconds * 2)
     with signalbox(1) as session:
         measured = session.measure(RATE, 1, scale.seconds * 2)

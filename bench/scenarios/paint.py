@@ -1,4 +1,4 @@
-"""When a cold page can be read: its first paint and its first row on the screen, beside a page that is HTML alone."""
+"""Measure the first paint and the first visible row of a cold page, compared with a page of plain HTML."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from bench.table import Row, ms
 from e2e.browser import launch
 
 SETTLE_MS = 500
-"""What a new tab has to start, before anybody goes anywhere with it."""
+"""Milliseconds that a new tab needs to start before it loads a page."""
 
 FIRST_PAINT_MS, FIRST_ROW_MS = 200, 300
 
-# The browser says when a text with this mark was painted within the viewport: PerformanceElementTiming.
+# PerformanceElementTiming reports when a marked text was painted within the viewport.
 WATCH = """
 new PerformanceObserver((painted) => {
   window.firstRow ??= painted.getEntries()[0].renderTime;
@@ -43,11 +43,11 @@ Painted = tuple[float, float]
 
 
 def paint(pages: dict[str, str], loads: int) -> Iterator[Row]:
-    """A row for each page, by name and address: each is loaded `loads` times, in turns, in new browser contexts."""
+    """Yield a row for each page, by name and address. Each is loaded `loads` times, alternately, in new contexts."""
     with _bare_page() as bare, sync_playwright() as playwright:
         browser = launch(playwright)
         painted: dict[str, list[Painted]] = {address: [] for address in (bare, *pages.values())}
-        # The first round is not counted: it starts the browser, and compiles the server's templates.
+        # The first round is not counted, because it starts the browser and compiles the server's templates.
         for counted in (False, *[True] * loads):
             for address, times in painted.items():
                 load = _load(browser, address)
@@ -77,7 +77,7 @@ def _load(browser: Browser, address: str) -> Painted:
 
 
 def _told(loads: list[Painted]) -> str:
-    """The median of each, and how far they lie apart: the best is what a quiet moment gave."""
+    """Return the median of each, with the range. The minimum is the figure of a quiet moment."""
     return ", ".join(f"{ms(median(t))} ({min(t):.0f} to {max(t):.0f})" for t in zip(*loads, strict=True))
 
 
@@ -103,4 +103,4 @@ class _Bare(BaseHTTPRequestHandler):
         self.wfile.write(BARE)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: the bench prints its table alone."""
+        """Log nothing, because the bench prints only its table."""

@@ -1,4 +1,4 @@
-"""How fast `signalbox run` records what a command prints, from its terminal to the store."""
+"""Measure how fast `signalbox run` records the output of a command, from the terminal to the store."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REACH = 50_000
 
 
 def record(scale: Scale) -> Iterator[Row]:
-    """One row: plain lines a second, without the time that the same call takes for a command that prints nothing."""
+    """Yield one row: plain lines per second, minus the time of a command that prints nothing."""
     with tempfile.TemporaryDirectory(prefix="signalbox-bench-") as directory:
         text = Path(directory, "lines.txt")
         text.write_text("".join(f"{TEXT} #{number}\n" for number in range(LINES)))

@@ -1,4 +1,4 @@
-"""Readers that stop reading: the others must not notice, and the server's memory must not grow."""
+"""Measure that readers that stop reading do not slow the others, and do not increase the server's memory."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from bench.table import Row, ms
 
 STREAMS, STALLED = 1_000, 50
 RATE = 100
-HISTORY = 40_000  # about 12 MB a stream, more than the kernel's buffers take, so a stalled stream blocks at once
+HISTORY = 40_000  # About 12 MB per stream, more than the kernel's buffers hold, so a stalled stream blocks at once.
 FLAT = 5_000_000
 ALL = "since_seq=0&batch_size=100&flush_interval=0.1"
 
 
 @dataclass(frozen=True)
 class Round:
-    """The same load without and beside stalled readers, and how much the server grew beside them."""
+    """The same load without and with stalled readers, and the growth of the server's memory with them."""
 
     without: Measure
     with_stalled: Measure
@@ -29,7 +29,7 @@ class Round:
 
 
 def stalled(scale: Scale) -> Iterator[Row]:
-    """One row: p99 of the reading streams without and with 50 stalled ones among 1,000, and memory."""
+    """Yield one row: p99 of the reading streams without and with 50 stalled ones among 1,000, and memory."""
     with temporary_store() as url, emitting(url) as emitter, serving(url) as (server, port):
         emitter.say(f'{{"rate": 100000, "group": {HISTORY // 20}, "seconds": {HISTORY / 100_000}}}')
         since = int(emitter.answer("emitted")["emitted"])

@@ -1,4 +1,4 @@
-"""What is paid before anything runs: installed size, import, the command, and a server that nobody uses."""
+"""Measure start-up costs: installed size, import, command line, and the memory of an idle server."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ IMPORT = (
     "print(took, int(status.partition('VmRSS:')[2].split()[0]) * 1024)"
 )
 IDLE = 2.0
-"""Seconds without a request after which the memory of an idle server is read."""
+"""Seconds without a request before the memory of an idle server is read."""
 
 
 def start(scale: Scale) -> Iterator[Row]:
-    """Rows for the import of the package, the command without work, the start of a server, and what is installed."""
+    """Yield rows for importing the package, a command without work, the start of a server, and the installed size."""
     yield _import(scale.repeats * 2)
     yield _command(scale.repeats)
     yield _server(scale.repeats)
@@ -45,7 +45,7 @@ def _import(repeats: int) -> Row:
         seconds, rss = printed.split()
         return float(seconds), int(rss)
 
-    # `sys` is imported in any case: the second figure is the interpreter alone.
+    # `sys` is always imported, so the second figure is the interpreter alone.
     times = [(once(PACKAGE), once("sys")) for _ in range(repeats)]
     seconds, rss = median(of[0] for of, _ in times), median(of[1] for of, _ in times)
     bare_rss = median(bare[1] for _, bare in times)
@@ -110,7 +110,7 @@ def _installed() -> Row:
 
 
 def _installed_names() -> set[str]:
-    """The distributions that an installation without extras brings along, its own left out."""
+    """Return the distributions that an installation without extras adds, without Signalbox itself."""
     (script,) = importlib.metadata.entry_points(group="console_scripts", name="signalbox")
     assert script.dist
     found, waiting = set[str](), [script.dist.name]
