@@ -10,7 +10,7 @@ NOW_WHAT: dict[int | str, str] = {
     400: "Check the address, or start again from the list.",
     401: "Log in, then do it again.",
     403: "Ask an owner of the project, or do it from a page of this server.",
-    404: "It may have been deleted, or the address has a slip in it.",
+    404: "It may have been deleted, or the address is wrong.",
     405: "Go back and use the page's own links and buttons.",
     413: "Send less at once: several events can go in several requests.",
     421: "Open it under the name that the server was started with, or add this name to the setting allowed_hosts.",
