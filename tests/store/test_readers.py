@@ -81,7 +81,7 @@ async def test_a_caller_gets_a_timely_error_when_all_connections_are_in_use(
     holders = [asyncio.create_task(hold()) for _ in range(readers.MAX_READERS)]
     await all_hold.wait()
     with pytest.raises(StoreUnavailable, match="in use") as caught:
-        async with store.read():
+        async with asyncio.timeout(10), store.read():
             pass
     assert caught.value.retryable
     done.set()
