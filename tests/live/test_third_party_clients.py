@@ -71,6 +71,7 @@ def parse_line_by_line(received: str, last: str) -> tuple[list[str], str]:
 def test_a_client_that_stores_ids_line_by_line_loses_no_event(stream: list[bytes]) -> None:
     whole, _ = parse_line_by_line(b"".join(stream).decode(), "0")
     assert len(whole) == len(stream)
+    assert whole == [message.data for message in SseParser().feed(b"".join(stream))]
     size, lossy = len(b"".join(stream)), 0
     for cut in range(size + 1):
         first, last = parse_line_by_line(b"".join(stream)[:cut].decode(errors="ignore"), "0")
