@@ -220,7 +220,7 @@ def test_commands_are_audited_with_the_name_of_the_system_user(at: Terminal) -> 
         ("project member default there@example.org king", 2, "king"),
         ("project agent x none", 1, "there is no project 'x'"),
         ("project agent default {", 2, "must be a JSON object"),
-        ("project remove default", 1, "stays"),
+        ("project remove default", 1, "cannot be removed"),
     ],
 )
 def test_impossible_commands_are_reported_in_one_line(at: Terminal, line: str, code: int, expected: str) -> None:
