@@ -38,7 +38,7 @@ def test_every_request_carries_the_token() -> None:
 def test_a_server_that_is_not_signalbox_is_reported() -> None:
     with (
         stub({"/api/tasks": (200, "application/json", b'{"hello": 1}')}) as url,
-        pytest.raises(StoreError, match="no Sig"),
+        pytest.raises(StoreError, match="not a Sig"),
     ):
         RemoteLog(url).create_task("t")
 
