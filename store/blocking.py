@@ -34,7 +34,7 @@ class Blocking(ABC):
 
 
 def blocking(method: Callable[Concatenate[S, P], Coroutine[Any, Any, T]]) -> Callable[Concatenate[S, P], T]:
-    """The blocking form of a coroutine method, by way of `wait`. A class that overrides the method needs no other."""
+    """Return the blocking form of a coroutine method, by way of `wait`. A class that overrides the method needs no other."""
     name = method.__name__
 
     def call(self: S, /, *args: P.args, **more: P.kwargs) -> T:

@@ -161,7 +161,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
 
 def is_claim(event: Event) -> bool:
-    """Whether `event` says what a person did, and only its emitter says so: then it has no effect."""
+    """Return whether `event` says what a person did, and only its emitter says so: then it has no effect."""
     if event.origin is not msgspec.UNSET:
         return False
     if event.event_type == "permission_cleared":
@@ -171,7 +171,7 @@ def is_claim(event: Event) -> bool:
 
 
 def now() -> str:
-    """The time in UTC: ISO 8601 with microseconds and `Z`."""
+    """Return the time in UTC: ISO 8601 with microseconds and `Z`."""
     return datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
@@ -181,7 +181,7 @@ def epoch_seconds(at: str) -> float:
 
 
 def timestamp(seconds: float) -> str:
-    """The timestamp so many seconds after 1970, the last of the year 9999 at most."""
+    """Return the timestamp so many seconds after 1970, the last of the year 9999 at most."""
     try:
         at = _EPOCH + timedelta(seconds=seconds)
     except OverflowError:
@@ -190,12 +190,12 @@ def timestamp(seconds: float) -> str:
 
 
 def new_id() -> str:
-    """A fresh ULID: sorts by time, 26 characters; for tasks and spans that were given no id."""
+    """Return a fresh ULID: sorts by time, 26 characters; for tasks and spans that were given no id."""
     return str(ULID())
 
 
 def is_task_id(text: object) -> TypeGuard[str]:
-    """Whether this may be a task's id: 1 to 128 characters of `A-Z a-z 0-9 _ . : -`."""
+    """Return whether this may be a task's id: 1 to 128 characters of `A-Z a-z 0-9 _ . : -`."""
     return isinstance(text, str) and _TASK_ID.fullmatch(text) is not None
 
 
@@ -235,7 +235,7 @@ def check_time(text: str, field: str) -> None:
 
 
 def checked_time(given: object, field: str) -> str:
-    """A point in time in the form of `now()`. Raises InvalidEvent.
+    """Return a point in time in the form of `now()`. Raises InvalidEvent.
 
     `given` is ISO 8601 with a date, a time and a zone (`Z` or an offset): 2026-11-21T15:02:07+01:00.
     """
@@ -255,7 +255,7 @@ def checked_time(given: object, field: str) -> str:
 
 
 def encode_payload(payload: Mapping[str, Any], field: str = "payload") -> bytes:
-    """The payload's JSON text. InvalidEvent if it is no object, cannot be JSON or is over 256 KiB."""
+    """Return the payload's JSON text. InvalidEvent if it is no object, cannot be JSON or is over 256 KiB."""
     if not isinstance(payload, Mapping):
         raise InvalidEvent(f"{field} must be a JSON object", field)
     try:
@@ -274,7 +274,7 @@ def encode_payload(payload: Mapping[str, Any], field: str = "payload") -> bytes:
 
 
 def depth_of(json: str) -> int:
-    """How many levels deep a JSON text is nested."""
+    """Return how many levels deep a JSON text is nested."""
     if json.count("[") + json.count("{") <= MAX_DEPTH:
         return 1
     depth = deepest = 0

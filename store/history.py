@@ -40,7 +40,7 @@ class History:
         self._size = 0
 
     async def state_at(self, view: Reading, task_id: str, seq: int) -> TaskState:
-        """The state of a task after its event `seq`, or after its last one if there are fewer. Raises UnknownTask.
+        """Return the state of a task after its event `seq`, or after its last one if there are fewer. Raises UnknownTask.
 
         After its last one it has what is kept beside the log, too: that is of now.
         """
@@ -84,7 +84,7 @@ class History:
 
 
 def unborn(task: Task) -> Task:
-    """A task as it was before its first event."""
+    """Return a task as it was before its first event."""
     return Task(
         task_id=task.task_id,
         identity=task.identity,

@@ -15,12 +15,12 @@ _JSON = ((b"\xc2\x85", rb"\u0085"), (b"\xe2\x80\xa8", rb"\u2028"), (b"\xe2\x80\x
 
 
 def one_line(json: bytes) -> bytes:
-    """The same JSON without U+0085, U+2028 and U+2029: JSON text has them inside strings only, as has their escape."""
+    """Return the same JSON without U+0085, U+2028 and U+2029: JSON text has them inside strings only, as has their escape."""
     for raw, escape in _JSON:
         json = json.replace(raw, escape)
     return json
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines of `text` as every client reads them."""
+    """Return the lines of `text` as every client reads them."""
     return _ANY.split(text)

@@ -71,7 +71,7 @@ def keyed(events: Sequence[NewEvent]) -> list[NewEvent]:
 async def events_of(
     log: Log, task_id: str, *, since_seq: int = 0, notice: Callable[[str], None] | None = None
 ) -> AsyncGenerator[Event]:
-    """One task's events after `since_seq`, then those that come: each once, in order, whatever breaks meanwhile.
+    """Return one task's events after `since_seq`, then those that come: each once, in order, whatever breaks meanwhile.
 
     `notice` is called with a line of text when a server's connection is lost and when it is back.
     Raises UnknownTask, and whatever else no retry can heal.
@@ -96,7 +96,7 @@ async def events_of(
 
 
 async def task_of(log: Log, task_id: str) -> Task:
-    """How a task stands. Raises UnknownTask."""
+    """Return how a task stands. Raises UnknownTask."""
     if not isinstance(log, Store):
         return await log.atask(task_id)
     async with log.read() as view:
@@ -128,7 +128,7 @@ async def link_retry(log: Log, task_id: str, retry: str, who: Who, source: str) 
 
 
 async def page_of(log: Log, task_id: str, since_seq: int, limit: int) -> list[Event]:
-    """A page of a task's log: at most `limit` (1 to 1000) events after `since_seq`. Raises UnknownTask."""
+    """Return a page of a task's log: at most `limit` (1 to 1000) events after `since_seq`. Raises UnknownTask."""
     if not isinstance(log, Store):
         return await log.aevents(task_id, since_seq, limit)
     async with log.glance() as view:

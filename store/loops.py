@@ -56,13 +56,13 @@ class Loop:
                 self.worked()
 
     def worked(self) -> None:
-        """A turn went well."""
+        """Return a turn went well."""
         if self.failing is not None:
             self.failing, self._pause = None, FIRST_PAUSE
             report(logging.INFO, "a background loop works again", None, loop=self.name)
 
     async def failed(self, error: BaseException, on_failure: Callable[[], object] = lambda: None) -> None:
-        """A turn raised `error`: note it, and return when the next turn is due. The store's own errors mean 1 s."""
+        """Return a turn raised `error`: note it, and return when the next turn is due. The store's own errors mean 1 s."""
         self.failures += 1
         first, self.failing = self.failing is None, str(error) or type(error).__name__
         expected = isinstance(error, StoreError)
@@ -85,7 +85,7 @@ class Loops:
         self._loops: dict[str, Loop] = {}
 
     def loop(self, name: str, *, longest_pause: float = LONGEST_PAUSE) -> Loop:
-        """The loop of this name, made by the first call. Loops of one name count together."""
+        """Return the loop of this name, made by the first call. Loops of one name count together."""
         if name not in self._loops:
             self._loops[name] = Loop(name, longest_pause=longest_pause)
         return self._loops[name]

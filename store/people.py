@@ -110,7 +110,7 @@ class Place(NamedTuple):
 
 
 def checked_email(email: str) -> str:
-    """An e-mail address in the one spelling that is kept and compared. Raises InvalidEvent.
+    """Return an e-mail address in the one spelling that is kept and compared. Raises InvalidEvent.
 
     Case, compatible forms of the same letters (Unicode NFKC) and white space around it make no difference.
     """
@@ -123,7 +123,7 @@ def checked_email(email: str) -> str:
 
 
 def older_spelling(email: str) -> str:
-    """How versions before 0.2 kept an address that `checked_email` takes."""
+    """Return how versions before 0.2 kept an address that `checked_email` takes."""
     return unicodedata.normalize("NFC", email.strip()).lower()
 
 
@@ -159,5 +159,5 @@ def check_digest(digest: str) -> str:
 
 
 def digest_of(secret: str) -> str:
-    """How a token's or session's text is kept. It is random and long, so a plain hash is enough."""
+    """Return how a token's or session's text is kept. It is random and long, so a plain hash is enough."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -17,7 +17,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 def is_reserved_kind(kind: str | None) -> bool:
-    """Whether only the server makes tasks of this kind, however it is written."""
+    """Return whether only the server makes tasks of this kind, however it is written."""
     return kind is not None and _plain(kind).strip() in RESERVED_KINDS
 
 
@@ -40,12 +40,12 @@ def check_token_name(name: str) -> None:
 
 
 def sounds_like_a_person(actor: str) -> bool:
-    """Whether a reader could take this for a person, or for the server itself."""
+    """Return whether a reader could take this for a person, or for the server itself."""
     plain = _plain(actor)
     return "@" in plain or not RESERVED_WORDS.isdisjoint(_WORD.findall(plain))
 
 
 def _plain(text: str) -> str:
-    """The text without differences that a reader does not see; at most 512 characters are looked at."""
+    """Return the text without differences that a reader does not see; at most 512 characters are looked at."""
     visible = "".join(c for c in unicodedata.normalize("NFKC", text[:512]) if unicodedata.category(c) != "Cf")
     return visible.casefold()

@@ -141,7 +141,7 @@ class Tail:
         self.position = readable
 
     async def _readable(self, event_id: int) -> bool:
-        """Whether the first event after an id can be read."""
+        """Return whether the first event after an id can be read."""
         try:
             await self._peek.events_after(event_id, 1)
         except StoreDamaged:
@@ -169,7 +169,7 @@ class Tail:
 async def follow(
     store: Store, task_id: str, *, since_seq: int = 0, poll_interval: float = 0.05
 ) -> AsyncGenerator[Event]:
-    """One task's events after `since_seq`, then those that come, each once, in order; for SDKs and commands."""
+    """Return one task's events after `since_seq`, then those that come, each once, in order; for SDKs and commands."""
     wake = Wake(store, poll_interval=poll_interval, max_poll_interval=1.0)
     try:
         cursor = since_seq

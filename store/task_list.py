@@ -68,13 +68,13 @@ class SavedView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def ago(text: str) -> int | None:
-    """The seconds that `30m`, `24h` or `7d` mean; None for what is none of these."""
+    """Return the seconds that `30m`, `24h` or `7d` mean; None for what is none of these."""
     found = _AGO.fullmatch(text)
     return int(found[1]) * _SECONDS[found[2]] if found else None
 
 
 def instant(bound: str, at: str | None = None) -> str:
-    """The timestamp that a bound of a TaskQuery means at the time `at` (now).
+    """Return the timestamp that a bound of a TaskQuery means at the time `at` (now).
 
     So long ago is counted from the full minute: what it leaves out changes once a minute, and not with every look.
     """
@@ -86,7 +86,7 @@ def instant(bound: str, at: str | None = None) -> str:
 
 
 def cursor_parts(cursor: str, sort: Sort) -> tuple[str | float, str]:
-    """The value and the task id at which a page in this order goes on.
+    """Return the value and the task id at which a page in this order goes on.
 
     Raises InvalidEvent for a cursor that no page gave, and Conflict for that of a page in another order.
     """
@@ -102,7 +102,7 @@ def cursor_parts(cursor: str, sort: Sort) -> tuple[str | float, str]:
 
 
 def place_of(task: Task, permission: Permission) -> str:
-    """The cursor of a permission request among all that are open."""
+    """Return the cursor of a permission request among all that are open."""
     return f"{task.created_at}~{task.task_id}~{permission.seq}"
 
 

@@ -30,7 +30,7 @@ def plain(text: str) -> str:
 
 
 def plain_json(payload: str) -> str | None:
-    """A payload's JSON with the escape sequences taken out of its texts; None if it has none."""
+    """Return a payload's JSON with the escape sequences taken out of its texts; None if it has none."""
     if "\\u001b" not in payload and (payload.isascii() or not any(begin in payload for begin in _BEGINS)):
         return None
     try:

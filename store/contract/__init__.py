@@ -1,14 +1,14 @@
-"""The contract of every kind of store; `tests/store/contract/` runs against each kind.
+"""The contract of every kind of store. `tests/store/contract/` runs against each kind.
 
-A store appends: the events of a task, their seqs, the counters and the projections change in one transaction, and an
-append returns after its commit. A store reads: each `Store.read()` is one consistent view.
+An append changes the events of a task, their seqs, the counters and the projections in one transaction, and returns
+after the commit. Each `Store.read()` is one consistent view.
 
-The order of `event_id` is the order of the commits: once any reader has seen an event, no event with a lower id appears
-any more. Everything that follows the log depends on it. The tail, streams, relays and consumers keep one number and ask
-for the events after it; an event that came later with a lower id would be skipped for ever. SQLite has one writer at a
-time, so ids that are taken within the write transaction are in this order. A database with concurrent writers, such as
-PostgreSQL, gives out sequence numbers before the commit: there a store must take the ids under a lock that it holds
-until the commit, or show readers only the events below the oldest transaction that is still open.
+The order of `event_id` is the order of the commits: once a reader has seen an event, no event with a lower id becomes
+visible. Everything that follows the log depends on this. The tail, streams, relays and consumers store one number and
+request the events after it, so they would never see an event that appears later with a lower id. SQLite has one writer
+at a time, so ids assigned in the write transaction are in this order. A database with concurrent writers, such as
+PostgreSQL, assigns sequence numbers before the commit. There a store must assign the ids under a lock that it holds
+until the commit, or show readers only the events below the oldest open transaction.
 """
 
 from __future__ import annotations

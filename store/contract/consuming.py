@@ -1,4 +1,4 @@
-"""What a store keeps of durable consumers: see `store.consumer`, which is written with these calls."""
+"""The storage of durable consumers, on which `store.consumer` is built."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from signalbox.store.blocking import Blocking, blocking
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """How a consumer stands. `held` says whether the caller holds it now.
+    """The state of a consumer. `held` says whether the caller holds its lease now.
 
-    `position` is the event id up to which everything is committed, 0 at first. `epoch` is that of the database, and
-    `renewals` grows with each renewal and commit of the holder.
+    `position` is the event id up to which all events are processed, 0 at first. `epoch` is the epoch of the database,
+    and `renewals` grows with each renewal and commit of the holder.
     """
 
     held: bool
@@ -23,32 +23,35 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 class Consuming(Blocking):
-    """A named position in the log, which one holder at a time may move. Each method is one transaction."""
+    """The writes of consumers. A consumer is a named position in the log, which only the holder of its lease may move.
+
+    Each method is one transaction.
+    """
 
     @abstractmethod
     async def aclaim(self, name: str, holder: str, seconds: float, *, unchanged: int | None = None) -> Claim:
-        """Take the consumer `name` for `seconds`, or prolong it; if another holder has it, only tell how it stands.
+        """Take the lease of the consumer `name` for `seconds`, or renew it, and return the consumer's state.
 
-        Another holder loses it when its time is over, or if its `renewals` are still `unchanged`: a caller that saw
-        the same number for the whole time of a lease knows that the holder is gone, also when a clock was set back.
-        In a database with another epoch than that of the position, the position is 0 again. Raises InvalidEvent for
-        a bad name.
+        If another holder has the lease, nothing changes. Another holder loses the lease when it expires, or if its
+        `renewals` are still `unchanged`: a caller that has seen the same number for the duration of a lease knows that
+        the holder is gone, even if a clock was set back. If the position is from a database with another epoch, it is
+        reset to 0. Raises InvalidEvent for a bad name.
         """
 
     claim = blocking(aclaim)
 
     @abstractmethod
     async def acommit_position(self, name: str, holder: str, epoch: str, position: int, seconds: float) -> None:
-        """Move the position forward to `position`, and prolong the lease.
+        """Move the position forward to `position`, and renew the lease.
 
-        `epoch` is that of the claim. Raises LeaseLost, and changes nothing, if `holder` does not hold the consumer
-        any more or the database has another epoch.
+        `epoch` is the epoch of the claim. Raises LeaseLost, and changes nothing, if `holder` no longer holds the lease
+        or the database has another epoch.
         """
 
     commit_position = blocking(acommit_position)
 
     @abstractmethod
     async def arelease(self, name: str, holder: str) -> None:
-        """Give the consumer up, if `holder` has it, so that another process need not wait for the end of the lease."""
+        """Release the lease if `holder` has it, so that another process need not wait until it expires."""
 
     release = blocking(arelease)

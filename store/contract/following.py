@@ -1,4 +1,4 @@
-"""How a process follows the log: it is told that somebody may have committed, and looks at the end of the log."""
+"""Following the log: a hint that a process may have committed, and cheap reads of the newest events."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from signalbox.store.events import Event
 
 
 class Peek(Protocol):
-    """Reads what was committed last. Its owner uses it in one event loop, and awaits one call at a time.
+    """Reads the newest events. Use it in one event loop, and await one call at a time.
 
-    A kind of store may block the loop for the time of a small read that takes less than a thread switch would.
+    An implementation may block the loop for a small read that is faster than a thread switch.
     """
 
     async def moved(self) -> bool:
-        """Whether any process committed since the last call. True on the first call, and on the one after a failure.
+        """Return whether any process committed since the last call. True on the first call and after a failure.
 
         Raises StoreUnavailable.
         """
 
     async def events_after(self, event_id: int, limit: int) -> list[Event]:
-        """At most `limit` events after `event_id`, in commit order. Await `moved()` first. Raises StoreUnavailable,
-        and StoreDamaged if one of them cannot be read.
+        """Return at most `limit` events after `event_id`, in commit order. Await `moved()` first.
 
-        No event with a lower `event_id` may become visible after this returned a higher one.
+        After this returns an event, no event with a lower `event_id` may become visible. Raises StoreUnavailable, and
+        StoreDamaged if an event cannot be read.
         """
 
     def forget(self) -> None:
-        """Let the next `moved()` return True."""
+        """Make the next `moved()` return True."""
 
     async def aclose(self) -> None:
-        """Release the database."""
+        """Close the connection to the database."""
 
 
 class Watch(Protocol):
-    """A callback that is called when any process may have committed. See `Store.watch`."""
+    """Calls a callback when any process may have committed. See `Store.watch`."""
 
     def ignore(self) -> None:
-        """Do not call until `listen()`."""
+        """Stop calling the callback until `listen()` is called."""
 
     def listen(self) -> None:
-        """Call again, for what is committed from now on. Commits since `ignore()` are forgotten."""
+        """Call the callback for later commits again. Commits since `ignore()` are not reported."""
 
     def close(self) -> None:
-        """Stop calling, for good."""
+        """Stop calling the callback for good."""

@@ -1,4 +1,4 @@
-"""What a store keeps of people: accounts, tokens, sessions, projects and their members."""
+"""The storage of people: accounts, tokens, sessions, projects and their members."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from signalbox.store.people import Account, Member, Place, Project, Role, Scope,
 
 
 class People(Blocking):
-    """The people of a store, as `store.people`. The values are in `store.people`; timestamps are those of the store.
+    """The people of a store, available as `store.people`. The module `signalbox.store.people` defines their values.
 
-    Each write is one transaction, and a coroutine with the prefix `a` that has a blocking form without it (see
-    `store.blocking`). Reads are coroutines only. A write raises `InvalidEvent` for a bad value (its `field` names it),
-    `Conflict` for what exists already, `NotFound` for what does not, and `StoreUnavailable`; nothing changed then.
+    Each write is one transaction. It is a coroutine with the prefix `a`, and has a blocking form without the prefix
+    (see `store.blocking`). Reads are coroutines only. A write that raises an error changes nothing. It raises
+    `InvalidEvent` for a bad value, with the name in `field`, `Conflict` if something already exists, `NotFound` if
+    something does not exist, and `StoreUnavailable`.
 
-    A write that takes `actor` adds an audit in its transaction: `actor` is the person who acts, `source` where they
-    act from, and the method's docstring names the audit's action. Without an `actor` there is no audit: a program sets
-    up its own store.
+    A write that takes `actor` adds an audit in its transaction: `actor` is the person who acts, `source` is the address
+    or program they act from, and the method's docstring names the audit's action. Without an `actor`, as when a program
+    sets up its own store, no audit is added.
 
-    Every write that changes somebody's rights, or ends something, raises `version`. Other processes notice by it.
+    Every write that changes the rights of an account or ends a session or token increments `version`, by which other
+    processes notice the change.
     """
 
     # accounts
@@ -40,8 +42,8 @@ class People(Blocking):
     ) -> Account:
         """Create an account, and with `project_id` and `role` its membership in a project. Audit: `user_add`.
 
-        `email` may be in any spelling that `checked_email` takes; `password_hash` is at most 512 characters. Raises
-        Conflict if the address has an account.
+        `email` may be in any spelling that `checked_email` accepts. `password_hash` has at most 512 characters. Raises
+        Conflict if the address already has an account.
         """
 
     add_account = blocking(aadd_account)
@@ -56,19 +58,19 @@ class People(Blocking):
         actor: str | Who | None = None,
         source: str | None = None,
     ) -> None:
-        """Replace the password's hash, and end all sessions of the account. Raises Conflict if the hash is not
-        `instead_of`, where that is given.
+        """Replace the password's hash, and end all sessions of the account.
 
-        Audit: `password_change` if the actor is the account itself, else `user_password`.
+        Raises Conflict if `instead_of` is given and is not the present hash. Audit: `password_change` if the actor is
+        the account itself, else `user_password`.
         """
 
     set_password = blocking(aset_password)
 
     @abstractmethod
     async def arenew_hash(self, account_id: str, password_hash: str, renewed: str) -> None:
-        """Replace `password_hash` by `renewed`, a hash of the same password. Sessions go on.
+        """Replace `password_hash` by `renewed`, a hash of the same password. Sessions stay valid.
 
-        Does nothing if the account's hash is another one by now, or if there is no such account.
+        Does nothing if the account's hash has changed meanwhile, or if there is no such account.
         """
 
     renew_hash = blocking(arenew_hash)
@@ -94,15 +96,15 @@ class People(Blocking):
 
     @abstractmethod
     async def accounts(self) -> list[Account]:
-        """All accounts, by e-mail address."""
+        """Return all accounts, by e-mail address."""
 
     @abstractmethod
     async def account(self, account_id: str) -> Account | None:
-        """An account; None if there is no such account."""
+        """Return an account, or None if there is no such account."""
 
     @abstractmethod
     async def account_by_email(self, email: str) -> tuple[Account, str] | None:
-        """The account with this address, in any spelling of it, and its password's hash; None if there is none."""
+        """Return the account with this address, in any spelling, and its password's hash, or None."""
 
     # tokens and sessions
 
@@ -119,9 +121,9 @@ class People(Blocking):
         actor: str | Who | None = None,
         source: str | None = None,
     ) -> Token:
-        """Create a token. Audit: `token_create`, with all of it but the digest.
+        """Create a token. Audit: `token_create`, with all values except the digest.
 
-        `digest` is `digest_of` the secret. Raises Conflict if there is a token with this digest.
+        `digest` is `digest_of(secret)`. Raises Conflict if there is a token with this digest.
         """
 
     add_token = blocking(aadd_token)
@@ -134,11 +136,11 @@ class People(Blocking):
 
     @abstractmethod
     async def tokens(self, account_id: str | None = None) -> list[Token]:
-        """All tokens, or those of one account, in the order of their creation; also the revoked and expired ones."""
+        """Return all tokens, or those of one account, in order of creation. Includes revoked and expired ones."""
 
     @abstractmethod
     async def token(self, digest: str) -> Token | None:
-        """The token with this digest, also if it is revoked or expired; None if its account is disabled."""
+        """Return the token with this digest, even if it is revoked or expired. None if its account is disabled."""
 
     @abstractmethod
     async def aadd_session(
@@ -151,23 +153,23 @@ class People(Blocking):
         actor: str | Who | None = None,
         source: str | None = None,
     ) -> None:
-        """Create a session, and delete those that have expired. Nobody's rights change. Audit: `log_in`.
+        """Create a session, and delete expired ones. Does not increment `version`. Audit: `log_in`.
 
-        `password_hash` is the hash that the password was checked against. Raises Conflict if the account has another
-        one by now, so that a log-in that began before a password change gives no session; and if it is disabled.
+        `password_hash` is the hash that the password was checked against. Raises Conflict if the account now has
+        another hash, so that a log-in that began before a password change creates no session, or if it is disabled.
         """
 
     add_session = blocking(aadd_session)
 
     @abstractmethod
     async def aend_session(self, digest: str, *, actor: str | Who | None = None, source: str | None = None) -> None:
-        """End a session, if there is one with this digest. Audit, if there is: `log_out`."""
+        """End the session with this digest, if there is one. Audit, if there is one: `log_out`."""
 
     end_session = blocking(aend_session)
 
     @abstractmethod
     async def session(self, digest: str) -> Session | None:
-        """The session with this digest; None if it is over."""
+        """Return the session with this digest, or None if it has ended."""
 
     # projects
 
@@ -225,37 +227,37 @@ class People(Blocking):
 
     @abstractmethod
     async def projects(self) -> list[Project]:
-        """All projects, by id."""
+        """Return all projects, by id."""
 
     @abstractmethod
     async def project(self, project_id: str) -> Project | None:
-        """A project; None if there is no such project."""
+        """Return a project, or None if there is no such project."""
 
     @abstractmethod
     async def members(self, project_id: str) -> list[Member]:
-        """The members of a project, by e-mail address; none if there is no such project."""
+        """Return the members of a project, by e-mail address. The list is empty if there is no such project."""
 
     @abstractmethod
     async def roles(self, account_id: str) -> dict[str, Role]:
-        """The role of an account in each project that it is a member of."""
+        """Return the role of an account by project id, for each project that it is a member of."""
 
     @abstractmethod
     async def project_of(self, task_id: str) -> str | None:
-        """The project of a task; None if there is no such task."""
+        """Return the project of a task, or None if there is no such task."""
 
     @abstractmethod
     async def place_of(self, task_id: str) -> Place | None:
-        """The project, identity and kind of a task; None if there is no such task."""
+        """Return the project, identity and kind of a task, or None if there is no such task."""
 
-    # all of them
+    # all people
 
     @abstractmethod
     async def version(self) -> int:
-        """A number that grows with the writes of all processes: see above."""
+        """Return a number that grows with the writes of all processes: see the class docstring."""
 
     @abstractmethod
     async def guarded(self) -> bool:
-        """Whether there is an account or a token: from then on, callers must say who they are.
+        """Return whether there is an account or a token, which means that callers must authenticate.
 
-        It counts disabled accounts and revoked or expired tokens, so that no store opens by itself.
+        Disabled accounts and revoked or expired tokens count too, so that a store never becomes open by itself.
         """

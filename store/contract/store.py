@@ -1,4 +1,4 @@
-"""The store: its writes, its views, and its life."""
+"""The interface of a store: its writes, its views, following its log, and its state."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ from signalbox.store.contract.writing import Writing
 class Store(Writing):
     """An open store. Call `close()` or `aclose()` when done.
 
-    Its methods may be called from any thread and from any event loop, also from loops that run one after another
-    (`asyncio.run`). A kind of store whose connections belong to one loop runs them in a loop of its own: see
-    `store.loop_thread`.
+    Its methods may be called from any thread and any event loop, also from several loops in succession (`asyncio.run`).
+    A kind of store whose connections belong to one loop runs a loop of its own: see `store.loop_thread`.
 
-    `url` is the URL that it was opened with. `epoch` names the database. It changes when another database, or a copy
-    of this one, takes its place while the store is open; a database that is made anew has another one.
+    `url` is the URL that the store was opened with. `epoch` identifies the database. It changes when another database
+    or a copy of this one takes its place while the store is open. A newly created database has a new epoch.
     """
 
     url: str
@@ -32,73 +31,73 @@ class Store(Writing):
     @property
     @abstractmethod
     def key(self) -> bytes | None:
-        """The 32 random bytes that this store signs with; no route serves them.
+        """The 32 random bytes with which this store signs, or None while other users can read the database file.
 
-        None while other users of the machine can read the database file.
+        No route returns them.
         """
 
     # reading
 
     @abstractmethod
     def read(self) -> AbstractAsyncContextManager[Reading]:
-        """A consistent view: `async with store.read() as view: …`. Keep it short: it holds a connection.
+        """Return a consistent view: `async with store.read() as view: …`. Keep the block short: it holds a connection.
 
-        Code that holds a view must not request another one (NestedView): check rights and read people first. Raises
-        StoreUnavailable if no connection is free in time.
+        Check rights and read people before: code that holds a view must not request another one (NestedView). Raises
+        StoreUnavailable if no connection becomes free in time.
         """
 
     @abstractmethod
     def glance(self) -> AbstractAsyncContextManager[Reading]:
-        """A view for a single question. It is cheaper than `read()`, and two answers from it need not agree."""
+        """Return a view for a single query. It is cheaper than `read()`, but two queries may see different states."""
 
     # following
 
     @abstractmethod
     def peek(self) -> Peek:
-        """A new `Peek` at the end of the log. The caller closes it."""
+        """Return a new `Peek` at the end of the log. The caller closes it."""
 
     @abstractmethod
     def on_commit(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` after each commit of this process, in any thread. Returns a function that stops this.
 
-        An exception of the callback is logged, and fails neither the write nor other callbacks.
+        An exception in the callback is logged. It affects neither the write nor the other callbacks.
         """
 
     @abstractmethod
     def watch(self, callback: Callable[[], None]) -> Watch | None:
         """Call `callback` in the running event loop when any process may have committed. The caller closes the watch.
 
-        A call may come without a commit, and a commit without a call: it is a hint to look, and polls remain. None if
-        this kind of store, or this system, gives no such hint.
+        The calls are only hints: there may be a call without a commit, and a commit without a call, so callers must
+        also poll. Returns None if this kind of store or this operating system has no such hints.
         """
 
     @property
     @abstractmethod
     def generation(self) -> int:
-        """How many times a database was opened: more than once if the first one was lost. See also `epoch`."""
+        """How often a database was opened. It is more than once if a database was lost. See also `epoch`."""
 
-    # its state
+    # state
 
     @abstractmethod
     def stats(self) -> StoreStats:
-        """What the store is doing now. It never waits, and works while the database is gone."""
+        """Return counters of the store. Never waits, and works while the database is lost."""
 
     @property
     @abstractmethod
     def problems(self) -> list[tuple[str, str]]:
-        """What is wrong with the database now, as codes and messages. They name no file, task or person."""
+        """Faults of the database now, as pairs of a code and a message. Messages name no file, task or person."""
 
     @abstractmethod
     async def acheck(self) -> None:
-        """Check that the open database is still the one that the URL names; if not, try to open that one.
+        """Check that the open database is still the one at the URL. If it is not, try to open the one at the URL.
 
-        Until one can be opened, everything raises StoreUnavailable. While the disk is full, it tries to write again.
+        Until a database can be opened, all calls raise StoreUnavailable. While the disk is full, this tries to write.
         """
 
     check = blocking(acheck)
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Commit the writes that wait, then close the database. Later calls raise StoreClosed."""
+        """Commit the queued writes, then close the database. Later calls raise StoreClosed."""
 
     close = blocking(aclose)

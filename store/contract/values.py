@@ -11,7 +11,7 @@ from signalbox.store.state import Task
 
 
 class Who(msgspec.Struct, frozen=True):
-    """The person behind an action. Without an account and a token it is somebody who uses the machine itself."""
+    """The person behind an action. Without an account and a token, it is a user of the machine itself."""
 
     name: str
     account_id: str | None = None
@@ -31,9 +31,9 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """A task's newest seq, and what the store keeps of the task outside its log.
+    """A task's newest seq, and its state that is stored outside its log.
 
-    `unfinished` is the timestamp of the last change to the unfinished lines, "" if there never was one.
+    `unfinished` is the timestamp of the last change of the unfinished lines, or "" if they never changed.
     """
 
     latest_seq: int
@@ -46,7 +46,7 @@ class Standing(msgspec.Struct, frozen=True):
 class TaskPage(msgspec.Struct, frozen=True):
     """One page of tasks. `cursor` is the `TaskQuery.before` of the next page, None on the last page.
 
-    `event_id` is the newest event id at the moment of the page.
+    `event_id` is the newest event id when the page was read.
     """
 
     tasks: list[Task]
@@ -55,12 +55,12 @@ class TaskPage(msgspec.Struct, frozen=True):
 
 
 class LogQuery(msgspec.Struct, frozen=True):
-    """Which events of one log to find. An empty field does not restrict the result.
+    """A filter for the events of one log. An empty field does not restrict the result.
 
-    `text` is searched for, ignoring case, in the event type and in the payload's JSON, also across terminal escapes.
-    `level` and `stream` are those of the payload. `failures` finds events that report a failure: the schema defines
-    them in `002_failures.sql`. `until` is the last seq to look at. `rows` and `failures` leave out heartbeats, unless
-    `event_type` asks for them.
+    `text` is searched for, ignoring case, in the event type and in the payload's JSON, with and without terminal escape
+    sequences. `level` and `stream` are fields of the payload. `failures` finds events that report a failure, as defined
+    in `002_failures.sql`. `until` is the last seq to search. `rows` and `failures` leave out heartbeats, unless
+    `event_type` is that of heartbeats.
     """
 
     text: str = ""
@@ -78,7 +78,7 @@ class LogQuery(msgspec.Struct, frozen=True):
 class LogHits(msgspec.Struct, frozen=True):
     """One page of the events that a `LogQuery` finds, by seq.
 
-    `total` counts all of them, also those on other pages; `more` says that some follow this page.
+    `total` counts the events of all pages. `more` says whether there are more after this page.
     """
 
     events: list[Event]
@@ -87,7 +87,7 @@ class LogHits(msgspec.Struct, frozen=True):
 
 
 class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A task without its log, as an import takes it.
+    """A task without its log, for an import.
 
     `main_span_id` is empty if the log itself names the main span.
     """
@@ -101,10 +101,10 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoreStats(msgspec.Struct, frozen=True):
-    """What a store is doing in this process.
+    """Counters of a store in this process.
 
-    `waiting` counts the writes that wait for a transaction, `commits` the transactions committed since it was opened,
-    and `views` the views that are held.
+    `waiting` is the number of writes that wait for a transaction, `commits` the number of transactions committed since
+    the store was opened, and `views` the number of views that are held.
     """
 
     waiting: int

@@ -1,7 +1,7 @@
-"""What changes a store. Each method is one transaction: it happens as a whole or not at all.
+"""The writes of a store. Each method is one transaction, which is committed completely or not at all.
 
-Every method raises StoreUnavailable if the database cannot be written, and StoreDamaged if what it needs is damaged;
-nothing is written then.
+Every method raises StoreUnavailable if the database cannot be written, and StoreDamaged if a part that it needs is
+damaged. In both cases nothing is written.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ class Writing(Consuming):
     """The writes of a store.
 
     Each write is a coroutine with the prefix `a`, which never blocks the event loop. Its blocking form, for code
-    without an event loop, has the same name without the `a` (see `store.blocking`): `append` is that of `aappend`.
-    A kind of store implements the coroutines and `wait`.
+    without an event loop, has the same name without the `a` (see `store.blocking`): `append` for `aappend`. A kind of
+    store implements the coroutines and `wait`.
 
-    A coroutine that is cancelled before its transaction begins writes nothing; one that is cancelled later may have
-    written all of it.
+    A coroutine that is cancelled before its transaction begins writes nothing. If it is cancelled later, the
+    transaction may still be committed.
 
-    `identity`, where a method takes it, is the identity of the task that is meant. If a task with the same id but
-    another identity has taken its place, or none is there, the method raises UnknownTask. `actor` is the person who
-    acts, and `source` is where they act from; both go into the audit.
+    With `identity`, a method raises UnknownTask unless the task with this id has this identity: the task may have been
+    deleted, and another one created with the same id. `actor` is the person who acts, and `source` is the address or
+    program they act from. Both go into the audit.
     """
 
     # tasks
@@ -46,10 +46,10 @@ class Writing(Consuming):
         project_id: str | None = None,
         alone: bool = False,
     ) -> tuple[Task, bool]:
-        """Create a task, and return it and True. A task that exists is returned unchanged, with False.
+        """Create a task and return it with True. An existing task is returned unchanged, with False.
 
-        Without `task_id` it gets a new ULID, without `project_id` the default project. With `alone`, if a task of the
-        same kind and project has not ended, that one is returned instead, with False. Raises InvalidEvent for a bad
+        Without `task_id` the task gets a new ULID, without `project_id` the default project. With `alone`, a task of
+        the same kind and project that has not ended is returned instead, with False. Raises InvalidEvent for a bad
         value or a project that does not exist.
         """
 
@@ -59,8 +59,8 @@ class Writing(Consuming):
     async def aimport_task(self, record: TaskRecord, events: Iterable[Event], project_id: str | None = None) -> Task:
         """Create a task with a whole log. Events keep seq, created_at and key, and get new event ids.
 
-        The events must begin at seq 1 and have no gap. `events` is read in another thread, before the transaction.
-        Raises InvalidEvent, or Conflict for a task that exists.
+        The events must begin at seq 1 and have no gaps. `events` is read in another thread, before the transaction.
+        Raises InvalidEvent, and Conflict if the task exists.
         """
 
     import_task = blocking(aimport_task)
@@ -74,10 +74,10 @@ class Writing(Consuming):
         source: str | None = None,
         identity: str | None = None,
     ) -> Task:
-        """Delete a task with its whole log, and return it as it was. Its audits stay, and get another one.
+        """Delete a task with its log, and return its last state. Its audits are kept, and an audit is added.
 
-        Raises UnknownTask, and Conflict for a task that is running or waiting. Without an `actor` a program tidies up
-        its own store: there is no audit, and a task is deleted whatever its status.
+        Raises UnknownTask, and Conflict if the task is running or waiting. Without an `actor`, as when a program cleans
+        up its own store, no audit is added and a task of any status is deleted.
         """
 
     delete_task = blocking(adelete_task)
@@ -86,9 +86,9 @@ class Writing(Consuming):
     async def aarchive_task(
         self, task_id: str, archived: bool, *, actor: str | Who, source: str | None = None, identity: str | None = None
     ) -> Task:
-        """Archive a task (False: take it back from the archive), with an audit. Returns the task. Raises UnknownTask.
+        """Archive a task, or restore it if `archived` is False, with an audit. Returns the task. Raises UnknownTask.
 
-        A task that is already so stays as it is, without an audit.
+        Does nothing, and adds no audit, if the task is already archived or already restored.
         """
 
     archive_task = blocking(aarchive_task)
@@ -97,8 +97,8 @@ class Writing(Consuming):
     async def amark_stale(self, task_id: str, latest_seq: int) -> bool:
         """Mark a running task as stale until its next event, and return True.
 
-        Returns False, and changes nothing, if the task has an event after `latest_seq`, is not running or is stale
-        already. Raises UnknownTask.
+        Returns False, and changes nothing, if the task has an event after `latest_seq`, is not running, or is already
+        stale. Raises UnknownTask.
         """
 
     mark_stale = blocking(amark_stale)
@@ -117,18 +117,19 @@ class Writing(Consuming):
     ) -> list[Event]:
         """Append all of `events` to a task, or none. Returns them as stored, in order.
 
-        A task that does not exist is created, unless `identity` is given. An event whose `key` the task already has is
-        not stored again: the stored one is returned. `own` marks events of the server itself, which have effect
-        where those of emitters are claims (see `events.is_claim`). Raises UnknownTask, InvalidEvent or Conflict.
+        A task that does not exist is created, unless `identity` is given. If the task already has an event with the
+        same `key`, that one is returned and nothing is stored. `own` marks events of the server itself, which take
+        effect where events of emitters are only claims (see `events.is_claim`). Raises UnknownTask, InvalidEvent or
+        Conflict.
         """
 
     append = blocking(aappend)
 
     @abstractmethod
     async def aappend_while(self, task_id: str, event: NewEvent, condition: Callable[[Task], bool]) -> Event | None:
-        """Append an event of the server if `condition(task)` is true within the transaction; None if it is not.
+        """Append an event of the server if `condition(task)` is true in the transaction, else return None.
 
-        `condition` is called in any thread, and must not wait. Raises UnknownTask.
+        `condition` may be called in any thread, and must not wait. Raises UnknownTask.
         """
 
     append_while = blocking(aappend_while)
@@ -146,7 +147,7 @@ class Writing(Consuming):
     ) -> Event:
         """Append an event of a person and its audit, both or neither. The audit's detail is the event's payload.
 
-        Raises UnknownTask (it never creates a task), InvalidEvent, or Conflict if the task's state forbids the event.
+        Never creates a task. Raises UnknownTask, InvalidEvent, or Conflict if the task's state forbids the event.
         """
 
     append_audited = blocking(aappend_audited)
@@ -164,7 +165,7 @@ class Writing(Consuming):
         source: str | None = None,
         detail: dict[str, Any] | None = None,
     ) -> None:
-        """Add an audit of what a person did, where that changes nothing else in the store. Raises InvalidEvent."""
+        """Add an audit of an action that changes nothing else in the store. Raises InvalidEvent."""
 
     audit = blocking(aaudit)
 
@@ -172,9 +173,9 @@ class Writing(Consuming):
     async def asave_view(
         self, name: str, filters: str, *, actor: str | Who, source: str | None = None, project_id: str | None = None
     ) -> SavedView:
-        """Save filters of the task list under a name, with an audit. `project_id` None: for all projects.
+        """Save filters of the task list under a name, with an audit. Without `project_id` it is for all projects.
 
-        Raises InvalidEvent, and Conflict for a name that is taken or if there are too many views.
+        Raises InvalidEvent, and Conflict if the name is taken or there are too many views.
         """
 
     save_view = blocking(asave_view)

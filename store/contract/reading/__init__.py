@@ -1,9 +1,8 @@
-"""What can be read in one consistent view, by noun.
+"""The reads of a consistent view, with a module per noun.
 
-`TaskReading` is what can be read of one task both as it is and as it was at an earlier seq; `Reading` adds the rest.
-In both, a task that does not exist has no events, spans or anything else: methods return an empty list, None or 0,
-except those that say they raise UnknownTask. Any method raises StoreUnavailable if the database cannot be read, or
-StoreDamaged if what it needs is damaged.
+`TaskReading` has the reads of one task that also work for an earlier seq. `Reading` adds all others. For a task that
+does not exist, methods return an empty list, None or 0, except those that are documented to raise UnknownTask. Every
+method raises StoreUnavailable if the database cannot be read, and StoreDamaged if a part that it needs is damaged.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from signalbox.store.contract.reading.tasks import OneTaskReading, TaskListReadi
 
 
 class TaskReading(OneTaskReading, TaskLogReading, PartReading, TaskSpanReading, TaskPermissionReading, Protocol):
-    """One task as it is, or as it was at an earlier seq."""
+    """Reads of one task as it is now, or as it was at an earlier seq."""
 
     def brief(self) -> Self:
-        """The same view, whose events have long payloads cut to the length that a page shows: see `Event.cut_from`."""
+        """Return the same view with long payloads of events shortened for pages. See `Event.cut_from`."""
 
 
 class Reading(TaskReading, TaskListReading, LogReading, SpanReading, PermissionReading, AuditReading, Protocol):
-    """A consistent view of the whole store: all its methods answer as of the same commit."""
+    """A consistent view of the whole store. All its methods see the state after the same commit."""

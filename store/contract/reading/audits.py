@@ -1,4 +1,4 @@
-"""Reading audits: what people did."""
+"""Reads of audits, which record the actions of people."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 
 class AuditReading(Protocol):
-    """The audits, also those of tasks that were deleted.
+    """Reads of the audits, including those of deleted tasks.
 
     `projects` restricts a method to audits of tasks in these projects; None means all projects.
     """
@@ -21,11 +21,11 @@ class AuditReading(Protocol):
         *,
         identity: str | None = None,
     ) -> list[dict[str, Any]]:
-        """The newest `limit` audits below the audit id `before` (None: of all), the newest first.
+        """Return the newest `limit` audits below the audit id `before` (None: of all), the newest first.
 
-        With `task_id` or `identity` only those of this task. The keys are `audit_id`, `at`, `actor`, `account_id`,
+        `task_id` and `identity` restrict the result to one task. The keys are `audit_id`, `at`, `actor`, `account_id`,
         `token_id`, `action`, `task_id`, `project_id`, `seq`, `source` and `detail` (an object).
         """
 
     async def audited_identity(self, task_id: str, projects: Sequence[str] | None = None) -> str | None:
-        """The identity of the task with this id that was audited last, also if it was deleted; None if none was."""
+        """Return the identity in the newest audit of this task id, or None. The task may have been deleted."""

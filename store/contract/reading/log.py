@@ -1,4 +1,4 @@
-"""Reading events: those of one task, and those of all."""
+"""Reads of events: those of one task, and those of all tasks."""
 
 from __future__ import annotations
 
@@ -10,72 +10,72 @@ from signalbox.store.events import Event
 
 
 class TaskLogReading(Protocol):
-    """The log of one task. Its rows, which pages show, are its events without the heartbeats."""
+    """Reads of the log of one task. Its rows, which pages show, are its events without the heartbeats."""
 
     async def events(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]:
-        """The first `limit` events after `since_seq`, by seq."""
+        """Return the first `limit` events after `since_seq`, by seq."""
 
     async def latest_events(self, task_id: str, limit: int = 50, before: int | None = None) -> list[Event]:
-        """The newest `limit` events below the seq `before` (None: of all), the newest first."""
+        """Return the newest `limit` events below the seq `before` (None: of all), the newest first."""
 
     async def rows_before(self, task_id: str, before: int, limit: int = 100, since: int = 0) -> list[Event]:
-        """The newest `limit` rows above `since` and below `before`, by seq.
+        """Return the newest `limit` rows above `since` and below `before`, by seq.
 
-        `before` is at most one above the newest seq.
+        `before` must be at most the newest seq plus 1.
         """
 
     async def rows_after(self, task_id: str, since_seq: int, limit: int = 100) -> list[Event]:
-        """The first `limit` rows after `since_seq`, by seq."""
+        """Return the first `limit` rows after `since_seq`, by seq."""
 
     async def count_rows(self, task_id: str, until_seq: int) -> int:
-        """The number of rows up to `until_seq`, which is at most the newest seq."""
+        """Return the number of rows up to `until_seq`, which is at most the newest seq."""
 
     async def events_of_types(
         self, task_id: str, types: Sequence[str], limit: int = 1000, *, naming: str = "", after: int = 0
     ) -> list[Event]:
-        """The first `limit` events after the seq `after` that have one of these types, by seq.
+        """Return the first `limit` events after the seq `after` that have one of these types, by seq.
 
-        With `naming` only those whose payload's JSON contains this text, ignoring the case of ASCII letters.
+        `naming` restricts them to those whose payload's JSON contains this text, ignoring the case of ASCII letters.
         """
 
     async def events_at(self, task_id: str, seqs: Sequence[int]) -> list[Event]:
-        """The events that have these seqs, by seq. Seqs that do not exist are left out."""
+        """Return the events that have these seqs, by seq. Seqs that do not exist are left out."""
 
     async def search(self, task_id: str, query: LogQuery, after: int = 0, limit: int = 100) -> LogHits:
-        """A page of the events that `query` finds: the first `limit` after the seq `after`, by seq."""
+        """Return a page of the events that `query` finds: the first `limit` after the seq `after`, by seq."""
 
 
 class LogReading(Protocol):
-    """The log of one task as it is now, and the log of all tasks."""
+    """Reads of the log of one task as it is now, and of the log of all tasks."""
 
     async def head(self, task_id: str) -> Head:
-        """The ends of a task's log. Raises UnknownTask."""
+        """Return the ends of a task's log. Raises UnknownTask."""
 
     async def changing_events(self, task_id: str, since_seq: int, until_seq: int, limit: int) -> list[Event]:
-        """The first `limit` events after `since_seq` and up to `until_seq` that change more than counters, by seq.
+        """Return the first `limit` events that change more than counters, by seq: see `projections.apply`.
 
-        `projections.apply` says which these are.
+        Their seqs are above `since_seq` and at most `until_seq`.
         """
 
     async def times(self, task_id: str, since_seq: int, until_seq: int) -> list[str]:
-        """The `created_at` of each event after `since_seq` and up to `until_seq`, by seq."""
+        """Return the `created_at` of each event with `since_seq` < seq <= `until_seq`, by seq."""
 
     async def events_of_phase(self, task_id: str, phase: str, limit: int = 100, since_seq: int = 0) -> list[Event]:
-        """The first `limit` events after `since_seq` that name this phase, by seq."""
+        """Return the first `limit` events of this phase after `since_seq`, by seq."""
 
     async def next_failure(self, task_id: str, after: int) -> int | None:
-        """The seq of the first row after the seq `after` that reports a failure, or None: see `LogQuery.failures`."""
+        """Return the seq of the first failure after the seq `after`, or None. See `LogQuery.failures`."""
 
     async def first_seq_at(self, task_id: str, at: str) -> int | None:
-        """The seq of the first event that was appended at the timestamp `at` or later, or None."""
+        """Return the seq of the first event that was appended at the timestamp `at` or later, or None."""
 
     async def events_after(
         self, event_id: int, limit: int = 1000, tasks: Sequence[str] = (), projects: Sequence[str] | None = None
     ) -> list[Event]:
-        """The first `limit` events of all tasks after `event_id`, by event id; each has its `identity`.
+        """Return the first `limit` events of all tasks after `event_id`, by event id, each with its `identity`.
 
-        With `tasks` only those of these tasks, with `projects` only those of tasks in these projects.
+        `tasks` and `projects` restrict the result to these tasks, and to the tasks in these projects.
         """
 
     async def latest_event_id(self) -> int:
-        """The newest event id, 0 in a new store. It also grows with changes to tasks that are no events."""
+        """Return the newest event id, 0 in a new store. It also grows when a task changes without an event."""

@@ -1,4 +1,4 @@
-"""Reading the phases and the checkpoints of one task."""
+"""Reads of the phases and checkpoints of one task."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from signalbox.store.state import Checkpoint, Phase
 
 
 class PartReading(Protocol):
-    """The phases and the checkpoints of one task."""
+    """Reads of the phases and checkpoints of one task."""
 
     async def phases(self, task_id: str) -> list[Phase]:
-        """All phases, in the order in which the log first named them."""
+        """Return all phases, in the order in which the log first named them."""
 
     async def checkpoints(self, task_id: str, limit: int = 1000) -> list[Checkpoint]:
-        """The newest `limit` checkpoints, in the order in which they were committed."""
+        """Return the newest `limit` checkpoints, in the order in which they were committed."""
 
     async def checkpoint(self, task_id: str, checkpoint_id: str) -> Checkpoint | None:
-        """One checkpoint, or None."""
+        """Return one checkpoint, or None."""

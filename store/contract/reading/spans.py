@@ -1,4 +1,4 @@
-"""Reading the spans of one task."""
+"""Reads of the spans of one task."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from signalbox.store.state import Span
 
 
 class TaskSpanReading(Protocol):
-    """The spans of one task. Lists are in the order in which the spans began (`started_seq`)."""
+    """Reads of the spans of one task. Lists are in the order in which the spans began (`started_seq`)."""
 
     async def spans(self, task_id: str, after: int = 0, limit: int | None = None) -> list[Span]:
-        """The first `limit` spans (None: all) that began after the seq `after`."""
+        """Return the first `limit` spans (None: all) that began after the seq `after`."""
 
     async def span(self, task_id: str, span_id: str) -> Span | None:
-        """One span, or None."""
+        """Return one span, or None."""
 
     async def span_children(self, task_id: str, span_id: str, limit: int) -> list[Span]:
-        """The first `limit` spans whose parent is `span_id`."""
+        """Return the first `limit` spans whose parent is `span_id`."""
 
     async def spans_changed(self, task_id: str, since_seq: int, limit: int) -> list[Span]:
-        """The first `limit` spans that an event after `since_seq` changed."""
+        """Return the first `limit` spans that an event after `since_seq` changed."""
 
     async def span_window(self, task_id: str, open_limit: int, ended_limit: int) -> list[Span]:
-        """The spans that a page shows of a task that has many.
+        """Return a selection of the spans of a task that has too many for one page.
 
-        These are the last `open_limit` open spans, the last `ended_limit` spans that ended, the first `ended_limit`
-        marks (spans that were only mentioned), and the ancestors of all these.
+        These are the last `open_limit` open spans, the last `ended_limit` ended spans, the first `ended_limit` marks
+        (spans that were never opened), and the ancestors of all these.
         """
 
 
 class SpanReading(Protocol):
-    """The spans of one task as they are now."""
+    """Reads of the spans of one task as they are now."""
 
     async def open_spans(self, task_id: str, limit: int = 1000) -> list[Span]:
-        """The first `limit` open spans, in the order in which they began."""
+        """Return the first `limit` open spans, in the order in which they began."""

@@ -1,4 +1,4 @@
-"""Reading tasks: one of them, and the list of all."""
+"""Reads of tasks: a single task, and the task list."""
 
 from __future__ import annotations
 
@@ -11,43 +11,43 @@ from signalbox.store.task_list import SavedView, TaskQuery
 
 
 class OneTaskReading(Protocol):
-    """One task without its log."""
+    """Reads of one task without its log."""
 
     async def task(self, task_id: str) -> Task:
-        """The task. Raises UnknownTask. A task whose stored state is damaged has `unreadable` set."""
+        """Return the task. Raises UnknownTask. A task whose stored state is damaged has `unreadable` set."""
 
     async def unfinished(self, task_id: str) -> list[Unfinished]:
-        """The lines that the run shows and may still change, in order; none of an earlier seq. Raises UnknownTask."""
+        """Return the lines that the run may still change, in order. An earlier seq has none. Raises UnknownTask."""
 
 
 class TaskListReading(Protocol):
-    """All tasks. `projects` restricts a method to the tasks of these projects; None means all projects."""
+    """Reads of all tasks. `projects` restricts a method to the tasks of these projects; None means all projects."""
 
     async def tasks(self, query: TaskQuery) -> TaskPage:
-        """One page of the tasks that `query` describes, in its order. Raises InvalidEvent for a bad cursor."""
+        """Return one page of the tasks that `query` describes, in its order. Raises InvalidEvent for a bad cursor."""
 
     async def count_by_status(
         self, projects: Sequence[str] | None = None, archived: bool | None = None
     ) -> dict[str, int]:
-        """How many tasks have each status. Statuses without tasks are absent.
+        """Return how many tasks have each status. Statuses without tasks are absent.
 
-        `archived` counts only archived tasks (True) or only the others (False); None counts both.
+        With `archived` True only archived tasks are counted, with False only the others, with None both.
         """
 
     async def count_stale(self, projects: Sequence[str] | None = None) -> int:
-        """How many tasks are stale and not archived."""
+        """Return how many tasks are stale and not archived."""
 
     async def count_archived(self, projects: Sequence[str] | None = None) -> int:
-        """How many tasks are archived."""
+        """Return how many tasks are archived."""
 
     async def project_names(self, projects: Sequence[str] | None = None) -> dict[str, str]:
-        """The names of projects by their ids, in the order of the names."""
+        """Return the names of projects by their ids, in the order of the names."""
 
     async def saved_views(self, projects: Sequence[str] | None = None) -> list[SavedView]:
-        """The saved views of these projects, and those that belong to no project, by name."""
+        """Return the saved views of these projects, and those that belong to no project, by name."""
 
     async def latest_seqs(self, task_ids: Sequence[str]) -> dict[str, int]:
-        """The newest seq of each of these tasks. Tasks that do not exist are absent."""
+        """Return the newest seq of each of these tasks. Tasks that do not exist are absent."""
 
     async def standings(self, task_ids: Sequence[str]) -> dict[str, Standing]:
-        """The standing of each of these tasks. Tasks that do not exist are absent."""
+        """Return the standing of each of these tasks. Tasks that do not exist are absent."""
