@@ -6,7 +6,7 @@ store = open_store("sqlite:///signalbox.db")
 with open_task(store, "nightly", title="Nightly build") as task:
     task.log("hello")
 
-What this module names is the public interface for programs. `signalbox.store` is the event store, `signalbox.webapp`
+The names in `__all__` are the public interface for programs. `signalbox.store` is the event store, `signalbox.webapp`
 the server. Importing `signalbox` loads neither the server nor an HTTP client: `RemoteLog` is loaded on first use.
 """
 

@@ -1,4 +1,4 @@
-"""`python -m signalbox`: the command."""
+"""The `signalbox` command as `python -m signalbox`."""
 
 from signalbox.webapp.cli import main
 

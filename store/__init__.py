@@ -64,7 +64,7 @@ __all__ = [
     "open_task",
 ]
 
-_TO_COME = {
+_UNSUPPORTED = {
     "postgresql": "PostgreSQL is not supported yet; use sqlite:///FILE",
     "postgres": "PostgreSQL is not supported yet; use sqlite:///FILE",
     "https": "a remote store is not supported yet; use sqlite:///FILE, or the command's --server URL",
@@ -73,14 +73,14 @@ _TO_COME = {
 
 
 def open_store(url: str, *, synchronous: str = "NORMAL") -> SqliteStore:
-    """Open the store that `url` names: `sqlite:///relative.db` or `sqlite:////absolute/file.db`.
+    """Open the store at `url`: `sqlite:///relative.db` or `sqlite:////absolute/file.db`.
 
-    `synchronous` is SQLite's: NORMAL keeps the database whole on power loss but may lose the last commits of that
-    moment, FULL keeps those too. Raises UnknownStoreKind, SchemaTooNew or StoreUnavailable.
+    `synchronous` is SQLite's setting: with NORMAL a power loss does not damage the database but may lose the last
+    commits, with FULL it loses none. Raises UnknownStoreKind, SchemaTooNew or StoreUnavailable.
     """
     scheme = urlsplit(url).scheme
-    if scheme in _TO_COME:
-        raise UnknownStoreKind(f"cannot open {scheme}://…: {_TO_COME[scheme]}")
+    if scheme in _UNSUPPORTED:
+        raise UnknownStoreKind(f"cannot open {scheme}://…: {_UNSUPPORTED[scheme]}")
     if not url.startswith("sqlite:///") or url == "sqlite:///":
         raise UnknownStoreKind(f"cannot open {url!r}: a store URL looks like sqlite:///signalbox.db")
     path = Path(unquote(url.removeprefix("sqlite:///")))

@@ -5,10 +5,9 @@
             await index(events)
             await consumer.commit()
 
-The store keeps the position under the consumer's name, and leases it to one process. The other processes with the
-same name wait, and one of them goes on from the last commit when the holder leaves, or has not renewed its lease in
-time. Events after the last commit come again then, so what is done with an event must be the same when it is done
-twice.
+The store saves the position under the consumer's name, and gives the lease to one process. Other processes with the
+same name wait. When the holder leaves, or does not renew its lease in time, one of them continues after the last
+commit. It gets the events after that commit again, so processing an event twice must have the same effect as once.
 """
 
 from __future__ import annotations
@@ -24,21 +23,21 @@ from signalbox.store.events import Event, check_text, new_id
 from signalbox.store.wake import Wake
 
 LEASE = 10.0
-"""Seconds without a sign of life after which another process takes over."""
+"""Seconds without a renewal after which another process takes over."""
 
 RENEWALS = 3
-"""How often a lease is renewed within its time, and how often a waiting process looks whether it has ended."""
+"""Renewals of a lease within its duration. A waiting process also checks the lease this often."""
 
 
 class Consumer:
-    """One process's handle of the consumer `name`. Use it in one event loop, by `async with`.
+    """The handle of the consumer `name` in one process. Use it in one event loop, with `async with`.
 
-    Iterate over it for lists of at most `limit` events of all tasks, in commit order and never empty. Events of
-    deleted tasks are gone, and are passed over. The iteration first waits until this process holds the lease. It never
-    ends, and raises StoreUnavailable or StoreDamaged if the log cannot be read: iterate again to go on.
+    Iterating yields lists of 1 to `limit` events of all tasks, in commit order. Events of deleted tasks are skipped.
+    The iteration first waits until this process holds the lease. It never ends. It raises StoreUnavailable or
+    StoreDamaged if the log cannot be read; iterate again to continue.
 
-    `position` is the event id of the last commit. It is 0 when the consumer starts over: at first, and when the
-    database was replaced by another one. Whatever was made from earlier events must be dropped then.
+    `position` is the event id of the last commit. It is 0 when the consumer starts from the beginning: the first time,
+    and after the database was replaced by another one. Then discard everything that was derived from earlier events.
     """
 
     def __init__(self, store: Store, name: str, *, lease: float = LEASE, limit: int = 500) -> None:
@@ -52,7 +51,7 @@ class Consumer:
 
     @property
     def holds_lease(self) -> bool:
-        """Whether this process is the one that works, as far as it knows."""
+        """Whether this process holds the lease, as far as it knows."""
         return self._epoch is not None
 
     async def __aenter__(self) -> Self:
@@ -87,9 +86,9 @@ class Consumer:
             await self._wake.wait()
 
     async def commit(self) -> None:
-        """Record that all events that the iteration gave are processed. Raises LeaseLost, and StoreUnavailable.
+        """Record that all events yielded so far are processed. Raises LeaseLost, and StoreUnavailable.
 
-        After LeaseLost another process may have processed them too; iterate again to wait for the lease.
+        After LeaseLost, another process may have processed them too. Iterate again to wait for the lease.
         """
         if self._epoch is None:
             raise LeaseLost(self.name)
@@ -102,7 +101,7 @@ class Consumer:
         self.position = position
 
     async def _wait_for_the_lease(self) -> None:
-        """Claim the consumer until this process holds it, and go back to the last commit."""
+        """Claim the lease until this process holds it, then return to the position of the last commit."""
         self._epoch = None
         seen, since = -1, time.monotonic()
         while True:
@@ -118,7 +117,7 @@ class Consumer:
             await asyncio.sleep(self._lease / RENEWALS)
 
     async def _renew(self) -> None:
-        """Renew the lease while this process holds it, whatever the loop over the events is doing."""
+        """Renew the lease while this process holds it, even while the caller processes events."""
         while True:
             await asyncio.sleep(self._lease / RENEWALS)
             epoch = self._epoch

@@ -1,35 +1,35 @@
-"""What can go wrong in the store, as types. Each says whether trying again helps.
+"""The errors of the store. Each says whether a retry can help.
 
 StoreError
 ├── InvalidEvent       the caller's data breaks a rule; `field` names it          no retry
 ├── UnknownTask        no task has this id                                        no retry
 ├── NotFound           no account, token or project has this id                   no retry
 ├── NotAllowed         the server does not know the caller, or does not allow it   no retry
-├── Conflict           the log says otherwise (a second answer, a taken id)       no retry
+├── Conflict           the stored state forbids it (a second answer, a taken id)  no retry
 │   ├── LeaseLost      another process holds the consumer now                    no retry
 │   └── UnreadableTask  the task's stored state is damaged; it can be deleted        no retry
 ├── UnknownStoreKind   the URL names a store that does not exist (yet)            no retry
 ├── SchemaTooNew       the database was written by a newer Signalbox              no retry
-├── StoreDamaged       what was asked for is stored in a damaged part of the file  no retry, until it is repaired
+├── StoreDamaged       the data is in a damaged part of the database file         no retry, until it is repaired
 ├── StoreClosed        this store object was closed                               no retry
 └── StoreUnavailable   the database is busy or gone; nothing was written          retry
-    ├── StoreFull      there is no room on the disk                               retry, when there is room
+    ├── StoreFull      the disk is full                                           retry, when there is room
     └── StoreLost      the open database file was deleted or replaced             retry, when there is one again
 
-NestedView is no StoreError: it is a mistake in the program, which no caller should handle.
+NestedView is not a StoreError: it is a bug in the program, which no caller should handle.
 """
 
 from __future__ import annotations
 
 
 class StoreError(Exception):
-    """Base of all store errors; `retryable` tells whether the same call may succeed later."""
+    """Base of all store errors. `retryable` says whether the same call may succeed later."""
 
     retryable = False
 
 
 class InvalidEvent(StoreError, ValueError):
-    """The data given breaks a rule of the event model; `field` is the name of the offending field."""
+    """The caller's data breaks a rule. `field` is the name of the offending field, if it is known."""
 
     def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)
@@ -45,11 +45,11 @@ class UnknownTask(StoreError, LookupError):
 
 
 class NotFound(StoreError, LookupError):
-    """There is no account, token or project of that name."""
+    """There is no account, token, project or saved view with this id."""
 
 
 class NotAllowed(StoreError):
-    """The server wants to know who asks (`known` is False), or does not allow it."""
+    """The server requires authentication (`known` is False), or does not allow the call."""
 
     def __init__(self, message: str, *, known: bool) -> None:
         super().__init__(message)
@@ -57,18 +57,18 @@ class NotAllowed(StoreError):
 
 
 class Conflict(StoreError):
-    """The log already says otherwise: what was asked for is over, answered or taken."""
+    """The stored state forbids the call: for example, the request is already answered, or the id is taken."""
 
 
 class LeaseLost(Conflict):
-    """This process does not hold the consumer any more; nothing was committed."""
+    """This process no longer holds the lease of the consumer. Nothing was committed."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"the consumer {name!r} is held by another process now")
 
 
 class UnreadableTask(Conflict):
-    """The stored state of the task `task_id` is damaged: its log can be read, but nothing can be added to it."""
+    """The stored state of the task `task_id` is damaged. Its log can be read, but nothing can be appended to it."""
 
     def __init__(self, task_id: str) -> None:
         super().__init__(f"the stored state of the task {task_id!r} cannot be read; nothing can be added to its log")
@@ -80,11 +80,11 @@ class UnknownStoreKind(StoreError, ValueError):
 
 
 class SchemaTooNew(StoreError):
-    """The database has migrations that this version does not know; upgrade Signalbox."""
+    """The database has migrations that this version does not know. Upgrade Signalbox."""
 
 
 class StoreClosed(StoreError):
-    """The store was closed; open it again with `open_store(url)`."""
+    """The store was closed. Open it again with `open_store(url)`."""
 
 
 class StoreUnavailable(StoreError):
@@ -98,14 +98,14 @@ class StoreUnavailable(StoreError):
 
 
 class StoreFull(StoreUnavailable):
-    """There is no room on the disk for what should be written. Nothing of the call was written."""
+    """The disk is full. Nothing of the call was written."""
 
     def __init__(self, message: str, retry_after: float = 30.0) -> None:
         super().__init__(message, retry_after)
 
 
 class StoreDamaged(StoreError):
-    """A part of the database file is damaged. To try again does not help; `signalbox doctor` says what does."""
+    """A part of the database file is damaged. A retry does not help. `signalbox doctor` says what to do."""
 
 
 class StoreLost(StoreUnavailable):
@@ -116,4 +116,4 @@ class StoreLost(StoreUnavailable):
 
 
 class NestedView(RuntimeError):
-    """A view was requested while one is held. Callers that do so can deadlock each other: read what is needed first."""
+    """A view was requested while the caller held one. Callers that do this can deadlock each other."""

@@ -1,7 +1,7 @@
-"""Any moment of a task: its log folded up to a seq, from the nearest state that is kept.
+"""The state of a task at any seq: its log is folded up to there, starting from the nearest cached state.
 
-Most of a long log are lines that change no more than its counters: those are counted, and not read. The log never
-changes, so a kept state is right for ever. States are kept at round seqs, and together within a limit.
+Most events of a long log are lines that change only counters. They are counted without being read. The log never
+changes, so a cached state never becomes wrong. States are cached at multiples of `STEP`, up to a total size.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from signalbox.store.projections import apply, count
 from signalbox.store.state import Task, TaskState
 
 PAGE = 2000
-"""Events that are read at once."""
+"""Events per read."""
 
 STEP = 10_000
-"""A state is kept at each multiple of this seq."""
+"""States are cached at multiples of this seq."""
 
-KEPT_BYTES = 24 * 1024 * 1024
+CACHE_BYTES = 24 * 1024 * 1024
+"""The default size of the cache."""
 
 _Key = tuple[str, int]
 """A task's identity, and a seq."""
@@ -32,17 +33,17 @@ _decoder = msgspec.json.Decoder(TaskState)
 
 
 class History:
-    """Folds tasks up to any seq. One per store; keeps at most `limit` bytes of folded states, the last used ones."""
+    """Folds tasks up to any seq. Use one per store. Caches up to `limit` bytes of the last used states."""
 
-    def __init__(self, limit: int = KEPT_BYTES) -> None:
+    def __init__(self, limit: int = CACHE_BYTES) -> None:
         self._limit = limit
         self._kept: OrderedDict[_Key, bytes] = OrderedDict()
         self._size = 0
 
     async def state_at(self, view: Reading, task_id: str, seq: int) -> TaskState:
-        """Return the state of a task after its event `seq`, or after its last one if there are fewer. Raises UnknownTask.
+        """Return the state of a task after its event `seq`, or after its last event. Raises UnknownTask.
 
-        After its last one it has what is kept beside the log, too: that is of now.
+        The state after the last event also has the present values that are stored outside the log.
         """
         task = await view.task(task_id)
         wanted = min(seq, task.latest_seq)
@@ -56,7 +57,7 @@ class History:
             times = await view.times(task_id, at, until)
             if not times:
                 break
-            # In a thread: the loop serves streams meanwhile.
+            # Fold in a thread, so that the event loop can serve streams meanwhile.
             await asyncio.to_thread(_fold, state, changing, times)
             if state.task.latest_seq % STEP == 0:
                 self._keep(state)
@@ -94,7 +95,7 @@ def unborn(task: Task) -> Task:
         metadata=task.metadata,
         created_at=task.created_at,
         updated_at=task.created_at,
-        # A main span that the run named by itself was not known before it did; no event names one that is empty.
+        # Before the run chose its own main span, the id of the main span is unknown: leave it empty.
         main_span_id="" if task.main_span_seq else task.main_span_id,
     )
 

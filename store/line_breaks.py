@@ -1,8 +1,8 @@
-"""Line breaks that protocols of lines do not have but many of their readers do.
+"""Removal of line breaks that are not part of the protocol but at which many clients split lines.
 
-An event stream has three line ends: LF, CR and CRLF (WHATWG HTML, section 9.2). Python's `str.splitlines`, on which
-several clients build, also breaks a line at VT, FF, FS, GS, RS, U+0085, U+2028 and U+2029. None of them leaves this
-server inside a line.
+An event stream has three line ends: LF, CR and CRLF (WHATWG HTML, section 9.2). Several clients use Python's
+`str.splitlines`, which also splits lines at VT, FF, FS, GS, RS, U+0085, U+2028 and U+2029. So this server never sends
+these characters within a line.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ _JSON = ((b"\xc2\x85", rb"\u0085"), (b"\xe2\x80\xa8", rb"\u2028"), (b"\xe2\x80\x
 
 
 def one_line(json: bytes) -> bytes:
-    """Return the same JSON without U+0085, U+2028 and U+2029: JSON text has them inside strings only, as has their escape."""
+    """Return the JSON with U+0085, U+2028 and U+2029 escaped. They occur only inside strings, where this is valid."""
     for raw, escape in _JSON:
         json = json.replace(raw, escape)
     return json
 
 
 def lines_of(text: str) -> list[str]:
-    """Return the lines of `text` as every client reads them."""
+    """Split `text` at all characters that a client may treat as a line break."""
     return _ANY.split(text)

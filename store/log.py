@@ -1,4 +1,4 @@
-"""What runs and commands need of a log, wherever it is: in a store on this machine, or behind a server."""
+"""The calls that runs and commands need, for a store on this machine or the log of a server."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from signalbox.store.state import Task, Unfinished
 from signalbox.store.tail import follow
 
 RETRY_PAUSE = 0.5
-"""Seconds between two looks at a store that does not answer."""
+"""Seconds between two reads of a store that is unavailable."""
 
 
 class Remote(Protocol):
-    """The calls that runs and commands need of a log behind a server: those of `store.remote.RemoteLog`."""
+    """The calls of a server's log that runs and commands use. `store.remote.RemoteLog` implements them."""
 
     def create_task(
         self,
@@ -55,12 +55,11 @@ class Remote(Protocol):
 
 
 Log = Store | Remote
-"""Where runs and commands append: a store on this machine, or a log behind a server. Both have the calls of `Remote`
-up to `aset_unfinished`."""
+"""A store on this machine, or the log of a server. Both have the calls of `Remote` up to `aset_unfinished`."""
 
 
 def keyed(events: Sequence[NewEvent]) -> list[NewEvent]:
-    """`events`, each with an idempotency key, so that they can be appended again when no answer came."""
+    """Return `events`, each with an idempotency key, so that the append can be retried after a lost response."""
     prefix = new_id()
     return [
         event if event.key is not None else msgspec.structs.replace(event, key=f"{prefix}-{number}")
@@ -71,10 +70,10 @@ def keyed(events: Sequence[NewEvent]) -> list[NewEvent]:
 async def events_of(
     log: Log, task_id: str, *, since_seq: int = 0, notice: Callable[[str], None] | None = None
 ) -> AsyncGenerator[Event]:
-    """Return one task's events after `since_seq`, then those that come: each once, in order, whatever breaks meanwhile.
+    """Yield a task's events after `since_seq`, then new ones: each once and in order, also across failures.
 
-    `notice` is called with a line of text when a server's connection is lost and when it is back.
-    Raises UnknownTask, and whatever else no retry can heal.
+    `notice` is called with a line of text when the connection to a server is lost and when it is restored. Raises
+    UnknownTask, and other errors that are not `retryable`.
     """
     if not isinstance(log, Store):
         async with aclosing(log.atail(task_id, since_seq=since_seq, notice=notice)) as events:
@@ -96,7 +95,7 @@ async def events_of(
 
 
 async def task_of(log: Log, task_id: str) -> Task:
-    """Return how a task stands. Raises UnknownTask."""
+    """Return the state of a task. Raises UnknownTask."""
     if not isinstance(log, Store):
         return await log.atask(task_id)
     async with log.read() as view:
@@ -104,7 +103,7 @@ async def task_of(log: Log, task_id: str) -> Task:
 
 
 async def unfinished_of(log: Log, task_id: str) -> list[Unfinished]:
-    """What a task shows that is not complete yet. Raises UnknownTask."""
+    """Return the unfinished lines of a task. Raises UnknownTask."""
     if not isinstance(log, Store):
         return await log.aunfinished(task_id)
     async with log.glance() as view:
@@ -112,19 +111,19 @@ async def unfinished_of(log: Log, task_id: str) -> list[Unfinished]:
 
 
 async def link_retry(log: Log, task_id: str, retry: str, who: Who, source: str) -> None:
-    """Tell a task that `who` runs it again as the task `retry`. Raises UnknownTask.
+    """Record in a task's log that `who` runs it again as the task `retry`. Raises UnknownTask.
 
-    At a server that takes the token for no person who may stop runs, the log only claims it.
+    If the token has no right to stop runs at the server, the event is only a claim.
     """
-    said = NewEvent(event_type="retry_requested", actor="user", payload={"retry": retry, "by": who.name})
+    event = NewEvent(event_type="retry_requested", actor="user", payload={"retry": retry, "by": who.name})
     if isinstance(log, Store):
-        event = msgspec.structs.replace(said, key=f"retry:{retry}")
-        await log.aappend_audited(task_id, event, actor=who, action=said.event_type, source=source)
+        event = msgspec.structs.replace(event, key=f"retry:{retry}")
+        await log.aappend_audited(task_id, event, actor=who, action=event.event_type, source=source)
         return
     try:
         await log.alink_retry(task_id, retry)
     except NotAllowed:
-        await log.aappend(task_id, said)
+        await log.aappend(task_id, event)
 
 
 async def page_of(log: Log, task_id: str, since_seq: int, limit: int) -> list[Event]:

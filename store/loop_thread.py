@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, for an object whose connections belong to one loop and whose callers do not."""
+"""An event loop in its own thread, for an object whose connections belong to one loop but whose callers do not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 class LoopThread:
     """Runs coroutines for callers in other threads and other loops.
 
-    The daemon thread starts at the first call, and anew in a process that was forked since.
+    The daemon thread starts at the first call, and again in a forked process.
     """
 
     def __init__(self, name: str) -> None:
@@ -29,13 +29,13 @@ class LoopThread:
 
     @property
     def running(self) -> bool:
-        """Whether the thread was started in this process, and not stopped."""
+        """Whether the thread was started in this process and not stopped."""
         return self._loop is not None and self._process == os.getpid() and not self._stopped
 
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine in the loop and block until it ends. If the caller is interrupted, it is cancelled.
+        """Run a coroutine in the loop and block until it ends. Raises RuntimeError after `stop()`.
 
-        Raises RuntimeError after `stop()`.
+        If the caller is interrupted, the coroutine is cancelled.
         """
         future = self._submit(coroutine)
         try:
@@ -51,15 +51,15 @@ class LoopThread:
         return await asyncio.wrap_future(self._submit(coroutine))
 
     def start(self, coroutine: Coroutine[Any, Any, object]) -> None:
-        """Run a coroutine in the loop without waiting for it; after `stop()` do nothing.
+        """Run a coroutine in the loop without waiting for it. Does nothing after `stop()`.
 
-        For finalizers: the garbage collector calls them in any thread, also in that of the loop.
+        This is for finalizers, which the garbage collector may call in any thread, even in the loop's own.
         """
         with suppress(RuntimeError):
             self._submit(coroutine)
 
     def stop(self) -> None:
-        """Cancel everything that runs in the loop, and end the thread."""
+        """Cancel all coroutines in the loop, and end the thread."""
         with self._lock:
             running, self._stopped = self.running, True
         if running and self._loop is not None and self._thread is not None:
@@ -82,10 +82,10 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()
-        left = asyncio.all_tasks(loop)
-        for task in left:
+        remaining = asyncio.all_tasks(loop)
+        for task in remaining:
             task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(asyncio.gather(*remaining, return_exceptions=True))
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         loop.close()

@@ -1,9 +1,9 @@
-"""Background loops: what a process repeats until it ends. A loop survives its errors, and reports them.
+"""Background loops, which repeat a coroutine until the process ends. A loop survives its errors and reports them.
 
     loops = Loops()
     task = asyncio.create_task(loops.loop("tail").run(turn), name="signalbox-tail")
 
-A turn that raises is logged, counted and tried again after a pause that grows from 1 to 30 s.
+A turn that raises is logged, counted and retried after a pause that grows from 1 to 30 s.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from signalbox.store.errors import StoreError
 
 log = logging.getLogger("signalbox.loops")
 
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
-"""Seconds until a turn that raised is tried again: the first time, and at most."""
+FIRST_PAUSE, MAX_PAUSE = 1.0, 30.0
+"""Seconds until a failed turn is retried: the first time, and at most."""
 
 
 class Loop:
-    """One eternal loop. `failures` counts its turns that raised; `failing` is why the last turn did, None if not.
+    """A background loop. `failures` counts the failed turns. `failing` is the error of the last turn, or None.
 
-    A turn that raised is tried again after 1 s, then after longer pauses, `longest_pause` seconds at most.
+    A failed turn is retried after 1 s, then after growing pauses of at most `max_pause` seconds.
     """
 
-    def __init__(self, name: str, *, longest_pause: float = LONGEST_PAUSE) -> None:
+    def __init__(self, name: str, *, max_pause: float = MAX_PAUSE) -> None:
         self.name = name
-        self._longest = longest_pause
+        self._max_pause = max_pause
         self.failures = 0
         self.failing: str | None = None
         self._pause = FIRST_PAUSE
@@ -37,9 +37,9 @@ class Loop:
     async def run(
         self, turn: Callable[[], Awaitable[object]], on_failure: Callable[[], object] = lambda: None
     ) -> NoReturn:
-        """Await `turn()` for ever; each turn must wait for something. Ends only when its task is cancelled.
+        """Await `turn()` forever. Each turn must wait for something. Ends only when its asyncio task is cancelled.
 
-        `on_failure` is called after each turn that failed.
+        `on_failure` is called after each failed turn.
         """
         while True:
             try:
@@ -48,7 +48,7 @@ class Loop:
                 task = asyncio.current_task()
                 if task is None or task.cancelling():
                     raise
-                # Something that the turn awaited was cancelled, and not this loop.
+                # The turn awaited something that was cancelled. This loop was not cancelled.
                 await self.failed(error, on_failure)
             except Exception as error:
                 await self.failed(error, on_failure)
@@ -56,13 +56,13 @@ class Loop:
                 self.worked()
 
     def worked(self) -> None:
-        """Return a turn went well."""
+        """Record that a turn succeeded."""
         if self.failing is not None:
             self.failing, self._pause = None, FIRST_PAUSE
             report(logging.INFO, "a background loop works again", None, loop=self.name)
 
     async def failed(self, error: BaseException, on_failure: Callable[[], object] = lambda: None) -> None:
-        """Return a turn raised `error`: note it, and return when the next turn is due. The store's own errors mean 1 s."""
+        """Record that a turn raised `error`, and wait until the next turn is due: always 1 s after a StoreError."""
         self.failures += 1
         first, self.failing = self.failing is None, str(error) or type(error).__name__
         expected = isinstance(error, StoreError)
@@ -74,20 +74,20 @@ class Loop:
         except Exception as failure:
             report(logging.ERROR, "the failure handler of a background loop failed", failure, loop=self.name)
         pause = FIRST_PAUSE if expected else self._pause
-        self._pause = min(2 * pause, self._longest)
+        self._pause = min(2 * pause, self._max_pause)
         await asyncio.sleep(pause)
 
 
 class Loops:
-    """The eternal loops of a process, by name."""
+    """The background loops of a process, by name."""
 
     def __init__(self) -> None:
         self._loops: dict[str, Loop] = {}
 
-    def loop(self, name: str, *, longest_pause: float = LONGEST_PAUSE) -> Loop:
-        """Return the loop of this name, made by the first call. Loops of one name count together."""
+    def loop(self, name: str, *, max_pause: float = MAX_PAUSE) -> Loop:
+        """Return the loop with this name. The first call creates it."""
         if name not in self._loops:
-            self._loops[name] = Loop(name, longest_pause=longest_pause)
+            self._loops[name] = Loop(name, max_pause=max_pause)
         return self._loops[name]
 
     def __iter__(self) -> Iterator[Loop]:

@@ -1,4 +1,4 @@
-"""Reading one task as it was after an earlier event, from its folded state and the log up to that event."""
+"""Reads of a task as it was after an earlier event, from its folded state and its log up to that event."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from signalbox.store.events import Event
 from signalbox.store.state import Checkpoint, Permission, Phase, Span, Task, TaskState, Unfinished
 
 ANCESTORS = 200
-"""The most spans that a window has only because other spans in it are below them."""
+"""A window contains at most this many spans only because they are ancestors of other spans in it."""
 
 
 class PastReading:
-    """The `TaskReading` as of the last event that was folded into `state`."""
+    """Implements `TaskReading` as of the last event that was folded into `state`."""
 
     def __init__(self, view: Reading, state: TaskState) -> None:
         self._view = view

@@ -1,7 +1,7 @@
-"""People and what they may do: accounts, tokens, sessions, projects and their members. See `contract.people`.
+"""The values of people: accounts, tokens, sessions, projects, their members, roles and scopes. See `contract.people`.
 
-Nothing here knows a secret. A password comes as the hash that its caller made, a token or a session as the SHA-256 of
-its random text (`digest`).
+No value contains a secret. Callers pass a password as a hash, and a token or session as the SHA-256 of its random text
+(`digest`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from signalbox.store.errors import InvalidEvent
 from signalbox.store.events import check_text
 
 Role = Literal["viewer", "operator", "owner"]
-"""viewer: read. operator: also emit, answer, cancel, start. owner: also delete, and who is a member."""
+"""viewer: read. operator: also emit, answer, cancel, start. owner: also delete, and manage members."""
 ROLES: tuple[Role, ...] = get_args(Role)
 
 Scope = Literal["read", "emit", "respond", "admin"]
@@ -32,11 +32,11 @@ SCOPES_OF_ROLE: dict[Role, frozenset[Scope]] = {
     "owner": frozenset({"read", "emit", "respond", "admin"}),
 }
 DEFAULT_PROJECT = "default"
-"""The project of every task that was made without one."""
+"""The project of tasks that are created without a project."""
 
 LONGEST_NAME = 128
 LONGEST_EMAIL = 254
-"""What RFC 5321 leaves of a path of 256."""
+"""RFC 5321 limits a path to 256 characters, two of which are the angle brackets."""
 
 _EMAIL = re.compile(r"[^@\s<>()\[\],;:\"\\]{1,64}@[^@\s<>()\[\],;:\"\\]+")
 _PROJECT_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -46,9 +46,9 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """A person who can log in. `email` is as `checked_email` spells it.
+    """A person who can log in. `email` is in the spelling of `checked_email`.
 
-    An `admin` may do everything in every project.
+    An `admin` has all rights in all projects.
     """
 
     account_id: str
@@ -59,10 +59,10 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
-    """What a program shows instead of a password.
+    """The credential of a program.
 
-    It may do what its `scopes` say, in `project_id` (None: in all), and never more than its account may (None: the
-    token stands for itself). `expires_at` and `revoked_at` are timestamps of the store or None.
+    It has the rights of its `scopes` in the project `project_id`, or in all projects if that is None. It never has more
+    rights than its account, if it belongs to one. `expires_at` and `revoked_at` are timestamps or None.
     """
 
     token_id: str
@@ -84,7 +84,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Project(msgspec.Struct, frozen=True, kw_only=True):
-    """What tasks belong to. `agent` says what runs for it: see `webapp/agents`; None: nothing can be started."""
+    """A project, to which tasks belong. `agent` describes its agent (see `webapp/agents`). None: it has no agent."""
 
     project_id: str
     name: str
@@ -102,7 +102,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Place(NamedTuple):
-    """Where a task belongs, its kind, and which of the tasks it is that ever had its id."""
+    """The project, identity and kind of a task. The identity distinguishes it from other tasks with the same id."""
 
     project_id: str
     identity: str
@@ -110,11 +110,11 @@ class Place(NamedTuple):
 
 
 def checked_email(email: str) -> str:
-    """Return an e-mail address in the one spelling that is kept and compared. Raises InvalidEvent.
+    """Return an e-mail address in the spelling that is stored and compared. Raises InvalidEvent.
 
-    Case, compatible forms of the same letters (Unicode NFKC) and white space around it make no difference.
+    Case, compatible forms of the same letters (Unicode NFKC) and surrounding white space make no difference.
     """
-    # To normalise takes quadratic time, so the length is checked first.
+    # Normalising takes quadratic time, so check the length first.
     check_text(email, "email", limit=LONGEST_EMAIL)
     one = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", email).casefold()).strip()
     if len(one) > LONGEST_EMAIL or not _EMAIL.fullmatch(one):
@@ -123,26 +123,26 @@ def checked_email(email: str) -> str:
 
 
 def older_spelling(email: str) -> str:
-    """Return how versions before 0.2 kept an address that `checked_email` takes."""
+    """Return an e-mail address in the spelling that versions before 0.2 stored."""
     return unicodedata.normalize("NFC", email.strip()).lower()
 
 
 def check_project_id(project_id: object) -> str:
     """Return `project_id` or raise InvalidEvent."""
     if not isinstance(project_id, str) or not _PROJECT_ID.fullmatch(project_id):
-        said = "project_id must be 1 to 64 characters of a-z 0-9 _ -, the first of them a letter or a digit"
-        raise InvalidEvent(said, "project_id")
+        rule = "project_id must be 1 to 64 characters of a-z 0-9 _ -, the first of them a letter or a digit"
+        raise InvalidEvent(rule, "project_id")
     return project_id
 
 
 def check_role(role: Role | None) -> None:
-    """Raise InvalidEvent for a role that is not known; None is no role."""
+    """Raise InvalidEvent for an unknown role. None, which means no role, is valid."""
     if role is not None and role not in ROLES:
         raise InvalidEvent(f"role must be one of {', '.join(ROLES)}, not {role!r}", "role")
 
 
 def checked_scopes(scopes: Iterable[str]) -> tuple[Scope, ...]:
-    """`scopes`, each once and in order. Raises InvalidEvent for one that is not known, and for none at all."""
+    """Return `scopes` without duplicates, in a fixed order. Raises InvalidEvent if one is unknown or there is none."""
     given = set(scopes)
     if not given or not given <= set(SCOPES):
         raise InvalidEvent(
@@ -152,12 +152,12 @@ def checked_scopes(scopes: Iterable[str]) -> tuple[Scope, ...]:
 
 
 def check_digest(digest: str) -> str:
-    """Return `digest` or raise InvalidEvent: nothing but a digest is ever kept."""
+    """Return `digest` or raise InvalidEvent, so that a secret is never stored by mistake."""
     if not _DIGEST.fullmatch(digest):
-        raise InvalidEvent("digest must be what digest_of makes of the secret", "digest")
+        raise InvalidEvent("digest must be the result of digest_of(secret)", "digest")
     return digest
 
 
 def digest_of(secret: str) -> str:
-    """Return how a token's or session's text is kept. It is random and long, so a plain hash is enough."""
+    """Return the digest that is stored for a token or session. The secret is long and random, so no salt is needed."""
     return hashlib.sha256(secret.encode()).hexdigest()

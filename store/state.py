@@ -1,7 +1,7 @@
-"""What a log says about its task at one seq: the values that projections fold and pages show.
+"""The state of a task at one seq: the values that projections fold from the log and pages show.
 
-Every part carries `changed_seq`, the seq of the event that last changed it. A page that stands at cursor *c*
-is brought up to date by the parts whose `changed_seq` is greater than *c*.
+Every part has `changed_seq`, the seq of the event that last changed it. The parts whose `changed_seq` is greater than
+*c* bring a page with the cursor *c* up to date.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ENDED: frozenset[str] = frozenset(STATUSES) - frozenset(AT_WORK)
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far something is. `percentage` is 0 to 100; `current` and `total` are whatever the run counts."""
+    """The progress of a run or span. `percentage` is 0 to 100. `current` and `total` are in the run's own unit."""
 
     percentage: float
     current: float | None = None
@@ -33,7 +33,7 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 class Activity(msgspec.Struct, kw_only=True):
-    """How many events came in each `width` seconds of a run, from `since` on; the last bucket ends before `until`."""
+    """The number of events in each `width` seconds of a run, from `since` on. The last bucket ends before `until`."""
 
     since: str
     width: float
@@ -42,12 +42,12 @@ class Activity(msgspec.Struct, kw_only=True):
 
 
 class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One task: who it is, how it stands, and the counters of its log.
+    """A task: its names, its status, and the counters of its log.
 
-    `archived_at` and `stale` are not of the log: readers fill them from what is kept beside it. `unreadable` is a
-    task whose stored state is damaged: all that is known of it is its id, its times and its log. `ended_seq` is the
-    event that ended the task, 0 while it has not ended. `identity` is new at every creation: another task that has the
-    same id later has another one.
+    `archived_at` and `stale` do not come from the log: they are stored outside it, and readers fill them in.
+    `unreadable` is true if the stored state is damaged: then only the task's id, its times and its log are known.
+    `ended_seq` is the seq of the event that ended the task, or 0. `identity` is new at every creation, so a later task
+    with the same id has a different one.
     """
 
     task_id: str
@@ -104,22 +104,22 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     @property
     def rows(self) -> int:
-        """How many rows the log has for people: its events without the heartbeats."""
+        """The number of rows that pages show of the log: its events without the heartbeats."""
         return self.latest_seq - self.heartbeats
 
     @property
     def ended(self) -> bool:
-        """Whether the run is over."""
+        """Whether the run has ended."""
         return self.status in ENDED
 
     @property
     def deletable(self) -> bool:
-        """Whether no run would go on writing to it."""
+        """Whether the task may be deleted, because no run is writing to it."""
         return self.ended or self.status == "queued" or self.unreadable
 
 
 class Phase(msgspec.Struct, kw_only=True):
-    """One station of the run, in the order in which the log first named it."""
+    """A phase of the run. Phases are in the order in which the log first names them."""
 
     phase: str
     first_seq: int
@@ -135,7 +135,7 @@ class Phase(msgspec.Struct, kw_only=True):
 
 
 class Span(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A stretch of work. `state` is `mark` for a span that was only mentioned, never opened."""
+    """A unit of work. Its `state` is `mark` if events name the span but none opened it."""
 
     span_id: str
     parent_span_id: str | None
@@ -157,7 +157,7 @@ class Span(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Checkpoint(msgspec.Struct, kw_only=True):
-    """A committed state of the work, with what proves it."""
+    """A committed state of the work, with references to its evidence."""
 
     checkpoint_id: str
     checkpoint_type: str | None
@@ -173,10 +173,10 @@ class Checkpoint(msgspec.Struct, kw_only=True):
 
 
 class Permission(msgspec.Struct, kw_only=True):
-    """A question of the run to a person. `by` and `answer_reason` are there once it is closed.
+    """A permission request of the run to a person. `by` and `answer_reason` are set when it is closed.
 
-    `claimed` says that `by` is what the log claims, and not a person of this server. `cause` says why a question was
-    cleared: `interrupted` and `task_ended` come from the store.
+    `claimed` is true if `by` is only claimed by the log and is not a person of this server. `cause` is the reason why a
+    request was cleared. The store itself sets `interrupted` and `task_ended`.
     """
 
     request_id: str
@@ -200,7 +200,7 @@ class Permission(msgspec.Struct, kw_only=True):
 
 
 class TaskState(msgspec.Struct, kw_only=True):
-    """All that projections know of one task, or the part of it that some events need."""
+    """The projections of one task, or the part of them that certain events need."""
 
     task: Task
     phases: dict[str, Phase] = {}
@@ -210,7 +210,7 @@ class TaskState(msgspec.Struct, kw_only=True):
 
 
 class Unfinished(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a run shows and may still change, such as a progress bar; several lines if it redraws several."""
+    """A line that a run may still change, such as a progress bar."""
 
     message: str
     stream: str | None = None

@@ -1,4 +1,4 @@
-"""The tail: follows the whole log of a store, once per process, whatever the number of viewers."""
+"""The tail, which follows the log of a store. There is one per process, for any number of viewers."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from signalbox.store.loops import FIRST_PAUSE, Loop
 from signalbox.store.wake import Wake
 
 AT_ONCE = 100
-"""Events read in place. More than these are read beside the event loop, which must not wait for them."""
+"""Events to read in the event loop's thread. If there are more, they are read in another thread."""
 
 PAGE = 2000
-"""Events read in one query beside it."""
+"""Events per read in another thread."""
 
 log = logging.getLogger("signalbox.tail")
 
 
 class Tail:
-    """Hands every event that is committed after `start` to `deliver`, in commit order, each exactly once.
+    """Calls `deliver` with every event committed after `start`, in commit order and exactly once.
 
-    `deliver` is also called with nothing when something else was committed: a task may have been created or deleted.
+    `deliver` is called with an empty list after other commits: a task may have been created or deleted.
 
-    The position is a global `event_id`; each wake is answered by reading on from it, so nothing depends on wakes.
-    Woken, it first waits `pause()` seconds: what comes meanwhile is then read together.
+    `position` is a global `event_id`. After each wake the tail reads from there, so a lost wake loses no event. Before
+    that it waits `pause()` seconds, so that events that arrive meanwhile are read together.
 
-    While the store does not answer, or `deliver` raises, the tail waits and goes on where it was; `healthy` tells, and
-    `on_trouble` is called. `on_look` gets the seconds from a wake to its events being handed on. When the store has
-    opened another history, the tail goes on at the end of that, after it called `on_reset`.
+    While the store is unavailable, or `deliver` raises, the tail waits and then continues at its position. `healthy` is
+    False meanwhile, and `on_trouble` is called. `on_look` is called with the seconds from a wake until its events were
+    delivered. When the store has opened a database with another history, the tail calls `on_reset` and continues at the
+    end of that log.
     """
 
     def __init__(
@@ -56,12 +57,12 @@ class Tail:
         self._generation, self._epoch = store.generation, store.epoch
         self._wake = wake
         self._peek = store.peek()
-        self._loop = loop or Loop("tail", longest_pause=FIRST_PAUSE)
+        self._loop = loop or Loop("tail", max_pause=FIRST_PAUSE)
         self._task: asyncio.Task[None] | None = None
         self.position = 0
 
     async def start(self) -> None:
-        """Stand at the end of the log, then follow it in the background."""
+        """Move to the end of the log, then follow it in the background."""
         async with self._store.read() as view:
             self.position = await view.latest_event_id()
         self._task = asyncio.create_task(self._loop.run(self._follow, self._in_trouble), name="signalbox-tail")
@@ -76,7 +77,7 @@ class Tail:
 
     @property
     def healthy(self) -> bool:
-        """Whether the last look went well."""
+        """Whether the last read succeeded."""
         return self._loop.failing is None
 
     async def _follow(self) -> None:
@@ -117,7 +118,7 @@ class Tail:
         return bool(events)
 
     async def _pass_over(self, error: StoreDamaged) -> None:
-        """Go on behind events that cannot be read, so that all later ones still arrive. Raises `error` if none can."""
+        """Skip events that cannot be read, so that later ones are still delivered. Raises `error` if there are none."""
         async with self._store.glance() as view:
             newest = await view.latest_event_id()
         while await self._readable(self.position):
@@ -141,7 +142,7 @@ class Tail:
         self.position = readable
 
     async def _readable(self, event_id: int) -> bool:
-        """Return whether the first event after an id can be read."""
+        """Return whether the first event after `event_id` can be read."""
         try:
             await self._peek.events_after(event_id, 1)
         except StoreDamaged:
@@ -149,7 +150,7 @@ class Tail:
         return True
 
     async def _begin_again(self) -> None:
-        """Another file was opened. If it has another history, what was read before is not part of it."""
+        """Continue after the store opened another file: at the same position, or at its end if the history differs."""
         generation, epoch = self._store.generation, self._store.epoch
         async with self._store.read() as view:
             newest = await view.latest_event_id()
@@ -169,7 +170,7 @@ class Tail:
 async def follow(
     store: Store, task_id: str, *, since_seq: int = 0, poll_interval: float = 0.05
 ) -> AsyncGenerator[Event]:
-    """Return one task's events after `since_seq`, then those that come, each once, in order; for SDKs and commands."""
+    """Yield a task's events after `since_seq`, then new ones, each once and in order. For SDKs and commands."""
     wake = Wake(store, poll_interval=poll_interval, max_poll_interval=1.0)
     try:
         cursor = since_seq

@@ -1,4 +1,4 @@
-"""What a list of tasks can be asked: its filters and its orders."""
+"""The filters, orders and cursors of the task list."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from signalbox.store.state import Permission, Task
 
 Sort = Literal["newest", "oldest", "active", "longest"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
-"""By when a task was made; by the second of its last event, the latest first; by how long it took, if it has ended."""
+"""newest, oldest: by creation. active: by the second of the last event, latest first. longest: ended, by duration."""
 
 AGO = r"^(?:[1-9][0-9]{0,4}[mhd])?$"
 CURSOR = r"^(?:[0-9][0-9.eE+:TZ-]{0,40}~[A-Za-z0-9_.:-]{1,128})?$"
-"""How long ago, and the cursor of a page of tasks, as patterns of JSON Schema; either may be empty."""
+"""JSON Schema patterns of a relative time and of the cursor of a page of tasks. Both may be empty."""
 LONGEST_CURSOR = 256
 _CURSOR = re.compile(CURSOR)
 _AGO = re.compile(r"([1-9][0-9]{0,4})([mhd])")
@@ -26,11 +26,11 @@ MINUTE = 60.0
 
 
 class TaskQuery(msgspec.Struct, frozen=True):
-    """Which tasks to list, and in which order. `before` is the `cursor` of the last task of the page before.
+    """A query of the task list: filters, order and page. `before` is the `cursor` of the previous page.
 
-    `projects` are those that may be listed, None is all of them; `project` is the one that is asked for. `archived`
-    None is both, and `stale` only those that are. `since` and `until` (exclusive) bound when a task was made, each a
-    timestamp, or how long ago: `30m`, `24h`, `7d`.
+    `projects` are the projects that may be listed, or None for all; `project` is the one to list. `archived` None lists
+    archived tasks and others. `stale` lists only stale tasks. `since` and `until` (exclusive) limit the creation time.
+    Each is a timestamp, or a relative time: `30m`, `24h`, `7d`.
     """
 
     statuses: tuple[str, ...] = ()
@@ -48,16 +48,16 @@ class TaskQuery(msgspec.Struct, frozen=True):
 
     @property
     def within(self) -> tuple[str, ...] | None:
-        """The projects whose tasks are asked for and may be listed; None is all, () none."""
+        """The projects to list. None means all projects, and () none."""
         if self.project is None:
             return self.projects
         return (self.project,) if self.projects is None or self.project in self.projects else ()
 
 
 class SavedView(msgspec.Struct, frozen=True, kw_only=True):
-    """Filters of the task list that somebody gave a name. `filters` is the query of its address, without a `?`.
+    """Named filters of the task list. `filters` is the query string of the list's address, without `?`.
 
-    It belongs to the project `project_id`; None: to all.
+    It belongs to the project `project_id`, or to all projects if that is None.
     """
 
     view_id: int
@@ -68,15 +68,15 @@ class SavedView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def ago(text: str) -> int | None:
-    """Return the seconds that `30m`, `24h` or `7d` mean; None for what is none of these."""
+    """Return the seconds of a relative time such as `30m`, `24h` or `7d`, or None if `text` is not one."""
     found = _AGO.fullmatch(text)
     return int(found[1]) * _SECONDS[found[2]] if found else None
 
 
 def instant(bound: str, at: str | None = None) -> str:
-    """Return the timestamp that a bound of a TaskQuery means at the time `at` (now).
+    """Return the timestamp for `since` or `until` of a TaskQuery at the time `at`, which defaults to now.
 
-    So long ago is counted from the full minute: what it leaves out changes once a minute, and not with every look.
+    A relative time counts from the full minute, so that the result changes only once a minute.
     """
     seconds = ago(bound)
     if seconds is None:
@@ -86,12 +86,12 @@ def instant(bound: str, at: str | None = None) -> str:
 
 
 def cursor_parts(cursor: str, sort: Sort) -> tuple[str | float, str]:
-    """Return the value and the task id at which a page in this order goes on.
+    """Return the value and the task id after which the next page in this order starts.
 
-    Raises InvalidEvent for a cursor that no page gave, and Conflict for that of a page in another order.
+    Raises InvalidEvent for an invalid cursor, and Conflict for the cursor of a page in another order.
     """
     if not _CURSOR.fullmatch(cursor) or not cursor:
-        raise InvalidEvent("cursor must be one that a page of tasks gave", "cursor")
+        raise InvalidEvent("cursor must be the cursor of a page of tasks", "cursor")
     value, _, task_id = cursor.rpartition("~")
     if sort != "longest":
         return value, task_id
@@ -102,14 +102,14 @@ def cursor_parts(cursor: str, sort: Sort) -> tuple[str | float, str]:
 
 
 def place_of(task: Task, permission: Permission) -> str:
-    """Return the cursor of a permission request among all that are open."""
+    """Return the cursor of a permission request in the list of open requests."""
     return f"{task.created_at}~{task.task_id}~{permission.seq}"
 
 
 def place_parts(cursor: str) -> tuple[str, str, int]:
-    """What such a cursor holds. Raises InvalidEvent for one that no page gave."""
+    """Return the (`created_at`, task id, seq) of such a cursor. Raises InvalidEvent for an invalid cursor."""
     created_at, _, rest = cursor.partition("~")
     task_id, _, seq = rest.rpartition("~")
     if not (created_at and task_id and seq.isascii() and seq.isdigit() and len(seq) < 19):
-        raise InvalidEvent("after must be a cursor that a page of permission requests gave", "after")
+        raise InvalidEvent("after must be the cursor of a page of permission requests", "after")
     return created_at, task_id, int(seq)

@@ -1,4 +1,4 @@
-"""Terminal escape sequences in texts (ECMA-48, and xterm's operating system commands): what a reader does not read."""
+"""Terminal escape sequences (ECMA-48, and xterm's operating system commands), and their removal from texts."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ STRING_END = "(?:\x07|\x1b\\\\|\x9c)"
 _CSI_BODY = "[0-?]*[ -/]*[@-~]?"
 _STRING_BODY = f"[^\x07\x1b\x9c\n]*{STRING_END}?"
 
-# One set of characters at the start lets the search skip all other text quickly.
+# A single character set at the start lets the regex engine skip other text quickly.
 ESCAPE = re.compile(
     "[\x1b\x90\x98\x9b\x9d-\x9f]"
     f"(?:(?<=\x1b)(?:\\[{_CSI_BODY}|[\\]PX^_]{_STRING_BODY}|[ -/]*[0-~]?)"
     f"|(?<=\x9b){_CSI_BODY}|(?<=[\x90\x98\x9d-\x9f]){_STRING_BODY})"
 )
-"""One escape sequence, also one that is cut off. Takes time in proportion to the text, whatever the text is."""
+"""Matches an escape sequence, even a truncated one. Searching takes linear time for any text."""
 
 _BEGINS = ("\x1b", "\x9b", "\x9d", "\x90")
 
 
 def plain(text: str) -> str:
-    """`text` without its escape sequences: as it is read on a terminal without colours."""
+    """Return `text` without its escape sequences."""
     return ESCAPE.sub("", text) if any(begin in text for begin in _BEGINS) else text
 
 
 def plain_json(payload: str) -> str | None:
-    """Return a payload's JSON with the escape sequences taken out of its texts; None if it has none."""
+    """Return a payload's JSON with the escape sequences removed from its texts, or None if it has none."""
     if "\\u001b" not in payload and (payload.isascii() or not any(begin in payload for begin in _BEGINS)):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Wakes: hints that the log may have grown. They carry no data, so a lost one costs delay and never an event."""
+"""Wakes: hints that the log may have grown. They carry no data, so a lost wake delays events but never loses one."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import contextlib
 from signalbox.store.contract import Store, Watch
 
 SECOND_LOOK = 0.002
-"""Seconds until a look that a watch caused, and that found nothing, is repeated: a commit may become visible just after
-the watch is told of it."""
+"""Seconds until a read that a watch caused and that found nothing is repeated.
+
+A commit may become visible just after the watch reports it.
+"""
 
 
 class Wake:
-    """Something to wait on until the log may have grown: a commit of this process, the store's watch, a poll."""
+    """Waits until the log may have grown: after a commit of this process, a call of the store's watch, or a poll."""
 
     def __init__(
         self, store: Store, *, poll_interval: float = 0.1, max_poll_interval: float = 2.0, backoff: float = 1.5
@@ -29,7 +31,7 @@ class Wake:
         self.watch_again()
 
     async def wait(self) -> None:
-        """Return at the next wake, or when the fallback poll is due (its pause grows while nothing happens)."""
+        """Return at the next wake, or when the poll is due. The poll's interval grows while nothing happens."""
         poll = self._loop.call_later(self._pause, self._event.set)
         try:
             await self._event.wait()
@@ -38,7 +40,7 @@ class Wake:
         self._event.clear()
 
     async def pause(self, seconds: float) -> None:
-        """Hear nothing for so long. Whoever looks after it sees all that it would have been told of."""
+        """Ignore wakes for `seconds`. A read after that sees all commits that happened meanwhile."""
         if self._watch:
             self._watch.ignore()
         await asyncio.sleep(seconds)
@@ -47,30 +49,30 @@ class Wake:
         self._event.clear()
 
     def nudge(self) -> None:
-        """End the wait, from the loop's own thread."""
+        """End `wait()`. Call it in the loop's own thread."""
         self._event.set()
 
     def found(self, something: bool) -> None:
-        """Tell whether the look after the last wake found something; it sets the pause of the fallback poll."""
+        """Record whether the read after the last wake found something, which sets the interval of the next poll."""
         self._pause = self._shortest if something else min(self._pause * self._backoff, self._longest)
         if self._from_watch and not something:
             self._loop.call_later(SECOND_LOOK, self._event.set)
         self._from_watch = False
 
     def watch_again(self) -> None:
-        """Watch the database that is open now."""
+        """Watch the database that is now open, instead of the previous one."""
         if self._watch:
             self._watch.close()
         self._watch = self._store.watch(self._watch_called)
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop watching."""
         self._stop_listening()
         if self._watch:
             self._watch.close()
 
     def _from_any_thread(self) -> None:
-        # The loop may be closed, also between a question and this.
+        # The loop may be closed at any moment, so checking `is_closed()` first would not help.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._event.set)
 

@@ -90,7 +90,7 @@ def create_app(settings: Settings | None = None) -> Quart:
             store.people,
             always=not settings.loopback,
             on_look=end_what_is_over,
-            loop=loops.loop("rights", longest_pause=FIRST_PAUSE),
+            loop=loops.loop("rights", max_pause=FIRST_PAUSE),
         )
         await directory.open()
         wake = Wake(
@@ -107,7 +107,7 @@ def create_app(settings: Settings | None = None) -> Quart:
             on_trouble=hub.suspend,
             on_look=stats.wake_seconds.observe,
             on_reset=begin_again,
-            loop=loops.loop("tail", longest_pause=FIRST_PAUSE),
+            loop=loops.loop("tail", max_pause=FIRST_PAUSE),
         )
         await tail.start()
         health.watch(partial(loop_problems, loops))

@@ -37,7 +37,7 @@ async def until(condition: Any) -> None:
 
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), StoreUnavailable("no"), asyncio.CancelledError()])
 async def test_a_loop_continues_after_any_exception(error: BaseException) -> None:
-    loop, turns, reports, done = Loop("one", longest_pause=0.02), 0, [], asyncio.Event()
+    loop, turns, reports, done = Loop("one", max_pause=0.02), 0, [], asyncio.Event()
 
     async def turn() -> None:
         nonlocal turns

@@ -52,7 +52,7 @@ class Directory:
     def __init__(
         self, people: People, *, always: bool, on_look: Callable[[], Awaitable[None]], loop: Loop | None = None
     ) -> None:
-        self._loop = loop or Loop("rights", longest_pause=FIRST_PAUSE)
+        self._loop = loop or Loop("rights", max_pause=FIRST_PAUSE)
         self.guarded = self._always = always
         self._people = people
         self._on_look = on_look
