@@ -1,4 +1,4 @@
-"""The event: what a run says, and what the log keeps of it."""
+"""Events: their values, as emitted and as stored, and the checks of their fields."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ulid import ULID
 from signalbox.store.errors import InvalidEvent
 
 HEARTBEAT = "runner_heartbeat"
-"""A sign of life: an event like any other for programs, and no row of the log that people read."""
+"""Proves that a run is alive. Programs get it like any other event, but pages do not show it as a row of the log."""
 
 RUNNER_EVENTS = ("runner_spawn", "runner_exit", HEARTBEAT)
 PHASE_EVENTS = ("phase_enter", "phase_exit")
@@ -30,7 +30,7 @@ EVIDENCE_EVENTS = ("evidence_collected", "evidence_linked")
 RECOVERY_EVENTS = ("recovery_initiated", "recovery_checkpoint_loaded", "recovery_complete")
 PERMISSION_EVENTS = ("permission_request", "permission_response", "permission_cleared")
 SAID_BY_PEOPLE = frozenset({"permission_response", "cancel_requested", "retry_requested"})
-"""What people do, as events. Only the server writes them with effect: from an emitter they are claims."""
+"""Events that record acts of people. Only those that the server writes take effect; from an emitter they are claims."""
 KNOWN_EVENTS = (
     *RUNNER_EVENTS,
     *PHASE_EVENTS,
@@ -47,7 +47,7 @@ KNOWN_EVENTS = (
     "cancel_requested",
     "retry_requested",
 )
-"""The vocabulary that pages know how to draw. It is open: any other word is kept and shown as it is."""
+"""The event types that pages can render. The vocabulary is open: other types are stored and shown unchanged."""
 
 OLDER_SPELLINGS = {"work_item_started": "work_item_start"}
 
@@ -55,12 +55,12 @@ MAX_TEXT = 256
 MAX_PAYLOAD = 256 * 1024
 MAX_TITLE_CHARS = 512
 MAX_REASON_CHARS = 2000
-"""Characters of a task's title, and of the reason that a person gives."""
+"""Maximum characters of a task's title, and of the reason that a person gives."""
 MAX_ID = 1024
-"""Characters of a checkpoint's or a permission request's id: it stands in addresses."""
+"""Maximum characters of the id of a checkpoint or a permission request, because it is part of URLs."""
 
 MAX_DEPTH = 100
-"""Levels to which a payload may be nested: whoever reads it needs that much of the stack."""
+"""Maximum nesting of a payload, because readers need stack space for each level."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _ZONED = re.compile(
@@ -74,12 +74,12 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 ONE_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
 Line = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_TEXT, "pattern": ONE_LINE})]
-"""A text that `check_text` accepts. This and the types below only describe: the functions of this module check."""
+"""A text that `check_text` accepts. This and the types below only document; the functions of this module check."""
 Title = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_TITLE_CHARS, "pattern": ONE_LINE})]
 Reason = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_REASON_CHARS})]
 
 RESERVED_KEYS = ("signalbox:", "retry-", "retry:")
-"""Prefixes of idempotency keys that only the server uses: a planted key would swallow its event."""
+"""Prefixes of idempotency keys that only the server may use: otherwise an emitter could take the key of its event."""
 
 Key = Annotated[Line, Meta(extra_json_schema={"pattern": f"^(?!{'|'.join(RESERVED_KEYS)}){ONE_LINE[1:]}"})]
 TASK_ID_PATTERN = r"^(?!\.{1,2}$)[A-Za-z0-9_.:-]{1,128}$"
@@ -91,11 +91,11 @@ Payload = Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "object"})]
 
 
 class NewEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """An event as a caller hands it in. Only `event_type` is required.
+    """An event to append. Only `event_type` is required.
 
-    `span_id` None means the task's main span. `key` is the idempotency key: the same key on the same task
-    returns the event that was first stored under it and writes nothing. `occurred_at` is when the event happened, if
-    that was earlier than its append; see `checked_time` for its forms.
+    Without `span_id` it belongs to the task's main span. `key` is the idempotency key: appending the same key to the
+    same task again returns the stored event and writes nothing. `occurred_at` is the time when the event happened, if
+    that was before the append; see `checked_time` for its format.
     """
 
     event_type: Line
@@ -112,12 +112,12 @@ Origin = Literal["server", "import"]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """An event as the log keeps it. `payload_json` holds the payload's JSON text as it was stored.
+    """An event as stored in the log. `payload_json` is the JSON text of the payload.
 
-    `origin` is `server` for an event that the server wrote, by itself or in the name of a person, and `import` for one
-    of an imported log. It is absent for what a run or any other emitter wrote: what that says of people is a claim.
-    `created_at` is when the event was appended; the order of the log and of its times is that of the appends.
-    `occurred_at` is there if the emitter said that it happened at another time: see `happened_at`.
+    `origin` is `server` for an event that the server wrote, for itself or for a person, and `import` for an event of an
+    imported log. It is absent for events of runs and other emitters: their statements about people are claims.
+    `created_at` is the time of the append. Both seq and `created_at` are in the order of the appends. `occurred_at` is
+    set if the emitter gave another time: see `happened_at`.
     """
 
     event_id: int
@@ -136,52 +136,52 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def happened_at(self) -> str:
-        """When the event happened, as far as anybody says so, and never after it was appended.
+        """The time when the event happened: `occurred_at` if it is set, but never later than the append.
 
-        Durations and the times on pages are made from it.
+        Pages compute durations and show times from it.
         """
         occurred = self.occurred_at
         return self.created_at if occurred is msgspec.UNSET else min(occurred, self.created_at)
 
     @property
     def identity(self) -> str:
-        """Whose log it is of, as the tail read it: the identity of its task, "" where that is not known."""
+        """The identity of the event's task, or "" if the event was read without it."""
         return str(self.__dict__.get("identity_", ""))
 
     @cached_property
     def payload(self) -> dict[str, Any]:
-        """The payload as an object."""
+        """The payload as a dict."""
         decoded: dict[str, Any] = msgspec.json.decode(self.payload_json)
         return decoded
 
     @cached_property
     def cut_from(self) -> int:
-        """Bytes of the payload as it is stored, where a brief view cut it; 0 where it is whole."""
+        """The size of the stored payload in bytes if a brief view shortened it, else 0."""
         return 0
 
 
 def is_claim(event: Event) -> bool:
-    """Return whether `event` says what a person did, and only its emitter says so: then it has no effect."""
+    """Return whether `event` records an act of a person that only its emitter claims. Such an event has no effect."""
     if event.origin is not msgspec.UNSET:
         return False
     if event.event_type == "permission_cleared":
-        # A run may withdraw its own question. That somebody answered it is for the server to say.
+        # A run may withdraw its own request. Only the server may say that a person answered it.
         return str(event.payload.get("cause", "")).strip().casefold() == "answered"
     return event.event_type in SAID_BY_PEOPLE
 
 
 def now() -> str:
-    """Return the time in UTC: ISO 8601 with microseconds and `Z`."""
+    """Return the present time in UTC: ISO 8601 with microseconds and `Z`."""
     return datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def epoch_seconds(at: str) -> float:
-    """Seconds from 1970 to a timestamp. Raises ValueError for a text that is none."""
+    """Return the seconds from 1970 to a timestamp. Raises ValueError if `at` is not a timestamp."""
     return (datetime.fromisoformat(at) - _EPOCH).total_seconds()
 
 
 def timestamp(seconds: float) -> str:
-    """Return the timestamp so many seconds after 1970, the last of the year 9999 at most."""
+    """Return the timestamp `seconds` after 1970, at most the last one of the year 9999."""
     try:
         at = _EPOCH + timedelta(seconds=seconds)
     except OverflowError:
@@ -190,17 +190,17 @@ def timestamp(seconds: float) -> str:
 
 
 def new_id() -> str:
-    """Return a fresh ULID: sorts by time, 26 characters; for tasks and spans that were given no id."""
+    """Return a new ULID: 26 characters that sort by time. Used for tasks and spans without an id."""
     return str(ULID())
 
 
 def is_task_id(text: object) -> TypeGuard[str]:
-    """Return whether this may be a task's id: 1 to 128 characters of `A-Z a-z 0-9 _ . : -`."""
+    """Return whether `text` is a valid task id: 1 to 128 characters of `A-Z a-z 0-9 _ . : -`."""
     return isinstance(text, str) and _TASK_ID.fullmatch(text) is not None
 
 
 def check_task_id(task_id: object, field: str = "task_id") -> str:
-    """Return `task_id`, which is given as `field`, or raise InvalidEvent."""
+    """Return `task_id`, or raise InvalidEvent with this `field`."""
     if not is_task_id(task_id):
         raise InvalidEvent(f"{field} must be 1 to 128 characters of A-Z a-z 0-9 _ . : -, and not . or ..", field)
     return task_id
@@ -224,7 +224,7 @@ def check_text(value: object, field: str, *, optional: bool = False, limit: int 
 
 
 def check_time(text: str, field: str) -> None:
-    """Raise InvalidEvent unless `text` is a timestamp as `now()` writes it: as texts they sort by time."""
+    """Raise InvalidEvent unless `text` is a timestamp in the format of `now()`, in which texts sort by time."""
     try:
         if not _TIME.fullmatch(text):
             raise ValueError
@@ -235,9 +235,9 @@ def check_time(text: str, field: str) -> None:
 
 
 def checked_time(given: object, field: str) -> str:
-    """Return a point in time in the form of `now()`. Raises InvalidEvent.
+    """Return a time in the format of `now()`. Raises InvalidEvent.
 
-    `given` is ISO 8601 with a date, a time and a zone (`Z` or an offset): 2026-11-21T15:02:07+01:00.
+    `given` is ISO 8601 with a date, a time and a zone (`Z` or an offset), such as 2026-11-21T15:02:07+01:00.
     """
     try:
         if not isinstance(given, str) or not _ZONED.fullmatch(given):
@@ -245,22 +245,22 @@ def checked_time(given: object, field: str) -> str:
         if _TIME.fullmatch(given):
             epoch_seconds(given)
             return given
-        # datetime knows no leap seconds, which RFC 3339 allows.
+        # RFC 3339 allows leap seconds, but datetime does not support them.
         at = datetime.fromisoformat(_LEAP_SECOND.sub(":59", given.upper()))
         return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
     except (ValueError, OverflowError):
-        said = repr(given if isinstance(given, (int, float)) else str(given)[:40])
+        shown = repr(given if isinstance(given, (int, float)) else str(given)[:40])
         allowed = "a time with its zone, such as 2026-11-21T14:02:07Z or 2026-11-21T15:02:07.125+01:00"
-        raise InvalidEvent(f"{field} must be {allowed}, not {said}", field) from None
+        raise InvalidEvent(f"{field} must be {allowed}, not {shown}", field) from None
 
 
 def encode_payload(payload: Mapping[str, Any], field: str = "payload") -> bytes:
-    """Return the payload's JSON text. InvalidEvent if it is no object, cannot be JSON or is over 256 KiB."""
+    """Encode a payload as JSON. Raises InvalidEvent if it is not an object, not JSON, too deep or over 256 KiB."""
     if not isinstance(payload, Mapping):
         raise InvalidEvent(f"{field} must be a JSON object", field)
     try:
         encoded = msgspec.json.encode(payload)
-    except Exception as error:  # msgspec runs code of the values too
+    except Exception as error:  # msgspec also runs code of the values
         raise InvalidEvent(f"{field} cannot be written as JSON: {error}", field) from None
     if len(encoded) > MAX_PAYLOAD:
         raise InvalidEvent(f"{field} must be at most {MAX_PAYLOAD} bytes of JSON, not {len(encoded)}", field)
@@ -274,7 +274,7 @@ def encode_payload(payload: Mapping[str, Any], field: str = "payload") -> bytes:
 
 
 def depth_of(json: str) -> int:
-    """Return how many levels deep a JSON text is nested."""
+    """Return the nesting depth of a JSON text, or 1 if it cannot exceed MAX_DEPTH."""
     if json.count("[") + json.count("{") <= MAX_DEPTH:
         return 1
     depth = deepest = 0
@@ -301,8 +301,8 @@ def check_key(key: str) -> None:
 
 
 def check_event(event: NewEvent) -> bytes:
-    """Check one event against the rules of the model and return its payload as JSON. Raises InvalidEvent."""
-    # A run says the same few words over and over: only new combinations are looked at. Errors are not cached.
+    """Check an event and return its payload as JSON. Raises InvalidEvent."""
+    # A run repeats the same few values, so checked combinations are cached. Errors are not cached.
     texts = (event.event_type, event.actor, event.phase, event.span_id, event.parent_span_id)
     try:
         _known_good(texts)

@@ -1,4 +1,4 @@
--- The log. event_id grows in commit order and AUTOINCREMENT keeps a deleted id from coming back.
+-- The log. event_id grows in commit order. AUTOINCREMENT prevents that the id of a deleted event is used again.
 CREATE TABLE task_events (
   event_id       INTEGER PRIMARY KEY AUTOINCREMENT,
   task_id        TEXT NOT NULL REFERENCES tasks (task_id) ON DELETE CASCADE,
@@ -23,7 +23,7 @@ CREATE TABLE task_event_seq_counters (
   last_seq INTEGER NOT NULL CHECK (last_seq >= 0)
 ) WITHOUT ROWID;
 
--- Projections: what pages read. `state` is the whole value as JSON; the columns beside it are what queries need.
+-- Projections, which pages read. `state` is the whole value as JSON. The other columns are for queries.
 CREATE TABLE tasks (
   task_id    TEXT PRIMARY KEY,
   created_at TEXT NOT NULL,
@@ -84,7 +84,7 @@ CREATE TABLE task_permissions (
 ) WITHOUT ROWID;
 CREATE INDEX task_permissions_open ON task_permissions (seq) WHERE open = 1;
 
--- What people did. Kept for ever: no foreign key, so that it outlives the telemetry.
+-- Audits of the actions of people. There is no foreign key, so that audits are kept when their task is deleted.
 CREATE TABLE task_audits (
   audit_id INTEGER PRIMARY KEY AUTOINCREMENT,
   at       TEXT NOT NULL,
@@ -97,7 +97,7 @@ CREATE TABLE task_audits (
 );
 CREATE INDEX task_audits_task ON task_audits (task_id, audit_id);
 
--- The epoch names this history. A restored or recreated database has another, so no cursor of the old one fits.
+-- The epoch identifies this history. A restored or recreated database has another epoch, so old cursors are not valid.
 CREATE TABLE store_facts (
   name  TEXT PRIMARY KEY,
   value TEXT NOT NULL

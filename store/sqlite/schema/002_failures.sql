@@ -1,5 +1,5 @@
--- What counts as a failure, in one place: a reader of a long log jumps from one to the next. The index makes the jump
--- cost nothing in a log of any length. CASE, unlike AND, parses the payload of those alone that may be one.
+-- The definition of a failure. With the index, pages jump to the next failure quickly in a log of any length. CASE, unlike
+-- AND, parses only the payloads of events that may be failures.
 ALTER TABLE task_events ADD COLUMN failure INTEGER GENERATED ALWAYS AS (
   CASE
     WHEN event_type LIKE '%\_failed' ESCAPE '\' OR event_type = 'checkpoint_invalid' THEN 1

@@ -1,4 +1,4 @@
--- Who may do what. Secrets are kept as hashes only: passwords as argon2id, tokens and sessions as SHA-256.
+-- Accounts and their rights. Secrets are stored only as hashes: passwords as argon2id, tokens and sessions as SHA-256.
 CREATE TABLE projects (
   project_id TEXT PRIMARY KEY CHECK (project_id <> ''),
   name       TEXT NOT NULL CHECK (name <> ''),
@@ -44,7 +44,7 @@ CREATE TABLE login_sessions (
 );
 CREATE INDEX login_sessions_account ON login_sessions (account_id);
 
--- How often any of this was changed. Whoever remembers something looks here first.
+-- The number of changes to these tables. Processes that cache rights check it first.
 INSERT INTO store_facts VALUES ('people_version', '0');
 
 ALTER TABLE tasks ADD COLUMN project_id TEXT NOT NULL DEFAULT 'default';

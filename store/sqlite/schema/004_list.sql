@@ -1,11 +1,11 @@
--- The list of tasks: every order and filter that it offers has an index, so that a page of it costs the same however many
--- tasks there are. `archived_at` and `stale` stand beside the log: they are about a task, and not what its run said.
+-- The task list. Every order and filter has an index, so that a page takes the same time with any number of tasks.
+-- `archived_at` and `stale` are properties of a task that do not come from its log.
 ALTER TABLE tasks ADD COLUMN archived_at TEXT;
 ALTER TABLE tasks ADD COLUMN stale INTEGER NOT NULL DEFAULT 0;
--- The second of the last event: an index on its microsecond would cost each append a tenth more.
+-- The second of the last event. An index on its microseconds would make each append 10 % slower.
 ALTER TABLE tasks ADD COLUMN active_at TEXT NOT NULL DEFAULT '';
 ALTER TABLE tasks ADD COLUMN duration REAL;
--- CASE: a state that cannot be read must not stop the others from being listed.
+-- CASE skips a state that is not valid JSON, so that the migration does not fail.
 UPDATE tasks SET active_at = substr(updated_at, 1, 19), duration = CASE WHEN json_valid(CAST(state AS TEXT)) THEN
   round((julianday(json_extract(CAST(state AS TEXT), '$.ended_at'))
     - julianday(json_extract(CAST(state AS TEXT), '$.started_at'))) * 86400, 3) END;
@@ -16,7 +16,7 @@ CREATE INDEX tasks_listed_duration ON tasks (duration, task_id) WHERE archived_a
 CREATE INDEX tasks_archived ON tasks (created_at, task_id) WHERE archived_at IS NOT NULL;
 CREATE INDEX tasks_stale ON tasks (created_at, task_id) WHERE stale;
 
--- Filters of the list that somebody gave a name, for all to see.
+-- Named filters of the task list, shared by all people.
 CREATE TABLE saved_views (
   view_id    INTEGER PRIMARY KEY AUTOINCREMENT,
   name       TEXT NOT NULL UNIQUE COLLATE NOCASE CHECK (name <> ''),

@@ -1,4 +1,5 @@
--- 1: what a run shows and may still change, such as a progress bar: state of the task, replaced a few times a second, no event.
+-- The lines that a run may still change, such as a progress bar. They are state of the task, not events, and are replaced
+-- up to four times a second.
 CREATE TABLE task_unfinished (
   task_id TEXT PRIMARY KEY REFERENCES tasks (task_id) ON DELETE CASCADE,
   lines TEXT NOT NULL,

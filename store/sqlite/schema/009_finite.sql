@@ -1,5 +1,5 @@
--- A progress whose percentage was NaN was stored as null, and nothing could read such a row. CASE, unlike AND, parses
--- only what is valid: other damage stays as it is, and is shown as such.
+-- A progress with the percentage NaN was stored as null, which made the row unreadable. CASE, unlike AND, parses only
+-- valid JSON. Rows with other damage are left as they are.
 UPDATE tasks SET state = json_remove(state, '$.progress')
   WHERE CASE WHEN state LIKE '%"percentage":null%' AND json_valid(state)
     THEN json_type(state, '$.progress.percentage') = 'null' END;
@@ -7,15 +7,15 @@ UPDATE task_spans SET state = json_remove(state, '$.progress')
   WHERE CASE WHEN state LIKE '%"percentage":null%' AND json_valid(state)
     THEN json_type(state, '$.progress.percentage') = 'null' END;
 
--- The open requests that expire, for the supervisor: it reads none of the others, however many there are.
+-- The index of open requests that expire, for the supervisor, so that it does not read the others.
 ALTER TABLE task_permissions ADD COLUMN expires_at TEXT GENERATED ALWAYS AS (
   CASE WHEN typeof(state) = 'text' AND json_valid(state) THEN json_extract(state, '$.expires_at') END
 ) VIRTUAL;
 CREATE INDEX task_permissions_expiry ON task_permissions (task_id, request_id) WHERE open = 1 AND expires_at IS NOT NULL;
--- The inbox: each task's open requests in their order.
+-- For the inbox: the open requests of each task in order.
 CREATE INDEX task_permissions_asked ON task_permissions (task_id, seq) WHERE open = 1;
 
--- Projections keep the first 4000 characters of a text: of those that were written before, the long ones are cut.
+-- Projections keep the first 4000 characters of a text. This cuts longer texts in older rows.
 UPDATE tasks SET state = json_set(state, '$.message', substr(json_extract(state, '$.message'), 1, 4000) || '…')
   WHERE length(state) > 4000 AND CASE WHEN typeof(state) = 'text' AND json_valid(state)
     THEN length(json_extract(state, '$.message')) > 4001 END;

@@ -1,4 +1,4 @@
--- A saved view belongs to a project, or to all of them (NULL), as those that were saved before do.
+-- A saved view belongs to a project, or to all projects (NULL), as all existing views do.
 CREATE TABLE views_of_projects (
   view_id    INTEGER PRIMARY KEY AUTOINCREMENT,
   name       TEXT NOT NULL COLLATE NOCASE CHECK (name <> ''),

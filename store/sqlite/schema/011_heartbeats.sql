@@ -1,6 +1,6 @@
--- Heartbeats are no rows of the log that people read. A run of heartbeats without anything between them is one row here,
--- and `before` counts the heartbeats of the task before it, so that a reader of the log steps over any number of them,
--- and knows how many there are, in one look. The store writes here when it appends: see store/sqlite/heartbeats.py.
+-- Pages do not show heartbeats as rows of the log. Consecutive heartbeats are one row of this table, and `before` is the
+-- number of the task's heartbeats before them. So a reader of the log skips and counts any number of heartbeats with one
+-- lookup. Appends write to this table: see store/sqlite/heartbeats.py.
 CREATE TABLE task_heartbeats (
   task_id   TEXT NOT NULL REFERENCES tasks (task_id) ON DELETE CASCADE,
   first_seq INTEGER NOT NULL,
@@ -20,7 +20,7 @@ FROM (
   GROUP BY task_id, stretch
 );
 
--- What the projection of a task says of its heartbeats, for the tasks that were there before.
+-- The heartbeat fields in the projections of existing tasks.
 UPDATE tasks SET state = json_set(
   state,
   '$.heartbeats', (

@@ -1,2 +1,2 @@
--- When an event happened, if its emitter says that this differs from when it was appended (created_at).
+-- The time when an event happened, if its emitter gave one that differs from the time of the append (created_at).
 ALTER TABLE task_events ADD COLUMN occurred_at TEXT;

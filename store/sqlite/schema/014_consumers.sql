@@ -1,6 +1,6 @@
--- Durable consumers: how far each has processed the log, and which process holds it until when. `epoch` is that of the
--- database when `position` was written: in another database the position means nothing. `renewals` grows with each claim
--- and commit of the holder, so a waiting process sees, without a clock, that the holder is alive.
+-- Durable consumers: the position of each in the log, and the holder and expiry of its lease. `epoch` is the epoch of the
+-- database when `position` was written. In another database the position is not valid. `renewals` grows with each claim
+-- and commit of the holder, so that a waiting process can see without a clock that the holder is alive.
 CREATE TABLE consumers (
   name       TEXT PRIMARY KEY,
   epoch      TEXT NOT NULL,
