@@ -1,4 +1,4 @@
-"""The app factory: puts store, tail, hub, routes and pages together."""
+"""The app factory: assembles the store, the tail, the hub, the routes and the pages."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from signalbox.webapp.live.hub import Hub
 from signalbox.webapp.live.stats import Stats
 from signalbox.webapp.settings import Settings
 
-CLOSING = (
+CLOSE_ORDER = (
     ("store", "aclose"),
     ("directory", "close"),
     ("tail", "stop"),
@@ -43,11 +43,14 @@ CLOSING = (
     ("agents", "stop"),
     ("hub", "close"),
 )
-"""What is closed when serving ends, the last first. Every ASGI server reports that end."""
+"""Extensions and the method that closes each, in reverse order of closing."""
 
 
 def create_app(settings: Settings | None = None) -> Quart:
-    """A Quart app over the store of `settings` (default: the environment's). The store opens when serving begins."""
+    """Return a Quart app for the store of `settings`, which default to the environment's.
+
+    The store is opened when serving begins and closed when it ends; every ASGI server reports both.
+    """
     settings = settings or Settings.from_environment()
     app = Quart(__name__, static_folder=None)
     app.request_class = CheckedRequest
@@ -74,14 +77,14 @@ def create_app(settings: Settings | None = None) -> Quart:
         stats, loops = Stats(), Loops()
         hub = Hub(store, settings, stats, loops)
 
-        async def end_what_is_over() -> None:
+        async def recheck_callers() -> None:
             await hub.callers.recheck(directory.principal)
 
         def deliver(events: Sequence[Event]) -> None:
             directory.hear(events)
             hub.deliver(events)
 
-        def begin_again() -> None:
+        def forget_old_history() -> None:
             app.extensions["history"] = History()
             directory.forget()
             hub.reset()
@@ -89,7 +92,7 @@ def create_app(settings: Settings | None = None) -> Quart:
         directory = Directory(
             store.people,
             always=not settings.loopback,
-            on_look=end_what_is_over,
+            on_look=recheck_callers,
             loop=loops.loop("rights", max_pause=FIRST_PAUSE),
         )
         await directory.open()
@@ -106,7 +109,7 @@ def create_app(settings: Settings | None = None) -> Quart:
             pause=hub.tail_pause.seconds,
             on_trouble=hub.suspend,
             on_look=stats.wake_seconds.observe,
-            on_reset=begin_again,
+            on_reset=forget_old_history,
             loop=loops.loop("tail", max_pause=FIRST_PAUSE),
         )
         await tail.start()
@@ -124,9 +127,9 @@ def create_app(settings: Settings | None = None) -> Quart:
 
     @app.after_serving
     async def close_everything() -> None:
-        # What was opened is closed even where something else cannot be, or was never opened.
+        # Close each part even if another was never opened or fails to close.
         async with AsyncExitStack() as closing:
-            for name, close in CLOSING:
+            for name, close in CLOSE_ORDER:
                 if name in app.extensions:
                     closing.push_async_callback(getattr(app.extensions[name], close))
 

@@ -1,4 +1,4 @@
-"""What a request works with: the parts of the app that serves it, by their names in `app.extensions`."""
+"""Typed access to the parts of the current app, which `create_app` keeps in `app.extensions`."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from signalbox.webapp.settings import Settings
 
 
 def store() -> Store:
-    """The store that this app serves."""
+    """Return the store that this app serves."""
     return cast(Store, current_app.extensions["store"])
 
 
 def hub() -> Hub:
-    """The hub of this process."""
+    """Return the hub of this process."""
     return cast(Hub, current_app.extensions["hub"])
 
 
 def settings() -> Settings:
-    """The settings of this server."""
+    """Return the settings of this server."""
     return cast(Settings, current_app.extensions["settings"])
 
 
 def fragments() -> Fragments:
-    """The renderer of this app."""
+    """Return the renderer of this app."""
     return cast(Fragments, current_app.extensions["fragments"])
 
 
 def history() -> History:
-    """The states of tasks at earlier events that this process keeps."""
+    """Return this process's cache of task states as of earlier events."""
     return cast(History, current_app.extensions["history"])
 
 
 def agents() -> Agents:
-    """What runs for projects."""
+    """Return the agents of this server's projects."""
     return cast(Agents, current_app.extensions["agents"])

@@ -1,4 +1,4 @@
-"""Structured logs: text for a terminal, JSON for machines. Never a query string: it may hold a token."""
+"""Structured logs: text for a terminal, JSON for machines. Query strings are not logged, as they may hold a token."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import structlog
 from signalbox.webapp.process.echo import Echo
 from signalbox.webapp.settings import Settings
 
-LAST_PATIENCE = 2.0
-"""Seconds that a process which ends waits for the reader of its log."""
+EXIT_TIMEOUT_S = 2.0
+"""Seconds that an exiting process waits for the reader of its log."""
 
 
-class Unhurried(logging.Handler):
-    """Writes to standard error through a thread: whoever does not read the log does not stop the server."""
+class BackgroundHandler(logging.Handler):
+    """Writes to standard error from a thread, so that an unread pipe does not block the server."""
 
     def __init__(self) -> None:
         super().__init__()
         self._echo = Echo(2)
-        atexit.register(lambda: asyncio.run(self._echo.finish(LAST_PATIENCE)))
+        atexit.register(lambda: asyncio.run(self._echo.finish(EXIT_TIMEOUT_S)))
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -32,7 +32,7 @@ class Unhurried(logging.Handler):
 
 
 def configure(settings: Settings) -> None:
-    """Set up logging for this process, the web server's included. Logs go to standard error."""
+    """Set up logging to standard error for this process, including the loggers of uvicorn and Quart."""
     level = getattr(logging, settings.log_level.upper())
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
@@ -45,7 +45,7 @@ def configure(settings: Settings) -> None:
         if settings.log_format == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
-    handler = Unhurried()
+    handler = BackgroundHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
@@ -60,7 +60,7 @@ def configure(settings: Settings) -> None:
         logger.handlers = []
         logger.propagate = True
     logging.getLogger("uvicorn.error").setLevel(max(level, logging.WARNING))
-    # The URLs that it would tell are those of agents, with their query strings.
+    # At level INFO httpx logs the URLs of agents with their query strings.
     logging.getLogger("httpx").setLevel(max(level, logging.WARNING))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -1,7 +1,6 @@
-"""The launcher: uvicorn started by ourselves, because a server that waits for open streams would never stop.
+"""Starts uvicorn, and ends all streams before uvicorn waits for its connections; otherwise it would never stop.
 
-On SIGTERM or SIGINT every stream is told and ends, then the server exits; with streams open that takes well under
-three seconds.
+On SIGTERM or SIGINT each stream sends a farewell and ends, then the server exits. That takes less than three seconds.
 """
 
 from __future__ import annotations
@@ -20,18 +19,18 @@ from signalbox.webapp.http.socket_limits import LONGEST_MESSAGE, LimitedSocketPr
 from signalbox.webapp.settings import Settings
 
 TCP_USER_TIMEOUT = 18
-"""Linux's socket option (tcp(7)): ends a connection whose peer has acknowledged nothing for so many milliseconds."""
+"""Linux's socket option (tcp(7)) that ends a connection if the peer acknowledges no data for some milliseconds."""
 
 HALF_OPEN_MS = 20_000
 
-OTHER_FILES = 512
-"""Open files beside the streams: the database, ordinary requests, the socket itself."""
+FILES_BESIDES_STREAMS = 512
+"""Open files that are not streams: the database, other requests, the listening socket."""
 
 log = structlog.get_logger("signalbox.server")
 
 
 class Server(uvicorn.Server):
-    """uvicorn, saying when it is ready and saying farewell before it waits."""
+    """uvicorn's server. It prints its address when ready, and closes the hub before it waits for connections."""
 
     def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
         super().__init__(config)
@@ -40,24 +39,24 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if not self.should_exit and sockets:
-            # In one write, or a line of the log could come between the address and its end.
+            # Print the line break in the same write; otherwise a log line could come before it.
             print(f"Signalbox listens on {address(sockets[0])}{self._settings.root_path}\n", end="", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Before uvicorn waits for the connections; the end of the app's lifespan comes after them.
+        # Close the hub before uvicorn waits for connections. The app's own shutdown would run after that wait.
         hub = self.config.app.extensions.get("hub")  # type: ignore[union-attr]
         if hub is not None:
             await hub.close()
         await super().shutdown(sockets=sockets)
 
 
-def serve(settings: Settings, beside: AbstractContextManager[None] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; the answer is the exit code. Prints one line with the address when ready.
+def serve(settings: Settings, background: AbstractContextManager[None] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT, and return the exit code. Prints one line with the address when ready.
 
-    `beside` is entered when the port is ours and left when the server has stopped.
+    `background` is entered once the port is bound and left when the server has stopped.
     """
     logs.configure(settings)
-    allow_open_files(settings.max_streams + OTHER_FILES)
+    raise_file_limit(settings.max_streams + FILES_BESIDES_STREAMS)
     try:
         listening = listen(settings.host, settings.port)
     except OSError as error:
@@ -79,27 +78,27 @@ def serve(settings: Settings, beside: AbstractContextManager[None] | None = None
         ws_per_message_deflate=False,
     )
     server = Server(config, settings)
-    with beside or nullcontext():
+    with background or nullcontext():
         server.run(sockets=[listening])
     return 0 if server.started else 1
 
 
-def allow_open_files(wanted: int) -> None:
-    """Ask for room for `wanted` open files. Every stream is one; most systems give a process 256 or 1,024 of them."""
+def raise_file_limit(wanted: int) -> None:
+    """Raise the process's limit of open files to `wanted`. Each stream needs one; the usual limit is 256 or 1,024."""
     if sys.platform == "win32":
         return
     import resource
 
-    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if most != resource.RLIM_INFINITY and most < wanted:
-        log.warning("fewer open files are allowed than the streams may need", allowed=most, wanted=wanted)
-        wanted = most
-    if now != resource.RLIM_INFINITY and now < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    soft_limit, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard_limit != resource.RLIM_INFINITY and hard_limit < wanted:
+        log.warning("the limit of open files is too low for max_streams", allowed=hard_limit, wanted=wanted)
+        wanted = hard_limit
+    if soft_limit != resource.RLIM_INFINITY and soft_limit < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard_limit))
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket that gives up on peers whose network vanished. Raises OSError."""
+    """Return a listening socket whose connections end when the peer's network is gone. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -116,6 +115,6 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address(listening: socket.socket) -> str:
-    """The URL of a listening socket."""
+    """Return the URL of a listening socket."""
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

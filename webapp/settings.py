@@ -1,4 +1,4 @@
-"""Every setting in one place: name, default, bounds, help. Flags and `SIGNALBOX_…` variables are made from it.
+"""All settings of the server, each with its name, default, bounds and help.
 
 A setting `flush_interval` is the flag `--flush-interval` and the variable `SIGNALBOX_FLUSH_INTERVAL`.
 """
@@ -19,7 +19,7 @@ _DOTS = re.compile(r"/\.{1,2}(?:/|$)")
 
 
 class InvalidSetting(ValueError):
-    """A setting has a value that cannot be used; the message names it, the value and what is allowed."""
+    """A setting has an invalid value. The message names the setting, the value and what is allowed."""
 
 
 def _setting(
@@ -36,74 +36,78 @@ def _setting(
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How one Signalbox server behaves. Times are in seconds, sizes in bytes."""
+    """The settings of one server. Times are in seconds, sizes in bytes."""
 
-    store: str = _setting("sqlite:///signalbox.db", "Where the log is kept.", env="SIGNALBOX_STORE_URL")
+    store: str = _setting("sqlite:///signalbox.db", "URL of the store, which keeps the log.", env="SIGNALBOX_STORE_URL")
     synchronous: str = _setting(
-        "NORMAL", "SQLite's durability on power loss: FULL also keeps the last commits.", choices=("NORMAL", "FULL")
+        "NORMAL", "SQLite's durability: after a power loss FULL keeps the last commits too.", choices=("NORMAL", "FULL")
     )
     host: str = _setting("127.0.0.1", "Address to listen on.")
     port: int = _setting(8000, "Port to listen on; 0 takes a free one.", low=0, high=65535)
     allowed_hosts: str = _setting(
-        "", "Host names that requests may name, separated by commas; on loopback always localhost, 127.0.0.1 and ::1."
+        "", "Host names that the server answers to, separated by commas; on loopback also localhost, 127.0.0.1 and ::1."
     )
     cors_origins: str = _setting("", "Origins whose pages may read the API and the streams, separated by commas.")
-    log_format: str = _setting("text", "How the server logs.", choices=("text", "json"))
-    log_level: str = _setting("info", "What the server logs.", choices=("debug", "info", "warning", "error"))
-
-    root_path: str = _setting(
-        "", "Path below which everything lives, such as /signalbox; a proxy passes it on, not stripped."
+    log_format: str = _setting("text", "Format of the server's own log.", choices=("text", "json"))
+    log_level: str = _setting(
+        "info", "Lowest level that the server logs.", choices=("debug", "info", "warning", "error")
     )
+
+    root_path: str = _setting("", "Path prefix of all addresses, such as /signalbox; a proxy must not strip it.")
     trusted_proxies: str = _setting(
         "",
-        "Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, separated by commas.",
+        "Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted, separated by commas.",
     )
-    session_life: float = _setting(
-        30 * 86400.0, "How long somebody stays logged in with a browser.", low=60, high=366 * 86400
-    )
+    session_life: float = _setting(30 * 86400.0, "How long a browser stays logged in.", low=60, high=366 * 86400)
     login_attempts: int = _setting(
-        10, "Failed log-ins in five minutes from one network address for one account.", low=1, high=10_000
+        10, "Failed log-ins allowed in five minutes from one network address for one account.", low=1, high=10_000
     )
 
     max_body: int = _setting(4 * 1024 * 1024, "Largest request body.", low=1024, high=1024**3)
     heartbeat_timeout: float = _setting(
-        45.0, "A run that promised heartbeats and is silent this long is marked interrupted.", low=0.2, high=86400
+        45.0, "A run with heartbeats is marked interrupted after this long without an event.", low=0.2, high=86400
     )
     stale_after: float = _setting(
-        600.0, "A running run that is silent this long is marked stale in the list.", low=0.2, high=30 * 86400
+        600.0, "A running task is marked stale in the list after this long without an event.", low=0.2, high=30 * 86400
     )
 
-    allow_retry: bool = _setting(
-        True, "Whether somebody may start a command again that `signalbox run` started on this store."
-    )
+    allow_retry: bool = _setting(True, "Allow people to retry commands that `signalbox run` started on this store.")
     redact: str = _setting(
         "token,password,passwd,passphrase,secret,authorization,api_key,access_key,private_key,account_key,auth_key,"
         "credential,cookie,amz_signature,pwd,pass",
         "What exports hide: words that name payload keys, and /regular expressions/ for texts, separated by commas.",
     )
 
-    batch_size: int = _setting(10, "Events held together into one write of a JSON stream.", low=1, high=100)
-    flush_interval: float = _setting(0.5, "Longest time events are held together.", low=0.1, high=5)
-    keepalive_interval: float = _setting(15.0, "Silence after which a stream says that it is alive.", low=0.1, high=30)
+    batch_size: int = _setting(10, "Maximum number of events in one write of a JSON stream.", low=1, high=100)
+    flush_interval: float = _setting(0.5, "Longest time that an event is held for the next write.", low=0.1, high=5)
+    keepalive_interval: float = _setting(
+        15.0, "Time without a message after which a stream sends a keepalive.", low=0.1, high=30
+    )
     max_events_per_stream: int = _setting(
         10_000, "Events after which a stream asks its client to reconnect.", low=1, high=10**9
     )
     max_stream_life: float = _setting(
-        3600.0, "Longest life of a stream, less up to a fifth at random.", low=1, high=7 * 86400
+        3600.0, "Longest life of a stream; up to a fifth is subtracted at random.", low=1, high=7 * 86400
     )
-    max_streams: int = _setting(8192, "Streams open at once; one more is answered 503.", low=1, high=10**6)
+    max_streams: int = _setting(
+        8192, "Maximum number of open streams; further ones are answered 503.", low=1, high=10**6
+    )
     max_streams_per_caller: int = _setting(
-        256, "Streams open at once of one account or one token; one more is answered 429.", low=1, high=10**6
+        256, "Maximum number of open streams per account or token; further ones are answered 429.", low=1, high=10**6
     )
-    send_timeout: float = _setting(30.0, "A reader that takes nothing for this long is cut off.", low=0.1, high=3600)
-    stream_compression: bool = _setting(False, "Whether streams are compressed (zstd, gzip), message by message.")
+    send_timeout: float = _setting(
+        30.0, "A client that reads nothing for this long is disconnected.", low=0.1, high=3600
+    )
+    stream_compression: bool = _setting(False, "Compress streams (zstd, gzip), message by message.")
     ring_events: int = _setting(4096, "Events of one task kept in memory for its streams.", low=16, high=10**6)
 
     poll_interval: float = _setting(
-        0.1, "First pause of the fallback poll for other processes' events.", low=0.001, high=60
+        0.1, "First interval of the fallback poll for events of other processes.", low=0.001, high=60
     )
-    max_poll_interval: float = _setting(2.0, "Longest pause of the fallback poll.", low=0.001, high=60)
-    poll_backoff_factor: float = _setting(1.5, "By how much an idle poll grows its pause.", low=1, high=10)
+    max_poll_interval: float = _setting(2.0, "Longest interval of the fallback poll.", low=0.001, high=60)
+    poll_backoff_factor: float = _setting(
+        1.5, "Factor by which the interval grows while polls find nothing.", low=1, high=10
+    )
 
     def __post_init__(self) -> None:
         for spec in fields(self):
@@ -112,11 +116,11 @@ class Settings:
             try:
                 ip_network(proxy)
             except ValueError:
-                said = f"must be addresses such as 10.0.0.0/8, not {proxy!r}"
-                raise InvalidSetting(f"trusted_proxies (SIGNALBOX_TRUSTED_PROXIES) {said}") from None
+                complaint = f"must be addresses such as 10.0.0.0/8, not {proxy!r}"
+                raise InvalidSetting(f"trusted_proxies (SIGNALBOX_TRUSTED_PROXIES) {complaint}") from None
         if not is_root_path(self.root_path):
-            said = f"must be empty, or a path such as /signalbox without a slash at its end, not {self.root_path!r}"
-            raise InvalidSetting(f"root_path (SIGNALBOX_ROOT_PATH) {said}")
+            complaint = f"must be empty or a path without a final slash, such as /signalbox, not {self.root_path!r}"
+            raise InvalidSetting(f"root_path (SIGNALBOX_ROOT_PATH) {complaint}")
         try:
             Redaction(self.redact)
         except InvalidRule as error:
@@ -124,7 +128,10 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ, **given: Any) -> Settings:
-        """Settings from `given`, then from `SIGNALBOX_…` variables, then defaults. Raises InvalidSetting."""
+        """Return the settings. `given` takes precedence over `SIGNALBOX_…` variables, and these over defaults.
+
+        Raises InvalidSetting.
+        """
         values: dict[str, Any] = {}
         known = {variable(spec): spec for spec in fields(cls)}
         for name, text in environ.items():
@@ -140,7 +147,7 @@ class Settings:
 
 
 def variable(spec: Field[Any]) -> str:
-    """The environment variable of a setting."""
+    """Return the name of a setting's environment variable."""
     return spec.metadata["env"] or f"SIGNALBOX_{spec.name.upper()}"
 
 
@@ -164,5 +171,5 @@ def _check(spec: Field[Any], value: Any) -> None:
 
 
 def is_root_path(text: str) -> bool:
-    """Whether `text` can be a prefix: empty, or segments of unreserved characters (RFC 3986), each after a slash."""
+    """Whether `text` is empty, or segments of unreserved characters (RFC 3986) with a slash before each."""
     return len(text) <= 200 and bool(_PREFIX.fullmatch(text)) and not _DOTS.search(text)

@@ -132,7 +132,10 @@ def test_an_answer_without_an_open_request_is_refused_with_the_reason(server: Se
     server.emit("quiet", "a line")
     nothing = answer(server.url, "quiet", True)
     assert (nothing.status_code, nothing.json()["error"]["message"]) == (409, "no permission request is open")
-    assert answer(server.url, "quiet", True, request_id="r9").json()["error"]["message"] == "nobody asked 'r9'"
+    assert (
+        answer(server.url, "quiet", True, request_id="r9").json()["error"]["message"]
+        == "there is no permission request 'r9'"
+    )
     for body in (
         {},
         {"approved": "yes"},

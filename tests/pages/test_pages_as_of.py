@@ -74,7 +74,7 @@ def test_links_of_a_past_page_keep_its_seq(server: Server) -> None:
             answer = server.get(path)
             assert answer.status_code == 404
             first_seq = next(s for s in range(seq, 11) if recorded[s, view] is not None)
-            assert f"not there yet as of #{seq}: it came with #{first_seq}" in answer.text
+            assert f"did not exist yet as of #{seq}: it begins with #{first_seq}" in answer.text
             continue
         assert content(server, path) == lines, f"{view} as of #{seq} differs"
     for seq, view in ((9, view) for view in ("", *VIEWS)):
@@ -106,7 +106,7 @@ def test_the_time_slider_starts_when_the_checkpoint_was_committed(server: Server
     (slider,) = (node for node in page.all("input") if node.attributes["type"] == "range")
     assert (slider.attributes["min"], slider.attributes["max"]) == ("3", "10")
     assert server.get("/tasks/born/checkpoints/nothing?at=5").status_code == 404
-    assert "not there yet" not in server.get("/tasks/born/checkpoints/nothing?at=5").text
+    assert "did not exist yet" not in server.get("/tasks/born/checkpoints/nothing?at=5").text
 
 
 def test_the_banner_shows_the_seq_and_links_to_others(server: Server) -> None:

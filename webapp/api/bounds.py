@@ -1,4 +1,4 @@
-"""Answers of a bounded size: however long payloads are, what is read, held and sent at once stays within BYTES."""
+"""Keeps responses small: however long payloads are, one response reads and holds about `BYTES` of them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import TypeVar
 from signalbox.store import Event
 
 BYTES = 8 * 1024 * 1024
-"""Bytes of payloads in one answer, before one more of any length."""
+"""Bytes of payloads in one response. A single longer payload is still sent."""
 
 FIRST = 100
-"""Events that are read first: how many follow depends on how long these are."""
+"""Number of events read first. Their length decides how many are read next."""
 
 T = TypeVar("T")
 
 
 def within_bytes(found: Sequence[T], size: Callable[[T], int], most: int = BYTES) -> list[T]:
-    """The first of `found` that together have at most `most` bytes, and one at least."""
+    """Return the longest prefix of `found` with at most `most` bytes, but at least one item."""
     total, shown = 0, list[T]()
     for one in found:
         total += size(one)
@@ -30,7 +30,7 @@ def within_bytes(found: Sequence[T], size: Callable[[T], int], most: int = BYTES
 async def bounded_events(
     read: Callable[[int | None, int], Awaitable[list[Event]]], limit: int, most: int = BYTES
 ) -> list[Event]:
-    """At most `limit` events and `most` bytes of payloads; `read(seq, n)` gives n events beyond `seq`."""
+    """Return at most `limit` events and `most` bytes of payloads. `read(seq, n)` returns n events beyond `seq`."""
     found: list[Event] = []
     total, step = 0, min(limit, FIRST)
     while len(found) < limit:
@@ -44,5 +44,5 @@ async def bounded_events(
 
 
 def payload_bytes(event: Event) -> int:
-    """How long the payload of an event is as JSON."""
+    """Return the length of an event's payload as JSON, in bytes."""
     return memoryview(event.payload_json).nbytes

@@ -1,4 +1,4 @@
-"""`/api/tasks/{id}/cancel` and `/retries`: asking a run to stop, and saying that it is run again."""
+"""`/api/tasks/{id}/cancel` and `/retries`: asks a run to stop, and links a run to its retry."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ blueprint = Blueprint("api_control", __name__, url_prefix="/api/tasks")
 
 
 class CancelBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Why a run is to stop."""
+    """The reason for asking a run to stop."""
 
     reason: Reason | None = None
 
 
 class RetryBody(msgspec.Struct, forbid_unknown_fields=True):
-    """The id of the task that runs the same again."""
+    """The id of the task that retries this one."""
 
     retry: TaskId
 
 
 @blueprint.post("/<task_id>/retries")
 @needs("respond")
-@endpoint("Say which task runs the same again.", status=201, raises=(InvalidEvent, Conflict))
+@endpoint("Record which task is a retry of this one.", status=201, raises=(InvalidEvent, Conflict))
 async def retried(task_id: str, body: RetryBody) -> Event:
     retry = check_task_id(body.retry, "retry")
     return await act(task_id, "retry_requested", key=f"retry:{retry}", retry=retry)

@@ -1,4 +1,4 @@
-"""`/api/tasks/{id}/events`: the log of one task, read and written."""
+"""`/api/tasks/{id}/events`: reads and appends to the log of one task."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class LogParameters(LogFilters, frozen=True, kw_only=True):
 
 
 class LogPage(msgspec.Struct, kw_only=True):
-    """Events in the order of the log. `matching` is there with a filter: how many events of the whole log it leaves."""
+    """Events in the order of the log. With a filter, `matching` is the number of events in the log that pass it."""
 
     events: list[Event]
     total: int
@@ -55,7 +55,7 @@ class LatestParameters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SnapshotParameters(msgspec.Struct, frozen=True, kw_only=True):
-    """How many of the newest events a snapshot has."""
+    """How many of the newest events a snapshot contains."""
 
     limit: Annotated[int, Meta(ge=1, le=500, description="How many events at most.")] = 100
 
@@ -63,9 +63,9 @@ class SnapshotParameters(msgspec.Struct, frozen=True, kw_only=True):
 class Snapshot(msgspec.Struct, kw_only=True):
     """A task at its `latest_seq`.
 
-    `events` are the newest ones in the order of the log. `has_more` says that older events are not among them;
-    `/events/latest?before=` with `next_before` returns those. `active_spans` and `open_spans` are the first 1,000 spans
-    that are open, of `open_spans_total`.
+    `events` are the newest events in the order of the log. If `has_more` is true, `/events/latest?before=` with
+    `next_before` returns older ones. `active_spans` and `open_spans` are the first 1,000 open spans of
+    `open_spans_total`.
     """
 
     task_id: str
@@ -98,7 +98,7 @@ async def index(task_id: str, query: LogParameters) -> LogPage:
 
 
 async def _found(task_id: str, query: LogQuery, since: int, limit: int) -> LogPage:
-    """The events that filters leave. At the end of the log `next_seq` is its end, so that a caller can go on there."""
+    """Return the events that pass the filters. On the last page `next_seq` is the end of the log, to continue from."""
     async with store().read() as view:
         task = await view.task(task_id)
         hits = await view.search(task_id, query, since, limit)

@@ -1,7 +1,7 @@
-"""`/sse/events`: many tasks on one connection.
+"""`/sse/events`: streams the events of many tasks on one connection.
 
-The id of a message is the event's `event_id`. It grows in commit order over all tasks, so one number is the resume
-position in each of them.
+The id of a message is the event's `event_id`. It grows in commit order over all tasks, so one number is the cursor
+for all of them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MAX_TASKS = 500
 
 
 class FeedParameters(LastEventId, frozen=True, kw_only=True):
-    """Which tasks to follow, and from where. Without `task` all tasks, also those to come."""
+    """Which tasks to follow, and from where. Without `task`, all tasks are followed, including new ones."""
 
     task: Annotated[
         tuple[TaskId, ...],
@@ -82,10 +82,10 @@ async def events(query: FeedParameters) -> Response:
 def feed(
     source: Store, tasks: tuple[str, ...], projects: ProjectIds = None, identities: tuple[str, ...] = ()
 ) -> Renderer:
-    """Read the events after an event id in these tasks, or in all of these projects if none is named.
+    """Return a renderer of the events of `tasks`, or of all tasks in `projects` if `tasks` is empty.
 
-    The renderer raises UnknownTask once another task has the id of one of `tasks`, whose `identities` are in the same
-    order. A task that is deleted just says nothing more.
+    `identities` has the identity of each of `tasks`, in the same order. The renderer raises UnknownTask once another
+    task uses one of the ids. A deleted task has no further events.
     """
 
     async def render(cursor: int) -> Chunk | None:
@@ -110,5 +110,5 @@ async def _check_identities(view: Reading, tasks: tuple[str, ...], identities: t
 
 
 def message(event: Event) -> bytes:
-    """An event as a message of this stream."""
+    """Encode an event as a message of this stream."""
     return sse.json_message(event.event_id, event)

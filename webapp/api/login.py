@@ -1,4 +1,4 @@
-"""`/api/v1/login` and `/logout`: a bearer token for e-mail and password. It stands for a session and ends as one."""
+"""`/api/v1/login` and `/logout`: exchanges e-mail and password for a bearer token, which stands for a session."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from signalbox.webapp.http.refusals import LoginsBusy, TooManyLogins, WrongCrede
 blueprint = Blueprint("api_login", __name__, url_prefix="/api/v1")
 
 LOCAL_TOKEN = "local"
-"""What is given while nobody has to say who they are: whatever is sent is good then, and this is never good after."""
+"""The token returned while the server has no accounts. Any token is accepted then; this one is never valid later."""
 
 
 class LoginBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Who logs in."""
+    """The e-mail and the password of an account."""
 
     email: str
     password: str
 
 
 class LoginResponse(msgspec.Struct):
-    """The token to send from now on; `expires_at` and `email` are null while nobody has to log in."""
+    """The token to send from now on. `expires_at` and `email` are null while nobody has to log in."""
 
     token: str
     token_type: str = "bearer"
@@ -59,7 +59,7 @@ async def create(body: LoginBody) -> LoginResponse:
 async def destroy() -> Response:
     asker = await principal()
     if asker.token is not None:
-        raise Conflict("this is no log-in but a token: revoke it")
+        raise Conflict("this token does not come from a log-in; revoke it instead")
     if session := await session_shown():
         await log_out(session, asker.who, request.remote_addr)
     response = Response(status=204)

@@ -1,4 +1,4 @@
-"""`/metrics` for Prometheus."""
+"""`/metrics`: the metrics of the server for Prometheus."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def watch(app: Quart) -> None:
-    """Add what is read from hub and store at each scrape; call it when both are open."""
+    """Register the gauges that each scrape reads from the hub and the store. Call it once both are open."""
     hub, store = cast(Hub, app.extensions["hub"]), cast(Store, app.extensions["store"])
     gauges = {
         "streams": ("Streams open now.", lambda: hub.open_streams),
-        "watched_tasks": ("Tasks that somebody watches.", lambda: hub.watched_tasks),
+        "watched_tasks": ("Tasks with at least one subscriber.", lambda: hub.watched_tasks),
         "lag_events_p99": ("Events that streams are behind, 99th percentile.", hub.lanes.lag_p99),
         "store_healthy": ("1 while the store answers.", lambda: float(app.extensions["tail"].healthy)),
         "append_queue": ("Appends that wait for a transaction.", lambda: store.stats().waiting),

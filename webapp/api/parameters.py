@@ -10,7 +10,7 @@ from msgspec import Meta
 from signalbox.webapp.http.params import MAX_SEQ, position_of
 
 POSITION = {"anyOf": [{"type": "integer", "minimum": 0, "maximum": MAX_SEQ}, {"type": "string", "maxLength": 0}]}
-"""The schema of a position that may be empty, which counts as not given."""
+"""The schema of a cursor. An empty text counts as not given."""
 
 
 def _position(name: str, text: str) -> int | None:
@@ -18,21 +18,25 @@ def _position(name: str, text: str) -> int | None:
 
 
 Seq = Annotated[int, Meta(ge=0, le=MAX_SEQ)]
-MOST = "How many at most."
+MOST = "The maximum number of items."
 SinceSeq = Annotated[Seq, Meta(description="The seq after which to start, exclusive.")]
-_AT = "The id of the last message, where the stream goes on."
+_AT = "The id of the last message that the client received."
 _READ: dict[str, Any] = {"read": _position}
 _LastId = Annotated[
-    int | None, Meta(description=f"{_AT} It wins over since_seq.", extra_json_schema=POSITION, extra=_READ)
+    int | None, Meta(description=f"{_AT} It takes precedence over since_seq.", extra_json_schema=POSITION, extra=_READ)
 ]
 _Header = Annotated[
     int | None,
-    Meta(description=f"{_AT} It wins over all others.", extra_json_schema=POSITION, extra=_READ | {"in": "header"}),
+    Meta(
+        description=f"{_AT} It takes precedence over all other parameters.",
+        extra_json_schema=POSITION,
+        extra=_READ | {"in": "header"},
+    ),
 ]
 
 
 class LastEventId(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a client's stream broke off: as a header, or as a parameter for clients that cannot set one."""
+    """The position of a client that reconnects, as a header, or as a parameter for clients that cannot set headers."""
 
     header: _Header = msgspec.field(name="Last-Event-ID", default=None)
     camel: _LastId = msgspec.field(name="lastEventId", default=None)
@@ -40,12 +44,12 @@ class LastEventId(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def last_id(self) -> int | None:
-        """The id of the last message, None for a client's first stream. The header wins."""
+        """The id of the last message, or None for a client's first stream. The header takes precedence."""
         return next((one for one in (self.header, self.camel, self.snake) if one is not None), None)
 
 
 class Resume(LastEventId, frozen=True, kw_only=True):
-    """Where a stream starts, exclusive: at the id of the last message, else at `since_seq`."""
+    """Where a stream starts: after the id of the last message, else after `since_seq`."""
 
     since_seq: SinceSeq = 0
 

@@ -1,4 +1,4 @@
-"""`/api/tasks/{id}/graph` and `/checkpoints`: what a log says about the work, for programs."""
+"""`/api/tasks/{id}/graph` and `/checkpoints`: the spans and the checkpoints of a task, for programs."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from signalbox.webapp.http.endpoint import Result, endpoint
 from signalbox.webapp.http.root_path import next_page
 
 GRAPH_SPANS = 20_000
-"""Spans in one answer."""
+"""Maximum number of spans in one response."""
 
 EVENTS = 5000
-"""Events of checkpoints in one answer."""
+"""Maximum number of checkpoint events in one response."""
 
 blueprint = Blueprint("api_parts", __name__, url_prefix="/api/tasks")
 
@@ -32,12 +32,12 @@ blueprint = Blueprint("api_parts", __name__, url_prefix="/api/tasks")
 class GraphParameters(msgspec.Struct, frozen=True, kw_only=True):
     """Which spans to read."""
 
-    after: Annotated[Seq, Meta(description="Only spans that began after this seq.")] = 0
+    after: Annotated[Seq, Meta(description="Only spans that started after this seq.")] = 0
     limit: Annotated[int, Meta(ge=1, le=GRAPH_SPANS, description=MOST)] = GRAPH_SPANS
 
 
 class GraphSpan(Span, kw_only=True, omit_defaults=False):
-    """A span with the event that began it."""
+    """A span with the event that started it."""
 
     event_type: str
     actor: str
@@ -46,14 +46,14 @@ class GraphSpan(Span, kw_only=True, omit_defaults=False):
 
 
 class Edge(msgspec.Struct, rename={"from_": "from"}):
-    """A span and one that it contains."""
+    """A pair of spans of which one contains the other."""
 
     from_: str
     to: str
 
 
 class Graph(msgspec.Struct, kw_only=True):
-    """Spans in the order in which they began. With `has_more`, `after=next_after` returns the rest."""
+    """Spans in the order in which they started. If `has_more` is true, `after=next_after` returns the next page."""
 
     task_id: str
     spans: list[GraphSpan]
@@ -69,7 +69,7 @@ class CheckpointParameters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckpointEvent(Event, frozen=True, kw_only=True):
-    """An event about a checkpoint, the state of that checkpoint now, and the events that are its evidence."""
+    """An event about a checkpoint, the current state of the checkpoint, and the events that are its evidence."""
 
     checkpoint_id: str
     checkpoint_type: str | None
@@ -80,7 +80,7 @@ class CheckpointEvent(Event, frozen=True, kw_only=True):
 
 @blueprint.get("/<task_id>/graph")
 @needs("read")
-@endpoint("Read the spans of a task, and which one contains which.")
+@endpoint("Read the spans of a task and their nesting.")
 async def graph(task_id: str, query: GraphParameters) -> Graph:
     after, limit = query.after, query.limit
     async with store().read() as view:

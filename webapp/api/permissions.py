@@ -1,4 +1,4 @@
-"""`/api/tasks/{id}/permissions`: what a run asks, and the answer to it."""
+"""`/api/tasks/{id}/permissions`: reads and answers the permission requests of a run."""
 
 from __future__ import annotations
 

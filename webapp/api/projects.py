@@ -1,4 +1,4 @@
-"""`/api/v1/projects`: what runs belong to, and whether one can be started."""
+"""`/api/v1/projects`: the projects, and whether a run can be started in each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ blueprint = Blueprint("api_projects", __name__, url_prefix="/api/v1/projects")
 
 
 class ProjectView(msgspec.Struct):
-    """A project as this dialect shows it; `run_id` is the run that is at work."""
+    """A project in this dialect's form. `run_id` is the run that has not ended."""
 
     project_id: str
     name: str
@@ -51,7 +51,7 @@ async def show(project_id: str) -> ProjectView:
 
 
 async def project_of(project_id: str) -> Project:
-    """The project of this id. Raises UnknownProject."""
+    """Return the project with this id. Raises UnknownProject."""
     project = await store().people.project(project_id)
     if project is None:
         raise UnknownProject(project_id)
@@ -59,7 +59,7 @@ async def project_of(project_id: str) -> Project:
 
 
 async def shown(project: Project) -> ProjectView:
-    """A project, and how it stands now."""
+    """Return a project with its current status."""
     run = await agents().at_work(project)
     status: Literal["READY", "RUNNING", "UNAVAILABLE", "NO_AGENT"] = "RUNNING"
     if run is None and project.agent is None:

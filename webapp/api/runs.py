@@ -1,4 +1,4 @@
-"""`/api/v1/projects/{project_id}/agent/runs`: the runs of a project's agent. A run is a task; its id is the task's."""
+"""`/api/v1/projects/{project_id}/agent/runs`: the runs of a project's agent. A run is a task with the same id."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ blueprint = Blueprint("api_runs", __name__, url_prefix="/api/v1/projects/<projec
 
 
 class RunBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What starts a run. `command` is one of those that the project allows; the first unless it is given."""
+    """A run to start. `command` is one that the project allows; by default the first of them."""
 
     run_id: TaskId | None = None
     command: str | None = None
@@ -37,7 +37,7 @@ class RunBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RunView(msgspec.Struct):
-    """A run as this dialect shows it; `task_status` is the status of its task."""
+    """A run in this dialect's form. `task_status` is the status of its task."""
 
     run_id: str
     project_id: str
@@ -56,7 +56,7 @@ class RunParameters(msgspec.Struct, frozen=True, kw_only=True):
 
     cursor: Annotated[
         Annotated[str, Meta(max_length=LONGEST_CURSOR)],
-        Meta(description="The `next_cursor` of the page before.", extra_json_schema={"pattern": CURSOR}),
+        Meta(description="The `next_cursor` of the previous page.", extra_json_schema={"pattern": CURSOR}),
     ] = ""
     limit: Annotated[int, Meta(ge=1, le=500, description=MOST)] = 50
 
@@ -84,7 +84,7 @@ async def index(project_id: str, query: RunParameters) -> Runs:
 @needs("respond")
 @endpoint("Start a run.", status=201, also=(200,), raises=(InvalidEvent, Conflict, AgentUnavailable))
 async def start(project_id: str, body: RunBody | None = None) -> Result[RunView]:
-    """The status is 200 with the run that is at work, or that has this id. Without a body the defaults are used."""
+    """The status is 200 if a run is active or has this id already; the response is that run. The body is optional."""
     asked = body or RunBody()
     if asked.run_id is not None:
         check_task_id(asked.run_id, "run_id")
@@ -111,14 +111,14 @@ async def show(project_id: str, run_id: str) -> RunView:
     raises=(TooManyStreams, AgentUnavailable),
 )
 async def stream(project_id: str, run_id: str, query: Resume) -> Response:
-    """`event: log` has a line of the log as `data: <ISO time> <text>`, and `event: status` the result of the run."""
+    """`event: log` is a line of the log, as `data: <ISO time> <text>`; `event: status` is the result of the run."""
     task = await _run(project_id, run_id)
     if not task.ended and task.metadata.get("agent") == "upstream":
         project = await project_of(project_id)
-        # Without its agent a run is what is in its log.
+        # Without an agent, the log is all there is of the run.
         if project.agent is not None:
             await agents().check(project)
-    # A position of another history: the database was restored. All is told again.
+    # A cursor beyond the log comes from before the database was restored: send the whole log again.
     cursor = 0 if query.cursor > task.latest_seq else query.cursor
     renderer = run_messages(store(), run_id, task.identity)
     return subscribe(
@@ -138,7 +138,7 @@ async def cancel(project_id: str, run_id: str, body: CancelBody | None = None) -
 
 
 def shown(task: Task) -> RunView:
-    """A task in this dialect's form."""
+    """Return a task in this dialect's form."""
     return RunView(
         run_id=task.task_id,
         project_id=task.project_id,
@@ -154,7 +154,7 @@ def shown(task: Task) -> RunView:
 
 
 async def _run(project_id: str, run_id: str) -> Task:
-    """The run of this id in this project. Raises UnknownProject or UnknownTask."""
+    """Return the run with this id in this project. Raises UnknownProject or UnknownTask."""
     await project_of(project_id)
     async with store().glance() as view:
         task = await view.task(run_id)

@@ -1,4 +1,4 @@
-"""`/api/sse/…`: the session dialect, for a copilot's tool calls. A session is a task; its id is the task's."""
+"""`/api/sse/…`: the session dialect, for a copilot's tool calls. A session is a task with the same id."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ blueprint = Blueprint("api_sessions", __name__, url_prefix="/api/sse")
 
 
 class SessionAnswerBody(msgspec.Struct, forbid_unknown_fields=True):
-    """The answer to the permission request of a session with this id, else to the oldest that is open."""
+    """The answer to the permission request `request_id`, by default to the oldest open request of the session."""
 
     approved: bool
     reason: Reason | None = None
@@ -35,7 +35,7 @@ class SessionAnswerBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SessionAnswer(msgspec.Struct):
-    """An answer as it was taken."""
+    """An answer as it was recorded."""
 
     request_id: str
     approved: bool
@@ -46,13 +46,13 @@ class SessionAnswer(msgspec.Struct):
 
 
 class SessionResume(LastEventId, frozen=True, kw_only=True):
-    """Where a session's stream starts: without a position at the end of the log, with the requests that are open."""
+    """Where a session's stream starts. Without a cursor it starts at the end of the log, with the open requests."""
 
     since_seq: Annotated[Seq | None, Meta(description="The seq after which to start, exclusive.")] = None
 
 
 class SessionHealth(msgspec.Struct, kw_only=True):
-    """A session; `request_id` is the oldest of its open permission requests."""
+    """The state of a session. `request_id` is its oldest open permission request."""
 
     status: Literal["ok"] = "ok"
     session_id: str
@@ -74,7 +74,7 @@ async def events(session_id: str, query: SessionResume) -> Response:
         head = await view.head(session_id)
         resumes = position is not None
         cursor = head.latest_seq if position is None else position
-        # The database was restored, or what the client stood at is archived: it begins anew.
+        # The log does not have this cursor: the database was restored, or the events were archived. Start anew.
         if cursor > head.latest_seq or 0 < cursor < head.earliest_seq - 1:
             resumes, cursor = False, head.latest_seq
         opening = b"" if resumes else await _open_requests(view, session_id)
@@ -87,7 +87,7 @@ async def events(session_id: str, query: SessionResume) -> Response:
 
 
 async def _open_requests(view: Reading, session_id: str) -> bytes:
-    """What somebody who has just come must know."""
+    """Encode the open permission requests, for a client that starts at the end of the log."""
     asked = await view.permissions(session_id)
     return b"".join(map(open_request, await view.events_at(session_id, [one.seq for one in asked])))
 
@@ -108,7 +108,7 @@ async def respond(session_id: str, body: SessionAnswerBody) -> SessionAnswer:
 
 
 async def _asked(view: Reading, session_id: str, request_id: str | None) -> Permission | None:
-    """The open request of this id, or the oldest one."""
+    """Return the open request with this id, by default the oldest; None if there is none."""
     waiting = await view.permissions(session_id)
     return next((one for one in waiting if request_id in (None, one.request_id)), None)
 
@@ -117,7 +117,9 @@ async def _why_nothing_is_open(view: Reading, session_id: str, request_id: str |
     asked = await view.permissions(session_id, open_only=False)
     closed = [one for one in asked if request_id in (None, one.request_id)]
     if not closed:
-        return "no permission request is open" if request_id is None else f"nobody asked {request_id!r}"
+        return (
+            "no permission request is open" if request_id is None else f"there is no permission request {request_id!r}"
+        )
     last = max(closed, key=lambda one: one.closed_seq or 0)
     message = f"permission request {last.request_id!r} was already {last.state} by {last.by}"
     return message if request_id is not None else f"no permission request is open; {message}"

@@ -1,4 +1,4 @@
-"""`/ws/tasks/{id}/events`: the same events over a WebSocket, where server-sent events do not get through."""
+"""`/ws/tasks/{id}/events`: the events of a task over a WebSocket, for networks that block server-sent events."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from signalbox.webapp.live.stream_encoding import Plain
 blueprint = Blueprint("sockets", __name__, url_prefix="/ws")
 
 GOING_AWAY, REFUSED, TRY_LATER, RESET = 1001, 4400, 1013, 4409
-"""Close codes: RFC 6455 section 7.4 and the IANA registry, private ones from 4000 on."""
+"""Close codes of RFC 6455 section 7.4 and the IANA registry. Codes from 4000 on are private."""
 
 
 class NoControlMessages(ControlMessages):
-    """The words of a WebSocket: it is kept alive by pings, and ended by its close code."""
+    """The control messages of a WebSocket: none, because it has pings and close codes."""
 
     def heartbeat(self, cursor: int) -> bytes:
         return b""
@@ -38,7 +38,7 @@ NO_CONTROL_MESSAGES = NoControlMessages()
 
 
 def line(event: Event) -> bytes:
-    """An event as one line of JSON; JSON text has no line break of its own."""
+    """Encode an event as one line of JSON, which itself contains no line break."""
     return one_line(msgspec.json.encode(event)) + b"\n"
 
 
@@ -46,13 +46,13 @@ def line(event: Event) -> bytes:
 @needs("read", query_token=True)
 @socket_endpoint("Follow the log of a task over a WebSocket.", query=Resume)
 async def task_events(task_id: str) -> None:
-    """Each message of the server is an Event. The server takes no messages."""
+    """Each message of the server is an Event. The client sends none."""
     with suppress(OSError):  # the client went away
         await serve(task_id)
 
 
 async def serve(task_id: str) -> None:
-    """Speak with one client until either side ends it."""
+    """Serve one client until either side ends the connection."""
     try:
         cursor = query_as(Resume, form=True, asked=websocket).cursor
     except BadRequest as error:
@@ -94,6 +94,6 @@ async def serve(task_id: str) -> None:
 
 
 async def refuse(code: int, reason: str) -> None:
-    """Open only to say why not: a browser is told nothing of a refused handshake."""
+    """Accept and close at once: a browser learns no reason from a refused handshake, but it reads a close code."""
     await websocket.accept()
     await websocket.close(code, reason[:120])

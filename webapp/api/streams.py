@@ -1,4 +1,4 @@
-"""`/sse/…`: the log for programs, live."""
+"""`/sse/…`: streams of events for programs."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ blueprint = Blueprint("streams", __name__, url_prefix="/sse")
 
 
 class StreamParameters(Resume, frozen=True, kw_only=True):
-    """Where a stream starts, and how long it may hold events together."""
+    """Where a stream starts, and how long it may hold events to send them in one write."""
 
     batch_size: Annotated[
         int,
-        Meta(ge=1, le=100, description="Events that go out at once, in one write.", extra={"setting": "batch_size"}),
+        Meta(ge=1, le=100, description="The maximum number of events in one write.", extra={"setting": "batch_size"}),
     ] = Settings.batch_size
     flush_interval: Annotated[
         float,
         Meta(
             ge=0.1,
             le=5,
-            description="The longest time, in seconds, that events are held together.",
+            description="The maximum time, in seconds, that an event is held for the next write.",
             extra={"setting": "flush_interval"},
         ),
     ] = Settings.flush_interval
 
 
 class StreamHealth(HealthReport, kw_only=True):
-    """How a server streams. Callers that are not known get the fields of HealthReport and `protocol` alone.
+    """The state of the server's streams. Anonymous callers get only the fields of HealthReport and `protocol`.
 
-    `lag_p99` is by how many events streams are behind, at the 99th percentile.
+    `lag_p99` is the 99th percentile of the number of events that streams are behind.
     """
 
     protocol: Literal["sse"] = "sse"
@@ -56,16 +56,14 @@ class StreamHealth(HealthReport, kw_only=True):
 
 @blueprint.get("/tasks/<task_id>/events")
 @needs("read", query_token=True)
-@endpoint(
-    "Follow the log of a task: what is stored, then what comes.", media_type=EVENT_STREAM, raises=(TooManyStreams,)
-)
+@endpoint("Follow the log of a task: stored events, then new ones.", media_type=EVENT_STREAM, raises=(TooManyStreams,))
 async def task_events(task_id: str, query: StreamParameters) -> Response:
     """The `data` of each message is an Event, and its `id` is the seq."""
     cursor = query.cursor
     async with store().glance() as view:
         head = await view.head(task_id)
     if cursor > head.latest_seq or 0 < cursor < head.earliest_seq - 1:
-        # A cursor of another history: the database was restored, or what it stood at is archived.
+        # The log does not have this cursor: the database was restored, or the events were archived.
         return closing(sse.reset({"latest_seq": head.latest_seq, "earliest_seq": head.earliest_seq}))
 
     def lane(lanes: Lanes) -> Lane:
@@ -76,7 +74,7 @@ async def task_events(task_id: str, query: StreamParameters) -> Response:
 
 @blueprint.get("/health")
 @public
-@endpoint("Whether streams are served, and how many there are.", also=(503,))
+@endpoint("Check whether streams are served, and count them.", also=(503,))
 async def health() -> Result[StreamHealth]:
     details: dict[str, Any] = {}
     if (await principal()).known:

@@ -1,4 +1,4 @@
-"""`/api/tasks`: list, create, archive and delete."""
+"""`/api/tasks`: lists, creates, archives and deletes tasks."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ blueprint = Blueprint("api_tasks", __name__, url_prefix="/api/tasks")
 
 
 class TaskBody(msgspec.Struct, forbid_unknown_fields=True):
-    """A new task. Without a `task_id` it gets one; without a `project_id` it belongs to the project of the token."""
+    """A new task. The default of `task_id` is a new id; the default of `project_id` is the project of the token."""
 
     task_id: TaskId | None = None
     title: Title | None = None
-    kind: Annotated[Line, Meta(description="Any but `agent`, which only the server gives.")] | None = None
+    kind: Annotated[Line, Meta(description="Any kind except `agent`, which only the server uses.")] | None = None
     metadata: dict[str, Any] | None = None
     project_id: ProjectId | None = None
 
 
 class TaskResponse(msgspec.Struct):
-    """A task as the API shows it."""
+    """A task in the API's form."""
 
     task_id: str
     title: str | None
@@ -67,7 +67,7 @@ class TaskResponse(msgspec.Struct):
 
 
 class TaskAtWork(TaskResponse, kw_only=True):
-    """A task with the lines that its run shows and may still change."""
+    """A task with the unfinished lines of its run, which may still change."""
 
     unfinished: list[Unfinished]
 
@@ -81,7 +81,7 @@ class TaskListResponse(msgspec.Struct, kw_only=True):
 
 
 def shown(task: Task) -> TaskResponse:
-    """A task in the API's form."""
+    """Return a task in the API's form."""
     return msgspec.convert(task, TaskResponse, from_attributes=True)
 
 
@@ -99,7 +99,7 @@ async def index(query: ListFilters) -> TaskListResponse:
 @needs("emit")
 @endpoint("Create a task.", status=201, also=(200,), raises=(InvalidEvent, UnknownProject), located=True)
 async def create(body: TaskBody) -> Result[TaskResponse]:
-    """The status is 200, with the task as it is, if there is a task with this id already."""
+    """If a task with this id exists, the status is 200 and the response is that task, unchanged."""
     check_kind(body.kind)
     project_id = await project_for_new(body.project_id)
     task, new = await store().acreate_task(
@@ -122,27 +122,27 @@ async def show(task_id: str) -> TaskAtWork:
 
 @blueprint.put("/<task_id>/unfinished")
 @needs("emit")
-@endpoint("Replace the unfinished lines of a task that is at work.", status=204)
+@endpoint("Replace the unfinished lines of a task that has not ended.", status=204)
 async def set_unfinished(task_id: str, body: list[Unfinished]) -> None:
     await store().aset_unfinished(task_id, body)
 
 
 @blueprint.delete("/<task_id>")
 @needs("admin")
-@endpoint("Delete a task with its log, unless its run goes on.", status=204, raises=(Conflict,))
+@endpoint("Delete a task and its log. The run must have ended.", status=204, raises=(Conflict,))
 async def delete(task_id: str) -> None:
     await delete_task(task_id)
 
 
 @blueprint.post("/<task_id>/archive")
 @needs("respond")
-@endpoint("Put a task away from the list.", raises=(Conflict,))
+@endpoint("Archive a task, which hides it from the list.", raises=(Conflict,))
 async def archive(task_id: str) -> TaskResponse:
     return shown(await archive_task(task_id, True))
 
 
 @blueprint.delete("/<task_id>/archive")
 @needs("respond")
-@endpoint("Bring an archived task back.", raises=(Conflict,))
+@endpoint("Restore an archived task.", raises=(Conflict,))
 async def restore(task_id: str) -> TaskResponse:
     return shown(await archive_task(task_id, False))

@@ -1,1 +1,1 @@
-"""What each request passes through before its route, and how the server tells that it is well."""
+"""The HTTP layer: parsing, limits, errors and security headers of requests and responses, and health."""

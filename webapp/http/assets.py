@@ -1,7 +1,7 @@
-"""Static files, read once: each under an address that carries a hash of its content, so that browsers keep it for good.
+"""Static files. Each address contains a hash of the content, so that browsers can cache it forever.
 
-Some are many files and one answer, a module comes with all that it imports, and icons stand in the page itself: a cold
-page takes few requests.
+To keep the number of requests of a first visit small, the style sheets are one file, a module is served together with
+its imports, and icons are inlined into the page.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ BUNDLES = {
     "css/app.css": ("css/app.css", "css/*.css"),
     "vendor/htmx.js": ("vendor/htmx.min.js", "vendor/hx-sse.min.js"),
 }
-"""Addresses that stand for many files, in this order and then in that of their names, each once."""
+"""Addresses of concatenated files: first the listed files, then the others by name, each once."""
 
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
 class Asset(msgspec.Struct, frozen=True):
-    """What stands under one address, as it is served."""
+    """A static file as it is served."""
 
     body: bytes
     packed: bytes
@@ -38,7 +38,7 @@ class Asset(msgspec.Struct, frozen=True):
 
 @cache
 def load(path: str) -> Asset:
-    """The file at `path` below `static/`. Raises KeyError."""
+    """Return the file at `path` below `static/`. Raises KeyError."""
     body = _body(path)
     suffix = Path(path).suffix
     content_type = TYPES.get(suffix) or mimetypes.guess_type(path)[0] or "application/octet-stream"
@@ -61,11 +61,11 @@ def _files() -> dict[str, Path]:
 
 
 def asset(path: str) -> str:
-    """The address of the file at `path` below `static/`."""
+    """Return the address of the file at `path` below `static/`."""
     return f"/static/{path}?v={load(path).version}"
 
 
 def inlined(path: str) -> str:
-    """The file itself as an address, for small pictures."""
+    """Return the file as a `data:` address, for small pictures."""
     found = load(path)
     return f"data:{found.content_type},{quote(found.body)}"

@@ -1,10 +1,10 @@
-"""What is said of a request that cannot be used."""
+"""The error for an invalid request."""
 
 from __future__ import annotations
 
 
 class BadRequest(Exception):
-    """A parameter or a body that cannot be used; `field` names what was wrong."""
+    """A parameter or the body of a request is invalid. `field` names the wrong parameter or field."""
 
     def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)

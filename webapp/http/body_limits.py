@@ -1,4 +1,4 @@
-"""Request bodies: read only when a route asks for them, and no further than that route's limit."""
+"""Limits on request bodies. A body is read only when its route asks for it, and only up to the route's limit."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from signalbox.webapp.http.encodings import UnsupportedEncoding, encoding_of, inflated
 
 STRANGERS = 16 * 1024
-"""Bytes of a body on a route that needs no log-in."""
+"""Maximum bytes of a body on a route that needs no log-in."""
 
 STRANGERS_TIMEOUT = 20.0
-"""Seconds that such a body may take to arrive."""
+"""Seconds in which a body must arrive on a route that needs no log-in."""
 
 FORMS = 256 * 1024
-"""Bytes of a form. The longest that a page sends names 500 tasks."""
+"""Maximum bytes of a form. The longest form of the pages lists 500 tasks."""
 
 MOST_FIELDS = 2000
-"""Fields of a form."""
+"""Maximum number of fields of a form."""
 
 
 class BoundedBody(Body):
-    """A body that is not received before somebody waits for it."""
+    """A body that is received only once it is awaited, up to a limit."""
 
     def __init__(self, expected: int | None, most: int | None) -> None:
         super().__init__(expected, most)
@@ -39,19 +39,19 @@ class BoundedBody(Body):
         self.wanted = asyncio.Event()
 
     def bound(self, most: int) -> None:
-        """Take at most so many bytes."""
+        """Limit the body to `most` bytes."""
         if self.most is None or most < self.most:
             self.most = self._max_content_length = most
             if self._expected is not None and self._expected > most:
                 self._must_raise = RequestEntityTooLarge()
 
     def check(self) -> None:
-        """Raise RequestEntityTooLarge if the length that was announced is over the limit, before anything is read."""
+        """Raise RequestEntityTooLarge if the Content-Length is over the limit, before any byte is read."""
         if self._must_raise is not None:
             raise self._must_raise
 
     def discard(self) -> None:
-        """Nobody reads it any more: what still comes is thrown away."""
+        """Discard all further bytes, because the route no longer reads the body."""
         self._must_raise = self._must_raise or RequestEntityTooLarge()
         self.clear()
         self.wanted.set()
@@ -62,7 +62,7 @@ class BoundedBody(Body):
         data = yield from super().__await__()
         if not self.coding or not data:
             return data
-        # What an unbounded body may inflate to is bounded all the same.
+        # Limit the inflated size even if the route has no limit.
         most = self.most if self.most is not None else 64 * 1024 * 1024
         return (yield from asyncio.to_thread(inflated, data, self.coding, most).__await__())
 
@@ -77,7 +77,7 @@ class BoundedBody(Body):
 async def few_fields(
     parser: FormDataParser, body: Body, mimetype: str, content_length: int | None, options: dict[str, str]
 ) -> tuple[MultiDict[str, str], MultiDict[str, Any]]:
-    """A form as browsers send it. Raises RequestEntityTooLarge for one with too many fields."""
+    """Parse a URL-encoded form. Raises RequestEntityTooLarge if it has too many fields."""
     data = await body
     if data.count(b"&") >= MOST_FIELDS:
         raise RequestEntityTooLarge(f"a form may have at most {MOST_FIELDS} fields")
@@ -95,16 +95,16 @@ class Forms(FormDataParser):
 
 
 class BoundedRequest(Request):
-    """Quart's request with such a body."""
+    """Quart's request with a `BoundedBody`."""
 
     body_class = BoundedBody  # type: ignore[assignment]
     form_data_parser_class = Forms
     recheck: Callable[[], Awaitable[None]] | None = None
-    """Called when a body has been received: rights may have ended while its sender took its time."""
+    """Called when the body has arrived, to check rights again: they may have ended meanwhile."""
 
     @property
     def has_body(self) -> bool:
-        """Whether the head announces one."""
+        """Whether the headers announce a body."""
         return bool(self.content_length) or "Transfer-Encoding" in self.headers
 
     async def get_data(self, *given: Any, **more: Any) -> Any:
@@ -128,7 +128,7 @@ class BoundedRequest(Request):
         return cast(BoundedBody, self.body)
 
     def bound(self, *, public: bool) -> None:
-        """Set the limits of the route that was found, before anything is read. Raises UnsupportedEncoding."""
+        """Set the limits of the matched route, before any byte is read. Raises UnsupportedEncoding."""
         body = self.bounded
         if self.has_body:
             body.coding = encoding_of(self.headers.get("Content-Encoding", ""))

@@ -1,9 +1,9 @@
-"""ES modules as one answer: a module is served with all that it imports, so that a page loads in few requests.
+"""Bundles an ES module with its imports into one response, so that a page loads with few requests.
 
-The sources stay small modules that a browser could load as they are; there is no build step. Each imported module
-becomes a function that runs once, in the order of the imports, and gives its exports. Known are the forms that our
-modules use: `import './a.js'`, `import { b, c as d } from './a.js'`, `export` before a function, class or const, and
-an `export default a` that no module of ours imports. What is imported later, by `import()`, is a request of its own.
+The sources are modules that a browser could load as they are; there is no build step. Each imported module becomes a
+function that runs once, in the order of the imports, and returns its exports. Only the forms that our modules use are
+supported: `import './a.js'`, `import { b, c as d } from './a.js'`, `export` before a function, class or const, and
+`export default a` if no module of ours imports it. A dynamic `import()` stays a separate request.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ LATER = re.compile(r"(?<=\bimport\(')\./([\w-]+\.js)(?='\))")
 
 
 def bundle(entry: Path, address: Callable[[str], str]) -> str:
-    """The module `entry` with the modules that it imports; `address` gives that of a file imported later.
+    """Return the module `entry` bundled with its imports. `address` returns the address for a dynamic import.
 
-    Raises ValueError for modules that import each other in a circle, or in a form that is not known.
+    Raises ValueError if modules import each other in a cycle or use an unsupported form.
     """
     parts: dict[Path, str] = {}
     source = _linked(entry, parts, (entry,))
@@ -30,7 +30,7 @@ def bundle(entry: Path, address: Callable[[str], str]) -> str:
 
 
 def _linked(file: Path, parts: dict[Path, str], chain: tuple[Path, ...]) -> str:
-    """The source of `file` with its imports as constants. What it imports is added to `parts`."""
+    """Return the source of `file` with its imports as constants, and add the imported modules to `parts`."""
 
     def link(found: re.Match[str]) -> str:
         imported = file.with_name(f"{found[2]}.js")

@@ -1,4 +1,4 @@
-"""Compression of whole answers. Streams are compressed message by message: see `webapp.live.stream_encoding`."""
+"""Compression of whole responses. Streams are compressed message by message: see `webapp.live.stream_encoding`."""
 
 from __future__ import annotations
 

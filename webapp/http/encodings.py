@@ -1,4 +1,4 @@
-"""Compressed request bodies (Content-Encoding, RFC 9110 section 8.4): gzip and deflate, inflated up to a limit."""
+"""Decodes compressed request bodies (Content-Encoding, RFC 9110 section 8.4): gzip and deflate, up to a limit."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from signalbox.webapp.http.bad_request import BadRequest
 
 ACCEPTED = "gzip, deflate, identity"
-"""What a 415 says in Accept-Encoding (RFC 9110, section 12.5.3)."""
+"""The Accept-Encoding header of a 415 response (RFC 9110, section 12.5.3)."""
 
 MOST_MEMBERS = 64
-"""Members of one gzip body: each costs a copy of what follows it."""
+"""Maximum number of members in a gzip body. Each one copies the rest of the body."""
 
 
 class UnsupportedEncoding(UnsupportedMediaType):
-    """A body is compressed in another way, or more than once."""
+    """A body has another Content-Encoding, or more than one."""
 
     def __init__(self, encoding: str) -> None:
         super().__init__(
-            f"Content-Encoding {encoding[:40]!r} is not possible; send the body as it is, with gzip or with deflate"
+            f"Content-Encoding {encoding[:40]!r} is not supported; send the body as it is or with gzip or deflate"
         )
 
 
 def encoding_of(header: str) -> str:
-    """The one coding that a Content-Encoding names, "" for none. Raises UnsupportedEncoding."""
+    """Return the coding of a Content-Encoding header, or "" for none. Raises UnsupportedEncoding."""
     codings = [name for name in (part.strip().lower() for part in header.split(",")) if name not in ("", "identity")]
     if not codings:
         return ""
@@ -36,9 +36,9 @@ def encoding_of(header: str) -> str:
 
 
 def inflated(data: bytes, coding: str, most: int) -> bytes:
-    """`data` without its coding. No more than `most` bytes of it are ever made.
+    """Return `data` decompressed. At most `most` bytes are ever produced.
 
-    Raises RequestEntityTooLarge for more than that, and BadRequest for what is not in the coding.
+    Raises RequestEntityTooLarge if there are more, and BadRequest if `data` is not valid in this coding.
     """
     out = b""
     try:
@@ -56,12 +56,12 @@ def inflated(data: bytes, coding: str, most: int) -> bytes:
                 break
     except zlib.error as error:
         raise BadRequest(f"the body is not valid {coding}: {error}") from None
-    raise BadRequest(f"something follows the {coding} of the body")
+    raise BadRequest(f"the body has further bytes after its {coding} data")
 
 
 def _window(data: bytes, coding: str) -> int:
     if coding == "gzip":
         return 16 + zlib.MAX_WBITS
-    # "deflate" has the header of zlib (RFC 1950), but some clients leave it out.
+    # "deflate" has a zlib header (RFC 1950), which some clients leave out.
     with_header = len(data) > 1 and data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0
     return zlib.MAX_WBITS if with_header else -zlib.MAX_WBITS

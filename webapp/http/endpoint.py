@@ -32,7 +32,7 @@ EVENT_STREAM = "text/event-stream"
 
 
 class Result(msgspec.Struct, Generic[T]):
-    """A route's result with a status other than its first, or with headers. `next` is the address of the next page."""
+    """A route's result with a status or headers of its own. `next` is the address of the next page."""
 
     value: T
     status: int | None = None
@@ -45,8 +45,8 @@ class Result(msgspec.Struct, Generic[T]):
 class Endpoint:
     """The declaration of a route. `result` is the type of the JSON response, or None for a response without a body.
 
-    `statuses` lists the statuses of success, the usual one first. `raises` lists the exceptions besides those of every
-    route. With `pages` a response may have a `Link` to the next page, with `located` a `Location`.
+    `statuses` lists the statuses of success, the usual one first. `raises` lists the exceptions in addition to
+    those of every route. With `pages` a response may have a `Link` to the next page, with `located` a `Location`.
     """
 
     summary: str
@@ -133,12 +133,12 @@ def socket_endpoint(summary: str, *, query: type[Any]) -> Callable[[V], V]:
 
 
 def endpoint_of(app: Quart, name: str) -> Endpoint | None:
-    """What the route with this endpoint name declares; None for one that is not of the API."""
+    """Return the declaration of the route with this endpoint name; None if the route is not part of the API."""
     return getattr(app.view_functions[name], "endpoint", None)
 
 
 def _without_none(kind: Any) -> Any:
-    """`T` of `T | None`."""
+    """Return `T` for `T | None`."""
     rest = [one for one in get_args(kind) if one is not type(None)]
     return rest[0] if len(rest) == 1 and len(get_args(kind)) == 2 and get_origin(kind) is not list else kind
 

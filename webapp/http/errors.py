@@ -1,4 +1,4 @@
-"""Errors as answers: JSON for programs, a page for people, one shape each, never a stack trace."""
+"""Error responses: JSON for programs, a page for people, never a stack trace."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CODES = {
 def error_response(
     status: int, message: str, *, field: str | None = None, code: str | None = None, retry_after: float | None = None
 ) -> Response:
-    """An error in the form that the caller reads."""
+    """Return an error as JSON or as a page, whichever the caller accepts."""
     code = code or CODES.get(status, "error")
     if has_websocket_context():
         return Response(f"{message}\n", status, content_type="text/plain; charset=utf-8")
@@ -59,7 +59,7 @@ def error_response(
 
 
 def wants_json() -> bool:
-    """Whether the request is a program's: an API or stream route, a page's own stream, or one that accepts no HTML."""
+    """Whether errors are JSON: for API and stream routes, streams of pages, and clients that do not accept HTML."""
     if "text/event-stream" in request.headers.get("Accept", ""):
         return True
     if is_programs(request.path):
@@ -68,19 +68,19 @@ def wants_json() -> bool:
 
 
 def is_programs(path: str) -> bool:
-    """Whether only programs ask at this path, so that errors are always JSON there."""
+    """Whether only programs use this path, so that its errors are always JSON."""
     return path.startswith(("/api/", "/sse/", "/metrics", "/ws/"))
 
 
 def too_large(asked: Any, error: HTTPException) -> str:
-    """What is said of a body over its route's limit, or of a form with too many fields."""
+    """Return the message for a body over its route's limit, or for a form with too many fields."""
     if error.description != RequestEntityTooLarge.description:
         return str(error.description)
     return f"the body is over the limit of {asked.bounded.most} bytes"
 
 
 def install(app: Quart) -> None:
-    """Give every error its answer."""
+    """Register the handlers that turn exceptions into responses."""
 
     async def refused(error: Exception) -> Response:
         found = refusal_of(error)
@@ -94,13 +94,13 @@ def install(app: Quart) -> None:
     @app.errorhandler(StoreDamaged)
     async def damaged(error: StoreDamaged) -> Response:
         log.error("the store is damaged", path=request.path, error=str(error))
-        message = "what you ask for is in a damaged part of the database; to try again does not help"
+        message = "this data is in a damaged part of the database; trying again does not help"
         return error_response(500, message, code="store_damaged")
 
     @app.errorhandler(StoreUnavailable)
     async def unavailable(error: StoreUnavailable) -> Response:
         log.warning("the store does not answer", error=str(error))
-        return error_response(503, "the store is busy or gone; try again", retry_after=error.retry_after)
+        return error_response(503, "the store is busy or cannot be reached; try again", retry_after=error.retry_after)
 
     @app.errorhandler(NotLoggedIn)
     async def logged_out(error: NotLoggedIn) -> Response | Redirect:
@@ -123,7 +123,7 @@ def install(app: Quart) -> None:
         asked = websocket if has_websocket_context() else request
         messages = {
             404: f"there is nothing at {asked.root_path}{asked.path}",
-            405: f"{asked.method} is not possible at {asked.root_path}{asked.path}",
+            405: f"{asked.method} is not allowed at {asked.root_path}{asked.path}",
             408: "the body of the request did not arrive in time",
         }
         if status == 413:

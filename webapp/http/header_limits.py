@@ -14,16 +14,16 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 LONGEST_HEAD = 32 * 1024
-"""Bytes of a request line with its headers; also of the trailers after a chunked body."""
+"""Maximum bytes of a request line with its headers, and of the trailers after a chunked body."""
 
 MOST_HEADERS = 200
-"""Headers of one request."""
+"""Maximum number of headers of one request."""
 
 HEAD_TIMEOUT = 20.0
 """Seconds from the first byte of a head to its end, and from a new connection to the end of its first head."""
 
 LONGEST_PREFERENCES = 4096
-"""Bytes of an Accept, Accept-Encoding or Accept-Language that are read: werkzeug sorts their items in a slow way."""
+"""Bytes of an Accept, Accept-Encoding or Accept-Language header that are used: werkzeug is slow to sort its items."""
 
 LINGER = 5.0
 """Seconds for which the rest of a refused body is read and discarded, so that its sender can read the refusal."""
@@ -101,7 +101,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         elif not self._in_body and (self._in_head or not self._moved) and self._timer is None:
             self._start_timer()
 
-    # what the parser finds
+    # callbacks of the parser
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -116,11 +116,11 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._grow(len(name) + len(value) + 4)
         self._moved = True
         if not self._in_head:
-            return  # A trailer comes after the route has begun: nothing reads it.
+            return  # Trailers arrive after the route has begun, and no code reads them.
         if len(self.headers) >= MOST_HEADERS:
             raise HeadRefused(TOO_LARGE)
         if len(name) == 17 and name.lower() == b"transfer-encoding" and value.strip().lower() != b"chunked":
-            # RFC 9112, section 6.1. The parser finds this later, when the route has begun and nothing can be said.
+            # RFC 9112, section 6.1. The parser would notice only after the route has begun, too late for a response.
             raise HeadRefused(UNKNOWN_CODING)
         if len(value) > LONGEST_PREFERENCES and name[:6].lower() == b"accept":
             value = value[:LONGEST_PREFERENCES]
@@ -132,7 +132,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._in_body = True
         super().on_headers_complete()
         if self.cycle is not None and self._has_body():
-            # The body stays with its sender until the route asks for it: rights are checked first.
+            # Stop reading until the route asks for the body, so that rights are checked first.
             self.flow.pause_reading()
             self._close_after = not self.cycle.keep_alive
             self.cycle.keep_alive = True
@@ -155,7 +155,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing() or not self.cycle.response_complete:
             return
         if self._in_body:
-            # To close now would reset the connection, and the sender might never read the answer: RFC 9112 section 9.6.
+            # Closing now could reset the connection before the sender reads the response: RFC 9112 section 9.6.
             self.cycle.body = bytearray()
             self._linger()
         elif self._close_after:
@@ -201,7 +201,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._answering():
-            # Nothing can be said in the middle of another answer.
+            # Another response is being sent, so none can be written here.
             self.transport.abort()
             return
         status, message = reason

@@ -1,7 +1,7 @@
-"""Health: the one place that collects what is wrong with this server right now.
+"""Health: collects the current problems of this server.
 
-Whatever can be in trouble is watched once, when it is made: `app.extensions["health"].watch(source)`. The health routes
-and the metrics show what all sources report.
+Each part that can have problems registers a source when it is created: `app.extensions["health"].watch(source)`. The
+health routes and the metrics report the problems of all sources.
 """
 
 from __future__ import annotations
@@ -19,36 +19,36 @@ from signalbox.store import Store, StoreError
 from signalbox.webapp import __version__
 from signalbox.webapp.http.endpoint import Result
 
-PATIENCE = 2.0
+CHECK_TIMEOUT_S = 2.0
 """Seconds that a health check waits for the store."""
 
 RETRY_AFTER = 5
-"""Seconds after which an unhealthy server may be asked again."""
+"""Seconds in the `Retry-After` of an unhealthy server."""
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """Something that is wrong. Strangers may read it: the message names no file, no task and no person."""
+    """A problem. The message is public, so it names no file, task or person."""
 
     code: str
     message: str
 
 
 ProblemSource = Callable[[], Iterable[Problem]]
-"""Returns what is wrong now. It must not wait."""
+"""Returns the current problems. It must not block."""
 
 
 class Health:
-    """The problems of one app, from all sources that are watched."""
+    """The sources of problems of one app."""
 
     def __init__(self) -> None:
         self._sources: list[ProblemSource] = []
 
     def watch(self, source: ProblemSource) -> None:
-        """Ask `source` too, from now on."""
+        """Add a source of problems."""
         self._sources.append(source)
 
     def problems(self) -> list[Problem]:
-        """What is wrong now, each code once, in the order of the sources."""
+        """Return the current problems, each code once, in the order of the sources."""
         found: dict[str, Problem] = {}
         for source in self._sources:
             for problem in source():
@@ -57,35 +57,35 @@ class Health:
 
 
 class ProblemMetrics(Collector):
-    """`signalbox_healthy`, and `signalbox_problem{code=…}` for each problem there is."""
+    """The metrics `signalbox_healthy`, and `signalbox_problem{code=…}` for each current problem."""
 
     def __init__(self, health: Health) -> None:
         self._health = health
 
     def collect(self) -> Iterable[Metric]:
-        """One gauge for all, and one for each problem."""
+        """Yield a gauge for the server, and one per problem."""
         problems = self._health.problems()
-        yield GaugeMetricFamily("signalbox_healthy", "1 while nothing is wrong.", value=float(not problems))
-        each = GaugeMetricFamily("signalbox_problem", "1 for each problem there is, by its code.", labels=["code"])
+        yield GaugeMetricFamily("signalbox_healthy", "1 while there are no problems.", value=float(not problems))
+        each = GaugeMetricFamily("signalbox_problem", "1 for each current problem, by its code.", labels=["code"])
         for problem in problems:
             each.add_metric([problem.code], 1)
         yield each
 
 
 def health() -> Health:
-    """The health of this app."""
+    """Return the health of this app."""
     return cast(Health, current_app.extensions["health"])
 
 
 def problems() -> list[Problem]:
-    """What is wrong with this server now."""
+    """Return the current problems of this server."""
     return health().problems()
 
 
 async def store_problem(store: Store) -> Problem | None:
-    """Why the store cannot be read, or None. It takes at most `PATIENCE` seconds."""
+    """Return the problem if the store cannot be read within `CHECK_TIMEOUT_S` seconds, else None."""
     try:
-        async with asyncio.timeout(PATIENCE), store.glance() as view:
+        async with asyncio.timeout(CHECK_TIMEOUT_S), store.glance() as view:
             await view.latest_event_id()
     except (StoreError, TimeoutError):
         return Problem("store_unavailable", "the store does not answer")
@@ -93,7 +93,7 @@ async def store_problem(store: Store) -> Problem | None:
 
 
 class HealthReport(msgspec.Struct, kw_only=True):
-    """How a server is. `status` is `unhealthy` while there are `problems`."""
+    """The health of a server. `status` is `unhealthy` while there are `problems`."""
 
     status: Literal["ok", "unhealthy"]
     service: str
@@ -105,7 +105,7 @@ R = TypeVar("R", bound=HealthReport)
 
 
 def health_result(kind: type[R], service: str, found: list[Problem], **more: Any) -> Result[R]:
-    """How this server is: 200, or 503 while there are problems. `more` are the other fields of `kind`."""
+    """Return the health of this server, with status 503 while it has problems. `more` are further fields of `kind`."""
     status: Literal["ok", "unhealthy"] = "unhealthy" if found else "ok"
     report = kind(status=status, service=service, version=__version__, problems=found, **more)
     return Result(report, status=503 if found else 200, retry_after=RETRY_AFTER if found else None)

@@ -1,4 +1,4 @@
-"""JSON in and out, with msgspec: what came in wrong is named by its field."""
+"""Reads and writes JSON with msgspec. Errors name the field that is wrong."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from signalbox.webapp.http.refusals import UnsupportedMediaType
 
 T = TypeVar("T")
 _JSON = re.compile(r"(?:application|text)/(?:[\w.+-]+\+)?json|application/x-www-form-urlencoded")
-"""The types of a JSON body. `curl -d` sends that of a form unless it is told otherwise."""
+"""Content types of a JSON body. The type of a form is accepted because `curl -d` sends it by default."""
 _encoder = msgspec.json.Encoder()
 
 
 def json_response(value: object, status: int = 200) -> Response:
-    """`value` as a JSON answer."""
+    """Return `value` as a JSON response."""
     return Response(_encoder.encode(value), status, content_type="application/json")
 
 
 async def body_as(kind: type[T] | Any, *, required: bool = True) -> Any:
-    """The request's JSON body as `kind`; None if there is none and it is not `required`.
+    """Return the request's JSON body as `kind`; None if it is empty and not `required`.
 
     Raises BadRequest, which names the field, and UnsupportedMediaType.
     """
@@ -46,7 +46,7 @@ async def body_as(kind: type[T] | Any, *, required: bool = True) -> Any:
 
 
 def _named(text: str) -> tuple[str, str | None]:
-    """msgspec's message in plain words, and the field it is about: `… - at `$[0].phase`` → `phase`."""
+    """Return msgspec's message in plain words, and the field that it names: `… - at `$[0].phase`` → `phase`."""
     message, _, path = text.partition(" - at `$")
     path = path.rstrip("`")
     names = re.findall(r"\.([A-Za-z_]\w*)", path)

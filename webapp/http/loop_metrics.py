@@ -1,4 +1,4 @@
-"""How the background loops appear in health and in metrics."""
+"""Reports the background loops in health and in metrics."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from signalbox.webapp.http.health import Problem
 
 
 def loop_problems(loops: Loops) -> list[Problem]:
-    """One problem for each loop whose last turn failed."""
+    """Return one problem for each loop whose last run failed."""
     return [
-        Problem(f"loop_{loop.name}", f"the background loop {loop.name} fails, and is tried again; see the log")
+        Problem(f"loop_{loop.name}", f"the background loop {loop.name} fails and is retried; see the log")
         for loop in loops
         if loop.failing is not None
     ]
 
 
 class LoopMetrics(Collector):
-    """`signalbox_loop_failures_total{loop=…}` and `signalbox_loop_failing{loop=…}`."""
+    """The metrics `signalbox_loop_failures_total{loop=…}` and `signalbox_loop_failing{loop=…}`."""
 
     def __init__(self, loops: Loops) -> None:
         self._loops = loops
 
     def collect(self) -> Iterable[Metric]:
-        """One counter and one gauge for each loop."""
-        failures = CounterMetricFamily("signalbox_loop_failures", "Turns of a loop that failed.", labels=["loop"])
+        """Yield a counter and a gauge per loop."""
+        failures = CounterMetricFamily("signalbox_loop_failures", "Runs of a loop that failed.", labels=["loop"])
         failing = GaugeMetricFamily("signalbox_loop_failing", "1 while a loop fails.", labels=["loop"])
         for loop in self._loops:
             failures.add_metric([loop.name], loop.failures)

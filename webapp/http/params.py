@@ -1,6 +1,6 @@
-"""Single parameters of a request, checked: an error names the parameter and what it may be.
+"""Reads and checks single parameters of a request. Errors name the parameter and its allowed values.
 
-Routes of the API declare their parameters as a struct; `webapp/http/query_parameters.py` fills it by these functions.
+Routes of the API declare their parameters as a struct, which `webapp/http/query_parameters.py` fills.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from signalbox.webapp.http.bad_request import BadRequest
 MAX_SEQ = 2**53 - 1
 
 LAST_EVENT_ID = ("lastEventId", "last_event_id")
-"""Parameters that count like the header `Last-Event-ID`."""
+"""Parameters with the meaning of the header `Last-Event-ID`."""
 
 _YEAR_ZERO, _LEAP_SECOND = re.compile(r"^0000(?=-)"), re.compile(r"(?<=T\d\d:\d\d):60")
 _EARLIEST, _LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 def given(name: str) -> str | None:
-    """The text of a parameter, None without it. Raises BadRequest for one that is repeated."""
+    """Return the text of a parameter, or None if it is absent. Raises BadRequest if it is repeated."""
     texts = request.args.getlist(name)
     if len(texts) > 1:
         raise BadRequest(f"{name} must be given once, not {len(texts)} times", name)
@@ -32,26 +32,26 @@ def given(name: str) -> str | None:
 
 
 def word(name: str, *choices: str) -> str:
-    """A text that is one of `choices`, "" without it."""
+    """Return a parameter that must be one of `choices`, or "" if it is absent."""
     text = given(name)
     return choice_of(name, text, choices) if text else ""
 
 
 def whole(name: str, default: int, low: int, high: int) -> int:
-    """A whole number between `low` and `high`."""
+    """Return a parameter that must be a whole number between `low` and `high`."""
     text = given(name)
     return default if text is None else whole_of(name, text, low, high)
 
 
 def whole_of(name: str, text: str, low: int, high: int) -> int:
-    """The whole number between `low` and `high` that a text has."""
+    """Parse a whole number between `low` and `high`. Raises BadRequest."""
     if not text.isascii() or not text.removeprefix("-").isdigit() or len(text) > 20 or not low <= int(text) <= high:
         raise BadRequest(f"{name} must be a whole number between {low} and {high}, not {text[:40]!r}", name)
     return int(text)
 
 
 def number_of(name: str, text: str, low: float, high: float) -> float:
-    """The number between `low` and `high` that a text has."""
+    """Parse a number between `low` and `high`. Raises BadRequest."""
     try:
         value = float(text) if text.isascii() and "_" not in text else float("nan")
     except ValueError:
@@ -62,16 +62,16 @@ def number_of(name: str, text: str, low: float, high: float) -> float:
 
 
 def choice_of(name: str, text: str, choices: Sequence[str]) -> str:
-    """A text that is one of `choices`."""
+    """Return `text` if it is one of `choices`. Raises BadRequest."""
     if text not in choices:
         raise BadRequest(f"{name} must be one of {', '.join(choices)}, not {text[:40]!r}", name)
     return text
 
 
 def last_event_id() -> int | None:
-    """Where the client's stream broke off, None if it is its first. Raises BadRequest.
+    """Return the id of the last event that the client received, or None for its first stream. Raises BadRequest.
 
-    The header wins over the parameters, which clients use that cannot set a header.
+    The header takes precedence over the parameters, which are for clients that cannot set a header.
     """
     texts = [("Last-Event-ID", request.headers.get("Last-Event-ID"))]
     texts += [(name, given(name)) for name in LAST_EVENT_ID]
@@ -79,51 +79,51 @@ def last_event_id() -> int | None:
 
 
 def position_in(texts: Iterable[tuple[str, str | None]]) -> int | None:
-    """The first position that is given, as `(name, text)`; None without one. Raises BadRequest, which names it."""
+    """Return the first position among `(name, text)` pairs, or None if all are absent. Raises BadRequest."""
     return next((position_of(name, text) for name, text in texts if text), None)
 
 
 def position_of(name: str, text: str) -> int:
-    """The position in a stream that a text has."""
+    """Parse a position in a stream. Raises BadRequest."""
     if not text.isascii() or not text.isdigit() or len(text) > 16 or int(text) > MAX_SEQ:
         raise BadRequest(f"{name} must be the id of an event of this stream, not {text[:40]!r}", name)
     return int(text)
 
 
 def flag(name: str) -> bool:
-    """Whether a parameter is 1; it may be 0 or left out."""
+    """Return whether a parameter is 1. It may be 0 or absent."""
     text = given(name)
     return bool(text) and flag_of(name, text or "")
 
 
 def flag_of(name: str, text: str) -> bool:
-    """Whether a text is 1; it may be 0."""
+    """Parse 1 or 0 as a bool. Raises BadRequest."""
     if text not in ("0", "1"):
         raise BadRequest(f"{name} must be 0 or 1, not {text[:40]!r}", name)
     return text == "1"
 
 
 def since_when(name: str, text: str) -> str | None:
-    """A bound of a TaskQuery: a time in the form of `created_at`, or how long ago; None for an empty text."""
+    """Parse a time bound of a TaskQuery: a time or an age such as 24h. Return None for an empty text."""
     text = text.strip()
     if ago(text):
         return text
     try:
         return instant_of(name, text)
     except BadRequest:
-        allowed = "a time such as 2026-11-21T14:02, or how long ago, from 1m to 99999d, such as 30m, 24h or 7d"
+        allowed = "a time such as 2026-11-21T14:02, or an age from 1m to 99999d, such as 30m, 24h or 7d"
         raise BadRequest(f"{name} must be {allowed}; not {text[:40]!r}", name) from None
 
 
 def instant(name: str) -> str | None:
-    """A time in the form of `created_at`; None without one."""
+    """Return a parameter that is a time, in the form of `created_at`; None if it is absent."""
     return instant_of(name, given(name) or "")
 
 
 def instant_of(name: str, text: str) -> str | None:
-    """A time in the form of `created_at`; None for an empty text.
+    """Parse a time into the form of `created_at`. Return None for an empty text.
 
-    A time without a zone is UTC. A time before the year 1 or after 9999 becomes the first or the last one there is.
+    A time without a zone is UTC. A time before the year 1 or after 9999 becomes the first or last possible time.
     """
     text = text.strip()
     if not text:

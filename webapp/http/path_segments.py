@@ -1,4 +1,4 @@
-"""Ids that a run chose, written as the last segments of a path.
+"""Encodes ids that a run has chosen as the last segments of a path.
 
 Browsers and proxies remove the segments `.` and `..` from a path, percent-encoded ones too
 (https://url.spec.whatwg.org/#single-dot-path-segment). An id with such a segment begins with MARK and uses an escape
@@ -19,7 +19,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def segment(name: str) -> str:
-    """`name` as the last segments of a path."""
+    """Return `name` encoded as the last segments of a path."""
     parts = re.split(r"[/\\]", name)
     if not (name.startswith(MARK) or _CONTROL.search(name) or any(part in (".", "..") for part in parts)):
         return quote(name, safe="/")
@@ -27,7 +27,7 @@ def segment(name: str) -> str:
 
 
 def name_of(written: str) -> str:
-    """The name that `segment` wrote; `written` is already percent-decoded."""
+    """Return the name that `segment` encoded. `written` is already percent-decoded."""
     rest = written.removeprefix(MARK)
     if rest == written or not _WRITTEN.fullmatch(rest):
         return written

@@ -1,13 +1,15 @@
-"""The parameters of a request as a struct. The struct is also what the OpenAPI document says about them.
+"""Reads the parameters of a request into a struct, from which the OpenAPI document is generated too.
 
     class Page(msgspec.Struct, frozen=True, kw_only=True):
-        limit: Annotated[int, Meta(ge=1, le=500, description="How many at most.")] = 50
+        limit: Annotated[int, Meta(ge=1, le=500, description="The maximum number of items.")] = 50
 
 `query_as(Page)` reads `?limit=`. A field may be an int or a float with bounds, a text with a `max_length`, a bool (`0`
-or `1`), a `Literal`, or a tuple of texts or Literals, which is a parameter that may be repeated. `Meta(extra=…)` may
-have `read`, a function that takes the name and the text and returns the value (its schema is the `extra_json_schema`);
-`in`, which is `header` for a header;
-and `setting`, the setting that has the default. The name of a parameter is that of the field as it is encoded.
+or `1`), a `Literal`, or a tuple of texts or Literals, which is a repeatable parameter. The name of a parameter is the
+encoded name of the field. `Meta(extra=…)` may contain:
+
+- `read`: a function that takes the name and the text and returns the value; `extra_json_schema` is its schema
+- `in`: `header` for a header
+- `setting`: the name of the setting that has the default
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ ReadParameter = Callable[[str, str], Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """One parameter: the `field` of the struct that it fills, its name, and how its text is read."""
+    """One parameter: its name, the `field` of the struct that it fills, and the function that reads its text."""
 
     field: str
     name: str
@@ -46,14 +48,14 @@ class Parameter:
     description: str
 
     def default_in(self, app: Quart) -> Any:
-        """The default in `app`."""
+        """Return the default of this parameter in `app`."""
         return self.default if self.setting is None else getattr(app.extensions["settings"], self.setting)
 
 
 def query_as(kind: type[T], *, form: bool = False, asked: BaseRequestWebsocket | None = None) -> T:
-    """The parameters of the request (or of `asked`) as `kind`. Raises BadRequest.
+    """Return the parameters of the request (or of `asked`) as `kind`. Raises BadRequest.
 
-    In a `form` an empty text counts as not given, as browsers send every field.
+    With `form`, an empty text counts as absent, because browsers send every field of a form.
     """
     asked = asked or request
     values: dict[str, Any] = {}
@@ -75,7 +77,7 @@ def query_as(kind: type[T], *, form: bool = False, asked: BaseRequestWebsocket |
 
 
 def parameters_of(kind: Any) -> tuple[Parameter, ...]:
-    """The parameters that the struct `kind` declares."""
+    """Return the parameters that the struct `kind` declares."""
     return _parameters_of(kind)
 
 
@@ -87,7 +89,7 @@ def _parameters_of(kind: Hashable) -> tuple[Parameter, ...]:
 
 
 def _words_of(hint: Any) -> Iterator[str]:
-    """The words of the Literals in a type, in the order in which they were written."""
+    """Yield the words of the Literals in a type, in their order in the source."""
     for part in get_args(hint):
         if get_origin(hint) is Literal:
             yield part
@@ -125,7 +127,7 @@ def _parameter(one: inspect.Field, words: tuple[str, ...]) -> Parameter:
 
 
 def _plain(kind: inspect.Type) -> tuple[inspect.Type, Schema, dict[str, Any]]:
-    """A type without what is around it: the type, what `Meta` adds to its schema, and the `extra` of that."""
+    """Return a type without Optional and Meta, the schema that its Meta adds, and the Meta's `extra`."""
     described: Schema = {}
     extra: dict[str, Any] = {}
     while True:
@@ -140,7 +142,7 @@ def _plain(kind: inspect.Type) -> tuple[inspect.Type, Schema, dict[str, Any]]:
 
 
 def _reader(kind: inspect.Type, extra: dict[str, Any], words: tuple[str, ...]) -> tuple[ReadParameter, Schema]:
-    """How a text of this type is read, and its schema."""
+    """Return the function that reads a text of this type, and the type's schema."""
     if "read" in extra:
         return extra["read"], {}
     if isinstance(kind, inspect.BoolType):
@@ -162,7 +164,7 @@ def _bounds(name: str, low: float, high: float) -> Schema:
 
 
 def _parts(one: Parameter, text: str) -> list[str]:
-    # A comma cannot be part of a word of an enum, so such a list may also be written with commas.
+    # The words of an enum have no commas, so a list of them may also be separated by commas.
     return text.split(",") if "enum" in one.schema["items"] else [text]
 
 

@@ -57,16 +57,20 @@ REFUSALS: dict[type[Exception], Refusal] = {
     RequestTimeout: Refusal(408, "timeout", "The body did not arrive in time."),
     Conflict: Refusal(409, "conflict", "The state of the task does not allow this."),
     NoOpenRequest: Refusal(409, "no_open_request", "No such permission request is open."),
-    RequestEntityTooLarge: Refusal(413, "too_large", "The body is over the limit."),
+    RequestEntityTooLarge: Refusal(413, "too_large", "The body or the number of fields is over the limit."),
     UnsupportedEncoding: Refusal(415, "unsupported_media_type", "The server cannot read this `Content-Encoding`."),
     UnsupportedMediaType: Refusal(415, "unsupported_media_type", "The body must be JSON; see `Content-Type`."),
     WrongHost: Refusal(421, "wrong_host", "The server does not answer under this host name."),
     TooManyLogins: Refusal(429, "too_many_logins", "Too many log-ins were tried; see `Retry-After`."),
-    StoreDamaged: Refusal(500, "store_damaged", "A damaged part of the database was needed; a retry does not help."),
-    StoreUnavailable: Refusal(503, "unavailable", "The store is busy or gone; see `Retry-After`."),
-    LoginsBusy: Refusal(503, "logins_busy", "Too many passwords wait to be checked; see `Retry-After`."),
+    StoreDamaged: Refusal(
+        500, "store_damaged", "The data is in a damaged part of the database; a retry does not help."
+    ),
+    StoreUnavailable: Refusal(503, "unavailable", "The store is busy or cannot be reached; see `Retry-After`."),
+    LoginsBusy: Refusal(503, "logins_busy", "Too many log-ins wait for their password check; see `Retry-After`."),
     AgentUnavailable: Refusal(503, "agent_unavailable", "The agent of the project does not answer."),
-    TooManyStreams: Refusal(503, "too_many_streams", "All streams of the server are taken; see `Retry-After`."),
+    TooManyStreams: Refusal(
+        503, "too_many_streams", "The server has as many streams open as it may; see `Retry-After`."
+    ),
 }
 """The response to each exception. An exception without an entry uses the entry of its nearest base class."""
 

@@ -1,4 +1,4 @@
-"""Why somebody is refused, as types. `webapp/http/errors.py` answers each in the form that the caller reads."""
+"""Exceptions for refused requests. `webapp/http/errors.py` turns each into a response."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from signalbox.store.people import Scope
 
 
 class NotLoggedIn(Exception):
-    """Nobody knows who asks; `shown` is "token" or "session" where one was sent that counts for nothing (any more)."""
+    """The caller is anonymous. `shown` is "token" or "session" if an invalid or expired one was sent."""
 
     def __init__(self, shown: str | None) -> None:
         super().__init__(NOT_LOGGED_IN[shown])
 
 
 class Forbidden(Exception):
-    """Somebody known may not do this, in this project or (None) at all."""
+    """The caller lacks a right, in this project or (None) in general."""
 
     def __init__(self, who: str, scope: Scope, project_id: str | None) -> None:
         where = "" if project_id is None else f" in the project {project_id!r}"
@@ -26,21 +26,21 @@ class Forbidden(Exception):
 
 
 class UnknownProject(Exception):
-    """There is no project of that name."""
+    """There is no project with this id."""
 
     def __init__(self, project_id: str) -> None:
         super().__init__(f"there is no project {project_id!r}")
 
 
 class UnknownPermission(Exception):
-    """The run has made no permission request of this id."""
+    """The run has made no permission request with this id."""
 
     def __init__(self, request_id: str) -> None:
         super().__init__(f"there is no permission request {request_id!r}")
 
 
 class NoOpenRequest(Conflict):
-    """No permission request is open, or not the one that the caller names."""
+    """No permission request is open, or the named one is not."""
 
 
 class WrongCredentials(Exception):
@@ -72,7 +72,7 @@ class UnsupportedMediaType(_UnsupportedMediaType):
 
 
 class TooManyLogins(Exception):
-    """Log-ins were tried too often; `retry_after` in seconds."""
+    """Too many log-ins were tried. `retry_after` is in seconds."""
 
     def __init__(self, retry_after: float) -> None:
         super().__init__("too many log-ins were tried; wait a little")
@@ -80,7 +80,7 @@ class TooManyLogins(Exception):
 
 
 class LoginsBusy(Exception):
-    """Too many passwords wait to be checked; this one was not counted."""
+    """Too many log-ins wait for their password check. This attempt was not counted."""
 
     retry_after = 3.0
 
@@ -89,10 +89,10 @@ class LoginsBusy(Exception):
 
 
 class TooManyStreams(Exception):
-    """A cap on open streams is reached, or the server is about to stop; `retry_after` in seconds, jittered.
+    """A limit on open streams is reached, or the server is about to stop. `retry_after` is in seconds, with jitter.
 
-    `most` is how many the caller may have; None: it is the server that is full. One that is `closing` asks for no wait:
-    its successor has room, and a page that asks again and again finds it as soon as it is there.
+    `most` is the caller's limit, or None if the limit is the server's. A `closing` server asks for no wait: the next
+    server has room, and a page that retries reaches it as soon as it is up.
     """
 
     def __init__(self, most: int | None = None, *, closing: bool = False) -> None:
@@ -103,7 +103,7 @@ class TooManyStreams(Exception):
 
 
 class NotYet(Exception):
-    """What was asked for came later than the moment that was asked for."""
+    """The requested item did not exist yet at the requested event."""
 
 
 NOT_LOGGED_IN = {
@@ -112,4 +112,4 @@ NOT_LOGGED_IN = {
     "token": "this token is unknown, expired or revoked",
 }
 DOES: dict[Scope, str] = {"read": "read", "emit": "emit events", "respond": "answer and stop runs", "admin": "manage"}
-"""What a scope lets somebody do."""
+"""The action that each scope allows, for messages."""

@@ -1,4 +1,4 @@
-"""The way to the log-in page and back to where somebody wanted to go."""
+"""Addresses for the log-in: the log-in page, and the page to return to afterwards."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ HOME = "/tasks"
 
 
 def is_navigation() -> bool:
-    """Whether a person opens a page or sends a form: no script, no stream, no program."""
+    """Whether the request is a browser's navigation: a person opens a page or sends a form."""
     if "HX-Request" in request.headers or "text/html" not in request.headers.get("Accept", ""):
         return False
     return request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
 
 
 def login_path() -> str:
-    """The address of the log-in page that leads back here; from a form, to the page that it was on."""
+    """Return the address of the log-in page that leads back here, or for a form to the page that contained it."""
     get = request.method == "GET"
     here = local(at_root(request.full_path.rstrip("?"))) if get else came_from(at_root(HOME))
     return at_root(f"/login?next={quote(here, safe='/')}")
 
 
 def came_from(otherwise: str) -> str:
-    """The page of ours that a form was on, else the path `otherwise`."""
+    """Return the path of the page that contained the form, if it is on this server, else `otherwise`."""
     came = parts_of(request.referrer or "")
     return local(f"{came.path}?{came.query}".rstrip("?"), otherwise) if came.netloc == request.host else otherwise
 
 
 def parts_of(address: str) -> SplitResult:
-    """The parts of an address that a caller names; none of one that cannot be read."""
+    """Split an address from a caller. The parts are empty if it is not valid."""
     try:
         return urlsplit(address)
     except ValueError:
@@ -40,9 +40,9 @@ def parts_of(address: str) -> SplitResult:
 
 
 def local(address: str | None, otherwise: str | None = None) -> str:
-    """The address if it is a path of this server, else `otherwise`, which is the first page unless given."""
+    """Return the address if it is a path of this server, else `otherwise`, by default the first page."""
     text = address or ""
-    # A browser takes a backslash for a slash, and drops tabs and line breaks: //host and /\host are other hosts.
+    # Browsers treat a backslash as a slash, and drop tabs and line breaks: //host and /\host lead to other hosts.
     plain = text.startswith("/") and text.isprintable() and "\\" not in text and not text.startswith("//")
     if plain and _below(text.partition("?")[0], request.root_path):
         return text
@@ -50,7 +50,7 @@ def local(address: str | None, otherwise: str | None = None) -> str:
 
 
 def _below(path: str, root: str) -> bool:
-    """Whether a path is below `root`, also when a browser has taken its dot segments out."""
+    """Whether a path is below `root`, even after a browser has removed its dot segments."""
     if not root:
         return True
     segments = unquote(path.partition("#")[0]).split("/")

@@ -1,7 +1,7 @@
-"""The path prefix below which a server lives, such as `/signalbox`. A proxy passes it on unstripped.
+"""The path prefix below which the server is served, such as `/signalbox`. A proxy must not strip it.
 
-In ASGI `root_path` is where an app is mounted, and `path` includes it (HTTP connection scope). Quart removes it before
-it looks for a route, so routes and `request.path` do not have it. Every address that the server gives out has it.
+In ASGI, `root_path` is where an app is mounted, and `path` includes it (HTTP connection scope). Quart removes it
+before routing, so routes and `request.path` do not contain it. Every address in a response contains it.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ App = Callable[[Any, Any, ASGISend], Awaitable[None]]
 
 
 def at_root(path: str) -> str:
-    """The address of a path of this server, for a page, a redirect or a header."""
+    """Return the address of a path of this server, for a page, a redirect or a header."""
     return f"{request.root_path}{path}"
 
 
 def next_page(**parameters: object) -> str:
-    """The address of this request with other parameters, under which the rest of an answer is."""
+    """Return the address of this request with other parameters, for the next page of a response."""
     return f"{at_root(quote(request.path))}?{urlencode(parameters)}"
 
 
 def install(app: Quart, root_path: str) -> None:
-    """Serve `app` below `root_path` alone; what lies outside is answered 404. Nothing to do without a prefix."""
+    """Serve `app` only below `root_path`; other paths are answered 404. An empty prefix changes nothing."""
     if root_path:
         app.asgi_app = Prefixed(app.asgi_app, root_path)  # type: ignore[method-assign]
 
@@ -50,4 +50,4 @@ class Prefixed:
             query = b"?" + scope["query_string"] if scope["query_string"] else b""
             await refuse(scope, receive, send, "", 308, [(b"location", f"{self._root}/".encode() + query)])
         else:
-            await refuse(scope, receive, send, f"this server lives below {self._root}/", 404)
+            await refuse(scope, receive, send, f"this server answers only below {self._root}/", 404)

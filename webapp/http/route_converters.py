@@ -1,4 +1,4 @@
-"""The converter `name` for ids that a run chose: `<name:span_id>` at the end of a route."""
+"""The route converter `name`, for ids that a run has chosen: `<name:span_id>` at the end of a route."""
 
 from __future__ import annotations
 

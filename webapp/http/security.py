@@ -1,4 +1,4 @@
-"""What every answer carries and every request must pass: headers, host check, no cross-site posts."""
+"""Security headers of every response, and checks of every request: its host, and no cross-site posts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def install(app: Quart, settings: Settings) -> None:
-    """Check what comes in, mark what goes out."""
+    """Register the checks of requests and the headers of responses."""
     allowed = {name.strip().lower() for name in settings.allowed_hosts.split(",") if name.strip()}
     if settings.loopback:
         allowed |= LOOPBACK_NAMES
@@ -41,19 +41,19 @@ def install(app: Quart, settings: Settings) -> None:
 
     @app.before_request
     async def check_host() -> None:
-        # DNS rebinding: a hostile name that resolves to this machine is not one of ours.
+        # Against DNS rebinding: a hostile host name may resolve to this machine.
         if not allowed or _host_name(request.headers.get("Host", "")) in allowed:
             return
         raise WrongHost
 
     @app.before_websocket
     async def check_socket() -> Response | None:
-        # A WebSocket is no fetch: a browser lets any site open one to us, and only the server can refuse.
+        # CORS does not apply to WebSockets: a browser lets any site open one, and only the server can refuse.
         host, origin = websocket.headers.get("Host", ""), websocket.headers.get("Origin")
         known = not allowed or _host_name(host) in allowed
         if known and (origin is None or origin in origins or parts_of(origin).netloc == host):
             return None
-        return Response("this server does not answer that site", 403, content_type="text/plain")
+        return Response("this server does not accept WebSockets from that site", 403, content_type="text/plain")
 
     @app.before_request
     async def refuse_cross_site() -> None:
@@ -63,7 +63,7 @@ def install(app: Quart, settings: Settings) -> None:
         site = request.headers.get("Sec-Fetch-Site")
         if origin is not None and origin in origins:
             return
-        # What the browser itself says holds also behind a proxy that hands on another Host than it was asked for.
+        # Sec-Fetch-Site comes first, because it is right even behind a proxy that changes the Host header.
         same_origin = origin is None or parts_of(origin).netloc == request.headers.get("Host")
         if site in ("same-origin", "none") or (site is None and same_origin):
             return

@@ -1,4 +1,4 @@
-"""Limits on WebSockets. Clients only listen: nothing is inflated, and a client's first message ends the connection.
+"""Limits on WebSockets. Clients only receive: compression is off, and a client's first message ends the connection.
 
 The class relies on `handle_text`, `handle_bytes`, `handle_ping`, `close_timer` and `conn` of
 `WebSocketsSansIOProtocol` in uvicorn 0.54; `tests/http/test_socket_limits.py` notices when one of them changes.
@@ -11,27 +11,27 @@ from typing import Any
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 LONGEST_MESSAGE = 1024
-"""Bytes of a frame from a client; a longer one is refused by its length, before it is received."""
+"""Maximum bytes of a frame from a client. A longer frame is refused by its announced length."""
 
 UNREAD_PONGS = 64 * 1024
-"""Bytes of answers that a client which sends pings may leave unread."""
+"""Maximum bytes of unread pongs. A client that sends pings and reads nothing is disconnected."""
 
 UNSUPPORTED = 1003
-"""RFC 6455, section 7.4.1: a kind of data that this end does not accept."""
+"""The close code for a kind of data that this end does not accept (RFC 6455, section 7.4.1)."""
 
 CLOSING = 2.0
-"""Seconds that a client has to confirm the close."""
+"""Seconds in which a client must confirm the close."""
 
 
 class LimitedSocketProtocol(WebSocketsSansIOProtocol):
-    """One WebSocket of a client that has nothing to send."""
+    """One WebSocket whose client must not send messages."""
 
     def data_received(self, data: bytes) -> None:
         if self.close_sent and self.close_timer is None:
             return
         super().data_received(data)
         if self.conn.handshake_exc is not None and not self.handshake_initiated:
-            # The head passed the limits of HTTP, and not those of the WebSocket library, which has its answer ready.
+            # The headers are within our limits but not the WebSocket library's, which has queued its own response.
             self.close_sent = True
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.transport.close()

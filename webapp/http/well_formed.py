@@ -1,4 +1,4 @@
-"""Requests that no route could read: a Host or an address that is not well formed is answered 400."""
+"""Rejects requests with a malformed Host header or address with status 400, before routing."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _LABEL = rb"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})"
 _HOST = re.compile(rb"(?:%b(?:\.%b)*\.?|\[[0-9A-Fa-f:.]{2,45}\])?(?::[0-9]{0,5})?" % (_LABEL, _LABEL))
 
 LONGEST_HOST = 300
-"""Bytes of a Host header: a name of 253 and a port."""
+"""Maximum bytes of a Host header: a name of 253 bytes and a port."""
 
 
 def complaint_about(scope: Any) -> str | None:
-    """Why a request's address cannot be used; None if it can. `scope` is that of ASGI, of HTTP or a WebSocket."""
+    """Return the error of a request's Host or address, or None. `scope` is an ASGI scope of HTTP or a WebSocket."""
     hosts = [value for name, value in scope["headers"] if name == b"host"]
     if len(hosts) > 1:
         return "there is more than one Host header"
@@ -22,7 +22,7 @@ def complaint_about(scope: Any) -> str | None:
         # RFC 9112, section 3.2: only HTTP/1.0 may leave it out.
         return "there is no Host header" if scope.get("http_version", "1.1") == "1.1" else None
     if len(hosts[0]) > LONGEST_HOST or not _HOST.fullmatch(hosts[0].strip()):
-        return "the Host header is no host name, with or without a port"
+        return "the Host header is not a host name with an optional port"
     if not scope["query_string"].isascii():
         return "the query string has bytes that are not percent-encoded"
     return None
@@ -36,7 +36,7 @@ async def refuse(
     status: int = 400,
     more_headers: Sequence[tuple[bytes, bytes]] = (),
 ) -> None:
-    """Answer with the complaint, as text."""
+    """Send the complaint as a plain text response."""
     socket = scope["type"] == "websocket"
     if socket and "websocket.http.response" not in (scope.get("extensions") or {}):
         await send({"type": "websocket.close", "code": 1008})

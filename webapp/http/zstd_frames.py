@@ -15,5 +15,5 @@ _compressor = zstd.ZstdCompressor(level=LEVEL)
 
 
 def zstd_frame(data: bytes) -> bytes:
-    """One whole frame, which a reader can decode at once and without those before it."""
+    """Return `data` as one complete frame, which can be decoded without earlier frames."""
     return _compressor.compress(data, mode=zstd.ZstdCompressor.FLUSH_FRAME)

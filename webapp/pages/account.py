@@ -1,4 +1,4 @@
-"""One's own account: password, rights, tokens. For people alone: no token makes another."""
+"""The page of a person's own account: password, rights, tokens. Tokens cannot use it, so no token creates another."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from signalbox.webapp.http.refusals import Forbidden, TooManyLogins
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.pages.responses import html, layout
 
-LIVES = {"7": "a week", "30": "30 days", "90": "90 days", "365": "a year", "": "until it is revoked"}
-"""How long a token may be good for, in days."""
+TOKEN_LIFETIMES = {"7": "a week", "30": "30 days", "90": "90 days", "365": "a year", "": "until it is revoked"}
+"""The lifetimes of a new token, in days, with their labels. "" is no expiry."""
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
 
@@ -47,7 +47,7 @@ async def password() -> Response | Redirect:
     except TooManyLogins as error:
         return await _page(mine, 429, refused=f"{error}.".capitalize())
     if not changed:
-        return await _page(mine, 400, refused="That is not the present password.")
+        return await _page(mine, 400, refused="That is not the current password.")
     response = redirect(at_root("/login?note=password"), 303)
     cookie.forget(response, request)
     return response
@@ -58,8 +58,10 @@ async def password() -> Response | Redirect:
 async def create_token() -> Response:
     mine, form = await account(), await request.form
     days, project_id = form.get("days", ""), form.get("project_id") or None
-    if days not in LIVES:
-        raise BadRequest(f"days must be one of {', '.join(filter(None, LIVES))} or nothing, not {days[:40]!r}", "days")
+    if days not in TOKEN_LIFETIMES:
+        raise BadRequest(
+            f"days must be one of {', '.join(filter(None, TOKEN_LIFETIMES))} or empty, not {days[:40]!r}", "days"
+        )
     if project_id and not (await principal()).may("read", project_id):
         raise Forbidden(mine.email, "read", project_id)
     expires_at = None
@@ -90,7 +92,7 @@ async def revoke_token(token_id: str) -> Redirect:
 
 
 async def account() -> Account:
-    """The account of whoever has logged in. Raises NotFound while nobody has to, and Forbidden for a token."""
+    """Return the account of the caller. Raises NotFound if the server has no accounts, and Forbidden for a token."""
     who = await principal()
     if not directory().guarded:
         raise NotFound
@@ -99,7 +101,7 @@ async def account() -> Account:
     return cast(Account, who.account)
 
 
-async def _page(mine: Account, status: int = 200, **said: str) -> Response:
+async def _page(mine: Account, status: int = 200, **messages: str) -> Response:
     people, who = store().people, await principal()
     values = {
         "account": mine,
@@ -107,10 +109,10 @@ async def _page(mine: Account, status: int = 200, **said: str) -> Response:
         "projects": [one.project_id for one in await people.projects() if who.may("read", one.project_id)],
         "tokens": sorted(await people.tokens(mine.account_id), key=lambda token: token.created_at, reverse=True),
         "scopes": SCOPES,
-        "lives": LIVES,
+        "lives": TOKEN_LIFETIMES,
         "now": now(),
         **dict.fromkeys(("refused", "secret", "secret_name"), ""),
-        **said,
+        **messages,
     }
     response = html(fragments().plain_page("accounts/show.html", await layout(), **values))
     response.status_code = status

@@ -1,4 +1,4 @@
-"""The audits: what people did, the newest first."""
+"""The page of the audits: actions of people, newest first."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ blueprint = Blueprint("audits", __name__)
 @needs("read", task="")
 async def index(task_id: str | None) -> Response:
     if task_id is not None:
-        # The audits of a deleted task are still there, for those who see its project.
+        # The audits of a deleted task stay, visible to members of its project.
         with suppress(UnknownTask):
             await require("read", task_id)
     before = whole("before", 0, 1, MAX_SEQ) or None

@@ -1,4 +1,4 @@
-"""A checkpoint with its evidence: a page of its own, which other pages show in a drawer."""
+"""The page of a checkpoint with its evidence, which other pages also show in a drawer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two runs side by side, as a live page, and the form that asks for the two."""
+"""The live page that compares two runs, and the form to choose them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.live.board_frames import ComparisonFrames
 from signalbox.webapp.live.pace import Pace
 from signalbox.webapp.live.stream import subscribe
-from signalbox.webapp.pages.live_page import SLOWEST
+from signalbox.webapp.pages.live_page import MIN_FRAME_INTERVAL_S
 from signalbox.webapp.pages.responses import cursor_of_stream, epoch_of, html, layout, reset_stream, shows_other_history
 from signalbox.webapp.views.comparison import choice_view, comparison_view
 
@@ -53,7 +53,7 @@ async def _values(view: Reading, a: str, b: str, only_parted: bool) -> dict[str,
 
 
 def _identity(values: dict[str, Any]) -> str:
-    """Which two tasks a comparison shows, of all that ever had these ids."""
+    """Return the identities of the two tasks, which differ from those of earlier tasks with the same ids."""
     return f"{values['view'].a.task.identity}.{values['view'].b.task.identity}"
 
 
@@ -71,7 +71,7 @@ async def _stream(a: str, b: str, only_parted: bool) -> Response:
             raise UnknownTask(a)
         return drawing.parts(PARTS, **values)
 
-    renderer, pace = ComparisonFrames(store(), drawing, (a, b), draw), Pace(SLOWEST, batch_size=MAX_SEQ)
+    renderer, pace = ComparisonFrames(store(), drawing, (a, b), draw), Pace(MIN_FRAME_INTERVAL_S, batch_size=MAX_SEQ)
     return subscribe(
         hub(), lambda lanes: lanes.board_lane(("compare", a, b, only_parted, identity), renderer, pace), cursor
     )

@@ -1,4 +1,4 @@
-"""What a person does to a run besides answering it: asking it to stop, and running it again."""
+"""Forms that control a run: asking it to stop, and starting a retry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run to take away: the log as text, NDJSON, the spans as CSV, and one HTML file. Long ones are streamed."""
+"""Exports of a task: its log as text or NDJSON, its spans as CSV, and one HTML file. All but the last are streamed."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ from signalbox.webapp.views.run_report import redacted, run_report
 blueprint = Blueprint("export", __name__)
 
 FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-"""The file carries its styles in itself, and can do nothing."""
+"""The Content-Security-Policy of the HTML file: its inline styles are allowed, and nothing else."""
 
 TEXT, NDJSON, CSV = "text/plain; charset=utf-8", "application/x-ndjson", "text/csv; charset=utf-8"
 HTML = "text/html; charset=utf-8"
 
 
 class ExportParameters(msgspec.Struct, frozen=True, kw_only=True):
-    """How an export is sent."""
+    """Whether an export is shown or saved."""
 
-    download: Annotated[bool, Meta(description="1: as a file to save.")] = False
+    download: Annotated[bool, Meta(description="1: send it as a file to save.")] = False
 
 
 class RawParameters(ExportParameters, frozen=True, kw_only=True):
-    """Which lines the plain text has."""
+    """The parameters of the plain text."""
 
-    ansi: Annotated[bool, Meta(description="1: with its colours.")] = False
-    heartbeats: Annotated[bool, Meta(description="1: with the heartbeats.")] = False
+    ansi: Annotated[bool, Meta(description="1: keep the colours as escape sequences.")] = False
+    heartbeats: Annotated[bool, Meta(description="1: include heartbeats.")] = False
 
 
 class NdjsonParameters(ExportParameters, frozen=True, kw_only=True):
-    """What the NDJSON has."""
+    """The parameters of the NDJSON."""
 
-    full: Annotated[bool, Meta(description="1: without redaction.")] = False
+    full: Annotated[bool, Meta(description="1: do not redact.")] = False
 
 
 @blueprint.get("/tasks/<task_id>/raw")
 @needs("read")
-@endpoint("Read the log as plain text, one line an event.", media_type=TEXT)
+@endpoint("Read the log as plain text, one line per event.", media_type=TEXT)
 async def raw(task_id: str, query: RawParameters) -> Response:
     task, ansi, heartbeats = await _task(task_id), query.ansi, query.heartbeats
     pages = event_pages(store(), task)
@@ -79,7 +79,7 @@ async def events(task_id: str, query: NdjsonParameters) -> Response:
         shown = redaction.struct(task) if redaction else task
         yield ndjson.head_line(shown, redacted=redaction is not None)
         async for page in pages:
-            # Looking for secrets in long payloads takes a while: streams go on meanwhile.
+            # Redacting long payloads takes a while, so a thread does it and streams are not delayed.
             yield await asyncio.to_thread(lines, page)
 
     return _streamed(body(), NDJSON, f"{task_id}.ndjson" if query.download else None)
@@ -106,7 +106,7 @@ async def page(task_id: str, query: ExportParameters) -> Response:
     async with store().read() as view:
         seen = await run_report(view, task_id)
     redaction, renderer = _redaction(), fragments()
-    # Thousands of rows take a while: streams go on meanwhile.
+    # Rendering thousands of rows takes a while, so a thread does it and streams are not delayed.
     text = await asyncio.to_thread(lambda: renderer.report(redacted(seen, redaction)))
     response = Response(text, content_type=HTML)
     response.headers["Content-Security-Policy"] = FILE_POLICY

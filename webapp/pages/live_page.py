@@ -1,6 +1,6 @@
-"""A live page of one task: rendered whole, then each part again when it changes.
+"""A live page of one task: the page is rendered whole, then each part is sent again when it changes.
 
-The page and its stream are one address with the same parameters; `part=frames` asks for the stream.
+The page and its stream have the same address and parameters; `part=frames` requests the stream.
 """
 
 from __future__ import annotations
@@ -29,21 +29,22 @@ from signalbox.webapp.live.task_frames import PartFrames, V
 from signalbox.webapp.pages.responses import cursor_of_stream, epoch_of, html, layout, reset_stream, shows_other_history
 from signalbox.webapp.views.time_travel import TimeTravel, reading_as_of
 
-SLOWEST = 2.0
-"""Seconds between two frames of a page that is costly to read or render."""
+MIN_FRAME_INTERVAL_S = 2.0
+"""Minimum seconds between two frames of a page that is costly to read or render."""
 
 Parameters = Sequence[tuple[str, object]]
 
 
 @dataclass(frozen=True)
 class LivePage(Generic[V]):
-    """How a page is read and rendered. `parts` has the DOM ids of the parts that change, each with its template.
+    """How to read and render a page. `parts` maps the DOM id of each part that changes to its template.
 
-    `parameters` are those that the route knows, as it understood them; those without a value are left out. Pages with
-    the same parameters share their frames, so nothing else of an address may change what is drawn.
+    `parameters` are the parsed parameters of the route; empty ones are left out. Pages with the same parameters share
+    their frames, so no other part of the address may affect the page.
 
     All templates get the result of `values`, and `view`, `task`, and the `path` of the task. `read_as_of` reads the
-    page as of an earlier event, for `?at=`; None if it has no past. `born` is the first seq that the page can show.
+    page as of an earlier event, for `?at=`; None if the page does not support that. `born` returns the first seq at
+    which the page exists.
     """
 
     template: str
@@ -56,13 +57,13 @@ class LivePage(Generic[V]):
 
     @property
     def address(self) -> list[tuple[str, str]]:
-        """The parameters of this page's address."""
+        """The parameters of this page's address, as texts."""
         return [(name, str(value)) for name, value in self.parameters if value not in (None, "")]
 
     def all_values(self, view: V, may_answer: bool, root: str) -> dict[str, Any]:
-        """The values of all templates of the page. `may_answer`: the reader may answer and cancel the run.
+        """Return the values for all templates of the page. `may_answer`: the reader may answer and cancel the run.
 
-        `root` is the path prefix of the server.
+        `root` is the path prefix of the server, such as `/signalbox`.
         """
         return {
             "may_answer": may_answer,
@@ -75,7 +76,7 @@ class LivePage(Generic[V]):
 
 @dataclass(frozen=True)
 class TraveledView(Generic[V]):
-    """What a page shows as of an earlier event."""
+    """The view of a page as of an earlier event."""
 
     seen: V
     time_travel: TimeTravel
@@ -87,7 +88,7 @@ class TraveledView(Generic[V]):
 
 
 async def page_response(task_id: str, page: LivePage[V]) -> Response:
-    """The response to a request for the page, for its stream, or for the page as of an earlier event."""
+    """Respond to a request for the page, for its stream, or for the page as of an earlier event."""
     frames = word("part", "frames") == "frames"
     if page.read_as_of and (at := whole("at", 0, 1, MAX_SEQ)):
         return await (_stream_as_of if frames else _as_of)(task_id, page, page.read_as_of, at)
@@ -105,7 +106,7 @@ async def _as_of(task_id: str, page: LivePage[V], read: Callable[[TaskReading], 
             traveled = await _travel(view, task_id, page, read, at, at_root(request.path), history())
         except NotFound as error:
             born = page.born(await page.read(view))
-            raise NotYet(f"this was not there yet as of #{at}: it came with #{born}") from error
+            raise NotYet(f"this did not exist yet as of #{at}: it begins with #{born}") from error
     then, stream = traveled.time_travel, ""
     if then.is_unreached:
         epoch = epoch_of(traveled.task.identity)
@@ -140,7 +141,7 @@ async def _travel(
 async def _stream_as_of(
     task_id: str, page: LivePage[V], read: Callable[[TaskReading], Awaitable[V]], at: int
 ) -> Response:
-    """The stream of a page as of an event that the log has not reached. It sends nothing once the log has."""
+    """Stream a page as of an event that the log has not reached. Once it is reached, no more frames are sent."""
     drawing, may_answer = fragments(), await may_answer_task(task_id)
     root, here, kept = request.root_path, at_root(request.path), history()
     templates = {ids.TIME_TRAVEL: "_time_travel.html", **page.parts}
@@ -175,7 +176,7 @@ async def _stream(task_id: str, page: LivePage[V]) -> Response:
         return drawing.parts(page.parts, **page.all_values(seen, may_answer, root))
 
     renderer = PartFrames(store(), drawing, page.read, draw, head.identity)
-    pace = Pace(SLOWEST, batch_size=MAX_SEQ)
+    pace = Pace(MIN_FRAME_INTERVAL_S, batch_size=MAX_SEQ)
     key = (request.endpoint, *(request.view_args or {}).items(), may_answer, *page.address)
     return subscribe(
         hub(), lambda lanes: lanes.frame_lane(task_id, renderer, key, pace, identity=head.identity), cursor
@@ -188,7 +189,7 @@ async def stream_as_of(
     draw: Callable[[TraveledView[V]], dict[str, str]],
     key: tuple[object, ...],
 ) -> Response:
-    """The stream of the parts that `draw` gives of a page as of an event that the log has not reached."""
+    """Stream the parts that `draw` returns, for a page as of an event that the log has not reached."""
     cursor = cursor_of_stream()
     async with store().read() as view:
         head = await view.head(task_id)
@@ -196,7 +197,7 @@ async def stream_as_of(
             return reset_stream(head.latest_seq)
         await travel(view)
     renderer = PartFrames(store(), fragments(), travel, draw, head.identity)
-    pace = Pace(SLOWEST, batch_size=MAX_SEQ)
+    pace = Pace(MIN_FRAME_INTERVAL_S, batch_size=MAX_SEQ)
     view_args = tuple((request.view_args or {}).items())
     return subscribe(
         hub(),

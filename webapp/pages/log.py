@@ -1,4 +1,4 @@
-"""The log of a task: a window of it, search results, and links to one event."""
+"""The pages of a task's log: a window of the log, search results, one payload, and links to one event."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from signalbox.webapp.views.log_query import LogFilters, log_fields, log_filters
 
 blueprint = Blueprint("log", __name__)
 
-STRETCH = {
+WINDOW_PARTS = {
     ids.STAND: "_status_line.html",
     ids.LOG_PLACE: "events/_position.html",
     ids.LOG_NOTE: "events/_note.html",
     ids.LOG_WINDOW: "events/_window.html",
 }
-FOUND = {ids.LOG_FOUND: "events/_found.html", ids.LOG_HITS: "events/_hits.html"}
+HITS_PARTS = {ids.LOG_FOUND: "events/_found.html", ids.LOG_HITS: "events/_hits.html"}
 
 
 @blueprint.get("/tasks/<task_id>/log")
@@ -58,7 +58,7 @@ async def show(task_id: str) -> Response | Redirect:
 @blueprint.get("/tasks/<task_id>/events/<int:seq>")
 @needs("read")
 async def event(task_id: str, seq: int) -> Redirect:
-    """A short way to one event, wherever in the log it stands."""
+    """Redirect to the log around one event."""
     async with store().glance() as view:
         await view.head(task_id)
     return redirect(amid(task_id, seq))
@@ -67,7 +67,7 @@ async def event(task_id: str, seq: int) -> Redirect:
 @blueprint.get("/tasks/<task_id>/events/<int:seq>/payload")
 @needs("read")
 async def payload(task_id: str, seq: int) -> Response:
-    """The whole payload of one event, which rows show the beginning of; `part=payload` is what a row loads."""
+    """Show the whole payload of one event. Rows show its beginning and load the rest with `part=payload`."""
     async with store().read() as view:
         task, found = await view.task(task_id), await view.events_at(task_id, [seq])
     if not found:
@@ -80,12 +80,12 @@ async def payload(task_id: str, seq: int) -> Response:
 
 
 def amid(task_id: str, seq: int) -> str:
-    """The address of an event among its neighbours."""
+    """Return the address of the log around an event."""
     return at_root(f"/tasks/{task_id}/log?around={seq}#e{seq}")
 
 
 def _end(task_id: str, jump: Jump, latest: int) -> str:
-    """The address of the end of a log, or of where a jump that leads nowhere began."""
+    """Return the address of the end of the log, or of the start of a jump that found no event."""
     began = jump.failure_after or 0
     place = {"around": began} if 0 < began <= latest else {"after": newest(latest)}
     asked = {"failure_after": jump.failure_after, "at": jump.at}
@@ -107,7 +107,7 @@ async def _window(task_id: str, place: LogPlace, jump: Jump) -> Response:
     values = {"query": LogQuery()}
     page = LivePage(
         "events/index.html",
-        STRETCH,
+        WINDOW_PARTS,
         lambda view: log_page_view(view, task_id, place, jump),
         lambda _: values,
         parameters=[*place.parameters, ("failure_after", jump.failure_after), ("at", jump.at)],
@@ -120,7 +120,7 @@ async def _found(task_id: str, query: LogQuery) -> Response:
     values = {"query": query, "address": at_root(f"/tasks/{task_id}/log?{log_filters(query)}")}
     page = LivePage(
         "events/hits.html",
-        FOUND,
+        HITS_PARTS,
         lambda view: hits_view(view, task_id, query, after=after),
         lambda _: values,
         parameters=[*log_fields(query), ("after", after or None)],

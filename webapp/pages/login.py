@@ -1,4 +1,4 @@
-"""Logging in and out."""
+"""The log-in page, and logging out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.pages.responses import html
 
 NOTES = {"out": "You are logged out.", "password": "Your password was changed. Log in with the new one."}
-WRONG = "There is no account with this e-mail and password."
+WRONG_CREDENTIALS = "There is no account with this e-mail and password."
 
 blueprint = Blueprint("login", __name__)
 
@@ -42,7 +42,7 @@ async def create() -> Response | Redirect:
         page.headers["Retry-After"] = str(round(error.retry_after))
         return page
     if found is None:
-        page = _form(onward, email=email, refused=WRONG)
+        page = _form(onward, email=email, refused=WRONG_CREDENTIALS)
         page.status_code = 401
         return page
     response = redirect(local(onward), 303)
@@ -62,7 +62,7 @@ async def destroy() -> Redirect:
 
 
 def wait(seconds: float) -> str:
-    """A time to wait, in words."""
+    """Return a waiting time in words."""
     return "a minute" if seconds <= 60 else f"{seconds / 60:.0f} minutes"
 
 

@@ -1,4 +1,4 @@
-"""Permissions: the inbox of all that are open, and one of them with its answer."""
+"""The pages of permission requests: the inbox of open requests, and one request with its answer."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def index_stream() -> Response:
 
 
 def _page() -> tuple[str | None, str]:
-    """The task of the inbox, or None for all tasks, and the cursor that the page begins after. Raises BadRequest."""
+    """Return the task of the inbox, or None for all, and the cursor after which the page starts. Raises BadRequest."""
     task_id, after = given("task") or None, given("after") or ""
     if task_id is not None and not is_task_id(task_id):
         raise BadRequest("task must be 1 to 128 characters of A-Z a-z 0-9 _ . : -", "task")
@@ -89,7 +89,7 @@ async def answer(task_id: str, request_id: str) -> Response | Redirect:
 
 
 async def permission_of(task_id: str, request_id: str) -> Permission:
-    """A permission request, open or not. Raises UnknownTask or NotFound."""
+    """Return a permission request, open or closed. Raises UnknownTask or NotFound."""
     async with store().read() as view:
         return (await permission_view(view, task_id, request_id)).permission
 

@@ -1,4 +1,4 @@
-"""Responses of pages: HTML in the layout, and what a stream of frames needs from its request."""
+"""Helpers for pages: HTML responses, the values of the layout, and the cursor and epoch of a page's stream."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from signalbox.webapp.live.stream import closing
 
 
 def html(text: str) -> Response:
-    """An HTML response."""
+    """Return an HTML response."""
     return Response(text, content_type="text/html; charset=utf-8")
 
 
 async def layout() -> dict[str, object]:
-    """The values that the layout of every page uses."""
+    """Return the values that the layout of every page uses."""
     caller = await principal()
     async with store().read() as view:
         permissions_open = await view.count_open_permissions(caller.projects("read"))
@@ -31,23 +31,23 @@ async def layout() -> dict[str, object]:
 
 
 def cursor_of_stream() -> int:
-    """The cursor of a page's stream: `Last-Event-ID` if it is there, else `since`. Raises BadRequest."""
+    """Return the cursor of a page's stream: `Last-Event-ID` if it was sent, else `since`. Raises BadRequest."""
     last = last_event_id()
     return whole("since", 0, 0, MAX_SEQ) if last is None else last
 
 
 def epoch_of(identity: str) -> str:
-    """The epoch of a task's page. It changes when the store does, and when another task gets the task's id."""
+    """Return the epoch of a task's page. It changes if the store is restored or another task gets the task's id."""
     return f"{store().epoch}.{identity}"
 
 
 def shows_other_history(newest: int, cursor: int, identity: str = "") -> bool:
-    """Whether the page was rendered from another history: the store was restored or made anew, or the task was."""
+    """Whether the page was rendered from another history: the store was restored or replaced, or the task was."""
     epoch = request.args.get("epoch")
-    # A page of an older server names the store alone.
+    # Pages of an older server send only the store's epoch.
     return cursor > newest or (epoch is not None and epoch not in (store().epoch, epoch_of(identity)))
 
 
 def reset_stream(newest: int) -> Response:
-    """The response to such a page: a stream that only says `reset`, so that the page reloads."""
+    """Return a stream whose only message is `reset`, so that the page reloads."""
     return closing(sse.reset({"latest_seq": newest, "epoch": store().epoch}))

@@ -1,4 +1,4 @@
-"""Saved views: filters of the list under a name."""
+"""Forms for saved views, which are named filters of the task list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks chosen in the list: what will happen to them is shown first, and done when that is confirmed."""
+"""Actions on several tasks: a page asks for confirmation, then the action is applied to each task."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ blueprint = Blueprint("selection", __name__, url_prefix="/selection")
 
 MAX_TASKS = 500
 RIGHTS: dict[str, Scope] = {"archive": "respond", "restore": "respond", "delete": "admin"}
-"""What can be done with the chosen tasks, and the right that it needs in the project of each."""
+"""The actions on selected tasks, and the right that each needs in the project of each task."""
 
 
 @dataclass(kw_only=True)
 class Selection:
-    """The chosen tasks and what is to be done with them; `refused` are those with which it cannot be, each with why."""
+    """The selected tasks and the action on them. `refused` has the tasks that do not allow it, with the reason."""
 
     deed: str
     filters: str
@@ -40,7 +40,7 @@ class Selection:
 
     @property
     def back(self) -> str:
-        """The list that the tasks were chosen in."""
+        """The address of the list in which the tasks were selected."""
         return at_root(f"/tasks?{self.filters}" if self.filters else "/tasks")
 
 
@@ -93,7 +93,9 @@ async def _chosen(deed: str) -> Selection:
             if task is None:
                 chosen.unknown.append(task_id)
             elif not asker.may(right, task.project_id):
-                chosen.refused.append((task, f"it is of the project {task.project_id}, in which you may not do that"))
+                chosen.refused.append(
+                    (task, f"it belongs to the project {task.project_id}, in which you may not do that")
+                )
             elif deed == "delete" and not task.deletable:
                 chosen.refused.append((task, f"it is {task.status}: cancel the run first, or archive the task"))
             else:

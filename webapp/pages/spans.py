@@ -1,4 +1,4 @@
-"""The spans of a task: as a table, as a waterfall, and one by one."""
+"""The pages of spans: all as a table, all as a waterfall, and each on its own."""
 
 from __future__ import annotations
 
@@ -66,5 +66,5 @@ async def waterfall(task_id: str) -> Response:
 
 
 def fold_gaps() -> bool:
-    """Whether idle gaps are to be folded. Raises BadRequest."""
+    """Return whether idle gaps are folded, from the parameter `gaps`. Raises BadRequest."""
     return word("gaps", "folded", "open") != "open"

@@ -1,4 +1,4 @@
-"""`/static/…`: scripts, styles and pictures, under addresses that carry their hash."""
+"""`/static/…`: scripts, styles and pictures, at addresses with a hash of their content."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def static(path: str) -> Response:
     response = Response(b"", content_type=f"{found.content_type}; charset=utf-8")
     response.set_etag(found.version)
     response.headers["Vary"] = "Accept-Encoding"
-    # Who embeds a module names no version: it is asked for again, and answered 304.
+    # Modules that people embed have no version in their address, so caches must revalidate them.
     named = request.args.get("v") == found.version
     response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if named else "no-cache"
     if found.version in request.if_none_match:

@@ -32,7 +32,7 @@ blueprint = Blueprint("tasks", __name__)
 
 
 def _asked() -> TaskQuery:
-    """Which tasks the address of a list asks for. Raises BadRequest."""
+    """Return the query that the parameters of a list mean. Raises BadRequest."""
     return task_query(query_as(ListFilters, form=True), seen_projects())
 
 
@@ -123,7 +123,7 @@ async def show_frame(task_id: str) -> Response:
     cursor = cursor_of_stream()
     seen = await _task(task_id, since=cursor)
     if shows_other_history(seen.seq, cursor, seen.task.identity):
-        raise BadRequest("the page shows a log that is not this one; reload it", "since")
+        raise BadRequest("the page shows another history of this log; reload it", "since")
     return html(fragments().task_frame(seen, cursor))
 
 
@@ -136,11 +136,11 @@ async def _task(task_id: str, *, since: int = 0) -> TaskView:
 
 
 def _shown() -> str:
-    """The flags that the page shows now, in the order of `flags_of`."""
+    """Return the flags that the page currently shows, in the order of `FLAGS`."""
     shown = request.args.get("shown", "").split()
     return " ".join(flag for flag in FLAGS if flag in shown)
 
 
 async def _key(task_id: str) -> bytes | None:
-    """The key that signs commands, if the reader may run the task's command again."""
+    """Return the key that signs commands if the reader may retry the task, else None."""
     return retry_key() if await may_answer_task(task_id) else None

@@ -1,4 +1,4 @@
-"""The timeline page: what happened so far, in sentences, and what is expected next."""
+"""The timeline page: the history of a run in sentences, and a forecast."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What leaves this server is searched for secrets: rules, names of secrets, and the shapes they come in."""
+"""Redaction: finds secrets in exports and logs by the rules of a setting, by their names and by their shapes."""

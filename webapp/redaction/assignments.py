@@ -1,7 +1,7 @@
-"""Secrets that a name announces in a text: NAME=value, "name": "value", Name: value, --name value, <name>value</name>.
+"""Secrets that follow a name in a text: NAME=value, "name": "value", Name: value, --name value, <name>value</name>.
 
-One pass: a name with its sign is found, and what follows is read only when the name means a secret. So what stands
-within the value of another name is found too, and the time is linear.
+One pass finds each name with its sign, and reads the value only if the name is that of a secret. Names within the
+values of other names are therefore found too, and the time is linear.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _PAIRED = re.compile(
 
 
 class Assignments:
-    """Hides what the names of one list of rules announce."""
+    """Hides the values of the names in one list of rules."""
 
     def __init__(self, names: Names) -> None:
         self._names = names
@@ -44,7 +44,7 @@ class Assignments:
         self._spaced = re.compile(rf"(?i)\b(?:{'|'.join(several)})\s{{0,4}}[:=]\s{{0,4}}") if several else None
 
     def hidden(self, text: str) -> str:
-        """`text` with the values of secrets hidden."""
+        """Return `text` with the values of secrets hidden."""
         text = self._pass(text, _SIGN)
         text = self._pass(text, _PAIRED)
         return self._pass(text, self._spaced) if self._spaced else text
@@ -55,7 +55,7 @@ class Assignments:
         while found := pattern.search(text, at):
             at = found.end()
             if pattern is not self._spaced and not self._names.secret(found["name"]):
-                # A name may follow directly: what was looked at beyond the name is looked at again.
+                # The text after this name may begin with another name, so search it again.
                 if pattern is _PAIRED:
                     at = found.end("name")
                 continue
@@ -67,7 +67,7 @@ class Assignments:
         return "".join([*kept, text[done:]]) if kept else text
 
     def _value(self, text: str, found: re.Match[str]) -> tuple[int, int] | None:
-        """Where the value of a name begins and ends."""
+        """Return the start and end of the value that follows a name."""
         at = found.end()
         if found["tag"] is not None:
             if text[found.start() - 1 : found.start()] != "<":
@@ -86,7 +86,7 @@ class Assignments:
                 return begins, block.end() - (text[block.end() - 1 : block.end()] == "\n")
         wide = _WIDE.fullmatch(found["name"]) or (found["sign"] == ":" and first and not _is_object(text, begins))
         if wide and _QUOTED.match(text, begins) is None:
-            # A header, or a line of YAML: all that is left of the line, or of the quoted text that it stands in.
+            # A header or a line of YAML: hide the rest of the line, or of the quoted text that contains it.
             scheme = _SCHEME.match(text, begins)
             digest = scheme is not None and scheme[0][:6].lower() == "digest"
             rest = _REST if digest or (first and not found["closed"]) else _LINE
@@ -100,7 +100,7 @@ def _is_object(text: str, at: int) -> bool:
 
 
 def _span(text: str, at: int) -> tuple[int, int] | None:
-    """Where a value begins and ends that is quoted or one word; a cut-off quotation reaches to the end of its line."""
+    """Return the start and end of a quoted value or of one word. A quotation without end ends with its line."""
     scheme = _SCHEME.match(text, at)
     if scheme:
         at = scheme.end()
@@ -115,7 +115,7 @@ def _span(text: str, at: int) -> tuple[int, int] | None:
     start = scheme.end() if scheme else begins
     closing = quoted["open"]
     end = text.find(closing, start)
-    # An escaped quotation mark within the value ends nothing.
+    # An escaped quotation mark does not end the value.
     while end >= 0 and (slashes := _slashes_before(text, end)) and (quoted["slashes"] or slashes % 2):
         end = text.find(closing, end + 1)
     if end < 0:
@@ -138,7 +138,7 @@ def _begins_line(text: str, at: int) -> bool:
 
 
 def _second_of_pair(text: str, found: re.Match[str]) -> tuple[int, int] | None:
-    """The second of ("name", "value"), where a list has headers as pairs."""
+    """Return the start and end of the second item of ("name", "value"), the form of headers in a list."""
     before = text[max(0, found.start() - 20) : found.start()].rstrip("\\\"'bru")
     if not found["closed"] or not before.rstrip().endswith(("[", "(")):
         return None

@@ -1,7 +1,7 @@
-"""A cheap look at a payload that tells whether it can hold a secret: the rules themselves cost 20 times as much.
+"""A cheap test whether a payload can contain a secret. Applying the rules costs 20 times as much.
 
-The search for a fixed text is the fastest there is, so most hints are fixed texts in lower case. They are searched in
-the UTF-8 text of the payload.
+Searching for a fixed text is fastest, so most hints are fixed texts in lower case. They are searched in the UTF-8 text
+of the payload.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ import re
 from collections.abc import Iterable
 
 _TAKEN_FOR_ASCII = ("ſ", "\N{KELVIN SIGN}", "ı", "İ")
-"""Characters that equal s, k and i in expressions that ignore case. `bytes.lower` does not change them."""
+"""Characters that match s, k and i in expressions that ignore case, although `bytes.lower` does not change them."""
 
 _SIGNS = (b"_", b"-", b".", b"pass", b"")
-"""Texts that many hints contain: where one is missing, none of its hints is searched. Every text contains the last."""
+"""Texts that many hints contain. If a payload lacks one, the hints that contain it are skipped. "" matches always."""
 
 
 class Hints:
-    """What a payload with a secret contains, case aside.
+    """Texts of which every payload with a secret contains at least one, ignoring case.
 
-    Each of `groups` has the parts of one name, such as `api` and `key`; a payload that holds a secret of that name has
-    all of them. `last_words` count only where no letter follows: `pass`, but not `passed`.
+    Each group has the parts of one name, such as `api` and `key`: a payload with a secret of that name contains all of
+    them. `last_words` match only where no letter follows: `pass`, but not `passed`.
     """
 
     def __init__(self, groups: Iterable[Iterable[str]], last_words: Iterable[str]) -> None:
@@ -37,7 +37,7 @@ class Hints:
         self._last_words = [re.compile(re.escape(word).encode() + b"(?![a-z])") for word in last_words]
 
     def found_in(self, json: bytes) -> bool:
-        """Whether `json`, the text of a payload, may hold a secret."""
+        """Whether `json`, the text of a payload, may contain a secret."""
         text = json.lower()
         for sign, hints in self._alone.items():
             if sign in text:

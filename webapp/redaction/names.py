@@ -1,4 +1,4 @@
-"""Names of secrets: which keys, variables and flags the words of the setting `redact` mean."""
+"""Decides whether a key, variable or flag is the name of a secret, by the words of the setting `redact`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterable
 _PARTS = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _DIGITS = "0123456789"
 
-LONGEST = 200
-"""Characters of a name; a longer text is none."""
+MAX_NAME_CHARS = 200
+"""Maximum characters of a name. A longer text does not count as a name."""
 
 HARMLESS = frozenset(
     (
@@ -44,18 +44,18 @@ HARMLESS = frozenset(
         ),
     )
 )
-"""Last parts of names that are about a secret and do not hold it, such as token_count and password_policy."""
+"""Last parts of names that describe a secret and do not contain it, such as token_count and password_policy."""
 
 WEAK = frozenset({"pwd", "pass"})
-"""Words that mean something else when they stand alone: PWD is a directory, and tests pass."""
+"""Words with another meaning when they are the whole name: PWD is a directory, and tests pass."""
 
 
 PLURALS = frozenset({"cookies", "passwords", "secrets", "credentials"})
-"""Words that hold secrets in the plural too; tokens are what models count."""
+"""Words whose plural also names secrets. `tokens` is missing because it usually counts a model's tokens."""
 
 
 class Names:
-    """The words of one list of rules."""
+    """The names of secrets that one list of rules defines."""
 
     def __init__(self, words: Iterable[str]) -> None:
         self.words = [parts for word in words if (parts := words_of(word))]
@@ -67,8 +67,8 @@ class Names:
         self._known: dict[str, bool] = {}
 
     def secret(self, name: str, value: object = None) -> bool:
-        """Whether this is the name of a secret."""
-        if not 0 < len(name) <= LONGEST:
+        """Whether `name` is the name of a secret. `value` decides for plurals."""
+        if not 0 < len(name) <= MAX_NAME_CHARS:
             return False
         known = self._known.get(name)
         if known is None:
@@ -99,7 +99,7 @@ class Names:
 
 
 def words_of(name: str) -> list[str]:
-    """access_token, accessToken and Access-Token are [access, token]."""
+    """Split a name into lower-case words: access_token, accessToken and Access-Token become [access, token]."""
     return [part.lower() for part in _PARTS.split(name) if part]
 
 

@@ -1,4 +1,4 @@
-"""Secrets out of what leaves the house.
+"""Removes secrets from data that leaves the server, such as exports.
 
 A rule is a word or a `/regular expression/`. A word names payload keys (`token` means `token`, `access_token`,
 `accessToken` and `GITHUB_TOKEN`, not `tokens_used`), and hides what follows it in texts: `token=…`, `Token: …`,
@@ -34,17 +34,17 @@ FREE = frozenset(
         *("arguments", "reason", "answer_reason", "by", "evidence_refs"),
     )
 )
-"""The fields of projections that say what a run said."""
+"""The fields of projections whose text comes from a run."""
 
 S = TypeVar("S", bound=msgspec.Struct)
 
 
 class InvalidRule(ValueError):
-    """A redaction rule that is no regular expression; the message names it."""
+    """A redaction rule is not a valid regular expression. The message names the rule."""
 
 
 class Redaction:
-    """The rules of one list, such as `token,password,/sk-[a-z0-9]{20,}/`. Raises InvalidRule."""
+    """Redacts by one list of rules, such as `token,password,/sk-[a-z0-9]{20,}/`. Raises InvalidRule."""
 
     def __init__(self, rules: str) -> None:
         given = [rule.strip() for rule in _RULE.findall(rules) if rule.strip()]
@@ -55,11 +55,11 @@ class Redaction:
         words = self._names.words
         weak = [parts[0] for parts in words if len(parts) == 1 and parts[0] in WEAK]
         strong = [parts for parts in words if parts[0] not in weak or len(parts) > 1]
-        # An expression of the settings may find anything.
+        # No hint can rule out a match of a regular expression from the settings.
         self._hints = None if self._patterns else Hints([*strong, *((hint,) for hint in HINTS)], weak)
 
     def event(self, event: Event) -> Event:
-        """`event` with its payload redacted."""
+        """Return `event` with its payload redacted."""
         if not self._any or (self._hints is not None and not self._hints.found_in(bytes(event.payload_json))):
             return event
         payload = self.value(event.payload)
@@ -68,12 +68,12 @@ class Redaction:
         return msgspec.structs.replace(event, payload_json=msgspec.Raw(msgspec.json.encode(payload)))
 
     def struct(self, value: S) -> S:
-        """A projection's value with what came from payloads redacted."""
+        """Return a projection's struct with the fields that come from payloads redacted."""
         free = {name: self.value(getattr(value, name)) for name in value.__struct_fields__ if name in FREE}
         return msgspec.structs.replace(value, **free)
 
     def value(self, value: Any, depth: int = 0) -> Any:
-        """Any JSON value, redacted. What older versions stored deeper than MAX_DEPTH is left out."""
+        """Return a JSON value redacted. Values nested deeper than MAX_DEPTH, from older versions, are left out."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict | list) and depth > MAX_DEPTH:
@@ -85,7 +85,7 @@ class Redaction:
         return value
 
     def text(self, text: str) -> str:
-        """A text with what follows a word, what an expression finds, and what looks like a secret, hidden."""
+        """Return `text` with secrets hidden: values after names, matches of expressions, and shapes of secrets."""
         if not self._any:
             return text
         for pattern in self._patterns:
@@ -97,7 +97,7 @@ class Redaction:
         return hidden(self._assignments.hidden(text))
 
     def _json(self, text: str) -> str | None:
-        """A text that is JSON, redacted as such; None if it is none."""
+        """Return a JSON text redacted as JSON; None if it is not JSON."""
         try:
             value = msgspec.json.decode(text)
             shown = self.value(value)
@@ -120,7 +120,7 @@ class Redaction:
         return shown
 
     def _items(self, items: list[Any], depth: int) -> list[Any]:
-        # Headers as a list of pairs, and a command line as a list: the value of `--token` is the item after it.
+        # The list may have headers as pairs, or be a command line, in which `--token` precedes its value.
         found: list[Any] = []
         for before, item in zip([None, *items], items, strict=False):
             if isinstance(before, str) and before.startswith("-") and "=" not in before and self._names.secret(before):

@@ -1,7 +1,7 @@
-"""The shapes in which secrets stand in texts, whatever they are called: keys, tokens of known services, addresses.
+"""Secrets that are recognised by their shape: private keys, tokens of known services, passwords in addresses.
 
-Every expression runs in linear time: what it may repeat is possessive, and it begins only where the same characters
-did not just go before.
+Every expression runs in linear time: its repetitions are possessive, and it cannot start in the middle of a run of the
+same characters.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _KNOWN_TOKEN = re.compile(rf"(?<![A-Za-z0-9_-])(?:{_KNOWN})")
 _LIKELY_TOKEN = re.compile(
     r"(?<![A-Za-z0-9_-])(?:sk-|npm_|pypi-|hf_|gsk_|r8_|eyJ)(?=[\w-]{0,200}[0-9A-Z])[\w-]{16,}+(?:\.[\w-]{2,}+){0,2}"
 )
-"""Prefixes that ordinary names have too, such as npm_lifecycle_event: what follows must have a digit or a capital."""
+"""Prefixes that ordinary names have too, such as npm_lifecycle_event. The rest must have a digit or a capital."""
 
 _JWT = re.compile(r"(?<![\w-])eyJ[\w-]{4,}+\.[\w-]{2,}+(?:\.[\w-]*+)?")
 
@@ -68,11 +68,11 @@ HINTS = (
     *("shppa_", "shpss_", "SG.", "AGE-SECRET-KEY", "lin_api_", "whsec_", "rubygems_", "dapi_", "glsa_", "nfp_"),
     *("figd_", "phc_", "phx_", "pat_", "sk-", "npm_", "pypi-", "hf_", "gsk_", "r8_"),
 )
-"""Each text in which `hidden` may change something contains one of these, case aside."""
+"""Every text that `hidden` may change contains one of these, ignoring case."""
 
 
 def hidden(text: str) -> str:
-    """`text` with what has one of these shapes hidden."""
+    """Return `text` with the secrets of these shapes hidden."""
     text = _without_keys(text)
     text = _KNOWN_TOKEN.sub(HIDDEN, text)
     text = _JWT.sub(HIDDEN, text)
@@ -92,7 +92,7 @@ def _behind(found: re.Match[str]) -> str:
 
 
 def _if_credentials(found: re.Match[str]) -> str:
-    """Basic credentials are base64 of name:password; "basic understanding" is not."""
+    """Hide the text after "basic" only if it is base64 of name:password; "basic understanding" stays."""
     try:
         decoded = base64.urlsafe_b64decode(found[2].rstrip("=").replace("+", "-").replace("/", "_") + "==")
     except ValueError:
@@ -101,7 +101,7 @@ def _if_credentials(found: re.Match[str]) -> str:
 
 
 def _without_keys(text: str) -> str:
-    """Private keys in PEM and alike; one that is cut off reaches to the end of the text."""
+    """Hide private keys in PEM and PuTTY form. A key without its end line extends to the end of the text."""
     if "PRIVATE KEY" not in text and "PuTTY" not in text:
         return text
     kept, at = [], 0

@@ -57,7 +57,7 @@ class ListFilters(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[str, Meta(max_length=LONGEST_CURSOR)],
         Meta(description="The `next_cursor` of the page before.", extra_json_schema={"pattern": CURSOR}),
     ] = ""
-    limit: Annotated[int, Meta(ge=1, le=500, description="How many at most.")] = 50
+    limit: Annotated[int, Meta(ge=1, le=500, description="The maximum number of items.")] = 50
 
 
 def task_query(given: ListFilters, projects: tuple[str, ...] | None) -> TaskQuery:

@@ -1,6 +1,6 @@
-"""`/api/openapi.json`: the OpenAPI 3.1 document of the API, made of the routes of the app.
+"""`/api/openapi.json`: the OpenAPI 3.1 document of the API, generated from the routes of the app.
 
-Each route declares what it takes and answers (`webapp/http/endpoint.py`) and what it needs (`webapp/auth/access.py`).
+Each route declares its request and response (`webapp/http/endpoint.py`) and its right (`webapp/auth/access.py`).
 OpenAPI has no WebSockets: the extension `x-websockets` describes them in the form of `paths`.
 """
 
@@ -25,6 +25,6 @@ __all__ = ["blueprint", "describe"]
 @endpoint("Read this document.")
 async def document() -> dict[str, Any]:
     found = describe(current_app)
-    # While nobody has to say who they are, a request without credentials is one that is allowed.
-    nobody: list[dict[str, Any]] = [] if directory().guarded else [{}]
-    return found | {"servers": [{"url": request.root_path or "/"}], "security": [*found["security"], *nobody]}
+    # While the server has no accounts, requests without credentials are allowed.
+    anonymous: list[dict[str, Any]] = [] if directory().guarded else [{}]
+    return found | {"servers": [{"url": request.root_path or "/"}], "security": [*found["security"], *anonymous]}

@@ -1,4 +1,4 @@
-"""The document as a whole: the paths of an app, and the types that they name."""
+"""Builds the whole OpenAPI document: the paths of an app and the schemas that they refer to."""
 
 from __future__ import annotations
 
@@ -18,16 +18,26 @@ from signalbox.webapp.http.endpoint import JSON, Endpoint, endpoint_of
 
 REF = "#/components/schemas/{name}"
 SECURITY_SCHEMES = {
-    "token": {"type": "http", "scheme": "bearer", "description": "A token, or what a log-in returned."},
-    "query_token": {"type": "apiKey", "in": "query", "name": "token", "description": "For clients without headers."},
-    "session": {"type": "apiKey", "in": "cookie", "name": "signalbox_session", "description": "A browser's log-in."},
+    "token": {"type": "http", "scheme": "bearer", "description": "A token, or the token that a log-in returned."},
+    "query_token": {
+        "type": "apiKey",
+        "in": "query",
+        "name": "token",
+        "description": "For clients that cannot send headers.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "signalbox_session",
+        "description": "The session of a browser that is logged in.",
+    },
 }
 _KEY = "signalbox_openapi"
 _VARIABLE = re.compile(r"<(?:[^:>]*:)?([^>]*)>")
 
 
 def describe(app: Quart) -> Spec:
-    """The document of `app`, without its address. It is made once."""
+    """Return the document of `app`, without the server's address. It is built once."""
     if _KEY not in app.extensions:
         app.extensions[_KEY] = _describe(app)
     found: Spec = app.extensions[_KEY]
@@ -35,7 +45,7 @@ def describe(app: Quart) -> Spec:
 
 
 def path_of(rule: Rule) -> str:
-    """The path of a route as OpenAPI writes it."""
+    """Return the path of a route in OpenAPI's notation."""
     return _VARIABLE.sub(r"{\1}", rule.rule)
 
 
@@ -81,7 +91,7 @@ def _types(declared: Endpoint) -> Iterator[Any]:
 
 
 def _cleaned(schema: Any) -> Any:
-    """A schema with the docstrings of its types on one line each."""
+    """Return the schema with the line breaks of descriptions removed."""
     if isinstance(schema, dict):
         return {
             name: " ".join(value.split()) if name == "description" and isinstance(value, str) else _cleaned(value)

@@ -1,4 +1,4 @@
-"""One operation of the document: a method of a path, with its parameters, its body and its answers."""
+"""Builds one operation of the document: a method of a path, with its parameters, body and responses."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _PARTS: dict[str, tuple[Spec, str]] = {
     "request_id": (_NAME, "The id of a permission request; it may have slashes."),
     "phase": (_NAME, "A phase; it may have slashes."),
 }
-"""The schema and the description of each part of an address."""
+"""The schema and the description of each variable part of a path."""
 
 
 def operation(app: Quart, rule: Rule, declared: Endpoint, access: Access, schema_of: SchemaOf) -> Spec:
-    """What `paths` says about a route."""
+    """Return the operation object of a route."""
     found: Spec = {
         "operationId": rule.endpoint.removeprefix("api_").replace(".", "_"),
         "tags": [rule.endpoint.partition(".")[0].removeprefix("api_")],

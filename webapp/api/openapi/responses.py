@@ -1,4 +1,4 @@
-"""The answers of an operation: those that its route declares, and the refusals that any such route can give."""
+"""Builds the responses of an operation: those that its route declares, and errors that any route can return."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ Spec = dict[str, Any]
 
 _MEANINGS = {
     101: "The connection is a WebSocket from now on.",
-    200: "What was asked for.",
-    201: "It was made.",
-    202: "It was asked for.",
+    200: "The request succeeded.",
+    201: "It was created.",
+    202: "The request was accepted; the run will see it.",
     204: "It was done.",
     503: "There are problems.",
 }
@@ -44,13 +44,16 @@ _LOGIN = {
 }
 _RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds to wait."}}
 _NEXT = {
-    "Link": {"schema": {"type": "string"}, "description": 'Where the rest is, with rel="next"; absent at the end.'}
+    "Link": {
+        "schema": {"type": "string"},
+        "description": 'The address of the next page, with rel="next"; absent on the last page.',
+    }
 }
-_LOCATION = {"Location": {"schema": {"type": "string"}, "description": "The address of what was made."}}
+_LOCATION = {"Location": {"schema": {"type": "string"}, "description": "The address of the new resource."}}
 
 
 class ErrorDetail(msgspec.Struct):
-    """What was wrong. `field` names the parameter or the field of the body that is to blame."""
+    """The error. `field` names the wrong parameter or the wrong field of the body."""
 
     code: str
     message: str
@@ -67,7 +70,7 @@ ERROR_TYPES = (Error,)
 
 
 def responses(rule: Rule, declared: Endpoint, access: Access, schema_of: Callable[[Any], Spec]) -> Spec:
-    """The `responses` of an operation, by status."""
+    """Return the `responses` object of an operation, by status."""
     found: Spec = {str(status): _success(status, declared, schema_of) for status in declared.statuses}
     for status, refusals in _refusals(rule, declared, access).items():
         error: Spec = {"$ref": "#/components/schemas/Error"}
@@ -105,7 +108,7 @@ def _refusals(rule: Rule, declared: Endpoint, access: Access) -> dict[int, list[
 
 
 def _raised(rule: Rule, declared: Endpoint, access: Access) -> Iterator[type[Exception]]:
-    """The exceptions that a request to this route can raise."""
+    """Yield the exceptions that a request to this route can raise."""
     yield from declared.raises
     yield from (WrongHost, StoreDamaged, StoreUnavailable)
     if access.scope is not None:
