@@ -1,1 +1,1 @@
-"""What people and the server do to a run."""
+"""Actions on runs, by people and by the server."""

@@ -1,4 +1,4 @@
-"""Starts another try of a run for the person behind a request."""
+"""Starts a retry of a run for the person behind a request."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from signalbox.webapp.views.retries import next_try, offer_of
 
 
 def retry_key() -> bytes | None:
-    """The key that signs the commands that this server may start; None if it may start none."""
+    """Return the key that signs the commands that this server may start; None if it may start none."""
     return store().key if settings().allow_retry else None
 
 
@@ -54,7 +54,7 @@ async def retry_run(task_id: str, form: str | None) -> str:
 
 
 def distrust() -> str:
-    """The reason why this server does not run an unsigned command."""
+    """Return the reason why this server does not run an unsigned command."""
     if not settings().allow_retry:
         return "the setting allow_retry is off"
     if store().key is None:

@@ -111,7 +111,7 @@ class Supervisor:
             self._punctuality.check(self._interval + self._slack)
             await self._look()
         except Late as late:
-            log.info("the supervisor was late; every run gets its full time again", reason=str(late))
+            log.info("the supervisor was late; it restarts the silence timer of every run", reason=str(late))
             self._attendance.forget()
         except StoreError:
             self._attendance.forget()
@@ -157,7 +157,7 @@ class Supervisor:
         except Exception as error:
             if task_id not in self._warned:
                 self._warned.add(task_id)
-                log.warning("a task cannot be looked after", task_id=task_id, error=str(error))
+                log.warning("a task cannot be supervised", task_id=task_id, error=str(error))
 
     async def _attend_to(self, task: Task, silent_seconds: float) -> None:
         if task.unreadable:

@@ -94,7 +94,7 @@ async def delete_view(view_id: int) -> SavedView:
 
 
 async def _responder() -> Asker:
-    """The caller, if they may answer and cancel runs in any project. Raises Forbidden."""
+    """Return the caller, if they may answer and cancel runs in any project. Raises Forbidden."""
     who = await principal()
     if who.projects("respond") == ():
         raise Forbidden(who.name, "respond", None)
@@ -102,7 +102,7 @@ async def _responder() -> Asker:
 
 
 def checked_reason(text: str | None) -> str | None:
-    """The given reason; None if it is empty. Raises BadRequest if it is too long."""
+    """Return the given reason; None if it is empty. Raises BadRequest if it is too long."""
     text = (text or "").strip()
     if len(text) > MAX_REASON_CHARS:
         raise BadRequest(f"reason must have at most {MAX_REASON_CHARS} characters, not {len(text)}", "reason")

@@ -1,1 +1,1 @@
-"""Who asks, what they may, and what each route needs of them."""
+"""Accounts, tokens and sessions: identifies the caller of a request and checks their rights."""

@@ -42,7 +42,7 @@ def public(view: F) -> F:
 
 
 def access_of(app: Quart, endpoint: str) -> Access | None:
-    """The declaration of an endpoint's route; None if it has none."""
+    """Return the declaration of an endpoint's route; None if it has none."""
     return getattr(app.view_functions[endpoint], "access", None)
 
 

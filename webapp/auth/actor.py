@@ -18,5 +18,5 @@ class Asker(TypedDict):
 
 
 async def asker() -> Asker:
-    """The caller of this request: `await store().aarchive_task(task_id, True, **await asker())`."""
+    """Return the caller of this request: `await store().aarchive_task(task_id, True, **await asker())`."""
     return {"actor": (await principal()).who, "source": request.remote_addr}

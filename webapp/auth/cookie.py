@@ -16,12 +16,12 @@ BROWSER_LIFE = 180 * 86400
 
 
 def session_of(connection: BaseRequestWebsocket) -> str | None:
-    """The session secret in a browser's cookie."""
+    """Return the session secret in a browser's cookie."""
     return connection.cookies.get(_name(connection)) or None
 
 
 def browser_of(connection: BaseRequestWebsocket) -> str | None:
-    """The cookie of a known browser. It grants no rights."""
+    """Return the cookie of a known browser. It grants no rights."""
     return connection.cookies.get(_name(connection, BROWSER)) or None
 
 

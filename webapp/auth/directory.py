@@ -90,7 +90,7 @@ class Directory:
         self._woken.set()
 
     async def principal(self, credential: Credential | None) -> Principal:
-        """The principal of a credential; NOBODY if it is unknown, expired, ended or revoked."""
+        """Return the principal of a credential; NOBODY if it is unknown, expired, ended or revoked."""
         if not self.guarded:
             return LOCAL
         if credential is None:
@@ -107,11 +107,11 @@ class Directory:
         return principal
 
     async def project_of(self, task_id: str) -> str:
-        """The project of a task. Raises UnknownTask."""
+        """Return the project of a task. Raises UnknownTask."""
         return (await self.place_of(task_id)).project_id
 
     async def place_of(self, task_id: str, *, fresh: bool = False) -> Place:
-        """The project and identity of a task; `fresh` bypasses the cache. Raises UnknownTask."""
+        """Return the project and identity of a task; `fresh` bypasses the cache. Raises UnknownTask."""
         places = self._places
         place = None if fresh else places.get(task_id)
         if place is None:
@@ -173,7 +173,7 @@ class Directory:
 
 
 def unix_time(timestamp: str) -> float:
-    """A timestamp of the store in seconds since 1970. A timestamp without a zone is in UTC."""
+    """Return a timestamp of the store in seconds since 1970. A timestamp without a zone is in UTC."""
     at = datetime.fromisoformat(timestamp)
     return at.replace(tzinfo=at.tzinfo or UTC).timestamp()
 

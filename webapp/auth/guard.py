@@ -88,12 +88,12 @@ def install(app: Quart) -> None:
 
 
 def directory() -> Directory:
-    """The directory of this process."""
+    """Return the directory of this process."""
     return cast(Directory, current_app.extensions["directory"])
 
 
 async def principal() -> Principal:
-    """The caller of this request."""
+    """Return the caller of this request."""
     if "principal" not in g:
         g.credential = credential_of(_connection(), None)
         g.principal = await directory().principal(g.credential)
@@ -101,22 +101,22 @@ async def principal() -> Principal:
 
 
 async def session_shown() -> str | None:
-    """The digest of the caller's session, from the cookie or a bearer token; None for other callers."""
+    """Return the digest of the caller's session, from the cookie or a bearer token; None for other callers."""
     return cast(Credential, g.credential).digest if (await principal()).is_person else None
 
 
 def seen_projects() -> ProjectIds:
-    """The projects whose tasks the caller may see. Only for routes with `@needs`."""
+    """Return the projects whose tasks the caller may see. Only for routes with `@needs`."""
     return cast(Principal, g.principal).projects("read")
 
 
 def answered_projects() -> ProjectIds:
-    """The projects whose runs the caller may answer and cancel."""
+    """Return the projects whose runs the caller may answer and cancel."""
     return cast(Principal, g.principal).projects("respond")
 
 
 def task_identity() -> str | None:
-    """The identity of the task whose rights were checked; None for a caller with rights in every project."""
+    """Return the identity of the task whose rights were checked; None for a caller with rights in every project."""
     place = g.get("place")
     return place.identity if place else None
 
@@ -132,7 +132,7 @@ def may_answer(project_id: str) -> bool:
 
 
 def ticket() -> Ticket:
-    """The ticket for a stream of this request."""
+    """Return the ticket for a stream of this request."""
     return Ticket(g.principal, g.credential, g.get("project_id"))
 
 
@@ -169,7 +169,7 @@ async def check_again() -> None:
 
 
 async def project_for_new(project_id: str | None) -> str | None:
-    """The project of a new task: the requested one, else that of the token, else None for the default project.
+    """Return the project of a new task: the requested one, else that of the token, else None for the default project.
 
     Raises Forbidden or UnknownProject.
     """
@@ -182,7 +182,7 @@ async def project_for_new(project_id: str | None) -> str | None:
 
 
 def credential_of(connection: BaseRequestWebsocket, access: Access | None) -> Credential | None:
-    """The credential of a request: a bearer token, a token in the address where that is allowed, or a session."""
+    """Return the credential of a request: a bearer token, a token in the address if allowed, or a session."""
     scheme, _, secret = connection.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return _bearer(secret.strip())

@@ -39,9 +39,9 @@ class LoggedIn(NamedTuple):
 
 
 async def log_in(email: str, password: str, source: str | None, browser: str | None = None) -> LoggedIn | None:
-    """Log in; None if address and password do not belong together.
+    """Log in and return the new session; None if no account has this address and password.
 
-    `source` is the network address that asks, `browser` what an earlier log-in gave it. Raises TooManyLogins and
+    `source` is the caller's network address, `browser` the cookie that an earlier log-in set. Raises TooManyLogins and
     LoginsBusy.
     """
     email, source = email.strip()[: LONGEST_EMAIL + 1], source or ""
@@ -70,7 +70,7 @@ async def log_in(email: str, password: str, source: str | None, browser: str | N
 
 
 async def _session(account: Account, kept: str, source: str) -> str | None:
-    """The secret of a new session; None if the account has another hash than `kept` by now, or was disabled."""
+    """Return the secret of a new session; None if the account has another hash than `kept` by now, or was disabled."""
     secret = secrets.new_secret()
     life = timedelta(seconds=cast(Settings, current_app.extensions["settings"]).session_life)
     expires = (datetime.now(UTC) + life).isoformat(timespec="microseconds").replace("+00:00", "Z")

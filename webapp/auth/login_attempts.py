@@ -71,7 +71,7 @@ class LoginAttempts:
             try:
                 return self._take([(("browser", who, nonce), self._attempts, ACCOUNT_WINDOW)])
             except TooManyLogins:
-                pass  # Then it has no privilege, as if it were not known.
+                pass  # Without a place in its own budget, treat the browser as unknown.
         pair: tuple[BudgetKey, int, float] = ("pair", who, network), self._attempts, WINDOW
         wide: tuple[BudgetKey, int, float] = ("network", network), self._attempts * PER_NETWORK, WINDOW
         everywhere: tuple[BudgetKey, int, float] = ("account", who), self._attempts * PER_ACCOUNT, ACCOUNT_WINDOW
@@ -144,7 +144,7 @@ class Checks:
 
 
 def network_of(source: str | None) -> str:
-    """The network that an address counts as: the /64 of an IPv6 address, else the IPv4 address."""
+    """Return the network that an address counts as: the /64 of an IPv6 address, else the IPv4 address."""
     try:
         address = ipaddress.ip_address((source or "").partition("%")[0])
     except ValueError:

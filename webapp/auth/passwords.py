@@ -1,6 +1,6 @@
-"""Password hashes: creating and checking them.
+"""Creates and checks password hashes.
 
-Each call takes tens of milliseconds and 64 MiB on purpose: from asyncio, in a thread.
+Each call takes tens of milliseconds and 64 MiB by design. Call it from asyncio in a thread.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _hasher = PasswordHasher()
 
 
 def hash_of(password: str) -> str:
-    """The argon2id hash of a password, with a random salt. Raises InvalidEvent for a password that is not allowed."""
+    """Return the salted argon2id hash of a password. Raises InvalidEvent for a password that is not allowed."""
     if not SHORTEST <= len(password) <= LONGEST:
         said = f"the password must have {SHORTEST} to {LONGEST} characters, not {len(password)}"
         raise InvalidEvent(said, "password")

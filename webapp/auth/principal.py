@@ -37,7 +37,7 @@ class Principal:
         return self.account is not None and self.token is None
 
     def projects(self, scope: Scope) -> ProjectIds:
-        """The projects in which the principal has `scope`."""
+        """Return the projects in which the principal has `scope`."""
         return self.grants.get(scope, ())
 
     def may(self, scope: Scope, project_id: str) -> bool:
@@ -67,12 +67,12 @@ NOBODY = Principal(name="nobody")
 
 
 def of_account(account: Account, roles: Mapping[str, Role]) -> Principal:
-    """The principal of a person who is logged in."""
+    """Return the principal of a person who is logged in."""
     return Principal(name=account.email, key=account.account_id, grants=_grants(account, roles), account=account)
 
 
 def of_token(token: Token, account: Account | None, roles: Mapping[str, Role]) -> Principal:
-    """The principal of a program. Its rights are limited by the token's scopes and project, and by its account."""
+    """Return the principal of a program, limited by the token's scopes and project, and by its account."""
     grants = _grants(account, roles) if account else dict.fromkeys(SCOPES)
     if token.project_id is not None:
         only = token.project_id

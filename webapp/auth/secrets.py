@@ -16,10 +16,10 @@ SESSION_PREFIX = "sbs_"
 
 
 def new_secret() -> str:
-    """A secret of 256 bits, as 43 characters that are safe in an address."""
+    """Return a secret of 256 bits, as 43 characters that are safe in an address."""
     return secrets.token_urlsafe(32)
 
 
 def new_token() -> str:
-    """The secret of a token."""
+    """Return the secret of a token."""
     return TOKEN_PREFIX + new_secret()

@@ -22,7 +22,7 @@ NOW_WHAT: dict[int | str, str] = {
 
 
 def error_values(status: int, code: str, message: str) -> dict[str, Any]:
-    """The values of the error page's template."""
+    """Return the values of the error page's template."""
     try:
         what = HTTPStatus(status).phrase
     except ValueError:

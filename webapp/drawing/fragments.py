@@ -23,7 +23,7 @@ class Fragments(TaskPages, ListPages):
     """Renders all pages, their parts and their frames."""
 
     def plain_page(self, template: str, layout: dict[str, Any], **values: Any) -> str:
-        """A page that its template renders from `values` alone; for `layout` see `pages.responses.layout`."""
+        """Return a page that its template renders from `values` alone; for `layout` see `pages.responses.layout`."""
         return self._render_page(template, layout, **values)
 
     def parts(self, templates: Mapping[str, str], **values: Any) -> dict[str, str]:
@@ -31,19 +31,19 @@ class Fragments(TaskPages, ListPages):
         return {part: self._render(template, **values) for part, template in templates.items()}
 
     def parts_frame(self, parts: Mapping[str, str], since: int, to: int) -> str:
-        """The frame that brings a page from the position `since` to `to`, with the parts that changed."""
+        """Return the frame that brings a page from the position `since` to `to`, with the parts that changed."""
         return position(since, to) + "\n".join(swap(part, "outerMorph", html) for part, html in parts.items())
 
     def log_window(self, log: LogWindow) -> str:
-        """The rows of a window of the log alone, for a page that adds them to its own."""
+        """Return the rows of a window of the log alone, for a page that adds them to its own."""
         return self._rows.render(log.rows)
 
     def report(self, report: Report) -> str:
-        """A run as a file of its own."""
+        """Return a run as a file of its own."""
         styles = Markup(f"<style>{assets.load('css/app.css').body.decode()}</style>")
         rows = self._rows.render(report.events, whole=False)
         return self._render("exports/run.html", report=report, styles=styles, rows=rows)
 
     def error_page(self, status: int, code: str, message: str) -> str:
-        """The page of an error."""
+        """Return the page of an error."""
         return self._render_page("errors/error.html", {}, **error_values(status, code, message))

@@ -55,27 +55,27 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9-]")
 
 
 def event(seq: int) -> str:
-    """The row of an event in the log."""
+    """Return the row of an event in the log."""
     return f"e{seq}"
 
 
 def task(task_id: str) -> str:
-    """The row of a task in the list."""
+    """Return the row of a task in the list."""
     return "task-" + _safe(task_id)
 
 
 def span(span_id: str) -> str:
-    """The line of a span."""
+    """Return the line of a span."""
     return "span-" + _safe(span_id)
 
 
 def permission(task_id: str, request_id: str) -> str:
-    """The card of a permission request."""
+    """Return the card of a permission request."""
     return f"permission-{_safe(task_id)}-{_safe(request_id)}"
 
 
 def checkpoint(checkpoint_id: str) -> str:
-    """The entry of a checkpoint."""
+    """Return the entry of a checkpoint."""
     return "checkpoint-" + _safe(checkpoint_id)
 
 

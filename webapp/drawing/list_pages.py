@@ -20,7 +20,7 @@ class ListPages(Templates):
     """Renders the pages that list tasks or permission requests."""
 
     def list_page(self, view: TaskListView, *, stream_path: str = "", **layout: Any) -> str:
-        """The task list as a page; it lives if there is a `stream_path`."""
+        """Return the task list as a page; it lives if there is a `stream_path`."""
         return self._render_page(
             "tasks/index.html",
             layout,
@@ -32,11 +32,11 @@ class ListPages(Templates):
         )
 
     def list_panel(self, view: TaskListView) -> str:
-        """The part of the list page that changes: filters with their counts, rows, links to other pages."""
+        """Return the part of the list page that changes: filters with their counts, rows, links to other pages."""
         return self._render("tasks/_list.html", view=view, rows=[Markup(row) for _, row in self.list_rows(view)])
 
     def list_rows(self, view: TaskListView) -> list[tuple[str, str]]:
-        """The rows of a page of the list, each with its task's id."""
+        """Return the rows of a page of the list, each with its task's id."""
         names = view.projects if len(view.projects) > 1 else {}
         return [(task.task_id, self._list_row(task, project_names=names, pick=view.manages)) for task in view.tasks]
 
@@ -56,11 +56,11 @@ class ListPages(Templates):
             return self._task_row.render(task=plain, **values)
 
     def list_frame(self, view: TaskListView, since: int) -> str:
-        """The frame that replaces the whole list panel of a page at the position `since`."""
+        """Return the frame that replaces the whole list panel of a page at the position `since`."""
         return position(since, view.event_id) + swap(ids.TASK_LIST, "outerMorph", self.list_panel(view))
 
     def list_frame_rows(self, view: TaskListView, since: int, changed: dict[str, str]) -> str:
-        """The same if only some rows differ; `changed` has their HTML by task id."""
+        """Return the same if only some rows differ; `changed` has their HTML by task id."""
         rows = (swap(ids.task(task_id), "outerMorph", row) for task_id, row in changed.items())
         return position(since, view.event_id) + "\n".join(rows)
 
@@ -76,7 +76,7 @@ class ListPages(Templates):
         )
 
     def inbox_panel(self, inbox: InboxView) -> str:
-        """The part of the inbox that changes."""
+        """Return the part of the inbox that changes."""
         return self._render("permissions/_inbox.html", inbox=inbox)
 
     def inbox_frame(self, inbox: InboxView, since: int) -> str:

@@ -141,7 +141,7 @@ class LogRows:
         return _ROW % (*where, phase, actor, cut, words, _rest(payload, shown))
 
     def _cut(self, event: Event, whole: bool) -> str:
-        """The link to a payload too long for a row; htmx loads it in place. It comes first, so no text hides it."""
+        """Return the link to a payload too long for a row; htmx loads it in place. It comes before the text."""
         if not whole:
             return f'<span class="rest-whole">{size(event.cut_from)}, cut</span>'
         address = f"{self._root}/tasks/{event.task_id}/events/{event.seq}/payload"
@@ -170,7 +170,7 @@ def _log_line(payload: dict[str, Any]) -> tuple[str, str, frozenset[str]]:
 
 
 def _lines(words: str, place: str) -> tuple[str, str]:
-    """The words of a row, and its class. Of several lines the row shows the first, with a link to the others."""
+    """Return the words of a row, and its class. Of several lines the row shows the first, with a link to the others."""
     words = _LAST_ENDS.sub("", words)
     more = words.count("\n")
     if not more:
@@ -186,7 +186,7 @@ class Days:
         self._day = ""
 
     def of(self, event: Event) -> str:
-        """The mark of a row that is the first of its day, else an empty text."""
+        """Return the mark of a row that is the first of its day, else an empty text."""
         day = event.created_at[:10]
         if day == self._day:
             return ""
@@ -206,7 +206,7 @@ def _tone(kind: str, payload: dict[str, Any]) -> str:
 
 
 def _rest(payload: dict[str, Any], shown: frozenset[str]) -> str:
-    """The keys of `payload` that are not in `shown`, as JSON; folded if it is long."""
+    """Return the keys of `payload` that are not in `shown`, as JSON; folded if it is long."""
     if payload.keys() <= shown:
         return ""
     text = compact({key: value for key, value in payload.items() if key not in shown})
@@ -217,7 +217,7 @@ def _rest(payload: dict[str, Any], shown: frozenset[str]) -> str:
 
 
 def _happened(event: Event) -> tuple[str, str]:
-    """The `datetime` of a row and its text, for an event that happened before it was appended.
+    """Return the `datetime` of a row and its text, for an event that happened before it was appended.
 
     A row stands among those of the day of its append, so it shows the date on which it happened if that is another.
     """
@@ -227,7 +227,7 @@ def _happened(event: Event) -> tuple[str, str]:
 
 
 def _amid(path: str, event: Event) -> str:
-    """The address of an event among its neighbours. For a heartbeat the page shows heartbeats."""
+    """Return the address of an event among its neighbours. For a heartbeat the page shows heartbeats."""
     return f"{path}/log?around={event.seq}{'&amp;heartbeats=1' if event.event_type == HEARTBEAT else ''}"
 
 
@@ -238,7 +238,7 @@ def _word(text: str) -> str:
 
 @lru_cache(maxsize=256)
 def _actor(text: str, vouched: bool) -> str:
-    """An actor, in quotation marks if a log claims a name that only a person or the server has."""
+    """Return an actor, in quotation marks if a log claims a name that only a person or the server has."""
     if vouched or not sounds_like_a_person(text):
         return _word(text)
     return f'<q title="what the log calls itself">{_word(text)}</q>'

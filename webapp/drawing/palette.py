@@ -26,7 +26,7 @@ _PURE = (
 
 @lru_cache(maxsize=512)
 def text_on(ground: int, text: int | None) -> int:
-    """A readable colour for text on a background: its own, its lighter or darker variant, or black or white."""
+    """Return a readable colour for text on a background: its own, its lighter or darker variant, or black or white."""
     wanted = () if text is None else (text, text ^ 8)
     for colour in wanted:
         if contrast(colour, ground) >= READABLE:
@@ -35,7 +35,7 @@ def text_on(ground: int, text: int | None) -> int:
 
 
 def contrast(one: int, other: int) -> float:
-    """The contrast of two of the colours, from 1 to 21 (WCAG 2.2)."""
+    """Return the contrast of two of the colours, from 1 to 21 (WCAG 2.2)."""
     dark, light = sorted((_luminance(one), _luminance(other)))
     return (light + 0.05) / (dark + 0.05)
 
@@ -61,7 +61,7 @@ def indexed(index: int) -> int | None:
 
 @lru_cache(maxsize=1024)
 def nearest(red: int, green: int, blue: int) -> int | None:
-    """The nearest of the sixteen colours; None if the text is no colour."""
+    """Return the nearest of the sixteen colours; None if the text is no colour."""
     if max(red, green, blue) > 255:
         return None
     return min(range(16), key=lambda n: sum((a - b) ** 2 for a, b in zip(_PURE[n], (red, green, blue), strict=True)))

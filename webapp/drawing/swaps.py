@@ -7,10 +7,10 @@ from __future__ import annotations
 
 
 def position(since: int, to: int) -> str:
-    """The element that says that a frame leads from the position `since` to `to`."""
+    """Return the element that says that a frame leads from the position `since` to `to`."""
     return f'<hx-frame data-from="{since}" data-to="{to}" data-latest="{to}"></hx-frame>\n'
 
 
 def swap(target: str, how: str, html: str) -> str:
-    """The element that puts `html` at the DOM id `target`; `how` is an hx-swap style."""
+    """Return the element that puts `html` at the DOM id `target`; `how` is an hx-swap style."""
     return f'<hx-partial hx-target="#{target}" hx-swap="{how}">{html}</hx-partial>'

@@ -37,11 +37,11 @@ class TaskPages(Templates):
     """Renders task pages and their frames."""
 
     def task_page(self, view: TaskView, **layout: Any) -> str:
-        """The whole page of a task; for `layout` see `pages.responses.layout`."""
+        """Return the whole page of a task; for `layout` see `pages.responses.layout`."""
         return self._render_page("tasks/show.html", layout, **self._whole_task(view))
 
     def time_travel_page(self, view: TaskView, time_travel: TimeTravel, **layout: Any) -> str:
-        """The same page as of an earlier event. Its links lead to pages as of that event."""
+        """Return the same page as of an earlier event. Its links lead to pages as of that event."""
         return self._render_page("tasks/time_travel.html", layout, **self._whole_task(view, time_travel))
 
     def time_travel_parts(self, view: TaskView, time_travel: TimeTravel) -> dict[str, str]:
@@ -61,7 +61,7 @@ class TaskPages(Templates):
         return {**values, "parts": parts, "rows": self._rows.render(view.rows)}
 
     def task_frame(self, view: TaskView, since: int, *, flags: bool = True) -> str:
-        """The frame for a page at `since`: its new position, the parts that changed, and the new rows.
+        """Return the frame for a page at `since`: its new position, the parts that changed, and the new rows.
 
         With `flags` it also has the flags and the unfinished output, which change without an event.
         """
@@ -113,7 +113,7 @@ class TaskPages(Templates):
 
 
 def page_title(task: Task) -> str:
-    """The title of a task's tab, with the most urgent word first."""
+    """Return the title of a task's tab, with the most urgent word first."""
     return f"{task.status} · {task.title or task.task_id} · Signalbox"
 
 

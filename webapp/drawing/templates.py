@@ -75,7 +75,7 @@ class Templates:
         return self._environment.get_template(template).render(**values)
 
     def _render_page(self, template: str, layout: dict[str, Any], **values: Any) -> str:
-        """A whole page. `layout` has the values of `pages.responses.layout`, or some of them."""
+        """Return a whole page. `layout` has the values of `pages.responses.layout`, or some of them."""
         return self._render(template, **values, page={**_LAYOUT, **layout})
 
 

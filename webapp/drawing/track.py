@@ -28,7 +28,7 @@ class Station(NamedTuple):
 
 
 def stations(task: Task, phases: Sequence[Phase]) -> list[Station]:
-    """The phases that the log names, in its order, then the upcoming ones of the known order.
+    """Return the phases that the log names, in its order, then the upcoming ones of the known order.
 
     A run that names none is one station itself.
     """

@@ -34,13 +34,13 @@ _UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u
 
 
 def actor_of(event: Event) -> str:
-    """The actor, in quotation marks if a log claims a name that only a person or the server has."""
+    """Return the actor, in quotation marks if a log claims a name that only a person or the server has."""
     vouched = event.origin == "server" or not sounds_like_a_person(event.actor)
     return event.actor if vouched else f"“{event.actor}”"
 
 
 def about(payload: dict[str, Any]) -> str:
-    """A payload in a few words."""
+    """Return a payload in a few words."""
     names = [name for name in SHOWN if name != "exit_code" or "message" not in payload]
     words = [str(payload[name]) for name in names if isinstance(payload.get(name), str | int | float)]
     command = payload.get("command")

@@ -1,1 +1,1 @@
-"""The live part: hub, channels, streams. Data goes tail → hub → channel → lane → sink."""
+"""The streams: hub, channels, lanes and sinks. Data flows tail → hub → channel → lane → sink."""

@@ -52,7 +52,7 @@ class Callers:
             self._counts = +self._counts
 
     def sights(self) -> set[ProjectIds]:
-        """The sets of projects that callers see, each once."""
+        """Return the sets of projects that callers see, each once."""
         return {key[1] for key, streams in self._counts.items() if isinstance(key, tuple) and streams > 0}
 
     async def recheck(self, ask: Ask) -> None:

@@ -35,7 +35,7 @@ class Segment:
         return len(self._messages) == SEGMENT
 
     def after(self, cursor: int, most: int) -> Chunk | None:
-        """At most `most` messages after `cursor`; None if there are none. Equal calls share their bytes."""
+        """Return at most `most` messages after `cursor`; None if there are none. Equal calls share their bytes."""
         start = cursor - self._since
         if start >= len(self._messages):
             return None
@@ -57,7 +57,7 @@ class CatchUpCache:
         self._reading: dict[tuple[object, int], asyncio.Task[Segment]] = {}
 
     async def take(self, log: object, cursor: int, read: Read) -> Segment:
-        """The segment of `log` with the event after `cursor`. Raises the errors of `read`."""
+        """Return the segment of `log` with the event after `cursor`. Raises the errors of `read`."""
         place = log, cursor - cursor % SEGMENT
         if place in self._kept:
             self._kept.move_to_end(place)

@@ -51,7 +51,7 @@ class Channel:
         return sum(len(lane.everyone) for lane in lanes if isinstance(lane, EventLane) and lane.encode is encode)
 
     def position(self) -> int:
-        """The newest seq that the ring or any subscriber has."""
+        """Return the newest seq that the ring or any subscriber has."""
         stands = [lane.position(subscriber) for lane in self.lanes.values() for subscriber in lane.everyone]
         return max([self.ring.head, *stands])
 

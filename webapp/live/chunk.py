@@ -26,7 +26,7 @@ class Chunk:
         self._encoded: dict[str, bytes] = {}
 
     def encoded(self, encoding: str, encode: Callable[[bytes], bytes]) -> bytes:
-        """The body as `encode` compresses it. Each encoding is computed once."""
+        """Return the body as `encode` compresses it. Each encoding is computed once."""
         encoded = self._encoded.get(encoding)
         if encoded is None:
             encoded = self._encoded[encoding] = encode(self.body)
@@ -34,5 +34,5 @@ class Chunk:
 
 
 def framing(body: bytes) -> bytes:
-    """A chunk in the chunked transfer coding (RFC 9112, section 7.1)."""
+    """Return a chunk in the chunked transfer coding (RFC 9112, section 7.1)."""
     return b"%x\r\n%b\r\n" % (len(body), body)

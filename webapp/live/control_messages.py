@@ -17,31 +17,31 @@ class ControlMessages:
     limited = True
 
     def to(self, sight: ProjectIds) -> ControlMessages:
-        """The control messages for a reader who sees these projects."""
+        """Return the control messages for a reader who sees these projects."""
         return self
 
     def greeting(self, cursor: int) -> bytes:
-        """The message at the start of a stream."""
+        """Return the message at the start of a stream."""
         return b""
 
     def heartbeat(self, cursor: int) -> bytes:
-        """The message after a time without events."""
+        """Return the message after a time without events."""
         return sse.KEEPALIVE
 
     def farewell(self, cursor: int, reason: str, retry_ms: int) -> bytes:
-        """The last message of a stream whose client may resume from `cursor` after `retry_ms` milliseconds."""
+        """Return the last message of a stream whose client may resume from `cursor` after `retry_ms` milliseconds."""
         return sse.named("reconnect", {"reason": reason}, retry_ms=retry_ms)
 
     def gone(self, cursor: int) -> bytes:
-        """The last message of a stream whose task was deleted."""
+        """Return the last message of a stream whose task was deleted."""
         return sse.reset({"reason": "deleted"})
 
     def replaced(self, cursor: int) -> bytes:
-        """The last message of a stream when the store has another history."""
+        """Return the last message of a stream when the store has another history."""
         return sse.reset({"reason": "restored"})
 
     def changed(self, cursor: int) -> bytes:
-        """The last message of a stream whose reader now sees or may do something else."""
+        """Return the last message of a stream whose reader now sees or may do something else."""
         return self.farewell(cursor, "rights", 100)
 
 

@@ -50,7 +50,7 @@ class Crowd:
         return True
 
     def position(self, subscriber: Subscriber) -> int:
-        """The cursor of a member. During a write some members already have the new events."""
+        """Return the cursor of a member. During a write some members already have the new events."""
         return self._next if subscriber in self._written else self.cursor
 
     def leave(self, subscriber: Subscriber) -> None:
@@ -77,7 +77,7 @@ class Crowd:
         return list(self._members.items())
 
     def present(self, part: list[CrowdMember]) -> list[CrowdMember]:
-        """The entries of `part` that are still members."""
+        """Return the entries of `part` that are still members."""
         return [member for member in part if member[0] in self._members] if self._left else part
 
     def write(self, chunk: Chunk, part: list[CrowdMember]) -> list[Subscriber]:

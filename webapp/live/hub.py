@@ -66,7 +66,7 @@ class Hub:
         self._permission_counts.hear(events)
 
     def stream_encoding(self, accept_encoding: str) -> StreamEncoding:
-        """The compression of a stream for a client that sends this `Accept-Encoding`."""
+        """Return the compression of a stream for a client that sends this `Accept-Encoding`."""
         return choose(accept_encoding) if self._settings.stream_compression else Plain()
 
     def admit(self, ticket: Ticket) -> None:
@@ -106,13 +106,13 @@ class Hub:
                 self.lanes.drop_idle()
 
     def suspend(self) -> None:
-        """The store does not answer: end all streams, so that no page claims to be up to date."""
+        """End all streams because the store does not answer, so that no page claims to be up to date."""
         for lane in list(self.lanes):
             for subscriber in list(lane.everyone):
                 subscriber.send_away("store", 1000)
 
     def reset(self) -> None:
-        """The store has another history: end all streams with `reset`."""
+        """End all streams with `reset` because the store has another history."""
         self.lanes.reset()
 
     def opened(self) -> None:
@@ -151,7 +151,7 @@ class Hub:
         return len(self.lanes.channels)
 
     def _limits(self) -> tuple[float, int]:
-        """The life of a new stream in seconds, and its number of events."""
+        """Return the life of a new stream in seconds, and its number of events."""
         most = self._settings.max_events_per_stream
         if self.open_streams > CROWDED:
             most = random.randint(most // 2 + 1, most)

@@ -100,7 +100,7 @@ class Lane(ABC):
             self.wake()
 
     def position(self, subscriber: Subscriber) -> int:
-        """The cursor of a subscriber."""
+        """Return the cursor of a subscriber."""
         return subscriber.cursor
 
     def idle_ticks(self, subscriber: Subscriber) -> int:

@@ -56,7 +56,7 @@ class Lanes:
         *,
         identity: str = "",
     ) -> Lane:
-        """The lane of a task's events as `encode` writes them. `identity` distinguishes tasks that had the same id."""
+        """Return the lane of a task's events encoded by `encode`. `identity` distinguishes tasks with the same id."""
         channel = self._channel(task_id, identity)
         key = (encode, batch_size, flush_interval, control_messages)
         if key not in channel.lanes:
@@ -86,7 +86,7 @@ class Lanes:
         *,
         identity: str = "",
     ) -> Lane:
-        """The lane of a task's streams with the same `key`. The first caller's `renderer` and `pace` serve them all."""
+        """Return the lane of a task's streams with the same `key`. All use the first caller's `renderer` and `pace`."""
         channel = self._channel(task_id, identity)
         channel.standing = None
         control_messages = control_messages or self._page_messages
@@ -102,7 +102,7 @@ class Lanes:
         pace: Pace | None = None,
         control_messages: ControlMessages | None = None,
     ) -> Lane:
-        """The lane of streams with the same `key` that show many tasks. Their positions are event ids."""
+        """Return the lane of streams with the same `key` that show many tasks. Their positions are event ids."""
         self._check_epoch()
         control_messages = control_messages or self._page_messages
         whole_key = (key, control_messages)
@@ -130,7 +130,7 @@ class Lanes:
             board.recheck()
 
     def reset(self) -> None:
-        """The store has another history: end all streams, and forget the state of the old history."""
+        """End all streams and forget the state of the old history, because the store has another one."""
         self._epoch = self._store.epoch
         for lane in list(self):
             lane.close()
@@ -153,7 +153,7 @@ class Lanes:
         return channel.readers(encode) if channel else 0
 
     def lag_p99(self) -> float:
-        """The 99th percentile of how many events streams are behind; 0 without streams."""
+        """Return the 99th percentile of how many events streams are behind; 0 without streams."""
         lags = [max(0, lane.ring.head - lane.position(subscriber)) for lane in self for subscriber in lane.everyone]
         return float(sum(lags)) if len(lags) < 2 else statistics.quantiles(lags, n=100, method="inclusive")[98]
 

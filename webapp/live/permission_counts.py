@@ -40,7 +40,7 @@ class PermissionCounts:
             self._stale.set()
 
     def facts(self, sight: ProjectIds) -> dict[str, int]:
-        """The facts for a page's heartbeat."""
+        """Return the facts for a page's heartbeat."""
         count = self._counts.get(sight)
         return {} if count is None else {"permissions_open": count}
 

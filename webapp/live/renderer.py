@@ -13,7 +13,7 @@ class Renderer(Protocol):
     """Renders frames for all streams of one lane. A frame depends on the cursor alone, so the lane shares its bytes."""
 
     async def __call__(self, cursor: int) -> Chunk | None:
-        """The chunk for a stream at `cursor`, or None if nothing changed. Raises UnknownTask or StoreError."""
+        """Return the chunk for a stream at `cursor`, or None if nothing changed. Raises UnknownTask or StoreError."""
 
 
 class Kept(Generic[T]):
@@ -24,7 +24,7 @@ class Kept(Generic[T]):
         self._states: dict[int, T] = {}
 
     def get(self, position: int) -> T | None:
-        """The state at a position; None if no frame ended there, or if it is no longer kept."""
+        """Return the state at a position; None if no frame ended there, or if it is no longer kept."""
         return self._states.get(position)
 
     def put(self, position: int, state: T) -> None:

@@ -60,7 +60,7 @@ class Ring:
             self._first += surplus
 
     def after(self, cursor: int, encode: Encode, most: int = CHUNK_EVENTS) -> Chunk | None:
-        """At most `most` events after `cursor`, or None if the ring lacks any. Equal calls share their bytes."""
+        """Return at most `most` events after `cursor`, or None if the ring lacks any. Equal calls share their bytes."""
         if not self._first - 1 <= cursor < self.head:
             return None
         chunk = self._chunks.get((encode, cursor))

@@ -143,7 +143,7 @@ class TransportSink(Sink):
 
 
 def sink_for(send: Send, on_free: Callable[[], None], on_lost: Callable[[], None]) -> Sink:
-    """The fastest sink for a response whose head `send` has sent: a TransportSink on uvicorn, else a Sink."""
+    """Return the fastest sink for a response whose head `send` has sent: a TransportSink on uvicorn, else a Sink."""
     cycle = cycle_of(send)
     if cycle is not None and cycle.chunked_encoding and not cycle.response_complete:
         return TransportSink(send, cycle, on_free, on_lost)
@@ -151,7 +151,7 @@ def sink_for(send: Send, on_free: Callable[[], None], on_lost: Callable[[], None
 
 
 def cycle_of(send: Send) -> Cycle | None:
-    """The cycle that `send` belongs to, or None if a TransportSink cannot use it."""
+    """Return the cycle that `send` belongs to, or None if a TransportSink cannot use it."""
     cycle: Any = getattr(send, "__self__", None)
     if not type(cycle).__module__.startswith("uvicorn."):
         return None

@@ -39,20 +39,20 @@ def json_message(position: int, value: object) -> bytes:
 
 
 def html_message(seq: int, html: str) -> bytes:
-    """An unnamed message of HTML; `id:` is the seq that the page shows after it."""
+    """Return an unnamed message of HTML; `id:` is the seq that the page shows after it."""
     lines = _HTML_BREAKS.sub(_harmless, html).replace("\r", "").replace("\n", "\ndata: ")
     return b"data: %b\nid: %d\n\n" % (lines.encode(), seq)
 
 
 def named(event: str, data: object, *, retry_ms: int | None = None, position: int | None = None) -> bytes:
-    """A named event. A `retry:` counts only in a block that has more than itself, like this one."""
+    """Return a named event. A `retry:` counts only in a block that has more than itself, like this one."""
     retry = b"" if retry_ms is None else b"retry: %d\n" % retry_ms
     last = b"" if position is None else b"id: %d\n" % position
     return b"%bevent: %b\ndata: %b\n%b\n" % (retry, event.encode(), one_line(_encoder.encode(data)), last)
 
 
 def reset(data: object) -> bytes:
-    """The last message of a stream whose client follows another history.
+    """Return the last message of a stream whose client follows another history.
 
     The empty `id:` makes a browser's EventSource forget its position, so it begins anew after `retry:` milliseconds.
     """

@@ -44,7 +44,7 @@ class StreamResponse(Response):
 
 
 def subscribe(hub: Hub, lane: Callable[[Lanes], Lane], cursor: int, opening: bytes = b"") -> StreamResponse:
-    """A stream of `opening`, then of all that comes after `cursor`. `lane` is called when the stream begins.
+    """Return a stream of `opening`, then of all that comes after `cursor`. `lane` is called when the stream begins.
 
     Raises TooManyStreams.
     """
@@ -62,7 +62,7 @@ def subscribe(hub: Hub, lane: Callable[[Lanes], Lane], cursor: int, opening: byt
 
 
 def closing(words: bytes) -> StreamResponse:
-    """A stream that only says `words`."""
+    """Return a stream that only says `words`."""
 
     async def serve(send: Send) -> bytes:
         return words

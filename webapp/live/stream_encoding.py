@@ -32,7 +32,7 @@ class StreamEncoding(Protocol):
         """Encode bytes of this stream alone."""
 
     def end(self) -> bytes:
-        """The bytes that end the body."""
+        """Return the bytes that end the body."""
 
 
 class Plain:
@@ -100,7 +100,7 @@ def deflated(data: bytes) -> bytes:
 
 
 def choose(accept_encoding: str) -> StreamEncoding:
-    """The encoding that a request's Accept-Encoding prefers; gzip if it accepts any.
+    """Return the encoding that a request's Accept-Encoding prefers; gzip if it accepts any.
 
     A reader must take a zstd body of many frames (RFC 9659), but not every one does: httpx 0.28 reads the first alone.
     """

@@ -31,7 +31,7 @@ class Source(Protocol):
         """Stop serving it."""
 
     def position(self, subscriber: Subscriber) -> int:
-        """The cursor of a subscriber."""
+        """Return the cursor of a subscriber."""
 
 
 class Subscriber:

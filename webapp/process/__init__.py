@@ -1,1 +1,1 @@
-"""Running a command as a task: its output line by line, its end, and everything between."""
+"""Runs a command as a task: reads its output line by line and records its start, its output and its end."""

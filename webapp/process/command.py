@@ -44,7 +44,7 @@ LAST_PATIENCE = 60.0
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """Options of a run; see `signalbox run --help`. `kept` has the variables, `words` the options for another try."""
+    """Options of a run; see `signalbox run --help`. `kept` has the variables and `words` the options for a retry."""
 
     terminals: bool = True
     merge: bool = False
@@ -185,12 +185,12 @@ class CommandRun:
 
 
 def exit_code(returncode: int) -> int:
-    """The exit code as a shell reports it."""
+    """Return the exit code as a shell reports it."""
     return returncode if returncode >= 0 else 128 - returncode
 
 
 def outcome(code: int, stopped: str | None, *, timed_out: bool = False) -> dict[str, str]:
-    """The fields of `runner_exit` that say how the command ended."""
+    """Return the fields of `runner_exit` that say how the command ended."""
     if stopped and timed_out:
         return {"status": "failed", "error_code": "time_limit", "message": stopped}
     if stopped:

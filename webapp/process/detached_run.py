@@ -19,7 +19,7 @@ SQLITE = "sqlite:///"
 
 
 def why_not(line: CommandLine) -> str | None:
-    """The reason why a command cannot run here now; None if it can."""
+    """Return the reason why a command cannot run here now; None if it can."""
     if not os.path.isdir(line.cwd):
         return f"the directory {line.cwd} is gone"
     name = line.command[0]
@@ -30,7 +30,7 @@ def why_not(line: CommandLine) -> str | None:
 
 
 def start(store_url: str, task_id: str, retry_of: str | None, line: CommandLine, ended: Callable[[int], None]) -> None:
-    """Run `line` as the task `task_id`, perhaps as another try of a task. `ended` gets the exit code, from a thread.
+    """Run `line` as the task `task_id`, perhaps as a retry of a task. `ended` gets the exit code, from a thread.
 
     Raises OSError.
     """
@@ -65,13 +65,13 @@ async def never_began(store: Store, task_id: str, message: str) -> None:
 
 
 def environment(line: CommandLine) -> dict[str, str]:
-    """The server's environment without its settings, with the variables that the first run kept."""
+    """Return the server's environment without its settings, with the variables that the first run kept."""
     # Settings may be secrets, and the command does not need them.
     return {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")} | line.environment
 
 
 def absolute(store_url: str) -> str:
-    """The store's URL, valid from any directory."""
+    """Return the store's URL, valid from any directory."""
     if not store_url.startswith(SQLITE):
         return store_url
     return SQLITE + quote(str(Path(unquote(store_url.removeprefix(SQLITE))).absolute()))

@@ -157,7 +157,7 @@ class Echoes:
         self.output = self.errors if same_file(1, 2) else Echo(1)
 
     def of(self, stream: str) -> Echo:
-        """The echo for a command's `stream`."""
+        """Return the echo for a command's `stream`."""
         return self.errors if stream == "stderr" else self.output
 
     async def finish(self, patience: float | None) -> None:

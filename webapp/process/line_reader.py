@@ -112,7 +112,7 @@ class LineReader:
         return self._joiner.take()
 
     def _lines(self, text: str) -> list[str] | None:
-        """The rows of plain `text`, with the row that it continues; None if the text needs the screen model."""
+        """Return the rows of plain `text`, with the row that it continues; None if the text needs the screen model."""
         if "\r" in text:
             text = text.replace("\r\n", "\n")
         if _SPECIAL.search(text):
@@ -156,7 +156,7 @@ class LineReader:
         screen.y, screen.x = len(rows) - 1, last.width
 
     def _left(self) -> list[Row]:
-        """The rows above the cursor's line."""
+        """Return the rows above the cursor's line."""
         rows, end = self._screen.rows, self._screen.y
         while end and rows[end - 1].wrapped:
             end -= 1

@@ -76,7 +76,7 @@ class Output:
                 self._record([(stream, stream.lines.resize(*terminal_size()))])
 
     def unfinished(self) -> list[Unfinished]:
-        """The unfinished output of each stream: text that is not in the log because it may still change."""
+        """Return the unfinished output of each stream: text that is not in the log because it may still change."""
         found = ((stream.pipe.stream, stream.lines.live) for stream in self._streams if not stream.ended)
         return [Unfinished(text, name or None) for name, text in found if text]
 

@@ -81,7 +81,7 @@ class LineJoiner:
         return styled
 
     def lines_of(self, styled: list[StyledText]) -> list[OutputLine]:
-        """The line of `styled`, or several if it is too long."""
+        """Return the line of `styled`, or several if it is too long."""
         *before, last = self._cut(styled)
         lines = [OutputLine(self._text(piece), partial=True, at=self.at) for piece in before]
         return [*lines, OutputLine(self._text(last), at=self.at)]

@@ -54,7 +54,7 @@ class Row:
             self._text = None
 
     def styled_text(self) -> list[StyledText]:
-        """The text, split where the style changes."""
+        """Return the text, split where the style changes."""
         if self._text is not None:
             return [(0, self._text)] if self._text else []
         if not any(self.styles):
@@ -113,7 +113,7 @@ class Row:
 
 
 def cells_of(text: str) -> list[str]:
-    """The cells of `text`."""
+    """Return the cells of `text`."""
     if text.isascii():
         return list(text)
     cells: list[str] = []
@@ -131,7 +131,7 @@ def cells_of(text: str) -> list[str]:
 
 
 def width(text: str) -> int:
-    """The number of columns of `text`."""
+    """Return the number of columns of `text`."""
     return len(text) if text.isascii() else sum(map(_columns, text))
 
 

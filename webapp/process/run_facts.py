@@ -19,7 +19,7 @@ MAX_COMMAND = 16 * 1024
 def facts_of(
     command: list[str], environment: dict[str, str], options: tuple[str, ...], sign: Callable[[CommandLine], str | None]
 ) -> dict[str, Any]:
-    """The payload of `runner_spawn` without the pid, with the facts that another try needs."""
+    """Return the payload of `runner_spawn` without the pid, with the facts that a retry needs."""
     readable, cwd = readable_command(command), os.getcwd()
     facts = {
         "runner_version": own_version(),
@@ -38,7 +38,7 @@ def facts_of(
 
 
 def readable_command(command: list[str]) -> list[str]:
-    """The command's words as valid text; the end of a very long command is left out."""
+    """Return the command's words as valid text; the end of a very long command is left out."""
     words: list[str] = []
     left = MAX_COMMAND
     for raw in command:
@@ -51,14 +51,14 @@ def readable_command(command: list[str]) -> list[str]:
 
 
 def title_of(command: list[str]) -> str:
-    """The command line as a task's title: one line, at most 200 characters."""
+    """Return the command line as a task's title: one line, at most 200 characters."""
     words = " ".join(shlex.join(readable_command(command)).split())
     line = "".join(character if character.isprintable() else "?" for character in words)
     return line if len(line) <= 200 else f"{line[:199]}…"
 
 
 def git_commit() -> str | None:
-    """The commit of the current directory, if it is a git repository."""
+    """Return the commit of the current directory, if it is a git repository."""
     git = ["git", "rev-parse", "--verify", "--quiet", "HEAD"]
     try:
         found = subprocess.run(git, capture_output=True, text=True, timeout=2)

@@ -33,7 +33,7 @@ class CommandLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def signature(line: CommandLine, key: bytes, task: Task) -> str:
-    """The signature of a command of this task. Any other task, even a later one with the same id, has another."""
+    """Return the signature of a command of this task. It is not valid for a later task with the same id."""
     variables = sorted(line.environment.items())
     said = (PURPOSE, task.task_id, task.created_at, line.command, line.cwd, variables, line.options)
     return hmac.new(key, msgspec.json.encode(said), hashlib.sha256).hexdigest()
@@ -45,7 +45,7 @@ def signed(line: CommandLine, key: bytes, task: Task) -> bool:
 
 
 def command_of(spawn: Event) -> CommandLine | None:
-    """The command of a `runner_spawn`, signed or not; None if it has none that could be run again."""
+    """Return the command of a `runner_spawn`, signed or not; None if it has none that could be run again."""
     if spawn.origin is not msgspec.UNSET:
         # An imported log contains the signature of another task.
         return None

@@ -44,7 +44,7 @@ class Styles:
         self.select("0")
 
     def between(self, before: int, after: int) -> str:
-        """The escape sequences that lead from one style to another."""
+        """Return the escape sequences that lead from one style to another."""
         (colours, link), (new_colours, new_link) = self._known[before], self._known[after]
         out = ""
         if colours != new_colours:

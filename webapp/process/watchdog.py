@@ -6,7 +6,7 @@ import math
 import subprocess
 from contextlib import suppress
 
-# The kernel closes our end of the pipe however we end, so this works wherever there is a shell. Linux' parent-death
+# The kernel closes our end of the pipe however we end, so this works wherever there is a shell. Linux's parent-death
 # signal would reach the command alone and not its children, and would have to be set between fork and exec.
 SCRIPT = """
 read -r group || exit

@@ -32,7 +32,7 @@ class WriteOrder:
                 self._streams[self._notify.add_watch(f"/proc/self/fd/{sink}", flags.MODIFY)] = index
 
     def written(self) -> list[int]:
-        """The writes since the last call, each as an index into `sinks`."""
+        """Return the writes since the last call, each as an index into `sinks`."""
         if self._notify is None:
             return []
         try:

@@ -27,7 +27,7 @@ class CheckpointView:
 
 
 async def checkpoint_view(view: TaskReading, task_id: str, checkpoint_id: str) -> CheckpointView:
-    """A checkpoint with the first EVENTS events that name it. Raises UnknownTask or NotFound."""
+    """Return a checkpoint with the first EVENTS events that name it. Raises UnknownTask or NotFound."""
     task = await view.task(task_id)
     checkpoint = await view.checkpoint(task_id, checkpoint_id)
     if checkpoint is None:

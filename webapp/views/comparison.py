@@ -119,7 +119,7 @@ class ChoiceView:
 
 
 async def choice_view(view: Reading, a: str, projects: tuple[str, ...] | None = None) -> ChoiceView:
-    """The tasks in `projects` that can be compared with the task `a`, which may be empty. Raises UnknownTask."""
+    """Return the tasks in `projects` that can be compared with the task `a`, which may be empty. Raises UnknownTask."""
     task = await view.task(a) if a else None
     page = await view.tasks(TaskQuery(kind=task.kind if task else None, projects=projects, limit=CHOICES + 1))
     return ChoiceView(a=task, others=[other for other in page.tasks if other.task_id != a][:CHOICES])
@@ -162,7 +162,7 @@ async def _run(view: Reading, task_id: str) -> ComparedRun:
 
 
 def compared_phases(a: ComparedRun, b: ComparedRun) -> list[ComparedPhase]:
-    """The phases of both runs in order, each with its work items and tools; those without a phase come first."""
+    """Return the phases of both runs in order, each with its work items and tools; those without a phase come first."""
     phases_a, phases_b = ({phase.phase: phase for phase in run.phases} for run in (a, b))
     ways = Paths()
     work_a, work_b = _work(a, ways), _work(b, ways)
@@ -211,7 +211,7 @@ def _work(run: ComparedRun, ways: Paths) -> dict[str | None, dict[Path, Side]]:
 
 
 def parted(found: Sequence[ComparedPhase]) -> tuple[str, ComparedItem] | None:
-    """The first item, in the order of the runs, that parted, with the name of its phase.
+    """Return the first item, in the order of the runs, that parted, with the name of its phase.
 
     A phase that both have parted by its work, if any of that did.
     """

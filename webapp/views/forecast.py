@@ -44,7 +44,7 @@ class Earlier:
         self._read_at = float("-inf")
 
     async def of(self, view: Reading, task: Task) -> list[list[Phase]]:
-        """The phases of the newest successful runs of the kind. Empty for a task that has ended or has no kind."""
+        """Return the phases of the newest successful runs of the kind; none for a task that ended or has no kind."""
         if not task.kind or task.ended:
             return []
         if time.monotonic() - self._read_at >= KEPT_FOR:
@@ -55,12 +55,12 @@ class Earlier:
 
 
 async def forecast(view: Reading, task: Task, phases: Sequence[Phase], earlier: Earlier) -> Forecast | None:
-    """The forecast of a task that has not ended, else None."""
+    """Return the forecast of a task that has not ended, else None."""
     return None if task.ended else expected(phases, await earlier.of(view, task), current=task.phase)
 
 
 def expected(phases: Sequence[Phase], earlier: Sequence[Sequence[Phase]], *, current: str | None) -> Forecast:
-    """The forecast of a run in the phase `current`. Runs without that phase do not count."""
+    """Return the forecast of a run in the phase `current`. Runs without that phase do not count."""
     here = next((phase for phase in phases if phase.phase == current and phase.state == "open"), None)
     if here is None:
         firsts = Counter(run[0].phase for run in earlier if run)

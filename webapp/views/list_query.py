@@ -61,7 +61,7 @@ class ListFilters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def task_query(given: ListFilters, projects: tuple[str, ...] | None) -> TaskQuery:
-    """The TaskQuery of an address, for the tasks in `projects` (None for all). Raises InvalidEvent or Conflict."""
+    """Return the TaskQuery of an address, for tasks in `projects` (None for all). Raises InvalidEvent or Conflict."""
     if given.cursor:
         cursor_parts(given.cursor, given.sort)
     return TaskQuery(
@@ -90,7 +90,7 @@ ORDERS: dict[Sort, str] = {
 
 
 def list_fields(query: TaskQuery, *without: str) -> list[tuple[str, str]]:
-    """The fields of `query` as a form sends them, except those in `without` and the cursor."""
+    """Return the fields of `query` as a form sends them, except those in `without` and the cursor."""
     fields = [("status", status) for status in query.statuses]
     fields += [
         ("q", query.text),
@@ -106,18 +106,18 @@ def list_fields(query: TaskQuery, *without: str) -> list[tuple[str, str]]:
 
 
 def page_fields(query: TaskQuery) -> list[tuple[str, str]]:
-    """The fields of one page of `query`: with its cursor and its limit."""
+    """Return the fields of one page of `query`: with its cursor and its limit."""
     cursor = [("cursor", query.before)] if query.before else []
     return [*list_fields(query), *cursor, ("limit", str(query.limit))]
 
 
 def list_filters(query: TaskQuery) -> str:
-    """The query string of `query`, without `?`."""
+    """Return the query string of `query`, without `?`."""
     return urlencode(list_fields(query))
 
 
 def list_url(query: TaskQuery, **changes: Any) -> str:
-    """The address of the list for `query` with some fields changed. The cursor is dropped unless it is changed."""
+    """Return the address of the list for `query` with some fields changed. Only a changed cursor is kept."""
     query = msgspec.structs.replace(query, **changes)
     cursor = [("cursor", changes["before"])] if changes.get("before") else []
     fields = urlencode(list_fields(query) + cursor)
@@ -125,7 +125,7 @@ def list_url(query: TaskQuery, **changes: Any) -> str:
 
 
 def checked_filters(text: str) -> str:
-    """The query string of an address, normalised for a saved view and without a cursor. Raises BadRequest."""
+    """Return the query string of an address, normalised for a saved view and without a cursor. Raises BadRequest."""
     fields = [(name, value) for name, value in parse_qsl(text) if name != "cursor"]
     for name, _ in fields:
         if name not in FIELDS:
@@ -134,7 +134,7 @@ def checked_filters(text: str) -> str:
 
 
 def bound(value: str) -> str:
-    """A time filter as words: last hour, 90m ago, 2026-11-21 14:02 UTC."""
+    """Return a time filter as words: last hour, 90m ago, 2026-11-21 14:02 UTC."""
     if value in AGES:
         return AGES[value]
     return f"{value} ago" if ago(value) else f"{value[:10]} {value[11:16]} UTC"

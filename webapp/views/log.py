@@ -59,7 +59,7 @@ async def log_window(
     window: int = LOG_WINDOW,
     with_heartbeats: bool = False,
 ) -> LogWindow:
-    """The rows just before or after a seq, around one, or the newest rows. Raises UnknownTask."""
+    """Return the rows just before or after a seq, around one, or the newest rows. Raises UnknownTask."""
     task = await view.task(task_id)
     everything = with_heartbeats or not task.heartbeats
     brief = view.brief()
@@ -86,7 +86,7 @@ async def _events_before(view: Reading, task_id: str, before: int, limit: int) -
 
 
 async def log_rows(view: TaskReading, task: Task, since: int, window: int) -> tuple[list[Event], bool]:
-    """The newest rows after `since` in the order of seq, at most `window`, and whether there are more."""
+    """Return the newest rows after `since` in the order of seq, at most `window`, and whether there are more."""
     if task.latest_seq - since <= window:
         events = await view.brief().events(task.task_id, since, window)
         return [event for event in events if event.event_type != HEARTBEAT], False

@@ -53,7 +53,7 @@ class Jump:
         return self.failure_after is not None or self.at is not None
 
     async def aim(self, view: Reading, task_id: str) -> int | None:
-        """The seq of the target; None while there is none."""
+        """Return the seq of the target; None while there is none."""
         if self.at is not None:
             seq = await view.first_seq_at(task_id, self.at)
             rows = await view.rows_after(task_id, seq - 1, 1) if seq else []
@@ -88,7 +88,7 @@ class LogPageView:
 
 
 async def log_page_view(view: Reading, task_id: str, place: LogPlace, jump: Jump) -> LogPageView:
-    """The window at `place`, with the message of a `jump` that had no target. Raises UnknownTask."""
+    """Return the window at `place`, with the message of a `jump` that had no target. Raises UnknownTask."""
     log = await place.window(view, task_id)
     missed, latest = jump.missed, log.task.latest_seq
     if not missed and place.around is not None and place.around > latest:
@@ -97,5 +97,5 @@ async def log_page_view(view: Reading, task_id: str, place: LogPlace, jump: Jump
 
 
 def newest(latest: int) -> int:
-    """The cursor of a window at the end of the log: half of it is filled, half is left for new rows."""
+    """Return the cursor of a window at the end of the log: half of it is filled, half is left for new rows."""
     return max(0, latest - LOG_WINDOW // 2)

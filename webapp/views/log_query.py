@@ -39,13 +39,13 @@ class LogFilters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def log_query(given: LogFilters) -> LogQuery:
-    """The LogQuery of an address."""
+    """Return the LogQuery of an address."""
     fields: dict[str, Any] = {field: getattr(given, name).strip() for name, field in FILTERS.items()}
     return LogQuery(**fields, failures=given.failed)
 
 
 def log_fields(query: LogQuery) -> list[tuple[str, str]]:
-    """The parameters of `query`; empty if it excludes no event."""
+    """Return the parameters of `query`; empty if it excludes no event."""
     named = [(name, getattr(query, field)) for name, field in FILTERS.items()]
     if query.failures:
         named.append(("failed", "1"))
@@ -53,5 +53,5 @@ def log_fields(query: LogQuery) -> list[tuple[str, str]]:
 
 
 def log_filters(query: LogQuery) -> str:
-    """The query string of `query`, without `?`."""
+    """Return the query string of `query`, without `?`."""
     return urlencode(log_fields(query))

@@ -30,7 +30,7 @@ class InboxView:
     next: str | None = None
 
     def address(self, after: str | None = None) -> str:
-        """The address of the page after the cursor `after`, or of the first page."""
+        """Return the address of the page after the cursor `after`, or of the first page."""
         fields = {"task": self.task_id, "after": after}
         query = urlencode({name: value for name, value in fields.items() if value})
         return f"/permissions?{query}" if query else "/permissions"
@@ -48,7 +48,7 @@ async def inbox_view(
     task_id: str | None = None,
     after: str = "",
 ) -> InboxView:
-    """A page of the open requests in `projects`, or of one task. The reader may answer those in `answered`.
+    """Return a page of the open requests in `projects`, or of one task. The reader may answer those in `answered`.
 
     Raises InvalidEvent for an `after` that no page gave.
     """
@@ -94,7 +94,7 @@ class AuditsView:
 async def audits_view(
     view: Reading, task_id: str | None, *, before: int | None = None, projects: ProjectIds = None
 ) -> AuditsView:
-    """The audits in `projects` before the one with the id `before`.
+    """Return the audits in `projects` before the one with the id `before`.
 
     Those of one task are of the task that has the id now, or, when it was deleted, of the one that had it last. Raises
     UnknownTask if no task that the reader may see ever had it.

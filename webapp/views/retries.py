@@ -35,7 +35,7 @@ class Retry(NamedTuple):
 
 
 async def offer_of(view: TaskReading, task: Task, key: bytes | None) -> Offer | None:
-    """The command of an ended run that can be run again. Without the store's key no command is trusted."""
+    """Return the command of an ended run that can be run again. Without the store's key no command is trusted."""
     if not task.ended or not task.spawn_seq:
         return None
     spawn = await view.events_at(task.task_id, [task.spawn_seq])
@@ -52,7 +52,7 @@ async def offer_of(view: TaskReading, task: Task, key: bytes | None) -> Offer | 
 
 
 def origin_of(task: Task) -> Retry | None:
-    """The task that `task` is another try of, with the number of this try."""
+    """Return the task of which `task` is a retry, with the number of the retry."""
     first, attempt = task.metadata.get("retry_of"), task.metadata.get("attempt")
     if not is_task_id(first) or type(attempt) is not int or not 1 < attempt <= MAX_ATTEMPTS:
         return None
@@ -60,18 +60,18 @@ def origin_of(task: Task) -> Retry | None:
 
 
 def attempt_of(task: Task) -> int:
-    """The number of a task's try; the first is 1."""
+    """Return the number of a task's attempt; the first is 1."""
     origin = origin_of(task)
     return origin.attempt if origin else 1
 
 
 def retries_of(task: Task) -> list[Retry]:
-    """The later tries, the newest last."""
+    """Return the later tries, the newest last."""
     tries = [Retry(again, attempt_of(task) + number) for number, again in enumerate(task.retries, 1)]
     return tries[-SHOWN:]
 
 
 def next_try(task: Task, command: list[str]) -> dict[str, object]:
-    """The metadata of another try of `task`."""
+    """Return the metadata of a retry of `task`."""
     attempt = min(attempt_of(task) + len(task.retries) + 1, MAX_ATTEMPTS)
     return {"command": command, "retry_of": task.task_id, "attempt": attempt}

@@ -52,7 +52,7 @@ async def run_report(view: Reading, task_id: str) -> Report:
 
 
 def _newest(events: list[Event]) -> list[Event]:
-    """The newest events whose payloads together have at most REPORT_BYTES."""
+    """Return the newest events whose payloads together have at most REPORT_BYTES."""
     size = 0
     for at in range(len(events) - 1, -1, -1):
         size += memoryview(events[at].payload_json).nbytes
@@ -62,7 +62,7 @@ def _newest(events: list[Event]) -> list[Event]:
 
 
 def redacted(report: Report, redaction: Redaction) -> Report:
-    """The report without secrets."""
+    """Return the report without secrets."""
     hide = redaction.struct
     return replace(
         report,

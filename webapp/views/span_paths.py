@@ -20,7 +20,7 @@ class Paths:
         self._known: dict[tuple[Path, str, int], Path] = {}
 
     def step(self, above: Path, label: str, nth: int) -> Path:
-        """The path of the `nth` span named `label` below `above`."""
+        """Return the path of the `nth` span named `label` below `above`."""
         key = above, label, nth
         if key not in self._known:
             self._known[key] = len(self._steps)
@@ -28,11 +28,11 @@ class Paths:
         return self._known[key]
 
     def name(self, path: Path) -> str:
-        """The name of the span."""
+        """Return the name of the span."""
         return self._steps[path][1]
 
     def within(self, path: Path) -> tuple[str, ...]:
-        """The names of its ancestors, the nearest last; of a long path only the nearest WITHIN."""
+        """Return the names of its ancestors, the nearest last; of a long path only the nearest WITHIN."""
         names: list[str] = []
         above = self._steps[path][0]
         while above and len(names) < WITHIN:

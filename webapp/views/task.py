@@ -81,7 +81,7 @@ def flags_of(task: Task) -> str:
 
 
 def changed_at(task: Task, part: str) -> int:
-    """The seq that last changed a part of the task page; `part` is its DOM id."""
+    """Return the seq that last changed a part of the task page; `part` is its DOM id."""
     return {
         task_parts.PAGE_META: max(task.header_seq, task.permissions_seq),
         task_parts.TASK_HEADER: max(task.header_seq, task.permissions_seq),

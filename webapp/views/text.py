@@ -48,14 +48,14 @@ def said(value: object, most: int = LONGEST_SAID) -> str:
 
 
 def command_line(value: object) -> str:
-    """A command as typed into a shell. A value that is no list of words is formatted by `said`."""
+    """Return a command as typed into a shell. A value that is no list of words is formatted by `said`."""
     if isinstance(value, list) and all(isinstance(word, str) for word in value):
         return said(shlex.join(value))
     return said(value)
 
 
 def cut(text: str, most: int, whole: int = 0) -> str:
-    """At most `most` characters of `text`, and how many more there are; `whole` is the length of all of it."""
+    """Return at most `most` characters of `text`, and how many more there are; `whole` is the length of all of it."""
     left = (whole or len(text)) - most
     return text if len(text) <= most and left <= 0 else f"{text[:most]}… ({count(max(left, 1))} more characters)"
 
@@ -101,7 +101,7 @@ def seconds(start: str, end: str) -> float:
 
 
 def between(start: str, end: str) -> str:
-    """The time from one timestamp to another: 850 ms, 3.2 s, 4 m 12 s."""
+    """Return the time from one timestamp to another: 850 ms, 3.2 s, 4 m 12 s."""
     elapsed = seconds(start, end)
     if elapsed < 0.9995:
         return f"{elapsed * 1000:.0f} ms"
@@ -109,7 +109,7 @@ def between(start: str, end: str) -> str:
 
 
 def elapsed(start: str, end: str) -> str:
-    """The same in whole units, as a running clock counts them: 3 s, 4 m 12 s, 2 h 03 m."""
+    """Return the same in whole units, as a running clock counts them: 3 s, 4 m 12 s, 2 h 03 m."""
     return duration(seconds(start, end))
 
 

@@ -63,7 +63,7 @@ class Axis:
         return last.left + last.width + (at - last.end) * self.scale
 
     def ticks(self) -> list[Tick]:
-        """The moments to name: round ones, none of them in a fold or under another's label."""
+        """Return the moments to name: round ones, none of them in a fold or under another's label."""
         drawn = self.length - sum(fold.end - fold.start for fold in self.folds)
         if drawn <= 0:
             return [Tick(0.0, 0.0)]
@@ -87,7 +87,7 @@ class Axis:
 
 
 def axis(length: float, busy: Iterable[tuple[float, float]], *, fold: bool = True) -> Axis:
-    """The axis of `length` seconds; with `fold`, long gaps between the `busy` periods are folded."""
+    """Return the axis of `length` seconds; with `fold`, long gaps between the `busy` periods are folded."""
     gaps = [gap for gap in idle(busy) if gap[1] - gap[0] > IDLE_SHARE * length] if fold else []
     folds: list[Fold] = []
     unfolded = Axis(length, tuple(Fold(start, end, 0.0, FOLD_WIDTH) for start, end in gaps))
@@ -100,7 +100,7 @@ def axis(length: float, busy: Iterable[tuple[float, float]], *, fold: bool = Tru
 
 
 def idle(busy: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The gaps between the busy periods."""
+    """Return the gaps between the busy periods."""
     gaps: list[tuple[float, float]] = []
     until: float | None = None
     for start, end in sorted(busy):

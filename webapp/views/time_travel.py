@@ -48,7 +48,7 @@ class TimeTravel:
         return f"{self.here}?{urlencode(self.parameters)}" if self.parameters else self.here
 
     def address(self, seq: int) -> str:
-        """The address of this page as of another event."""
+        """Return the address of this page as of another event."""
         return as_of(self.live, seq)
 
     @property
@@ -71,7 +71,7 @@ class TimeTravel:
 
 
 def as_of(address: str, seq: int | None) -> str:
-    """The address of a page as of the event `seq`; None: of the page as it is."""
+    """Return the address of a page as of the event `seq`; None: of the page as it is."""
     if seq is None:
         return address
     page, mark, place = address.partition("#")
@@ -79,5 +79,5 @@ def as_of(address: str, seq: int | None) -> str:
 
 
 async def reading_as_of(view: Reading, history: History, task_id: str, seq: int) -> PastReading:
-    """A task after the event `seq`, or as it is if there are fewer. Raises UnknownTask."""
+    """Return a task after the event `seq`, or as it is if there are fewer. Raises UnknownTask."""
     return PastReading(view, await history.state_at(view, task_id, seq))

@@ -71,7 +71,7 @@ async def story_view(view: TaskReading, task_id: str) -> TimelineView:
 
 
 def chapters(phases: Sequence[Phase], spans: Iterable[Span], events: Iterable[Event]) -> list[Chapter]:
-    """The chapters in order. A moment belongs to the phase of its event, or to the phase that began last."""
+    """Return the chapters in order. A moment belongs to the phase of its event, or to the phase that began last."""
     retried: dict[str | None, int] = {}
     for span in spans:
         if span.kind == "work_item" and span.attempts > 1:
@@ -102,7 +102,7 @@ def _summary(phase: Phase, retried: int) -> str:
 
 
 def moment(event: Event) -> Moment:
-    """The sentence of one event."""
+    """Return the sentence of one event."""
     tone, tell = _TELLS[event.event_type]
     says = tell(event, event.payload)
     if is_claim(event):

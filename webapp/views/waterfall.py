@@ -54,7 +54,7 @@ class WaterfallView:
         return sum(fold.end - fold.start for fold in self.axis.folds)
 
     def address(self, *, folded: bool | None = None, after: int | None = None) -> str:
-        """The query string of this page with some parameters changed."""
+        """Return the query string of this page with some parameters changed."""
         unfolded = not (self.folded if folded is None else folded)
         cursor = self.after if after is None else after
         fields = [*(["gaps=open"] if unfolded else []), *([f"after={cursor}"] if cursor else [])]
@@ -85,21 +85,21 @@ async def waterfall_view(view: TaskReading, task_id: str, *, after: int = 0, fol
 
 
 def end_of(task: Task, span: Span) -> str:
-    """The end of a span, never before its start; the time of the newest event if it is open."""
+    """Return the end of a span, never before its start; the time of the newest event if it is open."""
     if span.state == "mark":
         return span.started_at
     return max(span.ended_at or task.updated_at, span.started_at)
 
 
 def busy(task: Task, spans: Sequence[Span], begin: str) -> list[tuple[float, float]]:
-    """The times of work: those of spans without children, because a parent only groups its children."""
+    """Return the times of work: those of spans without children, because a parent only groups its children."""
     parents = {span.parent_span_id for span in spans}
     worked = (span for span in spans if span.span_id not in parents)
     return [(seconds(begin, span.started_at), seconds(begin, end_of(task, span))) for span in worked]
 
 
 def bar(task: Task, line: SpanLine, begin: str, drawn: Axis) -> Bar:
-    """The bar of one span."""
+    """Return the bar of one span."""
     span, depth = line
     since = seconds(begin, span.started_at)
     left = drawn.left(since)
@@ -108,6 +108,6 @@ def bar(task: Task, line: SpanLine, begin: str, drawn: Axis) -> Bar:
 
 
 def stop(checkpoint: Checkpoint, begin: str, drawn: Axis) -> Stop:
-    """The mark of one checkpoint."""
+    """Return the mark of one checkpoint."""
     since = seconds(begin, checkpoint.created_at)
     return Stop(checkpoint, since, round(drawn.left(since), 3))
