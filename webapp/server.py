@@ -15,7 +15,7 @@ import uvicorn
 from signalbox.webapp import logs
 from signalbox.webapp.app import create_app
 from signalbox.webapp.http.header_limits import LimitedHttpProtocol
-from signalbox.webapp.http.socket_limits import LONGEST_MESSAGE, LimitedSocketProtocol
+from signalbox.webapp.http.socket_limits import MAX_FRAME_BYTES, LimitedSocketProtocol
 from signalbox.webapp.settings import Settings
 
 TCP_USER_TIMEOUT = 18
@@ -74,7 +74,7 @@ def serve(settings: Settings, background: AbstractContextManager[None] | None = 
         timeout_graceful_shutdown=1,
         http=LimitedHttpProtocol,
         ws=LimitedSocketProtocol,
-        ws_max_size=LONGEST_MESSAGE,
+        ws_max_size=MAX_FRAME_BYTES,
         ws_per_message_deflate=False,
     )
     server = Server(config, settings)

@@ -103,7 +103,7 @@ def test_many_unauthenticated_bodies_use_little_memory(guarded: Server) -> None:
 
 
 async def test_slow_request_bodies_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(body_limits, "STRANGERS_TIMEOUT", 0.3)
+    monkeypatch.setattr(body_limits, "PUBLIC_BODY_TIMEOUT_S", 0.3)
     app = Quart("small")
     errors.install(app)
     stream.install(app)

@@ -10,7 +10,7 @@ import pytest
 
 from signalbox.store.people import Account
 from signalbox.webapp.auth import passwords
-from signalbox.webapp.auth.login import NOBODYS
+from signalbox.webapp.auth.login import DUMMY_HASH
 from signalbox.webapp.settings import InvalidSetting, Settings
 from tests.support.log import audits_of
 from tests.support.people import PASSWORD, person, session, wait_until_guarded
@@ -171,7 +171,7 @@ def test_streams_frames_and_scripts_are_never_redirected_to_a_page(server: Serve
 
 
 def test_an_unknown_address_takes_as_long_as_a_known_one() -> None:
-    assert not passwords.outdated(NOBODYS)
+    assert not passwords.outdated(DUMMY_HASH)
 
 
 def test_a_form_on_another_site_cannot_log_in(server: Server, ann: Account) -> None:

@@ -16,13 +16,13 @@ from signalbox.store.state import Task
 from signalbox.webapp.settings import Settings
 from signalbox.webapp.views.text import moment
 
-OVERDUE = 10.0
+MIN_STALE_SECONDS = 10.0
 """A run is never marked stale before this many seconds, however short its heartbeat interval."""
 
-SLACK = 0.5
+MIN_LATE_SECONDS = 0.5
 """The least delay in seconds that makes a round late; a late round marks no run."""
 
-EXPIRING = 1000
+PERMISSIONS_PER_READ = 1000
 """Permission requests in one read."""
 
 _CLOCKS = tuple(
@@ -94,7 +94,7 @@ class Supervisor:
         self._limit = settings.heartbeat_timeout
         self._stale_after = settings.stale_after
         self._interval = min(5.0, self._limit / 4, self._stale_after / 4)
-        self._slack = min(max(SLACK, self._interval / 2), self._limit / 2)
+        self._slack = min(max(MIN_LATE_SECONDS, self._interval / 2), self._limit / 2)
         self._attendance = Attendance()
         self._punctuality = Punctuality()
         self._warned: set[str] = set()
@@ -136,14 +136,14 @@ class Supervisor:
         after = ("", "")
         while True:
             async with self._store.read() as view:
-                asked = await view.expiring_permissions(after, EXPIRING)
+                asked = await view.expiring_permissions(after, PERMISSIONS_PER_READ)
             self._punctuality.check(self._slack)
             for task_id, request_id, seq, span_id, expires_at, identity in asked:
                 if _past(expires_at, datetime.now(UTC)):
                     with self._alone(task_id):
                         await self._expire(task_id, request_id, seq, span_id, identity)
                     self._punctuality.check(self._slack)
-            if len(asked) < EXPIRING:
+            if len(asked) < PERMISSIONS_PER_READ:
                 break
             after = asked[-1][:2]
 
@@ -213,7 +213,7 @@ def is_silent(task: Task, silent_seconds: float, limit: float) -> bool:
 
 def is_stale(task: Task, silent_seconds: float, limit: float) -> bool:
     """Whether a running run counts as stale after `silent_seconds`: at `limit`, or earlier if it sends heartbeats."""
-    promised = limit if task.heartbeat_interval is None else max(OVERDUE, 2 * task.heartbeat_interval)
+    promised = limit if task.heartbeat_interval is None else max(MIN_STALE_SECONDS, 2 * task.heartbeat_interval)
     return task.status == "running" and not task.stale and silent_seconds > min(limit, promised)
 
 

@@ -21,11 +21,11 @@ from signalbox.webapp.http.return_path import came_from
 
 
 async def act(
-    task_id: str, event_type: str, *, span_id: str | None = None, key: str | None = None, **said: Any
+    task_id: str, event_type: str, *, span_id: str | None = None, key: str | None = None, **fields: Any
 ) -> Event:
     """Append an event in the person's name, with its audit. Raises UnknownTask or Conflict."""
     by = await asker()
-    payload = {name: value for name, value in said.items() if value is not None} | {"by": by["actor"].name}
+    payload = {name: value for name, value in fields.items() if value is not None} | {"by": by["actor"].name}
     event = NewEvent(event_type=event_type, actor="user", span_id=span_id, payload=payload, key=key)
     return await store().aappend_audited(task_id, event, action=event_type, identity=task_identity(), **by)
 
@@ -38,8 +38,8 @@ async def audit(action: str, task_id: str, **detail: Any) -> None:
 
 async def answer_permission(task_id: str, asked: Permission, approved: bool, reason: str | None) -> Event:
     """Answer a permission request. Raises Conflict if it is already closed: the first answer wins."""
-    said: dict[str, Any] = {"request_id": asked.request_id, "approved": approved, "reason": reason}
-    return await act(task_id, "permission_response", span_id=asked.span_id, **said)
+    fields: dict[str, Any] = {"request_id": asked.request_id, "approved": approved, "reason": reason}
+    return await act(task_id, "permission_response", span_id=asked.span_id, **fields)
 
 
 async def request_cancel(task_id: str, reason: str | None) -> Event:

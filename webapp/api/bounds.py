@@ -1,4 +1,4 @@
-"""Keeps responses small: however long payloads are, one response reads and holds about `BYTES` of them."""
+"""Keeps responses small: however long payloads are, one response reads and holds about `MAX_PAYLOAD_BYTES` of them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import TypeVar
 
 from signalbox.store import Event
 
-BYTES = 8 * 1024 * 1024
+MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
 """Bytes of payloads in one response. A single longer payload is still sent."""
 
-FIRST = 100
+FIRST_READ_EVENTS = 100
 """Number of events read first. Their length decides how many are read next."""
 
 T = TypeVar("T")
 
 
-def within_bytes(found: Sequence[T], size: Callable[[T], int], most: int = BYTES) -> list[T]:
+def within_bytes(found: Sequence[T], size: Callable[[T], int], most: int = MAX_PAYLOAD_BYTES) -> list[T]:
     """Return the longest prefix of `found` with at most `most` bytes, but at least one item."""
     total, shown = 0, list[T]()
     for one in found:
@@ -28,18 +28,18 @@ def within_bytes(found: Sequence[T], size: Callable[[T], int], most: int = BYTES
 
 
 async def bounded_events(
-    read: Callable[[int | None, int], Awaitable[list[Event]]], limit: int, most: int = BYTES
+    read: Callable[[int | None, int], Awaitable[list[Event]]], limit: int, most: int = MAX_PAYLOAD_BYTES
 ) -> list[Event]:
     """Return at most `limit` events and `most` bytes of payloads. `read(seq, n)` returns n events beyond `seq`."""
     found: list[Event] = []
-    total, step = 0, min(limit, FIRST)
+    total, step = 0, min(limit, FIRST_READ_EVENTS)
     while len(found) < limit:
         page = await read(found[-1].seq if found else None, step)
         total += sum(map(payload_bytes, page))
         found += page
         if len(page) < step or total >= most:
             break
-        step = min(limit - len(found), max(FIRST, len(found) * (most - total) // max(total, 1)))
+        step = min(limit - len(found), max(FIRST_READ_EVENTS, len(found) * (most - total) // max(total, 1)))
     return within_bytes(found, payload_bytes, most)
 
 

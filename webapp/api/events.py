@@ -11,7 +11,7 @@ from quart import Blueprint
 from signalbox.store import Conflict, Event, InvalidEvent, LogQuery, NewEvent, UnknownTask
 from signalbox.store.state import Span, Unfinished
 from signalbox.webapp.api.bounds import bounded_events, payload_bytes, within_bytes
-from signalbox.webapp.api.parameters import MOST, Seq, SinceSeq
+from signalbox.webapp.api.parameters import LIMIT_DESCRIPTION, Seq, SinceSeq
 from signalbox.webapp.auth.access import needs, public
 from signalbox.webapp.auth.guard import makes_task, may_write_to, project_for_new, require, task_identity
 from signalbox.webapp.current import store
@@ -27,7 +27,7 @@ class LogParameters(LogFilters, frozen=True, kw_only=True):
     """Which events to read."""
 
     since_seq: SinceSeq = 0
-    limit: Annotated[int, Meta(ge=1, le=1000, description=MOST)] = 100
+    limit: Annotated[int, Meta(ge=1, le=1000, description=LIMIT_DESCRIPTION)] = 100
 
 
 class LogPage(msgspec.Struct, kw_only=True):
@@ -44,14 +44,14 @@ class PhaseParameters(msgspec.Struct, frozen=True, kw_only=True):
     """Which events of a phase to read."""
 
     since_seq: SinceSeq = 0
-    limit: Annotated[int, Meta(ge=1, le=1000, description=MOST)] = 100
+    limit: Annotated[int, Meta(ge=1, le=1000, description=LIMIT_DESCRIPTION)] = 100
 
 
 class LatestParameters(msgspec.Struct, frozen=True, kw_only=True):
     """How many of the newest events to read."""
 
     before: Annotated[Seq | None, Meta(description="Only events before this seq.")] = None
-    limit: Annotated[int, Meta(ge=1, le=500, description=MOST)] = 50
+    limit: Annotated[int, Meta(ge=1, le=500, description=LIMIT_DESCRIPTION)] = 50
 
 
 class SnapshotParameters(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ def _position(name: str, text: str) -> int | None:
 
 
 Seq = Annotated[int, Meta(ge=0, le=MAX_SEQ)]
-MOST = "The maximum number of items."
+LIMIT_DESCRIPTION = "The maximum number of items."
 SinceSeq = Annotated[Seq, Meta(description="The seq after which to start, exclusive.")]
 _AT = "The id of the last message that the client received."
 _READ: dict[str, Any] = {"read": _position}

@@ -14,7 +14,7 @@ from signalbox.store.events import CHECKPOINT_EVENTS, EVIDENCE_EVENTS, Payload
 from signalbox.store.projections import checkpoint_id_of
 from signalbox.store.state import Checkpoint, Span
 from signalbox.webapp.api.bounds import bounded_events
-from signalbox.webapp.api.parameters import MOST, Seq
+from signalbox.webapp.api.parameters import LIMIT_DESCRIPTION, Seq
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import store
 from signalbox.webapp.http.endpoint import Result, endpoint
@@ -33,7 +33,7 @@ class GraphParameters(msgspec.Struct, frozen=True, kw_only=True):
     """Which spans to read."""
 
     after: Annotated[Seq, Meta(description="Only spans that started after this seq.")] = 0
-    limit: Annotated[int, Meta(ge=1, le=GRAPH_SPANS, description=MOST)] = GRAPH_SPANS
+    limit: Annotated[int, Meta(ge=1, le=GRAPH_SPANS, description=LIMIT_DESCRIPTION)] = GRAPH_SPANS
 
 
 class GraphSpan(Span, kw_only=True, omit_defaults=False):

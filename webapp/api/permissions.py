@@ -13,7 +13,7 @@ from signalbox.store.events import Reason
 from signalbox.store.state import Permission
 from signalbox.webapp.acts.user_actions import answer_permission, checked_reason
 from signalbox.webapp.api.bounds import within_bytes
-from signalbox.webapp.api.parameters import MOST, Seq
+from signalbox.webapp.api.parameters import LIMIT_DESCRIPTION, Seq
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import store
 from signalbox.webapp.http.endpoint import Result, endpoint
@@ -27,7 +27,7 @@ class PermissionParameters(msgspec.Struct, frozen=True, kw_only=True):
     """Which open requests to read."""
 
     after: Annotated[Seq, Meta(description="Only requests after this seq.")] = 0
-    limit: Annotated[int, Meta(ge=1, le=1000, description=MOST)] = 100
+    limit: Annotated[int, Meta(ge=1, le=1000, description=LIMIT_DESCRIPTION)] = 100
 
 
 class AnswerBody(msgspec.Struct, forbid_unknown_fields=True):

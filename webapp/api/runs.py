@@ -16,7 +16,7 @@ from signalbox.webapp.acts.user_actions import audit, checked_reason, request_ca
 from signalbox.webapp.agents.agent_runs import KIND
 from signalbox.webapp.agents.errors import AgentUnavailable
 from signalbox.webapp.api.control import CancelBody
-from signalbox.webapp.api.parameters import MOST, Resume
+from signalbox.webapp.api.parameters import LIMIT_DESCRIPTION, Resume
 from signalbox.webapp.api.projects import project_of
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import agents, hub, store
@@ -58,7 +58,7 @@ class RunParameters(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[str, Meta(max_length=LONGEST_CURSOR)],
         Meta(description="The `next_cursor` of the previous page.", extra_json_schema={"pattern": CURSOR}),
     ] = ""
-    limit: Annotated[int, Meta(ge=1, le=500, description=MOST)] = 50
+    limit: Annotated[int, Meta(ge=1, le=500, description=LIMIT_DESCRIPTION)] = 50
 
 
 class Runs(msgspec.Struct, kw_only=True):

@@ -27,10 +27,10 @@ TICK = 0.5
 PAUSE = 0.05
 """The shortest time in seconds between two checks of the version."""
 
-REMEMBERED = 10_000
+MAX_CACHED = 10_000
 """The most credentials and the most tasks in the cache."""
 
-FOR_EVER = float("inf")
+NEVER = float("inf")
 
 log = structlog.get_logger("signalbox.auth")
 
@@ -145,7 +145,7 @@ class Directory:
                 return NOBODY, 0
             return of_account(account, await self._people.roles(account.account_id)), unix_time(session.expires_at)
         token = await self._people.token(credential.digest)
-        until = unix_time(token.expires_at) if token and token.expires_at else FOR_EVER
+        until = unix_time(token.expires_at) if token and token.expires_at else NEVER
         if token is None or token.revoked_at or until <= time.time():
             return NOBODY, 0
         if token.account_id is None:
@@ -179,5 +179,5 @@ def unix_time(timestamp: str) -> float:
 
 
 def _make_room(kept: dict[Any, Any]) -> None:
-    if len(kept) >= REMEMBERED:
+    if len(kept) >= MAX_CACHED:
         kept.clear()

@@ -18,7 +18,7 @@ from signalbox.webapp.auth.login_attempts import Checks, LoginAttempts, network_
 from signalbox.webapp.http.refusals import LoginsBusy
 from signalbox.webapp.settings import Settings
 
-NOBODYS = "$argon2id$v=19$m=65536,t=3,p=4$pu0Jl6c9GSEIi8GFdXCO/g$eTnySZIy8WhasE844bk+YjlOa0Ln7VYytTghPmr45BU"
+DUMMY_HASH = "$argon2id$v=19$m=65536,t=3,p=4$pu0Jl6c9GSEIi8GFdXCO/g$eTnySZIy8WhasE844bk+YjlOa0Ln7VYytTghPmr45BU"
 """The hash that is checked for an address without an account, so that the check takes the same time."""
 
 
@@ -52,7 +52,7 @@ async def log_in(email: str, password: str, source: str | None, browser: str | N
     attempt = logins.attempts.attempt(who, network, browser)
     try:
         for _ in range(2):
-            right = await logins.checks.run(network, passwords.verify, found[1] if found else NOBODYS, password)
+            right = await logins.checks.run(network, passwords.verify, found[1] if found else DUMMY_HASH, password)
             if found is None or not right or found[0].disabled_at:
                 break
             secret = await _session(*found, source)

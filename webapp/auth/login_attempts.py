@@ -33,7 +33,7 @@ ACCOUNT_WINDOW = 3600.0
 PER_NETWORK, PER_ACCOUNT = 5, 5
 """The other two budgets, as multiples of the budget for one account from one network."""
 
-REMEMBERED = 50_000
+MAX_BUDGETS = 50_000
 """The most budgets in memory; those used least recently are dropped."""
 
 AT_ONCE, WAITING, WAITING_PER_NETWORK = 2, 32, 16
@@ -84,7 +84,7 @@ class LoginAttempts:
         self._networks[who, network] = None
         self._networks.move_to_end((who, network))
         self._failed.pop(("pair", who, network), None)
-        while len(self._networks) > REMEMBERED:
+        while len(self._networks) > MAX_BUDGETS:
             self._networks.popitem(last=False)
         nonce = secrets.token_urlsafe(16)
         return f"{nonce}.{self._sign(who, nonce)}"
@@ -97,7 +97,7 @@ class LoginAttempts:
                 raise TooManyLogins(max(1.0, times[0] + window - at))
         for times, _, _ in counted:
             times.append(at)
-        while len(self._failed) > REMEMBERED:
+        while len(self._failed) > MAX_BUDGETS:
             self._failed.popitem(last=False)
         return Attempt([(times, at) for times, _, _ in counted])
 

@@ -20,8 +20,8 @@ _hasher = PasswordHasher()
 def hash_of(password: str) -> str:
     """Return the salted argon2id hash of a password. Raises InvalidEvent for a password that is not allowed."""
     if not SHORTEST <= len(password) <= LONGEST:
-        said = f"the password must have {SHORTEST} to {LONGEST} characters, not {len(password)}"
-        raise InvalidEvent(said, "password")
+        message = f"the password must have {SHORTEST} to {LONGEST} characters, not {len(password)}"
+        raise InvalidEvent(message, "password")
     try:
         return _hasher.hash(_bytes(password))
     except UnicodeEncodeError:

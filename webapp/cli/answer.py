@@ -21,8 +21,8 @@ def answer(task: str, approved: bool, request_id: str | None, reason: str | None
         if request_id is None:
             request_id = opened.ask(_newest_request(opened.store, task))
         who = system_user()
-        said = {"request_id": request_id, "approved": approved, "by": who} | ({"reason": reason} if reason else {})
-        event = NewEvent(event_type="permission_response", actor="user", payload=said)
+        payload = {"request_id": request_id, "approved": approved, "by": who} | ({"reason": reason} if reason else {})
+        event = NewEvent(event_type="permission_response", actor="user", payload=payload)
         stored = opened.store.append_audited(
             task, event, actor=Who(who), action="permission_response", source="command"
         )

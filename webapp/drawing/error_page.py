@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-NOW_WHAT: dict[int | str, str] = {
+ADVICE: dict[int | str, str] = {
     "not_yet": "Go back, and choose that event or a later one.",
     400: "Check the address, or start again from the list.",
     401: "Log in, then do it again.",
@@ -27,5 +27,5 @@ def error_values(status: int, code: str, message: str) -> dict[str, Any]:
         what = HTTPStatus(status).phrase
     except ValueError:
         what = code.replace("_", " ").capitalize()
-    now_what = NOW_WHAT.get(code) or NOW_WHAT.get(status, "Go back, or start again from the list.")
-    return {"status": status, "what": what, "message": message, "now_what": now_what}
+    advice = ADVICE.get(code) or ADVICE.get(status, "Go back, or start again from the list.")
+    return {"status": status, "what": what, "message": message, "advice": advice}

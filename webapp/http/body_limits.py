@@ -15,16 +15,16 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from signalbox.webapp.http.encodings import UnsupportedEncoding, encoding_of, inflated
 
-STRANGERS = 16 * 1024
+MAX_PUBLIC_BODY_BYTES = 16 * 1024
 """Maximum bytes of a body on a route that needs no log-in."""
 
-STRANGERS_TIMEOUT = 20.0
+PUBLIC_BODY_TIMEOUT_S = 20.0
 """Seconds in which a body must arrive on a route that needs no log-in."""
 
-FORMS = 256 * 1024
+MAX_FORM_BYTES = 256 * 1024
 """Maximum bytes of a form. The longest form of the pages lists 500 tasks."""
 
-MOST_FIELDS = 2000
+MAX_FORM_FIELDS = 2000
 """Maximum number of fields of a form."""
 
 
@@ -79,8 +79,8 @@ async def few_fields(
 ) -> tuple[MultiDict[str, str], MultiDict[str, Any]]:
     """Parse a URL-encoded form. Raises RequestEntityTooLarge if it has too many fields."""
     data = await body
-    if data.count(b"&") >= MOST_FIELDS:
-        raise RequestEntityTooLarge(f"a form may have at most {MOST_FIELDS} fields")
+    if data.count(b"&") >= MAX_FORM_FIELDS:
+        raise RequestEntityTooLarge(f"a form may have at most {MAX_FORM_FIELDS} fields")
     return MultiDict(parse_qsl(data.decode(errors="replace"), keep_blank_values=True)), MultiDict()
 
 
@@ -133,7 +133,7 @@ class BoundedRequest(Request):
         if self.has_body:
             body.coding = encoding_of(self.headers.get("Content-Encoding", ""))
         if public:
-            body.bound(STRANGERS)
-            self.body_timeout = STRANGERS_TIMEOUT  # type: ignore[assignment]
+            body.bound(MAX_PUBLIC_BODY_BYTES)
+            self.body_timeout = PUBLIC_BODY_TIMEOUT_S  # type: ignore[assignment]
         elif self.mimetype in Forms.parse_functions:
-            body.bound(FORMS)
+            body.bound(MAX_FORM_BYTES)

@@ -9,7 +9,7 @@ from quart.wrappers.response import DataBody
 
 from signalbox.webapp.http.zstd_frames import zstd_frame
 
-SMALLEST = 1024
+MIN_BYTES = 1024
 TYPES = frozenset({"text/html", "text/plain", "application/json"})
 
 
@@ -25,7 +25,7 @@ def install(app: Quart) -> None:
         response.headers.add("Vary", "Accept-Encoding")
         accepted = request.accept_encodings
         body = await response.get_data(as_text=False)
-        if len(body) < SMALLEST:
+        if len(body) < MIN_BYTES:
             return response
         if accepted["zstd"] > 0:
             response.set_data(zstd_frame(body))

@@ -11,7 +11,7 @@ from signalbox.webapp.http.bad_request import BadRequest
 ACCEPTED = "gzip, deflate, identity"
 """The Accept-Encoding header of a 415 response (RFC 9110, section 12.5.3)."""
 
-MOST_MEMBERS = 64
+MAX_GZIP_MEMBERS = 64
 """Maximum number of members in a gzip body. Each one copies the rest of the body."""
 
 
@@ -42,7 +42,7 @@ def inflated(data: bytes, coding: str, most: int) -> bytes:
     """
     out = b""
     try:
-        for _ in range(MOST_MEMBERS):
+        for _ in range(MAX_GZIP_MEMBERS):
             member = zlib.decompressobj(_window(data, coding))
             out += member.decompress(data, most - len(out) + 1)
             if len(out) > most:

@@ -13,24 +13,24 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-LONGEST_HEAD = 32 * 1024
+MAX_HEAD_BYTES = 32 * 1024
 """Maximum bytes of a request line with its headers, and of the trailers after a chunked body."""
 
-MOST_HEADERS = 200
+MAX_HEADERS = 200
 """Maximum number of headers of one request."""
 
 HEAD_TIMEOUT = 20.0
 """Seconds from the first byte of a head to its end, and from a new connection to the end of its first head."""
 
-LONGEST_PREFERENCES = 4096
+MAX_ACCEPT_BYTES = 4096
 """Bytes of an Accept, Accept-Encoding or Accept-Language header that are used: werkzeug is slow to sort its items."""
 
-LINGER = 5.0
+LINGER_S = 5.0
 """Seconds for which the rest of a refused body is read and discarded, so that its sender can read the refusal."""
 
 LINGER_BYTES = 16 * 1024 * 1024
 
-ALLOWED = f"{LONGEST_HEAD} bytes and {MOST_HEADERS} headers are allowed"
+ALLOWED = f"{MAX_HEAD_BYTES} bytes and {MAX_HEADERS} headers are allowed"
 TOO_LARGE = 431, f"the head of the request is too large: {ALLOWED}"
 TOO_SLOW = 408, f"the head of the request did not arrive within {HEAD_TIMEOUT:g} seconds"
 UNKNOWN_CODING = 501, "the only Transfer-Encoding that this server takes is chunked"
@@ -96,7 +96,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._unread += len(data)
         else:
             self._unread = len(data) - self._read if self._in_head else 0
-        if self._unread > LONGEST_HEAD:
+        if self._unread > MAX_HEAD_BYTES:
             self._refuse(TOO_LARGE)
         elif not self._in_body and (self._in_head or not self._moved) and self._timer is None:
             self._start_timer()
@@ -117,13 +117,13 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._moved = True
         if not self._in_head:
             return  # Trailers arrive after the route has begun, and no code reads them.
-        if len(self.headers) >= MOST_HEADERS:
+        if len(self.headers) >= MAX_HEADERS:
             raise HeadRefused(TOO_LARGE)
         if len(name) == 17 and name.lower() == b"transfer-encoding" and value.strip().lower() != b"chunked":
             # RFC 9112, section 6.1. The parser would notice only after the route has begun, too late for a response.
             raise HeadRefused(UNKNOWN_CODING)
-        if len(value) > LONGEST_PREFERENCES and name[:6].lower() == b"accept":
-            value = value[:LONGEST_PREFERENCES]
+        if len(value) > MAX_ACCEPT_BYTES and name[:6].lower() == b"accept":
+            value = value[:MAX_ACCEPT_BYTES]
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -172,7 +172,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def _grow(self, size: int) -> None:
         self._head_bytes += size
         self._read += size
-        if self._head_bytes > LONGEST_HEAD:
+        if self._head_bytes > MAX_HEAD_BYTES:
             raise HeadRefused(TOO_LARGE)
 
     def _start_timer(self) -> None:
@@ -215,4 +215,4 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._left_over = LINGER_BYTES
         self._unset_keepalive_if_required()
         self._stop_timer()
-        self._timer = self.loop.call_later(LINGER, self.transport.close)
+        self._timer = self.loop.call_later(LINGER_S, self.transport.close)

@@ -10,16 +10,16 @@ from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-LONGEST_MESSAGE = 1024
+MAX_FRAME_BYTES = 1024
 """Maximum bytes of a frame from a client. A longer frame is refused by its announced length."""
 
-UNREAD_PONGS = 64 * 1024
+MAX_UNREAD_PONG_BYTES = 64 * 1024
 """Maximum bytes of unread pongs. A client that sends pings and reads nothing is disconnected."""
 
 UNSUPPORTED = 1003
 """The close code for a kind of data that this end does not accept (RFC 6455, section 7.4.1)."""
 
-CLOSING = 2.0
+CLOSE_TIMEOUT_S = 2.0
 """Seconds in which a client must confirm the close."""
 
 
@@ -42,7 +42,7 @@ class LimitedSocketProtocol(WebSocketsSansIOProtocol):
     handle_bytes = handle_cont = handle_text
 
     def handle_ping(self) -> None:
-        if self.transport.get_write_buffer_size() > UNREAD_PONGS:
+        if self.transport.get_write_buffer_size() > MAX_UNREAD_PONG_BYTES:
             self.transport.abort()
             return
         super().handle_ping()
@@ -58,4 +58,4 @@ class LimitedSocketProtocol(WebSocketsSansIOProtocol):
         self.conn.send_close(UNSUPPORTED, reason)
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
-        self.close_timer = self.loop.call_later(CLOSING, self.transport.close)
+        self.close_timer = self.loop.call_later(CLOSE_TIMEOUT_S, self.transport.close)

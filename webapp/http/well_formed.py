@@ -9,7 +9,7 @@ from typing import Any
 _LABEL = rb"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})"
 _HOST = re.compile(rb"(?:%b(?:\.%b)*\.?|\[[0-9A-Fa-f:.]{2,45}\])?(?::[0-9]{0,5})?" % (_LABEL, _LABEL))
 
-LONGEST_HOST = 300
+MAX_HOST_BYTES = 300
 """Maximum bytes of a Host header: a name of 253 bytes and a port."""
 
 
@@ -21,7 +21,7 @@ def complaint_about(scope: Any) -> str | None:
     if not hosts:
         # RFC 9112, section 3.2: only HTTP/1.0 may leave it out.
         return "there is no Host header" if scope.get("http_version", "1.1") == "1.1" else None
-    if len(hosts[0]) > LONGEST_HOST or not _HOST.fullmatch(hosts[0].strip()):
+    if len(hosts[0]) > MAX_HOST_BYTES or not _HOST.fullmatch(hosts[0].strip()):
         return "the Host header is not a host name with an optional port"
     if not scope["query_string"].isascii():
         return "the query string has bytes that are not percent-encoded"

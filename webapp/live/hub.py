@@ -32,7 +32,7 @@ from signalbox.webapp.settings import Settings
 FAREWELL_SPREAD_MS = (200, 3000)
 """A client waits a random time between these after a farewell, so that not all reconnect at once after a restart."""
 
-CROWDED = 100
+STAGGER_ABOVE_STREAMS = 100
 """With more open streams than this, each stream's event limit is lowered at random by up to a half, so that streams
 that began together do not end together."""
 
@@ -153,7 +153,7 @@ class Hub:
     def _limits(self) -> tuple[float, int]:
         """Return the life of a new stream in seconds, and its number of events."""
         most = self._settings.max_events_per_stream
-        if self.open_streams > CROWDED:
+        if self.open_streams > STAGGER_ABOVE_STREAMS:
             most = random.randint(most // 2 + 1, most)
         return self._settings.max_stream_life * random.uniform(0.8, 1.0), most
 

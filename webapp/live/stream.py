@@ -25,7 +25,7 @@ LAST_WORDS_TIMEOUT = 1.5
 OPENING = b": open\n\n"
 """Sent first, so that proxies and the client see that the stream is open."""
 
-OPENING_ALONE = 0.002
+OPENING_PAUSE_S = 0.002
 """Seconds between the opening and the next bytes, so that a proxy reads the opening alone."""
 
 
@@ -55,7 +55,7 @@ def subscribe(hub: Hub, lane: Callable[[Lanes], Lane], cursor: int, opening: byt
     async def serve(send: Send) -> bytes:
         # Alone: Caddy's `encode` holds back a stream whose first piece is long enough to compress.
         await send({"type": "http.response.body", "body": stream_encoding.words(OPENING), "more_body": True})
-        await asyncio.sleep(OPENING_ALONE)
+        await asyncio.sleep(OPENING_PAUSE_S)
         return await hub.run(lane(hub.lanes), cursor, send, opening, stream_encoding, reader)
 
     return StreamResponse(serve, stream_encoding)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from signalbox.webapp.live.lane import Lane
 
-LONGEST = 0.025
+MAX_PAUSE_S = 0.025
 """The longest pause in seconds: a subscriber of another task must not notice it."""
 
-LAST_LOOK = 0.003
+LEAD_S = 0.003
 """The pause ends so many seconds before a flush, so that the flush includes the newest events."""
 
 
@@ -25,4 +25,4 @@ class TailPause:
         """How long the tail may pause; 0 when no lane waits for a flush."""
         pauses = {lane: pause for lane in self._lanes if (pause := lane.pause())}
         self._lanes = set(pauses)
-        return max(0.0, min(LONGEST, min(pauses.values()) - LAST_LOOK)) if pauses else 0.0
+        return max(0.0, min(MAX_PAUSE_S, min(pauses.values()) - LEAD_S)) if pauses else 0.0

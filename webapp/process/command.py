@@ -33,7 +33,7 @@ NOT_FOUND, NOT_EXECUTABLE = 127, 126
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-LEFT_BEHIND = 2.0
+LEFTOVER_OUTPUT_S = 2.0
 """Seconds for which the output of processes that outlive the command is still read."""
 
 READ_PATIENCE = 5.0
@@ -151,7 +151,7 @@ class CommandRun:
             timer.cancel()
         await stopper.finish()
         with suppress(TimeoutError):
-            async with asyncio.timeout(LEFT_BEHIND):
+            async with asyncio.timeout(LEFTOVER_OUTPUT_S):
                 await output.ended()
         loop.remove_signal_handler(signal.SIGWINCH)
         output.close()

@@ -15,13 +15,13 @@ from signalbox.webapp.process.recorder import Recorder
 from signalbox.webapp.process.terminal import OutputPipe, read_available, terminal_size
 from signalbox.webapp.process.write_order import WriteOrder, in_order
 
-MOST_AT_ONCE = 64 * 1024
+MAX_READ_BYTES = 64 * 1024
 """The most bytes of one stream that are read before they are recorded."""
 
-BUSY = 0.2
+BUSY_SECONDS = 0.2
 """Seconds for which the output counts as busy after a line."""
 
-MOST_LEFT = 1024 * 1024
+MAX_FINAL_BYTES = 1024 * 1024
 """The most bytes read at the end, because processes that outlive the command may never stop writing."""
 
 
@@ -59,7 +59,7 @@ class Output:
         """Read the rest of the pipes, and stop."""
         for stream in self._streams:
             self._loop.remove_reader(stream.pipe.source)
-        for _ in range(MOST_LEFT // MOST_AT_ONCE):
+        for _ in range(MAX_FINAL_BYTES // MAX_READ_BYTES):
             if not self._read():
                 break
         for stream in self._streams:
@@ -82,7 +82,7 @@ class Output:
 
     def busy(self) -> bool:
         """Whether a line was completed within the last moment."""
-        return time.monotonic() - self._recorded < BUSY
+        return time.monotonic() - self._recorded < BUSY_SECONDS
 
     def _now(self) -> float:
         # Never the same time twice, because it orders the lines of two streams.
@@ -106,7 +106,7 @@ class Output:
         order: list[int] = []
         closed: list[_Stream] = []
         more = True
-        while more and max(map(len, taken)) < MOST_AT_ONCE:
+        while more and max(map(len, taken)) < MAX_READ_BYTES:
             more = False
             for index, stream in enumerate(self._streams):
                 data = None if stream.ended or stream in closed else read_available(stream.pipe)

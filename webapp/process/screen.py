@@ -19,7 +19,7 @@ _TOKEN = re.compile(
 _CUT = re.compile(
     r"(?:(?:\x1b\[|\x9b)[0-?]*[ -/]*|\x1b\][^\x07\x1b\x9c]*\x1b?|\x1b[PX^_][^\x1b\x9c]*\x1b?|\x1b[ -/]*)\Z"
 )
-MOST = 200
+MAX_REPEATS = 200
 """The most tab stops or repetitions of one sequence."""
 
 MAX_SEQUENCE = 64 * 1024
@@ -135,10 +135,10 @@ class Screen(Grid):
                 self._to_row(count - 1)
                 self._to_column((numbers[1] or 1) - 1 if len(numbers) > 1 else 0)
             case "I":
-                for _ in range(min(count, MOST)):
+                for _ in range(min(count, MAX_REPEATS)):
                     self._tab()
             case "Z":
-                for _ in range(min(count, MOST)):
+                for _ in range(min(count, MAX_REPEATS)):
                     self.x = max((stop for stop in self._tab_stops() if stop < self.x), default=0)
             case "J":
                 self._erase_display(first)
@@ -164,7 +164,7 @@ class Screen(Grid):
                 self._insert_lines(count)
                 self.y = min(y, len(self.rows) - 1)
             case "b":
-                self._draw(self._last * min(count, MOST))
+                self._draw(self._last * min(count, MAX_REPEATS))
             case "g":
                 stops = self._tab_stops()
                 self._stops = stops - {self.x} if first == 0 else set() if first == 3 else stops

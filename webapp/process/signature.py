@@ -35,8 +35,8 @@ class CommandLine(msgspec.Struct, frozen=True, kw_only=True):
 def signature(line: CommandLine, key: bytes, task: Task) -> str:
     """Return the signature of a command of this task. It is not valid for a later task with the same id."""
     variables = sorted(line.environment.items())
-    said = (PURPOSE, task.task_id, task.created_at, line.command, line.cwd, variables, line.options)
-    return hmac.new(key, msgspec.json.encode(said), hashlib.sha256).hexdigest()
+    signed_fields = (PURPOSE, task.task_id, task.created_at, line.command, line.cwd, variables, line.options)
+    return hmac.new(key, msgspec.json.encode(signed_fields), hashlib.sha256).hexdigest()
 
 
 def signed(line: CommandLine, key: bytes, task: Task) -> bool:

@@ -12,7 +12,7 @@ from signalbox.store.state import Unfinished
 PACE = 0.25
 """Seconds between two checks."""
 
-PATIENCE = 4
+MAX_SKIPPED_CHECKS = 4
 """Checks in a row that are skipped while lines are being logged, because the page changes anyway."""
 
 PAUSE = 2.0
@@ -43,7 +43,7 @@ class UnfinishedLines:
             await self._changed.wait()
             self._changed.clear()
             await asyncio.sleep(PACE)
-            if self._busy() and skipped < PATIENCE:
+            if self._busy() and skipped < MAX_SKIPPED_CHECKS:
                 skipped += 1
                 self._changed.set()
                 continue

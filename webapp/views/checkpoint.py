@@ -12,7 +12,7 @@ from signalbox.store.projections import checkpoint_id_of
 from signalbox.store.state import Checkpoint, Span, Task
 
 EVENTS = 500
-TELL_OF_IT = (*CHECKPOINT_EVENTS, *EVIDENCE_EVENTS, "recovery_checkpoint_loaded", "permission_request")
+RELATED_EVENTS = (*CHECKPOINT_EVENTS, *EVIDENCE_EVENTS, "recovery_checkpoint_loaded", "permission_request")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ async def checkpoint_view(view: TaskReading, task_id: str, checkpoint_id: str) -
     checkpoint = await view.checkpoint(task_id, checkpoint_id)
     if checkpoint is None:
         raise NotFound
-    events = await view.brief().events_of_types(task_id, TELL_OF_IT, EVENTS, naming=checkpoint_id)
+    events = await view.brief().events_of_types(task_id, RELATED_EVENTS, EVENTS, naming=checkpoint_id)
     about = {event.seq: event for event in events if checkpoint_id_of(event) == checkpoint_id}
     # A commit without an id gets one from its seq.
     about |= {event.seq: event for event in await view.brief().events_at(task_id, [checkpoint.seq])}

@@ -16,7 +16,7 @@ from signalbox.webapp.views.text import seconds
 RUNS = 20
 """How many of the newest successful runs a forecast uses."""
 
-KEPT_FOR = 30.0
+CACHE_SECONDS = 30.0
 """Seconds for which earlier runs are kept. One more run changes a median of 20 only a little."""
 
 
@@ -37,7 +37,7 @@ class Forecast:
 
 
 class Earlier:
-    """The phases of the earlier runs of a task's kind in its project, read again after `KEPT_FOR` seconds."""
+    """The phases of the earlier runs of a task's kind in its project, read again after `CACHE_SECONDS` seconds."""
 
     def __init__(self) -> None:
         self._runs: list[list[Phase]] = []
@@ -47,7 +47,7 @@ class Earlier:
         """Return the phases of the newest successful runs of the kind; none for a task that ended or has no kind."""
         if not task.kind or task.ended:
             return []
-        if time.monotonic() - self._read_at >= KEPT_FOR:
+        if time.monotonic() - self._read_at >= CACHE_SECONDS:
             query = TaskQuery(kind=task.kind, statuses=("done",), projects=(task.project_id,), limit=RUNS)
             self._runs = [await view.phases(other.task_id) for other in (await view.tasks(query)).tasks]
             self._read_at = time.monotonic()
