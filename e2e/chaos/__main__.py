@@ -67,8 +67,8 @@ def run(seed: int, count: int, browser: Browser, only: tuple[str, ...] | list[st
             world.wrong.append("the server printed a traceback")
             print(world.server.log[-5000:], file=sys.stderr)
     took = time.monotonic() - began
-    told = ", ".join(f"{name} {times}" for name, times in sorted(kinds.items()))
-    print(f"seed {seed}: {sum(kinds.values())} faults, {len(world.wrong)} wrong statuses, {took:.0f} s ({told})")
+    summary = ", ".join(f"{name} {times}" for name, times in sorted(kinds.items()))
+    print(f"seed {seed}: {sum(kinds.values())} faults, {len(world.wrong)} wrong statuses, {took:.0f} s ({summary})")
     if left_out:
         print(f"  not possible on this machine: {', '.join(left_out)}")
     if world.wrong:

@@ -64,9 +64,9 @@ def _api_agrees_with_log(world: World, task_id: str) -> bool:
     page = world.ask(f"/api/tasks/{task_id}/events?since_seq={since}&limit=1000")
     if snapshot is None or page is None or not (snapshot.is_success and page.is_success):
         return False
-    told, events = snapshot.json(), page.json()["events"]
+    state, events = snapshot.json(), page.json()["events"]
     return bool(
-        told["latest_seq"] == told["total_events"] == newest
+        state["latest_seq"] == state["total_events"] == newest
         and [event["seq"] for event in events] == list(range(since + 1, newest + 1))
     )
 

@@ -65,6 +65,6 @@ class Clock:
 
     def step(self, seconds: int) -> None:
         """Set the clock `seconds` ahead (or behind) of the real time. The server sees it within a second."""
-        beside = self._file.with_suffix(".new")
-        beside.write_text(f"{seconds:+d}s\n")
-        beside.replace(self._file)
+        new_file = self._file.with_suffix(".new")
+        new_file.write_text(f"{seconds:+d}s\n")
+        new_file.replace(self._file)

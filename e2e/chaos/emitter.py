@@ -19,14 +19,14 @@ def main() -> None:
     url = sys.argv[1]
     store = patiently_opened(url)
     for line in sys.stdin:
-        asked = json.loads(line)
+        batch = json.loads(line)
         try:
-            for event in msgspec.convert(asked["events"], list[NewEvent]):
-                append(store, asked["task_id"], event)
+            for event in msgspec.convert(batch["events"], list[NewEvent]):
+                append(store, batch["task_id"], event)
         except StoreError as error:
             print(json.dumps({"error": f"{type(error).__name__}: {error}"}), flush=True)
         else:
-            print(json.dumps({"acknowledged": [event["key"] for event in asked["events"]]}), flush=True)
+            print(json.dumps({"acknowledged": [event["key"] for event in batch["events"]]}), flush=True)
 
 
 def append(store: Store, task_id: str, event: NewEvent) -> None:

@@ -272,11 +272,11 @@ def run_killed(world: World) -> Iterator[None]:
     world.command.kill()
     yield
 
-    def said() -> bool:
+    def interrupted() -> bool:
         answer = world.ask(f"/api/tasks/{dead}")
         return answer is not None and answer.is_success and answer.json()["status"] == "interrupted"
 
-    world.until(said, f"{dead}, whose run was killed, is interrupted", timeout=HEARTBEAT_PATIENCE)
+    world.until(interrupted, f"{dead}, whose run was killed, is interrupted", timeout=HEARTBEAT_PATIENCE)
     world.begin_command()
 
 
@@ -331,12 +331,12 @@ def hostile_event(world: World) -> Iterator[None]:
 
 @fault(3, 0.1)
 def hostile_request(world: World) -> Iterator[None]:
-    asked = hostile.request(world.dice)
+    request = hostile.request(world.dice)
     with suppress(OSError), socket.create_connection(("127.0.0.1", world.server.port), timeout=5) as client:
-        client.sendall(asked)
+        client.sendall(request)
         answer = client.recv(4096)
         if answer.startswith(b"HTTP/1.1 5"):
-            world.record_error(f"{asked[:60]!r} was answered {answer[:40]!r}")
+            world.record_error(f"{request[:60]!r} was answered {answer[:40]!r}")
     yield
 
 

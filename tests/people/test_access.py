@@ -166,9 +166,9 @@ def callers(shared_server: Server) -> dict[str, Headers]:
     for name in ("ours", "theirs"):
         project(store, name)
     store.create_task("run", project_id="ours")
-    asked = {"request_id": "r1", "tool_name": "deploy"}
+    request = {"request_id": "r1", "tool_name": "deploy"}
     shared_server.emit("run", "hello", NewEvent(event_type="phase_enter", phase="executing", span_id="s1"))
-    shared_server.emit("run", NewEvent(event_type="permission_request", payload=asked))
+    shared_server.emit("run", NewEvent(event_type="permission_request", payload=request))
     shared_server.emit("run", NewEvent(event_type="checkpoint_commit", payload={"checkpoint_id": "c1"}))
     operator = person(store, "operator@example.org", ours="operator")
     token(store, "revoked")

@@ -50,11 +50,11 @@ async def test_a_task_created_again_in_another_project_is_not_confused_with_the_
     store.create_task("run", project_id="ours")
     people = SlowPeople(store)
     directory = Directory(cast(Any, people), always=True, on_look=nothing)
-    asked = asyncio.create_task(directory.project_of("run"))
+    reading = asyncio.create_task(directory.project_of("run"))
     await people.read.wait()
     store.delete_task("run")
     store.create_task("run", project_id="theirs")
     directory.hear([])
     people.go_on.set()
-    await asked
+    await reading
     assert await directory.project_of("run") == "theirs"

@@ -60,7 +60,7 @@ def test_a_page_redirects_to_the_log_in_page_and_back(server: Server, ann: Accou
 
 
 def test_browsers_do_not_store_pages_of_a_logged_in_person(server: Server, ann: Account) -> None:
-    shown = session(server.store, ann)
+    logged_in = session(server.store, ann)
     paths = [
         "/tasks",
         "/tasks/run",
@@ -78,7 +78,7 @@ def test_browsers_do_not_store_pages_of_a_logged_in_person(server: Server, ann: 
         "/compare?a=run&b=run",
     ]
     for path in paths:
-        assert "no-store" in server.get(path, headers=shown).headers["cache-control"], path
+        assert "no-store" in server.get(path, headers=logged_in).headers["cache-control"], path
     # The log-in page is not stored either.
     assert "no-store" in server.get("/login").headers["cache-control"]
 
@@ -102,9 +102,9 @@ def test_behind_tls_the_cookie_is_bound_to_the_host(start_server: Callable[..., 
     cookie = log_in(server, headers=proxied).headers["set-cookie"]
     assert cookie.startswith(f"__Host-{COOKIE}=")
     assert "Secure" in cookie.split("; ")
-    shown = {"Cookie": cookie.partition(";")[0]}
-    assert server.get("/api/tasks", headers=shown | proxied).status_code == 200
-    assert server.get("/api/tasks", headers=shown).status_code == 401
+    logged_in = {"Cookie": cookie.partition(";")[0]}
+    assert server.get("/api/tasks", headers=logged_in | proxied).status_code == 200
+    assert server.get("/api/tasks", headers=logged_in).status_code == 401
     assert audits(server)[0] == ("log_in", "ann@example.org", "192.0.2.7")
 
 
@@ -150,12 +150,12 @@ def test_password_guessing_is_slowed_down(start_server: Callable[..., Server]) -
 
 def test_a_disabled_account_cannot_log_in_and_is_logged_out(server: Server, ann: Account) -> None:
     bob = person(server.store, "bob@example.org", default="viewer")
-    shown = session(server.store, bob)
-    assert server.get("/api/tasks", headers=shown).status_code == 200
-    with open_stream(f"{server.url}/sse/tasks/run/events", headers=shown) as stream:
+    logged_in = session(server.store, bob)
+    assert server.get("/api/tasks", headers=logged_in).status_code == 200
+    with open_stream(f"{server.url}/sse/tasks/run/events", headers=logged_in) as stream:
         server.store.people.set_disabled(bob.account_id, True)
         assert list(stream)[-1].json == {"reason": "rights"}
-    assert server.get("/api/tasks", headers=shown).status_code == 401
+    assert server.get("/api/tasks", headers=logged_in).status_code == 401
     assert log_in(server, "bob@example.org").status_code == 401
 
 

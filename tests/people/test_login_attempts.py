@@ -180,5 +180,5 @@ def test_a_password_change_voids_log_ins_in_progress(start_server: Callable[...,
     time.sleep(0.6)  # The directory polls the store twice a second.
     for answer in answers:
         if answer.status_code == 200:
-            shown = {"Authorization": f"Bearer {answer.json()['token']}"}
-            assert server.get("/api/tasks", headers=shown).status_code == 401
+            token_headers = {"Authorization": f"Bearer {answer.json()['token']}"}
+            assert server.get("/api/tasks", headers=token_headers).status_code == 401

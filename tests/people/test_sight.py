@@ -86,12 +86,12 @@ def test_the_feed_of_all_tasks_holds_only_the_callers_tasks(world: World) -> Non
 
 
 def up_to(event_id: int, stream: Iterator[Message]) -> str:
-    told = ""
+    received = ""
     for message in stream:
-        told += message.data
+        received += message.data
         if message.id and int(message.id) >= event_id:
             break
-    return told
+    return received
 
 
 @pytest.mark.parametrize("path", ["/live/tasks", "/live/permissions"])
@@ -103,10 +103,10 @@ def test_a_live_list_never_carries_a_row_of_another_project(world: World, path: 
     ):
         ask(server, "run-theirs", f"new-{path}")
         last = ask(server, "run-ours", f"new-{path}")
-        told, everything = up_to(last, mine), up_to(last, all_of_it)
+        received, everything = up_to(last, mine), up_to(last, all_of_it)
     assert "run-theirs" in everything
-    assert "run-ours" in told
-    assert "theirs" not in told
+    assert "run-ours" in received
+    assert "theirs" not in received
 
 
 def test_the_live_count_in_the_navigation_covers_only_the_callers_projects(world: World) -> None:

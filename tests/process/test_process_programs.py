@@ -43,7 +43,7 @@ def played(output: Output) -> list[OutputLine]:
     return lines + reader.feed(b"", final=True)
 
 
-def shown(output: Output) -> list[str]:
+def terminal_rows(output: Output) -> list[str]:
     """Return the rows that remain on a terminal high enough for all of them."""
     screen = pyte.Screen(WIDTH, 200)
     pyte.Stream(screen).feed("".join(text for _, text in output).replace("\n", "\r\n"))
@@ -87,7 +87,7 @@ def recorded(name: str) -> Output:
 def test_each_line_that_stays_on_the_terminal_is_logged_once(name: str) -> None:
     output = recorded(name)
     lines = played(output)
-    assert texts(lines) == shown(output)
+    assert texts(lines) == terminal_rows(output)
     assert not any(line.redrawn for line in lines)
     # The lines are the same, however slowly the output is read.
-    assert texts(played([(0.0, character) for _, text in output for character in text])) == shown(output)
+    assert texts(played([(0.0, character) for _, text in output for character in text])) == terminal_rows(output)

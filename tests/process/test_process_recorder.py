@@ -40,8 +40,8 @@ async def test_an_outage_makes_the_command_wait_and_loses_nothing(
     proxy.shut()
     source, sink = os.pipe()
     os.set_blocking(source, False)
-    told: list[str] = []
-    recorder = Recorder(RemoteLog(proxy.url, patience=0), "t", told.append)
+    reports: list[str] = []
+    recorder = Recorder(RemoteLog(proxy.url, patience=0), "t", reports.append)
     output = Output([OutputPipe("stdout", source, sink, terminal=False)], recorder, "span", lambda pipe, data: None)
 
     def write() -> None:
@@ -51,7 +51,7 @@ async def test_an_outage_makes_the_command_wait_and_loses_nothing(
 
     writer = threading.Thread(target=write)
     writer.start()
-    await asyncio.to_thread(until, lambda: recorder.full and told)
+    await asyncio.to_thread(until, lambda: recorder.full and reports)
     assert recorder.waiting < 700
     proxy.listen()
     await output.ended()
@@ -61,34 +61,34 @@ async def test_an_outage_makes_the_command_wait_and_loses_nothing(
     proxy.close()
     events = await asyncio.to_thread(log_of, server.store, "t")
     assert [event.payload["message"].split()[0] for event in events] == [str(number) for number in range(2000)]
-    assert "output is kept" in told[0]
-    assert told[-1] == "the log answers again"
+    assert "output is kept" in reports[0]
+    assert reports[-1] == "the log answers again"
 
 
 async def test_a_refused_line_does_not_hold_up_the_rest(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/signalbox.db")
-    told: list[str] = []
-    recorder = Recorder(store, "t", told.append)
+    reports: list[str] = []
+    recorder = Recorder(store, "t", reports.append)
     for event in (log("one"), NewEvent(event_type=""), log("two")):
         recorder.add(event)
     assert await recorder.finish(10) == 1
     events = await asyncio.to_thread(log_of, store, "t")
     assert [event.payload["message"] for event in events] == ["one", "two"]
-    assert told == ["1 event is not recorded: event_type must have 1 to 256 characters, not 0"]
+    assert reports == ["1 event is not recorded: event_type must have 1 to 256 characters, not 0"]
     await store.aclose()
 
 
 async def test_a_refused_token_is_reported_once(server: Server) -> None:
     proxy = Proxy(server.port)
     proxy.answer("403 Forbidden")
-    told: list[str] = []
-    recorder = Recorder(RemoteLog(proxy.url), "t", told.append)
+    reports: list[str] = []
+    recorder = Recorder(RemoteLog(proxy.url), "t", reports.append)
     for text in ["one", "two", "three"]:
         recorder.add(log(text))
         await asyncio.to_thread(until, lambda: not recorder.waiting)
     assert await recorder.finish(10) == 3
     proxy.close()
-    assert told == ["output is not recorded any more: the server answered 403 Forbidden"]
+    assert reports == ["output is not recorded any more: the server answered 403 Forbidden"]
 
 
 async def test_the_recorder_gives_up_on_a_log_that_stays_unreachable(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def plain(text: str) -> str:
     return re.sub(r"\x1b(?:\[[0-9;:]*m|\]8;;[^\x1b]*\x1b\\)", "", text)
 
 
-def shown(output: str) -> list[str]:
+def terminal_lines(output: str) -> list[str]:
     """Return what `pyte` shows. As on a terminal, a newline also returns the cursor to the first column."""
     screen = pyte.Screen(WIDTH, 200)
     pyte.Stream(screen).feed(output.replace("\n", "\r\n"))
@@ -98,7 +98,7 @@ def test_any_output_gives_the_same_lines_as_pyte(rows: list[list[str]], data: st
         output += f"\x1b[{up}A{again}\r\x1b[{data.draw(st.integers(0, 2))}K\n"
     if "漢" in output and any(final in output for final in "\b\rCDGP@X7"):
         return  # pyte leaves half of a wide character where it is overwritten; terminals leave a blank.
-    wanted = shown(output)
+    wanted = terminal_lines(output)
     if any(len(row) >= WIDTH - 1 for row in wanted):
         return  # Here a wrapped row is part of one line.
     found = [plain(line.text).rstrip() for line in read(output)]  # Blanks with a background colour are kept.

@@ -86,18 +86,18 @@ def test_stdout_and_stderr_keep_their_order(url: str, store: SqliteStore, option
 def test_a_terminal_without_unicode_gets_replacement_characters(url: str, store: SqliteStore, encoding: str) -> None:
     Emitter(store).emit_log("t", None, "é → ✓")
     Emitter(store).emit_runner_exit("t", "s")
-    told = subprocess.run(
+    result = subprocess.run(
         [*RUN, "tail", "--store", url, "t"], env=environment(PYTHONIOENCODING=encoding), capture_output=True, timeout=60
     )
-    assert (told.returncode, told.stderr) == (0, b"")
-    assert ("é" if encoding == "latin-1" else "?").encode("latin-1") + b" ? ?" in told.stdout
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert ("é" if encoding == "latin-1" else "?").encode("latin-1") + b" ? ?" in result.stdout
 
 
 def test_json_is_utf_8_on_every_terminal(url: str, store: SqliteStore) -> None:
     Emitter(store).emit_log("t", None, "é → ✓")
     Emitter(store).emit_runner_exit("t", "s")
-    told = signalbox("tail", "--store", url, "t", "--json", PYTHONIOENCODING="ascii")
-    assert "é → ✓" in told.stdout
+    result = signalbox("tail", "--store", url, "t", "--json", PYTHONIOENCODING="ascii")
+    assert "é → ✓" in result.stdout
 
 
 def test_a_server_keeps_working_when_its_own_log_is_unread() -> None:

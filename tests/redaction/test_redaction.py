@@ -33,9 +33,9 @@ SECRETS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("secret", SECRETS)
 def test_secrets_are_hidden(secret: dict[str, Any]) -> None:
-    shown = str(DEFAULT.value(secret))
-    assert "s3cret" not in shown
-    assert HIDDEN in shown
+    redacted = str(DEFAULT.value(secret))
+    assert "s3cret" not in redacted
+    assert HIDDEN in redacted
 
 
 def test_secrets_in_events_are_hidden_and_other_events_are_unchanged() -> None:

@@ -128,9 +128,9 @@ TEXTS = [
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_secret_in_a_text_is_hidden(text: str) -> None:
     for payload in (text, {"message": text}, {"arguments": {"log": [text]}}):
-        shown = json.dumps(DEFAULT.value(payload))
-        assert "s3cret" not in shown, shown
-        assert HIDDEN in shown
+        redacted = json.dumps(DEFAULT.value(payload))
+        assert "s3cret" not in redacted, redacted
+        assert HIDDEN in redacted
 
 
 def test_a_secret_in_an_event_is_hidden_as_in_a_text() -> None:
@@ -153,8 +153,8 @@ def test_the_quick_check_of_a_payload_misses_no_secret() -> None:
     ]
     for value in values:
         given = {"message": value}
-        if (shown := DEFAULT.value(given)) != given:
-            assert DEFAULT.event(event_with(given)).payload == shown, value
+        if (redacted := DEFAULT.value(given)) != given:
+            assert DEFAULT.event(event_with(given)).payload == redacted, value
 
 
 PREFIXES = [
@@ -217,9 +217,9 @@ VALUES: list[Any] = [
 
 @pytest.mark.parametrize("value", VALUES)
 def test_a_secret_in_a_value_is_hidden(value: Any) -> None:
-    shown = json.dumps(DEFAULT.value(value))
-    assert "s3cret" not in shown, shown
-    assert HIDDEN in shown
+    redacted = json.dumps(DEFAULT.value(value))
+    assert "s3cret" not in redacted, redacted
+    assert HIDDEN in redacted
 
 
 @pytest.mark.parametrize(

@@ -46,25 +46,25 @@ def lines(texts: Sequence[str], ids: Sequence[str] | None = None) -> list[Messag
 
 
 @given(LINES, st.data())
-def test_an_upstream_that_restarts_its_stream_is_stored_once(told: list[str], data: st.DataObject) -> None:
+def test_an_upstream_that_restarts_its_stream_is_stored_once(texts_sent: list[str], data: st.DataObject) -> None:
     log = Log()
     for _ in range(data.draw(st.integers(0, 4))):
-        log.connection(lines(told[: data.draw(st.integers(0, len(told)))]))
+        log.connection(lines(texts_sent[: data.draw(st.integers(0, len(texts_sent)))]))
         if data.draw(st.booleans()):
             log.restart()
-    log.connection(lines(told))
-    assert log.lines == told
+    log.connection(lines(texts_sent))
+    assert log.lines == texts_sent
 
 
 @given(st.integers(0, 9), st.lists(st.integers(0, 9), max_size=6))
 def test_an_upstream_that_repeats_its_last_lines_is_stored_once(window: int, growth: list[int]) -> None:
-    log, said = Log(), list[str]()
+    log, texts_sent = Log(), list[str]()
     for more in growth:
-        begin = max(0, len(said) - window)
-        said += [f"line {len(said) + number}" for number in range(more)]
-        log.connection(lines(said[begin:]))
+        begin = max(0, len(texts_sent) - window)
+        texts_sent += [f"line {len(texts_sent) + number}" for number in range(more)]
+        log.connection(lines(texts_sent[begin:]))
         log.restart()
-    assert log.lines == said
+    assert log.lines == texts_sent
 
 
 def test_an_upstream_that_resumes_without_repeating_loses_nothing() -> None:
@@ -77,9 +77,9 @@ def test_an_upstream_that_resumes_without_repeating_loses_nothing() -> None:
 
 
 @given(LINES, st.data())
-def test_messages_with_different_ids_are_all_stored(told: list[str], data: st.DataObject) -> None:
+def test_messages_with_different_ids_are_all_stored(texts_sent: list[str], data: st.DataObject) -> None:
     # Only some messages carry an `id:` of their own; for the others the parser reports the last one.
-    own = data.draw(st.lists(st.booleans(), min_size=len(told), max_size=len(told)))
+    own = data.draw(st.lists(st.booleans(), min_size=len(texts_sent), max_size=len(texts_sent)))
     ids, current = [], ""
     for number, has in enumerate(own):
         current = f"id {number}" if has else current
@@ -91,33 +91,33 @@ def test_messages_with_different_ids_are_all_stored(told: list[str], data: st.Da
         places = {ids.index(last) + 1, ids.index(last)} if last else {0}
         places |= {0} if own[0] else set()
         begin = data.draw(st.sampled_from(sorted(places)))
-        end = data.draw(st.integers(begin, len(told)))
+        end = data.draw(st.integers(begin, len(texts_sent)))
         # After a resume, a message without an `id:` of its own has none.
         sent = [mine if any(own[begin : number + 1]) else "" for number, mine in enumerate(ids[:end])][begin:]
-        log.connection(lines(told[begin:end], sent))
+        log.connection(lines(texts_sent[begin:end], sent))
         if data.draw(st.booleans()):
             log.restart()
     last = log.position.last_id
     begin = ids.index(last) + 1 if last else 0
     sent = [mine if any(own[begin : number + 1]) else "" for number, mine in enumerate(ids)][begin:]
-    log.connection(lines(told[begin:], sent))
-    assert log.lines == told
+    log.connection(lines(texts_sent[begin:], sent))
+    assert log.lines == texts_sent
 
 
 def test_a_long_repetition_uses_little_memory() -> None:
-    told = [f"line {number}" for number in range(3 * PROOF_MESSAGES)]
+    texts_sent = [f"line {number}" for number in range(3 * PROOF_MESSAGES)]
     log = Log()
-    log.connection(lines(told))
-    log.connection(lines([*told[:-5], "another end"]))
-    assert log.lines == [*told, "another end"]
+    log.connection(lines(texts_sent))
+    log.connection(lines([*texts_sent[:-5], "another end"]))
+    assert log.lines == [*texts_sent, "another end"]
 
 
 def test_a_message_that_the_log_refused_leaves_no_gap() -> None:
-    log, told = Log(), ["one", "refused", "three"]
-    log.connection(lines(told))
+    log, texts_sent = Log(), ["one", "refused", "three"]
+    log.connection(lines(texts_sent))
     log.events = {key: event for key, event in log.events.items() if event.payload["message"] != "refused"}
     log.restart()
-    log.connection(lines([*told, "four"]))
+    log.connection(lines([*texts_sent, "four"]))
     assert log.lines == ["one", "three", "four"]
 
 

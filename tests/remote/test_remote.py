@@ -184,8 +184,8 @@ async def test_an_asyncio_tail_resumes_from_a_seq_over_cuts(server: Server, prox
 
 def test_a_remote_run_receives_its_answer_and_its_cancel(server: Server, remote: RemoteLog) -> None:
     def people() -> None:
-        asked = wait_for_event(server.store_url, "far", lambda event: event.event_type == "permission_request")
-        server.post(f"/api/tasks/far/permissions/{asked.payload['request_id']}", {"approved": True})
+        request = wait_for_event(server.store_url, "far", lambda event: event.event_type == "permission_request")
+        server.post(f"/api/tasks/far/permissions/{request.payload['request_id']}", {"approved": True})
 
     answering = threading.Thread(target=people)
     answering.start()

@@ -29,7 +29,7 @@ def test_every_request_carries_the_token() -> None:
         with pytest.raises(StoreError):
             next(remote.tail("t"))
         remote.close()
-    assert stub.asked == [("/api/tasks", "Bearer sbx_secret"), ("/sse/tasks/t/events", "Bearer sbx_secret")]
+    assert stub.requests == [("/api/tasks", "Bearer sbx_secret"), ("/sse/tasks/t/events", "Bearer sbx_secret")]
     for token in ("", "two words", "a\nb", "schlüssel"):
         with pytest.raises(InvalidEvent, match="token"):
             RemoteLog(url, token=token)
@@ -86,17 +86,17 @@ def test_the_parser_gives_the_same_messages_for_any_chunks(cuts: list[int]) -> N
 
 
 class stub:
-    """A server that gives every request the same answer. `asked` holds the path and headers of the last request."""
+    """A server that gives every request the same answer. `requests` holds the path and token of each request."""
 
-    asked: ClassVar[list[tuple[str, str | None]]] = []
+    requests: ClassVar[list[tuple[str, str | None]]] = []
 
     def __init__(self, routes: dict[str, tuple[int, str, bytes]]) -> None:
-        stub.asked.clear()
+        stub.requests.clear()
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 path = self.path.partition("?")[0]
-                stub.asked.append((path, self.headers.get("Authorization")))
+                stub.requests.append((path, self.headers.get("Authorization")))
                 status, kind, body = routes[path]
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 self.send_response(status)

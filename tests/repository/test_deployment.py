@@ -106,8 +106,8 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
         return
     unit = tmp_path / "signalbox.service"
     unit.write_text(UNIT.replace("/opt/signalbox/bin/signalbox", str(Path(sys.executable).parent / "signalbox")))
-    told = subprocess.run([verifier, "verify", "--man=no", unit], capture_output=True, text=True)
-    assert (told.returncode, told.stdout, told.stderr) == (0, "", "")
+    result = subprocess.run([verifier, "verify", "--man=no", unit], capture_output=True, text=True)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
 def test_the_product_lock_is_a_subset_of_the_checkout_lock() -> None:

@@ -67,6 +67,6 @@ def test_the_lock_pins_every_dependency_with_its_hashes() -> None:
 def test_make_lists_its_targets() -> None:
     targets = set(re.findall(r"^([a-z][\w-]*):(?!=)", MAKEFILE, re.MULTILINE))
     listed = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True)
-    told = dict(re.findall(r"^  make (\S+)\s+(\S.*)$", listed.stdout, re.MULTILINE))
-    assert told.keys() == targets
-    assert all(told.values())
+    help_texts = dict(re.findall(r"^  make (\S+)\s+(\S.*)$", listed.stdout, re.MULTILINE))
+    assert help_texts.keys() == targets
+    assert all(help_texts.values())

@@ -46,8 +46,8 @@ def test_a_skipped_test_is_a_failure_in_ci(tmp_path: Path, ci: str, fails: bool,
         f"--rootdir={tmp_path}",
     ]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "CI": ci}
-    told = subprocess.run([*command, "test_skips.py"], cwd=tmp_path, env=environment, capture_output=True, text=True)
-    last = told.stdout.splitlines()[-1]
-    assert ("1 failed" in last, "1 error" in last) == (fails, fails), told.stdout
+    result = subprocess.run([*command, "test_skips.py"], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    last = result.stdout.splitlines()[-1]
+    assert ("1 failed" in last, "1 error" in last) == (fails, fails), result.stdout
     assert f"{skipped} skipped" in last
     assert "1 xfailed" in last

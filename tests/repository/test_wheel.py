@@ -150,8 +150,8 @@ def test_a_program_with_its_own_store_and_webapp_emits_to_a_file_and_to_a_server
     installed: Path, program: Path, url: str
 ) -> None:
     run(installed / "python", "program.py", f"sqlite:///{program}/emitted.db", url, cwd=program)
-    told = run(installed / "signalbox", "tail", "nightly", "--store", f"sqlite:///{program}/emitted.db", cwd=program)
-    assert "from a program with a store of its own" in told
+    output = run(installed / "signalbox", "tail", "nightly", "--store", f"sqlite:///{program}/emitted.db", cwd=program)
+    assert "from a program with a store of its own" in output
 
     page = httpx.get(f"{url}/tasks/nightly")
     assert page.status_code == 200
@@ -161,8 +161,8 @@ def test_a_program_with_its_own_store_and_webapp_emits_to_a_file_and_to_a_server
 
 @pytest.mark.parametrize("command", [["signalbox"], ["signalbox-console"], ["python", "-m", "signalbox"]])
 def test_every_command_of_a_wheel_prints_its_version(installed: Path, program: Path, command: list[str]) -> None:
-    told = run(installed / command[0], *command[1:], "--version", cwd=program)
-    assert told.startswith("signalbox ")
+    output = run(installed / command[0], *command[1:], "--version", cwd=program)
+    assert output.startswith("signalbox ")
 
 
 def test_importing_signalbox_loads_no_server_and_no_http_client(installed: Path, tmp_path: Path) -> None:

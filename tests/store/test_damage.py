@@ -96,8 +96,8 @@ def test_a_server_keeps_serving_sound_tasks_of_a_damaged_database(start_server: 
     refused = server.get("/api/tasks/torn/events")
     assert (refused.status_code, refused.json()["error"]["code"]) == (500, "store_damaged")
     assert "retry-after" not in refused.headers
-    told = server.get("/api/events/health")
-    assert (told.status_code, told.json()["problems"][0]["code"]) == (503, "store_damaged")
+    health = server.get("/api/events/health")
+    assert (health.status_code, health.json()["problems"][0]["code"]) == (503, "store_damaged")
     with open_stream(f"{server.url}/sse/tasks/torn/events") as stream:
         last = list(stream)[-1]
     assert (last.event, last.json["reason"], last.retry) == ("reconnect", "damaged", 30_000)
@@ -145,7 +145,7 @@ def lived_in(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sql", "code", "said"),
+    ("sql", "code", "words"),
     [
         ("UPDATE task_event_seq_counters SET last_seq = 99 WHERE task_id = 'run'", "counter", "99"),
         ("DELETE FROM task_events WHERE seq = 2", "counter", "#1 to"),
@@ -163,7 +163,7 @@ def lived_in(path: Path) -> None:
         ("DELETE FROM migrations WHERE name LIKE '005%'", "old", "005"),
     ],
 )
-def test_the_doctor_finds_inconsistencies(tmp_path: Path, sql: str, code: str, said: str) -> None:
+def test_the_doctor_finds_inconsistencies(tmp_path: Path, sql: str, code: str, words: str) -> None:
     path = tmp_path / "signalbox.db"
     lived_in(path)
     assert list(examine(path)) == []
@@ -172,7 +172,7 @@ def test_the_doctor_finds_inconsistencies(tmp_path: Path, sql: str, code: str, s
         raw.execute(sql)
     raw.close()
     found = list(examine(path))
-    assert any(one.code == code and said in one.message for one in found), found
+    assert any(one.code == code and words in one.message for one in found), found
     assert all(one.advice for one in found)
 
 
@@ -243,13 +243,13 @@ def test_unreadable_tasks_do_not_affect_other_tasks(start_server: Callable[..., 
     with_a_damaged_list(server.path)
     server.start()
 
-    def said(task_id: str) -> set[str]:
+    def event_types(task_id: str) -> set[str]:
         answer = server.get(f"/api/tasks/{task_id}/events")
         assert answer.status_code == 200, answer.text
         return {event["event_type"] for event in answer.json()["events"] if event["actor"] == "supervisor"}
 
     sound = [f"sound-{n}" for n in range(1, 5)]
-    until(lambda: all({"permission_cleared", "status"} <= said(name) for name in sound), 20)
+    until(lambda: all({"permission_cleared", "status"} <= event_types(name) for name in sound), 20)
     problems = server.get("/api/events/health").json()["problems"]
     assert [problem["code"] for problem in problems] == ["store_damaged"], "no background loop may fail"
     assert "torn-1" in server.log

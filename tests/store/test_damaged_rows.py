@@ -210,14 +210,14 @@ def test_the_supervisor_still_checks_all_other_runs(start_server: Callable[..., 
     store.append("asks", NewEvent(event_type="permission_request", payload={"expires_at": "2026-01-01T00:00:00Z"}))
     with httpx.Client(base_url=server.url) as client:
 
-        def told(task_id: str, event_type: str) -> bool:
+        def has_event(task_id: str, event_type: str) -> bool:
             answer = client.get(f"/api/tasks/{task_id}/events")
             assert answer.status_code == 200, answer.text
             events = answer.json()["events"]
             return any(event["event_type"] == event_type and event["actor"] == "supervisor" for event in events)
 
-        until(lambda: told("silent", "status"), 20)
-        until(lambda: told("asks", "permission_cleared"))
+        until(lambda: has_event("silent", "status"), 20)
+        until(lambda: has_event("asks", "permission_cleared"))
 
 
 def test_a_damaged_event_does_not_stop_the_streams_of_others(server: Server) -> None:

@@ -33,7 +33,7 @@ async def at(store: SqliteStore, past: History, task_id: str, seq: int) -> TaskS
         return await past.state_at(view, task_id, seq)
 
 
-def shown(state: TaskState) -> TaskState:
+def visible(state: TaskState) -> TaskState:
     """Return a state without the parts that no page shows."""
     state.task.main_span_id = ""
     return state
@@ -46,10 +46,10 @@ async def test_every_moment_equals_the_tables_at_that_moment(log: list[NewEvent]
     then: dict[int, TaskState] = {}
     for event in log:
         last = store.append(task.task_id, event)[-1]
-        state = shown(await stored_state(store, task.task_id))
+        state = visible(await stored_state(store, task.task_id))
         then[max(last.seq, state.task.latest_seq)] = state
     for seq, state in then.items():
-        assert shown(await at(store, History(), task.task_id, seq)) == state
+        assert visible(await at(store, History(), task.task_id, seq)) == state
 
 
 log_events = st.builds(
@@ -120,9 +120,9 @@ async def telling(store: SqliteStore, task_id: str) -> list[int]:
 
 async def test_a_main_span_is_an_ordinary_span_before_the_run_names_it(store: SqliteStore) -> None:
     store.append("t", [NewEvent(event_type="log", span_id="own"), NewEvent(event_type="log", span_id="other")])
-    before = shown(await stored_state(store, "t"))
+    before = visible(await stored_state(store, "t"))
     store.append("t", NewEvent(event_type="runner_spawn", span_id="own"))
-    assert shown(await at(store, History(), "t", 2)) == before
+    assert visible(await at(store, History(), "t", 2)) == before
 
 
 async def test_stepping_through_a_log_uses_cached_states(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,13 +102,13 @@ async def test_events_of_others_do_not_resume_an_interrupted_run(store: SqliteSt
     begin(store)
     store.append("run", event("permission_request", request_id="r"))
     store.append("run", interrupted())
-    for beside in (
+    for event_of_other in (
         event("cancel_requested", actor="user"),
         event("retry_requested", actor="user", retry="again"),
         event("status", actor="supervisor", message="looked"),
         event("log", actor="lease", message="the lease is over"),
     ):
-        store.append("run", beside)
+        store.append("run", event_of_other)
         assert (await stored_state(store)).task.status == "interrupted"
     with pytest.raises(Conflict):
         store.append("run", event("permission_response", actor="user", request_id="r", approved=True), own=True)

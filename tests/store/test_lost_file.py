@@ -239,9 +239,9 @@ def test_a_server_reports_a_lost_file_and_continues_with_the_next_one(
     epoch = server.get("/tasks").text.partition('name="signalbox-epoch" content="')[2].partition('"')[0]
     delete(server.path)
     until(lambda: "store_lost" in server.get("/api/events/health").text)
-    told = server.get("/api/events/health")
-    assert (told.status_code, told.json()["status"]) == (503, "unhealthy")
-    assert "store_lost" in [problem["code"] for problem in told.json()["problems"]]
+    health = server.get("/api/events/health")
+    assert (health.status_code, health.json()["status"]) == (503, "unhealthy")
+    assert "store_lost" in [problem["code"] for problem in health.json()["problems"]]
     assert str(tmp_path) not in server.get("/api/events/health").text
     assert 'signalbox_problem{code="store_lost"} 1.0' in server.get("/metrics").text
     refused = server.post("/api/tasks/run/events", {"event_type": "log"})

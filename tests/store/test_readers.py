@@ -140,11 +140,11 @@ async def test_cancelled_callers_do_not_cause_extra_connections(
 
     monkeypatch.setattr(readers.Readers, "_connect", slowly)
     for _ in range(3):
-        asked = [asyncio.create_task(ask()) for _ in range(readers.MAX_READERS)]
+        callers = [asyncio.create_task(ask()) for _ in range(readers.MAX_READERS)]
         await asyncio.sleep(0.01)
-        for task in asked:
+        for task in callers:
             task.cancel()
-        await asyncio.gather(*asked, return_exceptions=True)
+        await asyncio.gather(*callers, return_exceptions=True)
     assert opening == readers.MAX_READERS
     may_open.set()
     assert await ask() == 0
@@ -177,11 +177,11 @@ async def test_a_cancelled_caller_returns_its_connection_at_once(store: SqliteSt
             await view._rows(endless)
 
     for _ in range(3):
-        asked = [asyncio.create_task(ask(number)) for number in range(readers.MAX_READERS)]
+        callers = [asyncio.create_task(ask(number)) for number in range(readers.MAX_READERS)]
         await asyncio.sleep(0.1)
-        for task in asked:
+        for task in callers:
             task.cancel()
-        await asyncio.gather(*asked, return_exceptions=True)
+        await asyncio.gather(*callers, return_exceptions=True)
     began = time.monotonic()
     async with AsyncExitStack() as stack:
         view = await stack.enter_async_context(store.read())

@@ -104,8 +104,8 @@ def until(condition: Callable[[], object], timeout: float = 10) -> None:
 
 def answer(store: Store, task_id: str, request_id: str, approved: bool, by: str, reason: str | None = None) -> Event:
     """Answer a permission request as the server does for a person."""
-    said = {"request_id": request_id, "approved": approved, "by": by} | ({"reason": reason} if reason else {})
-    return act(store, task_id, "permission_response", by, **said)
+    payload = {"request_id": request_id, "approved": approved, "by": by} | ({"reason": reason} if reason else {})
+    return act(store, task_id, "permission_response", by, **payload)
 
 
 def cancel(store: Store, task_id: str, by: str = "ann") -> Event:

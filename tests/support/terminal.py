@@ -35,17 +35,17 @@ class Terminal:
     def does(self, *arguments: str) -> str:
         """Run a command that must succeed, and return its output."""
         code = run_command_line(arguments)
-        told = self._capsys.readouterr()
-        assert code == 0, told.err
-        return told.out
+        printed = self._capsys.readouterr()
+        assert code == 0, printed.err
+        return printed.out
 
     def fails(self, *arguments: str, code: int) -> str:
         """Run a command that must fail with exit code `code`, and return its one line on stderr."""
         assert run_command_line(arguments) == code
-        told = self._capsys.readouterr()
-        assert (told.out, told.err.count("\n")) == ("", 1)
-        assert told.err.startswith("signalbox: ")
-        return told.err
+        printed = self._capsys.readouterr()
+        assert (printed.out, printed.err.count("\n")) == ("", 1)
+        assert printed.err.startswith("signalbox: ")
+        return printed.err
 
     def adds(self, email: str, *more: str) -> Account:
         """Run `user add`."""

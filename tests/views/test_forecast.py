@@ -28,25 +28,25 @@ EARLIER = [run(10, 50, 60), run(5, 65, 70), run(8, 58, 61)]
 
 
 def test_the_forecast_names_the_next_phase_and_when_it_is_due() -> None:
-    told = expected([phase("planning", 0, 20), phase("executing", 20)], EARLIER, current="executing")
-    assert (told.runs, told.phase, told.next) == (3, "executing", "verifying")
-    assert (told.usual, told.shortest, told.longest) == (50, 40, 60)
-    assert told.due == "2026-11-21T14:01:10.000000Z"
+    forecast = expected([phase("planning", 0, 20), phase("executing", 20)], EARLIER, current="executing")
+    assert (forecast.runs, forecast.phase, forecast.next) == (3, "executing", "verifying")
+    assert (forecast.usual, forecast.shortest, forecast.longest) == (50, 40, 60)
+    assert forecast.due == "2026-11-21T14:01:10.000000Z"
 
 
 def test_after_the_last_phase_the_forecast_is_the_end_of_the_run() -> None:
-    told = expected([phase("verifying", 0)], EARLIER, current="verifying")
-    assert (told.next, told.runs) == (None, 3)
+    forecast = expected([phase("verifying", 0)], EARLIER, current="verifying")
+    assert (forecast.next, forecast.runs) == (None, 3)
 
 
 def test_before_the_first_phase_the_forecast_is_the_usual_first_phase() -> None:
-    told = expected([], EARLIER, current=None)
-    assert (told.phase, told.next, told.runs) == (None, "planning", 3)
+    forecast = expected([], EARLIER, current=None)
+    assert (forecast.phase, forecast.next, forecast.runs) == (None, "planning", 3)
 
 
 def test_runs_that_never_had_the_phase_do_not_count() -> None:
-    told = expected([phase("deploying", 0)], EARLIER, current="deploying")
-    assert (told.runs, told.phase) == (0, "deploying")
+    forecast = expected([phase("deploying", 0)], EARLIER, current="deploying")
+    assert (forecast.runs, forecast.phase) == (0, "deploying")
 
 
 def test_a_nested_phase_is_not_the_next_phase() -> None:

@@ -166,11 +166,11 @@ async def test_another_process_takes_over_when_the_holder_is_killed(store: Store
     seen: list[int] = []
     # It commits only while its position is below 5: once, after its first 10 events.
     with worker(url, commits=5) as first:
-        while (said := line(first)) and not said.startswith("committed"):
-            seen.append(int(said))
+        while (output := line(first)) and not output.startswith("committed"):
+            seen.append(int(output))
         assert seen == list(range(10))
-        while (said := line(first)) != "29":
-            seen.append(int(said))
+        while (output := line(first)) != "29":
+            seen.append(int(output))
         async with Consumer(store, "search", lease=LEASE, limit=100) as second:
             assert await waits(second, 1.5 * LEASE)
             first.kill()
@@ -184,11 +184,11 @@ async def test_no_event_is_skipped_while_processes_start_and_end(store: Store, u
     for n in range(4):
         with worker(url) as process:
             emit(store, "run", *range(25 * n, 25 * n + 25))
-            while (said := line(process)) != str(25 * n + 14):
-                seen.update([int(said)] if said.isdigit() else [])
+            while (output := line(process)) != str(25 * n + 14):
+                seen.update([int(output)] if output.isdigit() else [])
             process.kill()
             assert process.stdout
-            seen.update(int(said) for said in process.stdout.read().split() if said.isdigit())
+            seen.update(int(output) for output in process.stdout.read().split() if output.isdigit())
             seen.add(25 * n + 14)
     async with Consumer(store, "search", lease=LEASE) as last:
         while 99 not in seen:

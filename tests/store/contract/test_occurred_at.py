@@ -70,10 +70,10 @@ def test_an_invalid_time_is_refused_with_an_example(store: Store, given: object)
 
 
 def test_occurred_at_is_present_only_if_the_emitter_set_it(store: Store) -> None:
-    plain, told = store.append("run", [NewEvent(event_type="log"), at("12:00:00")])
+    plain, timed = store.append("run", [NewEvent(event_type="log"), at("12:00:00")])
     assert "occurred_at" not in msgspec.json.decode(msgspec.json.encode(plain))
-    assert msgspec.json.decode(msgspec.json.encode(told))["occurred_at"] == NOON
-    assert msgspec.json.decode(msgspec.json.encode(told), type=Event) == told
+    assert msgspec.json.decode(msgspec.json.encode(timed))["occurred_at"] == NOON
+    assert msgspec.json.decode(msgspec.json.encode(timed), type=Event) == timed
     assert plain.happened_at == plain.created_at
 
 

@@ -93,8 +93,8 @@ async def test_a_change_and_its_audit_share_a_transaction(store: Store, action: 
     await change(actor=ROOT, source="10.0.0.7")
     assert store.stats().commits == commits + 1
     (audit,) = await audits(store)
-    told = [audit[name] for name in ("actor", "account_id", "token_id", "action", "source")]
-    assert told == [ROOT.name, ROOT.account_id, ROOT.token_id, action, "10.0.0.7"]
+    recorded = [audit[name] for name in ("actor", "account_id", "token_id", "action", "source")]
+    assert recorded == [ROOT.name, ROOT.account_id, ROOT.token_id, action, "10.0.0.7"]
     assert audit["detail"] == DETAILS.get(action, audit["detail"])
 
 
