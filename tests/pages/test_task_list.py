@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from signalbox.store import SORTS, NewEvent, Sort, TaskQuery, TaskRecord, open_store, tasklist
+from signalbox.store import SORTS, NewEvent, Sort, TaskQuery, TaskRecord, open_store, task_list
 from signalbox.store.events import epoch_seconds, now, timestamp
 from signalbox.store.sqlite import SqliteStore
 from signalbox.store.sqlite.task_list import page
@@ -127,7 +127,7 @@ async def test_a_task_that_becomes_too_old_leaves_the_list_without_an_event(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [now()]
-    monkeypatch.setattr(tasklist, "now", lambda: clock[0])
+    monkeypatch.setattr(task_list, "now", lambda: clock[0])
     store.create_task("aging")
     render = TaskListFrames(store, Fragments(asset), TaskQuery(since="1h", archived=False))
     async with store.read() as view:
