@@ -130,7 +130,7 @@ def test_the_inbox_is_live(
 ) -> None:
     server = start_server()
     page.goto(f"{server.url}/permissions")
-    expect(page.get_by_text("No run waits for anybody")).to_be_visible()
+    expect(page.get_by_text("No run is waiting for permission")).to_be_visible()
     expect(count(page)).to_be_hidden()
     expect(page.locator("live-status")).to_contain_text("live")
     for n in range(3):
@@ -148,7 +148,7 @@ def test_the_inbox_is_live(
     fresh.goto(f"{server.url}/permissions")
     expect_same_content(page, fresh)
     card(page, "tool-1").get_by_role("button", name="Deny").click()
-    expect(page.get_by_text("No run waits for anybody")).to_be_visible()
+    expect(page.get_by_text("No run is waiting for permission")).to_be_visible()
     expect(page).to_have_title("Permissions · Signalbox")
     expect_equal_to_fresh(page, context)
 
