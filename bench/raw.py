@@ -14,8 +14,8 @@ from pathlib import Path
 import msgspec
 
 from signalbox.store import NewEvent, open_store
-from signalbox.store.events import now
 from signalbox.store.sqlite.connection import BUSY_TIMEOUT, PRAGMAS
+from signalbox.store.times import now
 
 INSERT = (
     "INSERT INTO task_events"

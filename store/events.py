@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal, TypeGuard
 
@@ -13,6 +12,7 @@ from msgspec import Meta
 from ulid import ULID
 
 from signalbox.store.errors import InvalidEvent
+from signalbox.store.times import checked_time
 
 HEARTBEAT = "runner_heartbeat"
 """Proves that a run is alive. Programs get it like any other event, but pages do not show it as a row of the log."""
@@ -61,12 +61,6 @@ MAX_ID = 1024
 
 MAX_DEPTH = 100
 """Maximum nesting of a payload, because readers need stack space for each level."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
-_ZONED = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})"
-)
-_LEAP_SECOND = re.compile(r"(?<=[T ][0-9]{2}:[0-9]{2}):60")
 _NAMING = ("permission_", "checkpoint_", "evidence_")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _BRACKETS = re.compile(r"[\[\]{}]")
@@ -170,25 +164,6 @@ def is_claim(event: Event) -> bool:
     return event.event_type in SAID_BY_PEOPLE
 
 
-def now() -> str:
-    """Return the present time in UTC: ISO 8601 with microseconds and `Z`."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
-
-
-def epoch_seconds(at: str) -> float:
-    """Return the seconds from 1970 to a timestamp. Raises ValueError if `at` is not a timestamp."""
-    return (datetime.fromisoformat(at) - _EPOCH).total_seconds()
-
-
-def timestamp(seconds: float) -> str:
-    """Return the timestamp `seconds` after 1970, at most the last one of the year 9999."""
-    try:
-        at = _EPOCH + timedelta(seconds=seconds)
-    except OverflowError:
-        at = datetime.max
-    return at.isoformat(timespec="microseconds")[:26] + "Z"
-
-
 def new_id() -> str:
     """Return a new ULID: 26 characters that sort by time. Used for tasks and spans without an id."""
     return str(ULID())
@@ -221,37 +196,6 @@ def check_text(value: object, field: str, *, optional: bool = False, limit: int 
             value.encode()
         except UnicodeEncodeError:
             raise InvalidEvent(f"{field} must be valid Unicode text", field) from None
-
-
-def check_time(text: str, field: str) -> None:
-    """Raise InvalidEvent unless `text` is a timestamp in the format of `now()`, in which texts sort by time."""
-    try:
-        if not _TIME.fullmatch(text):
-            raise ValueError
-        epoch_seconds(text)
-    except ValueError:
-        message = f"{field} must be a time such as 2026-11-21T14:02:07.000000Z, not {text!r}"
-        raise InvalidEvent(message, field) from None
-
-
-def checked_time(given: object, field: str) -> str:
-    """Return a time in the format of `now()`. Raises InvalidEvent.
-
-    `given` is ISO 8601 with a date, a time and a zone (`Z` or an offset), such as 2026-11-21T15:02:07+01:00.
-    """
-    try:
-        if not isinstance(given, str) or not _ZONED.fullmatch(given):
-            raise ValueError
-        if _TIME.fullmatch(given):
-            epoch_seconds(given)
-            return given
-        # RFC 3339 allows leap seconds, but datetime does not support them.
-        at = datetime.fromisoformat(_LEAP_SECOND.sub(":59", given.upper()))
-        return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
-    except (ValueError, OverflowError):
-        shown = repr(given if isinstance(given, (int, float)) else str(given)[:40])
-        allowed = "a time with its zone, such as 2026-11-21T14:02:07Z or 2026-11-21T15:02:07.125+01:00"
-        raise InvalidEvent(f"{field} must be {allowed}, not {shown}", field) from None
 
 
 def encode_payload(payload: Mapping[str, Any], field: str = "payload") -> bytes:

@@ -8,8 +8,8 @@ from typing import Literal, get_args
 import msgspec
 
 from signalbox.store.errors import Conflict, InvalidEvent
-from signalbox.store.events import epoch_seconds, now, timestamp
 from signalbox.store.state import Permission, Task
+from signalbox.store.times import epoch_seconds, now, timestamp
 
 Sort = Literal["newest", "oldest", "active", "longest"]
 SORTS: tuple[Sort, ...] = get_args(Sort)

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from signalbox.store.errors import InvalidEvent
-from signalbox.store.events import MAX_PAYLOAD, MAX_TEXT, NewEvent, checked_time
+from signalbox.store.events import MAX_PAYLOAD, MAX_TEXT, NewEvent
+from signalbox.store.times import checked_time
 
 MAX_TEXT_CHARS = 20_000
 """Characters to keep of each text in a payload that is too large."""

@@ -5,8 +5,8 @@ When a run needs more than 24 buckets, pairs are merged and the width doubles. S
 
 from __future__ import annotations
 
-from signalbox.store.events import epoch_seconds, timestamp
 from signalbox.store.state import Activity, Task
+from signalbox.store.times import epoch_seconds, timestamp
 
 BUCKETS = 24
 FIRST_WIDTH = 1.0

@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from signalbox.store.errors import Conflict, InvalidEvent, UnknownTask
-from signalbox.store.events import Event, NewEvent, Origin, check_event, checked_time, epoch_seconds, new_id, now
+from signalbox.store.events import Event, NewEvent, Origin, check_event, new_id
 from signalbox.store.people import DEFAULT_PROJECT
 from signalbox.store.projections import apply, consequences, needs, refusal
 from signalbox.store.sqlite import heartbeats, unfinished
 from signalbox.store.sqlite.rows import COLUMNS, INSERT, event_of, readable, stored_task, wire
 from signalbox.store.state import AT_WORK, Checkpoint, Permission, Phase, Span, Task, TaskState
 from signalbox.store.terminal_escapes import plain_json
+from signalbox.store.times import checked_time, epoch_seconds, now
 
 Draft = tuple[NewEvent, bytes]
 """A checked event, and its payload as JSON."""

@@ -7,8 +7,9 @@ from typing import Any
 
 from signalbox.store.contract import Who
 from signalbox.store.errors import Conflict, UnknownTask
-from signalbox.store.events import Event, check_text, encode_payload, now
+from signalbox.store.events import Event, check_text, encode_payload
 from signalbox.store.sqlite import append as appending
+from signalbox.store.times import now
 
 MAX_ACTOR_CHARS = 512
 """Room for an e-mail address and the name of a token."""

@@ -7,7 +7,7 @@ import time
 
 from signalbox.store.contract.consuming import Claim
 from signalbox.store.errors import LeaseLost
-from signalbox.store.events import now, timestamp
+from signalbox.store.times import now, timestamp
 
 _EPOCH = "(SELECT value FROM store_facts WHERE name = 'epoch')"
 

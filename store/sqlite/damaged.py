@@ -12,8 +12,9 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from signalbox.store.events import MAX_DEPTH, depth_of, now
+from signalbox.store.events import MAX_DEPTH, depth_of
 from signalbox.store.state import Task
+from signalbox.store.times import now
 
 UNREADABLE = "the stored state of this task cannot be read; its log can"
 TASK_COLUMNS = ", ".join(

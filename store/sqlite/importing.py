@@ -9,7 +9,7 @@ import msgspec
 
 from signalbox.store.contract import TaskRecord
 from signalbox.store.errors import Conflict, InvalidEvent
-from signalbox.store.events import Event, check_task_id, check_text, check_time, checked_time, encode_payload, new_id
+from signalbox.store.events import Event, check_task_id, check_text, encode_payload, new_id
 from signalbox.store.projections import apply
 from signalbox.store.reserved import is_reserved_kind
 from signalbox.store.sqlite import heartbeats
@@ -18,6 +18,7 @@ from signalbox.store.sqlite.connection import translated_errors
 from signalbox.store.sqlite.rows import INSERT
 from signalbox.store.state import Task, TaskState
 from signalbox.store.terminal_escapes import plain_json
+from signalbox.store.times import check_time, checked_time
 
 _KEPT = (
     "CREATE TABLE log (task_id, seq INTEGER PRIMARY KEY, event_type, phase, actor, span_id, parent_span_id, payload,"

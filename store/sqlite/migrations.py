@@ -9,7 +9,7 @@ import sqlite3
 from importlib.resources import files
 
 from signalbox.store.errors import SchemaTooNew
-from signalbox.store.events import now
+from signalbox.store.times import now
 
 RENAMED = {"011_plain": "012_plain"}
 """Maps the names that earlier versions recorded to the present ones. Two migrations had the number 011."""

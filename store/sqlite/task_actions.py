@@ -6,13 +6,14 @@ import sqlite3
 
 from signalbox.store.contract import Who
 from signalbox.store.errors import Conflict, InvalidEvent, NotFound, UnknownTask, UnreadableTask
-from signalbox.store.events import check_text, now
+from signalbox.store.events import check_text
 from signalbox.store.sqlite import append as appending
 from signalbox.store.sqlite import audits
 from signalbox.store.sqlite.damaged import TASK_COLUMNS, damaged_task
 from signalbox.store.sqlite.task_list import TASK, task_of
 from signalbox.store.state import Task
 from signalbox.store.task_list import SavedView
+from signalbox.store.times import now
 
 MAX_VIEWS = 100
 MAX_NAME_CHARS = 80

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import msgspec
 
 from signalbox.store.errors import UnknownTask
-from signalbox.store.events import now
 from signalbox.store.state import AT_WORK, Unfinished
+from signalbox.store.times import now
 
 MAX_LINES = 4
 MAX_LINE_CHARS = 16 * 1024

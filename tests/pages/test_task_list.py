@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from signalbox.store import SORTS, NewEvent, Sort, TaskQuery, TaskRecord, open_store, task_list
-from signalbox.store.events import epoch_seconds, now, timestamp
 from signalbox.store.sqlite import SqliteStore
 from signalbox.store.sqlite.task_list import page
+from signalbox.store.times import epoch_seconds, now, timestamp
 from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.drawing.sparkline import bars
 from signalbox.webapp.http.assets import asset

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from e2e.runs import run
 from signalbox.store import Event, NewEvent, TaskRecord, UnknownTask, history, open_store
-from signalbox.store.events import timestamp
 from signalbox.store.history import History, unborn
 from signalbox.store.projections import fold
 from signalbox.store.sqlite import SqliteStore
 from signalbox.store.state import Task, TaskState
+from signalbox.store.times import timestamp
 from tests.store.test_projections import events, stored_state
 
 

@@ -11,10 +11,11 @@ import click
 import msgspec
 
 from signalbox.store import Event, StoreUnavailable, UnknownTask
-from signalbox.store.events import HEARTBEAT, now
+from signalbox.store.events import HEARTBEAT
 from signalbox.store.line_breaks import one_line
 from signalbox.store.log import RETRY_PAUSE, Log, events_of, task_of
 from signalbox.store.state import Task
+from signalbox.store.times import now
 from signalbox.webapp.cli.event_line import day_line, line_of
 from signalbox.webapp.cli.tail_footer import Footer
 from signalbox.webapp.cli.target import target, target_options

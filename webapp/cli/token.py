@@ -9,8 +9,8 @@ from typing import Any
 import click
 import msgspec
 
-from signalbox.store.events import now
 from signalbox.store.people import SCOPES, Scope, Token
+from signalbox.store.times import now
 from signalbox.webapp.cli.people_store import PeopleStore, people_store
 from signalbox.webapp.cli.table import json_option, show, show_json, utc_minute
 from signalbox.webapp.cli.target import store_option

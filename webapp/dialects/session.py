@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 
 from signalbox.store import Event
-from signalbox.store.events import is_claim, now
+from signalbox.store.events import is_claim
 from signalbox.store.line_breaks import one_line
 from signalbox.store.projections import request_id_of
+from signalbox.store.times import now
 from signalbox.webapp.live.control_messages import ControlMessages
 
 SERVER_FIELDS = frozenset({"approved", "by", "claimed"})

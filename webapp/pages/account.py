@@ -10,8 +10,8 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as Redirect
 
 from signalbox.store import InvalidEvent
-from signalbox.store.events import now
 from signalbox.store.people import SCOPES, Account, checked_scopes, digest_of
+from signalbox.store.times import now
 from signalbox.webapp.auth import cookie
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.actor import asker

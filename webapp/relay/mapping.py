@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from signalbox.store.errors import InvalidEvent
-from signalbox.store.events import KNOWN_EVENTS, MAX_PAYLOAD, NewEvent, check_event, checked_time, encode_payload
+from signalbox.store.events import KNOWN_EVENTS, MAX_PAYLOAD, NewEvent, check_event, encode_payload
 from signalbox.store.remote.sse import Message
+from signalbox.store.times import checked_time
 
 CONNECTION_MESSAGES = frozenset({"heartbeat", "keepalive", "ping", "reconnect"})
 """Names of messages that concern the connection, not the run. They are not recorded."""

@@ -8,9 +8,10 @@ from typing import Any
 
 from signalbox.store.contract import Who
 from signalbox.store.errors import Conflict, InvalidEvent
-from signalbox.store.events import check_text, new_id, now
+from signalbox.store.events import check_text, new_id
 from signalbox.store.people import Account, Role, check_role, checked_email, older_spelling
 from signalbox.store.sqlite.people.base import Audit, Tables, email_of, exists, need_project, write_member
+from signalbox.store.times import now
 
 _ACCOUNT = "account_id, email, admin, created_at, disabled_at"
 

@@ -10,7 +10,7 @@ import msgspec
 
 from signalbox.store.contract import Who
 from signalbox.store.errors import Conflict
-from signalbox.store.events import check_text, encode_payload, now
+from signalbox.store.events import check_text, encode_payload
 from signalbox.store.people import (
     DEFAULT_PROJECT,
     LONGEST_NAME,
@@ -22,6 +22,7 @@ from signalbox.store.people import (
     check_role,
 )
 from signalbox.store.sqlite.people.base import Audit, Tables, email_of, exists, need_project, write_member
+from signalbox.store.times import now
 
 _PROJECT = "project_id, name, created_at, agent"
 _MEMBERS = (

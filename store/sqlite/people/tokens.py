@@ -8,10 +8,11 @@ from typing import Any
 
 from signalbox.store.contract import Who
 from signalbox.store.errors import Conflict, NotFound
-from signalbox.store.events import check_text, check_time, new_id, now
+from signalbox.store.events import check_text, new_id
 from signalbox.store.people import LONGEST_NAME, Scope, Session, Token, check_digest, checked_scopes
 from signalbox.store.reserved import check_token_name
 from signalbox.store.sqlite.people.base import Audit, Tables, email_of, exists, need_project
+from signalbox.store.times import check_time, now
 
 _TOKEN = "token_id, name, account_id, project_id, scopes, created_at, expires_at, revoked_at"
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from signalbox.store import Conflict, InvalidEvent, NotFound, Store, open_store
-from signalbox.store.events import now
 from signalbox.store.people import Account, Token, digest_of
+from signalbox.store.times import now
 
 PAST, FUTURE = "2020-01-01T00:00:00.000000Z", "2999-01-01T00:00:00.000000Z"
 NOBODY = "01ARZ3NDEKTSV4RRFFQ69G5FAV"

@@ -20,9 +20,9 @@ from signalbox.store import (
     UnknownTask,
 )
 from signalbox.store.errors import NotFound
-from signalbox.store.events import now
 from signalbox.store.state import Task
 from signalbox.store.task_list import instant
+from signalbox.store.times import now
 
 ADA = {"actor": "ada@example.org", "source": "192.0.2.7"}
 
