@@ -40,15 +40,26 @@ class Remote(Protocol):
         metadata: dict[str, Any] | None = None,
         project_id: str | None = None,
     ) -> tuple[Task, bool]: ...
-    def append(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]: ...
-    async def aappend(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]: ...
-    async def aset_unfinished(self, task_id: str, lines: Sequence[Unfinished]) -> None: ...
+    def append(
+        self, task_id: str, events: NewEvent | Sequence[NewEvent], *, identity: str | None = None
+    ) -> list[Event]: ...
+    async def aappend(
+        self, task_id: str, events: NewEvent | Sequence[NewEvent], *, identity: str | None = None
+    ) -> list[Event]: ...
+    async def aset_unfinished(
+        self, task_id: str, lines: Sequence[Unfinished], *, identity: str | None = None
+    ) -> None: ...
     async def atask(self, task_id: str) -> Task: ...
     async def aunfinished(self, task_id: str) -> list[Unfinished]: ...
-    async def alink_retry(self, task_id: str, retry: str) -> None: ...
+    async def alink_retry(self, task_id: str, retry: str, *, identity: str | None = None) -> None: ...
     async def aevents(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]: ...
     def atail(
-        self, task_id: str, *, since_seq: int = 0, notice: Callable[[str], None] | None = None
+        self,
+        task_id: str,
+        *,
+        since_seq: int = 0,
+        notice: Callable[[str], None] | None = None,
+        identity: str | None = None,
     ) -> AsyncGenerator[Event]: ...
     def close(self) -> None: ...
     async def aclose(self) -> None: ...
@@ -68,23 +79,30 @@ def keyed(events: Sequence[NewEvent]) -> list[NewEvent]:
 
 
 async def events_of(
-    log: Log, task_id: str, *, since_seq: int = 0, notice: Callable[[str], None] | None = None
+    log: Log,
+    task_id: str,
+    *,
+    since_seq: int = 0,
+    notice: Callable[[str], None] | None = None,
+    identity: str | None = None,
 ) -> AsyncGenerator[Event]:
     """Yield a task's events after `since_seq`, then new ones: each once and in order, also across failures.
 
-    `notice` is called with a line of text when the connection to a server is lost and when it is restored. Raises
-    UnknownTask, and other errors that are not `retryable`.
+    `notice` is called with a line of text when the connection to a server is lost and when it is restored. With
+    the `identity` of the task, this raises UnknownTask once another task has the id. Raises UnknownTask, and other
+    errors that are not `retryable`.
     """
     if not isinstance(log, Store):
-        async with aclosing(log.atail(task_id, since_seq=since_seq, notice=notice)) as events:
+        tail = log.atail(task_id, since_seq=since_seq, notice=notice, identity=identity)
+        async with aclosing(tail) as events:
             async for event in events:
                 yield event
         return
     cursor = since_seq
     while True:
         try:
-            await task_of(log, task_id)
-            async with aclosing(follow(log, task_id, since_seq=cursor)) as events:
+            identity = identity or (await task_of(log, task_id)).identity
+            async with aclosing(follow(log, task_id, since_seq=cursor, identity=identity)) as events:
                 async for event in events:
                     cursor = event.seq
                     yield event
@@ -110,20 +128,22 @@ async def unfinished_of(log: Log, task_id: str) -> list[Unfinished]:
         return await view.unfinished(task_id)
 
 
-async def link_retry(log: Log, task_id: str, retry: str, who: Who, source: str) -> None:
-    """Record in a task's log that `who` runs it again as the task `retry`. Raises UnknownTask.
+async def link_retry(log: Log, task: Task, retry: str, who: Who, source: str) -> None:
+    """Record in the log of `task` that `who` runs it again as the task `retry`. Raises UnknownTask.
 
     If the token has no right to stop runs at the server, the event is only a claim.
     """
-    event = NewEvent(event_type="retry_requested", actor="user", payload={"retry": retry, "by": who.name})
+    task_id, identity = task.task_id, task.identity or None
+    said = NewEvent(event_type="retry_requested", actor="user", payload={"retry": retry, "by": who.name})
     if isinstance(log, Store):
-        event = msgspec.structs.replace(event, key=f"retry:{retry}")
-        await log.aappend_audited(task_id, event, actor=who, action=event.event_type, source=source)
+        event = msgspec.structs.replace(said, key=f"retry:{retry}")
+        action = said.event_type
+        await log.aappend_audited(task_id, event, actor=who, action=action, source=source, identity=identity)
         return
     try:
-        await log.alink_retry(task_id, retry)
+        await log.alink_retry(task_id, retry, identity=identity)
     except NotAllowed:
-        await log.aappend(task_id, event)
+        await log.aappend(task_id, said, identity=identity)
 
 
 async def page_of(log: Log, task_id: str, since_seq: int, limit: int) -> list[Event]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 
 from signalbox.store.contract import Store
-from signalbox.store.errors import StoreDamaged
+from signalbox.store.errors import StoreDamaged, UnknownTask
 from signalbox.store.events import Event
 from signalbox.store.loops import FIRST_PAUSE, Loop
 from signalbox.store.wake import Wake
@@ -168,15 +168,20 @@ class Tail:
 
 
 async def follow(
-    store: Store, task_id: str, *, since_seq: int = 0, poll_interval: float = 0.05
+    store: Store, task_id: str, *, since_seq: int = 0, identity: str | None = None, poll_interval: float = 0.05
 ) -> AsyncGenerator[Event]:
-    """Yield a task's events after `since_seq`, then new ones, each once and in order. For SDKs and commands."""
+    """Yield a task's events after `since_seq`, then new ones, each once and in order. For SDKs and commands.
+
+    With `identity` this raises UnknownTask instead of an event of another task that has the id now.
+    """
     wake = Wake(store, poll_interval=poll_interval, max_poll_interval=1.0)
     try:
         cursor = since_seq
         while True:
             async with store.glance() as view:
                 events = await view.events(task_id, cursor, 500)
+                if events and identity is not None and (await view.head(task_id)).identity != identity:
+                    raise UnknownTask(task_id)
             for event in events:
                 cursor = event.seq
                 yield event

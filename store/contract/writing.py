@@ -104,7 +104,7 @@ class Writing(Consuming):
     mark_stale = blocking(amark_stale)
 
     @abstractmethod
-    async def aset_unfinished(self, task_id: str, lines: Sequence[Unfinished]) -> None:
+    async def aset_unfinished(self, task_id: str, lines: Sequence[Unfinished], *, identity: str | None = None) -> None:
         """Replace the unfinished lines of a task. They are dropped when the run ends. Raises UnknownTask."""
 
     set_unfinished = blocking(aset_unfinished)

@@ -12,10 +12,11 @@ from contextlib import suppress
 
 from signalbox.store.contract import Store
 from signalbox.store.emitter.vocabulary import AsyncEmitter
-from signalbox.store.errors import StoreError, StoreUnavailable
+from signalbox.store.errors import Conflict, StoreError, StoreUnavailable, UnknownTask
 from signalbox.store.events import Event, is_claim
-from signalbox.store.log import Log, events_of
+from signalbox.store.log import Log, events_of, task_of
 from signalbox.store.loops import Loop, report
+from signalbox.store.state import Task
 
 PAGE = 1000
 """Events per read of the log."""
@@ -32,11 +33,14 @@ class Lifeline:
 
     It appends a `runner_heartbeat` after each `interval` seconds without `touch()`, and at once when the supervisor
     marks the run as interrupted. It follows the run's log after `since_seq` for `cancel_requested` and for the events
-    that close the permission requests given to `expect`.
+    that close the permission requests given to `expect`. Another task that gets the id
+    of `task` is ignored.
     """
 
-    def __init__(self, log: Log, task_id: str, span_id: str, since_seq: int, interval: float) -> None:
-        self._log, self._task_id, self._span_id = log, task_id, span_id
+    def __init__(self, log: Log, task: Task, span_id: str, since_seq: int, interval: float) -> None:
+        self._log, self._task_id, self._span_id = log, task.task_id, span_id
+        self._identity = task.identity or None
+        self._emitter = AsyncEmitter(log, strict=True, task=task)
         self._cursor, self._interval = since_seq, interval
         self._last = time.monotonic()
         self._waiting: dict[str, Future[Event]] = {}
@@ -47,7 +51,7 @@ class Lifeline:
         self._loop = asyncio.new_event_loop()
         self._asking = asyncio.Event()
         self._thought_dead = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name=f"signalbox-lifeline-{task_id}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"signalbox-lifeline-{task.task_id}", daemon=True)
         self._thread.start()
 
     def touch(self) -> None:
@@ -138,7 +142,7 @@ class Lifeline:
         self._thought_dead.clear()
         self.touch()
         try:
-            await asyncio.shield(AsyncEmitter(self._log).emit_runner_heartbeat(self._task_id, self._span_id))
+            await asyncio.shield(self._emitter.emit_runner_heartbeat(self._task_id, self._span_id))
         except StoreError as error:
             if not error.retryable:
                 # The log accepts no further events of this run.
@@ -171,14 +175,22 @@ class Lifeline:
                 await loop.failed(error)
 
     async def _follow(self) -> None:
-        async for event in events_of(self._log, self._task_id, since_seq=self._cursor):
-            self._cursor = event.seq
-            self._handle(event)
+        try:
+            async for event in events_of(self._log, self._task_id, since_seq=self._cursor, identity=self._identity):
+                self._cursor = event.seq
+                self._handle(event)
+        except Conflict:
+            if self._identity and (await task_of(self._log, self._task_id)).identity != self._identity:
+                raise UnknownTask(self._task_id) from None
+            raise
 
     async def _read_new(self, store: Store) -> None:
         events: list[Event] | None = None
         while events is None or len(events) == PAGE:
             async with store.read() as view:
+                head = await view.head(self._task_id)
+                if self._identity is not None and head.identity != self._identity:
+                    raise UnknownTask(self._task_id)
                 events = await view.events(self._task_id, self._cursor, PAGE)
             for event in events:
                 self._cursor = event.seq

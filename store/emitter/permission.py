@@ -12,6 +12,7 @@ import msgspec
 
 from signalbox.store.emitter.scope import SpanScope
 from signalbox.store.emitter.vocabulary import R
+from signalbox.store.errors import UnknownTask
 from signalbox.store.events import Event, new_id
 
 
@@ -52,10 +53,40 @@ class Question(Generic[R]):
         self._evidence_refs = evidence_refs
         self._lifeline = scope.run.lifeline
         self._id = new_id()
-        self._closing: Future[Event] = self._lifeline.expect(self._id)
+        self._strict = scope.emitter.strict
+        self._closing = self._expect()
 
     def wait(self) -> Answer:
         """Append the request and block until it is closed."""
+        try:
+            return self._wait()
+        except UnknownTask:
+            if self._strict:
+                raise
+            return self._without_task()
+
+    async def await_answer(self) -> Answer:
+        """Do the same as `wait`, in asyncio."""
+        try:
+            return await self._await_answer()
+        except UnknownTask:
+            if self._strict:
+                raise
+            return self._without_task()
+
+    def _expect(self) -> Future[Event]:
+        try:
+            return self._lifeline.expect(self._id)
+        except UnknownTask as error:
+            closing: Future[Event] = Future()
+            closing.set_exception(error)
+            return closing
+
+    def _without_task(self) -> Answer:
+        # Nobody can answer a question of a deleted task, so the run must not wait for it.
+        return Answer(self._id, "cleared", reason="the task was deleted")
+
+    def _wait(self) -> Answer:
         try:
             self._request()
             try:
@@ -74,8 +105,7 @@ class Question(Generic[R]):
         finally:
             self._lifeline.forget(self._id)
 
-    async def await_answer(self) -> Answer:
-        """Do the same as `wait`, in asyncio."""
+    async def _await_answer(self) -> Answer:
         closing = asyncio.wrap_future(self._closing)
         try:
             await cast(Awaitable[Event], self._request())

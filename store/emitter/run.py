@@ -19,6 +19,7 @@ from signalbox.store.emitter.vocabulary import AsyncEmitter, Emitter, R, Vocabul
 from signalbox.store.events import Event, new_id
 from signalbox.store.log import Log
 from signalbox.store.reserved import check_kind
+from signalbox.store.state import Task
 
 HEARTBEAT_INTERVAL = 10.0
 """Seconds without an event after which a run appends a heartbeat."""
@@ -95,6 +96,9 @@ class open_task:
 
     Emitting never ends the program: values that the log cannot hold are converted or cut. With `strict` they raise
     InvalidEvent instead.
+
+    If the task is deleted meanwhile, later events are dropped, and never go to another task that gets the id. With
+    `strict` they raise UnknownTask.
     """
 
     def __init__(
@@ -134,9 +138,9 @@ class open_task:
 
     def __enter__(self) -> Run[Event]:
         task, _ = self._log.create_task(**self._task)
-        emitter = Emitter(self._log, strict=self._strict)
+        emitter = Emitter(self._log, strict=self._strict, task=task)
         spawned = emitter.emit_runner_spawn(task.task_id, new_id(), *self._runner, **self._spawn)
-        self._run = Run(emitter, task.task_id, spawned.span_id, self._lifeline(spawned), synchronous=True)
+        self._run = Run(emitter, task.task_id, spawned.span_id, self._lifeline(task, spawned), synchronous=True)
         return self._run
 
     def __exit__(
@@ -147,9 +151,9 @@ class open_task:
 
     async def __aenter__(self) -> Run[Awaitable[Event]]:
         task, _ = await self._log.acreate_task(**self._task)
-        emitter = AsyncEmitter(self._log, strict=self._strict)
+        emitter = AsyncEmitter(self._log, strict=self._strict, task=task)
         spawned = await emitter.emit_runner_spawn(task.task_id, new_id(), *self._runner, **self._spawn)
-        self._arun = Run(emitter, task.task_id, spawned.span_id, self._lifeline(spawned), synchronous=False)
+        self._arun = Run(emitter, task.task_id, spawned.span_id, self._lifeline(task, spawned), synchronous=False)
         return self._arun
 
     async def __aexit__(
@@ -158,8 +162,8 @@ class open_task:
         await asyncio.to_thread(self._arun.lifeline.stop)
         await self._arun.exit(error)
 
-    def _lifeline(self, spawned: Event) -> Lifeline:
-        return Lifeline(self._log, spawned.task_id, spawned.span_id, spawned.seq, self._interval)
+    def _lifeline(self, task: Task, spawned: Event) -> Lifeline:
+        return Lifeline(self._log, task, spawned.span_id, spawned.seq, self._interval)
 
 
 def own_version() -> str:

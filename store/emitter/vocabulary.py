@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from signalbox.store.emitter.fit_payload import fitting, number, text_of
-from signalbox.store.errors import InvalidEvent
+from signalbox.store.emitter.opened_task import OpenedTask
+from signalbox.store.errors import InvalidEvent, UnknownTask
 from signalbox.store.events import Event, NewEvent
 from signalbox.store.log import Log
+from signalbox.store.state import Task
 
 R = TypeVar("R")
 
@@ -24,6 +26,8 @@ class Vocabulary(ABC, Generic[R]):
     All methods also take `phase`, `parent_span_id`, `actor`, `key` (the idempotency key) and `occurred_at`. Other
     keywords become fields of the payload. Fields with the value None are left out.
     """
+
+    strict = False
 
     @abstractmethod
     def append(self, task_id: str, event: NewEvent) -> R:
@@ -210,39 +214,66 @@ class Emitter(Vocabulary[Event]):
 
     Values that the log cannot hold are converted or cut (see `store.emitter.fit_payload`). With `strict` they raise
     InvalidEvent.
+
+    With `task`, events for its id go to this very task. If it is deleted, even if another task gets the id, they are
+    dropped: the call returns an event with seq 0, and with `strict` it raises UnknownTask.
     """
 
-    def __init__(self, log: Log, *, strict: bool = False) -> None:
+    def __init__(self, log: Log, *, strict: bool = False, task: Task | None = None) -> None:
         self.log, self.strict = log, strict
+        self._opened = OpenedTask(task)
 
     def append(self, task_id: str, event: NewEvent) -> Event:
+        identity = self._opened.identity_for(task_id)
+        if self._opened.is_gone(task_id) and not self.strict:
+            return self._opened.dropped(fitting(event))
         try:
-            return self.log.append(task_id, event)[0]
+            return self._append(task_id, event, identity)
+        except UnknownTask:
+            if self.strict or identity is None:
+                raise
+            return self._opened.lost(fitting(event))
+
+    def _append(self, task_id: str, event: NewEvent, identity: str | None) -> Event:
+        try:
+            return self.log.append(task_id, event, identity=identity)[0]
         except InvalidEvent:
             if self.strict:
                 raise
         try:
-            return self.log.append(task_id, fitting(event))[0]
+            return self.log.append(task_id, fitting(event), identity=identity)[0]
         except InvalidEvent:
-            return self.log.append(task_id, fitting(event, FALLBACK_LIMIT))[0]
+            return self.log.append(task_id, fitting(event, FALLBACK_LIMIT), identity=identity)[0]
 
 
 class AsyncEmitter(Vocabulary[Awaitable[Event]]):
-    """The vocabulary for asyncio. Awaiting a call gives the stored `Event`. `strict` is as for `Emitter`."""
+    """The vocabulary for asyncio. Awaiting a call gives the stored `Event`. `strict` and `task`: see `Emitter`."""
 
-    def __init__(self, log: Log, *, strict: bool = False) -> None:
+    def __init__(self, log: Log, *, strict: bool = False, task: Task | None = None) -> None:
         self.log, self.strict = log, strict
+        self._opened = OpenedTask(task)
 
     async def append(self, task_id: str, event: NewEvent) -> Event:
+        identity = self._opened.identity_for(task_id)
+        if self._opened.is_gone(task_id) and not self.strict:
+            return self._opened.dropped(fitting(event))
         try:
-            return (await self.log.aappend(task_id, event))[0]
+            return await self._append(task_id, event, identity)
+        except UnknownTask:
+            if self.strict or identity is None:
+                raise
+            return self._opened.lost(fitting(event))
+
+    async def _append(self, task_id: str, event: NewEvent, identity: str | None) -> Event:
+        try:
+            return (await self.log.aappend(task_id, event, identity=identity))[0]
         except InvalidEvent:
             if self.strict:
                 raise
         try:
-            return (await self.log.aappend(task_id, fitting(event)))[0]
+            return (await self.log.aappend(task_id, fitting(event), identity=identity))[0]
         except InvalidEvent:
-            return (await self.log.aappend(task_id, fitting(event, FALLBACK_LIMIT)))[0]
+            return (await self.log.aappend(task_id, fitting(event, FALLBACK_LIMIT), identity=identity))[0]
 
 
 def progress(current: Any, total: Any) -> dict[str, float] | None:

@@ -69,15 +69,17 @@ class RemoteLog(Blocking):
 
     task = blocking(atask)
 
-    async def alink_retry(self, task_id: str, retry: str) -> None:
+    async def alink_retry(self, task_id: str, retry: str, *, identity: str | None = None) -> None:
         """Record that the task `retry` runs this task again. Raises NotAllowed without the right to stop runs."""
-        await self._connection.request("POST", f"{_path(task_id)}/retries", task_id, json={"retry": retry})
+        options = {"json": {"retry": retry}, **_of(identity)}
+        await self._connection.request("POST", f"{_path(task_id)}/retries", task_id, **options)
 
     link_retry = blocking(alink_retry)
 
-    async def aset_unfinished(self, task_id: str, lines: Sequence[Unfinished]) -> None:
-        """Replace the unfinished lines of a task that has not ended. Raises UnknownTask."""
-        await self._connection.request("PUT", f"{_path(task_id)}/unfinished", task_id, **_json(lines))
+    async def aset_unfinished(self, task_id: str, lines: Sequence[Unfinished], *, identity: str | None = None) -> None:
+        """Replace the unfinished lines of a task that has not ended. `identity`: see `aappend`. Raises UnknownTask."""
+        options = {**_json(lines), **_of(identity)}
+        await self._connection.request("PUT", f"{_path(task_id)}/unfinished", task_id, **options)
 
     set_unfinished = blocking(aset_unfinished)
 
@@ -89,40 +91,50 @@ class RemoteLog(Blocking):
 
     # events
 
-    async def aappend(self, task_id: str, events: NewEvent | Sequence[NewEvent]) -> list[Event]:
-        """Append all of `events` to a task, or none, and return them as stored, in order.
+    async def aappend(
+        self, task_id: str, events: NewEvent | Sequence[NewEvent], *, identity: str | None = None
+    ) -> list[Event]:
+        """Append all of `events` to a task, or none. Returns them as stored, in order.
 
-        The task is created if it does not exist. Raises InvalidEvent or Conflict.
+        A task that does not exist is created. With the `identity` of a task this raises UnknownTask instead, also if
+        another task has the id now. Raises InvalidEvent or Conflict.
         """
         given = keyed([events] if isinstance(events, NewEvent) else events)
         for event in given:
             check_event(event)
         if not given:
             return []
-        response = await self._connection.request("POST", f"{_path(task_id)}/events", task_id, **_json(given))
+        options = {**_json(given), **_of(identity)}
+        response = await self._connection.request("POST", f"{_path(task_id)}/events", task_id, **options)
         return _decoded(response, list[Event])
 
     append = blocking(aappend)
 
-    async def aevents(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]:
+    async def aevents(
+        self, task_id: str, since_seq: int = 0, limit: int = 100, *, identity: str | None = None
+    ) -> list[Event]:
         """Return a page of the log: at most `limit` (1 to 1000) events after `since_seq`. Raises UnknownTask."""
-        params = {"since_seq": since_seq, "limit": limit}
+        params: dict[str, Any] = {"since_seq": since_seq, "limit": limit}
+        params |= {"identity": identity} if identity else {}
         response = await self._connection.request("GET", f"{_path(task_id)}/events", task_id, params=params)
         return _decoded(response, _Page).events
 
     events = blocking(aevents)
 
-    async def atail(self, task_id: str, *, since_seq: int = 0, notice: Notice | None = None) -> AsyncGenerator[Event]:
+    async def atail(
+        self, task_id: str, *, since_seq: int = 0, notice: Notice | None = None, identity: str | None = None
+    ) -> AsyncGenerator[Event]:
         """Yield a task's events after `since_seq`, then new ones as they are appended.
 
         Each event is yielded once and in order, even if the connection is lost in between.
 
             async for event in log.atail("nightly", since_seq=120): …
 
-        `notice` is called with a line of text when the connection is lost and when it is back.
+        `notice` is called with a line of text when the connection is lost and when it is back. With the `identity` of
+        a task, the tail ends with UnknownTask once another task has the id.
         Raises UnknownTask, Conflict if the server's history was replaced, and StoreError if the server refuses.
         """
-        tail = RemoteTail(self._connection, self.aevents, task_id, since_seq, notice)
+        tail = RemoteTail(self._connection, self.aevents, task_id, since_seq, notice, identity)
         try:
             while True:
                 for event in await tail.step():
@@ -130,10 +142,12 @@ class RemoteLog(Blocking):
         finally:
             await tail.aclose()
 
-    def tail(self, task_id: str, *, since_seq: int = 0, notice: Notice | None = None) -> Generator[Event]:
+    def tail(
+        self, task_id: str, *, since_seq: int = 0, notice: Notice | None = None, identity: str | None = None
+    ) -> Generator[Event]:
         """Do the same as `atail`, without an event loop: each `next()` blocks. `notice` is called in another thread."""
         loop = self._connection.loop_thread
-        tail = RemoteTail(self._connection, self.aevents, task_id, since_seq, notice)
+        tail = RemoteTail(self._connection, self.aevents, task_id, since_seq, notice, identity)
         try:
             while True:
                 self._connection.check_open()
@@ -164,6 +178,10 @@ def _path(task_id: str) -> str:
 
 def _json(value: object) -> dict[str, Any]:
     return {"content": msgspec.json.encode(value), "headers": {"Content-Type": "application/json"}}
+
+
+def _of(identity: str | None) -> dict[str, Any]:
+    return {"params": {"identity": identity}} if identity else {}
 
 
 def _task(response: httpx.Response) -> Task:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack
+from typing import Protocol
 
 import httpx
 
@@ -14,8 +15,13 @@ from signalbox.store.remote.connection import Connection
 from signalbox.store.remote.errors import error_of
 from signalbox.store.remote.position import PAGE, Gap, Notice, Position
 
-ReadPage = Callable[[str, int, int], Awaitable[list[Event]]]
-"""Reads a page of a log: (task id, seq to start after, maximum number of events)."""
+
+class ReadPage(Protocol):
+    """Reads a page of a log: at most `limit` events after `since_seq`."""
+
+    def __call__(
+        self, task_id: str, since_seq: int = 0, limit: int = 100, *, identity: str | None = None
+    ) -> Awaitable[list[Event]]: ...
 
 
 class RemoteTail:
@@ -25,9 +31,15 @@ class RemoteTail:
     """
 
     def __init__(
-        self, connection: Connection, read_page: ReadPage, task_id: str, since_seq: int, notice: Notice | None
+        self,
+        connection: Connection,
+        read_page: ReadPage,
+        task_id: str,
+        since_seq: int,
+        notice: Notice | None,
+        identity: str | None = None,
     ) -> None:
-        self._connection, self._read_page = connection, read_page
+        self._connection, self._read_page, self._identity = connection, read_page, identity
         self._task_id = check_task_id(task_id)
         self._position = Position(since_seq, notice)
         self._gap = False
@@ -59,7 +71,7 @@ class RemoteTail:
 
     async def _page(self) -> list[Event]:
         """Return the new events of the next page of the log. Used while the log has events that the stream skipped."""
-        page = await self._read_page(self._task_id, self._position.cursor, PAGE)
+        page = await self._read_page(self._task_id, self._position.cursor, PAGE, identity=self._identity)
         self._gap = len(page) == PAGE
         return list(self._position.advance(page))
 
@@ -82,7 +94,10 @@ class RemoteTail:
         if self._client is None:
             self._client = self._connection.stream_client()
         path = f"/sse/tasks/{self._task_id}/events"
-        opening = self._client.stream("GET", path, **self._position.stream_request())
+        request = self._position.stream_request()
+        if self._identity:
+            request["params"]["identity"] = self._identity
+        opening = self._client.stream("GET", path, **request)
         response = await self._stream.enter_async_context(opening)
         if not response.is_success:
             await response.aread()

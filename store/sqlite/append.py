@@ -93,9 +93,9 @@ def append(
     A draft whose idempotency key is already stored returns the stored event. Raises UnknownTask if the task does not
     have the given `identity`, and UnreadableTask.
     """
-    if identity is not None:
-        check_identity(db, task_id, identity)
-    task, next_id = load_head(db, task_id)
+    task, next_id = load_head(db, task_id, create=identity is None)
+    if identity is not None and task.identity != identity:
+        raise UnknownTask(task_id)
     listed_before = _listed(task)
     # Time never goes back within a task, even if the clock is set back or another process's clock is behind.
     at = max(now(), task.updated_at)
@@ -183,8 +183,9 @@ def append_while(db: sqlite3.Connection, task_id: str, draft: Draft, condition: 
     return append(db, task_id, [draft], "server")[0] if condition(task) else None
 
 
-def load_head(db: sqlite3.Connection, task_id: str) -> tuple[Task, int]:
-    """Return the task, created if it does not exist, and the next event id.
+def load_head(db: sqlite3.Connection, task_id: str, *, create: bool = True) -> tuple[Task, int]:
+    """Return the task and the next event id. A task that does not exist is created; without `create` this raises
+    UnknownTask.
 
     One statement reads both, because single appends spend most of their time in statements.
     """
@@ -195,6 +196,8 @@ def load_head(db: sqlite3.Connection, task_id: str) -> tuple[Task, int]:
     ).fetchone()
     if state is not None:
         return stored_task(task_id, state), last_id + 1
+    if not create:
+        raise UnknownTask(task_id)
     create_task(db, task_id)
     return load_head(db, task_id)
 

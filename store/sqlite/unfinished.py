@@ -26,10 +26,11 @@ def checked(lines: Sequence[Unfinished]) -> str:
     return msgspec.json.encode(kept).decode() if kept else ""
 
 
-def write(db: sqlite3.Connection, task_id: str, lines: str) -> None:
+def write(db: sqlite3.Connection, task_id: str, lines: str, identity: str | None = None) -> None:
     """Replace the unfinished lines of a task. A task that has ended keeps none. Raises UnknownTask."""
-    row = db.execute("SELECT status FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
-    if row is None:
+    sql = "SELECT status, identity FROM tasks JOIN task_event_seq_counters USING (task_id) WHERE task_id = ?"
+    row = db.execute(sql, (task_id,)).fetchone()
+    if row is None or identity not in (None, row[1]):
         raise UnknownTask(task_id)
     if lines and row[0] in AT_WORK:
         db.execute("INSERT OR REPLACE INTO task_unfinished VALUES (?, ?, ?)", (task_id, lines, now()))

@@ -170,11 +170,15 @@ class Writer:
     def _answer(self, jobs: list[Job[Any]], answers: list[Any]) -> None:
         self.commits += 1
         self._file.full = False
+        waiting = deque(zip(jobs, answers, strict=True))
         try:
-            for job, answer in zip(jobs, answers, strict=True):
-                job.answer(answer)
+            _answer_all(waiting)
         finally:
-            self._on_commit()
+            # An interrupt between two answers must leave no caller waiting for an answer that never comes.
+            try:
+                _answer_all(waiting)
+            finally:
+                self._on_commit()
 
     def _take_back(self, jobs: list[Job[Any]], answers: list[Any], error: BaseException) -> None:
         if self._connection.in_transaction:
@@ -223,3 +227,12 @@ class Writer:
                 jobs.remove(job)
                 job.refuse()
         return False
+
+
+def _answer_all(waiting: deque[tuple[Job[Any], Any]]) -> None:
+    """Answer each job, and remove it afterwards, so that a second call goes on where an interrupt ended the first."""
+    while waiting:
+        job, answer = waiting[0]
+        if not job.answered or (job.future is not None and not job.future.done()):
+            job.answer(answer)
+        waiting.popleft()

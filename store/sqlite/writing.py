@@ -90,10 +90,10 @@ class Writes(Writing):
     async def amark_stale(self, task_id: str, latest_seq: int) -> bool:
         return await self._calls.write(lambda db: task_actions.mark_stale(db, task_id, latest_seq))
 
-    async def aset_unfinished(self, task_id: str, lines: Sequence[Unfinished]) -> None:
+    async def aset_unfinished(self, task_id: str, lines: Sequence[Unfinished], *, identity: str | None = None) -> None:
         check_task_id(task_id)
         encoded = unfinished.checked(lines)
-        await self._calls.write(lambda db: unfinished.write(db, task_id, encoded))
+        await self._calls.write(lambda db: unfinished.write(db, task_id, encoded, identity))
 
     # events
 

@@ -117,7 +117,7 @@ def test_hostile_parameters_get_declared_responses(client: httpx.Client, name: s
             answer = check(client, name, url, headers=headers)
             if place == "path":
                 assert answer.status_code in (200, 400, 404), f"{url[:100]}: {answer.status_code}"
-            elif answer.status_code == 400:
+            elif answer.status_code == 400 and "requestBody" not in OPERATIONS[name]:
                 error = answer.json()["error"]
                 assert error["field"] == parameter["name"]
                 assert parameter["name"] in error["message"]

@@ -42,6 +42,7 @@ MASKS = (
     (r"\b\d{4}-\d\d-\d\d \d\d:\d\d\b", "<minute>"),
     (r"\b\d\d:\d\d:\d\d\.\d{3}\b", "<time>"),
     (r"\b[0-9A-HJKMNP-TV-Z]{26}\b", "<ulid>"),
+    (r"\b[0-9a-f]{16}\b", "<identity>"),
     (r'("(?:event_id|runner_pid|streams|tasks|lag_p99)": ?)[\d.]+', r"\g<1>0"),
 )
 """Patterns of output that differs from run to run, each with its replacement."""

@@ -44,12 +44,15 @@ async def retry_run(task_id: str, form: str | None) -> str:
     line = await _with_environment(offer.line, task)
     if reason := detached_run.why_not(line):
         raise Conflict(reason)
-    asked = await act(task_id, "retry_requested", key=f"retry-{form}" if form else None, retry=(new := new_id()))
+    new, key = new_id(), f"retry-{form}" if form else None
+    asked = await act(task_id, "retry_requested", key=key, identity=task.identity, retry=new)
     if asked.payload.get("retry") != new:
         return check_task_id(asked.payload.get("retry"))
     metadata = next_try(task, list(line.command))
-    await store().acreate_task(new, title=task.title, kind=task.kind, metadata=metadata, project_id=task.project_id)
-    await _start(new, task_id, line)
+    retried, _ = await store().acreate_task(
+        new, title=task.title, kind=task.kind, metadata=metadata, project_id=task.project_id
+    )
+    await _start(retried, task_id, line)
     return new
 
 
@@ -71,15 +74,15 @@ async def _with_environment(line: CommandLine, task: Task) -> CommandLine:
     return msgspec.structs.replace(line, environment=own | line.environment)
 
 
-async def _start(task_id: str, retry_of: str, line: CommandLine) -> None:
+async def _start(task: Task, retry_of: str, line: CommandLine) -> None:
     loop, opened = asyncio.get_running_loop(), store()
 
     def ended(code: int) -> None:
         # The loop is closed if the server has stopped meanwhile.
         with suppress(RuntimeError):
-            asyncio.run_coroutine_threadsafe(detached_run.see_to_it(opened, task_id, code), loop)
+            asyncio.run_coroutine_threadsafe(detached_run.see_to_it(opened, task, code), loop)
 
     try:
-        await asyncio.to_thread(detached_run.start, opened.url, task_id, retry_of, line, ended)
+        await asyncio.to_thread(detached_run.start, opened.url, task, retry_of, line, ended)
     except OSError as error:
-        await detached_run.never_began(opened, task_id, f"it could not be started: {error.strerror}")
+        await detached_run.never_began(opened, task, f"it could not be started: {error.strerror}")

@@ -21,13 +21,22 @@ from signalbox.webapp.http.return_path import came_from
 
 
 async def act(
-    task_id: str, event_type: str, *, span_id: str | None = None, key: str | None = None, **fields: Any
+    task_id: str,
+    event_type: str,
+    *,
+    span_id: str | None = None,
+    key: str | None = None,
+    identity: str | None = None,
+    **fields: Any,
 ) -> Event:
-    """Append an event in the person's name, with its audit. Raises UnknownTask or Conflict."""
+    """Append an event in the person's name, with its audit; with `identity`, only to the task with that identity.
+
+    Raises UnknownTask or Conflict.
+    """
     by = await asker()
     payload = {name: value for name, value in fields.items() if value is not None} | {"by": by["actor"].name}
     event = NewEvent(event_type=event_type, actor="user", span_id=span_id, payload=payload, key=key)
-    return await store().aappend_audited(task_id, event, action=event_type, identity=task_identity(), **by)
+    return await store().aappend_audited(task_id, event, action=event_type, identity=identity or task_identity(), **by)
 
 
 async def audit(action: str, task_id: str, **detail: Any) -> None:

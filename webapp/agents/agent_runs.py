@@ -86,9 +86,9 @@ class Agents:
         if not new:
             return _asked_for(task, project, run_id), False
         if isinstance(chosen, UpstreamAgent):
-            self._attend(task.task_id, self._relay(task.task_id, chosen))
+            self._attend(task.task_id, self._relay(task, chosen))
         else:
-            await self._begin(task.task_id, chosen)
+            await self._begin(task, chosen)
         return task, True
 
     async def at_work(self, project: Project) -> Task | None:
@@ -139,11 +139,12 @@ class Agents:
             if self._work.get(name) is asyncio.current_task():
                 del self._work[name]
 
-    async def _relay(self, run_id: str, agent: UpstreamAgent) -> None:
-        logged = ""
+    async def _relay(self, task: Task, agent: UpstreamAgent) -> None:
+        run_id, identity, logged = task.task_id, task.identity, ""
         while True:
             try:
-                await Relay(self._store, run_id, AgentServer(agent, run_id), _say, refused_as="failed").run()
+                server = AgentServer(agent, run_id)
+                await Relay(self._store, run_id, server, _say, refused_as="failed", identity=identity).run()
                 self._loop.worked()
                 return
             except Refused as error:
@@ -159,29 +160,29 @@ class Agents:
                 await self._loop.failed(error)
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _begin(self, run_id: str, command: Command) -> None:
+    async def _begin(self, task: Task, command: Command) -> None:
         try:
-            exit_code = await commands.start(command, self._store.url, run_id)
+            exit_code = await commands.start(command, self._store.url, task)
         except AgentUnavailable as error:
-            await detached_run.never_began(self._store, run_id, str(error))
+            await detached_run.never_began(self._store, task, str(error))
             raise
-        self._attend(run_id, self._watch(run_id, exit_code))
+        self._attend(task.task_id, self._watch(task, exit_code))
 
-    async def _watch(self, run_id: str, exit_code: asyncio.Future[int]) -> None:
-        await detached_run.see_to_it(self._store, run_id, await exit_code)
+    async def _watch(self, task: Task, exit_code: asyncio.Future[int]) -> None:
+        await detached_run.see_to_it(self._store, task, await exit_code)
 
     async def _resume(self) -> None:
         unfinished = await self._unfinished()
         for task, agent in unfinished:
             if task.metadata.get("agent") == "upstream" and isinstance(agent, UpstreamAgent):
-                self._attend(task.task_id, self._relay(task.task_id, agent))
+                self._attend(task.task_id, self._relay(task, agent))
         queued = [task for task, _ in unfinished if task.metadata.get("agent") == "command" and task.status == "queued"]
         if queued:
             # A command that the previous process started just before its end may not have written yet.
             await asyncio.sleep(START_SECONDS)
         for task in queued:
             why = "the server stopped before the command was started"
-            await detached_run.never_began(self._store, task.task_id, why)
+            await detached_run.never_began(self._store, task, why)
 
     async def _unfinished(self) -> list[tuple[Task, CommandAgent | UpstreamAgent | None]]:
         """Return the runs that have not ended, each with its project's agent, or None if that is not usable."""

@@ -11,7 +11,7 @@ from quart import Blueprint
 from signalbox.store import Conflict, Event, InvalidEvent, LogQuery, NewEvent, UnknownTask
 from signalbox.store.state import Span, Unfinished
 from signalbox.webapp.api.bounds import bounded_events, payload_bytes, within_bytes
-from signalbox.webapp.api.parameters import LIMIT_DESCRIPTION, Seq, SinceSeq
+from signalbox.webapp.api.parameters import LIMIT_DESCRIPTION, Identity, IdentityParameter, Seq, SinceSeq
 from signalbox.webapp.auth.access import needs, public
 from signalbox.webapp.auth.guard import makes_task, may_write_to, project_for_new, require, task_identity
 from signalbox.webapp.current import store
@@ -28,6 +28,7 @@ class LogParameters(LogFilters, frozen=True, kw_only=True):
 
     since_seq: SinceSeq = 0
     limit: Annotated[int, Meta(ge=1, le=1000, description=LIMIT_DESCRIPTION)] = 100
+    identity: Identity = None
 
 
 class LogPage(msgspec.Struct, kw_only=True):
@@ -116,7 +117,8 @@ async def _found(task_id: str, query: LogQuery, since: int, limit: int) -> LogPa
 @blueprint.post("/tasks/<task_id>/events")
 @needs("emit", makes=True)
 @endpoint("Append one event or a list, all or nothing.", status=201, raises=(InvalidEvent, Conflict, UnknownTask))
-async def append(task_id: str, body: NewEvent | list[NewEvent]) -> Event | list[Event]:
+async def append(task_id: str, query: IdentityParameter, body: NewEvent | list[NewEvent]) -> Event | list[Event]:
+    """A task that does not exist is created, unless the request names an `identity`."""
     identity = task_identity()
     if makes_task():
         task, _ = await store().acreate_task(task_id, project_id=await project_for_new(None))

@@ -35,6 +35,18 @@ _Header = Annotated[
 ]
 
 
+Identity = Annotated[
+    str | None,
+    Meta(description="The identity of the task. If another task has the id now, the response is 404."),
+]
+
+
+class IdentityParameter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which task is meant, if its id may have been used again. The guard compares it; routes need not read it."""
+
+    identity: Identity = None
+
+
 class LastEventId(msgspec.Struct, frozen=True, kw_only=True):
     """The position of a client that reconnects, as a header, or as a parameter for clients that cannot set headers."""
 
@@ -52,6 +64,7 @@ class Resume(LastEventId, frozen=True, kw_only=True):
     """Where a stream starts: after the id of the last message, else after `since_seq`."""
 
     since_seq: SinceSeq = 0
+    identity: Identity = None
 
     @property
     def cursor(self) -> int:

@@ -113,6 +113,8 @@ async def show(project_id: str, run_id: str) -> RunView:
 async def stream(project_id: str, run_id: str, query: Resume) -> Response:
     """`event: log` is a line of the log, as `data: <ISO time> <text>`; `event: status` is the result of the run."""
     task = await _run(project_id, run_id)
+    if query.identity not in (None, "", task.identity):
+        raise UnknownTask(run_id)
     if not task.ended and task.metadata.get("agent") == "upstream":
         project = await project_of(project_id)
         # Without an agent, the log is all there is of the run.

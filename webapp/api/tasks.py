@@ -14,8 +14,9 @@ from signalbox.store.people import ProjectId
 from signalbox.store.reserved import check_kind
 from signalbox.store.state import Progress, Status, Task, Unfinished
 from signalbox.webapp.acts.user_actions import archive_task, delete_task
+from signalbox.webapp.api.parameters import IdentityParameter
 from signalbox.webapp.auth.access import needs
-from signalbox.webapp.auth.guard import project_for_new, require, seen_projects
+from signalbox.webapp.auth.guard import project_for_new, require, seen_projects, task_identity
 from signalbox.webapp.current import store
 from signalbox.webapp.http.endpoint import Result, endpoint
 from signalbox.webapp.http.refusals import UnknownProject
@@ -36,9 +37,10 @@ class TaskBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class TaskResponse(msgspec.Struct):
-    """A task in the API's form."""
+    """A task as the API shows it. Its `identity` differs from that of any other task that had or gets its id."""
 
     task_id: str
+    identity: str
     title: str | None
     kind: str | None
     project_id: str
@@ -123,8 +125,8 @@ async def show(task_id: str) -> TaskAtWork:
 @blueprint.put("/<task_id>/unfinished")
 @needs("emit")
 @endpoint("Replace the unfinished lines of a task that has not ended.", status=204)
-async def set_unfinished(task_id: str, body: list[Unfinished]) -> None:
-    await store().aset_unfinished(task_id, body)
+async def set_unfinished(task_id: str, query: IdentityParameter, body: list[Unfinished]) -> None:
+    await store().aset_unfinished(task_id, body, identity=task_identity())
 
 
 @blueprint.delete("/<task_id>")

@@ -9,7 +9,7 @@ from quart import Quart, Response, current_app, g, has_websocket_context, reques
 from quart.wrappers.base import BaseRequestWebsocket
 
 from signalbox.store import StoreUnavailable, UnknownTask
-from signalbox.store.people import DEFAULT_PROJECT, Place, Scope, digest_of
+from signalbox.store.people import DEFAULT_PROJECT, Scope, digest_of
 from signalbox.store.reserved import is_reserved_kind
 from signalbox.webapp.auth.access import Access, access_of
 from signalbox.webapp.auth.cookie import session_of
@@ -58,15 +58,15 @@ def install(app: Quart) -> None:
     @app.after_request
     async def check_what_was_read(response: Response) -> Response:
         # The task may have been deleted, and its id used again in another project, before the route read it.
-        place = g.get("place")
-        if place is None or request.method not in ("GET", "HEAD") or response.status_code >= 400:
+        identity = task_identity()
+        if identity is None or request.method not in ("GET", "HEAD") or response.status_code >= 400:
             return response
         task_id = g.task_id
         try:
             now = await directory().place_of(task_id, fresh=True)
         except (UnknownTask, StoreUnavailable):
             now = None
-        if now is not None and now.identity == place.identity:
+        if now is not None and now.identity == identity:
             return response
         from signalbox.webapp.http.errors import error_response
 
@@ -116,9 +116,18 @@ def answered_projects() -> ProjectIds:
 
 
 def task_identity() -> str | None:
-    """Return the identity of the task whose rights were checked; None for a caller with rights in every project."""
+    """Return the identity that the task must have: named by the request, else that of the checked task.
+
+    None if the request names none and its caller has rights in every project.
+    """
     place = g.get("place")
-    return place.identity if place else None
+    return cast(str, place.identity) if place else cast(str | None, g.get("identity"))
+
+
+def check_identity(task_id: str, identity: str) -> None:
+    """Raise UnknownTask if the request means another task than the one with this identity."""
+    if task_identity() not in (None, identity):
+        raise UnknownTask(task_id)
 
 
 async def may_answer_task(task_id: str) -> bool:
@@ -216,6 +225,8 @@ async def _check(connection: BaseRequestWebsocket, access: Access) -> None:
     if not asker.known:
         raise NotLoggedIn(credential.kind if credential else None)
     scope, parts = access.scope, connection.view_args or {}
+    if task_id := parts.get(access.task):
+        g.task_id, g.identity = task_id, connection.args.get("identity") or None
     if asker.projects(scope) is None:
         return
     if scope not in asker.grants or access.everywhere:
@@ -234,10 +245,13 @@ async def _check(connection: BaseRequestWebsocket, access: Access) -> None:
 async def _project(asker: Principal, task_id: str, *, makes: bool) -> str:
     g.pop("makes", None)
     try:
-        g.task_id, g.place = task_id, await directory().place_of(task_id, fresh=True)
-        return cast(Place, g.place).project_id
+        place = await directory().place_of(task_id, fresh=True)
+        if g.identity not in (None, place.identity):
+            raise UnknownTask(task_id)
+        g.place = place
+        return place.project_id
     except UnknownTask:
-        if not makes:
+        if not makes or g.identity is not None:
             raise
         g.makes = True
         return asker.home or DEFAULT_PROJECT

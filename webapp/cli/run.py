@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from signalbox.store import Conflict, StoreError, Who
+from signalbox.store import Conflict, StoreError, UnknownTask, Who
 from signalbox.store.emitter.run import HEARTBEAT_INTERVAL
 from signalbox.store.events import check_task_id, new_id
 from signalbox.store.log import Log, link_retry, task_of
@@ -51,6 +51,7 @@ CALL_TIMEOUT_S = 1.0
     multiple=True,
     help="An environment variable to record for a retry; repeatable.",
 )
+@click.option("--identity", hidden=True, help="The identity that the task must have: see Task.identity.")
 @click.option("--no-tty", is_flag=True, help="Give the command pipes instead of terminals.")
 @click.option(
     "--merge", is_flag=True, help="Give the command one terminal for output and errors, so that they keep their order."
@@ -80,6 +81,7 @@ def run(
     kind: str | None,
     retry_of: str | None,
     names: tuple[str, ...],
+    identity: str | None,
     no_tty: bool,
     merge: bool,
     grace: float,
@@ -102,16 +104,22 @@ def run(
         words=_retry_options(chosen, names, no_tty, merge, grace, heartbeat, time_limit),
         time_limit=time_limit,
     )
-    return asyncio.run(_run(chosen, task, TaskOptions(title, kind, retry_of, project), list(command), options))
+    return asyncio.run(
+        _run(chosen, task, TaskOptions(title, kind, retry_of, project, identity), list(command), options)
+    )
 
 
 class TaskOptions(NamedTuple):
-    """The fields of the task of a run. A field that is None is taken from the earlier run or from the command."""
+    """The fields of the task of a run. A field that is None is taken from the earlier run or from the command.
+
+    With `identity` the task exists already, and must be the one with this identity.
+    """
 
     title: str | None
     kind: str | None
     retry_of: str | None
     project: str | None
+    identity: str | None = None
 
 
 def recorded_variables(names: tuple[str, ...]) -> dict[str, str]:
@@ -179,12 +187,17 @@ async def _task(log: Log, task_id: str | None, task_options: TaskOptions, comman
             raise Conflict(f"{first.task_id} has not ended: it is {first.status}")
         metadata = next_try(first, words)
         if chosen not in first.retries:
-            await link_retry(log, first.task_id, chosen, Who(system_user()), "command")
+            await link_retry(log, first, chosen, Who(system_user()), "command")
     title = task_options.title or (first.title if first else None) or title_of(command)
     check_kind(task_options.kind)
     inherited = first.kind if first and not is_reserved_kind(first.kind) else None
     kind = task_options.kind or inherited or KIND
     project = task_options.project or (first.project_id if first else None)
+    if task_options.identity is not None:
+        task = await task_of(log, chosen)
+        if task.identity != task_options.identity:
+            raise UnknownTask(chosen)
+        return task
     task, _ = await log.acreate_task(chosen, title=title, kind=kind, metadata=metadata, project_id=project)
     check_project(task, task_options.project)
     return task

@@ -85,7 +85,9 @@ async def print_log(log: Log, task_id: str, since_seq: int, follow: bool, show: 
     last = task.latest_seq if task.ended else None
     if last is not None and since_seq >= last and not follow:
         return
-    async with aclosing(events_of(log, task_id, since_seq=since_seq, notice=notice)) as events:
+    async with aclosing(
+        events_of(log, task_id, since_seq=since_seq, notice=notice, identity=task.identity or None)
+    ) as events:
         async for event in events:
             show(event)
             if follow or not (event.event_type in ENDING or (last is not None and event.seq >= last)):

@@ -70,7 +70,7 @@ class CommandRun:
         self._span_id = new_id()
         self._facts = facts_of(command, options.kept, options.words, self._sign)
         self._echoes = Echoes()
-        self._recorder = Recorder(log, task.task_id, self._echoes.errors.notice)
+        self._recorder = Recorder(log, task.task_id, self._echoes.errors.notice, task.identity or None)
         self._stopper = Stopper(options.grace)
 
     async def run(self) -> int:
@@ -95,7 +95,7 @@ class CommandRun:
         for number in ENDING:
             loop.add_signal_handler(number, self._leave)
         left = await self._recorder.finish(self._options.last_patience)
-        if left:
+        if left and not self._recorder.task_is_gone:
             self._echoes.errors.notice(f"the log is not whole: {left} of its last events are missing")
         # The log is complete. Like any program, wait until our output is read, or until a signal arrives.
         await self._echoes.finish(READ_PATIENCE if self._stopper.cause else None)
@@ -133,9 +133,9 @@ class CommandRun:
         interval = self._options.heartbeat_interval
         self._emit("runner_spawn", runner_pid=process.pid, heartbeat_interval=interval, **self._facts)
         output = Output(pipes, self._recorder, self._span_id, self._show, order)
-        unfinished = UnfinishedLines(self._log, self._task.task_id, output.unfinished, output.busy)
+        unfinished = UnfinishedLines(self._log, self._task, output.unfinished, output.busy)
         output.on_change = unfinished.changed
-        lifeline = Lifeline(self._log, self._task.task_id, self._span_id, self._task.latest_seq, interval)
+        lifeline = Lifeline(self._log, self._task, self._span_id, self._task.latest_seq, interval)
         self._recorder.on_append = lifeline.touch
 
         def cancelled() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from signalbox.store import NewEvent, Store, UnknownTask
+from signalbox.store.state import Task
 from signalbox.webapp.process.signature import CommandLine
 
 SQLITE = "sqlite:///"
@@ -29,13 +30,13 @@ def why_not(line: CommandLine) -> str | None:
     return None
 
 
-def start(store_url: str, task_id: str, retry_of: str | None, line: CommandLine, ended: Callable[[int], None]) -> None:
-    """Run `line` as the task `task_id`, perhaps as a retry of a task. `ended` gets the exit code, from a thread.
+def start(store_url: str, task: Task, retry_of: str | None, line: CommandLine, ended: Callable[[int], None]) -> None:
+    """Run `line` as `task`, perhaps as a retry of the task `retry_of`. `ended` gets the exit code, from a thread.
 
     Raises OSError.
     """
     # Safe path (-P): Python must not import modules from the directory of the command.
-    own = [sys.executable, "-P", "-m", "signalbox", "run", "--task", task_id]
+    own = [sys.executable, "-P", "-m", "signalbox", "run", "--task", task.task_id, "--identity", task.identity]
     own += ["--retry-of", retry_of] if retry_of is not None else []
     process = subprocess.Popen(
         [*own, *line.options, "--", *line.command],
@@ -45,23 +46,23 @@ def start(store_url: str, task_id: str, retry_of: str | None, line: CommandLine,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
-    threading.Thread(target=lambda: ended(process.wait()), name=f"signalbox-run-{task_id}", daemon=True).start()
+    threading.Thread(target=lambda: ended(process.wait()), name=f"signalbox-run-{task.task_id}", daemon=True).start()
 
 
-async def see_to_it(store: Store, task_id: str, code: int) -> None:
+async def see_to_it(store: Store, task: Task, code: int) -> None:
     """End a task whose process ended before the run began, because nobody else can."""
-    await never_began(store, task_id, f"it ended with exit code {code} before it began; see the server's log")
+    await never_began(store, task, f"it ended with exit code {code} before it began; see the server's log")
 
 
-async def never_began(store: Store, task_id: str, message: str) -> None:
-    """End a task whose run never began."""
+async def never_began(store: Store, task: Task, message: str) -> None:
+    """End a task whose run never began. Another task that has its id now stays as it is."""
     with suppress(UnknownTask):
         async with store.glance() as view:
-            task = await view.task(task_id)
-        if task.status == "queued":
+            status = (await view.task(task.task_id)).status
+        if status == "queued":
             payload = {"exit_code": 1, "status": "failed", "error_code": "not_started", "message": message}
             ended = NewEvent(event_type="runner_exit", actor="supervisor", key="signalbox:not-started", payload=payload)
-            await store.aappend(task_id, ended, identity=task.identity, own=True)
+            await store.aappend(task.task_id, ended, identity=task.identity, own=True)
 
 
 def environment(line: CommandLine) -> dict[str, str]:

@@ -6,7 +6,16 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from signalbox.store import Conflict, InvalidEvent, NewEvent, NotAllowed, Store, StoreError, StoreUnavailable
+from signalbox.store import (
+    Conflict,
+    InvalidEvent,
+    NewEvent,
+    NotAllowed,
+    Store,
+    StoreError,
+    StoreUnavailable,
+    UnknownTask,
+)
 from signalbox.store.log import Log, keyed
 
 MAX_WAITING = 16 * 1024 * 1024
@@ -25,11 +34,13 @@ class Recorder:
     """Appends events in the background: at each turn all that waits, up to the size of a group.
 
     While the log does not answer, events wait and are tried again. `notice` is called with a line for the person at the
-    terminal when that begins and ends, and for what the log refused.
+    terminal when that begins and ends, and for what the log refused. With `identity`, events go to no other task that
+    gets the id: once the task is deleted, they are dropped.
     """
 
-    def __init__(self, log: Log, task_id: str, notice: Callable[[str], None]) -> None:
+    def __init__(self, log: Log, task_id: str, notice: Callable[[str], None], identity: str | None = None) -> None:
         self._log, self._task_id, self._notice = log, task_id, notice
+        self.identity = identity
         self._waiting: deque[tuple[NewEvent, int]] = deque()
         self._size = 0
         self._full = False
@@ -39,6 +50,7 @@ class Recorder:
         self.on_append: Callable[[], None] = lambda: None
         self.refused = 0
         self.shut_out: NotAllowed | None = None
+        self.task_is_gone = False
         self._task = asyncio.create_task(self._record(), name="signalbox-recorder")
 
     @property
@@ -109,11 +121,13 @@ class Recorder:
         return group, total
 
     async def _append(self, group: list[NewEvent]) -> None:
+        if self.task_is_gone:
+            return
         group = group if isinstance(self._log, Store) else keyed(group)
         pause = 0.1
         while True:
             try:
-                await self._log.aappend(self._task_id, group)
+                await self._log.aappend(self._task_id, group, identity=self.identity)
                 self.on_append()
                 break
             except StoreUnavailable as error:
@@ -126,6 +140,10 @@ class Recorder:
                     self._notice(f"output is not recorded any more: {error}")
                 self.shut_out = error
                 self.refused += len(group)
+                break
+            except UnknownTask:
+                self._notice(f"output is not recorded any more: the task {self._task_id} was deleted")
+                self.task_is_gone = True
                 break
             except Exception as error:
                 # An event that the log refuses must not block the events after it.

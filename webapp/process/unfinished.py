@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from signalbox.store.errors import StoreError, StoreUnavailable
 from signalbox.store.log import Log
-from signalbox.store.state import Unfinished
+from signalbox.store.state import Task, Unfinished
 
 PACE = 0.25
 """Seconds between two checks."""
@@ -22,11 +22,11 @@ PAUSE = 2.0
 class UnfinishedLines:
     """Sends the result of `read` after each `changed()`, if it differs. `busy` says whether lines were just logged."""
 
-    def __init__(self, log: Log, task_id: str, read: Callable[[], list[Unfinished]], busy: Callable[[], bool]) -> None:
-        self._log, self._task_id, self._read, self._busy = log, task_id, read, busy
+    def __init__(self, log: Log, task: Task, read: Callable[[], list[Unfinished]], busy: Callable[[], bool]) -> None:
+        self._log, self._task, self._read, self._busy = log, task, read, busy
         self._changed = asyncio.Event()
         self._sent: list[Unfinished] = []
-        self._task = asyncio.create_task(self._send(), name="signalbox-unfinished")
+        self._sending = asyncio.create_task(self._send(), name="signalbox-unfinished")
 
     def changed(self) -> None:
         """Schedule a check, because the output may have changed."""
@@ -34,11 +34,11 @@ class UnfinishedLines:
 
     async def stop(self) -> None:
         """Stop sending. The end of the run clears the unfinished output."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        self._sending.cancel()
+        await asyncio.gather(self._sending, return_exceptions=True)
 
     async def _send(self) -> None:
-        skipped = 0
+        task, skipped = self._task, 0
         while True:
             await self._changed.wait()
             self._changed.clear()
@@ -51,11 +51,11 @@ class UnfinishedLines:
             if lines == self._sent:
                 continue
             try:
-                await self._log.aset_unfinished(self._task_id, lines)
+                await self._log.aset_unfinished(task.task_id, lines, identity=task.identity or None)
             except StoreUnavailable:
                 self._changed.set()
                 await asyncio.sleep(PAUSE)
             except StoreError:
-                return  # an older server, or one that does not allow it
+                return  # The task is gone, or the server is older, or does not allow it.
             else:
                 self._sent = lines

@@ -36,7 +36,8 @@ class Relay:
     """Relays `upstream` into one task of `log`, which is created if it does not exist.
 
     A task has one upstream. Two relays of the same upstream do no harm, because their idempotency keys are the same.
-    `say` receives messages for the operator. `refused_as` is the task's final status if the upstream refuses.
+    `say` receives messages for the operator. `refused_as` is the task's final status if the upstream refuses. With
+    `identity` the task must exist already, with this identity. A relay never writes to another task that gets the id.
     """
 
     def __init__(
@@ -49,9 +50,10 @@ class Relay:
         new_task: NewTask | None = None,
         refused_as: Status = "interrupted",
         heartbeat_interval: float = HEARTBEAT_INTERVAL,
+        identity: str | None = None,
     ) -> None:
         self._upstream, self._say, self._refused_as = upstream, say, refused_as
-        self._task = RelayedTask(log, task_id, new_task or NewTask(), say, heartbeat_interval)
+        self._task = RelayedTask(log, task_id, new_task or NewTask(), say, heartbeat_interval, identity)
         self._backoff = Backoff()
         self._known = False
         self._away = False
@@ -60,7 +62,8 @@ class Relay:
         """Relay until the task has ended, and return its final status.
 
         A task that has ended already is not changed. Raises Refused if the upstream cannot be relayed; an existing
-        task then records the refusal. Raises StoreError if the log is unavailable at the start.
+        task then records the refusal. Raises StoreError if the log is unavailable at the start, and UnknownTask once
+        the task is deleted.
         """
         record, patience = self._task, SHORT_PATIENCE
         try:

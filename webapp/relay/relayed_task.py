@@ -33,11 +33,17 @@ class RelayedTask:
     """A task in `log`, created on the first write. `cancelled` is set when somebody asks the task to stop."""
 
     def __init__(
-        self, log: Log, task_id: str, new_task: NewTask, say: Callable[[str], None], heartbeat_interval: float
+        self,
+        log: Log,
+        task_id: str,
+        new_task: NewTask,
+        say: Callable[[str], None],
+        heartbeat_interval: float,
+        identity: str | None = None,
     ) -> None:
         self._log, self._task_id, self._new_task, self._say = log, task_id, new_task, say
         self._interval = heartbeat_interval
-        self._recorder = Recorder(log, task_id, say)
+        self._recorder = Recorder(log, task_id, say, identity)
         self._room = asyncio.Event()
         self._recorder.when_room(self._room.set)
         self._lifeline: Lifeline | None = None
@@ -48,9 +54,12 @@ class RelayedTask:
     async def open(self) -> None:
         """Read the task, if it exists, and restore the position from its log."""
         try:
-            self.task = await task_of(self._log, self._task_id)
+            self.task = await self._read_task()
         except UnknownTask:
+            if self._recorder.identity is not None:
+                raise
             return
+        self._recorder.identity = self.task.identity or None
         self.position = await recorded_position(self._log, self.task)
 
     async def begin(self, upstream: str) -> None:
@@ -60,15 +69,18 @@ class RelayedTask:
         if self.task is None:
             new_task = msgspec.structs.asdict(self._new_task)
             self.task, _ = await self._log.acreate_task(self._task_id, **new_task)
+            self._recorder.identity = self.task.identity or None
+        identity = self._recorder.identity
         interval = {"heartbeat_interval": self._interval}
         facts = {"upstream": upstream, "runner_version": own_version(), **interval}
         spawn = NewEvent(event_type="runner_spawn", payload=facts, key="relay-spawn")
-        (spawned,) = await self._log.aappend(self._task_id, spawn)
+        (spawned,) = await self._log.aappend(self._task_id, spawn, identity=identity)
         if spawned.seq <= self.task.latest_seq:
             promised = {} if self.task.heartbeat_interval == self._interval else interval
-            await self._log.aappend(self._task_id, NewEvent(event_type="runner_heartbeat", payload=promised))
+            heartbeat = NewEvent(event_type="runner_heartbeat", payload=promised)
+            await self._log.aappend(self._task_id, heartbeat, identity=identity)
         cursor = max(self.task.latest_seq, spawned.seq)
-        self._lifeline = Lifeline(self._log, self._task_id, spawned.span_id, cursor, self._interval)
+        self._lifeline = Lifeline(self._log, self.task, spawned.span_id, cursor, self._interval)
         self._recorder.on_append = self._lifeline.touch
         loop = asyncio.get_running_loop()
 
@@ -80,7 +92,10 @@ class RelayedTask:
             self.cancelled.set()
 
     async def add(self, event: NewEvent) -> None:
-        """Queue an event; waits while the queue is full. Raises NotAllowed if the log refuses our events for good."""
+        """Queue an event; waits while the queue is full. Raises NotAllowed if the log refuses our events for good, and
+        UnknownTask once the task is deleted."""
+        if self._recorder.task_is_gone:
+            raise UnknownTask(self._task_id)
         # Events that follow a refusal are not lost: the next relay continues from the log's last key.
         if self._recorder.shut_out is not None:
             raise self._recorder.shut_out
@@ -102,9 +117,16 @@ class RelayedTask:
         await self._recorder.drained()
         while True:
             try:
-                return (await task_of(self._log, self._task_id)).status
+                return (await self._read_task()).status
             except StoreUnavailable:
                 await asyncio.sleep(RETRY_PAUSE)
+
+    async def _read_task(self) -> Task:
+        """Return the task. Raises UnknownTask, also if another task has its id."""
+        task, identity = await task_of(self._log, self._task_id), self._recorder.identity
+        if identity is not None and task.identity != identity:
+            raise UnknownTask(self._task_id)
+        return task
 
     async def close(self, patience: float) -> int:
         """Append the queued events within `patience` seconds. Returns how many could not be appended."""

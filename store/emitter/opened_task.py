@@ -1,0 +1,56 @@
+"""The task that an emitter was opened for, which it must not mistake for a later task with the same id."""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+
+from signalbox.store.events import Event, NewEvent
+from signalbox.store.loops import report
+from signalbox.store.state import Task
+from signalbox.store.times import now
+
+
+class OpenedTask:
+    """Remembers the identity of the opened task, and whether the log has that task no longer."""
+
+    def __init__(self, task: Task | None) -> None:
+        self._task = task
+        self._gone = False
+
+    def identity_for(self, task_id: str) -> str | None:
+        """Return the identity that an append to `task_id` must name; None for any task that has this id."""
+        if self._task is None or task_id != self._task.task_id:
+            return None
+        # An older server does not tell identities.
+        return self._task.identity or None
+
+    def is_gone(self, task_id: str) -> bool:
+        """Return whether `task_id` is the opened task, and the log has it no longer."""
+        return self._gone and self.identity_for(task_id) is not None
+
+    def lost(self, event: NewEvent) -> Event:
+        """Note that the task is gone, warn about it, and return the event that was not stored."""
+        assert self._task is not None
+        self._gone = True
+        report(logging.WARNING, "events are dropped: the task was deleted", None, task_id=self._task.task_id)
+        return self.dropped(event)
+
+    def dropped(self, event: NewEvent) -> Event:
+        """Return an event that was not stored. Its `event_id` and `seq` are 0, which no stored event has."""
+        assert self._task is not None
+        return Event(
+            event_id=0,
+            task_id=self._task.task_id,
+            seq=0,
+            event_type=event.event_type,
+            phase=event.phase,
+            actor=event.actor,
+            span_id=event.span_id or self._task.main_span_id,
+            parent_span_id=event.parent_span_id,
+            payload_json=msgspec.Raw(msgspec.json.encode(event.payload)),
+            created_at=now(),
+            key=event.key,
+            occurred_at=event.occurred_at or msgspec.UNSET,
+        )

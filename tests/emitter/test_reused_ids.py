@@ -1,0 +1,134 @@
+"""A run writes only to the task that it opened, although another task gets the id of that task."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from signalbox.store import NewEvent, Store, UnknownTask, open_task
+from signalbox.store.events import new_id
+from signalbox.store.log import Log
+from signalbox.store.remote import RemoteLog
+from signalbox.store.state import Unfinished
+from tests.support.log import until
+from tests.support.server import Server
+
+
+@pytest.fixture(params=["store", "remote"])
+def log(request: pytest.FixtureRequest, server: Server) -> Iterator[Log]:
+    if request.param == "store":
+        yield server.store
+        return
+    remote = RemoteLog(server.url)
+    yield remote
+    remote.close()
+
+
+def replace(store: Store, task_id: str, lines: int = 0) -> None:
+    """Delete the task, and create another one with its id that has some lines."""
+    store.delete_task(task_id)
+    store.create_task(task_id, title="successor")
+    store.append(task_id, [NewEvent(event_type="log", payload={"message": "successor"})] * lines)
+
+
+def asked(server: Server, task_id: str) -> bool:
+    return bool(server.get(f"/api/tasks/{task_id}").json()["permissions_open"])
+
+
+def messages(server: Server, task_id: str) -> list[str]:
+    events = server.get(f"/api/tasks/{task_id}/events?limit=1000").json()["events"]
+    return [event["payload"].get("message") or event["event_type"] for event in events]
+
+
+def test_a_run_goes_on_and_leaves_the_new_task_of_its_id_alone(log: Log, server: Server) -> None:
+    task_id = new_id()
+    with open_task(log, task_id, heartbeat_interval=0.1) as run, run.phase("one"):
+        replace(server.store, task_id, lines=2)
+        assert (run.log("late").seq, run.progress(1, 2).seq) == (0, 0)
+        assert run.log(object()).task_id == task_id  # type: ignore[arg-type]
+        time.sleep(0.3)
+    assert messages(server, task_id) == ["successor", "successor"]
+
+
+async def test_a_run_of_asyncio_leaves_the_new_task_of_its_id_alone(log: Log, server: Server) -> None:
+    task_id = new_id()
+    async with open_task(log, task_id) as run:
+        replace(server.store, task_id, lines=1)
+        assert (await run.log("late")).seq == 0
+    assert messages(server, task_id) == ["successor"]
+
+
+def test_a_run_does_not_create_its_deleted_task_again(log: Log, server: Server) -> None:
+    task_id = new_id()
+    with open_task(log, task_id) as run:
+        server.store.delete_task(task_id)
+        run.log("late")
+    assert server.get(f"/api/tasks/{task_id}").status_code == 404
+
+
+def test_a_strict_run_is_told_that_its_task_is_gone(log: Log, server: Server) -> None:
+    task_id = new_id()
+
+    def lose_the_task() -> None:
+        with open_task(log, task_id, strict=True) as run:
+            replace(server.store, task_id)
+            run.log("late")
+
+    with pytest.raises(UnknownTask):
+        lose_the_task()
+
+
+def test_a_cancel_of_the_new_task_does_not_stop_the_old_run(log: Log, server: Server) -> None:
+    task_id = new_id()
+    with open_task(log, task_id) as run:
+        replace(server.store, task_id, lines=20)
+        cancelled = httpx.post(f"{server.url}/api/tasks/{task_id}/cancel", json={})
+        assert cancelled.status_code == 201
+        time.sleep(0.7)
+        assert not run.cancelled
+
+
+@pytest.mark.parametrize("while_asking", [True, False])
+async def test_a_question_of_a_deleted_task_ends_without_approval(log: Log, server: Server, while_asking: bool) -> None:
+    task_id = new_id()
+    async with asyncio.timeout(20), open_task(log, task_id) as run:
+        if not while_asking:
+            replace(server.store, task_id)
+        asking = asyncio.create_task(run.ask_permission("deploy"))
+        if while_asking:
+            await asyncio.to_thread(until, lambda: asked(server, task_id))
+            replace(server.store, task_id, lines=20)
+        answer = await asking
+    assert (answer.state, answer.reason) == ("cleared", "the task was deleted")
+
+
+async def test_writes_that_name_an_identity_reach_no_other_task(log: Log, server: Server) -> None:
+    task_id = new_id()
+    task, _ = await log.acreate_task(task_id)
+    line = NewEvent(event_type="log", payload={"message": "mine"})
+    await log.aappend(task_id, line, identity=task.identity)
+    await log.aset_unfinished(task_id, [Unfinished("mine", None)], identity=task.identity)
+    replace(server.store, task_id)
+    with pytest.raises(UnknownTask):
+        await log.aappend(task_id, line, identity=task.identity)
+    with pytest.raises(UnknownTask):
+        await log.aset_unfinished(task_id, [Unfinished("mine", None)], identity=task.identity)
+    server.store.delete_task(task_id)
+    with pytest.raises(UnknownTask):
+        await log.aappend(task_id, line, identity=task.identity)
+    assert server.get(f"/api/tasks/{task_id}").status_code == 404
+
+
+async def test_a_tail_over_http_ends_at_the_new_task_of_its_id(server: Server) -> None:
+    task, _ = server.store.create_task(new_id())
+    server.store.append(task.task_id, NewEvent(event_type="log", payload={"message": "old"}))
+    replace(server.store, task.task_id, lines=9)
+    log = RemoteLog(server.url)
+    with pytest.raises(UnknownTask):
+        async with asyncio.timeout(20):
+            await anext(log.atail(task.task_id, since_seq=1, identity=task.identity))
+    await log.aclose()
