@@ -63,9 +63,9 @@ async def apply(deed: str) -> Response | Redirect:
     for task in chosen.tasks:
         try:
             if deed == "delete":
-                await delete_task(task.task_id)
+                await delete_task(task.task_id, task.identity)
             else:
-                await archive_task(task.task_id, deed == "archive")
+                await archive_task(task.task_id, deed == "archive", task.identity)
             chosen.done += 1
         except UnknownTask:
             chosen.unknown.append(task.task_id)
