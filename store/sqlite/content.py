@@ -17,9 +17,6 @@ from typing import NamedTuple
 
 from signalbox.store.sqlite.connection import uri
 
-UNREADABLE_TIMEOUT = 1.0
-"""Seconds for which the file may be unreadable, because another process may be running a checkpoint."""
-
 MAX_READS, READ_INTERVAL = 5, 0.002
 """A file that does not look like a database is read up to this many times, with these seconds in between."""
 
@@ -46,14 +43,13 @@ class Content:
         self._event: tuple[object, ...] | None = None
         self._stamp: tuple[int, int] | None = None
         self._verified = False
-        self._unreadable_since: float | None = None
         self._connection: sqlite3.Connection | None = None
         self._data_version: int | None = None
 
     def opened(self) -> None:
         """Record the content of the database that was just opened as the expected content."""
         self.close()
-        self._data_version = self._unreadable_since = None
+        self._data_version = None
         self._verified = True
         self._stamp = self._file = None
         with suppress(OSError, sqlite3.Error):
@@ -83,13 +79,16 @@ class Content:
                 else:
                     with closing(self._open_file()) as file:
                         known = self._continues(file)
+                        if not known and not _is_whole(file):
+                            return None
                 break
             except (sqlite3.DatabaseError, TypeError) as error:
-                # A checkpoint may be writing the pages that are being read.
-                if attempt == MAX_READS or not _is_no_database(error):
-                    return self._unreadable(error)
+                if not _is_no_database(error):
+                    # A checkpoint is writing to the file, or was interrupted: the write-ahead log has the rest.
+                    return None
+                if attempt == MAX_READS:
+                    return "was overwritten with something that is not a database"
                 time.sleep(READ_INTERVAL)
-        self._unreadable_since = None
         if not known:
             return "was overwritten"
         self._stamp, self._verified = stamp, not quick
@@ -140,14 +139,6 @@ class Content:
         self._file = found
         return True
 
-    def _unreadable(self, error: Exception) -> str | None:
-        if _is_no_database(error):
-            return "was overwritten with something that is not a database"
-        now = time.monotonic()
-        if self._unreadable_since is None:
-            self._unreadable_since = now
-        return f"cannot be read any more ({error})" if now - self._unreadable_since > UNREADABLE_TIMEOUT else None
-
     def _read_newest(self, connection: sqlite3.Connection) -> None:
         self._newest = _facts(connection)
         self._event = _event_at(connection, self._newest.last_id)
@@ -180,6 +171,16 @@ def _event_at(connection: sqlite3.Connection, event_id: object) -> tuple[object,
     sql = "SELECT event_id, task_id, seq, created_at FROM task_events WHERE event_id = ?"
     found: tuple[object, ...] | None = connection.execute(sql, (event_id,)).fetchone()
     return found
+
+
+def _is_whole(file: sqlite3.Connection) -> bool:
+    """Return whether the file alone is a consistent database.
+
+    After an interrupted checkpoint it is not: a part of its pages is still in the write-ahead log only. The file must
+    then not be taken for an overwritten one, because the write-ahead log of an overwritten file is put aside.
+    """
+    (answer,) = file.execute("PRAGMA quick_check(1)").fetchone()
+    return bool(answer == "ok")
 
 
 def _is_no_database(error: Exception) -> bool:

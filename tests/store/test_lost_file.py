@@ -395,6 +395,36 @@ def test_checkpoints_vacuums_and_other_writers_do_not_count_as_a_replacement(sto
     other.close()
 
 
+HALF_A_CHECKPOINT = """
+import sys
+done = open(sys.argv[1], "rb").read()
+with open(sys.argv[2], "r+b", buffering=0) as file:
+    file.write(done[: len(done) // 8192 * 4096])
+"""
+
+
+def test_an_interrupted_checkpoint_is_no_replacement(store: SqliteStore, tmp_path: Path) -> None:
+    store.append("run", [NewEvent(event_type="log", payload={"message": "x" * 9000})] * 200)
+    copy = tmp_path / "copy.db"
+    for ending in ("", "-wal"):
+        copy_over(store.path.with_name(store.path.name + ending), copy.with_name(copy.name + ending))
+    with sqlite3.connect(copy) as raw:
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    raw.close()
+    store.check()
+    # Another process writes the first half of a checkpoint, then is killed or finds the disk full.
+    subprocess.run([sys.executable, "-c", HALF_A_CHECKPOINT, copy, store.path], check=True)
+    deadline = time.monotonic() + 2.5
+    while time.monotonic() < deadline:
+        store.append("run", LOG)
+        store.check()
+        time.sleep(0.05)
+    assert (store.generation, store.problems) == (1, [])
+    assert stored(store.path) > 200
+    with sqlite3.connect(store.path) as raw:
+        assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
 @pytest.mark.parametrize("change", ["CREATE INDEX later ON task_events (created_at)", "ANALYZE", "VACUUM"])
 def test_a_schema_change_does_not_count_as_a_replacement(store: SqliteStore, change: str) -> None:
     store.append("run", [LOG] * 100)
