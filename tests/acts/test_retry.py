@@ -53,7 +53,7 @@ def test_a_retry_runs_the_same_command_as_a_new_linked_task(server: Server, tmp_
     assert task_of(server.store, "first").status == "failed"
     page = server.get("/tasks/first").text
     assert "Run it again" in page
-    assert 'action="/tasks/first/retry"' in page
+    assert 'action="/tasks/first/retry?identity=' in page
 
     second = press_and_wait(server, "first")
     assert (second.status, second.title, second.kind) == ("done", "Twice", "test")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Iterator
+from html import unescape
 
 import httpx
 import pytest
@@ -132,3 +134,26 @@ async def test_a_tail_over_http_ends_at_the_new_task_of_its_id(server: Server) -
         async with asyncio.timeout(20):
             await anext(log.atail(task.task_id, since_seq=1, identity=task.identity))
     await log.aclose()
+
+
+def test_forms_of_an_old_page_do_nothing_to_the_new_task_of_its_id(server: Server) -> None:
+    task_id = new_id()
+    asking = (
+        NewEvent(event_type="runner_spawn"),
+        NewEvent(event_type="permission_request", payload={"request_id": "r1", "tool_name": "rm"}),
+    )
+    server.store.append(task_id, asking)
+    page = server.get(f"/tasks/{task_id}").text
+    forms = set(re.findall(r'<form [^>]*method="post" action="([^"]*/(?:cancel|permissions/r1)[^"]*)"', page))
+    assert len(forms) == 2
+    server.store.delete_task(task_id)
+    server.store.append(task_id, asking)
+    for form in forms:
+        answer = httpx.post(f"{server.url}{unescape(form)}", data={"decision": "approve"})
+        assert answer.status_code == 404, form
+    assert messages(server, task_id) == ["runner_spawn", "permission_request"]
+    current = re.search(rf'action="(/tasks/{task_id}/permissions/r1[^"]*)"', server.get("/permissions").text)
+    assert current
+    answer = httpx.post(f"{server.url}{unescape(current[1])}", data={"decision": "approve"})
+    assert answer.status_code == 303
+    assert messages(server, task_id)[-1] == "permission_response"
