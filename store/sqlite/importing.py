@@ -13,9 +13,10 @@ from signalbox.store.events import Event, check_task_id, check_text, encode_payl
 from signalbox.store.projections import apply
 from signalbox.store.reserved import is_reserved_kind
 from signalbox.store.sqlite import heartbeats
-from signalbox.store.sqlite.append import create_task, load_head, load_task, save_listed, save_state
+from signalbox.store.sqlite.append import create_task, load_head, load_task
 from signalbox.store.sqlite.connection import translated_errors
 from signalbox.store.sqlite.rows import INSERT
+from signalbox.store.sqlite.task_state import save_listed, save_state
 from signalbox.store.state import Task, TaskState
 from signalbox.store.terminal_escapes import plain_json
 from signalbox.store.times import check_time, checked_time

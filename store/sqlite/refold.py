@@ -11,9 +11,10 @@ import sqlite3
 from signalbox.store.errors import StoreError
 from signalbox.store.history import unborn
 from signalbox.store.projections import apply, count
-from signalbox.store.sqlite.append import load_task, save_listed, save_state
+from signalbox.store.sqlite.append import load_task
 from signalbox.store.sqlite.damaged import is_damage, is_not_text
 from signalbox.store.sqlite.rows import COLUMNS, event_of
+from signalbox.store.sqlite.task_state import save_listed, save_state
 from signalbox.store.state import TaskState
 
 PARTS = ("task_phases", "task_spans", "task_checkpoints", "task_permissions")
