@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from typing import Any
 
@@ -29,7 +30,7 @@ FOLLOW = """async ({task}) => {
 }"""
 
 
-class Reader:
+class Reader(ABC):
     """Follow one task on an event loop in a separate thread. `seen` holds the seqs since the log began or was reset.
 
     A gap is an error, unless the network is `lossy`: then the reader reconnects from the last seq it has seen.
@@ -60,8 +61,9 @@ class Reader:
                 await self._read()
             await asyncio.sleep(0.1)
 
+    @abstractmethod
     async def _read(self) -> None:
-        raise NotImplementedError
+        """Follow the task over one connection, until it breaks."""
 
     def take(self, event: dict[str, Any]) -> None:
         """Store the next event, or record an error if it is out of order."""

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from signalbox.store.remote import RemoteLog
 from tests.support.command import RUN, environment
 
 
-class Writer:
+class Writer(ABC):
     """Append batches to one task in the background. `acknowledged` lists the keys of committed events in order."""
 
     def __init__(self, name: str) -> None:
@@ -63,8 +64,9 @@ class Writer:
             if self._batches.empty():
                 self._idle.set()
 
+    @abstractmethod
     def _append(self, task_id: str, batch: list[NewEvent]) -> None:
-        raise NotImplementedError
+        """Append the batch, retrying until it is stored. Raises StoreError if it is refused."""
 
 
 class HttpWriter(Writer):
