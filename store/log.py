@@ -134,16 +134,16 @@ async def link_retry(log: Log, task: Task, retry: str, who: Who, source: str) ->
     If the token has no right to stop runs at the server, the event is only a claim.
     """
     task_id, identity = task.task_id, task.identity or None
-    said = NewEvent(event_type="retry_requested", actor="user", payload={"retry": retry, "by": who.name})
+    request = NewEvent(event_type="retry_requested", actor="user", payload={"retry": retry, "by": who.name})
     if isinstance(log, Store):
-        event = msgspec.structs.replace(said, key=f"retry:{retry}")
-        action = said.event_type
+        event = msgspec.structs.replace(request, key=f"retry:{retry}")
+        action = request.event_type
         await log.aappend_audited(task_id, event, actor=who, action=action, source=source, identity=identity)
         return
     try:
         await log.alink_retry(task_id, retry, identity=identity)
     except NotAllowed:
-        await log.aappend(task_id, said, identity=identity)
+        await log.aappend(task_id, request, identity=identity)
 
 
 async def page_of(log: Log, task_id: str, since_seq: int, limit: int) -> list[Event]:

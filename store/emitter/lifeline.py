@@ -33,8 +33,7 @@ class Lifeline:
 
     It appends a `runner_heartbeat` after each `interval` seconds without `touch()`, and at once when the supervisor
     marks the run as interrupted. It follows the run's log after `since_seq` for `cancel_requested` and for the events
-    that close the permission requests given to `expect`. Another task that gets the id
-    of `task` is ignored.
+    that close the permission requests given to `expect`. It ignores a later task with the id of `task`.
     """
 
     def __init__(self, log: Log, task: Task, span_id: str, since_seq: int, interval: float) -> None:

@@ -13,7 +13,7 @@ from signalbox.store.times import now
 
 
 class OpenedTask:
-    """Remembers the identity of the opened task, and whether the log has that task no longer."""
+    """The identity of the opened task, and whether the task was deleted since."""
 
     def __init__(self, task: Task | None) -> None:
         self._task = task
@@ -23,11 +23,11 @@ class OpenedTask:
         """Return the identity that an append to `task_id` must name; None for any task that has this id."""
         if self._task is None or task_id != self._task.task_id:
             return None
-        # An older server does not tell identities.
+        # An older server sends no identities.
         return self._task.identity or None
 
     def is_gone(self, task_id: str) -> bool:
-        """Return whether `task_id` is the opened task, and the log has it no longer."""
+        """Return whether `task_id` is the opened task and an append found it deleted."""
         return self._gone and self.identity_for(task_id) is not None
 
     def lost(self, event: NewEvent) -> Event:
