@@ -1,0 +1,83 @@
+"""Faults of the network, and of the proxy between the server and its clients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from e2e.chaos.faults.registry import fault
+from e2e.chaos.world import World
+
+
+@fault(5, 0.1)
+def connections_reset(world: World) -> Iterator[None]:
+    world.proxy.cut()
+    yield
+
+
+@fault(4)
+def port_dead(world: World) -> Iterator[None]:
+    world.proxy.shut()
+    yield
+    world.proxy.heal()
+
+
+@fault(4)
+def half_open(world: World) -> Iterator[None]:
+    world.proxy.stall()
+    yield
+    world.proxy.heal()
+
+
+@fault(1, 8.5)
+def half_open_for_long(world: World) -> Iterator[None]:
+    world.proxy.stall()
+    yield
+    for page in world.pages:
+        if "live at" in (page.locator("live-status").text_content() or ""):
+            world.record_error(f"{page.url} says live, but has received nothing for longer than its watchdog allows")
+    world.proxy.heal()
+
+
+@fault(4)
+def gateway_error(world: World) -> Iterator[None]:
+    status = world.dice.choice(["502 Bad Gateway", "503 Service Unavailable", "504 Gateway Timeout", "500 Oh"])
+    world.proxy.answer(status)
+    yield
+    world.proxy.heal()
+
+
+@fault(3)
+def hang_up(world: World) -> Iterator[None]:
+    world.proxy.hang_up()
+    yield
+    world.proxy.heal()
+
+
+@fault(4, 1.0)
+def cut_at_any_byte(world: World) -> Iterator[None]:
+    world.proxy.cut_after = lambda: int(10 ** world.dice.uniform(1.5, 4.5))
+    world.proxy.cut()
+    yield
+    world.proxy.cut_after = lambda: None
+    world.proxy.cut()
+
+
+@fault(3, 0.3)
+def a_write_is_lost(world: World) -> Iterator[None]:
+    for reader in world.readers:
+        reader.lossy = True
+    world.proxy.lose_one(b"data:")
+    yield
+    world.proxy.lose = lambda written: False
+    # The last lost write is detected at the next write, or by the reader's own reconnect.
+    world.proxy.cut()
+    world.pause(0.1)
+    for reader in world.readers:
+        reader.lossy = False
+
+
+@fault(2, 0.6)
+def slow_network(world: World) -> Iterator[None]:
+    world.proxy.delay = 0.15
+    yield
+    world.proxy.heal()

@@ -1,0 +1,45 @@
+"""Faults of the runs: their processes are killed or suspended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from e2e.chaos.faults.registry import fault
+from e2e.chaos.world import HEARTBEAT_TIMEOUT, World
+
+HEARTBEAT_PATIENCE = HEARTBEAT_TIMEOUT * 2 + 5
+"""Seconds within which the server reports that a run is dead, or alive again."""
+
+
+@fault(2, 0.3)
+def emitter_killed(world: World) -> Iterator[None]:
+    world.file.kill()
+    yield
+
+
+@fault(1, 0.1)
+def run_killed(world: World) -> Iterator[None]:
+    world.settle()
+    dead = world.command.task_id
+    world.command.kill()
+    yield
+
+    def interrupted() -> bool:
+        answer = world.ask(f"/api/tasks/{dead}")
+        return answer is not None and answer.is_success and answer.json()["status"] == "interrupted"
+
+    world.until(interrupted, f"{dead}, whose run was killed, is interrupted", timeout=HEARTBEAT_PATIENCE)
+    world.begin_command()
+
+
+@fault(1, HEARTBEAT_TIMEOUT + 1.5)
+def run_suspended(world: World) -> Iterator[None]:
+    world.command.suspend(True)
+    yield
+    world.command.suspend(False)
+
+    def alive() -> bool:
+        answer = world.ask(f"/api/tasks/{world.command.task_id}")
+        return answer is not None and answer.is_success and answer.json()["status"] == "running"
+
+    world.until(alive, "a run that reports again is running again", timeout=HEARTBEAT_PATIENCE)
