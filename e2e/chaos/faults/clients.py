@@ -56,7 +56,7 @@ def hostile_request(world: World) -> Iterator[None]:
 
 
 @fault(2, 0.2)
-def task_deleted_and_made_again(world: World) -> Iterator[None]:
+def task_deleted_and_created_again(world: World) -> Iterator[None]:
     world.ask("/api/tasks", json={"task_id": "reborn"})
     for event_type in ("runner_spawn", "log", "runner_exit"):
         world.ask("/api/tasks/reborn/events", json={"event_type": event_type, "payload": {"exit_code": 0}})

@@ -15,21 +15,21 @@ def connections_reset(world: World) -> Iterator[None]:
 
 
 @fault(4)
-def port_dead(world: World) -> Iterator[None]:
+def port_closed(world: World) -> Iterator[None]:
     world.proxy.shut()
     yield
     world.proxy.heal()
 
 
 @fault(4)
-def half_open(world: World) -> Iterator[None]:
+def connections_half_open(world: World) -> Iterator[None]:
     world.proxy.stall()
     yield
     world.proxy.heal()
 
 
 @fault(1, 8.5)
-def half_open_for_long(world: World) -> Iterator[None]:
+def connections_half_open_for_long(world: World) -> Iterator[None]:
     world.proxy.stall()
     yield
     for page in world.pages:
@@ -47,7 +47,7 @@ def gateway_error(world: World) -> Iterator[None]:
 
 
 @fault(3)
-def hang_up(world: World) -> Iterator[None]:
+def connections_closed_without_response(world: World) -> Iterator[None]:
     world.proxy.hang_up()
     yield
     world.proxy.heal()
@@ -63,7 +63,7 @@ def cut_at_any_byte(world: World) -> Iterator[None]:
 
 
 @fault(3, 0.3)
-def a_write_is_lost(world: World) -> Iterator[None]:
+def write_lost(world: World) -> Iterator[None]:
     for reader in world.readers:
         reader.lossy = True
     world.proxy.lose_one(b"data:")
