@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -19,20 +18,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from signalbox.store import NewEvent
-from signalbox.webapp.api.openapi import describe
-from signalbox.webapp.app import create_app
-from signalbox.webapp.settings import Settings
 from tests.support.example_run import fill
-from tests.support.json_schema import ANYTHING, Schemas
-from tests.support.people import Headers, project, token, wait_until_guarded
+from tests.support.json_schema import ANYTHING
+from tests.support.openapi import DOCUMENT, OPERATIONS, SCHEMAS, address, check
 from tests.support.server import Server
 
-DOCUMENT = describe(create_app(Settings()))
-SCHEMAS = Schemas(DOCUMENT)
-OPERATIONS = {
-    f"{method.upper()} {path}": one for path, methods in DOCUMENT["paths"].items() for method, one in methods.items()
-}
-PARTS = {"task_id": "run", "session_id": "run", "run_id": "run", "project_id": "default", "request_id": "r1"}
 HOSTILE = (
     *("", " ", "x", "-1", "+1", "1.5", "1e3", "0x10", "²", "٣", "null", "true", "[]", "{}", "nan", "inf", "-inf"),
     *("9" * 20, "9" * 400, "a" * 20_000, "\0", "a\0b", "a\r\nb", "\x7f", "\u2028", "\ufeff", "'; --", "%", "\\", "~"),
@@ -67,33 +57,6 @@ def client(filled: Server) -> Iterator[httpx.Client]:
     # Export routes answer errors with HTML unless the client accepts JSON.
     with httpx.Client(base_url=filled.url, timeout=30, headers={"Accept": "application/json, */*;q=0.1"}) as client:
         yield client
-
-
-def address(name: str, other: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Return the path of the operation `name` for the run; `other` replaces some of the path parameters."""
-    parts = {"phase": "executing", **PARTS, **other}
-    return re.sub(r"\{(\w+)\}", lambda part: parts[part[1]], name.partition(" ")[2])
-
-
-def check(client: httpx.Client, name: str, url: str, **more: Any) -> httpx.Response:
-    """Send a request and check its response against the document. Only the headers of a stream are read."""
-    operation = OPERATIONS[name]
-    with client.stream(name.partition(" ")[0], url, **more) as answer:
-        media_type = answer.headers.get("content-type", "").partition(";")[0]
-        if media_type != "text/event-stream":
-            answer.read()
-    declared = operation["responses"].get(str(answer.status_code))
-    assert declared is not None, f"{answer.status_code} is not declared: {url[:300]} {more} {answer.text[:300]}"
-    assert answer.status_code not in (500, 503), f"{url[:300]} {more}"
-    content = declared.get("content", {})
-    if not content:
-        assert answer.content == b""
-        return answer
-    assert media_type in content, f"{media_type} is not declared for {answer.status_code}"
-    if media_type == "application/json":
-        problem = SCHEMAS.problem(answer.json(), content[media_type]["schema"])
-        assert problem is None, f"{url[:300]}: {problem}"
-    return answer
 
 
 BODIES = [name for name, one in OPERATIONS.items() if "requestBody" in one]
@@ -255,47 +218,6 @@ def test_api_routes_read_only_declared_parameters() -> None:
         reads = r"request\.(args|values|headers|form|data|json)|\b(given|whole|flag|instant)\("
         undeclared = re.search(reads, module.read_text())
         assert not undeclared, f"{module.name} has {undeclared and undeclared[0]!r}: declare it with @endpoint"
-
-
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, dict[str, Headers]]]:
-    server = Server(tmp_path_factory.mktemp("guarded")).start()
-    for name in ("default", "ours"):
-        project(server.store, name)
-    fill(server.store, "ours")
-    callers = {
-        "anonymous": {},
-        "unknown": {"Authorization": "Bearer unknown"},
-        "limited": token(server.store, "limited", project_id="ours", scopes=("read",)),
-        "owner": token(server.store, "owner"),
-    }
-    wait_until_guarded(server)
-    yield server, callers
-    server.close()
-    assert "Traceback" not in server.log, server.log
-
-
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_the_response_to_each_caller_matches_the_declared_security(
-    guarded: tuple[Server, dict[str, Headers]], name: str
-) -> None:
-    server, callers = guarded
-    with httpx.Client(base_url=server.url) as client:
-        for caller, headers in callers.items():
-            if name.endswith("/login"):
-                continue
-            answer = check(client, name, address(name), headers=headers)
-            is_public = OPERATIONS[name].get("security") == []
-            if caller in ("anonymous", "unknown") and not is_public:
-                assert answer.status_code == 401
-
-
-def test_the_document_of_a_guarded_server_requires_credentials(
-    client: httpx.Client, guarded: tuple[Server, dict[str, Headers]]
-) -> None:
-    server, callers = guarded
-    assert {} in client.get("/api/openapi.json").json()["security"]
-    assert {} not in server.get("/api/openapi.json", headers=callers["owner"]).json()["security"]
 
 
 def test_a_shortened_response_links_to_the_rest(filled: Server) -> None:

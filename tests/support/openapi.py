@@ -1,0 +1,49 @@
+"""The OpenAPI document of a server, and requests whose responses are checked against it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import httpx
+
+from signalbox.webapp.api.openapi import describe
+from signalbox.webapp.app import create_app
+from signalbox.webapp.settings import Settings
+from tests.support.json_schema import Schemas
+
+DOCUMENT = describe(create_app(Settings()))
+SCHEMAS = Schemas(DOCUMENT)
+OPERATIONS = {
+    f"{method.upper()} {path}": one for path, methods in DOCUMENT["paths"].items() for method, one in methods.items()
+}
+PARTS = {"task_id": "run", "session_id": "run", "run_id": "run", "project_id": "default", "request_id": "r1"}
+
+
+def address(name: str, other: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return the path of the operation `name` for the run; `other` replaces some of the path parameters."""
+    parts = {"phase": "executing", **PARTS, **other}
+    return re.sub(r"\{(\w+)\}", lambda part: parts[part[1]], name.partition(" ")[2])
+
+
+def check(client: httpx.Client, name: str, url: str, **more: Any) -> httpx.Response:
+    """Send a request and check its response against the document. Only the headers of a stream are read."""
+    operation = OPERATIONS[name]
+    with client.stream(name.partition(" ")[0], url, **more) as answer:
+        media_type = answer.headers.get("content-type", "").partition(";")[0]
+        if media_type != "text/event-stream":
+            answer.read()
+    declared = operation["responses"].get(str(answer.status_code))
+    assert declared is not None, f"{answer.status_code} is not declared: {url[:300]} {more} {answer.text[:300]}"
+    assert answer.status_code not in (500, 503), f"{url[:300]} {more}"
+    content = declared.get("content", {})
+    if not content:
+        assert answer.content == b""
+        return answer
+    assert media_type in content, f"{media_type} is not declared for {answer.status_code}"
+    if media_type == "application/json":
+        problem = SCHEMAS.problem(answer.json(), content[media_type]["schema"])
+        assert problem is None, f"{url[:300]}: {problem}"
+    return answer
