@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from signalbox.store import NewEvent, open_store
 from signalbox.store.sqlite.connection import BUSY_TIMEOUT, PRAGMAS
-from signalbox.store.times import now
 
 INSERT = (
     "INSERT INTO task_events"
@@ -56,7 +56,7 @@ def _drop_derived(connection: sqlite3.Connection) -> None:
 
 def rows_of(events: Sequence[NewEvent]) -> list[RawRow]:
     """Return the events as table rows, without task and seq."""
-    at = now()
+    at = datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
     payloads = [msgspec.json.encode(event.payload).decode() for event in events]
     return [
         (e.event_type, e.phase, e.actor, e.span_id or "main", e.parent_span_id, payload, at, e.key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,3 +85,11 @@ def test_the_bench_keeps_its_imports_where_the_package_signalbox_exists(tmp_path
     (tmp_path / "signalbox").mkdir()
     against.adopt_bench(tmp_path)
     assert "from signalbox.store import NewEvent" in (tmp_path / "bench/emitter.py").read_text()
+
+
+def test_the_bench_uses_only_modules_that_older_versions_have_too() -> None:
+    shared = {"signalbox.store", "signalbox.store.sqlite.connection", "signalbox.store.sqlite.rows"}
+    shared.add("signalbox.webapp.settings")
+    imports = re.compile(r"^\s*(?:from|import) (signalbox[\w.]*)", re.MULTILINE)
+    for path in (against.ROOT / "bench").rglob("*.py"):
+        assert set(imports.findall(path.read_text())) <= shared, f"--against fails with {path.name} in an older version"
