@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import Popen
+from typing import Any
 
+import httpx
 import msgspec
 import pytest
 from click.testing import CliRunner
@@ -18,6 +20,7 @@ from signalbox.store.errors import StoreFull
 from signalbox.store.sqlite import SqliteStore
 from signalbox.store.sqlite.doctor import Finding, examine
 from signalbox.webapp.cli import cli
+from tests.support.people import token, wait_until_guarded
 from tests.support.server import Server
 from tests.support.sse import open_stream
 
@@ -281,3 +284,75 @@ def test_the_doctor_names_each_unreadable_task(tmp_path: Path) -> None:
     for name in ("torn-1", "torn-2", "torn-3"):
         assert any(name in message for message in found), found
     assert not any("sound" in message for message in found)
+
+
+def with_damaged_counters(path: Path) -> None:
+    """Return a database in which the counter of the task `torn` cannot be read."""
+    store = open_store(f"sqlite:///{path}")
+    names = ["a-sound", *(f"task-{n:03}" for n in range(200)), "torn"]
+    identities = {name: store.create_task(name)[0].identity for name in names}
+    store.append("a-sound", NewEvent(event_type="log"))
+    store.close()
+    data = bytearray(path.read_bytes())
+    (page,) = [
+        start
+        for start in range(4096, len(data), 4096)
+        if identities["torn"].encode() in data[start : start + 4096]
+        and b'"main_span_id"' not in data[start : start + 4096]
+    ]
+    assert identities["a-sound"].encode() not in data[page : page + 4096]
+    data[page : page + 4096] = b"\xff" * 4096
+    path.write_bytes(data)
+
+
+def first_tasks(url: str, count: int, **more: Any) -> list[str]:
+    """Return the task of each of the first events of a feed."""
+    with open_stream(url, **more) as stream:
+        return [next(message for message in stream if message.id).json["task_id"] for _ in range(count)]
+
+
+def test_a_feed_serves_the_tasks_that_are_named_with_a_damaged_one(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    server.replace_database()
+    with_a_damaged_list(server.path)
+    server.start()
+    feed = f"{server.url}/sse/events?task=torn-1&task=sound-1"
+    assert set(first_tasks(feed, 8)) == {"sound-1", "torn-1"}, "the log of the damaged task can be read"
+    assert server.get("/sse/events?task=sound-1&task=nothing").status_code == 404
+    reader = token(server.store, "reader", scopes=("read",), project_id="default")
+    wait_until_guarded(server)
+    assert set(first_tasks(feed, 4, headers=reader)) == {"sound-1"}, "the project of the damaged task is unknown"
+    alone = server.get("/sse/events?task=torn-1", headers=reader)
+    assert (alone.status_code, alone.json()["error"]["code"]) == (500, "store_damaged")
+
+
+def test_a_feed_leaves_out_a_task_whose_counter_is_damaged(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    server.replace_database()
+    with_damaged_counters(server.path)
+    server.start()
+    assert first_tasks(f"{server.url}/sse/events?task=torn&task=a-sound", 1) == ["a-sound"]
+    alone = server.get("/sse/events?task=torn")
+    assert (alone.status_code, alone.json()["error"]["code"]) == (500, "store_damaged")
+
+
+def test_a_task_whose_deletion_needs_a_damaged_page_is_left_as_it_is(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    server.replace_database()
+    with_a_damaged_list(server.path)
+    found = codes(server.path)
+    server.start()
+    assert server.post("/api/tasks/sound-2/events", {"event_type": "runner_exit"}).status_code == 201
+    before = server.get("/api/tasks/sound-2").json()
+    refused = httpx.delete(f"{server.url}/api/tasks/sound-2")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (500, "store_damaged")
+    assert "signalbox doctor" in refused.json()["error"]["message"]
+    chosen = server.post("/selection/delete", data={"task": ["sound-2"]})
+    assert (chosen.status_code, "signalbox doctor" in chosen.text) == (409, True), chosen.text
+    assert server.get("/api/tasks/sound-2").json() == before
+    assert len(server.get("/api/tasks/sound-2/events").json()["events"]) == before["latest_seq"]
+    assert server.post("/api/tasks/sound-2/events", {"event_type": "log"}).status_code == 201
+    assert server.post("/api/tasks/sound-1/events", {"event_type": "log"}).status_code == 201
+    assert server.post("/api/tasks/sound-2/archive").status_code == 200
+    server.stop()
+    assert codes(server.path) == found

@@ -6,12 +6,16 @@ for all of them.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated
 
+import structlog
 from msgspec import Meta
 from quart import Blueprint, Response
 
-from signalbox.store import Event, InvalidEvent, Reading, Store, UnknownTask
+from signalbox.store import Event, InvalidEvent, Reading, Store, StoreDamaged, UnknownTask
+from signalbox.store.contract import Standing
 from signalbox.store.events import TaskId, check_task_id
 from signalbox.webapp.api.parameters import LastEventId, Seq
 from signalbox.webapp.auth.access import needs
@@ -27,6 +31,8 @@ from signalbox.webapp.live.control_messages import JSON
 from signalbox.webapp.live.renderer import Renderer
 from signalbox.webapp.live.ring import CHUNK_EVENTS
 from signalbox.webapp.live.stream import closing, subscribe
+
+logger = structlog.get_logger("signalbox.feed")
 
 blueprint = Blueprint("feed", __name__, url_prefix="/sse")
 
@@ -63,13 +69,11 @@ async def events(query: FeedParameters) -> Response:
     tasks = tuple(sorted({check_task_id(task_id, "task") for task_id in query.task}))
     if len(tasks) > MAX_TASKS:
         raise BadRequest(f"task may be given at most {MAX_TASKS} times, not {len(tasks)}", "task")
-    for task_id in tasks:
-        await require("read", task_id)
+    tasks = await _without_damaged(tasks, partial(require, "read"))
     async with store().read() as view:
         newest, standings = await view.latest_event_id(), await view.standings(tasks)
-    identities = tuple(standings[task_id].identity for task_id in tasks if task_id in standings)
-    if unknown := [task_id for task_id in tasks if task_id not in standings]:
-        raise UnknownTask(unknown[0])
+    tasks = await _without_damaged(tasks, partial(_check_standing, standings))
+    identities = tuple(standings[task_id].identity for task_id in tasks)
     start = newest if query.tail is not None else 0
     cursor = next((one for one in (query.last_id, query.since_event_id) if one is not None), start)
     if cursor > newest:
@@ -77,6 +81,32 @@ async def events(query: FeedParameters) -> Response:
     projects = seen_projects()
     renderer, key = feed(store(), tasks, projects, identities), ("feed", tasks, projects, identities)
     return subscribe(hub(), lambda lanes: lanes.board_lane(key, renderer, control_messages=JSON), cursor)
+
+
+async def _without_damaged(tasks: tuple[str, ...], check: Callable[[str], Awaitable[None]]) -> tuple[str, ...]:
+    """Return the tasks without those whose check raises StoreDamaged. Raises it if none is left.
+
+    A request without tasks asks for all of them, so an empty result must not stand for "all are damaged".
+    """
+    kept, damage = [], None
+    for task_id in tasks:
+        try:
+            await check(task_id)
+            kept.append(task_id)
+        except StoreDamaged as error:
+            logger.error("a feed leaves out a task in a damaged part of the store", task_id=task_id, error=str(error))
+            damage = error
+    if damage is not None and not kept:
+        raise damage
+    return tuple(kept)
+
+
+async def _check_standing(standings: dict[str, Standing], task_id: str) -> None:
+    """Raise UnknownTask if there is no such task, or StoreDamaged if its standing cannot be read."""
+    if task_id not in standings:
+        async with store().read() as view:
+            await view.head(task_id)
+        raise UnknownTask(task_id)
 
 
 def feed(

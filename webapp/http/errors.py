@@ -94,7 +94,10 @@ def install(app: Quart) -> None:
     @app.errorhandler(StoreDamaged)
     async def damaged(error: StoreDamaged) -> Response:
         log.error("the store is damaged", path=request.path, error=str(error))
-        message = "this data is in a damaged part of the database; trying again does not help"
+        message = (
+            "a part of the database that this needs is damaged; trying again does not help:"
+            " `signalbox doctor` says what to do"
+        )
         return error_response(500, message, code="store_damaged")
 
     @app.errorhandler(StoreUnavailable)

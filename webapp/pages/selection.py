@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from quart import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Redirect
 
-from signalbox.store import Conflict, Reading, UnknownTask
+from signalbox.store import Conflict, Reading, StoreDamaged, UnknownTask
 from signalbox.store.people import Scope
 from signalbox.store.state import Task
 from signalbox.webapp.acts.user_actions import archive_task, delete_task
@@ -69,7 +69,7 @@ async def apply(deed: str) -> Response | Redirect:
             chosen.done += 1
         except UnknownTask:
             chosen.unknown.append(task.task_id)
-        except Conflict as error:
+        except (Conflict, StoreDamaged) as error:
             chosen.refused.append((task, str(error)))
     return await _page(chosen, 409) if chosen.refused else redirect(chosen.back, 303)
 

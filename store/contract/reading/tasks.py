@@ -50,4 +50,8 @@ class TaskListReading(Protocol):
         """Return the newest seq of each of these tasks. Tasks that do not exist are absent."""
 
     async def standings(self, task_ids: Sequence[str]) -> dict[str, Standing]:
-        """Return the standing of each of these tasks. Tasks that do not exist are absent."""
+        """Return the standing of each of these tasks. Tasks that do not exist are absent.
+
+        A task in a damaged part of the database is neither archived nor stale here. It is absent if its newest seq
+        cannot be read.
+        """

@@ -106,7 +106,13 @@ class TaskViews(PiecewiseRows):
                 f" WHERE {among}"
             ), ids
 
-        rows, _ = await self._rows_of_tasks(query, task_ids)
+        def from_counters(task_ids: Sequence[str] | None) -> tuple[str, list[object]]:
+            among, ids = task_list.only(task_ids)
+            return f"SELECT task_id, last_seq, 0, 0, '', identity FROM task_event_seq_counters WHERE {among}", ids
+
+        rows, damaged = await self._rows_of_tasks(query, task_ids)
+        if damaged:
+            rows += (await self._rows_of_tasks(from_counters, damaged))[0]
         return {
             task_id: Standing(seq, bool(archived), bool(stale), unfinished or "", identity)
             for task_id, seq, archived, stale, unfinished, identity in rows
