@@ -1,1 +1,1 @@
-"""From a view to HTML: pure functions, no clock, no request."""
+"""Renders views as HTML: pure functions without a clock or a request."""

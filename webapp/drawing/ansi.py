@@ -1,8 +1,8 @@
 """Terminal colours as HTML: ANSI SGR becomes spans with classes, OSC 8 becomes links, other sequences are dropped.
 
-Text on the page's own ground has the page's colours (classes `f0` to `f15`), which read well on paper and in the dark.
-A ground (`g0` to `g15`) is a terminal's own colour, and the text on it (`t0` to `t15`) one that is read on it: so is
-what was reversed. 256-colour and true-colour codes take the nearest of the sixteen.
+Text on the page's own background has the page's colours (classes `f0` to `f15`), readable in light and dark.
+A background (`g0` to `g15`) has the terminal's own colour, and its text (`t0` to `t15`) one that is readable on it.
+Reversed text is drawn in the same way. 256-colour and true-colour codes use the nearest of the sixteen.
 """
 
 from __future__ import annotations
@@ -177,7 +177,9 @@ def _changes(parameters: str) -> tuple[Change, ...]:
 
 
 def _extended(codes: list[list[int]]) -> int | None:
-    """Take `5;n` or `2;r;g;b` off the front of `codes`; the nearest of the sixteen. What is cut short takes all."""
+    """Remove `5;n` or `2;r;g;b` from the front of `codes`, and return the nearest of the sixteen colours.
+
+    An incomplete code removes all of `codes`."""
     length = {5: 2, 2: 4}.get(codes[0][0], 1) if codes else 0
     taken, codes[:] = codes[:length], codes[length:] if len(codes) >= length else []
     return _nested([code for code, *_ in taken])

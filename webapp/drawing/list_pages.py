@@ -20,7 +20,7 @@ class ListPages(Templates):
     """Renders the pages that list tasks or permission requests."""
 
     def list_page(self, view: TaskListView, *, stream_path: str = "", **layout: Any) -> str:
-        """Return the task list as a page; it lives if there is a `stream_path`."""
+        """Return the task list as a page, which is live if there is a `stream_path`."""
         return self._render_page(
             "tasks/index.html",
             layout,
@@ -80,7 +80,7 @@ class ListPages(Templates):
         return self._render("permissions/_inbox.html", inbox=inbox)
 
     def inbox_frame(self, inbox: InboxView, since: int) -> str:
-        """What brings an inbox from the position `since` to `inbox`."""
+        """Return the frame that brings the inbox page from the position `since` to `inbox`."""
         return position(since, inbox.event_id) + swap(ids.INBOX, "outerMorph", self.inbox_panel(inbox))
 
     @cached_property

@@ -102,8 +102,7 @@ class LogRows:
     def render(self, events: Iterable[Event], *, whole: bool = True) -> Markup:
         """Render `events` without white space between rows, because a live page appends and removes single rows.
 
-        The first one of each day names it. A payload that was cut leads to the `whole` of it, except in a file of its
-        own.
+        The first row of each day has its date. A shortened payload links to the whole one, except in an exported file.
         """
         day = Days()
         return Markup("".join([self._row(event, day.of(event), whole=whole) for event in events]))

@@ -1,4 +1,4 @@
-"""The sixteen colours of a terminal, and a readable text colour for each background.
+"""The sixteen colours of a terminal, and a readable text colour for each as a background.
 
 `css/tokens.css` has the same values as `--terminal-0` to `--terminal-15`. They are the same in light and in dark: a
 ground and the text on it were chosen together.

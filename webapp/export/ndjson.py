@@ -39,7 +39,7 @@ def event_lines(events: Iterable[Event]) -> bytes:
 
 
 def read(lines: Iterable[bytes]) -> tuple[TaskRecord, Iterator[Event]]:
-    """What an export holds; the events are read as they are asked for. Raises InvalidEvent, which names the line."""
+    """Return the task and an iterator of the events of an export. Raises InvalidEvent that names the line."""
     numbered = enumerate(lines, 1)
     header: Header = _decoded(next(numbered, (1, b"")), msgspec.json.Decoder(Header))
     if header.signalbox != FORMAT:

@@ -38,7 +38,7 @@ class Row:
 
     @property
     def width(self) -> int:
-        """How many columns have been written to."""
+        """The number of columns that have been written to."""
         return len(self.cells) if self._text is None else width(self._text)
 
     def set_plain(self, text: str) -> None:

@@ -53,7 +53,7 @@ class UpstreamPosition:
 
     @property
     def begun(self) -> bool:
-        """Whether any message of the upstream is in the log."""
+        """Whether the log has any message of the upstream."""
         return bool(self.last_id or self._hashes)
 
     def connected(self) -> None:

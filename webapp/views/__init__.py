@@ -1,1 +1,1 @@
-"""What a page shows, read in one view of the store."""
+"""The values that a page shows, read in one view of the store."""

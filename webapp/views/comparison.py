@@ -1,4 +1,4 @@
-"""Two runs side by side: aligned by phase and work item, how long each took, and where they parted."""
+"""Compares two runs: phases and work items side by side, their durations, and the first difference."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Side(NamedTuple):
 class ComparedItem:
     """The same phase, work item or tool in both runs; None for a run without it.
 
-    `over_a` says that nothing of it will change in the first run any more, `over_b` in the second.
+    `over_a` means that it can no longer change in the first run, `over_b` in the second.
     """
 
     name: str
@@ -47,7 +47,7 @@ class ComparedItem:
 
     @property
     def difference(self) -> float | None:
-        """How many seconds longer the second took; None unless both durations are known."""
+        """Seconds by which the second took longer than the first; None unless both durations are known."""
         if self.a is None or self.b is None or self.a.took is None or self.b.took is None:
             return None
         return self.b.took - self.a.took
@@ -126,7 +126,7 @@ async def choice_view(view: Reading, a: str, projects: tuple[str, ...] | None = 
 
 
 async def comparison_view(view: Reading, a: str, b: str, *, only_parted: bool = False) -> ComparisonView:
-    """Two runs, read in one view. Raises UnknownTask."""
+    """Read two runs in one view. Raises UnknownTask."""
     first, second = await _run(view, a), await _run(view, b)
     found = compared_phases(first, second)
     work = [item for group in found for item in group.work]
@@ -213,7 +213,7 @@ def _work(run: ComparedRun, ways: Paths) -> dict[str | None, dict[Path, Side]]:
 def parted(found: Sequence[ComparedPhase]) -> tuple[str, ComparedItem] | None:
     """Return the first item, in the order of the runs, that parted, with the name of its phase.
 
-    A phase that both have parted by its work, if any of that did.
+    If a phase is in both runs, its items decide.
     """
     for group in found:
         phase = group.phase
@@ -225,7 +225,7 @@ def parted(found: Sequence[ComparedPhase]) -> tuple[str, ComparedItem] | None:
 
 
 def merged(first: Sequence[K], second: Sequence[K]) -> list[K]:
-    """Both sequences in one order: a key that only `second` has comes after its predecessor there."""
+    """Merge two sequences. A key that only `second` has comes after its predecessor in `second`."""
     known = set(first)
     following: dict[K | None, list[K]] = {}
     last: K | None = None

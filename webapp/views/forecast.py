@@ -22,9 +22,9 @@ CACHE_SECONDS = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """What follows the phase `phase` (None before the first), from `runs` earlier runs.
+    """The expected step after the phase `phase` (None: before the first), from `runs` earlier runs.
 
-    `next` is None for the end of the run. Durations are those of `phase`, in seconds; `due` is when it usually is over.
+    `next` is None for the end of the run. Durations are those of `phase`, in seconds; `due` is its usual end.
     """
 
     runs: int

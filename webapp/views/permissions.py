@@ -96,7 +96,7 @@ async def audits_view(
 ) -> AuditsView:
     """Return the audits in `projects` before the one with the id `before`.
 
-    Those of one task are of the task that has the id now, or, when it was deleted, of the one that had it last. Raises
+    With a task id, these are the audits of the task that has it now or, if that was deleted, had it last. Raises
     UnknownTask if no task that the reader may see ever had it.
     """
     identity = None

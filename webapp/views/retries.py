@@ -1,4 +1,4 @@
-"""The tries of a run: the command that its page offers to run again, and links between the tries."""
+"""The attempts of a run: the command that its page offers to run again, and links between the attempts."""
 
 from __future__ import annotations
 

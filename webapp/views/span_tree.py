@@ -16,9 +16,9 @@ class SpanLine(NamedTuple):
 
 
 def lines(spans: Iterable[Span], *, open_first: bool = True) -> list[SpanLine]:
-    """All `spans`, each once, in pre-order. Without `open_first` siblings are in the order in which they began.
+    """Return all `spans` in pre-order. Without `open_first`, siblings are in the order of their start.
 
-    Of spans that are each other's ancestors one becomes a root.
+    If spans are each other's ancestors, one of them becomes a root.
     """
     ordered = sorted(spans, key=lambda span: (open_first and span.state != "open", span.started_seq))
     known = {span.span_id for span in ordered}

@@ -48,7 +48,7 @@ def said(value: object, most: int = LONGEST_SAID) -> str:
 
 
 def command_line(value: object) -> str:
-    """Return a command as typed into a shell. A value that is no list of words is formatted by `said`."""
+    """Return a command as typed into a shell. A value that is not a list of words is formatted by `said`."""
     if isinstance(value, list) and all(isinstance(word, str) for word in value):
         return said(shlex.join(value))
     return said(value)
@@ -79,7 +79,7 @@ def clock(at: str) -> str:
 
 @lru_cache(maxsize=256)
 def day_name(day: str) -> str:
-    """Tuesday 24 November 2026 of 2026-11-24. A text that is no date is returned unchanged."""
+    """Tuesday 24 November 2026 of 2026-11-24. A text that is not a date is returned unchanged."""
     try:
         at = date.fromisoformat(day)
     except ValueError:

@@ -32,7 +32,7 @@ class Fold(NamedTuple):
 
 
 class Tick(NamedTuple):
-    """A moment that is named on the axis."""
+    """A labelled time on the axis."""
 
     at: float
     left: float
@@ -40,7 +40,7 @@ class Tick(NamedTuple):
 
 @dataclass(frozen=True)
 class Axis:
-    """Where each moment of 0 to `length` is drawn. Between folds all is in proportion."""
+    """Maps each second from 0 to `length` to a position. Outside folds the scale is the same everywhere."""
 
     length: float
     folds: tuple[Fold, ...] = ()
@@ -52,7 +52,7 @@ class Axis:
         return (100 - sum(fold.width for fold in self.folds)) / drawn if drawn > 0 else 0.0
 
     def left(self, at: float) -> float:
-        """Where the moment `at` is, in per cent from the left."""
+        """Return the position of the second `at`, in per cent from the left."""
         at = min(max(at, 0.0), self.length)
         passed = self.folds[: bisect_right(self.folds, at, key=lambda fold: fold.start)]
         if not passed:
@@ -63,7 +63,7 @@ class Axis:
         return last.left + last.width + (at - last.end) * self.scale
 
     def ticks(self) -> list[Tick]:
-        """Return the moments to name: round ones, none of them in a fold or under another's label."""
+        """Return the ticks at round times, except those in a fold or under the label of another."""
         drawn = self.length - sum(fold.end - fold.start for fold in self.folds)
         if drawn <= 0:
             return [Tick(0.0, 0.0)]

@@ -23,9 +23,9 @@ class TravelStep(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class TimeTravel:
-    """Where a page of the past stands: after the event `seq`, of the time `at`.
+    """The state of a page as of the event `seq`, appended at `at`.
 
-    `asked` is the seq that was asked for, `first` the first one that there is something to see of, `latest` the newest
+    `asked` is the requested seq, `first` the first seq with something to show, `latest` the newest
     seq now. `here` is the page's address now, but for its other `parameters`.
     """
 
@@ -39,7 +39,7 @@ class TimeTravel:
 
     @property
     def is_unreached(self) -> bool:
-        """Whether the log has not reached the event that was asked for: until it does, the page is live."""
+        """Whether the log has not reached the requested seq yet. Until it does, the page is live."""
         return self.asked > self.latest
 
     @property
@@ -53,7 +53,7 @@ class TimeTravel:
 
     @property
     def steps(self) -> list[TravelStep]:
-        """Where to go from here."""
+        """Return the links to earlier and later seqs."""
         first, last = min(self.first, self.latest), self.latest
 
         def to(seq: int) -> int | None:
