@@ -1,7 +1,8 @@
 """Limits on WebSockets. Clients only receive: compression is off, and a client's first message ends the connection.
 
-The class relies on `handle_text`, `handle_bytes`, `handle_ping`, `close_timer` and `conn` of
-`WebSocketsSansIOProtocol` in uvicorn 0.54; `tests/http/test_socket_limits.py` notices when one of them changes.
+The class relies on `handle_text`, `handle_bytes`, `handle_ping`, `shutdown`, `close_timer`, `conn` and the flags of
+`WebSocketsSansIOProtocol` in uvicorn 0.54; `tests/http/test_socket_limits.py` and `test_socket_shutdown.py` notice when
+one of them changes.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ MAX_UNREAD_PONG_BYTES = 64 * 1024
 UNSUPPORTED = 1003
 """The close code for a kind of data that this end does not accept (RFC 6455, section 7.4.1)."""
 
+ABNORMAL = 1006
+"""The close code for a connection that ended without a close frame (RFC 6455, section 7.4.1)."""
+
 CLOSE_TIMEOUT_S = 2.0
 """Seconds in which a client must confirm the close."""
 
@@ -35,6 +39,14 @@ class LimitedSocketProtocol(WebSocketsSansIOProtocol):
             self.close_sent = True
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.transport.close()
+
+    def shutdown(self) -> None:
+        unanswered = not (self.handshake_complete or self.close_sent)
+        super().shutdown()
+        if unanswered:
+            # The client has its last response, but uvicorn would still let the application send another one.
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": ABNORMAL})
+            self.handshake_complete = self.disconnected = True
 
     def handle_text(self, event: Any) -> None:
         self._refuse_message()
