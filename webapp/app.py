@@ -21,7 +21,6 @@ from signalbox.webapp.agents import Agents
 from signalbox.webapp.api import metrics
 from signalbox.webapp.auth import guard
 from signalbox.webapp.auth.access import check_declared
-from signalbox.webapp.auth.body import CheckedRequest
 from signalbox.webapp.auth.directory import Directory
 from signalbox.webapp.auth.login import Logins
 from signalbox.webapp.drawing.fragments import Fragments
@@ -53,7 +52,6 @@ def create_app(settings: Settings | None = None) -> Quart:
     """
     settings = settings or Settings.from_environment()
     app = Quart(__name__, static_folder=None)
-    app.request_class = CheckedRequest
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.logger.setLevel(logging.WARNING)

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from quart import Quart, request
 
+from signalbox.store import NewEvent
 from signalbox.webapp.http import body_limits, errors
 from signalbox.webapp.live import stream
 from tests.support.people import person, revoke, session, token
@@ -67,6 +68,23 @@ def test_rights_are_checked_again_after_the_body_arrived(guarded: Server) -> Non
         assert client.recv(100).startswith(b"HTTP/1.1 401")
     credentials = {"Authorization": "Bearer writer"}
     assert guarded.get("/api/tasks/run/events", headers=credentials).json()["total"] == 0
+
+
+def test_a_body_is_refused_if_its_task_was_replaced_while_it_arrived(guarded: Server) -> None:
+    token(guarded.store, "local", project_id="default")
+    body = b'{"event_type": "log"}'
+    head = b"POST /api/tasks/replaced/events HTTP/1.1\r\nAuthorization: Bearer local\r\n" + HOST
+    guarded.store.create_task("replaced")
+    with closing(connect(guarded)) as client:
+        client.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body[:5])
+        time.sleep(0.3)
+        guarded.store.append("replaced", NewEvent(event_type="status", payload={"status": "done"}))
+        guarded.store.delete_task("replaced")
+        guarded.store.create_task("replaced")
+        client.sendall(body[5:])
+        assert client.recv(100).startswith(b"HTTP/1.1 404")
+    credentials = {"Authorization": "Bearer local"}
+    assert guarded.get("/api/tasks/replaced/events", headers=credentials).json()["total"] == 0
 
 
 def test_forms_with_too_many_or_too_long_fields_are_refused(guarded: Server) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Literal, cast
 
 from quart import Quart, Response, current_app, g, has_websocket_context, request, websocket
@@ -40,7 +39,7 @@ def install(app: Quart) -> None:
             await _check(asked, access)
             asked.bounded.check()
             if access.scope is not None and asked.has_body:
-                asked.recheck = partial(_check, asked, access)
+                asked.recheck = check_again
 
     @app.before_websocket
     async def check_websocket() -> Response | None:
