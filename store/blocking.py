@@ -37,8 +37,8 @@ def blocking(method: Callable[Concatenate[S, P], Coroutine[Any, Any, T]]) -> Cal
     """Return the blocking form of a coroutine method, which calls `wait`. It also works for overriding methods."""
     name = method.__name__
 
-    def call(self: S, /, *args: P.args, **more: P.kwargs) -> T:
-        coroutine: Coroutine[Any, Any, T] = getattr(self, name)(*args, **more)
+    def call(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        coroutine: Coroutine[Any, Any, T] = getattr(self, name)(*args, **kwargs)
         return self.wait(coroutine)
 
     # Not functools.wraps: it would copy the mark of an abstract method.
@@ -49,7 +49,7 @@ def blocking(method: Callable[Concatenate[S, P], Coroutine[Any, Any, T]]) -> Cal
     return call
 
 
-class _Here(threading.local):
+class _ThreadState(threading.local):
     blocking = False
 
 
@@ -63,29 +63,29 @@ class InPlace:
     def __init__(self, executor: Executor | None = None) -> None:
         self._executor = executor
         # Not a ContextVar: callbacks scheduled during the call would inherit its value.
-        self._here = _Here()
+        self._thread_state = _ThreadState()
 
     @property
     def blocking(self) -> bool:
         """Whether the coroutine running in this thread was called in its blocking form."""
-        return self._here.blocking
+        return self._thread_state.blocking
 
     async def off_the_loop(self, call: Callable[[], T]) -> T:
         """Call a function that blocks: in this thread for a blocking caller, else in a thread of the executor."""
-        if self._here.blocking:
+        if self._thread_state.blocking:
             return call()
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)
 
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in the calling thread without an event loop. Raises RuntimeError if it needs one."""
-        here = self._here
-        outer, here.blocking = here.blocking, True
+        state = self._thread_state
+        outer, state.blocking = state.blocking, True
         try:
             coroutine.send(None)
         except StopIteration as done:
-            answer: T = done.value
-            return answer
+            result: T = done.value
+            return result
         finally:
-            here.blocking = outer
+            state.blocking = outer
         coroutine.close()
         raise RuntimeError("this coroutine needs an event loop: await it, or use asyncio.run")

@@ -79,7 +79,7 @@ class Consumer:
                 events = await view.events_after(self._read_to, self._limit)
             if self._epoch != epoch or epoch != self._store.epoch:
                 continue
-            self._wake.found(bool(events))
+            self._wake.record_read(found_events=bool(events))
             if events:
                 self._read_to = events[-1].event_id
                 return events

@@ -29,7 +29,7 @@ CHECKPOINT_EVENTS = ("checkpoint_commit", "checkpoint_verified", "checkpoint_inv
 EVIDENCE_EVENTS = ("evidence_collected", "evidence_linked")
 RECOVERY_EVENTS = ("recovery_initiated", "recovery_checkpoint_loaded", "recovery_complete")
 PERMISSION_EVENTS = ("permission_request", "permission_response", "permission_cleared")
-SAID_BY_PEOPLE = frozenset({"permission_response", "cancel_requested", "retry_requested"})
+PEOPLE_EVENTS = frozenset({"permission_response", "cancel_requested", "retry_requested"})
 """Events that record acts of people. Only those that the server writes take effect; from an emitter they are claims."""
 KNOWN_EVENTS = (
     *RUNNER_EVENTS,
@@ -51,23 +51,23 @@ KNOWN_EVENTS = (
 
 OLDER_SPELLINGS = {"work_item_started": "work_item_start"}
 
-MAX_TEXT = 256
-MAX_PAYLOAD = 256 * 1024
+MAX_FIELD_CHARS = 256
+MAX_PAYLOAD_BYTES = 256 * 1024
 MAX_TITLE_CHARS = 512
 MAX_REASON_CHARS = 2000
 """Maximum characters of a task's title, and of the reason that a person gives."""
-MAX_ID = 1024
+MAX_ID_CHARS = 1024
 """Maximum characters of the id of a checkpoint or a permission request, because it is part of URLs."""
 
 MAX_DEPTH = 100
 """Maximum nesting of a payload, because readers need stack space for each level."""
-_NAMING = ("permission_", "checkpoint_", "evidence_")
+_TYPES_WITH_ID = ("permission_", "checkpoint_", "evidence_")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _BRACKETS = re.compile(r"[\[\]{}]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 ONE_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
-Line = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_TEXT, "pattern": ONE_LINE})]
+Line = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_FIELD_CHARS, "pattern": ONE_LINE})]
 """A text that `check_text` accepts. This and the types below only document; the functions of this module check."""
 Title = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_TITLE_CHARS, "pattern": ONE_LINE})]
 Reason = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_REASON_CHARS})]
@@ -161,7 +161,7 @@ def is_claim(event: Event) -> bool:
     if event.event_type == "permission_cleared":
         # A run may withdraw its own request. Only the server may say that a person answered it.
         return str(event.payload.get("cause", "")).strip().casefold() == "answered"
-    return event.event_type in SAID_BY_PEOPLE
+    return event.event_type in PEOPLE_EVENTS
 
 
 def new_id() -> str:
@@ -181,7 +181,7 @@ def check_task_id(task_id: object, field: str = "task_id") -> str:
     return task_id
 
 
-def check_text(value: object, field: str, *, optional: bool = False, limit: int = MAX_TEXT) -> None:
+def check_text(value: object, field: str, *, optional: bool = False, limit: int = MAX_FIELD_CHARS) -> None:
     """Raise InvalidEvent unless `value` is one line of 1 to `limit` characters (or None when optional)."""
     if value is None and optional:
         return
@@ -206,8 +206,8 @@ def encode_payload(payload: Mapping[str, Any], field: str = "payload") -> bytes:
         encoded = msgspec.json.encode(payload)
     except Exception as error:  # msgspec also runs code of the values
         raise InvalidEvent(f"{field} cannot be written as JSON: {error}", field) from None
-    if len(encoded) > MAX_PAYLOAD:
-        raise InvalidEvent(f"{field} must be at most {MAX_PAYLOAD} bytes of JSON, not {len(encoded)}", field)
+    if len(encoded) > MAX_PAYLOAD_BYTES:
+        raise InvalidEvent(f"{field} must be at most {MAX_PAYLOAD_BYTES} bytes of JSON, not {len(encoded)}", field)
     if (
         len(encoded) > MAX_DEPTH
         and encoded.count(b"[") + encoded.count(b"{") > MAX_DEPTH
@@ -258,9 +258,9 @@ def check_event(event: NewEvent) -> bytes:
         checked_time(event.occurred_at, "occurred_at")
     if event.span_id is not None and event.span_id == event.parent_span_id:
         raise InvalidEvent("parent_span_id must be another span than span_id", "parent_span_id")
-    if event.event_type.startswith(_NAMING):
+    if event.event_type.startswith(_TYPES_WITH_ID):
         for name in ("request_id", "checkpoint_id"):
             value = event.payload.get(name) if isinstance(event.payload, Mapping) else None
-            if isinstance(value, str) and len(value) > MAX_ID:
-                raise InvalidEvent(f"{name} must have at most {MAX_ID} characters, not {len(value)}", name)
+            if isinstance(value, str) and len(value) > MAX_ID_CHARS:
+                raise InvalidEvent(f"{name} must have at most {MAX_ID_CHARS} characters, not {len(value)}", name)
     return encode_payload(event.payload)

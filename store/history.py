@@ -17,7 +17,7 @@ from signalbox.store.events import Event
 from signalbox.store.projections import apply, count
 from signalbox.store.state import Task, TaskState
 
-PAGE = 2000
+PAGE_SIZE = 2000
 """Events per read."""
 
 STEP = 10_000
@@ -37,7 +37,7 @@ class History:
 
     def __init__(self, limit: int = CACHE_BYTES) -> None:
         self._limit = limit
-        self._kept: OrderedDict[_Key, bytes] = OrderedDict()
+        self._cache: OrderedDict[_Key, bytes] = OrderedDict()
         self._size = 0
 
     async def state_at(self, view: Reading, task_id: str, seq: int) -> TaskState:
@@ -51,8 +51,8 @@ class History:
         while state.task.latest_seq < wanted:
             at = state.task.latest_seq
             until = min(wanted, at - at % STEP + STEP)
-            changing = await view.changing_events(task_id, at, until, PAGE)
-            if len(changing) == PAGE:
+            changing = await view.changing_events(task_id, at, until, PAGE_SIZE)
+            if len(changing) == PAGE_SIZE:
                 until = changing[-1].seq
             times = await view.times(task_id, at, until)
             if not times:
@@ -60,7 +60,7 @@ class History:
             # Fold in a thread, so that the event loop can serve streams meanwhile.
             await asyncio.to_thread(_fold, state, changing, times)
             if state.task.latest_seq % STEP == 0:
-                self._keep(state)
+                self._add_to_cache(state)
         if state.task.latest_seq == task.latest_seq:
             state.task.archived_at, state.task.stale = task.archived_at, task.stale
         return state
@@ -68,23 +68,23 @@ class History:
     def _nearest(self, task: Task, seq: int) -> TaskState:
         for at in range(seq - seq % STEP, 0, -STEP):
             key = (task.identity, at)
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return _decoder.decode(self._kept[key])
-        return TaskState(task=unborn(task))
+            if key in self._cache:
+                self._cache.move_to_end(key)
+                return _decoder.decode(self._cache[key])
+        return TaskState(task=before_first_event(task))
 
-    def _keep(self, state: TaskState) -> None:
+    def _add_to_cache(self, state: TaskState) -> None:
         task = state.task
         key = (task.identity, task.latest_seq)
-        if key in self._kept:
+        if key in self._cache:
             return
-        self._kept[key] = _encoder.encode(state)
-        self._size += len(self._kept[key])
+        self._cache[key] = _encoder.encode(state)
+        self._size += len(self._cache[key])
         while self._size > self._limit:
-            self._size -= len(self._kept.popitem(last=False)[1])
+            self._size -= len(self._cache.popitem(last=False)[1])
 
 
-def unborn(task: Task) -> Task:
+def before_first_event(task: Task) -> Task:
     """Return a task as it was before its first event."""
     return Task(
         task_id=task.task_id,

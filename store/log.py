@@ -69,7 +69,7 @@ Log = Store | Remote
 """A store on this machine, or the log of a server. Both have the calls of `Remote` up to `aset_unfinished`."""
 
 
-def keyed(events: Sequence[NewEvent]) -> list[NewEvent]:
+def with_keys(events: Sequence[NewEvent]) -> list[NewEvent]:
     """Return `events`, each with an idempotency key, so that the append can be retried after a lost response."""
     prefix = new_id()
     return [

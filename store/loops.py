@@ -31,7 +31,7 @@ class Loop:
         self.name = name
         self._max_pause = max_pause
         self.failures = 0
-        self.failing: str | None = None
+        self.last_error: str | None = None
         self._pause = FIRST_PAUSE
 
     async def run(
@@ -49,26 +49,26 @@ class Loop:
                 if task is None or task.cancelling():
                     raise
                 # The turn awaited something that was cancelled. This loop was not cancelled.
-                await self.failed(error, on_failure)
+                await self.record_failure(error, on_failure)
             except Exception as error:
-                await self.failed(error, on_failure)
+                await self.record_failure(error, on_failure)
             else:
-                self.worked()
+                self.record_success()
 
-    def worked(self) -> None:
+    def record_success(self) -> None:
         """Record that a turn succeeded."""
-        if self.failing is not None:
-            self.failing, self._pause = None, FIRST_PAUSE
+        if self.last_error is not None:
+            self.last_error, self._pause = None, FIRST_PAUSE
             report(logging.INFO, "a background loop works again", None, loop=self.name)
 
-    async def failed(self, error: BaseException, on_failure: Callable[[], object] = lambda: None) -> None:
+    async def record_failure(self, error: BaseException, on_failure: Callable[[], object] = lambda: None) -> None:
         """Record that a turn raised `error`, and wait until the next turn is due: always 1 s after a StoreError."""
         self.failures += 1
-        first, self.failing = self.failing is None, str(error) or type(error).__name__
+        first, self.last_error = self.last_error is None, str(error) or type(error).__name__
         expected = isinstance(error, StoreError)
         if first:
             level, trace = (logging.WARNING, None) if expected else (logging.ERROR, error)
-            report(level, "a background loop failed; it is tried again", trace, loop=self.name, error=self.failing)
+            report(level, "a background loop failed; it is tried again", trace, loop=self.name, error=self.last_error)
         try:
             on_failure()
         except Exception as failure:

@@ -70,16 +70,16 @@ class PastReading:
         return sorted(self._state.phases.values(), key=lambda phase: phase.first_seq)
 
     async def spans(self, task_id: str, after: int = 0, limit: int | None = None) -> list[Span]:
-        return self._begun(span for span in self._state.spans.values() if span.started_seq > after)[:limit]
+        return self._by_start(span for span in self._state.spans.values() if span.started_seq > after)[:limit]
 
     async def span(self, task_id: str, span_id: str) -> Span | None:
         return self._state.spans.get(span_id)
 
     async def span_children(self, task_id: str, span_id: str, limit: int) -> list[Span]:
-        return self._begun(span for span in self._state.spans.values() if span.parent_span_id == span_id)[:limit]
+        return self._by_start(span for span in self._state.spans.values() if span.parent_span_id == span_id)[:limit]
 
     async def spans_changed(self, task_id: str, since_seq: int, limit: int) -> list[Span]:
-        return self._begun(span for span in self._state.spans.values() if span.changed_seq > since_seq)[:limit]
+        return self._by_start(span for span in self._state.spans.values() if span.changed_seq > since_seq)[:limit]
 
     async def span_window(self, task_id: str, open_limit: int, ended_limit: int) -> list[Span]:
         spans = self._state.spans
@@ -88,21 +88,21 @@ class PastReading:
             return sorted(chosen, key=lambda span: (span.ended_seq or span.started_seq, span.span_id))[-limit:]
 
         marks = (span for span in spans.values() if span.state != "open" and span.ended_seq is None)
-        waiting = deque(
+        queue = deque(
             [
                 *newest((span for span in spans.values() if span.state == "open"), open_limit),
                 *newest((span for span in spans.values() if span.ended_seq is not None), ended_limit),
-                *self._begun(marks)[:ended_limit],
+                *self._by_start(marks)[:ended_limit],
             ]
         )
         chosen: dict[str, Span] = {}
-        while waiting and len(chosen) < open_limit + 2 * ended_limit + ANCESTORS:
-            span = waiting.popleft()
+        while queue and len(chosen) < open_limit + 2 * ended_limit + ANCESTORS:
+            span = queue.popleft()
             if span.span_id not in chosen:
                 chosen[span.span_id] = span
                 parent = spans.get(span.parent_span_id or "")
-                waiting.extend([parent] if parent else [])
-        return self._begun(chosen.values())
+                queue.extend([parent] if parent else [])
+        return self._by_start(chosen.values())
 
     async def checkpoints(self, task_id: str, limit: int = 1000) -> list[Checkpoint]:
         return sorted(self._state.checkpoints.values(), key=lambda checkpoint: checkpoint.seq)[-limit:]
@@ -113,12 +113,12 @@ class PastReading:
     async def permissions(
         self, task_id: str, *, open_only: bool = True, after: int = 0, limit: int | None = None
     ) -> list[Permission]:
-        asked = sorted(self._state.permissions.values(), key=lambda permission: permission.seq)
-        return [one for one in asked if one.seq > after and (one.state == "open" or not open_only)][:limit]
+        requests = sorted(self._state.permissions.values(), key=lambda permission: permission.seq)
+        return [r for r in requests if r.seq > after and (r.state == "open" or not open_only)][:limit]
 
     async def permission(self, task_id: str, request_id: str) -> Permission | None:
         return self._state.permissions.get(request_id)
 
     @staticmethod
-    def _begun(spans: Iterable[Span]) -> list[Span]:
+    def _by_start(spans: Iterable[Span]) -> list[Span]:
         return sorted(spans, key=lambda span: span.started_seq)

@@ -34,8 +34,8 @@ SCOPES_OF_ROLE: dict[Role, frozenset[Scope]] = {
 DEFAULT_PROJECT = "default"
 """The project of tasks that are created without a project."""
 
-LONGEST_NAME = 128
-LONGEST_EMAIL = 254
+MAX_NAME_CHARS = 128
+MAX_EMAIL_CHARS = 254
 """RFC 5321 limits a path to 256 characters, two of which are the angle brackets."""
 
 _EMAIL = re.compile(r"[^@\s<>()\[\],;:\"\\]{1,64}@[^@\s<>()\[\],;:\"\\]+")
@@ -101,7 +101,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     role: Role
 
 
-class Place(NamedTuple):
+class TaskSummary(NamedTuple):
     """The project, identity and kind of a task. The identity distinguishes it from other tasks with the same id."""
 
     project_id: str
@@ -115,9 +115,9 @@ def checked_email(email: str) -> str:
     Case, compatible forms of the same letters (Unicode NFKC) and surrounding white space make no difference.
     """
     # Normalising takes quadratic time, so check the length first.
-    check_text(email, "email", limit=LONGEST_EMAIL)
+    check_text(email, "email", limit=MAX_EMAIL_CHARS)
     one = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", email).casefold()).strip()
-    if len(one) > LONGEST_EMAIL or not _EMAIL.fullmatch(one):
+    if len(one) > MAX_EMAIL_CHARS or not _EMAIL.fullmatch(one):
         raise InvalidEvent(f"email must be an address such as ann@example.org, not {email!r}", "email")
     return one
 

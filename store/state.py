@@ -20,8 +20,8 @@ STATUSES: tuple[Status, ...] = (
     "cancelled",
     "interrupted",
 )
-AT_WORK: tuple[Status, ...] = ("queued", "running", "waiting")
-ENDED: frozenset[str] = frozenset(STATUSES) - frozenset(AT_WORK)
+ACTIVE_STATUSES: tuple[Status, ...] = ("queued", "running", "waiting")
+ENDED_STATUSES: frozenset[str] = frozenset(STATUSES) - frozenset(ACTIVE_STATUSES)
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -110,7 +110,7 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     @property
     def ended(self) -> bool:
         """Whether the run has ended."""
-        return self.status in ENDED
+        return self.status in ENDED_STATUSES
 
     @property
     def deletable(self) -> bool:

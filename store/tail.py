@@ -13,10 +13,10 @@ from signalbox.store.events import Event
 from signalbox.store.loops import FIRST_PAUSE, Loop
 from signalbox.store.wake import Wake
 
-AT_ONCE = 100
+EVENTS_IN_LOOP = 100
 """Events to read in the event loop's thread. If there are more, they are read in another thread."""
 
-PAGE = 2000
+PAGE_SIZE = 2000
 """Events per read in another thread."""
 
 log = logging.getLogger("signalbox.tail")
@@ -31,7 +31,7 @@ class Tail:
     that it waits `pause()` seconds, so that events that arrive meanwhile are read together.
 
     While the store is unavailable, or `deliver` raises, the tail waits and then continues at its position. `healthy` is
-    False meanwhile, and `on_trouble` is called. `on_look` is called with the seconds from a wake until its events were
+    False meanwhile, and `on_failure` is called. `on_read` is called with the seconds from a wake until its events were
     delivered. When the store has opened a database with another history, the tail calls `on_reset` and continues at the
     end of that log.
     """
@@ -43,16 +43,16 @@ class Tail:
         wake: Wake,
         *,
         pause: Callable[[], float] = lambda: 0.0,
-        on_trouble: Callable[[], None] = lambda: None,
-        on_look: Callable[[float], None] = lambda seconds: None,
+        on_failure: Callable[[], None] = lambda: None,
+        on_read: Callable[[float], None] = lambda seconds: None,
         on_reset: Callable[[], None] = lambda: None,
         loop: Loop | None = None,
     ) -> None:
         self._store = store
         self._deliver = deliver
         self._pause = pause
-        self._on_trouble = on_trouble
-        self._on_look = on_look
+        self._on_failure = on_failure
+        self._on_read = on_read
         self._on_reset = on_reset
         self._generation, self._epoch = store.generation, store.epoch
         self._wake = wake
@@ -65,7 +65,7 @@ class Tail:
         """Move to the end of the log, then follow it in the background."""
         async with self._store.read() as view:
             self.position = await view.latest_event_id()
-        self._task = asyncio.create_task(self._loop.run(self._follow, self._in_trouble), name="signalbox-tail")
+        self._task = asyncio.create_task(self._loop.run(self._follow, self._report_failure), name="signalbox-tail")
 
     async def stop(self) -> None:
         """Stop following."""
@@ -78,46 +78,46 @@ class Tail:
     @property
     def healthy(self) -> bool:
         """Whether the last read succeeded."""
-        return self._loop.failing is None
+        return self._loop.last_error is None
 
     async def _follow(self) -> None:
         await self._wake.wait()
         if pause := self._pause():
             await self._wake.pause(pause)
         woken = time.perf_counter()
-        found = await self._read_on()
-        self._wake.found(found)
+        found = await self._read()
+        self._wake.record_read(found_events=found)
         if found:
-            self._on_look(time.perf_counter() - woken)
+            self._on_read(time.perf_counter() - woken)
 
-    def _in_trouble(self) -> None:
+    def _report_failure(self) -> None:
         self._peek.forget()
-        self._on_trouble()
+        self._on_failure()
 
-    async def _read_on(self) -> bool:
+    async def _read(self) -> bool:
         if self._store.generation != self._generation:
-            await self._begin_again()
+            await self._follow_reopened()
         if not await self._peek.moved():
             return False
         try:
             return await self._read_new()
         except StoreDamaged as error:
-            await self._pass_over(error)
+            await self._skip_damaged(error)
             self._peek.forget()
             return True
 
     async def _read_new(self) -> bool:
-        events = await self._peek.events_after(self.position, AT_ONCE)
-        self._hand_on(events)
-        more = len(events) == AT_ONCE
+        events = await self._peek.events_after(self.position, EVENTS_IN_LOOP)
+        self._deliver_events(events)
+        more = len(events) == EVENTS_IN_LOOP
         while more:
             async with self._store.glance() as view:
-                page = await view.events_after(self.position, PAGE)
-            self._hand_on(page)
-            more = len(page) == PAGE
+                page = await view.events_after(self.position, PAGE_SIZE)
+            self._deliver_events(page)
+            more = len(page) == PAGE_SIZE
         return bool(events)
 
-    async def _pass_over(self, error: StoreDamaged) -> None:
+    async def _skip_damaged(self, error: StoreDamaged) -> None:
         """Skip events that cannot be read, so that later ones are still delivered. Raises `error` if there are none."""
         async with self._store.glance() as view:
             newest = await view.latest_event_id()
@@ -125,7 +125,7 @@ class Tail:
             events = await self._peek.events_after(self.position, 1)
             if not events:
                 return
-            self._hand_on(events)
+            self._deliver_events(events)
         damaged, step = self.position, 1
         while not await self._readable(damaged + step):
             if damaged + step >= newest:
@@ -149,7 +149,7 @@ class Tail:
             return False
         return True
 
-    async def _begin_again(self) -> None:
+    async def _follow_reopened(self) -> None:
         """Continue after the store opened another file: at the same position, or at its end if the history differs."""
         generation, epoch = self._store.generation, self._store.epoch
         async with self._store.read() as view:
@@ -161,7 +161,7 @@ class Tail:
             self._on_reset()
         self._generation, self._epoch = generation, epoch
 
-    def _hand_on(self, events: Sequence[Event]) -> None:
+    def _deliver_events(self, events: Sequence[Event]) -> None:
         if events:
             self.position = events[-1].event_id
         self._deliver(events)
@@ -185,7 +185,7 @@ async def follow(
             for event in events:
                 cursor = event.seq
                 yield event
-            wake.found(bool(events))
+            wake.record_read(found_events=bool(events))
             if not events:
                 await wake.wait()
     finally:

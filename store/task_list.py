@@ -15,11 +15,11 @@ Sort = Literal["newest", "oldest", "active", "longest"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
 """newest, oldest: by creation. active: by the second of the last event, latest first. longest: ended, by duration."""
 
-AGO = r"^(?:[1-9][0-9]{0,4}[mhd])?$"
-CURSOR = r"^(?:[0-9][0-9.eE+:TZ-]{0,40}~[A-Za-z0-9_.:-]{1,128})?$"
+RELATIVE_TIME_PATTERN = r"^(?:[1-9][0-9]{0,4}[mhd])?$"
+CURSOR_PATTERN = r"^(?:[0-9][0-9.eE+:TZ-]{0,40}~[A-Za-z0-9_.:-]{1,128})?$"
 """JSON Schema patterns of a relative time and of the cursor of a page of tasks. Both may be empty."""
-LONGEST_CURSOR = 256
-_CURSOR = re.compile(CURSOR)
+MAX_CURSOR_CHARS = 256
+_CURSOR = re.compile(CURSOR_PATTERN)
 _AGO = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 _SECONDS = {"m": 60, "h": 3600, "d": 86400}
 MINUTE = 60.0
@@ -67,18 +67,18 @@ class SavedView(msgspec.Struct, frozen=True, kw_only=True):
     project_id: str | None = None
 
 
-def ago(text: str) -> int | None:
+def relative_seconds(text: str) -> int | None:
     """Return the seconds of a relative time such as `30m`, `24h` or `7d`, or None if `text` is not one."""
     found = _AGO.fullmatch(text)
     return int(found[1]) * _SECONDS[found[2]] if found else None
 
 
-def instant(bound: str, at: str | None = None) -> str:
+def bound_timestamp(bound: str, at: str | None = None) -> str:
     """Return the timestamp for `since` or `until` of a TaskQuery at the time `at`, which defaults to now.
 
     A relative time counts from the full minute, so that the result changes only once a minute.
     """
-    seconds = ago(bound)
+    seconds = relative_seconds(bound)
     if seconds is None:
         return bound
     minute = epoch_seconds(at or now()) // MINUTE * MINUTE
@@ -101,12 +101,12 @@ def cursor_parts(cursor: str, sort: Sort) -> tuple[str | float, str]:
         raise Conflict("the cursor is of a page in another order; begin without a cursor") from None
 
 
-def place_of(task: Task, permission: Permission) -> str:
+def permission_cursor(task: Task, permission: Permission) -> str:
     """Return the cursor of a permission request in the list of open requests."""
     return f"{task.created_at}~{task.task_id}~{permission.seq}"
 
 
-def place_parts(cursor: str) -> tuple[str, str, int]:
+def permission_cursor_parts(cursor: str) -> tuple[str, str, int]:
     """Return the (`created_at`, task id, seq) of such a cursor. Raises InvalidEvent for an invalid cursor."""
     created_at, _, rest = cursor.partition("~")
     task_id, _, seq = rest.rpartition("~")

@@ -7,8 +7,8 @@ import contextlib
 
 from signalbox.store.contract import Store, Watch
 
-SECOND_LOOK = 0.002
-"""Seconds until a read that a watch caused and that found nothing is repeated.
+REREAD_DELAY = 0.002
+"""Seconds after which a read is repeated that a watch caused and that found nothing.
 
 A commit may become visible just after the watch reports it.
 """
@@ -22,7 +22,7 @@ class Wake:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._event = asyncio.Event()
-        self._shortest, self._longest, self._backoff = poll_interval, max_poll_interval, backoff
+        self._poll_interval, self._max_poll_interval, self._backoff = poll_interval, max_poll_interval, backoff
         self._pause = poll_interval
         self._from_watch = False
         self._store = store
@@ -52,11 +52,11 @@ class Wake:
         """End `wait()`. Call it in the loop's own thread."""
         self._event.set()
 
-    def found(self, something: bool) -> None:
-        """Record whether the read after the last wake found something, which sets the interval of the next poll."""
-        self._pause = self._shortest if something else min(self._pause * self._backoff, self._longest)
-        if self._from_watch and not something:
-            self._loop.call_later(SECOND_LOOK, self._event.set)
+    def record_read(self, *, found_events: bool) -> None:
+        """Record whether the read after the last wake found events, which sets the interval of the next poll."""
+        self._pause = self._poll_interval if found_events else min(self._pause * self._backoff, self._max_poll_interval)
+        if self._from_watch and not found_events:
+            self._loop.call_later(REREAD_DELAY, self._event.set)
         self._from_watch = False
 
     def watch_again(self) -> None:

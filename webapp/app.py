@@ -105,8 +105,8 @@ def create_app(settings: Settings | None = None) -> Quart:
             deliver,
             wake,
             pause=hub.tail_pause.seconds,
-            on_trouble=hub.suspend,
-            on_look=stats.wake_seconds.observe,
+            on_failure=hub.suspend,
+            on_read=stats.wake_seconds.observe,
             on_reset=forget_old_history,
             loop=loops.loop("tail", max_pause=FIRST_PAUSE),
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from signalbox.store.blocking import Blocking, blocking
 from signalbox.store.contract.values import Who
-from signalbox.store.people import Account, Member, Place, Project, Role, Scope, Session, Token
+from signalbox.store.people import Account, Member, Project, Role, Scope, Session, TaskSummary, Token
 
 
 class People(Blocking):
@@ -246,7 +246,7 @@ class People(Blocking):
         """Return the project of a task, or None if there is no such task."""
 
     @abstractmethod
-    async def place_of(self, task_id: str) -> Place | None:
+    async def task_summary(self, task_id: str) -> TaskSummary | None:
         """Return the project, identity and kind of a task, or None if there is no such task."""
 
     # all people

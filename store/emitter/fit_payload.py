@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 
 from signalbox.store.errors import InvalidEvent
-from signalbox.store.events import MAX_PAYLOAD, MAX_TEXT, NewEvent
+from signalbox.store.events import MAX_FIELD_CHARS, MAX_PAYLOAD_BYTES, NewEvent
 from signalbox.store.times import checked_time
 
 MAX_TEXT_CHARS = 20_000
 """Characters to keep of each text in a payload that is too large."""
 
-MAX_TITLE = 512
+MAX_TITLE_CHARS = 512
 MAX_DEPTH = 50
 """Levels of nesting to keep. A structure that contains itself is cut at this depth."""
 
@@ -28,7 +28,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _INTEGERS = range(-(2**63), 2**64)
 
 
-def fitting(event: NewEvent, limit: int = MAX_PAYLOAD) -> NewEvent:
+def fitting(event: NewEvent, limit: int = MAX_PAYLOAD_BYTES) -> NewEvent:
     """Return `event` with valid fields and a payload of at most `limit` bytes of JSON.
 
     Values that JSON cannot represent become text. A payload that was cut has the key `truncated`: the length of the
@@ -55,12 +55,12 @@ def fitting(event: NewEvent, limit: int = MAX_PAYLOAD) -> NewEvent:
     )
 
 
-def fitting_object(value: Any, limit: int = MAX_PAYLOAD) -> dict[str, Any]:
+def fitting_object(value: Any, limit: int = MAX_PAYLOAD_BYTES) -> dict[str, Any]:
     """Return `value` as a JSON object of at most `limit` bytes."""
     return _sized(plain(value if isinstance(value, Mapping) else {"value": value}), limit)
 
 
-def word(value: Any, limit: int = MAX_TEXT) -> str | None:
+def word(value: Any, limit: int = MAX_FIELD_CHARS) -> str | None:
     """Return `value` as one line of at most `limit` characters, or None if the line is empty."""
     if value is None:
         return None
@@ -74,7 +74,7 @@ def identifier(value: Any) -> str | None:
         return None
     text = text_of(value)
     line = _CONTROL.sub(" ", text)
-    if line == text and len(line) <= MAX_TEXT:
+    if line == text and len(line) <= MAX_FIELD_CHARS:
         return line or None
     return f"{line[:180]}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 

@@ -18,7 +18,7 @@ from signalbox.store.log import Log, events_of, task_of
 from signalbox.store.loops import Loop, report
 from signalbox.store.state import Task
 
-PAGE = 1000
+PAGE_SIZE = 1000
 """Events per read of the log."""
 
 READ_INTERVAL, WAITING_READ_INTERVAL = 0.25, 0.02
@@ -41,21 +41,21 @@ class Lifeline:
         self._identity = task.identity or None
         self._emitter = AsyncEmitter(log, strict=True, task=task)
         self._cursor, self._interval = since_seq, interval
-        self._last = time.monotonic()
+        self._last_event_at = time.monotonic()
         self._waiting: dict[str, Future[Event]] = {}
         self._cancel: Event | None = None
-        self._deaf: StoreError | None = None
+        self._follow_error: StoreError | None = None
         self._on_cancel: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self._loop = asyncio.new_event_loop()
-        self._asking = asyncio.Event()
-        self._thought_dead = asyncio.Event()
+        self._waiting_changed = asyncio.Event()
+        self._marked_interrupted = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name=f"signalbox-lifeline-{task.task_id}", daemon=True)
         self._thread.start()
 
     def touch(self) -> None:
         """Postpone the next heartbeat by a full interval, because the run just emitted an event."""
-        self._last = time.monotonic()
+        self._last_event_at = time.monotonic()
 
     @property
     def cancelled(self) -> bool:
@@ -63,32 +63,32 @@ class Lifeline:
         return self._cancel is not None
 
     @property
-    def deaf(self) -> bool:
+    def has_failed(self) -> bool:
         """Whether the lifeline stopped following the log because of an error that a retry does not fix."""
-        return self._deaf is not None
+        return self._follow_error is not None
 
     def on_cancel(self, callback: Callable[[], None]) -> None:
         """Call `callback` in the lifeline's thread once the run is asked to stop, or now if it was already asked."""
         with self._lock:
             self._on_cancel.append(callback)
-            already = self.cancelled
-        if already:
+            already_cancelled = self.cancelled
+        if already_cancelled:
             callback()
 
     def expect(self, request_id: str) -> Future[Event]:
         """Return a future of the event that closes this permission request, or of a `cancel_requested`.
 
-        Raises the StoreError that made the lifeline `deaf`.
+        Raises the StoreError that ended the reading of the log: see `has_failed`.
         """
-        answer: Future[Event] = Future()
+        closing: Future[Event] = Future()
         with self._lock:
-            if self._deaf is not None:
-                raise self._deaf
-            self._waiting[request_id] = answer
+            if self._follow_error is not None:
+                raise self._follow_error
+            self._waiting[request_id] = closing
             if self._cancel is not None:
                 self._settle(self._cancel)
-        self._in_loop(self._asking.set)
-        return answer
+        self._in_loop(self._waiting_changed.set)
+        return closing
 
     def forget(self, request_id: str) -> None:
         """Stop waiting for this request."""
@@ -118,27 +118,27 @@ class Lifeline:
             self._loop.close()
 
     async def _main(self) -> None:
-        beating = asyncio.create_task(Loop("heartbeats").run(self._beat))
+        heartbeats = asyncio.create_task(Loop("heartbeats").run(self._send_heartbeat_when_due))
         try:
             await self._follow_log()
         except StoreError as error:
             with self._lock:
-                self._deaf = error
-                for answer in self._waiting.values():
+                self._follow_error = error
+                for closing in self._waiting.values():
                     with suppress(InvalidStateError):
-                        answer.set_exception(error)
-            await beating
+                        closing.set_exception(error)
+            await heartbeats
         finally:
-            beating.cancel()
-            await asyncio.gather(beating, return_exceptions=True)
+            heartbeats.cancel()
+            await asyncio.gather(heartbeats, return_exceptions=True)
 
-    async def _beat(self) -> None:
-        quiet = time.monotonic() - self._last
-        if quiet < self._interval and not self._thought_dead.is_set():
+    async def _send_heartbeat_when_due(self) -> None:
+        idle_seconds = time.monotonic() - self._last_event_at
+        if idle_seconds < self._interval and not self._marked_interrupted.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._thought_dead.wait(), self._interval - quiet)
+                await asyncio.wait_for(self._marked_interrupted.wait(), self._interval - idle_seconds)
             return
-        self._thought_dead.clear()
+        self._marked_interrupted.clear()
         self.touch()
         try:
             await asyncio.shield(self._emitter.emit_runner_heartbeat(self._task_id, self._span_id))
@@ -162,7 +162,10 @@ class Lifeline:
                 await self._retrying(read_new)
 
     async def _retrying(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Run `work`, and repeat it after an error that is not a StoreError: a bug must not make the run deaf."""
+        """Run `work`, and repeat it after an error that is not a StoreError.
+
+        So the run still learns of a cancellation after a bug raised an error.
+        """
         loop = Loop("lifeline")
         while True:
             try:
@@ -171,7 +174,7 @@ class Lifeline:
             except StoreError:
                 raise
             except Exception as error:
-                await loop.failed(error)
+                await loop.record_failure(error)
 
     async def _follow(self) -> None:
         try:
@@ -185,12 +188,12 @@ class Lifeline:
 
     async def _read_new(self, store: Store) -> None:
         events: list[Event] | None = None
-        while events is None or len(events) == PAGE:
+        while events is None or len(events) == PAGE_SIZE:
             async with store.read() as view:
                 head = await view.head(self._task_id)
                 if self._identity is not None and head.identity != self._identity:
                     raise UnknownTask(self._task_id)
-                events = await view.events(self._task_id, self._cursor, PAGE)
+                events = await view.events(self._task_id, self._cursor, PAGE_SIZE)
             for event in events:
                 self._cursor = event.seq
                 self._handle(event)
@@ -198,8 +201,8 @@ class Lifeline:
     async def _pause(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(WAITING_READ_INTERVAL if self._waiting else READ_INTERVAL):
-                await self._asking.wait()
-        self._asking.clear()
+                await self._waiting_changed.wait()
+        self._waiting_changed.clear()
 
     def _handle(self, event: Event) -> None:
         if is_claim(event):
@@ -219,15 +222,15 @@ class Lifeline:
                 with self._lock:
                     self._settle(event)
         elif event.actor == "supervisor" and event.payload.get("status") == "interrupted":
-            self._thought_dead.set()
+            self._marked_interrupted.set()
 
     def _settle(self, event: Event) -> None:
         if event.event_type == "cancel_requested":
             closed = list(self._waiting)
         else:
             # A response without a request id closes the newest request.
-            named = event.payload.get("request_id") or next(reversed(self._waiting), "")
-            closed = [str(named)] if str(named) in self._waiting else []
+            request = str(event.payload.get("request_id") or next(reversed(self._waiting), ""))
+            closed = [request] if request in self._waiting else []
         for request_id in closed:
             # The waiting caller may have cancelled the future in this moment.
             with suppress(InvalidStateError):

@@ -17,7 +17,7 @@ class OpenedTask:
 
     def __init__(self, task: Task | None) -> None:
         self._task = task
-        self._gone = False
+        self._deleted = False
 
     def identity_for(self, task_id: str) -> str | None:
         """Return the identity that an append to `task_id` must name; None for any task that has this id."""
@@ -26,19 +26,19 @@ class OpenedTask:
         # An older server sends no identities.
         return self._task.identity or None
 
-    def is_gone(self, task_id: str) -> bool:
+    def is_deleted(self, task_id: str) -> bool:
         """Return whether `task_id` is the opened task and an append found it deleted."""
-        return self._gone and self.identity_for(task_id) is not None
+        return self._deleted and self.identity_for(task_id) is not None
 
-    def lost(self, event: NewEvent) -> Event:
-        """Note that the task is gone, warn about it, and return the event that was not stored."""
+    def mark_deleted(self, event: NewEvent) -> Event:
+        """Record that the task was deleted, warn about it, and return `event` as an event that was not stored."""
         assert self._task is not None
-        self._gone = True
+        self._deleted = True
         report(logging.WARNING, "events are dropped: the task was deleted", None, task_id=self._task.task_id)
-        return self.dropped(event)
+        return self.unstored(event)
 
-    def dropped(self, event: NewEvent) -> Event:
-        """Return an event that was not stored. Its `event_id` and `seq` are 0, which no stored event has."""
+    def unstored(self, event: NewEvent) -> Event:
+        """Return `event` as an event that was not stored. Its `event_id` and `seq` are 0, which no stored event has."""
         assert self._task is not None
         return Event(
             event_id=0,

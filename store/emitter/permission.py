@@ -36,7 +36,7 @@ class Answer(msgspec.Struct, frozen=True):
         return self.approved
 
 
-class Question(Generic[R]):
+class PermissionRequest(Generic[R]):
     """A permission request of a run, which can wait for its answer in synchronous code or in asyncio."""
 
     def __init__(

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Any
 
-from signalbox.store.emitter.fit_payload import MAX_TITLE, fitting_object, text_of, word
+from signalbox.store.emitter.fit_payload import MAX_TITLE_CHARS, fitting_object, text_of, word
 from signalbox.store.emitter.lifeline import Lifeline
 from signalbox.store.emitter.scope import SpanScope
 from signalbox.store.emitter.steps import Branch, failure, innermost
@@ -24,7 +24,7 @@ from signalbox.store.state import Task
 HEARTBEAT_INTERVAL = 10.0
 """Seconds without an event after which a run appends a heartbeat."""
 
-MAX_TRACEBACK = 16_000
+MAX_TRACEBACK_CHARS = 16_000
 """Characters of a traceback to log. The end is kept, because it names the error."""
 
 
@@ -80,7 +80,7 @@ class Run(Branch[R]):
             code, fields = 1, {**fields, "status": "cancelled"}
         elif error is not None:
             trace = "".join(traceback.format_exception(error))
-            code, fields = 1, {"status": "failed", **fields, "traceback": trace[-MAX_TRACEBACK:]}
+            code, fields = 1, {"status": "failed", **fields, "traceback": trace[-MAX_TRACEBACK_CHARS:]}
         elif self._cancel_seen:
             fields = {"status": "cancelled", "message": "stopped on request"}
         return self._emitter.emit_runner_exit(self.task_id, self.span_id, code, **fields)
@@ -118,7 +118,7 @@ class open_task:
         check_kind(kind)
         self._log, self._strict = log, strict
         if not strict:
-            title, kind = word(title, MAX_TITLE), word(kind)
+            title, kind = word(title, MAX_TITLE_CHARS), word(kind)
             metadata = fitting_object(metadata) if metadata else None
         self._task: dict[str, Any] = {
             "task_id": task_id,

@@ -15,12 +15,12 @@ from typing import Any, Self, cast, overload
 
 from signalbox.store.emitter.fit_payload import text_of
 from signalbox.store.emitter.open_run import OpenRun
-from signalbox.store.emitter.permission import Answer, Question
+from signalbox.store.emitter.permission import Answer, PermissionRequest
 from signalbox.store.emitter.scope import SpanScope
 from signalbox.store.emitter.vocabulary import R
 from signalbox.store.events import Event, new_id
 
-MAX_MESSAGE = 4000
+MAX_MESSAGE_CHARS = 4000
 """Characters of an error's message to log."""
 
 _TAKEN = frozenset({"task_id", "event_type", "span_id", "parent_span_id", "phase", "actor", "key", "occurred_at"})
@@ -98,7 +98,7 @@ class Branch(SpanScope[R]):
         timeout: float | None = None,
     ) -> Answer | Awaitable[Answer]:
         """Ask a person for permission to use a tool, and wait for the answer for at most `timeout` seconds."""
-        question = Question(self.here, tool_name, arguments, reason, timeout, evidence_refs)
+        question = PermissionRequest(self.here, tool_name, arguments, reason, timeout, evidence_refs)
         return question.wait() if self.run.synchronous else question.await_answer()
 
 
@@ -245,5 +245,5 @@ def failure(error: BaseException | None) -> dict[str, Any]:
         return {}
     if isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
         return {"error_code": "cancelled", "message": "cancelled"}
-    message = text_of(error)[:MAX_MESSAGE] or type(error).__name__
+    message = text_of(error)[:MAX_MESSAGE_CHARS] or type(error).__name__
     return {"error_code": type(error).__name__, "message": message}

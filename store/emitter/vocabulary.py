@@ -225,14 +225,14 @@ class Emitter(Vocabulary[Event]):
 
     def append(self, task_id: str, event: NewEvent) -> Event:
         identity = self._opened.identity_for(task_id)
-        if self._opened.is_gone(task_id) and not self.strict:
-            return self._opened.dropped(fitting(event))
+        if self._opened.is_deleted(task_id) and not self.strict:
+            return self._opened.unstored(fitting(event))
         try:
             return self._append(task_id, event, identity)
         except UnknownTask:
             if self.strict or identity is None:
                 raise
-            return self._opened.lost(fitting(event))
+            return self._opened.mark_deleted(fitting(event))
 
     def _append(self, task_id: str, event: NewEvent, identity: str | None) -> Event:
         try:
@@ -255,14 +255,14 @@ class AsyncEmitter(Vocabulary[Awaitable[Event]]):
 
     async def append(self, task_id: str, event: NewEvent) -> Event:
         identity = self._opened.identity_for(task_id)
-        if self._opened.is_gone(task_id) and not self.strict:
-            return self._opened.dropped(fitting(event))
+        if self._opened.is_deleted(task_id) and not self.strict:
+            return self._opened.unstored(fitting(event))
         try:
             return await self._append(task_id, event, identity)
         except UnknownTask:
             if self.strict or identity is None:
                 raise
-            return self._opened.lost(fitting(event))
+            return self._opened.mark_deleted(fitting(event))
 
     async def _append(self, task_id: str, event: NewEvent, identity: str | None) -> Event:
         try:

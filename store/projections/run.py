@@ -5,7 +5,7 @@ from __future__ import annotations
 from signalbox.store.events import Event, is_claim, is_task_id
 from signalbox.store.projections import phases, spans
 from signalbox.store.projections.payload import lowered, number, progress_of, text
-from signalbox.store.state import ENDED, STATUSES, Span, Status, TaskState
+from signalbox.store.state import ENDED_STATUSES, STATUSES, Span, Status, TaskState
 
 MAX_RETRIES = 100
 """A task stores only this many retries, the first ones."""
@@ -26,7 +26,7 @@ def set_status(state: TaskState, status: Status, event: Event) -> None:
     if status == task.status:
         return
     task.status = status
-    if status in ENDED:
+    if status in ENDED_STATUSES:
         task.ended_at, task.ended_seq = max(event.happened_at, task.started_at or ""), event.seq
     elif status != "queued":
         task.started_at = task.started_at or event.happened_at
@@ -76,7 +76,7 @@ def leave(state: TaskState, event: Event, span: Span) -> None:
     task.exit_code = int(code) if code is not None else None
     word = _STATUS_WORDS.get(lowered(payload, "status"))
     failed = bool(code) or bool(payload.get("error_code"))
-    if word not in ENDED:
+    if word not in ENDED_STATUSES:
         word = "cancelled" if failed and task.cancel_requested else "failed" if failed else "done"
     if task.ended and task.status != word:
         task.status = "running"
@@ -98,7 +98,7 @@ def status(state: TaskState, event: Event, span: Span) -> None:
         word = None
     if word and word != "queued":
         set_status(state, word, event)
-    if word in ENDED and word != "done":
+    if word in ENDED_STATUSES and word != "done":
         state.task.error = text(event.payload, "explanation", "message", "error_code")
 
 

@@ -11,7 +11,7 @@ import msgspec
 from signalbox.store.blocking import Blocking, blocking
 from signalbox.store.errors import StoreError
 from signalbox.store.events import Event, NewEvent, check_event, check_task_id, new_id
-from signalbox.store.log import keyed
+from signalbox.store.log import with_keys
 from signalbox.store.remote.connection import Connection
 from signalbox.store.remote.position import Notice
 from signalbox.store.remote.tail import RemoteTail
@@ -71,21 +71,21 @@ class RemoteLog(Blocking):
 
     async def alink_retry(self, task_id: str, retry: str, *, identity: str | None = None) -> None:
         """Record that the task `retry` runs this task again. Raises NotAllowed without the right to stop runs."""
-        options = {"json": {"retry": retry}, **_of(identity)}
+        options = {"json": {"retry": retry}, **_identity_option(identity)}
         await self._connection.request("POST", f"{_path(task_id)}/retries", task_id, **options)
 
     link_retry = blocking(alink_retry)
 
     async def aset_unfinished(self, task_id: str, lines: Sequence[Unfinished], *, identity: str | None = None) -> None:
         """Replace the unfinished lines of a task that has not ended. `identity`: see `aappend`. Raises UnknownTask."""
-        options = {**_json(lines), **_of(identity)}
+        options = {**_json(lines), **_identity_option(identity)}
         await self._connection.request("PUT", f"{_path(task_id)}/unfinished", task_id, **options)
 
     set_unfinished = blocking(aset_unfinished)
 
     async def aunfinished(self, task_id: str) -> list[Unfinished]:
         """Return the unfinished lines of a task. Raises UnknownTask."""
-        return _decoded(await self._connection.request("GET", _path(task_id), task_id), _Shown).unfinished
+        return _decoded(await self._connection.request("GET", _path(task_id), task_id), _UnfinishedBody).unfinished
 
     unfinished = blocking(aunfinished)
 
@@ -99,12 +99,12 @@ class RemoteLog(Blocking):
         A task that does not exist is created. With the `identity` of a task this raises UnknownTask instead, also if
         another task has the id now. Raises InvalidEvent or Conflict.
         """
-        given = keyed([events] if isinstance(events, NewEvent) else events)
+        given = with_keys([events] if isinstance(events, NewEvent) else events)
         for event in given:
             check_event(event)
         if not given:
             return []
-        options = {**_json(given), **_of(identity)}
+        options = {**_json(given), **_identity_option(identity)}
         response = await self._connection.request("POST", f"{_path(task_id)}/events", task_id, **options)
         return _decoded(response, list[Event])
 
@@ -117,7 +117,7 @@ class RemoteLog(Blocking):
         params: dict[str, Any] = {"since_seq": since_seq, "limit": limit}
         params |= {"identity": identity} if identity else {}
         response = await self._connection.request("GET", f"{_path(task_id)}/events", task_id, params=params)
-        return _decoded(response, _Page).events
+        return _decoded(response, _EventsBody).events
 
     events = blocking(aevents)
 
@@ -164,11 +164,11 @@ class RemoteLog(Blocking):
     close = blocking(aclose)
 
 
-class _Page(msgspec.Struct):
+class _EventsBody(msgspec.Struct):
     events: list[Event]
 
 
-class _Shown(msgspec.Struct):
+class _UnfinishedBody(msgspec.Struct):
     unfinished: list[Unfinished] = []
 
 
@@ -180,7 +180,7 @@ def _json(value: object) -> dict[str, Any]:
     return {"content": msgspec.json.encode(value), "headers": {"Content-Type": "application/json"}}
 
 
-def _of(identity: str | None) -> dict[str, Any]:
+def _identity_option(identity: str | None) -> dict[str, Any]:
     return {"params": {"identity": identity}} if identity else {}
 
 

@@ -22,7 +22,7 @@ READ_TIMEOUT = 75.0
 FIRST_DELAY, MAX_DELAY = 0.25, 30.0
 """Seconds before the first reconnect, and the maximum. The delay doubles with each failed attempt."""
 
-PAGE = 1000
+PAGE_SIZE = 1000
 
 Notice = Callable[[str], None]
 

@@ -13,7 +13,7 @@ from signalbox.store.errors import StoreUnavailable
 from signalbox.store.events import Event, check_task_id
 from signalbox.store.remote.connection import Connection
 from signalbox.store.remote.errors import error_of
-from signalbox.store.remote.position import PAGE, Gap, Notice, Position
+from signalbox.store.remote.position import PAGE_SIZE, Gap, Notice, Position
 
 
 class ReadPage(Protocol):
@@ -71,8 +71,8 @@ class RemoteTail:
 
     async def _page(self) -> list[Event]:
         """Return the new events of the next page of the log. Used while the log has events that the stream skipped."""
-        page = await self._read_page(self._task_id, self._position.cursor, PAGE, identity=self._identity)
-        self._gap = len(page) == PAGE
+        page = await self._read_page(self._task_id, self._position.cursor, PAGE_SIZE, identity=self._identity)
+        self._gap = len(page) == PAGE_SIZE
         return list(self._position.advance(page))
 
     async def _chunk(self) -> list[Event]:

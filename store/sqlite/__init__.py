@@ -84,7 +84,7 @@ class SqliteStore(Writes, Store):
                 log.error("a listener for commits failed", exc_info=error)
 
     def stats(self) -> StoreStats:
-        return StoreStats(self._writer.queued, self._writer.commits, self._readers.lent)
+        return StoreStats(self._writer.queued, self._writer.commits, self._readers.held_views)
 
     # the file
 

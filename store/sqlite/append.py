@@ -15,9 +15,9 @@ from signalbox.store.events import Event, NewEvent, Origin, check_event, new_id
 from signalbox.store.people import DEFAULT_PROJECT
 from signalbox.store.projections import apply, consequences, refusal
 from signalbox.store.sqlite import heartbeats, unfinished
-from signalbox.store.sqlite.rows import COLUMNS, INSERT, event_of, readable, stored_task, wire
+from signalbox.store.sqlite.rows import COLUMNS, INSERT, event_of, readable, stored_task, to_json
 from signalbox.store.sqlite.task_state import listed_columns, load_state, save_listed, save_state
-from signalbox.store.state import AT_WORK, Task
+from signalbox.store.state import ACTIVE_STATUSES, Task
 from signalbox.store.terminal_escapes import plain_json
 from signalbox.store.times import checked_time, now
 
@@ -41,7 +41,7 @@ def create_task(
     With `alone`, a task of the same kind and project that has not ended is returned instead of a new one. Raises
     InvalidEvent if the project does not exist.
     """
-    found = load_task(db, task_id) or (_at_work(db, kind, project_id) if alone else None)
+    found = load_task(db, task_id) or (_active_task(db, kind, project_id) if alone else None)
     if found is not None:
         return found, False
     if not db.execute("SELECT 1 FROM projects WHERE project_id = ?", (project_id,)).fetchone():
@@ -62,7 +62,7 @@ def create_task(
     db.execute(
         "INSERT INTO tasks (task_id, created_at, status, title, kind, project_id, updated_at, active_at, state)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (task_id, at, task.status, title, kind, project_id, at, at[:19], wire(task)),
+        (task_id, at, task.status, title, kind, project_id, at, at[:19], to_json(task)),
     )
     counter = "INSERT INTO task_event_seq_counters (task_id, last_seq, identity) VALUES (?, 0, ?)"
     db.execute(counter, (task_id, task.identity))
@@ -104,7 +104,7 @@ def append(
     state = load_state(db, task, [draft for draft, _ in drafts])
     rows: list[tuple[object, ...]] = []
     heartbeat_seqs: list[int] = []
-    answer: list[Event] = []
+    result: list[Event] = []
     start_seq = task.latest_seq
 
     def add(draft: NewEvent, payload: bytes, origin: Origin | None = origin) -> Event:
@@ -152,12 +152,12 @@ def append(
 
     for draft, payload in drafts:
         if draft.key is not None and draft.key in stored:
-            answer.append(stored[draft.key])
+            result.append(stored[draft.key])
             continue
         if origin is not None and (reason := refusal(state, draft)):
             raise Conflict(reason)
         event = add(draft, payload)
-        answer.append(event)
+        result.append(event)
         if draft.key is not None:
             stored[draft.key] = event
         for more in consequences(state, event):
@@ -173,7 +173,7 @@ def append(
             save_listed(db, task)
             if task.ended_at is not None:
                 unfinished.clear(db, task_id)
-    return answer
+    return result
 
 
 def append_while(db: sqlite3.Connection, task_id: str, draft: Draft, condition: Callable[[Task], bool]) -> Event | None:
@@ -222,14 +222,14 @@ def load_task(db: sqlite3.Connection, task_id: str) -> Task | None:
     return stored_task(task_id, row[0]) if row else None
 
 
-def _at_work(db: sqlite3.Connection, kind: str | None, project_id: str) -> Task | None:
+def _active_task(db: sqlite3.Connection, kind: str | None, project_id: str) -> Task | None:
     """Return the newest task of this kind and project that has not ended, or None."""
     # The unary plus makes SQLite use the index on the status: the index on the project holds all tasks of the project.
     sql = (
-        f"SELECT CAST(state AS BLOB) FROM tasks WHERE status IN ({', '.join('?' * len(AT_WORK))})"
+        f"SELECT CAST(state AS BLOB) FROM tasks WHERE status IN ({', '.join('?' * len(ACTIVE_STATUSES))})"
         " AND kind IS ? AND +project_id = ? ORDER BY created_at DESC LIMIT 1"
     )
-    return next(iter(readable(Task, db.execute(sql, (*AT_WORK, kind, project_id)))), None)
+    return next(iter(readable(Task, db.execute(sql, (*ACTIVE_STATUSES, kind, project_id)))), None)
 
 
 def _stored_under_keys(db: sqlite3.Connection, task_id: str, drafts: Sequence[Draft]) -> dict[str, Event]:

@@ -29,7 +29,7 @@ class Calls(InPlace):
         `weight` is the number of events that the work appends. Raises StoreUnavailable and the exceptions of `work`.
         If the caller is cancelled, the work may still be committed.
         """
-        if self._here.blocking:
+        if self._thread_state.blocking:
             return self._writer.run(work, weight)
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="signalbox-writer")

@@ -61,9 +61,9 @@ def connect(path: Path, synchronous: str, *, make: bool = True) -> sqlite3.Conne
 def open_for_writing(path: Path, synchronous: str) -> tuple[sqlite3.Connection, dict[str, str]]:
     """Open the file, migrate it to the newest schema, and return the connection and the database's facts.
 
-    Waits up to `job.ANSWER_TIMEOUT` seconds for the locks of other processes.
+    Waits up to `job.JOB_TIMEOUT` seconds for the locks of other processes.
     """
-    deadline = time.monotonic() + job.ANSWER_TIMEOUT
+    deadline = time.monotonic() + job.JOB_TIMEOUT
     while True:
         connection = None
         try:

@@ -179,8 +179,8 @@ def _is_whole(file: sqlite3.Connection) -> bool:
     After an interrupted checkpoint it is not: a part of its pages is still in the write-ahead log only. The file must
     then not be taken for an overwritten one, because the write-ahead log of an overwritten file is put aside.
     """
-    (answer,) = file.execute("PRAGMA quick_check(1)").fetchone()
-    return bool(answer == "ok")
+    (result,) = file.execute("PRAGMA quick_check(1)").fetchone()
+    return bool(result == "ok")
 
 
 def _is_no_database(error: Exception) -> bool:

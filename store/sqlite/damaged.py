@@ -27,15 +27,15 @@ TASK_COLUMNS = ", ".join(
 )
 """The columns of `tasks` that `damaged_task` takes, in this order."""
 
-_SHOWN = 1000
+_MAX_SHOWN_CHARS = 1000
 """A damaged payload is shown up to this many characters."""
 
-_SHOWN_ONLY = frozenset(
+_DISPLAY_FIELDS = frozenset(
     ("title", "metadata", "progress", "message", "error", "exit_code", "runner_pid", "runner_version", "activity")
 )
 """The fields of a task that are only displayed, so a task is usable without them."""
 
-_sound = msgspec.json.Decoder(msgspec.Raw)
+_json_check = msgspec.json.Decoder(msgspec.Raw)
 
 S = TypeVar("S")
 
@@ -60,7 +60,7 @@ def payload_of(stored: object) -> str:
     """Return the stored payload if it is a valid JSON object, else a payload that says what is wrong with it."""
     if isinstance(stored, str):
         try:
-            _sound.decode(stored)
+            _json_check.decode(stored)
             if not stored.lstrip().startswith("{"):
                 reason = "is not a JSON object"
             elif depth_of(stored) > MAX_DEPTH:
@@ -72,12 +72,12 @@ def payload_of(stored: object) -> str:
     else:
         reason = "is not text"
     message = f"this event cannot be read: its stored payload {reason}"
-    return msgspec.json.encode({"message": message, "unreadable": _text(stored)[:_SHOWN]}).decode()
+    return msgspec.json.encode({"message": message, "unreadable": _text(stored)[:_MAX_SHOWN_CHARS]}).decode()
 
 
-def texts(row: Sequence[Any], whole: frozenset[int]) -> list[Any]:
-    """Return the row with each value converted to its column's type: integers at the indexes `whole`, else text."""
-    return [_whole(value) if place in whole else _text_or_none(value) for place, value in enumerate(row)]
+def texts(row: Sequence[Any], integer_columns: frozenset[int]) -> list[Any]:
+    """Return the row with its values as integers at the indexes `integer_columns`, else as texts."""
+    return [_integer(value) if index in integer_columns else _text_or_none(value) for index, value in enumerate(row)]
 
 
 def damaged_task(row: Sequence[Any]) -> Task:
@@ -96,7 +96,7 @@ def damaged_task(row: Sequence[Any]) -> Task:
         status="interrupted",
         error=UNREADABLE,
         archived_at=_text_or_none(archived_at),
-        latest_seq=_whole(last_seq),
+        latest_seq=_integer(last_seq),
         unreadable=True,
     )
 
@@ -107,7 +107,7 @@ def detail_of(stored: object) -> dict[str, Any]:
     return detail
 
 
-def salvaged(kind: type[S], stored: object) -> S | None:
+def salvage(kind: type[S], stored: object) -> S | None:
     """Decode a value without its unreadable optional fields. Return None if a required field is unreadable."""
     try:
         given = msgspec.json.decode(stored if isinstance(stored, str | bytes) else b"")
@@ -122,7 +122,7 @@ def salvaged(kind: type[S], stored: object) -> S | None:
         try:
             kept[field.encode_name] = msgspec.convert(given[field.encode_name], field.type)
         except (msgspec.ValidationError, RecursionError):
-            if field.required or (kind is Task and field.name not in _SHOWN_ONLY):
+            if field.required or (kind is Task and field.name not in _DISPLAY_FIELDS):
                 return None
     try:
         return kind(**kept)
@@ -140,5 +140,5 @@ def _text_or_none(value: object) -> str | None:
     return None if value is None else _text(value)
 
 
-def _whole(value: object) -> int:
+def _integer(value: object) -> int:
     return value if isinstance(value, int) else 0

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from signalbox.store.history import unborn
+from signalbox.store.history import before_first_event
 from signalbox.store.projections import apply
 from signalbox.store.sqlite.connection import uri
 from signalbox.store.sqlite.migrations import applied, known
@@ -131,7 +131,7 @@ def _differences(db: sqlite3.Connection, task_id: str) -> list[str]:
     """Return the names of the stored fields and parts of a task that differ from the fold of its log."""
     (stored,) = db.execute("SELECT state FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
     task = msgspec.json.decode(stored, type=Task)
-    state = TaskState(task=unborn(task))
+    state = TaskState(task=before_first_event(task))
     for row in db.execute(f"SELECT {COLUMNS} FROM task_events WHERE task_id = ? ORDER BY seq", (task_id,)):
         apply(state, event_of(row))
     fields, folded = (msgspec.structs.asdict(one) for one in (task, state.task))

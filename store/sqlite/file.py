@@ -85,7 +85,7 @@ class DatabaseFile:
     def compare(self) -> bool:
         """Compare all three files with the open ones. Return whether they are the same."""
         if self.lost is None:
-            self.lost = self._fault()
+            self.lost = self._find_fault()
             if self.lost is not None:
                 log.error("the open database is no longer the one at %s: %s", self._db, self.lost)
         return self.lost is None
@@ -97,13 +97,13 @@ class DatabaseFile:
             log.error("the database %s was restored while it was open", self._db)
         return self.lost is None
 
-    def lost_or(self, error: Exception) -> Exception:
-        """Record an error with `note` and return it. Damage of lost files is returned as StoreLost instead."""
-        self.note(error)
+    def record_error(self, error: Exception) -> Exception:
+        """Call `record(error)` and return the error. Damage of lost files is returned as StoreLost instead."""
+        self.record(error)
         return self.error() if isinstance(error, StoreDamaged) and self.lost is not None else error
 
-    def note(self, error: BaseException) -> None:
-        """Set `full` or `damaged` if the error says so."""
+    def record(self, error: BaseException) -> None:
+        """Set `full` or `damaged` if the error says that the disk is full or the file is damaged."""
         if isinstance(error, StoreFull):
             self.full = True
         elif isinstance(error, StoreDamaged) and not self.damaged and self.compare():
@@ -111,12 +111,12 @@ class DatabaseFile:
             log.error("the database %s is damaged: %s", self._db, error)
 
     @contextmanager
-    def noting(self) -> Iterator[None]:
+    def recorded_errors(self) -> Iterator[None]:
         """Record the errors raised in the block, and raise damage of lost files as StoreLost."""
         try:
             yield
         except Exception as error:
-            if (translated := self.lost_or(error)) is not error:
+            if (translated := self.record_error(error)) is not error:
                 raise translated from error
             raise
 
@@ -169,7 +169,7 @@ class DatabaseFile:
                     os.truncate(name, 0)
                 return
 
-    def set_companions_aside(self) -> None:
+    def move_wal_aside(self) -> None:
         """Move the WAL and shm files of a lost database away, or SQLite would apply them to a new one at the same path.
 
         All connections must be closed.
@@ -190,7 +190,7 @@ class DatabaseFile:
     def _name_of_lost_wal(self) -> str:
         return f"{self._wal}.of-lost-{self._wal_identity[1] if self._wal_identity else 0}"
 
-    def _fault(self) -> str | None:
+    def _find_fault(self) -> str | None:
         for name, what in (
             (self._db, "the database file"),
             (self._wal, "the database's write-ahead log"),

@@ -21,11 +21,11 @@ from signalbox.store.state import Task, TaskState
 from signalbox.store.terminal_escapes import plain_json
 from signalbox.store.times import check_time, checked_time
 
-_KEPT = (
+_CREATE_LOG = (
     "CREATE TABLE log (task_id, seq INTEGER PRIMARY KEY, event_type, phase, actor, span_id, parent_span_id, payload,"
     " created_at, key, origin, occurred_at, quiet, plain)"
 )
-_KEEP = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_EVENT = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class Import:
@@ -42,13 +42,13 @@ class Import:
         check_time(record.created_at, "created_at")
         task = Task(**msgspec.structs.asdict(record), updated_at=record.created_at)
         if is_reserved_kind(task.kind):
-            # This server did not start the imported run, so the run must not count as one that is at work.
+            # This server did not start the imported run, so the run must not count as one of its active runs.
             task.kind = f"{task.kind} (imported)"
         self._state = TaskState(task=task)
         self._log = sqlite3.connect("", check_same_thread=False)
         with translated_errors():
-            self._log.execute(_KEPT)
-            self._log.executemany(_KEEP, _rows(self._state, events))
+            self._log.execute(_CREATE_LOG)
+            self._log.executemany(_INSERT_EVENT, _rows(self._state, events))
         task.main_span_id = task.main_span_id or new_id()
 
     def write(self, db: sqlite3.Connection, project_id: str) -> Task:
@@ -77,20 +77,22 @@ class Import:
 def _rows(state: TaskState, events: Iterable[Event]) -> Iterator[tuple[object, ...]]:
     task = state.task
     task_id = task.task_id
-    for seq, given in enumerate(events, 1):
-        if given.seq != seq:
-            raise InvalidEvent(f"the log has #{given.seq} where #{seq} must be", "seq")
-        check_time(given.created_at, "created_at")
+    for seq, exported in enumerate(events, 1):
+        if exported.seq != seq:
+            raise InvalidEvent(f"the log has #{exported.seq} where #{seq} must be", "seq")
+        check_time(exported.created_at, "created_at")
         if seq == 1:
             # No event is older than its task.
-            task.created_at = task.updated_at = min(task.created_at, given.created_at)
-        at = max(given.created_at, task.updated_at)
-        occurred_at = given.occurred_at
+            task.created_at = task.updated_at = min(task.created_at, exported.created_at)
+        at = max(exported.created_at, task.updated_at)
+        occurred_at = exported.occurred_at
         if occurred_at is not msgspec.UNSET:
             occurred_at = checked_time(occurred_at, "occurred_at")
-        event = msgspec.structs.replace(given, task_id=task_id, created_at=at, origin="import", occurred_at=occurred_at)
+        event = msgspec.structs.replace(
+            exported, task_id=task_id, created_at=at, origin="import", occurred_at=occurred_at
+        )
         text = _checked(event).decode()
-        tells = apply(state, event)
+        changed = apply(state, event)
         yield (
             task_id,
             seq,
@@ -104,7 +106,7 @@ def _rows(state: TaskState, events: Iterable[Event]) -> Iterator[tuple[object, .
             event.key,
             event.origin,
             None if event.occurred_at is msgspec.UNSET else event.occurred_at,
-            None if tells else 1,
+            None if changed else 1,
             plain_json(text),
         )
 

@@ -8,7 +8,7 @@ from signalbox.store.events import Event
 from signalbox.store.sqlite.connection import translated_errors, uri
 from signalbox.store.sqlite.damaged import is_not_text, lenient
 from signalbox.store.sqlite.file import DatabaseFile
-from signalbox.store.sqlite.rows import TAILED, tailed_event_of
+from signalbox.store.sqlite.rows import COLUMNS_WITH_IDENTITY, event_with_identity_of
 
 BUSY_TIMEOUT = 0.05
 """Seconds for which a query waits for a lock. In WAL mode this happens only while the write-ahead log is recovered."""
@@ -47,8 +47,8 @@ class SqlitePeek:
     async def events_after(self, event_id: int, limit: int) -> list[Event]:
         """Return at most `limit` events after `event_id`, in commit order. Call `moved()` first."""
         assert self._connection is not None, "call moved() first"
-        sql = f"SELECT {TAILED} FROM task_events WHERE event_id > ? ORDER BY event_id LIMIT ?"
-        with self._file.noting(), translated_errors():
+        sql = f"SELECT {COLUMNS_WITH_IDENTITY} FROM task_events WHERE event_id > ? ORDER BY event_id LIMIT ?"
+        with self._file.recorded_errors(), translated_errors():
             try:
                 rows = self._connection.execute(sql, (event_id, limit)).fetchall()
             except sqlite3.OperationalError as error:
@@ -57,7 +57,7 @@ class SqlitePeek:
                 self._connection.text_factory = lenient
                 rows = self._connection.execute(sql, (event_id, limit)).fetchall()
                 self._connection.text_factory = str
-        return [tailed_event_of(row) for row in rows]
+        return [event_with_identity_of(row) for row in rows]
 
     def forget(self) -> None:
         """Make the next `moved()` return True."""

@@ -30,7 +30,7 @@ CLOSE_TIMEOUT = 0.5
 """Seconds to wait for the thread of a connection when the pool or the event loop ends."""
 
 
-async def _end(connection: aiosqlite.Connection, interrupted: bool) -> None:
+async def _roll_back(connection: aiosqlite.Connection, interrupted: bool) -> None:
     """Roll back. Interrupt repeatedly if `interrupted`, because a query may still be queued for the thread."""
     ended = asyncio.ensure_future(connection.rollback())
     try:
@@ -43,7 +43,7 @@ async def _end(connection: aiosqlite.Connection, interrupted: bool) -> None:
             await connection.interrupt()
 
 
-def _join(connection: aiosqlite.Connection) -> None:
+def _join_thread(connection: aiosqlite.Connection) -> None:
     """Interrupt a stopped connection until its thread ends, for at most `CLOSE_TIMEOUT` seconds."""
     until = time.monotonic() + CLOSE_TIMEOUT
     while connection._thread.is_alive() and time.monotonic() < until:
@@ -55,20 +55,20 @@ def _join(connection: aiosqlite.Connection) -> None:
 class Lease:
     """Records that a view is held, and from which pool.
 
-    `handed_on` is true if an opening or a rollback that outlives the view returns the view's place in the pool.
+    `released_later` is true if an opening or a rollback outlives the view and then releases its slot in the pool.
     """
 
-    __slots__ = ("handed_on", "held", "outer", "readers")
+    __slots__ = ("held", "outer", "readers", "released_later")
 
     def __init__(self, readers: Readers, outer: Lease | None) -> None:
         self.readers = readers
         self.outer = outer
         self.held = True
-        self.handed_on = False
+        self.released_later = False
 
-    def nests(self, readers: Readers) -> bool:
+    def is_nested(self, readers: Readers) -> bool:
         """Return whether this lease, or one around it, holds a view of these readers."""
-        return (self.held and self.readers is readers) or (self.outer is not None and self.outer.nests(readers))
+        return (self.held and self.readers is readers) or (self.outer is not None and self.outer.is_nested(readers))
 
 
 _LEASE: ContextVar[Lease | None] = ContextVar("lease", default=None)
@@ -80,18 +80,18 @@ class Readers:
     def __init__(self, file: DatabaseFile) -> None:
         self._file = file
         self._idle: list[aiosqlite.Connection] = []
-        self._lent: dict[aiosqlite.Connection, int] = {}
+        self._in_use: dict[aiosqlite.Connection, int] = {}
         self._stopping: set[threading.Thread] = set()
         self._closed = False
-        self._mending: set[asyncio.Task[None]] = set()
-        self._limits: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
+        self._rollbacks: set[asyncio.Task[None]] = set()
+        self._slots: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
             weakref.WeakKeyDictionary()
         )
 
     @property
-    def lent(self) -> int:
+    def held_views(self) -> int:
         """The number of views that are held."""
-        return len(self._lent)
+        return len(self._in_use)
 
     @asynccontextmanager
     async def view(self, *, consistent: bool = True) -> AsyncIterator[View]:
@@ -105,69 +105,71 @@ class Readers:
         outer = _LEASE.get()
         if outer is not None and not outer.held:
             outer = None
-        if outer is not None and outer.nests(self):
+        if outer is not None and outer.is_nested(self):
             raise NestedView("a view was requested while one is held")
-        limit = await self._admitted()
+        slots = await self._acquire_slot()
         connection: aiosqlite.Connection | None = None
         lease = Lease(self, outer)
         try:
             with translated_errors():
-                connection = await self._lend(lease, limit)
+                connection = await self._take_connection(lease, slots)
                 _LEASE.set(lease)
                 if consistent:
                     await connection.execute_fetchall("BEGIN")
                 view = View(connection)
                 yield view
                 if view.damage is not None:
-                    self._file.note(view.damage)
+                    self._file.record(view.damage)
                 if consistent:
                     # SQLite cannot commit after it has found damage.
                     await connection.execute_fetchall("COMMIT" if view.damage is None else "ROLLBACK")
         except BaseException as error:
-            self._file.note(error)
+            self._file.record(error)
             if connection is not None:
-                lease.handed_on = True
-                self._mend(connection, limit, interrupted=not isinstance(error, Exception), broken=is_broken(error))
+                lease.released_later = True
+                self._roll_back_later(
+                    connection, slots, interrupted=not isinstance(error, Exception), broken=is_broken(error)
+                )
             if isinstance(error, StoreDamaged) and self._file.lost is not None:
                 raise self._file.error() from error
             raise
         finally:
             lease.held = False
             _LEASE.set(outer)
-            if not lease.handed_on:
+            if not lease.released_later:
                 if connection is not None:
                     self._give_back(connection)
-                limit.release()
+                slots.release()
 
-    async def _admitted(self) -> asyncio.Semaphore:
+    async def _acquire_slot(self) -> asyncio.Semaphore:
         """Acquire and return the semaphore of the running loop."""
-        limit = self._limits.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MAX_READERS))
-        if not limit.locked():
-            await limit.acquire()
-            return limit
+        slots = self._slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MAX_READERS))
+        if not slots.locked():
+            await slots.acquire()
+            return slots
         try:
             async with asyncio.timeout(LEASE_TIMEOUT):
-                await limit.acquire()
+                await slots.acquire()
         except TimeoutError:
             raise StoreUnavailable(f"all {MAX_READERS} connections for reading are in use") from None
-        return limit
+        return slots
 
-    async def _lend(self, lease: Lease, limit: asyncio.Semaphore) -> aiosqlite.Connection:
+    async def _take_connection(self, lease: Lease, slots: asyncio.Semaphore) -> aiosqlite.Connection:
         if self._file.lost is not None:
             raise self._file.error()
         generation = self._file.generation
-        connection = self._idle.pop() if self._idle else await self._open(lease, limit)
-        self._lent[connection] = generation
+        connection = self._idle.pop() if self._idle else await self._open(lease, slots)
+        self._in_use[connection] = generation
         return connection
 
-    async def _open(self, lease: Lease, limit: asyncio.Semaphore) -> aiosqlite.Connection:
+    async def _open(self, lease: Lease, slots: asyncio.Semaphore) -> aiosqlite.Connection:
         opening, generation = asyncio.ensure_future(self._connect()), self._file.generation
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
             # Let the opening finish: aiosqlite's thread would otherwise report to a loop that has ended.
-            lease.handed_on = True
-            opening.add_done_callback(lambda opened: self._adopt(opened, generation, limit))
+            lease.released_later = True
+            opening.add_done_callback(lambda opened: self._keep_opened(opened, generation, slots))
             raise
 
     async def _connect(self) -> aiosqlite.Connection:
@@ -181,14 +183,16 @@ class Readers:
             raise
         return connection
 
-    def _adopt(self, opening: asyncio.Task[aiosqlite.Connection], generation: int, limit: asyncio.Semaphore) -> None:
+    def _keep_opened(
+        self, opening: asyncio.Task[aiosqlite.Connection], generation: int, slots: asyncio.Semaphore
+    ) -> None:
         if not opening.cancelled() and opening.exception() is None:
-            self._lent[opening.result()] = generation
+            self._in_use[opening.result()] = generation
             self._give_back(opening.result())
-        limit.release()
+        slots.release()
 
     def _give_back(self, connection: aiosqlite.Connection) -> None:
-        generation = self._lent.pop(connection, -1)
+        generation = self._in_use.pop(connection, -1)
         if self._closed or self._file.lost is not None or generation != self._file.generation:
             self._stop(connection)
         else:
@@ -199,7 +203,7 @@ class Readers:
         self._stopping = {thread for thread in self._stopping if thread.is_alive()}
         self._stopping.add(connection._thread)
         connection.stop()
-        self._lent.pop(connection, None)
+        self._in_use.pop(connection, None)
 
     def release(self) -> bool:
         """Close the idle connections of a lost file. Return whether all connections are closed now."""
@@ -207,32 +211,32 @@ class Readers:
             self._stop(self._idle.pop())
         for thread in self._stopping:
             thread.join(CLOSE_TIMEOUT)
-        return not self._lent and not any(thread.is_alive() for thread in self._stopping)
+        return not self._in_use and not any(thread.is_alive() for thread in self._stopping)
 
-    def _mend(
-        self, connection: aiosqlite.Connection, limit: asyncio.Semaphore, *, interrupted: bool, broken: bool
+    def _roll_back_later(
+        self, connection: aiosqlite.Connection, slots: asyncio.Semaphore, *, interrupted: bool, broken: bool
     ) -> None:
         """End the transaction of a failed view in the background, then return its connection to the pool."""
         if broken:
             self._stop(connection)
-            limit.release()
+            slots.release()
             return
 
-        def mended(task: asyncio.Task[None]) -> None:
-            self._mending.discard(task)
+        def after_rollback(task: asyncio.Task[None]) -> None:
+            self._rollbacks.discard(task)
             if task.cancelled():
                 # The loop is ending. The thread must report to it before the loop is closed.
                 self._stop(connection)
-                _join(connection)
+                _join_thread(connection)
             elif isinstance(task.exception(), (sqlite3.Error, ValueError)):
                 self._stop(connection)
             else:
                 self._give_back(connection)
-            limit.release()
+            slots.release()
 
-        task = asyncio.create_task(_end(connection, interrupted), name="signalbox-reader")
-        self._mending.add(task)
-        task.add_done_callback(mended)
+        task = asyncio.create_task(_roll_back(connection, interrupted), name="signalbox-reader")
+        self._rollbacks.add(task)
+        task.add_done_callback(after_rollback)
 
     async def rows(self, sql: str, *values: object) -> list[Any]:
         """Return the rows of one query."""
@@ -243,8 +247,8 @@ class Readers:
         """Close all idle connections. Lent connections close when they are returned."""
         self._closed = True
         loop = asyncio.get_running_loop()
-        if mending := {task for task in self._mending if task.get_loop() is loop}:
-            await asyncio.wait(mending, timeout=CLOSE_TIMEOUT)
+        if rollbacks := {task for task in self._rollbacks if task.get_loop() is loop}:
+            await asyncio.wait(rollbacks, timeout=CLOSE_TIMEOUT)
         while self._idle:
             await self._idle.pop().close()
         for thread in self._stopping:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 
 from signalbox.store.errors import StoreError
-from signalbox.store.history import unborn
+from signalbox.store.history import before_first_event
 from signalbox.store.projections import apply, count
 from signalbox.store.sqlite.append import load_task
 from signalbox.store.sqlite.damaged import is_damage, is_not_text
@@ -53,7 +53,7 @@ def _refold(db: sqlite3.Connection, task_id: str) -> None:
     if task is None:
         return
     (stale,) = db.execute("SELECT stale FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
-    state = TaskState(task=unborn(task))
+    state = TaskState(task=before_first_event(task))
     sql = f"SELECT {COLUMNS}, quiet FROM task_events WHERE task_id = ? ORDER BY seq"
     for row in db.execute(sql, (task_id,)):
         # A quiet line changes only counters, so it is not decoded.

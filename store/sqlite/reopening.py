@@ -19,7 +19,7 @@ RETRY_INTERVAL = 0.5
 """Seconds between two attempts. The file must be unchanged between them, or another program may still be copying it."""
 
 
-class Found(NamedTuple):
+class OpenedDatabase(NamedTuple):
     """A database that was opened, with its facts."""
 
     connection: sqlite3.Connection
@@ -33,29 +33,29 @@ class Reopening:
     def __init__(self, file: DatabaseFile, synchronous: str) -> None:
         self._file = file
         self._synchronous = synchronous
-        self._next_try = 0.0
-        self._seen: tuple[int, ...] | None = None
+        self._next_attempt_at = 0.0
+        self._last_seen_file: tuple[int, ...] | None = None
 
     def is_due(self) -> bool:
         """Return whether the next attempt is due, and schedule the one after it."""
-        if time.monotonic() < self._next_try:
+        if time.monotonic() < self._next_attempt_at:
             return False
-        self._next_try = time.monotonic() + RETRY_INTERVAL
+        self._next_attempt_at = time.monotonic() + RETRY_INTERVAL
         return True
 
-    def open(self, epoch: str) -> Found:
+    def open(self, epoch: str) -> OpenedDatabase:
         """Open the database at the path. All connections to the lost one must be closed. Raises StoreLost.
 
         Another file with the same `epoch` is a copy. It may lack events that readers have seen, so it gets a new epoch.
         """
         replaced = self._file.is_replaced()
         if replaced:
-            self._file.set_companions_aside()
+            self._file.move_wal_aside()
             self._require_unchanged()
         connection = None
         try:
             with translated_errors():
-                _expect_a_database(self._file.path, whole=self._file.overwritten)
+                _check_database(self._file.path, check_pages=self._file.overwritten)
                 connection = connect(self._file.path, self._synchronous, make=False)
                 migrate(connection)
                 refold_waiting(connection)
@@ -65,26 +65,29 @@ class Reopening:
             if connection is not None:
                 connection.close()
             raise self._file.error(f"the database cannot be opened again: {error}") from error
-        self._seen = None
-        return Found(connection, facts["epoch"], facts["key"])
+        self._last_seen_file = None
+        return OpenedDatabase(connection, facts["epoch"], facts["key"])
 
     def _require_unchanged(self) -> None:
         try:
             found = os.stat(self._file.path)
         except OSError:
-            self._seen = None
+            self._last_seen_file = None
             raise self._file.error() from None
         if not stat.S_ISREG(found.st_mode):
             raise self._file.error("there is something other than a file at the database's path")
-        before, self._seen = self._seen, (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
-        if before != self._seen:
+        before, self._last_seen_file = (
+            self._last_seen_file,
+            (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns),
+        )
+        if before != self._last_seen_file:
             raise self._file.error()
 
 
-def _expect_a_database(path: Path, *, whole: bool = False) -> None:
+def _check_database(path: Path, *, check_pages: bool = False) -> None:
     """Raise StoreLost unless the file is a complete Signalbox database. Only reads the file.
 
-    With `whole` every page is checked, because another program may still be overwriting the file.
+    With `check_pages` every page is checked, because another program may still be overwriting the file.
     """
     connection = sqlite3.connect(uri(path, read_only=True), uri=True, timeout=0.25, isolation_level=None)
     try:
@@ -94,7 +97,7 @@ def _expect_a_database(path: Path, *, whole: bool = False) -> None:
         wal = f"{path}-wal"
         if os.stat(path).st_size < pages * size and not (os.path.exists(wal) and os.stat(wal).st_size):
             raise StoreLost("it is not complete")
-        if whole and connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+        if check_pages and connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise StoreLost("it is incomplete or damaged")
     finally:
         connection.close()

@@ -26,16 +26,16 @@ INSERT = (
 """Inserts one row. An empty text becomes NULL: binding None is slower, because sqlite3 looks up an adapter for it."""
 
 S = TypeVar("S")
-_SOUND = frozenset((int, str, type(None)))
-_WHOLE = frozenset((0, 2))
-_sound_json = msgspec.json.Decoder(msgspec.Raw)
+_ROW_TYPES = frozenset((int, str, type(None)))
+_INTEGER_COLUMNS = frozenset((0, 2))
+_json_check = msgspec.json.Decoder(msgspec.Raw)
 _encoder = msgspec.json.Encoder()
 
 
 def event_of(row: Sequence[Any]) -> Event:
     """Return the event of one row of `task_events`. The payload of a damaged event says what is wrong with it."""
-    if not _SOUND.issuperset(map(type, row)):
-        row = damaged.texts(row, _WHOLE)
+    if not _ROW_TYPES.issuperset(map(type, row)):
+        row = damaged.texts(row, _INTEGER_COLUMNS)
     event = Event(
         event_id=row[0],
         task_id=row[1],
@@ -56,18 +56,20 @@ def event_of(row: Sequence[Any]) -> Event:
     return event
 
 
-TAILED = f"{COLUMNS}, (SELECT identity FROM task_event_seq_counters c WHERE c.task_id = task_events.task_id)"
-"""`COLUMNS` and the identity of the task, for `tailed_event_of`."""
+COLUMNS_WITH_IDENTITY = (
+    f"{COLUMNS}, (SELECT identity FROM task_event_seq_counters c WHERE c.task_id = task_events.task_id)"
+)
+"""`COLUMNS` and the identity of the task, for `event_with_identity_of`."""
 
 
-def tailed_event_of(row: Sequence[Any]) -> Event:
+def event_with_identity_of(row: Sequence[Any]) -> Event:
     """Return the event of one row, with the identity of its task."""
     event = event_of(row)
     event.__dict__["identity_"] = row[13]
     return event
 
 
-def wire(value: object) -> str:
+def to_json(value: object) -> str:
     """Encode a projection's value as JSON."""
     return _encoder.encode(value).decode()
 
@@ -79,7 +81,7 @@ def _payload(stored: object) -> str:
     # Fast path for nearly all payloads: a valid JSON object that is too short to be nested too deeply.
     if type(stored) is str and stored[:1] == "{" and len(stored) < 2000:
         try:
-            _sound_json.decode(stored)
+            _json_check.decode(stored)
             return stored
         except (msgspec.DecodeError, RecursionError):
             pass
@@ -94,7 +96,7 @@ def decode(kind: type[S], text: str | bytes) -> S:
     try:
         value: S = decoder.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, TypeError, RecursionError) as error:
-        found = damaged.salvaged(kind, text)
+        found = damaged.salvage(kind, text)
         if found is None:
             raise msgspec.DecodeError(str(error)) from error
         return found

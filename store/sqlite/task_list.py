@@ -9,7 +9,7 @@ import msgspec
 
 from signalbox.store.sqlite.rows import stored_task
 from signalbox.store.state import Task
-from signalbox.store.task_list import Sort, TaskQuery, cursor_parts, instant
+from signalbox.store.task_list import Sort, TaskQuery, bound_timestamp, cursor_parts
 
 TASK = "CAST(state AS BLOB), archived_at, stale, task_id"
 """The columns of `tasks` that `task_of` takes, in this order."""
@@ -43,7 +43,7 @@ def page(query: TaskQuery, task_ids: Sequence[str] | None = None) -> tuple[str, 
         value, task_id = cursor_parts(query.before, query.sort)
         where.append(f"({column}, task_id) {beyond} (?, ?)")
         values += [value, task_id]
-    among, ids = only(task_ids)
+    among, ids = in_tasks(task_ids)
     where.append(among)
     values += ids
     sql = (
@@ -53,7 +53,7 @@ def page(query: TaskQuery, task_ids: Sequence[str] | None = None) -> tuple[str, 
     return sql, [*values, query.limit + 1]
 
 
-def first(query: TaskQuery, rows: list[Any]) -> list[Any]:
+def merged_page(query: TaskQuery, rows: list[Any]) -> list[Any]:
     """Sort the rows of several queries and return the first page of them and one more row."""
     _, descending = _ORDERS[query.sort]
 
@@ -64,7 +64,7 @@ def first(query: TaskQuery, rows: list[Any]) -> list[Any]:
     return sorted(rows, key=sort_key, reverse=descending)[: query.limit + 1]
 
 
-def only(task_ids: Sequence[str] | None, column: str = "task_id") -> tuple[str, list[object]]:
+def in_tasks(task_ids: Sequence[str] | None, column: str = "task_id") -> tuple[str, list[object]]:
     """Return the condition that a row belongs to one of these tasks, and its values. None means all tasks."""
     if task_ids is None:
         return "1", []
@@ -77,16 +77,16 @@ def is_unfiltered(query: TaskQuery) -> bool:
     return shown == TaskQuery()
 
 
-def within(projects: Sequence[str] | None) -> tuple[str, list[object]]:
+def in_projects(projects: Sequence[str] | None) -> tuple[str, list[object]]:
     """Return the condition that a task belongs to one of these projects, and its values. None means all projects."""
     if projects is None:
         return "1", []
     return f"project_id IN ({', '.join('?' * len(projects))})", list(projects)
 
 
-def tasks_within(projects: Sequence[str] | None) -> tuple[str, list[object]]:
+def task_in_projects(projects: Sequence[str] | None) -> tuple[str, list[object]]:
     """Return the condition that a row's task belongs to one of these projects, and its values. None means all."""
-    inside, values = within(projects)
+    inside, values = in_projects(projects)
     return inside if projects is None else f"task_id IN (SELECT task_id FROM tasks WHERE {inside})", values
 
 
@@ -96,7 +96,7 @@ def archive(archived: bool | None) -> str:
 
 
 def _conditions(query: TaskQuery) -> tuple[list[str], list[object]]:
-    inside, values = within(query.within)
+    inside, values = in_projects(query.within)
     conditions = [archive(query.archived), inside]
     if query.statuses:
         conditions.append(f"status IN ({', '.join('?' * len(query.statuses))})")
@@ -111,7 +111,7 @@ def _conditions(query: TaskQuery) -> tuple[list[str], list[object]]:
     for bound, beyond in ((query.since, ">="), (query.until, "<")):
         if bound:
             conditions.append(f"created_at {beyond} ?")
-            values.append(instant(bound))
+            values.append(bound_timestamp(bound))
     if query.stale:
         conditions.append("stale")
     return conditions, values

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from signalbox.store.events import NewEvent
 from signalbox.store.projections import needs
-from signalbox.store.sqlite.rows import readable, wire
+from signalbox.store.sqlite.rows import readable, to_json
 from signalbox.store.state import Checkpoint, Permission, Phase, Span, Task, TaskState
 from signalbox.store.times import epoch_seconds
 
@@ -54,13 +54,13 @@ def save_state(db: sqlite3.Connection, state: TaskState, since_seq: int) -> None
     task = state.task
     task_id = task.task_id
     sql = "UPDATE tasks SET updated_at = ?, state = ?, stale = 0 WHERE task_id = ?"
-    db.execute(sql, (task.updated_at, wire(task), task_id))
+    db.execute(sql, (task.updated_at, to_json(task), task_id))
     db.execute("UPDATE task_event_seq_counters SET last_seq = ? WHERE task_id = ?", (task.latest_seq, task_id))
     if task.phases_seq > since_seq:
         db.executemany(
             "INSERT OR REPLACE INTO task_phases VALUES (?, ?, ?, ?, ?)",
             [
-                (task_id, p.phase, p.first_seq, p.changed_seq, wire(p))
+                (task_id, p.phase, p.first_seq, p.changed_seq, to_json(p))
                 for p in state.phases.values()
                 if p.changed_seq > since_seq
             ],
@@ -78,7 +78,7 @@ def save_state(db: sqlite3.Connection, state: TaskState, since_seq: int) -> None
                     s.ended_seq,
                     s.state == "open",
                     s.changed_seq,
-                    wire(s),
+                    to_json(s),
                 )
                 for s in changed
             ],
@@ -87,7 +87,7 @@ def save_state(db: sqlite3.Connection, state: TaskState, since_seq: int) -> None
         db.executemany(
             "INSERT OR REPLACE INTO task_checkpoints VALUES (?, ?, ?, ?, ?)",
             [
-                (task_id, c.checkpoint_id, c.seq, c.changed_seq, wire(c))
+                (task_id, c.checkpoint_id, c.seq, c.changed_seq, to_json(c))
                 for c in state.checkpoints.values()
                 if c.changed_seq > since_seq
             ],
@@ -96,7 +96,7 @@ def save_state(db: sqlite3.Connection, state: TaskState, since_seq: int) -> None
         db.executemany(
             "INSERT OR REPLACE INTO task_permissions VALUES (?, ?, ?, ?, ?, ?)",
             [
-                (task_id, p.request_id, p.seq, p.state == "open", p.changed_seq, wire(p))
+                (task_id, p.request_id, p.seq, p.state == "open", p.changed_seq, to_json(p))
                 for p in state.permissions.values()
                 if p.changed_seq > since_seq
             ],

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from signalbox.store.errors import UnknownTask
-from signalbox.store.state import AT_WORK, Unfinished
+from signalbox.store.state import ACTIVE_STATUSES, Unfinished
 from signalbox.store.times import now
 
 MAX_LINES = 4
@@ -32,7 +32,7 @@ def write(db: sqlite3.Connection, task_id: str, lines: str, identity: str | None
     row = db.execute(sql, (task_id,)).fetchone()
     if row is None or identity not in (None, row[1]):
         raise UnknownTask(task_id)
-    if lines and row[0] in AT_WORK:
+    if lines and row[0] in ACTIVE_STATUSES:
         db.execute("INSERT OR REPLACE INTO task_unfinished VALUES (?, ?, ?)", (task_id, lines, now()))
     else:
         clear(db, task_id)

@@ -1,7 +1,7 @@
 """The single writer of a process, with group commit and without a thread of its own.
 
 Callers put their jobs into a queue. The caller that gets the lock commits all queued jobs in one transaction and
-answers them. So a single blocking caller needs no thread switch, and many callers share their commits.
+completes them. So a single blocking caller needs no thread switch, and many callers share their commits.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from signalbox.store.sqlite.saving import save_and_close
 MAX_GROUP = 2000
 """The most events in one transaction, which limits how long other callers wait. A single job may be larger."""
 
-ANSWER_POLL_INTERVAL = 0.02
+LOCK_POLL_INTERVAL = 0.02
 """Seconds after which a caller that waits for the lock checks whether another caller has committed its job."""
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ class Writer:
     def submit(
         self, work: Callable[[sqlite3.Connection], T], weight: int = 1, future: Future[T] | None = None
     ) -> Job[T]:
-        """Put a job into the queue. A coroutine waits for `future`. The caller must see to it that `drain()` runs."""
+        """Put a job into the queue. A coroutine waits for `future`. The caller must make sure that `drain()` runs."""
         if self._closed:
             raise StoreClosed("the store is closed")
         job = Job(work, weight, future)
@@ -70,11 +70,11 @@ class Writer:
     def run(self, work: Callable[[sqlite3.Connection], T], weight: int = 1) -> T:
         """Queue a job, wait until it is committed, and return its result."""
         job = self.submit(work, weight)
-        while not job.answered:
-            if self._lock.acquire(False) or self._lock.acquire(timeout=ANSWER_POLL_INTERVAL):
+        while not job.done:
+            if self._lock.acquire(False) or self._lock.acquire(timeout=LOCK_POLL_INTERVAL):
                 try:
                     # Stop after this job: the callers of later jobs drain the queue themselves.
-                    while not job.answered:
+                    while not job.done:
                         self._commit(self._next_group())
                 finally:
                     self._lock.release()
@@ -129,21 +129,21 @@ class Writer:
             if not job.claim():
                 continue
             if job.deadline <= now:
-                job.refuse()
+                job.time_out()
                 continue
             jobs.append(job)
             weight += job.weight
         return jobs
 
     def _commit(self, jobs: list[Job[Any]], *, again: bool = True) -> None:
-        """Commit these jobs in one transaction and answer them. After an error, commit each job separately."""
+        """Commit these jobs in one transaction and complete them. After an error, commit each job separately."""
         if not jobs:
             return
-        answers: list[Any] = []
+        results: list[Any] = []
         try:
-            committed = self._transaction(jobs, answers)
+            committed = self._transaction(jobs, results)
         except Exception as caught:
-            error = self._file.lost_or(caught)
+            error = self._file.record_error(caught)
             if again and isinstance(error, StoreLost) and self._try_to_reopen():
                 self._commit(jobs, again=False)
                 return
@@ -159,39 +159,39 @@ class Writer:
             return
         except BaseException as error:
             # An interrupt concerns only this thread. Another thread commits the remaining jobs.
-            if len(answers) == len(jobs) and not self._connection.in_transaction:
-                self._answer(jobs, answers)
+            if len(results) == len(jobs) and not self._connection.in_transaction:
+                self._complete(jobs, results)
             else:
-                self._take_back(jobs, answers, error)
+                self._return_to_queue(jobs, results, error)
             raise
         if committed:
-            self._answer(jobs, answers)
+            self._complete(jobs, results)
 
-    def _answer(self, jobs: list[Job[Any]], answers: list[Any]) -> None:
+    def _complete(self, jobs: list[Job[Any]], results: list[Any]) -> None:
         self.commits += 1
         self._file.full = False
-        waiting = deque(zip(jobs, answers, strict=True))
+        waiting = deque(zip(jobs, results, strict=True))
         try:
-            _answer_all(waiting)
+            _complete_all(waiting)
         finally:
-            # An interrupt between two answers must leave no caller waiting for an answer that never comes.
+            # An interrupt between two jobs must leave no caller waiting for a result that never comes.
             try:
-                _answer_all(waiting)
+                _complete_all(waiting)
             finally:
                 self._on_commit()
 
-    def _take_back(self, jobs: list[Job[Any]], answers: list[Any], error: BaseException) -> None:
+    def _return_to_queue(self, jobs: list[Job[Any]], results: list[Any], error: BaseException) -> None:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
         if jobs:
             # A job that is interrupted twice is not tried again.
-            running = jobs[min(len(answers), len(jobs) - 1)]
+            running = jobs[min(len(results), len(jobs) - 1)]
             if running.interrupted:
                 running.fail(error)
             running.interrupted = True
-        self._returned.append([job for job in jobs if not job.answered])
+        self._returned.append([job for job in jobs if not job.done])
 
-    def _transaction(self, jobs: list[Job[Any]], answers: list[Any]) -> bool:
+    def _transaction(self, jobs: list[Job[Any]], results: list[Any]) -> bool:
         """Run the jobs and commit. Return False if the deadline of every job passes before the database is unlocked."""
         try:
             if self._file.lost is not None:
@@ -200,7 +200,7 @@ class Writer:
                 return False
             connection = self._connection
             try:
-                answers.extend(job.work(connection) for job in jobs)
+                results.extend(job.work(connection) for job in jobs)
                 self._file.check()
                 connection.execute("COMMIT")
             except Exception:
@@ -225,14 +225,14 @@ class Writer:
             now = time.monotonic()
             for job in [job for job in jobs if job.deadline <= now]:
                 jobs.remove(job)
-                job.refuse()
+                job.time_out()
         return False
 
 
-def _answer_all(waiting: deque[tuple[Job[Any], Any]]) -> None:
-    """Answer each job, and remove it afterwards, so that a second call goes on where an interrupt ended the first."""
+def _complete_all(waiting: deque[tuple[Job[Any], Any]]) -> None:
+    """Complete each job, and remove it afterwards. After an interrupt, a second call continues with the next job."""
     while waiting:
-        job, answer = waiting[0]
-        if not job.answered or (job.future is not None and not job.future.done()):
-            job.answer(answer)
+        job, result = waiting[0]
+        if not job.done or (job.future is not None and not job.future.done()):
+            job.complete(result)
         waiting.popleft()

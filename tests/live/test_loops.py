@@ -48,11 +48,11 @@ async def test_a_loop_continues_after_any_exception(error: BaseException) -> Non
         done.set()
         await asyncio.sleep(0.01)
 
-    running = asyncio.create_task(loop.run(turn, lambda: reports.append(loop.failing)))
+    running = asyncio.create_task(loop.run(turn, lambda: reports.append(loop.last_error)))
     await asyncio.wait_for(done.wait(), 10)
     assert loop.failures == len(reports) == 3
     await asyncio.sleep(0.05)
-    assert loop.failing is None
+    assert loop.last_error is None
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert running.cancelled()

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any, cast
 
 from signalbox.store import NewEvent
-from signalbox.store.people import Place
+from signalbox.store.people import TaskSummary
 from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.auth.directory import Directory
 
@@ -18,8 +18,8 @@ class SlowPeople:
         self._people = store.people
         self.read, self.go_on = asyncio.Event(), asyncio.Event()
 
-    async def place_of(self, task_id: str) -> Place | None:
-        found = await self._people.place_of(task_id)
+    async def task_summary(self, task_id: str) -> TaskSummary | None:
+        found = await self._people.task_summary(task_id)
         self.read.set()
         await self.go_on.wait()
         return found

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from signalbox.store.events import MAX_PAYLOAD, NewEvent, check_event
+from signalbox.store.events import MAX_PAYLOAD_BYTES, NewEvent, check_event
 from signalbox.store.remote.sse import Message
 from signalbox.webapp.relay.mapping import says_log_was_replaced, to_event
 
@@ -70,14 +70,14 @@ def test_only_a_signalbox_reset_is_treated_as_a_reset() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        "x" * (2 * MAX_PAYLOAD),
-        '{"event_type": "log", "payload": {"message": "' + "x" * MAX_PAYLOAD + '"}}',
+        "x" * (2 * MAX_PAYLOAD_BYTES),
+        '{"event_type": "log", "payload": {"message": "' + "x" * MAX_PAYLOAD_BYTES + '"}}',
         '{"event_type": "", "payload": {}}',
         '{"event_type": "two\\nlines"}',
         '{"event_type": "log", "phase": 7}',
         '{"event_type": "log", "span_id": "s", "parent_span_id": "s"}',
         "{" * 100_000,
-        "\x00\x1b" * MAX_PAYLOAD,
+        "\x00\x1b" * MAX_PAYLOAD_BYTES,
     ],
 )
 def test_data_that_fits_no_event_is_stored_as_a_log_line(data: str) -> None:

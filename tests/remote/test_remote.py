@@ -114,7 +114,7 @@ def test_a_run_without_the_right_to_read_gets_an_error_when_it_asks(
 ) -> None:
     proxy.answer("403 Forbidden", only="^/sse/")
     with open_task(remote, "mute") as task:
-        until(lambda: task.lifeline.deaf)
+        until(lambda: task.lifeline.has_failed)
         with pytest.raises(NotAllowed):
             task.ask_permission("deploy")
     assert types_of(server.store, "mute") == ["runner_spawn", "runner_exit"]

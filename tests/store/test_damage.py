@@ -123,7 +123,7 @@ async def test_the_tail_skips_unreadable_events(tmp_path: Path) -> None:
     )
     tail.position = 1
     for _ in range(10):
-        await tail._read_on()
+        await tail._read()
     assert seen[:5] == [1, 2, 3, 4, 5]
     assert seen[-5:] == [36, 37, 38, 39, 40]
     assert len(seen) >= 30

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from e2e.runs import run
 from signalbox.store import Event, NewEvent, TaskRecord, UnknownTask, history, open_store
-from signalbox.store.history import History, unborn
+from signalbox.store.history import History, before_first_event
 from signalbox.store.projections import fold
 from signalbox.store.sqlite import SqliteStore
 from signalbox.store.state import Task, TaskState
@@ -77,13 +77,15 @@ async def test_every_moment_equals_a_full_fold_also_with_erratic_clocks(
     given, stored = await read(store, first.task_id)
     times = [timestamp(1_800_000_000 + seconds) for _, seconds in lines]
     log = [msgspec.structs.replace(e, created_at=at) for e, at in zip(stored, times, strict=True)]
-    record = TaskRecord(task_id=f"copy-{given.task_id}", created_at=times[0], main_span_id=unborn(given).main_span_id)
+    record = TaskRecord(
+        task_id=f"copy-{given.task_id}", created_at=times[0], main_span_id=before_first_event(given).main_span_id
+    )
     task = store.import_task(record, log)
     # An import ensures that times never go back.
     _, log = await read(store, task.task_id)
     past = History()
     for seq in range(1, len(log) + 1):
-        expected = fold(unborn(task), log[:seq])
+        expected = fold(before_first_event(task), log[:seq])
         assert await at(store, past, task.task_id, seq) == expected
         assert await at(store, History(), task.task_id, seq) == expected
 
@@ -152,7 +154,7 @@ async def test_the_cache_of_states_stays_within_its_limit(store: SqliteStore, mo
         store.append("long", log[start : start + 1000])
     past = History(limit=1)
     await at(store, past, "long", len(log))
-    assert not past._kept
+    assert not past._cache
     assert past._size == 0
 
 

@@ -103,7 +103,7 @@ def test_an_interrupt_in_one_thread_loses_no_event_of_another(store: SqliteStore
             with pytest.raises(KeyboardInterrupt):
                 store._writer._drain()
             # No other caller drains the queue for them, so each must finish by itself.
-        until(lambda: between.answered and all(one.done() for one in called))
+        until(lambda: between.done and all(one.done() for one in called))
     assert sorted(one.result()[0].seq for one in called) == [1, 2, 3, 4, 5, 6]
     assert between.result() == "written"
 
@@ -123,7 +123,7 @@ def test_a_failing_listener_hides_no_commit(store: SqliteStore) -> None:
 async def test_a_wait_for_the_lock_ends_at_the_deadline_of_its_call(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job, "ANSWER_TIMEOUT", 0.8)
+    monkeypatch.setattr(job, "JOB_TIMEOUT", 0.8)
 
     async def refused(call: Callable[[], object]) -> float:
         began = time.monotonic()
@@ -156,7 +156,7 @@ async def test_a_wait_for_the_lock_ends_at_the_deadline_of_its_call(
 async def test_a_long_transaction_does_not_extend_the_deadline_of_other_calls(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job, "ANSWER_TIMEOUT", 0.5)
+    monkeypatch.setattr(job, "JOB_TIMEOUT", 0.5)
     end = threading.Event()
     with ThreadPoolExecutor(2) as pool:
         long = pool.submit(store._writer.run, lambda db: end.wait(10))

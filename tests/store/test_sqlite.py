@@ -38,7 +38,7 @@ def test_an_append_waits_while_another_process_writes(path: Path) -> None:
 def test_a_database_that_stays_busy_raises_an_error_that_a_retry_helps(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job, "ANSWER_TIMEOUT", 0.3)
+    monkeypatch.setattr(job, "JOB_TIMEOUT", 0.3)
     store = opened(path)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

@@ -28,6 +28,6 @@ def test_an_interrupt_between_two_answers_leaves_no_caller_waiting(store: Sqlite
     third = writer.submit(lambda db: 3)
     with pytest.raises(KeyboardInterrupt):
         writer.drain()
-    assert [job.answered for job in (first, second, third)] == [True] * 3
+    assert [job.done for job in (first, second, third)] == [True] * 3
     assert second.future is not None
     assert (first.result(), second.future.result(timeout=0), third.result()) == (1, 2, 3)

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 
 from signalbox.store import Event, NewEvent
-from signalbox.store.events import SAID_BY_PEOPLE
+from signalbox.store.events import PEOPLE_EVENTS
 from signalbox.store.sqlite import SqliteStore
 from tests.support.forked_process import CAN_FORK, ForkedProcess
 
@@ -110,7 +110,7 @@ class Server:
         """Append events (a string is a log line) from outside the server, those of people with `own=True`."""
         given = [NewEvent(event_type="log", payload={"message": e}) if isinstance(e, str) else e for e in events]
         stored: list[Event] = []
-        for own, group in groupby(given, key=lambda event: event.event_type in SAID_BY_PEOPLE):
+        for own, group in groupby(given, key=lambda event: event.event_type in PEOPLE_EVENTS):
             stored += self.store.append(task_id, list(group), own=own)
         return stored
 

@@ -13,7 +13,7 @@ from signalbox.store import Conflict, InvalidEvent, Store, StoreError, StoreUnav
 from signalbox.store.events import new_id
 from signalbox.store.loops import Loops
 from signalbox.store.people import Project
-from signalbox.store.state import AT_WORK, Task
+from signalbox.store.state import ACTIVE_STATUSES, Task
 from signalbox.webapp.agents import commands
 from signalbox.webapp.agents.agent_server import AgentServer
 from signalbox.webapp.agents.configuration import Command, CommandAgent, UpstreamAgent, agent_of
@@ -25,7 +25,7 @@ from signalbox.webapp.relay.follow_upstream import Relay
 from signalbox.webapp.relay.upstream import Refused
 
 KIND = "agent"
-UNFINISHED = (*AT_WORK, "interrupted")
+UNFINISHED = (*ACTIVE_STATUSES, "interrupted")
 
 RESUMING = "(resume)"
 """The key of the resume job in `Agents._work`. It cannot be a run id."""
@@ -94,7 +94,9 @@ class Agents:
     async def at_work(self, project: Project) -> Task | None:
         """Return the task of the project's active run, or None."""
         async with self._store.read() as view:
-            page = await view.tasks(TaskQuery(statuses=AT_WORK, kind=KIND, projects=(project.project_id,), limit=1))
+            page = await view.tasks(
+                TaskQuery(statuses=ACTIVE_STATUSES, kind=KIND, projects=(project.project_id,), limit=1)
+            )
         return page.tasks[0] if page.tasks else None
 
     async def available(self, project: Project) -> bool:
@@ -145,7 +147,7 @@ class Agents:
             try:
                 server = AgentServer(agent, run_id)
                 await Relay(self._store, run_id, server, _say, refused_as="failed", identity=identity).run()
-                self._loop.worked()
+                self._loop.record_success()
                 return
             except Refused as error:
                 _say(str(error))
@@ -157,7 +159,7 @@ class Agents:
             except StoreError:
                 raise
             except Exception as error:
-                await self._loop.failed(error)
+                await self._loop.record_failure(error)
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _begin(self, task: Task, command: Command) -> None:
@@ -195,10 +197,10 @@ class Agents:
                     except Conflict:
                         continue
                 found = [(task, agents.get(task.project_id)) async for task in self._runs() if not self._attended(task)]
-                self._loop.worked()
+                self._loop.record_success()
                 return found
             except Exception as error:
-                await self._loop.failed(error)
+                await self._loop.record_failure(error)
 
     def _attended(self, task: Task) -> bool:
         return task.task_id in self._work

@@ -11,7 +11,7 @@ from quart import Blueprint, Response
 from signalbox.store import Conflict, InvalidEvent, TaskQuery, UnknownTask
 from signalbox.store.events import MAX_TITLE_CHARS, TaskId, Title, check_task_id, check_text
 from signalbox.store.state import Status, Task
-from signalbox.store.task_list import CURSOR, LONGEST_CURSOR
+from signalbox.store.task_list import CURSOR_PATTERN, MAX_CURSOR_CHARS
 from signalbox.webapp.acts.user_actions import audit, checked_reason, request_cancel
 from signalbox.webapp.agents.agent_runs import KIND
 from signalbox.webapp.agents.errors import AgentUnavailable
@@ -55,8 +55,8 @@ class RunParameters(msgspec.Struct, frozen=True, kw_only=True):
     """Which runs to list."""
 
     cursor: Annotated[
-        Annotated[str, Meta(max_length=LONGEST_CURSOR)],
-        Meta(description="The `next_cursor` of the previous page.", extra_json_schema={"pattern": CURSOR}),
+        Annotated[str, Meta(max_length=MAX_CURSOR_CHARS)],
+        Meta(description="The `next_cursor` of the previous page.", extra_json_schema={"pattern": CURSOR_PATTERN}),
     ] = ""
     limit: Annotated[int, Meta(ge=1, le=500, description=LIMIT_DESCRIPTION)] = 50
 

@@ -18,7 +18,7 @@ import structlog
 from signalbox.store import Event, UnknownTask
 from signalbox.store.contract import People
 from signalbox.store.loops import FIRST_PAUSE, Loop
-from signalbox.store.people import Place
+from signalbox.store.people import TaskSummary
 from signalbox.webapp.auth.principal import LOCAL, NOBODY, Principal, of_account, of_token
 
 TICK = 0.5
@@ -58,7 +58,7 @@ class Directory:
         self._on_look = on_look
         self._version = -1
         self._principals: dict[Credential, tuple[Principal, float]] = {}
-        self._places: dict[str, Place] = {}
+        self._places: dict[str, TaskSummary] = {}
         self._newest = 0
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -108,14 +108,14 @@ class Directory:
 
     async def project_of(self, task_id: str) -> str:
         """Return the project of a task. Raises UnknownTask."""
-        return (await self.place_of(task_id)).project_id
+        return (await self.task_summary(task_id)).project_id
 
-    async def place_of(self, task_id: str, *, fresh: bool = False) -> Place:
+    async def task_summary(self, task_id: str, *, fresh: bool = False) -> TaskSummary:
         """Return the project and identity of a task; `fresh` bypasses the cache. Raises UnknownTask."""
         places = self._places
         place = None if fresh else places.get(task_id)
         if place is None:
-            place = await self._people.place_of(task_id)
+            place = await self._people.task_summary(task_id)
             if place is None:
                 places.pop(task_id, None)
                 raise UnknownTask(task_id)

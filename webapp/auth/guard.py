@@ -62,7 +62,7 @@ def install(app: Quart) -> None:
             return response
         task_id = g.task_id
         try:
-            now = await directory().place_of(task_id, fresh=True)
+            now = await directory().task_summary(task_id, fresh=True)
         except (UnknownTask, StoreUnavailable):
             now = None
         if now is not None and now.identity == identity:
@@ -153,7 +153,7 @@ async def require(scope: Scope, task_id: str) -> None:
     """Check the right for a task that is not in the path. Raises UnknownTask or Forbidden."""
     asker = await principal()
     if asker.projects(scope) is not None:
-        _allow(asker, scope, (await directory().place_of(task_id, fresh=True)).project_id)
+        _allow(asker, scope, (await directory().task_summary(task_id, fresh=True)).project_id)
 
 
 async def may_write_to(task_id: str) -> None:
@@ -161,7 +161,7 @@ async def may_write_to(task_id: str) -> None:
     asker = await principal()
     if asker.projects("respond") is None:
         return
-    place = g.get("place") or await directory().place_of(task_id)
+    place = g.get("place") or await directory().task_summary(task_id)
     if is_reserved_kind(place.kind):
         _allow(asker, "respond", place.project_id)
 
@@ -244,7 +244,7 @@ async def _check(connection: BaseRequestWebsocket, access: Access) -> None:
 async def _project(asker: Principal, task_id: str, *, makes: bool) -> str:
     g.pop("makes", None)
     try:
-        place = await directory().place_of(task_id, fresh=True)
+        place = await directory().task_summary(task_id, fresh=True)
         if g.identity not in (None, place.identity):
             raise UnknownTask(task_id)
         g.place = place

@@ -11,7 +11,7 @@ from quart import current_app
 from signalbox.store import Conflict, InvalidEvent, Store, Who
 from signalbox.store.contract import People
 from signalbox.store.errors import NotFound
-from signalbox.store.people import LONGEST_EMAIL, Account, checked_email, digest_of
+from signalbox.store.people import MAX_EMAIL_CHARS, Account, checked_email, digest_of
 from signalbox.webapp.auth import passwords, secrets
 from signalbox.webapp.auth.directory import Directory
 from signalbox.webapp.auth.login_attempts import Checks, LoginAttempts, network_of
@@ -44,7 +44,7 @@ async def log_in(email: str, password: str, source: str | None, browser: str | N
     `source` is the caller's network address, `browser` the cookie that an earlier log-in set. Raises TooManyLogins and
     LoginsBusy.
     """
-    email, source = email.strip()[: LONGEST_EMAIL + 1], source or ""
+    email, source = email.strip()[: MAX_EMAIL_CHARS + 1], source or ""
     logins, network = _logins(), network_of(source)
     found = await _people().account_by_email(email)
     # All spellings of an address share one budget, that of the account if there is one.

@@ -16,7 +16,7 @@ def loop_problems(loops: Loops) -> list[Problem]:
     return [
         Problem(f"loop_{loop.name}", f"the background loop {loop.name} fails and is retried; see the log")
         for loop in loops
-        if loop.failing is not None
+        if loop.last_error is not None
     ]
 
 
@@ -32,6 +32,6 @@ class LoopMetrics(Collector):
         failing = GaugeMetricFamily("signalbox_loop_failing", "1 while a loop fails.", labels=["loop"])
         for loop in self._loops:
             failures.add_metric([loop.name], loop.failures)
-            failing.add_metric([loop.name], float(loop.failing is not None))
+            failing.add_metric([loop.name], float(loop.last_error is not None))
         yield failures
         yield failing

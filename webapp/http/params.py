@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from quart import request
 
-from signalbox.store.task_list import ago
+from signalbox.store.task_list import relative_seconds
 from signalbox.webapp.http.bad_request import BadRequest
 
 MAX_SEQ = 2**53 - 1
@@ -106,7 +106,7 @@ def flag_of(name: str, text: str) -> bool:
 def since_when(name: str, text: str) -> str | None:
     """Parse a time bound of a TaskQuery: a time or an age such as 24h. Return None for an empty text."""
     text = text.strip()
-    if ago(text):
+    if relative_seconds(text):
         return text
     try:
         return instant_of(name, text)

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as Redirect
 from signalbox.store import Conflict, TaskReading
 from signalbox.store.events import is_task_id
 from signalbox.store.state import Permission
-from signalbox.store.task_list import place_parts
+from signalbox.store.task_list import permission_cursor_parts
 from signalbox.webapp.acts.user_actions import answer_permission, back, checked_reason
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import answered_projects, seen_projects
@@ -63,7 +63,7 @@ def _page() -> tuple[str | None, str]:
     if task_id is not None and not is_task_id(task_id):
         raise BadRequest("task must be 1 to 128 characters of A-Z a-z 0-9 _ . : -", "task")
     if after:
-        place_parts(after)
+        permission_cursor_parts(after)
     return task_id, after
 
 

@@ -16,7 +16,7 @@ from signalbox.store import (
     StoreUnavailable,
     UnknownTask,
 )
-from signalbox.store.log import Log, keyed
+from signalbox.store.log import Log, with_keys
 
 MAX_WAITING = 16 * 1024 * 1024
 """Characters of output that may wait for the log. With more, the command must wait."""
@@ -123,7 +123,7 @@ class Recorder:
     async def _append(self, group: list[NewEvent]) -> None:
         if self.task_is_gone:
             return
-        group = group if isinstance(self._log, Store) else keyed(group)
+        group = group if isinstance(self._log, Store) else with_keys(group)
         pause = 0.1
         while True:
             try:

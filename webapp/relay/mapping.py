@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from signalbox.store.errors import InvalidEvent
-from signalbox.store.events import KNOWN_EVENTS, MAX_PAYLOAD, NewEvent, check_event, encode_payload
+from signalbox.store.events import KNOWN_EVENTS, MAX_PAYLOAD_BYTES, NewEvent, check_event, encode_payload
 from signalbox.store.remote.sse import Message
 from signalbox.store.times import checked_time
 
@@ -137,7 +137,7 @@ def _is_time(word: str) -> bool:
 
 
 def _object(text: str) -> dict[str, Any] | None:
-    if not text.startswith("{") or len(text) > 8 * MAX_PAYLOAD:
+    if not text.startswith("{") or len(text) > 8 * MAX_PAYLOAD_BYTES:
         return None
     try:
         return msgspec.json.decode(text, type=dict[str, Any])

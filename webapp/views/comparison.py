@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from signalbox.store import Event, Reading, TaskQuery
-from signalbox.store.state import ENDED, Phase, Span, Task
+from signalbox.store.state import ENDED_STATUSES, Phase, Span, Task
 from signalbox.webapp.views.span_paths import Path, Paths
 from signalbox.webapp.views.text import seconds
 
@@ -245,4 +245,4 @@ def _phase_side(phase: Phase | None) -> Side | None:
 
 
 def _settled(side: Side | None, over: bool) -> bool:
-    return over or (side is not None and side.state in ENDED)
+    return over or (side is not None and side.state in ENDED_STATUSES)

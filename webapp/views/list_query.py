@@ -10,7 +10,13 @@ from msgspec import Meta
 
 from signalbox.store import Sort, TaskQuery
 from signalbox.store.state import STATUSES, Status
-from signalbox.store.task_list import AGO, CURSOR, LONGEST_CURSOR, ago, cursor_parts
+from signalbox.store.task_list import (
+    CURSOR_PATTERN,
+    MAX_CURSOR_CHARS,
+    RELATIVE_TIME_PATTERN,
+    cursor_parts,
+    relative_seconds,
+)
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.params import since_when
 
@@ -29,7 +35,9 @@ VIEWS = {
 
 LONGEST_TEXT = 256
 Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
-_WHEN: dict[str, Any] = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "pattern": AGO}]}
+_WHEN: dict[str, Any] = {
+    "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "pattern": RELATIVE_TIME_PATTERN}]
+}
 
 
 def _bound(about: str) -> Any:
@@ -54,8 +62,8 @@ class ListFilters(msgspec.Struct, frozen=True, kw_only=True):
     archived: Annotated[bool, Meta(description="1: archived tasks instead of the others.")] = False
     sort: Annotated[Sort, Meta(description="The order.")] = "newest"
     cursor: Annotated[
-        Annotated[str, Meta(max_length=LONGEST_CURSOR)],
-        Meta(description="The `next_cursor` of the page before.", extra_json_schema={"pattern": CURSOR}),
+        Annotated[str, Meta(max_length=MAX_CURSOR_CHARS)],
+        Meta(description="The `next_cursor` of the page before.", extra_json_schema={"pattern": CURSOR_PATTERN}),
     ] = ""
     limit: Annotated[int, Meta(ge=1, le=500, description="The maximum number of items.")] = 50
 
@@ -137,4 +145,4 @@ def bound(value: str) -> str:
     """Return a time filter as words: last hour, 90m ago, 2026-11-21 14:02 UTC."""
     if value in AGES:
         return AGES[value]
-    return f"{value} ago" if ago(value) else f"{value[:10]} {value[11:16]} UTC"
+    return f"{value} ago" if relative_seconds(value) else f"{value[:10]} {value[11:16]} UTC"

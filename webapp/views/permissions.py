@@ -10,7 +10,7 @@ from werkzeug.exceptions import NotFound
 
 from signalbox.store import Reading, TaskReading, UnknownTask
 from signalbox.store.state import Permission, Task
-from signalbox.store.task_list import place_of
+from signalbox.store.task_list import permission_cursor
 from signalbox.webapp.auth.principal import ProjectIds
 
 AUDITS_PAGE = 200
@@ -61,7 +61,7 @@ async def inbox_view(
         answered=answered,
         task_id=task_id,
         after=after,
-        next=place_of(*shown[-1]) if len(found) > len(shown) else None,
+        next=permission_cursor(*shown[-1]) if len(found) > len(shown) else None,
     )
 
 

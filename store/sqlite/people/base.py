@@ -51,10 +51,10 @@ class Tables(People):
                     present = {name: value for name, value in detail.items() if value is not None}
                     audits.add(db, audits.checked(actor, action, source, present), None, None)
 
-            answer = work(db, audit)
+            result = work(db, audit)
             if counted:
                 db.execute("UPDATE store_facts SET value = value + 1 WHERE name = 'people_version'")
-            return answer
+            return result
 
         return await self._calls.write(transaction)
 

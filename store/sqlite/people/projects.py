@@ -13,11 +13,11 @@ from signalbox.store.errors import Conflict
 from signalbox.store.events import check_text, encode_payload
 from signalbox.store.people import (
     DEFAULT_PROJECT,
-    LONGEST_NAME,
+    MAX_NAME_CHARS,
     Member,
-    Place,
     Project,
     Role,
+    TaskSummary,
     check_project_id,
     check_role,
 )
@@ -44,8 +44,8 @@ class Projects(Tables):
         source: str | None = None,
     ) -> Project:
         project = Project(project_id=check_project_id(project_id), name=name, created_at=now(), agent=agent)
-        check_text(name, "name", limit=LONGEST_NAME)
-        encoded = _wire(agent)
+        check_text(name, "name", limit=MAX_NAME_CHARS)
+        encoded = _to_json(agent)
 
         def work(db: sqlite3.Connection, audit: Audit) -> Project:
             if exists(db, "projects", "project_id", project_id):
@@ -64,7 +64,7 @@ class Projects(Tables):
         actor: str | Who | None = None,
         source: str | None = None,
     ) -> None:
-        encoded = _wire(agent)
+        encoded = _to_json(agent)
 
         def work(db: sqlite3.Connection, audit: Audit) -> None:
             need_project(db, project_id)
@@ -125,16 +125,16 @@ class Projects(Tables):
         return dict(await self._rows(sql, account_id))
 
     async def project_of(self, task_id: str) -> str | None:
-        place = await self.place_of(task_id)
+        place = await self.task_summary(task_id)
         return place.project_id if place else None
 
-    async def place_of(self, task_id: str) -> Place | None:
+    async def task_summary(self, task_id: str) -> TaskSummary | None:
         found = "SELECT project_id, identity, kind FROM tasks JOIN task_event_seq_counters USING (task_id)"
         rows = await self._rows(f"{found} WHERE task_id = ?", task_id)
-        return Place(*rows[0]) if rows else None
+        return TaskSummary(*rows[0]) if rows else None
 
 
-def _wire(agent: dict[str, Any] | None) -> str | None:
+def _to_json(agent: dict[str, Any] | None) -> str | None:
     return None if agent is None else encode_payload(agent, "agent").decode()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from signalbox.store.contract import Who
 from signalbox.store.errors import Conflict, NotFound
 from signalbox.store.events import check_text, new_id
-from signalbox.store.people import LONGEST_NAME, Scope, Session, Token, check_digest, checked_scopes
+from signalbox.store.people import MAX_NAME_CHARS, Scope, Session, Token, check_digest, checked_scopes
 from signalbox.store.reserved import check_token_name
 from signalbox.store.sqlite.people.base import Audit, Tables, email_of, exists, need_project
 from signalbox.store.times import check_time, now
@@ -32,7 +32,7 @@ class Tokens(Tables):
         actor: str | Who | None = None,
         source: str | None = None,
     ) -> Token:
-        check_text(name, "name", limit=LONGEST_NAME)
+        check_text(name, "name", limit=MAX_NAME_CHARS)
         check_token_name(name)
         check_digest(digest)
         if expires_at is not None:

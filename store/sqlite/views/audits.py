@@ -28,7 +28,7 @@ class AuditViews(Rows):
         )
         where = {"task_id = ?": task_id, "identity = ?": identity, "audit_id < ?": before}
         wanted = {condition: value for condition, value in where.items() if value is not None}
-        within, values = task_list.within(projects)
+        within, values = task_list.in_projects(projects)
         rows = await self._rows(
             f"SELECT {', '.join(names)} FROM task_audits WHERE {' AND '.join([*wanted, within])}"
             " ORDER BY audit_id DESC LIMIT ?",
@@ -39,7 +39,7 @@ class AuditViews(Rows):
         return [dict(zip(names, (*row[:-1], detail_of(row[-1])), strict=True)) for row in rows]
 
     async def audited_identity(self, task_id: str, projects: Sequence[str] | None = None) -> str | None:
-        within, values = task_list.within(projects)
+        within, values = task_list.in_projects(projects)
         sql = f"SELECT identity FROM task_audits WHERE task_id = ? AND {within} ORDER BY audit_id DESC LIMIT 1"
         rows = await self._rows(sql, task_id, *values)
         return rows[0][0] if rows else None

@@ -10,7 +10,7 @@ from signalbox.store.contract import Head, LogHits, LogQuery
 from signalbox.store.errors import UnknownTask
 from signalbox.store.events import HEARTBEAT, Event
 from signalbox.store.sqlite import heartbeats, search, task_list
-from signalbox.store.sqlite.rows import COLUMNS, TAILED, decode, event_of, tailed_event_of
+from signalbox.store.sqlite.rows import COLUMNS, COLUMNS_WITH_IDENTITY, decode, event_of, event_with_identity_of
 from signalbox.store.sqlite.views.base import Rows
 
 
@@ -45,10 +45,12 @@ class LogViews(Rows):
         self, event_id: int, limit: int = 1000, tasks: Sequence[str] = (), projects: Sequence[str] | None = None
     ) -> list[Event]:
         only = f"AND task_id IN ({', '.join('?' * len(tasks))})" if tasks else ""
-        within, values = task_list.tasks_within(projects)
+        within, values = task_list.task_in_projects(projects)
         where = f"event_id > ? {only} AND {within} ORDER BY event_id LIMIT ?"
-        rows = await self._rows(f"SELECT {TAILED} FROM task_events WHERE {where}", event_id, *tasks, *values, limit)
-        return [tailed_event_of(row) for row in rows]
+        rows = await self._rows(
+            f"SELECT {COLUMNS_WITH_IDENTITY} FROM task_events WHERE {where}", event_id, *tasks, *values, limit
+        )
+        return [event_with_identity_of(row) for row in rows]
 
     async def latest_events(self, task_id: str, limit: int = 50, before: int | None = None) -> list[Event]:
         below = 2**62 if before is None else before

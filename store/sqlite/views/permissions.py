@@ -12,7 +12,7 @@ from signalbox.store.sqlite import task_list
 from signalbox.store.sqlite.rows import decode
 from signalbox.store.sqlite.views.tasks import TaskViews
 from signalbox.store.state import Permission, Task
-from signalbox.store.task_list import place_parts
+from signalbox.store.task_list import permission_cursor_parts
 
 
 class PermissionViews(TaskViews):
@@ -34,12 +34,12 @@ class PermissionViews(TaskViews):
     ) -> list[tuple[Task, Permission]]:
         where, values = _asked(projects, task_id)
         if after:
-            created_at, of_task, seq = place_parts(after)
+            created_at, of_task, seq = permission_cursor_parts(after)
             where += " AND (t.created_at, t.task_id, p.seq) > (?, ?, ?)"
             values += [created_at, of_task, seq]
 
         def query(task_ids: Sequence[str] | None) -> tuple[str, list[object]]:
-            among, ids = task_list.only(task_ids, "p.task_id")
+            among, ids = task_list.in_tasks(task_ids, "p.task_id")
             # The inner query sorts only keys, because the states may be long.
             return (
                 "SELECT CAST(t.state AS BLOB), t.archived_at, t.stale, t.task_id, CAST(p.state AS BLOB),"
@@ -68,7 +68,7 @@ class PermissionViews(TaskViews):
         self, after: tuple[str, str] = ("", ""), limit: int = 1000
     ) -> list[tuple[str, str, int, str, str, str]]:
         def query(task_ids: Sequence[str] | None) -> tuple[str, list[object]]:
-            among, ids = task_list.only(task_ids)
+            among, ids = task_list.in_tasks(task_ids)
             return (
                 "SELECT task_id, request_id, seq, json_extract(state, '$.span_id'), expires_at, coalesce((SELECT"
                 " identity FROM task_event_seq_counters c WHERE c.task_id = p.task_id), '') FROM task_permissions p"
@@ -86,13 +86,13 @@ class PermissionViews(TaskViews):
         table = "task_permissions p" if projects is None else "task_permissions p JOIN tasks t USING (task_id)"
 
         def query(task_ids: Sequence[str] | None) -> tuple[str, list[object]]:
-            among, ids = task_list.only(task_ids, "p.task_id")
+            among, ids = task_list.in_tasks(task_ids, "p.task_id")
             return f"SELECT count(*) FROM {table} WHERE {where} AND {among}", [*values, *ids]
 
         return sum(row[0] for row in (await self._rows_of_tasks(query))[0])
 
 
 def _asked(projects: Sequence[str] | None, task_id: str | None) -> tuple[str, list[object]]:
-    within, values = task_list.within(projects)
+    within, values = task_list.in_projects(projects)
     where = f"p.open = 1 AND {within}"
     return (where, values) if task_id is None else (f"{where} AND p.task_id = ?", [*values, task_id])

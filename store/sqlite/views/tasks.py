@@ -46,7 +46,9 @@ class TaskViews(PiecewiseRows):
         return msgspec.json.decode(lines, type=list[Unfinished]) if lines else []
 
     async def tasks(self, query: TaskQuery) -> TaskPage:
-        rows, damaged = await self._rows_of_tasks(partial(task_list.page, query), keep=partial(task_list.first, query))
+        rows, damaged = await self._rows_of_tasks(
+            partial(task_list.page, query), keep=partial(task_list.merged_page, query)
+        )
         shown = rows[: query.limit]
         cursor = shown[-1][-1] if len(rows) > len(shown) else None
         tasks = [await self._task_of(*row[:-1]) for row in shown]
@@ -73,17 +75,17 @@ class TaskViews(PiecewiseRows):
         return sum(row[0] for row in await self._counted("count(*)", where, projects))
 
     async def _counted(self, what: str, where: str, projects: Sequence[str] | None, group: str = "") -> list[Any]:
-        inside, values = task_list.within(projects)
+        inside, values = task_list.in_projects(projects)
 
         def query(task_ids: Sequence[str] | None) -> tuple[str, list[object]]:
-            among, ids = task_list.only(task_ids)
+            among, ids = task_list.in_tasks(task_ids)
             sql = f"SELECT {what} FROM tasks WHERE {where} AND {inside} AND {among}"
             return f"{sql} GROUP BY {group}" if group else sql, [*values, *ids]
 
         return (await self._rows_of_tasks(query))[0]
 
     async def project_names(self, projects: Sequence[str] | None = None) -> dict[str, str]:
-        inside, values = task_list.within(projects)
+        inside, values = task_list.in_projects(projects)
         return dict(await self._rows(f"SELECT project_id, name FROM projects WHERE {inside} ORDER BY name", *values))
 
     async def saved_views(self, projects: Sequence[str] | None = None) -> list[SavedView]:
@@ -92,14 +94,14 @@ class TaskViews(PiecewiseRows):
 
     async def latest_seqs(self, task_ids: Sequence[str]) -> dict[str, int]:
         def query(task_ids: Sequence[str] | None) -> tuple[str, list[object]]:
-            among, ids = task_list.only(task_ids)
+            among, ids = task_list.in_tasks(task_ids)
             return f"SELECT task_id, last_seq FROM task_event_seq_counters WHERE {among}", ids
 
         return dict((await self._rows_of_tasks(query, task_ids))[0])
 
     async def standings(self, task_ids: Sequence[str]) -> dict[str, Standing]:
         def query(task_ids: Sequence[str] | None) -> tuple[str, list[object]]:
-            among, ids = task_list.only(task_ids)
+            among, ids = task_list.in_tasks(task_ids)
             return (
                 "SELECT task_id, last_seq, archived_at IS NOT NULL, stale, u.updated_at, identity FROM tasks"
                 " JOIN task_event_seq_counters USING (task_id) LEFT JOIN task_unfinished u USING (task_id)"
@@ -107,7 +109,7 @@ class TaskViews(PiecewiseRows):
             ), ids
 
         def from_counters(task_ids: Sequence[str] | None) -> tuple[str, list[object]]:
-            among, ids = task_list.only(task_ids)
+            among, ids = task_list.in_tasks(task_ids)
             return f"SELECT task_id, last_seq, 0, 0, '', identity FROM task_event_seq_counters WHERE {among}", ids
 
         rows, damaged = await self._rows_of_tasks(query, task_ids)

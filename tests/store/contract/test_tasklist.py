@@ -21,7 +21,7 @@ from signalbox.store import (
 )
 from signalbox.store.errors import NotFound
 from signalbox.store.state import Task
-from signalbox.store.task_list import instant
+from signalbox.store.task_list import bound_timestamp
 from signalbox.store.times import now
 
 ADA = {"actor": "ada@example.org", "source": "192.0.2.7"}
@@ -147,10 +147,10 @@ async def test_the_list_is_limited_to_visible_projects_and_the_requested_one(sto
 
 
 def test_a_relative_time_is_counted_from_the_full_minute() -> None:
-    assert instant("30m", "2026-11-21T14:02:59.999999Z") == "2026-11-21T13:32:00.000000Z"
-    assert instant("24h", "2026-11-21T14:02:00.000000Z") == "2026-11-20T14:02:00.000000Z"
-    assert instant("99999d", "2026-11-21T14:02:00.000000Z") == "1970-01-01T00:00:00.000000Z"
-    assert instant("2026-11-21T14:02:59.000000Z") == "2026-11-21T14:02:59.000000Z"
+    assert bound_timestamp("30m", "2026-11-21T14:02:59.999999Z") == "2026-11-21T13:32:00.000000Z"
+    assert bound_timestamp("24h", "2026-11-21T14:02:00.000000Z") == "2026-11-20T14:02:00.000000Z"
+    assert bound_timestamp("99999d", "2026-11-21T14:02:00.000000Z") == "1970-01-01T00:00:00.000000Z"
+    assert bound_timestamp("2026-11-21T14:02:59.000000Z") == "2026-11-21T14:02:59.000000Z"
 
 
 @pytest.mark.parametrize("sort", SORTS)
