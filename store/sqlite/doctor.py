@@ -23,7 +23,7 @@ MAX_FINDINGS = 20
 
 RESTORE = (
     "stop every process that uses it, keep a copy, and put a backup in its place;"
-    " without one, `sqlite3 FILE .recover | sqlite3 NEW` saves what can be read"
+    " without one, `sqlite3 FILE .dump | sed 's/^ROLLBACK.*/COMMIT;/' | sqlite3 NEW` saves what can be read"
 )
 REIMPORT = (
     "export the task (export.ndjson?full=1), delete it, and import the file: this rebuilds its pages from its log"
@@ -68,12 +68,13 @@ def _database(db: sqlite3.Connection) -> Iterator[Finding]:
     if unknown := sorted(made - wanted):
         yield Finding("too_new", f"it was written by a newer Signalbox: {', '.join(unknown)}", "upgrade Signalbox")
         return
+    checks = [_integrity, _orphaned_rows, _counters, _projections]
     if missing := sorted(wanted - made):
         yield Finding(
             "old", f"it was written by an older Signalbox: {', '.join(missing)}", "start the server once: it migrates"
         )
-        return
-    for check in (_integrity, _orphaned_rows, _counters, _projections):
+        checks = [_integrity]
+    for check in checks:
         try:
             yield from check(db)
         except sqlite3.DatabaseError as error:

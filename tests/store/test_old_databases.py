@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from signalbox.store import NewEvent, TaskQuery, open_store
+from signalbox.store import NewEvent, StoreDamaged, TaskQuery, open_store
 from signalbox.store.contract import LogQuery
 from signalbox.store.sqlite.doctor import examine
+from signalbox.webapp.cli import run_command_line
 
 DUMPS = sorted((Path(__file__).parent / "databases").glob("*.sql"))
 
@@ -23,6 +24,7 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     path = tmp_path / "signalbox.db"
     with closing(sqlite3.connect(path)) as db:
         db.executescript(request.param.read_text())
+        db.execute("PRAGMA journal_mode = WAL")
     return path
 
 
@@ -60,3 +62,49 @@ async def test_a_database_is_migrated_once(path: Path) -> None:
     open_store(f"sqlite:///{path}").close()
     with closing(sqlite3.connect(path)) as db:
         assert db.execute(applied).fetchall() == before
+
+
+def test_a_damaged_old_database_is_migrated_or_left_as_it_is(path: Path, tmp_path: Path) -> None:
+    sound, damaged = path.read_bytes(), tmp_path / "damaged.db"
+    refused = 0
+    for start in range(0, len(sound), 4096):
+        content = sound[:start] + b"\xff" * 4096 + sound[start + 4096 :]
+        damaged.write_bytes(content)
+        reason = None
+        try:
+            open_store(f"sqlite:///{damaged}").close()
+        except StoreDamaged as error:
+            reason = str(error)
+        if reason is not None:
+            refused += 1
+            assert "signalbox doctor" in reason
+            assert damaged.read_bytes() == content, f"page {start // 4096 + 1} stopped the migration half-way"
+        found = {finding.code for finding in examine(damaged)}
+        assert "damaged" in found if reason else "old" not in found
+        for file in tmp_path.glob("damaged.db*"):
+            file.unlink()
+    assert 0 < refused < len(sound) // 4096 / 2
+
+
+def test_rows_of_a_lost_task_do_not_stop_the_migration(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DELETE FROM tasks WHERE task_id = 'beats'")
+        assert db.execute("SELECT 1 FROM task_events WHERE task_id = 'beats'").fetchone()
+    store = open_store(f"sqlite:///{path}")
+    assert store.append("nightly", NewEvent(event_type="log"))[0].seq == 18
+    store.close()
+    assert {finding.code for finding in examine(path)} == {"loose_row"}
+
+
+def test_the_command_says_in_one_line_why_it_cannot_migrate(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'store_facts'").fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    assert run_command_line(["user", "list", "--store", f"sqlite:///{path}"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "written by an older Signalbox" in line
+    assert "nothing was changed" in line
+    assert run_command_line(["doctor", "--store", f"sqlite:///{path}"]) == 1
+    assert "put a backup in its place" in capsys.readouterr().out
