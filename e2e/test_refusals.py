@@ -104,12 +104,12 @@ def test_a_permanent_error_is_shown_and_not_retried(
     server.emit("refused", "one")
     answers = {"401 Unauthorized": "logged out", "403 Forbidden": "not allowed", "404 Not Found": "unknown task"}
     proxies = []
-    for answer, said in answers.items():
+    for response, said in answers.items():
         proxies.append(connect(server))
         page = context.new_page()
         page.goto(f"{proxies[-1].url}/tasks/refused")
         expect_live_at(page, 1)
-        proxies[-1].answer(answer, body="<h1>Log in</h1>", only=STREAM)
+        proxies[-1].answer(response, body="<h1>Log in</h1>", only=STREAM)
         expect(page.locator("live-status")).to_contain_text(said)
         expect(page.locator("html")).to_have_attribute("data-live", "error")
         expect(page.locator("main")).to_contain_text("one")

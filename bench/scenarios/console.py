@@ -65,12 +65,12 @@ def visit(port: int, path: str) -> tuple[float, int]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     began = time.perf_counter()
     connection.request("GET", f"/tasks/{TASK}{path}")
-    answer = connection.getresponse()
-    body = answer.read()
+    response = connection.getresponse()
+    body = response.read()
     took = time.perf_counter() - began
     connection.close()
-    if answer.status != 200:
-        raise RuntimeError(f"{path} answers {answer.status}: {body[:200]!r}")
+    if response.status != 200:
+        raise RuntimeError(f"{path} answers {response.status}: {body[:200]!r}")
     return took, len(body)
 
 

@@ -128,12 +128,12 @@ class Visitor:
     def visit(self) -> None:
         began = time.perf_counter()
         self._connection.request("GET", f"/tasks/{TASK}", headers={"Accept": "text/html"})
-        answer = self._connection.getresponse()
-        body = answer.read()
+        response = self._connection.getresponse()
+        body = response.read()
         self.taken.append(time.perf_counter() - began)
         self.size = len(body)
-        if answer.status != 200:
-            raise RuntimeError(f"the task page answers {answer.status}: {body[:200]!r}")
+        if response.status != 200:
+            raise RuntimeError(f"the task page answers {response.status}: {body[:200]!r}")
 
 
 def _in_turns(actions: Sequence[Callable[[], Any]]) -> None:

@@ -59,10 +59,10 @@ def _posted(seconds: float) -> Row:
             body = json.dumps({"event_type": "log", "payload": payload()})
             headers = {"Content-Type": "application/json"}
             connection.request("POST", f"/api/tasks/{TASK}/events", body, headers)
-            answer = connection.getresponse()
-            if answer.status != 201:
-                raise RuntimeError(f"POST answers {answer.status}: {answer.read()!r}")
-            answer.read()
+            response = connection.getresponse()
+            if response.status != 201:
+                raise RuntimeError(f"POST answers {response.status}: {response.read()!r}")
+            response.read()
             time.sleep(1 / RATE)
         figures = client.finish()
     return Row(what="POST to the server → JSON stream, p50 / p99", measured=p50_p99(figures), figures=figures)

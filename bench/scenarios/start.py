@@ -74,8 +74,8 @@ def _server(repeats: int) -> Row:
         with temporary_store() as url:
             began = time.perf_counter()
             with serving(url) as (server, port):
-                with urlopen(f"http://127.0.0.1:{port}/tasks", timeout=30) as answer:
-                    answer.read()
+                with urlopen(f"http://127.0.0.1:{port}/tasks", timeout=30) as response:
+                    response.read()
                 taken.append(time.perf_counter() - began)
                 time.sleep(IDLE)
                 idle.append(server.rss_bytes())

@@ -176,8 +176,8 @@ class World:
 
     def status(self, path: str, *, json: Any = None) -> int:
         """Return the status code of an answer, or 0 if there is none."""
-        answer = self.ask(path, json=json)
-        return 0 if answer is None else answer.status_code
+        response = self.ask(path, json=json)
+        return 0 if response is None else response.status_code
 
     def reload(self, page: Page) -> None:
         """Reload a page that showed a wrong state, so that the error is counted once."""

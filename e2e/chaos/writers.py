@@ -97,12 +97,12 @@ class FileWriter(Writer):
         line = json.dumps({"task_id": task_id, "events": msgspec.to_builtins(batch)})
         while True:
             try:
-                answer = self._ask(line)
+                reply = self._ask(line)
             except (OSError, ValueError):
                 self._process = None
                 continue
-            if "error" in answer:
-                raise StoreError(answer["error"])
+            if "error" in reply:
+                raise StoreError(reply["error"])
             return
 
     def _ask(self, line: str) -> dict[str, Any]:
@@ -113,8 +113,8 @@ class FileWriter(Writer):
         assert self._process.stdout is not None
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return answer
+        reply: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return reply
 
     def close(self) -> None:
         self.kill()

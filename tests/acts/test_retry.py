@@ -28,9 +28,9 @@ def press(server: Server, task: str, **form: str) -> httpx.Response:
 
 def press_and_wait(server: Server, task: str, **form: str) -> Task:
     """Press the retry button, wait until the new task ends, and return it."""
-    answer = press(server, task, **form)
-    assert answer.status_code == 303, answer.text
-    retry_id = answer.headers["Location"].removeprefix("/tasks/")
+    response = press(server, task, **form)
+    assert response.status_code == 303, response.text
+    retry_id = response.headers["Location"].removeprefix("/tasks/")
     wait_for_event(server.store_url, retry_id, lambda event: event.event_type == "runner_exit")
     return task_of(server.store, retry_id)
 
@@ -95,8 +95,8 @@ def test_a_form_submitted_twice_starts_one_retry(server: Server) -> None:
 
 def assert_refused(server: Server, task: str, why: str) -> None:
     before = server.latest(task)
-    answer = press(server, task)
-    assert (answer.status_code, why in answer.text) == (409, True), answer.text
+    response = press(server, task)
+    assert (response.status_code, why in response.text) == (409, True), response.text
     assert server.latest(task) == before
     assert task_of(server.store, task).retries == []
 
@@ -108,8 +108,8 @@ def test_a_command_posted_over_http_never_runs(server: Server, tmp_path: Path) -
     for payload in (forged, {**forged, "signature": ""}, {**forged, "signature": "ü"}):
         server.post("/api/tasks/forged/events", {"event_type": "runner_spawn", "payload": payload})
         server.post("/api/tasks/forged/events", {"event_type": "runner_exit", "payload": {"exit_code": 1}})
-        answer = press(server, "forged")
-        assert answer.status_code == 409
+        response = press(server, "forged")
+        assert response.status_code == 409
         assert "Run it again" not in server.get("/tasks/forged").text
     assert "signalbox run --retry-of forged -- touch" in server.get("/tasks/forged").text
     assert not marker.exists()

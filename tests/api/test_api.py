@@ -34,14 +34,14 @@ def run(shared_server: Server) -> str:
         {"event_type": "evidence_collected", "span_id": "p2", "payload": {"checkpoint_id": "c1", "evidence_id": "e1"}},
         {"event_type": "log", "payload": {"message": "zażółć <script>"}},
     ]
-    answer = shared_server.post("/api/tasks/run/events", steps)
-    assert answer.status_code == 201
+    response = shared_server.post("/api/tasks/run/events", steps)
+    assert response.status_code == 201
     return "run"
 
 
-def problem(answer: httpx.Response) -> dict[str, str]:
-    assert answer.headers["content-type"] == "application/json"
-    return dict(answer.json()["error"])
+def problem(response: httpx.Response) -> dict[str, str]:
+    assert response.headers["content-type"] == "application/json"
+    return dict(response.json()["error"])
 
 
 def test_a_task_is_created_once(server: Server) -> None:
@@ -54,9 +54,9 @@ def test_a_task_is_created_once(server: Server) -> None:
 
 
 def test_one_event_is_returned_as_stored(server: Server) -> None:
-    answer = server.post("/api/tasks/single/events", {"event_type": "log", "payload": {"message": "hi"}})
-    event = answer.json()
-    assert answer.status_code == 201
+    response = server.post("/api/tasks/single/events", {"event_type": "log", "payload": {"message": "hi"}})
+    event = response.json()
+    assert response.status_code == 201
     assert (event["seq"], event["task_id"], event["actor"], event["payload"]) == (
         1,
         "single",
@@ -160,9 +160,9 @@ def test_health_routes_report_status_and_service(server: Server) -> None:
 def test_an_invalid_parameter_is_named_with_its_bounds(
     server: Server, run: str, path: str, parameter: str, bounds: str
 ) -> None:
-    answer = server.get(path)
-    assert answer.status_code == 400
-    error = problem(answer)
+    response = server.get(path)
+    assert response.status_code == 400
+    error = problem(response)
     assert error["field"] == parameter
     assert bounds in error["message"]
 
@@ -189,15 +189,15 @@ def test_an_invalid_parameter_is_named_with_its_bounds(
     ],
 )
 def test_an_invalid_event_is_refused_and_nothing_is_stored(server: Server, body: bytes, field: str | None) -> None:
-    answer = server.post("/api/tasks/refused/events", content=body)
-    assert answer.status_code == 400
-    assert problem(answer).get("field") == field
+    response = server.post("/api/tasks/refused/events", content=body)
+    assert response.status_code == 400
+    assert problem(response).get("field") == field
     assert server.get("/api/tasks/refused/events").status_code == 404
 
 
 def test_an_empty_list_stores_nothing(server: Server) -> None:
-    answer = server.post("/api/tasks/empty-list/events", [])
-    assert (answer.status_code, answer.json()) == (201, [])
+    response = server.post("/api/tasks/empty-list/events", [])
+    assert (response.status_code, response.json()) == (201, [])
 
 
 @pytest.mark.parametrize(
@@ -205,26 +205,26 @@ def test_an_empty_list_stores_nothing(server: Server) -> None:
     ["events", "events/latest", "events/snapshot", "events/phase/x", "graph", "checkpoints", ""],
 )
 def test_an_unknown_task_is_404(server: Server, path: str) -> None:
-    answer = server.get(f"/api/tasks/nobody/{path}".rstrip("/"))
-    assert answer.status_code == 404
-    assert problem(answer)["code"] == "unknown_task"
+    response = server.get(f"/api/tasks/nobody/{path}".rstrip("/"))
+    assert response.status_code == 404
+    assert problem(response)["code"] == "unknown_task"
 
 
 def test_an_invalid_task_id_in_a_post_is_400(server: Server) -> None:
-    answer = server.post("/api/tasks/a%20b/events", {"event_type": "log"})
-    assert (answer.status_code, problem(answer)["field"]) == (400, "task_id")
+    response = server.post("/api/tasks/a%20b/events", {"event_type": "log"})
+    assert (response.status_code, problem(response)["field"]) == (400, "task_id")
 
 
 def test_a_body_over_the_limit_is_413(server: Server) -> None:
-    answer = server.post("/api/tasks/big/events", content=b" " * 10_000_000)
-    assert answer.status_code == 413
-    assert "4194304 bytes" in problem(answer)["message"]
+    response = server.post("/api/tasks/big/events", content=b" " * 10_000_000)
+    assert response.status_code == 413
+    assert "4194304 bytes" in problem(response)["message"]
 
 
 def test_unknown_routes_and_methods_are_answered_in_json(server: Server) -> None:
     assert problem(server.get("/api/nothing"))["code"] == "not_found"
-    answer = httpx.put(server.url + "/api/tasks")
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS, POST")
+    response = httpx.put(server.url + "/api/tasks")
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD, OPTIONS, POST")
 
 
 def test_a_second_answer_to_a_permission_request_is_409(server: Server) -> None:

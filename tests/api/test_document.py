@@ -77,11 +77,11 @@ def test_hostile_parameters_get_declared_responses(client: httpx.Client, name: s
                 if text in ("", " ", "\\"):
                     continue
                 url, headers = address(name, {parameter["name"]: quote(text, safe="")}), {}
-            answer = check(client, name, url, headers=headers)
+            response = check(client, name, url, headers=headers)
             if place == "path":
-                assert answer.status_code in (200, 400, 404), f"{url[:100]}: {answer.status_code}"
-            elif answer.status_code == 400 and "requestBody" not in OPERATIONS[name]:
-                error = answer.json()["error"]
+                assert response.status_code in (200, 400, 404), f"{url[:100]}: {response.status_code}"
+            elif response.status_code == 400 and "requestBody" not in OPERATIONS[name]:
+                error = response.json()["error"]
                 assert error["field"] == parameter["name"]
                 assert parameter["name"] in error["message"]
                 assert len(error["message"]) < 400
@@ -112,8 +112,8 @@ def test_parameters_that_the_document_allows_are_accepted(client: httpx.Client, 
     def asked(values: dict[str, Any]) -> None:
         if name in BODIES:
             return
-        answer = check(client, name, address(name), params=values)
-        assert answer.status_code < 300 or answer.status_code in ACCEPTED, f"{values}: {answer.text}"
+        response = check(client, name, address(name), params=values)
+        assert response.status_code < 300 or response.status_code in ACCEPTED, f"{values}: {response.text}"
 
     if allowed:
         asked()
@@ -128,8 +128,8 @@ def test_a_body_that_the_document_allows_is_accepted(client: httpx.Client, name:
     def posted(body: Any) -> None:
         if _own_parent(body):
             return
-        answer = check(client, name, address(name), content=json.dumps(body))
-        assert answer.status_code < 300 or answer.status_code in ACCEPTED, f"{body}: {answer.text}"
+        response = check(client, name, address(name), content=json.dumps(body))
+        assert response.status_code < 300 or response.status_code in ACCEPTED, f"{body}: {response.text}"
 
     posted()
 
@@ -180,17 +180,17 @@ def test_a_body_that_the_document_forbids_is_refused(client: httpx.Client, name:
     ],
 )
 def test_a_body_that_is_not_json_is_refused(client: httpx.Client, name: str, content: bytes) -> None:
-    answer = check(client, name, address(name), content=content, headers={"Content-Type": "application/json"})
+    response = check(client, name, address(name), content=content, headers={"Content-Type": "application/json"})
     optional = not OPERATIONS[name]["requestBody"]["required"]
-    assert 400 <= answer.status_code < 500 or (optional and not content)
+    assert 400 <= response.status_code < 500 or (optional and not content)
 
 
 @pytest.mark.parametrize("name", BODIES)
 def test_a_body_of_another_media_type_is_refused(client: httpx.Client, name: str) -> None:
     for media_type in ("text/xml", "multipart/form-data; boundary=x", "image/png", "application/xml", "x"):
-        answer = check(client, name, address(name), content=b"{}", headers={"Content-Type": media_type})
-        assert answer.status_code == 415
-        assert "application/json" in answer.json()["error"]["message"]
+        response = check(client, name, address(name), content=b"{}", headers={"Content-Type": media_type})
+        assert response.status_code == 415
+        assert "application/json" in response.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("path", DOCUMENT["paths"])
@@ -199,17 +199,17 @@ def test_other_methods_are_refused_with_the_list_of_allowed_methods(client: http
     methods = {method.upper() for method in DOCUMENT["paths"][path]}
     allowed = methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
     for method in {"PUT", "PATCH", "DELETE", "POST", "TRACE"} - methods:
-        answer = client.request(method, url)
-        assert answer.status_code == 405
-        assert set(answer.headers["allow"].split(", ")) == allowed
+        response = client.request(method, url)
+        assert response.status_code == 405
+        assert set(response.headers["allow"].split(", ")) == allowed
     options = client.options(url)
     assert (options.status_code, set(options.headers["allow"].split(", "))) == (200, allowed)
     if "GET" in methods:
         assert client.head(url).status_code == 200
         assert client.head(url).content == b""
     for other in (f"{url}/", f"{client.base_url}/{url}", url.replace("/run", "/%2Frun", 1), f"{url}%2F"):
-        with client.stream("GET", other) as answer:
-            assert answer.status_code in (200, 308, 400, 404, 405)
+        with client.stream("GET", other) as response:
+            assert response.status_code in (200, 308, 400, 404, 405)
 
 
 def test_api_routes_read_only_declared_parameters() -> None:

@@ -40,10 +40,10 @@ def test_the_response_to_each_caller_matches_the_declared_security(
         for caller, headers in callers.items():
             if name.endswith("/login"):
                 continue
-            answer = check(client, name, address(name), headers=headers)
+            response = check(client, name, address(name), headers=headers)
             is_public = OPERATIONS[name].get("security") == []
             if caller in ("anonymous", "unknown") and not is_public:
-                assert answer.status_code == 401
+                assert response.status_code == 401
 
 
 def test_the_document_of_a_guarded_server_requires_credentials(

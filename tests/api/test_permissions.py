@@ -45,8 +45,8 @@ def last_event(server: Server, task: str) -> dict[str, Any]:
 def test_a_form_answers_and_redirects_to_the_page_it_came_from(server: Server) -> None:
     ask(server, "form")
     referer = f"{server.url}/permissions?x=1"
-    answer = press(server, "form", "approve", reason=" go on ", headers={"Referer": referer})
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/permissions?x=1")
+    response = press(server, "form", "approve", reason=" go on ", headers={"Referer": referer})
+    assert (response.status_code, response.headers["Location"]) == (303, "/permissions?x=1")
     event = last_event(server, "form")
     assert (event["event_type"], event["actor"], event["span_id"]) == ("permission_response", "user", "tool")
     assert event["payload"] == {"request_id": "r1", "approved": True, "reason": "go on", "by": "local user"}
@@ -98,8 +98,8 @@ def test_only_one_of_many_concurrent_answers_counts(server: Server) -> None:
         person.start()
     for person in people:
         person.join()
-    assert sorted(answer.status_code for answer in answers) == [303] + [409] * 11
-    assert all("local user" in answer.text for answer in answers if answer.status_code == 409)
+    assert sorted(response.status_code for response in answers) == [303] + [409] * 11
+    assert all("local user" in response.text for response in answers if response.status_code == 409)
     assert server.latest("crowd") == 2
     assert len(audits_of(server.store, "crowd")) == 1
 
@@ -134,9 +134,9 @@ def test_clients_answer_in_json(server: Server) -> None:
     ask(server, "json")
     (waiting,) = server.get("/api/tasks/json/permissions").json()
     assert (waiting["request_id"], waiting["tool_name"], waiting["arguments"]) == ("r1", "rm", {"path": "/x"})
-    answer = server.post("/api/tasks/json/permissions/r1", {"approved": False, "reason": "no"})
-    assert answer.status_code == 201
-    assert answer.json()["payload"]["approved"] is False
+    response = server.post("/api/tasks/json/permissions/r1", {"approved": False, "reason": "no"})
+    assert response.status_code == 201
+    assert response.json()["payload"]["approved"] is False
     late = server.post("/api/tasks/json/permissions/r1", {"approved": True})
     assert (late.status_code, late.json()["error"]["code"]) == (409, "conflict")
     assert "already denied by local user" in late.json()["error"]["message"]

@@ -114,8 +114,8 @@ def test_a_second_start_returns_the_active_run(server: Server, client: RunClient
         person.start()
     for person in people:
         person.join()
-    assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 201]
-    (run_id,) = {answer.json()["run_id"] for answer in answers}
+    assert sorted(response.status_code for response in answers) == [200, 200, 200, 201]
+    (run_id,) = {response.json()["run_id"] for response in answers}
     assert (client.project("single")["status"], client.project("single")["run_id"]) == ("RUNNING", run_id)
     assert client.start("single", run_id=run_id).json()["run_id"] == run_id
     other = client.start("single", run_id="another")

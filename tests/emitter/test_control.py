@@ -37,8 +37,8 @@ def task(server: Server, task_id: str) -> dict[str, Any]:
 
 def test_a_cancel_is_recorded_as_an_event_of_the_user_and_audited(server: Server) -> None:
     server.emit("stop", "hello")
-    answer = press_cancel(server, "stop", reason=" too slow ")
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/tasks/stop")
+    response = press_cancel(server, "stop", reason=" too slow ")
+    assert (response.status_code, response.headers["Location"]) == (303, "/tasks/stop")
     (event,) = server.get("/api/tasks/stop/events/latest?limit=1").json()
     assert (event["event_type"], event["actor"]) == ("cancel_requested", "user")
     assert event["payload"] == {"reason": "too slow", "by": "local user"}
@@ -49,8 +49,8 @@ def test_a_cancel_is_recorded_as_an_event_of_the_user_and_audited(server: Server
 
 def test_clients_cancel_in_json(server: Server) -> None:
     server.emit("json", "hello")
-    answer = server.post("/api/tasks/json/cancel", {})
-    assert (answer.status_code, answer.json()["payload"]) == (201, {"by": "local user"})
+    response = server.post("/api/tasks/json/cancel", {})
+    assert (response.status_code, response.json()["payload"]) == (201, {"by": "local user"})
     assert task(server, "json")["cancel_requested"]
     assert server.post("/api/tasks/json/cancel", {"why": "x"}).status_code == 400
     assert server.post("/api/tasks/nobody/cancel", {}).status_code == 404
@@ -58,9 +58,9 @@ def test_clients_cancel_in_json(server: Server) -> None:
 
 def test_an_ended_run_cannot_be_cancelled(server: Server) -> None:
     server.emit("over", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
-    answer = press_cancel(server, "over")
-    assert answer.status_code == 409
-    assert "the run is over: it is done" in answer.text
+    response = press_cancel(server, "over")
+    assert response.status_code == 409
+    assert "the run is over: it is done" in response.text
     assert 'action="/tasks/over/cancel"' not in server.get("/tasks/over").text
     assert server.latest("over") == 1
     assert press_cancel(server, "nobody").status_code == 404
@@ -131,8 +131,8 @@ def test_audits_are_paged(start_server: Callable[..., Server]) -> None:
 
 def test_a_cross_site_request_cancels_nothing(server: Server) -> None:
     server.emit("cross", "hello")
-    answer = httpx.post(f"{server.url}/tasks/cross/cancel", headers={"Origin": "http://evil.example"})
-    assert answer.status_code == 403
+    response = httpx.post(f"{server.url}/tasks/cross/cancel", headers={"Origin": "http://evil.example"})
+    assert response.status_code == 403
     assert server.latest("cross") == 1
 
 

@@ -149,11 +149,11 @@ def test_forms_of_an_old_page_do_nothing_to_the_new_task_of_its_id(server: Serve
     server.store.delete_task(task_id)
     server.store.append(task_id, asking)
     for form in forms:
-        answer = httpx.post(f"{server.url}{unescape(form)}", data={"decision": "approve"})
-        assert answer.status_code == 404, form
+        response = httpx.post(f"{server.url}{unescape(form)}", data={"decision": "approve"})
+        assert response.status_code == 404, form
     assert messages(server, task_id) == ["runner_spawn", "permission_request"]
     current = re.search(rf'action="(/tasks/{task_id}/permissions/r1[^"]*)"', server.get("/permissions").text)
     assert current
-    answer = httpx.post(f"{server.url}{unescape(current[1])}", data={"decision": "approve"})
-    assert answer.status_code == 303
+    response = httpx.post(f"{server.url}{unescape(current[1])}", data={"decision": "approve"})
+    assert response.status_code == 303
     assert messages(server, task_id)[-1] == "permission_response"

@@ -67,10 +67,10 @@ def comparable(event: Event) -> tuple[object, ...]:
 
 
 def test_the_raw_log_has_one_line_per_event(server: Server, secret: str) -> None:
-    answer = server.get(f"{secret}/raw")
-    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
-    assert "content-disposition" not in answer.headers
-    lines = answer.text.splitlines()
+    response = server.get(f"{secret}/raw")
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
+    assert "content-disposition" not in response.headers
+    lines = response.text.splitlines()
     assert [line.split(" ")[1] for line in lines] == ["#1", "#2", "#3"]
     assert lines[1].endswith("#2 - runner Authorization: Bearer s3cret ⏎ red")
     assert "\x1b[31mred" in server.get(f"{secret}/raw?ansi=1").text
@@ -85,8 +85,8 @@ def test_a_long_raw_log_is_complete_and_in_order(server: Server) -> None:
 
 def test_a_reader_that_disconnects_does_not_harm_the_server(server: Server) -> None:
     server.emit("left", *[f"line {n} {'x' * 2000}" for n in range(5000)])
-    with httpx.stream("GET", f"{server.url}/tasks/left/raw") as answer:
-        assert next(answer.iter_lines()).endswith("x")
+    with httpx.stream("GET", f"{server.url}/tasks/left/raw") as response:
+        assert next(response.iter_lines()).endswith("x")
     assert server.get("/api/tasks/left").status_code == 200
 
 
@@ -164,20 +164,20 @@ def test_a_damaged_file_is_refused_as_a_whole(
 
 
 def test_the_csv_of_spans_contains_no_spreadsheet_formulas(server: Server, secret: str) -> None:
-    answer = server.get(f"{secret}/spans.csv?download=1")
-    assert "secret-spans.csv" in answer.headers["content-disposition"]
-    spans = {row["span_id"]: row for row in csv.DictReader(io.StringIO(answer.text))}
+    response = server.get(f"{secret}/spans.csv?download=1")
+    assert "secret-spans.csv" in response.headers["content-disposition"]
+    spans = {row["span_id"]: row for row in csv.DictReader(io.StringIO(response.text))}
     assert spans["item"]["name"] == "'=1+1"
     assert spans["item"]["parent_span_id"] == "main"
     assert spans["main"]["state"] == "open"
-    assert "s3cret" not in answer.text
+    assert "s3cret" not in response.text
 
 
 def test_the_html_export_is_self_contained_and_hides_secrets(server: Server, secret: str) -> None:
-    answer = server.get(f"{secret}/export.html")
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert "style-src 'unsafe-inline'" in answer.headers["content-security-policy"]
-    page = answer.text
+    response = server.get(f"{secret}/export.html")
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert "style-src 'unsafe-inline'" in response.headers["content-security-policy"]
+    page = response.text
     assert "s3cret" not in page
     assert "<script" not in page
     assert "src=" not in page
@@ -223,8 +223,8 @@ def test_deeply_nested_payloads_of_an_older_version_are_served(start_server: Cal
             "/spans.csv",
         ]
         for path in ["/tasks", "/compare?a=deep&b=deep", *[f"/tasks/deep{path}" for path in paths], "/api/tasks"]:
-            answer = server.get(path, timeout=30)
-            assert answer.status_code == 200, (depth, path, answer.status_code)
+            response = server.get(path, timeout=30)
+            assert response.status_code == 200, (depth, path, response.status_code)
         assert re.search("here|nested more than", server.get("/tasks/deep/raw").text)
         server.kill()
         with closing(sqlite3.connect(server.path)) as db, db:
@@ -238,6 +238,6 @@ def test_deeply_nested_payloads_are_refused_with_the_reason(server: Server) -> N
         events = f'{{"event_type":"log","payload":{nested}}}'
         task = f'{{"task_id":"never","metadata":{nested}}}'
         for path, body in (("/api/tasks/never/events", events), ("/api/tasks", task)):
-            answer = httpx.post(server.url + path, content=body)
-            assert answer.status_code == 400, (depth, path, answer.text)
-            assert "nested" in answer.json()["error"]["message"]
+            response = httpx.post(server.url + path, content=body)
+            assert response.status_code == 400, (depth, path, response.text)
+            assert "nested" in response.json()["error"]["message"]

@@ -17,11 +17,11 @@ def test_the_url_of_an_asset_changes_with_its_content() -> None:
 
 
 def test_all_style_sheets_are_served_as_one_small_file(server: Server) -> None:
-    answer = server.get(asset("css/app.css"))
-    assert answer.headers["Content-Type"] == "text/css; charset=utf-8"
-    assert answer.text.startswith("@layer reset, tokens,")
+    response = server.get(asset("css/app.css"))
+    assert response.headers["Content-Type"] == "text/css; charset=utf-8"
+    assert response.text.startswith("@layer reset, tokens,")
     for file in (ROOT / "css").glob("*.css"):
-        assert file.read_text() in answer.text
+        assert file.read_text() in response.text
     assert len(load("css/app.css").packed) < 12_000
 
 

@@ -65,10 +65,10 @@ def client(shared_server: Server) -> Iterator[httpx.Client]:
 
 def get(client: httpx.Client, url: str) -> httpx.Response:
     """Send a GET request; read the whole response unless it is a stream."""
-    with client.stream("GET", url) as answer:
-        if not answer.headers.get("content-type", "").startswith("text/event-stream"):
-            answer.read()
-        return answer
+    with client.stream("GET", url) as response:
+        if not response.headers.get("content-type", "").startswith("text/event-stream"):
+            response.read()
+        return response
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -76,11 +76,11 @@ def test_a_page_names_the_invalid_parameter(client: httpx.Client, path: str) -> 
     mark = "&" if "?" in path else "?"
     for name in PAGES[path].split():
         for text in HOSTILE:
-            answer = get(client, f"{path}{mark}{name}={quote(text)}")
-            assert answer.status_code < 500, f"{name}={text[:40]!r}"
-            if answer.status_code == 400:
-                assert name in answer.text, f"{name}={text[:40]!r}"
-            assert len(answer.headers.get("location", "")) < 25_000
+            response = get(client, f"{path}{mark}{name}={quote(text)}")
+            assert response.status_code < 500, f"{name}={text[:40]!r}"
+            if response.status_code == 400:
+                assert name in response.text, f"{name}={text[:40]!r}"
+            assert len(response.headers.get("location", "")) < 25_000
         for raw in ("%FF", "%ED%A0%80", "%", "%zz"):
             assert get(client, f"{path}{mark}{name}={raw}").status_code < 500
 
@@ -125,8 +125,8 @@ def test_a_list_stream_refuses_a_cursor_of_another_order(client: httpx.Client) -
 def test_an_unreadable_form_gets_a_client_error(
     client: httpx.Client, path: str, media_type: str, content: bytes
 ) -> None:
-    answer = client.post(path, content=content, headers={"Content-Type": media_type})
-    assert answer.status_code < 500
+    response = client.post(path, content=content, headers={"Content-Type": media_type})
+    assert response.status_code < 500
 
 
 @pytest.mark.parametrize("name", ["Accept", "Accept-Encoding", "Accept-Language", "Cookie", "Authorization", "Range"])
@@ -157,8 +157,8 @@ def test_an_invalid_conditional_header_is_answered(client: httpx.Client, name: s
 
 
 def status_with(client: httpx.Client, path: str, name: str, value: bytes) -> int:
-    with client.stream("GET", path, headers=[(b"Host", b"localhost"), (name.encode(), value)]) as answer:
-        return answer.status_code
+    with client.stream("GET", path, headers=[(b"Host", b"localhost"), (name.encode(), value)]) as response:
+        return response.status_code
 
 
 @pytest.mark.parametrize(

@@ -41,9 +41,9 @@ def test_a_client_that_disconnects_delays_no_other_client(start_server: Callable
         other.execute("ROLLBACK")
         assert [one.result(10).status_code for one in [first, *staying]] == [201] * 5
     other.close()
-    with httpx.stream("GET", f"{server.url}/sse/events", timeout=5) as answer:
+    with httpx.stream("GET", f"{server.url}/sse/events", timeout=5) as response:
         received = 0
-        for line in answer.iter_lines():
+        for line in response.iter_lines():
             received += line.startswith("data:")
             if received >= 6:
                 break
@@ -58,8 +58,8 @@ def test_many_clients_with_a_project_token_are_served_after_a_restart(start_serv
     server.start()
 
     def status_of(path: str) -> int:
-        with httpx.stream("GET", server.url + path, headers=credentials, timeout=10) as answer:
-            return answer.status_code
+        with httpx.stream("GET", server.url + path, headers=credentials, timeout=10) as response:
+            return response.status_code
 
     with ThreadPoolExecutor(16) as pool:
         for path in ("/sse/events?task=run", "/tasks/run", "/tasks/run/frame?since=0", "/compare?a=run&b=run"):

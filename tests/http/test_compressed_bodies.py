@@ -47,25 +47,25 @@ def post(server: Server, path: str, data: bytes, coding: str, kind: str = "appli
     ],
 )
 def test_a_compressed_post_is_stored(server: Server, coding: str, data: bytes) -> None:
-    answer = post(server, "/api/tasks/packed/events", data, coding)
-    assert (answer.status_code, answer.json()["payload"]) == (201, {"message": "packed"})
+    response = post(server, "/api/tasks/packed/events", data, coding)
+    assert (response.status_code, response.json()["payload"]) == (201, {"message": "packed"})
 
 
 @pytest.mark.parametrize("path", ["/api/tasks/packed/events", "/api/tasks", "/api/v1/login", "/login", "/views"])
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "gzip, br", "nonsense"])
 def test_an_unsupported_coding_is_refused_with_the_supported_codings(server: Server, path: str, coding: str) -> None:
-    answer = post(server, path, BODY, coding)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (415, "unsupported_media_type")
-    assert coding.split(",")[0] in answer.json()["error"]["message"]
-    assert answer.headers["Accept-Encoding"] == "gzip, deflate, identity"
+    response = post(server, path, BODY, coding)
+    assert (response.status_code, response.json()["error"]["code"]) == (415, "unsupported_media_type")
+    assert coding.split(",")[0] in response.json()["error"]["message"]
+    assert response.headers["Accept-Encoding"] == "gzip, deflate, identity"
 
 
 def test_a_body_that_inflates_over_the_limit_is_too_large(start_server: Callable[..., Server]) -> None:
     server = start_server(max_body=100_000)
     bomb = gzip.compress(b"[" + b" " * 50_000_000, mtime=0)
     assert len(bomb) < 100_000
-    answer = post(server, "/api/tasks/bomb/events", bomb, "gzip")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
+    response = post(server, "/api/tasks/bomb/events", bomb, "gzip")
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "too_large")
     assert post(server, "/api/v1/login", gzip.compress(b" " * 17_000), "gzip").status_code == 413
     highest = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{server.pid}/status").read_text())
     assert highest
@@ -74,14 +74,14 @@ def test_a_body_that_inflates_over_the_limit_is_too_large(start_server: Callable
 
 @pytest.mark.parametrize("data", [b"no gzip", gzipped(BODY)[:-9], gzipped(BODY) + b"more"])
 def test_a_body_that_is_not_valid_gzip_is_refused(server: Server, data: bytes) -> None:
-    answer = post(server, "/api/tasks/packed/events", data, "gzip")
-    assert answer.status_code == 400
-    assert "gzip" in answer.json()["error"]["message"]
+    response = post(server, "/api/tasks/packed/events", data, "gzip")
+    assert response.status_code == 400
+    assert "gzip" in response.json()["error"]["message"]
 
 
 def test_a_compressed_form_logs_in(start_server: Callable[..., Server]) -> None:
     server = start_server()
     person(server.store, "op@example.org", admin=True)
     form = f"email=op%40example.org&password={PASSWORD.replace(' ', '+')}".encode()
-    answer = post(server, "/login", gzip.compress(form), "gzip", "application/x-www-form-urlencoded")
-    assert answer.status_code == 303
+    response = post(server, "/login", gzip.compress(form), "gzip", "application/x-www-form-urlencoded")
+    assert response.status_code == 303

@@ -38,10 +38,10 @@ def test_versioned_static_files_are_immutable(server: Server) -> None:
     addresses = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
     assert addresses
     for address in addresses:
-        answer = server.get(address)
-        assert answer.status_code == 200
-        assert "immutable" in answer.headers["cache-control"]
-        again = server.get(address, headers={"If-None-Match": answer.headers["etag"]})
+        response = server.get(address)
+        assert response.status_code == 200
+        assert "immutable" in response.headers["cache-control"]
+        again = server.get(address, headers={"If-None-Match": response.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")
         unversioned = server.get(address.partition("?")[0])
         assert unversioned.headers["cache-control"] == "no-cache"

@@ -8,8 +8,8 @@ from tests.support.server import Server
 
 def test_a_healthy_server_lists_no_problem(server: Server) -> None:
     for path in ("/api/events/health", "/sse/health"):
-        answer = server.get(path)
-        assert (answer.status_code, answer.json()["status"], answer.json()["problems"]) == (200, "ok", [])
+        response = server.get(path)
+        assert (response.status_code, response.json()["status"], response.json()["problems"]) == (200, "ok", [])
     assert "signalbox_healthy 1.0" in server.get("/metrics").text
 
 

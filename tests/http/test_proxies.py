@@ -117,9 +117,9 @@ def test_the_server_records_the_client_address_behind_a_proxy(
 ) -> None:
     forged = {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9", "Accept": "application/json"}
     address = f"{proxy(name)}/api/v1/login"
-    answer = httpx.post(address, json={"email": "op@example.org", "password": PASSWORD}, headers=forged, timeout=20)
-    assert answer.status_code == 200
-    bearer = {"Authorization": f"Bearer {answer.json()['token']}", "Accept": "text/html"}
+    response = httpx.post(address, json={"email": "op@example.org", "password": PASSWORD}, headers=forged, timeout=20)
+    assert response.status_code == 200
+    bearer = {"Authorization": f"Bearer {response.json()['token']}", "Accept": "text/html"}
     audits = servers[""].get("/audits", headers=bearer).text
     assert "127.0.0.1" in audits
     assert "203.0.113.9" not in audits

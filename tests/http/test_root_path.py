@@ -71,14 +71,14 @@ def test_no_page_links_outside_the_prefix(below: Server) -> None:
                 continue
             seen.add(url)
             kinds.add(kind)
-            with browser.stream("GET", url) as answer:
-                assert answer.status_code < 500, url
-                if answer.is_redirect:
-                    found = [answer.headers["Location"]]
-                elif "html" not in answer.headers["Content-Type"] or "Content-Disposition" in answer.headers:
+            with browser.stream("GET", url) as response:
+                assert response.status_code < 500, url
+                if response.is_redirect:
+                    found = [response.headers["Location"]]
+                elif "html" not in response.headers["Content-Type"] or "Content-Disposition" in response.headers:
                     continue
                 else:
-                    text = answer.read().decode()
+                    text = response.read().decode()
                     found = [link for link in ADDRESS.findall(text) if link and not link.startswith(("#", "data:"))]
                     assert not re.search(r'["(= ]/(?:tasks|static|api|sse|live|login)\b', text), url
             out += [f"{url}: {link}" for link in found if leaves_prefix(url, link)]

@@ -21,7 +21,7 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
 
-async def response_of(answer: Callable[[Receive, Send], Awaitable[None]]) -> bytes:
+async def response_of(act: Callable[[Receive, Send], Awaitable[None]]) -> bytes:
     """Shut a protocol down while its application has not answered, let it answer, and return what a client gets."""
     asked, stopping = asyncio.Event(), asyncio.Event()
 
@@ -29,7 +29,7 @@ async def response_of(answer: Callable[[Receive, Send], Awaitable[None]]) -> byt
         assert (await receive())["type"] == "websocket.connect"
         asked.set()
         await stopping.wait()
-        await answer(receive, send)
+        await act(receive, send)
 
     config = Config(application, log_config=None)
     state = ServerState()

@@ -86,8 +86,8 @@ def test_other_origins_may_read_only_if_cors_origins_names_them(start_server: Ca
         assert "access-control-allow-origin" not in other.headers
     with httpx.stream(
         "GET", f"{server.url}/sse/tasks/run/events", headers={"Origin": "https://board.example"}
-    ) as answer:
-        assert answer.headers["access-control-allow-origin"] == "https://board.example"
+    ) as response:
+        assert response.headers["access-control-allow-origin"] == "https://board.example"
     preflight = httpx.options(
         f"{server.url}/api/tasks/run/events",
         headers={"Origin": "https://board.example", "Access-Control-Request-Method": "POST"},

@@ -75,8 +75,8 @@ async def test_every_loop_survives_errors_and_reports_them_in_health_and_metrics
         store = app.extensions["store"]
 
         async def problems() -> set[str]:
-            answer = await (await client.get("/api/events/health")).get_json()
-            return {problem["code"] for problem in answer["problems"]}
+            response = await (await client.get("/api/events/health")).get_json()
+            return {problem["code"] for problem in response["problems"]}
 
         for name, (where, method) in BROKEN.items():
             first, *inner = where.split(".")

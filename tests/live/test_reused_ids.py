@@ -60,8 +60,8 @@ def test_audits_belong_to_one_task_and_outlive_it_within_its_project(start_serve
     wait_until_guarded(server)
     for project, headers in (("ours", ann), ("theirs", bob)):
         store.create_task("run", project_id=project)
-        answer = server.post("/api/tasks/run/cancel", {"reason": f"of {project}"}, headers=headers)
-        assert answer.status_code == 201
+        response = server.post("/api/tasks/run/cancel", {"reason": f"of {project}"}, headers=headers)
+        assert response.status_code == 201
         store.append("run", NewEvent(event_type="runner_exit"))
         if project == "ours":
             assert httpx.delete(f"{server.url}/api/tasks/run", headers=headers).status_code == 204

@@ -93,8 +93,8 @@ def test_a_cursor_ahead_of_the_log_gets_a_reset(server: Server) -> None:
 
 
 def test_an_unknown_task_is_404_before_any_stream_byte(server: Server) -> None:
-    answer = server.get("/sse/tasks/nobody/events")
-    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/json")
+    response = server.get("/sse/tasks/nobody/events")
+    assert (response.status_code, response.headers["content-type"]) == (404, "application/json")
 
 
 def test_headers_of_a_stream(server: Server) -> None:

@@ -35,8 +35,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def unfinished(server: Server, task_id: str) -> list[dict[str, str]]:
-    answer = httpx.get(f"{server.url}/api/tasks/{task_id}")
-    return answer.json()["unfinished"] if answer.status_code == 200 else []  # type: ignore[no-any-return]
+    response = httpx.get(f"{server.url}/api/tasks/{task_id}")
+    return response.json()["unfinished"] if response.status_code == 200 else []  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("where", ["store", "server"])

@@ -94,10 +94,10 @@ def client(filled: Server) -> Iterator[httpx.Client]:
     ],
 )
 def test_every_page_is_smaller_than_a_megabyte(client: httpx.Client, path: str) -> None:
-    answer = client.get(path)
-    assert answer.status_code == 200
-    assert len(answer.content) < MAX_PAGE_BYTES
-    assert answer.elapsed.total_seconds() < 5
+    response = client.get(path)
+    assert response.status_code == 200
+    assert len(response.content) < MAX_PAGE_BYTES
+    assert response.elapsed.total_seconds() < 5
 
 
 def test_a_long_payload_is_shortened_and_loads_when_opened(client: httpx.Client) -> None:

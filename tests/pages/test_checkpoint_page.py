@@ -18,9 +18,9 @@ def event(event_type: str, span_id: str = "main", **payload: Any) -> NewEvent:
 
 
 def page(server: Server, path: str) -> Node:
-    answer = server.get(path)
-    assert answer.status_code == 200, answer.text
-    return parse(answer.text).by_id("main")
+    response = server.get(path)
+    assert response.status_code == 200, response.text
+    return parse(response.text).by_id("main")
 
 
 def commit(checkpoint_id: str, **more: Any) -> NewEvent:

@@ -152,10 +152,10 @@ def test_merging_keeps_both_orders() -> None:
 
 
 def page(server: Server, path: str) -> Node:
-    answer = server.get(path)
-    assert answer.status_code == 200, answer.text
-    assert "style=" not in answer.text
-    return parse(answer.text).by_id("main")
+    response = server.get(path)
+    assert response.status_code == 200, response.text
+    assert "style=" not in response.text
+    return parse(response.text).by_id("main")
 
 
 def text(node: Node) -> str:

@@ -90,9 +90,9 @@ def test_a_time_leads_to_the_first_event_at_or_after_it(server: Server, long: st
     [("at=yesterday", "at"), ("failure_after=x", "failure_after"), (f"q={'x' * 300}", "q"), ("q=x&after=-1", "after")],
 )
 def test_an_invalid_parameter_is_named(server: Server, long: str, parameters: str, named: str) -> None:
-    answer = server.get(f"{long}?{parameters}")
-    assert answer.status_code == 400
-    assert named in answer.text
+    response = server.get(f"{long}?{parameters}")
+    assert response.status_code == 400
+    assert named in response.text
 
 
 def test_the_end_of_the_log_redirects_to_a_stable_url(server: Server, long: str) -> None:

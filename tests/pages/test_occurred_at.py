@@ -24,9 +24,9 @@ PATHS = (
 
 def emit(server: Server, task_id: str, event_type: str, occurred_at: str, **more: object) -> dict[str, object]:
     event = {"event_type": event_type, "occurred_at": occurred_at, **more}
-    answer = server.post(f"/api/tasks/{task_id}/events", json=event)
-    assert answer.status_code == 201, answer.text
-    stored: dict[str, object] = answer.json()
+    response = server.post(f"/api/tasks/{task_id}/events", json=event)
+    assert response.status_code == 201, response.text
+    stored: dict[str, object] = response.json()
     return stored
 
 
@@ -70,9 +70,9 @@ def test_extreme_times_break_no_page(shared_server: Server, occurred_at: str) ->
 
 
 def test_an_invalid_occurred_at_is_refused_by_the_api_and_the_command(shared_server: Server) -> None:
-    answer = shared_server.post("/api/tasks/bad/events", json={"event_type": "log", "occurred_at": "noon"})
-    assert answer.status_code == 400
-    assert "occurred_at must be a time with its zone, such as 2026-11-21T14:02:07Z" in answer.text
+    response = shared_server.post("/api/tasks/bad/events", json={"event_type": "log", "occurred_at": "noon"})
+    assert response.status_code == 400
+    assert "occurred_at must be a time with its zone, such as 2026-11-21T14:02:07Z" in response.text
     assert shared_server.get("/api/tasks/bad").status_code == 404
     for target in (["--store", shared_server.store_url], ["--server", shared_server.url]):
         done = signalbox("emit", "bad", "log", "--occurred-at", "noon", *target)

@@ -70,8 +70,8 @@ def test_links_and_forms_work_with_unusual_names(server: Server) -> None:
         forms = re.findall(r'action="(/tasks/dots/permissions/[^"]+)"', client.get("/permissions").text)
         assert len(set(forms)) == len(NAMES)
         for form in forms:
-            answer = client.post(urljoin("/permissions", unescape(form)), data={"decision": "approve"})
-            assert answer.status_code == 303, form
+            response = client.post(urljoin("/permissions", unescape(form)), data={"decision": "approve"})
+            assert response.status_code == 303, form
         assert client.get("/permissions").text.count("permission-answer") == 0
         phase = client.get(f"/api/tasks/dots/events/phase/{segment('../x')}").json()
         assert [event["phase"] for event in phase] == ["../x"]

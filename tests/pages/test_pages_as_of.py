@@ -15,9 +15,9 @@ from tests.support.server import Server
 
 
 def main_of(server: Server, path: str) -> Node:
-    answer = server.get(path)
-    assert answer.status_code == 200, answer.text
-    return parse(answer.text).by_id("main")
+    response = server.get(path)
+    assert response.status_code == 200, response.text
+    return parse(response.text).by_id("main")
 
 
 def content(server: Server, path: str) -> list[str]:
@@ -71,10 +71,10 @@ def test_links_of_a_past_page_keep_its_seq(server: Server) -> None:
     for (seq, view), lines in recorded.items():
         path = f"/tasks/told{view}?at={seq}"
         if lines is None:
-            answer = server.get(path)
-            assert answer.status_code == 404
+            response = server.get(path)
+            assert response.status_code == 404
             first_seq = next(s for s in range(seq, 11) if recorded[s, view] is not None)
-            assert f"did not exist yet as of #{seq}: it begins with #{first_seq}" in answer.text
+            assert f"did not exist yet as of #{seq}: it begins with #{first_seq}" in response.text
             continue
         assert content(server, path) == lines, f"{view} as of #{seq} differs"
     for seq, view in ((9, view) for view in ("", *VIEWS)):
@@ -156,9 +156,9 @@ def test_a_seq_beyond_the_log_shows_the_last_event_with_a_note(server: Server) -
 @pytest.mark.parametrize("bad", ["0", "-1", "x", "", "1.5", "99999999999999999999"])
 def test_an_invalid_seq_is_refused(server: Server, bad: str) -> None:
     server.emit("refused", "one")
-    answer = server.get(f"/tasks/refused?at={bad}")
-    assert answer.status_code == 400
-    assert "at must be a whole number" in answer.text
+    response = server.get(f"/tasks/refused?at={bad}")
+    assert response.status_code == 400
+    assert "at must be a whole number" in response.text
 
 
 def test_a_task_without_events_is_shown_as_of_zero(server: Server) -> None:

@@ -31,9 +31,9 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
 
 
 def ids(server: Server, query: str) -> list[str]:
-    answer = server.get(f"/api/tasks?kind=listed&{query}")
-    assert answer.status_code == 200, answer.text
-    return [task["task_id"] for task in answer.json()["tasks"]]
+    response = server.get(f"/api/tasks?kind=listed&{query}")
+    assert response.status_code == 200, response.text
+    return [task["task_id"] for task in response.json()["tasks"]]
 
 
 @pytest.fixture(scope="module")
@@ -81,18 +81,18 @@ def test_tasks_are_filtered_by_creation_time(filled: Server) -> None:
     ],
 )
 def test_an_invalid_parameter_is_named_with_its_bounds(server: Server, query: str, field: str, expected: str) -> None:
-    answer = server.get(f"/api/tasks?{query}")
-    assert answer.status_code == 400
-    assert answer.json()["error"]["field"] == field
-    assert expected in answer.json()["error"]["message"]
+    response = server.get(f"/api/tasks?{query}")
+    assert response.status_code == 400
+    assert response.json()["error"]["field"] == field
+    assert expected in response.json()["error"]["message"]
     page = server.get(f"/tasks?{query}", headers={"Accept": "text/html"})
     assert page.status_code == 400
 
 
 def test_the_cursor_of_another_order_is_a_conflict(server: Server) -> None:
-    answer = server.get("/api/tasks?sort=longest&cursor=2026-11-21T14:02:07.000000Z~run")
-    assert answer.status_code == 409
-    assert "another order" in answer.json()["error"]["message"]
+    response = server.get("/api/tasks?sort=longest&cursor=2026-11-21T14:02:07.000000Z~run")
+    assert response.status_code == 409
+    assert "another order" in response.json()["error"]["message"]
 
 
 def test_the_url_of_a_list_restores_its_filters(filled: Server) -> None:

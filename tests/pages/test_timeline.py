@@ -8,9 +8,9 @@ from tests.support.server import Server
 
 
 def page(server: Server, path: str) -> Node:
-    answer = server.get(path)
-    assert answer.status_code == 200, answer.text
-    return parse(answer.text).by_id("main")
+    response = server.get(path)
+    assert response.status_code == 200, response.text
+    return parse(response.text).by_id("main")
 
 
 def with_class(node: Node, name: str) -> list[Node]:

@@ -14,9 +14,9 @@ from tests.support.server import Server
 
 
 def page(server: Server, path: str) -> Node:
-    answer = server.get(path)
-    assert answer.status_code == 200, answer.text
-    return parse(answer.text).by_id("main")
+    response = server.get(path)
+    assert response.status_code == 200, response.text
+    return parse(response.text).by_id("main")
 
 
 def item(kind: str, span: str, parent: str | None = "main", **payload: object) -> NewEvent:

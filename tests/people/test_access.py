@@ -233,8 +233,8 @@ def status(client: httpx.Client, server: Server, rule: str, route: Route, header
         return socket_status(server, address(rule, route), headers)
     accept = {"Accept": "text/html" if route.page else "*/*"}
     url = server.url + address(rule, route)
-    with client.stream(method, url, headers=headers | accept, json=route.body, data=route.form) as answer:
-        return answer.status_code
+    with client.stream(method, url, headers=headers | accept, json=route.body, data=route.form) as response:
+        return response.status_code
 
 
 def socket_status(server: Server, path: str, headers: Headers) -> int:

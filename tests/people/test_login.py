@@ -163,9 +163,9 @@ def test_streams_frames_and_scripts_are_never_redirected_to_a_page(server: Serve
     html = {"Accept": "text/html"}
     for headers in ({}, html | {"HX-Request": "true"}, html | {"Sec-Fetch-Mode": "cors"}):
         for path in ("/tasks/run/frame", "/live/tasks", "/tasks/run/log?part=rows"):
-            answer = server.get(path, headers=headers)
-            assert answer.status_code == 401, (path, headers)
-            assert "Bearer" in answer.headers["www-authenticate"]
+            response = server.get(path, headers=headers)
+            assert response.status_code == 401, (path, headers)
+            assert "Bearer" in response.headers["www-authenticate"]
     stream = server.get("/tasks/run/stream", headers={"Accept": "text/event-stream, text/html"})
     assert (stream.status_code, stream.json()["error"]["code"]) == (401, "not_logged_in")
 
@@ -175,8 +175,8 @@ def test_an_unknown_address_takes_as_long_as_a_known_one() -> None:
 
 
 def test_a_form_on_another_site_cannot_log_in(server: Server, ann: Account) -> None:
-    answer = log_in(server, headers={"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"})
-    assert answer.status_code == 403
+    response = log_in(server, headers={"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"})
+    assert response.status_code == 403
 
 
 def test_the_health_check_tells_unknown_callers_nothing_more(server: Server, ann: Account) -> None:

@@ -176,9 +176,9 @@ def test_a_password_change_voids_log_ins_in_progress(start_server: Callable[...,
             time.sleep(0.005)
         server.store.people.set_password(ann.account_id, changed)
         answers = [job.result() for job in jobs]
-    assert {answer.status_code for answer in answers} == {200, 401}
+    assert {response.status_code for response in answers} == {200, 401}
     time.sleep(0.6)  # The directory polls the store twice a second.
-    for answer in answers:
-        if answer.status_code == 200:
-            token_headers = {"Authorization": f"Bearer {answer.json()['token']}"}
+    for response in answers:
+        if response.status_code == 200:
+            token_headers = {"Authorization": f"Bearer {response.json()['token']}"}
             assert server.get("/api/tasks", headers=token_headers).status_code == 401

@@ -78,8 +78,8 @@ def test_a_permanent_error_ends_the_relay_and_creates_no_task(
 ) -> None:
     upstream = Upstream()
     body = '{"error": {"message": "not like this"}}' if "json" in kind else "" if "204" in status else "sorry"
-    answer = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n{body}"
-    upstream.answer = lambda connection: answer
+    response = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n{body}"
+    upstream.answer = lambda connection: response
     done = relay(upstream, url)
     assert (done.returncode, done.stdout) == (1, "")
     assert words in done.stderr

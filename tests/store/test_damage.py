@@ -247,9 +247,9 @@ def test_unreadable_tasks_do_not_affect_other_tasks(start_server: Callable[..., 
     server.start()
 
     def event_types(task_id: str) -> set[str]:
-        answer = server.get(f"/api/tasks/{task_id}/events")
-        assert answer.status_code == 200, answer.text
-        return {event["event_type"] for event in answer.json()["events"] if event["actor"] == "supervisor"}
+        response = server.get(f"/api/tasks/{task_id}/events")
+        assert response.status_code == 200, response.text
+        return {event["event_type"] for event in response.json()["events"] if event["actor"] == "supervisor"}
 
     sound = [f"sound-{n}" for n in range(1, 5)]
     until(lambda: all({"permission_cleared", "status"} <= event_types(name) for name in sound), 20)

@@ -160,10 +160,10 @@ def test_damaged_rows_affect_only_their_own_task(start_server: Callable[..., Ser
         bad = []
 
         def get(path: str, **headers: str) -> httpx.Response:
-            answer = client.get(path, headers=headers)
-            if answer.status_code >= 500:
-                bad.append((answer.status_code, path))
-            return answer
+            response = client.get(path, headers=headers)
+            if response.status_code >= 500:
+                bad.append((response.status_code, path))
+            return response
 
         listed = get("/tasks").text
         assert listed.count("cannot be read") >= 5
@@ -187,8 +187,8 @@ def test_damaged_rows_affect_only_their_own_task(start_server: Callable[..., Ser
                 get(f"/tasks/{name}/{export}")
             get(f"/compare?a={name}&b=sound")
             for api in ("", "/events", "/events/latest", "/events/snapshot", "/graph", "/checkpoints"):
-                answer = get(f"/api/tasks/{name}{api}")
-                assert answer.status_code in (404, 405) or answer.json() is not None, (name, api)
+                response = get(f"/api/tasks/{name}{api}")
+                assert response.status_code in (404, 405) or response.json() is not None, (name, api)
             assert f"the last line of {name}" in get(f"/tasks/{name}/log?after=0").text
         assert not bad, bad
         for name in damaged:
@@ -211,9 +211,9 @@ def test_the_supervisor_still_checks_all_other_runs(start_server: Callable[..., 
     with httpx.Client(base_url=server.url) as client:
 
         def has_event(task_id: str, event_type: str) -> bool:
-            answer = client.get(f"/api/tasks/{task_id}/events")
-            assert answer.status_code == 200, answer.text
-            events = answer.json()["events"]
+            response = client.get(f"/api/tasks/{task_id}/events")
+            assert response.status_code == 200, response.text
+            events = response.json()["events"]
             return any(event["event_type"] == event_type and event["actor"] == "supervisor" for event in events)
 
         until(lambda: has_event("silent", "status"), 20)

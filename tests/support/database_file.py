@@ -37,7 +37,7 @@ def stored(path: Path, task_id: str = "run") -> int:
         "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]);"
         " print(db.execute('SELECT count(*) FROM task_events WHERE task_id = ?', (sys.argv[2],)).fetchone()[0])"
     )
-    answer = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code, str(path), task_id], capture_output=True, text=True, check=True
     )
-    return int(answer.stdout)
+    return int(process.stdout)

@@ -31,19 +31,19 @@ def address(name: str, other: Mapping[str, str] = MappingProxyType({})) -> str:
 def check(client: httpx.Client, name: str, url: str, **more: Any) -> httpx.Response:
     """Send a request and check its response against the document. Only the headers of a stream are read."""
     operation = OPERATIONS[name]
-    with client.stream(name.partition(" ")[0], url, **more) as answer:
-        media_type = answer.headers.get("content-type", "").partition(";")[0]
+    with client.stream(name.partition(" ")[0], url, **more) as response:
+        media_type = response.headers.get("content-type", "").partition(";")[0]
         if media_type != "text/event-stream":
-            answer.read()
-    declared = operation["responses"].get(str(answer.status_code))
-    assert declared is not None, f"{answer.status_code} is not declared: {url[:300]} {more} {answer.text[:300]}"
-    assert answer.status_code not in (500, 503), f"{url[:300]} {more}"
+            response.read()
+    declared = operation["responses"].get(str(response.status_code))
+    assert declared is not None, f"{response.status_code} is not declared: {url[:300]} {more} {response.text[:300]}"
+    assert response.status_code not in (500, 503), f"{url[:300]} {more}"
     content = declared.get("content", {})
     if not content:
-        assert answer.content == b""
-        return answer
-    assert media_type in content, f"{media_type} is not declared for {answer.status_code}"
+        assert response.content == b""
+        return response
+    assert media_type in content, f"{media_type} is not declared for {response.status_code}"
     if media_type == "application/json":
-        problem = SCHEMAS.problem(answer.json(), content[media_type]["schema"])
+        problem = SCHEMAS.problem(response.json(), content[media_type]["schema"])
         assert problem is None, f"{url[:300]}: {problem}"
-    return answer
+    return response

@@ -49,9 +49,9 @@ def hostile_request(world: World) -> Iterator[None]:
     request = hostile.request(world.dice)
     with suppress(OSError), socket.create_connection(("127.0.0.1", world.server.port), timeout=5) as client:
         client.sendall(request)
-        answer = client.recv(4096)
-        if answer.startswith(b"HTTP/1.1 5"):
-            world.record_error(f"{request[:60]!r} was answered {answer[:40]!r}")
+        response = client.recv(4096)
+        if response.startswith(b"HTTP/1.1 5"):
+            world.record_error(f"{request[:60]!r} was answered {response[:40]!r}")
     yield
 
 

@@ -25,8 +25,8 @@ def run_killed(world: World) -> Iterator[None]:
     yield
 
     def interrupted() -> bool:
-        answer = world.ask(f"/api/tasks/{dead}")
-        return answer is not None and answer.is_success and answer.json()["status"] == "interrupted"
+        response = world.ask(f"/api/tasks/{dead}")
+        return response is not None and response.is_success and response.json()["status"] == "interrupted"
 
     world.until(interrupted, f"{dead}, whose run was killed, is interrupted", timeout=HEARTBEAT_PATIENCE)
     world.begin_command()
@@ -39,7 +39,7 @@ def run_suspended(world: World) -> Iterator[None]:
     world.command.suspend(False)
 
     def alive() -> bool:
-        answer = world.ask(f"/api/tasks/{world.command.task_id}")
-        return answer is not None and answer.is_success and answer.json()["status"] == "running"
+        response = world.ask(f"/api/tasks/{world.command.task_id}")
+        return response is not None and response.is_success and response.json()["status"] == "running"
 
     world.until(alive, "a run that reports again is running again", timeout=HEARTBEAT_PATIENCE)

@@ -145,8 +145,8 @@ async def test_an_invalid_append_does_not_affect_concurrent_ones(store: Store) -
     bad = NewEvent(event_type="permission_response", payload={"request_id": "none"})
     given = [(bad, True) if i % 5 == 0 else (log(str(i)), False) for i in range(50)]
     appends = (store.aappend("run", event, own=own) for event, own in given)
-    answers = await asyncio.gather(*appends, return_exceptions=True)
-    assert [isinstance(answer, Conflict) for answer in answers] == [i % 5 == 0 for i in range(50)]
+    results = await asyncio.gather(*appends, return_exceptions=True)
+    assert [isinstance(response, Conflict) for response in results] == [i % 5 == 0 for i in range(50)]
     assert len(await read(store, "run")) == 40
 
 
