@@ -90,9 +90,9 @@ class Site(NamedTuple):
     empty: Server
 
 
-def event(event_type: str, **more: Any) -> NewEvent:
-    named = {name: more.pop(name) for name in ("actor", "phase", "span_id", "parent_span_id") if name in more}
-    return NewEvent(event_type=event_type, payload=more, **named)
+def event(event_type: str, **payload: Any) -> NewEvent:
+    named = {name: payload.pop(name) for name in ("actor", "phase", "span_id", "parent_span_id") if name in payload}
+    return NewEvent(event_type=event_type, payload=payload, **named)
 
 
 def question(request_id: str) -> NewEvent:

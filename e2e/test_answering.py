@@ -15,8 +15,8 @@ from signalbox.store import NewEvent
 from tests.support.server import Server
 
 
-def ask(server: Server, task: str, request_id: str = "r1", tool: str = "rm", **more: Any) -> None:
-    payload = {"request_id": request_id, "tool_name": tool, "arguments": {"path": "/x"}, **more}
+def ask(server: Server, task: str, request_id: str = "r1", tool: str = "rm", **fields: Any) -> None:
+    payload = {"request_id": request_id, "tool_name": tool, "arguments": {"path": "/x"}, **fields}
     server.emit(task, NewEvent(event_type="permission_request", payload=payload))
 
 

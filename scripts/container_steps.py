@@ -62,19 +62,19 @@ class Image:
         """Return where a path in the image lies on this machine."""
         return self.folder / os.path.normpath(f"{self.workdir}/{inside}" if inside[0] != "/" else inside).lstrip("/")
 
-    def variables(self, **more: str) -> dict[str, str]:
+    def variables(self, **variables: str) -> dict[str, str]:
         """Return the environment variables of a process in this image."""
         outer = {name: value for name, value in os.environ.items() if not name.startswith(("SIGNALBOX_", "PYTHON"))}
         tools = f"{self.folder}-tools:{Path(sys.executable).parent}:{outer['PATH']}"
         path = self.environment.get("PATH", "$PATH").replace("$PATH", tools)
-        return outer | self.environment | {"PATH": path} | more
+        return outer | self.environment | {"PATH": path} | variables
 
-    def run(self, command: list[str], **more: str) -> subprocess.CompletedProcess[str]:
+    def run(self, command: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command in this image and capture its output."""
         return subprocess.run(
             [self.here(word) for word in command],
             cwd=self.path("."),
-            env=self.variables(**more),
+            env=self.variables(**variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -171,8 +171,8 @@ def check(image: Image, **settings: str) -> None:
     if not program.startswith(f"{image.folder}/"):
         raise RuntimeError(f"{image.entrypoint[0]} is not in the image")
     with socket.create_server(("127.0.0.1", 0)) as free:
-        more = {"SIGNALBOX_PORT": str(free.getsockname()[1]), **settings}
-    made = image.run([program, "token", "create", "first"], **more)
+        variables = {"SIGNALBOX_PORT": str(free.getsockname()[1]), **settings}
+    made = image.run([program, "token", "create", "first"], **variables)
     if made.returncode:
         raise RuntimeError(made.stdout)
     log = image.folder / "log"
@@ -180,22 +180,22 @@ def check(image: Image, **settings: str) -> None:
         server = subprocess.Popen(
             [program, *image.command],
             cwd=image.path("."),
-            env=image.variables(**more),
+            env=image.variables(**variables),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
         )
     try:
-        last, until = image.run(image.health, **more), time.monotonic() + 30
+        last, until = image.run(image.health, **variables), time.monotonic() + 30
         while last.returncode and server.poll() is None and time.monotonic() < until:
             time.sleep(0.2)
-            last = image.run(image.health, **more)
+            last = image.run(image.health, **variables)
         if last.returncode:
             raise RuntimeError(f"the health check fails: {last.stdout}\n{log.read_text()}")
     finally:
         server.terminate()
         server.wait(20)
-    if not image.run(image.health, **more).returncode:
+    if not image.run(image.health, **variables).returncode:
         raise RuntimeError("the health check succeeds without a server")
 
 

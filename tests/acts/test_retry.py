@@ -18,8 +18,8 @@ from tests.support.log import log_of, task_of, wait_for_event
 from tests.support.server import Server
 
 
-def run(server: Server, task: str, *words: str, options: tuple[str, ...] = (), **more: str) -> None:
-    signalbox("run", "--store", server.store_url, "--task", task, *options, "--", *words, **more)
+def run(server: Server, task: str, *words: str, options: tuple[str, ...] = (), **variables: str) -> None:
+    signalbox("run", "--store", server.store_url, "--task", task, *options, "--", *words, **variables)
 
 
 def press(server: Server, task: str, **form: str) -> httpx.Response:

@@ -8,10 +8,10 @@ from signalbox.store.state import Task
 from signalbox.webapp.acts.supervisor import is_stale
 
 
-def run(**more: object) -> Task:
+def run(**fields: object) -> Task:
     at = "2026-11-21T14:00:00.000000Z"
     known = {"status": "running", "updated_at": at}
-    return Task(task_id="run", created_at=at, main_span_id="s", **{**known, **more})  # type: ignore[arg-type]
+    return Task(task_id="run", created_at=at, main_span_id="s", **{**known, **fields})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,8 @@ async def agents(store: SqliteStore) -> AsyncIterator[Agents]:
     await opened.stop()
 
 
-def python(code: str, **more: Any) -> dict[str, Any]:
-    return {"kind": "command", "argv": [sys.executable, "-u", "-c", code], **more}
+def python(code: str, **settings: Any) -> dict[str, Any]:
+    return {"kind": "command", "argv": [sys.executable, "-u", "-c", code], **settings}
 
 
 async def test_a_command_runs_with_the_directory_and_environment_of_its_project(

@@ -23,8 +23,8 @@ from tests.support.server import Server
 ODD_ID = "r/1 ?#ü&<b>"
 
 
-def ask(server: Server, task: str, request_id: str = "r1", **more: Any) -> None:
-    payload = {"request_id": request_id, "tool_name": "rm", "arguments": {"path": "/x"}, **more}
+def ask(server: Server, task: str, request_id: str = "r1", **fields: Any) -> None:
+    payload = {"request_id": request_id, "tool_name": "rm", "arguments": {"path": "/x"}, **fields}
     server.emit(task, NewEvent(event_type="permission_request", span_id="tool", payload=payload))
 
 
@@ -32,9 +32,9 @@ def path_of(task: str, request_id: str = "r1") -> str:
     return f"/tasks/{task}/permissions/{quote(request_id, safe='')}"
 
 
-def press(server: Server, task: str, decision: str, request_id: str = "r1", **more: Any) -> httpx.Response:
-    headers = more.pop("headers", {})
-    return httpx.post(server.url + path_of(task, request_id), data={"decision": decision, **more}, headers=headers)
+def press(server: Server, task: str, decision: str, request_id: str = "r1", **form: Any) -> httpx.Response:
+    headers = form.pop("headers", {})
+    return httpx.post(server.url + path_of(task, request_id), data={"decision": decision, **form}, headers=headers)
 
 
 def last_event(server: Server, task: str) -> dict[str, Any]:

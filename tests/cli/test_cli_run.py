@@ -18,8 +18,8 @@ from tests.support.proxy import Proxy
 from tests.support.server import Server
 
 
-def run(url: str, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
-    return signalbox("run", "--store", url, "--task", "t", "--", *command, **more)
+def run(url: str, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return signalbox("run", "--store", url, "--task", "t", "--", *command, **variables)
 
 
 def lines_of(store: SqliteStore, task_id: str = "t", stream: str | None = None) -> list[str]:

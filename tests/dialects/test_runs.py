@@ -27,9 +27,9 @@ COUNT = "import sys; [print(f'step {n}', flush=True) for n in range(3)]; sys.exi
 WAIT = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_DFL); time.sleep(60)"
 
 
-def command(code: str, *arguments: str, **more: Any) -> dict[str, Any]:
+def command(code: str, *arguments: str, **settings: Any) -> dict[str, Any]:
     """Return the configuration of an agent that runs Python code."""
-    return {"kind": "command", "argv": [sys.executable, "-c", code, *arguments], **more}
+    return {"kind": "command", "argv": [sys.executable, "-c", code, *arguments], **settings}
 
 
 def make_run(server: Server, project: str, run_id: str, *events: NewEvent | str) -> None:
@@ -40,8 +40,8 @@ def make_run(server: Server, project: str, run_id: str, *events: NewEvent | str)
     server.emit(run_id, *events)
 
 
-def ended(word: str, **more: Any) -> NewEvent:
-    return NewEvent(event_type="status", payload={"status": word, **more})
+def ended(word: str, **fields: Any) -> NewEvent:
+    return NewEvent(event_type="status", payload={"status": word, **fields})
 
 
 @pytest.fixture

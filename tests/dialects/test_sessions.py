@@ -21,8 +21,8 @@ from tests.support.session_client import SessionClient, answer, emit
 from tests.support.sse import open_stream
 
 
-def ask(server: Server, session: str, request_id: str = "r1", **more: Any) -> None:
-    emit(server.url, session, "permission_request", request_id=request_id, tool_name="rm", **more)
+def ask(server: Server, session: str, request_id: str = "r1", **fields: Any) -> None:
+    emit(server.url, session, "permission_request", request_id=request_id, tool_name="rm", **fields)
 
 
 def test_a_session_from_its_first_to_its_last_tool_call(server: Server) -> None:

@@ -41,9 +41,13 @@ def test_the_session_client_works_and_watches(tmp_path: Path, decision: str) -> 
         server.close()
 
 
-def run_agent_client(tmp_path: Path, server: Server, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+def run_agent_client(
+    tmp_path: Path, server: Server, *arguments: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
     script = [sys.executable, str(EXAMPLES / "agent_client.py"), "--no-input", "--server", server.url, *arguments]
-    return subprocess.run(script, cwd=tmp_path, env=environment(**more), capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        script, cwd=tmp_path, env=environment(**variables), capture_output=True, text=True, timeout=60
+    )
 
 
 @pytest.mark.parametrize(("code", "last", "exit_code"), [("0", "DONE", 0), ("2", "FAILED", 1)])

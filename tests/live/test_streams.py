@@ -20,10 +20,10 @@ def stream_url(server: Server, task_id: str, query: str = "") -> str:
     return f"{server.url}/sse/tasks/{task_id}/events{query}"
 
 
-def take(url: str, count: int, **more: object) -> list[Message]:
+def take(url: str, count: int, **options: object) -> list[Message]:
     """Return the first `count` messages that carry an event."""
     found: list[Message] = []
-    with open_stream(url, **more) as stream:
+    with open_stream(url, **options) as stream:
         for message in stream:
             if message.id is not None:
                 found.append(message)

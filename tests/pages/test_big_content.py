@@ -21,12 +21,12 @@ MAX_PAGE_BYTES = 1_000_000
 BIG = "x" * 200_000
 
 
-def _item(name: str, event_type: str = "work_item_start", **more: object) -> NewEvent:
-    return NewEvent(event_type=event_type, span_id=name, payload={"work_item_id": name, **more})
+def _item(name: str, event_type: str = "work_item_start", **fields: object) -> NewEvent:
+    return NewEvent(event_type=event_type, span_id=name, payload={"work_item_id": name, **fields})
 
 
-def _asks(n: int, **more: object) -> list[NewEvent]:
-    return [NewEvent(event_type="permission_request", payload={"request_id": f"r{n}", **more}) for n in range(n)]
+def _asks(n: int, **fields: object) -> list[NewEvent]:
+    return [NewEvent(event_type="permission_request", payload={"request_id": f"r{n}", **fields}) for n in range(n)]
 
 
 @pytest.fixture(scope="module")

@@ -23,9 +23,9 @@ def page(server: Server, path: str) -> Node:
     return parse(response.text).by_id("main")
 
 
-def commit(checkpoint_id: str, **more: Any) -> NewEvent:
+def commit(checkpoint_id: str, **payload: Any) -> NewEvent:
     refs = {"artifacts": ["a.json", "b.json"], "commit_hash": "0123abc", "work_items": ["item 1"]}
-    return event("checkpoint_commit", checkpoint_id=checkpoint_id, evidence_refs=refs, **more)
+    return event("checkpoint_commit", checkpoint_id=checkpoint_id, evidence_refs=refs, **payload)
 
 
 def emit_checkpoints(server: Server, task: str) -> None:

@@ -22,8 +22,8 @@ PATHS = (
 )
 
 
-def emit(server: Server, task_id: str, event_type: str, occurred_at: str, **more: object) -> dict[str, object]:
-    event = {"event_type": event_type, "occurred_at": occurred_at, **more}
+def emit(server: Server, task_id: str, event_type: str, occurred_at: str, **fields: object) -> dict[str, object]:
+    event = {"event_type": event_type, "occurred_at": occurred_at, **fields}
     response = server.post(f"/api/tasks/{task_id}/events", json=event)
     assert response.status_code == 201, response.text
     stored: dict[str, object] = response.json()

@@ -55,8 +55,8 @@ class Route:
     query: str = ""
 
 
-def page(need: str, **more: Any) -> Route:
-    return Route(need, page=True, **more)
+def page(need: str, **fields: Any) -> Route:
+    return Route(need, page=True, **fields)
 
 
 ROUTES: dict[str, Route] = {

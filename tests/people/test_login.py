@@ -29,9 +29,9 @@ def ann(shared_server: Server) -> Account:
     return found
 
 
-def log_in(server: Server, email: str = "ann@example.org", password: str = PASSWORD, **more: Any) -> httpx.Response:
-    form = {"email": email, "password": password, **more.pop("form", {})}
-    return httpx.post(f"{server.url}/login", data=form, timeout=60, **more)
+def log_in(server: Server, email: str = "ann@example.org", password: str = PASSWORD, **options: Any) -> httpx.Response:
+    form = {"email": email, "password": password, **options.pop("form", {})}
+    return httpx.post(f"{server.url}/login", data=form, timeout=60, **options)
 
 
 def audits(server: Server) -> list[tuple[str, str, str]]:

@@ -305,9 +305,9 @@ def with_damaged_counters(path: Path) -> None:
     path.write_bytes(data)
 
 
-def first_tasks(url: str, count: int, **more: Any) -> list[str]:
+def first_tasks(url: str, count: int, **options: Any) -> list[str]:
     """Return the task of each of the first events of a feed."""
-    with open_stream(url, **more) as stream:
+    with open_stream(url, **options) as stream:
         return [next(message for message in stream if message.id).json["task_id"] for _ in range(count)]
 
 

@@ -23,9 +23,9 @@ def connects(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[object]]:
     opened: list[object] = []
     real = aiosqlite.connect
 
-    def connect(*given: object, **more: object) -> object:
-        opened.append(given)
-        return real(*given, **more)  # type: ignore[arg-type]
+    def connect(*arguments: object, **options: object) -> object:
+        opened.append(arguments)
+        return real(*arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(aiosqlite, "connect", connect)
     return opened

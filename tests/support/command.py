@@ -11,16 +11,16 @@ from typing import IO, Any
 RUN = (sys.executable, "-m", "signalbox")
 
 
-def environment(**more: str) -> dict[str, str]:
+def environment(**variables: str) -> dict[str, str]:
     """Return the environment without any SIGNALBOX_ variable, plus the given ones."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")}
-    return {**clean, **more}
+    return {**clean, **variables}
 
 
 def signalbox(
-    *arguments: str, input: str | None = None, timeout: float = 60, **more: str
+    *arguments: str, input: str | None = None, timeout: float = 60, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command line to its end. `more` are environment variables."""
+    """Run a command line to its end. `variables` are environment variables."""
     return subprocess.run(
         [*RUN, *arguments],
         input=input,
@@ -28,19 +28,19 @@ def signalbox(
         capture_output=True,
         text=True,
         timeout=timeout,
-        env=environment(**more),
+        env=environment(**variables),
     )
 
 
-def start(*arguments: str, stdout: int | IO[Any] = subprocess.PIPE, **more: str) -> subprocess.Popen[str]:
-    """Start a command line. `more` are environment variables."""
+def start(*arguments: str, stdout: int | IO[Any] = subprocess.PIPE, **variables: str) -> subprocess.Popen[str]:
+    """Start a command line. `variables` are environment variables."""
     return subprocess.Popen(
         [*RUN, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment(**more),
+        env=environment(**variables),
     )
 
 

@@ -46,10 +46,10 @@ def session(store: SqliteStore, account: Account, *, seconds: float = 3600) -> H
     return {"Cookie": f"signalbox_session={secret}"}
 
 
-def token(store: SqliteStore, name: str, *, seconds: float | None = None, **more: Any) -> Headers:
+def token(store: SqliteStore, name: str, *, seconds: float | None = None, **fields: Any) -> Headers:
     """Return the headers of a program with a new token that expires in `seconds`."""
     end = None if seconds is None else at(seconds)
-    made = store.people.add_token(name, digest_of(name), **{"scopes": ALL, "expires_at": end, **more})
+    made = store.people.add_token(name, digest_of(name), **{"scopes": ALL, "expires_at": end, **fields})
     _token_ids[store.url, name] = made.token_id
     return {"Authorization": f"Bearer {name}"}
 

@@ -41,8 +41,8 @@ def parts(templates: dict[str, str], view: Any) -> str:
     return "".join(FRAGMENTS.parts(templates, view=view, task=view.task, path="/tasks/run").values())
 
 
-def log(message: str, **more: Any) -> NewEvent:
-    return NewEvent(event_type="log", payload={"message": message, **more})
+def log(message: str, **payload: Any) -> NewEvent:
+    return NewEvent(event_type="log", payload={"message": message, **payload})
 
 
 def span(span_id: str, parent: str) -> NewEvent:

@@ -118,13 +118,13 @@ class Server:
         """Return the newest seq of a task, as the server reports it."""
         return int(self.get(f"/api/tasks/{task_id}").json()["latest_seq"])
 
-    def get(self, path: str, **more: Any) -> httpx.Response:
+    def get(self, path: str, **options: Any) -> httpx.Response:
         """Send a GET request to a path of the server."""
-        return httpx.get(self.url + path, **more)
+        return httpx.get(self.url + path, **options)
 
-    def post(self, path: str, json: Any = None, **more: Any) -> httpx.Response:
+    def post(self, path: str, json: Any = None, **options: Any) -> httpx.Response:
         """Send a POST request to a path of the server."""
-        return httpx.post(self.url + path, json=json, **more)
+        return httpx.post(self.url + path, json=json, **options)
 
     def close(self) -> None:
         """Stop the server and close the database."""

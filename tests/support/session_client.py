@@ -102,9 +102,9 @@ class SessionClient:
             self.messages.append(message | {"came": time.monotonic()})
 
 
-def answer(url: str, session_id: str, approved: bool, **more: Any) -> httpx.Response:
+def answer(url: str, session_id: str, approved: bool, **fields: Any) -> httpx.Response:
     """Answer a permission request of a session."""
-    return httpx.post(f"{url}/api/sse/permission-response/{session_id}", json={"approved": approved, **more})
+    return httpx.post(f"{url}/api/sse/permission-response/{session_id}", json={"approved": approved, **fields})
 
 
 def emit(url: str, session_id: str, event_type: str, **payload: Any) -> None:

@@ -22,8 +22,8 @@ from signalbox.store import (
 )
 
 
-def log(message: str = "", **more: object) -> NewEvent:
-    return NewEvent(event_type="log", payload={"message": message}, **more)  # type: ignore[arg-type]
+def log(message: str = "", **fields: object) -> NewEvent:
+    return NewEvent(event_type="log", payload={"message": message}, **fields)  # type: ignore[arg-type]
 
 
 async def read(store: Store, task_id: str) -> list[Event]:

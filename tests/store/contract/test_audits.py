@@ -21,9 +21,9 @@ async def say(store: Store, event: NewEvent, who: str = "ann", task_id: str = "r
     return await store.aappend_audited(task_id, event, actor=who, action="permission_response", source="10.0.0.7")
 
 
-async def audits(store: Store, task_id: str | None = None, **more: Any) -> list[dict[str, Any]]:
+async def audits(store: Store, task_id: str | None = None, **filters: Any) -> list[dict[str, Any]]:
     async with store.read() as view:
-        return await view.audits(task_id, **more)
+        return await view.audits(task_id, **filters)
 
 
 async def test_an_action_is_stored_as_an_event_and_an_audit_with_its_seq(store: Store) -> None:

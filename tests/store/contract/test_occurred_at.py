@@ -11,8 +11,8 @@ from signalbox.store.state import Span
 NOON = "2026-11-20T12:00:00.000000Z"
 
 
-def at(time: str, event_type: str = "log", **more: object) -> NewEvent:
-    return NewEvent(event_type=event_type, occurred_at=f"2026-11-20T{time}Z", **more)  # type: ignore[arg-type]
+def at(time: str, event_type: str = "log", **fields: object) -> NewEvent:
+    return NewEvent(event_type=event_type, occurred_at=f"2026-11-20T{time}Z", **fields)  # type: ignore[arg-type]
 
 
 async def span(store: Store, task_id: str, span_id: str) -> Span:

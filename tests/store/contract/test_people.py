@@ -17,12 +17,12 @@ NOBODY = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 spawn = multiprocessing.get_context("spawn")
 
 
-def ann(store: Store, email: str = "ann@example.org", **more: Any) -> Account:
-    return store.people.add_account(email, "$argon2id$hash", **more)
+def ann(store: Store, email: str = "ann@example.org", **options: Any) -> Account:
+    return store.people.add_account(email, "$argon2id$hash", **options)
 
 
-def token(store: Store, name: str = "ci", **more: Any) -> Token:
-    return store.people.add_token(name, digest_of(name), **{"scopes": ("read",), **more})
+def token(store: Store, name: str = "ci", **options: Any) -> Token:
+    return store.people.add_token(name, digest_of(name), **{"scopes": ("read",), **options})
 
 
 def session(store: Store, account: Account, secret: str, expires_at: str = FUTURE) -> None:

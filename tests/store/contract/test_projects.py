@@ -10,12 +10,12 @@ from signalbox.store import Conflict, InvalidEvent, NewEvent, Store, open_task
 from signalbox.store.people import Account, Token, digest_of
 
 
-def ann(store: Store, email: str = "ann@example.org", **more: Any) -> Account:
-    return store.people.add_account(email, "$argon2id$hash", **more)
+def ann(store: Store, email: str = "ann@example.org", **options: Any) -> Account:
+    return store.people.add_account(email, "$argon2id$hash", **options)
 
 
-def token(store: Store, name: str = "ci", **more: Any) -> Token:
-    return store.people.add_token(name, digest_of(name), **{"scopes": ("read",), **more})
+def token(store: Store, name: str = "ci", **options: Any) -> Token:
+    return store.people.add_token(name, digest_of(name), **{"scopes": ("read",), **options})
 
 
 async def test_a_project_has_a_name_and_an_optional_agent(store: Store) -> None:

@@ -9,8 +9,8 @@ import pytest
 from signalbox.store import InvalidEvent, NewEvent, Store, TaskQuery, UnknownTask
 
 
-def logs(count: int, **more: object) -> list[NewEvent]:
-    return [NewEvent(event_type="log", payload={"n": n}, **more) for n in range(count)]  # type: ignore[arg-type]
+def logs(count: int, **fields: object) -> list[NewEvent]:
+    return [NewEvent(event_type="log", payload={"n": n}, **fields) for n in range(count)]  # type: ignore[arg-type]
 
 
 async def test_paging_through_a_log_returns_every_event_once(store: Store) -> None:
