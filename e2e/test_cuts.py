@@ -12,7 +12,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from e2e.breaking import STALE, open_task, seconds_to_load
 from e2e.live import expect_equal_to_fresh, expect_live_at, expect_rows, statistics
 from e2e.runs import run
-from tests.support.pace import slowness
+from tests.support.machine_speed import slowness
 from tests.support.proxy import Proxy
 from tests.support.server import Server
 
@@ -127,7 +127,7 @@ def test_a_frame_lost_in_transit_is_detected_and_fetched(
     server = start_server(stream_compression=False)
     proxy = connect(server)
     coming = open_task(page, proxy, server, "lost")
-    lost = proxy.lose_one(b"id: 45\n")
+    lost = proxy.drop_next_write(b"id: 45\n")
     server.emit("lost", *coming[:5])
     assert lost.wait(5)
     server.emit("lost", *coming[5:])

@@ -25,16 +25,16 @@ HOLD = """(seats) => {
 
 def wait_for_another_connect(proxy: Proxy, before: int) -> None:
     deadline = time.monotonic() + 10
-    while proxy.asked(STREAM) == before:
+    while proxy.count_requests(STREAM) == before:
         assert time.monotonic() < deadline, "the page has not asked for its stream again"
         time.sleep(0.02)
 
 
 def cut_and_hang(begins: dict[Proxy, bytes]) -> None:
     """Cut the stream behind each proxy, and let the next connect hang after it received these bytes."""
-    before = {proxy: proxy.asked(STREAM) for proxy in begins}
+    before = {proxy: proxy.count_requests(STREAM) for proxy in begins}
     for proxy, begin in begins.items():
-        proxy.hang(only=STREAM, begin=begin)
+        proxy.hang(target=STREAM, first_bytes=begin)
     for proxy in begins:
         wait_for_another_connect(proxy, before[proxy])
         proxy.heal()
@@ -74,8 +74,8 @@ def test_pages_queued_behind_a_hanging_connect_become_live(
         page.goto(f"{proxy.url}/tasks/line-{number}")
     for page in pages:
         expect_live_at(page, 1)
-    before = proxy.asked(STREAM)
-    proxy.hang(only=STREAM)
+    before = proxy.count_requests(STREAM)
+    proxy.hang(target=STREAM)
     wait_for_another_connect(proxy, before)
     pages[0].wait_for_timeout(2500)  # Longer than a turn.
     for page in pages:

@@ -178,7 +178,7 @@ def test_a_list_over_a_broken_network_equals_a_fresh_one(
         # A fresh page would open another stream, on which the frame could be lost instead.
         expect_equal_to_answer(page)
 
-        lost = proxy.lose_one(b"hx-frame")
+        lost = proxy.drop_next_write(b"hx-frame")
         server.emit("t2", NewEvent(event_type="runner_spawn"))
         assert lost.wait(5)
         expect_current(page, server)

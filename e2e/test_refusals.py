@@ -33,12 +33,12 @@ def bad_gateway(
 ) -> None:
     coming = open_task(page, proxy, server, task)
     pace = seconds_to_load(page, context)
-    before = proxy.asked(STREAM)
+    before = proxy.count_requests(STREAM)
     proxy.answer("502 Bad Gateway", body="<h1>502 Bad Gateway</h1>")
     expect(page.locator("live-status")).to_contain_text("the server is not reachable")
     server.emit(task, *coming)
     page.wait_for_timeout(seconds * 1000)
-    assert proxy.asked(STREAM) - before <= 2 + seconds / 2, "the page sent too many requests to the failing gateway"
+    assert proxy.count_requests(STREAM) - before <= 2 + seconds / 2, "too many requests to the gateway"
     proxy.heal()
     back = time.monotonic()
     expect_live_at(page, 240)
@@ -52,13 +52,13 @@ def test_a_busy_server_is_retried_after_its_wait_or_on_request(
 ) -> None:
     proxy = connect(server)
     coming = open_task(page, proxy, server, "busy")
-    proxy.answer("503 Service Unavailable", "Retry-After: 60\r\n", only=STREAM)
+    proxy.answer("503 Service Unavailable", "Retry-After: 60\r\n", target=STREAM)
     expect(page.locator("live-status")).to_contain_text(re.compile(r"Retry in (60|5\d) s"))
-    asked = proxy.asked(STREAM)
+    asked = proxy.count_requests(STREAM)
     server.emit("busy", *coming)
     proxy.heal()
     page.wait_for_timeout(1500)
-    assert proxy.asked(STREAM) == asked
+    assert proxy.count_requests(STREAM) == asked
     page.get_by_role("button", name="Retry now").click()
     expect_live_at(page, 240)
     expect_equal_to_fresh(page, context)
@@ -87,9 +87,9 @@ def test_a_first_connect_that_fails_is_retried(
     proxy, task = connect(server), f"first-{how[0]}"
     server.emit(task, "one", "two")
     if how == "502":
-        proxy.answer("502 Bad Gateway", only=STREAM)
+        proxy.answer("502 Bad Gateway", target=STREAM)
     else:
-        proxy.hang_up(only=STREAM)
+        proxy.hang_up(target=STREAM)
     page.goto(f"{proxy.url}/tasks/{task}")
     expect(page.locator("live-status")).to_contain_text(STALE)
     expect(page.locator("live-status")).to_contain_text(re.compile(r"Retry in \d s"))
@@ -109,14 +109,14 @@ def test_a_permanent_error_is_shown_and_not_retried(
         page = context.new_page()
         page.goto(f"{proxies[-1].url}/tasks/refused")
         expect_live_at(page, 1)
-        proxies[-1].answer(response, body="<h1>Log in</h1>", only=STREAM)
+        proxies[-1].answer(response, body="<h1>Log in</h1>", target=STREAM)
         expect(page.locator("live-status")).to_contain_text(said)
         expect(page.locator("html")).to_have_attribute("data-live", "error")
         expect(page.locator("main")).to_contain_text("one")
         expect(page.locator("body")).not_to_contain_text("Log in")
-    asked = [proxy.asked(".") for proxy in proxies]
+    asked = [proxy.count_requests(".") for proxy in proxies]
     page.wait_for_timeout(2500)
-    assert [proxy.asked(".") for proxy in proxies] == asked
+    assert [proxy.count_requests(".") for proxy in proxies] == asked
 
 
 def test_a_deleted_task_is_reported_and_its_last_state_stays_visible(

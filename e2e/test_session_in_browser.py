@@ -9,7 +9,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from e2e.live import expect_live_at
-from tests.support.pace import slowness
+from tests.support.machine_speed import slowness
 from tests.support.server import Server
 from tests.support.session_client import SessionClient, answer, emit
 

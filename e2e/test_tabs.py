@@ -13,7 +13,7 @@ from e2e.browser import ARGS, find
 from e2e.live import MAIN, expect_equal_to_fresh, expect_live_at, statistics
 from e2e.runs import run
 from e2e.window import Window, open_window
-from tests.support.pace import slowness
+from tests.support.machine_speed import slowness
 from tests.support.server import Server
 
 TASKS = [f"tab-{number}" for number in range(8)]

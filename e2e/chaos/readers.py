@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from signalbox.webapp.api.sockets import RESET
 from tests.support.sse import Message
-from tests.support.strict import Refused, stream
+from tests.support.strict_client import Refused, stream
 
 FOLLOW = """async ({task}) => {
     const {EventStreamService} = await import('/static/js/EventStreamService.js');

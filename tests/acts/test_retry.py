@@ -197,7 +197,9 @@ def test_an_impossible_retry_is_refused_with_the_reason(server: Server, tmp_path
     assert httpx.post(f"{server.url}/tasks/tool/retry", headers={"Origin": "http://evil.example"}).status_code == 403
 
 
-def test_a_retry_outlives_the_server_that_started_it(start_server: Callable[..., Server], tmp_path: Path) -> None:
+def test_a_retry_continues_after_the_server_that_started_it_stopped(
+    start_server: Callable[..., Server], tmp_path: Path
+) -> None:
     server, go = start_server(), tmp_path / "go"
     script = f"echo up; [ -e {tmp_path}/once ] || exit 1; while [ ! -e {go} ]; do sleep 0.05; done; echo through"
     run(server, "long", "sh", "-c", script)

@@ -94,14 +94,14 @@ class Clocks:
         self.now = dict.fromkeys(supervising._CLOCKS, 1000.0)
         monkeypatch.setattr(supervising.time, "clock_gettime", self.now.__getitem__)
 
-    def go(self, seconds: float, *but: int) -> None:
-        """Advance all clocks by `seconds`, except the clocks `but`."""
+    def advance(self, seconds: float, *stopped: int) -> None:
+        """Advance all clocks by `seconds`, except the clocks `stopped`."""
         for clock in self.now:
-            self.now[clock] += 0 if clock in but else seconds
+            self.now[clock] += 0 if clock in stopped else seconds
 
 
 @pytest.mark.parametrize(
-    ("passes", "stand_still", "late"),
+    ("seconds", "stopped_clocks", "late"),
     [
         (5, (), False),
         (8, (), True),
@@ -114,11 +114,11 @@ class Clocks:
     ],
 )
 def test_the_supervisor_detects_that_it_was_not_running(
-    monkeypatch: pytest.MonkeyPatch, passes: float, stand_still: tuple[int, ...], late: bool
+    monkeypatch: pytest.MonkeyPatch, seconds: float, stopped_clocks: tuple[int, ...], late: bool
 ) -> None:
     clocks = Clocks(monkeypatch)
     punctuality = Punctuality()
-    clocks.go(passes, *stand_still)
+    clocks.advance(seconds, *stopped_clocks)
     if late:
         with pytest.raises(Late):
             punctuality.check(7.5)

@@ -102,7 +102,7 @@ async def test_a_missing_token_in_one_project_does_not_affect_another(store: Sql
 
 async def test_a_run_is_still_relayed_after_a_restart(store: SqliteStore) -> None:
     upstream = agent_server(*(f"event: log\ndata: line {n}" for n in range(10)), "event: status\ndata: Task success")
-    upstream.cut = lambda connection: 5 if connection < 3 else None
+    upstream.cut_after_blocks = lambda connection: 5 if connection < 3 else None
     first = Agents(store)
     await first.start(project(store, upstream_agent(upstream)), "r1")
     await wait_for_task(store, "r1", lambda task: task.latest_seq >= 6)

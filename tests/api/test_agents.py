@@ -99,7 +99,9 @@ async def test_a_cancel_stops_a_command(store: SqliteStore, agents: Agents) -> N
     assert (await wait_until_ended(store, "r1")).status == "cancelled"
 
 
-async def test_a_command_outlives_the_agents_object_that_started_it(store: SqliteStore, tmp_path: Path) -> None:
+async def test_a_command_continues_after_the_agents_object_that_started_it_is_closed(
+    store: SqliteStore, tmp_path: Path
+) -> None:
     gate = tmp_path / "gate"
     code = f"import os, time\nprint('one')\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.02)\nprint('two')"
     first = Agents(store)

@@ -137,7 +137,7 @@ def test_a_body_that_the_document_allows_is_accepted(client: httpx.Client, name:
 def _own_parent(body: Any) -> bool:
     """Return whether an event names its span as its own parent, which no schema can forbid."""
     events = body if isinstance(body, list) else [body]
-    return any("event_type" in one and one.get("span_id", 0) == one.get("parent_span_id", 1) for one in events)
+    return any("event_type" in event and event.get("span_id", 0) == event.get("parent_span_id", 1) for event in events)
 
 
 @pytest.mark.parametrize("name", BODIES)

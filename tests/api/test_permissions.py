@@ -17,7 +17,7 @@ from signalbox.store.emitter.permission import Answer
 from signalbox.store.remote import RemoteLog
 from signalbox.store.sqlite import SqliteStore
 from tests.support.log import audits_of
-from tests.support.pace import slowness
+from tests.support.machine_speed import slowness
 from tests.support.server import Server
 
 ODD_ID = "r/1 ?#ü&<b>"
@@ -106,10 +106,10 @@ def test_only_one_of_many_concurrent_answers_counts(server: Server) -> None:
 
 def test_a_permission_has_a_page_of_its_own(server: Server) -> None:
     ask(server, "own", ODD_ID, reason="old files", evidence_refs={"checkpoint_id": "plan", "artifacts": ["a.txt"]})
-    shown = server.get(path_of("own", ODD_ID)).text
+    page = server.get(path_of("own", ODD_ID)).text
     for text in ("old files", "/x", "a.txt", "/checkpoints/plan", 'value="approve"', "<title>"):
-        assert text in shown
-    assert '<b>"' not in shown
+        assert text in page
+    assert '<b>"' not in page
     assert server.get("/tasks/own/permissions/none").status_code == 404
     assert server.get("/tasks/nobody/permissions/r1").status_code == 404
 
@@ -222,11 +222,11 @@ def test_a_waiting_run_receives_the_answer_at_once(server: Server, log: Log, rec
     with open_task(log, task_id=task) as run:
         person = press_when_asked(server, task, pressed)
         answer = run.ask_permission("rm", {"path": "/x"}, reason="old", evidence_refs={"artifacts": ["a.txt"]})
-        took = time.monotonic() - pressed[0]
+        elapsed = time.monotonic() - pressed[0]
     person.join()
-    record_property("seconds", took)
+    record_property("seconds", elapsed)
     assert (answer.state, answer.by, answer.reason) == ("approved", "local user", "go")
-    assert took < MAX_DELAY * slowness()
+    assert elapsed < MAX_DELAY * slowness()
 
 
 def test_a_waiting_async_run_receives_the_answer_at_once(server: Server, log: Log, record_property: Any) -> None:
@@ -239,11 +239,11 @@ def test_a_waiting_async_run_receives_the_answer_at_once(server: Server, log: Lo
             return answer, time.monotonic() - pressed[0]
 
     person = press_when_asked(server, task, pressed)
-    answer, took = asyncio.run(main())
+    answer, elapsed = asyncio.run(main())
     person.join()
-    record_property("seconds", took)
+    record_property("seconds", elapsed)
     assert answer.approved
-    assert took < MAX_DELAY * slowness()
+    assert elapsed < MAX_DELAY * slowness()
 
 
 @pytest.mark.parametrize("outcome", ["expired", "ended", "cancelled"])

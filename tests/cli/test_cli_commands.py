@@ -266,8 +266,8 @@ def event_with(**fields: object) -> Event:
 def test_a_log_cannot_drive_the_terminal(hostile: str) -> None:
     for colours in (True, False):
         line = line_of(event_with(payload={"message": f"x{hostile}y"}, phase=f"p{hostile}"), colours=colours)
-        kept = re.sub(r"\x1b\[[0-9;]*m", "", line)
-        assert kept.isprintable(), ascii(line)
+        printed = re.sub(r"\x1b\[[0-9;]*m", "", line)
+        assert printed.isprintable(), ascii(line)
 
 
 def test_bidirectional_controls_never_reach_plain_text(url: str, store: SqliteStore) -> None:
@@ -277,8 +277,8 @@ def test_bidirectional_controls_never_reach_plain_text(url: str, store: SqliteSt
     store.append("run", [NewEvent(event_type="tool_result", actor=f"x{controls}", payload={"tool_name": hostile})])
     store.append("run", [NewEvent(event_type="runner_exit", payload={"exit_code": 0})])
     for arguments in (["tail", "run"], ["tail", "run", "--json"]):
-        shown = signalbox(*arguments, "--store", url).stdout
-        assert not set(shown) & set(controls + "\x9b"), arguments
+        printed = signalbox(*arguments, "--store", url).stdout
+        assert not set(printed) & set(controls + "\x9b"), arguments
     events = [raw_line(event) + raw_line(event, ansi=True) for event in log_of(store, "run")]
     assert not set("".join(events)) & set(controls + "\x9b")
     assert (

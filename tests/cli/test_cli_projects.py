@@ -107,9 +107,9 @@ def test_commands_work_through_a_server_with_a_token(start_server: Callable[...,
     assert {task_of(server.store, name).project_id for name in ("t", "r")} == {"web"}
     assert "runner_exit" in signalbox("tail", "r", **credentials).stdout
 
-    elsewhere = signalbox("emit", "u", "log", "--project", "default", **credentials)
-    assert (elsewhere.returncode, elsewhere.stdout) == (1, "")
-    assert "does not have the right to emit events in the project 'default'" in elsewhere.stderr
+    other_project = signalbox("emit", "u", "log", "--project", "default", **credentials)
+    assert (other_project.returncode, other_project.stdout) == (1, "")
+    assert "does not have the right to emit events in the project 'default'" in other_project.stderr
     expired = signalbox("emit", "t", "log", "--server", server.url, "--token", "late")
     assert expired.returncode == 1
     assert "give a token with --token or SIGNALBOX_TOKEN" in expired.stderr

@@ -228,11 +228,11 @@ def test_ten_concurrent_runs_share_one_database(url: str, store: SqliteStore) ->
 
 
 def test_a_background_process_of_the_command_does_not_delay_the_exit(url: str, store: SqliteStore) -> None:
-    began = time.monotonic()
+    started_at = time.monotonic()
     done = run(url, "sh", "-c", "sleep 300 & echo $!")
     os.kill(int(lines_of(store)[0]), signal.SIGKILL)
     assert done.returncode == 0
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - started_at < 60
 
 
 def test_the_run_continues_when_its_standard_output_is_closed(url: str, store: SqliteStore) -> None:

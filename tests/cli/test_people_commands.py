@@ -18,72 +18,72 @@ from tests.support.terminal import PASSWORD, Terminal
 
 
 @pytest.fixture
-def at(store: SqliteStore, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
+def terminal(store: SqliteStore, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
     return Terminal(store, capsys, monkeypatch)
 
 
 # user
 
 
-def test_an_account_is_created_with_its_role(at: Terminal) -> None:
-    at.does("project", "add", "web")
-    ann = at.adds("Ann@Example.org", "--project", "web", "--role", "operator")
+def test_an_account_is_created_with_its_role(terminal: Terminal) -> None:
+    terminal.run("project", "add", "web")
+    ann = terminal.add_user("Ann@Example.org", "--project", "web", "--role", "operator")
     assert (ann.email, ann.admin) == ("ann@example.org", False)
-    assert at.reads(lambda people: people.roles(ann.account_id)) == {"web": "operator"}
-    found = at.reads(lambda people: people.account_by_email("ann@example.org"))
+    assert terminal.read_people(lambda people: people.roles(ann.account_id)) == {"web": "operator"}
+    found = terminal.read_people(lambda people: people.account_by_email("ann@example.org"))
     assert found is not None
     assert passwords.verify(found[1], PASSWORD)
-    assert at.adds("root@example.org", "--admin").admin
+    assert terminal.add_user("root@example.org", "--admin").admin
 
 
-def test_the_list_shows_the_roles_of_each_account(at: Terminal) -> None:
-    at.adds("ann@example.org", "--project", "default", "--role", "viewer")
-    at.adds("root@example.org", "--admin")
-    at.does("user", "disable", "ann@example.org")
-    _, ann, root = at.does("user", "list").splitlines()
+def test_the_list_shows_the_roles_of_each_account(terminal: Terminal) -> None:
+    terminal.add_user("ann@example.org", "--project", "default", "--role", "viewer")
+    terminal.add_user("root@example.org", "--admin")
+    terminal.run("user", "disable", "ann@example.org")
+    _, ann, root = terminal.run("user", "list").splitlines()
     assert ann.split()[:4] == ["ann@example.org", "default", "viewer", "disabled"]
     assert root.split()[:3] == ["root@example.org", "admin", "active"]
-    listed = json.loads(at.does("user", "list", "--json"))
-    assert [(one["email"], one["admin"], one["projects"]) for one in listed] == [
+    listed = json.loads(terminal.run("user", "list", "--json"))
+    assert [(account["email"], account["admin"], account["projects"]) for account in listed] == [
         ("ann@example.org", False, {"default": "viewer"}),
         ("root@example.org", True, {}),
     ]
     assert "hash" not in json.dumps(listed)
 
 
-def test_an_account_is_disabled_enabled_and_removed(at: Terminal) -> None:
-    at.adds("ann@example.org")
-    at.does("user", "disable", "ANN@example.org")
-    assert at.account("ann@example.org").disabled_at is not None
-    at.does("user", "enable", "ann@example.org")
-    assert at.account("ann@example.org").disabled_at is None
-    at.does("user", "remove", "ann@example.org")
-    assert at.reads(lambda people: people.accounts()) == []
+def test_an_account_is_disabled_enabled_and_removed(terminal: Terminal) -> None:
+    terminal.add_user("ann@example.org")
+    terminal.run("user", "disable", "ANN@example.org")
+    assert terminal.account("ann@example.org").disabled_at is not None
+    terminal.run("user", "enable", "ann@example.org")
+    assert terminal.account("ann@example.org").disabled_at is None
+    terminal.run("user", "remove", "ann@example.org")
+    assert terminal.read_people(lambda people: people.accounts()) == []
 
 
-def test_a_new_password_ends_all_sessions(at: Terminal) -> None:
-    ann = at.adds("ann@example.org")
-    before = at.reads(lambda people: people.account_by_email(ann.email))
-    at.store.people.add_session(ann.account_id, digest_of("one"), "2999-01-01T00:00:00.000000Z")
-    at.does("user", "password", "ann@example.org", "--password-stdin")
-    assert at.reads(lambda people: people.account_by_email(ann.email)) != before
-    assert at.reads(lambda people: people.session(digest_of("one"))) is None
+def test_a_new_password_ends_all_sessions(terminal: Terminal) -> None:
+    ann = terminal.add_user("ann@example.org")
+    before = terminal.read_people(lambda people: people.account_by_email(ann.email))
+    terminal.store.people.add_session(ann.account_id, digest_of("one"), "2999-01-01T00:00:00.000000Z")
+    terminal.run("user", "password", "ann@example.org", "--password-stdin")
+    assert terminal.read_people(lambda people: people.account_by_email(ann.email)) != before
+    assert terminal.read_people(lambda people: people.session(digest_of("one"))) is None
 
 
-def test_a_password_is_read_from_standard_input(at: Terminal) -> None:
+def test_a_password_is_read_from_standard_input(terminal: Terminal) -> None:
     done = signalbox(
-        "user", "add", "ann@example.org", "--password-stdin", "--store", at.store.url, input=f"{PASSWORD}\n"
+        "user", "add", "ann@example.org", "--password-stdin", "--store", terminal.store.url, input=f"{PASSWORD}\n"
     )
     assert (done.returncode, done.stderr) == (0, "")
-    found = at.reads(lambda people: people.account_by_email("ann@example.org"))
+    found = terminal.read_people(lambda people: people.account_by_email("ann@example.org"))
     assert found is not None
     assert passwords.verify(found[1], PASSWORD)
 
 
-def test_a_password_is_asked_for_twice_and_not_shown(at: Terminal) -> None:
-    terminal, tty = pty.openpty()
+def test_a_password_is_asked_for_twice_and_not_shown(terminal: Terminal) -> None:
+    pty_end, tty = pty.openpty()
     process = subprocess.Popen(
-        [*RUN, "user", "add", "ann@example.org", "--store", at.store.url],
+        [*RUN, "user", "add", "ann@example.org", "--store", terminal.store.url],
         stdin=tty,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -96,18 +96,18 @@ def test_a_password_is_asked_for_twice_and_not_shown(at: Terminal) -> None:
         prompt = b""
         while not prompt.endswith(expected_prompt):
             prompt += process.stderr.read(1) or pytest.fail(f"the command printed {prompt!r}")
-        os.write(terminal, f"{PASSWORD}\n".encode())
+        os.write(pty_end, f"{PASSWORD}\n".encode())
     output, errors = process.communicate(timeout=60)
     os.close(tty)
-    os.set_blocking(terminal, False)
+    os.set_blocking(pty_end, False)
     try:
-        shown = os.read(terminal, 1000)
+        echoed = os.read(pty_end, 1000)
     except OSError:
-        shown = b""
-    os.close(terminal)
+        echoed = b""
+    os.close(pty_end)
     assert process.returncode == 0, errors
-    assert PASSWORD.encode() not in output + errors + shown
-    found = at.reads(lambda people: people.account_by_email("ann@example.org"))
+    assert PASSWORD.encode() not in output + errors + echoed
+    found = terminal.read_people(lambda people: people.account_by_email("ann@example.org"))
     assert found is not None
     assert passwords.verify(found[1], PASSWORD)
 
@@ -115,40 +115,47 @@ def test_a_password_is_asked_for_twice_and_not_shown(at: Terminal) -> None:
 # token
 
 
-def test_a_token_is_shown_once_and_stored_as_a_hash(at: Terminal) -> None:
-    at.does("project", "add", "web")
-    ann = at.adds("ann@example.org")
+def test_a_token_is_shown_once_and_stored_as_a_hash(terminal: Terminal) -> None:
+    terminal.run("project", "add", "web")
+    ann = terminal.add_user("ann@example.org")
     line = "token create ci --scope emit --scope read --project web --user ann@example.org --expires 30d"
-    secret = at.does(*line.split()).strip()
-    kept = at.reads(lambda people: people.token(digest_of(secret)))
-    assert kept is not None
-    assert (kept.name, kept.scopes, kept.project_id, kept.account_id) == ("ci", ("read", "emit"), "web", ann.account_id)
-    assert kept.expires_at is not None
-    assert kept.expires_at[:10] > kept.created_at[:10]
-    assert secret not in json.dumps(at.audits)
-    listed = at.does("token", "list")
+    secret = terminal.run(*line.split()).strip()
+    stored = terminal.read_people(lambda people: people.token(digest_of(secret)))
+    assert stored is not None
+    assert (stored.name, stored.scopes, stored.project_id, stored.account_id) == (
+        "ci",
+        ("read", "emit"),
+        "web",
+        ann.account_id,
+    )
+    assert stored.expires_at is not None
+    assert stored.expires_at[:10] > stored.created_at[:10]
+    assert secret not in json.dumps(terminal.audits)
+    listed = terminal.run("token", "list")
     assert secret not in listed
-    assert kept.token_id in listed
+    assert stored.token_id in listed
 
 
-def test_a_token_reads_all_projects_without_expiry_by_default(at: Terminal) -> None:
-    secret = at.does("token", "create", "reader").strip()
-    kept = at.reads(lambda people: people.token(digest_of(secret)))
-    assert kept is not None
-    assert (kept.scopes, kept.project_id, kept.account_id, kept.expires_at) == (("read",), None, None, None)
+def test_a_token_reads_all_projects_without_expiry_by_default(terminal: Terminal) -> None:
+    secret = terminal.run("token", "create", "reader").strip()
+    stored = terminal.read_people(lambda people: people.token(digest_of(secret)))
+    assert stored is not None
+    assert (stored.scopes, stored.project_id, stored.account_id, stored.expires_at) == (("read",), None, None, None)
 
 
-def test_the_list_shows_which_tokens_are_valid(at: Terminal) -> None:
-    ann = at.adds("ann@example.org")
-    at.does("token", "create", "good")
-    at.does("token", "create", "anns", "--user", "ann@example.org")
-    at.store.people.add_token("late", digest_of("late"), scopes=("read",), expires_at="2020-01-01T00:00:00.000000Z")
-    at.does("token", "create", "gone")
-    gone = at.reads(lambda people: people.tokens())[-1]
-    at.does("token", "revoke", gone.token_id)
-    at.store.people.set_disabled(ann.account_id, True)
-    listed = json.loads(at.does("token", "list", "--json"))
-    assert {one["name"]: one["state"] for one in listed} == {
+def test_the_list_shows_which_tokens_are_valid(terminal: Terminal) -> None:
+    ann = terminal.add_user("ann@example.org")
+    terminal.run("token", "create", "good")
+    terminal.run("token", "create", "anns", "--user", "ann@example.org")
+    terminal.store.people.add_token(
+        "late", digest_of("late"), scopes=("read",), expires_at="2020-01-01T00:00:00.000000Z"
+    )
+    terminal.run("token", "create", "gone")
+    gone = terminal.read_people(lambda people: people.tokens())[-1]
+    terminal.run("token", "revoke", gone.token_id)
+    terminal.store.people.set_disabled(ann.account_id, True)
+    listed = json.loads(terminal.run("token", "list", "--json"))
+    assert {token["name"]: token["state"] for token in listed} == {
         "good": "active",
         "anns": "user disabled",
         "late": "expired",
@@ -159,11 +166,11 @@ def test_the_list_shows_which_tokens_are_valid(at: Terminal) -> None:
 # rules of all these commands
 
 
-def test_commands_are_audited_with_the_name_of_the_system_user(at: Terminal) -> None:
-    at.does("project", "add", "web")
-    at.adds("ann@example.org", "--project", "web", "--role", "viewer")
-    at.does("token", "create", "ci", "--user", "ann@example.org")
-    at.does("token", "revoke", at.reads(lambda people: people.tokens())[0].token_id)
+def test_commands_are_audited_with_the_name_of_the_system_user(terminal: Terminal) -> None:
+    terminal.run("project", "add", "web")
+    terminal.add_user("ann@example.org", "--project", "web", "--role", "viewer")
+    terminal.run("token", "create", "ci", "--user", "ann@example.org")
+    terminal.run("token", "revoke", terminal.read_people(lambda people: people.tokens())[0].token_id)
     for line in (
         "user password ann@example.org --password-stdin",
         "user disable ann@example.org",
@@ -173,8 +180,8 @@ def test_commands_are_audited_with_the_name_of_the_system_user(at: Terminal) -> 
         "user remove ann@example.org",
         "project remove web",
     ):
-        at.does(*line.split())
-    done = at.audits
+        terminal.run(*line.split())
+    done = terminal.audits
     assert {(audit["actor"], audit["source"]) for audit in done} == {(getpass.getuser(), "command")}
     assert [audit["action"] for audit in done] == [
         "project_add",
@@ -223,24 +230,26 @@ def test_commands_are_audited_with_the_name_of_the_system_user(at: Terminal) -> 
         ("project remove default", 1, "cannot be removed"),
     ],
 )
-def test_impossible_commands_are_reported_in_one_line(at: Terminal, line: str, code: int, expected: str) -> None:
-    at.adds("there@example.org")
-    before = at.audits
-    assert expected in at.fails(*line.split(" "), code=code)
-    assert at.audits == before
+def test_impossible_commands_are_reported_in_one_line(terminal: Terminal, line: str, code: int, expected: str) -> None:
+    terminal.add_user("there@example.org")
+    before = terminal.audits
+    assert expected in terminal.run_failing(*line.split(" "), code=code)
+    assert terminal.audits == before
 
 
-def test_a_short_password_is_reported_and_no_account_is_created(at: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_password_is_reported_and_no_account_is_created(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("signalbox.webapp.cli.password._piped", lambda: "short")
-    assert "8 to 1024" in at.fails("user", "add", "ann@example.org", "--password-stdin", code=2)
-    assert at.reads(lambda people: people.accounts()) == []
+    assert "8 to 1024" in terminal.run_failing("user", "add", "ann@example.org", "--password-stdin", code=2)
+    assert terminal.read_people(lambda people: people.accounts()) == []
 
 
-def test_commands_that_manage_people_refuse_a_server(at: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_that_manage_people_refuse_a_server(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGNALBOX_SERVER", "http://127.0.0.1:1")
-    assert "give --store" in at.fails("user", "list", code=2)
-    at.does("user", "list", "--store", at.store.url)
+    assert "give --store" in terminal.run_failing("user", "list", code=2)
+    terminal.run("user", "list", "--store", terminal.store.url)
 
 
-def test_a_command_group_without_a_command_shows_its_commands(at: Terminal) -> None:
-    assert "remove" in at.does("user")
+def test_a_command_group_without_a_command_shows_its_commands(terminal: Terminal) -> None:
+    assert "remove" in terminal.run("user")

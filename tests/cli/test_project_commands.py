@@ -12,38 +12,38 @@ from tests.support.terminal import Terminal
 
 
 @pytest.fixture
-def at(store: SqliteStore, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
+def terminal(store: SqliteStore, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
     return Terminal(store, capsys, monkeypatch)
 
 
-def test_projects_have_members_and_tasks(at: Terminal) -> None:
-    at.does("project", "add", "web", "--name", "The web site")
-    at.adds("ann@example.org")
-    at.does("project", "member", "web", "ann@example.org", "owner")
-    at.store.create_task("t", project_id="web")
-    _, default, web = at.does("project", "list").splitlines()
+def test_projects_have_members_and_tasks(terminal: Terminal) -> None:
+    terminal.run("project", "add", "web", "--name", "The web site")
+    terminal.add_user("ann@example.org")
+    terminal.run("project", "member", "web", "ann@example.org", "owner")
+    terminal.store.create_task("t", project_id="web")
+    _, default, web = terminal.run("project", "list").splitlines()
     assert default.split()[:3] == ["default", "Default", "0"]
     assert web.startswith("web")
     assert "The web site  1      ann@example.org owner" in web
-    assert "has 1 task" in at.fails("project", "remove", "web", code=1)
-    at.does("project", "member", "web", "ann@example.org", "none")
-    at.store.delete_task("t")
-    at.does("project", "remove", "web")
-    assert [one["project_id"] for one in json.loads(at.does("project", "list", "--json"))] == ["default"]
+    assert "has 1 task" in terminal.run_failing("project", "remove", "web", code=1)
+    terminal.run("project", "member", "web", "ann@example.org", "none")
+    terminal.store.delete_task("t")
+    terminal.run("project", "remove", "web")
+    assert [project["project_id"] for project in json.loads(terminal.run("project", "list", "--json"))] == ["default"]
 
 
-def test_a_project_has_an_agent_or_none(at: Terminal) -> None:
-    at.does("project", "add", "web")
+def test_a_project_has_an_agent_or_none(terminal: Terminal) -> None:
+    terminal.run("project", "add", "web")
     for agent in (
         {"kind": "command", "argv": ["make", "all"], "cwd": "/srv/web", "env": {"KEY": "s3cret"}, "time_limit": 60},
         {"kind": "upstream", "url": "https://agent.example.org"},
     ):
-        at.does("project", "agent", "web", json.dumps(agent))
-        (_, web) = json.loads(at.does("project", "list", "--json"))
+        terminal.run("project", "agent", "web", json.dumps(agent))
+        (_, web) = json.loads(terminal.run("project", "list", "--json"))
         assert web["agent"] == agent
-    assert "s3cret" not in json.dumps(at.audits)
-    at.does("project", "agent", "web", "none")
-    (_, web) = json.loads(at.does("project", "list", "--json"))
+    assert "s3cret" not in json.dumps(terminal.audits)
+    terminal.run("project", "agent", "web", "none")
+    (_, web) = json.loads(terminal.run("project", "list", "--json"))
     assert web["agent"] is None
 
 
@@ -62,5 +62,5 @@ def test_a_project_has_an_agent_or_none(at: Terminal) -> None:
     ],
     ids=json.dumps,
 )
-def test_an_agent_that_could_not_be_started_is_refused(at: Terminal, agent: dict[str, Any]) -> None:
-    assert "agent" in at.fails("project", "agent", "default", json.dumps(agent), code=2)
+def test_an_agent_that_could_not_be_started_is_refused(terminal: Terminal, agent: dict[str, Any]) -> None:
+    assert "agent" in terminal.run_failing("project", "agent", "default", json.dumps(agent), code=2)

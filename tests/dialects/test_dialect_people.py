@@ -50,10 +50,10 @@ def test_a_logged_in_operator_starts_and_watches_a_run(guarded: Server, tmp_path
     login = client.log_in("Ann@Example.org", PASSWORD).json()
     assert (login["email"], login["token_type"]) == ("ann@example.org", "bearer")
     assert login["expires_at"] > "2026"
-    assert [one["project_id"] for one in client.get("/projects").json()["projects"]] == ["ours"]
+    assert [project["project_id"] for project in client.get("/projects").json()["projects"]] == ["ours"]
     run_id = client.start("ours", run_id="ours-1").json()["run_id"]
     seen = client.watch("ours", run_id)
-    assert (seen.lines, seen.last_word) == (["hello"], "Task success")
+    assert (seen.lines, seen.last_status) == (["hello"], "Task success")
     (audit,) = audits_of(guarded.store, run_id)
     assert (audit["actor"], audit["action"], audit["source"]) == ("ann@example.org", "run_started", "127.0.0.1")
     done = run_agent_client(tmp_path, guarded, "--email", "ann@example.org", SIGNALBOX_PASSWORD=PASSWORD)

@@ -27,7 +27,7 @@ def test_the_client_receives_every_line_although_both_servers_are_killed(
         assert client.project("ledger")["status"] == "READY"
         run_id = client.start("ledger").json()["run_id"]
         remote = RunClient(proxy.url)
-        watcher = threading.Thread(target=lambda: results.append(remote.watch("ledger", run_id, patience=90)))
+        watcher = threading.Thread(target=lambda: results.append(remote.watch("ledger", run_id, timeout=90)))
         watcher.start()
         until(lambda: server.latest(run_id) > 5, 60)
         server.kill()
@@ -40,7 +40,7 @@ def test_the_client_receives_every_line_although_both_servers_are_killed(
         (watched,) = results
         received = [f"{when} {text}" for when, text in zip(watched.times, watched.lines, strict=True)]
         assert received == [data for name, data in agent.messages(run_id) if name == "log"]
-        assert watched.last_word == agent.messages(run_id)[-1][1] == "Task success"
+        assert watched.last_status == agent.messages(run_id)[-1][1] == "Task success"
         assert client.status("ledger", run_id) == "DONE"
     finally:
         proxy.close()

@@ -34,7 +34,7 @@ def command(code: str, *arguments: str, **settings: Any) -> dict[str, Any]:
 
 def make_run(server: Server, project: str, run_id: str, *events: NewEvent | str) -> None:
     """Create a run with the log `events`, as if another client had started it."""
-    if project not in {one["project_id"] for one in server.get("/api/v1/projects").json()["projects"]}:
+    if project not in {item["project_id"] for item in server.get("/api/v1/projects").json()["projects"]}:
         server.store.people.add_project(project, project.title())
     server.store.create_task(run_id, kind="agent", project_id=project)
     server.emit(run_id, *events)
@@ -65,13 +65,13 @@ def test_a_run_from_start_to_final_status(server: Server, client: RunClient) -> 
     run = started.json()
     assert (started.status_code, run["project_id"], run["status"]) == (201, "whole", "PENDING")
     seen = client.watch("whole", run["run_id"])
-    assert (seen.lines, seen.last_word) == (["step 0", "step 1", "step 2"], "Task success")
+    assert (seen.lines, seen.last_status) == (["step 0", "step 1", "step 2"], "Task success")
     assert seen.connects == 1
     assert all(datetime.fromisoformat(when).tzinfo for when in seen.times)
     assert client.status("whole", run["run_id"]) == "DONE"
     assert client.project("whole")["status"] == "READY"
     assert client.project("whole") in client.get("/projects").json()["projects"]
-    assert [one["run_id"] for one in client.get("/projects/whole/agent/runs").json()["runs"]] == [run["run_id"]]
+    assert [item["run_id"] for item in client.get("/projects/whole/agent/runs").json()["runs"]] == [run["run_id"]]
     assert client.watch("whole", run["run_id"]).lines == seen.lines
 
 
@@ -79,8 +79,8 @@ def test_a_failed_run_states_the_reason(server: Server, client: RunClient) -> No
     server.store.people.add_project("fails", "Fails", agent=command(COUNT, "3"))
     run = client.start("fails", run_id="fails-1", title="It fails").json()
     seen = client.watch("fails", "fails-1")
-    assert seen.last_word.startswith("Task failed: ")
-    assert "3" in seen.last_word
+    assert seen.last_status.startswith("Task failed: ")
+    assert "3" in seen.last_status
     shown = client.get("/projects/fails/agent/runs/fails-1").json()
     assert (run["title"], shown["status"], shown["exit_code"]) == ("It fails", "FAILED", 3)
 
@@ -102,7 +102,7 @@ def test_the_final_status_tells_how_the_run_ended(
 ) -> None:
     run_id = f"end-{abs(hash(request.node.name))}"
     make_run(server, "ends", run_id, "one", end)
-    assert client.watch("ends", run_id).last_word == last_word
+    assert client.watch("ends", run_id).last_status == last_word
     assert client.status("ends", run_id) == status
 
 
@@ -122,7 +122,7 @@ def test_a_second_start_returns_the_active_run(server: Server, client: RunClient
     assert (other.status_code, run_id in other.json()["error"]["message"]) == (409, True)
     until(lambda: client.status("single", run_id) == "RUNNING", 30)
     assert client.cancel("single", run_id).status_code == 202
-    assert client.watch("single", run_id).last_word.startswith("Task failed: cancelled")
+    assert client.watch("single", run_id).last_status.startswith("Task failed: cancelled")
     assert client.cancel("single", run_id).status_code == 409
     assert client.start("single", run_id=run_id).status_code == 200
 
@@ -231,7 +231,7 @@ for n in range({total}):
         watcher.join(60)
         assert seen
         assert seen[0].lines == [f"line {n}" for n in range(total)]
-        assert seen[0].last_word == "Task success"
+        assert seen[0].last_status == "Task success"
         assert seen[0].connects > 2
     finally:
         gate.touch()
@@ -260,7 +260,7 @@ def test_an_unreachable_agent_is_503_until_it_returns(server: Server, upstream: 
     upstream.blocks.append("id: 9\nevent: status\ndata: Task success")
     upstream.listen()
     seen = client.watch("far", run_id)
-    assert (seen.lines, seen.last_word) == ([f"line {n}" for n in range(1, 5)], "Task success")
+    assert (seen.lines, seen.last_status) == ([f"line {n}" for n in range(1, 5)], "Task success")
     assert seen.times[0] == "2026-11-21T08:00:01Z"
     upstream.shut()
     assert stream_status(server, stream) == 200

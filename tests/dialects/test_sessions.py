@@ -113,16 +113,18 @@ def test_a_second_answer_is_refused_and_names_the_first(server: Server) -> None:
 
 def test_only_one_of_many_concurrent_answers_counts(server: Server) -> None:
     ask(server, "crowd")
-    given: list[httpx.Response] = []
+    responses: list[httpx.Response] = []
     people = [
-        threading.Thread(target=lambda n=n: given.append(answer(server.url, "crowd", n % 2 == 0))) for n in range(8)
+        threading.Thread(target=lambda n=n: responses.append(answer(server.url, "crowd", n % 2 == 0))) for n in range(8)
     ]
     for person in people:
         person.start()
     for person in people:
         person.join()
-    assert sorted(one.status_code for one in given) == [200] + [409] * 7
-    assert all("local user" in one.json()["error"]["message"] for one in given if one.status_code == 409)
+    assert sorted(response.status_code for response in responses) == [200] + [409] * 7
+    assert all(
+        "local user" in response.json()["error"]["message"] for response in responses if response.status_code == 409
+    )
 
 
 def test_an_answer_without_an_open_request_is_refused_with_the_reason(server: Server) -> None:
@@ -235,15 +237,15 @@ def test_a_client_starts_again_after_the_database_is_replaced(start_server: Call
 
 
 def test_two_web_processes_see_each_others_answers(start_server: Callable[..., Server], tmp_path: Any) -> None:
-    one = start_server()
-    other = Server(one.path.parent).start()
+    server = start_server()
+    other = Server(server.path.parent).start()
     try:
-        ask(one, "shared")
-        with SessionClient(one.url, "shared") as client:
+        ask(server, "shared")
+        with SessionClient(server.url, "shared") as client:
             client.wait_for("permission_request")
             assert answer(other.url, "shared", True).status_code == 200
             assert client.wait_for("permission_cleared")["data"]["approved"] is True
-            assert answer(one.url, "shared", True).status_code == 409
+            assert answer(server.url, "shared", True).status_code == 409
     finally:
         other.close()
 
@@ -253,7 +255,7 @@ MAX_DELAY = 1.0
 
 
 def test_an_answer_on_the_page_reaches_the_client_at_once(server: Server, record_property: Any) -> None:
-    took = []
+    elapsed = []
     server.post("/api/tasks", {"task_id": "prompt"})
     with SessionClient(server.url, "prompt") as client, httpx.Client(base_url=server.url) as browser:
         for number in range(15):
@@ -263,6 +265,6 @@ def test_an_answer_on_the_page_reaches_the_client_at_once(server: Server, record
             pressed = time.monotonic()
             browser.post(f"/tasks/prompt/permissions/{name}", data={"decision": "approve"})
             cleared = client.wait_for("permission_cleared", lambda data, name=name: data["request_id"] == name)
-            took.append(cleared["came"] - pressed)
-    record_property("p50_seconds", statistics.median(took))
-    assert statistics.median(took) < MAX_DELAY
+            elapsed.append(cleared["came"] - pressed)
+    record_property("p50_seconds", statistics.median(elapsed))
+    assert statistics.median(elapsed) < MAX_DELAY

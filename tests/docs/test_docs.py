@@ -206,24 +206,24 @@ def test_every_api_parameter_is_documented_with_its_bounds(name: str) -> None:
     tables = rows(section(text, name))
     documented = {row[0].strip("`"): row[1:3] for row in tables if len(row) == 4}
     parameters = {
-        one["name"]: default_and_bounds(one["schema"])
-        for one in OPERATIONS[name]["parameters"]
-        if one["in"] == "query" and not name.startswith("GET /ws/")
+        parameter["name"]: default_and_bounds(parameter["schema"])
+        for parameter in OPERATIONS[name]["parameters"]
+        if parameter["in"] == "query" and not name.startswith("GET /ws/")
     }
     assert documented == parameters
 
 
 def default_and_bounds(schema: dict[str, Any]) -> list[str]:
-    one = schema.get("anyOf", [schema])[0]
-    default, low, high = schema.get("default"), one.get("minimum"), one.get("maximum")
+    constraint = schema.get("anyOf", [schema])[0]
+    default, low, high = schema.get("default"), constraint.get("minimum"), constraint.get("maximum")
     bounds = f"{low:,} to {high:,}" if low is not None and high != 2**53 - 1 else "0 or more" if low == 0 else ""
     return ["" if default in (None, "") else f"`{default}`", bounds]
 
 
 def test_every_error_is_documented_with_its_status_and_code() -> None:
     documented = {(row[0], row[1].strip("`")) for row in rows(section(read("api.md"), "Errors"))}
-    given = {(str(one.status), one.code) for one in (*REFUSALS.values(), YOUR_STREAMS)}
-    assert documented == given | {("426", "upgrade_required"), ("500", "internal")}
+    errors = {(str(refusal.status), refusal.code) for refusal in (*REFUSALS.values(), YOUR_STREAMS)}
+    assert documented == errors | {("426", "upgrade_required"), ("500", "internal")}
 
 
 def test_every_field_of_the_snapshot_is_documented() -> None:

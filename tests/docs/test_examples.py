@@ -70,14 +70,14 @@ def test_the_agent_client_starts_and_watches_a_run(tmp_path: Path, code: str, la
         server.close()
 
 
-def test_the_example_in_ten_lines_of_python(tmp_path: Path, store: SqliteStore) -> None:
+def test_the_example_in_ten_lines_of_python_runs(tmp_path: Path, store: SqliteStore) -> None:
     assert start(tmp_path, "emit.py").wait(30) == 0
     (task,) = tasks_of(store)
     assert (task.title, task.status, task.items_done, task.checkpoints_total) == ("Ten lines", "done", 2, 1)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_the_example_with_curl(tmp_path: Path) -> None:
+def test_the_example_with_curl_runs(tmp_path: Path) -> None:
     server = Server(tmp_path).start()
     try:
         done = subprocess.run(

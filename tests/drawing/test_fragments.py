@@ -61,17 +61,17 @@ async def test_the_page_shows_the_state_of_the_run(store: SqliteStore) -> None:
             ),
         ],
     )
-    shown = main(await page(store))
-    assert "waiting" in shown.by_id(ids.TASK_HEADER).text
-    assert "Nightly audit" in shown.by_id(ids.TASK_HEADER).text
+    content = main(await page(store))
+    assert "waiting" in content.by_id(ids.TASK_HEADER).text
+    assert "Nightly audit" in content.by_id(ids.TASK_HEADER).text
     for name in ("planning", "executing", "verifying"):
-        assert name in shown.by_id(ids.TRACK).text
-    assert "broken" in shown.by_id(ids.span("w")).text
+        assert name in content.by_id(ids.TRACK).text
+    assert "broken" in content.by_id(ids.span("w")).text
     for words in ("c1", "plan.json", "9f2c", "committed"):
-        assert words in shown.by_id(ids.CHECKPOINTS).text
+        assert words in content.by_id(ids.CHECKPOINTS).text
     for words in ("shell", "rm x", "tidy"):
-        assert words in shown.by_id(ids.PERMISSIONS).text
-    assert "make all" in shown.by_id("e1").text
+        assert words in content.by_id(ids.PERMISSIONS).text
+    assert "make all" in content.by_id("e1").text
 
 
 @pytest.mark.parametrize(
@@ -138,26 +138,26 @@ async def test_the_list_links_to_each_status_and_to_older_tasks(store: SqliteSto
         filtered = FRAGMENTS.list_page(
             await task_list_view(view, TaskQuery(statuses=("running",), text="run", limit=2))
         )
-    shown = main(filtered)
-    assert [row.attributes["id"] for row in shown.all("tr")[1:]] == [ids.task("run-4"), ids.task("run-3")]
-    links = [link.attributes.get("href") or "" for link in shown.all("a")]
+    content = main(filtered)
+    assert [row.attributes["id"] for row in content.all("tr")[1:]] == [ids.task("run-4"), ids.task("run-3")]
+    links = [link.attributes.get("href") or "" for link in content.all("a")]
     assert "/tasks?status=queued&q=run" in links
     assert any(re.match(r"/tasks\?status=running&q=run&cursor=", link) for link in links)
 
 
 async def test_an_empty_list_explains_how_to_start(store: SqliteStore) -> None:
     async with store.read() as view:
-        shown = main(FRAGMENTS.list_page(await task_list_view(view, TaskQuery()), base_url="http://box:1"))
+        content = main(FRAGMENTS.list_page(await task_list_view(view, TaskQuery()), base_url="http://box:1"))
     for way in ("signalbox run -- COMMAND", "signalbox demo", "http://box:1/api/tasks/first/events"):
-        assert way in shown.text
+        assert way in content.text
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 413, 421, 500, 503, 599])
 def test_an_error_page_explains_the_error_and_links_to_the_tasks(status: int) -> None:
-    shown = main(FRAGMENTS.error_page(status, "some_code", "it is <b>gone</b>"))
-    assert str(status) in shown.text
-    assert "it is <b>gone</b>" in shown.text
-    assert any(link.attributes["href"] == "/tasks" for link in shown.all("a"))
+    content = main(FRAGMENTS.error_page(status, "some_code", "it is <b>gone</b>"))
+    assert str(status) in content.text
+    assert "it is <b>gone</b>" in content.text
+    assert any(link.attributes["href"] == "/tasks" for link in content.all("a"))
 
 
 async def test_the_same_state_renders_the_same_page(store: SqliteStore) -> None:
@@ -174,7 +174,7 @@ def test_every_pair_of_states_has_its_own_icon() -> None:
     from signalbox.store.state import STATUSES
 
     urls = [asset(f"icons/{status}.svg") for status in STATUSES]
-    assert all(one != other for one, other in itertools.combinations([re.sub(".*v=", "", url) for url in urls], 2))
+    assert all(icon != other for icon, other in itertools.combinations([re.sub(".*v=", "", url) for url in urls], 2))
 
 
 async def test_the_start_of_a_command_reads_as_a_sentence(store: SqliteStore) -> None:
@@ -189,17 +189,17 @@ async def test_the_start_of_a_command_reads_as_a_sentence(store: SqliteStore) ->
         "signature": "5f" * 32,
     }
     store.append("run", [NewEvent(event_type="runner_spawn", payload=payload)])
-    said = "run started make all in /srv/app on ci-3 at commit a1b2c3d heartbeat every 10 s"
-    assert main(await page(store)).by_id("e1").text.endswith(said)
+    expected = "run started make all in /srv/app on ci-3 at commit a1b2c3d heartbeat every 10 s"
+    assert main(await page(store)).by_id("e1").text.endswith(expected)
 
 
 async def test_a_permission_names_its_request_and_a_checkpoint_its_evidence(store: SqliteStore) -> None:
-    asked = {"request_id": "r1", "tool_name": "rm"}
+    request = {"request_id": "r1", "tool_name": "rm"}
     commit = {"checkpoint_id": "plan", "evidence_refs": ["e1", "e2"]}
     store.append(
         "run",
         [
-            NewEvent(event_type="permission_request", payload=asked),
+            NewEvent(event_type="permission_request", payload=request),
             NewEvent(event_type="permission_cleared", payload={"request_id": "r1", "cause": "expired"}),
             NewEvent(event_type="checkpoint_commit", payload=commit),
         ],

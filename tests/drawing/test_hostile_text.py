@@ -115,7 +115,7 @@ def test_element_ids_are_unique_and_need_no_escaping() -> None:
     names = ["a", "a b", "a_20_b", "a.b", "a:b", "A", "ä", "<a>", '"', "#x .y", "_", "__", "\U0001f600"]
     element_ids = [ids.span(name) for name in names]
     assert len(set(element_ids)) == len(names)
-    assert all(re.fullmatch(r"span-[A-Za-z0-9_-]+", one) for one in element_ids)
+    assert all(re.fullmatch(r"span-[A-Za-z0-9_-]+", element_id) for element_id in element_ids)
     assert not set(map(ids.task, names)) & set(map(ids.span, names))
 
 

@@ -9,7 +9,7 @@ from signalbox.webapp.views.text import between, clean, clock, count, duration, 
 START = "2026-11-21T14:02:07.123456Z"
 
 
-def test_times_of_day_and_timestamps() -> None:
+def test_a_timestamp_is_shown_as_a_time_of_day_or_with_its_date() -> None:
     assert clock(START) == "14:02:07.123"
     assert moment(START) == "2026-11-21 14:02:07 UTC"
     assert moment("soon") == "soon"
@@ -27,11 +27,11 @@ def test_times_of_day_and_timestamps() -> None:
         ("2026-11-21T14:00:00.000000Z", "0 ms"),
     ],
 )
-def test_elapsed_times(end: str, words: str) -> None:
+def test_elapsed_time_is_shown_in_the_two_largest_units(end: str, words: str) -> None:
     assert between(START, end) == words
 
 
-def test_durations_in_whole_units() -> None:
+def test_durations_are_cut_to_whole_seconds_or_minutes() -> None:
     assert [duration(s) for s in (7.9, 59.99, 60, 3599, 3600, 86399)] == [
         "7 s",
         "59 s",
@@ -42,13 +42,13 @@ def test_durations_in_whole_units() -> None:
     ]
 
 
-def test_numbers() -> None:
+def test_numbers_have_separators_and_units() -> None:
     assert [count(n) for n in (0, 1523, 14.0, 2.5)] == ["0", "1,523", "14", "2.5"]
     assert [percent(n) for n in (0, 61.4, 99.97, 100)] == ["0 %", "61 %", "99 %", "100 %"]
     assert [plural(n, "event") for n in (0, 1, 2000)] == ["0 events", "1 event", "2,000 events"]
 
 
-def test_payload_values() -> None:
+def test_payload_values_are_shown_as_text_or_json() -> None:
     assert [said(v) for v in (None, "\x1b[1mbold\x1b[0m", 3, True, {"b": 1, "a": [None]})] == [
         "",
         "bold",

@@ -12,7 +12,7 @@ import pytest
 from signalbox.store import Event, open_store, open_task
 from signalbox.store.sqlite import SqliteStore
 from tests.support.log import answer, cancel, log_of, open_permissions, task_of, types_of, until, wait_for_event
-from tests.support.pace import slowness
+from tests.support.machine_speed import slowness
 
 
 def test_only_a_silent_run_sends_heartbeats(store: SqliteStore) -> None:

@@ -46,7 +46,7 @@ def messages(server: Server, task_id: str) -> list[str]:
     return [event["payload"].get("message") or event["event_type"] for event in events]
 
 
-def test_a_run_goes_on_and_leaves_the_new_task_of_its_id_alone(log: Log, server: Server) -> None:
+def test_a_run_continues_without_writing_to_the_new_task_of_its_id(log: Log, server: Server) -> None:
     task_id = new_id()
     with open_task(log, task_id, heartbeat_interval=0.1) as run, run.phase("one"):
         replace(server.store, task_id, lines=2)
@@ -56,7 +56,7 @@ def test_a_run_goes_on_and_leaves_the_new_task_of_its_id_alone(log: Log, server:
     assert messages(server, task_id) == ["successor", "successor"]
 
 
-async def test_a_run_of_asyncio_leaves_the_new_task_of_its_id_alone(log: Log, server: Server) -> None:
+async def test_an_asyncio_run_does_not_write_to_the_new_task_of_its_id(log: Log, server: Server) -> None:
     task_id = new_id()
     async with open_task(log, task_id) as run:
         replace(server.store, task_id, lines=1)
@@ -72,16 +72,16 @@ def test_a_run_does_not_create_its_deleted_task_again(log: Log, server: Server) 
     assert server.get(f"/api/tasks/{task_id}").status_code == 404
 
 
-def test_a_strict_run_is_told_that_its_task_is_gone(log: Log, server: Server) -> None:
+def test_a_strict_run_gets_unknown_task_when_its_task_was_deleted(log: Log, server: Server) -> None:
     task_id = new_id()
 
-    def lose_the_task() -> None:
+    def delete_the_task() -> None:
         with open_task(log, task_id, strict=True) as run:
             replace(server.store, task_id)
             run.log("late")
 
     with pytest.raises(UnknownTask):
-        lose_the_task()
+        delete_the_task()
 
 
 def test_a_cancel_of_the_new_task_does_not_stop_the_old_run(log: Log, server: Server) -> None:
@@ -95,7 +95,9 @@ def test_a_cancel_of_the_new_task_does_not_stop_the_old_run(log: Log, server: Se
 
 
 @pytest.mark.parametrize("while_asking", [True, False])
-async def test_a_question_of_a_deleted_task_ends_without_approval(log: Log, server: Server, while_asking: bool) -> None:
+async def test_a_permission_request_of_a_deleted_task_ends_without_approval(
+    log: Log, server: Server, while_asking: bool
+) -> None:
     task_id = new_id()
     async with asyncio.timeout(20), open_task(log, task_id) as run:
         if not while_asking:

@@ -39,7 +39,7 @@ def test_a_client_that_disconnects_delays_no_other_client(start_server: Callable
             client.close()
         time.sleep(0.3)
         other.execute("ROLLBACK")
-        assert [one.result(10).status_code for one in [first, *staying]] == [201] * 5
+        assert [request.result(10).status_code for request in [first, *staying]] == [201] * 5
     other.close()
     with httpx.stream("GET", f"{server.url}/sse/events", timeout=5) as response:
         received = 0

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from signalbox.webapp.settings import Settings
+from tests.support.machine_speed import slowness
 from tests.support.nginx import nginx_before
-from tests.support.pace import slowness
 from tests.support.server import Server
 from tests.support.sse import open_stream
 

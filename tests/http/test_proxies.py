@@ -12,7 +12,7 @@ import httpx
 import pytest
 import websockets
 
-from tests.support.pace import slowness
+from tests.support.machine_speed import slowness
 from tests.support.people import PASSWORD, person, token
 from tests.support.proxies import PREFIX, PROGRAMS, proxy_before
 from tests.support.server import Server
@@ -83,13 +83,13 @@ def test_events_pass_through_the_proxy_at_once(
     with open_stream(f"{proxy(name)}{prefix}/sse/tasks/{task}/events", timeout=5, headers=headers) as stream:
         assert next(stream).comment == "open"
         assert [next(stream).id for _ in range(20)] == [str(seq) for seq in range(1, 21)]
-        took = []
+        elapsed = []
         for seq in range(21, 28):
             sent = time.monotonic()
             server.emit(task, "more")
             assert next(stream).id == str(seq)
-            took.append(time.monotonic() - sent)
-    assert sorted(took)[len(took) // 2] < 0.15 * slowness(), took
+            elapsed.append(time.monotonic() - sent)
+    assert sorted(elapsed)[len(elapsed) // 2] < 0.15 * slowness(), elapsed
 
 
 @PROXY

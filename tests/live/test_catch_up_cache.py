@@ -103,8 +103,8 @@ async def test_a_cancelled_reader_cancels_no_shared_read_and_errors_reach_all_re
     both = [asyncio.create_task(catch_up_cache.take(LOG, SEGMENT, broken)) for _ in range(2)]
     await asyncio.sleep(0)
     gate.set()
-    for one in both:
+    for task in both:
         with pytest.raises(OSError, match="disk"):
-            await one
+            await task
     log.latest = 2 * SEGMENT
     assert (await catch_up_cache.take(LOG, SEGMENT, log.read)).whole

@@ -14,7 +14,7 @@ import pytest
 import websockets
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.support.pace import slowness
+from tests.support.machine_speed import slowness
 from tests.support.server import Server
 from tests.support.sse import open_stream
 
@@ -59,11 +59,11 @@ def test_one_id_resumes_all_tasks(server: Server) -> None:
 
 
 def test_a_stream_sends_keepalives_while_other_tasks_are_busy(start_server: Callable[..., Server]) -> None:
-    server, over = start_server(keepalive_interval=0.3), threading.Event()
+    server, finished = start_server(keepalive_interval=0.3), threading.Event()
     server.emit("calm", "one")
 
     def chatter() -> None:
-        while not over.wait(0.02):
+        while not finished.wait(0.02):
             server.emit("busy", "not for this stream")
 
     busy = threading.Thread(target=chatter)
@@ -72,7 +72,7 @@ def test_a_stream_sends_keepalives_while_other_tasks_are_busy(start_server: Call
         with open_stream(f"{server.url}/sse/events?task=calm") as stream:
             assert any(message.comment == "keepalive" for message in stream)
     finally:
-        over.set()
+        finished.set()
         busy.join()
 
 

@@ -17,7 +17,7 @@ from signalbox.webapp.settings import Settings
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def shorten_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the pause after an error."""
     monkeypatch.setattr(loops, "FIRST_PAUSE", 0.01)
 
@@ -58,7 +58,7 @@ async def test_a_loop_continues_after_any_exception(error: BaseException) -> Non
     assert running.cancelled()
 
 
-BROKEN = {
+METHODS = {
     "tail": ("tail", "_deliver"),
     "supervisor": ("supervisor", "_look"),
     "rights": ("directory", "_look"),
@@ -78,17 +78,17 @@ async def test_every_loop_survives_errors_and_reports_them_in_health_and_metrics
             response = await (await client.get("/api/events/health")).get_json()
             return {problem["code"] for problem in response["problems"]}
 
-        for name, (where, method) in BROKEN.items():
-            first, *inner = where.split(".")
+        for name, (path, method) in METHODS.items():
+            first, *inner = path.split(".")
             broken = app.extensions[first]
             for step in inner:
                 broken = getattr(broken, step)
 
-            def fails(*given: Any, name: str = name) -> Any:
+            def raise_error(*given: Any, name: str = name) -> Any:
                 raise RuntimeError(f"a bug in {name}")
 
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(broken, method, fails)
+                patch.setattr(broken, method, raise_error)
                 app.extensions["hub"].lanes.channels["t"] = app.extensions["hub"].lanes._channel("t")
                 await store.aappend("t", _question(name))
                 await until(lambda name=name: _has(problems, f"loop_{name}"))

@@ -24,7 +24,7 @@ from signalbox.store.remote import RemoteLog
 from tests.support.chaos import Chaos
 from tests.support.proxy import Proxy
 from tests.support.server import Server
-from tests.support.strict import Refused, StrictClient, stream
+from tests.support.strict_client import Refused, StrictClient, stream
 
 SEEDS = [0, 1, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(2, 60))]
 OTHER_EVENTS = 20

@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.support.pace import slowness
+from tests.support.machine_speed import slowness
 from tests.support.server import Server
-from tests.support.strict import StrictClient
+from tests.support.strict_client import StrictClient
 
 LAST = 60
 
@@ -44,8 +44,8 @@ async def until(done: Callable[[], bool], tasks: list[asyncio.Task[None]], timeo
 
 async def stop_and_start(server: Server, count: int) -> None:
     async with watched(server, count) as clients:
-        took = await asyncio.to_thread(server.stop)
-        assert took < 3 * slowness()
+        elapsed = await asyncio.to_thread(server.stop)
+        assert elapsed < 3 * slowness()
         await asyncio.to_thread(server.start)
     waits = [client.waits[0] for client in clients]
     assert {len(client.waits) for client in clients} == {1}

@@ -69,9 +69,9 @@ def test_audits_belong_to_one_task_and_outlive_it_within_its_project(start_serve
             assert "of ours" in audits
             assert "task deleted" in audits
             assert server.get("/tasks/run/audits", headers=bob).status_code == 404
-    theirs = server.get("/tasks/run/audits", headers=bob).text
-    assert "of theirs" in theirs
-    assert "of ours" not in theirs
+    page_of_bob = server.get("/tasks/run/audits", headers=bob).text
+    assert "of theirs" in page_of_bob
+    assert "of ours" not in page_of_bob
     assert server.get("/tasks/run/audits", headers=ann).status_code == 403
     assert "of ours" in server.get("/audits", headers=ann).text
     assert "of theirs" not in server.get("/audits", headers=ann).text

@@ -142,8 +142,8 @@ def test_one_caller_cannot_use_all_streams(start_server: Callable[..., Server]) 
     greedy, modest = token(server.store, "greedy"), token(server.store, "modest")
     wait_until_guarded(server)
     url = server.url + EVENTS
-    with open_stream(url, headers=greedy) as one, open_stream(url, headers=greedy) as two:
-        next(one), next(two)
+    with open_stream(url, headers=greedy) as first, open_stream(url, headers=greedy) as second:
+        next(first), next(second)
         refused = server.get(EVENTS, headers=greedy)
         assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_streams")
         assert int(refused.headers["retry-after"]) >= 1

@@ -106,12 +106,12 @@ async def test_equivalent_urls_share_one_rendering(url: str) -> None:
         for task in "tu":
             await store.aappend(task, [NewEvent(event_type="runner_spawn", span_id="main"), line])
         await store.aappend("t", NewEvent(event_type="permission_request", payload={"request_id": "r"}))
-        wrong = {}
+        differing = {}
         for page in EQUIVALENT:
             async with open_streams(app, variants(page)):
                 if len(lanes(app)) != 1:
-                    wrong[page] = lanes(app)
-        assert not wrong
+                    differing[page] = lanes(app)
+        assert not differing
 
 
 async def test_different_pages_have_different_renderings(url: str) -> None:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from signalbox.store import NewEvent
-from tests.support.pace import slowness
+from tests.support.machine_speed import slowness
 from tests.support.server import Server
 from tests.support.sse import Message, open_stream
 
@@ -32,7 +32,7 @@ def take(url: str, count: int, **options: object) -> list[Message]:
     return found
 
 
-def test_history_then_live(server: Server) -> None:
+def test_a_stream_sends_history_and_then_live_events(server: Server) -> None:
     server.emit("live", "one", "two")
     seen = []
     with open_stream(stream_url(server, "live")) as stream:
@@ -97,7 +97,7 @@ def test_an_unknown_task_is_404_before_any_stream_byte(server: Server) -> None:
     assert (response.status_code, response.headers["content-type"]) == (404, "application/json")
 
 
-def test_headers_of_a_stream(server: Server) -> None:
+def test_a_stream_has_headers_against_caching_and_buffering(server: Server) -> None:
     server.emit("headers", "x")
     with httpx.stream("GET", stream_url(server, "headers")) as response:
         assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
@@ -204,8 +204,8 @@ def test_streams_over_the_limit_are_refused_while_other_routes_answer(start_serv
     server = start_server(max_streams=2)
     server.emit("run", "x")
     url = stream_url(server, "run")
-    with open_stream(url) as one, open_stream(url) as two:
-        next(one), next(two)
+    with open_stream(url) as first, open_stream(url) as second:
+        next(first), next(second)
         refused = httpx.get(url)
         assert refused.status_code == 503
         assert 1 <= int(refused.headers["retry-after"]) <= 5

@@ -104,16 +104,16 @@ def in_chunks(data: bytes, cuts: Iterable[int]) -> Iterator[bytes]:
 def test_every_line_ending_is_parsed_in_any_chunks(ends: tuple[str, ...]) -> None:
     lines = ["retry: 700", "event: log", "data: é one", "data", "id: 1", "", ": idle", "data:two", "id:2", ""]
     text = "\ufeff" + "".join(line + ends[n % len(ends)] for n, line in enumerate(lines))
-    wanted = [("log", "é one\n", "1"), ("message", "two", "2")]
+    expected = [("log", "é one\n", "1"), ("message", "two", "2")]
     data = text.encode()
-    assert [(m.event, m.data, m.last_event_id) for m in SseParser().feed(data)] == wanted
+    assert [(m.event, m.data, m.last_event_id) for m in SseParser().feed(data)] == expected
     for cut in range(len(data)):
         parser = SseParser()
         found = [m for piece in in_chunks(data, [cut]) for m in parser.feed(piece)]
-        assert [(m.event, m.data, m.last_event_id) for m in found] == wanted
+        assert [(m.event, m.data, m.last_event_id) for m in found] == expected
     parser = SseParser()
     found = [m for piece in in_chunks(data, range(len(data))) for m in parser.feed(piece)]
-    assert [(m.event, m.data, m.last_event_id) for m in found] == wanted
+    assert [(m.event, m.data, m.last_event_id) for m in found] == expected
 
 
 def test_json_on_one_line_decodes_to_the_same_value() -> None:

@@ -166,7 +166,7 @@ def with_class(node: Node, name: str) -> list[Node]:
     return [found for found in node.walk() if name in str(found.attributes.get("class")).split()]
 
 
-def test_two_runs_on_one_page(server: Server) -> None:
+def test_the_page_shows_two_runs_and_their_first_difference(server: Server) -> None:
     server.emit("good", *executing(item("one"), item("two")))
     server.emit("bad", *executing(item("one"), item("two", "failed")))
     main = page(server, "/compare?a=good&b=bad")

@@ -72,12 +72,12 @@ def test_text_output_shows_the_day_of_each_line(server: Server, several: str) ->
 async def test_a_message_of_several_lines_shows_how_many_more_there_are(store: SqliteStore) -> None:
     failed = NewEvent(event_type="work_item_failed", payload={"message": "no\nnot at all\n"})
     store.append("run", [log("Traceback:\n  File\n    f()\nZeroDivisionError\n"), log("one line\n\n"), failed])
-    shown = await page(store)
-    assert re.findall(r'<a class="more-lines" href="(#e\d+)">([^<]*)</a>', shown) == [
+    html = await page(store)
+    assert re.findall(r'<a class="more-lines" href="(#e\d+)">([^<]*)</a>', html) == [
         ("#e1", "… 3 more lines"),
         ("#e3", "… 1 more line"),
     ]
-    assert "ZeroDivisionError</code>" in shown
+    assert "ZeroDivisionError</code>" in html
     assert "… 3 more lines" in await frame(store, 0)
 
 
@@ -119,11 +119,11 @@ def test_a_command_is_shown_as_typed_in_a_shell(server: Server) -> None:
     assert "make all" in server.get("/tasks/typed").text
 
 
-def test_pages_of_an_ended_run_announce_nothing_more(server: Server) -> None:
+def test_pages_of_an_ended_run_do_not_say_that_more_will_come(server: Server) -> None:
     server.emit("over", NewEvent(event_type="runner_exit", payload={"status": "done"}))
     server.emit("over-too", NewEvent(event_type="runner_exit", payload={"status": "done"}))
     task = "/tasks/over"
     pages = ("", "/log?around=99", "/spans", "/waterfall", "/timeline", "?at=99", "?at=1", "/waterfall?at=9")
-    for path in (*(task + one for one in pages), "/compare?a=over&b=over-too"):
+    for path in (*(task + suffix for suffix in pages), "/compare?a=over&b=over-too"):
         words = re.sub(r"<[^>]*>", " ", server.get(path).text)
         assert not re.search(r"\byet\b|\bso far\b|[Ww]aiting for", words), path

@@ -95,7 +95,7 @@ def test_time_travel_keeps_other_parameters(server: Server) -> None:
     assert links["back to live"] == "/tasks/kept/waterfall?gaps=open"
     assert links["+1"] == "/tasks/kept/waterfall?gaps=open&at=6"
     hidden = [node.attributes for node in banner.all("input") if node.attributes["type"] == "hidden"]
-    assert [(one["name"], one["value"]) for one in hidden] == [("gaps", "open")]
+    assert [(field["name"], field["value"]) for field in hidden] == [("gaps", "open")]
     fold = next(link for link in page.all("a") if link.text == "Fold idle gaps")
     assert fold.attributes["href"] == "/tasks/kept/waterfall?at=5"
 

@@ -104,7 +104,7 @@ def test_hostile_payloads_are_shown_as_text(server: Server) -> None:
     assert "<script>[" not in server.get("/tasks/hostile/timeline").text
 
 
-def test_empty_and_unknown_tasks(server: Server) -> None:
+def test_an_empty_task_has_a_timeline_and_an_unknown_task_is_404(server: Server) -> None:
     server.post("/api/tasks", {"task_id": "empty"})
     assert "No events." in page(server, "/tasks/empty/timeline").text
     assert server.get("/tasks/nobody/timeline").status_code == 404

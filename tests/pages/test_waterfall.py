@@ -9,7 +9,7 @@ import pytest
 from signalbox.store import NewEvent
 from signalbox.webapp.drawing import ids
 from tests.support.dom import Node, parse
-from tests.support.pace import slowness
+from tests.support.machine_speed import slowness
 from tests.support.server import Server
 
 

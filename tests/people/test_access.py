@@ -194,8 +194,8 @@ def callers(shared_server: Server) -> dict[str, Headers]:
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
     """Return a client without cookies, so that no caller's cookie is sent with the next request."""
-    with httpx.Client(cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[]))) as one:
-        yield one
+    with httpx.Client(cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[]))) as http_client:
+        yield http_client
 
 
 def rules() -> set[str]:
@@ -254,15 +254,15 @@ def test_each_caller_can_use_exactly_the_routes_it_has_rights_to(
     for caller, headers in callers.items():
         if rule.endswith("/logout") and "Cookie" in headers:
             continue  # Logging out works, but would end the session that the next tests need.
-        got = status(client, server, rule, route, headers)
+        code = status(client, server, rule, route, headers)
         if route.need in MAY[caller]:
-            wrong_password = rule.endswith(("/login", "/password")) and got in (400, 401, 429)
-            assert got < 400 or got in (404, 409) or wrong_password, f"{caller} has the right, but got {got}"
+            wrong_password = rule.endswith(("/login", "/password")) and code in (400, 401, 429)
+            assert code < 400 or code in (404, 409) or wrong_password, f"{caller} has the right, but got {code}"
         elif caller not in UNKNOWN:
-            assert got == 403, f"{caller} lacks the right and should get 403, but got {got}"
+            assert code == 403, f"{caller} lacks the right and should get 403, but got {code}"
         else:
-            assert got == (303 if route.page else 401), (
-                f"{caller} is unknown and should be asked to log in, but got {got}"
+            assert code == (303 if route.page else 401), (
+                f"{caller} is unknown and should be asked to log in, but got {code}"
             )
 
 
@@ -273,8 +273,8 @@ def test_a_missing_resource_is_404_for_known_callers(
     if rule == "POST /api/tasks/<task_id>/events":
         return
     other = Route(**{**vars(ROUTES[rule]), "query": ROUTES[rule].query.replace("run", "no-such-run")})
-    elsewhere = re.sub("<(task|session|project|run)_id>", "no-such-run", rule)
+    missing = re.sub("<(task|session|project|run)_id>", "no-such-run", rule)
     for caller in ("viewer", "operator", "administrator"):
         if ROUTES[rule].need in MAY[caller]:
-            assert status(client, server, elsewhere, other, callers[caller]) == 404, caller
-    assert status(client, server, elsewhere, other, {}) in (401, 303)
+            assert status(client, server, missing, other, callers[caller]) == 404, caller
+    assert status(client, server, missing, other, {}) in (401, 303)

@@ -52,8 +52,8 @@ def test_a_page_redirects_to_the_log_in_page_and_back(server: Server, ann: Accou
         assert (page.status_code, page.headers["cache-control"]) == (200, "private, no-store")
         assert "ann@example.org" in page.text
         assert browser.get("/login?next=/permissions").headers["location"] == "/permissions"
-        left = browser.post("/logout")
-        assert (left.status_code, left.headers["location"]) == (303, "/login?note=out")
+        logout = browser.post("/logout")
+        assert (logout.status_code, logout.headers["location"]) == (303, "/login?note=out")
         assert browser.get("/tasks").status_code == 303
     assert ("log_in", "ann@example.org", "127.0.0.1") in audits(server)
     assert ("log_out", "ann@example.org", "127.0.0.1") in audits(server)

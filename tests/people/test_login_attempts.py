@@ -151,14 +151,14 @@ async def test_concurrent_and_waiting_password_checks_are_limited() -> None:
 
 def test_a_session_is_created_only_for_the_current_password(store: SqliteStore) -> None:
     ann = person(store, "ann@example.org")
-    kept = passwords.hash_of(PASSWORD)
-    store.people.set_password(ann.account_id, kept)
-    store.people.add_session(ann.account_id, digest_of("one"), at(60), password_hash=kept)
-    store.people.set_password(ann.account_id, "$argon2id$another", instead_of=kept)
+    stored = passwords.hash_of(PASSWORD)
+    store.people.set_password(ann.account_id, stored)
+    store.people.add_session(ann.account_id, digest_of("one"), at(60), password_hash=stored)
+    store.people.set_password(ann.account_id, "$argon2id$another", instead_of=stored)
     with pytest.raises(Conflict):
-        store.people.add_session(ann.account_id, digest_of("two"), at(60), password_hash=kept)
+        store.people.add_session(ann.account_id, digest_of("two"), at(60), password_hash=stored)
     with pytest.raises(Conflict):
-        store.people.set_password(ann.account_id, "$argon2id$third", instead_of=kept)
+        store.people.set_password(ann.account_id, "$argon2id$third", instead_of=stored)
     store.people.set_disabled(ann.account_id, True)
     with pytest.raises(Conflict):
         store.people.add_session(ann.account_id, digest_of(new_secret()), at(60))

@@ -14,18 +14,18 @@ def test_a_view_can_be_seen_and_deleted_only_in_its_project(server: Server) -> N
     root = session(server.store, person(server.store, "root@example.org", admin=True))
     wait_until_guarded(server)
 
-    def post(who: dict[str, str], path: str, **form: str) -> int:
-        return httpx.post(f"{server.url}{path}", data=form, headers=who, timeout=30).status_code
+    def post(headers: dict[str, str], path: str, **form: str) -> int:
+        return httpx.post(f"{server.url}{path}", data=form, headers=headers, timeout=30).status_code
 
-    def shows(who: dict[str, str], name: str) -> bool:
-        return f">{name}</a>" in server.get("/tasks", headers=who).text
+    def shows(headers: dict[str, str], name: str) -> bool:
+        return f">{name}</a>" in server.get("/tasks", headers=headers).text
 
     assert post(ann, "/views", name="Nightly", filters="kind=build") == 303
     assert post(bob, "/views", name="Nightly", filters="kind=test") == 303
     assert post(root, "/views", name="Everyone", filters="status=failed") == 303
     assert post(bob, "/views", name="Theirs", filters="project=red") == 400
-    assert [shows(who, "Nightly") for who in (ann, bob, root)] == [True] * 3
-    assert [shows(who, "Everyone") for who in (ann, bob, root)] == [True] * 3
+    assert [shows(headers, "Nightly") for headers in (ann, bob, root)] == [True] * 3
+    assert [shows(headers, "Everyone") for headers in (ann, bob, root)] == [True] * 3
     assert "kind=test" not in server.get("/tasks", headers=ann).text
     assert [post(bob, f"/views/{number}/delete") for number in (1, 3)] == [404, 403]
     assert post(ann, "/views/1/delete") == 303

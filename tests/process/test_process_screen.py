@@ -98,13 +98,13 @@ def test_any_output_gives_the_same_lines_as_pyte(rows: list[list[str]], data: st
         output += f"\x1b[{up}A{again}\r\x1b[{data.draw(st.integers(0, 2))}K\n"
     if "漢" in output and any(final in output for final in "\b\rCDGP@X7"):
         return  # pyte leaves half of a wide character where it is overwritten; terminals leave a blank.
-    wanted = terminal_lines(output)
-    if any(len(row) >= WIDTH - 1 for row in wanted):
+    expected = terminal_lines(output)
+    if any(len(row) >= WIDTH - 1 for row in expected):
         return  # Here a wrapped row is part of one line.
     found = [plain(line.text).rstrip() for line in read(output)]  # Blanks with a background colour are kept.
     while found and not found[-1]:
         found.pop()
-    assert found == wanted
+    assert found == expected
     at = data.draw(st.integers(0, len(output)))
     assert read(output[:at], output[at:]) == read(output)
 

@@ -34,7 +34,7 @@ def test_the_exit_code_reports_a_failed_task(url: str, store: SqliteStore) -> No
     assert task_of(store, "t").error == "no space left"
 
 
-def test_an_ended_task_is_left_alone(url: str, store: SqliteStore) -> None:
+def test_a_relay_into_an_ended_task_appends_nothing(url: str, store: SqliteStore) -> None:
     upstream = Upstream(plain(["one"]))
     relay(upstream, url)
     before = log_of(store, "t")

@@ -29,7 +29,7 @@ MISSING = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\
 def test_connection_cuts_lose_and_repeat_no_event(url: str, store: SqliteStore, ids: bool) -> None:
     upstream = Upstream(numbered(plain(LINES)) if ids else plain(LINES))
     # Without ids, the upstream starts from the first message on each connection, and gets a little further each time.
-    upstream.cut = lambda connection: 8 * (1 if ids else connection + 1) if connection < 3 else None
+    upstream.cut_after_blocks = lambda connection: 8 * (1 if ids else connection + 1) if connection < 3 else None
     assert relay(upstream, url).returncode == 0
     assert lines_of(store) == LINES
     assert [header(request, "Last-Event-ID") for request in upstream.requests] == (
@@ -41,7 +41,7 @@ def test_connection_cuts_lose_and_repeat_no_event(url: str, store: SqliteStore, 
 def test_a_killed_relay_continues_where_the_log_ends(url: str, store: SqliteStore, ids: bool) -> None:
     upstream = Upstream(numbered(plain(LINES)) if ids else plain(LINES))
     upstream.idle = True
-    upstream.cut = lambda connection: 10 if connection == 0 else None
+    upstream.cut_after_blocks = lambda connection: 10 if connection == 0 else None
     first = start("relay", upstream.url, "--task", "t", "--store", url)
     wait_for_event(url, "t", lambda event: event.payload.get("message") == "line 10", timeout=60)
     first.kill()
@@ -54,7 +54,7 @@ def test_a_killed_relay_continues_where_the_log_ends(url: str, store: SqliteStor
 def test_a_relay_survives_a_restart_of_the_server_it_writes_to(tmp_path: Path) -> None:
     server = Server(tmp_path).start()
     upstream = Upstream(numbered(plain(LINES)))
-    upstream.cut = lambda connection: 10 if connection == 0 else None
+    upstream.cut_after_blocks = lambda connection: 10 if connection == 0 else None
     upstream.idle = True
     try:
         running = start("relay", upstream.url, "--task", "t", "--server", server.url)
@@ -62,8 +62,8 @@ def test_a_relay_survives_a_restart_of_the_server_it_writes_to(tmp_path: Path) -
         server.kill()
         upstream.shut()
         running.send_signal(signal.SIGTERM)
-        _, told = running.communicate(timeout=60)
-        assert (running.returncode, told.count("the same command resumes t")) == (130, 1)
+        _, stderr = running.communicate(timeout=60)
+        assert (running.returncode, stderr.count("the same command resumes t")) == (130, 1)
         upstream.listen()
         server.start()
         assert signalbox("relay", upstream.url, "--task", "t", "--server", server.url).returncode == 0
@@ -77,7 +77,7 @@ async def test_an_outage_and_its_end_are_each_reported_once(
 ) -> None:
     monkeypatch.setattr(follow_upstream, "REPORT_AFTER", 0.0)
     upstream = Upstream(numbered(plain(["one", "two"])))
-    upstream.cut = lambda connection: 1 if connection == 0 else None
+    upstream.cut_after_blocks = lambda connection: 1 if connection == 0 else None
     upstream.answer = lambda connection: BUSY if connection in (1, 2, 3) else None
     said: list[str] = []
     assert await Relay(store, "t", Client(upstream.url), said.append).run() == "done"
@@ -91,25 +91,25 @@ async def test_an_outage_and_its_end_are_each_reported_once(
 
 async def test_the_upstreams_retry_after_is_respected(store: SqliteStore) -> None:
     upstream = Upstream(["retry: 700\nid: 1\ndata: one", f"id: 2\n{SUCCESS}"])
-    upstream.cut = lambda connection: 1 if connection == 0 else None
-    begun = time.monotonic()
+    upstream.cut_after_blocks = lambda connection: 1 if connection == 0 else None
+    started_at = time.monotonic()
     assert await Relay(store, "t", Client(upstream.url), print).run() == "done"
-    assert time.monotonic() - begun >= 0.7
+    assert time.monotonic() - started_at >= 0.7
 
 
 async def test_a_short_refusal_of_the_upstream_is_retried(store: SqliteStore) -> None:
     upstream = Upstream(numbered(plain(["one", "two"])))
-    upstream.cut = lambda connection: 1 if connection == 0 else None
+    upstream.cut_after_blocks = lambda connection: 1 if connection == 0 else None
     upstream.answer = lambda connection: MISSING if connection in (1, 2) else None
     assert await Relay(store, "t", Client(upstream.url), print).run() == "done"
 
 
-async def test_a_lasting_refusal_of_the_upstream_interrupts_the_task(
+async def test_a_permanent_refusal_of_the_upstream_interrupts_the_task(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follow_upstream, "REFUSAL_PATIENCE", 0.0)
     upstream = Upstream(numbered(plain(["one", "two"])))
-    upstream.cut = lambda connection: 1 if connection == 0 else None
+    upstream.cut_after_blocks = lambda connection: 1 if connection == 0 else None
     upstream.answer = lambda connection: MISSING if connection == 1 else None
     with pytest.raises(Refused, match="404 Not Found"):
         await Relay(store, "t", Client(upstream.url), print).run()
@@ -126,7 +126,7 @@ async def test_a_cut_at_any_byte_loses_no_event(store: SqliteStore, monkeypatch:
     lines = [f"{'long ' * (number % 40)}{number}" for number in range(300)]
     upstream, dice = Upstream(numbered(plain(lines)) if ids else plain(lines)), random.Random(7)
     # Without ids, each connection must get further than the one before.
-    upstream.tear = lambda connection: dice.randrange(500, 4000) + (0 if ids else 4000 * connection)
+    upstream.cut_after_bytes = lambda connection: dice.randrange(500, 4000) + (0 if ids else 4000 * connection)
     assert await Relay(store, "t", Client(upstream.url), print).run() == "done"
     assert [event.payload["message"] for event in await events(store) if event.event_type == "log"] == lines
     assert len(upstream.requests) > 5
@@ -134,7 +134,7 @@ async def test_a_cut_at_any_byte_loses_no_event(store: SqliteStore, monkeypatch:
 
 async def test_two_relays_of_one_upstream_write_one_log(store: SqliteStore) -> None:
     upstream = Upstream(numbered(plain(LINES)))
-    upstream.cut = lambda connection: 7 if connection < 4 else None
+    upstream.cut_after_blocks = lambda connection: 7 if connection < 4 else None
     both = [Relay(store, "t", Client(upstream.url), print).run() for _ in range(2)]
     assert await asyncio.gather(*both) == ["done", "done"]
     assert [event.payload["message"] for event in await events(store) if event.event_type == "log"] == LINES

@@ -112,7 +112,7 @@ def test_a_tail_ends_when_its_token_is_revoked(server: Server, proxy: Proxy, rem
 def test_a_run_without_the_right_to_read_gets_an_error_when_it_asks(
     server: Server, proxy: Proxy, remote: RemoteLog
 ) -> None:
-    proxy.answer("403 Forbidden", only="^/sse/")
+    proxy.answer("403 Forbidden", target="^/sse/")
     with open_task(remote, "mute") as task:
         until(lambda: task.lifeline.has_failed)
         with pytest.raises(NotAllowed):
@@ -127,7 +127,7 @@ def test_a_closed_remote_log_raises_a_clear_error(server: Server) -> None:
         remote.task("t")
 
 
-def test_a_call_with_a_lost_answer_appends_nothing_twice(server: Server, proxy: Proxy, remote: RemoteLog) -> None:
+def test_a_call_whose_response_was_lost_appends_nothing_twice(server: Server, proxy: Proxy, remote: RemoteLog) -> None:
     dice = random.Random(7)
     # The server has stored the events, and the answer is cut at any byte, or not at all.
     proxy.cut_after = lambda: dice.choice([0, 300, 900, None, None, None])
@@ -201,7 +201,7 @@ def test_a_remote_run_receives_its_answer_and_its_cancel(server: Server, remote:
     assert types_of(server.store, "far")[-1] == "runner_exit"
 
 
-async def test_a_remote_run_in_asyncio(server: Server, remote: RemoteLog) -> None:
+async def test_a_remote_run_works_in_asyncio(server: Server, remote: RemoteLog) -> None:
     async with open_task(remote, "afar") as task, task.phase("executing") as executing:
 
         async def work(name: str) -> None:

@@ -16,9 +16,9 @@ from tests.support.paths import ROOT
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 ALLOWED, FORBIDDEN = (
     [
-        (who, set(re.findall(r"`([^`]+)`", others)))
-        for whose, others in rows(table)
-        for who in re.findall(r"`([^`]+)`", whose)
+        (name, set(re.findall(r"`([^`]+)`", others)))
+        for names, others in rows(table)
+        for name in re.findall(r"`([^`]+)`", names)
     ]
     for table in section(ARCHITECTURE, "Who imports whom").split("What each of these must never import:")
 )
@@ -47,29 +47,29 @@ def within(name: str, package: str) -> bool:
     return name == package or name.startswith(f"{package}.")
 
 
-@pytest.mark.parametrize(("who", "forbidden"), FORBIDDEN, ids=[who for who, _ in FORBIDDEN])
-def test_layers_import_downwards_only(who: str, forbidden: set[str]) -> None:
-    mine = [(name, path) for name, path in modules() if within(name, who)]
-    assert mine, f"docs/architecture.md lists {who}, which does not exist"
+@pytest.mark.parametrize(("layer", "forbidden"), FORBIDDEN, ids=[layer for layer, _ in FORBIDDEN])
+def test_layers_import_downwards_only(layer: str, forbidden: set[str]) -> None:
+    modules_of_layer = [(name, path) for name, path in modules() if within(name, layer)]
+    assert modules_of_layer, f"docs/architecture.md lists {layer}, which does not exist"
     broken = [
         f"{name} imports {imported}"
-        for name, path in mine
+        for name, path in modules_of_layer
         for imported in imports(path)
         if any(within(imported, package) for package in forbidden)
     ]
     assert not broken
 
 
-@pytest.mark.parametrize(("who", "allowed"), ALLOWED, ids=[who for who, _ in ALLOWED])
-def test_a_package_imports_only_what_the_docs_allow(who: str, allowed: set[str]) -> None:
+@pytest.mark.parametrize(("importer", "allowed"), ALLOWED, ids=[importer for importer, _ in ALLOWED])
+def test_a_package_imports_only_what_the_docs_allow(importer: str, allowed: set[str]) -> None:
     broken = [
         f"{name} imports {imported}"
         for name, path in modules()
-        if within(name, who)
+        if within(name, importer)
         for imported in imports(path)
         if imported.startswith("webapp.")
         and imported != "webapp.__version__"
-        and not any(within(imported, package) for package in {who, *allowed})
+        and not any(within(imported, package) for package in {importer, *allowed})
     ]
     assert not broken
 
@@ -94,7 +94,7 @@ def test_there_are_no_import_cycles(level: str) -> None:
 
 
 def test_the_store_never_imports_the_web() -> None:
-    assert ("store", "webapp") in {(who, package) for who, forbidden in FORBIDDEN for package in forbidden}
+    assert ("store", "webapp") in {(layer, package) for layer, forbidden in FORBIDDEN for package in forbidden}
 
 
 def test_only_modules_that_assemble_the_app_lie_outside_packages() -> None:
@@ -107,7 +107,7 @@ def test_every_test_lies_in_the_folder_of_its_package() -> None:
     assert not loose, "tests/ has a folder for each package"
 
 
-def test_coined_names_stay_replaced() -> None:
+def test_replaced_names_are_not_used_again() -> None:
     coined = {"shelf", "Stretch", "beside", "BesideTheLog", "voice", "silence", "rests", "packing", "retrying"}
     coined |= {"ranks", "march", "arrived", "ahead", "thinned"}
     for name, path in modules():
@@ -143,7 +143,9 @@ def test_the_docs_list_every_module() -> None:
         name.removesuffix(".py").strip("/").replace("/", ".") for name in re.findall(r"`([^`]+)`", ARCHITECTURE)
     }
     names = {name for name, _ in modules()} - {"store", "webapp"}
-    undocumented = [name for name in sorted(names) if not any(within(name, one) for one in documented if "." in one)]
+    undocumented = [
+        name for name in sorted(names) if not any(within(name, package) for package in documented if "." in package)
+    ]
     assert not undocumented, "docs/architecture.md does not mention these modules"
 
 

@@ -56,14 +56,14 @@ def test_the_container_runs_as_an_ordinary_user_and_keeps_its_data_in_a_volume(i
 
 
 def test_the_build_context_holds_exactly_the_files_that_the_containerfile_copies() -> None:
-    kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    included = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     copied = {
         source.partition("/")[0]
         for name, arguments in instructions(CONTAINERFILE)
         if name == "COPY" and not arguments.startswith("--from")
         for source in arguments.split()[:-1]
     }
-    assert kept == copied
+    assert included == copied
 
 
 def test_compose_builds_that_image_and_keeps_its_volume(image: Image, compose: dict[str, Any]) -> None:

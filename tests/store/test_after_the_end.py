@@ -25,8 +25,8 @@ async def test_a_work_item_that_ends_after_the_run_keeps_its_reported_outcome(
     store: SqliteStore, end: dict[str, Any], late: NewEvent, state: str, counts: tuple[int, int, int], together: bool
 ) -> None:
     begin(store)
-    over = event("runner_exit", "main", **end)
-    for group in [[over, late]] if together else [[over], [late]]:
+    exit_event = event("runner_exit", "main", **end)
+    for group in [[exit_event, late]] if together else [[exit_event], [late]]:
         store.append("run", group)
     found = await stored_state(store)
     assert found.spans["a"].state == state

@@ -45,7 +45,7 @@ def damage(path: Path, marker: str) -> int:
     return found
 
 
-def with_a_damaged_log(path: Path) -> None:
+def create_database_with_damaged_log(path: Path) -> None:
     """Return a database in which events of the task `torn` cannot be read and those of `sound` can."""
     store = open_store(f"sqlite:///{path}")
     store.append("sound", [BIG] * 20)
@@ -76,7 +76,7 @@ def test_a_full_disk_is_a_problem_until_there_is_room(store: SqliteStore) -> Non
 
 async def test_damage_is_reported_as_an_error_that_no_retry_helps(tmp_path: Path) -> None:
     path = tmp_path / "signalbox.db"
-    with_a_damaged_log(path)
+    create_database_with_damaged_log(path)
     store = open_store(f"sqlite:///{path}")
     with pytest.raises(StoreDamaged) as caught:
         async with store.read() as view:
@@ -89,12 +89,12 @@ async def test_damage_is_reported_as_an_error_that_no_retry_helps(tmp_path: Path
     await store.aclose()
 
 
-def test_a_server_keeps_serving_sound_tasks_of_a_damaged_database(start_server: Callable[..., Server]) -> None:
+def test_a_server_serves_the_readable_tasks_of_a_damaged_database(start_server: Callable[..., Server]) -> None:
     server = start_server()
     server.kill()
     if server.path.exists():
         server.replace_database()
-    with_a_damaged_log(server.path)
+    create_database_with_damaged_log(server.path)
     server.start()
     refused = server.get("/api/tasks/torn/events")
     assert (refused.status_code, refused.json()["error"]["code"]) == (500, "store_damaged")
@@ -115,7 +115,7 @@ async def test_the_tail_skips_unreadable_events(tmp_path: Path) -> None:
     from signalbox.store.wake import Wake
 
     path = tmp_path / "signalbox.db"
-    with_a_damaged_log(path)
+    create_database_with_damaged_log(path)
     store = open_store(f"sqlite:///{path}")
     seen: list[int] = []
     tail = Tail(
@@ -135,7 +135,7 @@ def codes(path: Path) -> list[str]:
     return [finding.code for finding in examine(path)]
 
 
-def lived_in(path: Path) -> None:
+def create_used_database(path: Path) -> None:
     store = open_store(f"sqlite:///{path}")
     store.append("run", [NewEvent(event_type="phase_enter", phase="planning"), BIG, BIG])
     store.append("run", NewEvent(event_type="work_item_start", span_id="w", payload={"work_item_id": "1"}))
@@ -168,21 +168,21 @@ def lived_in(path: Path) -> None:
 )
 def test_the_doctor_finds_inconsistencies(tmp_path: Path, sql: str, code: str, words: str) -> None:
     path = tmp_path / "signalbox.db"
-    lived_in(path)
+    create_used_database(path)
     assert list(examine(path)) == []
     with sqlite3.connect(path) as raw:
         raw.execute("PRAGMA foreign_keys = OFF")
         raw.execute(sql)
     raw.close()
-    found = list(examine(path))
-    assert any(one.code == code and words in one.message for one in found), found
-    assert all(one.advice for one in found)
+    findings = list(examine(path))
+    assert any(finding.code == code and words in finding.message for finding in findings), findings
+    assert all(finding.advice for finding in findings)
 
 
 def test_the_doctor_finds_damage_and_files_that_are_no_database(tmp_path: Path) -> None:
     path = tmp_path / "signalbox.db"
     assert codes(path) == ["missing"]
-    with_a_damaged_log(path)
+    create_database_with_damaged_log(path)
     assert "damaged" in codes(path)
     path.write_text("this is no database\n" * 500)
     assert codes(path) == ["damaged"]
@@ -192,7 +192,7 @@ def test_the_doctor_finds_damage_and_files_that_are_no_database(tmp_path: Path) 
 
 def test_the_doctor_names_processes_that_hold_a_deleted_file(tmp_path: Path) -> None:
     path = tmp_path / "signalbox.db"
-    lived_in(path)
+    create_used_database(path)
     code = "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute('SELECT 1 FROM tasks').fetchall();"
     with Popen(
         [sys.executable, "-c", code + "print(); sys.stdout.flush(); input()", str(path)], stdin=-1, stdout=-1
@@ -200,15 +200,15 @@ def test_the_doctor_names_processes_that_hold_a_deleted_file(tmp_path: Path) -> 
         assert holder.stdout
         holder.stdout.readline()
         path.unlink()
-        found = list(examine(path))
+        findings = list(examine(path))
         holder.communicate(b"\n")
-    assert [one.code for one in found] == ["deleted_file", "missing"]
-    assert str(holder.pid) in found[0].message
+    assert [finding.code for finding in findings] == ["deleted_file", "missing"]
+    assert str(holder.pid) in findings[0].message
 
 
 def test_the_command_doctor_prints_its_findings_and_exits_with_1(tmp_path: Path) -> None:
     path = tmp_path / "signalbox.db"
-    lived_in(path)
+    create_used_database(path)
     ask = ["doctor", "--store", f"sqlite:///{path}"]
     well = CliRunner().invoke(cli, ask, standalone_mode=False)
     assert (well.return_value, well.output) == (0, f"{path}: nothing is wrong\n")
@@ -220,7 +220,7 @@ def test_the_command_doctor_prints_its_findings_and_exits_with_1(tmp_path: Path)
     assert Finding(**msgspec.json.decode(ill.output)[0]).code == "counter"
 
 
-def with_a_damaged_list(path: Path) -> None:
+def create_database_with_damaged_list(path: Path) -> None:
     """Return a database in which the `tasks` rows of `torn-…` cannot be read and those of `sound-…` can."""
     store = open_store(f"sqlite:///{path}")
     asks = NewEvent(event_type="permission_request", payload={"request_id": "q", "expires_at": "2026-01-01T00:00:00Z"})
@@ -243,7 +243,7 @@ def with_a_damaged_list(path: Path) -> None:
 def test_unreadable_tasks_do_not_affect_other_tasks(start_server: Callable[..., Server]) -> None:
     server = start_server(heartbeat_timeout=1)
     server.replace_database()
-    with_a_damaged_list(server.path)
+    create_database_with_damaged_list(server.path)
     server.start()
 
     def event_types(task_id: str) -> set[str]:
@@ -279,14 +279,14 @@ def test_unreadable_tasks_do_not_affect_other_tasks(start_server: Callable[..., 
 
 def test_the_doctor_names_each_unreadable_task(tmp_path: Path) -> None:
     path = tmp_path / "signalbox.db"
-    with_a_damaged_list(path)
-    found = [one.message for one in examine(path) if one.code == "damaged"]
+    create_database_with_damaged_list(path)
+    found = [finding.message for finding in examine(path) if finding.code == "damaged"]
     for name in ("torn-1", "torn-2", "torn-3"):
         assert any(name in message for message in found), found
     assert not any("sound" in message for message in found)
 
 
-def with_damaged_counters(path: Path) -> None:
+def create_database_with_damaged_counter(path: Path) -> None:
     """Return a database in which the counter of the task `torn` cannot be read."""
     store = open_store(f"sqlite:///{path}")
     names = ["a-sound", *(f"task-{n:03}" for n in range(200)), "torn"]
@@ -314,7 +314,7 @@ def first_tasks(url: str, count: int, **options: Any) -> list[str]:
 def test_a_feed_serves_the_tasks_that_are_named_with_a_damaged_one(start_server: Callable[..., Server]) -> None:
     server = start_server()
     server.replace_database()
-    with_a_damaged_list(server.path)
+    create_database_with_damaged_list(server.path)
     server.start()
     feed = f"{server.url}/sse/events?task=torn-1&task=sound-1"
     assert set(first_tasks(feed, 8)) == {"sound-1", "torn-1"}, "the log of the damaged task can be read"
@@ -329,7 +329,7 @@ def test_a_feed_serves_the_tasks_that_are_named_with_a_damaged_one(start_server:
 def test_a_feed_leaves_out_a_task_whose_counter_is_damaged(start_server: Callable[..., Server]) -> None:
     server = start_server()
     server.replace_database()
-    with_damaged_counters(server.path)
+    create_database_with_damaged_counter(server.path)
     server.start()
     assert first_tasks(f"{server.url}/sse/events?task=torn&task=a-sound", 1) == ["a-sound"]
     alone = server.get("/sse/events?task=torn")
@@ -339,7 +339,7 @@ def test_a_feed_leaves_out_a_task_whose_counter_is_damaged(start_server: Callabl
 def test_a_task_whose_deletion_needs_a_damaged_page_is_left_as_it_is(start_server: Callable[..., Server]) -> None:
     server = start_server()
     server.replace_database()
-    with_a_damaged_list(server.path)
+    create_database_with_damaged_list(server.path)
     found = codes(server.path)
     server.start()
     assert server.post("/api/tasks/sound-2/events", {"event_type": "runner_exit"}).status_code == 201

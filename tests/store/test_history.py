@@ -41,7 +41,7 @@ def visible(state: TaskState) -> TaskState:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(log=st.lists(events.filter(lambda e: e.event_type != "permission_response"), min_size=1, max_size=25))
-async def test_every_moment_equals_the_tables_at_that_moment(log: list[NewEvent], store: SqliteStore) -> None:
+async def test_the_state_at_every_seq_equals_the_tables_at_that_seq(log: list[NewEvent], store: SqliteStore) -> None:
     task, _ = store.create_task()
     then: dict[int, TaskState] = {}
     for event in log:
@@ -67,7 +67,7 @@ log_events = st.builds(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(st.tuples(log_events, st.integers(0, 50)), min_size=1, max_size=40))
-async def test_every_moment_equals_a_full_fold_also_with_erratic_clocks(
+async def test_the_state_at_every_seq_equals_a_full_fold_also_with_erratic_clocks(
     lines: list[tuple[NewEvent, int]], store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history, "STEP", 7)
@@ -95,10 +95,10 @@ async def test_lines_without_a_change_are_counted_but_not_read(store: SqliteStor
     other = NewEvent(event_type="log", span_id="more", payload={"name": "more"})
     store.append("t", [NewEvent(event_type="runner_spawn"), *[line] * 50, other, *[line, other] * 20])
     store.append("t", line)
-    assert await telling(store, "t") == [1, 2, 52]
+    assert await changing_seqs(store, "t") == [1, 2, 52]
     task, log = await read(store, "t")
     store.import_task(TaskRecord(task_id="copy", created_at=task.created_at, main_span_id=task.main_span_id), log)
-    assert await telling(store, "copy") == [1, 2, 52]
+    assert await changing_seqs(store, "copy") == [1, 2, 52]
 
 
 async def test_a_log_of_an_earlier_version_is_read_in_full(store: SqliteStore, tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ async def read(store: SqliteStore, task_id: str) -> tuple[Task, list[Event]]:
         return await view.task(task_id), await view.events(task_id, 0, 10_000)
 
 
-async def telling(store: SqliteStore, task_id: str) -> list[int]:
+async def changing_seqs(store: SqliteStore, task_id: str) -> list[int]:
     async with store.read() as view:
         return [event.seq for event in await view.changing_events(task_id, 0, 1000, 1000)]
 
@@ -137,7 +137,9 @@ async def test_stepping_through_a_log_uses_cached_states(store: SqliteStore, mon
     folded: list[int] = []
     fold_on = history._fold
     monkeypatch.setattr(
-        history, "_fold", lambda state, telling, times: (folded.append(len(times)), fold_on(state, telling, times))[1]
+        history,
+        "_fold",
+        lambda state, changing, times: (folded.append(len(times)), fold_on(state, changing, times))[1],
     )
     for seq in (len(log), len(log) - 1, 2 * history.STEP, history.STEP + 7, history.STEP - 1):
         folded.clear()

@@ -45,7 +45,7 @@ async def test_a_run_that_reports_after_its_interruption_is_running_again(
     assert (await stored_state(store)).task.status == "running"
 
 
-async def test_a_reopened_question_is_sent_again_to_clients_that_saw_it_cleared(store: SqliteStore) -> None:
+async def test_a_reopened_permission_request_is_sent_again_to_clients_that_saw_it_cleared(store: SqliteStore) -> None:
     begin(store)
     store.append("run", event("permission_request", "a", request_id="r", tool_name="rm", arguments={"x": 1}))
     store.append("run", interrupted())
@@ -56,14 +56,14 @@ async def test_a_reopened_question_is_sent_again_to_clients_that_saw_it_cleared(
     assert again.payload == {"request_id": "r", "tool_name": "rm", "arguments": {"x": 1}}
 
 
-async def test_a_question_of_another_span_is_reopened_within_one_append(store: SqliteStore) -> None:
+async def test_a_permission_request_of_another_span_is_reopened_within_one_append(store: SqliteStore) -> None:
     begin(store)
     store.append("run", event("permission_request", "elsewhere", request_id="r"))
     store.append("run", [event("runner_exit", "main", status="interrupted"), event("runner_heartbeat", "main")])
     assert (await stored_state(store)).task.status == "waiting"
 
 
-async def test_a_new_process_does_not_reopen_questions_of_the_interrupted_one(store: SqliteStore) -> None:
+async def test_a_new_process_does_not_reopen_permission_requests_of_the_interrupted_one(store: SqliteStore) -> None:
     begin(store)
     store.append("run", event("permission_request", request_id="r"))
     store.append("run", interrupted())
@@ -125,7 +125,7 @@ async def test_a_run_that_ends_after_its_interruption_keeps_its_reported_outcome
     assert (await log_of(store, "run"))[-1].event_type == "permission_cleared"
 
 
-async def test_every_moment_around_an_interruption_can_be_shown(store: SqliteStore) -> None:
+async def test_the_state_at_every_seq_around_an_interruption_can_be_shown(store: SqliteStore) -> None:
     begin(store)
     store.append("run", event("permission_request", request_id="r"))
     store.append("run", interrupted())
@@ -151,7 +151,7 @@ async def test_a_database_of_the_previous_version_is_folded_again(url: str) -> N
     store.append("run", interrupted())
     store.append("other", [event("work_item_start", "a"), event("runner_exit", exit_code=0), event("log", message="x")])
     store.append("other", event("work_item_failed", "a"))
-    wanted = [await stored_state(store, task) for task in ("run", "other")]
+    expected = [await stored_state(store, task) for task in ("run", "other")]
     await store.aclose()
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as old, old:
         old.executescript(
@@ -162,7 +162,7 @@ async def test_a_database_of_the_previous_version_is_folded_again(url: str) -> N
             "DROP TABLE tasks_to_fold; DELETE FROM migrations WHERE name = '006_folded_anew'"
         )
     store = open_store(url)
-    assert [await stored_state(store, task) for task in ("run", "other")] == wanted
+    assert [await stored_state(store, task) for task in ("run", "other")] == expected
     store.append("run", event("runner_heartbeat", "main"))
     assert (await stored_state(store)).task.status == "waiting"
     await store.aclose()

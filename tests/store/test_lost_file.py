@@ -147,7 +147,7 @@ def make_pipe(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [make_folder, make_text, make_empty, make_foreign, make_half, make_pipe])
-def test_a_file_that_is_no_complete_database_is_left_alone(store: SqliteStore, make: Callable[[Path], None]) -> None:
+def test_a_file_that_is_no_complete_database_is_not_changed(store: SqliteStore, make: Callable[[Path], None]) -> None:
     store.append("run", LOG)
     delete(store.path)
     make(store.path)

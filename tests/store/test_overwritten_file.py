@@ -97,7 +97,7 @@ def test_restoring_a_copy_without_its_wal_counts_as_a_replacement(store: SqliteS
 
 
 @pytest.mark.parametrize("content", [b"", b"this is no database\n" * 500])
-def test_an_open_file_overwritten_with_other_data_is_left_alone(
+def test_an_open_file_overwritten_with_other_data_is_not_written(
     store: SqliteStore, tmp_path: Path, content: bytes
 ) -> None:
     store.append("run", [LOG] * 50)

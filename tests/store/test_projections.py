@@ -110,7 +110,7 @@ async def test_the_last_message_of_a_run_is_kept(tmp_path: Path) -> None:
     assert state.task.message == "all is read"
 
 
-async def test_the_end_of_a_run_closes_spans_phases_and_questions(tmp_path: Path) -> None:
+async def test_the_end_of_a_run_closes_spans_phases_and_permission_requests(tmp_path: Path) -> None:
     state = await state_after(
         tmp_path,
         event("phase_enter", "p", "executing"),

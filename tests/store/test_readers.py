@@ -67,14 +67,14 @@ async def test_a_caller_gets_a_timely_error_when_all_connections_are_in_use(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(readers, "LEASE_TIMEOUT", 0.2)
-    begun = 0
+    open_views = 0
     all_hold, done = asyncio.Event(), asyncio.Event()
 
     async def hold() -> None:
-        nonlocal begun
+        nonlocal open_views
         async with store.read():
-            begun += 1
-            if begun == readers.MAX_READERS:
+            open_views += 1
+            if open_views == readers.MAX_READERS:
                 all_hold.set()
             await done.wait()
 
@@ -182,9 +182,9 @@ async def test_a_cancelled_caller_returns_its_connection_at_once(store: SqliteSt
         for task in callers:
             task.cancel()
         await asyncio.gather(*callers, return_exceptions=True)
-    began = time.monotonic()
+    started_at = time.monotonic()
     async with AsyncExitStack() as stack:
         view = await stack.enter_async_context(store.read())
         assert await view.latest_event_id() == 0
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - started_at < 2
     assert len(connects) <= readers.MAX_READERS

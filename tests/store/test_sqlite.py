@@ -28,10 +28,10 @@ def test_an_append_waits_while_another_process_writes(path: Path) -> None:
     store = opened(path)
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
-    began = time.monotonic()
+    started_at = time.monotonic()
     threading.Timer(0.7, lambda: other.execute("COMMIT")).start()
     assert store.append("run", LOG)[0].seq == 1
-    assert time.monotonic() - began >= 0.6
+    assert time.monotonic() - started_at >= 0.6
     store.close()
 
 
@@ -54,9 +54,9 @@ def test_opening_a_database_does_not_wait_for_other_processes(path: Path) -> Non
     opened(path).close()
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    began = time.monotonic()
+    started_at = time.monotonic()
     opened(path).close()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - started_at < 2
     other.execute("ROLLBACK")
 
 
@@ -95,7 +95,7 @@ def test_the_tables_and_indexes_of_the_contract_exist(path: Path) -> None:
     assert {("task_id", name) for name in ("seq", "created_at", "parent_span_id", "phase")} <= indexed
 
 
-def test_a_database_of_a_newer_version_is_left_alone(path: Path) -> None:
+def test_a_database_of_a_newer_version_is_not_opened_or_changed(path: Path) -> None:
     opened(path).close()
     with sqlite3.connect(path) as raw:
         raw.execute("INSERT INTO migrations VALUES ('999_future', '2030-01-01')")

@@ -55,20 +55,20 @@ async def seen(batches: Batches, seq: int) -> None:
 
 
 def test_events_appended_during_a_pause_are_read_together_in_order(tmp_path: Path) -> None:
-    took = 0.0
+    elapsed = 0.0
 
     async def write(store: Store, batches: Batches) -> None:
-        nonlocal took
-        began = time.monotonic()
+        nonlocal elapsed
+        started_at = time.monotonic()
         for number in range(300):
             store.append("t", line(str(number)))
             await asyncio.sleep(0)
         await seen(batches, 300)
-        took = time.monotonic() - began
+        elapsed = time.monotonic() - started_at
 
     batches = run_tail(tmp_path, write, lambda: REST)
     assert [seq for batch in batches for seq in batch] == list(range(1, 301))
-    assert len(batches) <= math.ceil(took / REST) + 1
+    assert len(batches) <= math.ceil(elapsed / REST) + 1
 
 
 def test_commits_during_and_after_a_pause_are_delivered(tmp_path: Path) -> None:

@@ -11,16 +11,16 @@ from tests.support.server import Server
 
 
 class Chaos:
-    """A context manager that breaks the network and the server `strikes` times, and repairs both on exit.
+    """A context manager that breaks the network and the server `fault_count` times, and repairs both on exit.
 
     It resets connections, closes the port, stalls it, answers 502, or kills or stops the server and starts it again.
     Meanwhile each connection is cut after a random number of bytes. `faults` lists what was broken.
     """
 
-    def __init__(self, seed: int, server: Server, proxy: Proxy, *, strikes: int = 6) -> None:
+    def __init__(self, seed: int, server: Server, proxy: Proxy, *, fault_count: int = 6) -> None:
         self._dice = random.Random(seed)
         self._bytes = random.Random(seed)
-        self._strikes = strikes
+        self._fault_count = fault_count
         self._server = server
         self._proxy = proxy
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -42,7 +42,7 @@ class Chaos:
 
     def _run(self) -> None:
         breaks = [self.cut, self.cut, self.shut, self.stall, self.gateway, self.kill, self.stop]
-        for _ in range(self._strikes):
+        for _ in range(self._fault_count):
             time.sleep(self._dice.uniform(0.05, 0.5))
             chosen = self._dice.choice(breaks)
             self.faults.append(chosen.__name__)

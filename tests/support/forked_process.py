@@ -63,10 +63,10 @@ class _ForkServer:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._requests, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "tests.support.fork_server", str(theirs.fileno())]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
-        theirs.close()
+        self._requests, server_end = socket.socketpair()
+        command = [sys.executable, "-m", "tests.support.fork_server", str(server_end.fileno())]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, pass_fds=[server_end.fileno()])
+        server_end.close()
 
     def fork(self, command: Mapping[str, object], output: int, exited: int) -> int:
         """Run a command line in a new process and return its process id."""

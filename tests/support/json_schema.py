@@ -45,7 +45,7 @@ class Schemas:
         """Return the first error of a value, or None if the schema allows it."""
         schema = self._resolved(schema)
         if "anyOf" in schema:
-            found = [self.problem(value, one, place) for one in schema["anyOf"]]
+            found = [self.problem(value, part, place) for part in schema["anyOf"]]
             return None if None in found else " and ".join(map(str, found))
         if "enum" in schema and value not in schema["enum"]:
             return f"{place} is {value!r}, not one of {schema['enum']}"
@@ -55,7 +55,7 @@ class Schemas:
         if isinstance(value, str):
             return _problem_of_text(value, schema, place)
         if isinstance(value, list) and "items" in schema:
-            parts = [self.problem(one, schema["items"], f"{place}[{n}]") for n, one in enumerate(value)]
+            parts = [self.problem(part, schema["items"], f"{place}[{n}]") for n, part in enumerate(value)]
             return next(filter(None, parts), None)
         if isinstance(value, dict):
             return self._problem_of_object(value, schema, place)
@@ -70,14 +70,18 @@ class Schemas:
         known = schema.get("properties", {})
         if schema.get("additionalProperties") is False and value.keys() - known.keys():
             return f"{place} has {', '.join(sorted(value.keys() - known.keys()))}, which it may not have"
-        parts = [self.problem(value[name], one, f"{place}.{name}") for name, one in known.items() if name in value]
+        parts = [
+            self.problem(value[name], value_schema, f"{place}.{name}")
+            for name, value_schema in known.items()
+            if name in value
+        ]
         return next(filter(None, parts), None)
 
     def values(self, schema: Schema) -> st.SearchStrategy[Any]:
         """Return a strategy for values that a schema allows."""
         schema = self._resolved(schema)
         if "anyOf" in schema:
-            return st.one_of([self.values(one) for one in schema["anyOf"]])
+            return st.one_of([self.values(part) for part in schema["anyOf"]])
         if "enum" in schema:
             return st.sampled_from(schema["enum"])
         kind = schema.get("type")
@@ -94,7 +98,7 @@ class Schemas:
         return {"boolean": st.booleans(), "null": st.none()}.get(str(kind), ANYTHING)
 
     def _objects(self, schema: Schema) -> st.SearchStrategy[dict[str, Any]]:
-        known = {name: self.values(one) for name, one in schema.get("properties", {}).items()}
+        known = {name: self.values(value_schema) for name, value_schema in schema.get("properties", {}).items()}
         required = {name: known[name] for name in schema.get("required", ())}
         if not known and schema.get("additionalProperties") is not False:
             return st.dictionaries(_text, ANYTHING, max_size=3)

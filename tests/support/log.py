@@ -113,8 +113,8 @@ def cancel(store: Store, task_id: str, by: str = "ann") -> Event:
     return act(store, task_id, "cancel_requested", by, by=by)
 
 
-def act(store: Store, task_id: str, event_type: str, who: str, **payload: Any) -> Event:
+def act(store: Store, task_id: str, event_type: str, actor: str, **payload: Any) -> Event:
     """Append the event of a person's action together with its audit."""
     store.create_task(task_id)
     event = NewEvent(event_type=event_type, actor="user", payload=payload)
-    return store.append_audited(task_id, event, actor=who, action=event_type)
+    return store.append_audited(task_id, event, actor=actor, action=event_type)

@@ -76,10 +76,10 @@ def haproxy(program: str, port: int, folder: Path, configuration: Configuration)
 
 def apache(program: str, port: int, folder: Path, configuration: Configuration) -> list[str]:
     modules = next((place for place in MODULES if Path(place).exists()), MODULES[0])
-    wanted = ("mpm_event", "authz_core", "headers", "proxy", "proxy_http", "proxy_wstunnel")
+    module_names = ("mpm_event", "authz_core", "headers", "proxy", "proxy_http", "proxy_wstunnel")
     loads = [
         f"LoadModule {name}_module {modules}/mod_{name}.so"
-        for name in wanted
+        for name in module_names
         if (Path(modules) / f"mod_{name}.so").exists()
     ]
     site = configuration("apache.conf", ("<VirtualHost *:80>", f"<VirtualHost 127.0.0.1:{port}>"))

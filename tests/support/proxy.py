@@ -20,8 +20,8 @@ _REQUEST = re.compile(rb"[A-Z]+ (\S+) HTTP/1\.1\r\n")
 class Proxy:
     """Forward connections to the loopback port `target`. It runs in its own thread; methods are thread-safe.
 
-    `cut_after` is called for each connection and returns after how many bytes of answers to reset it, or None.
-    `lose` is called with each write of an event stream and returns whether to drop it.
+    `cut_after` is called for each connection and returns after how many response bytes to reset it, or None.
+    `should_drop` is called with each write of an event stream and returns whether to drop it.
     `requests` lists the requested targets.
     """
 
@@ -30,7 +30,7 @@ class Proxy:
         self.port = 0
         self.delay = 0.0
         self.cut_after: Callable[[], int | None] = lambda: None
-        self.lose: Callable[[bytes], bool] = lambda written: False
+        self.should_drop: Callable[[bytes], bool] = lambda written: False
         self.connections = 0
         self.requests: list[str] = []
         self._answer: tuple[re.Pattern[str], bytes] | None = None
@@ -49,7 +49,7 @@ class Proxy:
         """Return the address to use in place of the server's."""
         return f"http://127.0.0.1:{self.port}"
 
-    def asked(self, pattern: str) -> int:
+    def count_requests(self, pattern: str) -> int:
         """Return how many requests had a target that matches `pattern`."""
         return sum(1 for target in self.requests if re.search(pattern, target))
 
@@ -69,38 +69,38 @@ class Proxy:
         """Stop forwarding in both directions without closing anything, so that connections are half-open."""
         self._loop.call_soon_threadsafe(self._flowing.clear)
 
-    def answer(self, status: str, headers: str = "", body: str = "proxy error", *, only: str = "") -> None:
-        """Answer requests whose target matches `only` in the server's place, and cut open connections."""
+    def answer(self, status: str, headers: str = "", body: str = "proxy error", *, target: str = "") -> None:
+        """Answer requests whose target matches `target` in the server's place, and cut open connections."""
         length = f"Content-Type: text/html\r\nContent-Length: {len(body.encode())}\r\n"
         text = f"HTTP/1.1 {status}\r\n{length}{headers}Connection: close\r\n\r\n{body}"
-        self._answer = re.compile(only), text.encode()
+        self._answer = re.compile(target), text.encode()
         self.cut()
 
-    def hang_up(self, *, only: str = "") -> None:
-        """Close requests whose target matches `only` without an answer, and cut open connections."""
-        self._answer = re.compile(only), b""
+    def hang_up(self, *, target: str = "") -> None:
+        """Close requests whose target matches `target` without an answer, and cut open connections."""
+        self._answer = re.compile(target), b""
         self.cut()
 
-    def hang(self, *, only: str = "", begin: bytes = b"") -> None:
-        """Send only `begin` to requests whose target matches `only`, and cut open connections.
+    def hang(self, *, target: str = "", first_bytes: bytes = b"") -> None:
+        """Send only `first_bytes` to requests whose target matches `target`, and cut open connections.
 
         After `heal`, new requests are forwarded. Requests that already hang keep their silent connections.
         """
-        self._hang = re.compile(only), begin
+        self._hang = re.compile(target), first_bytes
         self.cut()
 
-    def lose_one(self, having: bytes) -> threading.Event:
-        """Drop the next write of an event stream that contains `having`; the returned event is set when it happens."""
-        lost = threading.Event()
+    def drop_next_write(self, containing: bytes) -> threading.Event:
+        """Drop the next write of a stream that contains these bytes. The returned event is set when it happens."""
+        dropped = threading.Event()
 
-        def lose(written: bytes) -> bool:
-            if lost.is_set() or having not in written:
+        def should_drop(written: bytes) -> bool:
+            if dropped.is_set() or containing not in written:
                 return False
-            lost.set()
+            dropped.set()
             return True
 
-        self.lose = lose
-        return lost
+        self.should_drop = should_drop
+        return dropped
 
     def heal(self) -> None:
         """Forward again. Stalled connections are reset, as after a network failure."""
@@ -153,9 +153,9 @@ class Proxy:
                     return
         for task in tasks:
             task.cancel()
-        for one in pair:
-            self._writers.discard(one)
-            one.close()
+        for open_writer in pair:
+            self._writers.discard(open_writer)
+            open_writer.close()
 
     async def _answered(self, data: bytes, writer: asyncio.StreamWriter) -> bool:
         """Return whether `data` is a request that has been answered here."""
@@ -186,7 +186,7 @@ class Proxy:
                     return
 
     async def _down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: int | None) -> None:
-        passed, stream = 0, StreamFilter(lambda written: self.lose(written))
+        passed, stream = 0, StreamFilter(lambda written: self.should_drop(written))
         with suppress(OSError):
             while data := await reader.read(CHUNK):
                 await self._hold()

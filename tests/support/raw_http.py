@@ -46,8 +46,8 @@ def answer_to(server: Server, *pieces: bytes) -> tuple[int, bytes]:
 
 def is_responsive(server: Server) -> bool:
     """Return whether a server answers another client within 2 s."""
-    began = time.monotonic()
-    return server.get("/sse/health", timeout=30).status_code == 200 and time.monotonic() - began < 2
+    started_at = time.monotonic()
+    return server.get("/sse/health", timeout=30).status_code == 200 and time.monotonic() - started_at < 2
 
 
 @asynccontextmanager

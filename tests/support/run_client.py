@@ -15,7 +15,7 @@ class Watched:
 
     lines: list[str] = field(default_factory=list)
     times: list[str] = field(default_factory=list)
-    last_word: str = ""
+    last_status: str = ""
     connects: int = 0
     refused: list[int] = field(default_factory=list)
 
@@ -50,11 +50,11 @@ class RunClient:
     def cancel(self, project_id: str, run_id: str) -> httpx.Response:
         return self.http.post(f"/projects/{project_id}/agent/runs/{run_id}/cancel")
 
-    def watch(self, project_id: str, run_id: str, *, patience: float = 60) -> Watched:
-        """Watch a run to its end and reconnect after every cut. `patience` is the limit in seconds."""
-        seen, last_id, deadline = Watched(), "", time.monotonic() + patience
+    def watch(self, project_id: str, run_id: str, *, timeout: float = 60) -> Watched:
+        """Watch a run to its end and reconnect after every cut. `timeout` is the limit in seconds."""
+        seen, last_id, deadline = Watched(), "", time.monotonic() + timeout
         path = f"/projects/{project_id}/agent/runs/{run_id}/stream"
-        while not seen.last_word:
+        while not seen.last_status:
             assert time.monotonic() < deadline, seen
             try:
                 with self.http.stream("GET", path, headers={"Last-Event-ID": last_id} if last_id else {}) as response:
@@ -85,7 +85,7 @@ class RunClient:
                         seen.times.append(when)
                         seen.lines.append(text)
                     elif name == "status":
-                        seen.last_word = "\n".join(data)
+                        seen.last_status = "\n".join(data)
                     last_id = position if name else last_id
                     name, data = "", []
         except httpx.HTTPError:

@@ -43,11 +43,11 @@ class SessionClient:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def wait_for(self, kind: str, having: Callable[[dict[str, Any]], object] = lambda data: True) -> dict[str, Any]:
-        """Wait for the first message of type `kind` whose data matches `having`, and return it."""
+    def wait_for(self, kind: str, condition: Callable[[dict[str, Any]], object] = lambda data: True) -> dict[str, Any]:
+        """Wait for the first message of type `kind` whose data matches `condition`, and return it."""
 
         def found() -> list[dict[str, Any]]:
-            return [one for one in self.messages if one["type"] == kind and having(one["data"])]
+            return [message for message in self.messages if message["type"] == kind and condition(message["data"])]
 
         until(found, 30)
         return found()[0]

@@ -1,4 +1,4 @@
-"""Run the command `signalbox` in this process, as a person does at a terminal."""
+"""Run the command `signalbox` in this process, as a person run at a terminal."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class Terminal:
         monkeypatch.setattr("signalbox.webapp.cli.password._piped", lambda: PASSWORD)
         monkeypatch.setattr("sys.stdin", io.StringIO())
 
-    def does(self, *arguments: str) -> str:
+    def run(self, *arguments: str) -> str:
         """Run a command that must succeed, and return its output."""
         code = run_command_line(arguments)
         printed = self._capsys.readouterr()
         assert code == 0, printed.err
         return printed.out
 
-    def fails(self, *arguments: str, code: int) -> str:
+    def run_failing(self, *arguments: str, code: int) -> str:
         """Run a command that must fail with exit code `code`, and return its one line on stderr."""
         assert run_command_line(arguments) == code
         printed = self._capsys.readouterr()
@@ -47,19 +47,19 @@ class Terminal:
         assert printed.err.startswith("signalbox: ")
         return printed.err
 
-    def adds(self, email: str, *more: str) -> Account:
+    def add_user(self, email: str, *more: str) -> Account:
         """Run `user add`."""
-        self.does("user", "add", email, "--password-stdin", *more)
+        self.run("user", "add", email, "--password-stdin", *more)
         return self.account(email)
 
     def account(self, email: str) -> Account:
-        found = self.reads(lambda people: people.account_by_email(email))
+        found = self.read_people(lambda people: people.account_by_email(email))
         assert found is not None
         return found[0]
 
-    def reads(self, question: Callable[[People], Awaitable[T]]) -> T:
+    def read_people(self, query: Callable[[People], Awaitable[T]]) -> T:
         async def read() -> T:
-            return await question(self.store.people)
+            return await query(self.store.people)
 
         return asyncio.run(read())
 

@@ -13,7 +13,7 @@ class Upstream:
     """Serve `blocks` (SSE messages without their blank line) on loopback, then close unless `idle`.
 
     `start` gets the request's `Last-Event-ID` and the number of the connection, and returns the first block to send.
-    `cut` and `tear` get the number of the connection, and return after how many blocks or bytes to hang up, or None.
+    `cut_after_blocks` and `cut_after_bytes` get the number of the connection, and return where to cut it, or None.
     `answer` gets it too, and returns a response to send instead of the blocks, or None.
     """
 
@@ -21,8 +21,8 @@ class Upstream:
         self.blocks = blocks or []
         self.idle = False
         self.start: Callable[[str, int], int] = lambda last_id, connection: int(last_id or 0)
-        self.cut: Callable[[int], int | None] = lambda connection: None
-        self.tear: Callable[[int], int | None] = lambda connection: None
+        self.cut_after_blocks: Callable[[int], int | None] = lambda connection: None
+        self.cut_after_bytes: Callable[[int], int | None] = lambda connection: None
         self.answer: Callable[[int], str | None] = lambda connection: None
         self.requests: list[str] = []
         self.bodies: list[str] = []
@@ -65,12 +65,12 @@ class Upstream:
         else:
             writer.write(OK.encode())
             begin = self.start(header(request, "Last-Event-ID"), connection)
-            cut = self.cut(connection)
+            cut = self.cut_after_blocks(connection)
             end = len(self.blocks) if cut is None else begin + cut
             text = "".join(f"{block}\n\n" for block in self.blocks[begin:end])
             # Half of the next message was in transit when the connection broke.
             half = "" if cut is None or end >= len(self.blocks) else self.blocks[end][:9]
-            writer.write((text + half).encode()[: self.tear(connection)])
+            writer.write((text + half).encode()[: self.cut_after_bytes(connection)])
             if self.idle:
                 await reader.read()
         writer.close()

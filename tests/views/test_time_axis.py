@@ -22,7 +22,7 @@ def test_positions_follow_time_and_stay_on_the_axis(busy: list[tuple[float, floa
     assert drawn.left(1200) == pytest.approx(100)
 
 
-def test_bars_are_in_proportion() -> None:
+def test_positions_are_proportional_to_time() -> None:
     drawn = axis(10, [(0, 10)])
     assert [drawn.left(at) for at in (0, 2.5, 5, 10)] == [0, 25, 50, 100]
 
@@ -37,7 +37,7 @@ def test_a_long_idle_gap_is_folded_and_other_proportions_are_kept() -> None:
     )
 
 
-def test_a_short_idle_gap_is_shown_as_it_is() -> None:
+def test_a_short_idle_gap_is_not_folded() -> None:
     assert axis(100, [(0, 48), (52, 100)]).folds == ()
 
 

@@ -66,9 +66,9 @@ def cut_at_any_byte(world: World) -> Iterator[None]:
 def write_lost(world: World) -> Iterator[None]:
     for reader in world.readers:
         reader.lossy = True
-    world.proxy.lose_one(b"data:")
+    world.proxy.drop_next_write(b"data:")
     yield
-    world.proxy.lose = lambda written: False
+    world.proxy.should_drop = lambda written: False
     # The last lost write is detected at the next write, or by the reader's own reconnect.
     world.proxy.cut()
     world.pause(0.1)

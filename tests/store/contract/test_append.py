@@ -137,8 +137,8 @@ async def test_concurrent_threads_and_coroutines_append_without_gaps(store: Stor
     events = await read(store, "run")
     assert [event.seq for event in events] == list(range(1, 401))
     for n in range(4):
-        mine = [e.payload["message"] for e in events if e.payload["message"].startswith(f"{n}.")]
-        assert mine == [f"{n}.{i}" for i in range(50)]
+        own_messages = [e.payload["message"] for e in events if e.payload["message"].startswith(f"{n}.")]
+        assert own_messages == [f"{n}.{i}" for i in range(50)]
 
 
 async def test_an_invalid_append_does_not_affect_concurrent_ones(store: Store) -> None:

@@ -17,8 +17,8 @@ def answer(approved: bool, by: str = "ann") -> NewEvent:
     return NewEvent(event_type="permission_response", actor="user", payload=payload)
 
 
-async def say(store: Store, event: NewEvent, who: str = "ann", task_id: str = "run") -> Event:
-    return await store.aappend_audited(task_id, event, actor=who, action="permission_response", source="10.0.0.7")
+async def append_audited(store: Store, event: NewEvent, actor: str = "ann", task_id: str = "run") -> Event:
+    return await store.aappend_audited(task_id, event, actor=actor, action="permission_response", source="10.0.0.7")
 
 
 async def audits(store: Store, task_id: str | None = None, **filters: Any) -> list[dict[str, Any]]:
@@ -28,13 +28,13 @@ async def audits(store: Store, task_id: str | None = None, **filters: Any) -> li
 
 async def test_an_action_is_stored_as_an_event_and_an_audit_with_its_seq(store: Store) -> None:
     store.append("run", ASKED)
-    event = await say(store, answer(True))
+    event = await append_audited(store, answer(True))
     (audit,) = await audits(store, "run")
     assert (event.seq, event.event_type, event.actor) == (2, "permission_response", "user")
     assert audit["at"] >= event.created_at
     assert audit["project_id"] == "default"
-    kept = {name: audit[name] for name in ("actor", "action", "task_id", "seq", "source", "detail")}
-    assert kept == {
+    stored = {name: audit[name] for name in ("actor", "action", "task_id", "seq", "source", "detail")}
+    assert stored == {
         "actor": "ann",
         "action": "permission_response",
         "task_id": "run",
@@ -47,26 +47,26 @@ async def test_an_action_is_stored_as_an_event_and_an_audit_with_its_seq(store: 
 async def test_one_of_many_concurrent_answers_wins_and_is_audited(store: Store) -> None:
     store.append("run", ASKED)
     people = [f"person {n}" for n in range(20)]
-    answers = (say(store, answer(n % 2 == 0, who), who) for n, who in enumerate(people))
+    answers = (append_audited(store, answer(n % 2 == 0, actor), actor) for n, actor in enumerate(people))
     outcomes = await asyncio.gather(*answers, return_exceptions=True)
-    won = [who for who, outcome in zip(people, outcomes, strict=True) if isinstance(outcome, Event)]
+    winners = [actor for actor, outcome in zip(people, outcomes, strict=True) if isinstance(outcome, Event)]
     lost = [outcome for outcome in outcomes if isinstance(outcome, Conflict)]
-    assert (len(won), len(lost)) == (1, 19)
-    assert [audit["actor"] for audit in await audits(store, "run")] == won
+    assert (len(winners), len(lost)) == (1, 19)
+    assert [audit["actor"] for audit in await audits(store, "run")] == winners
     async with store.read() as view:
         permission = await view.permission("run", "r1")
     assert permission is not None
-    assert permission.by == won[0]
+    assert permission.by == winners[0]
 
 
 async def test_a_refused_action_leaves_no_audit(store: Store) -> None:
     store.append("run", ASKED)
     with pytest.raises(UnknownTask):
-        await say(store, answer(True), task_id="nobody")
+        await append_audited(store, answer(True), task_id="nobody")
     with pytest.raises(InvalidEvent):
-        await say(store, answer(True), who="")
+        await append_audited(store, answer(True), actor="")
     with pytest.raises(Conflict):
-        await say(store, NewEvent(event_type="permission_response", payload={"request_id": "other"}))
+        await append_audited(store, NewEvent(event_type="permission_response", payload={"request_id": "other"}))
     assert await audits(store) == []
     async with store.read() as view:
         assert (await view.task("run")).latest_seq == 1
@@ -76,7 +76,7 @@ async def test_a_refused_action_leaves_no_audit(store: Store) -> None:
 async def test_audits_outlive_their_task_and_are_paged(store: Store) -> None:
     for n in range(5):
         store.append(f"run-{n}", ASKED)
-        await say(store, answer(True), task_id=f"run-{n}")
+        await append_audited(store, answer(True), task_id=f"run-{n}")
     store.delete_task("run-0")
     newest = await audits(store, limit=3)
     older = await audits(store, before=newest[-1]["audit_id"])
@@ -89,7 +89,7 @@ async def test_audits_of_a_project_include_those_of_deleted_tasks(store: Store) 
     for task_id, project_id in (("run", "ours"), ("other", "default"), ("gone", "ours")):
         store.create_task(task_id, project_id=project_id)
         store.append(task_id, ASKED)
-        await say(store, answer(True), task_id=task_id)
+        await append_audited(store, answer(True), task_id=task_id)
     store.audit("ann", "log_in")
     store.delete_task("gone")
     assert [audit["task_id"] for audit in await audits(store, projects=("ours",))] == ["gone", "run"]

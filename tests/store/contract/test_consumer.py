@@ -57,10 +57,10 @@ async def test_a_waiting_consumer_gets_new_events_at_once(store: Store) -> None:
     async with Consumer(store, "search") as consumer:
         waiting = asyncio.create_task(batch(consumer))
         await asyncio.sleep(0.3)
-        began = time.monotonic()
+        started_at = time.monotonic()
         await store.aappend("run", NewEvent(event_type="log", payload={"n": 1}))
         assert await waiting == [1]
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - started_at < 1
 
 
 async def test_events_of_a_deleted_task_do_not_block_a_consumer(store: Store) -> None:
@@ -111,9 +111,9 @@ async def test_setting_the_clock_back_does_not_prolong_a_lease(store: Store) -> 
     emit(store, "run", 1)
     assert (await store.aclaim("search", "dead", 3600.0)).held
     async with Consumer(store, "search", lease=LEASE) as consumer:
-        began = time.monotonic()
+        started_at = time.monotonic()
         assert await batch(consumer) == [1]
-        assert LEASE <= time.monotonic() - began < 4 * LEASE
+        assert LEASE <= time.monotonic() - started_at < 4 * LEASE
 
 
 def test_a_consumer_name_is_checked(store: Store) -> None:

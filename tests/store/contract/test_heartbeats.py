@@ -42,7 +42,7 @@ async def test_a_new_task_does_not_inherit_heartbeats_of_a_deleted_one(store: St
 async def test_a_search_finds_heartbeats_only_on_request(store: Store) -> None:
     failing = NewEvent(event_type="runner_heartbeat", payload={"error_code": "x", "level": "error"})
     store.append("run", [*lines(1), BEAT, failing, NewEvent(event_type="work_item_failed")])
-    wanted = {
+    expected = {
         LogQuery(rows=True): [1, 4],
         LogQuery(text="a", rows=True): [4],
         LogQuery(failures=True): [4],
@@ -50,7 +50,7 @@ async def test_a_search_finds_heartbeats_only_on_request(store: Store) -> None:
         LogQuery(text="heart"): [2, 3],
     }
     async with store.read() as view:
-        for query, seqs in wanted.items():
+        for query, seqs in expected.items():
             assert [event.seq for event in (await view.search("run", query)).events] == seqs, query
         assert await view.next_failure("run", 0) == 4
 
@@ -58,7 +58,7 @@ async def test_a_search_finds_heartbeats_only_on_request(store: Store) -> None:
 async def test_heartbeats_do_not_slow_paging(store: Store) -> None:
     for task_id, between in (("quiet", [BEAT] * 30_000), ("short", [])):
         store.append(task_id, [*lines(300), *between, *lines(1)])
-    took = {}
+    elapsed = {}
     for task_id in ("short", "quiet"):
         async with store.read() as view:
             latest = (await view.task(task_id)).latest_seq
@@ -67,5 +67,5 @@ async def test_heartbeats_do_not_slow_paging(store: Store) -> None:
                 assert len(await view.rows_before(task_id, latest + 1, 200)) == 200
                 assert [event.seq for event in await view.rows_after(task_id, 300, 200)] == [latest]
                 assert await view.count_rows(task_id, latest) == 301
-            took[task_id] = time.perf_counter() - started
-    assert took["quiet"] < 3 * took["short"] + 0.05
+            elapsed[task_id] = time.perf_counter() - started
+    assert elapsed["quiet"] < 3 * elapsed["short"] + 0.05

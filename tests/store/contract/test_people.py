@@ -102,7 +102,7 @@ async def test_removing_an_account_removes_its_tokens_sessions_and_memberships(s
 async def test_a_token_is_found_by_its_digest(store: Store) -> None:
     account = ann(store)
     store.people.add_project("web", "Web")
-    kept = token(
+    token_value = token(
         store,
         "deploy",
         scopes=("emit", "read", "emit"),
@@ -110,36 +110,36 @@ async def test_a_token_is_found_by_its_digest(store: Store) -> None:
         project_id="web",
         expires_at=PAST,
     )
-    assert kept.scopes == ("read", "emit")
-    assert (kept.account_id, kept.project_id, kept.expires_at) == (account.account_id, "web", PAST)
-    assert await store.people.token(digest_of("deploy")) == kept
+    assert token_value.scopes == ("read", "emit")
+    assert (token_value.account_id, token_value.project_id, token_value.expires_at) == (account.account_id, "web", PAST)
+    assert await store.people.token(digest_of("deploy")) == token_value
     assert await store.people.token(digest_of("other")) is None
     free = token(store, "free")
-    assert await store.people.tokens() == [kept, free]
-    assert await store.people.tokens(account.account_id) == [kept]
+    assert await store.people.tokens() == [token_value, free]
+    assert await store.people.tokens(account.account_id) == [token_value]
 
 
 async def test_a_token_is_revoked_once_and_permanently(store: Store) -> None:
-    kept = token(store)
-    store.people.revoke_token(kept.token_id)
+    token_value = token(store)
+    store.people.revoke_token(token_value.token_id)
     revoked = await store.people.token(digest_of("ci"))
     assert revoked is not None
     assert revoked.revoked_at is not None
-    assert kept.created_at <= revoked.revoked_at <= now()
-    store.people.revoke_token(kept.token_id)
+    assert token_value.created_at <= revoked.revoked_at <= now()
+    store.people.revoke_token(token_value.token_id)
     assert await store.people.tokens() == [revoked]
 
 
 async def test_tokens_of_a_disabled_account_do_not_work(store: Store) -> None:
     account = ann(store)
-    kept = token(store, account_id=account.account_id)
+    token_value = token(store, account_id=account.account_id)
     token(store, "free")
     store.people.set_disabled(account.account_id, True)
     assert await store.people.token(digest_of("ci")) is None
     assert await store.people.token(digest_of("free")) is not None
-    assert await store.people.tokens(account.account_id) == [kept]
+    assert await store.people.tokens(account.account_id) == [token_value]
     store.people.set_disabled(account.account_id, False)
-    assert await store.people.token(digest_of("ci")) == kept
+    assert await store.people.token(digest_of("ci")) == token_value
 
 
 @pytest.mark.parametrize(
@@ -210,8 +210,8 @@ async def test_a_store_is_guarded_from_its_first_account_or_token(store: Store) 
     assert await store.people.guarded()
     store.people.remove_account(account.account_id)
     assert not await store.people.guarded()
-    kept = token(store, expires_at=PAST)
-    store.people.revoke_token(kept.token_id)
+    token_value = token(store, expires_at=PAST)
+    store.people.revoke_token(token_value.token_id)
     assert await store.people.guarded()
 
 
@@ -225,9 +225,9 @@ async def test_every_write_raises_the_version(store: Store) -> None:
     await raised()
     store.people.set_password(account.account_id, "$argon2id$other")
     await raised()
-    kept = token(store)
+    token_value = token(store)
     await raised()
-    store.people.revoke_token(kept.token_id)
+    store.people.revoke_token(token_value.token_id)
     await raised()
     session(store, account, "one")
     assert await store.people.version() == seen[-1], "a log-in changes no rights"

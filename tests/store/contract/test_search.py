@@ -10,7 +10,7 @@ import pytest
 from signalbox.store import LogQuery, NewEvent, Store
 
 
-def say(message: str, **payload: Any) -> NewEvent:
+def log(message: str, **payload: Any) -> NewEvent:
     return NewEvent(event_type="log", payload={"message": message, **payload})
 
 
@@ -20,9 +20,9 @@ async def found(store: Store, query: LogQuery, task_id: str = "run", **page: int
 
 
 async def test_a_search_text_is_taken_literally(store: Store) -> None:
-    store.append("other", say("Disk full"))
+    store.append("other", log("Disk full"))
     store.append(
-        "run", [say("Disk full"), say('he said "no"'), say("42% of_it"), say("420"), say("a\\b\nc"), say("Ärger")]
+        "run", [log("Disk full"), log('he said "no"'), log("42% of_it"), log("420"), log("a\\b\nc"), log("Ärger")]
     )
     store.append("run", NewEvent(event_type="work_item_failed", payload={"exit_code": 1}))
     for text, seqs in {
@@ -45,11 +45,11 @@ async def test_text_is_found_across_terminal_escapes(store: Store) -> None:
     store.append(
         "run",
         [
-            say("\x1b[31mfai\x1b[0mled to connect"),
-            say("see \x1b]8;;https://example.org/run/42\x1b\\run 42\x1b]8;;\x1b\\ now"),
-            say("\x9b32mgre\x9b0men", note={"deep": ["\x1b[1mbo\x1b[0mld"]}),
-            say(r"written as \u001b[31m, fai\u001b[0mled"),
-            say("plain failed"),
+            log("\x1b[31mfai\x1b[0mled to connect"),
+            log("see \x1b]8;;https://example.org/run/42\x1b\\run 42\x1b]8;;\x1b\\ now"),
+            log("\x9b32mgre\x9b0men", note={"deep": ["\x1b[1mbo\x1b[0mld"]}),
+            log(r"written as \u001b[31m, fai\u001b[0mled"),
+            log("plain failed"),
         ],
     )
     for text, seqs in {
@@ -64,8 +64,8 @@ async def test_text_is_found_across_terminal_escapes(store: Store) -> None:
 
 
 async def test_a_search_ignores_case_in_any_script(store: Store) -> None:
-    store.append("run", [say("Ärger am Öresund"), say("ÄRGER"), say("a\u0308rger"), say("ОШИБКА: нет места")])
-    store.append("run", say("\x1b[31mОши\x1b[0mбка"))
+    store.append("run", [log("Ärger am Öresund"), log("ÄRGER"), log("a\u0308rger"), log("ОШИБКА: нет места")])
+    store.append("run", log("\x1b[31mОши\x1b[0mбка"))
     for text, seqs in {"ärger": [1, 2, 3], "Ärger": [1, 2, 3], "öresund": [1], "ошибка": [4, 5], "нет М": [4]}.items():
         assert await found(store, LogQuery(text=text)) == seqs, text
 
@@ -91,7 +91,7 @@ async def test_filters_work_alone_and_together(store: Store) -> None:
 
 
 async def test_hits_are_counted_over_the_whole_log_and_paged(store: Store) -> None:
-    store.append("run", [say("even" if n % 2 else "odd") for n in range(50)])
+    store.append("run", [log("even" if n % 2 else "odd") for n in range(50)])
     seen: list[int] = []
     while True:
         async with store.read() as view:
@@ -128,7 +128,7 @@ OTHERS = [
 
 @pytest.mark.parametrize("event", FAILURES, ids=lambda event: f"{event.event_type} {event.payload}")
 async def test_the_next_failure_is_found(store: Store, event: NewEvent) -> None:
-    store.append("run", [say("before"), event, say("after")])
+    store.append("run", [log("before"), event, log("after")])
     async with store.read() as view:
         assert await view.next_failure("run", 0) == 2
         assert await view.next_failure("run", 2) is None
@@ -137,7 +137,7 @@ async def test_the_next_failure_is_found(store: Store, event: NewEvent) -> None:
 
 @pytest.mark.parametrize("event", OTHERS, ids=lambda event: f"{event.event_type} {event.payload}")
 async def test_an_event_that_only_mentions_a_failure_is_not_one(store: Store, event: NewEvent) -> None:
-    store.append("run", [say("before"), event])
+    store.append("run", [log("before"), event])
     async with store.read() as view:
         assert await view.next_failure("run", 0) is None
 
@@ -152,7 +152,7 @@ async def test_a_payload_of_the_deepest_allowed_nesting_is_found(store: Store) -
 
 
 async def test_a_time_finds_the_first_event_at_or_after_it(store: Store) -> None:
-    first, second = store.append("run", [say("one"), say("two")])
+    first, second = store.append("run", [log("one"), log("two")])
     async with store.read() as view:
         assert await view.first_seq_at("run", "2020-01-01T00:00:00.000000Z") == 1
         assert await view.first_seq_at("run", second.created_at) in (1, 2)
@@ -164,17 +164,17 @@ async def test_a_log_of_a_hundred_thousand_events_is_searched_fast(store: Store)
     # CPU time, so that a busy machine does not make the search look slow.
     words = "the quick brown fox jumps over the lazy dog and comes back for another round of the very same thing"
     for start in range(0, 100_000, 5000):
-        store.append("run", [say(f"line {start + n}: {words}", stream="stdout") for n in range(5000)])
-    took = []
+        store.append("run", [log(f"line {start + n}: {words}", stream="stdout") for n in range(5000)])
+    elapsed = []
     for _ in range(3):
         started = time.process_time()
         assert await found(store, LogQuery(text="line 99999:")) == [100_000]
-        took.append(time.process_time() - started)
+        elapsed.append(time.process_time() - started)
     started = time.process_time()
     async with store.read() as view:
         assert await view.next_failure("run", 0) is None
     assert time.process_time() - started < 0.05
-    assert min(took) < 0.3
+    assert min(elapsed) < 0.3
 
 
 async def test_events_can_be_found_by_type_and_by_an_id_in_the_payload(store: Store) -> None:

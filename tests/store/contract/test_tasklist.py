@@ -85,9 +85,9 @@ async def test_every_order_lists_every_task_once_over_all_pages(store: Store) ->
     }
     for sort, order in expected.items():
         assert await listed(store, sort=sort) == [t.task_id for t in order], sort
-    took = {t.task_id: (t.ended_at or "")[11:] + (t.started_at or "")[11:] for t in tasks}
+    order_key = {t.task_id: (t.ended_at or "")[11:] + (t.started_at or "")[11:] for t in tasks}
     longest = await listed(store, sort="longest")
-    assert sorted(longest) == sorted(took)
+    assert sorted(longest) == sorted(order_key)
     for first, second in pairwise([await task(store, task_id) for task_id in longest]):
         assert _duration(first) >= _duration(second)
 
@@ -189,8 +189,8 @@ async def test_archived_tasks_have_their_own_list_and_can_be_restored(store: Sto
     assert await listed(store, archived=True) == ["b"]
     assert (await store.aarchive_task("b", False, **ADA)).archived_at is None
     assert await listed(store, archived=False) == ["c", "b", "a"]
-    who, where = ADA.values()
-    assert await audits(store) == [(who, "task_archived", "b", where), (who, "task_restored", "b", where)]
+    actor, source = ADA.values()
+    assert await audits(store) == [(actor, "task_archived", "b", source), (actor, "task_restored", "b", source)]
     with pytest.raises(UnknownTask):
         await store.aarchive_task("nobody", True, **ADA)
 
@@ -215,8 +215,8 @@ async def test_a_running_task_cannot_be_deleted_and_a_deletion_is_audited(store:
     assert await listed(store) == []
     with pytest.raises(UnknownTask):
         await store.adelete_task("run", **ADA)
-    who, where = ADA.values()
-    assert await audits(store) == [(who, "task_deleted", "run", where)]
+    actor, source = ADA.values()
+    assert await audits(store) == [(actor, "task_deleted", "run", source)]
 
 
 async def test_every_change_of_the_list_advances_its_position(store: Store) -> None:

@@ -19,12 +19,12 @@ from tests.support.server import Server
 
 
 def test_a_password_is_stored_as_a_salted_hash() -> None:
-    kept, again = passwords.hash_of("correct horse"), passwords.hash_of("correct horse")
-    assert kept.startswith("$argon2id$")
-    assert kept != again
-    assert passwords.verify(kept, "correct horse")
-    assert not passwords.verify(kept, "correct house")
-    assert not passwords.verify(kept, "\ud800orrect horse")
+    stored, again = passwords.hash_of("correct horse"), passwords.hash_of("correct horse")
+    assert stored.startswith("$argon2id$")
+    assert stored != again
+    assert passwords.verify(stored, "correct horse")
+    assert not passwords.verify(stored, "correct house")
+    assert not passwords.verify(stored, "\ud800orrect horse")
     assert not passwords.verify("no hash", "correct horse")
 
 
@@ -43,13 +43,13 @@ def test_an_invalid_password_is_refused(password: str) -> None:
 def test_too_long_a_password_is_refused_before_it_is_normalised() -> None:
     # Unicode normalisation of combining marks is quadratic: this takes seconds, and no other thread runs meanwhile.
     endless = "a" + "\u0301\u0323" * 80_000
-    began = time.monotonic()
+    started_at = time.monotonic()
     assert not passwords.verify(passwords.hash_of("correct horse"), endless)
     with pytest.raises(InvalidEvent):
         passwords.hash_of(endless)
     with pytest.raises(InvalidEvent):
         checked_email(endless + "@example.org")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - started_at < 2
 
 
 def test_a_hash_with_old_parameters_is_accepted_and_reported_as_outdated() -> None:
@@ -62,22 +62,22 @@ def test_a_hash_with_old_parameters_is_accepted_and_reported_as_outdated() -> No
 def test_a_log_in_renews_an_outdated_hash_and_ends_no_other_session(server: Server) -> None:
     people = server.store.people
     older = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("correct horse")
-    elsewhere = session(server.store, people.add_account("ann@example.org", older))
+    other_session = session(server.store, people.add_account("ann@example.org", older))
 
-    def kept() -> str:
+    def stored() -> str:
         found = asyncio.run(people.account_by_email("ann@example.org"))
         assert found is not None
         return found[1]
 
     form = {"email": "ann@example.org", "password": "wrong horse"}
     httpx.post(f"{server.url}/login", data=form)
-    assert kept() == older
+    assert stored() == older
     entered = httpx.post(f"{server.url}/login", data={**form, "password": "correct horse"})
     assert entered.status_code == 303
-    assert passwords.verify(kept(), "correct horse")
-    assert not passwords.outdated(kept())
+    assert passwords.verify(stored(), "correct horse")
+    assert not passwords.outdated(stored())
     assert server.get("/api/tasks", cookies=entered.cookies).status_code == 200
-    assert server.get("/api/tasks", headers=elsewhere).status_code == 200
+    assert server.get("/api/tasks", headers=other_session).status_code == 200
 
 
 def test_tokens_are_long_and_random_and_have_a_prefix() -> None:

@@ -14,7 +14,7 @@ TRIES = 3
 
 def slowness() -> float:
     """Return how many times slower this machine is now than a quiet one; at least 1."""
-    began = time.monotonic()
+    started_at = time.monotonic()
     for _ in range(TRIES):
         subprocess.run([sys.executable, "-S", "-c", "pass"], check=True)
-    return max(1.0, (time.monotonic() - began) / TRIES / QUIET)
+    return max(1.0, (time.monotonic() - started_at) / TRIES / QUIET)

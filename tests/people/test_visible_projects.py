@@ -1,4 +1,4 @@
-"""Test that every list, also a live one, shows a caller only their own projects."""
+"""Test that every list and live list shows only the projects that the caller may read."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.support.sse import Message, open_stream
 
 
 @dataclass
-class World:
+class TwoProjects:
     """Two projects, each with a task that asks for a permission. Ann may read one of them, Bob may respond in it."""
 
     server: Server
     ann: Headers
     bob: Headers
-    both: Headers
+    reader_of_both: Headers
 
 
 def ask(server: Server, task_id: str, request_id: str) -> int:
@@ -29,50 +29,50 @@ def ask(server: Server, task_id: str, request_id: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def world(shared_server: Server) -> World:
+def world(shared_server: Server) -> TwoProjects:
     for name in ("ours", "theirs"):
         project(shared_server.store, name)
         shared_server.store.create_task(f"run-{name}", kind=f"kind-{name}", project_id=name)
         ask(shared_server, f"run-{name}", "r1")
     store = shared_server.store
-    found = World(
+    projects = TwoProjects(
         shared_server,
         session(store, person(store, "ann@example.org", ours="viewer")),
         session(store, person(store, "bob@example.org", ours="operator")),
         token(store, "both", scopes=("read",)),
     )
     wait_until_guarded(shared_server)
-    return found
+    return projects
 
 
 @pytest.mark.parametrize("path", ["/tasks", "/permissions", "/audits", "/compare", "/demo", "/api/tasks"])
-def test_lists_show_only_the_callers_projects(world: World, path: str) -> None:
-    world.server.post("/api/tasks/run-theirs/events", {"event_type": "log"}, headers=world.both)
-    mine = world.server.get(path, headers=world.ann)
-    assert mine.status_code == 200
-    assert "theirs" not in mine.text
+def test_lists_show_only_the_callers_projects(world: TwoProjects, path: str) -> None:
+    world.server.post("/api/tasks/run-theirs/events", {"event_type": "log"}, headers=world.reader_of_both)
+    page = world.server.get(path, headers=world.ann)
+    assert page.status_code == 200
+    assert "theirs" not in page.text
     if path not in ("/audits", "/compare"):
-        assert "run-ours" in mine.text
+        assert "run-ours" in page.text
 
 
-def test_counts_cover_only_the_callers_projects(world: World) -> None:
+def test_counts_cover_only_the_callers_projects(world: TwoProjects) -> None:
     page = world.server.get("/tasks", headers=world.ann)
     assert "<title>(1) Tasks" in page.text
-    assert "<title>(2) Tasks" in world.server.get("/tasks", headers=world.both).text
+    assert "<title>(2) Tasks" in world.server.get("/tasks", headers=world.reader_of_both).text
 
 
-def test_somebody_without_a_project_sees_an_empty_list(world: World) -> None:
+def test_a_person_without_a_project_sees_an_empty_list(world: TwoProjects) -> None:
     nobody = session(world.server.store, person(world.server.store, "new@example.org"))
     assert world.server.get("/api/tasks", headers=nobody).json()["tasks"] == []
     assert "run-" not in world.server.get("/tasks", headers=nobody).text
 
 
-def test_a_task_without_read_access_cannot_be_compared_or_followed(world: World) -> None:
+def test_a_task_without_read_access_cannot_be_compared_or_followed(world: TwoProjects) -> None:
     for path in ("/compare?a=run-ours&b=run-theirs", "/compare?a=run-theirs", "/sse/events?task=run-theirs"):
         assert world.server.get(path, headers=world.ann).status_code == 403
 
 
-def test_the_feed_of_all_tasks_holds_only_the_callers_tasks(world: World) -> None:
+def test_the_feed_of_all_tasks_holds_only_the_callers_tasks(world: TwoProjects) -> None:
     with open_stream(f"{world.server.url}/sse/events", headers=world.ann) as stream:
         world.server.emit("run-theirs", "a secret")
         last = world.server.emit("run-ours", "the last")[0]
@@ -95,21 +95,21 @@ def up_to(event_id: int, stream: Iterator[Message]) -> str:
 
 
 @pytest.mark.parametrize("path", ["/live/tasks", "/live/permissions"])
-def test_a_live_list_never_carries_a_row_of_another_project(world: World, path: str) -> None:
+def test_a_live_list_never_carries_a_row_of_another_project(world: TwoProjects, path: str) -> None:
     server = world.server
     with (
-        open_stream(f"{server.url}{path}?since=0", headers=world.ann) as mine,
-        open_stream(f"{server.url}{path}?since=0", headers=world.both) as all_of_it,
+        open_stream(f"{server.url}{path}?since=0", headers=world.ann) as of_ann,
+        open_stream(f"{server.url}{path}?since=0", headers=world.reader_of_both) as of_both,
     ):
         ask(server, "run-theirs", f"new-{path}")
         last = ask(server, "run-ours", f"new-{path}")
-        received, everything = up_to(last, mine), up_to(last, all_of_it)
-    assert "run-theirs" in everything
+        received, received_of_both = up_to(last, of_ann), up_to(last, of_both)
+    assert "run-theirs" in received_of_both
     assert "run-ours" in received
     assert "theirs" not in received
 
 
-def test_the_live_count_in_the_navigation_covers_only_the_callers_projects(world: World) -> None:
+def test_the_live_count_in_the_navigation_covers_only_the_callers_projects(world: TwoProjects) -> None:
     server = world.server
     with open_stream(f"{server.url}/tasks/run-ours/stream", headers=world.ann) as stream:
         before = next(m.json["permissions_open"] for m in stream if m.event == "heartbeat" and "permissions" in m.data)
@@ -124,7 +124,7 @@ def test_the_live_count_in_the_navigation_covers_only_the_callers_projects(world
     assert set(counts) <= {before, before + 1}
 
 
-def test_buttons_appear_only_for_callers_with_the_right_to_use_them(world: World) -> None:
+def test_buttons_appear_only_for_callers_with_the_right_to_use_them(world: TwoProjects) -> None:
     server = world.server
     for path in ("/tasks/run-ours", "/permissions", "/tasks/run-ours/permissions/r1"):
         assert 'value="approve"' in server.get(path, headers=world.bob).text
@@ -138,7 +138,7 @@ def test_buttons_appear_only_for_callers_with_the_right_to_use_them(world: World
     assert "Cancel the run" not in server.get("/tasks/run-ours", headers=world.ann).text
 
 
-def test_live_pages_with_different_rights_share_no_cached_bytes(world: World) -> None:
+def test_live_pages_with_different_rights_share_no_cached_bytes(world: TwoProjects) -> None:
     server = world.server
     with (
         open_stream(f"{server.url}/tasks/run-ours/stream?since=0", headers=world.ann) as watching,
@@ -149,13 +149,13 @@ def test_live_pages_with_different_rights_share_no_cached_bytes(world: World) ->
         assert 'value="approve"' in next(m.data for m in answering if "shared-not" in m.data)
 
 
-def test_an_answer_is_recorded_under_the_callers_name(world: World) -> None:
+def test_an_answer_is_recorded_under_the_callers_name(world: TwoProjects) -> None:
     server = world.server
     ask(server, "run-ours", "named")
     body = {"event_type": "permission_response", "payload": {"request_id": "named", "approved": True, "by": "the boss"}}
     assert server.post("/api/tasks/run-ours/events", body, headers=world.bob).status_code == 201
     waiting = server.get("/api/tasks/run-ours/permissions", headers=world.bob).json()
-    assert "named" in [one["request_id"] for one in waiting]
+    assert "named" in [request["request_id"] for request in waiting]
     answer = {"approved": True}
     refused = server.post("/api/tasks/run-ours/permissions/named", answer, headers=world.ann)
     assert refused.status_code == 403
@@ -164,7 +164,7 @@ def test_an_answer_is_recorded_under_the_callers_name(world: World) -> None:
     assert "bob@example.org" in server.get("/tasks/run-ours/audits", headers=world.ann).text
 
 
-def test_a_new_task_belongs_to_the_project_of_its_creator(world: World) -> None:
+def test_a_new_task_belongs_to_the_project_of_its_creator(world: TwoProjects) -> None:
     server = world.server
     home = token(server.store, "home", project_id="ours")
     for task_id in ("made", "appended"):
@@ -172,8 +172,8 @@ def test_a_new_task_belongs_to_the_project_of_its_creator(world: World) -> None:
         path = "/api/tasks" if task_id == "made" else f"/api/tasks/{task_id}/events"
         assert server.post(path, body, headers=home).status_code == 201
         assert server.get(f"/api/tasks/{task_id}", headers=world.ann).json()["project_id"] == "ours"
-    elsewhere = server.post("/api/tasks", {"project_id": "theirs"}, headers=home)
-    assert elsewhere.status_code == 403
-    assert "'theirs'" in elsewhere.json()["error"]["message"]
+    other_project = server.post("/api/tasks", {"project_id": "theirs"}, headers=home)
+    assert other_project.status_code == 403
+    assert "'theirs'" in other_project.json()["error"]["message"]
     assert server.post("/api/tasks", {"task_id": "run-theirs"}, headers=home).status_code == 403
     assert server.post("/api/tasks/fresh/events", {"event_type": "log"}, headers=world.bob).status_code == 403

@@ -36,36 +36,36 @@ def refusing(db: sqlite3.Connection) -> None:
 
 
 async def test_a_cancelled_append_does_not_stop_the_others_in_its_group(store: SqliteStore) -> None:
-    heard: list[int] = []
-    store.on_commit(lambda: heard.append(store.stats().commits))
+    commit_counts: list[int] = []
+    store.on_commit(lambda: commit_counts.append(store.stats().commits))
     with locked(store.path):
         first = asyncio.create_task(store.aappend("first", LOG))
         await asyncio.sleep(0.1)  # The append is in its transaction and waits for the lock.
         group = [asyncio.create_task(store.aappend(f"run-{n}", LOG)) for n in range(5)]
         await asyncio.sleep(0.1)
-        for gone in (first, group[1]):
-            gone.cancel()
+        for cancelled in (first, group[1]):
+            cancelled.cancel()
         await asyncio.gather(first, group[1], return_exceptions=True)
-    left = [task for task in group if task is not group[1]]
-    stored = await asyncio.wait_for(asyncio.gather(*left), 5)
+    remaining = [task for task in group if task is not group[1]]
+    stored = await asyncio.wait_for(asyncio.gather(*remaining), 5)
     assert [events[0].seq for events in stored] == [1, 1, 1, 1]
     assert (await asyncio.wait_for(store.aappend("first", LOG), 5))[0].seq in (1, 2)
-    await asyncio.to_thread(until, lambda: heard[-1] == store.stats().commits)
+    await asyncio.to_thread(until, lambda: commit_counts[-1] == store.stats().commits)
 
 
 async def test_a_caller_that_leaves_during_a_group_commit_stops_no_other(store: SqliteStore) -> None:
-    begun, end = threading.Event(), threading.Event()
+    started, end = threading.Event(), threading.Event()
 
     def slow(db: sqlite3.Connection) -> str:
-        begun.set()
+        started.set()
         end.wait(5)
         return "slow"
 
-    going = asyncio.create_task(store._calls.write(slow))
-    await asyncio.to_thread(begun.wait, 5)
-    going.cancel()
+    slow_write = asyncio.create_task(store._calls.write(slow))
+    await asyncio.to_thread(started.wait, 5)
+    slow_write.cancel()
     after = asyncio.create_task(store.aappend("run", LOG))
-    await asyncio.gather(going, return_exceptions=True)
+    await asyncio.gather(slow_write, return_exceptions=True)
     end.set()
     assert (await asyncio.wait_for(after, 5))[0].seq == 1
     assert store.stats().waiting == 0
@@ -77,12 +77,12 @@ def test_an_error_of_one_caller_does_not_reach_the_others(store: SqliteStore) ->
             lambda: store._writer.run(refusing),
             *[lambda n=n: store.append(f"run-{n}", LOG) for n in range(4)],  # type: ignore[misc]
         ]
-        called = [pool.submit(work) for work in works]
+        futures = [pool.submit(work) for work in works]
         until(lambda: store.stats().waiting == 5)
         store._writer._drain()
         # The callers get their answers although this thread still holds the lock.
-        assert isinstance(called[0].exception(5), Conflict)
-        assert all(one.result(5) for one in called[1:])
+        assert isinstance(futures[0].exception(5), Conflict)
+        assert all(future.result(5) for future in futures[1:])
 
 
 def test_an_interrupt_in_one_thread_loses_no_event_of_another(store: SqliteStore) -> None:
@@ -95,29 +95,29 @@ def test_an_interrupt_in_one_thread_loses_no_event_of_another(store: SqliteStore
 
     with ThreadPoolExecutor(8) as pool:
         with store._writer._lock:
-            called = [pool.submit(store.append, "run", LOG) for _ in range(3)]
+            futures = [pool.submit(store.append, "run", LOG) for _ in range(3)]
             until(lambda: store.stats().waiting == 3)
-            between = store._writer.submit(interrupted)
-            called += [pool.submit(store.append, "run", LOG) for _ in range(3)]
+            interrupted_job = store._writer.submit(interrupted)
+            futures += [pool.submit(store.append, "run", LOG) for _ in range(3)]
             until(lambda: store.stats().waiting == 7)
             with pytest.raises(KeyboardInterrupt):
                 store._writer._drain()
             # No other caller drains the queue for them, so each must finish by itself.
-        until(lambda: between.done and all(one.done() for one in called))
-    assert sorted(one.result()[0].seq for one in called) == [1, 2, 3, 4, 5, 6]
-    assert between.result() == "written"
+        until(lambda: interrupted_job.done and all(future.done() for future in futures))
+    assert sorted(future.result()[0].seq for future in futures) == [1, 2, 3, 4, 5, 6]
+    assert interrupted_job.result() == "written"
 
 
 def test_a_failing_listener_hides_no_commit(store: SqliteStore) -> None:
-    heard: list[str] = []
+    calls: list[str] = []
 
     def failing() -> None:
         raise RuntimeError("this listener is broken")
 
     store.on_commit(failing)
-    store.on_commit(lambda: heard.append("commit"))
+    store.on_commit(lambda: calls.append("commit"))
     assert store.append("run", LOG)[0].seq == 1
-    assert heard == ["commit"]
+    assert calls == ["commit"]
 
 
 async def test_a_wait_for_the_lock_ends_at_the_deadline_of_its_call(
@@ -126,15 +126,15 @@ async def test_a_wait_for_the_lock_ends_at_the_deadline_of_its_call(
     monkeypatch.setattr(job, "JOB_TIMEOUT", 0.8)
 
     async def refused(call: Callable[[], object]) -> float:
-        began = time.monotonic()
+        started_at = time.monotonic()
         with pytest.raises(StoreUnavailable, match="busy"):
             await awaited(call)
-        return time.monotonic() - began
+        return time.monotonic() - started_at
 
     async def awaited(call: Callable[[], object]) -> None:
-        answer = call()
-        if asyncio.iscoroutine(answer):
-            await answer
+        result = call()
+        if asyncio.iscoroutine(result):
+            await result
 
     async def later(call: Callable[[], object]) -> float:
         await asyncio.sleep(0.4)
@@ -161,12 +161,12 @@ async def test_a_long_transaction_does_not_extend_the_deadline_of_other_calls(
     with ThreadPoolExecutor(2) as pool:
         long = pool.submit(store._writer.run, lambda db: end.wait(10))
         await asyncio.sleep(0.1)
-        began = time.monotonic()
+        started_at = time.monotonic()
         waiting = pool.submit(store.append, "run", LOG)
         with pytest.raises(StoreUnavailable, match="busy"):
             await asyncio.wait_for(store.aappend("run", LOG), 3)
         assert isinstance(waiting.exception(3), StoreUnavailable)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - started_at < 2
         end.set()
         assert long.result(5) is True
     assert store.append("run", LOG)[0].seq == 1

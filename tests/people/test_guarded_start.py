@@ -16,14 +16,14 @@ def serve(folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen([*command, *store], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_it_refuses_to_start_and_names_the_commands_that_help(tmp_path: Path) -> None:
+def test_the_server_does_not_start_and_names_the_commands_that_help(tmp_path: Path) -> None:
     out, err = (process := serve(tmp_path)).communicate(timeout=60)
     assert (process.returncode, out) == (2, "")
     assert "signalbox user add" in err
     assert "signalbox token create" in err
 
 
-def test_it_starts_once_a_token_exists(tmp_path: Path) -> None:
+def test_the_server_starts_once_a_token_exists(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/signalbox.db")
     token(store, "ci")
     store.close()
