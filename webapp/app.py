@@ -79,7 +79,7 @@ def create_app(settings: Settings | None = None) -> Quart:
             await hub.callers.recheck(directory.principal)
 
         def deliver(events: Sequence[Event]) -> None:
-            directory.hear(events)
+            directory.on_commit(events)
             hub.deliver(events)
 
         def forget_old_history() -> None:

@@ -28,7 +28,7 @@ from signalbox.store.state import STATUSES
 from signalbox.webapp.api.openapi import describe
 from signalbox.webapp.app import create_app
 from signalbox.webapp.cli import cli
-from signalbox.webapp.http.refusal_table import REFUSALS, YOUR_STREAMS
+from signalbox.webapp.http.refusal_table import CALLER_STREAMS, REFUSALS
 from signalbox.webapp.settings import Settings, variable
 from tests.support.markdown import Block, anchors, blocks, links, rows, section
 from tests.support.paths import ROOT
@@ -222,7 +222,7 @@ def default_and_bounds(schema: dict[str, Any]) -> list[str]:
 
 def test_every_error_is_documented_with_its_status_and_code() -> None:
     documented = {(row[0], row[1].strip("`")) for row in rows(section(read("api.md"), "Errors"))}
-    errors = {(str(refusal.status), refusal.code) for refusal in (*REFUSALS.values(), YOUR_STREAMS)}
+    errors = {(str(refusal.status), refusal.code) for refusal in (*REFUSALS.values(), CALLER_STREAMS)}
     assert documented == errors | {("426", "upgrade_required"), ("500", "internal")}
 
 

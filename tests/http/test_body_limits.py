@@ -127,8 +127,8 @@ async def test_slow_request_bodies_are_refused(monkeypatch: pytest.MonkeyPatch) 
     stream.install(app)
 
     @app.before_request
-    async def bound() -> None:
-        request.bound(public=True)  # type: ignore[attr-defined]
+    async def set_limits() -> None:
+        request.set_limits(public=True)  # type: ignore[attr-defined]
 
     @app.post("/api/echo")
     async def echo() -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from signalbox.webapp.live.catch_up_cache import KEPT_BYTES, SEGMENT, CatchUpCache
+from signalbox.webapp.live.catch_up_cache import MAX_CACHE_BYTES, SEGMENT_EVENTS, CatchUpCache
 
 LOG = object()
 
@@ -27,7 +27,7 @@ class Log:
         return [b"%d".ljust(self.size) % seq for seq in range(cursor + 1, end + 1)]
 
 
-async def walk(catch_up_cache: CatchUpCache, log: Log, cursor: int = 0, limit: int = SEGMENT) -> list[int]:
+async def walk(catch_up_cache: CatchUpCache, log: Log, cursor: int = 0, limit: int = SEGMENT_EVENTS) -> list[int]:
     """Read from `cursor` to the end of the log through the cache; return the seqs."""
     seen: list[int] = []
     while chunk := (await catch_up_cache.take(LOG, cursor, log.read)).after(cursor, limit):
@@ -37,24 +37,24 @@ async def walk(catch_up_cache: CatchUpCache, log: Log, cursor: int = 0, limit: i
 
 
 async def test_many_clients_at_one_cursor_read_each_segment_once() -> None:
-    log, catch_up_cache = Log(4 * SEGMENT + 7), CatchUpCache()
+    log, catch_up_cache = Log(4 * SEGMENT_EVENTS + 7), CatchUpCache()
     for seen in await asyncio.gather(*(walk(catch_up_cache, log) for _ in range(50))):
         assert seen == list(range(1, log.latest + 1))
-    whole = [cursor for cursor in log.reads if cursor % SEGMENT == 0 and cursor < 4 * SEGMENT]
-    assert whole == [0, SEGMENT, 2 * SEGMENT, 3 * SEGMENT]
+    whole = [cursor for cursor in log.reads if cursor % SEGMENT_EVENTS == 0 and cursor < 4 * SEGMENT_EVENTS]
+    assert whole == [0, SEGMENT_EVENTS, 2 * SEGMENT_EVENTS, 3 * SEGMENT_EVENTS]
 
 
 async def test_clients_at_different_cursors_share_reads_after_their_first_segment() -> None:
-    log, catch_up_cache = Log(5 * SEGMENT), CatchUpCache()
-    starts = range(3, SEGMENT, 97)
+    log, catch_up_cache = Log(5 * SEGMENT_EVENTS), CatchUpCache()
+    starts = range(3, SEGMENT_EVENTS, 97)
     found = await asyncio.gather(*(walk(catch_up_cache, log, start, limit=1 + start) for start in starts))
     for start, seen in zip(starts, found, strict=True):
         assert seen == list(range(start + 1, log.latest + 1))
-    assert sorted(cursor for cursor in log.reads if SEGMENT <= cursor < log.latest) == [
-        SEGMENT,
-        2 * SEGMENT,
-        3 * SEGMENT,
-        4 * SEGMENT,
+    assert sorted(cursor for cursor in log.reads if SEGMENT_EVENTS <= cursor < log.latest) == [
+        SEGMENT_EVENTS,
+        2 * SEGMENT_EVENTS,
+        3 * SEGMENT_EVENTS,
+        4 * SEGMENT_EVENTS,
     ]
 
 
@@ -67,14 +67,14 @@ async def test_an_incomplete_segment_is_not_cached() -> None:
 
 
 async def test_the_oldest_segments_are_evicted() -> None:
-    log, catch_up_cache = Log(8 * SEGMENT, size=KEPT_BYTES // SEGMENT // 8), CatchUpCache()
+    log, catch_up_cache = Log(8 * SEGMENT_EVENTS, size=MAX_CACHE_BYTES // SEGMENT_EVENTS // 8), CatchUpCache()
     await walk(catch_up_cache, log)
     await walk(catch_up_cache, log)
     assert log.reads.count(0) == 2
 
 
 async def test_a_forgotten_log_is_read_again() -> None:
-    log, catch_up_cache = Log(SEGMENT), CatchUpCache()
+    log, catch_up_cache = Log(SEGMENT_EVENTS), CatchUpCache()
     await walk(catch_up_cache, log)
     catch_up_cache.forget(LOG)
     await walk(catch_up_cache, log)
@@ -82,7 +82,7 @@ async def test_a_forgotten_log_is_read_again() -> None:
 
 
 async def test_a_cancelled_reader_cancels_no_shared_read_and_errors_reach_all_readers() -> None:
-    log, catch_up_cache, gate = Log(SEGMENT), CatchUpCache(), asyncio.Event()
+    log, catch_up_cache, gate = Log(SEGMENT_EVENTS), CatchUpCache(), asyncio.Event()
 
     async def slow(cursor: int, limit: int) -> Sequence[bytes]:
         await gate.wait()
@@ -100,11 +100,11 @@ async def test_a_cancelled_reader_cancels_no_shared_read_and_errors_reach_all_re
     assert log.reads == [0]
 
     gate.clear()
-    both = [asyncio.create_task(catch_up_cache.take(LOG, SEGMENT, broken)) for _ in range(2)]
+    both = [asyncio.create_task(catch_up_cache.take(LOG, SEGMENT_EVENTS, broken)) for _ in range(2)]
     await asyncio.sleep(0)
     gate.set()
     for task in both:
         with pytest.raises(OSError, match="disk"):
             await task
-    log.latest = 2 * SEGMENT
-    assert (await catch_up_cache.take(LOG, SEGMENT, log.read)).whole
+    log.latest = 2 * SEGMENT_EVENTS
+    assert (await catch_up_cache.take(LOG, SEGMENT_EVENTS, log.read)).whole

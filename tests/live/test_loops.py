@@ -63,7 +63,7 @@ METHODS = {
     "supervisor": ("supervisor", "_look"),
     "rights": ("directory", "_look"),
     "sweeper": ("hub._sweeper", "_lanes"),
-    "permission_counts": ("hub._permission_counts", "_sights"),
+    "permission_counts": ("hub._permission_counts", "_project_sets"),
     "task_changes": ("hub._task_changes", "_end"),
 }
 

@@ -83,7 +83,7 @@ async def open_streams(app: Any, addresses: list[str]) -> AsyncIterator[None]:
     hub = app.extensions["hub"]
     async with asyncio.timeout(20):
         # A stream writes its first comment before it joins its lane.
-        while sum(len(lane.everyone) for lane in hub.lanes) < len(addresses):  # noqa: ASYNC110
+        while sum(len(lane.subscribers) for lane in hub.lanes) < len(addresses):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     yield
     gone.set()
@@ -95,7 +95,7 @@ def lanes(app: Any) -> list[object]:
     registry = app.extensions["hub"].lanes
     by_task = [item for channel in registry.channels.values() for item in channel.lanes.items()]
     found = [*by_task, *registry._boards.items()]
-    return [key for key, lane in found if lane.everyone]
+    return [key for key, lane in found if lane.subscribers]
 
 
 async def test_equivalent_urls_share_one_rendering(url: str) -> None:

@@ -56,10 +56,10 @@ def ignore() -> None:
 async def test_a_stall_counts_until_the_last_write_is_taken() -> None:
     reader, freed = Reader(), asyncio.Event()
     sink = Sink(reader.send, freed.set, ignore)
-    assert not sink.offer(b"heartbeat")
+    assert not sink.write(b"heartbeat")
     await asyncio.sleep(0.02)
     first = sink.stalled_since
-    assert not sink.offer(b"frame")
+    assert not sink.write(b"frame")
     assert sink.stalled_since == first
     await asyncio.sleep(0.02)
     await reader.take()
@@ -83,7 +83,7 @@ async def test_a_frame_waits_for_a_reader_with_an_unaccepted_heartbeat() -> None
     subscriber = Subscriber(lane, 1, reader.send, Plain(), Ticket(), max_events=100, deadline=float("inf"))
     running = asyncio.create_task(subscriber.run())
     await asyncio.sleep(0.02)
-    subscriber.say(b"heartbeat")
+    subscriber.send_control(b"heartbeat")
     for head[0] in (2, 3):
         lane.recheck()
         await asyncio.sleep(0.05)
@@ -131,10 +131,10 @@ async def test_streams_write_to_uvicorns_transport_if_its_internals_are_known(
         if not known:
             send.__self__.chunked_encoding = True
         sinks_made.append(sink)
-        sink.put(Chunk(b"data: 1\n\n", 1, 1))
-        sink.offer(b": words\n\n")
-        sink.put(Chunk(b"data: 2\n\n", 2, 1))
-        await sink.drained()
+        sink.write_chunk(Chunk(b"data: 1\n\n", 1, 1))
+        sink.write(b": words\n\n")
+        sink.write_chunk(Chunk(b"data: 2\n\n", 2, 1))
+        await sink.wait_drained()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async with uvicorn_with(app) as url, httpx.AsyncClient() as client:
@@ -154,7 +154,7 @@ def test_a_client_that_disconnects_early_causes_no_warning_about_uvicorn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     warnings: list[str] = []
-    monkeypatch.setattr(sinks, "_say_once", warnings.append)
+    monkeypatch.setattr(sinks, "_warn_once", warnings.append)
     cycle = RequestResponseCycle.__new__(RequestResponseCycle)
     cycle.disconnected, cycle.response_complete, cycle.chunked_encoding = True, False, None
     assert sinks.cycle_of(cycle.send) is None

@@ -31,12 +31,12 @@ async def test_a_deletion_is_noticed_among_the_events_of_other_tasks(store: Sqli
     store.create_task("run", project_id="ours")
     directory = Directory(store.people, always=True, on_look=nothing)
     event = NewEvent(event_type="log")
-    directory.hear(store.append("busy", event))
+    directory.on_commit(store.append("busy", event))
     assert await directory.project_of("run") == "ours"
     before = store.append("busy", event)
     store.delete_task("run")
     store.create_task("run", project_id="theirs")
-    directory.hear([*before, *store.append("busy", event)])
+    directory.on_commit([*before, *store.append("busy", event)])
     assert await directory.project_of("run") == "theirs"
 
 
@@ -54,7 +54,7 @@ async def test_a_task_created_again_in_another_project_is_not_confused_with_the_
     await people.read.wait()
     store.delete_task("run")
     store.create_task("run", project_id="theirs")
-    directory.hear([])
+    directory.on_commit([])
     people.go_on.set()
     await reading
     assert await directory.project_of("run") == "theirs"

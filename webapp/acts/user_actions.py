@@ -17,7 +17,7 @@ from signalbox.webapp.auth.guard import principal, task_identity
 from signalbox.webapp.current import store
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.refusals import Forbidden
-from signalbox.webapp.http.return_path import came_from
+from signalbox.webapp.http.return_path import referring_path
 
 
 async def act(
@@ -118,6 +118,6 @@ def checked_reason(text: str | None) -> str | None:
     return text or None
 
 
-def back(otherwise: str) -> Redirect:
-    """Redirect to the page with the form, or to the path `otherwise` if that page is not known."""
-    return redirect(came_from(otherwise), 303)
+def back(fallback: str) -> Redirect:
+    """Redirect to the page with the form, or to the path `fallback` if that page is not known."""
+    return redirect(referring_path(fallback), 303)

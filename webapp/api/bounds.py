@@ -16,31 +16,31 @@ FIRST_READ_EVENTS = 100
 T = TypeVar("T")
 
 
-def within_bytes(found: Sequence[T], size: Callable[[T], int], most: int = MAX_PAYLOAD_BYTES) -> list[T]:
-    """Return the longest prefix of `found` with at most `most` bytes, but at least one item."""
+def within_bytes(found: Sequence[T], size: Callable[[T], int], max_bytes: int = MAX_PAYLOAD_BYTES) -> list[T]:
+    """Return the longest prefix of `found` with at most `max_bytes` bytes, but at least one item."""
     total, shown = 0, list[T]()
-    for one in found:
-        total += size(one)
-        if shown and total > most:
+    for item in found:
+        total += size(item)
+        if shown and total > max_bytes:
             break
-        shown.append(one)
+        shown.append(item)
     return shown
 
 
 async def bounded_events(
-    read: Callable[[int | None, int], Awaitable[list[Event]]], limit: int, most: int = MAX_PAYLOAD_BYTES
+    read: Callable[[int | None, int], Awaitable[list[Event]]], limit: int, max_bytes: int = MAX_PAYLOAD_BYTES
 ) -> list[Event]:
-    """Return at most `limit` events and `most` bytes of payloads. `read(seq, n)` returns n events beyond `seq`."""
+    """Return at most `limit` events and `max_bytes` bytes of payloads. `read(seq, n)` returns n events beyond `seq`."""
     found: list[Event] = []
     total, step = 0, min(limit, FIRST_READ_EVENTS)
     while len(found) < limit:
         page = await read(found[-1].seq if found else None, step)
         total += sum(map(payload_bytes, page))
         found += page
-        if len(page) < step or total >= most:
+        if len(page) < step or total >= max_bytes:
             break
-        step = min(limit - len(found), max(FIRST_READ_EVENTS, len(found) * (most - total) // max(total, 1)))
-    return within_bytes(found, payload_bytes, most)
+        step = min(limit - len(found), max(FIRST_READ_EVENTS, len(found) * (max_bytes - total) // max(total, 1)))
+    return within_bytes(found, payload_bytes, max_bytes)
 
 
 def payload_bytes(event: Event) -> int:

@@ -30,7 +30,7 @@ from signalbox.webapp.live.chunk import Chunk
 from signalbox.webapp.live.control_messages import JSON
 from signalbox.webapp.live.renderer import Renderer
 from signalbox.webapp.live.ring import CHUNK_EVENTS
-from signalbox.webapp.live.stream import closing, subscribe
+from signalbox.webapp.live.stream import message_stream, subscribe
 
 logger = structlog.get_logger("signalbox.feed")
 
@@ -77,7 +77,7 @@ async def events(query: FeedParameters) -> Response:
     start = newest if query.tail is not None else 0
     cursor = next((one for one in (query.last_id, query.since_event_id) if one is not None), start)
     if cursor > newest:
-        return closing(sse.reset({"latest_event_id": newest}))
+        return message_stream(sse.reset({"latest_event_id": newest}))
     projects = seen_projects()
     renderer, key = feed(store(), tasks, projects, identities), ("feed", tasks, projects, identities)
     return subscribe(hub(), lambda lanes: lanes.board_lane(key, renderer, control_messages=JSON), cursor)

@@ -7,14 +7,14 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from signalbox.webapp.http.params import MAX_SEQ, position_of
+from signalbox.webapp.http.params import MAX_SEQ, parse_position
 
 POSITION = {"anyOf": [{"type": "integer", "minimum": 0, "maximum": MAX_SEQ}, {"type": "string", "maxLength": 0}]}
 """The schema of a cursor. An empty text counts as not given."""
 
 
 def _position(name: str, text: str) -> int | None:
-    return position_of(name, text) if text else None
+    return parse_position(name, text) if text else None
 
 
 Seq = Annotated[int, Meta(ge=0, le=MAX_SEQ)]

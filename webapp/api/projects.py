@@ -38,8 +38,8 @@ class ProjectListResponse(msgspec.Struct):
 @needs("read")
 @endpoint("List the projects.")
 async def index() -> ProjectListResponse:
-    sight = seen_projects()
-    projects = [one for one in await store().people.projects() if sight is None or one.project_id in sight]
+    visible = seen_projects()
+    projects = [one for one in await store().people.projects() if visible is None or one.project_id in visible]
     return ProjectListResponse(await asyncio.gather(*map(shown, projects)))
 
 

@@ -17,7 +17,7 @@ from signalbox.webapp.http.refusals import TooManyStreams
 from signalbox.webapp.live import sse
 from signalbox.webapp.live.lane import Lane
 from signalbox.webapp.live.lanes import Lanes
-from signalbox.webapp.live.stream import closing, subscribe
+from signalbox.webapp.live.stream import message_stream, subscribe
 from signalbox.webapp.settings import Settings
 
 blueprint = Blueprint("streams", __name__, url_prefix="/sse")
@@ -65,7 +65,7 @@ async def task_events(task_id: str, query: StreamParameters) -> Response:
     check_identity(task_id, head.identity)
     if cursor > head.latest_seq or 0 < cursor < head.earliest_seq - 1:
         # The log does not have this cursor: the database was restored, or the events were archived.
-        return closing(sse.reset({"latest_seq": head.latest_seq, "earliest_seq": head.earliest_seq}))
+        return message_stream(sse.reset({"latest_seq": head.latest_seq, "earliest_seq": head.earliest_seq}))
 
     def lane(lanes: Lanes) -> Lane:
         return lanes.event_lane(task_id, sse.json_event, query.batch_size, query.flush_interval, identity=head.identity)

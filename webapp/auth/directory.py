@@ -74,7 +74,7 @@ class Directory:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def hear(self, events: Sequence[Event]) -> None:
+    def on_commit(self, events: Sequence[Event]) -> None:
         """Take the events of a commit. A commit without events may have changed people or deleted a task."""
         newest = events[-1].event_id if events else self._newest
         # Deleting a task uses an event id without an event, so a gap in the ids means that a task may be gone.

@@ -35,11 +35,11 @@ def install(app: Quart) -> None:
         asked = request._get_current_object()  # type: ignore[attr-defined]
         if asked.url_rule is not None:
             access = _declared(asked.url_rule.endpoint)
-            asked.bound(public=access.scope is None)
+            asked.set_limits(public=access.scope is None)
             await _check(asked, access)
-            asked.bounded.check()
+            asked.bounded_body.check()
             if access.scope is not None and asked.has_body:
-                asked.recheck = check_again
+                asked.on_body_received = check_again
 
     @app.before_websocket
     async def check_websocket() -> Response | None:

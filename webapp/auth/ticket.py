@@ -20,7 +20,7 @@ class Ticket:
     project_id: str | None = None
 
     @property
-    def sight(self) -> ProjectIds:
+    def visible_projects(self) -> ProjectIds:
         """The projects that the reader sees."""
         return self.principal.projects("read")
 

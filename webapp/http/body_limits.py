@@ -27,22 +27,25 @@ MAX_FORM_BYTES = 256 * 1024
 MAX_FORM_FIELDS = 2000
 """Maximum number of fields of a form."""
 
+MAX_DECOMPRESSED_BYTES = 64 * 1024 * 1024
+"""Maximum bytes of a decompressed body on a route without a limit."""
+
 
 class BoundedBody(Body):
-    """A body that is received only once it is awaited, up to a limit."""
+    """A body of limited size, received only when it is awaited. `coding` is its content coding, "" for none."""
 
-    def __init__(self, expected: int | None, most: int | None) -> None:
-        super().__init__(expected, most)
+    def __init__(self, expected: int | None, max_bytes: int | None) -> None:
+        super().__init__(expected, max_bytes)
         self._expected = expected
-        self.most = most
+        self.max_bytes = max_bytes
         self.coding = ""
         self.wanted = asyncio.Event()
 
-    def bound(self, most: int) -> None:
-        """Limit the body to `most` bytes."""
-        if self.most is None or most < self.most:
-            self.most = self._max_content_length = most
-            if self._expected is not None and self._expected > most:
+    def set_limit(self, max_bytes: int) -> None:
+        """Limit the body to `max_bytes` bytes."""
+        if self.max_bytes is None or max_bytes < self.max_bytes:
+            self.max_bytes = self._max_content_length = max_bytes
+            if self._expected is not None and self._expected > max_bytes:
                 self._must_raise = RequestEntityTooLarge()
 
     def check(self) -> None:
@@ -62,9 +65,8 @@ class BoundedBody(Body):
         data = yield from super().__await__()
         if not self.coding or not data:
             return data
-        # Limit the inflated size even if the route has no limit.
-        most = self.most if self.most is not None else 64 * 1024 * 1024
-        return (yield from asyncio.to_thread(inflated, data, self.coding, most).__await__())
+        max_bytes = self.max_bytes if self.max_bytes is not None else MAX_DECOMPRESSED_BYTES
+        return (yield from asyncio.to_thread(inflated, data, self.coding, max_bytes).__await__())
 
     async def __anext__(self) -> bytes:
         if self.coding:
@@ -74,7 +76,7 @@ class BoundedBody(Body):
         return await super().__anext__()
 
 
-async def few_fields(
+async def parse_form(
     parser: FormDataParser, body: Body, mimetype: str, content_length: int | None, options: dict[str, str]
 ) -> tuple[MultiDict[str, str], MultiDict[str, Any]]:
     """Parse a URL-encoded form. Raises RequestEntityTooLarge if it has too many fields."""
@@ -84,13 +86,13 @@ async def few_fields(
     return MultiDict(parse_qsl(data.decode(errors="replace"), keep_blank_values=True)), MultiDict()
 
 
-class Forms(FormDataParser):
-    """Quart's parser of forms, with a limit on the number of fields."""
+class LimitedFormParser(FormDataParser):
+    """Quart's form parser, with a limit on the number of fields of a URL-encoded form."""
 
     parse_functions = {  # noqa: RUF012
         **FormDataParser.parse_functions,
-        "application/x-www-form-urlencoded": few_fields,
-        "application/x-url-encoded": few_fields,
+        "application/x-www-form-urlencoded": parse_form,
+        "application/x-url-encoded": parse_form,
     }
 
 
@@ -98,42 +100,42 @@ class BoundedRequest(Request):
     """Quart's request with a `BoundedBody`."""
 
     body_class = BoundedBody  # type: ignore[assignment]
-    form_data_parser_class = Forms
-    recheck: Callable[[], Awaitable[None]] | None = None
-    """Called when the body has arrived, to check rights again: they may have ended meanwhile."""
+    form_data_parser_class = LimitedFormParser
+    on_body_received: Callable[[], Awaitable[None]] | None = None
+    """Called when the whole body has arrived, to check rights again: they may have been revoked meanwhile."""
 
     @property
     def has_body(self) -> bool:
         """Whether the headers announce a body."""
         return bool(self.content_length) or "Transfer-Encoding" in self.headers
 
-    async def get_data(self, *given: Any, **more: Any) -> Any:
-        data = await super().get_data(*given, **more)
-        await self._received()
+    async def get_data(self, *args: Any, **kwargs: Any) -> Any:
+        data = await super().get_data(*args, **kwargs)
+        await self._body_received()
         return data
 
     async def _load_form_data(self) -> None:
         first = self._form is None
         await super()._load_form_data()
         if first:
-            await self._received()
+            await self._body_received()
 
-    async def _received(self) -> None:
-        if self.recheck is not None:
-            await self.recheck()
+    async def _body_received(self) -> None:
+        if self.on_body_received is not None:
+            await self.on_body_received()
 
     @property
-    def bounded(self) -> BoundedBody:
-        """The body."""
+    def bounded_body(self) -> BoundedBody:
+        """The body, typed as `BoundedBody`."""
         return cast(BoundedBody, self.body)
 
-    def bound(self, *, public: bool) -> None:
+    def set_limits(self, *, public: bool) -> None:
         """Set the limits of the matched route, before any byte is read. Raises UnsupportedEncoding."""
-        body = self.bounded
+        body = self.bounded_body
         if self.has_body:
             body.coding = encoding_of(self.headers.get("Content-Encoding", ""))
         if public:
-            body.bound(MAX_PUBLIC_BODY_BYTES)
+            body.set_limit(MAX_PUBLIC_BODY_BYTES)
             self.body_timeout = PUBLIC_BODY_TIMEOUT_S  # type: ignore[assignment]
-        elif self.mimetype in Forms.parse_functions:
-            body.bound(MAX_FORM_BYTES)
+        elif self.mimetype in LimitedFormParser.parse_functions:
+            body.set_limit(MAX_FORM_BYTES)

@@ -35,8 +35,8 @@ def encoding_of(header: str) -> str:
     return coding
 
 
-def inflated(data: bytes, coding: str, most: int) -> bytes:
-    """Return `data` decompressed. At most `most` bytes are ever produced.
+def inflated(data: bytes, coding: str, max_bytes: int) -> bytes:
+    """Return `data` decompressed. At most `max_bytes` bytes are ever produced.
 
     Raises RequestEntityTooLarge if there are more, and BadRequest if `data` is not valid in this coding.
     """
@@ -44,8 +44,8 @@ def inflated(data: bytes, coding: str, most: int) -> bytes:
     try:
         for _ in range(MAX_GZIP_MEMBERS):
             member = zlib.decompressobj(_window(data, coding))
-            out += member.decompress(data, most - len(out) + 1)
-            if len(out) > most:
+            out += member.decompress(data, max_bytes - len(out) + 1)
+            if len(out) > max_bytes:
                 raise RequestEntityTooLarge
             if not member.eof:
                 raise BadRequest(f"the body is not complete {coding}")

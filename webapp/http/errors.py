@@ -68,7 +68,7 @@ def wants_json() -> bool:
 
 
 def is_programs(path: str) -> bool:
-    """Whether only programs use this path, so that its errors are always JSON."""
+    """Return whether only programs use this path, so that its errors are always JSON."""
     return path.startswith(("/api/", "/sse/", "/metrics", "/ws/"))
 
 
@@ -76,7 +76,7 @@ def too_large(asked: Any, error: HTTPException) -> str:
     """Return the message for a body over its route's limit, or for a form with too many fields."""
     if error.description != RequestEntityTooLarge.description:
         return str(error.description)
-    return f"the body is over the limit of {asked.bounded.most} bytes"
+    return f"the body is over the limit of {asked.bounded_body.max_bytes} bytes"
 
 
 def install(app: Quart) -> None:
@@ -95,8 +95,7 @@ def install(app: Quart) -> None:
     async def damaged(error: StoreDamaged) -> Response:
         log.error("the store is damaged", path=request.path, error=str(error))
         message = (
-            "a part of the database that this needs is damaged; trying again does not help:"
-            " `signalbox doctor` says what to do"
+            "the data is in a damaged part of the database; a retry does not help: run `signalbox doctor` for advice"
         )
         return error_response(500, message, code="store_damaged")
 
@@ -145,4 +144,4 @@ def install(app: Quart) -> None:
             return error_response(500, str(error), code="store_error")
         asked = websocket if has_websocket_context() else request
         log.error("unexpected error", path=asked.path, exc_info=error)
-        return error_response(500, "something went wrong in the server; its log has the details", code="internal")
+        return error_response(500, "an unexpected error occurred in the server; see its log", code="internal")

@@ -25,7 +25,7 @@ from quart import Quart, current_app, request
 from quart.wrappers.base import BaseRequestWebsocket
 
 from signalbox.webapp.http.bad_request import BadRequest
-from signalbox.webapp.http.params import choice_of, flag_of, number_of, whole_of
+from signalbox.webapp.http.params import parse_choice, parse_flag, parse_float, parse_int
 
 T = TypeVar("T")
 Schema = dict[str, Any]
@@ -146,13 +146,13 @@ def _reader(kind: inspect.Type, extra: dict[str, Any], words: tuple[str, ...]) -
     if "read" in extra:
         return extra["read"], {}
     if isinstance(kind, inspect.BoolType):
-        return flag_of, {"type": "integer", "enum": [0, 1]}
+        return parse_flag, {"type": "integer", "enum": [0, 1]}
     if isinstance(kind, inspect.LiteralType):
         return partial(_one_of, words), {"type": "string", "enum": list(words)}
     if isinstance(kind, inspect.IntType) and kind.ge is not None and kind.le is not None:
-        return partial(_between, whole_of, kind.ge, kind.le), _bounds("integer", kind.ge, kind.le)
+        return partial(_between, parse_int, kind.ge, kind.le), _bounds("integer", kind.ge, kind.le)
     if isinstance(kind, inspect.FloatType) and kind.ge is not None and kind.le is not None:
-        return partial(_between, number_of, kind.ge, kind.le), _bounds("number", kind.ge, kind.le)
+        return partial(_between, parse_float, kind.ge, kind.le), _bounds("number", kind.ge, kind.le)
     assert isinstance(kind, inspect.StrType), f"a parameter cannot be {kind}"
     return partial(_short, kind.max_length), {"type": "string"} | (
         {} if kind.max_length is None else {"maxLength": kind.max_length}
@@ -173,10 +173,10 @@ def _between(read: Callable[[str, str, Any, Any], Any], low: float, high: float,
 
 
 def _one_of(choices: tuple[str, ...], name: str, text: str) -> str:
-    return choice_of(name, text, choices)
+    return parse_choice(name, text, choices)
 
 
-def _short(most: int | None, name: str, text: str) -> str:
-    if most is not None and len(text) > most:
-        raise BadRequest(f"{name} must have at most {most} characters, not {len(text)}", name)
+def _short(limit: int | None, name: str, text: str) -> str:
+    if limit is not None and len(text) > limit:
+        raise BadRequest(f"{name} must have at most {limit} characters, not {len(text)}", name)
     return text

@@ -47,12 +47,12 @@ REFUSALS: dict[type[Exception], Refusal] = {
     NotLoggedIn: Refusal(401, "not_logged_in", "Log in, or send a token."),
     WrongCredentials: Refusal(401, "wrong_credentials", "No account has this e-mail and this password."),
     Forbidden: Refusal(403, "forbidden", "The caller does not have the right to do this here."),
-    CrossSite: Refusal(403, "cross_site", "A page of another site sends this."),
+    CrossSite: Refusal(403, "cross_site", "The request comes from a page of another site."),
     UnknownTask: Refusal(404, "unknown_task", "No task has this id."),
     UnknownProject: Refusal(404, "unknown_project", "No project has this id."),
     UnknownPermission: Refusal(404, "unknown_permission", "The run has made no such permission request."),
-    NotYet: Refusal(404, "not_yet", "What was asked for came after the given moment."),
-    NotFound: Refusal(404, "not_found", "There is no such thing."),
+    NotYet: Refusal(404, "not_yet", "The item did not exist yet at the given event."),
+    NotFound: Refusal(404, "not_found", "There is nothing at this address."),
     MethodNotAllowed: Refusal(405, "method_not_allowed", "The address does not take this method; see `Allow`."),
     RequestTimeout: Refusal(408, "timeout", "The body did not arrive in time."),
     Conflict: Refusal(409, "conflict", "The state of the task does not allow this."),
@@ -69,21 +69,21 @@ REFUSALS: dict[type[Exception], Refusal] = {
     LoginsBusy: Refusal(503, "logins_busy", "Too many log-ins wait for their password check; see `Retry-After`."),
     AgentUnavailable: Refusal(503, "agent_unavailable", "The agent of the project does not answer."),
     TooManyStreams: Refusal(
-        503, "too_many_streams", "The server has as many streams open as it may; see `Retry-After`."
+        503, "too_many_streams", "The server's limit of open streams is reached; see `Retry-After`."
     ),
 }
 """The response to each exception. An exception without an entry uses the entry of its nearest base class."""
 
-YOUR_STREAMS = Refusal(429, "too_many_streams", "The caller has as many streams open as it may; see `Retry-After`.")
+CALLER_STREAMS = Refusal(429, "too_many_streams", "The caller's limit of open streams is reached; see `Retry-After`.")
 
 
 def refusals_of(kind: type[Exception]) -> list[Refusal]:
-    """The responses that an exception of this class may lead to."""
+    """Return the responses that an exception of this class may cause."""
     found = next(REFUSALS[base] for base in kind.__mro__ if base in REFUSALS)
-    return [YOUR_STREAMS, found] if kind is TooManyStreams else [found]
+    return [CALLER_STREAMS, found] if kind is TooManyStreams else [found]
 
 
 def refusal_of(error: Exception) -> Refusal:
-    """The response to this exception."""
+    """Return the response to this exception."""
     first, *rest = refusals_of(type(error))
-    return rest[0] if isinstance(error, TooManyStreams) and error.most is None else first
+    return rest[0] if isinstance(error, TooManyStreams) and error.limit is None else first

@@ -11,10 +11,10 @@ from signalbox.store.people import Scope
 
 
 class NotLoggedIn(Exception):
-    """The caller is anonymous. `shown` is "token" or "session" if an invalid or expired one was sent."""
+    """The caller is anonymous. `credential` is "token" or "session" if an invalid or expired one was sent."""
 
-    def __init__(self, shown: str | None) -> None:
-        super().__init__(NOT_LOGGED_IN[shown])
+    def __init__(self, credential: str | None) -> None:
+        super().__init__(NOT_LOGGED_IN[credential])
 
 
 class Forbidden(Exception):
@@ -22,7 +22,7 @@ class Forbidden(Exception):
 
     def __init__(self, who: str, scope: Scope, project_id: str | None) -> None:
         where = "" if project_id is None else f" in the project {project_id!r}"
-        super().__init__(f"{who} does not have the right to {DOES[scope]}{where}")
+        super().__init__(f"{who} does not have the right to {ACTION_OF_SCOPE[scope]}{where}")
 
 
 class UnknownProject(Exception):
@@ -40,7 +40,7 @@ class UnknownPermission(Exception):
 
 
 class NoOpenRequest(Conflict):
-    """No permission request is open, or the named one is not."""
+    """No permission request is open, or the named request is not open."""
 
 
 class WrongCredentials(Exception):
@@ -58,7 +58,7 @@ class WrongHost(Exception):
 
 
 class CrossSite(Exception):
-    """A page of another site sends a request that changes something."""
+    """A page of another site sent a request that changes something."""
 
     def __init__(self) -> None:
         super().__init__("posts from other sites are refused")
@@ -91,14 +91,14 @@ class LoginsBusy(Exception):
 class TooManyStreams(Exception):
     """A limit on open streams is reached, or the server is about to stop. `retry_after` is in seconds, with jitter.
 
-    `most` is the caller's limit, or None if the limit is the server's. A `closing` server asks for no wait: the next
-    server has room, and a page that retries reaches it as soon as it is up.
+    `limit` is the caller's limit, or None if the limit is the server's. A `closing` server sends no `retry_after`: the
+    next server has room, so a page may retry at once.
     """
 
-    def __init__(self, most: int | None = None, *, closing: bool = False) -> None:
-        full = "the server is about to stop" if closing else "all streams of this server are taken"
-        super().__init__(full if most is None else f"you have {most} streams open, which is as many as one caller may")
-        self.most = most
+    def __init__(self, limit: int | None = None, *, closing: bool = False) -> None:
+        full = "the server is about to stop" if closing else "this server has as many streams open as it may"
+        super().__init__(full if limit is None else f"you have {limit} streams open, which is the limit for one caller")
+        self.limit = limit
         self.retry_after = None if closing else random.uniform(1, 5)
 
 
@@ -111,5 +111,10 @@ NOT_LOGGED_IN = {
     "session": "you are logged out; log in again",
     "token": "this token is unknown, expired or revoked",
 }
-DOES: dict[Scope, str] = {"read": "read", "emit": "emit events", "respond": "answer and stop runs", "admin": "manage"}
+ACTION_OF_SCOPE: dict[Scope, str] = {
+    "read": "read",
+    "emit": "emit events",
+    "respond": "answer and stop runs",
+    "admin": "manage",
+}
 """The action that each scope allows, for messages."""

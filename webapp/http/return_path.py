@@ -8,7 +8,7 @@ from quart import request
 
 from signalbox.webapp.http.root_path import at_root
 
-HOME = "/tasks"
+HOME_PATH = "/tasks"
 
 
 def is_navigation() -> bool:
@@ -21,17 +21,21 @@ def is_navigation() -> bool:
 def login_path() -> str:
     """Return the address of the log-in page that leads back here, or for a form to the page that contained it."""
     get = request.method == "GET"
-    here = local(at_root(request.full_path.rstrip("?"))) if get else came_from(at_root(HOME))
+    here = local_path(at_root(request.full_path.rstrip("?"))) if get else referring_path(at_root(HOME_PATH))
     return at_root(f"/login?next={quote(here, safe='/')}")
 
 
-def came_from(otherwise: str) -> str:
-    """Return the path of the page that contained the form, if it is on this server, else `otherwise`."""
-    came = parts_of(request.referrer or "")
-    return local(f"{came.path}?{came.query}".rstrip("?"), otherwise) if came.netloc == request.host else otherwise
+def referring_path(fallback: str) -> str:
+    """Return the path of the page that contained the form, if it is on this server, else `fallback`."""
+    referrer = split_url(request.referrer or "")
+    return (
+        local_path(f"{referrer.path}?{referrer.query}".rstrip("?"), fallback)
+        if referrer.netloc == request.host
+        else fallback
+    )
 
 
-def parts_of(address: str) -> SplitResult:
+def split_url(address: str) -> SplitResult:
     """Split an address from a caller. The parts are empty if it is not valid."""
     try:
         return urlsplit(address)
@@ -39,17 +43,17 @@ def parts_of(address: str) -> SplitResult:
         return urlsplit("")
 
 
-def local(address: str | None, otherwise: str | None = None) -> str:
-    """Return the address if it is a path of this server, else `otherwise`, by default the first page."""
+def local_path(address: str | None, fallback: str | None = None) -> str:
+    """Return the address if it is a path of this server, else `fallback`, by default the first page."""
     text = address or ""
     # Browsers treat a backslash as a slash, and drop tabs and line breaks: //host and /\host lead to other hosts.
     plain = text.startswith("/") and text.isprintable() and "\\" not in text and not text.startswith("//")
-    if plain and _below(text.partition("?")[0], request.root_path):
+    if plain and _is_below(text.partition("?")[0], request.root_path):
         return text
-    return at_root(HOME) if otherwise is None else otherwise
+    return at_root(HOME_PATH) if fallback is None else fallback
 
 
-def _below(path: str, root: str) -> bool:
+def _is_below(path: str, root: str) -> bool:
     """Whether a path is below `root`, even after a browser has removed its dot segments."""
     if not root:
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from quart import Quart, Response, request, websocket
 
 from signalbox.webapp.http.refusals import CrossSite, WrongHost
-from signalbox.webapp.http.return_path import parts_of
+from signalbox.webapp.http.return_path import split_url
 from signalbox.webapp.settings import Settings
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -51,7 +51,7 @@ def install(app: Quart, settings: Settings) -> None:
         # CORS does not apply to WebSockets: a browser lets any site open one, and only the server can refuse.
         host, origin = websocket.headers.get("Host", ""), websocket.headers.get("Origin")
         known = not allowed or _host_name(host) in allowed
-        if known and (origin is None or origin in origins or parts_of(origin).netloc == host):
+        if known and (origin is None or origin in origins or split_url(origin).netloc == host):
             return None
         return Response("this server does not accept WebSockets from that site", 403, content_type="text/plain")
 
@@ -64,7 +64,7 @@ def install(app: Quart, settings: Settings) -> None:
         if origin is not None and origin in origins:
             return
         # Sec-Fetch-Site comes first, because it is right even behind a proxy that changes the Host header.
-        same_origin = origin is None or parts_of(origin).netloc == request.headers.get("Host")
+        same_origin = origin is None or split_url(origin).netloc == request.headers.get("Host")
         if site in ("same-origin", "none") or (site is None and same_origin):
             return
         raise CrossSite

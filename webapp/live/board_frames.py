@@ -13,13 +13,14 @@ from signalbox.webapp.live.renderer import Kept
 from signalbox.webapp.views.permissions import inbox_view
 from signalbox.webapp.views.task_list import task_list_view
 
-KEPT = 4
+KEPT_STATES = 4
+"""How many sent states a renderer keeps, for streams at different positions."""
 
 
 class TaskListFrames:
     """Renders the frames of one page of the task list.
 
-    The clock alone can change the page: a task leaves "last hour". Such a frame has the position of the one before it.
+    The page can change without an event: a task leaves "last hour". Such a frame has the position of the previous one.
     """
 
     def __init__(self, store: Store, fragments: Fragments, query: TaskQuery, *, manages: bool = True) -> None:
@@ -27,7 +28,7 @@ class TaskListFrames:
         self._fragments = fragments
         self._query = query
         self._manages = manages
-        self._kept: Kept[tuple[tuple[object, ...], dict[str, str]]] = Kept(KEPT)
+        self._kept: Kept[tuple[tuple[object, ...], dict[str, str]]] = Kept(KEPT_STATES)
 
     async def __call__(self, cursor: int) -> Chunk | None:
         async with self._store.read() as view:
@@ -46,7 +47,7 @@ class TaskListFrames:
 
 
 class ComparisonFrames:
-    """Renders the frames of a page that shows some tasks together. Events of other tasks make no frame."""
+    """Renders the frames of a page that shows some tasks together. Events of other tasks cause no frame."""
 
     def __init__(
         self,
@@ -59,7 +60,7 @@ class ComparisonFrames:
         self._fragments = fragments
         self._tasks = tasks
         self._draw = draw
-        self._kept: Kept[dict[str, int]] = Kept(KEPT)
+        self._kept: Kept[dict[str, int]] = Kept(KEPT_STATES)
 
     async def __call__(self, cursor: int) -> Chunk | None:
         async with self._store.read() as view:
@@ -74,7 +75,7 @@ class ComparisonFrames:
 class InboxFrames:
     """Renders the frames of the permission inbox for readers who see `projects` and may answer in `answered`.
 
-    An event that does not change the inbox makes no frame.
+    Events that do not change the inbox cause no frame.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class InboxFrames:
         self._answered = answered
         self._task_id = task_id
         self._after = after
-        self._kept: Kept[str] = Kept(KEPT)
+        self._kept: Kept[str] = Kept(KEPT_STATES)
 
     async def __call__(self, cursor: int) -> Chunk | None:
         async with self._store.read() as view:

@@ -1,4 +1,4 @@
-"""The callers with open streams: how many streams each has, and whether their rights still hold."""
+"""Keeps track of the callers with open streams: how many each has, and whether their rights are still valid."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from signalbox.webapp.live.subscriber import Subscriber
 
 logger = structlog.get_logger("signalbox.live")
 
-Ask = Callable[[Credential | None], Awaitable[Principal]]
+FindPrincipal = Callable[[Credential | None], Awaitable[Principal]]
 """Looks up the principal of a credential."""
 
 
@@ -29,21 +29,21 @@ class Callers:
         self._counts: Counter[Hashable] = Counter()
 
     def count(self, ticket: Ticket) -> int:
-        """How many streams a caller has open. The local person has no limit, so their count is 0."""
+        """Return how many streams a caller has open; 0 for the local user, who has no limit."""
         return self._counts[ticket.principal.key] if ticket.principal.key else 0
 
-    def enter(self, subscriber: Subscriber) -> None:
-        """Add a stream that begins."""
+    def add_stream(self, subscriber: Subscriber) -> None:
+        """Add a stream that has just opened."""
         ticket = subscriber.ticket
         self._streams.setdefault(ticket.credential, set()).add(subscriber)
-        self._counts.update((ticket.principal.key, ("sight", ticket.sight)))
-        # The right that admitted it may have ended meanwhile, so check again.
+        self._counts.update((ticket.principal.key, ("projects", ticket.visible_projects)))
+        # The right may have been revoked since the stream was admitted, so check it again.
         self._seen.pop(ticket.credential, None)
 
     def leave(self, subscriber: Subscriber) -> None:
         """Remove a stream that has ended."""
         ticket = subscriber.ticket
-        self._counts.subtract((ticket.principal.key, ("sight", ticket.sight)))
+        self._counts.subtract((ticket.principal.key, ("projects", ticket.visible_projects)))
         streams = self._streams[ticket.credential]
         streams.discard(subscriber)
         if not streams:
@@ -51,22 +51,22 @@ class Callers:
             self._seen.pop(ticket.credential, None)
             self._counts = +self._counts
 
-    def sights(self) -> set[ProjectIds]:
-        """Return the sets of projects that callers see, each once."""
+    def project_sets(self) -> set[ProjectIds]:
+        """Return each distinct set of projects that some caller may see."""
         return {key[1] for key, streams in self._counts.items() if isinstance(key, tuple) and streams > 0}
 
-    async def recheck(self, ask: Ask) -> None:
-        """End the streams whose right has ended, and those that would show something else now."""
+    async def recheck(self, find_principal: FindPrincipal) -> None:
+        """End the streams whose rights were revoked, or changed so that the content of the stream changes."""
         failed: StoreError | None = None
         for credential in list(self._streams):
             try:
-                now = await ask(credential)
+                now = await find_principal(credential)
             except StoreError as error:
                 # A failed lookup of one credential must not skip the checks of the others.
                 failed = error
                 continue
             except Exception as error:
-                logger.error("a caller cannot be recognised", exc_info=error)
+                logger.error("the rights of a caller cannot be checked", exc_info=error)
                 now = NOBODY
             if self._seen.get(credential) is now or credential not in self._streams:
                 continue
@@ -74,8 +74,8 @@ class Callers:
             for subscriber in list(self._streams[credential]):
                 match subscriber.ticket.verdict(now):
                     case "lost":
-                        # The client reconnects, and gets the reason as an HTTP error.
-                        subscriber.send_away("rights", random.randint(100, 500))
+                        # The client reconnects and gets the reason as an HTTP error.
+                        subscriber.disconnect("rights", random.randint(100, 500))
                     case "changed":
                         subscriber.finish(subscriber.control_messages.changed(subscriber.lane.position(subscriber)))
         if failed is not None:

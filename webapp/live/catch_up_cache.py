@@ -1,4 +1,4 @@
-"""The catch-up cache: segments of logs, read and encoded once for all subscribers that return after the same cut."""
+"""The catch-up cache: segments of logs, read and encoded once for all subscribers that reconnect at the same time."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from signalbox.webapp.live.chunk import Chunk
 from signalbox.webapp.live.ring import CHUNK_EVENTS, cut
 
-SEGMENT = CHUNK_EVENTS
-"""Events of a whole segment. Segments begin after multiples of this number."""
+SEGMENT_EVENTS = CHUNK_EVENTS
+"""Number of events in a whole segment. Segments begin after multiples of this number."""
 
-KEPT_BYTES = 32 * 1024 * 1024
+MAX_CACHE_BYTES = 32 * 1024 * 1024
 COPIES = 3
-"""How often the cache holds a message: by itself, in the chunk, and in the framed chunk."""
+"""How many copies of a message the cache holds: the message itself, one in the chunk, one in the framed chunk."""
 
 Read = Callable[[int, int], Awaitable[Sequence[bytes]]]
-"""Reads the messages after a cursor, at most the given number."""
+"""Reads at most the given number of messages after a cursor."""
 
 
 class Segment:
@@ -32,23 +32,23 @@ class Segment:
     @property
     def whole(self) -> bool:
         """Whether the segment is full, so that it never changes again."""
-        return len(self._messages) == SEGMENT
+        return len(self._messages) == SEGMENT_EVENTS
 
-    def after(self, cursor: int, most: int) -> Chunk | None:
-        """Return at most `most` messages after `cursor`; None if there are none. Equal calls share their bytes."""
+    def after(self, cursor: int, limit: int) -> Chunk | None:
+        """Return at most `limit` messages after `cursor`; None if there are none. Equal calls share their bytes."""
         start = cursor - self._since
         if start >= len(self._messages):
             return None
         chunk = self._chunks.get(cursor)
         if chunk is None:
             chunk = self._chunks[cursor] = cut(self._messages, start, cursor)
-        return chunk if chunk.events <= most else cut(self._messages, start, cursor, most)
+        return chunk if chunk.events <= limit else cut(self._messages, start, cursor, limit)
 
 
 class CatchUpCache:
-    """The whole segments used last, up to a limit in bytes. Callers that ask during a read share it.
+    """The most recently used whole segments, up to a limit in bytes. Concurrent callers share a read.
 
-    A log never changes, so a whole segment stays valid. Other segments are returned and not kept.
+    A log never changes, so a whole segment stays valid. A segment that is not whole is returned but not cached.
     """
 
     def __init__(self) -> None:
@@ -58,14 +58,14 @@ class CatchUpCache:
 
     async def take(self, log: object, cursor: int, read: Read) -> Segment:
         """Return the segment of `log` with the event after `cursor`. Raises the errors of `read`."""
-        place = log, cursor - cursor % SEGMENT
+        place = log, cursor - cursor % SEGMENT_EVENTS
         if place in self._kept:
             self._kept.move_to_end(place)
             return self._kept[place]
         reading = self._reading.get((log, cursor))
         if reading is None:
             reading = self._reading[log, cursor] = asyncio.create_task(self._read(log, cursor, read))
-            reading.add_done_callback(_hear)
+            reading.add_done_callback(_retrieve_exception)
         # A caller that is cancelled must not cancel the read of the others.
         return await asyncio.shield(reading)
 
@@ -76,18 +76,18 @@ class CatchUpCache:
 
     async def _read(self, log: object, cursor: int, read: Read) -> Segment:
         try:
-            segment = Segment(cursor, await read(cursor, SEGMENT - cursor % SEGMENT))
+            segment = Segment(cursor, await read(cursor, SEGMENT_EVENTS - cursor % SEGMENT_EVENTS))
         finally:
             del self._reading[log, cursor]
         if segment.whole:
             self._kept[log, cursor] = segment
             self._size += segment.size
-            while self._size > KEPT_BYTES:
+            while self._size > MAX_CACHE_BYTES:
                 self._size -= self._kept.popitem(last=False)[1].size
         return segment
 
 
-def _hear(reading: asyncio.Task[Segment]) -> None:
+def _retrieve_exception(reading: asyncio.Task[Segment]) -> None:
     """Retrieve the exception, so that asyncio does not report it if all callers are gone."""
     if not reading.cancelled():
         reading.exception()

@@ -14,8 +14,8 @@ from signalbox.webapp.live.ring import Encode, Ring
 class Channel:
     """The ring and the lanes of one task.
 
-    `identity` is the task's: another task that gets its id later has another channel. `standing` is the state besides
-    the log (archived, stale, unfinished output) that all pages show; None if a page has joined that may show another.
+    `identity` is that of the task: a later task with the same id has another channel. `standing` is the state outside
+    the log (archived, stale, unfinished output) that all pages show; None if a new page may show another state.
     """
 
     def __init__(self, ring_size: int, identity: str) -> None:
@@ -25,7 +25,7 @@ class Channel:
         self.lanes: dict[object, Lane] = {}
 
     def push(self, events: Sequence[Event]) -> None:
-        """Take new events of the task from the tail."""
+        """Add new events of the task, and wake the lanes."""
         self.ring.push(events)
         for lane in self.lanes.values():
             lane.wake()
@@ -36,7 +36,7 @@ class Channel:
             if isinstance(lane, FrameLane):
                 lane.recheck()
 
-    def take_shown(self) -> set[tuple[bool, bool]]:
+    def take_shown_flags(self) -> set[tuple[bool, bool]]:
         """Return the flags (archived, stale) that frames have shown since the last call."""
         shown: set[tuple[bool, bool]] = set()
         for lane in self.lanes.values():
@@ -46,18 +46,18 @@ class Channel:
         return shown
 
     def readers(self, encode: Encode) -> int:
-        """How many streams read events as `encode` writes them."""
+        """Return how many streams read events encoded by `encode`."""
         lanes = self.lanes.values()
-        return sum(len(lane.everyone) for lane in lanes if isinstance(lane, EventLane) and lane.encode is encode)
+        return sum(len(lane.subscribers) for lane in lanes if isinstance(lane, EventLane) and lane.encode is encode)
 
     def position(self) -> int:
         """Return the newest seq that the ring or any subscriber has."""
-        stands = [lane.position(subscriber) for lane in self.lanes.values() for subscriber in lane.everyone]
-        return max([self.ring.head, *stands])
+        cursors = [lane.position(subscriber) for lane in self.lanes.values() for subscriber in lane.subscribers]
+        return max([self.ring.head, *cursors])
 
     def end(self) -> None:
         """End all streams, because the task was deleted."""
         for lane in self.lanes.values():
             lane.close()
-            for subscriber in list(lane.everyone):
+            for subscriber in list(lane.subscribers):
                 subscriber.finish(subscriber.control_messages.gone(lane.position(subscriber)))

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 
 class Chunk:
-    """The bytes of `events` events after some cursor, up to `to_seq`. The stream ends after a `last` chunk.
+    """The bytes of `events` events after a cursor, up to `to_seq`. The stream ends after a `last` chunk.
 
-    `flags`: whether a frame of the task page shows the task as archived, and as stale; None for any other chunk.
+    `flags`: whether a frame of the task page shows the task as archived and as stale; None for other chunks.
     `framed` is the body in HTTP/1.1's chunked coding, computed once for all streams.
     """
 

@@ -1,4 +1,4 @@
-"""The messages of a stream that are no events: greeting, heartbeat, and the reason why the stream ends."""
+"""Stream messages that are not events: greeting, heartbeats, and a last message that says why the stream ends."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from signalbox.webapp.live import sse
 
 
 class ControlMessages:
-    """The control messages of a JSON stream. `cursor` is always the position of the stream that gets the message.
+    """The control messages of a JSON stream. `cursor` is always the position of the stream that the message is for.
 
-    `limited` says whether a stream ends after some time or number of events; its client then resumes.
+    `limited`: the server ends a stream after a maximum time or number of events, and the client resumes it.
     """
 
     limited = True
 
-    def to(self, sight: ProjectIds) -> ControlMessages:
-        """Return the control messages for a reader who sees these projects."""
+    def for_reader(self, visible_projects: ProjectIds) -> ControlMessages:
+        """Return the control messages for a reader who may see these projects."""
         return self
 
     def greeting(self, cursor: int) -> bytes:
@@ -25,7 +25,7 @@ class ControlMessages:
         return b""
 
     def heartbeat(self, cursor: int) -> bytes:
-        """Return the message after a time without events."""
+        """Return the message that is sent after some time without events."""
         return sse.KEEPALIVE
 
     def farewell(self, cursor: int, reason: str, retry_ms: int) -> bytes:
@@ -41,29 +41,31 @@ class ControlMessages:
         return sse.reset({"reason": "restored"})
 
     def changed(self, cursor: int) -> bytes:
-        """Return the last message of a stream whose reader now sees or may do something else."""
+        """Return the last message of a stream whose reader has other rights now."""
         return self.farewell(cursor, "rights", 100)
 
 
 class Pages(ControlMessages):
-    """The control messages of a page: heartbeats are events that scripts can see, with the current `facts`."""
+    """The control messages of a page: heartbeats are named events, which scripts can see, and contain `facts`."""
 
-    def __init__(self, facts: Callable[[ProjectIds], Mapping[str, object]], sight: ProjectIds = None) -> None:
+    def __init__(
+        self, facts: Callable[[ProjectIds], Mapping[str, object]], visible_projects: ProjectIds = None
+    ) -> None:
         self._facts = facts
-        self._sight = sight
+        self._visible_projects = visible_projects
 
-    def to(self, sight: ProjectIds) -> ControlMessages:
-        return Pages(self._facts, sight)
+    def for_reader(self, visible_projects: ProjectIds) -> ControlMessages:
+        return Pages(self._facts, visible_projects)
 
     def greeting(self, cursor: int) -> bytes:
         return self.heartbeat(cursor)
 
     def heartbeat(self, cursor: int) -> bytes:
-        # The stream's own cursor: a page with an older one has lost a frame.
-        return sse.named("heartbeat", {"latest_seq": cursor, **self._facts(self._sight)})
+        # Send the stream's own cursor: a page whose cursor is lower has lost a frame.
+        return sse.named("heartbeat", {"latest_seq": cursor, **self._facts(self._visible_projects)})
 
     def changed(self, cursor: int) -> bytes:
-        # The page shows rows or buttons that are no longer right.
+        # The page shows rows or buttons that its reader may no longer see or use.
         return sse.reset({"reason": "rights"})
 
 

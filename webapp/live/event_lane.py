@@ -1,7 +1,7 @@
 """A lane of events, each encoded once: from the ring, or from the store while a subscriber is behind the ring.
 
-Live subscribers are written to by the flush, most of them as a crowd that stands at one cursor. One that is behind,
-because it is new or its reader stalled, is served by itself until it is live again, and joins the crowd after that.
+A flush writes to the live subscribers, most of which form a group with the same cursor. A subscriber that is behind,
+because it is new or its reader stalled, is served on its own until it is live again; then it joins the group.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from signalbox.store import Store, StoreDamaged, StoreError, UnknownTask
 from signalbox.webapp.live.catch_up_cache import CatchUpCache
 from signalbox.webapp.live.chunk import Chunk
 from signalbox.webapp.live.control_messages import ControlMessages
-from signalbox.webapp.live.crowd import Crowd, CrowdMember
-from signalbox.webapp.live.lane import DAMAGED_MS, RETRY, Lane
+from signalbox.webapp.live.cursor_group import CursorGroup, GroupMember
+from signalbox.webapp.live.lane import DAMAGED_RETRY_MS, RETRY_SECONDS, Lane
 from signalbox.webapp.live.pace import Pace
 from signalbox.webapp.live.ring import CHUNK_BYTES, Encode, Ring
 from signalbox.webapp.live.stats import Stats
 from signalbox.webapp.live.subscriber import Subscriber
 
-SLICE = 512
-"""Subscribers that are written to in one turn of the event loop."""
+SUBSCRIBERS_PER_SLICE = 512
+"""How many subscribers a flush writes to before it yields to the event loop."""
 
 logger = structlog.get_logger("signalbox.live")
 
 
-FIRST = 100
-"""Events of the first read. If they are long, no second read follows, to bound the memory."""
+FIRST_READ_EVENTS = 100
+"""Number of events in the first read. If they are long, no second read follows, to bound the memory."""
 
 
 class EventLane(Lane):
     """The streams of one task's events as `encode` writes them."""
 
-    # A flush of events never waits, so its cost is its processor time, however busy the machine is.
+    # A flush of events never waits, so processor time measures its cost even on a busy machine.
     clock = staticmethod(time.thread_time)
 
     def __init__(
@@ -57,7 +57,7 @@ class EventLane(Lane):
         self.encode = encode
         self._catch_up_cache = catch_up_cache
         self._cache_key = object()
-        self._crowd = Crowd()
+        self._group = CursorGroup()
         self._single: set[Subscriber] = set()
 
     def close(self) -> None:
@@ -67,30 +67,30 @@ class EventLane(Lane):
     def leave(self, subscriber: Subscriber) -> None:
         super().leave(subscriber)
         self._single.discard(subscriber)
-        self._crowd.leave(subscriber)
+        self._group.leave(subscriber)
 
     def position(self, subscriber: Subscriber) -> int:
-        return self._crowd.position(subscriber) if subscriber in self._crowd else subscriber.cursor
+        return self._group.position(subscriber) if subscriber in self._group else subscriber.cursor
 
     def idle_ticks(self, subscriber: Subscriber) -> int:
-        in_crowd = subscriber in self._crowd
-        return self.tick - (max(subscriber.last_write, self._crowd.last_write) if in_crowd else subscriber.last_write)
+        in_group = subscriber in self._group
+        return self.tick - (max(subscriber.last_write, self._group.last_write) if in_group else subscriber.last_write)
 
     def join(self, subscriber: Subscriber) -> None:
-        self.everyone.add(subscriber)
-        if subscriber.catching_up is None and subscriber not in self._crowd:
-            self._settle(subscriber)
+        self.subscribers.add(subscriber)
+        if subscriber.catching_up is None and subscriber not in self._group:
+            self._serve_from_ring(subscriber)
 
-    def _settle(self, subscriber: Subscriber, *, at_head: bool = False) -> None:
-        """Write what the ring has. Then the subscriber is live, waits for its reader, or must read from the store."""
-        while not (subscriber.busy or subscriber.over):
+    def _serve_from_ring(self, subscriber: Subscriber, *, at_head: bool = False) -> None:
+        """Write the events that are in the ring. If the ring lacks some, start to read them from the store."""
+        while not (subscriber.busy or subscriber.ending):
             chunk = self.ring.after(subscriber.cursor, self.encode, subscriber.events_left)
             if chunk is None:
                 break
             subscriber.take(chunk)
             self.stats.ring_hits += 1
             self.stats.events_out += chunk.events
-        if subscriber.busy or subscriber.over:
+        if subscriber.busy or subscriber.ending:
             return
         if subscriber.cursor >= self.ring.head and (at_head or self.ring.head > 0):
             self.live.add(subscriber)
@@ -100,41 +100,41 @@ class EventLane(Lane):
 
     async def _catch_up(self, subscriber: Subscriber) -> None:
         try:
-            await self._reach_the_head(subscriber)
+            await self._read_to_head(subscriber)
         except Exception as error:
             logger.error("a stream cannot catch up", task_id=self._task_id, exc_info=error)
             subscriber.catching_up = None
-            subscriber.send_away("error", 1000)
+            subscriber.disconnect("error", 1000)
 
-    async def _reach_the_head(self, subscriber: Subscriber) -> None:
+    async def _read_to_head(self, subscriber: Subscriber) -> None:
         at_head = False
-        while not (subscriber.busy or subscriber.over or at_head):
-            # Switch to the ring as soon as it can serve: a reader of the store would chase a moving end.
+        while not (subscriber.busy or subscriber.ending or at_head):
+            # Switch to the ring as soon as it has the next event: reads from the store may never reach a moving head.
             if self.ring.head and (
                 subscriber.cursor >= self.ring.head or self.ring.after(subscriber.cursor, self.encode)
             ):
                 break
             try:
-                at_head = not await self._read_on(subscriber)
+                at_head = not await self._write_from_store(subscriber)
             except UnknownTask:
                 subscriber.finish(subscriber.control_messages.gone(subscriber.cursor))
             except StoreDamaged as error:
                 logger.error("a stream reaches a damaged part of the store", task_id=self._task_id, error=str(error))
-                subscriber.send_away("damaged", DAMAGED_MS)
+                subscriber.disconnect("damaged", DAMAGED_RETRY_MS)
             except StoreError as error:
                 logger.warning("a stream waits for the store", task_id=self._task_id, error=str(error))
-                await asyncio.sleep(RETRY)
+                await asyncio.sleep(RETRY_SECONDS)
             except Exception as error:
-                logger.error("a stream cannot go on", task_id=self._task_id, exc_info=error)
-                subscriber.send_away("error", DAMAGED_MS)
+                logger.error("a stream failed", task_id=self._task_id, exc_info=error)
+                subscriber.disconnect("error", DAMAGED_RETRY_MS)
         subscriber.catching_up = None
-        if subscriber in self.everyone:
-            self._settle(subscriber, at_head=at_head)
+        if subscriber in self.subscribers:
+            self._serve_from_ring(subscriber, at_head=at_head)
 
-    async def _read_on(self, subscriber: Subscriber) -> bool:
-        """Write one chunk from the store; return False if there is none."""
+    async def _write_from_store(self, subscriber: Subscriber) -> bool:
+        """Write one chunk from the store. Return False if the store has no events after the cursor."""
         segment = await self._catch_up_cache.take(self._cache_key, subscriber.cursor, self._read)
-        if subscriber.busy or subscriber.over:
+        if subscriber.busy or subscriber.ending:
             return True
         chunk = segment.after(subscriber.cursor, subscriber.events_left)
         if chunk is None:
@@ -146,12 +146,12 @@ class EventLane(Lane):
         await asyncio.sleep(0)
         return True
 
-    async def _read(self, cursor: int, most: int) -> list[bytes]:
+    async def _read(self, cursor: int, limit: int) -> list[bytes]:
         async with self._store.read() as view:
-            events = await view.events(self._task_id, cursor, min(most, FIRST))
+            events = await view.events(self._task_id, cursor, min(limit, FIRST_READ_EVENTS))
             read = sum(len(memoryview(event.payload_json)) for event in events)
-            if len(events) == FIRST < most and read < CHUNK_BYTES:
-                events += await view.events(self._task_id, events[-1].seq, most - FIRST)
+            if len(events) == FIRST_READ_EVENTS < limit and read < CHUNK_BYTES:
+                events += await view.events(self._task_id, events[-1].seq, limit - FIRST_READ_EVENTS)
             if self._identity and (await view.head(self._task_id)).identity != self._identity:
                 raise UnknownTask(self._task_id)
         return [self.encode(event) for event in events]
@@ -159,44 +159,46 @@ class EventLane(Lane):
     def _flush(self, started: float) -> None:
         for subscriber in list(self._single):
             self._serve(subscriber)
-        crowd = self._crowd
-        chunk = self.ring.after(crowd.cursor, self.encode) if crowd else None
+        group = self._group
+        chunk = self.ring.after(group.cursor, self.encode) if group else None
         if chunk is None or chunk.last:
-            for subscriber in crowd:
+            for subscriber in group:
                 self._serve(subscriber)
-            self._regroup(started)
+            self._merge_singles(started)
             return
-        for subscriber in crowd.ending(chunk.to_seq):
+        for subscriber in group.remove_finished(chunk.to_seq):
             self._serve(subscriber)
-        self._write_slice(chunk, crowd.members() if chunk.body else [], 0, started)
+        self._write_slice(chunk, group.members() if chunk.body else [], 0, started)
 
     def _serve(self, subscriber: Subscriber) -> None:
-        """Bring one subscriber up to the head by itself."""
-        self._crowd.leave(subscriber)
+        """Serve one subscriber on its own."""
+        self._group.leave(subscriber)
         self._single.discard(subscriber)
         self.live.discard(subscriber)
-        if subscriber in self.everyone and subscriber.catching_up is None:
-            self._settle(subscriber)
+        if subscriber in self.subscribers and subscriber.catching_up is None:
+            self._serve_from_ring(subscriber)
 
-    def _write_slice(self, chunk: Chunk, crowd: list[CrowdMember], start: int, started: float) -> None:
-        """Write the chunk to the whole crowd, some in each turn of the event loop."""
-        part = self._crowd.present(crowd[start : start + SLICE])
-        stalled = self._crowd.write(chunk, part)
+    def _write_slice(self, chunk: Chunk, group: list[GroupMember], start: int, started: float) -> None:
+        """Write the chunk to the members from index `start` on, one slice per turn of the event loop."""
+        part = self._group.still_members(group[start : start + SUBSCRIBERS_PER_SLICE])
+        stalled = self._group.write(chunk, part)
         for subscriber in stalled:
             self._serve(subscriber)
         self.stats.events_out += chunk.events * (len(part) - len(stalled))
-        if start + SLICE < len(crowd):
-            self._crowd.written(chunk, part)
-            asyncio.get_running_loop().call_soon(self.guarded, self._write_slice, chunk, crowd, start + SLICE, started)
+        if start + SUBSCRIBERS_PER_SLICE < len(group):
+            self._group.mark_written(chunk, part)
+            asyncio.get_running_loop().call_soon(
+                self.guarded, self._write_slice, chunk, group, start + SUBSCRIBERS_PER_SLICE, started
+            )
             return
-        self._crowd.advance(chunk.to_seq)
+        self._group.advance(chunk.to_seq)
         self._flushed_to = chunk.to_seq
-        if crowd:
-            self._crowd.last_write = self.tick
-        self._regroup(started)
+        if group:
+            self._group.last_write = self.tick
+        self._merge_singles(started)
 
-    def _regroup(self, started: float) -> None:
-        """Add the subscribers at the crowd's cursor to the crowd."""
-        stand = self._crowd.cursor if self._crowd else self.ring.head
-        self._single -= {one for one in self._single if one.cursor == stand and self._crowd.admit(one)}
+    def _merge_singles(self, started: float) -> None:
+        """Add the single subscribers at the group's cursor to the group."""
+        cursor = self._group.cursor if self._group else self.ring.head
+        self._single -= {one for one in self._single if one.cursor == cursor and self._group.admit(one)}
         self._flushed(started)

@@ -14,7 +14,7 @@ from signalbox.store import StoreDamaged, StoreError, UnknownTask
 from signalbox.webapp.auth.principal import ProjectIds
 from signalbox.webapp.live.chunk import Chunk
 from signalbox.webapp.live.control_messages import ControlMessages
-from signalbox.webapp.live.lane import DAMAGED_MS, RETRY, Lane
+from signalbox.webapp.live.lane import DAMAGED_RETRY_MS, RETRY_SECONDS, Lane
 from signalbox.webapp.live.pace import Pace
 from signalbox.webapp.live.renderer import Renderer
 from signalbox.webapp.live.ring import CHUNK_EVENTS, Ring
@@ -32,30 +32,30 @@ class FrameLane(Lane):
     ) -> None:
         super().__init__(ring, pace, stats, control_messages)
         self._renderer = renderer
-        self._unsure: set[Subscriber] = set()
+        self._to_render: set[Subscriber] = set()
         self._task: asyncio.Task[None] | None = None
         self.shown_flags: set[tuple[bool, bool]] = set()
 
     def join(self, subscriber: Subscriber) -> None:
-        self.everyone.add(subscriber)
+        self.subscribers.add(subscriber)
         self.live.add(subscriber)
-        self._unsure.add(subscriber)
+        self._to_render.add(subscriber)
         self.wake()
 
     def leave(self, subscriber: Subscriber) -> None:
         super().leave(subscriber)
-        self._unsure.discard(subscriber)
+        self._to_render.discard(subscriber)
 
     def recheck(self) -> None:
-        """Render for all streams again, because something may have changed without a new position."""
-        self._unsure |= self.live
+        """Render a frame for all streams again, because content may have changed without a new position."""
+        self._to_render |= self.live
         self.wake()
 
-    def tell(self, sights: Collection[ProjectIds]) -> None:
+    def send_greetings(self, project_sets: Collection[ProjectIds]) -> None:
         """Send a new greeting to the streams whose readers see these projects."""
-        for subscriber in list(self.everyone):
-            if subscriber.ticket.sight in sights:
-                subscriber.say(subscriber.control_messages.greeting(subscriber.cursor))
+        for subscriber in list(self.subscribers):
+            if subscriber.ticket.visible_projects in project_sets:
+                subscriber.send_control(subscriber.control_messages.greeting(subscriber.cursor))
 
     def close(self) -> None:
         super().close()
@@ -69,12 +69,12 @@ class FrameLane(Lane):
         behind: dict[int, list[Subscriber]] = {}
         for subscriber in list(self.live):
             if subscriber.busy:
-                # It calls `join` when its reader has taken the waiting bytes.
+                # `Subscriber` calls `join` when its reader has taken the waiting bytes.
                 self.live.discard(subscriber)
-            elif subscriber in self._unsure or subscriber.cursor < self.ring.head:
+            elif subscriber in self._to_render or subscriber.cursor < self.ring.head:
                 behind.setdefault(subscriber.cursor, []).append(subscriber)
-        # A change during rendering may be missing from the frame; `recheck` then makes them unsure again.
-        self._unsure.difference_update(*behind.values())
+        # A change during rendering may be missing from the frame; `recheck` then adds these subscribers again.
+        self._to_render.difference_update(*behind.values())
         failed = False
         for cursor, subscribers in behind.items():
             try:
@@ -85,24 +85,24 @@ class FrameLane(Lane):
             except StoreDamaged as error:
                 logger.error("a frame reaches a damaged part of the store", error=str(error))
                 for subscriber in subscribers:
-                    subscriber.send_away("damaged", DAMAGED_MS)
+                    subscriber.disconnect("damaged", DAMAGED_RETRY_MS)
             except Exception as error:
                 # These streams keep their state until a retry; streams at other cursors get their frames.
                 expected = isinstance(error, StoreError)
-                logger.warning("a frame could not be made", error=str(error), exc_info=None if expected else error)
-                self._unsure |= self.live & set(subscribers)
+                logger.warning("a frame could not be rendered", error=str(error), exc_info=None if expected else error)
+                self._to_render |= self.live & set(subscribers)
                 failed = True
         if failed:
             self._flushing = False
-            self._set_timer(RETRY)
+            self._set_timer(RETRY_SECONDS)
             return
-        self._flushed(started, again=bool(self._unsure))
+        self._flushed(started, again=bool(self._to_render))
 
     def _deliver(self, subscribers: list[Subscriber], cursor: int, chunk: Chunk | None) -> None:
         if chunk is not None and chunk.flags is not None:
             self.shown_flags.add(chunk.flags)
         for subscriber in subscribers:
-            if chunk is None or subscriber.over or subscriber.cursor != cursor or subscriber not in self.live:
+            if chunk is None or subscriber.ending or subscriber.cursor != cursor or subscriber not in self.live:
                 continue
             if subscriber.busy:
                 self.live.discard(subscriber)
@@ -112,9 +112,9 @@ class FrameLane(Lane):
             if subscriber.busy:
                 self.live.discard(subscriber)
             elif chunk.events >= CHUNK_EVENTS:
-                self._unsure.add(subscriber)
+                self._to_render.add(subscriber)
 
     def _end_all(self) -> None:
-        for subscriber in list(self.everyone):
+        for subscriber in list(self.subscribers):
             subscriber.finish(subscriber.control_messages.gone(subscriber.cursor))
-        self._unsure.clear()
+        self._to_render.clear()

@@ -1,4 +1,4 @@
-"""The hub: it opens streams, feeds them from the one tail, and ends them."""
+"""The hub: opens streams, passes them the events of the tail, and ends them."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from signalbox.webapp.live.task_changes import TaskChanges
 from signalbox.webapp.settings import Settings
 
 FAREWELL_SPREAD_MS = (200, 3000)
-"""A client waits a random time between these after a farewell, so that not all reconnect at once after a restart."""
+"""Range of the random time that a client waits after a shutdown, so that not all clients reconnect at once."""
 
 STAGGER_ABOVE_STREAMS = 100
-"""With more open streams than this, each stream's event limit is lowered at random by up to a half, so that streams
-that began together do not end together."""
+"""With more open streams than this, the event limit of each new stream is reduced by a random part, at most a half, so
+that streams that began together do not end together."""
 
 
 class Hub:
@@ -46,7 +46,7 @@ class Hub:
         self._stats = stats
         self.callers = Callers()
         self._permission_counts = PermissionCounts(
-            store, self.callers.sights, self._tell_pages, loops.loop("permission_counts")
+            store, self.callers.project_sets, self._greet_pages, loops.loop("permission_counts")
         )
         self.tail_pause = TailPause()
         self.lanes = Lanes(store, settings, stats, Pages(self._permission_counts.facts), self.tail_pause)
@@ -59,11 +59,11 @@ class Hub:
         self._empty.set()
 
     def deliver(self, events: Sequence[Event]) -> None:
-        """Take the new events of all tasks in commit order; the tail calls this after every read, also with none."""
+        """Pass on new events, in commit order. The tail calls this after every read, even without events."""
         self._stats.events_in += len(events)
-        self._task_changes.hear()
+        self._task_changes.on_commit()
         self.lanes.push(events)
-        self._permission_counts.hear(events)
+        self._permission_counts.on_commit(events)
 
     def stream_encoding(self, accept_encoding: str) -> StreamEncoding:
         """Return the compression of a stream for a client that sends this `Accept-Encoding`."""
@@ -73,62 +73,62 @@ class Hub:
         """Raise TooManyStreams unless one more stream may open. No open stream is ended to admit another."""
         if self.closing:
             raise TooManyStreams(closing=True)
-        most = self._settings.max_streams_per_caller
+        limit = self._settings.max_streams_per_caller
         full = self.open_streams >= self._settings.max_streams
-        if full or self.callers.count(ticket) >= most:
+        if full or self.callers.count(ticket) >= limit:
             self._stats.streams_refused += 1
-            raise TooManyStreams(None if full else most)
+            raise TooManyStreams(None if full else limit)
 
     async def run(
         self, lane: Lane, cursor: int, send: Send, opening: bytes, stream_encoding: StreamEncoding, ticket: Ticket
     ) -> bytes:
-        """Serve a stream until it ends; returns the bytes that the caller must still write."""
-        life, most = self._limits() if lane.control_messages.limited else (math.inf, sys.maxsize)
+        """Serve a stream until it ends. Return the final bytes, which the caller must write."""
+        life, limit = self._limits() if lane.control_messages.limited else (math.inf, sys.maxsize)
         subscriber = Subscriber(
             lane,
             cursor,
             send,
             stream_encoding,
             ticket,
-            max_events=most,
+            max_events=limit,
             deadline=self._loop.time() + life,
         )
         if self.closing:
             return subscriber.control_messages.farewell(cursor, "shutdown", _wait_after_shutdown())
-        subscriber.say(opening + subscriber.control_messages.greeting(cursor))
-        self.callers.enter(subscriber)
-        self._permission_counts.join(ticket.sight)
+        subscriber.send_control(opening + subscriber.control_messages.greeting(cursor))
+        self.callers.add_stream(subscriber)
+        self._permission_counts.join(ticket.visible_projects)
         try:
             return await subscriber.run()
         finally:
             self.callers.leave(subscriber)
-            if not lane.everyone:
+            if not lane.subscribers:
                 self.lanes.drop_idle()
 
     def suspend(self) -> None:
-        """End all streams because the store does not answer, so that no page claims to be up to date."""
+        """End all streams because the store does not answer, so that no page appears to be up to date."""
         for lane in list(self.lanes):
-            for subscriber in list(lane.everyone):
-                subscriber.send_away("store", 1000)
+            for subscriber in list(lane.subscribers):
+                subscriber.disconnect("store", 1000)
 
     def reset(self) -> None:
         """End all streams with `reset` because the store has another history."""
         self.lanes.reset()
 
     def opened(self) -> None:
-        """Count one more open stream."""
+        """Record that a stream has opened."""
         self.open_streams += 1
         self._stats.streams_opened += 1
         self._empty.clear()
 
     def closed(self) -> None:
-        """Count one open stream less."""
+        """Record that a stream has ended."""
         self.open_streams -= 1
         if not self.open_streams:
             self._empty.set()
 
-    async def close(self, patience: float = 1.8) -> None:
-        """Say farewell to every stream, and let them end for `patience` seconds.
+    async def close(self, timeout: float = 1.8) -> None:
+        """End every stream with a farewell, and wait up to `timeout` seconds until all have ended.
 
         The second call does nothing: a server may close the hub before its connections, and the app after them.
         """
@@ -140,27 +140,27 @@ class Hub:
         self._permission_counts.close()
         for lane in list(self.lanes):
             lane.close()
-            for subscriber in list(lane.everyone):
-                subscriber.send_away("shutdown", _wait_after_shutdown())
+            for subscriber in list(lane.subscribers):
+                subscriber.disconnect("shutdown", _wait_after_shutdown())
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._empty.wait(), patience)
+            await asyncio.wait_for(self._empty.wait(), timeout)
 
     @property
     def watched_tasks(self) -> int:
-        """How many tasks have open streams."""
+        """The number of tasks with open streams."""
         return len(self.lanes.channels)
 
     def _limits(self) -> tuple[float, int]:
-        """Return the life of a new stream in seconds, and its number of events."""
-        most = self._settings.max_events_per_stream
+        """Return the maximum life of a new stream in seconds, and its maximum number of events."""
+        limit = self._settings.max_events_per_stream
         if self.open_streams > STAGGER_ABOVE_STREAMS:
-            most = random.randint(most // 2 + 1, most)
-        return self._settings.max_stream_life * random.uniform(0.8, 1.0), most
+            limit = random.randint(limit // 2 + 1, limit)
+        return self._settings.max_stream_life * random.uniform(0.8, 1.0), limit
 
-    def _tell_pages(self, sights: Collection[ProjectIds]) -> None:
+    def _greet_pages(self, project_sets: Collection[ProjectIds]) -> None:
         for lane in list(self.lanes):
             if isinstance(lane, FrameLane):
-                lane.tell(sights)
+                lane.send_greetings(project_sets)
 
 
 def _wait_after_shutdown() -> int:

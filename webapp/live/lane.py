@@ -17,19 +17,19 @@ from signalbox.webapp.live.subscriber import Subscriber
 
 logger = structlog.get_logger("signalbox.live")
 
-RETRY = 1.0
-"""Seconds until a read is retried after the store did not answer."""
+RETRY_SECONDS = 1.0
+"""Seconds before a read is tried again after the store did not answer."""
 
-DAMAGED_MS = 30_000
+DAMAGED_RETRY_MS = 30_000
 """Milliseconds after which a client may reconnect to a stream whose next event is damaged."""
 
 
 class Lane(ABC):
     """Subscribers, and the time of their next flush. `clock` measures the cost of a flush in seconds.
 
-    `everyone` has all subscribers, `live` those that have all events and wait for the next flush.
+    `subscribers` has all subscribers, `live` those that have all events and wait for the next flush.
 
-    `when_flushed` is called with the lane after each flush.
+    `on_flushed` is called with the lane after each flush.
     """
 
     clock = staticmethod(time.perf_counter)
@@ -40,8 +40,8 @@ class Lane(ABC):
         self.control_messages = control_messages
         self.tick = 0
         self.live: set[Subscriber] = set()
-        self.everyone: set[Subscriber] = set()
-        self.when_flushed: Callable[[Lane], object] = lambda lane: None
+        self.subscribers: set[Subscriber] = set()
+        self.on_flushed: Callable[[Lane], object] = lambda lane: None
         self._pace = pace
         self._timer: asyncio.TimerHandle | None = None
         self._flushing = False
@@ -49,7 +49,7 @@ class Lane(ABC):
 
     def leave(self, subscriber: Subscriber) -> None:
         """Stop serving a subscriber."""
-        self.everyone.discard(subscriber)
+        self.subscribers.discard(subscriber)
         self.live.discard(subscriber)
 
     def wake(self) -> None:
@@ -59,7 +59,7 @@ class Lane(ABC):
         self._set_timer(self._pace.delay(self.ring.head - self._flushed_to))
 
     def pause(self) -> float:
-        """Seconds until the next flush, new events or not; 0 if a flush is possible now or no subscriber is live."""
+        """Return the seconds until the next flush may run; 0 if it may run now or if no subscriber is live."""
         return self._pace.pause() if self.live and not self._flushing else 0.0
 
     def close(self) -> None:
@@ -80,22 +80,22 @@ class Lane(ABC):
         self.guarded(self._flush, self.clock())
 
     def guarded(self, step: Callable[..., object], *given: object) -> None:
-        """Run one step of a flush. If it raises, end all streams: nobody knows which of them got the events."""
+        """Run one step of a flush. If it raises, end all streams: it is unknown which of them got the events."""
         try:
             step(*given)
         except Exception as error:
             logger.error("a flush failed", exc_info=error)
             self.stats.flushes_failed += 1
             self._flushing = False
-            for subscriber in list(self.everyone):
-                subscriber.send_away("error", 1000)
+            for subscriber in list(self.subscribers):
+                subscriber.disconnect("error", 1000)
 
     def _flushed(self, started: float, *, again: bool = False) -> None:
         cost = self.clock() - started
         self._pace.flushed(cost)
         self.stats.flush_seconds.observe(cost)
         self._flushing = False
-        self.when_flushed(self)
+        self.on_flushed(self)
         if again or self.ring.head > self._flushed_to:
             self.wake()
 
@@ -104,12 +104,12 @@ class Lane(ABC):
         return subscriber.cursor
 
     def idle_ticks(self, subscriber: Subscriber) -> int:
-        """How many ticks ago something was last written to it."""
+        """Return how many ticks ago the last write to a subscriber was."""
         return self.tick - subscriber.last_write
 
     @abstractmethod
     def join(self, subscriber: Subscriber) -> None:
-        """Serve a subscriber from its cursor on. It calls this again whenever it has stalled and can be written to."""
+        """Serve a subscriber from its cursor on. It calls this again when it can be written to after a stall."""
 
     @abstractmethod
     def _flush(self, started: float) -> None:

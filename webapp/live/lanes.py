@@ -1,4 +1,4 @@
-"""The lanes of a hub: those of each watched task, in the task's channel, and those of pages that show many tasks."""
+"""The lanes of a hub: those of watched tasks, in the channel of each task, and those of pages with many tasks."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from signalbox.webapp.settings import Settings
 
 
 class Lanes:
-    """Finds the lane for a stream, and makes it for the first one. Iterating gives all lanes.
+    """Finds the lane for a stream, and creates it for the first stream. Iteration yields all lanes.
 
-    Frame lanes use `page_messages` unless the caller has other control messages.
+    Frame lanes use `page_messages` unless the caller passes other control messages.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Lanes:
                 self._catch_up_cache,
                 identity,
             )
-            lane.when_flushed = self._tail_pause.begin
+            lane.on_flushed = self._tail_pause.add_flushed_lane
             channel.lanes[key] = lane
         return channel.lanes[key]
 
@@ -90,10 +90,10 @@ class Lanes:
         channel = self._channel(task_id, identity)
         channel.standing = None
         control_messages = control_messages or self._page_messages
-        whole_key = (key, control_messages)
-        if whole_key not in channel.lanes:
-            channel.lanes[whole_key] = self._new_frame_lane(channel.ring, renderer, pace, control_messages)
-        return channel.lanes[whole_key]
+        lane_key = (key, control_messages)
+        if lane_key not in channel.lanes:
+            channel.lanes[lane_key] = self._new_frame_lane(channel.ring, renderer, pace, control_messages)
+        return channel.lanes[lane_key]
 
     def board_lane(
         self,
@@ -105,13 +105,13 @@ class Lanes:
         """Return the lane of streams with the same `key` that show many tasks. Their positions are event ids."""
         self._check_epoch()
         control_messages = control_messages or self._page_messages
-        whole_key = (key, control_messages)
-        if whole_key not in self._boards:
-            self._boards[whole_key] = self._new_frame_lane(Ring(0), renderer, pace, control_messages)
-        return self._boards[whole_key]
+        lane_key = (key, control_messages)
+        if lane_key not in self._boards:
+            self._boards[lane_key] = self._new_frame_lane(Ring(0), renderer, pace, control_messages)
+        return self._boards[lane_key]
 
     def push(self, events: Sequence[Event]) -> None:
-        """Hand new events, in commit order, to the channels of their tasks; every board is rendered again."""
+        """Pass new events, in commit order, to the channels of their tasks, and render every board again."""
         watched = [event for event in events if event.task_id in self.channels]
         if len(watched) > 1:
             watched.sort(key=attrgetter("task_id"))
@@ -130,11 +130,11 @@ class Lanes:
             board.recheck()
 
     def reset(self) -> None:
-        """End all streams and forget the state of the old history, because the store has another one."""
+        """End all streams and drop the state of the old history, because the store has another one."""
         self._epoch = self._store.epoch
         for lane in list(self):
             lane.close()
-            for subscriber in list(lane.everyone):
+            for subscriber in list(lane.subscribers):
                 subscriber.finish(subscriber.control_messages.replaced(lane.position(subscriber)))
         self.channels.clear()
         self._boards.clear()
@@ -148,13 +148,13 @@ class Lanes:
         _drop_idle(self._boards)
 
     def readers(self, task_id: str, encode: Encode) -> int:
-        """How many streams read a task's events as `encode` writes them."""
+        """Return how many streams read a task's events encoded by `encode`."""
         channel = self.channels.get(task_id)
         return channel.readers(encode) if channel else 0
 
     def lag_p99(self) -> float:
         """Return the 99th percentile of how many events streams are behind; 0 without streams."""
-        lags = [max(0, lane.ring.head - lane.position(subscriber)) for lane in self for subscriber in lane.everyone]
+        lags = [max(0, lane.ring.head - lane.position(subscriber)) for lane in self for subscriber in lane.subscribers]
         return float(sum(lags)) if len(lags) < 2 else statistics.quantiles(lags, n=100, method="inclusive")[98]
 
     def _channel(self, task_id: str, identity: str = "") -> Channel:
@@ -168,7 +168,7 @@ class Lanes:
 
     def _check_epoch(self) -> None:
         if self._store.epoch != self._epoch:
-            # A stream of the new history opens before the tail has noticed the change.
+            # The stream opens on the new history before the tail has noticed the change.
             self.reset()
 
     def _new_frame_lane(
@@ -176,12 +176,12 @@ class Lanes:
     ) -> FrameLane:
         pace = pace or Pace(self._settings.flush_interval, self._settings.batch_size)
         lane = FrameLane(ring, pace, self._stats, renderer, control_messages)
-        lane.when_flushed = self._tail_pause.begin
+        lane.on_flushed = self._tail_pause.add_flushed_lane
         return lane
 
 
 def _drop_idle(lanes: dict[object, Lane] | dict[object, FrameLane]) -> None:
     for key, lane in list(lanes.items()):
-        if not lane.everyone:
+        if not lane.subscribers:
             lane.close()
             del lanes[key]

@@ -1,7 +1,4 @@
-"""The number of open permission requests, which every live page shows.
-
-Each reader gets the number for the projects that they may see.
-"""
+"""Counts open permission requests for all live pages. Each reader gets the count for the projects that they may see."""
 
 from __future__ import annotations
 
@@ -15,33 +12,33 @@ from signalbox.webapp.auth.principal import ProjectIds
 
 
 class PermissionCounts:
-    """Keeps one count for each set of projects in `sights`. Calls `tell` with the sets whose count changed."""
+    """One count for each set of projects that `project_sets` returns. `on_change` gets the sets whose count changed."""
 
     def __init__(
         self,
         store: Store,
-        sights: Callable[[], set[ProjectIds]],
-        tell: Callable[[Collection[ProjectIds]], None],
+        project_sets: Callable[[], set[ProjectIds]],
+        on_change: Callable[[Collection[ProjectIds]], None],
         loop: Loop,
     ) -> None:
-        self._store, self._sights, self._tell = store, sights, tell
+        self._store, self._project_sets, self._on_change = store, project_sets, on_change
         self._counts: dict[ProjectIds, int] = {}
         self._stale = asyncio.Event()
-        self._task = asyncio.create_task(loop.run(self._recount), name="signalbox-waiting")
+        self._task = asyncio.create_task(loop.run(self._recount), name="signalbox-permission-counts")
 
-    def hear(self, events: Sequence[Event]) -> None:
-        """Take new events of all tasks. An empty list may mean that a task was deleted."""
+    def on_commit(self, events: Sequence[Event]) -> None:
+        """Schedule a recount if these new events may change a count. An empty list may mean that a task was deleted."""
         if not events or any(event.event_type in PERMISSION_EVENTS for event in events):
             self._stale.set()
 
-    def join(self, sight: ProjectIds) -> None:
-        """Count for one more reader."""
-        if sight not in self._counts:
+    def join(self, visible_projects: ProjectIds) -> None:
+        """Schedule a recount if there is no count for these projects yet."""
+        if visible_projects not in self._counts:
             self._stale.set()
 
-    def facts(self, sight: ProjectIds) -> dict[str, int]:
-        """Return the facts for a page's heartbeat."""
-        count = self._counts.get(sight)
+    def facts(self, visible_projects: ProjectIds) -> dict[str, int]:
+        """Return the fields for the heartbeat of a page: `permissions_open`, once it is counted."""
+        count = self._counts.get(visible_projects)
         return {} if count is None else {"permissions_open": count}
 
     def close(self) -> None:
@@ -54,13 +51,13 @@ class PermissionCounts:
         before = self._counts
         counts: dict[ProjectIds, int] = {}
         try:
-            for sight in self._sights():
+            for projects in self._project_sets():
                 async with self._store.glance() as view:
-                    counts[sight] = await view.count_open_permissions(sight)
+                    counts[projects] = await view.count_open_permissions(projects)
         except Exception:
             self._stale.set()
             raise
         self._counts = counts
-        changed = {sight for sight, count in counts.items() if before.get(sight) != count}
+        changed = {projects for projects, count in counts.items() if before.get(projects) != count}
         if changed:
-            self._tell(changed)
+            self._on_change(changed)

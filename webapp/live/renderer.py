@@ -1,4 +1,4 @@
-"""Renderers: what a frame lane asks for the bytes that bring a stream from its cursor to the newest state."""
+"""Renderers: they give a frame lane the bytes that bring a stream from its cursor to the newest state."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Renderer(Protocol):
 
 
 class Kept(Generic[T]):
-    """The last `size` states that a renderer has sent, by position, so that a frame can omit what did not change."""
+    """The last `size` states that a renderer has sent, by position, so that a frame can omit unchanged parts."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -28,7 +28,7 @@ class Kept(Generic[T]):
         return self._states.get(position)
 
     def put(self, position: int, state: T) -> None:
-        """Keep a state, and forget the one with the lowest position when there are too many."""
+        """Keep a state. If there are too many, drop the one with the lowest position."""
         self._states[position] = state
         if len(self._states) > self._size:
             del self._states[min(self._states)]

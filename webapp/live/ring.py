@@ -11,15 +11,15 @@ Encode = Callable[[Event], bytes]
 
 CHUNK_EVENTS = 1000
 CHUNK_BYTES = 512 * 1024
-"""The largest chunk, so that one write to a slow reader stays small."""
+"""Approximate bytes of the largest chunk, so that one write to a slow reader stays small."""
 
 
 RING_BYTES = 4 * 1024 * 1024
-"""The bytes of events that a ring keeps, at most twice as many; each encoding may take as many again."""
+"""Approximate bytes of events in a ring, up to twice as many before it is trimmed. Each encoding adds as many again."""
 
 
 class Ring:
-    """The newest events of one task, contiguous and about `size` at most."""
+    """The newest events of one task without gaps, `size` to twice `size` of them."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -59,16 +59,16 @@ class Ring:
                 del encoded[:surplus]
             self._first += surplus
 
-    def after(self, cursor: int, encode: Encode, most: int = CHUNK_EVENTS) -> Chunk | None:
-        """Return at most `most` events after `cursor`, or None if the ring lacks any. Equal calls share their bytes."""
+    def after(self, cursor: int, encode: Encode, limit: int = CHUNK_EVENTS) -> Chunk | None:
+        """Return at most `limit` events after `cursor`, None if the ring lacks any. Equal calls share their bytes."""
         if not self._first - 1 <= cursor < self.head:
             return None
         chunk = self._chunks.get((encode, cursor))
         if chunk is None:
             chunk = cut(self._bytes(encode), cursor + 1 - self._first, cursor)
             self._chunks[encode, cursor] = chunk
-        if chunk.events > most:
-            return cut(self._bytes(encode), cursor + 1 - self._first, cursor, most)
+        if chunk.events > limit:
+            return cut(self._bytes(encode), cursor + 1 - self._first, cursor, limit)
         return chunk
 
     def _bytes(self, encode: Encode) -> list[bytes]:
@@ -83,10 +83,10 @@ def _length(event: Event) -> int:
     return memoryview(event.payload_json).nbytes + 300
 
 
-def cut(encoded: Sequence[bytes], start: int, cursor: int, most: int = CHUNK_EVENTS) -> Chunk:
-    """One chunk of the messages from index `start` on. The first of them follows `cursor`."""
+def cut(encoded: Sequence[bytes], start: int, cursor: int, limit: int = CHUNK_EVENTS) -> Chunk:
+    """Return one chunk of the messages from index `start` on. The first of them follows `cursor`."""
     size, end = 0, start
-    for message in encoded[start : start + min(most, CHUNK_EVENTS)]:
+    for message in encoded[start : start + min(limit, CHUNK_EVENTS)]:
         size += len(message)
         end += 1
         if size >= CHUNK_BYTES:

@@ -1,4 +1,4 @@
-"""The sink: writes the bytes of one stream. Bytes that the reader does not take wait here, and the lane adds none."""
+"""The sink: writes the bytes of one stream. Bytes wait here while the reader is slow; the lane then adds no more."""
 
 from __future__ import annotations
 
@@ -44,58 +44,58 @@ Direct = tuple[Flow, Callable[[bytes], None]]
 class Sink:
     """Writes through ASGI's `send`, with a task for each write. Works on any server and for WebSockets."""
 
-    __slots__ = ("_on_free", "_on_lost", "_pending", "_send", "_waiting", "direct", "stalled_since")
+    __slots__ = ("_on_drained", "_on_lost", "_pending", "_send", "_waiting", "direct", "stalled_since")
 
     direct: Direct | None
 
-    def __init__(self, send: Send, on_free: Callable[[], None], on_lost: Callable[[], None]) -> None:
+    def __init__(self, send: Send, on_drained: Callable[[], None], on_lost: Callable[[], None]) -> None:
         self._send = send
-        self._on_free = on_free
+        self._on_drained = on_drained
         self._on_lost = on_lost
         self._pending: asyncio.Task[None] | None = None
         self._waiting: deque[tuple[bytes, float]] = deque()
         self.stalled_since: float | None = None
         self.direct = None
 
-    def offer(self, words: bytes) -> bool:
-        """Write `words`; True if they are written, False if they wait. `on_free` is called when nothing waits any more.
+    def write(self, data: bytes) -> bool:
+        """Write `data`. Return True if all bytes were written, or False if they wait behind a slow reader.
 
-        Bytes offered during a write are written after it. `stalled_since` is the time since which the first of them
-        waits. `on_lost` is called when the connection is lost.
+        Waiting bytes are written in order; then `on_drained` is called. `stalled_since` is the time since which the
+        first of them has waited. `on_lost` is called when the connection is lost.
         """
         now = time.monotonic()
-        self._waiting.append((words, now))
+        self._waiting.append((data, now))
         if self._pending is None:
             self.stalled_since = now
             self._pending = asyncio.ensure_future(self._write_all())
         return False
 
-    def put(self, chunk: Chunk) -> bool:
-        """Like `offer`, for the body of a chunk."""
-        return self.offer(chunk.body)
+    def write_chunk(self, chunk: Chunk) -> bool:
+        """Like `write`, for the body of a chunk."""
+        return self.write(chunk.body)
 
     async def _write_all(self) -> None:
         try:
             while self._waiting:
-                words, self.stalled_since = self._waiting[0]
-                await self._send({"type": "http.response.body", "body": words, "more_body": True})
+                data, self.stalled_since = self._waiting[0]
+                await self._send({"type": "http.response.body", "body": data, "more_body": True})
                 self._waiting.popleft()
         except Exception as error:
-            # An error of one client must not end the flush for the others.
+            # An error of one client must not end the flush for others.
             if not isinstance(error, OSError):
                 logger.warning("a stream cannot be written to", error=repr(error))
             self._on_lost()
             return
         self.stalled_since = self._pending = None
-        self._on_free()
+        self._on_drained()
 
-    async def drained(self) -> None:
-        """Wait until no bytes wait."""
+    async def wait_drained(self) -> None:
+        """Return when no bytes are waiting any more."""
         if self._pending:
             await self._pending
 
     def cancel(self) -> None:
-        """Drop the bytes that wait."""
+        """Drop the waiting bytes."""
         if self._pending:
             self._pending.cancel()
             self._pending = None
@@ -103,7 +103,7 @@ class Sink:
 
 
 class TransportSink(Sink):
-    """Writes to the connection's transport, below `send`, with bytes that are framed once for all streams.
+    """Writes chunks, framed once for all streams, directly to the connection's transport instead of through `send`.
 
     This halves the cost of a write. While the transport is above its high-water mark, bytes go through `send`, which
     waits.
@@ -111,24 +111,24 @@ class TransportSink(Sink):
 
     __slots__ = ("_cycle", "_flow", "_write")
 
-    def __init__(self, send: Send, cycle: Cycle, on_free: Callable[[], None], on_lost: Callable[[], None]) -> None:
-        super().__init__(send, on_free, on_lost)
+    def __init__(self, send: Send, cycle: Cycle, on_drained: Callable[[], None], on_lost: Callable[[], None]) -> None:
+        super().__init__(send, on_drained, on_lost)
         self._cycle = cycle
         self._flow = cycle.flow
         self._write = cycle.transport.write
         self.direct = (self._flow, self._write)
 
-    def offer(self, words: bytes) -> bool:
-        # Keep the order: bytes already wait, even if the transport has room again.
+    def write(self, data: bytes) -> bool:
+        # Keep the order: if bytes are already waiting, wait behind them even if the transport has room again.
         if self._flow.write_paused or self._pending:
-            return super().offer(words)
-        if words:
-            self._write_now(framing(words))
+            return super().write(data)
+        if data:
+            self._write_now(framing(data))
         return True
 
-    def put(self, chunk: Chunk) -> bool:
+    def write_chunk(self, chunk: Chunk) -> bool:
         if self._flow.write_paused or self._pending:
-            return super().offer(chunk.body)
+            return super().write(chunk.body)
         self._write_now(chunk.framed)
         return True
 
@@ -142,12 +142,12 @@ class TransportSink(Sink):
             self._on_lost()
 
 
-def sink_for(send: Send, on_free: Callable[[], None], on_lost: Callable[[], None]) -> Sink:
+def sink_for(send: Send, on_drained: Callable[[], None], on_lost: Callable[[], None]) -> Sink:
     """Return the fastest sink for a response whose head `send` has sent: a TransportSink on uvicorn, else a Sink."""
     cycle = cycle_of(send)
     if cycle is not None and cycle.chunked_encoding and not cycle.response_complete:
-        return TransportSink(send, cycle, on_free, on_lost)
-    return Sink(send, on_free, on_lost)
+        return TransportSink(send, cycle, on_drained, on_lost)
+    return Sink(send, on_drained, on_lost)
 
 
 def cycle_of(send: Send) -> Cycle | None:
@@ -169,10 +169,10 @@ def cycle_of(send: Send) -> Cycle | None:
     except AttributeError:
         fits = False
     if not fits:
-        _say_once("uvicorn is not as this version knows it: streams take the slower way through ASGI")
+        _warn_once("direct writes do not support this version of uvicorn: streams use ASGI, which is slower")
     return cycle if fits else None
 
 
 @cache
-def _say_once(text: str) -> None:
+def _warn_once(text: str) -> None:
     logger.warning(text)

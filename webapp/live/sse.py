@@ -1,7 +1,8 @@
 """Server-sent events as bytes (WHATWG HTML, section 9.2).
 
-LF only: some clients take a CRLF that two chunks split for two line ends. `id:` is the last field of a message: many
-clients take an id as soon as its line has come, and would lose a message that is cut after it. `retry:` comes first.
+Lines end with LF, because some clients read a CRLF that is split across two chunks as two line ends. `id:` is the last
+field of a message, because many clients store an id as soon as its line arrives; if the connection broke after that
+line, they would skip the message. `retry:` is the first field.
 """
 
 from __future__ import annotations
@@ -29,23 +30,23 @@ _REFERENCES = {"\u2028": "&#x2028;", "\u2029": "&#x2029;", "\x85": "\ufffd", "\x
 
 
 def json_event(event: Event) -> bytes:
-    """One stored event as a message: `data:` is its JSON, `id:` its seq."""
+    """Return an event as an unnamed message: `data:` is its JSON and `id:` its seq."""
     return json_message(event.seq, event)
 
 
 def json_message(position: int, value: object) -> bytes:
-    """`value` as JSON in an unnamed message."""
+    """Return `value` as JSON in an unnamed message."""
     return b"data: %b\nid: %d\n\n" % (one_line(_encoder.encode(value)), position)
 
 
 def html_message(seq: int, html: str) -> bytes:
-    """Return an unnamed message of HTML; `id:` is the seq that the page shows after it."""
+    """Return an unnamed message of HTML. `id:` is the seq of the page after it has applied the message."""
     lines = _HTML_BREAKS.sub(_harmless, html).replace("\r", "").replace("\n", "\ndata: ")
     return b"data: %b\nid: %d\n\n" % (lines.encode(), seq)
 
 
 def named(event: str, data: object, *, retry_ms: int | None = None, position: int | None = None) -> bytes:
-    """Return a named event. A `retry:` counts only in a block that has more than itself, like this one."""
+    """Return a named event. Clients ignore a `retry:` that is alone in its block, so it is part of the event."""
     retry = b"" if retry_ms is None else b"retry: %d\n" % retry_ms
     last = b"" if position is None else b"id: %d\n" % position
     return b"%bevent: %b\ndata: %b\n%b\n" % (retry, event.encode(), one_line(_encoder.encode(data)), last)
@@ -54,7 +55,8 @@ def named(event: str, data: object, *, retry_ms: int | None = None, position: in
 def reset(data: object) -> bytes:
     """Return the last message of a stream whose client follows another history.
 
-    The empty `id:` makes a browser's EventSource forget its position, so it begins anew after `retry:` milliseconds.
+    The empty `id:` makes a browser's EventSource forget its position, so it reconnects without one after
+    `retry:` milliseconds.
     """
     body = one_line(_encoder.encode(data))
     return b"retry: %d\nevent: reset\ndata: %b\nid:\n\n" % (random.randint(500, 1500), body)

@@ -1,4 +1,4 @@
-"""What the live part counts, in Prometheus' terms."""
+"""Counters and histograms of the streams, for Prometheus."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ COUNTERS = {
     "events_in": "Events that the tail has read.",
     "events_out": "Events written to streams.",
     "streams_opened": "Streams opened.",
-    "streams_refused": "Streams refused because the cap was reached.",
-    "ring_hits": "Chunks that a stream behind the head got from memory.",
-    "catch_ups": "Chunks that a stream behind the head got from the store, or from what was read for another.",
-    "stalls_ended": "Streams cut off because their reader took nothing.",
-    "flushes_failed": "Flushes that raised; their streams were ended, and begin anew.",
+    "streams_refused": "Streams refused because a limit was reached.",
+    "ring_hits": "Chunks read from memory for a stream behind the head.",
+    "catch_ups": "Chunks read from the store, or from the catch-up cache, for a stream behind the head.",
+    "stalls_ended": "Streams ended because their reader had stalled.",
+    "flushes_failed": "Flushes that failed and ended their streams; the clients reconnect.",
 }
 
 
 class Stats:
-    """Counters (plain numbers: they are on the hot path) and histograms of one app."""
+    """Counters and histograms of one app. Counters are plain numbers, because they are on the hot path."""
 
     def __init__(self) -> None:
         self.events_in = 0
@@ -42,7 +42,9 @@ class Stats:
 
         self.flush_seconds = histogram("flush_seconds", "Duration of one flush of a lane.", SECONDS)
         self.flush_events = histogram("flush_events", "New events in one flush of a lane.", SIZES)
-        self.wake_seconds = histogram("wake_seconds", "From a wake to its events being handed on.", SECONDS)
+        self.wake_seconds = histogram(
+            "wake_seconds", "Time from a wake of the tail to the delivery of its events.", SECONDS
+        )
         self.registry.register(_Counters(self))
 
 
@@ -51,18 +53,18 @@ class _Counters(Collector):
         self._stats = stats
 
     def collect(self) -> Iterable[Metric]:
-        """One counter each."""
+        """Yield one metric per counter."""
         for name, text in COUNTERS.items():
             yield CounterMetricFamily(f"signalbox_{name}", text, value=getattr(self._stats, name))
 
 
 class Gauges(Collector):
-    """Values read at the moment of the scrape: `name → (help, function)`."""
+    """Gauges that are read at each scrape: `name → (help, function)`."""
 
     def __init__(self, gauges: dict[str, tuple[str, Callable[[], float]]]) -> None:
         self._gauges = gauges
 
     def collect(self) -> Iterable[Metric]:
-        """One gauge each."""
+        """Yield one metric per gauge."""
         for name, (text, value) in self._gauges.items():
             yield GaugeMetricFamily(f"signalbox_{name}", text, value=value())

@@ -1,4 +1,4 @@
-"""Streams as responses. They write to ASGI's `send` directly, below Quart's own responses."""
+"""Streaming responses, which write to ASGI's `send` directly instead of through Quart's own responses."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from signalbox.webapp.live.lanes import Lanes
 from signalbox.webapp.live.sink import Send
 from signalbox.webapp.live.stream_encoding import Plain, StreamEncoding
 
-LAST_WORDS_TIMEOUT = 1.5
-"""Seconds that the last words of a stream may take. After that the connection ends without them."""
+FINAL_WRITE_TIMEOUT_S = 1.5
+"""Seconds for writing the final bytes of a stream. After that the connection is closed without them."""
 
 OPENING = b": open\n\n"
 """Sent first, so that proxies and the client see that the stream is open."""
@@ -30,7 +30,7 @@ OPENING_PAUSE_S = 0.002
 
 
 class StreamResponse(Response):
-    """A stream. `serve(send)` writes its body and returns the last words; `stream_encoding` compresses it."""
+    """A stream. `serve(send)` writes its body and returns the final bytes. `stream_encoding` compresses it."""
 
     def __init__(self, serve: Callable[[Send], Awaitable[bytes]], stream_encoding: StreamEncoding) -> None:
         super().__init__(b"", headers=sse.HEADERS)
@@ -44,7 +44,7 @@ class StreamResponse(Response):
 
 
 def subscribe(hub: Hub, lane: Callable[[Lanes], Lane], cursor: int, opening: bytes = b"") -> StreamResponse:
-    """Return a stream of `opening`, then of all that comes after `cursor`. `lane` is called when the stream begins.
+    """Return a stream of `opening` and of everything after `cursor`. `lane` is called when the stream begins.
 
     Raises TooManyStreams.
     """
@@ -53,25 +53,25 @@ def subscribe(hub: Hub, lane: Callable[[Lanes], Lane], cursor: int, opening: byt
     stream_encoding = hub.stream_encoding(request.headers.get("Accept-Encoding", ""))
 
     async def serve(send: Send) -> bytes:
-        # Alone: Caddy's `encode` holds back a stream whose first piece is long enough to compress.
-        await send({"type": "http.response.body", "body": stream_encoding.words(OPENING), "more_body": True})
+        # Send the opening alone: Caddy's `encode` buffers a stream whose first bytes are long enough to compress.
+        await send({"type": "http.response.body", "body": stream_encoding.encode(OPENING), "more_body": True})
         await asyncio.sleep(OPENING_PAUSE_S)
         return await hub.run(lane(hub.lanes), cursor, send, opening, stream_encoding, reader)
 
     return StreamResponse(serve, stream_encoding)
 
 
-def closing(words: bytes) -> StreamResponse:
-    """Return a stream that only says `words`."""
+def message_stream(message: bytes) -> StreamResponse:
+    """Return a stream that consists of one message."""
 
     async def serve(send: Send) -> bytes:
-        return words
+        return message
 
     return StreamResponse(serve, Plain())
 
 
 class StreamingConnection(ASGIHTTPConnection):
-    """Quart's HTTP connection, with streams served below it. A body is received when its route asks for it."""
+    """Quart's HTTP connection, which serves streams by itself and receives a body only when a route reads it."""
 
     _body: BoundedBody | None = None
 
@@ -83,13 +83,13 @@ class StreamingConnection(ASGIHTTPConnection):
 
     async def handle_messages(self, request: Request, receive: Any) -> None:
         if isinstance(request, BoundedRequest) and request.has_body:
-            self._body = request.bounded
+            self._body = request.bounded_body
             await self._body.wanted.wait()
         await super().handle_messages(request, receive)
 
     async def _send_response(self, send: Any, response: Any) -> None:
         if self._body is not None:
-            # From now on only a disconnect matters.
+            # The rest of the body is not needed; from now on only a disconnect matters.
             self._body.discard()
         if not isinstance(response, StreamResponse):
             await super()._send_response(send, response)
@@ -104,10 +104,10 @@ class StreamingConnection(ASGIHTTPConnection):
         hub.opened()
         try:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
-            last_words = await response.serve(send)
-            async with asyncio.timeout(LAST_WORDS_TIMEOUT):
+            final_bytes = await response.serve(send)
+            async with asyncio.timeout(FINAL_WRITE_TIMEOUT_S):
                 stream_encoding = response.stream_encoding
-                body = stream_encoding.words(last_words) + stream_encoding.end()
+                body = stream_encoding.encode(final_bytes) + stream_encoding.end()
                 await send({"type": "http.response.body", "body": body, "more_body": False})
         except TimeoutError:
             pass
@@ -116,7 +116,7 @@ class StreamingConnection(ASGIHTTPConnection):
 
 
 class SocketConnection(ASGIWebsocketConnection):
-    """Quart's WebSocket connection, which refuses malformed addresses."""
+    """Quart's WebSocket connection, which refuses requests with a malformed Host or address."""
 
     async def __call__(self, receive: Any, send: Any) -> None:
         if complaint := complaint_about(self.scope):

@@ -1,7 +1,7 @@
-"""Compression of streams, message by message: every chunk is compressed once, for all its subscribers.
+"""Compresses streams message by message. Each chunk is compressed once for all its subscribers.
 
-A chunk must not depend on the bytes before it. In gzip it is a sequence of deflate blocks closed by a full flush, which
-resets the window (RFC 1951, zlib's Z_FULL_FLUSH); in zstd it is a frame of its own (RFC 8878, 3.1).
+A compressed chunk must not depend on earlier bytes. In gzip it is a sequence of deflate blocks that ends with a full
+flush, which resets the window (RFC 1951, zlib's Z_FULL_FLUSH). In zstd it is a separate frame (RFC 8878, 3.1).
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
 
 class StreamEncoding(Protocol):
-    """How one stream writes its bytes. `name` is the Content-Encoding, "" for none."""
+    """Encodes the bytes of one stream. `name` is the Content-Encoding, "" for none."""
 
     name: str
 
-    def chunk(self, chunk: Chunk) -> bytes:
+    def encode_chunk(self, chunk: Chunk) -> bytes:
         """Encode a chunk that other streams share."""
 
-    def words(self, words: bytes) -> bytes:
-        """Encode bytes of this stream alone."""
+    def encode(self, data: bytes) -> bytes:
+        """Encode bytes that are only for this stream."""
 
     def end(self) -> bytes:
         """Return the bytes that end the body."""
@@ -40,18 +40,18 @@ class Plain:
 
     name = ""
 
-    def chunk(self, chunk: Chunk) -> bytes:
+    def encode_chunk(self, chunk: Chunk) -> bytes:
         return chunk.body
 
-    def words(self, words: bytes) -> bytes:
-        return words
+    def encode(self, data: bytes) -> bytes:
+        return data
 
     def end(self) -> bytes:
         return b""
 
 
 class Gzip:
-    """One gzip member for the whole stream: header, shared deflate blocks, and a checksum that is its own."""
+    """One gzip member per stream: a header, deflate blocks that streams share, and the checksum of this stream."""
 
     name = "gzip"
 
@@ -60,11 +60,11 @@ class Gzip:
         self._size = 0
         self._begun = False
 
-    def chunk(self, chunk: Chunk) -> bytes:
+    def encode_chunk(self, chunk: Chunk) -> bytes:
         return self._put(chunk.body, chunk.encoded("gzip", deflated))
 
-    def words(self, words: bytes) -> bytes:
-        return self._put(words, deflated(words))
+    def encode(self, data: bytes) -> bytes:
+        return self._put(data, deflated(data))
 
     def end(self) -> bytes:
         return self._put(b"", b"\x03\x00") + struct.pack("<II", self._crc, self._size & 0xFFFFFFFF)
@@ -83,18 +83,18 @@ class Zstd:
 
     name = "zstd"
 
-    def chunk(self, chunk: Chunk) -> bytes:
+    def encode_chunk(self, chunk: Chunk) -> bytes:
         return chunk.encoded("zstd", zstd_frame)
 
-    def words(self, words: bytes) -> bytes:
-        return zstd_frame(words) if words else b""
+    def encode(self, data: bytes) -> bytes:
+        return zstd_frame(data) if data else b""
 
     def end(self) -> bytes:
         return b""
 
 
 def deflated(data: bytes) -> bytes:
-    """Raw deflate blocks that do not depend on earlier ones and end at a byte boundary."""
+    """Return `data` as raw deflate blocks that do not depend on earlier ones and end at a byte boundary."""
     deflate = zlib.compressobj(LEVEL_GZIP, zlib.DEFLATED, -15)
     return deflate.compress(data) + deflate.flush(zlib.Z_FULL_FLUSH)
 
@@ -102,7 +102,7 @@ def deflated(data: bytes) -> bytes:
 def choose(accept_encoding: str) -> StreamEncoding:
     """Return the encoding that a request's Accept-Encoding prefers; gzip if it accepts any.
 
-    A reader must take a zstd body of many frames (RFC 9659), but not every one does: httpx 0.28 reads the first alone.
+    Clients must accept a zstd body of many frames (RFC 9659), but some do not: httpx 0.28 reads only the first frame.
     """
     offered = parse_accept_header(accept_encoding, Accept)
     if offered["zstd"] > offered["gzip"]:

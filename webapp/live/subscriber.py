@@ -1,4 +1,4 @@
-"""A subscriber holds a cursor, not a queue: a slow one costs one chunk and slows nobody."""
+"""A subscriber: one open stream with a cursor instead of a queue, so a slow reader costs one chunk of memory."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Source(Protocol):
         """Serve a subscriber from its cursor on; called again after each stall."""
 
     def leave(self, subscriber: Subscriber) -> None:
-        """Stop serving it."""
+        """Stop serving a subscriber."""
 
     def position(self, subscriber: Subscriber) -> int:
         """Return the cursor of a subscriber."""
@@ -38,23 +38,23 @@ class Subscriber:
     """One open stream of the caller that `ticket` names.
 
     `deadline` is on the loop's clock. `events_left` is how many more events the stream may get. `last_write` is its
-    lane's tick at the last write to it. `over` says that the stream is being ended. While the subscriber is in a crowd,
-    the crowd keeps its cursor and `events_left`; `ends_at` is the seq at which none is left.
+    lane's tick at the last write to it. `ending` says that the stream is being ended. While the subscriber is in a
+    cursor group, the group has its cursor and `events_left`; `ends_at` is the seq at which no event is left.
     """
 
     __slots__ = (
         "_ended",
-        "_put",
+        "_write_chunk",
         "busy",
         "catching_up",
         "control_messages",
         "cursor",
         "deadline",
+        "ending",
         "ends_at",
         "events_left",
         "lane",
         "last_write",
-        "over",
         "sink",
         "stream_encoding",
         "ticket",
@@ -73,7 +73,7 @@ class Subscriber:
     ) -> None:
         self.lane = lane
         self.ticket = ticket
-        self.control_messages = lane.control_messages.to(ticket.sight)
+        self.control_messages = lane.control_messages.for_reader(ticket.visible_projects)
         self.cursor = cursor
         self.stream_encoding = stream_encoding
         self.events_left = max_events
@@ -82,9 +82,9 @@ class Subscriber:
         self.busy = False
         self.last_write = lane.tick
         self.catching_up: asyncio.Task[None] | None = None
-        self.over = False
-        self.sink = sink_for(send, self._free, self.finish)
-        self._put = self.sink.put if isinstance(stream_encoding, Plain) else self._put_encoded
+        self.ending = False
+        self.sink = sink_for(send, self._on_drained, self.finish)
+        self._write_chunk = self.sink.write_chunk if isinstance(stream_encoding, Plain) else self._write_encoded
         self._ended: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     def take(self, chunk: Chunk) -> None:
@@ -93,32 +93,32 @@ class Subscriber:
         self.events_left -= chunk.events
         if chunk.body:
             self.last_write = self.lane.tick
-            self.busy = not self._put(chunk)
+            self.busy = not self._write_chunk(chunk)
         if chunk.last:
             self.finish()
         elif self.events_left <= 0:
-            self.send_away("max_events", random.randint(100, 500))
+            self.disconnect("max_events", random.randint(100, 500))
 
-    def say(self, words: bytes) -> None:
-        """Write a control message, unless the reader is behind."""
-        if words and not self.busy and not self.over:
+    def send_control(self, data: bytes) -> None:
+        """Write a control message, unless earlier bytes are still waiting."""
+        if data and not self.busy and not self.ending:
             self.last_write = self.lane.tick
-            self.busy = not self.sink.offer(self.stream_encoding.words(words))
+            self.busy = not self.sink.write(self.stream_encoding.encode(data))
 
-    def send_away(self, reason: str, retry_ms: int) -> None:
+    def disconnect(self, reason: str, retry_ms: int) -> None:
         """End the stream with a farewell; its client reconnects after `retry_ms` milliseconds."""
         self.finish(self.control_messages.farewell(self.lane.position(self), reason, retry_ms))
 
     @property
     def direct(self) -> Direct | None:
-        """The direct way to write to this stream, or None if it compresses its bytes or has no transport."""
+        """The transport to write to directly, or None if the stream is compressed or has no transport."""
         return self.sink.direct if isinstance(self.stream_encoding, Plain) else None
 
-    def finish(self, last_words: bytes = b"") -> None:
-        """End the stream from the server's side, after `last_words`."""
+    def finish(self, final_bytes: bytes = b"") -> None:
+        """End the stream after `final_bytes`."""
         if not self._ended.done():
-            self.over = True
-            self._ended.set_result(last_words)
+            self.ending = True
+            self._ended.set_result(final_bytes)
 
     def abort(self) -> None:
         """End the stream of a stalled reader and drop the bytes that wait for it."""
@@ -126,27 +126,27 @@ class Subscriber:
         self.finish()
 
     async def run(self) -> bytes:
-        """Run until the stream is finished or the client disconnects; return the last words."""
+        """Run until the stream is finished or the client disconnects; return the final bytes."""
         self.lane.join(self)
         try:
-            last_words = await self._ended
-            await self.sink.drained()
-            return last_words
+            final_bytes = await self._ended
+            await self.sink.wait_drained()
+            return final_bytes
         finally:
             self.lane.leave(self)
             if self.catching_up:
                 self.catching_up.cancel()
             self.sink.cancel()
 
-    def _put_encoded(self, chunk: Chunk) -> bool:
-        return self.sink.offer(self.stream_encoding.chunk(chunk))
+    def _write_encoded(self, chunk: Chunk) -> bool:
+        return self.sink.write(self.stream_encoding.encode_chunk(chunk))
 
-    def _free(self) -> None:
+    def _on_drained(self) -> None:
         self.busy = False
-        if self.over:
+        if self.ending:
             return
         try:
             self.lane.join(self)
         except Exception as error:
-            logger.error("a stream cannot go on", exc_info=error)
+            logger.error("a stream failed", exc_info=error)
             self.finish()

@@ -1,4 +1,4 @@
-"""The sweep over all streams, once a tick: heartbeats, the end of old streams, and of those whose reader is stalled."""
+"""Visits all streams once per tick: sends heartbeats, and ends streams that are too old or whose reader is stalled."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class Sweeper:
             self._lanes.recheck_boards()
         for lane in list(self._lanes):
             lane.tick += 1
-            for subscriber in list(lane.everyone):
+            for subscriber in list(lane.subscribers):
                 try:
                     self._tend(subscriber, lane, self._clock(), heartbeat_ticks)
                 except Exception as error:
-                    # An error in one stream must not cost the others their heartbeats.
-                    logger.error("a stream cannot be tended", exc_info=error)
+                    # An error in one stream must not stop the heartbeats of others.
+                    logger.error("a heartbeat or a limit of a stream failed", exc_info=error)
                     subscriber.abort()
             await asyncio.sleep(0)
 
@@ -59,6 +59,6 @@ class Sweeper:
                 self._stats.stalls_ended += 1
                 subscriber.abort()
         elif now > subscriber.deadline:
-            subscriber.send_away("max_stream_life", 100)
+            subscriber.disconnect("max_stream_life", 100)
         elif lane.idle_ticks(subscriber) >= heartbeat_ticks:
-            subscriber.say(subscriber.control_messages.heartbeat(lane.position(subscriber)))
+            subscriber.send_control(subscriber.control_messages.heartbeat(lane.position(subscriber)))

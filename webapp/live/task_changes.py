@@ -1,4 +1,4 @@
-"""Changes of watched tasks without an event: a task is deleted, archived or restored, or becomes stale."""
+"""Watches for changes of tasks without an event: a task is deleted, archived, restored or marked stale."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TICK = 0.4
 class TaskChanges:
     """Ends the streams of a watched task that was deleted, or whose id belongs to another task now.
 
-    Renders the pages of a watched task again when another such change concerns them.
+    Renders the pages of a watched task again after another such change.
     """
 
     def __init__(self, store: Store, channels: dict[str, Channel], loop: Loop) -> None:
@@ -25,7 +25,7 @@ class TaskChanges:
         self._committed = asyncio.Event()
         self._task = asyncio.create_task(loop.run(self._watch), name="signalbox-task-changes")
 
-    def hear(self) -> None:
+    def on_commit(self) -> None:
         """Schedule a check, because there was a commit."""
         self._committed.set()
 
@@ -36,34 +36,34 @@ class TaskChanges:
     async def _watch(self) -> None:
         await self._committed.wait()
         self._committed.clear()
-        # Note the positions before reading the store: streams may have newer events when the read returns.
-        stood = {task_id: channel.position() for task_id, channel in self._channels.items()}
+        # Take the positions before the read: streams may have newer events when it returns.
+        positions = {task_id: channel.position() for task_id, channel in self._channels.items()}
         try:
-            if stood:
+            if positions:
                 async with self._store.glance() as view:
-                    standings = await view.standings(list(stood))
-                self._end(stood, standings)
-                self._draw_again(standings)
+                    standings = await view.standings(list(positions))
+                self._end(positions, standings)
+                self._recheck_changed(standings)
         except Exception:
             self._committed.set()
             raise
         await asyncio.sleep(TICK)
 
-    def _end(self, stood: dict[str, int], standings: dict[str, Standing]) -> None:
-        for task_id, position in stood.items():
+    def _end(self, positions: dict[str, int], standings: dict[str, Standing]) -> None:
+        for task_id, position in positions.items():
             standing = standings.get(task_id)
             channel = self._channels.get(task_id)
             gone = standing is None or standing.latest_seq < position
             if channel and (gone or (standing and channel.identity not in ("", standing.identity))):
                 self._channels.pop(task_id).end()
 
-    def _draw_again(self, standings: dict[str, Standing]) -> None:
+    def _recheck_changed(self, standings: dict[str, Standing]) -> None:
         for task_id, one in standings.items():
             channel, standing = self._channels.get(task_id), (one.archived, one.stale, one.unfinished)
             if channel is None:
                 continue
-            # A frame rendered since the last check may show a state that came and went in between.
-            passed = channel.take_shown() - {(one.archived, one.stale)}
+            # A frame rendered since the last check may show a state that has changed back in between.
+            passed = channel.take_shown_flags() - {(one.archived, one.stale)}
             if channel.standing != standing or passed:
                 channel.standing = standing
                 channel.recheck()

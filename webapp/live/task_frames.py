@@ -16,10 +16,11 @@ from signalbox.webapp.live.renderer import Kept
 from signalbox.webapp.views.forecast import Earlier
 from signalbox.webapp.views.task import task_view
 
-KEPT = 4
+KEPT_STATES = 4
+"""How many sent states a renderer keeps, for streams at different positions."""
 
 _CLOCK = re.compile(r"(?<=>)[^<]*(?=</running-clock>)")
-"""The text of a running clock. The browser updates it, so a difference in it is no change."""
+"""The text of a running clock. The browser updates it, so a difference in it does not count as a change."""
 
 
 class OfTask(Protocol):
@@ -71,7 +72,7 @@ class TaskFrames:
                 key=self._key,
             )
         _check_identity(seen.task, self._identity)
-        # The unfinished output changes while the flags stay the same.
+        # The unfinished output can change while the flags stay the same.
         self._flags_changed = self._flags_changed or seen.flags != self._shown or bool(seen.unfinished)
         if seen.seq < cursor or (seen.seq == cursor and not self._flags_changed):
             return None
@@ -81,9 +82,9 @@ class TaskFrames:
 
 
 class PartFrames(Generic[V]):
-    """Renders the frames of a page of one task that consists of parts: `draw` gives `{DOM id: HTML}`.
+    """Renders the frames of a page of one task that consists of parts. `draw` returns them as `{DOM id: HTML}`.
 
-    A stream whose parts are kept gets the parts that changed. Any other stream gets all parts.
+    A stream at a position whose parts are kept gets the changed parts. Any other stream gets all parts.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class PartFrames(Generic[V]):
         self._read = read
         self._draw = draw
         self._identity = identity
-        self._kept: Kept[dict[str, str]] = Kept(KEPT)
+        self._kept: Kept[dict[str, str]] = Kept(KEPT_STATES)
 
     async def __call__(self, cursor: int) -> Chunk | None:
         async with self._store.read() as view:

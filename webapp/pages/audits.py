@@ -10,7 +10,7 @@ from signalbox.store import UnknownTask
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import require, seen_projects
 from signalbox.webapp.current import fragments, store
-from signalbox.webapp.http.params import MAX_SEQ, whole
+from signalbox.webapp.http.params import MAX_SEQ, int_parameter
 from signalbox.webapp.pages.responses import html, layout
 from signalbox.webapp.views.permissions import audits_view
 
@@ -25,7 +25,7 @@ async def index(task_id: str | None) -> Response:
         # The audits of a deleted task stay, visible to members of its project.
         with suppress(UnknownTask):
             await require("read", task_id)
-    before = whole("before", 0, 1, MAX_SEQ) or None
+    before = int_parameter("before", 0, 1, MAX_SEQ) or None
     async with store().read() as view:
         seen = await audits_view(view, task_id, before=before, projects=seen_projects())
     return html(fragments().plain_page("audits/index.html", await layout(), view=seen))

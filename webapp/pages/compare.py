@@ -13,7 +13,7 @@ from signalbox.webapp.auth.guard import require, seen_projects
 from signalbox.webapp.current import fragments, hub, store
 from signalbox.webapp.drawing import ids
 from signalbox.webapp.drawing.words import about
-from signalbox.webapp.http.params import MAX_SEQ, given, word
+from signalbox.webapp.http.params import MAX_SEQ, choice_parameter, parameter
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.live.board_frames import ComparisonFrames
 from signalbox.webapp.live.pace import Pace
@@ -30,15 +30,15 @@ blueprint = Blueprint("compare", __name__)
 @blueprint.get("/compare")
 @needs("read")
 async def show() -> Response:
-    a, b = ((given(name) or "").strip() for name in ("a", "b"))
+    a, b = ((parameter(name) or "").strip() for name in ("a", "b"))
     for task_id in filter(None, (a, b)):
         await require("read", task_id)
     if not (a and b):
         async with store().read() as view:
             choice = await choice_view(view, a or b, seen_projects())
         return html(fragments().plain_page("compare/choose.html", await layout(), choice=choice))
-    only_parted = word("show", "all", "parted") == "parted"
-    if word("part", "frames"):
+    only_parted = choice_parameter("show", "all", "parted") == "parted"
+    if choice_parameter("part", "frames"):
         return await _stream(a, b, only_parted)
     async with store().read() as view:
         values, event_id = await _values(view, a, b, only_parted), await view.latest_event_id()

@@ -9,7 +9,7 @@ from signalbox.store.state import Task
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import require, seen_projects
 from signalbox.webapp.current import fragments, store
-from signalbox.webapp.http.params import given
+from signalbox.webapp.http.params import parameter
 from signalbox.webapp.pages.responses import html, layout
 
 ROWS = 30
@@ -21,7 +21,7 @@ blueprint = Blueprint("demo", __name__)
 @blueprint.get("/demo")
 @needs("read")
 async def show() -> Response:
-    wanted = given("task")
+    wanted = parameter("task")
     if wanted:
         await require("read", wanted)
     async with store().read() as view:

@@ -20,7 +20,7 @@ from signalbox.store.state import Task
 from signalbox.webapp.auth.guard import may_answer_task
 from signalbox.webapp.current import fragments, history, hub, store
 from signalbox.webapp.drawing import ids
-from signalbox.webapp.http.params import MAX_SEQ, whole, word
+from signalbox.webapp.http.params import MAX_SEQ, choice_parameter, int_parameter
 from signalbox.webapp.http.refusals import NotYet
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.live.pace import Pace
@@ -89,8 +89,8 @@ class TraveledView(Generic[V]):
 
 async def page_response(task_id: str, page: LivePage[V]) -> Response:
     """Respond to a request for the page, for its stream, or for the page as of an earlier event."""
-    frames = word("part", "frames") == "frames"
-    if page.read_as_of and (at := whole("at", 0, 1, MAX_SEQ)):
+    frames = choice_parameter("part", "frames") == "frames"
+    if page.read_as_of and (at := int_parameter("at", 0, 1, MAX_SEQ)):
         return await (_stream_as_of if frames else _as_of)(task_id, page, page.read_as_of, at)
     if frames:
         return await _stream(task_id, page)

@@ -13,7 +13,7 @@ from signalbox.store import LogQuery
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import fragments, store
 from signalbox.webapp.drawing import ids
-from signalbox.webapp.http.params import MAX_SEQ, flag, instant, whole, word
+from signalbox.webapp.http.params import MAX_SEQ, choice_parameter, flag_parameter, int_parameter, time_parameter
 from signalbox.webapp.http.query_parameters import query_as
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.pages.live_page import LivePage, page_response
@@ -40,12 +40,15 @@ async def show(task_id: str) -> Response | Redirect:
     if log_filters(query):
         return await _found(task_id, query)
     place = LogPlace(
-        before=_seq("before", 1), after=_seq("after", 0), around=_seq("around", 1), heartbeats=flag("heartbeats")
+        before=_seq("before", 1),
+        after=_seq("after", 0),
+        around=_seq("around", 1),
+        heartbeats=flag_parameter("heartbeats"),
     )
-    part = word("part", "rows", "frames")
+    part = choice_parameter("part", "rows", "frames")
     if part == "rows":
         return await _rows(task_id, place)
-    jump = Jump(failure_after=_seq("failure_after", 0), at=instant("at"))
+    jump = Jump(failure_after=_seq("failure_after", 0), at=time_parameter("at"))
     async with store().read() as view:
         latest = (await view.head(task_id)).latest_seq
         here = bool(place) or part == "frames"
@@ -74,7 +77,7 @@ async def payload(task_id: str, seq: int) -> Response:
         raise NotFound
     size, path = len(bytes(found[0].payload_json)), at_root(f"/tasks/{task_id}")
     values = {"task": task, "event": found[0], "bytes": size, "path": path}
-    if word("part", "payload"):
+    if choice_parameter("part", "payload"):
         return html(fragments().parts({"payload": "events/_payload.html"}, **values)["payload"])
     return html(fragments().plain_page("events/payload.html", await layout(), **values))
 
@@ -93,7 +96,7 @@ def _end(task_id: str, jump: Jump, latest: int) -> str:
 
 
 def _seq(name: str, low: int) -> int | None:
-    seq = whole(name, -1, low, MAX_SEQ)
+    seq = int_parameter(name, -1, low, MAX_SEQ)
     return None if seq < 0 else seq
 
 
@@ -116,7 +119,7 @@ async def _window(task_id: str, place: LogPlace, jump: Jump) -> Response:
 
 
 async def _found(task_id: str, query: LogQuery) -> Response:
-    after = whole("after", 0, 0, MAX_SEQ)
+    after = int_parameter("after", 0, 0, MAX_SEQ)
     values = {"query": query, "address": at_root(f"/tasks/{task_id}/log?{log_filters(query)}")}
     page = LivePage(
         "events/hits.html",

@@ -11,7 +11,7 @@ from signalbox.webapp.auth.guard import principal, session_shown
 from signalbox.webapp.auth.login import log_in, log_out
 from signalbox.webapp.current import fragments, settings
 from signalbox.webapp.http.refusals import TooManyLogins
-from signalbox.webapp.http.return_path import local
+from signalbox.webapp.http.return_path import local_path
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.pages.responses import html
 
@@ -25,7 +25,7 @@ blueprint = Blueprint("login", __name__)
 @public
 async def new() -> Response | Redirect:
     if (await principal()).known:
-        return redirect(local(request.args.get("next")), 303)
+        return redirect(local_path(request.args.get("next")), 303)
     return _form(request.args.get("next"), note=NOTES.get(request.args.get("note", ""), ""))
 
 
@@ -45,7 +45,7 @@ async def create() -> Response | Redirect:
         page = _form(onward, email=email, refused=WRONG_CREDENTIALS)
         page.status_code = 401
         return page
-    response = redirect(local(onward), 303)
+    response = redirect(local_path(onward), 303)
     cookie.keep(response, request, found.secret, settings().session_life)
     cookie.remember_browser(response, request, found.browser)
     return response
@@ -67,7 +67,7 @@ def wait(seconds: float) -> str:
 
 
 def _form(onward: str | None, *, email: str = "", refused: str = "", note: str = "") -> Response:
-    values = {"next": local(onward), "email": email, "refused": refused, "note": note}
+    values = {"next": local_path(onward), "email": email, "refused": refused, "note": note}
     response = html(fragments().plain_page("login/new.html", {}, **values))
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -17,7 +17,7 @@ from signalbox.webapp.auth.guard import answered_projects, seen_projects
 from signalbox.webapp.current import fragments, hub, store
 from signalbox.webapp.drawing import ids
 from signalbox.webapp.http.bad_request import BadRequest
-from signalbox.webapp.http.params import given
+from signalbox.webapp.http.params import parameter
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.live.board_frames import InboxFrames
 from signalbox.webapp.live.stream import subscribe
@@ -59,7 +59,7 @@ async def index_stream() -> Response:
 
 def _page() -> tuple[str | None, str]:
     """Return the task of the inbox, or None for all, and the cursor after which the page starts. Raises BadRequest."""
-    task_id, after = given("task") or None, given("after") or ""
+    task_id, after = parameter("task") or None, parameter("after") or ""
     if task_id is not None and not is_task_id(task_id):
         raise BadRequest("task must be 1 to 128 characters of A-Z a-z 0-9 _ . : -", "task")
     if after:

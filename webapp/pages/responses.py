@@ -6,9 +6,9 @@ from quart import Response, request
 
 from signalbox.webapp.auth.guard import principal
 from signalbox.webapp.current import settings, store
-from signalbox.webapp.http.params import MAX_SEQ, last_event_id, whole
+from signalbox.webapp.http.params import MAX_SEQ, int_parameter, last_event_id
 from signalbox.webapp.live import sse
-from signalbox.webapp.live.stream import closing
+from signalbox.webapp.live.stream import message_stream
 
 
 def html(text: str) -> Response:
@@ -33,7 +33,7 @@ async def layout() -> dict[str, object]:
 def cursor_of_stream() -> int:
     """Return the cursor of a page's stream: `Last-Event-ID` if it was sent, else `since`. Raises BadRequest."""
     last = last_event_id()
-    return whole("since", 0, 0, MAX_SEQ) if last is None else last
+    return int_parameter("since", 0, 0, MAX_SEQ) if last is None else last
 
 
 def epoch_of(identity: str) -> str:
@@ -50,4 +50,4 @@ def shows_other_history(newest: int, cursor: int, identity: str = "") -> bool:
 
 def reset_stream(newest: int) -> Response:
     """Return a stream whose only message is `reset`, so that the page reloads."""
-    return closing(sse.reset({"latest_seq": newest, "epoch": store().epoch}))
+    return message_stream(sse.reset({"latest_seq": newest, "epoch": store().epoch}))

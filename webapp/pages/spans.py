@@ -7,7 +7,7 @@ from quart import Blueprint, Response
 from signalbox.store import TaskReading
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.drawing import ids
-from signalbox.webapp.http.params import MAX_SEQ, whole, word
+from signalbox.webapp.http.params import MAX_SEQ, choice_parameter, int_parameter
 from signalbox.webapp.pages.live_page import LivePage, page_response
 from signalbox.webapp.views.span import SpanView, span_view
 from signalbox.webapp.views.spans import SpansView, spans_view
@@ -19,7 +19,7 @@ blueprint = Blueprint("spans", __name__)
 @blueprint.get("/tasks/<task_id>/spans")
 @needs("read")
 async def index(task_id: str) -> Response:
-    after = whole("after", 0, 0, MAX_SEQ)
+    after = int_parameter("after", 0, 0, MAX_SEQ)
     parts = {ids.STAND: "_status_line.html", ids.SPANS_TABLE: "spans/_table.html"}
 
     async def read(view: TaskReading) -> SpansView:
@@ -33,7 +33,7 @@ async def index(task_id: str) -> Response:
 @blueprint.get("/tasks/<task_id>/spans/<name:span_id>", merge_slashes=False)
 @needs("read")
 async def show(task_id: str, span_id: str) -> Response:
-    after = whole("after", 0, 0, MAX_SEQ)
+    after = int_parameter("after", 0, 0, MAX_SEQ)
     parts = {ids.STAND: "_status_line.html", ids.SPAN: "spans/_span.html"}
 
     async def read(view: TaskReading) -> SpanView:
@@ -53,7 +53,7 @@ async def show(task_id: str, span_id: str) -> Response:
 @blueprint.get("/tasks/<task_id>/waterfall")
 @needs("read")
 async def waterfall(task_id: str) -> Response:
-    folded, after = fold_gaps(), whole("after", 0, 0, MAX_SEQ)
+    folded, after = fold_gaps(), int_parameter("after", 0, 0, MAX_SEQ)
     parts = {ids.WATERFALL: "waterfall/_panel.html"}
 
     async def read(view: TaskReading) -> WaterfallView:
@@ -67,4 +67,4 @@ async def waterfall(task_id: str) -> Response:
 
 def fold_gaps() -> bool:
     """Return whether idle gaps are folded, from the parameter `gaps`. Raises BadRequest."""
-    return word("gaps", "folded", "open") != "open"
+    return choice_parameter("gaps", "folded", "open") != "open"

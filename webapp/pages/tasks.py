@@ -14,7 +14,7 @@ from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import answered_projects, may_answer_task, seen_projects
 from signalbox.webapp.current import fragments, history, hub, store
 from signalbox.webapp.http.bad_request import BadRequest
-from signalbox.webapp.http.params import MAX_SEQ, whole
+from signalbox.webapp.http.params import MAX_SEQ, int_parameter
 from signalbox.webapp.http.query_parameters import query_as
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.live.board_frames import TaskListFrames
@@ -63,7 +63,7 @@ async def index_stream() -> Response:
 @blueprint.get("/tasks/<task_id>")
 @needs("read")
 async def show(task_id: str) -> Response:
-    if at := whole("at", 0, 1, MAX_SEQ):
+    if at := int_parameter("at", 0, 1, MAX_SEQ):
         return await _as_of(task_id, at)
     seen = await _task(task_id)
     return html(fragments().task_page(seen, **{**await layout(), "epoch": epoch_of(seen.task.identity)}))
@@ -102,7 +102,7 @@ async def _stream_as_of(task_id: str, at: int) -> Response:
 @blueprint.get("/tasks/<task_id>/stream")
 @needs("read")
 async def show_stream(task_id: str) -> Response:
-    if at := whole("at", 0, 1, MAX_SEQ):
+    if at := int_parameter("at", 0, 1, MAX_SEQ):
         return await _stream_as_of(task_id, at)
     cursor = cursor_of_stream()
     async with store().glance() as view:

@@ -18,7 +18,7 @@ from signalbox.store.task_list import (
     relative_seconds,
 )
 from signalbox.webapp.http.bad_request import BadRequest
-from signalbox.webapp.http.params import since_when
+from signalbox.webapp.http.params import parse_time_bound
 
 FIELDS = ("status", "q", "kind", "project", "created_since", "created_until", "stale", "archived", "sort")
 """The filters and the order, as parameters."""
@@ -41,7 +41,7 @@ _WHEN: dict[str, Any] = {
 
 
 def _bound(about: str) -> Any:
-    return Meta(description=about, extra_json_schema=_WHEN, extra={"read": since_when})
+    return Meta(description=about, extra_json_schema=_WHEN, extra={"read": parse_time_bound})
 
 
 class ListFilters(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""The crowd: live subscribers that share one cursor, so that a flush needs one write and no bookkeeping for each."""
+"""A group of live subscribers with the same cursor. A flush writes the same bytes to each of them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from signalbox.webapp.live.chunk import Chunk
 from signalbox.webapp.live.sink import Direct
 from signalbox.webapp.live.subscriber import Subscriber
 
-CrowdMember = tuple[Subscriber, Direct]
+GroupMember = tuple[Subscriber, Direct]
 
 
-class Crowd:
-    """Subscribers at one `cursor` that are written to directly; `last_write` is the lane's tick of the last write."""
+class CursorGroup:
+    """Subscribers at one `cursor` that are written to directly. `last_write` is the lane's tick of the last flush."""
 
     def __init__(self) -> None:
         self.cursor = 0
@@ -22,9 +22,9 @@ class Crowd:
         self._members: dict[Subscriber, Direct] = {}
         self._ends: list[tuple[int, int, Subscriber]] = []
         self._numbers = count()
-        self._left = False
+        self._has_left = False
         self._written: set[Subscriber] = set()
-        self._next = 0
+        self._next_cursor = 0
 
     def __len__(self) -> int:
         return len(self._members)
@@ -36,7 +36,7 @@ class Crowd:
         return iter(list(self._members))
 
     def admit(self, subscriber: Subscriber) -> bool:
-        """Add a subscriber at the crowd's cursor that can be written to directly; return False for any other."""
+        """Add a subscriber that is at the group's cursor and can be written to directly; return False for others."""
         direct = subscriber.direct
         if direct is None or (self._members and subscriber.cursor != self.cursor):
             return False
@@ -50,8 +50,8 @@ class Crowd:
         return True
 
     def position(self, subscriber: Subscriber) -> int:
-        """Return the cursor of a member. During a write some members already have the new events."""
-        return self._next if subscriber in self._written else self.cursor
+        """Return the cursor of a member. During a flush some members already have the new events."""
+        return self._next_cursor if subscriber in self._written else self.cursor
 
     def leave(self, subscriber: Subscriber) -> None:
         """Remove a subscriber, and set its own cursor and `events_left`."""
@@ -60,46 +60,46 @@ class Crowd:
             subscriber.events_left = subscriber.ends_at - subscriber.cursor
             subscriber.last_write = max(subscriber.last_write, self.last_write)
             del self._members[subscriber]
-            self._left = True
+            self._has_left = True
             self._written.discard(subscriber)
 
-    def ending(self, seq: int) -> Iterator[Subscriber]:
-        """Return the members that may get no event after `seq`."""
+    def remove_finished(self, seq: int) -> Iterator[Subscriber]:
+        """Remove and yield the members whose limit of events is reached at `seq`."""
         while self._ends and self._ends[0][0] <= seq:
             _, _, subscriber = heapq.heappop(self._ends)
             if subscriber in self._members:
                 self.leave(subscriber)
                 yield subscriber
 
-    def members(self) -> list[CrowdMember]:
-        """All members in the order of writing."""
-        self._left = False
+    def members(self) -> list[GroupMember]:
+        """Return all members, in the order in which they are written to."""
+        self._has_left = False
         return list(self._members.items())
 
-    def present(self, part: list[CrowdMember]) -> list[CrowdMember]:
+    def still_members(self, part: list[GroupMember]) -> list[GroupMember]:
         """Return the entries of `part` that are still members."""
-        return [member for member in part if member[0] in self._members] if self._left else part
+        return [member for member in part if member[0] in self._members] if self._has_left else part
 
-    def write(self, chunk: Chunk, part: list[CrowdMember]) -> list[Subscriber]:
-        """Write to these members. Return those whose connection is full or closed; they got nothing."""
+    def write(self, chunk: Chunk, part: list[GroupMember]) -> list[Subscriber]:
+        """Write to the members in `part`. Return those whose connection is full or closed, without a write."""
         stalled, framed = [], chunk.framed
-        for subscriber, (flow, put) in part:
+        for subscriber, (flow, write) in part:
             if flow.write_paused:
                 stalled.append(subscriber)
                 continue
             try:
-                put(framed)
+                write(framed)
             except RuntimeError:
                 # uvloop raises this for a connection that was just closed. The subscriber's sink ends the stream.
                 stalled.append(subscriber)
         return stalled
 
-    def written(self, chunk: Chunk, part: list[CrowdMember]) -> None:
-        """Note that `part` has been written to while other members have not."""
-        self._next = chunk.to_seq
-        self._written.update(subscriber for subscriber, _ in self.present(part))
+    def mark_written(self, chunk: Chunk, part: list[GroupMember]) -> None:
+        """Record that the members in `part` have the chunk, while later members do not have it yet."""
+        self._next_cursor = chunk.to_seq
+        self._written.update(subscriber for subscriber, _ in self.still_members(part))
 
     def advance(self, seq: int) -> None:
-        """Note that all members have been written to, up to `seq`."""
+        """Record that all members have the events up to `seq`."""
         self.cursor = seq
         self._written.clear()
