@@ -71,7 +71,7 @@ async def test_the_state_at_every_seq_equals_a_full_fold_also_with_erratic_clock
     lines: list[tuple[NewEvent, int]], store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history, "STEP", 7)
-    monkeypatch.setattr(history, "PAGE", 3)
+    monkeypatch.setattr(history, "PAGE_SIZE", 3)
     first, _ = store.create_task()
     store.append(first.task_id, [event for event, _ in lines])
     given, stored = await read(store, first.task_id)
