@@ -22,10 +22,10 @@ from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).parent.parent
-WORSE = 1.10
+WORSE_RATIO = 1.10
 """A figure is marked as worse when the median of its ratios exceeds this."""
 
-_ASIDE = re.compile(r"\([^()]*\)")
+_PARENTHESES = re.compile(r"\([^()]*\)")
 _FIGURE = re.compile(r"([+-]?[\d,]*\d(?:\.\d+)?)(?:\s*(µs|ms|s|KB|MB|events/s|deliveries/s)(?![\w/]))?")
 _SECONDS = {"µs": 1e-6, "ms": 1e-3, "s": 1.0}
 _BYTES = {"KB": 1e3, "MB": 1e6}
@@ -46,7 +46,7 @@ def figures_of(measured: str) -> list[Figure]:
     """
     found: list[Figure] = []
     unit = ""
-    for text, own in reversed(_FIGURE.findall(_ASIDE.sub("", measured))):
+    for text, own in reversed(_FIGURE.findall(_PARENTHESES.sub("", measured))):
         unit = own or unit
         value = float(text.replace(",", ""))
         if unit in _SECONDS:
@@ -66,7 +66,7 @@ Results = dict[str, str]
 class Comparison:
     """The ratios of one figure of a row over all pairs of runs. Over 1.0, the newer version is worse."""
 
-    what: str
+    name: str
     before: str
     now: str
     ratios: list[float]
@@ -78,19 +78,26 @@ class Comparison:
 
     def cells(self) -> tuple[str, ...]:
         spread = f"{min(self.ratios):.2f} to {max(self.ratios):.2f}"
-        return (self.what, self.before, self.now, f"{self.worse:.2f}", spread, "WORSE" if self.worse > WORSE else "")
+        return (
+            self.name,
+            self.before,
+            self.now,
+            f"{self.worse:.2f}",
+            spread,
+            "WORSE" if self.worse > WORSE_RATIO else "",
+        )
 
 
 def compare(pairs: Sequence[tuple[Results, Results]]) -> Iterator[Comparison]:
     """Compare pairs of runs, (before, now). Rows that only one version has are skipped."""
-    for what in pairs[0][0]:
-        texts = [(before[what], now[what]) for before, now in pairs if what in before and what in now]
+    for row in pairs[0][0]:
+        texts = [(before[row], now[row]) for before, now in pairs if row in before and row in now]
         figures = [(figures_of(before), figures_of(now)) for before, now in texts]
         if not texts or len({len(side) for pair in figures for side in pair}) != 1:
             continue
         for number in range(len(figures[0][0])):
             ratios = [_how_much_worse(before[number], now[number]) for before, now in figures]
-            name = what if len(figures[0][0]) == 1 else f"{what} [{number + 1}]"
+            name = row if len(figures[0][0]) == 1 else f"{row} [{number + 1}]"
             yield Comparison(name, texts[0][0], texts[0][1], ratios)
 
 
@@ -150,12 +157,12 @@ def run(
 
     Return 1 if a figure is worse by over 10 %, or if a scenario could not be measured.
     """
-    began = time.monotonic()
+    started_at = time.monotonic()
     every: list[Comparison] = []
     failed: list[str] = []
 
     def progress(text: str) -> None:
-        print(f"[{time.monotonic() - began:4.0f} s] {text}", file=sys.stderr, flush=True)
+        print(f"[{time.monotonic() - started_at:4.0f} s] {text}", file=sys.stderr, flush=True)
 
     with tempfile.TemporaryDirectory(prefix="signalbox-against-") as folder:
         progress(f"installing {revision} …")
@@ -176,11 +183,10 @@ def run(
             compared = list(compare(pairs))
             progress(f"{scenario}:\n{table(compared)}")
             every += compared
-    worse = [one for one in every if one.worse > WORSE]
+    worse = [comparison for comparison in every if comparison.worse > WORSE_RATIO]
     print(table(every))
-    print(
-        f"\n{len(every)} figures, {rounds} pairs of runs: {len(worse)} worse by more than {WORSE - 1:.0%} at the median"
-    )
+    limit = f"{WORSE_RATIO - 1:.0%}"
+    print(f"\n{len(every)} figures, {rounds} pairs of runs: {len(worse)} worse by more than {limit} at the median")
     for scenario in failed:
         print(f"{scenario} could not be measured in both versions; see above", file=sys.stderr)
     return 1 if worse or failed else 0

@@ -79,7 +79,7 @@ class Process:
     def alive(self) -> bool:
         return self._popen.poll() is None
 
-    def say(self, line: str) -> None:
+    def send(self, line: str) -> None:
         """Send one line to its standard input."""
         assert self._popen.stdin
         self._popen.stdin.write(line + "\n")
@@ -95,7 +95,7 @@ class Process:
             raise RuntimeError(f"{self.argv} ended with {self._popen.wait()}")
         return line
 
-    def answer(self, key: str, timeout: float = 30) -> dict[str, Any]:
+    def read_json(self, key: str, timeout: float = 30) -> dict[str, Any]:
         """Return the next JSON line that has `key`, and skip lines without it."""
         deadline = time.monotonic() + timeout
         while True:
@@ -115,7 +115,7 @@ class Process:
 
     def stop(self, timeout: float = 10) -> float:
         """Send SIGTERM, then SIGKILL after `timeout` seconds. Return how many seconds the exit took."""
-        began = time.monotonic()
+        started_at = time.monotonic()
         if self.alive:
             self._popen.send_signal(signal.SIGTERM)
             try:
@@ -128,7 +128,7 @@ class Process:
             with contextlib.suppress(OSError):
                 if pipe:
                     pipe.close()
-        return time.monotonic() - began
+        return time.monotonic() - started_at
 
 
 def _tree(pid: int) -> list[int]:

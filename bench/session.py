@@ -71,7 +71,7 @@ class Session:
 
     def measure(self, rate: float, group: int, seconds: float, settle: float = 1.5) -> Measure:
         """Emit `rate` events/s in groups of `group`; measure `seconds` after `settle` seconds; wait for the rest."""
-        self.emitter.say(json.dumps({"rate": rate, "group": group, "seconds": settle + seconds + 0.2}))
+        self.emitter.send(json.dumps({"rate": rate, "group": group, "seconds": settle + seconds + 0.2}))
         time.sleep(settle)
         self.client.mark("measured")
         cpu = self.server.cpu_seconds()
@@ -79,7 +79,7 @@ class Session:
         cpu = self.server.cpu_seconds() - cpu
         figures = self.client.mark("rest")
         rss = self.server.rss_bytes()
-        emitted = self.emitter.answer("emitted", 60)
+        emitted = self.emitter.read_json("emitted", 60)
         self.emitted += emitted["emitted"]
         self._drain()
         return Measure(figures, cpu, rss, emitted)
@@ -133,7 +133,7 @@ def emitting(store_url: str, tasks: int = 1) -> Iterator[Process]:
     """Start an emitter process on a store; yield it once its tasks `bench-0`, `bench-1`, … exist."""
     argv = [sys.executable, "-m", "bench.emitter", "--store", store_url, "--tasks", str(tasks)]
     with Process(argv, cores="others") as emitter:
-        emitter.answer("tasks")
+        emitter.read_json("tasks")
         yield emitter
 
 

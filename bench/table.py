@@ -12,24 +12,24 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-COLUMNS = ("what", "measured", "reach", "", "elsewhere (not measured here)", "beside it, same run")
+COLUMNS = ("what", "measured", "target", "", "elsewhere (not measured here)", "beside it, same run")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row. `reach` is the target, and `elsewhere` quotes other products; all else is measured in this run."""
+    """One row. `target` is the figure to reach. `other_products` quotes other products. The rest is measured here."""
 
-    what: str
+    name: str
     measured: str
-    reach: str = ""
+    target: str = ""
     met: bool | None = None
-    elsewhere: str = ""
+    other_products: str = ""
     baseline: str = ""
     figures: dict[str, Any] = field(default_factory=dict)
 
     def cells(self) -> tuple[str, ...]:
         mark = "" if self.met is None else "yes" if self.met else "NO"
-        return (self.what, self.measured, self.reach, mark, self.elsewhere, self.baseline)
+        return (self.name, self.measured, self.target, mark, self.other_products, self.baseline)
 
 
 def render(rows: Sequence[Row]) -> str:

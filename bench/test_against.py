@@ -32,7 +32,7 @@ def test_times_sizes_and_rates_are_read_from_a_row(measured: str, values: list[f
 def test_a_longer_time_and_a_lower_rate_are_worse() -> None:
     before = {"a page": "10 ms", "appends": "1,000 events/s", "gone": "1 s"}
     now = {"a page": "12 ms", "appends": "500 events/s", "new": "1 s"}
-    found = {one.what: one.worse for one in compare([(before, now)])}
+    found = {one.name: one.worse for one in compare([(before, now)])}
     assert found == pytest.approx({"a page": 1.2, "appends": 2.0})
 
 

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, WebError, expect, sync_playwright
 
 from e2e.browser import launch
-from e2e.following import FOLLOW
+from e2e.stream_page import FOLLOW
 from e2e.stream_stub import StubServer, running
 from tests.support.proxy import Proxy
 from tests.support.server import Server

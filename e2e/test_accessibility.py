@@ -9,8 +9,8 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page, expect
 
-from e2e.live import expect_live_at
-from e2e.runs import run
+from e2e.live_checks import expect_live_at
+from e2e.random_run import run
 from signalbox.store import NewEvent
 from tests.support.server import Server
 
@@ -95,7 +95,7 @@ def event(event_type: str, **payload: Any) -> NewEvent:
     return NewEvent(event_type=event_type, payload=payload, **named)
 
 
-def question(request_id: str) -> NewEvent:
+def permission_request(request_id: str) -> NewEvent:
     evidence = {"artifacts": ["report.json"], "commit": "0123abc"}
     return event(
         "permission_request",
@@ -113,8 +113,8 @@ def site(shared_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Ite
     shared_server.emit("done", *events)
     shared_server.emit("failed", *events[:40], event("runner_exit", span_id="main", exit_code=1, error_code="broken"))
     shared_server.emit("running", *events[:36])
-    shared_server.emit("waiting", *events[:20], question("p1"))
-    shared_server.emit("answered", "started", question("p1"))
+    shared_server.emit("waiting", *events[:20], permission_request("p1"))
+    shared_server.emit("answered", "started", permission_request("p1"))
     texts, grounds = (*range(30, 38), *range(90, 98)), (*range(40, 48), *range(100, 108))
     shared_server.emit(
         "colours",

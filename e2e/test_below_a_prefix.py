@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, expect
 
-from e2e.live import expect_equal_to_fresh, expect_live_at
+from e2e.live_checks import expect_equal_to_fresh, expect_live_at
 from signalbox.store import NewEvent
 from tests.support.proxies import PREFIX, proxy_before
 from tests.support.server import Server

@@ -42,7 +42,9 @@ def expect_order(page: Page) -> None:
     assert "each once and in order" in figure(page, "order")
 
 
-def test_offline_for_five_seconds_reconnects_and_loses_nothing(server: Server, page: Page, talking: str) -> None:
+def test_a_page_that_was_offline_for_five_seconds_reconnects_and_loses_nothing(
+    server: Server, page: Page, talking: str
+) -> None:
     page.goto(f"{server.url}/demo?task={talking}")
     expect(page.locator("#demo-status")).to_contain_text("Connected")
     expect(page.locator("#demo-rows > tr")).not_to_have_count(1)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from e2e.live import expect_equal_to_answer, expect_live_at
+from e2e.live_checks import expect_equal_to_response, expect_live_at
 from signalbox.store import NewEvent
 from tests.support.server import Server
 
@@ -18,7 +18,7 @@ def event(event_type: str, **payload: Any) -> NewEvent:
 
 
 def committed(server: Server, task: str) -> None:
-    """Create a run with a checkpoint and a question that refers to it."""
+    """Create a run with a checkpoint and a permission request that refers to it."""
     server.emit(
         task,
         event("runner_spawn"),
@@ -64,7 +64,7 @@ def test_an_open_drawer_and_the_page_behind_it_are_live(server: Server, page: Pa
     expect_live_at(page, 5)
     drawer(page).get_by_role("button", name="Close").click()
     expect(drawer(page)).to_have_count(0)
-    expect_equal_to_answer(page)
+    expect_equal_to_response(page)
 
 
 def test_the_address_of_an_open_drawer_opens_it_again(server: Server, page: Page) -> None:
@@ -95,7 +95,7 @@ def test_the_page_of_a_checkpoint_is_live(server: Server, page: Page) -> None:
     server.emit("own", event("evidence_linked", checkpoint_id="c 1"), event("checkpoint_invalid", checkpoint_id="c 1"))
     expect_live_at(page, 5)
     expect(page.locator("h1")).to_contain_text("invalid")
-    expect_equal_to_answer(page)
+    expect_equal_to_response(page)
 
 
 def test_without_javascript_the_checkpoint_is_a_page(server: Server, plain_page: Page) -> None:

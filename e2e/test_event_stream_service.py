@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page
 
-from e2e.following import FOLLOW, saw_all, states, stats, wait_for_state
+from e2e.stream_page import FOLLOW, saw_all, states, stats, wait_for_state
 from e2e.stream_stub import Plan, StubServer, running
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page
 
-from e2e.following import saw_all, states, stats, wait_for_state
+from e2e.stream_page import saw_all, states, stats, wait_for_state
 from e2e.stream_stub import Plan, StubServer
 
 
@@ -24,7 +24,7 @@ def test_unavailable_answers_are_retried_after_the_servers_wait(
     assert stats(page)["errors"] == 3
 
 
-def test_a_wait_that_is_too_long_for_a_timer_is_not_cut_short(
+def test_a_wait_that_is_too_long_for_a_timer_is_not_shortened(
     page: Page, stub: StubServer, follow: Callable[..., None]
 ) -> None:
     stub.plans.append(Plan(status=503, headers={"Retry-After": "3000000"}))

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from e2e.live import expect_equal_to_answer, expect_equal_to_fresh, expect_live_at, statistics, task_names
-from e2e.runs import run
+from e2e.live_checks import expect_equal_to_fresh, expect_equal_to_response, expect_live_at, statistics, task_names
+from e2e.random_run import run
 from signalbox.store import NewEvent
 from tests.support.log import until
 from tests.support.proxy import Proxy
@@ -132,7 +132,7 @@ def test_a_silent_run_is_marked_stale_on_an_open_page(
 def test_a_list_of_many_busy_tasks_equals_a_fresh_one(
     start_server: Callable[..., Server], page: Page, context: BrowserContext, seed: int
 ) -> None:
-    server, dice = start_server(), random.Random(seed)
+    server, rng = start_server(), random.Random(seed)
     runs = {f"run-{number}": list(run(number, 40)) for number in range(70)}
     for task in list(runs)[:30]:
         server.emit(task, *runs[task][:10])
@@ -140,8 +140,8 @@ def test_a_list_of_many_busy_tasks_equals_a_fresh_one(
     at = dict.fromkeys(runs, 0) | dict.fromkeys(list(runs)[:30], 10)
     for _ in range(4):
         for _ in range(60):
-            task = dice.choice(list(runs))
-            batch = runs[task][at[task] : at[task] + dice.randint(1, 8)]
+            task = rng.choice(list(runs))
+            batch = runs[task][at[task] : at[task] + rng.randint(1, 8)]
             at[task] += len(batch)
             if batch:
                 server.emit(task, *batch)
@@ -176,7 +176,7 @@ def test_a_list_over_a_broken_network_equals_a_fresh_one(
         proxy.heal()
         expect_current(page, server)
         # A fresh page would open another stream, on which the frame could be lost instead.
-        expect_equal_to_answer(page)
+        expect_equal_to_response(page)
 
         lost = proxy.drop_next_write(b"hx-frame")
         server.emit("t2", NewEvent(event_type="runner_spawn"))

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from e2e.live import expect_equal_to_answer, expect_equal_to_fresh, expect_live_at
-from e2e.runs import run
+from e2e.live_checks import expect_equal_to_fresh, expect_equal_to_response, expect_live_at
+from e2e.random_run import run
 from signalbox.store import NewEvent
 from tests.support.server import Server
 
@@ -52,7 +52,7 @@ def test_the_page_equals_a_fresh_one_after_every_single_event(
     for event in events[1:]:
         server.emit("steps", event)
         expect_live_at(page, server.latest("steps"))
-        expect_equal_to_answer(page)
+        expect_equal_to_response(page)
     expect_equal_to_fresh(page, context)
 
 

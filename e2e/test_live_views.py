@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from e2e.live import expect_equal_to_answer, expect_equal_to_fresh, expect_live_at, expect_rows
-from e2e.runs import run
+from e2e.live_checks import expect_equal_to_fresh, expect_equal_to_response, expect_live_at, expect_rows
+from e2e.random_run import run
 from signalbox.store import NewEvent
 from tests.support.server import Server
 
@@ -40,13 +40,13 @@ def test_an_open_view_equals_a_fresh_one(server: Server, page: Page, context: Br
     for start in (40, 41, 60, 140):
         server.emit(task, *events[start : {40: 41, 41: 60, 60: 140, 140: None}[start]])
         expect_live_at(page, server.latest(task))
-        expect_equal_to_answer(page)
+        expect_equal_to_response(page)
     expect_equal_to_fresh(page, context)
 
 
-def test_an_answer_given_elsewhere_closes_the_question_on_its_page(server: Server, page: Page) -> None:
-    question = NewEvent(event_type="permission_request", payload={"request_id": "r 1", "tool_name": "rm"})
-    server.emit("asked", NewEvent(event_type="runner_spawn", span_id="main"), question)
+def test_an_answer_from_another_client_closes_the_permission_request_on_its_page(server: Server, page: Page) -> None:
+    request = NewEvent(event_type="permission_request", payload={"request_id": "r 1", "tool_name": "rm"})
+    server.emit("asked", NewEvent(event_type="runner_spawn", span_id="main"), request)
     page.goto(f"{server.url}/tasks/asked/permissions/r%201")
     expect(page.get_by_role("button", name="Approve")).to_be_visible()
     expect_live_at(page, 2)
@@ -56,7 +56,7 @@ def test_an_answer_given_elsewhere_closes_the_question_on_its_page(server: Serve
     )
     expect(page.locator(".permission-outcome")).to_contain_text("Denied by ann")
     expect(page.get_by_role("button", name="Approve")).to_have_count(0)
-    expect_equal_to_answer(page)
+    expect_equal_to_response(page)
 
 
 def test_matches_in_new_rows_are_marked_too(server: Server, page: Page) -> None:
@@ -79,7 +79,7 @@ def test_a_window_of_the_log_does_not_move_while_the_log_grows(server: Server, p
     expect_rows(page, 21, 220)
     expect(page.locator("#e120:target")).to_be_in_viewport()
     assert page.locator("#e120").bounding_box() == place
-    expect_equal_to_answer(page)
+    expect_equal_to_response(page)
 
 
 def test_an_open_view_of_an_ended_run_shows_no_current_time(server: Server, page: Page) -> None:
@@ -131,5 +131,5 @@ def test_a_comparison_is_live_while_other_runs_write(server: Server, page: Page,
         server.emit("beside", "not compared")
         server.emit("second", *events)
         expect(page.locator("#comparison")).to_contain_text(f"as of #{server.latest('second')}")
-        expect_equal_to_answer(page)
+        expect_equal_to_response(page)
     expect_equal_to_fresh(page, context)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from e2e.live import expect_live_at, expect_rows, expect_same_content
+from e2e.live_checks import expect_live_at, expect_rows, expect_same_content
 from signalbox.store import NewEvent
 from tests.support.log import until
 from tests.support.server import Server

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 from playwright.sync_api import BrowserContext, Page, expect
 
-from e2e.live import content, expect_equal_to_fresh, expect_live_at, expect_rows
+from e2e.live_checks import content, expect_equal_to_fresh, expect_live_at, expect_rows
 from signalbox.store import NewEvent
 from signalbox.store.contract import TaskRecord
 from signalbox.store.events import Event

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from e2e.live import expect_equal_to_fresh, expect_live_at
+from e2e.live_checks import expect_equal_to_fresh, expect_live_at
 from e2e.test_accessibility import LOOKS, expect_accessible
 from signalbox.store import NewEvent
 from signalbox.store.people import Account

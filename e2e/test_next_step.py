@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from e2e.live import expect_equal_to_fresh, expect_live_at
+from e2e.live_checks import expect_equal_to_fresh, expect_live_at
 from signalbox.store import NewEvent, open_task
 from tests.support.server import Server
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from e2e.live import expect_equal_to_fresh, expect_live_at
+from e2e.live_checks import expect_equal_to_fresh, expect_live_at
 from tests.support.server import Server
 
 # Drops, repeats or changes messages of the page's stream between the network and the page.

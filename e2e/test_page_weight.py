@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from e2e.memory import heap_bytes
-from e2e.runs import run
+from e2e.random_run import run
 from tests.support.server import Server
 
 MAX_REQUESTS = 12

@@ -8,8 +8,8 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page, expect
 
-from e2e.live import expect_live_at
-from e2e.runs import run
+from e2e.live_checks import expect_live_at
+from e2e.random_run import run
 from e2e.test_accessibility import expect_accessible
 from tests.support.server import Server
 

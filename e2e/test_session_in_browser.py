@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from e2e.live import expect_live_at
+from e2e.live_checks import expect_live_at
 from tests.support.machine_speed import slowness
 from tests.support.server import Server
 from tests.support.session_client import SessionClient, answer, emit
@@ -19,7 +19,7 @@ PROMPT = 0.25
 
 
 def test_an_answer_on_the_page_reaches_the_client_at_once(server: Server, page: Page, record_property: Any) -> None:
-    session, took = "pressed", []
+    session, elapsed = "pressed", []
     emit(server.url, session, "tool_status", tool_name="rm", status="waiting")
     with SessionClient(server.url, session) as client:
         page.goto(f"{server.url}/tasks/{session}")
@@ -29,13 +29,13 @@ def test_an_answer_on_the_page_reaches_the_client_at_once(server: Server, page: 
             expect_live_at(page, 2 + 2 * number)
             pressed = page.get_by_role("button", name="Approve").evaluate(PRESS)
             cleared = client.wait_for("permission_cleared", lambda data, name=name: data["request_id"] == name)
-            took.append(cleared["came"] + time.time() - time.monotonic() - pressed)
+            elapsed.append(cleared["came"] + time.time() - time.monotonic() - pressed)
             expect_live_at(page, 3 + 2 * number)
-    record_property("p50_seconds", statistics.median(took))
-    assert statistics.median(took) < PROMPT * slowness()
+    record_property("p50_seconds", statistics.median(elapsed))
+    assert statistics.median(elapsed) < PROMPT * slowness()
 
 
-def test_a_question_answered_by_the_client_disappears_from_the_page(server: Server, page: Page) -> None:
+def test_a_permission_request_answered_by_the_client_disappears_from_the_page(server: Server, page: Page) -> None:
     emit(server.url, "answered", "permission_request", request_id="r1", tool_name="rm")
     page.goto(f"{server.url}/tasks/answered")
     expect(page.get_by_role("button", name="Approve")).to_be_visible()

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from e2e.browser import ARGS, find
-from e2e.live import MAIN, expect_equal_to_fresh, expect_live_at, statistics
-from e2e.runs import run
+from e2e.live_checks import MAIN, expect_equal_to_fresh, expect_live_at, statistics
+from e2e.random_run import run
 from e2e.window import Window, open_window
 from tests.support.machine_speed import slowness
 from tests.support.server import Server

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import httpx
 from playwright.sync_api import Page, expect
 
-from e2e.live import expect_equal_to_answer, expect_live_at
+from e2e.live_checks import expect_equal_to_response, expect_live_at
 from signalbox.store import NewEvent
 from tests.support.server import Server
 
@@ -24,7 +24,7 @@ def test_a_silent_run_is_stale_on_its_open_page_until_its_next_event(
     page.goto(f"{server.url}/tasks/silent")
     flag = page.locator("#task-header").get_by_text("stale, last event")
     expect(flag).to_be_visible(timeout=20_000)
-    expect_equal_to_answer(page)
+    expect_equal_to_response(page)
     page.goto(f"{server.url}/tasks/silent?at=1")
     expect(flag).to_be_visible()
 
@@ -32,7 +32,7 @@ def test_a_silent_run_is_stale_on_its_open_page_until_its_next_event(
     server.emit("silent", NewEvent(event_type="runner_exit", span_id="main"))
     expect_live_at(page, 2)
     expect(flag).to_have_count(0)
-    expect_equal_to_answer(page)
+    expect_equal_to_response(page)
 
 
 def test_an_archived_task_is_marked_on_its_open_page(server: Server, page: Page) -> None:
@@ -43,7 +43,7 @@ def test_an_archived_task_is_marked_on_its_open_page(server: Server, page: Page)
     for deed, times in (("archive", 1), ("restore", 0)):
         assert server.post(f"/selection/{deed}", data={"task": "kept"}).status_code == 303
         expect(archived).to_have_count(times)
-        expect_equal_to_answer(page)
+        expect_equal_to_response(page)
 
 
 def test_the_unfinished_line_of_a_run_is_updated_below_the_log(server: Server, page: Page) -> None:
@@ -58,9 +58,9 @@ def test_the_unfinished_line_of_a_run_is_updated_below_the_log(server: Server, p
         expect(row).to_contain_text(text[5:18] if text[0] == "\x1b" else text)
         expect(row).to_be_in_viewport()
         assert page.evaluate(GAP) == 0
-        expect_equal_to_answer(page)
+        expect_equal_to_response(page)
     server.emit("bar", NewEvent(event_type="log", payload={"message": "epoch 1: 60/60"}))
     server.emit("bar", NewEvent(event_type="runner_exit"))
     expect_live_at(page, 4)
     expect(row).to_be_hidden()
-    expect_equal_to_answer(page)
+    expect_equal_to_response(page)

@@ -6,8 +6,8 @@ import re
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from e2e.live import expect_live_at, expect_same_of_then
-from e2e.runs import run
+from e2e.live_checks import expect_live_at, expect_same_as_past
+from e2e.random_run import run
 from tests.support.server import Server
 
 
@@ -17,7 +17,7 @@ def test_the_page_at_the_last_event_equals_the_live_page(server: Server, page: P
     expect_live_at(page, server.latest("last"))
     past = context.new_page()
     past.goto(f"{server.url}/tasks/last?at={server.latest('last')}")
-    expect_same_of_then(page, past)
+    expect_same_as_past(page, past)
 
 
 def test_the_page_at_an_event_equals_the_live_page_at_that_time(
@@ -29,7 +29,7 @@ def test_the_page_at_an_event_equals_the_live_page_at_that_time(
     expect_live_at(page, 150)
     past = context.new_page()
     past.goto(f"{server.url}/tasks/until?at=150")
-    expect_same_of_then(page, past)
+    expect_same_as_past(page, past)
     page.close()
     server.emit("until", *events[150:])
     past.reload()

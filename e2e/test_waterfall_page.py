@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from playwright.sync_api import Page, expect
 
-from e2e.live import expect_live_at
-from e2e.runs import run
+from e2e.live_checks import expect_live_at
+from e2e.random_run import run
 from signalbox.store.contract import TaskRecord
 from signalbox.store.events import Event
 from tests.support.server import Server
@@ -42,7 +42,7 @@ def test_the_waterfall_is_drawn_without_javascript(server: Server, plain_page: P
 @pytest.mark.parametrize("width", [1440, 390])
 def test_the_outcome_and_duration_of_a_span_fit_next_to_its_bar(server: Server, page: Page, width: int) -> None:
     task = f"cancelled-{width}"
-    told = [("runner_spawn", {}, "10:00:00"), ("runner_exit", {"status": "cancelled"}, "21:34:56")]
+    log = [("runner_spawn", {}, "10:00:00"), ("runner_exit", {"status": "cancelled"}, "21:34:56")]
     events = [
         Event(
             event_id=seq,
@@ -56,17 +56,17 @@ def test_the_outcome_and_duration_of_a_span_fit_next_to_its_bar(server: Server, 
             payload_json=msgspec.Raw(msgspec.json.encode(payload)),
             created_at=f"2026-11-10T{time}.000000Z",
         )
-        for seq, (kind, payload, time) in enumerate(told, start=1)
+        for seq, (kind, payload, time) in enumerate(log, start=1)
     ]
     server.store.import_task(TaskRecord(task_id=task, created_at=events[0].created_at), events)
     page.set_viewport_size({"width": width, "height": 800})
     page.goto(f"{server.url}/tasks/{task}/waterfall")
-    took = page.locator(".fall-took").first
-    expect(took).to_contain_text("cancelled 11 h 34 m")
-    assert took.evaluate("node => node.scrollWidth <= node.clientWidth")
+    duration = page.locator(".fall-took").first
+    expect(duration).to_contain_text("cancelled 11 h 34 m")
+    assert duration.evaluate("node => node.scrollWidth <= node.clientWidth")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     labels = page.locator(".fall-axis text").evaluate_all(
-        """all => all.map((one) => one.getBoundingClientRect()).filter((box) => box.width)
+        """labels => labels.map((label) => label.getBoundingClientRect()).filter((box) => box.width)
           .map(({ left, right }) => [left, right])"""
     )
     assert all(before[1] < after[0] for before, after in pairwise(labels)), labels

@@ -1,8 +1,8 @@
-"""`make schemathesis`: ask every route what its OpenAPI document allows and what it forbids, with many examples.
+"""`make schemathesis`: send every route many requests that its OpenAPI document allows or forbids.
 
-The callers are anybody on a server without accounts, and the tokens of an owner and of a reader of one project on a
-server with accounts. Schemathesis has an environment of its own, as nothing else needs its 70 MB. Streams are left out
-because they never end; `tests/api/test_document.py` has them.
+The callers are an anonymous one on a server without accounts, and the tokens of an owner and of a reader of one project
+on a server with accounts. Schemathesis has its own environment, because nothing else needs its 70 MB. Streams are left
+out because they never end; `tests/api/test_document.py` tests them.
 """
 
 from __future__ import annotations
@@ -31,34 +31,34 @@ def main(options: list[str]) -> int:
             server.path.parent.mkdir()
             server.start()
         try:
-            anybody, guarded = servers
-            fill(anybody.store)
+            anonymous, guarded = servers
+            fill(anonymous.store)
             project(guarded.store, "ours")
             fill(guarded.store, "ours")
             owner = token(guarded.store, "owner")
             reader = token(guarded.store, "reader", project_id="ours", scopes=("read",))
             wait_until_guarded(guarded)
-            callers = ((anybody, {}), (guarded, owner), (guarded, reader))
-            return max(ask(program, server, headers, options) for server, headers in callers)
+            callers = ((anonymous, {}), (guarded, owner), (guarded, reader))
+            return max(run(program, server, headers, options) for server, headers in callers)
         finally:
             for server in servers:
                 server.close()
 
 
 def install() -> str:
-    """The path of the program; it is installed if it is not there."""
+    """Install Schemathesis unless it is installed, and return the path of the program."""
     program = ENVIRONMENT / "bin" / "schemathesis"
-    wanted = ENVIRONMENT / REQUIREMENT
-    if not wanted.exists():
+    marker = ENVIRONMENT / REQUIREMENT
+    if not marker.exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True)
         pip = [ENVIRONMENT / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
         subprocess.run([*pip, REQUIREMENT], check=True)
-        wanted.touch()
+        marker.touch()
     return str(program)
 
 
-def ask(program: str, server: Server, headers: dict[str, str], options: list[str]) -> int:
-    """One run, as the caller with these headers. Return 1 if it found anything."""
+def run(program: str, server: Server, headers: dict[str, str], options: list[str]) -> int:
+    """Run Schemathesis with these headers. Return 1 if it found anything, else 0."""
     command = [program, "run", f"{server.url}/api/openapi.json", "--checks", "all", "--exclude-path-regex", STREAMS]
     command += ["--request-timeout", "10", "--max-time", SECONDS, "--no-color"]
     for name, value in headers.items():

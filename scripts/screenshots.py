@@ -24,7 +24,7 @@ IMAGES = Path(__file__).parent.parent / "docs" / "images"
 DESKTOP = {"viewport": {"width": 1440, "height": 900}}
 LOW = {"viewport": {"width": 1440, "height": 480}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
-PATIENCE_MS = 60_000
+TIMEOUT_MS = 60_000
 
 COMMANDS = {
     "types": ("mypy", "-p", "signalbox.store"),
@@ -68,12 +68,12 @@ def take_all(browser: Browser, server: Server) -> None:
     demos = [signalbox(server, "demo", "--task", task, "--quiet") for task in ("stdlib-audit", "stdlib-audit-2")]
     try:
         tasks = open_page(browser, server, "/tasks", color_scheme="light", **LOW)
-        expect(tasks.get_by_text("stdlib audit").first).to_be_visible(timeout=PATIENCE_MS)
+        expect(tasks.get_by_text("stdlib audit").first).to_be_visible(timeout=TIMEOUT_MS)
         light = open_page(browser, server, "/tasks/stdlib-audit", color_scheme="light", **DESKTOP)
         dark = open_page(browser, server, "/tasks/stdlib-audit", color_scheme="dark", **DESKTOP)
         phone = open_page(browser, server, "/tasks/rollout", color_scheme="light", **PHONE)
         inbox = open_page(browser, server, "/permissions", color_scheme="light", **LOW)
-        expect(light.locator(".head-failed")).to_be_visible(timeout=PATIENCE_MS)
+        expect(light.locator(".head-failed")).to_be_visible(timeout=TIMEOUT_MS)
         pages = {"task-light": light, "task-dark": dark, "task-phone": phone, "tasks": tasks, "permissions": inbox}
         for name, page in pages.items():
             page.screenshot(path=IMAGES / f"{name}.png")
@@ -102,7 +102,7 @@ def take_views(browser: Browser, server: Server) -> None:
     for name, (path, scheme) in views.items():
         page = open_page(browser, server, path, color_scheme=scheme, **DESKTOP)
         if name == "evidence":
-            page.locator(".checkpoint-name").first.click(timeout=PATIENCE_MS)
+            page.locator(".checkpoint-name").first.click(timeout=TIMEOUT_MS)
             expect(page.get_by_role("dialog")).to_be_visible()
         page.screenshot(path=IMAGES / f"{name}.png")
         page.context.close()
@@ -123,7 +123,7 @@ def open_page(browser: Browser, server: Server, path: str, **options: Any) -> Pa
     """Open a page in UTC and wait until it is live."""
     page = browser.new_context(locale="en-GB", timezone_id="Etc/UTC", **options).new_page()
     page.goto(server.url + path)
-    expect(page.locator("live-status")).to_contain_text("live at", timeout=PATIENCE_MS)
+    expect(page.locator("live-status")).to_contain_text("live at", timeout=TIMEOUT_MS)
     return page
 
 

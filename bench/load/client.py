@@ -40,18 +40,18 @@ class LoadClient(Process):
 
     def wait_ready(self, timeout: float = 60) -> dict[str, Any]:
         """Wait until every stream has its response head. Raise RuntimeError if some were refused."""
-        ready = self.answer("ready", timeout)
+        ready = self.read_json("ready", timeout)
         if ready["failed"]:
             raise RuntimeError(f"{ready['failed']} of {ready['streams']} streams were refused")
         return ready
 
     def mark(self, name: str) -> dict[str, Any]:
         """End the current phase and begin another; return the figures of the ended phase."""
-        self.say(f"mark {name}")
-        return self.answer("phase")
+        self.send(f"mark {name}")
+        return self.read_json("phase")
 
     def finish(self, timeout: float = 30) -> dict[str, Any]:
         """End the run and return its totals."""
         if self.alive:
-            self.say("stop")
-        return self.answer("total", timeout)
+            self.send("stop")
+        return self.read_json("total", timeout)

@@ -19,7 +19,7 @@ from bench.table import Row, count
 from signalbox.store import NewEvent, open_store
 
 GROUPS = ((1, 3_000), (100, 10_000), (1_000, 20_000), (10_000, 30_000))
-PROCESSES, EACH = 10, 1_000
+PROCESSES, EVENTS_EACH = 10, 1_000
 TASK = "bench-0"
 
 
@@ -35,13 +35,13 @@ def append(scale: Scale) -> Iterator[Row]:
         yield _ten_processes(group, scale)
 
 
-def _one_writer(what: str, events: Sequence[NewEvent], group: int, scale: Scale) -> Row:
+def _one_writer(name: str, events: Sequence[NewEvent], group: int, scale: Scale) -> Row:
     parts = [events[at : at + group] for at in range(0, len(events), group)]
     raw_parts = [raw.rows_of(part) for part in parts] if scale.baselines else []
     row = _row(
-        what,
+        name,
         len(events),
-        _in_turns(
+        _alternately(
             scale,
             lambda path: _append(path, parts),
             lambda path: _append_raw(raw.create(path, TASK), raw_parts),
@@ -53,14 +53,14 @@ def _one_writer(what: str, events: Sequence[NewEvent], group: int, scale: Scale)
     seconds = 10_000 / row.figures["events_per_s"]
     return replace(
         row,
-        what=f"{what}: 10,000 of them",
+        name=f"{name}: 10,000 of them",
         measured=f"{seconds:.3f} s ({row.measured})",
-        reach="under 0.5 s, half of raw",
+        target="under 0.5 s, half of raw",
         met=None if row.met is None else seconds < 0.5 and row.met,
     )
 
 
-def _in_turns(scale: Scale, *kinds: Callable[[Path], float]) -> list[list[float]]:
+def _alternately(scale: Scale, *kinds: Callable[[Path], float]) -> list[list[float]]:
     """Return the seconds of each kind, each time on a new database. Without baselines, measure only the first."""
     if not scale.baselines:
         kinds = kinds[:1]
@@ -94,13 +94,13 @@ def _append_raw(connection: sqlite3.Connection, parts: Sequence[Sequence[raw.Raw
 
 def _ten_processes(group: int, scale: Scale) -> Row:
     name = "one by one" if group == 1 else f"in groups of {group}"
-    times = _in_turns(
+    times = _alternately(
         scale,
         lambda path: _together(path, _appender, group, derived=True),
         lambda path: _together(path, _raw_appender, group),
         lambda path: _together(path, _raw_appender, group, derived=True),
     )
-    return _row(f"append from {PROCESSES} processes, {name}", PROCESSES * EACH, times)
+    return _row(f"append from {PROCESSES} processes, {name}", PROCESSES * EVENTS_EACH, times)
 
 
 def _together(
@@ -123,18 +123,18 @@ def _together(
 
 
 def _appender(path: Path, group: int, gate: Barrier) -> None:
-    store, events = open_store(f"sqlite:///{path}"), logs(EACH)
+    store, events = open_store(f"sqlite:///{path}"), logs(EVENTS_EACH)
     gate.wait(60)
-    for at in range(0, EACH, group):
+    for at in range(0, EVENTS_EACH, group):
         store.append(TASK, events[at : at + group])
     gate.wait(120)
     store.close()
 
 
 def _raw_appender(path: Path, group: int, gate: Barrier) -> None:
-    connection, rows = raw.connect(path), raw.rows_of(logs(EACH))
+    connection, rows = raw.connect(path), raw.rows_of(logs(EVENTS_EACH))
     gate.wait(60)
-    for at in range(0, EACH, group):
+    for at in range(0, EVENTS_EACH, group):
         raw.append(connection, TASK, rows[at : at + group])
     gate.wait(120)
     connection.close()
@@ -143,21 +143,21 @@ def _raw_appender(path: Path, group: int, gate: Barrier) -> None:
 def _check(path: Path, exit_codes: list[int | None]) -> None:
     connection = raw.connect(path)
     sql = "SELECT count(*), count(DISTINCT seq), min(seq), max(seq) FROM task_events WHERE task_id = ?"
-    found, wanted = connection.execute(sql, (TASK,)).fetchone(), PROCESSES * EACH
+    found, wanted = connection.execute(sql, (TASK,)).fetchone(), PROCESSES * EVENTS_EACH
     connection.close()
     if any(exit_codes) or found != (wanted, wanted, 1, wanted):
         raise RuntimeError(f"the log is not whole after {PROCESSES} processes: {found}, exit codes {exit_codes}")
 
 
-def _row(what: str, size: int, times: list[list[float]]) -> Row:
+def _row(name: str, size: int, times: list[list[float]]) -> Row:
     rate, *baselines = (size / median(taken) for taken in times)
     if not baselines:
-        return Row(what=what, measured=f"{count(rate)} events/s", figures={"events_per_s": rate, "seconds": times})
+        return Row(name=name, measured=f"{count(rate)} events/s", figures={"events_per_s": rate, "seconds": times})
     plain, derived = baselines
     return Row(
-        what=what,
+        name=name,
         measured=f"{count(rate)} events/s",
-        reach="half of raw",
+        target="half of raw",
         met=rate >= plain / 2,
         baseline=f"raw sqlite3 {count(plain)}/s: {rate / plain:.2f} of it "
         f"(with the schema's derived columns {count(derived)}/s: {rate / derived:.2f})",

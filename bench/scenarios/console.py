@@ -23,7 +23,7 @@ EVENTS, LOGS_PER_SPAN = 100_000, 97
 VISITS = 15
 SHORT_TASK, SHORT, LISTED = "short", 300, 50
 TRAVELS = (25_000, 69_999, 99_999)
-MORE, WARM_UP, AT_ONCE = 10_000, 2_000, 100
+MORE_EVENTS, WARM_UP, GROUP = 10_000, 2_000, 100
 LIVE_MS = 30_000
 
 PATHS = {
@@ -61,28 +61,28 @@ def fill(store: Store) -> None:
 
 
 def visit(port: int, path: str) -> tuple[float, int]:
-    """Load a page of the task; return the seconds that it took and its size in bytes."""
+    """Load a page of the task; return the elapsed seconds and its size in bytes."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     began = time.perf_counter()
     connection.request("GET", f"/tasks/{TASK}{path}")
     response = connection.getresponse()
     body = response.read()
-    took = time.perf_counter() - began
+    elapsed = time.perf_counter() - began
     connection.close()
     if response.status != 200:
         raise RuntimeError(f"{path} answers {response.status}: {body[:200]!r}")
-    return took, len(body)
+    return elapsed, len(body)
 
 
 def _pages(port: int) -> Iterator[Row]:
     for name, path in PATHS.items():
         visits = [visit(port, path) for _ in range(VISITS)]
-        took, size = median(seconds for seconds, _ in visits), visits[0][1]
+        elapsed, size = median(seconds for seconds, _ in visits), visits[0][1]
         yield Row(
-            what=f"100,000 events, 1,000 spans: {name}",
-            measured=f"{ms(took * 1000)}, {size / 1000:.0f} KB",
-            reach="under 300 ms",
-            met=took < 0.3,
+            name=f"100,000 events, 1,000 spans: {name}",
+            measured=f"{ms(elapsed * 1000)}, {size / 1000:.0f} KB",
+            target="under 300 ms",
+            met=elapsed < 0.3,
             figures={"seconds": [seconds for seconds, _ in visits], "bytes": size},
         )
 
@@ -95,11 +95,11 @@ def _first_travel(url: str) -> Row:
             visit(port, "")
             first[seq], _ = visit(port, f"?at={seq}")
             step[seq], _ = visit(port, f"?at={seq - 1}")
-    to_each = ", ".join(f"#{seq}: {ms(took * 1000)}" for seq, took in first.items())
+    to_each = ", ".join(f"#{seq}: {ms(elapsed * 1000)}" for seq, elapsed in first.items())
     return Row(
-        what="first time travel in 100,000 events, server time; one step from there",
+        name="first time travel in 100,000 events, server time; one step from there",
         measured=f"{to_each}; {ms(median(step.values()) * 1000)}",
-        reach="under 300 ms",
+        target="under 300 ms",
         met=max(first.values()) < 0.3,
         figures={"first_seconds": first, "step_seconds": step},
     )
@@ -127,19 +127,19 @@ def _memory(store: Store, port: int) -> Row:
         browser.close()
     heap, nodes = (f"{before[name]:,.0f} → {after[name]:,.0f}" for name in ("JSHeapUsedSize", "Nodes"))
     return Row(
-        what=f"an open page while {MORE:,} more events arrive: JS heap in bytes, DOM nodes",
+        name=f"an open page while {MORE_EVENTS:,} more events arrive: JS heap in bytes, DOM nodes",
         measured=f"{heap}; {nodes}",
-        reach="flat",
+        target="flat",
         met=flat(before, after),
         figures={"before": before, "after": after},
     )
 
 
 def grown(page: Page, store: Store) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the memory of an open page of the task, before and after MORE events have arrived."""
-    _come(page, store, WARM_UP)
+    """Return the memory of an open page of the task, before and after MORE_EVENTS more have arrived."""
+    _append_and_wait(page, store, WARM_UP)
     before = metrics(page)
-    _come(page, store, MORE)
+    _append_and_wait(page, store, MORE_EVENTS)
     return before, metrics(page)
 
 
@@ -148,9 +148,9 @@ def flat(before: dict[str, float], after: dict[str, float]) -> bool:
     return after["JSHeapUsedSize"] < before["JSHeapUsedSize"] + 500_000 and after["Nodes"] < before["Nodes"] * 1.1
 
 
-def _come(page: Page, store: Store, number: int) -> None:
+def _append_and_wait(page: Page, store: Store, number: int) -> None:
     events = logs(number)
-    for at in range(0, number, AT_ONCE):
-        newest = store.append(TASK, events[at : at + AT_ONCE])[-1].seq
+    for at in range(0, number, GROUP):
+        newest = store.append(TASK, events[at : at + GROUP])[-1].seq
         page.wait_for_function("seq => document.querySelector(`#e${seq}`) !== null", arg=newest, timeout=LIVE_MS)
     expect(page.locator("#log-rows > li")).to_have_count(200)

@@ -56,11 +56,11 @@ def _pages_of_events(stores: dict[int, str], long: int) -> Iterator[Row]:
     for size in (MIDDLE, long):
         factor = times[size] / times[MIDDLE]
         first = size == MIDDLE
-        took = f"{times[size] * 1000:.3f} ms"
+        elapsed = f"{times[size] * 1000:.3f} ms"
         yield Row(
-            what=f"a page of {PAGE} from {count(size)} events, in the store",
-            measured=took if first else f"{took}, {factor:.2f} × that from {count(MIDDLE)}",
-            reach="under 1 ms" if first else "within 2 × of it",
+            name=f"a page of {PAGE} from {count(size)} events, in the store",
+            measured=elapsed if first else f"{elapsed}, {factor:.2f} × that from {count(MIDDLE)}",
+            target="under 1 ms" if first else "within 2 × of it",
             met=times[size] < 0.001 if first else factor < 2,
             baseline=f"raw sqlite3 {raw_times[size] * 1000:.3f} ms",
             figures={"seconds": times[size], "raw_seconds": raw_times[size]},
@@ -102,15 +102,15 @@ def _places(size: int) -> list[int]:
 def _task_pages(stores: dict[int, str], long: int) -> Iterator[Row]:
     with contextlib.ExitStack() as stack:
         visits = {size: Visitor(stack.enter_context(serving(url))[1]) for size, url in stores.items()}
-        _in_turns([visitor.visit for visitor in visits.values()])
+        _alternately([visitor.visit for visitor in visits.values()])
         short = median(visits[SHORT].taken)
         for size, visitor in visits.items():
             time_of = median(visitor.taken)
             baseline = "" if size == SHORT else f"{time_of / short:.2f} × the page of {SHORT} events"
             yield Row(
-                what=f"task page of {count(size)} events: time, size of the HTML",
+                name=f"task page of {count(size)} events: time, size of the HTML",
                 measured=f"{ms(time_of * 1000)}, {visitor.size / 1000:.1f} KB",
-                reach="as fast as 100 events, under 100 KB" if size == long else "under 100 KB",
+                target="as fast as 100 events, under 100 KB" if size == long else "under 100 KB",
                 met=visitor.size < 100_000 and (size != long or time_of < short * 1.25),
                 baseline=baseline,
                 figures={"seconds": visitor.taken, "bytes": visitor.size},
@@ -136,7 +136,7 @@ class Visitor:
             raise RuntimeError(f"the task page answers {response.status}: {body[:200]!r}")
 
 
-def _in_turns(actions: Sequence[Callable[[], Any]]) -> None:
+def _alternately(actions: Sequence[Callable[[], Any]]) -> None:
     for _ in range(VISITS):
         for action in actions:
             action()

@@ -39,7 +39,7 @@ def latency(scale: Scale) -> Iterator[Row]:
         measured = session.measure(RATE, 1, scale.seconds * 2)
         session.finish()
     yield Row(
-        what="emit in another process → JSON stream, p50 / p99",
+        name="emit in another process → JSON stream, p50 / p99",
         measured=p50_p99(measured.client),
         figures=measured.figures(),
     )
@@ -65,7 +65,7 @@ def _posted(seconds: float) -> Row:
             response.read()
             time.sleep(1 / RATE)
         figures = client.finish()
-    return Row(what="POST to the server → JSON stream, p50 / p99", measured=p50_p99(figures), figures=figures)
+    return Row(name="POST to the server → JSON stream, p50 / p99", measured=p50_p99(figures), figures=figures)
 
 
 def _in_the_dom(seconds: float) -> Row:
@@ -74,10 +74,10 @@ def _in_the_dom(seconds: float) -> Row:
         page = browser.new_page()
         page.add_init_script(WATCH)
         page.goto(f"http://127.0.0.1:{port}/tasks/{TASK}")
-        emitter.say(json.dumps({"rate": RATE, "group": 1, "seconds": 2.0, "mark": True}))
-        warm_up = int(emitter.answer("emitted")["emitted"])
-        emitter.say(json.dumps({"rate": RATE, "group": 1, "seconds": seconds, "mark": True}))
-        emitted = warm_up + int(emitter.answer("emitted", seconds + 30)["emitted"])
+        emitter.send(json.dumps({"rate": RATE, "group": 1, "seconds": 2.0, "mark": True}))
+        warm_up = int(emitter.read_json("emitted")["emitted"])
+        emitter.send(json.dumps({"rate": RATE, "group": 1, "seconds": seconds, "mark": True}))
+        emitted = warm_up + int(emitter.read_json("emitted", seconds + 30)["emitted"])
         page.wait_for_function("wanted => Object.keys(window.seenAt).length >= wanted", arg=emitted, timeout=10_000)
         seen: dict[str, float] = page.evaluate("window.seenAt")
         browser.close()
@@ -85,10 +85,10 @@ def _in_the_dom(seconds: float) -> Row:
     taken = [seen[mark] - sent for mark, sent in sorted(sent_at.items(), key=lambda item: item[1])][warm_up:]
     p50, p99 = median(taken), quantiles(taken, n=100)[98]
     return Row(
-        what=f"emit in another process → the browser's DOM, {RATE} events/s, p50 / p99",
+        name=f"emit in another process → the browser's DOM, {RATE} events/s, p50 / p99",
         measured=f"{ms(p50)} / {ms(p99)}",
-        reach="20 / 60 ms",
+        target="20 / 60 ms",
         met=p50 <= 20 and p99 <= 60,
-        elsewhere="Dagster 87 / 128 ms; Prefect 4.5 / 6 s; Flower, open Phoenix trace never",
+        other_products="Dagster 87 / 128 ms; Prefect 4.5 / 6 s; Flower, open Phoenix trace never",
         figures={"ms": taken},
     )

@@ -56,11 +56,11 @@ def paint(pages: dict[str, str], loads: int) -> Iterator[Row]:
     for name, address in pages.items():
         first, row = map(median, zip(*painted[address], strict=True))
         yield Row(
-            what=f"a cold load of {name} in Chromium: first paint, first row on the screen",
-            measured=_told(painted[address]),
-            reach=f"under {FIRST_PAINT_MS} and {FIRST_ROW_MS} ms on a quiet machine",
+            name=f"a cold load of {name} in Chromium: first paint, first row on the screen",
+            measured=_format_loads(painted[address]),
+            target=f"under {FIRST_PAINT_MS} and {FIRST_ROW_MS} ms on a quiet machine",
             met=first < FIRST_PAINT_MS and row < FIRST_ROW_MS,
-            baseline=f"200 lines of bare HTML {_told(painted[bare])}",
+            baseline=f"200 lines of bare HTML {_format_loads(painted[bare])}",
             figures={"painted_ms": painted[address], "bare_painted_ms": painted[bare]},
         )
 
@@ -76,7 +76,7 @@ def _load(browser: Browser, address: str) -> Painted:
     return first, row
 
 
-def _told(loads: list[Painted]) -> str:
+def _format_loads(loads: list[Painted]) -> str:
     """Return the median of each, with the range. The minimum is the figure of a quiet moment."""
     return ", ".join(f"{ms(median(t))} ({min(t):.0f} to {max(t):.0f})" for t in zip(*loads, strict=True))
 

@@ -35,9 +35,9 @@ def record(scale: Scale) -> Iterator[Row]:
             _check(store)
     rate = LINES / (median(taken) - median(silent))
     yield Row(
-        what=f"signalbox run, a command that prints {count(LINES)} plain lines: recorded",
+        name=f"signalbox run, a command that prints {count(LINES)} plain lines: recorded",
         measured=f"{count(rate)} events/s",
-        reach=f"{count(REACH)}",
+        target=f"{count(REACH)}",
         met=rate >= REACH,
         baseline=f"cat through a pipe to Python, not kept: {count(LINES / median(bare))} lines/s",
         figures={"events_per_s": rate, "seconds": taken, "silent_seconds": silent, "bare_seconds": bare},

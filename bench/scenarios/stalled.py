@@ -31,8 +31,8 @@ class Round:
 def stalled(scale: Scale) -> Iterator[Row]:
     """Yield one row: p99 of the reading streams without and with 50 stalled ones among 1,000, and memory."""
     with temporary_store() as url, emitting(url) as emitter, serving(url) as (server, port):
-        emitter.say(f'{{"rate": 100000, "group": {HISTORY // 20}, "seconds": {HISTORY / 100_000}}}')
-        since = int(emitter.answer("emitted")["emitted"])
+        emitter.send(f'{{"rate": 100000, "group": {HISTORY // 20}, "seconds": {HISTORY / 100_000}}}')
+        since = int(emitter.read_json("emitted")["emitted"])
         path = "/sse/tasks/bench-0/events?"
         new = f"{path}since_seq={since}&batch_size=100&flush_interval=0.1"
         sample = sample_for(STREAMS * RATE)
@@ -61,9 +61,9 @@ def _row(rounds: list[Round]) -> Row:
     after = median(r.with_stalled.client["p99_ms"] for r in rounds)
     grown = max(r.grown for r in rounds)
     return Row(
-        what=f"{STALLED} stalled readers among {STREAMS:,}, {RATE} events/s: p99 of the others, memory",
+        name=f"{STALLED} stalled readers among {STREAMS:,}, {RATE} events/s: p99 of the others, memory",
         measured=f"{ms(after)}, {after / before:.2f} × that without them; server {grown / 1e6:+.1f} MB",
-        reach="within 10 %; memory flat",
+        target="within 10 %; memory flat",
         met=after <= before * 1.1 and grown < FLAT,
         baseline=f"without them {ms(before)}",
         figures={

@@ -22,9 +22,9 @@ PACKAGE = open_store.__module__.partition(".")[0]
 """The package that programs import."""
 
 IMPORT = (
-    "import time; began = time.perf_counter(); import {package}; took = time.perf_counter() - began;"
+    "import time; began = time.perf_counter(); import {package}; elapsed = time.perf_counter() - began;"
     "status = open('/proc/self/status').read() if __import__('sys').platform == 'linux' else 'VmRSS: 0';"
-    "print(took, int(status.partition('VmRSS:')[2].split()[0]) * 1024)"
+    "print(elapsed, int(status.partition('VmRSS:')[2].split()[0]) * 1024)"
 )
 IDLE = 2.0
 """Seconds without a request before the memory of an idle server is read."""
@@ -50,7 +50,7 @@ def _import(repeats: int) -> Row:
     seconds, rss = median(of[0] for of, _ in times), median(of[1] for of, _ in times)
     bare_rss = median(bare[1] for _, bare in times)
     return Row(
-        what="import the package, as an emitter does: time, memory of the process",
+        name="import the package, as an emitter does: time, memory of the process",
         measured=f"{ms(seconds * 1000)}, {rss / 1e6:.1f} MB",
         baseline=f"Python alone {bare_rss / 1e6:.1f} MB",
         figures={"seconds": seconds, "rss": rss, "bare_rss": bare_rss},
@@ -61,7 +61,7 @@ def _command(repeats: int) -> Row:
     taken = _times(repeats, lambda: subprocess.run([*COMMAND, "--version"], capture_output=True, check=True))
     bare = _times(repeats, lambda: subprocess.run([sys.executable, "-c", ""], check=True))
     return Row(
-        what="signalbox --version",
+        name="signalbox --version",
         measured=ms(median(taken) * 1000),
         baseline=f"Python alone {ms(median(bare) * 1000)}",
         figures={"seconds": taken, "bare_seconds": bare},
@@ -80,7 +80,7 @@ def _server(repeats: int) -> Row:
                 time.sleep(IDLE)
                 idle.append(server.rss_bytes())
     return Row(
-        what="start of a server with a new store to its first page; memory while idle",
+        name="start of a server with a new store to its first page; memory while idle",
         measured=f"{ms(median(taken) * 1000)}, {median(idle) / 1e6:.1f} MB",
         figures={"seconds": taken, "rss": idle},
     )
@@ -100,9 +100,9 @@ def _installed() -> Row:
     sizes["its own packages"] = sum(_folder_size(Path(__file__).parents[2] / name) for name in ("store", "webapp"))
     largest = sorted(sizes.items(), key=lambda item: -item[1])[:4]
     return Row(
-        what="installed size, with all that the default installation needs",
+        name="installed size, with all that the default installation needs",
         measured=f"{sum(sizes.values()) / 1e6:.1f} MB",
-        reach="under 50 MB",
+        target="under 50 MB",
         met=sum(sizes.values()) < 50e6,
         baseline=", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in largest),
         figures={"bytes": sizes},

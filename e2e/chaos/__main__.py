@@ -20,7 +20,7 @@ from e2e.chaos import checks
 from e2e.chaos.faults import FAULTS, Fault
 from e2e.chaos.world import World
 
-CHAPTER = 25
+FAULTS_PER_TASK = 25
 """Number of faults after which the runs end and new tasks start."""
 
 
@@ -43,53 +43,53 @@ def main() -> int:
 
 def run(seed: int, count: int, browser: Browser, only: tuple[str, ...] | list[str] = ()) -> tuple[int, int]:
     """Run one seed, and return the number of faults and the number of wrong statuses."""
-    began, kinds = time.monotonic(), Counter[str]()
+    started_at, kinds = time.monotonic(), Counter[str]()
     with tempfile.TemporaryDirectory(prefix="signalbox-chaos-") as folder:
         world = World(seed, Path(folder), browser)
         possible = [fault for fault in FAULTS if fault.possible(world) and (not only or fault.name in only)]
         left_out = sorted({fault.name for fault in FAULTS if not fault.possible(world)})
         try:
             for number in range(count):
-                if number % CHAPTER == 0:
-                    world.chapter()
-                    checks.everything(world)
-                fault = world.dice.choices(possible, [fault.weight for fault in possible])[0]
+                if number % FAULTS_PER_TASK == 0:
+                    world.start_tasks()
+                    checks.check_all(world)
+                fault = world.rng.choices(possible, [fault.weight for fault in possible])[0]
                 kinds[fault.name] += 1
-                strike(world, fault)
-                for wrong in world.new_errors():
-                    print(f"  seed {seed}: {wrong}", file=sys.stderr, flush=True)
+                inject(world, fault)
+                for error in world.new_errors():
+                    print(f"  seed {seed}: {error}", file=sys.stderr, flush=True)
         except Exception:
             world.record_error(f"the harness stopped: {traceback.format_exc()}")
-            print(f"  seed {seed}: {world.wrong[-1]}", file=sys.stderr, flush=True)
+            print(f"  seed {seed}: {world.errors[-1]}", file=sys.stderr, flush=True)
         finally:
             world.close()
         if "Traceback" in world.server.log:
-            world.wrong.append("the server printed a traceback")
+            world.errors.append("the server printed a traceback")
             print(world.server.log[-5000:], file=sys.stderr)
-    took = time.monotonic() - began
+    elapsed = time.monotonic() - started_at
     summary = ", ".join(f"{name} {times}" for name, times in sorted(kinds.items()))
-    print(f"seed {seed}: {sum(kinds.values())} faults, {len(world.wrong)} wrong statuses, {took:.0f} s ({summary})")
+    print(f"seed {seed}: {sum(kinds.values())} faults, {len(world.errors)} wrong statuses, {elapsed:.0f} s ({summary})")
     if left_out:
         print(f"  not possible on this machine: {', '.join(left_out)}")
-    if world.wrong:
+    if world.errors:
         print(f'  again: make chaos ARGS="--seed {seed} --faults {count}"')
     sys.stdout.flush()
-    return sum(kinds.values()), len(world.wrong)
+    return sum(kinds.values()), len(world.errors)
 
 
-def strike(world: World, fault: Fault) -> None:
+def inject(world: World, fault: Fault) -> None:
     """Let all writers write, inject a fault for a while, repair it, and check everything."""
     world.faults.append(fault.name)
-    long = fault.longest > 2
-    length = world.dice.uniform(fault.longest * 0.8 if long else 0.02, fault.longest)
+    long = fault.max_seconds > 2
+    length = world.rng.uniform(fault.max_seconds * 0.8 if long else 0.02, fault.max_seconds)
     world.write(6)
-    world.pause(world.dice.uniform(0, 0.05))
+    world.pause(world.rng.uniform(0, 0.05))
     broken = fault.apply(world)
     next(broken)
     world.pause(length)
     next(broken, None)
     world.write(2)
-    checks.everything(world)
+    checks.check_all(world)
 
 
 if __name__ == "__main__":

@@ -9,38 +9,38 @@ from playwright.sync_api import Error, Page
 
 from e2e.chaos import truth
 from e2e.chaos.world import World
-from e2e.live import LOADED, content
+from e2e.live_checks import LOADED, content
 
 LIVE_AT = re.compile(r"live at #(\d+)")
 
 
-def everything(world: World) -> None:
+def check_all(world: World) -> None:
     """Wait until all writers are done, then check the log, the API, the programs and the pages."""
 
     world.settle()
-    for check in (the_log, the_api, the_programs):
+    for check in (check_log, check_api, check_readers):
         check(world)
     # Nothing may change while pages are compared, not even a heartbeat.
     world.command.suspend(True)
-    the_pages(world)
+    check_pages(world)
     world.command.suspend(False)
 
 
-def the_log(world: World) -> None:
+def check_log(world: World) -> None:
     """Check that seqs have no gaps, times never go back, and acknowledged events are stored once and in order."""
     for writer in (world.http, world.file):
         log = truth.log_of(world.path, writer.task_id)
-        _well_formed(world, writer.task_id, log)
+        _check_order(world, writer.task_id, log)
         keys = [entry.key for entry in log if entry.key and entry.key.startswith(f"{writer.name}-")]
         if keys != writer.acknowledged:
             lost = [key for key in writer.acknowledged if key not in keys]
             twice = sorted({key for key in keys if keys.count(key) > 1})
             world.record_error(f"{writer.task_id}: lost {lost[:5]}, twice {twice[:5]}, of {len(keys)} stored")
             writer.acknowledged = [str(key) for key in keys]
-    _well_formed(world, world.command.task_id, truth.log_of(world.path, world.command.task_id))
+    _check_order(world, world.command.task_id, truth.log_of(world.path, world.command.task_id))
 
 
-def _well_formed(world: World, task_id: str, log: list[truth.Entry]) -> None:
+def _check_order(world: World, task_id: str, log: list[truth.Entry]) -> None:
     if [entry.seq for entry in log] != list(range(1, len(log) + 1)):
         world.record_error(f"{task_id}: seqs with a gap or a duplicate")
     times = [entry.created_at for entry in log]
@@ -48,7 +48,7 @@ def _well_formed(world: World, task_id: str, log: list[truth.Entry]) -> None:
         world.record_error(f"{task_id}: created_at goes back")
 
 
-def the_api(world: World) -> None:
+def check_api(world: World) -> None:
     """Check that health is good, and that the JSON of each task agrees with its log."""
     world.until(lambda: world.status("/api/events/health") == 200, "health says ok")
     for task_id in world.tasks.values():
@@ -60,9 +60,9 @@ def the_api(world: World) -> None:
 def _api_agrees_with_log(world: World, task_id: str) -> bool:
     """Return whether the API shows the log. The run may append events between the requests."""
     before = truth.newest(world.path, task_id)
-    snapshot = world.ask(f"/api/tasks/{task_id}/events/snapshot?limit=500")
+    snapshot = world.request(f"/api/tasks/{task_id}/events/snapshot?limit=500")
     since = max(0, before - 900)
-    page = world.ask(f"/api/tasks/{task_id}/events?since_seq={since}&limit=1000")
+    page = world.request(f"/api/tasks/{task_id}/events?since_seq={since}&limit=1000")
     after = truth.newest(world.path, task_id)
     if snapshot is None or page is None or not (snapshot.is_success and page.is_success):
         return False
@@ -74,41 +74,43 @@ def _api_agrees_with_log(world: World, task_id: str) -> bool:
     )
 
 
-def the_programs(world: World) -> None:
+def check_readers(world: World) -> None:
     """Check that every program has seen every event once and in order."""
     for reader in world.readers:
-        whole = _whole(world, reader.task_id)
+        all_seqs = _all_seqs(world, reader.task_id)
         name = f"{type(reader).__name__} of {reader.task_id}"
-        if not world.until(lambda reader=reader, whole=whole: reader.seen == whole(), f"{name} has seen every event"):
-            world.record_error(f"{name} has seen {len(reader.seen)} of {len(whole())}")
-            reader.seen = whole()
-        for wrong in reader.wrong:
-            world.record_error(f"{name}: {wrong}")
-        reader.wrong.clear()
-    whole = _whole(world, world.file.task_id)
+        if not world.until(
+            lambda reader=reader, all_seqs=all_seqs: reader.seen == all_seqs(), f"{name} has seen every event"
+        ):
+            world.record_error(f"{name} has seen {len(reader.seen)} of {len(all_seqs())}")
+            reader.seen = all_seqs()
+        for error in reader.errors:
+            world.record_error(f"{name}: {error}")
+        reader.errors.clear()
+    all_seqs = _all_seqs(world, world.file.task_id)
     if not world.until(
-        lambda: world.module.seen == whole(), "the browser module has seen every event once and in order"
+        lambda: world.module.seen == all_seqs(), "the browser module has seen every event once and in order"
     ):
         world.module.begin(world.proxy.url, world.file.task_id)
 
 
-def _whole(world: World, task_id: str) -> Callable[[], list[int]]:
+def _all_seqs(world: World, task_id: str) -> Callable[[], list[int]]:
     return lambda: list(range(1, truth.newest(world.path, task_id) + 1))
 
 
-def the_pages(world: World) -> None:
+def check_pages(world: World) -> None:
     """Check that every page is live at the newest event and equals a fresh load of its address."""
     position = truth.newest(world.path)
     for page in world.pages:
         task_id = re.search(r"/tasks/([\w-]+)", page.url)
         newest = truth.newest(world.path, task_id[1]) if task_id else position
         if page.url.endswith("/permissions"):
-            # The inbox receives only questions and answers, so it is live at the last of those.
+            # The inbox receives only permission events, so it is live at the last one of these.
             newest = 0
-        right = world.until(
+        ok = world.until(
             lambda page=page, newest=newest: _live(page) >= newest, f"{page.url} is live at #{newest}"
         ) and world.until(lambda page=page: _fresh(page), f"{page.url} equals a fresh page", timeout=10)
-        if not right:
+        if not ok:
             world.record_error(f"{page.url} shows the status: {_status(page)!r}; {_difference(page)}")
             world.reload(page)
 

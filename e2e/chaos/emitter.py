@@ -17,7 +17,7 @@ from signalbox.store import NewEvent, Store, StoreError, open_store
 
 def main() -> None:
     url = sys.argv[1]
-    store = patiently_opened(url)
+    store = open_when_available(url)
     for line in sys.stdin:
         batch = json.loads(line)
         try:
@@ -42,7 +42,7 @@ def append(store: Store, task_id: str, event: NewEvent) -> None:
             return
 
 
-def patiently_opened(url: str) -> Store:
+def open_when_available(url: str) -> Store:
     """Return the store once it can be opened."""
     while True:
         try:

@@ -39,7 +39,7 @@ class Reader(ABC):
     def __init__(self, port: int, task_id: str) -> None:
         self.port, self.task_id = port, task_id
         self.seen: list[int] = []
-        self.wrong: list[str] = []
+        self.errors: list[str] = []
         self.lossy = False
         self._loop = asyncio.new_event_loop()
         self._task: asyncio.Task[None] | None = None
@@ -71,7 +71,7 @@ class Reader(ABC):
         if self.lossy and seq > len(self.seen) + 1 and event["task_id"] == self.task_id:
             raise ConnectionError("a gap: something was lost on the way")
         if seq != len(self.seen) + 1 or event["task_id"] != self.task_id:
-            self.wrong.append(f"after #{len(self.seen)} of {self.task_id} came #{seq} of {event['task_id']}")
+            self.errors.append(f"after #{len(self.seen)} of {self.task_id} came #{seq} of {event['task_id']}")
         self.seen.append(seq)
 
 

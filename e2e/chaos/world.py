@@ -17,13 +17,13 @@ from e2e.chaos import truth
 from e2e.chaos.disk import Clock, Disk
 from e2e.chaos.readers import PageReader, Reader, SocketReader, StreamReader
 from e2e.chaos.writers import CommandRun, FileWriter, HttpWriter
-from e2e.runs import run
+from e2e.random_run import run
 from signalbox.store import NewEvent
 from tests.support.proxy import Proxy
 from tests.support.server import Server
 
 HEARTBEAT, HEARTBEAT_TIMEOUT = 1.0, 6.0
-PATIENCE = 45.0
+TIMEOUT = 45.0
 """Seconds within which everything must be correct again after a fault."""
 
 VIEWS = (
@@ -39,19 +39,19 @@ VIEWS = (
 
 
 class World:
-    """The system under test for one seed. `chapter` starts new tasks; `wrong` lists statuses that are wrong."""
+    """The system under test for one seed. `start_tasks` starts new tasks; `errors` lists statuses that are wrong."""
 
     def __init__(self, seed: int, folder: Path, browser: Browser) -> None:
-        self.seed, self.dice = seed, random.Random(seed)
+        self.seed, self.rng = seed, random.Random(seed)
         self.disk, self.clock = Disk(folder / "disk"), Clock(folder)
         self.server = Server(
             self.disk.folder,
             variables=self.clock.variables,
             heartbeat_timeout=HEARTBEAT_TIMEOUT,
             keepalive_interval=0.5,
-            max_events_per_stream=self.dice.choice([40, 200, 10_000]),
-            ring_events=self.dice.choice([16, 256, 4096]),
-            stream_compression=self.dice.choice([False, True]),
+            max_events_per_stream=self.rng.choice([40, 200, 10_000]),
+            ring_events=self.rng.choice([16, 256, 4096]),
+            stream_compression=self.rng.choice([False, True]),
         ).start()
         self.proxy = Proxy(self.server.port)
         self.path, self.folder = self.server.path, folder
@@ -60,14 +60,14 @@ class World:
         self.command = CommandRun(folder, self.server.store_url, heartbeat=HEARTBEAT)
         self._client = httpx.Client(timeout=10, trust_env=False)
         self.context = browser.new_context()
-        self.context.set_default_timeout(PATIENCE * 1000)
+        self.context.set_default_timeout(TIMEOUT * 1000)
         self.pages = [self.context.new_page() for _ in range(3)]
         self.module = PageReader(self.context.new_page())
         self.readers: list[Reader] = []
         self.faults: list[str] = []
-        self.wrong: list[str] = []
-        self._shown = 0
-        self._chapters = itertools.count(1)
+        self.errors: list[str] = []
+        self._reported = 0
+        self._task_numbers = itertools.count(1)
         self._commands = itertools.count(1)
         self._runs: dict[str, Iterator[NewEvent]] = {}
 
@@ -76,13 +76,13 @@ class World:
         """The tasks of this chapter, by writer."""
         return {"http": self.http.task_id, "file": self.file.task_id, "command": self.command.task_id}
 
-    def chapter(self) -> None:
+    def start_tasks(self) -> None:
         """End the runs, and start new ones with new readers and pages."""
         self.command.end()
-        number = next(self._chapters)
+        number = next(self._task_numbers)
         for writer in (self.http, self.file):
             writer.begin(f"{writer.name}-{number}")
-            self._runs[writer.name] = run(self.dice.randrange(10**6), 2000)
+            self._runs[writer.name] = run(self.rng.randrange(10**6), 2000)
         self.begin_command()
         self.write(5)
         self.settle()
@@ -94,7 +94,7 @@ class World:
             SocketReader(self.proxy.port, self.http.task_id),
         ]
         self.module.begin(self.proxy.url, self.file.task_id)
-        view = self.dice.choice(VIEWS).format(**self.tasks)
+        view = self.rng.choice(VIEWS).format(**self.tasks)
         for page, address in zip(self.pages, (f"/tasks/{self.http.task_id}", "/tasks", view), strict=True):
             page.goto(self.proxy.url + address)
 
@@ -106,10 +106,10 @@ class World:
     def write(self, most: int) -> None:
         """Let every run write between 1 and `most` events."""
         for writer in (self.http, self.file):
-            count = self.dice.randint(1, most)
+            count = self.rng.randint(1, most)
             writer.write(list(itertools.islice(self._runs[writer.name], count)))
         if self.command.running:
-            self.command.write(self.dice.randint(1, most))
+            self.command.write(self.rng.randint(1, most))
 
     def settle(self) -> None:
         """Wait until everything that was written is acknowledged."""
@@ -118,10 +118,10 @@ class World:
         if not recorded:
             self.command.lines = self.lines_of_the_command()
         for writer in (self.http, self.file):
-            self.wrong += [f"{writer.name}: {error}" for error in writer.errors]
+            self.errors += [f"{writer.name}: {error}" for error in writer.errors]
             writer.errors.clear()
 
-    def until(self, condition: Callable[[], Any], what: str, *, timeout: float = PATIENCE) -> bool:
+    def until(self, condition: Callable[[], Any], what: str, *, timeout: float = TIMEOUT) -> bool:
         """Wait until `condition` holds, and record a wrong status if it does not in time."""
         deadline = time.monotonic() + timeout
         while not condition():
@@ -151,12 +151,12 @@ class World:
             self._client.delete(f"{self.server.url}/api/tasks/{task_id}")
 
     def record_error(self, what: str) -> None:
-        self.wrong.append(f"after fault {len(self.faults)} ({self.faults[-1] if self.faults else 'none'}): {what}")
+        self.errors.append(f"after fault {len(self.faults)} ({self.faults[-1] if self.faults else 'none'}): {what}")
 
     def new_errors(self) -> list[str]:
         """Return the errors found since the last call."""
-        found = self.wrong[self._shown :]
-        self._shown = len(self.wrong)
+        found = self.errors[self._reported :]
+        self._reported = len(self.errors)
         return found
 
     def pause(self, seconds: float) -> None:
@@ -166,7 +166,7 @@ class World:
         except Error:
             time.sleep(seconds)
 
-    def ask(self, path: str, *, json: Any = None) -> httpx.Response | None:
+    def request(self, path: str, *, json: Any = None) -> httpx.Response | None:
         """Ask the server directly. Return None if it does not answer."""
         try:
             method = "GET" if json is None else "POST"
@@ -176,7 +176,7 @@ class World:
 
     def status(self, path: str, *, json: Any = None) -> int:
         """Return the status code of an answer, or 0 if there is none."""
-        response = self.ask(path, json=json)
+        response = self.request(path, json=json)
         return 0 if response is None else response.status_code
 
     def reload(self, page: Page) -> None:

@@ -104,7 +104,7 @@ def test_concurrent_requests_receive_their_own_answers(store: SqliteStore) -> No
         until(lambda: len(open_permissions(store, "t")) == 2)
         for permission in open_permissions(store, "t"):
             answer(store, "t", permission.request_id, permission.tool_name == "read", "ann", permission.tool_name)
-        answers = {name: question.result(5) for name, question in pending.items()}
+        answers = {name: future.result(5) for name, future in pending.items()}
     assert {name: (a.approved, a.reason) for name, a in answers.items()} == {
         "read": (True, "read"),
         "write": (False, "write"),

@@ -15,7 +15,7 @@ import httpx
 import msgspec
 import pytest
 
-from e2e.runs import run
+from e2e.random_run import run
 from signalbox.store import Event, NewEvent, open_store
 from tests.support.command import signalbox
 from tests.support.log import log_of, spans_of, task_of

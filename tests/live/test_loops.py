@@ -90,7 +90,7 @@ async def test_every_loop_survives_errors_and_reports_them_in_health_and_metrics
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(broken, method, raise_error)
                 app.extensions["hub"].lanes.channels["t"] = app.extensions["hub"].lanes._channel("t")
-                await store.aappend("t", _question(name))
+                await store.aappend("t", _permission_request(name))
                 await until(lambda name=name: _has(problems, f"loop_{name}"))
             await until(lambda name=name: _has_not(problems, f"loop_{name}"))
             metrics = await (await client.get("/metrics")).get_data(as_text=True)
@@ -99,7 +99,7 @@ async def test_every_loop_survives_errors_and_reports_them_in_health_and_metrics
         assert await problems() == set()
 
 
-def _question(name: str) -> Any:
+def _permission_request(name: str) -> Any:
     return NewEvent(event_type="permission_request", payload={"request_id": name})
 
 

@@ -18,7 +18,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from e2e.runs import run
+from e2e.random_run import run
 from signalbox.store import NewEvent
 from signalbox.store.remote import RemoteLog
 from tests.support.chaos import Chaos

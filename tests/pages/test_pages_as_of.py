@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from e2e.runs import run
+from e2e.random_run import run
 from signalbox.store import Conflict, NewEvent
 from tests.support.dom import Node, parse
 from tests.support.server import Server

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from e2e.runs import run
+from e2e.random_run import run
 from signalbox.store import Event, NewEvent, TaskRecord, UnknownTask, history, open_store
 from signalbox.store.history import History, before_first_event
 from signalbox.store.projections import fold

@@ -39,8 +39,8 @@ async def test_a_run_that_reports_after_its_interruption_is_running_again(
     assert after.task.spans_open == before.task.spans_open == 3
     assert {span.state for span in after.spans.values() if span.kind != "mark"} == {"open"}
     assert after.phases["executing"].state == "open"
-    (question,) = after.permissions.values()
-    assert (question.state, question.by, question.closed_at, question.seq) == ("open", None, None, 4)
+    (permission,) = after.permissions.values()
+    assert (permission.state, permission.by, permission.closed_at, permission.seq) == ("open", None, None, 4)
     store.append("run", event("permission_response", actor="user", request_id="r", approved=True, by="ann"), own=True)
     assert (await stored_state(store)).task.status == "running"
 

@@ -11,14 +11,14 @@ from tests.support.server import Server
 
 
 class Chaos:
-    """A context manager that breaks the network and the server `fault_count` times, and repairs both on exit.
+    """A context manager that breaks the network or the server `fault_count` times, and repairs both on exit.
 
     It resets connections, closes the port, stalls it, answers 502, or kills or stops the server and starts it again.
     Meanwhile each connection is cut after a random number of bytes. `faults` lists what was broken.
     """
 
     def __init__(self, seed: int, server: Server, proxy: Proxy, *, fault_count: int = 6) -> None:
-        self._dice = random.Random(seed)
+        self._rng = random.Random(seed)
         self._bytes = random.Random(seed)
         self._fault_count = fault_count
         self._server = server
@@ -43,13 +43,13 @@ class Chaos:
     def _run(self) -> None:
         breaks = [self.cut, self.cut, self.shut, self.stall, self.gateway, self.kill, self.stop]
         for _ in range(self._fault_count):
-            time.sleep(self._dice.uniform(0.05, 0.5))
-            chosen = self._dice.choice(breaks)
+            time.sleep(self._rng.uniform(0.05, 0.5))
+            chosen = self._rng.choice(breaks)
             self.faults.append(chosen.__name__)
             chosen()
 
     def _pause(self) -> None:
-        time.sleep(self._dice.uniform(0, 0.6))
+        time.sleep(self._rng.uniform(0, 0.6))
 
     def cut(self) -> None:
         self._proxy.cut()

@@ -26,7 +26,7 @@ async def frame(store: SqliteStore, since: int, task_id: str = "run", window: in
 
 
 async def newest(store: SqliteStore, task_id: str) -> int:
-    # The last appended seq is not enough: the end of a task also appends events that close its open questions.
+    # The last appended seq is not enough: the end of a task appends more events, which close its open requests.
     async with store.read() as view:
         return (await view.task(task_id)).latest_seq
 

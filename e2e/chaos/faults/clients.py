@@ -16,9 +16,9 @@ def clients_leave_in_the_middle(world: World) -> Iterator[None]:
     body = b'{"event_type":"log","payload":{"message":"' + b"x" * 500 + b'"}}'
     head = b"POST /api/tasks/left/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     whole = head + f"Content-Length: {len(body)}\r\n\r\n".encode() + body
-    for _ in range(world.dice.randint(1, 12)):
+    for _ in range(world.rng.randint(1, 12)):
         with suppress(OSError), socket.create_connection(("127.0.0.1", world.server.port), timeout=2) as client:
-            client.sendall(whole[: world.dice.randint(1, len(whole))])
+            client.sendall(whole[: world.rng.randint(1, len(whole))])
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
     yield
 
@@ -36,8 +36,8 @@ def readers_that_do_not_read(world: World) -> Iterator[None]:
 
 @fault(4, 0.1)
 def hostile_event(world: World) -> Iterator[None]:
-    event = hostile.event(world.dice)
-    task = world.dice.choice([world.http.task_id, "odd"])
+    event = hostile.event(world.rng)
+    task = world.rng.choice([world.http.task_id, "odd"])
     answered = world.status(f"/api/tasks/{task}/events", json=event)
     if answered not in (201, 400, 409, 413):
         world.record_error(f"a hostile {event['event_type']!r} event was answered {answered}")
@@ -46,7 +46,7 @@ def hostile_event(world: World) -> Iterator[None]:
 
 @fault(3, 0.1)
 def hostile_request(world: World) -> Iterator[None]:
-    request = hostile.request(world.dice)
+    request = hostile.request(world.rng)
     with suppress(OSError), socket.create_connection(("127.0.0.1", world.server.port), timeout=5) as client:
         client.sendall(request)
         response = client.recv(4096)
@@ -57,9 +57,9 @@ def hostile_request(world: World) -> Iterator[None]:
 
 @fault(2, 0.2)
 def task_deleted_and_created_again(world: World) -> Iterator[None]:
-    world.ask("/api/tasks", json={"task_id": "reborn"})
+    world.request("/api/tasks", json={"task_id": "reborn"})
     for event_type in ("runner_spawn", "log", "runner_exit"):
-        world.ask("/api/tasks/reborn/events", json={"event_type": event_type, "payload": {"exit_code": 0}})
+        world.request("/api/tasks/reborn/events", json={"event_type": event_type, "payload": {"exit_code": 0}})
     world.delete("reborn")
     yield
     answered = world.status("/api/tasks/reborn/events", json={"event_type": "log", "payload": {"message": "again"}})

@@ -47,8 +47,8 @@ def disk_full(world: World) -> Iterator[None]:
 
 @fault(2, 1.0)
 def database_moved_away_and_back(world: World) -> Iterator[None]:
-    home, aside = world.path.parent, _aside(world)
-    _move(world, home, aside)
+    home, folder = world.path.parent, _folder_on_same_disk(world)
+    _move(world, home, folder)
     yield
     refused = world.status("/api/tasks/nowhere/events", json={"event_type": "log"})
     if refused != 503:
@@ -56,7 +56,7 @@ def database_moved_away_and_back(world: World) -> Iterator[None]:
     world.until(lambda: world.status("/api/events/health") == 503, "health says that the database is gone", timeout=8)
     if world.path.exists():
         world.record_error("a new database was created where the old one was moved away")
-    _move(world, aside, home)
+    _move(world, folder, home)
 
 
 @fault(2, 0.3)
@@ -66,20 +66,20 @@ def older_database_restored(world: World) -> Iterator[None]:
     truth.back_up(world.path, backup)
     world.write(5)
     world.settle()
-    home, aside = world.path.parent, _aside(world)
-    _move(world, home, aside)
+    home, folder = world.path.parent, _folder_on_same_disk(world)
+    _move(world, home, folder)
     backup.rename(world.path)
-    for file in aside.iterdir():
+    for file in folder.iterdir():
         file.unlink()
     world.expect_only_stored_events()
     yield
 
 
-def _aside(world: World) -> Path:
+def _folder_on_same_disk(world: World) -> Path:
     """Return a folder on the same file system, so that a moved file keeps its inode."""
-    aside = world.path.parent / "aside"
-    aside.mkdir(exist_ok=True)
-    return aside
+    folder = world.path.parent / "moved"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def _move(world: World, source: Path, target: Path) -> None:

@@ -40,7 +40,7 @@ def connections_half_open_for_long(world: World) -> Iterator[None]:
 
 @fault(4)
 def gateway_error(world: World) -> Iterator[None]:
-    status = world.dice.choice(["502 Bad Gateway", "503 Service Unavailable", "504 Gateway Timeout", "500 Oh"])
+    status = world.rng.choice(["502 Bad Gateway", "503 Service Unavailable", "504 Gateway Timeout", "500 Oh"])
     world.proxy.answer(status)
     yield
     world.proxy.heal()
@@ -55,7 +55,7 @@ def connections_closed_without_response(world: World) -> Iterator[None]:
 
 @fault(4, 1.0)
 def cut_at_any_byte(world: World) -> Iterator[None]:
-    world.proxy.cut_after = lambda: int(10 ** world.dice.uniform(1.5, 4.5))
+    world.proxy.cut_after = lambda: int(10 ** world.rng.uniform(1.5, 4.5))
     world.proxy.cut()
     yield
     world.proxy.cut_after = lambda: None

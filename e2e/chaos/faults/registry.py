@@ -8,7 +8,7 @@ from types import ModuleType
 
 from e2e.chaos.world import World
 
-Break = Callable[[World], Iterator[None]]
+FaultFunction = Callable[[World], Iterator[None]]
 
 
 @dataclass(frozen=True)
@@ -16,19 +16,19 @@ class Fault:
     """A kind of fault, its relative frequency, and its longest duration in seconds."""
 
     name: str
-    apply: Break
+    apply: FaultFunction
     weight: int
-    longest: float
+    max_seconds: float
     possible: Callable[[World], bool]
 
 
 def fault(
-    weight: int, longest: float = 0.5, possible: Callable[[World], bool] = lambda world: True
-) -> Callable[[Break], Fault]:
+    weight: int, max_seconds: float = 0.5, possible: Callable[[World], bool] = lambda world: True
+) -> Callable[[FaultFunction], Fault]:
     """Turn a generator, which breaks something before its `yield` and repairs it after, into a kind of fault."""
 
-    def define(apply: Break) -> Fault:
-        return Fault(apply.__name__, apply, weight, longest, possible)
+    def define(apply: FaultFunction) -> Fault:
+        return Fault(apply.__name__, apply, weight, max_seconds, possible)
 
     return define
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from e2e.chaos.faults.registry import fault
 from e2e.chaos.world import HEARTBEAT_TIMEOUT, World
 
-HEARTBEAT_PATIENCE = HEARTBEAT_TIMEOUT * 2 + 5
+DETECTION_TIMEOUT = HEARTBEAT_TIMEOUT * 2 + 5
 """Seconds within which the server reports that a run is dead, or alive again."""
 
 
@@ -25,10 +25,10 @@ def run_killed(world: World) -> Iterator[None]:
     yield
 
     def interrupted() -> bool:
-        response = world.ask(f"/api/tasks/{dead}")
+        response = world.request(f"/api/tasks/{dead}")
         return response is not None and response.is_success and response.json()["status"] == "interrupted"
 
-    world.until(interrupted, f"{dead}, whose run was killed, is interrupted", timeout=HEARTBEAT_PATIENCE)
+    world.until(interrupted, f"{dead}, whose run was killed, is interrupted", timeout=DETECTION_TIMEOUT)
     world.begin_command()
 
 
@@ -39,7 +39,7 @@ def run_suspended(world: World) -> Iterator[None]:
     world.command.suspend(False)
 
     def alive() -> bool:
-        response = world.ask(f"/api/tasks/{world.command.task_id}")
+        response = world.request(f"/api/tasks/{world.command.task_id}")
         return response is not None and response.is_success and response.json()["status"] == "running"
 
-    world.until(alive, "a run that reports again is running again", timeout=HEARTBEAT_PATIENCE)
+    world.until(alive, "a run that reports again is running again", timeout=DETECTION_TIMEOUT)

@@ -23,9 +23,9 @@ def server_killed(world: World) -> Iterator[None]:
 
 @fault(3, 0.2)
 def server_stopped(world: World) -> Iterator[None]:
-    took = world.server.stop()
-    if took > EXIT:
-        world.record_error(f"the server took {took:.1f} s to exit")
+    elapsed = world.server.stop()
+    if elapsed > EXIT:
+        world.record_error(f"the server took {elapsed:.1f} s to exit")
     yield
     world.server.start()
 
@@ -55,6 +55,6 @@ def _interruptions(world: World) -> int:
 
 @fault(2, 1.5, lambda world: bool(world.clock.variables))
 def clock_step(world: World) -> Iterator[None]:
-    world.clock.step(world.dice.choice([3600, 86_400 * 3, -3600, -86_400, 30]))
+    world.clock.step(world.rng.choice([3600, 86_400 * 3, -3600, -86_400, 30]))
     yield
     world.clock.step(0)

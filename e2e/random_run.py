@@ -11,8 +11,8 @@ from signalbox.store import NewEvent
 
 
 def run(seed: int, length: int) -> Iterator[NewEvent]:
-    """Return a run of about `length` events: phases, nested and retried work items, checkpoints, questions."""
-    dice = random.Random(seed)
+    """Return a run of about `length` events: phases, nested and retried work items, checkpoints, permissions."""
+    rng = random.Random(seed)
     yield NewEvent(event_type="runner_spawn", span_id="main", payload={"runner_pid": 1, "runner_version": "1.0"})
     count, asked = 1, set[str]()
     for number, phase in enumerate(("planning", "executing", "verifying")):
@@ -21,7 +21,7 @@ def run(seed: int, length: int) -> Iterator[NewEvent]:
         open_items: list[str] = []
         while count < length * (number + 1) / 3:
             count += 1
-            event = _step(dice, phase, span, open_items, count)
+            event = _step(rng, phase, span, open_items, count)
             if event.event_type == "permission_request":
                 asked.add(str(event.payload["request_id"]))
             if event.event_type == "permission_cleared":
@@ -33,19 +33,19 @@ def run(seed: int, length: int) -> Iterator[NewEvent]:
         for item in open_items:
             yield NewEvent(event_type="work_item_complete", actor="worker", phase=phase, span_id=item)
         yield NewEvent(event_type="phase_exit", phase=phase, span_id=span)
-    # The server closes a question that is still open at the end, at its own time.
+    # Close open requests here: otherwise the server closes them, at a time that no seed determines.
     for request_id in sorted(asked):
-        answer = {"request_id": request_id, "approved": dice.random() < 0.5, "by": "ada"}
-        # Only the server stores answers. An answer from a run is only a claim, so the run withdraws its question.
+        answer = {"request_id": request_id, "approved": rng.random() < 0.5, "by": "ada"}
+        # Only the server stores answers. An answer from a run is only a claim, so the run withdraws its request.
         yield NewEvent(event_type="permission_response", actor="user", span_id="main", payload=answer)
         withdrawn = {"request_id": request_id, "cause": "withdrawn"}
         yield NewEvent(event_type="permission_cleared", span_id="main", payload=withdrawn)
     yield NewEvent(event_type="runner_exit", span_id="main", payload={"exit_code": 0})
 
 
-def _step(dice: random.Random, phase: str, span: str, open_items: list[str], count: int) -> NewEvent:
-    kind = dice.random()
-    item = dice.choice(open_items) if open_items else None
+def _step(rng: random.Random, phase: str, span: str, open_items: list[str], count: int) -> NewEvent:
+    kind = rng.random()
+    item = rng.choice(open_items) if open_items else None
 
     def of_item(event_type: str, **payload: object) -> NewEvent:
         return NewEvent(event_type=event_type, actor="worker", phase=phase, span_id=item, payload=payload)
@@ -53,7 +53,7 @@ def _step(dice: random.Random, phase: str, span: str, open_items: list[str], cou
     if kind < 0.08 or item is None:
         name = f"{phase}-{count}"
         open_items.append(name)
-        parent = dice.choice([span, *open_items[:-1]])
+        parent = rng.choice([span, *open_items[:-1]])
         return NewEvent(
             event_type="work_item_start",
             actor="worker",

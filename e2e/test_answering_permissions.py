@@ -10,7 +10,7 @@ from typing import Any
 from playwright.sync_api import BrowserContext, Page, expect
 
 from e2e.browser import PHONE
-from e2e.live import expect_equal_to_fresh, expect_live_at, expect_same_content
+from e2e.live_checks import expect_equal_to_fresh, expect_live_at, expect_same_content
 from signalbox.store import NewEvent
 from tests.support.server import Server
 
@@ -28,7 +28,9 @@ def count(page: Page) -> Any:
     return page.locator("open-permissions")
 
 
-def test_a_question_appears_and_disappears_once_answered(server: Server, page: Page, context: BrowserContext) -> None:
+def test_a_permission_request_appears_and_disappears_once_answered(
+    server: Server, page: Page, context: BrowserContext
+) -> None:
     server.emit("asks", "started")
     page.goto(f"{server.url}/tasks/asks")
     expect_live_at(page, 1)
@@ -62,13 +64,13 @@ def test_a_reason_being_typed_survives_live_updates(server: Server, page: Page) 
     expect(field).to_have_value("beXuse")
 
 
-def test_a_late_answer_is_told_who_answered_first(
+def test_a_late_answer_shows_who_answered_first(
     server: Server, new_context: Callable[..., BrowserContext], expect_console: list[str]
 ) -> None:
     expect_console.append("409")
     ask(server, "two")
     first = new_context().new_page()
-    # Without JavaScript the page does not learn that the question is closed.
+    # Without JavaScript the page does not learn that the request is closed.
     second = new_context(java_script_enabled=False).new_page()
     for page in (first, second):
         page.goto(f"{server.url}/tasks/two")
@@ -105,7 +107,7 @@ def test_a_keyboard_shortcut_jumps_to_the_answer(server: Server, page: Page) -> 
     expect(page.get_by_label("Reason")).to_be_focused()
 
 
-def test_a_question_can_be_answered_without_javascript_on_a_phone(
+def test_a_permission_request_can_be_answered_without_javascript_on_a_phone(
     server: Server, new_context: Callable[..., BrowserContext]
 ) -> None:
     ask(server, "phone", reason="a long reason " * 20, arguments={"path": "/very/long" * 40})
@@ -153,7 +155,7 @@ def test_the_inbox_is_live(
     expect_equal_to_fresh(page, context)
 
 
-def test_every_live_page_counts_open_questions_of_all_tasks(
+def test_every_live_page_counts_open_permission_requests_of_all_tasks(
     start_server: Callable[..., Server], new_context: Callable[..., BrowserContext]
 ) -> None:
     server = start_server()
@@ -174,7 +176,7 @@ def test_every_live_page_counts_open_questions_of_all_tasks(
         expect(page).not_to_have_title(re.compile(r"^\(\d"))
 
 
-def test_a_question_disappears_when_it_expires_or_its_run_ends(
+def test_a_permission_request_disappears_when_it_expires_or_its_run_ends(
     start_server: Callable[..., Server], page: Page, context: BrowserContext
 ) -> None:
     server = start_server(heartbeat_timeout=2)

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from e2e.breaking import STALE, open_task, seconds_to_load
-from e2e.live import expect_equal_to_fresh, expect_live_at, expect_rows, statistics
-from e2e.runs import run
+from e2e.live_checks import expect_equal_to_fresh, expect_live_at, expect_rows, statistics
+from e2e.page_behind_proxy import STALE, open_task, seconds_to_load
+from e2e.random_run import run
 from tests.support.machine_speed import slowness
 from tests.support.proxy import Proxy
 from tests.support.server import Server
@@ -87,15 +87,15 @@ def test_a_stopped_server_asks_pages_to_wait_and_this_is_no_error(
     page.goto(f"{server.url}/tasks/stopped")
     expect_live_at(page, 2)
     page.evaluate(
-        """() => void (window.told = new Promise((resolve) => {
+        """() => void (window.lost_state = new Promise((resolve) => {
             document.addEventListener('live:state', ({ detail }) => detail.delay && resolve(detail));
         }))"""
     )
     assert server.stop() < 3 * slowness()
-    told = page.evaluate("told")
-    assert (told["state"], told["message"]) == ("reconnecting", "the server asked to reconnect")
-    assert 200 <= told["delay"] <= 3000
-    assert told["stats"]["errors"] == 0
+    lost_state = page.evaluate("lost_state")
+    assert (lost_state["state"], lost_state["message"]) == ("reconnecting", "the server asked to reconnect")
+    assert 200 <= lost_state["delay"] <= 3000
+    assert lost_state["stats"]["errors"] == 0
     expect(page.locator("live-status")).to_contain_text(STALE)
     server.emit("stopped", "three")
     server.start()

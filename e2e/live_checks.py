@@ -56,13 +56,13 @@ def expect_same_content(page: Page, fresh: Page) -> None:
     _expect_same(content(page), content(fresh))
 
 
-def expect_same_of_then(page: Page, past: Page) -> None:
+def expect_same_as_past(page: Page, past: Page) -> None:
     """Check that both pages show the same content, except that the links of `past` have `at=…`."""
     shown = (re.sub(r"(\?|&amp;)at=\d+", "", content(one)) for one in (page, past))
     _expect_same(*shown)
 
 
-def expect_equal_to_answer(page: Page) -> None:
+def expect_equal_to_response(page: Page) -> None:
     """Compare the live page with the server's current response. This is faster than a fresh page; no scripts run."""
     _expect_same(content(page), str(page.evaluate(LOADED)))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from playwright.sync_api import BrowserContext, Page, expect
 
 from e2e.browser import PHONE
-from e2e.live import expect_equal_to_fresh
+from e2e.live_checks import expect_equal_to_fresh
 from tests.support.command import signalbox
 from tests.support.server import Server
 

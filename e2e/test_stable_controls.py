@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from e2e.live import expect_equal_to_answer, expect_live_at
+from e2e.live_checks import expect_equal_to_response, expect_live_at
 from e2e.test_page_modules import TAMPER, tamper
 from signalbox.store import NewEvent
 from tests.support.server import Server
@@ -14,12 +14,12 @@ from tests.support.server import Server
 TELL = "(message) => (message.includes('hx-frame') && console.log('a frame came'), [message])"
 
 
-def question(request_id: str) -> NewEvent:
+def permission_request(request_id: str) -> NewEvent:
     return NewEvent(event_type="permission_request", payload={"request_id": request_id, "tool_name": request_id})
 
 
 def test_a_frame_waits_while_a_button_is_pressed(server: Server, page: Page) -> None:
-    server.emit("steady", NewEvent(event_type="runner_spawn", span_id="main"), question("first"))
+    server.emit("steady", NewEvent(event_type="runner_spawn", span_id="main"), permission_request("first"))
     page.add_init_script(TAMPER)
     page.goto(f"{server.url}/tasks/steady")
     expect_live_at(page, 2)
@@ -33,11 +33,11 @@ def test_a_frame_waits_while_a_button_is_pressed(server: Server, page: Page) -> 
     page.wait_for_load_state()
     expect(page.locator("#log-rows")).to_contain_text("permission given")
     expect_live_at(page, 5)
-    expect_equal_to_answer(page)
+    expect_equal_to_response(page)
 
 
 def test_a_resting_pointer_does_not_delay_frames(server: Server, page: Page) -> None:
-    server.emit("rests", NewEvent(event_type="runner_spawn", span_id="main"), question("first"))
+    server.emit("rests", NewEvent(event_type="runner_spawn", span_id="main"), permission_request("first"))
     page.goto(f"{server.url}/tasks/rests")
     expect_live_at(page, 2)
     page.get_by_role("button", name="Approve").hover()
@@ -49,7 +49,7 @@ def test_a_tap_on_a_button_that_has_just_moved_is_ignored(
     server: Server, new_context: Callable[..., BrowserContext]
 ) -> None:
     page = new_context(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844}).new_page()
-    server.emit("tap", NewEvent(event_type="runner_spawn", span_id="main"), question("first"))
+    server.emit("tap", NewEvent(event_type="runner_spawn", span_id="main"), permission_request("first"))
     page.goto(f"{server.url}/tasks/tap")
     expect_live_at(page, 2)
     # The frame and the tap coincide: the tap starts at the moment at which the page has moved.

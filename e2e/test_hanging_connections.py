@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from e2e.breaking import STALE, STREAM
-from e2e.live import expect_equal_to_fresh, expect_live_at, statistics
+from e2e.live_checks import expect_equal_to_fresh, expect_live_at, statistics
+from e2e.page_behind_proxy import STALE, STREAM
 from tests.support.proxy import Proxy
 from tests.support.server import Server
 

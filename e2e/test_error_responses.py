@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from e2e.breaking import STALE, STREAM, open_task, seconds_to_load
-from e2e.live import expect_equal_to_fresh, expect_live_at, expect_rows
+from e2e.live_checks import expect_equal_to_fresh, expect_live_at, expect_rows
+from e2e.page_behind_proxy import STALE, STREAM, open_task, seconds_to_load
 from tests.support.proxy import Proxy
 from tests.support.server import Server
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from e2e.live import expect_equal_to_answer, expect_live_at, task_names
+from e2e.live_checks import expect_equal_to_response, expect_live_at, task_names
 from signalbox.store import NewEvent
 from tests.support.server import Server
 
@@ -38,7 +38,7 @@ def test_a_selection_survives_live_updates_and_a_confirmed_action_is_done(
     assert task_names(page)[0] == "new"
     assert chosen(page) == ["t4", "t3", "t2"]
     expect(page.get_by_text("3 chosen")).to_be_visible()
-    expect_equal_to_answer(page)
+    expect_equal_to_response(page)
 
     page.get_by_role("checkbox", name="Choose all tasks of this page").check()
     expect(page.get_by_text("7 chosen")).to_be_visible()
@@ -62,7 +62,7 @@ def test_an_action_of_another_person_appears_on_an_open_page(start_server: Calla
     expect(page.get_by_role("link", name="archived 1")).to_be_visible()
     server.post("/views", data={"name": "Mine", "filters": "kind=build"})
     expect(page.get_by_role("link", name="Mine", exact=True)).to_be_visible()
-    expect_equal_to_answer(page)
+    expect_equal_to_response(page)
 
 
 def test_a_change_without_an_event_appears_on_an_open_page(start_server: Callable[..., Server], page: Page) -> None:
@@ -72,7 +72,7 @@ def test_a_change_without_an_event_appears_on_an_open_page(start_server: Callabl
     expect_live_at(page, event.event_id)
     server.store.people.add_project("web", "The web site")
     expect(page.get_by_role("combobox", name="Project")).to_be_visible()
-    expect_equal_to_answer(page)
+    expect_equal_to_response(page)
     expect_live_at(page, event.event_id)
 
 

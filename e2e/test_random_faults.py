@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext
 
-from e2e.live import expect_equal_to_fresh, expect_live_at
-from e2e.runs import run
+from e2e.live_checks import expect_equal_to_fresh, expect_live_at
+from e2e.random_run import run
 from tests.support.chaos import Chaos
 from tests.support.proxy import Proxy
 from tests.support.server import Server
@@ -25,15 +25,15 @@ def test_every_page_ends_equal_to_a_fresh_one(
     seed: int,
 ) -> None:
     expect_console.append("Failed to load resource|net::ERR_|Failed to fetch|network error")
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     server = start_server(
-        max_events_per_stream=dice.choice([25, 10_000]),
-        keepalive_interval=dice.choice([0.5, 15]),
-        stream_compression=dice.choice([False, True]),
+        max_events_per_stream=rng.choice([25, 10_000]),
+        keepalive_interval=rng.choice([0.5, 15]),
+        stream_compression=rng.choice([False, True]),
     )
     proxy = Proxy(server.port)
-    events = list(run(seed, dice.randint(100, 500)))
-    begun = dice.randint(1, 60)
+    events = list(run(seed, rng.randint(100, 500)))
+    begun = rng.randint(1, 60)
     server.emit("run", *events[:begun])
     context = new_context()
     task, tasks = context.new_page(), context.new_page()
@@ -44,11 +44,11 @@ def test_every_page_ends_equal_to_a_fresh_one(
         with Chaos(seed, server, proxy) as chaos:
             at = begun
             while at < len(events):
-                batch = dice.choice([1, 3, 20])
+                batch = rng.choice([1, 3, 20])
                 server.emit("run", *events[at : at + batch])
-                server.emit(f"other-{dice.randint(1, 5)}", "hello")
+                server.emit(f"other-{rng.randint(1, 5)}", "hello")
                 at += batch
-                task.wait_for_timeout(dice.uniform(0, 100))
+                task.wait_for_timeout(rng.uniform(0, 100))
         expect_live_at(task, server.latest("run"), timeout=15)
         newest = max(event.event_id for event in server.emit("other-1", "the last one"))
         expect_live_at(tasks, newest, timeout=15)

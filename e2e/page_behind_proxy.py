@@ -7,8 +7,8 @@ import time
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from e2e.live import expect_live_at
-from e2e.runs import run
+from e2e.live_checks import expect_live_at
+from e2e.random_run import run
 from tests.support.proxy import Proxy
 from tests.support.server import Server
 
