@@ -136,7 +136,7 @@ def site(shared_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture(scope="module", params=LOOKS)
-def look(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
+def themed_page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
     """Return one page per theme, shared by all tests, because opening a page takes longer than a check."""
     context = browser.new_context(**LOOKS[request.param])
     context.add_init_script(AXE_SCRIPT)
@@ -165,28 +165,28 @@ def expect_no_sideways_scroll(page: Page) -> None:
 
 
 @pytest.mark.parametrize("name", FILLED)
-def test_axe_finds_no_violation(site: Site, look: Page, name: str) -> None:
-    look.goto(site.filled.url + FILLED[name])
-    expect_accessible(look)
+def test_axe_finds_no_violation(site: Site, themed_page: Page, name: str) -> None:
+    themed_page.goto(site.filled.url + FILLED[name])
+    expect_accessible(themed_page)
 
 
 @pytest.mark.parametrize("name", EMPTY)
-def test_axe_finds_no_violation_on_empty_pages(site: Site, look: Page, name: str) -> None:
-    look.goto(site.empty.url + EMPTY[name])
-    expect_accessible(look)
+def test_axe_finds_no_violation_on_empty_pages(site: Site, themed_page: Page, name: str) -> None:
+    themed_page.goto(site.empty.url + EMPTY[name])
+    expect_accessible(themed_page)
 
 
-def test_axe_finds_no_violation_on_the_help_sheet(site: Site, look: Page) -> None:
-    look.goto(f"{site.filled.url}/tasks/done")
-    look.keyboard.press("?")
-    expect(look.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
-    expect_accessible(look)
+def test_axe_finds_no_violation_on_the_help_sheet(site: Site, themed_page: Page) -> None:
+    themed_page.goto(f"{site.filled.url}/tasks/done")
+    themed_page.keyboard.press("?")
+    expect(themed_page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    expect_accessible(themed_page)
 
 
-def test_axe_finds_no_violation_on_an_open_drawer(site: Site, look: Page) -> None:
-    look.goto(f"{site.filled.url}/tasks/proven#checkpoint-c1")
-    expect(look.get_by_role("dialog")).to_be_visible()
-    expect_accessible(look)
+def test_axe_finds_no_violation_on_an_open_drawer(site: Site, themed_page: Page) -> None:
+    themed_page.goto(f"{site.filled.url}/tasks/proven#checkpoint-c1")
+    expect(themed_page.get_by_role("dialog")).to_be_visible()
+    expect_accessible(themed_page)
 
 
 @pytest.mark.parametrize("name", FILLED)

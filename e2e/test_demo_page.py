@@ -13,7 +13,7 @@ from tests.support.server import Server
 
 
 @pytest.fixture
-def talking(server: Server) -> Iterator[str]:
+def busy_task(server: Server) -> Iterator[str]:
     """Emit five log lines a second to a task during the test."""
     task, over = f"talk-{threading.get_native_id()}-{id(object())}", threading.Event()
     server.emit(task, "hello")
@@ -43,25 +43,25 @@ def expect_order(page: Page) -> None:
 
 
 def test_a_page_that_was_offline_for_five_seconds_reconnects_and_loses_nothing(
-    server: Server, page: Page, talking: str
+    server: Server, page: Page, busy_task: str
 ) -> None:
-    page.goto(f"{server.url}/demo?task={talking}")
+    page.goto(f"{server.url}/demo?task={busy_task}")
     expect(page.locator("#demo-status")).to_contain_text("Connected")
     expect(page.locator("#demo-rows > tr")).not_to_have_count(1)
     page.get_by_role("button", name="Simulate offline (5 s)").click()
     expect(page.locator("#demo-status")).to_contain_text("Reconnecting")
     expect(page.locator("#demo-status")).to_contain_text("Retry in")
-    before = server.latest(talking)
+    before = server.latest(busy_task)
     expect(page.locator("#demo-status")).to_contain_text("Connected", timeout=15_000)
-    expect(page.locator(f"#e{server.latest(talking)}")).to_be_attached()
-    assert server.latest(talking) > before + 10, "events were appended while the page was offline"
+    expect(page.locator(f"#e{server.latest(busy_task)}")).to_be_attached()
+    assert server.latest(busy_task) > before + 10, "events were appended while the page was offline"
     assert (figure(page, "reconnects"), figure(page, "gapsDetected")) == ("1", "0")
     assert int(figure(page, "errors")) > 1, "connections were refused while the page was offline"
     expect_order(page)
 
 
-def test_three_dropped_events_are_found_and_recovered(server: Server, page: Page, talking: str) -> None:
-    page.goto(f"{server.url}/demo?task={talking}")
+def test_three_dropped_events_are_found_and_recovered(server: Server, page: Page, busy_task: str) -> None:
+    page.goto(f"{server.url}/demo?task={busy_task}")
     expect(page.locator("#demo-status")).to_contain_text("Connected")
     page.get_by_role("button", name="Drop the next 3 events").click()
     expect(page.locator(".demo-row--recovered")).to_have_count(3)
@@ -75,8 +75,8 @@ def test_three_dropped_events_are_found_and_recovered(server: Server, page: Page
     expect_order(page)
 
 
-def test_the_strip_shows_received_events(server: Server, page: Page, talking: str) -> None:
-    page.goto(f"{server.url}/demo?task={talking}")
+def test_the_strip_shows_received_events(server: Server, page: Page, busy_task: str) -> None:
+    page.goto(f"{server.url}/demo?task={busy_task}")
     expect(page.locator(".demo-bar--came:not([height='0'])").first).to_be_attached()
 
 

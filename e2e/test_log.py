@@ -15,7 +15,7 @@ from tests.support.server import Server
 
 
 @pytest.fixture(scope="module")
-def long(shared_server: Server) -> str:
+def long_log(shared_server: Server) -> str:
     """Create a task with 1,000 events, of which #300 and #600 are failures."""
     lines = [NewEvent(event_type="log", payload={"message": f"line {n}"}) for n in range(1, 1001)]
     lines[299] = NewEvent(event_type="work_item_failed", payload={"work_item_id": "copy", "message": "disk full"})
@@ -30,8 +30,8 @@ def expect_aimed(page: Page, seq: int) -> None:
     assert row.evaluate("row => row.matches(':target')")
 
 
-def test_the_address_of_an_old_line_shows_that_line(long: str, page: Page) -> None:
-    page.goto(f"{long}#e40")
+def test_the_address_of_an_old_line_shows_that_line(long_log: str, page: Page) -> None:
+    page.goto(f"{long_log}#e40")
     expect_aimed(page, 40)
     expect(page.get_by_role("button", name="Follow")).to_have_attribute("aria-pressed", "false")
 
@@ -60,35 +60,35 @@ def test_new_events_do_not_move_a_reader_in_the_middle_of_the_log(
     expect_same_content(page, fresh)
 
 
-def test_a_line_that_is_already_shown_is_not_fetched(long: str, page: Page) -> None:
+def test_a_line_that_is_already_shown_is_not_fetched(long_log: str, page: Page) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(f"{long}#e950")
+    page.goto(f"{long_log}#e950")
     expect_aimed(page, 950)
     assert not [url for url in asked if "around=" in url]
 
 
-def test_an_address_beyond_the_log_shows_the_end_of_the_log(long: str, page: Page) -> None:
-    page.goto(f"{long}#e99999")
+def test_an_address_beyond_the_log_shows_the_end_of_the_log(long_log: str, page: Page) -> None:
+    page.goto(f"{long_log}#e99999")
     expect_live_at(page, 1000)
     expect(page.locator("#e1000")).to_be_attached()
 
 
-def test_the_key_e_jumps_from_failure_to_failure(long: str, page: Page) -> None:
-    page.goto(long)
+def test_the_key_e_jumps_from_failure_to_failure(long_log: str, page: Page) -> None:
+    page.goto(long_log)
     expect_live_at(page, 1000)
     page.keyboard.press("e")
-    expect(page).to_have_url(f"{long}#e300")
+    expect(page).to_have_url(f"{long_log}#e300")
     expect_aimed(page, 300)
     page.keyboard.press("e")
-    expect(page).to_have_url(f"{long}#e600")
+    expect(page).to_have_url(f"{long_log}#e600")
     expect_aimed(page, 600)
     page.keyboard.press("e")
     expect(page.get_by_text("No failure after #600.")).to_be_visible()
 
 
-def test_the_back_button_returns_to_the_previous_line(long: str, page: Page) -> None:
-    page.goto(long)
+def test_the_back_button_returns_to_the_previous_line(long_log: str, page: Page) -> None:
+    page.goto(long_log)
     expect_live_at(page, 1000)
     page.keyboard.press("e")
     expect_aimed(page, 300)
@@ -98,8 +98,8 @@ def test_the_back_button_returns_to_the_previous_line(long: str, page: Page) -> 
     expect_aimed(page, 300)
 
 
-def test_a_search_hit_links_to_the_line_in_its_context(long: str, page: Page) -> None:
-    page.goto(long)
+def test_a_search_hit_links_to_the_line_in_its_context(long_log: str, page: Page) -> None:
+    page.goto(long_log)
     expect_live_at(page, 1000)
     page.keyboard.press("/")
     expect(page.get_by_label("Find text in the whole log")).to_be_focused()
@@ -112,8 +112,8 @@ def test_a_search_hit_links_to_the_line_in_its_context(long: str, page: Page) ->
     expect(page.locator("#e299")).to_be_attached()
 
 
-def test_search_and_filters_work_without_scripts(long: str, plain_page: Page) -> None:
-    plain_page.goto(long)
+def test_search_and_filters_work_without_scripts(long_log: str, plain_page: Page) -> None:
+    plain_page.goto(long_log)
     plain_page.get_by_label("Find text in the whole log").fill("line 77")
     plain_page.keyboard.press("Enter")
     expect(plain_page.get_by_text("11 of 1,000 events")).to_be_visible()
@@ -129,20 +129,20 @@ def test_search_and_filters_work_without_scripts(long: str, plain_page: Page) ->
     expect_aimed(plain_page, 600)
 
 
-def test_jumps_work_without_scripts(long: str, plain_page: Page) -> None:
-    plain_page.goto(long)
+def test_jumps_work_without_scripts(long_log: str, plain_page: Page) -> None:
+    plain_page.goto(long_log)
     plain_page.get_by_role("link", name="Next failure").click()
     expect_aimed(plain_page, 300)
     plain_page.get_by_role("link", name="Next failure").click()
     expect_aimed(plain_page, 600)
 
-    plain_page.goto(long)
+    plain_page.goto(long_log)
     plain_page.get_by_text("More", exact=True).click()
     plain_page.get_by_label("Go to #").fill("40")
     plain_page.get_by_label("Go to #").press("Enter")
     expect(plain_page.locator("#e40")).to_be_attached()
 
-    plain_page.goto(long)
+    plain_page.goto(long_log)
     plain_page.get_by_text("More", exact=True).click()
     plain_page.get_by_label("At (UTC)").press("Enter")
     expect_aimed(plain_page, 1)
@@ -163,18 +163,18 @@ def test_a_long_line_expands_in_place(server: Server, page: Page) -> None:
 
 
 @pytest.mark.parametrize("width", [390, 1100, 1440])
-def test_the_log_tools_fit_every_width(long: str, new_context: Callable[..., BrowserContext], width: int) -> None:
+def test_the_log_tools_fit_every_width(long_log: str, new_context: Callable[..., BrowserContext], width: int) -> None:
     page = new_context(viewport={"width": width, "height": 900}).new_page()
-    for path in (long, f"{long}/log", f"{long}/log?q=line&level=x"):
+    for path in (long_log, f"{long_log}/log", f"{long_log}/log?q=line&level=x"):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 
 def test_the_exported_html_file_works_offline(
-    long: str, page: Page, context: BrowserContext, tmp_path_factory: pytest.TempPathFactory
+    long_log: str, page: Page, context: BrowserContext, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     file = tmp_path_factory.mktemp("export") / "long.html"
-    file.write_bytes(context.request.get(f"{long}/export.html").body())
+    file.write_bytes(context.request.get(f"{long_log}/export.html").body())
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"file://{file}#e300")

@@ -76,7 +76,7 @@ def test_a_page_whose_session_ended_says_so_and_stops(
 
 
 @pytest.fixture(params=LOOKS)
-def look(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
+def themed_page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
     options: dict[str, Any] = LOOKS[request.param]
     context = browser.new_context(**options)
     context.add_init_script(AXE_SCRIPT)
@@ -84,13 +84,13 @@ def look(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def test_axe_finds_no_violation_on_the_log_in_page(server: Server, ann: Account, look: Page) -> None:
-    look.goto(f"{server.url}/account")
-    expect_accessible(look)
-    log_in(look, password="something else")
-    expect_accessible(look)
-    log_in(look)
-    expect(look.get_by_role("heading", name="ann@example.org")).to_be_visible()
-    expect_accessible(look)
-    look.locator(".person summary").click()
-    expect_accessible(look)
+def test_axe_finds_no_violation_on_the_log_in_page(server: Server, ann: Account, themed_page: Page) -> None:
+    themed_page.goto(f"{server.url}/account")
+    expect_accessible(themed_page)
+    log_in(themed_page, password="something else")
+    expect_accessible(themed_page)
+    log_in(themed_page)
+    expect(themed_page.get_by_role("heading", name="ann@example.org")).to_be_visible()
+    expect_accessible(themed_page)
+    themed_page.locator(".person summary").click()
+    expect_accessible(themed_page)

@@ -21,14 +21,14 @@ PATHS = ["/tasks", TASK, f"{TASK}/waterfall", f"{TASK}/timeline", "/permissions"
 
 
 @pytest.fixture(scope="module")
-def heavy(shared_server: Server) -> Server:
+def heavy_run(shared_server: Server) -> Server:
     """Create a run of 1,500 events, of which a page shows the newest 200."""
     shared_server.emit("heavy", *run(5, 1500))
     return shared_server
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_cold_page_needs_few_requests_bytes_and_little_memory(heavy: Server, page: Page, path: str) -> None:
+def test_a_cold_page_needs_few_requests_bytes_and_little_memory(heavy_run: Server, page: Page, path: str) -> None:
     requests: set[str] = set()
     received: dict[str, int] = {}
 
@@ -41,23 +41,23 @@ def test_a_cold_page_needs_few_requests_bytes_and_little_memory(heavy: Server, p
     devtools.on("Network.loadingFinished", lambda done: received.update({done["requestId"]: done["encodedDataLength"]}))
     devtools.send("Network.enable")
     devtools.send("Network.setCacheDisabled", {"cacheDisabled": True})
-    page.goto(heavy.url + path)
+    page.goto(heavy_run.url + path)
     settled(page)
     assert 3 <= len(requests) <= MAX_REQUESTS
     assert 10_000 < sum(received.values()) < MAX_BYTES
     assert heap_bytes(page) < MAX_HEAP_BYTES
 
 
-def test_rows_are_visible_before_any_module_has_loaded(heavy: Server, page: Page) -> None:
+def test_rows_are_visible_before_any_module_has_loaded(heavy_run: Server, page: Page) -> None:
     page.route(re.compile(r"/static/(js/page|vendor/htmx)\.js"), lambda route: None)
-    page.goto(heavy.url + TASK, wait_until="commit")
+    page.goto(heavy_run.url + TASK, wait_until="commit")
     expect(page.locator("#log-rows > li").last).to_be_in_viewport()
     page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length === 1")
 
 
-def test_a_printed_page_has_the_whole_log_and_no_controls(heavy: Server, page: Page) -> None:
+def test_a_printed_page_has_the_whole_log_and_no_controls(heavy_run: Server, page: Page) -> None:
     page.emulate_media(media="print", color_scheme="dark")
-    page.goto(heavy.url + TASK)
+    page.goto(heavy_run.url + TASK)
     settled(page)
     scroller = page.locator(".log-scroll")
     shown, whole = scroller.evaluate("(element) => [element.clientHeight, element.scrollHeight]")

@@ -68,7 +68,7 @@ static void print_figures(const Phase *p) {
     print_number("mismatch", c->mismatches), printf("}");
 }
 
-void print_ready(const Standing *at, double seconds) {
+void print_ready(const StreamTotals *at, double seconds) {
     printf("{\"ready\": true, \"streams\": %u, \"connected\": %u, \"failed\": %u, \"seconds\": %.6f}\n", at->streams,
            at->opened, at->failed, seconds);
     fflush(stdout);
@@ -81,7 +81,7 @@ void print_phase(const Phase *p) {
     fflush(stdout);
 }
 
-void print_total(const Phase *total, const Standing *at, const Phase *phases, unsigned n) {
+void print_total(const Phase *total, const StreamTotals *at, const Phase *phases, unsigned n) {
     printf("{\"total\": true, \"client\": \"compiled\", \"streams\": %u, \"connected\": %u", at->streams, at->opened);
     print_number("stalled", at->stalled), print_number("failed", at->failed), print_number("complete", at->complete);
     print_number("ended", at->ended), print_number("min_id", at->min_id), print_number("max_id", at->max_id);

@@ -14,7 +14,7 @@ typedef struct {
 typedef struct {
     unsigned streams, stalled, opened, failed, complete, ended;
     uint64_t min_id, max_id;
-} Standing;
+} StreamTotals;
 
 double seconds_now(void);
 double cpu_seconds(void);
@@ -23,8 +23,8 @@ void phase_begin(Phase *p, const char *name, bool warmup);
 void phase_end(Phase *p);
 void phase_add(Phase *total, const Phase *p);
 
-void print_ready(const Standing *at, double seconds);
+void print_ready(const StreamTotals *at, double seconds);
 void print_phase(const Phase *p);
-void print_total(const Phase *total, const Standing *at, const Phase *phases, unsigned n);
+void print_total(const Phase *total, const StreamTotals *at, const Phase *phases, unsigned n);
 
 #endif

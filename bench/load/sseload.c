@@ -27,7 +27,7 @@ enum { READ_SIZE = 256 * 1024, BATCH = 512, MAX_PHASES = 4096 };
 static Stream *streams;
 static Stream **waiting; /* streams to open at their `open_at` */
 static unsigned waiting_count, done_count, unsettled;
-static Standing standing;
+static StreamTotals standing;
 static Phase *phases, total;
 static unsigned phase_count;
 static int poller;
@@ -35,7 +35,7 @@ static bool stopping;
 static double started, ready_at;
 static char buffer[READ_SIZE];
 
-static Counters *now_counting(void) { return &phases[phase_count - 1].count; }
+static Counters *current_counters(void) { return &phases[phase_count - 1].count; }
 
 static uint64_t wall_us(void) {
     struct timespec t;
@@ -77,13 +77,13 @@ static void hang_up(Stream *s) {
 }
 
 /* Handle the end of a response. `clean` means that the server ended the body; otherwise it was cut or refused. */
-static void over(Stream *s, bool clean) {
+static void end_response(Stream *s, bool clean) {
     bool refused = s->status > 0 && s->status != 200;
     double delay = s->retry_ms > 0 ? (double)s->retry_ms / 1000 : clean ? 0 : refused ? 1.0 : 0.1;
     hang_up(s);
     if (clean) standing.ended++;
     if (options.reconnect && !stopping) {
-        now_counting()->reconnects++;
+        current_counters()->reconnects++;
         wait_until(s, seconds_now() + delay);
         return;
     }
@@ -111,8 +111,8 @@ static void send_request(Stream *s) {
                      options.header ? "\r\n" : "");
     s->connecting = false;
     if (send(s->fd, request, (size_t)n, MSG_NOSIGNAL) == n) return;
-    now_counting()->connect_errors++;
-    over(s, false);
+    current_counters()->connect_errors++;
+    end_response(s, false);
 }
 
 static void open_stream(Stream *s) {
@@ -126,12 +126,12 @@ static void open_stream(Stream *s) {
     if (s->fd >= 0) setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (s->fd < 0 || (connect(s->fd, (struct sockaddr *)&to, sizeof to) && errno != EINPROGRESS) ||
         epoll_ctl(poller, EPOLL_CTL_ADD, s->fd, &event)) {
-        now_counting()->connect_errors++;
-        over(s, false);
+        current_counters()->connect_errors++;
+        end_response(s, false);
     }
 }
 
-static void open_due(double now) {
+static void open_due_streams(double now) {
     for (unsigned i = 0; i < waiting_count;) {
         Stream *s = waiting[i];
         if (s->open_at > now) {
@@ -149,8 +149,8 @@ static void on_connected(Stream *s) {
     socklen_t size = sizeof error;
     getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &size);
     if (error) {
-        now_counting()->connect_errors++;
-        over(s, false);
+        current_counters()->connect_errors++;
+        end_response(s, false);
         return;
     }
     epoll_ctl(poller, EPOLL_CTL_MOD, s->fd, &event);
@@ -159,11 +159,11 @@ static void on_connected(Stream *s) {
 
 static void on_readable(Stream *s) {
     ssize_t n = recv(s->fd, buffer, sizeof buffer, 0);
-    Counters *count = now_counting();
+    Counters *count = current_counters();
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (n <= 0) {
         count->cuts++;
-        over(s, false);
+        end_response(s, false);
         return;
     }
     count->reads++;
@@ -177,7 +177,7 @@ static void on_readable(Stream *s) {
     }
     if (s->parsing == BROKEN || s->parsing == ENDED) {
         if (s->status == 200 && in_head) settle(s, true);
-        over(s, s->parsing == ENDED);
+        end_response(s, s->parsing == ENDED);
         return;
     }
     if (!in_head || s->parsing == HEAD) return;
@@ -220,7 +220,7 @@ static void run(void) {
             else on_readable(s);
         }
         double now = seconds_now();
-        if (waiting_count) open_due(now);
+        if (waiting_count) open_due_streams(now);
         if (!ready_at) continue;
         if (phases[phase_count - 1].warmup && now - ready_at >= options.warmup) next_phase("main", false);
         if (options.duration > 0 && now - ready_at >= options.warmup + options.duration) stopping = true;

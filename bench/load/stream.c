@@ -15,12 +15,12 @@ void stream_reset(Stream *s) {
     s->has_id = s->has_data = s->has_name = false;
 }
 
-static bool starts(const char *line, size_t len, const char *with) {
+static bool starts_with(const char *line, size_t len, const char *with) {
     size_t n = strlen(with);
     return len >= n && strncasecmp(line, with, n) == 0;
 }
 
-static bool digits(const char *at, size_t len, uint64_t *value) {
+static bool parse_digits(const char *at, size_t len, uint64_t *value) {
     uint64_t n = 0;
     if (len == 0 || len > 19) return false;
     for (size_t i = 0; i < len; i++) {
@@ -93,13 +93,13 @@ static void sse_line(Stream *s, const char *line, size_t len, Counters *count, u
     } else if (len >= 6 && memcmp(line, "data: ", 6) == 0) {
         sse_data(s, line + 6, len - 6, count, now_us, sample);
     } else if (len > 4 && memcmp(line, "id: ", 4) == 0) {
-        s->has_id = digits(line + 4, len - 4, &s->id);
+        s->has_id = parse_digits(line + 4, len - 4, &s->id);
         if (!s->has_id) count->sse_errors++;
     } else if (line[0] == ':') {
         count->keepalives++;
     } else if (len > 7 && memcmp(line, "event: ", 7) == 0) {
         s->has_name = true;
-    } else if (len > 7 && memcmp(line, "retry: ", 7) == 0 && digits(line + 7, len - 7, &retry)) {
+    } else if (len > 7 && memcmp(line, "retry: ", 7) == 0 && parse_digits(line + 7, len - 7, &retry)) {
         s->retry_ms = (long)retry;
     } else {
         count->sse_errors++;
@@ -114,11 +114,11 @@ static void head_line(Stream *s, const char *line, size_t len, Counters *count) 
     }
     len--;
     if (s->status == 0) {
-        s->status = starts(line, len, "HTTP/1.1 ") && len >= 12 ? atoi(line + 9) : -1;
+        s->status = starts_with(line, len, "HTTP/1.1 ") && len >= 12 ? atoi(line + 9) : -1;
         if (s->status != 200) count->status_errors++;
-    } else if (starts(line, len, "transfer-encoding: chunked")) {
+    } else if (starts_with(line, len, "transfer-encoding: chunked")) {
         s->chunked = true;
-    } else if (starts(line, len, "content-type: text/event-stream")) {
+    } else if (starts_with(line, len, "content-type: text/event-stream")) {
         s->event_stream = true;
     } else if (len == 0) {
         if (s->status == 200 && !(s->chunked && s->event_stream)) count->framing_errors++;
@@ -126,7 +126,7 @@ static void head_line(Stream *s, const char *line, size_t len, Counters *count) 
     }
 }
 
-static void keep(Stream *s, const char *at, size_t len) {
+static void keep_partial_line(Stream *s, const char *at, size_t len) {
     if (s->carry_len + len > s->carry_cap) {
         s->carry_cap = (s->carry_len + len) * 2;
         s->carry = realloc(s->carry, s->carry_cap);
@@ -140,14 +140,14 @@ static void keep(Stream *s, const char *at, size_t len) {
 static const char *take_line(Stream *s, const char **at, const char *end, size_t *len) {
     const char *line = *at, *lf = memchr(line, '\n', (size_t)(end - line));
     if (!lf) {
-        keep(s, line, (size_t)(end - line));
+        keep_partial_line(s, line, (size_t)(end - line));
         *at = end;
         return NULL;
     }
     *at = lf + 1;
     *len = (size_t)(lf - line);
     if (s->carry_len == 0) return line;
-    keep(s, line, *len);
+    keep_partial_line(s, line, *len);
     *len = s->carry_len;
     s->carry_len = 0;
     return s->carry;

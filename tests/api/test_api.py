@@ -39,7 +39,7 @@ def run(shared_server: Server) -> str:
     return "run"
 
 
-def problem(response: httpx.Response) -> dict[str, str]:
+def error_of(response: httpx.Response) -> dict[str, str]:
     assert response.headers["content-type"] == "application/json"
     return dict(response.json()["error"])
 
@@ -162,7 +162,7 @@ def test_an_invalid_parameter_is_named_with_its_bounds(
 ) -> None:
     response = server.get(path)
     assert response.status_code == 400
-    error = problem(response)
+    error = error_of(response)
     assert error["field"] == parameter
     assert bounds in error["message"]
 
@@ -191,7 +191,7 @@ def test_an_invalid_parameter_is_named_with_its_bounds(
 def test_an_invalid_event_is_refused_and_nothing_is_stored(server: Server, body: bytes, field: str | None) -> None:
     response = server.post("/api/tasks/refused/events", content=body)
     assert response.status_code == 400
-    assert problem(response).get("field") == field
+    assert error_of(response).get("field") == field
     assert server.get("/api/tasks/refused/events").status_code == 404
 
 
@@ -207,22 +207,22 @@ def test_an_empty_list_stores_nothing(server: Server) -> None:
 def test_an_unknown_task_is_404(server: Server, path: str) -> None:
     response = server.get(f"/api/tasks/nobody/{path}".rstrip("/"))
     assert response.status_code == 404
-    assert problem(response)["code"] == "unknown_task"
+    assert error_of(response)["code"] == "unknown_task"
 
 
 def test_an_invalid_task_id_in_a_post_is_400(server: Server) -> None:
     response = server.post("/api/tasks/a%20b/events", {"event_type": "log"})
-    assert (response.status_code, problem(response)["field"]) == (400, "task_id")
+    assert (response.status_code, error_of(response)["field"]) == (400, "task_id")
 
 
 def test_a_body_over_the_limit_is_413(server: Server) -> None:
     response = server.post("/api/tasks/big/events", content=b" " * 10_000_000)
     assert response.status_code == 413
-    assert "4194304 bytes" in problem(response)["message"]
+    assert "4194304 bytes" in error_of(response)["message"]
 
 
 def test_unknown_routes_and_methods_are_answered_in_json(server: Server) -> None:
-    assert problem(server.get("/api/nothing"))["code"] == "not_found"
+    assert error_of(server.get("/api/nothing"))["code"] == "not_found"
     response = httpx.put(server.url + "/api/tasks")
     assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD, OPTIONS, POST")
 
@@ -232,7 +232,7 @@ def test_a_second_answer_to_a_permission_request_is_409(server: Server) -> None:
     assert server.post("/api/tasks/asks/permissions/r1", {"approved": True}).status_code == 201
     second = server.post("/api/tasks/asks/permissions/r1", {"approved": True})
     assert second.status_code == 409
-    assert "already approved by local user" in problem(second)["message"]
+    assert "already approved by local user" in error_of(second)["message"]
 
 
 def test_the_openapi_document_describes_every_route(server: Server) -> None:
@@ -265,7 +265,7 @@ def test_cross_site_posts_and_unknown_host_names_are_refused(server: Server) -> 
     assert server.post("/api/tasks/csrf/events", event, headers={"Origin": server.url}).status_code == 201
     rebound = server.get("/api/tasks", headers={"Host": "evil.example"})
     assert rebound.status_code == 421
-    assert problem(rebound)["code"] == "wrong_host"
+    assert error_of(rebound)["code"] == "wrong_host"
 
 
 def test_every_response_has_the_security_headers(server: Server) -> None:

@@ -47,15 +47,17 @@ examples = settings(
 
 
 @pytest.fixture(scope="module")
-def filled(shared_server: Server) -> Server:
+def server_with_run(shared_server: Server) -> Server:
     fill(shared_server.store)
     return shared_server
 
 
 @pytest.fixture(scope="module")
-def client(filled: Server) -> Iterator[httpx.Client]:
+def client(server_with_run: Server) -> Iterator[httpx.Client]:
     # Export routes answer errors with HTML unless the client accepts JSON.
-    with httpx.Client(base_url=filled.url, timeout=30, headers={"Accept": "application/json, */*;q=0.1"}) as client:
+    with httpx.Client(
+        base_url=server_with_run.url, timeout=30, headers={"Accept": "application/json, */*;q=0.1"}
+    ) as client:
         yield client
 
 
@@ -109,14 +111,14 @@ def test_parameters_that_the_document_allows_are_accepted(client: httpx.Client, 
 
     @examples
     @given(st.fixed_dictionaries({}, optional=allowed))
-    def asked(values: dict[str, Any]) -> None:
+    def check_query(values: dict[str, Any]) -> None:
         if name in BODIES:
             return
         response = check(client, name, address(name), params=values)
         assert response.status_code < 300 or response.status_code in ACCEPTED, f"{values}: {response.text}"
 
     if allowed:
-        asked()
+        check_query()
 
 
 @pytest.mark.parametrize("name", BODIES)
@@ -125,13 +127,13 @@ def test_a_body_that_the_document_allows_is_accepted(client: httpx.Client, name:
 
     @examples
     @given(SCHEMAS.values(schema))
-    def posted(body: Any) -> None:
+    def check_body(body: Any) -> None:
         if _own_parent(body):
             return
         response = check(client, name, address(name), content=json.dumps(body))
         assert response.status_code < 300 or response.status_code in ACCEPTED, f"{body}: {response.text}"
 
-    posted()
+    check_body()
 
 
 def _own_parent(body: Any) -> bool:
@@ -146,21 +148,21 @@ def test_a_body_that_the_document_forbids_is_refused(client: httpx.Client, name:
 
     @examples
     @given(ANYTHING)
-    def anything(body: Any) -> None:
+    def check_any_body(body: Any) -> None:
         if SCHEMAS.problem(body, schema) is not None:
             assert 400 <= check(client, name, address(name), content=json.dumps(body)).status_code < 500, body
 
     @examples
     @given(SCHEMAS.values(schema), st.data())
-    def nearly(body: Any, data: st.DataObject) -> None:
+    def check_changed_body(body: Any, data: st.DataObject) -> None:
         if isinstance(body, dict):
             field = data.draw(st.sampled_from([*body, "unknown"]))
             body = body | {field: data.draw(ANYTHING)}
             if SCHEMAS.problem(body, schema) is not None:
                 assert 400 <= check(client, name, address(name), content=json.dumps(body)).status_code < 500, body
 
-    anything()
-    nearly()
+    check_any_body()
+    check_changed_body()
 
 
 @pytest.mark.parametrize("name", BODIES)
@@ -220,20 +222,20 @@ def test_api_routes_read_only_declared_parameters() -> None:
         assert not undeclared, f"{module.name} has {undeclared and undeclared[0]!r}: declare it with @endpoint"
 
 
-def test_a_shortened_response_links_to_the_rest(filled: Server) -> None:
-    filled.emit("many", *[f"{n}" for n in range(5)])
-    snapshot = filled.get("/api/tasks/many/events/snapshot?limit=2").json()
+def test_a_shortened_response_links_to_the_rest(server_with_run: Server) -> None:
+    server_with_run.emit("many", *[f"{n}" for n in range(5)])
+    snapshot = server_with_run.get("/api/tasks/many/events/snapshot?limit=2").json()
     assert (snapshot["has_more"], snapshot["next_before"]) == (True, 4)
-    whole = filled.get("/api/tasks/many/events/snapshot").json()
+    whole = server_with_run.get("/api/tasks/many/events/snapshot").json()
     assert (whole["has_more"], whole["next_before"], whole["open_spans_total"]) == (False, None, 1)
     seqs, url = [], "/api/tasks/many/events/latest?limit=2"
     while url:
-        page = filled.get(url)
+        page = server_with_run.get(url)
         seqs.append([event["seq"] for event in page.json()])
         url = page.links.get("next", {}).get("url", "")
     assert seqs == [[5, 4], [3, 2], [1]]
-    filled.store.append("many", [NewEvent(event_type="log", phase="a/b ż") for _ in range(3)])
-    page = filled.get(f"/api/tasks/many/events/phase/{quote('a/b ż', safe='')}?limit=2")
-    rest = filled.get(page.links["next"]["url"])
+    server_with_run.store.append("many", [NewEvent(event_type="log", phase="a/b ż") for _ in range(3)])
+    page = server_with_run.get(f"/api/tasks/many/events/phase/{quote('a/b ż', safe='')}?limit=2")
+    rest = server_with_run.get(page.links["next"]["url"])
     assert [event["seq"] for event in page.json() + rest.json()] == [6, 7, 8]
     assert "next" not in rest.links

@@ -19,7 +19,7 @@ def phase(name: str, state: str = "done", **values: Any) -> Phase:
     return Phase(phase=name, first_seq=1, state=state, entered_at=AT, exited_at=AT, changed_seq=1, **values)
 
 
-def named(found: list[Station]) -> list[tuple[str, str]]:
+def names_and_states(found: list[Station]) -> list[tuple[str, str]]:
     return [(station.name, station.state) for station in found]
 
 
@@ -39,28 +39,28 @@ def span(span_id: str, started: int, parent: str | None = None, state: str = "do
 
 def test_upcoming_standard_phases_are_drawn() -> None:
     line = stations(task(phase="planning", status="running"), [phase("planning", "open")])
-    assert named(line) == [("planning", "current"), ("executing", "upcoming"), ("verifying", "upcoming")]
+    assert names_and_states(line) == [("planning", "current"), ("executing", "upcoming"), ("verifying", "upcoming")]
 
 
 def test_no_phases_are_predicted_for_custom_phases_or_an_ended_run() -> None:
-    assert named(stations(task(status="running"), [phase("compile")])) == [("compile", "done")]
-    assert named(stations(task(status="failed"), [phase("planning", "failed")])) == [("planning", "failed")]
+    assert names_and_states(stations(task(status="running"), [phase("compile")])) == [("compile", "done")]
+    assert names_and_states(stations(task(status="failed"), [phase("planning", "failed")])) == [("planning", "failed")]
     assert stations(task(), []) == []
 
 
 def test_a_run_without_phases_is_one_station() -> None:
-    assert named(stations(task(status="running", started_at=AT), [])) == [("run", "current")]
-    assert named(stations(task(status="done", started_at=AT, ended_at=AT), [])) == [("run", "done")]
+    assert names_and_states(stations(task(status="running", started_at=AT), [])) == [("run", "current")]
+    assert names_and_states(stations(task(status="done", started_at=AT, ended_at=AT), [])) == [("run", "done")]
 
 
 def test_a_cancelled_phase_is_not_shown_as_failed() -> None:
     cancelled = task(status="cancelled", started_at=AT, ended_at=AT)
-    assert named(stations(cancelled, [phase("own", "failed")])) == [("own", "cancelled")]
+    assert names_and_states(stations(cancelled, [phase("own", "failed")])) == [("own", "cancelled")]
 
 
 def test_a_skipped_phase_is_not_predicted() -> None:
     line = stations(task(phase="verifying", status="running"), [phase("verifying", "open")])
-    assert named(line) == [("verifying", "current")]
+    assert names_and_states(line) == [("verifying", "current")]
 
 
 def test_the_position_on_the_track_follows_the_work_items() -> None:

@@ -37,7 +37,7 @@ def replace(store: Store, task_id: str, lines: int = 0) -> None:
     store.append(task_id, [NewEvent(event_type="log", payload={"message": "successor"})] * lines)
 
 
-def asked(server: Server, task_id: str) -> bool:
+def has_open_request(server: Server, task_id: str) -> bool:
     return bool(server.get(f"/api/tasks/{task_id}").json()["permissions_open"])
 
 
@@ -104,7 +104,7 @@ async def test_a_permission_request_of_a_deleted_task_ends_without_approval(
             replace(server.store, task_id)
         asking = asyncio.create_task(run.ask_permission("deploy"))
         if while_asking:
-            await asyncio.to_thread(until, lambda: asked(server, task_id))
+            await asyncio.to_thread(until, lambda: has_open_request(server, task_id))
             replace(server.store, task_id, lines=20)
         answer = await asking
     assert (answer.state, answer.reason) == ("cleared", "the task was deleted")

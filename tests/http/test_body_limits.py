@@ -14,7 +14,7 @@ from signalbox.store import NewEvent
 from signalbox.webapp.http import body_limits, errors
 from signalbox.webapp.live import stream
 from tests.support.people import person, revoke, session, token
-from tests.support.raw_http import HOST, answer_to, connect, is_responsive, serving
+from tests.support.raw_http import HOST, connect, is_responsive, response_to, serving
 from tests.support.server import Server
 
 
@@ -26,15 +26,15 @@ def test_an_unauthenticated_body_over_16_kb_is_refused_before_it_is_sent(
     guarded: Server, path: str, kind: bytes
 ) -> None:
     head = b"POST %b HTTP/1.1\r\n" % path.encode() + HOST + (b"Content-Type: %b\r\n" % kind if kind else b"")
-    assert answer_to(guarded, head + b"Content-Length: 16385\r\n\r\n")[0] == 413
-    assert answer_to(guarded, head + b"Content-Length: 16385\r\nExpect: 100-continue\r\n\r\n")[0] == 413
+    assert response_to(guarded, head + b"Content-Length: 16385\r\n\r\n")[0] == 413
+    assert response_to(guarded, head + b"Content-Length: 16385\r\nExpect: 100-continue\r\n\r\n")[0] == 413
 
 
 @pytest.mark.parametrize("path", ["/login", "/api/v1/login"])
 def test_an_unauthenticated_chunked_body_is_refused_once_it_exceeds_16_kb(guarded: Server, path: str) -> None:
     form = "application/x-www-form-urlencoded" if path == "/login" else "application/json"
     head = f"POST {path} HTTP/1.1\r\nContent-Type: {form}\r\nTransfer-Encoding: chunked\r\n".encode() + HOST + b"\r\n"
-    assert answer_to(guarded, head, *[b"1000\r\n" + b"a" * 4096 + b"\r\n"] * 5)[0] == 413
+    assert response_to(guarded, head, *[b"1000\r\n" + b"a" * 4096 + b"\r\n"] * 5)[0] == 413
 
 
 def test_the_response_to_a_refused_body_reaches_the_client(guarded: Server) -> None:
@@ -46,11 +46,12 @@ def test_the_response_to_a_refused_body_reaches_the_client(guarded: Server) -> N
 
 def test_rights_are_checked_before_a_body_is_read(guarded: Server) -> None:
     head = b"POST /api/tasks/run/events HTTP/1.1\r\n" + HOST + b"Content-Length: 1000000\r\n"
-    assert answer_to(guarded, head + b"\r\n")[0] == 401
-    assert answer_to(guarded, head + b"Expect: 100-continue\r\n\r\n")[0] == 401
-    assert answer_to(guarded, head + b"Authorization: Bearer reader\r\n\r\n")[0] == 403
+    assert response_to(guarded, head + b"\r\n")[0] == 401
+    assert response_to(guarded, head + b"Expect: 100-continue\r\n\r\n")[0] == 401
+    assert response_to(guarded, head + b"Authorization: Bearer reader\r\n\r\n")[0] == 403
     assert (
-        b"100 Continue" in answer_to(guarded, head + b"Authorization: Bearer writer\r\nExpect: 100-continue\r\n\r\n")[1]
+        b"100 Continue"
+        in response_to(guarded, head + b"Authorization: Bearer writer\r\nExpect: 100-continue\r\n\r\n")[1]
     )
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from signalbox.webapp.http import header_limits
-from tests.support.raw_http import HOST, UPGRADE, answer_to, is_responsive, serving
+from tests.support.raw_http import HOST, UPGRADE, is_responsive, response_to, serving
 from tests.support.server import Server
 
 
@@ -27,13 +27,13 @@ from tests.support.server import Server
 )
 def test_headers_over_32_kb_are_refused_at_once(guarded: Server, head: bytes) -> None:
     started_at = time.monotonic()
-    assert answer_to(guarded, b"GET / HTTP/1.1\r\n", head)[0] == 431
+    assert response_to(guarded, b"GET / HTTP/1.1\r\n", head)[0] == 431
     assert time.monotonic() - started_at < 3
     assert is_responsive(guarded)
 
 
 def test_a_request_target_over_32_kb_is_refused(guarded: Server) -> None:
-    assert answer_to(guarded, b"GET /?" + b"a=1&" * 10_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n")[0] == 431
+    assert response_to(guarded, b"GET /?" + b"a=1&" * 10_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n")[0] == 431
 
 
 def test_large_headers_within_the_limit_are_served_quickly(guarded: Server) -> None:
@@ -46,18 +46,18 @@ def test_large_headers_within_the_limit_are_served_quickly(guarded: Server) -> N
 @pytest.mark.parametrize("host", ["a..b", ".a", "a" * 64, "a b", "a/b", "user@a", "[::1", "a:b", "\xe9", "a" * 400])
 def test_an_invalid_host_is_a_bad_request(guarded: Server, host: str) -> None:
     line = f"Host: {host}\r\n".encode("latin-1")
-    assert answer_to(guarded, b"GET / HTTP/1.1\r\n" + line + b"\r\n")[0] == 400
-    assert answer_to(guarded, b"GET /ws/tasks/run/events HTTP/1.1\r\n" + line + UPGRADE + b"\r\n")[0] == 400
+    assert response_to(guarded, b"GET / HTTP/1.1\r\n" + line + b"\r\n")[0] == 400
+    assert response_to(guarded, b"GET /ws/tasks/run/events HTTP/1.1\r\n" + line + UPGRADE + b"\r\n")[0] == 400
 
 
 @pytest.mark.parametrize("hosts", [b"", HOST + HOST])
 def test_a_request_needs_exactly_one_host(guarded: Server, hosts: bytes) -> None:
-    assert answer_to(guarded, b"GET / HTTP/1.1\r\n" + hosts + b"\r\n")[0] == 400
+    assert response_to(guarded, b"GET / HTTP/1.1\r\n" + hosts + b"\r\n")[0] == 400
 
 
 @pytest.mark.parametrize("target", [b"/?\xff", b"/\xff", b"/%ff%00", b"http://[::1/x", b"*", b"//", b"/a\\b"])
 def test_no_request_target_causes_a_server_error(guarded: Server, target: bytes) -> None:
-    status, _ = answer_to(guarded, b"GET " + target + b" HTTP/1.1\r\n" + HOST + b"\r\n")
+    status, _ = response_to(guarded, b"GET " + target + b" HTTP/1.1\r\n" + HOST + b"\r\n")
     assert status in (303, 308, 400, 401, 404)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.raw_http import HOST, UPGRADE, answer_to, connect, is_responsive
+from tests.support.raw_http import HOST, UPGRADE, connect, is_responsive, response_to
 from tests.support.server import Server
 
 
@@ -89,17 +89,17 @@ def test_pings_are_answered_and_unread_pongs_are_not_queued(guarded: Server, web
 
 @pytest.mark.parametrize("path", [b"/nowhere", b"/login", b"/ws/tasks/run", b"/login/", b"/api/tasks"])
 def test_a_websocket_at_another_path_is_not_found(guarded: Server, path: bytes) -> None:
-    status, _ = answer_to(guarded, b"GET " + path + b" HTTP/1.1\r\n" + HOST + UPGRADE + b"\r\n")
+    status, _ = response_to(guarded, b"GET " + path + b" HTTP/1.1\r\n" + HOST + UPGRADE + b"\r\n")
     assert status in (404, 405)
 
 
 def test_a_websocket_with_oversized_headers_is_refused_with_431(guarded: Server) -> None:
     head = b"GET /ws/tasks/run/events HTTP/1.1\r\n" + HOST + b"Cookie: " + b"a" * 9000 + b"\r\n"
-    assert answer_to(guarded, head + UPGRADE + b"\r\n")[0] == 431
+    assert response_to(guarded, head + UPGRADE + b"\r\n")[0] == 431
 
 
 def test_an_upgrade_to_another_protocol_is_ignored(guarded: Server) -> None:
     assert (
-        answer_to(guarded, b"GET /login HTTP/1.1\r\n" + HOST + UPGRADE.replace(b"websocket", b"h2c") + b"\r\n")[0]
+        response_to(guarded, b"GET /login HTTP/1.1\r\n" + HOST + UPGRADE.replace(b"websocket", b"h2c") + b"\r\n")[0]
         == 200
     )

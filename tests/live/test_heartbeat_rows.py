@@ -19,7 +19,7 @@ BEAT = NewEvent(event_type="runner_heartbeat")
 
 
 @pytest.fixture(scope="module")
-def quiet(shared_server: Server) -> str:
+def quiet_run(shared_server: Server) -> str:
     """Create a run with two events, #1 and #2, followed by 210 heartbeats; return the path of its page."""
     spawn = NewEvent(event_type="runner_spawn", span_id="main", payload={"heartbeat_interval": 10})
     shared_server.emit("quiet", spawn, "waiting for the cluster", *[BEAT] * 210)
@@ -30,51 +30,51 @@ def seqs(page: str) -> list[int]:
     return [int(seq) for seq in re.findall(r'<li id="e(\d+)"', page)]
 
 
-def test_the_page_shows_events_and_one_line_for_all_heartbeats(server: Server, quiet: str) -> None:
-    page = server.get(quiet).text
+def test_the_page_shows_events_and_one_line_for_all_heartbeats(server: Server, quiet_run: str) -> None:
+    page = server.get(quiet_run).text
     assert seqs(page) == [1, 2]
     assert "waiting for the cluster" in page
     assert '<span class="quiet">2 events</span>' in page
     assert re.search(r"alive, </span>last heartbeat <time [^>]*>\d\d:\d\d:\d\d</time>", page)
-    assert f'<a href="{quiet}/log?type=runner_heartbeat">210 heartbeats</a>' in page
+    assert f'<a href="{quiet_run}/log?type=runner_heartbeat">210 heartbeats</a>' in page
 
 
 @pytest.mark.parametrize("place", ["after=0", "before=213", "around=212", "around=2", "after=1"])
-def test_windows_of_the_log_leave_heartbeats_out(server: Server, quiet: str, place: str) -> None:
-    page = server.get(f"{quiet}/log?{place}").text
+def test_windows_of_the_log_leave_heartbeats_out(server: Server, quiet_run: str, place: str) -> None:
+    page = server.get(f"{quiet_run}/log?{place}").text
     assert seqs(page) == ([2] if place == "after=1" else [1, 2])
     assert "2 of 2 events" in page or "1 of 2 events" in page
     assert 'rel="next"' not in page
 
 
-def test_heartbeats_are_shown_on_request(server: Server, quiet: str) -> None:
-    found = server.get(f"{quiet}/log?type=runner_heartbeat").text
+def test_heartbeats_are_shown_on_request(server: Server, quiet_run: str) -> None:
+    found = server.get(f"{quiet_run}/log?type=runner_heartbeat").text
     assert seqs(found) == list(range(3, 203))
     assert "<b>210</b> of 212 events" in found
-    assert f'href="{quiet}/log?around=3&amp;heartbeats=1#e3"' in found
-    with_heartbeats = server.get(f"{quiet}/log?around=3&heartbeats=1").text
+    assert f'href="{quiet_run}/log?around=3&amp;heartbeats=1#e3"' in found
+    with_heartbeats = server.get(f"{quiet_run}/log?around=3&heartbeats=1").text
     assert seqs(with_heartbeats) == list(range(1, 201))
-    assert f'href="{quiet}/log?after=200&amp;heartbeats=1"' in with_heartbeats
-    assert "#100 is a heartbeat." in server.get(f"{quiet}/log?around=100").text
-    assert server.get(f"{quiet}/log?around=1&heartbeats=yes").status_code == 400
+    assert f'href="{quiet_run}/log?after=200&amp;heartbeats=1"' in with_heartbeats
+    assert "#100 is a heartbeat." in server.get(f"{quiet_run}/log?around=100").text
+    assert server.get(f"{quiet_run}/log?around=1&heartbeats=yes").status_code == 400
 
 
-def test_searches_and_span_pages_leave_heartbeats_out(server: Server, quiet: str) -> None:
-    assert "No event is like that" in server.get(f"{quiet}/log?q=heartbeat&phase=x").text
-    assert seqs(server.get(f"{quiet}/log?q=heartbeat").text) == [1]
-    assert "heartbeat</i>" not in server.get(f"{quiet}/spans/main").text
+def test_searches_and_span_pages_leave_heartbeats_out(server: Server, quiet_run: str) -> None:
+    assert "No event is like that" in server.get(f"{quiet_run}/log?q=heartbeat&phase=x").text
+    assert seqs(server.get(f"{quiet_run}/log?q=heartbeat").text) == [1]
+    assert "heartbeat</i>" not in server.get(f"{quiet_run}/spans/main").text
 
 
-def test_a_time_leads_to_a_row_that_is_not_a_heartbeat(server: Server, quiet: str) -> None:
-    assert server.get(f"{quiet}/log?at=2020-01-01").headers["location"] == f"{quiet}/log?around=1#e1"
+def test_a_time_leads_to_a_row_that_is_not_a_heartbeat(server: Server, quiet_run: str) -> None:
+    assert server.get(f"{quiet_run}/log?at=2020-01-01").headers["location"] == f"{quiet_run}/log?around=1#e1"
 
 
-def test_text_exports_leave_heartbeats_out_and_data_exports_keep_them(server: Server, quiet: str) -> None:
-    assert len(server.get(f"{quiet}/raw").text.splitlines()) == 2
-    assert len(server.get(f"{quiet}/raw?heartbeats=1").text.splitlines()) == 212
-    assert len(server.get(f"{quiet}/export.ndjson").text.splitlines()) == 213
-    assert server.get(f"/api{quiet}/events").json()["total"] == 212
-    report = server.get(f"{quiet}/export.html").text
+def test_text_exports_leave_heartbeats_out_and_data_exports_keep_them(server: Server, quiet_run: str) -> None:
+    assert len(server.get(f"{quiet_run}/raw").text.splitlines()) == 2
+    assert len(server.get(f"{quiet_run}/raw?heartbeats=1").text.splitlines()) == 212
+    assert len(server.get(f"{quiet_run}/export.ndjson").text.splitlines()) == 213
+    assert server.get(f"/api{quiet_run}/events").json()["total"] == 212
+    report = server.get(f"{quiet_run}/export.html").text
     assert seqs(report) == [1, 2]
     assert "210 heartbeats" in report
 

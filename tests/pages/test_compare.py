@@ -66,9 +66,9 @@ def states(lines: list[ComparedItem]) -> list[tuple[str, str | None, str | None]
     return [(line.name, line.a and line.a.state, line.b and line.b.state) for line in lines]
 
 
-def first_parting(found: list[ComparedPhase]) -> tuple[str, str] | None:
-    parting = parted(found)
-    return parting and (parting[0], parting[1].name)
+def first_difference(found: list[ComparedPhase]) -> tuple[str, str] | None:
+    difference_at = parted(found)
+    return difference_at and (difference_at[0], difference_at[1].name)
 
 
 # the comparison
@@ -87,7 +87,7 @@ def test_work_items_of_the_same_name_are_aligned_in_both_orders() -> None:
         ("three", "done", None),
     ]
     assert [line.parted for line in chapter.work] == [False, True, True, True]
-    assert first_parting([chapter]) == ("executing", "extra")
+    assert first_difference([chapter]) == ("executing", "extra")
 
 
 def test_durations_and_their_difference() -> None:
@@ -96,7 +96,7 @@ def test_durations_and_their_difference() -> None:
     assert chapter.phase
     assert (chapter.phase.a and chapter.phase.a.took, chapter.phase.difference) == (3.0, 6.0)
     assert chapter.work[0].difference == 2.0
-    assert first_parting([chapter]) is None
+    assert first_difference([chapter]) is None
 
 
 def test_a_phase_of_only_one_run_is_the_first_difference() -> None:
@@ -104,7 +104,7 @@ def test_a_phase_of_only_one_run_is_the_first_difference() -> None:
     a, b = run(executing(item("one"))), run([*executing(item("one"), over=False), *recovery, event("runner_exit")])
     found = compared_phases(a, b)
     assert [chapter.phase and chapter.phase.name for chapter in found] == ["executing", "recovery"]
-    assert first_parting(found) == ("recovery", "recovery")
+    assert first_difference(found) == ("recovery", "recovery")
 
 
 def test_work_that_may_still_come_is_no_difference() -> None:
@@ -113,7 +113,7 @@ def test_work_that_may_still_come_is_no_difference() -> None:
     c = run(executing(item("one"), over=False))
     assert parted(compared_phases(a, b)) is None
     assert parted(compared_phases(a, c)) is None
-    assert first_parting(compared_phases(a, run(executing(item("one"))))) == ("executing", "two")
+    assert first_difference(compared_phases(a, run(executing(item("one"))))) == ("executing", "two")
 
 
 def test_tools_are_matched_within_their_work_item() -> None:
@@ -170,8 +170,8 @@ def test_the_page_shows_two_runs_and_their_first_difference(server: Server) -> N
     server.emit("good", *executing(item("one"), item("two")))
     server.emit("bad", *executing(item("one"), item("two", "failed")))
     main = page(server, "/compare?a=good&b=bad")
-    (parting,) = with_class(main, "compare-parting")
-    assert text(parting) == "They parted at two in executing: done in A, failed in B. 1 difference in all."
+    (difference_at,) = with_class(main, "compare-parting")
+    assert text(difference_at) == "They parted at two in executing: done in A, failed in B. 1 difference in all."
     (row,) = with_class(main, "compare-parted")
     assert [text(cell).split()[0] for cell in with_class(row, "compare-side")] == ["done", "failed"]
     assert [a.attributes["href"] for a in row.all("a")] == [
@@ -197,8 +197,8 @@ def test_only_differences_are_shown_on_request(server: Server) -> None:
 
 def test_a_run_compared_with_itself_has_no_difference(server: Server) -> None:
     server.emit("same", *executing(item("one")))
-    (parting,) = with_class(page(server, "/compare?a=same&b=same"), "compare-parting")
-    assert text(parting).startswith("They have not parted")
+    (difference_at,) = with_class(page(server, "/compare?a=same&b=same"), "compare-parting")
+    assert text(difference_at).startswith("They have not parted")
 
 
 def test_runs_without_events_have_nothing_to_compare(server: Server) -> None:

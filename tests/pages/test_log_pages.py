@@ -11,7 +11,7 @@ from tests.support.server import Server
 
 
 @pytest.fixture(scope="module")
-def long(shared_server: Server) -> str:
+def long_log(shared_server: Server) -> str:
     """Create a task with 1,000 events and failures at #400 and #700; return the path of its log."""
     lines = [
         NewEvent(event_type="log", phase="executing", payload={"message": f"line {n} {'odd' if n % 2 else 'even'}"})
@@ -27,23 +27,23 @@ def seqs(page: str) -> list[int]:
     return [int(seq) for seq in re.findall(r'<li id="e(\d+)"', page)]
 
 
-def test_a_search_counts_matches_and_links_to_their_context(server: Server, long: str) -> None:
-    page = server.get(f"{long}?q=LINE+77").text
+def test_a_search_counts_matches_and_links_to_their_context(server: Server, long_log: str) -> None:
+    page = server.get(f"{long_log}?q=LINE+77").text
     assert seqs(page) == [77, *range(770, 780)]
     assert "<b>11</b> of 1,000 events" in page
-    assert f'href="{long}?around=77#e77"' in page
+    assert f'href="{long_log}?around=77#e77"' in page
 
 
-def test_filters_combine_and_empty_filters_are_ignored(server: Server, long: str) -> None:
-    assert seqs(server.get(f"{long}?q=&type=log&phase=&actor=&level=error&stream=stderr&span=").text) == [700]
-    assert seqs(server.get(f"{long}?failed=1").text) == [400, 700]
-    assert seqs(server.get(f"{long}?failed=1&phase=executing").text) == [400]
-    assert server.get(f"{long}?q=&type=&phase=").headers["location"] == f"{long}?after=900"
+def test_filters_combine_and_empty_filters_are_ignored(server: Server, long_log: str) -> None:
+    assert seqs(server.get(f"{long_log}?q=&type=log&phase=&actor=&level=error&stream=stderr&span=").text) == [700]
+    assert seqs(server.get(f"{long_log}?failed=1").text) == [400, 700]
+    assert seqs(server.get(f"{long_log}?failed=1&phase=executing").text) == [400]
+    assert server.get(f"{long_log}?q=&type=&phase=").headers["location"] == f"{long_log}?after=900"
 
 
-def test_search_results_are_paged(server: Server, long: str) -> None:
+def test_search_results_are_paged(server: Server, long_log: str) -> None:
     found: list[int] = []
-    path = f"{long}?q=even&phase=executing"
+    path = f"{long_log}?q=even&phase=executing"
     while path:
         page = server.get(path).text
         found += seqs(page)
@@ -52,21 +52,21 @@ def test_search_results_are_paged(server: Server, long: str) -> None:
     assert found == [n for n in range(2, 1001, 2) if n not in (400, 700)]
 
 
-def test_a_search_without_results_shows_the_query(server: Server, long: str) -> None:
-    page = server.get(f'{long}?q="><script>').text
+def test_a_search_without_results_shows_the_query(server: Server, long_log: str) -> None:
+    page = server.get(f'{long_log}?q="><script>').text
     assert "No event is like that" in page
     assert 'value="&#34;&gt;&lt;script&gt;"' in page
     assert "<script>" not in page.split("<main")[1]
 
 
-def test_failure_after_jumps_to_the_next_failure(server: Server, long: str) -> None:
-    first = server.get(f"{long}?failure_after=0")
-    assert first.headers["location"] == f"{long}?around=400#e400"
-    page = server.get(f"{long}?around=400").text
+def test_failure_after_jumps_to_the_next_failure(server: Server, long_log: str) -> None:
+    first = server.get(f"{long_log}?failure_after=0")
+    assert first.headers["location"] == f"{long_log}?around=400#e400"
+    page = server.get(f"{long_log}?around=400").text
     assert 400 in seqs(page)
-    assert f'href="{long}?failure_after=400"' in page
-    assert server.get(f"{long}?failure_after=400").headers["location"] == f"{long}?around=700#e700"
-    last = server.get(f"{long}?failure_after=700", follow_redirects=True)
+    assert f'href="{long_log}?failure_after=400"' in page
+    assert server.get(f"{long_log}?failure_after=400").headers["location"] == f"{long_log}?around=700#e700"
+    last = server.get(f"{long_log}?failure_after=700", follow_redirects=True)
     assert last.url.query == b"failure_after=700&around=700"
     assert "No failure after #700." in last.text
     assert 700 in seqs(last.text)
@@ -77,10 +77,10 @@ def test_a_log_without_failures_shows_a_note(server: Server) -> None:
     assert "No failure in this log." in server.get("/tasks/fine/log?failure_after=0", follow_redirects=True).text
 
 
-def test_a_time_leads_to_the_first_event_at_or_after_it(server: Server, long: str) -> None:
-    early = server.get(f"{long}?at=2020-01-01T00:00")
-    assert early.headers["location"] == f"{long}?around=1#e1"
-    late = server.get(f"{long}?at=2999-01-01T00:00:00%2B02:00", follow_redirects=True)
+def test_a_time_leads_to_the_first_event_at_or_after_it(server: Server, long_log: str) -> None:
+    early = server.get(f"{long_log}?at=2020-01-01T00:00")
+    assert early.headers["location"] == f"{long_log}?around=1#e1"
+    late = server.get(f"{long_log}?at=2999-01-01T00:00:00%2B02:00", follow_redirects=True)
     assert "This is the end of the log." in late.text
     assert seqs(late.text) == list(range(901, 1001))
 
@@ -89,21 +89,21 @@ def test_a_time_leads_to_the_first_event_at_or_after_it(server: Server, long: st
     ("parameters", "named"),
     [("at=yesterday", "at"), ("failure_after=x", "failure_after"), (f"q={'x' * 300}", "q"), ("q=x&after=-1", "after")],
 )
-def test_an_invalid_parameter_is_named(server: Server, long: str, parameters: str, named: str) -> None:
-    response = server.get(f"{long}?{parameters}")
+def test_an_invalid_parameter_is_named(server: Server, long_log: str, parameters: str, named: str) -> None:
+    response = server.get(f"{long_log}?{parameters}")
     assert response.status_code == 400
     assert named in response.text
 
 
-def test_the_end_of_the_log_redirects_to_a_stable_url(server: Server, long: str) -> None:
-    assert server.get(long).headers["location"] == f"{long}?after=900"
-    assert seqs(server.get(f"{long}?after=900").text) == list(range(901, 1001))
-    assert seqs(server.get(f"{long}?before=1001").text) == list(range(801, 1001))
+def test_the_end_of_the_log_redirects_to_a_stable_url(server: Server, long_log: str) -> None:
+    assert server.get(long_log).headers["location"] == f"{long_log}?after=900"
+    assert seqs(server.get(f"{long_log}?after=900").text) == list(range(901, 1001))
+    assert seqs(server.get(f"{long_log}?before=1001").text) == list(range(801, 1001))
 
 
-def test_a_seq_beyond_the_log_shows_the_last_page(server: Server, long: str) -> None:
-    assert seqs(server.get(f"{long}?before=1100").text) == list(range(801, 1001))
-    ahead = server.get(f"{long}?around=1001").text
+def test_a_seq_beyond_the_log_shows_the_last_page(server: Server, long_log: str) -> None:
+    assert seqs(server.get(f"{long_log}?before=1100").text) == list(range(801, 1001))
+    ahead = server.get(f"{long_log}?around=1001").text
     assert seqs(ahead) == list(range(901, 1001))
     assert "There is no #1001." in ahead
 
@@ -120,11 +120,11 @@ def test_the_log_of_an_unknown_task_is_404(server: Server, parameters: str) -> N
     assert server.get(f"/tasks/nobody/log?{parameters}").status_code == 404
 
 
-def test_a_short_url_redirects_to_the_event(server: Server, long: str) -> None:
-    assert server.get("/tasks/long/events/7").headers["location"] == f"{long}?around=7#e7"
+def test_a_short_url_redirects_to_the_event(server: Server, long_log: str) -> None:
+    assert server.get("/tasks/long/events/7").headers["location"] == f"{long_log}?around=7#e7"
 
 
-def test_the_api_accepts_the_same_filters(server: Server, long: str) -> None:
+def test_the_api_accepts_the_same_filters(server: Server, long_log: str) -> None:
     events = "/api/tasks/long/events"
     first = server.get(f"{events}?q=even&limit=2").json()
     assert [event["seq"] for event in first["events"]] == [2, 4]

@@ -51,22 +51,22 @@ def days(html: str) -> list[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def several(shared_server: Server) -> str:
+def log_of_several_days(shared_server: Server) -> str:
     shared_server.store.import_task(TaskRecord(task_id="days", created_at=TIMES[0]), events())
     return "/tasks/days"
 
 
 @pytest.mark.parametrize("path", ["", "/log?after=0", "/log?type=log&q=e", "/export.html", "/spans/main", "?at=5"])
-def test_the_first_row_of_each_day_names_the_day(server: Server, several: str, path: str) -> None:
-    assert [day for day, _ in days(server.get(several + path).text)] == DAYS
-    assert [day for day, _ in days(server.get(f"{several}/log?after=3").text)] == DAYS[2:]
+def test_the_first_row_of_each_day_names_the_day(server: Server, log_of_several_days: str, path: str) -> None:
+    assert [day for day, _ in days(server.get(log_of_several_days + path).text)] == DAYS
+    assert [day for day, _ in days(server.get(f"{log_of_several_days}/log?after=3").text)] == DAYS[2:]
 
 
-def test_text_output_shows_the_day_of_each_line(server: Server, several: str) -> None:
+def test_text_output_shows_the_day_of_each_line(server: Server, log_of_several_days: str) -> None:
     printed = signalbox("tail", "days", "--store", server.store_url).stdout.splitlines()
     assert [line for line in printed if "UTC" in line] == [f"── {day}, UTC" for day in DAYS]
     assert [printed.index(f"── {day}, UTC") for day in DAYS] == [0, 3, 5]
-    assert all(re.match(r"2026-11-2\d", line) for line in server.get(f"{several}/raw").text.splitlines())
+    assert all(re.match(r"2026-11-2\d", line) for line in server.get(f"{log_of_several_days}/raw").text.splitlines())
 
 
 async def test_a_message_of_several_lines_shows_how_many_more_there_are(store: SqliteStore) -> None:

@@ -18,7 +18,7 @@ from signalbox.store.sqlite import SqliteStore, readers
 
 
 @pytest.fixture
-def connects(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[object]]:
+def opened_connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[object]]:
     """Record the connections that are opened for reading."""
     opened: list[object] = []
     real = aiosqlite.connect
@@ -102,7 +102,7 @@ async def fill(store: SqliteStore) -> None:
     await asyncio.gather(*[hold() for _ in range(readers.MAX_READERS)])
 
 
-async def test_an_error_in_a_view_costs_no_connection(store: SqliteStore, connects: list[object]) -> None:
+async def test_an_error_in_a_view_costs_no_connection(store: SqliteStore, opened_connections: list[object]) -> None:
     async def fail(view_of: Callable[[], AbstractAsyncContextManager[Reading]]) -> None:
         async with view_of() as view:
             await view.task("run")
@@ -118,7 +118,7 @@ async def test_an_error_in_a_view_costs_no_connection(store: SqliteStore, connec
                     await view.task("nobody")
             with pytest.raises(ZeroDivisionError):
                 await fail(view_of)
-    assert len(connects) == readers.MAX_READERS
+    assert len(opened_connections) == readers.MAX_READERS
     assert len(os.listdir("/proc/self/fd")) <= descriptors
 
 
@@ -169,7 +169,9 @@ def test_a_read_that_fails_when_its_loop_ends_leaves_no_thread(url: str, monkeyp
     store.close()
 
 
-async def test_a_cancelled_caller_returns_its_connection_at_once(store: SqliteStore, connects: list[object]) -> None:
+async def test_a_cancelled_caller_returns_its_connection_at_once(
+    store: SqliteStore, opened_connections: list[object]
+) -> None:
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 
     async def ask(number: int) -> None:
@@ -187,4 +189,4 @@ async def test_a_cancelled_caller_returns_its_connection_at_once(store: SqliteSt
         view = await stack.enter_async_context(store.read())
         assert await view.latest_event_id() == 0
     assert time.monotonic() - started_at < 2
-    assert len(connects) <= readers.MAX_READERS
+    assert len(opened_connections) <= readers.MAX_READERS

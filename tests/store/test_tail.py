@@ -12,8 +12,8 @@ from signalbox.store import Event, NewEvent, Store, open_store
 from signalbox.store.tail import Tail
 from signalbox.store.wake import Wake
 
-NEVER = 3600.0
-REST = 0.05
+NO_POLL = 3600.0
+PAUSE = 0.05
 
 Batches = list[list[int]]
 
@@ -23,7 +23,7 @@ def line(text: str) -> NewEvent:
 
 
 def run_tail(
-    tmp_path: Path, write: Callable[[Store, Batches], Coroutine[None, None, None]], rest: Callable[[], float]
+    tmp_path: Path, write: Callable[[Store, Batches], Coroutine[None, None, None]], pause: Callable[[], float]
 ) -> Batches:
     """Return the batches that a tail, woken by the file alone, delivers while `write` appends to another store."""
     url = f"sqlite:///{tmp_path}/signalbox.db"
@@ -36,7 +36,7 @@ def run_tail(
     async def follow() -> None:
         store, other = open_store(url), open_store(url)
         other.create_task("t")
-        tail = Tail(store, deliver, Wake(store, poll_interval=NEVER, max_poll_interval=NEVER), pause=rest)
+        tail = Tail(store, deliver, Wake(store, poll_interval=NO_POLL, max_poll_interval=NO_POLL), pause=pause)
         await tail.start()
         try:
             await asyncio.wait_for(write(other, batches), 30)
@@ -49,7 +49,7 @@ def run_tail(
     return batches
 
 
-async def seen(batches: Batches, seq: int) -> None:
+async def wait_for_seq(batches: Batches, seq: int) -> None:
     while not batches or batches[-1][-1] < seq:  # noqa: ASYNC110 (what is waited for is the product's, and sets no event)
         await asyncio.sleep(0.002)
 
@@ -63,20 +63,20 @@ def test_events_appended_during_a_pause_are_read_together_in_order(tmp_path: Pat
         for number in range(300):
             store.append("t", line(str(number)))
             await asyncio.sleep(0)
-        await seen(batches, 300)
+        await wait_for_seq(batches, 300)
         elapsed = time.monotonic() - started_at
 
-    batches = run_tail(tmp_path, write, lambda: REST)
+    batches = run_tail(tmp_path, write, lambda: PAUSE)
     assert [seq for batch in batches for seq in batch] == list(range(1, 301))
-    assert len(batches) <= math.ceil(elapsed / REST) + 1
+    assert len(batches) <= math.ceil(elapsed / PAUSE) + 1
 
 
 def test_commits_during_and_after_a_pause_are_delivered(tmp_path: Path) -> None:
     resting = asyncio.Event()
 
-    def rest() -> float:
+    def pause() -> float:
         resting.set()
-        return 4 * REST
+        return 4 * PAUSE
 
     async def write(store: Store, batches: Batches) -> None:
         for first in (1, 3, 5):
@@ -84,7 +84,7 @@ def test_commits_during_and_after_a_pause_are_delivered(tmp_path: Path) -> None:
             store.append("t", line("wakes the tail"))
             await resting.wait()
             store.append("t", line("comes while it rests"))
-            await seen(batches, first + 1)
+            await wait_for_seq(batches, first + 1)
 
-    batches = run_tail(tmp_path, write, rest)
+    batches = run_tail(tmp_path, write, pause)
     assert [seq for batch in batches for seq in batch] == [1, 2, 3, 4, 5, 6]

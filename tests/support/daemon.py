@@ -33,7 +33,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: Sequence[str], port: int, folder: Path) -> Iterator[None]:
+def run_daemon(command: Sequence[str], port: int, folder: Path) -> Iterator[None]:
     """Run a command in a folder until the `with` block ends. The block starts once the port accepts connections."""
     log = folder / "output.log"
     places = {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder)}

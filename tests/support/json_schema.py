@@ -41,37 +41,37 @@ class Schemas:
     def __init__(self, document: Schema) -> None:
         self._named: dict[str, Schema] = document["components"]["schemas"]
 
-    def problem(self, value: Any, schema: Schema, place: str = "$") -> str | None:
+    def problem(self, value: Any, schema: Schema, path: str = "$") -> str | None:
         """Return the first error of a value, or None if the schema allows it."""
         schema = self._resolved(schema)
         if "anyOf" in schema:
-            found = [self.problem(value, part, place) for part in schema["anyOf"]]
+            found = [self.problem(value, part, path) for part in schema["anyOf"]]
             return None if None in found else " and ".join(map(str, found))
         if "enum" in schema and value not in schema["enum"]:
-            return f"{place} is {value!r}, not one of {schema['enum']}"
+            return f"{path} is {value!r}, not one of {schema['enum']}"
         kind = schema.get("type")
         if kind is not None and not _TYPES[kind](value):
-            return f"{place} is {value!r}, no {kind}"
+            return f"{path} is {value!r}, no {kind}"
         if isinstance(value, str):
-            return _problem_of_text(value, schema, place)
+            return _problem_of_text(value, schema, path)
         if isinstance(value, list) and "items" in schema:
-            parts = [self.problem(part, schema["items"], f"{place}[{n}]") for n, part in enumerate(value)]
+            parts = [self.problem(part, schema["items"], f"{path}[{n}]") for n, part in enumerate(value)]
             return next(filter(None, parts), None)
         if isinstance(value, dict):
-            return self._problem_of_object(value, schema, place)
+            return self._problem_of_object(value, schema, path)
         if isinstance(value, int | float) and not schema.get("minimum", value) <= value <= schema.get("maximum", value):
-            return f"{place} is {value}, out of bounds"
+            return f"{path} is {value}, out of bounds"
         return None
 
-    def _problem_of_object(self, value: dict[str, Any], schema: Schema, place: str) -> str | None:
+    def _problem_of_object(self, value: dict[str, Any], schema: Schema, path: str) -> str | None:
         missing = set(schema.get("required", ())) - value.keys()
         if missing:
-            return f"{place} has no {', '.join(sorted(missing))}"
+            return f"{path} has no {', '.join(sorted(missing))}"
         known = schema.get("properties", {})
         if schema.get("additionalProperties") is False and value.keys() - known.keys():
-            return f"{place} has {', '.join(sorted(value.keys() - known.keys()))}, which it may not have"
+            return f"{path} has {', '.join(sorted(value.keys() - known.keys()))}, which it may not have"
         parts = [
-            self.problem(value[name], value_schema, f"{place}.{name}")
+            self.problem(value[name], value_schema, f"{path}.{name}")
             for name, value_schema in known.items()
             if name in value
         ]
@@ -111,11 +111,11 @@ class Schemas:
         return schema
 
 
-def _problem_of_text(value: str, schema: Schema, place: str) -> str | None:
+def _problem_of_text(value: str, schema: Schema, path: str) -> str | None:
     if not schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)):
-        return f"{place} has {len(value)} characters"
+        return f"{path} has {len(value)} characters"
     if "pattern" in schema and not re.search(schema["pattern"].replace("$", r"\Z"), value):
-        return f"{place} is {value!r}, which is not {schema['pattern']}"
+        return f"{path} is {value!r}, which is not {schema['pattern']}"
     return None
 
 

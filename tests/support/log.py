@@ -105,15 +105,15 @@ def until(condition: Callable[[], object], timeout: float = 10) -> None:
 def answer(store: Store, task_id: str, request_id: str, approved: bool, by: str, reason: str | None = None) -> Event:
     """Answer a permission request as the server does for a person."""
     payload = {"request_id": request_id, "approved": approved, "by": by} | ({"reason": reason} if reason else {})
-    return act(store, task_id, "permission_response", by, **payload)
+    return append_audited(store, task_id, "permission_response", by, **payload)
 
 
 def cancel(store: Store, task_id: str, by: str = "ann") -> Event:
     """Ask a run to stop, as the server does for a person."""
-    return act(store, task_id, "cancel_requested", by, by=by)
+    return append_audited(store, task_id, "cancel_requested", by, by=by)
 
 
-def act(store: Store, task_id: str, event_type: str, actor: str, **payload: Any) -> Event:
+def append_audited(store: Store, task_id: str, event_type: str, actor: str, **payload: Any) -> Event:
     """Append the event of a person's action together with its audit."""
     store.create_task(task_id)
     event = NewEvent(event_type=event_type, actor="user", payload=payload)

@@ -30,7 +30,7 @@ def nginx_before(port: int, folder: Path) -> Iterator[str]:
     site = f"server {{ listen 127.0.0.1:{own}; location / {{ proxy_pass http://127.0.0.1:{port}; }} }}"
     http = f"http {{\naccess_log off;\n{temporary_paths(program, folder)}{site}\n"
     config = OWN.sub("", packaged.read_text()).replace("http {", http, 1)
-    with daemon.running(command(program, folder, config), own, folder):
+    with daemon.run_daemon(command(program, folder, config), own, folder):
         yield f"http://127.0.0.1:{own}"
 
 

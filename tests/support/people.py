@@ -15,7 +15,7 @@ from signalbox.webapp.auth.secrets import new_secret
 from tests.support.server import Server
 
 PASSWORD = "a password for tests"
-ALL: tuple[Scope, ...] = ("read", "emit", "respond", "admin")
+ALL_SCOPES: tuple[Scope, ...] = ("read", "emit", "respond", "admin")
 
 Headers = dict[str, str]
 _hash = ""
@@ -49,7 +49,7 @@ def session(store: SqliteStore, account: Account, *, seconds: float = 3600) -> H
 def token(store: SqliteStore, name: str, *, seconds: float | None = None, **fields: Any) -> Headers:
     """Return the headers of a program with a new token that expires in `seconds`."""
     end = None if seconds is None else at(seconds)
-    made = store.people.add_token(name, digest_of(name), **{"scopes": ALL, "expires_at": end, **fields})
+    made = store.people.add_token(name, digest_of(name), **{"scopes": ALL_SCOPES, "expires_at": end, **fields})
     _token_ids[store.url, name] = made.token_id
     return {"Authorization": f"Bearer {name}"}
 

@@ -43,7 +43,7 @@ def proxy_before(name: str, root: int, below: int, folder: Path, certificate: Pa
         command = nginx_site(program, port, folder, configuration, certificate)
     else:
         command = COMMANDS[name](program, port, folder, configuration)
-    with daemon.running(command, port, folder):
+    with daemon.run_daemon(command, port, folder):
         yield f"{'https' if certificate else 'http'}://127.0.0.1:{port}"
 
 

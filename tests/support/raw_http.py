@@ -27,7 +27,7 @@ def connect(server: Server) -> socket.socket:
     return socket.create_connection(("127.0.0.1", server.port), timeout=15)
 
 
-def answer_to(server: Server, *pieces: bytes) -> tuple[int, bytes]:
+def response_to(server: Server, *pieces: bytes) -> tuple[int, bytes]:
     """Send the bytes and return the status and the start of the response, up to the end of its head."""
     with closing(connect(server)) as client:
         try:

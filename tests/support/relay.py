@@ -25,9 +25,9 @@ def numbered(blocks: list[str]) -> list[str]:
     return [f"id: {number}\n{block}" for number, block in enumerate(blocks, 1)]
 
 
-def relay(upstream: Upstream, url: str, *more: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def relay(upstream: Upstream, url: str, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run `signalbox relay` from an upstream into the task `t` until it ends."""
-    return signalbox("relay", upstream.url, "--task", "t", "--store", url, *more, **variables)
+    return signalbox("relay", upstream.url, "--task", "t", "--store", url, *options, **variables)
 
 
 def lines_of(store: SqliteStore) -> list[str]:

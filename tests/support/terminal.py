@@ -47,9 +47,9 @@ class Terminal:
         assert printed.err.startswith("signalbox: ")
         return printed.err
 
-    def add_user(self, email: str, *more: str) -> Account:
+    def add_user(self, email: str, *options: str) -> Account:
         """Run `user add`."""
-        self.run("user", "add", email, "--password-stdin", *more)
+        self.run("user", "add", email, "--password-stdin", *options)
         return self.account(email)
 
     def account(self, email: str) -> Account:

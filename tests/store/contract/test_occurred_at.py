@@ -11,7 +11,7 @@ from signalbox.store.state import Span
 NOON = "2026-11-20T12:00:00.000000Z"
 
 
-def at(time: str, event_type: str = "log", **fields: object) -> NewEvent:
+def event_at(time: str, event_type: str = "log", **fields: object) -> NewEvent:
     return NewEvent(event_type=event_type, occurred_at=f"2026-11-20T{time}Z", **fields)  # type: ignore[arg-type]
 
 
@@ -70,7 +70,7 @@ def test_an_invalid_time_is_refused_with_an_example(store: Store, given: object)
 
 
 def test_occurred_at_is_present_only_if_the_emitter_set_it(store: Store) -> None:
-    plain, timed = store.append("run", [NewEvent(event_type="log"), at("12:00:00")])
+    plain, timed = store.append("run", [NewEvent(event_type="log"), event_at("12:00:00")])
     assert "occurred_at" not in msgspec.json.decode(msgspec.json.encode(plain))
     assert msgspec.json.decode(msgspec.json.encode(timed))["occurred_at"] == NOON
     assert msgspec.json.decode(msgspec.json.encode(timed), type=Event) == timed
@@ -81,12 +81,12 @@ async def test_durations_use_occurred_at(store: Store) -> None:
     store.append(
         "run",
         [
-            at("12:00:00", "runner_spawn", span_id="main"),
-            at("12:00:01", "phase_enter", phase="planning", span_id="p"),
-            at("12:00:02", "work_item_start", phase="planning", span_id="w", payload={"work_item_id": "w"}),
-            at("12:00:05", "work_item_complete", phase="planning", span_id="w", payload={"work_item_id": "w"}),
-            at("12:00:09", "phase_exit", phase="planning", span_id="p"),
-            at("12:00:10", "runner_exit", span_id="main", payload={"exit_code": 0}),
+            event_at("12:00:00", "runner_spawn", span_id="main"),
+            event_at("12:00:01", "phase_enter", phase="planning", span_id="p"),
+            event_at("12:00:02", "work_item_start", phase="planning", span_id="w", payload={"work_item_id": "w"}),
+            event_at("12:00:05", "work_item_complete", phase="planning", span_id="w", payload={"work_item_id": "w"}),
+            event_at("12:00:09", "phase_exit", phase="planning", span_id="p"),
+            event_at("12:00:10", "runner_exit", span_id="main", payload={"exit_code": 0}),
         ],
     )
     async with store.read() as view:
@@ -98,7 +98,7 @@ async def test_durations_use_occurred_at(store: Store) -> None:
 
 
 async def test_events_are_ordered_by_append_not_by_occurred_at(store: Store) -> None:
-    store.append("run", [at("12:00:05"), at("12:00:01"), at("12:00:03")])
+    store.append("run", [event_at("12:00:05"), event_at("12:00:01"), event_at("12:00:03")])
     async with store.read() as view:
         events = await view.events("run")
         assert [str(event.occurred_at)[17:19] for event in events] == ["05", "01", "03"]
@@ -107,8 +107,8 @@ async def test_events_are_ordered_by_append_not_by_occurred_at(store: Store) -> 
 
 
 async def test_no_time_is_before_the_last_one_or_in_the_future(store: Store) -> None:
-    early = at("11:00:00", "work_item_complete", span_id="w", payload={"work_item_id": "w"})
-    store.append("run", [at("12:00:00", "work_item_start", span_id="w", payload={"work_item_id": "w"}), early])
+    early = event_at("11:00:00", "work_item_complete", span_id="w", payload={"work_item_id": "w"})
+    store.append("run", [event_at("12:00:00", "work_item_start", span_id="w", payload={"work_item_id": "w"}), early])
     work = await span(store, "run", "w")
     assert work.started_at == work.ended_at == NOON
     late = NewEvent(event_type="tool_status", span_id="t", occurred_at="9000-01-01T00:00:00Z")
@@ -118,7 +118,9 @@ async def test_no_time_is_before_the_last_one_or_in_the_future(store: Store) -> 
 
 
 async def test_an_import_keeps_occurred_at(store: Store) -> None:
-    store.append("run", [at("12:00:00", "tool_status", span_id="t"), NewEvent(event_type="tool_result", span_id="t")])
+    store.append(
+        "run", [event_at("12:00:00", "tool_status", span_id="t"), NewEvent(event_type="tool_result", span_id="t")]
+    )
     async with store.read() as view:
         events = await view.events("run")
     store.import_task(TaskRecord(task_id="copy", created_at=events[0].created_at), events)

@@ -14,7 +14,7 @@ def log(message: str, **payload: Any) -> NewEvent:
     return NewEvent(event_type="log", payload={"message": message, **payload})
 
 
-async def found(store: Store, query: LogQuery, task_id: str = "run", **page: int) -> list[int]:
+async def found_seqs(store: Store, query: LogQuery, task_id: str = "run", **page: int) -> list[int]:
     async with store.read() as view:
         return [event.seq for event in (await view.search(task_id, query, **page)).events]
 
@@ -38,7 +38,7 @@ async def test_a_search_text_is_taken_literally(store: Store) -> None:
         '"exit_code":1': [7],
         "nowhere": [],
     }.items():
-        assert await found(store, LogQuery(text=text)) == seqs, text
+        assert await found_seqs(store, LogQuery(text=text)) == seqs, text
 
 
 async def test_text_is_found_across_terminal_escapes(store: Store) -> None:
@@ -60,14 +60,14 @@ async def test_text_is_found_across_terminal_escapes(store: Store) -> None:
         '"bold"': [3],
         "[31m": [1, 4],
     }.items():
-        assert await found(store, LogQuery(text=text)) == seqs, text
+        assert await found_seqs(store, LogQuery(text=text)) == seqs, text
 
 
 async def test_a_search_ignores_case_in_any_script(store: Store) -> None:
     store.append("run", [log("Ärger am Öresund"), log("ÄRGER"), log("a\u0308rger"), log("ОШИБКА: нет места")])
     store.append("run", log("\x1b[31mОши\x1b[0mбка"))
     for text, seqs in {"ärger": [1, 2, 3], "Ärger": [1, 2, 3], "öresund": [1], "ошибка": [4, 5], "нет М": [4]}.items():
-        assert await found(store, LogQuery(text=text)) == seqs, text
+        assert await found_seqs(store, LogQuery(text=text)) == seqs, text
 
 
 async def test_filters_work_alone_and_together(store: Store) -> None:
@@ -80,14 +80,14 @@ async def test_filters_work_alone_and_together(store: Store) -> None:
             NewEvent(event_type="log", phase="executing", payload={"message": "y", "level": ["error"]}),
         ],
     )
-    assert await found(store, LogQuery()) == [1, 2, 3, 4]
-    assert await found(store, LogQuery(event_type="log")) == [2, 3, 4]
-    assert await found(store, LogQuery(phase="planning")) == [1, 2]
-    assert await found(store, LogQuery(actor="supervisor")) == [1]
-    assert await found(store, LogQuery(span_id="p")) == [1, 2]
-    assert await found(store, LogQuery(level="error")) == [2]
-    assert await found(store, LogQuery(stream="stderr")) == [3]
-    assert await found(store, LogQuery(text="x", phase="planning", event_type="log")) == [2]
+    assert await found_seqs(store, LogQuery()) == [1, 2, 3, 4]
+    assert await found_seqs(store, LogQuery(event_type="log")) == [2, 3, 4]
+    assert await found_seqs(store, LogQuery(phase="planning")) == [1, 2]
+    assert await found_seqs(store, LogQuery(actor="supervisor")) == [1]
+    assert await found_seqs(store, LogQuery(span_id="p")) == [1, 2]
+    assert await found_seqs(store, LogQuery(level="error")) == [2]
+    assert await found_seqs(store, LogQuery(stream="stderr")) == [3]
+    assert await found_seqs(store, LogQuery(text="x", phase="planning", event_type="log")) == [2]
 
 
 async def test_hits_are_counted_over_the_whole_log_and_paged(store: Store) -> None:
@@ -132,7 +132,7 @@ async def test_the_next_failure_is_found(store: Store, event: NewEvent) -> None:
     async with store.read() as view:
         assert await view.next_failure("run", 0) == 2
         assert await view.next_failure("run", 2) is None
-    assert await found(store, LogQuery(failures=True)) == [2]
+    assert await found_seqs(store, LogQuery(failures=True)) == [2]
 
 
 @pytest.mark.parametrize("event", OTHERS, ids=lambda event: f"{event.event_type} {event.payload}")
@@ -147,8 +147,8 @@ async def test_a_payload_of_the_deepest_allowed_nesting_is_found(store: Store) -
     for _ in range(98):
         deep = [deep]
     store.append("run", NewEvent(event_type="log", payload={"level": "error", "error_code": deep}))
-    assert await found(store, LogQuery(level="error")) == [1]
-    assert await found(store, LogQuery(text="bottom")) == [1]
+    assert await found_seqs(store, LogQuery(level="error")) == [1]
+    assert await found_seqs(store, LogQuery(text="bottom")) == [1]
 
 
 async def test_a_time_finds_the_first_event_at_or_after_it(store: Store) -> None:
@@ -168,7 +168,7 @@ async def test_a_log_of_a_hundred_thousand_events_is_searched_fast(store: Store)
     elapsed = []
     for _ in range(3):
         started = time.process_time()
-        assert await found(store, LogQuery(text="line 99999:")) == [100_000]
+        assert await found_seqs(store, LogQuery(text="line 99999:")) == [100_000]
         elapsed.append(time.process_time() - started)
     started = time.process_time()
     async with store.read() as view:
@@ -194,8 +194,8 @@ async def test_one_checkpoint_can_be_read(store: Store) -> None:
     store.append("run", NewEvent(event_type="checkpoint_commit", payload={"checkpoint_id": "c1"}))
     store.append("run", NewEvent(event_type="checkpoint_verified", payload={"checkpoint_id": "c1"}))
     async with store.read() as view:
-        found = await view.checkpoint("run", "c1")
-        assert found
-        assert (found.state, found.seq) == ("verified", 1)
+        found_seqs = await view.checkpoint("run", "c1")
+        assert found_seqs
+        assert (found_seqs.state, found_seqs.seq) == ("verified", 1)
         assert await view.checkpoint("run", "c2") is None
         assert await view.checkpoint("other", "c1") is None

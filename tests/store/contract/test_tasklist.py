@@ -31,7 +31,7 @@ def event(event_type: str, **payload: Any) -> NewEvent:
     return NewEvent(event_type=event_type, payload=payload)
 
 
-def past(store: Store, task_id: str, *events: tuple[str, str], created_at: str | None = None) -> Task:
+def import_task(store: Store, task_id: str, *events: tuple[str, str], created_at: str | None = None) -> Task:
     """Write a task whose events are pairs of a type and a time of the day."""
     times = [f"2025-03-05T{at}.000000Z" for _, at in events]
     log = [
@@ -42,7 +42,7 @@ def past(store: Store, task_id: str, *events: tuple[str, str], created_at: str |
     return store.import_task(TaskRecord(task_id=task_id, created_at=created_at or times[0]), log)
 
 
-async def listed(store: Store, **query: Any) -> list[str]:
+async def listed_ids(store: Store, **query: Any) -> list[str]:
     """Return the ids of all tasks of a query, read in pages of three."""
     found: list[str] = []
     before = None
@@ -76,7 +76,7 @@ async def audits(store: Store) -> list[tuple[str, str, str | None, str | None]]:
 async def test_every_order_lists_every_task_once_over_all_pages(store: Store) -> None:
     for n in range(8):
         ended = f"1{n * 3 % 8}:{n % 6}7:00"
-        past(store, f"t{n}", ("runner_spawn", f"0{n % 4}:00:00"), ("runner_exit", ended))
+        import_task(store, f"t{n}", ("runner_spawn", f"0{n % 4}:00:00"), ("runner_exit", ended))
     tasks = [await task(store, f"t{n}") for n in range(8)]
     expected = {
         "newest": sorted(tasks, key=lambda t: (t.created_at, t.task_id), reverse=True),
@@ -84,9 +84,9 @@ async def test_every_order_lists_every_task_once_over_all_pages(store: Store) ->
         "active": sorted(tasks, key=lambda t: (t.updated_at, t.task_id), reverse=True),
     }
     for sort, order in expected.items():
-        assert await listed(store, sort=sort) == [t.task_id for t in order], sort
+        assert await listed_ids(store, sort=sort) == [t.task_id for t in order], sort
     order_key = {t.task_id: (t.ended_at or "")[11:] + (t.started_at or "")[11:] for t in tasks}
-    longest = await listed(store, sort="longest")
+    longest = await listed_ids(store, sort="longest")
     assert sorted(longest) == sorted(order_key)
     for first, second in pairwise([await task(store, task_id) for task_id in longest]):
         assert _duration(first) >= _duration(second)
@@ -103,42 +103,42 @@ def _duration(of: Task) -> int:
 
 async def test_paging_loses_no_task_with_an_equal_duration(store: Store) -> None:
     for n in range(7):
-        past(store, f"t{n}", ("runner_spawn", "10:00:00"), ("runner_exit", "10:00:07"))
+        import_task(store, f"t{n}", ("runner_spawn", "10:00:00"), ("runner_exit", "10:00:07"))
     store.append("runs", event("runner_spawn"))
-    assert await listed(store, sort="longest") == [f"t{n}" for n in range(6, -1, -1)]
+    assert await listed_ids(store, sort="longest") == [f"t{n}" for n in range(6, -1, -1)]
 
 
 async def test_an_event_moves_its_task_to_the_top_when_sorted_by_activity(store: Store) -> None:
     for n in range(4):
-        past(store, f"t{n}", ("runner_spawn", f"10:00:0{n}"))
+        import_task(store, f"t{n}", ("runner_spawn", f"10:00:0{n}"))
     store.append("t1", event("log"))
-    assert await listed(store, sort="active") == ["t1", "t3", "t2", "t0"]
+    assert await listed_ids(store, sort="active") == ["t1", "t3", "t2", "t0"]
 
 
 async def test_a_resumed_run_has_no_duration(store: Store) -> None:
     store.append("run", [event("runner_spawn"), event("runner_exit", exit_code=1)])
-    assert await listed(store, sort="longest") == ["run"]
+    assert await listed_ids(store, sort="longest") == ["run"]
     store.append("run", event("runner_spawn"))
-    assert await listed(store, sort="longest") == []
+    assert await listed_ids(store, sort="longest") == []
 
 
 async def test_the_list_can_be_limited_by_creation_time(store: Store) -> None:
     for n in range(4):
-        past(store, f"t{n}", ("log", f"1{n}:00:00"))
+        import_task(store, f"t{n}", ("log", f"1{n}:00:00"))
     store.create_task("today")
     since, until = "2025-03-05T11:00:00.000000Z", "2025-03-05T13:00:00.000000Z"
-    assert await listed(store, since=since, until=until, sort="oldest") == ["t1", "t2"]
-    assert await listed(store, since="1h") == ["today"]
-    assert await listed(store, until="1h", since="99999d", sort="oldest") == ["t0", "t1", "t2", "t3"]
+    assert await listed_ids(store, since=since, until=until, sort="oldest") == ["t1", "t2"]
+    assert await listed_ids(store, since="1h") == ["today"]
+    assert await listed_ids(store, until="1h", since="99999d", sort="oldest") == ["t0", "t1", "t2", "t3"]
 
 
 async def test_the_list_is_limited_to_visible_projects_and_the_requested_one(store: Store) -> None:
     store.create_task("plain")
-    assert await listed(store, project="default") == ["plain"]
-    assert await listed(store, projects=("default",), project="default") == ["plain"]
-    assert await listed(store, projects=("ours",), project="default") == []
-    assert await listed(store, projects=("default",), project="ours") == []
-    assert await listed(store, projects=()) == []
+    assert await listed_ids(store, project="default") == ["plain"]
+    assert await listed_ids(store, projects=("default",), project="default") == ["plain"]
+    assert await listed_ids(store, projects=("ours",), project="default") == []
+    assert await listed_ids(store, projects=("default",), project="ours") == []
+    assert await listed_ids(store, projects=()) == []
     await store.aarchive_task("plain", True, **ADA)
     async with store.read() as view:
         assert await view.project_names() == {"default": "Default"}
@@ -161,7 +161,7 @@ async def test_an_invalid_cursor_is_refused(store: Store, sort: Sort) -> None:
 
 
 async def test_activity_counts_every_event_in_a_few_buckets(store: Store) -> None:
-    done = past(store, "t", *(("log", f"10:{n // 60:02}:{n % 60:02}") for n in range(600)), ("log", "12:00:00"))
+    done = import_task(store, "t", *(("log", f"10:{n // 60:02}:{n % 60:02}") for n in range(600)), ("log", "12:00:00"))
     assert done.activity is not None
     assert sum(done.activity.counts) == done.latest_seq == 601
     assert (done.activity.width, len(done.activity.counts)) == (512, 15)
@@ -179,16 +179,16 @@ async def test_archived_tasks_have_their_own_list_and_can_be_restored(store: Sto
     archived = await store.aarchive_task("b", True, **ADA)
     assert archived.archived_at is not None
     assert archived.archived_at >= before
-    assert await listed(store, archived=False) == ["c", "a"]
-    assert await listed(store, archived=True) == ["b"]
-    assert await listed(store) == ["c", "b", "a"]
+    assert await listed_ids(store, archived=False) == ["c", "a"]
+    assert await listed_ids(store, archived=True) == ["b"]
+    assert await listed_ids(store) == ["c", "b", "a"]
     assert await counts(store, archived=False) == {"running": 2}
     assert await counts(store, archived=True) == {"running": 1}
     store.append("b", event("log"))
     assert (await task(store, "b")).archived_at == archived.archived_at
-    assert await listed(store, archived=True) == ["b"]
+    assert await listed_ids(store, archived=True) == ["b"]
     assert (await store.aarchive_task("b", False, **ADA)).archived_at is None
-    assert await listed(store, archived=False) == ["c", "b", "a"]
+    assert await listed_ids(store, archived=False) == ["c", "b", "a"]
     actor, source = ADA.values()
     assert await audits(store) == [(actor, "task_archived", "b", source), (actor, "task_restored", "b", source)]
     with pytest.raises(UnknownTask):
@@ -212,7 +212,7 @@ async def test_a_running_task_cannot_be_deleted_and_a_deletion_is_audited(store:
     assert await audits(store) == []
     store.append("run", event("runner_exit", exit_code=0))
     assert (await store.adelete_task("run", **ADA)).status == "done"
-    assert await listed(store) == []
+    assert await listed_ids(store) == []
     with pytest.raises(UnknownTask):
         await store.adelete_task("run", **ADA)
     actor, source = ADA.values()
@@ -252,13 +252,13 @@ async def test_a_run_is_stale_until_its_next_event(store: Store) -> None:
     assert await store.amark_stale("run", 1)
     assert not await store.amark_stale("run", 1)
     assert (await task(store, "run")).stale
-    assert await listed(store, stale=True) == ["run"]
+    assert await listed_ids(store, stale=True) == ["run"]
     async with store.read() as view:
         assert await view.count_stale() == 1
         assert await view.count_stale(["nobody's"]) == 0
     store.append("run", event("log"))
     assert not (await task(store, "run")).stale
-    assert await listed(store, stale=True) == []
+    assert await listed_ids(store, stale=True) == []
 
 
 async def test_a_run_with_a_newer_event_or_an_ended_run_is_not_marked_stale(store: Store) -> None:
@@ -266,7 +266,7 @@ async def test_a_run_with_a_newer_event_or_an_ended_run_is_not_marked_stale(stor
     store.append("done", event("runner_exit"))
     assert not await store.amark_stale("run", 1)
     assert not await store.amark_stale("done", 1)
-    assert await listed(store, stale=True) == []
+    assert await listed_ids(store, stale=True) == []
 
 
 # --- saved views ----------------------------------------------------------------------------------------------
