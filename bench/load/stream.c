@@ -136,7 +136,7 @@ static void keep_partial_line(Stream *s, const char *at, size_t len) {
     s->carry_len += len;
 }
 
-/* Return the next line at `at` without its LF, with the kept start of the line; if it is incomplete, keep it: NULL. */
+/* Return the next line at `at`, without its LF and with its kept start. If it is incomplete, keep it and return NULL. */
 static const char *take_line(Stream *s, const char **at, const char *end, size_t *len) {
     const char *line = *at, *lf = memchr(line, '\n', (size_t)(end - line));
     if (!lf) {
