@@ -65,7 +65,7 @@ def run(seed: int, count: int, browser: Browser, only: tuple[str, ...] | list[st
             world.close()
         if "Traceback" in world.server.log:
             world.errors.append("the server printed a traceback")
-            print(world.server.log[-5000:], file=sys.stderr)
+            print(world.server.log[world.server.log.index("Traceback") :], file=sys.stderr)
     elapsed = time.monotonic() - started_at
     summary = ", ".join(f"{name} {times}" for name, times in sorted(kinds.items()))
     print(f"seed {seed}: {sum(kinds.values())} faults, {len(world.errors)} wrong statuses, {elapsed:.0f} s ({summary})")

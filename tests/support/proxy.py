@@ -35,13 +35,14 @@ class Proxy:
         self.requests: list[str] = []
         self._answer: tuple[re.Pattern[str], bytes] | None = None
         self._hang: tuple[re.Pattern[str], bytes] | None = None
-        self._closed = asyncio.Event()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._connections: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._server: asyncio.Server | None = None
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
         self.listen()
 
     @property
@@ -113,15 +114,16 @@ class Proxy:
 
     def close(self) -> None:
         """Stop for good."""
-        self.shut()
-        self._loop.call_soon_threadsafe(self._closed.set)
+        self._run(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
 
     def _run(self, coroutine: Any) -> None:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _shut(self) -> None:
@@ -130,10 +132,23 @@ class Proxy:
             self._server = None
         await self._cut()
 
+    async def _end(self) -> None:
+        await self._shut()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     async def _cut(self) -> None:
         for writer in list(self._writers):
             _reset(writer)
         self._writers.clear()
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # If this were a coroutine, asyncio.start_server of Python 3.11 would log its cancellation as an error.
+        task = self._loop.create_task(self._accept(reader, writer))
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -166,7 +181,7 @@ class Proxy:
         self.requests.append(target)
         if self._hang and self._hang[0].search(target):
             writer.write(self._hang[1])
-            await self._closed.wait()
+            await asyncio.Event().wait()
         if self._answer is None or not self._answer[0].search(target):
             return False
         writer.write(self._answer[1])
