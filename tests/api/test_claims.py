@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -68,6 +69,18 @@ def test_posted_events_answer_no_permission_and_cancel_nothing(
         assert page.count("claimed by the log, without effect") == len(CLAIMS)
         assert f"by {OPERATOR}" not in page
         assert f"“{OPERATOR}”" in page
+
+
+def test_only_checkpoints_and_evidence_may_name_the_supervisor_without_quotes(shared_server: Server) -> None:
+    emitter = Emitter(shared_server.store)
+    emitter.emit_checkpoint_commit("checked", "s", "c", "plan", None, {})
+    emitter.emit_evidence_collected("checked", "s", None, "file", "e")
+    shared_server.emit("checked", NewEvent(event_type="status", actor="supervisor", payload={"message": "all is well"}))
+    shared_server.emit("checked", NewEvent(event_type="checkpoint_verified", actor="user"))
+    page = shared_server.get("/tasks/checked").text
+    assert re.findall('<q title="what the log calls itself">([^<]*)', page) == ["supervisor", "user"]
+    lines = shared_server.get("/tasks/checked/raw").text.splitlines()
+    assert ["“" in line for line in lines] == [False, False, True, True], lines
 
 
 def test_an_answer_names_the_account_and_the_token(guarded: tuple[Server, dict[str, dict[str, str]]]) -> None:

@@ -17,6 +17,7 @@ from signalbox.store.events import HEARTBEAT, KNOWN_EVENTS, OLDER_SPELLINGS, is_
 from signalbox.store.reserved import sounds_like_a_person
 from signalbox.store.terminal_escapes import plain_json
 from signalbox.webapp.drawing import ansi
+from signalbox.webapp.drawing.words import is_vouched
 from signalbox.webapp.views.text import LONG, clean, compact, day_name, plural, size
 
 _SAYS = frozenset(("message", "explanation", "error_code"))
@@ -129,7 +130,7 @@ class LogRows:
         else:
             tone, words, shown = self._statement(event, payload)
         phase = _word(event.phase) if event.phase else ""
-        cut, actor = "", _actor(event.actor, event.origin == "server")
+        cut, actor = "", _actor(event.actor, is_vouched(event))
         if "\n" in words:
             cut, words = _lines(words, f"#{mark}{seq}")
         if event.cut_from:

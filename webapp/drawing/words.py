@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from signalbox.store import Event
+from signalbox.store.events import CHECKPOINT_EVENTS, EVIDENCE_EVENTS
 from signalbox.store.reserved import sounds_like_a_person
 from signalbox.store.terminal_escapes import ESCAPE
 
@@ -26,6 +27,9 @@ SHOWN = (
 )
 """Payload fields that say what an event is about, in order of preference."""
 
+_BY_THE_RUN = frozenset(CHECKPOINT_EVENTS + EVIDENCE_EVENTS)
+"""Events that emitters append with the actor `supervisor`, as part of the program, and the server never appends."""
+
 _SGR = re.compile(r"\x1b\[[0-9;:]*m")
 # With them go the marks of direction, and those deprecated beside them.
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u206a-\u206f\ufff9-\ufffb]")
@@ -35,8 +39,13 @@ _UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u
 
 def actor_of(event: Event) -> str:
     """Return the actor, in quotation marks if a log claims a name that only a person or the server has."""
-    vouched = event.origin == "server" or not sounds_like_a_person(event.actor)
-    return event.actor if vouched else f"“{event.actor}”"
+    claimed = not is_vouched(event) and sounds_like_a_person(event.actor)
+    return f"“{event.actor}”" if claimed else event.actor
+
+
+def is_vouched(event: Event) -> bool:
+    """Return whether the actor is true: the server wrote the event, or it is the supervisor of the run itself."""
+    return event.origin == "server" or (event.actor == "supervisor" and event.event_type in _BY_THE_RUN)
 
 
 def about(payload: dict[str, Any]) -> str:
