@@ -14,7 +14,7 @@ import msgspec
 from signalbox.store.history import before_first_event
 from signalbox.store.projections import apply
 from signalbox.store.sqlite.connection import uri
-from signalbox.store.sqlite.migrations import applied, known
+from signalbox.store.sqlite.migrations import applied, empty_database, known
 from signalbox.store.sqlite.rows import COLUMNS, event_of
 from signalbox.store.state import Checkpoint, Permission, Phase, Span, Task, TaskState
 
@@ -68,7 +68,7 @@ def _database(db: sqlite3.Connection) -> Iterator[Finding]:
     if unknown := sorted(made - wanted):
         yield Finding("too_new", f"it was written by a newer Signalbox: {', '.join(unknown)}", "upgrade Signalbox")
         return
-    checks = [_integrity, _orphaned_rows, _counters, _projections]
+    checks = [_integrity, _missing_indexes, _orphaned_rows, _counters, _projections]
     if missing := sorted(wanted - made):
         yield Finding(
             "old", f"it was written by an older Signalbox: {', '.join(missing)}", "start the server once: it migrates"
@@ -85,6 +85,14 @@ def _integrity(db: sqlite3.Connection) -> Iterator[Finding]:
     for (fault,) in db.execute(f"PRAGMA integrity_check({MAX_FINDINGS})").fetchall():
         if fault != "ok":
             yield Finding("damaged", str(fault).replace("\n", "; "), RESTORE)
+
+
+def _missing_indexes(db: sqlite3.Connection) -> Iterator[Finding]:
+    names = "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+    with closing(empty_database()) as empty:
+        expected = {name for (name,) in empty.execute(names)}
+    for name in sorted(expected - {name for (name,) in db.execute(names)}):
+        yield Finding("no_index", f"the index {name} is missing, so some pages are slow", RESTORE)
 
 
 def _orphaned_rows(db: sqlite3.Connection) -> Iterator[Finding]:

@@ -5,15 +5,23 @@ The table `migrations` records the name of each applied migration.
 
 from __future__ import annotations
 
+import logging
+import re
 import sqlite3
 from importlib.resources import files
 
 from signalbox.store.errors import SchemaTooNew, StoreDamaged
 from signalbox.store.sqlite.damaged import is_damage
+from signalbox.store.terminal_escapes import plain_json
 from signalbox.store.times import now
+
+log = logging.getLogger("signalbox.store")
 
 RENAMED = {"011_plain": "012_plain"}
 """Maps the names that earlier versions recorded to the present ones. Two migrations had the number 011."""
+
+_INDEX = re.compile(r"^(?:CREATE|DROP) INDEX (\w+)", re.MULTILINE)
+"""Matches statements on indexes that are not unique, so they only make queries faster."""
 
 NOT_MIGRATED = (
     "the database was written by an older Signalbox, and a part of it that the migration needs is damaged;"
@@ -36,31 +44,47 @@ def migrate(connection: sqlite3.Connection) -> None:
     version that wrote it can still open it.
 
     Raises SchemaTooNew if the database holds a migration that this version does not know, and StoreDamaged if a
-    migration needs a damaged part of the database.
+    migration needs a damaged part of the database. Damage that only concerns an index is no error.
     """
     # Check before taking the write lock: opening an up-to-date database must not wait for another process's write.
     if not _missing(connection):
         return
     # Rows whose task was lost to earlier damage must not stop the migration.
     connection.execute("PRAGMA foreign_keys = OFF")
+    left_out: set[str] = set()
+    try:
+        # SQLite refuses to write after damage until the transaction ends, so begin again without the failed statement.
+        while failed := _failed_index(connection, left_out):
+            left_out.add(failed)
+    finally:
+        connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _failed_index(connection: sqlite3.Connection, left_out: set[str]) -> str | None:
+    """Migrate without the statements `left_out`. Return the statement on an index that failed because of damage."""
+    statement = ""
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)")
         for name, script in _missing(connection):
             for statement in _statements(script):
-                connection.execute(statement)
+                if statement not in left_out:
+                    connection.execute(statement)
+            statement = ""
             connection.execute("INSERT INTO migrations VALUES (?, ?)", (name, now()))
         # Opening the database reads this table next.
         connection.execute("SELECT name, value FROM store_facts").fetchall()
         connection.execute("COMMIT")
+        return None
     except BaseException as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        if isinstance(error, sqlite3.DatabaseError) and is_damage(error):
+        if not isinstance(error, sqlite3.DatabaseError) or not is_damage(error):
+            raise
+        if (index := _INDEX.search(statement)) is None:
             raise StoreDamaged(f"{NOT_MIGRATED} ({error})") from error
-        raise
-    finally:
-        connection.execute("PRAGMA foreign_keys = ON")
+        log.warning("the index %s was left as it is, because the database is damaged: %s", index[1], error)
+        return statement
 
 
 def _missing(connection: sqlite3.Connection) -> list[tuple[str, str]]:
@@ -69,6 +93,14 @@ def _missing(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     if unknown := found - {name for name, _ in steps}:
         raise SchemaTooNew(f"the database has migrations that this version does not know: {sorted(unknown)}")
     return [step for step in steps if step[0] not in found]
+
+
+def empty_database() -> sqlite3.Connection:
+    """Return a database in memory with the newest schema."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.create_function("plain_json", 1, plain_json, deterministic=True)
+    migrate(connection)
+    return connection
 
 
 def applied(connection: sqlite3.Connection) -> set[str]:

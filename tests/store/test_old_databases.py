@@ -28,6 +28,12 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return path
 
 
+def overwrite(path: Path, page: int) -> None:
+    with path.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+
+
 async def test_an_old_database_opens_with_all_its_data(path: Path) -> None:
     store = open_store(f"sqlite:///{path}")
     async with store.read() as view:
@@ -86,6 +92,23 @@ def test_a_damaged_old_database_is_migrated_or_left_as_it_is(path: Path, tmp_pat
     assert 0 < refused < len(sound) // 4096 / 2
 
 
+@pytest.mark.parametrize("path", [DUMPS[-1]], indirect=True, ids=lambda dump: dump.stem)
+@pytest.mark.parametrize("where", ["task_events", "task_events_created"], ids=["log", "index"])
+async def test_an_index_that_cannot_be_made_does_not_stop_the_migration(path: Path, where: str) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (where,)).fetchone()
+    overwrite(path, page)
+    store = open_store(f"sqlite:///{path}")
+    async with store.read() as view:
+        assert len((await view.tasks(TaskQuery())).tasks) == 4
+        if where == "task_events_created":
+            assert await view.first_seq_at("nightly", "2000-01-01T00:00:00.000000Z") == 1
+    await store.aclose()
+    messages = [finding.message for finding in examine(path) if finding.code == "no_index"]
+    missing = ["task_events_happened"] if where == "task_events" else []
+    assert messages == [f"the index {name} is missing, so some pages are slow" for name in missing]
+
+
 def test_rows_of_a_lost_task_do_not_stop_the_migration(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("DELETE FROM tasks WHERE task_id = 'beats'")
@@ -99,9 +122,7 @@ def test_rows_of_a_lost_task_do_not_stop_the_migration(path: Path) -> None:
 def test_the_command_says_in_one_line_why_it_cannot_migrate(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with closing(sqlite3.connect(path)) as db:
         (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'store_facts'").fetchone()
-    with path.open("r+b") as file:
-        file.seek((page - 1) * 4096)
-        file.write(b"\xff" * 4096)
+    overwrite(path, page)
     assert run_command_line(["user", "list", "--store", f"sqlite:///{path}"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "written by an older Signalbox" in line

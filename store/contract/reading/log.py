@@ -67,7 +67,10 @@ class LogReading(Protocol):
         """Return the seq of the first failure after the seq `after`, or None. See `LogQuery.failures`."""
 
     async def first_seq_at(self, task_id: str, at: str) -> int | None:
-        """Return the seq of the first event that was appended at the timestamp `at` or later, or None."""
+        """Return the seq of the earliest event that happened at the timestamp `at` or later, or None.
+
+        The time of an event is its `happened_at`, which rows show. Of events with the same time, the first one counts.
+        """
 
     async def events_after(
         self, event_id: int, limit: int = 1000, tasks: Sequence[str] = (), projects: Sequence[str] | None = None

@@ -126,7 +126,8 @@ class LogViews(Rows):
 
     async def first_seq_at(self, task_id: str, at: str) -> int | None:
         rows = await self._rows(
-            "SELECT seq FROM task_events WHERE task_id = ? AND created_at >= ? ORDER BY created_at, seq LIMIT 1",
+            "SELECT seq FROM task_events WHERE task_id = ? AND coalesce(occurred_at, created_at) >= ?"
+            " ORDER BY coalesce(occurred_at, created_at), event_id LIMIT 1",
             task_id,
             at,
         )

@@ -160,6 +160,22 @@ async def test_a_time_finds_the_first_event_at_or_after_it(store: Store) -> None
     assert first.created_at <= second.created_at
 
 
+async def test_a_time_finds_late_events_by_when_they_happened(store: Store) -> None:
+    def at(hour: str) -> NewEvent:
+        return NewEvent(event_type="log", occurred_at=f"2026-11-20T{hour}:00:00Z")
+
+    *_, (now, *_) = (store.append("run", event) for event in ([at("09"), at("12"), at("11")], [at("15")], [log("now")]))
+    store.append("run", [at("10")])
+    async with store.read() as view:
+
+        async def first(hour: str) -> int | None:
+            return await view.first_seq_at("run", f"2026-11-20T{hour}:00:00.000000Z")
+
+        assert [await first(hour) for hour in ("08", "09", "10", "11", "12", "13")] == [1, 1, 6, 3, 2, 4]
+        assert await first("16") == now.seq == 5, "an event without a time of its own happened when it was appended"
+        assert await view.first_seq_at("run", "2999-01-01T00:00:00.000000Z") is None
+
+
 async def test_a_log_of_a_hundred_thousand_events_is_searched_fast(store: Store) -> None:
     # CPU time, so that a busy machine does not make the search look slow.
     words = "the quick brown fox jumps over the lazy dog and comes back for another round of the very same thing"
