@@ -17,7 +17,7 @@ from signalbox.webapp.current import settings, store
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.process import detached_run
 from signalbox.webapp.process.signature import CommandLine
-from signalbox.webapp.views.retries import next_try, offer_of
+from signalbox.webapp.views.retries import next_attempt_metadata, offer_of
 
 
 def retry_key() -> bytes | None:
@@ -42,13 +42,13 @@ async def retry_run(task_id: str, form: str | None) -> str:
     if not offer.trusted:
         raise Conflict(f"this server does not run that command: {distrust()}")
     line = await _with_environment(offer.line, task)
-    if reason := detached_run.why_not(line):
+    if reason := detached_run.reason_not_to_start(line):
         raise Conflict(reason)
     new, key = new_id(), f"retry-{form}" if form else None
     asked = await act(task_id, "retry_requested", key=key, identity=task.identity, retry=new)
     if asked.payload.get("retry") != new:
         return check_task_id(asked.payload.get("retry"))
-    metadata = next_try(task, list(line.command))
+    metadata = next_attempt_metadata(task, list(line.command))
     retried, _ = await store().acreate_task(
         new, title=task.title, kind=task.kind, metadata=metadata, project_id=task.project_id
     )
@@ -80,9 +80,9 @@ async def _start(task: Task, retry_of: str, line: CommandLine) -> None:
     def ended(code: int) -> None:
         # The loop is closed if the server has stopped meanwhile.
         with suppress(RuntimeError):
-            asyncio.run_coroutine_threadsafe(detached_run.see_to_it(opened, task, code), loop)
+            asyncio.run_coroutine_threadsafe(detached_run.fail_if_not_started(opened, task, code), loop)
 
     try:
         await asyncio.to_thread(detached_run.start, opened.url, task, retry_of, line, ended)
     except OSError as error:
-        await detached_run.never_began(opened, task, f"it could not be started: {error.strerror}")
+        await detached_run.mark_not_started(opened, task, f"it could not be started: {error.strerror}")

@@ -166,12 +166,12 @@ class Agents:
         try:
             exit_code = await commands.start(command, self._store.url, task)
         except AgentUnavailable as error:
-            await detached_run.never_began(self._store, task, str(error))
+            await detached_run.mark_not_started(self._store, task, str(error))
             raise
         self._attend(task.task_id, self._watch(task, exit_code))
 
     async def _watch(self, task: Task, exit_code: asyncio.Future[int]) -> None:
-        await detached_run.see_to_it(self._store, task, await exit_code)
+        await detached_run.fail_if_not_started(self._store, task, await exit_code)
 
     async def _resume(self) -> None:
         unfinished = await self._unfinished()
@@ -184,7 +184,7 @@ class Agents:
             await asyncio.sleep(START_SECONDS)
         for task in queued:
             why = "the server stopped before the command was started"
-            await detached_run.never_began(self._store, task, why)
+            await detached_run.mark_not_started(self._store, task, why)
 
     async def _unfinished(self) -> list[tuple[Task, CommandAgent | UpstreamAgent | None]]:
         """Return the runs that have not ended, each with its project's agent, or None if that is not usable."""

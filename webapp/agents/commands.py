@@ -38,7 +38,7 @@ def environment_for(line: CommandLine, agent: dict[str, Any] | None) -> dict[str
 
 def check(command: Command) -> None:
     """Raise AgentUnavailable if the program or its directory does not exist."""
-    if reason := detached_run.why_not(command_line(command)):
+    if reason := detached_run.reason_not_to_start(command_line(command)):
         raise AgentUnavailable(f"the agent cannot be started: {reason}")
 
 

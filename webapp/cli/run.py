@@ -27,7 +27,7 @@ from signalbox.webapp.cli.target import (
 )
 from signalbox.webapp.process.command import Options, run_command
 from signalbox.webapp.process.run_facts import readable_command, title_of
-from signalbox.webapp.views.retries import next_try
+from signalbox.webapp.views.retries import next_attempt_metadata
 
 KIND = "command"
 
@@ -185,7 +185,7 @@ async def _task(log: Log, task_id: str | None, task_options: TaskOptions, comman
         first = await task_of(log, check_task_id(task_options.retry_of))
         if not first.ended:
             raise Conflict(f"{first.task_id} has not ended: it is {first.status}")
-        metadata = next_try(first, words)
+        metadata = next_attempt_metadata(first, words)
         if chosen not in first.retries:
             await link_retry(log, first, chosen, Who(system_user()), "command")
     title = task_options.title or (first.title if first else None) or title_of(command)

@@ -19,7 +19,7 @@ from signalbox.webapp.process.signature import CommandLine
 SQLITE = "sqlite:///"
 
 
-def why_not(line: CommandLine) -> str | None:
+def reason_not_to_start(line: CommandLine) -> str | None:
     """Return the reason why a command cannot run here now; None if it can."""
     if not os.path.isdir(line.cwd):
         return f"the directory {line.cwd} is gone"
@@ -49,12 +49,12 @@ def start(store_url: str, task: Task, retry_of: str | None, line: CommandLine, e
     threading.Thread(target=lambda: ended(process.wait()), name=f"signalbox-run-{task.task_id}", daemon=True).start()
 
 
-async def see_to_it(store: Store, task: Task, code: int) -> None:
-    """End a task whose process ended before the run began, because nobody else can."""
-    await never_began(store, task, f"it ended with exit code {code} before it began; see the server's log")
+async def fail_if_not_started(store: Store, task: Task, code: int) -> None:
+    """End a task whose process ended before its run began, because no other process can."""
+    await mark_not_started(store, task, f"it ended with exit code {code} before it began; see the server's log")
 
 
-async def never_began(store: Store, task: Task, message: str) -> None:
+async def mark_not_started(store: Store, task: Task, message: str) -> None:
     """End a task whose run never began. Another task that has its id now stays as it is."""
     with suppress(UnknownTask):
         async with store.glance() as view:

@@ -71,7 +71,7 @@ def retries_of(task: Task) -> list[Retry]:
     return tries[-SHOWN:]
 
 
-def next_try(task: Task, command: list[str]) -> dict[str, object]:
+def next_attempt_metadata(task: Task, command: list[str]) -> dict[str, object]:
     """Return the metadata of a retry of `task`."""
     attempt = min(attempt_of(task) + len(task.retries) + 1, MAX_ATTEMPTS)
     return {"command": command, "retry_of": task.task_id, "attempt": attempt}
