@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from playwright.sync_api import Page
+
 from e2e.chaos.faults.registry import fault
 from e2e.chaos.world import World
 
@@ -33,8 +35,7 @@ def connections_half_open_for_long(world: World) -> Iterator[None]:
     world.proxy.stall()
     yield
     for page in world.pages:
-        if "live at" in (page.locator("live-status").text_content() or ""):
-            world.record_error(f"{page.url} says live, but has received nothing for longer than its watchdog allows")
+        world.until(lambda page=page: not _says_live(page), f"{page.url} says that it receives nothing", timeout=3)
     world.proxy.heal()
 
 
@@ -81,3 +82,7 @@ def slow_network(world: World) -> Iterator[None]:
     world.proxy.delay = 0.15
     yield
     world.proxy.heal()
+
+
+def _says_live(page: Page) -> bool:
+    return "live at" in (page.locator("live-status").text_content() or "")
