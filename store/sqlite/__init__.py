@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 import weakref
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
@@ -11,16 +10,18 @@ from pathlib import Path
 
 from signalbox.store.contract import Reading, Store, StoreStats, Watch
 from signalbox.store.errors import InvalidEvent, StoreError, StoreUnavailable
+from signalbox.store.sql.database import Database
+from signalbox.store.sql.people import PeopleTables
+from signalbox.store.sql.writing import Writes
 from signalbox.store.sqlite.connection import create_private, open_for_writing, private
+from signalbox.store.sqlite.database import SqliteDatabase
 from signalbox.store.sqlite.file import DatabaseFile
 from signalbox.store.sqlite.peek import SqlitePeek
-from signalbox.store.sqlite.people import SqlitePeople
 from signalbox.store.sqlite.readers import Readers
 from signalbox.store.sqlite.reopening import Reopening
 from signalbox.store.sqlite.saving import save_and_close
 from signalbox.store.sqlite.watching import watch_file
-from signalbox.store.sqlite.writer import Writer
-from signalbox.store.sqlite.writing import Writes
+from signalbox.store.sqlite.writer import SqliteWriter
 
 MIN_FREE_BYTES = 65_536
 """A disk counts as full until this many bytes can be written."""
@@ -30,6 +31,8 @@ log = logging.getLogger("signalbox.store")
 
 class SqliteStore(Writes, Store):
     """Implements `Store` for one SQLite file. See `store.contract`."""
+
+    _writer: SqliteWriter
 
     def __init__(self, path: Path, url: str, *, synchronous: str = "NORMAL") -> None:
         if synchronous not in ("NORMAL", "FULL"):
@@ -45,10 +48,10 @@ class SqliteStore(Writes, Store):
         self.epoch, self._key = facts["epoch"], bytes.fromhex(facts["key"])
         self._file.opened()
         self._reopening = Reopening(self._file, synchronous)
-        super().__init__(Writer(connection, self._file, self._reopen, self._committed))
+        super().__init__(SqliteWriter(connection, self._file, self._reopen, self._committed))
         self._readers = Readers(self._file)
         self._peeks: weakref.WeakSet[SqlitePeek] = weakref.WeakSet()
-        self.people = SqlitePeople(self._calls, self._readers)
+        self.people = PeopleTables(self._calls, self._readers.rows)
 
     @property
     def key(self) -> bytes | None:
@@ -107,7 +110,7 @@ class SqliteStore(Writes, Store):
                 self._writer.run(_reserve_space)
                 self._writer.run(_release_space)
 
-    def _reopen(self, lost: sqlite3.Connection) -> sqlite3.Connection:
+    def _reopen(self, lost: SqliteDatabase) -> SqliteDatabase:
         """Open the database that is now at the path. Raises StoreLost. The writer's lock must be held."""
         if not self._reopening.is_due():
             raise self._file.error()
@@ -136,9 +139,9 @@ class SqliteStore(Writes, Store):
         self._writer.close()
 
 
-def _reserve_space(db: sqlite3.Connection) -> None:
+def _reserve_space(db: Database) -> None:
     db.execute("INSERT OR REPLACE INTO store_facts VALUES ('room', zeroblob(?))", (MIN_FREE_BYTES,))
 
 
-def _release_space(db: sqlite3.Connection) -> None:
+def _release_space(db: Database) -> None:
     db.execute("DELETE FROM store_facts WHERE name = 'room'")

@@ -14,8 +14,9 @@ from urllib.parse import quote
 
 from signalbox.store.errors import StoreDamaged, StoreFull, StoreUnavailable
 from signalbox.store.events import new_id
-from signalbox.store.sqlite import job
+from signalbox.store.sql.group_commit import JOB_TIMEOUT
 from signalbox.store.sqlite.damaged import is_damage
+from signalbox.store.sqlite.database import SqliteDatabase
 from signalbox.store.sqlite.migrations import migrate
 from signalbox.store.sqlite.refold import refold_waiting
 from signalbox.store.terminal_escapes import plain_json
@@ -43,10 +44,15 @@ def uri(path: Path, *, read_only: bool = False, make: bool = True) -> str:
     return f"file:{quote(str(path))}{mode}"
 
 
-def connect(path: Path, synchronous: str, *, make: bool = True) -> sqlite3.Connection:
+def connect(path: Path, synchronous: str, *, make: bool = True) -> SqliteDatabase:
     """Open the file for writing, in WAL mode. Transactions begin and end only with explicit statements."""
     connection = sqlite3.connect(
-        uri(path, make=make), uri=True, timeout=WRITE_TIMEOUT, isolation_level=None, check_same_thread=False
+        uri(path, make=make),
+        uri=True,
+        timeout=WRITE_TIMEOUT,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=SqliteDatabase,
     )
     try:
         connection.create_function("plain_json", 1, plain_json, deterministic=True)
@@ -58,12 +64,12 @@ def connect(path: Path, synchronous: str, *, make: bool = True) -> sqlite3.Conne
     return connection
 
 
-def open_for_writing(path: Path, synchronous: str) -> tuple[sqlite3.Connection, dict[str, str]]:
+def open_for_writing(path: Path, synchronous: str) -> tuple[SqliteDatabase, dict[str, str]]:
     """Open the file, migrate it to the newest schema, and return the connection and the database's facts.
 
-    Waits up to `job.JOB_TIMEOUT` seconds for the locks of other processes.
+    Waits up to `JOB_TIMEOUT` seconds for the locks of other processes.
     """
-    deadline = time.monotonic() + job.JOB_TIMEOUT
+    deadline = time.monotonic() + JOB_TIMEOUT
     while True:
         connection = None
         try:

@@ -13,9 +13,9 @@ import msgspec
 
 from signalbox.store.history import before_first_event
 from signalbox.store.projections import apply
+from signalbox.store.sql.rows import COLUMNS, event_of
 from signalbox.store.sqlite.connection import uri
 from signalbox.store.sqlite.migrations import applied, empty_database, known
-from signalbox.store.sqlite.rows import COLUMNS, event_of
 from signalbox.store.state import Checkpoint, Permission, Phase, Span, Task, TaskState
 
 MAX_FINDINGS = 20

@@ -6,25 +6,21 @@ import asyncio
 import sqlite3
 import threading
 import time
-import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from contextvars import ContextVar
 from typing import Any
 
 import aiosqlite
 
-from signalbox.store.errors import NestedView, StoreClosed, StoreDamaged, StoreUnavailable
+from signalbox.store.errors import StoreClosed, StoreDamaged
+from signalbox.store.leases import Lease, Leases
+from signalbox.store.sql.short_payloads import shortened
 from signalbox.store.sqlite.connection import BUSY_TIMEOUT, is_broken, translated_errors, uri
 from signalbox.store.sqlite.file import DatabaseFile
-from signalbox.store.sqlite.short_payloads import signalbox_brief
 from signalbox.store.sqlite.views import View
 
 MAX_READERS = 8
 """Connections per event loop. A ninth view waits."""
-
-LEASE_TIMEOUT = 10.0
-"""Seconds after which a view that waits for a connection fails with StoreUnavailable."""
 
 CLOSE_TIMEOUT = 0.5
 """Seconds to wait for the thread of a connection when the pool or the event loop ends."""
@@ -52,28 +48,6 @@ def _join_thread(connection: aiosqlite.Connection) -> None:
         connection._thread.join(0.005)
 
 
-class Lease:
-    """Records that a view is held, and from which pool.
-
-    `released_later` is true if an opening or a rollback outlives the view and then releases its slot in the pool.
-    """
-
-    __slots__ = ("held", "outer", "readers", "released_later")
-
-    def __init__(self, readers: Readers, outer: Lease | None) -> None:
-        self.readers = readers
-        self.outer = outer
-        self.held = True
-        self.released_later = False
-
-    def is_nested(self, readers: Readers) -> bool:
-        """Return whether this lease, or one around it, holds a view of these readers."""
-        return (self.held and self.readers is readers) or (self.outer is not None and self.outer.is_nested(readers))
-
-
-_LEASE: ContextVar[Lease | None] = ContextVar("lease", default=None)
-
-
 class Readers:
     """A pool of read-only connections to one file. Connections stay open until the pool closes or they break."""
 
@@ -84,9 +58,7 @@ class Readers:
         self._stopping: set[threading.Thread] = set()
         self._closed = False
         self._rollbacks: set[asyncio.Task[None]] = set()
-        self._slots: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._leases = Leases(MAX_READERS)
 
     @property
     def held_views(self) -> int:
@@ -102,18 +74,13 @@ class Readers:
         """
         if self._closed:
             raise StoreClosed("the store is closed")
-        outer = _LEASE.get()
-        if outer is not None and not outer.held:
-            outer = None
-        if outer is not None and outer.is_nested(self):
-            raise NestedView("a view was requested while one is held")
-        slots = await self._acquire_slot()
+        lease = self._leases.new(self)
+        slots = await self._leases.acquire_slot()
         connection: aiosqlite.Connection | None = None
-        lease = Lease(self, outer)
         try:
             with translated_errors():
                 connection = await self._take_connection(lease, slots)
-                _LEASE.set(lease)
+                self._leases.enter(lease)
                 if consistent:
                     await connection.execute_fetchall("BEGIN")
                 view = View(connection)
@@ -134,25 +101,11 @@ class Readers:
                 raise self._file.error() from error
             raise
         finally:
-            lease.held = False
-            _LEASE.set(outer)
+            self._leases.leave(lease)
             if not lease.released_later:
                 if connection is not None:
                     self._give_back(connection)
                 slots.release()
-
-    async def _acquire_slot(self) -> asyncio.Semaphore:
-        """Acquire and return the semaphore of the running loop."""
-        slots = self._slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MAX_READERS))
-        if not slots.locked():
-            await slots.acquire()
-            return slots
-        try:
-            async with asyncio.timeout(LEASE_TIMEOUT):
-                await slots.acquire()
-        except TimeoutError:
-            raise StoreUnavailable(f"all {MAX_READERS} connections for reading are in use") from None
-        return slots
 
     async def _take_connection(self, lease: Lease, slots: asyncio.Semaphore) -> aiosqlite.Connection:
         if self._file.lost is not None:
@@ -177,7 +130,7 @@ class Readers:
             uri(self._file.path, read_only=True), uri=True, timeout=BUSY_TIMEOUT, isolation_level=None
         )
         try:
-            await connection.create_function("signalbox_brief", 1, signalbox_brief, deterministic=True)
+            await connection.create_function("signalbox_brief", 1, shortened, deterministic=True)
         except BaseException:
             connection.stop()
             raise

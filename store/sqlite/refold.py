@@ -11,21 +11,22 @@ import sqlite3
 from signalbox.store.errors import StoreError
 from signalbox.store.history import before_first_event
 from signalbox.store.projections import apply, count
-from signalbox.store.sqlite.append import load_task
+from signalbox.store.sql.append import load_task
+from signalbox.store.sql.rows import COLUMNS, event_of
+from signalbox.store.sql.task_state import save_listed, save_state
 from signalbox.store.sqlite.damaged import is_damage, is_not_text
-from signalbox.store.sqlite.rows import COLUMNS, event_of
-from signalbox.store.sqlite.task_state import save_listed, save_state
+from signalbox.store.sqlite.database import SqliteDatabase
 from signalbox.store.state import TaskState
 
 PARTS = ("task_phases", "task_spans", "task_checkpoints", "task_permissions")
 
 
-def _waiting(db: sqlite3.Connection, limit: int = 100) -> list[str]:
+def _waiting(db: SqliteDatabase, limit: int = 100) -> list[str]:
     """Return up to `limit` tasks that are still to be folded."""
     return [str(row[0]) for row in db.execute("SELECT task_id FROM tasks_to_fold LIMIT ?", (limit,))]
 
 
-def refold_waiting(db: sqlite3.Connection) -> None:
+def refold_waiting(db: SqliteDatabase) -> None:
     """Fold all tasks in `tasks_to_fold`. If there are none, this is a single read."""
     while found := _waiting(db):
         for task_id in found:
@@ -42,7 +43,7 @@ def refold_waiting(db: sqlite3.Connection) -> None:
                 db.execute("DELETE FROM tasks_to_fold WHERE task_id = ?", (task_id,))
 
 
-def _refold(db: sqlite3.Connection, task_id: str) -> None:
+def _refold(db: SqliteDatabase, task_id: str) -> None:
     """Replace the stored projections of a task by the fold of its log. A task that cannot be read is left as it is."""
     if not db.execute("DELETE FROM tasks_to_fold WHERE task_id = ?", (task_id,)).rowcount:
         return

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from signalbox.store.errors import StoreError, StoreLost
 from signalbox.store.sqlite.connection import connect, facts_of, translated_errors, uri
+from signalbox.store.sqlite.database import SqliteDatabase
 from signalbox.store.sqlite.file import DatabaseFile
 from signalbox.store.sqlite.migrations import applied, migrate
 from signalbox.store.sqlite.refold import refold_waiting
@@ -22,7 +23,7 @@ RETRY_INTERVAL = 0.5
 class OpenedDatabase(NamedTuple):
     """A database that was opened, with its facts."""
 
-    connection: sqlite3.Connection
+    connection: SqliteDatabase
     epoch: str
     key: str
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from signalbox.store import SORTS, NewEvent, Sort, TaskQuery, TaskRecord, open_store, task_list
+from signalbox.store.sql.task_list import page
 from signalbox.store.sqlite import SqliteStore
-from signalbox.store.sqlite.task_list import page
+from signalbox.store.sqlite.views import SQLITE
 from signalbox.store.times import epoch_seconds, now, timestamp
 from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.drawing.sparkline import bars
@@ -109,7 +110,7 @@ def test_the_url_of_a_list_restores_its_filters(filled: Server) -> None:
 @pytest.mark.parametrize("sort", SORTS)
 def test_every_sort_order_uses_an_index(tmp_path: Path, sort: Sort) -> None:
     opened = open_store(f"sqlite:///{tmp_path / 'signalbox.db'}")
-    sql, values = page(TaskQuery(sort=sort, archived=False, before="1~x"))
+    sql, values = page(TaskQuery(sort=sort, archived=False, before="1~x"), SQLITE)
     with closing(sqlite3.connect(tmp_path / "signalbox.db")) as db:
         plan = " ".join(row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", values))
     opened.close()

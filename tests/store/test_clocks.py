@@ -44,7 +44,7 @@ async def test_time_never_goes_back_when_the_clock_is_set_back(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(["10:00:00", "10:00:05", "09:00:00", "09:00:01", "08:00:00", "10:00:06", "07:00:00"])
-    monkeypatch.setattr("signalbox.store.sqlite.append.now", lambda: f"2026-11-26T{next(clock)}.000000Z")
+    monkeypatch.setattr("signalbox.store.sqlite.database.now", lambda: f"2026-11-26T{next(clock)}.000000Z")
     for _ in range(3):
         store.append("run", [event("log"), event("log")])
     await store.aappend("run", event("log"))

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from signalbox.store import Conflict, NewEvent, StoreUnavailable
-from signalbox.store.sqlite import SqliteStore, job
+from signalbox.store.sql.group_commit import job
+from signalbox.store.sqlite import SqliteStore
 
 LOG = NewEvent(event_type="log")
 

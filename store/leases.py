@@ -1,0 +1,75 @@
+"""Views that are held, and the limit of views per event loop. Each kind of store lends connections to its views."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from contextvars import ContextVar
+
+from signalbox.store.errors import NestedView, StoreUnavailable
+
+LEASE_TIMEOUT = 10.0
+"""Seconds after which a view that waits for a connection fails with StoreUnavailable."""
+
+
+class Lease:
+    """Records that a view is held, and from which pool.
+
+    `released_later` is true if an opening or a rollback that outlives the view returns the view's place in the pool.
+    """
+
+    __slots__ = ("held", "outer", "pool", "released_later")
+
+    def __init__(self, pool: object, outer: Lease | None) -> None:
+        self.pool = pool
+        self.outer = outer
+        self.held = True
+        self.released_later = False
+
+    def is_nested(self, pool: object) -> bool:
+        """Return whether this lease, or one around it, holds a view of this pool."""
+        return (self.held and self.pool is pool) or (self.outer is not None and self.outer.is_nested(pool))
+
+
+_LEASE: ContextVar[Lease | None] = ContextVar("lease", default=None)
+
+
+class Leases:
+    """Lets at most `size` views of a pool be held in each event loop."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._limits: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    def new(self, pool: object) -> Lease:
+        """Return a lease for a view of this pool. Raises NestedView if the caller holds one already."""
+        outer = _LEASE.get()
+        if outer is not None and not outer.held:
+            outer = None
+        if outer is not None and outer.is_nested(pool):
+            raise NestedView("a view was requested while one is held")
+        return Lease(pool, outer)
+
+    def enter(self, lease: Lease) -> None:
+        """Make a lease the one that the caller holds."""
+        _LEASE.set(lease)
+
+    def leave(self, lease: Lease) -> None:
+        """End a lease."""
+        lease.held = False
+        _LEASE.set(lease.outer)
+
+    async def acquire_slot(self) -> asyncio.Semaphore:
+        """Acquire and return the semaphore of the running loop. Raises StoreUnavailable after a timeout."""
+        slots = self._limits.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self._size))
+        if not slots.locked():
+            await slots.acquire()
+            return slots
+        try:
+            async with asyncio.timeout(LEASE_TIMEOUT):
+                await slots.acquire()
+        except TimeoutError:
+            raise StoreUnavailable(f"all {self._size} connections for reading are in use") from None
+        return slots

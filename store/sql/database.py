@@ -1,0 +1,62 @@
+"""The interface of a writer's connection inside a transaction. Each kind of store implements it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from signalbox.store.sql.dialect import Dialect
+from signalbox.store.state import Task
+
+
+class StatementResult(Protocol):
+    """The result of a statement."""
+
+    @property
+    def rowcount(self) -> int:
+        """The number of rows that the statement changed. On PostgreSQL this waits for the server."""
+
+    def fetchone(self) -> Any:
+        """Return the next row, or None."""
+
+    def fetchall(self) -> list[Any]:
+        """Return all remaining rows."""
+
+
+class Database(Protocol):
+    """Runs statements in the current transaction. Values are marked by `?`.
+
+    The transaction holds the only lock for writing, so a row that was just looked up cannot change before the commit.
+    A work function must look up what could conflict: an error of a statement may be reported only at the commit.
+    """
+
+    @property
+    def dialect(self) -> Dialect:
+        """The SQL expressions of this kind of database."""
+
+    def execute(self, sql: str, values: Sequence[Any] = ..., /) -> StatementResult:
+        """Run one statement."""
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> object:
+        """Run one statement for each row of values."""
+
+    def now(self) -> str:
+        """Return the present time as a timestamp, by the clock of the database."""
+
+    def head(self, task_id: str) -> tuple[int, str | bytes | None]:
+        """Return the newest event id, and the state of a task as JSON, or None if there is no such task."""
+
+    def take_event_id(self) -> None:
+        """Use up one event id, so that readers notice a change that adds no event."""
+
+    def create_task(self, task: Task) -> None:
+        """Insert the rows of a new task."""
+
+    def insert_events(self, rows: Sequence[Sequence[object]]) -> None:
+        """Insert events. Each row has the values of `rows.COLUMNS`, then `quiet` and `plain`; "" stands for NULL."""
+
+    def save_task(self, task: Task) -> None:
+        """Write the state and the counter of a task that an append changed. The task is no longer stale."""
+
+    def remove_task(self, task_id: str) -> None:
+        """Delete a task and everything that belongs to it, except its audits."""

@@ -1,0 +1,44 @@
+"""The SQL expressions in which the kinds of databases differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+Condition = tuple[str, list[object]]
+"""A condition as SQL, and its values."""
+
+
+class Dialect(NamedTuple):
+    """The expressions of one kind of database.
+
+    - `like`: the operator that matches a pattern and ignores the case of ASCII letters only.
+    - `stored(column)`: a text column exactly as it is stored, even if it is not valid text.
+    - `among(column, values)`: the condition that a column has one of these values, of which there may be thousands.
+    - `json_text(column, name)`: the field `name` of the JSON object in a column, as text, or NULL if there is none or
+      the column has no valid JSON.
+    - `stored_key(id)`: the text by which the row of a checkpoint or a permission request is stored and found.
+    - `restored(text)`: a stored text as it was given.
+    """
+
+    like: str
+    stored: Callable[[str], str]
+    among: Callable[[str, Sequence[object]], Condition]
+    json_text: Callable[[str, str], str]
+    stored_key: Callable[[str], str]
+    restored: Callable[[str], str]
+
+
+def everything() -> Condition:
+    """Return the condition that every row fulfils."""
+    return "TRUE", []
+
+
+def one_of(column: str, values: Sequence[object]) -> Condition:
+    """Return the condition that a column has one of these few values."""
+    return (f"{column} IN ({', '.join('?' * len(values))})", list(values)) if values else ("FALSE", [])
+
+
+def pattern_of(text: str) -> str:
+    r"""Return the pattern for texts that contain `text`. Its escape character is the backslash."""
+    return "%" + text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"

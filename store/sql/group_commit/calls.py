@@ -1,0 +1,48 @@
+"""Calls of the writer: a coroutine waits while another thread commits, a blocking caller commits in its own thread."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from signalbox.store.blocking import InPlace
+from signalbox.store.sql.database import Database
+from signalbox.store.sql.group_commit.writer import GroupCommit
+
+T = TypeVar("T")
+
+
+class Calls(InPlace):
+    """Runs the writes of one store as coroutines."""
+
+    def __init__(self, writer: GroupCommit) -> None:
+        super().__init__()
+        self._writer = writer
+        self._thread: ThreadPoolExecutor | None = None
+
+    async def write(self, work: Callable[[Database], T], weight: int = 1) -> T:
+        """Run `work` in a transaction and return its result after the commit. Never blocks the event loop.
+
+        `weight` is the number of events that the work appends. Raises StoreUnavailable and the exceptions of `work`.
+        If the caller is cancelled, the work may still be committed.
+        """
+        if self._thread_state.blocking:
+            return self._writer.run(work, weight)
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="signalbox-writer")
+        future: Future[T] = Future()
+        job = self._writer.submit(work, weight, future)
+        self._thread.submit(self._writer.drain)
+        expiry = asyncio.get_running_loop().call_later(job.deadline - time.monotonic(), job.expire)
+        try:
+            return await asyncio.wrap_future(future)
+        finally:
+            expiry.cancel()
+
+    def close(self) -> None:
+        """Wait for the writes in progress."""
+        if self._thread is not None:
+            self._thread.shutdown()

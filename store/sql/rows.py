@@ -1,0 +1,120 @@
+"""Conversion between rows and values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import msgspec
+
+from signalbox.store.errors import UnreadableTask
+from signalbox.store.events import Event
+from signalbox.store.sql import damaged
+from signalbox.store.state import Task
+
+COLUMNS = (
+    "event_id, task_id, seq, event_type, phase, actor, span_id, parent_span_id, payload, created_at, key, origin,"
+    " occurred_at"
+)
+"""The columns of `task_events` that `event_of` takes, in this order."""
+
+INSERT = (
+    f"INSERT INTO task_events ({COLUMNS}, quiet, plain) VALUES (?, ?, ?, ?, nullif(?, ''), ?, ?, nullif(?, ''), ?, ?,"
+    " nullif(?, ''), nullif(?, ''), nullif(?, ''), nullif(?, ''), nullif(?, ''))"
+)
+"""Inserts one row. An empty text becomes NULL: binding None is slower, because sqlite3 looks up an adapter for it."""
+
+S = TypeVar("S")
+_ROW_TYPES = frozenset((int, str, type(None)))
+_INTEGER_COLUMNS = frozenset((0, 2))
+_json_check = msgspec.json.Decoder(msgspec.Raw)
+_encoder = msgspec.json.Encoder()
+
+
+def event_of(row: Sequence[Any]) -> Event:
+    """Return the event of one row of `task_events`. The payload of a damaged event says what is wrong with it."""
+    if not _ROW_TYPES.issuperset(map(type, row)):
+        row = damaged.texts(row, _INTEGER_COLUMNS)
+    event = Event(
+        event_id=row[0],
+        task_id=row[1],
+        seq=row[2],
+        event_type=row[3],
+        phase=row[4],
+        actor=row[5],
+        span_id=row[6],
+        parent_span_id=row[7],
+        payload_json=msgspec.Raw(_payload(row[8])),
+        created_at=row[9],
+        key=row[10],
+        origin=row[11] or msgspec.UNSET,
+        occurred_at=row[12] or msgspec.UNSET,
+    )
+    if len(row) > 13 and row[13]:
+        event.__dict__["cut_from"] = row[13]
+    return event
+
+
+COLUMNS_WITH_IDENTITY = (
+    f"{COLUMNS}, (SELECT identity FROM task_event_seq_counters c WHERE c.task_id = task_events.task_id)"
+)
+"""`COLUMNS` and the identity of the task, for `event_with_identity_of`."""
+
+
+def event_with_identity_of(row: Sequence[Any]) -> Event:
+    """Return the event of one row, with the identity of its task."""
+    event = event_of(row)
+    event.__dict__["identity_"] = row[13]
+    return event
+
+
+def to_json(value: object) -> str:
+    """Encode a projection's value as JSON."""
+    return _encoder.encode(value).decode()
+
+
+_decoders: dict[type, msgspec.json.Decoder[Any]] = {}
+
+
+def _payload(stored: object) -> str:
+    # Fast path for nearly all payloads: a valid JSON object that is too short to be nested too deeply.
+    if type(stored) is str and stored[:1] == "{" and len(stored) < 2000:
+        try:
+            _json_check.decode(stored)
+            return stored
+        except (msgspec.DecodeError, RecursionError):
+            pass
+    return damaged.payload_of(stored)
+
+
+def decode(kind: type[S], text: str | bytes) -> S:
+    """Decode a projection's value from JSON. Raises msgspec.DecodeError if it cannot be read."""
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        decoder = _decoders[kind] = msgspec.json.Decoder(kind)
+    try:
+        value: S = decoder.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError, RecursionError) as error:
+        found = damaged.salvage(kind, text)
+        if found is None:
+            raise msgspec.DecodeError(str(error)) from error
+        return found
+    return value
+
+
+def readable(kind: type[S], rows: Iterable[Sequence[Any]]) -> list[S]:
+    """Decode the first column of each row. Values that cannot be read are left out."""
+    found = []
+    for row in rows:
+        with suppress(msgspec.DecodeError):
+            found.append(decode(kind, row[0]))
+    return found
+
+
+def stored_task(task_id: str, state: str | bytes) -> Task:
+    """Decode a task from JSON. Raises UnreadableTask."""
+    try:
+        return decode(Task, state)
+    except msgspec.DecodeError as error:
+        raise UnreadableTask(task_id) from error

@@ -1,0 +1,97 @@
+"""Search conditions of a log as SQL.
+
+There is no full-text index, so that appends stay cheap: a trigram index makes them 2 times (SQLite) to 15 times
+(PostgreSQL) as expensive. A scan of 100,000 payloads takes 100 to 140 ms.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import msgspec
+
+from signalbox.store.contract import LogQuery
+from signalbox.store.events import HEARTBEAT
+from signalbox.store.sql.dialect import Condition, Dialect, everything, pattern_of
+
+HITS = """
+WITH hits AS MATERIALIZED (SELECT seq FROM task_events WHERE {where})
+SELECT count(*) FROM hits
+UNION ALL SELECT * FROM (SELECT seq FROM hits WHERE seq > ? ORDER BY seq LIMIT ?) AS page
+"""
+"""Reads a log once. The first row is the number of matching events; the others are the seqs of one page of them."""
+
+_COLUMNS = {"event_type": "event_type", "phase": "phase", "actor": "actor", "span_id": "span_id"}
+_ASCII = re.compile(r"[a-zA-Z0-9 ]+")
+_ESCAPE_CHARS = re.compile(r"[\[\\\x00-\x1f]")
+_PAYLOAD_WORDS = ("level", "stream")
+
+
+def conditions(task_id: str, query: LogQuery, dialect: Dialect) -> Condition:
+    """Return the WHERE clause of a query on `task_events`, and its values."""
+    like = dialect.like
+    found = ["task_id = ?"]
+    values: list[object] = [task_id]
+    for name, column in _COLUMNS.items():
+        wanted = getattr(query, name)
+        if wanted:
+            found.append(f"{column} = ?")
+            values.append(wanted)
+    if (query.rows or query.failures) and query.event_type != HEARTBEAT:
+        found.append("event_type <> ?")
+        values.append(HEARTBEAT)
+    if query.failures:
+        found.append("failure")
+    if query.until is not None:
+        found.append("seq <= ?")
+        values.append(query.until)
+    for name in _PAYLOAD_WORDS:
+        wanted = getattr(query, name)
+        if wanted:
+            # The cheap LIKE leaves few payloads to parse.
+            found.append(
+                rf"CASE WHEN payload {like} ? ESCAPE '\'"
+                f" THEN lower({dialect.json_text('payload', name)}) = lower(?) END"
+            )
+            values += [pattern_of(_in_json(wanted)), wanted]
+    if query.text:
+        matches, patterns = _matching(query.text, like)
+        may_match_escapes = _ESCAPE_CHARS.search(query.text)
+        # `plain` is the payload without terminal escape sequences, or NULL if the payload has none.
+        found.append(
+            f"(CASE WHEN plain IS NULL THEN {matches.format(text='payload')} ELSE {matches.format(text='plain')} END"
+            rf" OR event_type {like} ? ESCAPE '\'"
+            + (f" OR (plain IS NOT NULL AND {matches.format(text='payload')}))" if may_match_escapes else ")")
+        )
+        values += [*patterns, *patterns, pattern_of(query.text)]
+        values += patterns if may_match_escapes else []
+    return " AND ".join(found), values
+
+
+def naming(word: str, dialect: Dialect) -> Condition:
+    """Return the condition that a payload contains `word`, and its values. An empty word matches every payload."""
+    return (rf"payload {dialect.like} ? ESCAPE '\'", [pattern_of(_in_json(word))]) if word else everything()
+
+
+def _matching(text: str, like: str) -> Condition:
+    """Return the condition that the JSON in `{text}` contains `text`, ignoring case, and its values.
+
+    LIKE ignores the case of ASCII letters only. A text with other letters is matched in several spellings, after a
+    match of its longest ASCII part, which leaves few payloads.
+    """
+    spellings = [text]
+    if not text.isascii():
+        cased = (text, text.lower(), text.upper(), text.capitalize())
+        spellings = [unicodedata.normalize(form, one) for form in ("NFC", "NFD") for one in cased]
+    # Match the text as typed, for JSON syntax, and as it is escaped within JSON strings, for quotes and line ends.
+    written = list(dict.fromkeys(way for one in (text, *spellings) for way in (one, _in_json(one))))
+    condition = " OR ".join(rf"{{text}} {like} ? ESCAPE '\'" for _ in written)
+    part = max(_ASCII.findall(text), key=len, default="")
+    if len(written) < 3 or not part:
+        return f"({condition})", [pattern_of(way) for way in written]
+    return rf"({{text}} {like} ? ESCAPE '\' AND ({condition}))", [pattern_of(way) for way in (part, *written)]
+
+
+def _in_json(text: str) -> str:
+    return msgspec.json.encode(text).decode()[1:-1]

@@ -1,0 +1,144 @@
+"""Actions of people on the task list, with their audits: delete, archive, save a view."""
+
+from __future__ import annotations
+
+from signalbox.store.contract import Who
+from signalbox.store.errors import Conflict, InvalidEvent, NotFound, UnknownTask, UnreadableTask
+from signalbox.store.events import check_text
+from signalbox.store.sql import append as appending
+from signalbox.store.sql import audits
+from signalbox.store.sql.damaged import damaged_task
+from signalbox.store.sql.database import Database
+from signalbox.store.sql.task_list import columns, damaged_columns, saved_view_of, task_of
+from signalbox.store.state import Task
+from signalbox.store.task_list import SavedView
+
+MAX_VIEWS = 100
+MAX_NAME_CHARS = 80
+MAX_FILTERS_CHARS = 2000
+
+
+def delete(
+    db: Database, task_id: str, actor: str | Who | None, source: str | None, identity: str | None = None
+) -> Task:
+    """Delete a task and return its last state. Raises UnknownTask, and Conflict while the run goes on.
+
+    Without an actor, a task of any status is deleted and no audit is added.
+    """
+    task = _task_or_placeholder(db, task_id, identity)
+    if actor is None:
+        _remove(db, task_id)
+        return task
+    if not task.deletable:
+        raise Conflict(f"the run goes on: it is {task.status}; cancel it first, or archive the task")
+    detail: dict[str, object] = {
+        "title": task.title,
+        "kind": task.kind,
+        "status": task.status,
+        "events": task.latest_seq,
+    }
+    # Add the audit first: it reads the project from the task.
+    _audit(db, actor, "task_deleted", source, detail, task_id)
+    _remove(db, task_id)
+    return task
+
+
+def _remove(db: Database, task_id: str) -> None:
+    db.remove_task(task_id)
+    db.take_event_id()
+
+
+def archive(
+    db: Database,
+    task_id: str,
+    archived: bool,
+    actor: str | Who,
+    source: str | None,
+    identity: str | None = None,
+) -> Task:
+    """Archive a task, or restore it. Does nothing if the task is already archived, or already restored."""
+    task = _task_or_placeholder(db, task_id, identity)
+    if archived == (task.archived_at is not None):
+        return task
+    task.archived_at = db.now() if archived else None
+    db.execute("UPDATE tasks SET archived_at = ? WHERE task_id = ?", (task.archived_at, task_id))
+    db.take_event_id()
+    _audit(db, actor, "task_archived" if archived else "task_restored", source, {"title": task.title}, task_id)
+    return task
+
+
+def mark_stale(db: Database, task_id: str, latest_seq: int) -> bool:
+    """Mark a running task as stale if it has no event after `latest_seq`. Return whether the mark is new."""
+    task = _task(db, task_id)
+    if task.stale or task.status != "running" or task.latest_seq != latest_seq:
+        return False
+    db.execute("UPDATE tasks SET stale = TRUE WHERE task_id = ?", (task_id,))
+    db.take_event_id()
+    return True
+
+
+def save_view(
+    db: Database, name: str, filters: str, actor: str | Who, source: str | None, project_id: str | None = None
+) -> SavedView:
+    """Save filters under a name, for one project or, if None, for all projects. Raises InvalidEvent and Conflict."""
+    check_text(name, "name", limit=MAX_NAME_CHARS)
+    if len(filters) > MAX_FILTERS_CHARS:
+        raise InvalidEvent(f"filters must have at most {MAX_FILTERS_CHARS} characters, not {len(filters)}", "filters")
+    of_project, values = ("project_id IS NULL", []) if project_id is None else ("project_id = ?", [project_id])
+    (taken, total) = db.execute(
+        f"SELECT count(*) FILTER (WHERE lower(name) = lower(?)), count(*) FROM saved_views WHERE {of_project}",
+        (name, *values),
+    ).fetchone()
+    if taken:
+        raise Conflict(f"there is a view {name!r} already; choose another name, or delete that view")
+    if total >= MAX_VIEWS:
+        raise Conflict(f"there are already {MAX_VIEWS} saved views, which is the limit; delete one first")
+    at = db.now()
+    (view_id,) = db.execute(
+        "INSERT INTO saved_views (name, filters, created_at, project_id) VALUES (?, ?, ?, ?) RETURNING view_id",
+        (name, filters, at, project_id),
+    ).fetchone()
+    db.take_event_id()
+    _audit(db, actor, "view_saved", source, {"name": name, "filters": filters})
+    return SavedView(view_id=view_id, name=name, filters=filters, created_at=at, project_id=project_id)
+
+
+def delete_view(db: Database, view_id: int, actor: str | Who, source: str | None) -> SavedView:
+    """Delete a saved view and return it. Raises NotFound."""
+    sql = "SELECT view_id, name, filters, created_at, project_id FROM saved_views WHERE view_id = ?"
+    row = db.execute(sql, (view_id,)).fetchone()
+    if row is None:
+        raise NotFound(f"there is no saved view {view_id}")
+    view = saved_view_of(*row)
+    db.execute("DELETE FROM saved_views WHERE view_id = ?", (view_id,))
+    db.take_event_id()
+    _audit(db, actor, "view_deleted", source, {"name": view.name, "filters": view.filters})
+    return view
+
+
+def _task(db: Database, task_id: str, identity: str | None = None) -> Task:
+    row = db.execute(f"SELECT {columns(db.dialect)} FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
+    if row is None:
+        raise UnknownTask(task_id)
+    if identity is not None:
+        appending.check_identity(db, task_id, identity)
+    return task_of(*row)
+
+
+def _task_or_placeholder(db: Database, task_id: str, identity: str | None = None) -> Task:
+    try:
+        return _task(db, task_id, identity)
+    except UnreadableTask:
+        row = db.execute(f"SELECT {damaged_columns(db.dialect)} FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
+        return damaged_task(row)
+
+
+def _audit(
+    db: Database,
+    actor: str | Who,
+    action: str,
+    source: str | None,
+    detail: dict[str, object],
+    task_id: str | None = None,
+) -> None:
+    audits.add(db, audits.checked(actor, action, source, detail), task_id, None)

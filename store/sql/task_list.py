@@ -1,0 +1,127 @@
+"""Queries of the task list as SQL. Each order has an index, and the next page starts after a key, not at an offset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from signalbox.store.sql.dialect import Condition, Dialect, everything, one_of, pattern_of
+from signalbox.store.sql.rows import stored_task
+from signalbox.store.state import Task
+from signalbox.store.task_list import SavedView, Sort, TaskQuery, bound_timestamp, cursor_parts
+
+_ORDERS: dict[Sort, tuple[str, bool]] = {
+    "newest": ("created_at", True),
+    "oldest": ("created_at", False),
+    "active": ("active_at", True),
+    "longest": ("duration", True),
+}
+
+
+def columns(dialect: Dialect) -> str:
+    """Return the columns of `tasks` that `task_of` takes, in this order."""
+    return f"{dialect.stored('state')}, archived_at, stale, task_id"
+
+
+def task_of(state: str | bytes, archived_at: str | None, stale: int, task_id: str) -> Task:
+    """Return the task of one row. Raises UnreadableTask."""
+    task = stored_task(task_id, state)
+    task.archived_at, task.stale = archived_at, bool(stale)
+    return task
+
+
+def damaged_columns(dialect: Dialect) -> str:
+    """Return the columns of `tasks` that `damaged_task` takes, in this order."""
+    names = ("task_id", "title", "kind", "project_id", "created_at", "updated_at", "archived_at")
+    of_counter = "(SELECT {} FROM task_event_seq_counters c WHERE c.task_id = tasks.task_id)"
+    return ", ".join([*map(dialect.stored, names), *map(of_counter.format, ("last_seq", "identity"))])
+
+
+SAVED_VIEWS = "SELECT view_id, name, filters, created_at, project_id FROM saved_views ORDER BY lower(name), view_id"
+
+
+def saved_view_of(view_id: int, name: str, filters: str, created_at: str, project_id: str | None) -> SavedView:
+    """Return the saved view of one row."""
+    return SavedView(view_id=view_id, name=name, filters=filters, created_at=created_at, project_id=project_id)
+
+
+def page(query: TaskQuery, dialect: Dialect, among: Condition | None = None) -> tuple[str, list[object]]:
+    """Return the SQL for the rows of one page and one more row, and its values.
+
+    Each row has `columns` and the row's cursor. With `among`, only the tasks that fulfil this condition are searched.
+    """
+    column, descending = _ORDERS[query.sort]
+    direction, beyond = ("DESC", "<") if descending else ("ASC", ">")
+    where, values = _conditions(query, dialect)
+    if query.sort == "longest":
+        where.append("duration IS NOT NULL")
+    if query.before:
+        value, task_id = cursor_parts(query.before, query.sort)
+        where.append(f"({column}, task_id) {beyond} (?, ?)")
+        values += [value, task_id]
+    only, ids = among or everything()
+    where.append(only)
+    values += ids
+    sql = (
+        f"SELECT {columns(dialect)}, {column} || '~' || task_id FROM tasks WHERE {' AND '.join(where)}"
+        f" ORDER BY {column} {direction}, task_id {direction} LIMIT ?"
+    )
+    return sql, [*values, query.limit + 1]
+
+
+def merged_page(query: TaskQuery, rows: list[Any]) -> list[Any]:
+    """Sort the rows of several queries and return the first page of them and one more row."""
+    _, descending = _ORDERS[query.sort]
+
+    def sort_key(row: Any) -> tuple[float | str, str]:
+        value, _, task_id = row[-1].rpartition("~")
+        return (float(value) if query.sort == "longest" else value), task_id
+
+    return sorted(rows, key=sort_key, reverse=descending)[: query.limit + 1]
+
+
+def is_unfiltered(query: TaskQuery) -> bool:
+    """Return whether a query asks for all tasks of all projects."""
+    shown = msgspec.structs.replace(query, sort="newest", before=None, limit=TaskQuery().limit, archived=None)
+    return shown == TaskQuery()
+
+
+def in_projects(projects: Sequence[str] | None) -> Condition:
+    """Return the condition that a task belongs to one of these projects. None means all projects."""
+    return everything() if projects is None else one_of("project_id", projects)
+
+
+def task_in_projects(projects: Sequence[str] | None) -> Condition:
+    """Return the condition that a row's task belongs to one of these projects. None means all projects."""
+    inside, values = in_projects(projects)
+    return inside if projects is None else f"task_id IN (SELECT task_id FROM tasks WHERE {inside})", values
+
+
+def archive(archived: bool | None) -> str:
+    """Return the condition that a task is archived, or is not archived. None means both."""
+    return "TRUE" if archived is None else f"archived_at IS {'NOT NULL' if archived else 'NULL'}"
+
+
+def _conditions(query: TaskQuery, dialect: Dialect) -> tuple[list[str], list[object]]:
+    inside, values = in_projects(query.within)
+    conditions = [archive(query.archived), inside]
+    if query.statuses:
+        status, statuses = one_of("status", query.statuses)
+        conditions.append(status)
+        values += statuses
+    if query.text:
+        matches = [rf"{column} {dialect.like} ? ESCAPE '\'" for column in ("task_id", "title", "kind")]
+        conditions.append(f"({' OR '.join(matches)})")
+        values += [pattern_of(query.text)] * 3
+    if query.kind:
+        conditions.append("kind = ?")
+        values.append(query.kind)
+    for bound, beyond in ((query.since, ">="), (query.until, "<")):
+        if bound:
+            conditions.append(f"created_at {beyond} ?")
+            values.append(bound_timestamp(bound))
+    if query.stale:
+        conditions.append("stale")
+    return conditions, values

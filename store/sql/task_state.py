@@ -1,0 +1,135 @@
+"""The stored state of one task: reading the rows that events may change, and writing those that they changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TypeVar
+
+from signalbox.store.events import NewEvent
+from signalbox.store.projections import needs
+from signalbox.store.sql.database import Database
+from signalbox.store.sql.rows import readable, to_json
+from signalbox.store.state import Checkpoint, Permission, Phase, Span, Task, TaskState
+from signalbox.store.times import epoch_seconds
+
+
+def _upsert(table: str, *columns: str) -> str:
+    """Return the SQL that inserts a row, or replaces the row with the same values in the first two columns."""
+    changed = ", ".join(f"{name} = excluded.{name}" for name in columns[2:])
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+        f" ON CONFLICT ({columns[0]}, {columns[1]}) DO UPDATE SET {changed}"
+    )
+
+
+_PHASE = _upsert("task_phases", "task_id", "phase", "first_seq", "changed_seq", "state")
+_SPAN = _upsert(
+    *("task_spans", "task_id", "span_id", "parent_span_id", "started_seq", "ended_seq", "open", "changed_seq", "state")
+)
+_CHECKPOINT = _upsert("task_checkpoints", "task_id", "checkpoint_id", "seq", "changed_seq", "state")
+_PERMISSION = _upsert("task_permissions", "task_id", "request_id", "seq", "open", "changed_seq", "state")
+
+S = TypeVar("S")
+
+
+def load_state(db: Database, task: Task, drafts: Sequence[NewEvent]) -> TaskState:
+    """Load the part of the task's state that these events can change."""
+    needed = needs(task, drafts)
+    stored = db.dialect.stored("state")
+
+    def load(kind: type[S], table: str, where: str, *values: object) -> list[S]:
+        sql = f"SELECT {stored} FROM {table} WHERE task_id = ? AND {where}"
+        return readable(kind, db.execute(sql, (task.task_id, *values)).fetchall())
+
+    state = TaskState(task=task)
+    for span_id in needed.spans:
+        state.spans.update((s.span_id, s) for s in load(Span, "task_spans", "span_id = ?", span_id))
+    if needed.interrupted:
+        cut = load(Span, "task_spans", "ended_seq >= ?", task.ended_seq)
+        state.spans.update((s.span_id, s) for s in cut if s.span_id not in state.spans)
+        cleared = load(Permission, "task_permissions", "open = 0 AND changed_seq > ?", task.ended_seq)
+        state.permissions.update((p.request_id, p) for p in cleared)
+    if needed.open_spans:
+        state.spans.update((s.span_id, s) for s in load(Span, "task_spans", "open = 1"))
+    if needed.phases:
+        found = load(Phase, "task_phases", "TRUE ORDER BY first_seq")
+        state.phases.update((p.phase, p) for p in found)
+    for checkpoint_id in needed.checkpoints:
+        rows = load(Checkpoint, "task_checkpoints", "checkpoint_id = ?", db.dialect.stored_key(checkpoint_id))
+        state.checkpoints.update((c.checkpoint_id, c) for c in rows)
+    for request_id in needed.permissions:
+        asked = load(Permission, "task_permissions", "request_id = ?", db.dialect.stored_key(request_id))
+        state.permissions.update((p.request_id, p) for p in asked)
+    if needed.open_permissions:
+        opened = load(Permission, "task_permissions", "open = 1")
+        state.permissions.update((p.request_id, p) for p in opened)
+    return state
+
+
+def save_state(db: Database, state: TaskState, since_seq: int) -> None:
+    """Write every part of `state` that changed after `since_seq`."""
+    task = state.task
+    task_id = task.task_id
+    db.save_task(task)
+    if task.phases_seq > since_seq:
+        db.executemany(
+            _PHASE,
+            [
+                (task_id, p.phase, p.first_seq, p.changed_seq, to_json(p))
+                for p in state.phases.values()
+                if p.changed_seq > since_seq
+            ],
+        )
+    changed = [s for s in state.spans.values() if s.changed_seq > since_seq]
+    if changed:
+        db.executemany(
+            _SPAN,
+            [
+                (
+                    task_id,
+                    s.span_id,
+                    s.parent_span_id,
+                    s.started_seq,
+                    s.ended_seq,
+                    int(s.state == "open"),
+                    s.changed_seq,
+                    to_json(s),
+                )
+                for s in changed
+            ],
+        )
+    if task.checkpoints_seq > since_seq:
+        db.executemany(
+            _CHECKPOINT,
+            [
+                (task_id, db.dialect.stored_key(c.checkpoint_id), c.seq, c.changed_seq, to_json(c))
+                for c in state.checkpoints.values()
+                if c.changed_seq > since_seq
+            ],
+        )
+    if task.permissions_seq > since_seq:
+        db.executemany(
+            _PERMISSION,
+            [
+                (task_id, db.dialect.stored_key(p.request_id), p.seq, int(p.state == "open"), p.changed_seq, to_json(p))
+                for p in state.permissions.values()
+                if p.changed_seq > since_seq
+            ],
+        )
+
+
+def listed_columns(task: Task) -> tuple[str, str | None, str]:
+    """Return the values by which the list of tasks filters and sorts. `save_listed` writes them when they change."""
+    return task.status, task.ended_at, task.updated_at[:19]
+
+
+def save_listed(db: Database, task: Task) -> None:
+    """Write the columns by which the task list filters and sorts. Most events change none of them."""
+    duration = None
+    if task.started_at and task.ended_at:
+        # Round to microseconds: SQLite writes a number into a cursor with 15 digits.
+        with suppress(ValueError):
+            duration = max(0.0, round(epoch_seconds(task.ended_at) - epoch_seconds(task.started_at), 6))
+    sql = "UPDATE tasks SET status = ?, duration = ?, active_at = ? WHERE task_id = ?"
+    db.execute(sql, (task.status, duration, task.updated_at[:19], task.task_id))

@@ -1,0 +1,15 @@
+"""The views of a database. Like `store.contract.reading`, the package has a module per noun."""
+
+from __future__ import annotations
+
+from signalbox.store.sql.views.audits import AuditViews
+from signalbox.store.sql.views.log import LogViews
+from signalbox.store.sql.views.parts import PartViews
+from signalbox.store.sql.views.permissions import PermissionViews
+from signalbox.store.sql.views.spans import SpanViews, window_sql
+
+__all__ = ["Views", "window_sql"]
+
+
+class Views(PermissionViews, LogViews, PartViews, SpanViews, AuditViews):
+    """Implements `Reading`, apart from the abstract methods, which each kind of store implements."""

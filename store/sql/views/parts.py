@@ -1,0 +1,26 @@
+"""Queries of the phases and checkpoints of a task."""
+
+from __future__ import annotations
+
+from signalbox.store.sql.views.base import Rows
+from signalbox.store.state import Checkpoint, Phase
+
+
+class PartViews(Rows):
+    """Implements `PartReading` of `store.contract`."""
+
+    async def phases(self, task_id: str) -> list[Phase]:
+        return await self._values(Phase, "SELECT state FROM task_phases WHERE task_id = ? ORDER BY first_seq", task_id)
+
+    async def checkpoints(self, task_id: str, limit: int = 1000) -> list[Checkpoint]:
+        found = await self._values(
+            Checkpoint,
+            "SELECT state FROM task_checkpoints WHERE task_id = ? ORDER BY seq DESC LIMIT ?",
+            task_id,
+            limit,
+        )
+        return found[::-1]
+
+    async def checkpoint(self, task_id: str, checkpoint_id: str) -> Checkpoint | None:
+        sql = "SELECT state FROM task_checkpoints WHERE task_id = ? AND checkpoint_id = ?"
+        return next(iter(await self._values(Checkpoint, sql, task_id, self.dialect.stored_key(checkpoint_id))), None)

@@ -1,0 +1,93 @@
+"""Queries of the spans of a task."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from signalbox.store.sql.views.base import UNLIMITED, Rows
+from signalbox.store.state import Span
+
+ANCESTORS = 200
+"""A window contains at most this many spans only because they are ancestors of other spans in it."""
+
+
+_WINDOW = """
+WITH RECURSIVE chosen (span_id, parent_span_id) AS (
+  SELECT * FROM (SELECT span_id, parent_span_id FROM task_spans
+    WHERE task_id = ? AND open = 1 ORDER BY started_seq DESC LIMIT ?) AS opened
+  UNION
+  SELECT * FROM (SELECT span_id, parent_span_id FROM task_spans
+    WHERE task_id = ? AND ended_seq IS NOT NULL ORDER BY ended_seq DESC, span_id DESC LIMIT ?) AS ended
+  UNION
+  SELECT * FROM (SELECT span_id, parent_span_id FROM task_spans
+    WHERE task_id = ? AND open = 0 AND ended_seq IS NULL ORDER BY started_seq LIMIT ?) AS marks
+  UNION
+  SELECT s.span_id, s.parent_span_id FROM chosen
+    JOIN task_spans s ON s.task_id = ? AND s.span_id = chosen.parent_span_id
+  {recursion_end}
+)
+SELECT s.state FROM {chosen_and_join} task_spans s ON s.task_id = ? AND s.span_id = chosen.span_id
+ORDER BY s.started_seq
+"""
+
+
+def window_sql(recursion_end: str, chosen_and_join: str) -> str:
+    """Return the query of `span_window`. One of the two parts contains `LIMIT ?`."""
+    return _WINDOW.format(recursion_end=recursion_end, chosen_and_join=chosen_and_join)
+
+
+class SpanViews(Rows):
+    """Implements `TaskSpanReading` and `SpanReading` of `store.contract`."""
+
+    window: ClassVar[str]
+    """The query of `span_window`: see `window_sql`."""
+
+    async def spans(self, task_id: str, after: int = 0, limit: int | None = None) -> list[Span]:
+        return await self._values(
+            Span,
+            "SELECT state FROM task_spans WHERE task_id = ? AND started_seq > ? ORDER BY started_seq LIMIT ?",
+            task_id,
+            after,
+            UNLIMITED if limit is None else limit,
+        )
+
+    async def span(self, task_id: str, span_id: str) -> Span | None:
+        found: list[Span] = await self._values(
+            Span, "SELECT state FROM task_spans WHERE task_id = ? AND span_id = ?", task_id, span_id
+        )
+        return found[0] if found else None
+
+    async def span_children(self, task_id: str, span_id: str, limit: int) -> list[Span]:
+        return await self._values(
+            Span,
+            "SELECT state FROM task_spans WHERE task_id = ? AND parent_span_id = ? ORDER BY started_seq LIMIT ?",
+            task_id,
+            span_id,
+            limit,
+        )
+
+    async def spans_changed(self, task_id: str, since_seq: int, limit: int) -> list[Span]:
+        return await self._values(
+            Span,
+            "SELECT state FROM task_spans WHERE task_id = ? AND changed_seq > ? ORDER BY started_seq LIMIT ?",
+            task_id,
+            since_seq,
+            limit,
+        )
+
+    async def span_window(self, task_id: str, open_limit: int, ended_limit: int) -> list[Span]:
+        return await self._values(
+            Span,
+            self.window,
+            *(task_id, open_limit, task_id, ended_limit, task_id, ended_limit, task_id),
+            open_limit + 2 * ended_limit + ANCESTORS,
+            task_id,
+        )
+
+    async def open_spans(self, task_id: str, limit: int = 1000) -> list[Span]:
+        return await self._values(
+            Span,
+            "SELECT state FROM task_spans WHERE task_id = ? AND open = 1 ORDER BY started_seq LIMIT ?",
+            task_id,
+            limit,
+        )

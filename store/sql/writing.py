@@ -1,0 +1,168 @@
+"""The writes of every store. Each checks its arguments, then runs in a transaction of the writer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import closing
+from functools import partial
+from typing import Any, TypeVar
+
+import msgspec
+
+from signalbox.store.contract import TaskRecord, Who
+from signalbox.store.contract.consuming import Claim
+from signalbox.store.contract.writing import Writing
+from signalbox.store.events import (
+    MAX_TITLE_CHARS,
+    Event,
+    NewEvent,
+    Origin,
+    check_key,
+    check_task_id,
+    check_text,
+    encode_payload,
+    new_id,
+)
+from signalbox.store.people import DEFAULT_PROJECT
+from signalbox.store.sql import append as appending
+from signalbox.store.sql import audits, consumers, importing, task_actions, unfinished
+from signalbox.store.sql.group_commit import Calls, GroupCommit
+from signalbox.store.state import Task, Unfinished
+from signalbox.store.task_list import SavedView
+
+T = TypeVar("T")
+
+
+class Writes(Writing):
+    """Implements `Writing` with the writer of a store."""
+
+    def __init__(self, writer: GroupCommit) -> None:
+        self._writer = writer
+        self._calls = Calls(writer)
+
+    def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self._calls.wait(coroutine)
+
+    # tasks
+
+    async def acreate_task(
+        self,
+        task_id: str | None = None,
+        *,
+        title: str | None = None,
+        kind: str | None = None,
+        metadata: dict[str, Any] | None = None,
+        project_id: str | None = None,
+        alone: bool = False,
+    ) -> tuple[Task, bool]:
+        chosen = check_task_id(task_id if task_id is not None else new_id())
+        check_text(title, "title", optional=True, limit=MAX_TITLE_CHARS)
+        check_text(kind, "kind", optional=True)
+        stored = msgspec.json.decode(encode_payload(metadata or {}, "metadata"))
+        project = project_id or DEFAULT_PROJECT
+        return await self._calls.write(
+            lambda db: appending.create_task(db, chosen, title, kind, stored, project, alone)
+        )
+
+    async def aimport_task(self, record: TaskRecord, events: Iterable[Event], project_id: str | None = None) -> Task:
+        return await self._calls.off_the_loop(partial(self._import, record, events, project_id or DEFAULT_PROJECT))
+
+    def _import(self, record: TaskRecord, events: Iterable[Event], project_id: str) -> Task:
+        with closing(importing.Import(record, events)) as imported:
+            return self._writer.run(lambda db: imported.write(db, project_id))
+
+    async def adelete_task(
+        self,
+        task_id: str,
+        *,
+        actor: str | Who | None = None,
+        source: str | None = None,
+        identity: str | None = None,
+    ) -> Task:
+        return await self._calls.write(lambda db: task_actions.delete(db, task_id, actor, source, identity))
+
+    async def aarchive_task(
+        self, task_id: str, archived: bool, *, actor: str | Who, source: str | None = None, identity: str | None = None
+    ) -> Task:
+        return await self._calls.write(lambda db: task_actions.archive(db, task_id, archived, actor, source, identity))
+
+    async def amark_stale(self, task_id: str, latest_seq: int) -> bool:
+        return await self._calls.write(lambda db: task_actions.mark_stale(db, task_id, latest_seq))
+
+    async def aset_unfinished(self, task_id: str, lines: Sequence[Unfinished], *, identity: str | None = None) -> None:
+        check_task_id(task_id)
+        encoded = unfinished.checked(lines)
+        await self._calls.write(lambda db: unfinished.write(db, task_id, encoded, identity))
+
+    # events
+
+    async def aappend(
+        self, task_id: str, events: NewEvent | Sequence[NewEvent], *, identity: str | None = None, own: bool = False
+    ) -> list[Event]:
+        drafts = _drafts(task_id, events, own=own)
+        if not drafts:
+            return []
+        origin: Origin | None = "server" if own else None
+        return await self._calls.write(lambda db: appending.append(db, task_id, drafts, origin, identity), len(drafts))
+
+    async def aappend_while(self, task_id: str, event: NewEvent, condition: Callable[[Task], bool]) -> Event | None:
+        (draft,) = _drafts(task_id, event, own=True)
+        return await self._calls.write(lambda db: appending.append_while(db, task_id, draft, condition))
+
+    async def aappend_audited(
+        self,
+        task_id: str,
+        event: NewEvent,
+        *,
+        actor: str | Who,
+        action: str,
+        source: str | None = None,
+        identity: str | None = None,
+    ) -> Event:
+        (draft,) = _drafts(task_id, event, own=True)
+        audit = audits.checked(actor, action, source, event.payload)
+        return await self._calls.write(lambda db: appending.append_audited(db, task_id, draft, audit, identity))
+
+    # audits and saved views
+
+    async def aaudit(
+        self,
+        actor: str | Who,
+        action: str,
+        *,
+        task_id: str | None = None,
+        seq: int | None = None,
+        source: str | None = None,
+        detail: dict[str, Any] | None = None,
+    ) -> None:
+        audit = audits.checked(actor, action, source, detail)
+        await self._calls.write(lambda db: audits.add(db, audit, task_id, seq))
+
+    async def asave_view(
+        self, name: str, filters: str, *, actor: str | Who, source: str | None = None, project_id: str | None = None
+    ) -> SavedView:
+        return await self._calls.write(lambda db: task_actions.save_view(db, name, filters, actor, source, project_id))
+
+    async def adelete_view(self, view_id: int, *, actor: str | Who, source: str | None = None) -> SavedView:
+        return await self._calls.write(lambda db: task_actions.delete_view(db, view_id, actor, source))
+
+    # consumers
+
+    async def aclaim(self, name: str, holder: str, seconds: float, *, unchanged: int | None = None) -> Claim:
+        check_text(name, "name")
+        return await self._calls.write(lambda db: consumers.claim(db, name, holder, seconds, unchanged))
+
+    async def acommit_position(self, name: str, holder: str, epoch: str, position: int, seconds: float) -> None:
+        await self._calls.write(lambda db: consumers.commit(db, name, holder, epoch, position, seconds))
+
+    async def arelease(self, name: str, holder: str) -> None:
+        await self._calls.write(lambda db: consumers.release(db, name, holder))
+
+
+def _drafts(task_id: str, events: NewEvent | Sequence[NewEvent], *, own: bool = False) -> list[appending.Draft]:
+    check_task_id(task_id)
+    given = [events] if isinstance(events, NewEvent) else events
+    for event in given:
+        if event.key is not None and not own:
+            check_key(event.key)
+    return [appending.to_draft(event) for event in given]

@@ -1,0 +1,61 @@
+"""The connection of the writer, with the statements of an append that depend on the kind of store."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from signalbox.store.sql.rows import COLUMNS, to_json
+from signalbox.store.sqlite.views import SQLITE
+from signalbox.store.state import Task
+from signalbox.store.times import now
+
+_INSERT = (
+    f"INSERT INTO task_events ({COLUMNS}, quiet, plain) VALUES (?, ?, ?, ?, nullif(?, ''), ?, ?, nullif(?, ''), ?, ?,"
+    " nullif(?, ''), nullif(?, ''), nullif(?, ''), nullif(?, ''), nullif(?, ''))"
+)
+
+
+class SqliteDatabase(sqlite3.Connection):
+    """Implements `Database`. A subclass of the connection, because another layer would slow every statement."""
+
+    dialect = SQLITE
+
+    def now(self) -> str:
+        return now()
+
+    def head(self, task_id: str) -> tuple[int, bytes | None]:
+        # One statement, because single appends spend most of their time in statements.
+        last_id, state = self.execute(
+            "SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'task_events'),"
+            " (SELECT CAST(state AS BLOB) FROM tasks WHERE task_id = ?)",
+            (task_id,),
+        ).fetchone()
+        return last_id or 0, state
+
+    def take_event_id(self) -> None:
+        if not self.execute("UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'task_events'").rowcount:
+            self.execute("INSERT INTO sqlite_sequence VALUES ('task_events', 1)")
+
+    def create_task(self, task: Task) -> None:
+        at = task.created_at
+        self.execute(
+            "INSERT INTO tasks (task_id, created_at, status, title, kind, project_id, updated_at, active_at, state)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (task.task_id, at, task.status, task.title, task.kind, task.project_id, at, at[:19], to_json(task)),
+        )
+        counter = "INSERT INTO task_event_seq_counters (task_id, last_seq, identity) VALUES (?, 0, ?)"
+        self.execute(counter, (task.task_id, task.identity))
+
+    def insert_events(self, rows: Sequence[Sequence[object]]) -> None:
+        self.executemany(_INSERT, rows)
+
+    def save_task(self, task: Task) -> None:
+        sql = "UPDATE tasks SET updated_at = ?, state = ?, stale = 0 WHERE task_id = ?"
+        self.execute(sql, (task.updated_at, to_json(task), task.task_id))
+        counter = "UPDATE task_event_seq_counters SET last_seq = ? WHERE task_id = ?"
+        self.execute(counter, (task.latest_seq, task.task_id))
+
+    def remove_task(self, task_id: str) -> None:
+        # Foreign keys delete the rows of the other tables.
+        self.execute("DELETE FROM tasks WHERE task_id = ?", (task_id,))

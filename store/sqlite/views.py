@@ -1,0 +1,89 @@
+"""Views of a SQLite file, and the parts of their queries that only SQLite has."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, Self
+
+import aiosqlite
+import msgspec
+
+from signalbox.store.events import Event
+from signalbox.store.sql.dialect import Condition, Dialect
+from signalbox.store.sql.heartbeats import SeqRange
+from signalbox.store.sql.rows import COLUMNS, decode, event_of
+from signalbox.store.sql.short_payloads import MAX_PAYLOAD_CHARS
+from signalbox.store.sql.views import Views, window_sql
+from signalbox.store.sqlite.damaged import is_not_text, lenient
+from signalbox.store.sqlite.piecewise import PiecewiseRows
+
+BRIEF_COLUMNS = COLUMNS.replace(
+    " payload,", f" CASE WHEN length(payload) > {MAX_PAYLOAD_CHARS} THEN signalbox_brief(payload) ELSE payload END,"
+) + (f", CASE WHEN length(payload) > {MAX_PAYLOAD_CHARS} THEN length(CAST(payload AS BLOB)) END")
+"""The columns for `event_of`, with long payloads shortened, and then the full size of a shortened payload in bytes."""
+
+
+def _among(column: str, values: Sequence[object]) -> Condition:
+    # One value for any number of values: SQLite limits the number of `?` in a statement.
+    return f"{column} IN (SELECT value FROM json_each(?))", [msgspec.json.encode(list(values)).decode()]
+
+
+SQLITE = Dialect(
+    like="LIKE",
+    stored="CAST({} AS BLOB)".format,
+    among=_among,
+    json_text="CASE WHEN json_valid({0}) THEN json_extract({0}, '$.{1}') END".format,
+    stored_key=str,
+    restored=str,
+)
+
+
+class View(Views, PiecewiseRows):
+    """Implements `Reading` on one SQLite connection."""
+
+    dialect = SQLITE
+    # CROSS JOIN makes SQLite look up each of the few chosen spans by its key, and not scan all spans.
+    window = window_sql("LIMIT ?", "chosen CROSS JOIN")
+
+    def __init__(self, connection: aiosqlite.Connection, columns: str = COLUMNS) -> None:
+        self._connection = connection
+        self._columns = columns
+
+    def brief(self) -> Self:
+        """Return the same view with long payloads shortened."""
+        return type(self)(self._connection, BRIEF_COLUMNS)
+
+    async def latest_event_id(self) -> int:
+        rows = await self._rows("SELECT seq FROM sqlite_sequence WHERE name = 'task_events'")
+        return int(rows[0][0]) if rows else 0
+
+    async def times(self, task_id: str, since_seq: int, until_seq: int) -> list[str]:
+        # One JSON array, because one row per time takes three times as long. LIMIT keeps the order of the subquery.
+        times = "SELECT created_at FROM task_events WHERE task_id = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT -1"
+        sql = f"SELECT json_group_array(CAST(created_at AS TEXT)) FROM ({times})"
+        return decode(list[str], (await self._rows(sql, task_id, since_seq, until_seq))[0][0])
+
+    async def _events_in(self, task_id: str, ranges: Sequence[SeqRange]) -> list[Event]:
+        # CROSS JOIN makes SQLite read the ranges first, and look up each one in the index on seq.
+        rows = await self._rows(
+            f"SELECT {self._columns} FROM"
+            " (SELECT key AS place, value ->> 0 AS low, value ->> 1 AS high FROM json_each(?)) CROSS JOIN task_events"
+            " WHERE task_id = ? AND seq BETWEEN low AND high ORDER BY place, seq",
+            msgspec.json.encode(ranges).decode(),
+            task_id,
+        )
+        return [event_of(row) for row in rows]
+
+    async def _rows(self, sql: str, *values: object) -> list[Any]:
+        try:
+            return list(await self._connection.execute_fetchall(sql, values))
+        except sqlite3.OperationalError as error:
+            if not is_not_text(error):
+                raise
+        # A stored text is not UTF-8. The lenient factory is slow, so only such a query uses it.
+        self._connection.text_factory = lenient
+        try:
+            return list(await self._connection.execute_fetchall(sql, values))
+        finally:
+            self._connection.text_factory = str
