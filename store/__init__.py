@@ -22,6 +22,7 @@ from signalbox.store.errors import (
     StoreDamaged,
     StoreError,
     StoreUnavailable,
+    TaskReplaced,
     UnknownStoreKind,
     UnknownTask,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "TaskQuery",
     "TaskReading",
     "TaskRecord",
+    "TaskReplaced",
     "UnknownStoreKind",
     "UnknownTask",
     "Who",

@@ -3,6 +3,7 @@
 StoreError
 ├── InvalidEvent       the caller's data breaks a rule; `field` names it          no retry
 ├── UnknownTask        no task has this id                                        no retry
+│   └── TaskReplaced   the task was deleted, and another one has its id now       no retry
 ├── NotFound           no account, token or project has this id                   no retry
 ├── NotAllowed         the server does not know the caller, or does not allow it   no retry
 ├── Conflict           the stored state forbids it (a second answer, a taken id)  no retry
@@ -42,6 +43,14 @@ class UnknownTask(StoreError, LookupError):
     def __init__(self, task_id: str) -> None:
         super().__init__(f"there is no task {task_id!r}")
         self.task_id = task_id
+
+
+class TaskReplaced(UnknownTask):
+    """The task that the caller means was deleted, and another task has the id `task_id` now."""
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(task_id)
+        self.args = (f"the task {task_id!r} was deleted, and another task has its id now",)
 
 
 class NotFound(StoreError, LookupError):

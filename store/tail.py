@@ -8,8 +8,9 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 
 from signalbox.store.contract import Store
-from signalbox.store.errors import StoreDamaged, UnknownTask
+from signalbox.store.errors import StoreDamaged
 from signalbox.store.events import Event
+from signalbox.store.identity import check_identity
 from signalbox.store.loops import FIRST_PAUSE, Loop
 from signalbox.store.wake import Wake
 
@@ -180,8 +181,8 @@ async def follow(
         while True:
             async with store.glance() as view:
                 events = await view.events(task_id, cursor, 500)
-                if events and identity is not None and (await view.head(task_id)).identity != identity:
-                    raise UnknownTask(task_id)
+                if events and identity is not None:
+                    check_identity(task_id, identity, (await view.head(task_id)).identity)
             for event in events:
                 cursor = event.seq
                 yield event

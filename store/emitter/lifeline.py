@@ -12,8 +12,9 @@ from contextlib import suppress
 
 from signalbox.store.contract import Store
 from signalbox.store.emitter.vocabulary import AsyncEmitter
-from signalbox.store.errors import Conflict, StoreError, StoreUnavailable, UnknownTask
+from signalbox.store.errors import Conflict, StoreError, StoreUnavailable
 from signalbox.store.events import Event, is_claim
+from signalbox.store.identity import check_identity
 from signalbox.store.log import Log, events_of, task_of
 from signalbox.store.loops import Loop, report
 from signalbox.store.state import Task
@@ -182,8 +183,7 @@ class Lifeline:
                 self._cursor = event.seq
                 self._handle(event)
         except Conflict:
-            if self._identity and (await task_of(self._log, self._task_id)).identity != self._identity:
-                raise UnknownTask(self._task_id) from None
+            check_identity(self._task_id, self._identity, (await task_of(self._log, self._task_id)).identity)
             raise
 
     async def _read_new(self, store: Store) -> None:
@@ -191,8 +191,7 @@ class Lifeline:
         while events is None or len(events) == PAGE_SIZE:
             async with store.read() as view:
                 head = await view.head(self._task_id)
-                if self._identity is not None and head.identity != self._identity:
-                    raise UnknownTask(self._task_id)
+                check_identity(self._task_id, self._identity, head.identity)
                 events = await view.events(self._task_id, self._cursor, PAGE_SIZE)
             for event in events:
                 self._cursor = event.seq

@@ -14,6 +14,7 @@ from signalbox.store.errors import (
     StoreDamaged,
     StoreError,
     StoreUnavailable,
+    TaskReplaced,
     UnknownTask,
 )
 
@@ -24,6 +25,8 @@ def error_of(response: httpx.Response, task_id: str | None = None) -> StoreError
     message = str(error.get("message") or f"the server answered {status} {response.reason_phrase}")
     if status == 404 and task_id is not None and error.get("code") == "unknown_task":
         return UnknownTask(task_id)
+    if status == 410 and task_id is not None and error.get("code") == "task_replaced":
+        return TaskReplaced(task_id)
     if status in (400, 413, 422):
         return InvalidEvent(message, error.get("field"))
     if status in (401, 403):

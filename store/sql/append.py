@@ -11,6 +11,7 @@ import msgspec
 
 from signalbox.store.errors import Conflict, InvalidEvent, UnknownTask
 from signalbox.store.events import Event, NewEvent, Origin, check_event, new_id
+from signalbox.store.identity import check_identity
 from signalbox.store.people import DEFAULT_PROJECT
 from signalbox.store.projections import apply, consequences, refusal
 from signalbox.store.sql import audits, heartbeats, unfinished
@@ -85,12 +86,11 @@ def append(
 ) -> list[Event]:
     """Append all drafts to a task and return one event per draft, in order. The task is created if it does not exist.
 
-    A draft whose idempotency key is already stored returns the stored event. Raises UnknownTask if the task does not
-    have the given `identity`, and UnreadableTask.
+    A draft whose idempotency key is already stored returns the stored event. Raises UnknownTask if there is no task
+    with the given `identity`, and UnreadableTask.
     """
     task, next_id = load_head(db, task_id, create=identity is None)
-    if identity is not None and task.identity != identity:
-        raise UnknownTask(task_id)
+    check_identity(task_id, identity, task.identity)
     listed_before = listed_columns(task)
     # Time never goes back within a task, even if the clock is set back or another process's clock is behind.
     at = max(db.now(), task.updated_at)
@@ -210,11 +210,12 @@ def load_head(db: Database, task_id: str, *, create: bool = True) -> tuple[Task,
     return load_head(db, task_id)
 
 
-def check_identity(db: Database, task_id: str, identity: str) -> None:
+def check_stored_identity(db: Database, task_id: str, identity: str) -> None:
     """Raise UnknownTask unless the task with this id has this identity."""
-    sql = "SELECT 1 FROM task_event_seq_counters WHERE task_id = ? AND identity = ?"
-    if not db.execute(sql, (task_id, identity)).fetchone():
+    row = db.execute("SELECT identity FROM task_event_seq_counters WHERE task_id = ?", (task_id,)).fetchone()
+    if row is None:
         raise UnknownTask(task_id)
+    check_identity(task_id, identity, row[0])
 
 
 def load_task(db: Database, task_id: str) -> Task | None:

@@ -121,7 +121,7 @@ def _task(db: Database, task_id: str, identity: str | None = None) -> Task:
     if row is None:
         raise UnknownTask(task_id)
     if identity is not None:
-        appending.check_identity(db, task_id, identity)
+        appending.check_stored_identity(db, task_id, identity)
     return task_of(*row)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from signalbox.store.errors import UnknownTask
+from signalbox.store.identity import check_identity
 from signalbox.store.sql.database import Database
 from signalbox.store.state import ACTIVE_STATUSES, Unfinished
 
@@ -34,8 +35,9 @@ def write(db: Database, task_id: str, lines: str, identity: str | None = None) -
     """Replace the unfinished lines of a task. A task that has ended keeps none. Raises UnknownTask."""
     sql = "SELECT status, identity FROM tasks JOIN task_event_seq_counters USING (task_id) WHERE task_id = ?"
     row = db.execute(sql, (task_id,)).fetchone()
-    if row is None or identity not in (None, row[1]):
+    if row is None:
         raise UnknownTask(task_id)
+    check_identity(task_id, identity, row[1])
     if lines and row[0] in ACTIVE_STATUSES:
         db.execute(_REPLACE, (task_id, lines, db.now()))
     else:

@@ -33,7 +33,7 @@ HOSTILE = (
 RAW = ("%FF", "%ED%A0%80", "%C0%80", "%F5%80%80%80", "%", "%zz", "%u0041")
 """Percent-encoded bytes that are not UTF-8, and invalid percent-encodings."""
 
-ACCEPTED = {401, 403, 404, 409}
+ACCEPTED = {401, 403, 404, 409, 410}
 """Status codes other than success that a request allowed by the document may get."""
 
 examples = settings(

@@ -166,6 +166,7 @@ def test_health_shows_the_state_of_a_session(server: Server) -> None:
         assert server.get("/api/sse/health/health").json() == {
             "status": "ok",
             "session_id": "health",
+            "identity": server.get("/api/tasks/health").json()["identity"],
             "connections": 2,
             "last_seq": 1,
             "permission_open": True,

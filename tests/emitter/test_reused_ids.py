@@ -152,7 +152,7 @@ def test_forms_of_an_old_page_do_nothing_to_the_new_task_of_its_id(server: Serve
     server.store.append(task_id, asking)
     for form in forms:
         response = httpx.post(f"{server.url}{unescape(form)}", data={"decision": "approve"})
-        assert response.status_code == 404, form
+        assert response.status_code == 410, form
     assert messages(server, task_id) == ["runner_spawn", "permission_request"]
     current = re.search(rf'action="(/tasks/{task_id}/permissions/r1[^"]*)"', server.get("/permissions").text)
     assert current

@@ -14,9 +14,9 @@ import structlog
 from msgspec import Meta
 from quart import Blueprint, Response
 
-from signalbox.store import Event, InvalidEvent, Reading, Store, StoreDamaged, UnknownTask
+from signalbox.store import Event, InvalidEvent, Reading, Store, StoreDamaged, TaskReplaced, UnknownTask
 from signalbox.store.contract import Standing
-from signalbox.store.events import TaskId, check_task_id
+from signalbox.store.identity import TaskReference, check_identity, parse_reference
 from signalbox.webapp.api.parameters import LastEventId, Seq
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import require, seen_projects
@@ -43,9 +43,9 @@ class FeedParameters(LastEventId, frozen=True, kw_only=True):
     """Which tasks to follow, and from where. Without `task`, all tasks are followed, including new ones."""
 
     task: Annotated[
-        tuple[TaskId, ...],
+        tuple[TaskReference, ...],
         Meta(
-            description="A task; may be repeated. All tasks if none is named.",
+            description="A task, as `ID` or `ID@IDENTITY`; may be repeated. All tasks if none is named.",
             extra_json_schema={"maxItems": MAX_TASKS},
         ),
     ] = ()
@@ -62,17 +62,21 @@ class FeedParameters(LastEventId, frozen=True, kw_only=True):
 @endpoint(
     "Follow the events of many tasks on one connection.",
     media_type=EVENT_STREAM,
-    raises=(InvalidEvent, TooManyStreams, UnknownTask),
+    raises=(InvalidEvent, TooManyStreams, UnknownTask, TaskReplaced),
 )
 async def events(query: FeedParameters) -> Response:
     """The `data` of each message is an Event, and its `id` is the `event_id`."""
-    tasks = tuple(sorted({check_task_id(task_id, "task") for task_id in query.task}))
+    named = {parse_reference(text) for text in query.task}
+    tasks = tuple(sorted({reference.task_id for reference in named}))
     if len(tasks) > MAX_TASKS:
         raise BadRequest(f"task may be given at most {MAX_TASKS} times, not {len(tasks)}", "task")
     tasks = await _without_damaged(tasks, partial(require, "read"))
     async with store().read() as view:
         newest, standings = await view.latest_event_id(), await view.standings(tasks)
     tasks = await _without_damaged(tasks, partial(_check_standing, standings))
+    for task_id, meant in named:
+        if task_id in tasks:
+            check_identity(task_id, meant, standings[task_id].identity)
     identities = tuple(standings[task_id].identity for task_id in tasks)
     start = newest if query.tail is not None else 0
     cursor = next((one for one in (query.last_id, query.since_event_id) if one is not None), start)
@@ -135,8 +139,8 @@ def feed(
 async def _check_identities(view: Reading, tasks: tuple[str, ...], identities: tuple[str, ...]) -> None:
     standings = await view.standings(tasks)
     for task_id, identity in zip(tasks, identities, strict=True):
-        if task_id in standings and standings[task_id].identity != identity:
-            raise UnknownTask(task_id)
+        if task_id in standings:
+            check_identity(task_id, identity, standings[task_id].identity)
 
 
 def message(event: Event) -> bytes:

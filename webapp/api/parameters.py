@@ -37,7 +37,7 @@ _Header = Annotated[
 
 Identity = Annotated[
     str | None,
-    Meta(description="The identity of the task. If another task has the id now, the response is 404."),
+    Meta(description="The identity of the task: 410 if this task was deleted and another one has its id."),
 ]
 
 

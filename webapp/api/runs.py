@@ -10,6 +10,7 @@ from quart import Blueprint, Response
 
 from signalbox.store import Conflict, InvalidEvent, TaskQuery, UnknownTask
 from signalbox.store.events import MAX_TITLE_CHARS, TaskId, Title, check_task_id, check_text
+from signalbox.store.identity import check_identity
 from signalbox.store.state import Status, Task
 from signalbox.store.task_list import CURSOR_PATTERN, MAX_CURSOR_CHARS
 from signalbox.webapp.acts.user_actions import audit, checked_reason, request_cancel
@@ -113,8 +114,7 @@ async def show(project_id: str, run_id: str) -> RunView:
 async def stream(project_id: str, run_id: str, query: Resume) -> Response:
     """`event: log` is a line of the log, as `data: <ISO time> <text>`; `event: status` is the result of the run."""
     task = await _run(project_id, run_id)
-    if query.identity not in (None, "", task.identity):
-        raise UnknownTask(run_id)
+    check_identity(run_id, query.identity, task.identity)
     if not task.ended and task.metadata.get("agent") == "upstream":
         project = await project_of(project_id)
         # Without an agent, the log is all there is of the run.

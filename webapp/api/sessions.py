@@ -13,8 +13,9 @@ from signalbox.store.contract import Reading
 from signalbox.store.events import Reason
 from signalbox.store.state import Permission
 from signalbox.webapp.acts.user_actions import answer_permission, checked_reason
-from signalbox.webapp.api.parameters import LastEventId, Seq
+from signalbox.webapp.api.parameters import Identity, IdentityParameter, LastEventId, Seq
 from signalbox.webapp.auth.access import needs
+from signalbox.webapp.auth.guard import check_task
 from signalbox.webapp.current import hub, settings, store
 from signalbox.webapp.dialects.session import SESSION, open_request, session_event
 from signalbox.webapp.http.endpoint import EVENT_STREAM, endpoint
@@ -49,13 +50,15 @@ class SessionResume(LastEventId, frozen=True, kw_only=True):
     """Where a session's stream starts. Without a cursor it starts at the end of the log, with the open requests."""
 
     since_seq: Annotated[Seq | None, Meta(description="The seq after which to start, exclusive.")] = None
+    identity: Identity = None
 
 
 class SessionHealth(msgspec.Struct, kw_only=True):
-    """The state of a session. `request_id` is its oldest open permission request."""
+    """The state of a session. `request_id` is its oldest open permission request; `identity` is that of its task."""
 
     status: Literal["ok"] = "ok"
     session_id: str
+    identity: str
     connections: int
     last_seq: int
     permission_open: bool
@@ -72,6 +75,7 @@ async def events(session_id: str, query: SessionResume) -> Response:
     position = query.since_seq if query.last_id is None else query.last_id
     async with store().read() as view:
         head = await view.head(session_id)
+        check_task(session_id, head.identity)
         resumes = position is not None
         cursor = head.latest_seq if position is None else position
         # The log does not have this cursor: the database was restored, or the events were archived. Start anew.
@@ -95,7 +99,7 @@ async def _open_requests(view: Reading, session_id: str) -> bytes:
 @blueprint.post("/permission-response/<session_id>")
 @needs("respond", task="session_id")
 @endpoint("Answer a permission request of a session.", raises=(NoOpenRequest, Conflict))
-async def respond(session_id: str, body: SessionAnswerBody) -> SessionAnswer:
+async def respond(session_id: str, query: IdentityParameter, body: SessionAnswerBody) -> SessionAnswer:
     reason = checked_reason(body.reason)
     async with store().read() as view:
         await view.task(session_id)
@@ -128,12 +132,13 @@ async def _why_nothing_is_open(view: Reading, session_id: str, request_id: str |
 @blueprint.get("/health/<session_id>")
 @needs("read", task="session_id")
 @endpoint("Read the state of a session.")
-async def health(session_id: str) -> SessionHealth:
+async def health(session_id: str, query: IdentityParameter) -> SessionHealth:
     async with store().read() as view:
         task = await view.task(session_id)
         asked = await view.permissions(session_id)
     return SessionHealth(
         session_id=session_id,
+        identity=task.identity,
         connections=hub().lanes.readers(session_id, session_event),
         last_seq=task.latest_seq,
         permission_open=bool(asked),

@@ -12,7 +12,7 @@ from signalbox.store import Event, StoreError, UnknownTask
 from signalbox.store.line_breaks import one_line
 from signalbox.webapp.api.parameters import Resume
 from signalbox.webapp.auth.access import needs
-from signalbox.webapp.auth.guard import CLOSE_CODES, check_identity, ticket
+from signalbox.webapp.auth.guard import CLOSE_CODES, check_task, ticket
 from signalbox.webapp.current import hub, settings, store
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.endpoint import socket_endpoint
@@ -61,13 +61,13 @@ async def serve(task_id: str) -> None:
     try:
         async with store().read() as view:
             head = await view.head(task_id)
-        check_identity(task_id, head.identity)
+        check_task(task_id, head.identity)
         hub().admit(ticket())
     except TooManyStreams as error:
         await refuse(TRY_LATER, str(error))
         return
     except UnknownTask as error:
-        await refuse(CLOSE_CODES[UnknownTask], str(error))
+        await refuse(CLOSE_CODES[type(error)], str(error))
         return
     except StoreError as error:
         await refuse(TRY_LATER if error.retryable else REFUSED, str(error))

@@ -9,7 +9,7 @@ from quart import Blueprint, Response, current_app
 
 from signalbox.webapp.api.parameters import Resume
 from signalbox.webapp.auth.access import needs, public
-from signalbox.webapp.auth.guard import check_identity, principal
+from signalbox.webapp.auth.guard import check_task, principal
 from signalbox.webapp.current import hub, store
 from signalbox.webapp.http.endpoint import EVENT_STREAM, Result, endpoint
 from signalbox.webapp.http.health import HealthReport, health_result, problems
@@ -62,7 +62,7 @@ async def task_events(task_id: str, query: StreamParameters) -> Response:
     cursor = query.cursor
     async with store().glance() as view:
         head = await view.head(task_id)
-    check_identity(task_id, head.identity)
+    check_task(task_id, head.identity)
     if cursor > head.latest_seq or 0 < cursor < head.earliest_seq - 1:
         # The log does not have this cursor: the database was restored, or the events were archived.
         return message_stream(sse.reset({"latest_seq": head.latest_seq, "earliest_seq": head.earliest_seq}))

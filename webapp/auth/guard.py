@@ -7,7 +7,8 @@ from typing import Literal, cast
 from quart import Quart, Response, current_app, g, has_websocket_context, request, websocket
 from quart.wrappers.base import BaseRequestWebsocket
 
-from signalbox.store import StoreUnavailable, UnknownTask
+from signalbox.store import StoreUnavailable, TaskReplaced, UnknownTask
+from signalbox.store.identity import check_identity
 from signalbox.store.people import DEFAULT_PROJECT, Scope, digest_of
 from signalbox.store.reserved import is_reserved_kind
 from signalbox.webapp.auth.access import Access, access_of
@@ -16,12 +17,14 @@ from signalbox.webapp.auth.directory import Credential, Directory
 from signalbox.webapp.auth.principal import LOCAL, Principal, ProjectIds
 from signalbox.webapp.auth.secrets import SESSION_PREFIX
 from signalbox.webapp.auth.ticket import Ticket
+from signalbox.webapp.http.errors import refused
 from signalbox.webapp.http.refusals import Forbidden, NotLoggedIn, UnknownProject
 
 CLOSE_CODES: dict[type[Exception], int] = {
     NotLoggedIn: 4401,
     Forbidden: 4403,
     UnknownTask: 4404,
+    TaskReplaced: 4410,
     StoreUnavailable: 1013,
 }
 """Close codes for refused WebSockets (RFC 6455, section 7.4, and its range for private use)."""
@@ -57,19 +60,15 @@ def install(app: Quart) -> None:
     @app.after_request
     async def check_what_was_read(response: Response) -> Response:
         # The task may have been deleted, and its id used again in another project, before the route read it.
-        identity = task_identity()
-        if identity is None or request.method not in ("GET", "HEAD") or response.status_code >= 400:
+        if task_identity() is None or not _depends_on_task(response.status_code):
             return response
-        task_id = g.task_id
         try:
-            now = await directory().task_summary(task_id, fresh=True)
-        except (UnknownTask, StoreUnavailable):
-            now = None
-        if now is not None and now.identity == identity:
-            return response
-        from signalbox.webapp.http.errors import error_response
-
-        return error_response(404, str(UnknownTask(task_id)), code="unknown_task")
+            check_task(g.task_id, (await directory().task_summary(g.task_id, fresh=True)).identity)
+        except UnknownTask as error:
+            return refused(error)
+        except StoreUnavailable:
+            return refused(UnknownTask(g.task_id))
+        return response
 
     @app.after_request
     async def keep_private(response: Response) -> Response:
@@ -123,10 +122,16 @@ def task_identity() -> str | None:
     return cast(str, place.identity) if place else cast(str | None, g.get("identity"))
 
 
-def check_identity(task_id: str, identity: str) -> None:
-    """Raise UnknownTask if the request means another task than the one with this identity."""
-    if task_identity() not in (None, identity):
+def check_task(task_id: str, found: str) -> None:
+    """Raise UnknownTask if the request means another task than the one with the identity `found`.
+
+    Raises TaskReplaced if the caller may learn that another task has the id.
+    """
+    place = g.get("place")
+    if place is not None and place.identity != found:
+        # The rights were checked for the earlier task. The caller may have none in the project of this one.
         raise UnknownTask(task_id)
+    check_identity(task_id, g.get("identity"), found)
 
 
 async def may_answer_task(task_id: str) -> bool:
@@ -205,6 +210,14 @@ def _bearer(secret: str) -> Credential:
     return Credential(kind, digest_of(secret.removeprefix(SESSION_PREFIX)))
 
 
+def _depends_on_task(status: int) -> bool:
+    """Whether a response may show another task than the meant one, or lack something that only the meant one has.
+
+    A write that succeeded has compared the identity itself.
+    """
+    return status in (404, 409) or (status < 400 and request.method in ("GET", "HEAD"))
+
+
 def _declared(endpoint: str) -> Access:
     access = access_of(current_app, endpoint)
     assert access is not None
@@ -231,7 +244,7 @@ async def _check(connection: BaseRequestWebsocket, access: Access) -> None:
     if scope not in asker.grants or access.everywhere:
         raise Forbidden(asker.name, scope, None)
     if parts.get(access.task):
-        g.project_id = await _project(asker, parts[access.task], makes=access.makes)
+        g.project_id = await _project(asker, scope, parts[access.task], makes=access.makes)
     elif "project_id" in parts:
         g.project_id = parts["project_id"]
         if await directory().unknown_project(g.project_id):
@@ -241,12 +254,12 @@ async def _check(connection: BaseRequestWebsocket, access: Access) -> None:
     _allow(asker, scope, g.project_id)
 
 
-async def _project(asker: Principal, task_id: str, *, makes: bool) -> str:
+async def _project(asker: Principal, scope: Scope, task_id: str, *, makes: bool) -> str:
     g.pop("makes", None)
     try:
         place = await directory().task_summary(task_id, fresh=True)
         if g.identity not in (None, place.identity):
-            raise UnknownTask(task_id)
+            raise (TaskReplaced if asker.may(scope, place.project_id) else UnknownTask)(task_id)
         g.place = place
         return place.project_id
     except UnknownTask:

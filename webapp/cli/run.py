@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 import click
 
-from signalbox.store import Conflict, StoreError, UnknownTask, Who
+from signalbox.store import Conflict, StoreError, Who
 from signalbox.store.emitter.run import HEARTBEAT_INTERVAL
 from signalbox.store.events import check_task_id, new_id
+from signalbox.store.identity import check_identity
 from signalbox.store.log import Log, link_retry, task_of
 from signalbox.store.reserved import check_kind, is_reserved_kind
 from signalbox.store.state import Task
@@ -195,8 +196,7 @@ async def _task(log: Log, task_id: str | None, task_options: TaskOptions, comman
     project = task_options.project or (first.project_id if first else None)
     if task_options.identity is not None:
         task = await task_of(log, chosen)
-        if task.identity != task_options.identity:
-            raise UnknownTask(chosen)
+        check_identity(chosen, task_options.identity, task.identity)
         return task
     task, _ = await log.acreate_task(chosen, title=title, kind=kind, metadata=metadata, project_id=project)
     check_project(task, task_options.project)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from signalbox.store import Event, Store, UnknownTask
+from signalbox.store import Event, Store
+from signalbox.store.identity import check_identity
 from signalbox.store.line_breaks import lines_of
 from signalbox.store.state import Status, Task
 from signalbox.webapp.live import sse
@@ -35,8 +36,7 @@ def run_messages(store: Store, task_id: str, identity: str = "") -> Renderer:
     async def render(cursor: int) -> Chunk | None:
         async with store.read() as view:
             task = await view.task(task_id)
-            if identity and task.identity != identity:
-                raise UnknownTask(task_id)
+            check_identity(task_id, identity, task.identity)
             events = await view.events(task_id, cursor, CHUNK_EVENTS)
         reached = events[-1].seq if events else cursor
         complete = task.ended and reached >= task.latest_seq

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 ADVICE: dict[int | str, str] = {
+    "task_replaced": "The address is that of the earlier task. What it showed is gone.",
     "not_yet": "Go back, and choose that event or a later one.",
     400: "Check the address, or start again from the list.",
     401: "Log in, then do it again.",
@@ -20,12 +21,15 @@ ADVICE: dict[int | str, str] = {
 }
 """What the reader can do about an error, by its code or its status."""
 
+TITLES = {"task_replaced": "This task was replaced"}
+"""Headings of errors whose status says too little."""
 
-def error_values(status: int, code: str, message: str) -> dict[str, Any]:
-    """Return the values of the error page's template."""
+
+def error_values(status: int, code: str, message: str, successor: str | None = None) -> dict[str, Any]:
+    """Return the values of the error page's template. `successor` is the task that has the id of a deleted one."""
     try:
-        what = HTTPStatus(status).phrase
+        what = TITLES.get(code) or HTTPStatus(status).phrase
     except ValueError:
         what = code.replace("_", " ").capitalize()
     advice = ADVICE.get(code) or ADVICE.get(status, "Go back, or start again from the list.")
-    return {"status": status, "what": what, "message": message, "advice": advice}
+    return {"status": status, "what": what, "message": message, "advice": advice, "successor": successor}

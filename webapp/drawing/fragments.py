@@ -36,14 +36,14 @@ class Fragments(TaskPages, ListPages):
 
     def log_window(self, log: LogWindow) -> str:
         """Return the rows of a window of the log alone, for a page that adds them to its own."""
-        return self._rows.render(log.rows)
+        return self._rows.render(log.rows, log.task)
 
     def report(self, report: Report) -> str:
         """Return a run as a file of its own."""
         styles = Markup(f"<style>{assets.load('css/app.css').body.decode()}</style>")
-        rows = self._rows.render(report.events, whole=False)
+        rows = self._rows.render(report.events, None)
         return self._render("exports/run.html", report=report, styles=styles, rows=rows)
 
-    def error_page(self, status: int, code: str, message: str) -> str:
-        """Return the page of an error."""
-        return self._render_page("errors/error.html", {}, **error_values(status, code, message))
+    def error_page(self, status: int, code: str, message: str, successor: str | None = None) -> str:
+        """Return the page of an error. `successor` is the task that has the id of a deleted one."""
+        return self._render_page("errors/error.html", {}, **error_values(status, code, message, successor))

@@ -15,9 +15,11 @@ from msgspec.structs import replace
 from signalbox.store import Event
 from signalbox.store.events import HEARTBEAT, KNOWN_EVENTS, OLDER_SPELLINGS, is_claim
 from signalbox.store.reserved import sounds_like_a_person
+from signalbox.store.state import Task
 from signalbox.store.terminal_escapes import plain_json
 from signalbox.webapp.drawing import ansi
 from signalbox.webapp.drawing.words import is_vouched
+from signalbox.webapp.views.addresses import of_task
 from signalbox.webapp.views.text import LONG, clean, compact, day_name, plural, size
 
 _SAYS = frozenset(("message", "explanation", "error_code"))
@@ -100,30 +102,32 @@ class LogRows:
         self._root = str(environment.globals.get("root", ""))
         self._words = {kind: getattr(words, kind) for kind in (*KNOWN_EVENTS, "other") if kind != "log"}
 
-    def render(self, events: Iterable[Event], *, whole: bool = True) -> Markup:
+    def render(self, events: Iterable[Event], task: Task | None) -> Markup:
         """Render `events` without white space between rows, because a live page appends and removes single rows.
 
-        The first row of each day has its date. A shortened payload links to the whole one, except in an exported file.
+        The first row of each day has its date. A shortened payload links to the whole one. In an exported file, which
+        has no `task`, it does not.
         """
         day = Days()
-        return Markup("".join([self._row(event, day.of(event), whole=whole) for event in events]))
+        return Markup("".join([self._row(event, day.of(event), task) for event in events]))
 
-    def hits(self, events: Iterable[Event], path: str, mark: str = "e") -> Markup:
+    def hits(self, events: Iterable[Event], path: str, task: Task, mark: str = "e") -> Markup:
         """Render events apart from their neighbours: the number of each links to its place in the log.
 
         `mark` begins the DOM id of each, where the page may have the rows themselves too.
         """
         day = Days()
-        return Markup("".join([self._row(event, day.of(event), _amid(path, event), mark) for event in events]))
+        rows = [self._row(event, day.of(event), task, _amid(path, event, task), mark) for event in events]
+        return Markup("".join(rows))
 
-    def _row(self, event: Event, day: str, place: str = "", mark: str = "e", whole: bool = True) -> str:
+    def _row(self, event: Event, day: str, task: Task | None, place: str = "", mark: str = "e") -> str:
         try:
-            return self._drawn(event, day, place, mark, whole)
+            return self._drawn(event, day, task, place, mark)
         except Exception:  # An event that cannot be drawn affects no other row.
             bare = replace(event, event_type="log", payload_json=_UNDRAWN, phase=None, created_at=str(event.created_at))
-            return self._drawn(bare, day, place, mark, whole)
+            return self._drawn(bare, day, task, place, mark)
 
-    def _drawn(self, event: Event, day: str, place: str, mark: str, whole: bool) -> str:
+    def _drawn(self, event: Event, day: str, task: Task | None, place: str, mark: str) -> str:
         payload, seq, at, clock = event.payload, event.seq, event.created_at, event.created_at[11:23]
         if event.event_type == "log" and isinstance(payload.get("message"), str):
             tone, words, shown = _log_line(payload)
@@ -134,19 +138,20 @@ class LogRows:
         if "\n" in words:
             cut, words = _lines(words, f"#{mark}{seq}")
         if event.cut_from:
-            words = f"{self._cut(event, whole)}{words}"
+            words = f"{self._cut(event, task)}{words}"
         if event.occurred_at is not UNSET:
             at, clock = _happened(event)
         where = (mark, seq, tone, day, at, clock, place, seq, seq)
         return _ROW % (*where, phase, actor, cut, words, _rest(payload, shown))
 
-    def _cut(self, event: Event, whole: bool) -> str:
+    def _cut(self, event: Event, task: Task | None) -> str:
         """Return the link to a payload too long for a row; htmx loads it in place. It comes before the text."""
-        if not whole:
+        if task is None:
             return f'<span class="rest-whole">{size(event.cut_from)}, cut</span>'
         address = f"{self._root}/tasks/{event.task_id}/events/{event.seq}/payload"
         return (
-            f'<a class="rest-whole" data-volatile href="{address}" hx-get="{address}?part=payload" hx-swap="outerHTML"'
+            f'<a class="rest-whole" data-volatile href="{escape(of_task(address, task))}"'
+            f' hx-get="{escape(of_task(f"{address}?part=payload", task))}" hx-swap="outerHTML"'
             f' title="Show the whole payload">{size(event.cut_from)}</a>'
         )
 
@@ -226,9 +231,10 @@ def _happened(event: Event) -> tuple[str, str]:
     return f'{happened}" data-appended="{appended}" title="appended at {appended[:23]}Z', shown
 
 
-def _amid(path: str, event: Event) -> str:
+def _amid(path: str, event: Event, task: Task) -> str:
     """Return the address of an event among its neighbours. For a heartbeat the page shows heartbeats."""
-    return f"{path}/log?around={event.seq}{'&amp;heartbeats=1' if event.event_type == HEARTBEAT else ''}"
+    shown = "&heartbeats=1" if event.event_type == HEARTBEAT else ""
+    return escape(of_task(f"{path}/log?around={event.seq}{shown}", task))
 
 
 @lru_cache(maxsize=256)

@@ -58,7 +58,7 @@ class TaskPages(Templates):
     def _whole_task(self, view: TaskView, time_travel: TimeTravel | None = None) -> dict[str, Any]:
         values = self._task_values(view, time_travel)
         parts = {part: Markup(self._part(part, values)) for part in TASK_PARTS}
-        return {**values, "parts": parts, "rows": self._rows.render(view.rows)}
+        return {**values, "parts": parts, "rows": self._rows.render(view.rows, view.task)}
 
     def task_frame(self, view: TaskView, since: int, *, flags: bool = True) -> str:
         """Return the frame for a page at `since`: its new position, the parts that changed, and the new rows.
@@ -78,12 +78,13 @@ class TaskPages(Templates):
             changed_lines = ((ids.span(line.span.span_id), values["span_line"](line)) for line in view.changed_lines)
             out += [swap(target, "outerMorph", line) for target, line in changed_lines]
         if view.rows:
-            out.append(swap(ids.LOG_ROWS, "innerHTML" if view.skipped else "beforeend", self._rows.render(view.rows)))
+            rows = self._rows.render(view.rows, view.task)
+            out.append(swap(ids.LOG_ROWS, "innerHTML" if view.skipped else "beforeend", rows))
         return "\n".join(out)
 
     def _task_values(self, view: TaskView, time_travel: TimeTravel | None = None) -> dict[str, Any]:
         task = view.task
-        path, at = f"{self._root}/tasks/{task.task_id}", time_travel.asked if time_travel else None
+        path, at = f"{self._root}/tasks/{task.task_id}", time_travel.position if time_travel else None
 
         def span_line(line: SpanLine) -> Markup:
             return self._span_line(line.span, line.depth, path, task.updated_at, at)

@@ -10,6 +10,7 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from signalbox.store.events import KNOWN_EVENTS, is_claim
+from signalbox.store.identity import reference_to
 from signalbox.store.state import STATUSES
 from signalbox.webapp.drawing import ansi, ids
 from signalbox.webapp.drawing.log_rows import LogRows
@@ -17,8 +18,8 @@ from signalbox.webapp.drawing.sparkline import bars
 from signalbox.webapp.http import assets
 from signalbox.webapp.http.path_segments import segment
 from signalbox.webapp.views import text
+from signalbox.webapp.views.addresses import amid, as_of, newest_position, of_task
 from signalbox.webapp.views.list_query import AGES, ORDERS, VIEWS, bound, list_fields, list_filters, list_url
-from signalbox.webapp.views.time_travel import as_of
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
@@ -62,7 +63,11 @@ class Templates:
             event_types=KNOWN_EVENTS,
             is_claim=is_claim,
             place="",
+            amid=amid,
             as_of=as_of,
+            newest_position=newest_position,
+            of_task=of_task,
+            reference_to=reference_to,
             coloured=ansi.render,
             time_travel=None,
             at=None,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from signalbox.store import Event, Reading, Store, UnknownTask
+from signalbox.store import Event, Reading, Store
+from signalbox.store.identity import check_identity
 from signalbox.store.state import Span, Task
 
 PAGE = 500
@@ -49,5 +50,4 @@ async def span_pages(store: Store, task: Task) -> AsyncIterator[list[Span]]:
 
 
 async def _check_identity(view: Reading, task: Task) -> None:
-    if (await view.head(task.task_id)).identity != task.identity:
-        raise UnknownTask(task.task_id)
+    check_identity(task.task_id, task.identity, (await view.head(task.task_id)).identity)

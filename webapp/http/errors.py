@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.routing import WebsocketMismatch
 from werkzeug.wrappers import Response as Redirect
 
-from signalbox.store import StoreDamaged, StoreError, StoreUnavailable
+from signalbox.store import StoreDamaged, StoreError, StoreUnavailable, TaskReplaced
 from signalbox.webapp.http.encodings import ACCEPTED, UnsupportedEncoding
 from signalbox.webapp.http.json import json_response
 from signalbox.webapp.http.refusal_table import REFUSALS, refusal_of
@@ -28,6 +28,7 @@ CODES = {
     405: "method_not_allowed",
     408: "timeout",
     409: "conflict",
+    410: "gone",
     413: "too_large",
     415: "unsupported_media_type",
     421: "wrong_host",
@@ -37,9 +38,15 @@ CODES = {
 
 
 def error_response(
-    status: int, message: str, *, field: str | None = None, code: str | None = None, retry_after: float | None = None
+    status: int,
+    message: str,
+    *,
+    field: str | None = None,
+    code: str | None = None,
+    retry_after: float | None = None,
+    successor: str | None = None,
 ) -> Response:
-    """Return an error as JSON or as a page, whichever the caller accepts."""
+    """Return an error as JSON or as a page, whichever the caller accepts. The page links to the task `successor`."""
     code = code or CODES.get(status, "error")
     if has_websocket_context():
         return Response(f"{message}\n", status, content_type="text/plain; charset=utf-8")
@@ -51,11 +58,21 @@ def error_response(
     else:
         from quart import current_app
 
-        response = Response(current_app.extensions["fragments"].error_page(status, code, message), status)
+        response = Response(current_app.extensions["fragments"].error_page(status, code, message, successor), status)
         response.content_type = "text/html; charset=utf-8"
     if retry_after is not None:
         response.headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
     return response
+
+
+def refused(error: Exception) -> Response:
+    """Return the response to an exception of the table `REFUSALS`."""
+    found = refusal_of(error)
+    field, retry_after = getattr(error, "field", None), getattr(error, "retry_after", None)
+    successor = error.task_id if isinstance(error, TaskReplaced) else None
+    return error_response(
+        found.status, str(error), field=field, code=found.code, retry_after=retry_after, successor=successor
+    )
 
 
 def wants_json() -> bool:
@@ -82,14 +99,12 @@ def too_large(asked: Any, error: HTTPException) -> str:
 def install(app: Quart) -> None:
     """Register the handlers that turn exceptions into responses."""
 
-    async def refused(error: Exception) -> Response:
-        found = refusal_of(error)
-        field, retry_after = getattr(error, "field", None), getattr(error, "retry_after", None)
-        return error_response(found.status, str(error), field=field, code=found.code, retry_after=retry_after)
+    async def refuse(error: Exception) -> Response:
+        return refused(error)
 
     for kind in REFUSALS:
         if not issubclass(kind, HTTPException):
-            app.register_error_handler(kind, refused)
+            app.register_error_handler(kind, refuse)
 
     @app.errorhandler(StoreDamaged)
     async def damaged(error: StoreDamaged) -> Response:
@@ -108,7 +123,7 @@ def install(app: Quart) -> None:
     async def logged_out(error: NotLoggedIn) -> Response | Redirect:
         if is_navigation() and not wants_json():
             return redirect(login_path(), 303)
-        response = await refused(error)
+        response = refused(error)
         response.headers["WWW-Authenticate"] = 'Bearer realm="Signalbox"'
         return response
 

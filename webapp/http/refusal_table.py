@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from werkzeug.exceptions import MethodNotAllowed, RequestEntityTooLarge, RequestTimeout
 
-from signalbox.store import Conflict, InvalidEvent, StoreDamaged, StoreUnavailable, UnknownTask
+from signalbox.store import Conflict, InvalidEvent, StoreDamaged, StoreUnavailable, TaskReplaced, UnknownTask
 from signalbox.store.errors import NotFound
 from signalbox.webapp.agents.errors import AgentUnavailable
 from signalbox.webapp.http.bad_request import BadRequest
@@ -49,6 +49,7 @@ REFUSALS: dict[type[Exception], Refusal] = {
     Forbidden: Refusal(403, "forbidden", "The caller does not have the right to do this here."),
     CrossSite: Refusal(403, "cross_site", "The request comes from a page of another site."),
     UnknownTask: Refusal(404, "unknown_task", "No task has this id."),
+    TaskReplaced: Refusal(410, "task_replaced", "The task was deleted, and another task has its id now."),
     UnknownProject: Refusal(404, "unknown_project", "No project has this id."),
     UnknownPermission: Refusal(404, "unknown_permission", "The run has made no such permission request."),
     NotYet: Refusal(404, "not_yet", "The item did not exist yet at the given event."),

@@ -12,6 +12,7 @@ import time
 import structlog
 
 from signalbox.store import Store, StoreDamaged, StoreError, UnknownTask
+from signalbox.store.identity import check_identity
 from signalbox.webapp.live.catch_up_cache import CatchUpCache
 from signalbox.webapp.live.chunk import Chunk
 from signalbox.webapp.live.control_messages import ControlMessages
@@ -152,8 +153,8 @@ class EventLane(Lane):
             read = sum(len(memoryview(event.payload_json)) for event in events)
             if len(events) == FIRST_READ_EVENTS < limit and read < CHUNK_BYTES:
                 events += await view.events(self._task_id, events[-1].seq, limit - FIRST_READ_EVENTS)
-            if self._identity and (await view.head(self._task_id)).identity != self._identity:
-                raise UnknownTask(self._task_id)
+            if self._identity:
+                check_identity(self._task_id, self._identity, (await view.head(self._task_id)).identity)
         return [self.encode(event) for event in events]
 
     def _flush(self, started: float) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
-from signalbox.store import Reading, Store, UnknownTask
+from signalbox.store import Reading, Store
+from signalbox.store.identity import check_identity
 from signalbox.store.state import Task
 from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.live import sse
@@ -71,7 +72,7 @@ class TaskFrames:
                 may_answer=self._may_answer,
                 key=self._key,
             )
-        _check_identity(seen.task, self._identity)
+        check_identity(seen.task.task_id, self._identity, seen.task.identity)
         # The unfinished output can change while the flags stay the same.
         self._flags_changed = self._flags_changed or seen.flags != self._shown or bool(seen.unfinished)
         if seen.seq < cursor or (seen.seq == cursor and not self._flags_changed):
@@ -105,7 +106,7 @@ class PartFrames(Generic[V]):
     async def __call__(self, cursor: int) -> Chunk | None:
         async with self._store.read() as view:
             seen = await self._read(view)
-        _check_identity(seen.task, self._identity)
+        check_identity(seen.task.task_id, self._identity, seen.task.identity)
         seq = seen.task.latest_seq
         if seq <= cursor:
             return None
@@ -115,12 +116,6 @@ class PartFrames(Generic[V]):
         }
         self._kept.put(seq, parts)
         return Chunk(sse.html_message(seq, self._fragments.parts_frame(changed, cursor, seq)), seq, seq - cursor)
-
-
-def _check_identity(task: Task, identity: str) -> None:
-    """Raise UnknownTask if another task has the id now."""
-    if identity and task.identity != identity:
-        raise UnknownTask(task.task_id)
 
 
 def _without_clocks(html: str) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from quart import Blueprint, Response
 
 from signalbox.store import Reading, UnknownTask
+from signalbox.store.identity import check_identity, parse_reference
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import require, seen_projects
 from signalbox.webapp.current import fragments, hub, store
@@ -30,9 +31,7 @@ blueprint = Blueprint("compare", __name__)
 @blueprint.get("/compare")
 @needs("read")
 async def show() -> Response:
-    a, b = ((parameter(name) or "").strip() for name in ("a", "b"))
-    for task_id in filter(None, (a, b)):
-        await require("read", task_id)
+    a, b = [await _readable(name) for name in ("a", "b")]
     if not (a and b):
         async with store().read() as view:
             choice = await choice_view(view, a or b, seen_projects())
@@ -46,6 +45,22 @@ async def show() -> Response:
     of_stream = {"a": a, "b": b, "show": "parted" if only_parted else "all", "part": "frames", "epoch": epoch}
     stream = at_root(f"/compare?{urlencode(of_stream)}")
     return html(fragments().plain_page("compare/show.html", await layout(), **values, stream=stream, event_id=event_id))
+
+
+async def _readable(name: str) -> str:
+    """Return the id of the task that a parameter refers to, or "" without one.
+
+    Raises UnknownTask, also if another task has the id now, or Forbidden.
+    """
+    text = (parameter(name) or "").strip()
+    if not text:
+        return ""
+    task_id, identity = parse_reference(text, name)
+    await require("read", task_id)
+    if identity is not None:
+        async with store().glance() as view:
+            check_identity(task_id, identity, (await view.head(task_id)).identity)
+    return task_id
 
 
 async def _values(view: Reading, a: str, b: str, only_parted: bool) -> dict[str, Any]:

@@ -112,7 +112,7 @@ async def _as_of(task_id: str, page: LivePage[V], read: Callable[[TaskReading], 
         epoch = epoch_of(traveled.task.identity)
         stream = f"?{urlencode([*page.address, ('at', at), ('part', 'frames'), ('epoch', epoch)])}"
     values = page.all_values(traveled.seen, await may_answer_task(task_id), request.root_path)
-    return await _whole(page, values | {"time_travel": then, "at": then.asked}, stream)
+    return await _whole(page, values | {"time_travel": then, "at": then.position}, stream)
 
 
 async def _travel(
@@ -132,6 +132,7 @@ async def _travel(
         asked=at,
         latest=latest,
         here=here,
+        identity=seen.task.identity,
         first=page.born(seen),
         parameters=page.address,
     )
@@ -151,7 +152,7 @@ async def _stream_as_of(
 
     def draw(traveled: TraveledView[V]) -> dict[str, str]:
         then = traveled.time_travel
-        values = page.all_values(traveled.seen, may_answer, root) | {"time_travel": then, "at": then.asked}
+        values = page.all_values(traveled.seen, may_answer, root) | {"time_travel": then, "at": then.position}
         return drawing.parts(templates, **values)
 
     return await stream_as_of(task_id, travel, draw, (request.endpoint, may_answer, at, *page.address))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 import msgspec
-from quart import Blueprint, Response, redirect
+from quart import Blueprint, Response, redirect, request
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as Redirect
 
@@ -84,14 +84,21 @@ async def payload(task_id: str, seq: int) -> Response:
 
 def amid(task_id: str, seq: int) -> str:
     """Return the address of the log around an event."""
-    return at_root(f"/tasks/{task_id}/log?around={seq}#e{seq}")
+    place = urlencode({"around": seq, **_identity()})
+    return at_root(f"/tasks/{task_id}/log?{place}#e{seq}")
+
+
+def _identity() -> dict[str, str]:
+    """Return the identity that the request names, as a parameter for a redirect."""
+    identity = request.args.get("identity")
+    return {"identity": identity} if identity else {}
 
 
 def _end(task_id: str, jump: Jump, latest: int) -> str:
     """Return the address of the end of the log, or of the start of a jump that found no event."""
     began = jump.failure_after or 0
     place = {"around": began} if 0 < began <= latest else {"after": newest(latest)}
-    asked = {"failure_after": jump.failure_after, "at": jump.at}
+    asked = {"failure_after": jump.failure_after, "at": jump.at, **_identity()}
     return at_root(f"/tasks/{task_id}/log?" + urlencode({k: v for k, v in (asked | place).items() if v is not None}))
 
 

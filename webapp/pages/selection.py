@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from quart import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Redirect
 
-from signalbox.store import Conflict, Reading, StoreDamaged, UnknownTask
+from signalbox.store import Conflict, Reading, StoreDamaged, TaskReplaced, UnknownTask
+from signalbox.store.identity import parse_reference
 from signalbox.store.people import Scope
 from signalbox.store.state import Task
 from signalbox.webapp.acts.user_actions import archive_task, delete_task
@@ -29,13 +30,18 @@ RIGHTS: dict[str, Scope] = {"archive": "respond", "restore": "respond", "delete"
 
 @dataclass(kw_only=True)
 class Selection:
-    """The selected tasks and the action on them. `refused` has the tasks that do not allow it, with the reason."""
+    """The selected tasks and the action on them.
+
+    `refused` has the tasks that do not allow it, with the reason. `unknown` has the ids of tasks that were deleted,
+    `replaced` those that belong to another task now.
+    """
 
     deed: str
     filters: str
     tasks: list[Task] = field(default_factory=list)
     refused: list[tuple[Task, str]] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
     done: int | None = None
 
     @property
@@ -67,11 +73,13 @@ async def apply(deed: str) -> Response | Redirect:
             else:
                 await archive_task(task.task_id, deed == "archive", task.identity)
             chosen.done += 1
+        except TaskReplaced:
+            chosen.replaced.append(task.task_id)
         except UnknownTask:
             chosen.unknown.append(task.task_id)
         except (Conflict, StoreDamaged) as error:
             chosen.refused.append((task, str(error)))
-    return await _page(chosen, 409) if chosen.refused else redirect(chosen.back, 303)
+    return await _page(chosen, 409) if chosen.refused or chosen.replaced else redirect(chosen.back, 303)
 
 
 async def _page(chosen: Selection, status: int = 200) -> Response:
@@ -88,10 +96,12 @@ async def _chosen(deed: str) -> Selection:
     chosen = Selection(deed=deed, filters=checked_filters(given.get("filters", "")))
     asker, right = await principal(), RIGHTS[deed]
     async with store().read() as view:
-        for task_id in wanted:
+        for task_id, identity in map(parse_reference, wanted):
             task = await _seen(view, task_id, asker)
             if task is None:
                 chosen.unknown.append(task_id)
+            elif identity not in (None, task.identity):
+                chosen.replaced.append(task_id)
             elif not asker.may(right, task.project_id):
                 chosen.refused.append(
                     (task, f"it belongs to the project {task.project_id}, in which you may not do that")

@@ -83,7 +83,10 @@ async def _travel(
     latest = (await view.head(task_id)).latest_seq
     reading = await reading_as_of(view, kept, task_id, at)
     seen = await task_view(reading, task_id, may_answer=may_answer, key=key)
-    return TraveledView(seen, TimeTravel(seq=seen.seq, at=seen.task.updated_at, asked=at, latest=latest, here=here))
+    then = TimeTravel(
+        seq=seen.seq, at=seen.task.updated_at, asked=at, latest=latest, here=here, identity=seen.task.identity
+    )
+    return TraveledView(seen, then)
 
 
 async def _stream_as_of(task_id: str, at: int) -> Response:

@@ -11,6 +11,7 @@ import msgspec
 from signalbox.store import NewEvent, StoreUnavailable, UnknownTask
 from signalbox.store.emitter.lifeline import Lifeline
 from signalbox.store.emitter.run import own_version
+from signalbox.store.identity import check_identity
 from signalbox.store.log import RETRY_PAUSE, Log, page_of, task_of
 from signalbox.store.state import Status, Task
 from signalbox.webapp.process.recorder import Recorder
@@ -124,8 +125,7 @@ class RelayedTask:
     async def _read_task(self) -> Task:
         """Return the task. Raises UnknownTask, also if another task has its id."""
         task, identity = await task_of(self._log, self._task_id), self._recorder.identity
-        if identity is not None and task.identity != identity:
-            raise UnknownTask(self._task_id)
+        check_identity(self._task_id, identity, task.identity)
         return task
 
     async def close(self, patience: float) -> int:

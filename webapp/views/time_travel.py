@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from signalbox.store import Reading
 from signalbox.store.history import History
 from signalbox.store.past_reading import PastReading
+from signalbox.webapp.views.addresses import TaskPosition, as_of
 
 
 class TravelStep(NamedTuple):
@@ -26,7 +27,7 @@ class TimeTravel:
     """The state of a page as of the event `seq`, appended at `at`.
 
     `asked` is the requested seq, `first` the first seq with something to show, `latest` the newest
-    seq now. `here` is the page's address now, but for its other `parameters`.
+    seq now. `here` is the page's address now, but for its other `parameters`. `identity` is that of the task.
     """
 
     seq: int
@@ -34,6 +35,7 @@ class TimeTravel:
     asked: int
     latest: int
     here: str
+    identity: str
     first: int = 1
     parameters: Sequence[tuple[str, str]] = ()
 
@@ -49,7 +51,12 @@ class TimeTravel:
 
     def address(self, seq: int) -> str:
         """Return the address of this page as of another event."""
-        return as_of(self.live, seq)
+        return as_of(self.live, TaskPosition(seq, self.identity))
+
+    @property
+    def position(self) -> TaskPosition:
+        """The requested event."""
+        return TaskPosition(self.asked, self.identity)
 
     @property
     def steps(self) -> list[TravelStep]:
@@ -68,14 +75,6 @@ class TimeTravel:
             TravelStep("+10", "Ten events on", to(self.seq + 10)),
             TravelStep("last", "Last event", to(last)),
         ]
-
-
-def as_of(address: str, seq: int | None) -> str:
-    """Return the address of a page as of the event `seq`; None: of the page as it is."""
-    if seq is None:
-        return address
-    page, mark, place = address.partition("#")
-    return f"{page}{'&' if '?' in page else '?'}at={seq}{mark}{place}"
 
 
 async def reading_as_of(view: Reading, history: History, task_id: str, seq: int) -> PastReading:

@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 from werkzeug.routing import Rule
 
-from signalbox.store import InvalidEvent, StoreDamaged, StoreUnavailable, UnknownTask
+from signalbox.store import InvalidEvent, StoreDamaged, StoreUnavailable, TaskReplaced, UnknownTask
 from signalbox.webapp.auth.access import Access
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.encodings import UnsupportedEncoding
@@ -121,6 +121,8 @@ def _raised(rule: Rule, declared: Endpoint, access: Access) -> Iterator[type[Exc
         yield CrossSite
     if rule.arguments & {"task_id", "session_id", "run_id"} and not access.makes:
         yield UnknownTask
+    if rule.arguments & {"task_id", "session_id"} or "identity" in getattr(declared.query, "__struct_fields__", ()):
+        yield TaskReplaced
     if "project_id" in rule.arguments:
         yield UnknownProject
     if access.makes:

@@ -7,7 +7,7 @@ import { withParams } from './with-params.js';
 
 /**
  * <live-stream id="live" data-src="/tasks/x/stream?epoch=…" data-frame="/tasks/x/frame?epoch=…"
- *              data-events="/api/tasks/x/events" data-seq="1523" data-heartbeat="15"></live-stream>
+ *              data-events="/api/tasks/x/events?identity=…" data-seq="1523" data-heartbeat="15"></live-stream>
  *
  * Keeps the page at the newest event. This element opens every stream itself, so that the first connect, a reconnect and
  * a return from the background take the same path. docs/streams.md describes the messages.

@@ -1,4 +1,5 @@
 import { aimedSeq } from './log-rows.js';
+import { withParams } from './with-params.js';
 
 /**
  * "Next failure" on a live page: asks the API for the first failure after the line that the address names, and goes there.
@@ -9,7 +10,7 @@ export async function nextFailure(link, events) {
   const page = new URL(link.href);
   page.searchParams.set('failure_after', after);
   try {
-    const response = await fetch(`${events}?failed=1&limit=1&since_seq=${after}`, { cache: 'no-store' });
+    const response = await fetch(withParams(events, { failed: 1, limit: 1, since_seq: after }), { cache: 'no-store' });
     const [failure] = response.ok ? (await response.json()).events : [];
     if (failure) location.hash = `e${failure.seq}`;
     else location.assign(page);
