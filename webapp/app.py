@@ -90,7 +90,7 @@ def create_app(settings: Settings | None = None) -> Quart:
         directory = Directory(
             store.people,
             always=not settings.loopback,
-            on_look=recheck_callers,
+            on_check=recheck_callers,
             loop=loops.loop("rights", max_pause=FIRST_PAUSE),
         )
         await directory.open()

@@ -190,7 +190,7 @@ def test_an_impossible_retry_is_refused_with_the_reason(server: Server, tmp_path
     assert "Retry" not in server.get("/tasks/sdk").text
     running = start("run", "--store", server.store_url, "--task", "busy", "--", "sh", "-c", "echo up; sleep 600")
     wait_for_event(server.store_url, "busy", lambda event: event.event_type == "log")
-    assert_refused(server, "busy", "the run goes on: it is running")
+    assert_refused(server, "busy", "the run has not ended: it is running")
     running.terminate()
     running.communicate()
     assert press(server, "nobody").status_code == 404

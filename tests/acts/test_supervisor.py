@@ -15,7 +15,7 @@ import pytest
 from signalbox.store import NewEvent, open_task
 from signalbox.store.state import Task
 from signalbox.webapp.acts import supervisor as supervising
-from signalbox.webapp.acts.supervisor import Attendance, Late, Punctuality
+from signalbox.webapp.acts.supervisor import Late, PauseDetector, SilenceTimers
 from tests.support.log import log_of, open_permissions, task_of, until
 from tests.support.server import Server
 
@@ -117,27 +117,27 @@ def test_the_supervisor_detects_that_it_was_not_running(
     monkeypatch: pytest.MonkeyPatch, seconds: float, stopped_clocks: tuple[int, ...], late: bool
 ) -> None:
     clocks = Clocks(monkeypatch)
-    punctuality = Punctuality()
+    pause_detector = PauseDetector()
     clocks.advance(seconds, *stopped_clocks)
     if late:
         with pytest.raises(Late):
-            punctuality.check(7.5)
-    punctuality.check(7.5)
+            pause_detector.check(7.5)
+    pause_detector.check(7.5)
 
 
 def test_silence_counts_only_while_the_supervisor_watches() -> None:
-    attendance, run = Attendance(), task_like("run", 3)
-    assert attendance.silent_seconds(run, 100.0) == 0
-    attendance.end_round()
-    assert attendance.silent_seconds(run, 140.0) == 40
-    attendance.end_round()
-    assert attendance.silent_seconds(task_like("run", 4), 150.0) == 0
-    attendance.end_round()
-    attendance.forget()
-    assert attendance.silent_seconds(task_like("run", 4), 900.0) == 0
+    silence_timers, run = SilenceTimers(), task_like("run", 3)
+    assert silence_timers.silent_seconds(run, 100.0) == 0
+    silence_timers.end_round()
+    assert silence_timers.silent_seconds(run, 140.0) == 40
+    silence_timers.end_round()
+    assert silence_timers.silent_seconds(task_like("run", 4), 150.0) == 0
+    silence_timers.end_round()
+    silence_timers.reset()
+    assert silence_timers.silent_seconds(task_like("run", 4), 900.0) == 0
 
 
 def task_like(task_id: str, seq: int) -> Task:
-    """Return a task with the fields that `Attendance` reads. Its timestamps come from a different clock."""
+    """Return a task with the fields that `SilenceTimers` reads. Its timestamps come from a different clock."""
     old = "2001-01-01T00:00:00.000000Z"
     return Task(task_id=task_id, created_at=old, updated_at=old, main_span_id="m", latest_seq=seq)

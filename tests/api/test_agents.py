@@ -78,7 +78,7 @@ async def test_concurrent_starts_in_two_processes_start_one_run(
     starts = await asyncio.gather(*(each.start(our_project) for each in (agents, others) * 4))
     assert [new for _, new in starts].count(True) == 1
     (run_id,) = {task.task_id for task, _ in starts}
-    with pytest.raises(Conflict, match=f"the run '{run_id}' is at work"):
+    with pytest.raises(Conflict, match=f"the run '{run_id}' is active"):
         await others.start(our_project, "another")
     await wait_until_ended(store, run_id)
     assert await lines_of(store, run_id) == ["once"]

@@ -60,7 +60,7 @@ def test_an_ended_run_cannot_be_cancelled(server: Server) -> None:
     server.emit("over", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
     response = press_cancel(server, "over")
     assert response.status_code == 409
-    assert "the run is over: it is done" in response.text
+    assert "the run has ended: it is done" in response.text
     assert 'action="/tasks/over/cancel"' not in server.get("/tasks/over").text
     assert server.latest("over") == 1
     assert press_cancel(server, "nobody").status_code == 404

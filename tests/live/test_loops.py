@@ -60,8 +60,8 @@ async def test_a_loop_continues_after_any_exception(error: BaseException) -> Non
 
 METHODS = {
     "tail": ("tail", "_deliver"),
-    "supervisor": ("supervisor", "_look"),
-    "rights": ("directory", "_look"),
+    "supervisor": ("supervisor", "_check_all"),
+    "rights": ("directory", "_refresh"),
     "sweeper": ("hub._sweeper", "_lanes"),
     "permission_counts": ("hub._permission_counts", "_project_sets"),
     "task_changes": ("hub._task_changes", "_end"),

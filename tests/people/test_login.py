@@ -171,7 +171,7 @@ def test_streams_frames_and_scripts_are_never_redirected_to_a_page(server: Serve
 
 
 def test_an_unknown_address_takes_as_long_as_a_known_one() -> None:
-    assert not passwords.outdated(DUMMY_HASH)
+    assert not passwords.is_outdated(DUMMY_HASH)
 
 
 def test_a_form_on_another_site_cannot_log_in(server: Server, ann: Account) -> None:

@@ -15,7 +15,13 @@ from signalbox.store import Conflict
 from signalbox.store.people import checked_email, digest_of
 from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.auth import passwords
-from signalbox.webapp.auth.login_attempts import AT_ONCE, WAITING_PER_NETWORK, Checks, LoginAttempts, network_of
+from signalbox.webapp.auth.login_attempts import (
+    MAX_RUNNING,
+    MAX_WAITING_PER_NETWORK,
+    LoginAttempts,
+    PasswordChecks,
+    network_of,
+)
 from signalbox.webapp.auth.secrets import new_secret
 from signalbox.webapp.http.refusals import LoginsBusy, TooManyLogins
 from tests.support.people import PASSWORD, at, person, wait_until_guarded
@@ -98,7 +104,7 @@ def test_old_failures_are_forgotten() -> None:
         attempts.attempt("ann", "home")
     assert refused.value.retry_after == 300
     now[0] = 301
-    attempts.attempt("ann", "home").take_back()
+    attempts.attempt("ann", "home").withdraw()
     attempts.attempt("ann", "home")
 
 
@@ -122,13 +128,13 @@ def test_an_account_of_an_older_version_is_found_by_its_original_spelling(store:
 
 
 async def test_concurrent_and_waiting_password_checks_are_limited() -> None:
-    checks, release, running = Checks(), threading.Event(), []
+    checks, release, running = PasswordChecks(), threading.Event(), []
 
     def work() -> bool:
         running.append(1)
         return release.wait(20)
 
-    waiting = [asyncio.create_task(checks.run("one", work)) for _ in range(WAITING_PER_NETWORK)]
+    waiting = [asyncio.create_task(checks.run("one", work)) for _ in range(MAX_WAITING_PER_NETWORK)]
     await asyncio.sleep(0.1)
     with pytest.raises(LoginsBusy):
         await checks.run("one", work)
@@ -139,10 +145,10 @@ async def test_concurrent_and_waiting_password_checks_are_limited() -> None:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
     await asyncio.sleep(0.1)
-    assert len(running) == AT_ONCE
+    assert len(running) == MAX_RUNNING
     release.set()
     assert await other
-    assert len(running) == AT_ONCE + 1
+    assert len(running) == MAX_RUNNING + 1
     assert await checks.run("one", work)
 
 

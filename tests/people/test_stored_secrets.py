@@ -55,8 +55,8 @@ def test_too_long_a_password_is_refused_before_it_is_normalised() -> None:
 def test_a_hash_with_old_parameters_is_accepted_and_reported_as_outdated() -> None:
     older = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("correct horse")
     assert passwords.verify(older, "correct horse")
-    assert passwords.outdated(older)
-    assert not passwords.outdated(passwords.hash_of("correct horse"))
+    assert passwords.is_outdated(older)
+    assert not passwords.is_outdated(passwords.hash_of("correct horse"))
 
 
 def test_a_log_in_renews_an_outdated_hash_and_ends_no_other_session(server: Server) -> None:
@@ -75,7 +75,7 @@ def test_a_log_in_renews_an_outdated_hash_and_ends_no_other_session(server: Serv
     entered = httpx.post(f"{server.url}/login", data={**form, "password": "correct horse"})
     assert entered.status_code == 303
     assert passwords.verify(stored(), "correct horse")
-    assert not passwords.outdated(stored())
+    assert not passwords.is_outdated(stored())
     assert server.get("/api/tasks", cookies=entered.cookies).status_code == 200
     assert server.get("/api/tasks", headers=other_session).status_code == 200
 

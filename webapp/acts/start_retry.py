@@ -1,4 +1,4 @@
-"""Starts a retry of a run for the person behind a request."""
+"""Starts a retry of a run, in the name of the caller of a request."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def retry_key() -> bytes | None:
 
 
 async def retry_run(task_id: str, form: str | None) -> str:
-    """Run a task's command again as another task, and return its id. Sending a `form` twice starts one task.
+    """Run a task's command again as another task, and return its id. A `form` that is sent twice starts one task.
 
     Raises UnknownTask, or Conflict if no command can or may be run again.
     """
@@ -36,18 +36,18 @@ async def retry_run(task_id: str, form: str | None) -> str:
         task = await view.task(task_id)
         offer = await offer_of(view, task, retry_key())
     if not task.ended:
-        raise Conflict(f"the run goes on: it is {task.status}")
+        raise Conflict(f"the run has not ended: it is {task.status}")
     if offer is None:
         raise Conflict("there is no command to run again: `signalbox run` did not start this run")
     if not offer.trusted:
-        raise Conflict(f"this server does not run that command: {distrust()}")
+        raise Conflict(f"this server does not run that command: {untrusted_reason()}")
     line = await _with_environment(offer.line, task)
     if reason := detached_run.reason_not_to_start(line):
         raise Conflict(reason)
     new, key = new_id(), f"retry-{form}" if form else None
-    asked = await act(task_id, "retry_requested", key=key, identity=task.identity, retry=new)
-    if asked.payload.get("retry") != new:
-        return check_task_id(asked.payload.get("retry"))
+    retry_request = await act(task_id, "retry_requested", key=key, identity=task.identity, retry=new)
+    if retry_request.payload.get("retry") != new:
+        return check_task_id(retry_request.payload.get("retry"))
     metadata = next_attempt_metadata(task, list(line.command))
     retried, _ = await store().acreate_task(
         new, title=task.title, kind=task.kind, metadata=metadata, project_id=task.project_id
@@ -56,8 +56,8 @@ async def retry_run(task_id: str, form: str | None) -> str:
     return new
 
 
-def distrust() -> str:
-    """Return the reason why this server does not run an unsigned command."""
+def untrusted_reason() -> str:
+    """Return the reason why this server does not trust a command and therefore does not run it."""
     if not settings().allow_retry:
         return "the setting allow_retry is off"
     if store().key is None:
@@ -77,12 +77,12 @@ async def _with_environment(line: CommandLine, task: Task) -> CommandLine:
 async def _start(task: Task, retry_of: str, line: CommandLine) -> None:
     loop, opened = asyncio.get_running_loop(), store()
 
-    def ended(code: int) -> None:
+    def on_exit(code: int) -> None:
         # The loop is closed if the server has stopped meanwhile.
         with suppress(RuntimeError):
             asyncio.run_coroutine_threadsafe(detached_run.fail_if_not_started(opened, task, code), loop)
 
     try:
-        await asyncio.to_thread(detached_run.start, opened.url, task, retry_of, line, ended)
+        await asyncio.to_thread(detached_run.start, opened.url, task, retry_of, line, on_exit)
     except OSError as error:
         await detached_run.mark_not_started(opened, task, f"it could not be started: {error.strerror}")

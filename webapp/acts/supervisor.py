@@ -1,4 +1,4 @@
-"""The supervisor: it marks runs that died or stopped reporting, and closes permission requests that expire."""
+"""The supervisor: marks runs that died or stopped reporting, and closes permission requests that have expired."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ MIN_STALE_SECONDS = 10.0
 """A run is never marked stale before this many seconds, however short its heartbeat interval."""
 
 MIN_LATE_SECONDS = 0.5
-"""The least delay in seconds that makes a round late; a late round marks no run."""
+"""Seconds of delay below which a round never counts as late. A late round marks no run."""
 
 PERMISSIONS_PER_READ = 1000
-"""Permission requests in one read."""
+"""Maximum number of permission requests in one read."""
 
 _CLOCKS = tuple(
     getattr(time, name) for name in ("CLOCK_MONOTONIC", "CLOCK_BOOTTIME", "CLOCK_REALTIME") if hasattr(time, name)
@@ -33,14 +33,14 @@ log = structlog.get_logger("signalbox.supervisor")
 
 
 class Late(Exception):
-    """The supervisor itself did not run or could not write, so it cannot tell whether runs were silent."""
+    """The supervisor did not run for a while or could not write, so it does not know whether runs were silent."""
 
 
-class Attendance:
-    """How long each run has been silent while the supervisor was watching.
+class SilenceTimers:
+    """Measures how long each run has been silent while the supervisor was running.
 
-    The time is measured on the supervisor's monotonic clock from when it first saw the run's newest event, so a step of
-    the wall clock makes no run silent. After a suspension `forget` gives every run its full time again.
+    The time starts when the supervisor first sees the run's newest event. It is measured on the monotonic clock, so a
+    step of the wall clock makes no run silent. After a suspension, `reset` restarts the time of every run.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Attendance:
         self._present: dict[str, tuple[int, float]] = {}
 
     def silent_seconds(self, task: Task, now: float) -> float:
-        """Seconds since the supervisor first saw the run's newest event."""
+        """Return the seconds since the supervisor first saw the run's newest event."""
         seq, since = self._seen.get(task.task_id, (-1, now))
         if seq != task.latest_seq:
             since = now
@@ -56,19 +56,19 @@ class Attendance:
         return now - since
 
     def end_round(self) -> None:
-        """Forget the runs that this round did not see."""
+        """Drop the runs that this round did not see."""
         self._seen, self._present = self._present, {}
 
-    def forget(self) -> None:
-        """Give every run its full time from now on."""
+    def reset(self) -> None:
+        """Restart the time of every run."""
         self._seen, self._present = {}, {}
 
 
-class Punctuality:
-    """Detects that the process did not run for a while: it was stopped, the machine slept, or a call took too long.
+class PauseDetector:
+    """Detects that the process did not run for a while: it was stopped, the machine was suspended, or a call was slow.
 
-    CLOCK_MONOTONIC stands still while a machine sleeps; CLOCK_BOOTTIME (Linux) and the wall clock do not. A wall clock
-    that is set forward looks the same; it only delays the supervisor.
+    CLOCK_MONOTONIC stops while a machine is suspended; CLOCK_BOOTTIME (Linux) and the wall clock do not. A wall clock
+    that is set forward looks like a suspension, which only delays the supervisor.
     """
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class Punctuality:
 
 
 class Supervisor:
-    """Supervises all running tasks. Several processes may do so: idempotency keys keep their events unique."""
+    """Supervises all running tasks. Several processes may do so, because idempotency keys keep their events unique."""
 
     def __init__(self, store: Store, settings: Settings, loops: Loops) -> None:
         self._store = store
@@ -95,61 +95,61 @@ class Supervisor:
         self._stale_after = settings.stale_after
         self._interval = min(5.0, self._limit / 4, self._stale_after / 4)
         self._slack = min(max(MIN_LATE_SECONDS, self._interval / 2), self._limit / 2)
-        self._attendance = Attendance()
-        self._punctuality = Punctuality()
+        self._silence_timers = SilenceTimers()
+        self._pause_detector = PauseDetector()
         self._warned: set[str] = set()
-        self._task = asyncio.create_task(loops.loop("supervisor").run(self._turn), name="signalbox-supervisor")
+        self._task = asyncio.create_task(loops.loop("supervisor").run(self._round), name="signalbox-supervisor")
 
     async def stop(self) -> None:
         """Stop supervising."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _turn(self) -> None:
+    async def _round(self) -> None:
         await asyncio.sleep(self._interval)
         try:
-            self._punctuality.check(self._interval + self._slack)
-            await self._look()
+            self._pause_detector.check(self._interval + self._slack)
+            await self._check_all()
         except Late as late:
             log.info("the supervisor was late; it restarts the silence timer of every run", reason=str(late))
-            self._attendance.forget()
+            self._silence_timers.reset()
         except StoreError:
-            self._attendance.forget()
+            self._silence_timers.reset()
             raise
 
-    async def _look(self) -> None:
+    async def _check_all(self) -> None:
         now = time.monotonic()
         before: str | None = None
         while True:
             async with self._store.read() as view:
                 query = TaskQuery(statuses=("running", "waiting"), before=before, limit=200)
                 page = await view.tasks(query)
-            self._punctuality.check(self._slack)
+            self._pause_detector.check(self._slack)
             for task in page.tasks:
-                with self._alone(task.task_id):
-                    await self._attend_to(task, self._attendance.silent_seconds(task, now))
-                self._punctuality.check(self._slack)
+                with self._isolate_errors(task.task_id):
+                    await self._check_run(task, self._silence_timers.silent_seconds(task, now))
+                self._pause_detector.check(self._slack)
             before = page.cursor
             if before is None:
                 break
-        self._attendance.end_round()
+        self._silence_timers.end_round()
         after = ("", "")
         while True:
             async with self._store.read() as view:
                 asked = await view.expiring_permissions(after, PERMISSIONS_PER_READ)
-            self._punctuality.check(self._slack)
+            self._pause_detector.check(self._slack)
             for task_id, request_id, seq, span_id, expires_at, identity in asked:
                 if _past(expires_at, datetime.now(UTC)):
-                    with self._alone(task_id):
+                    with self._isolate_errors(task_id):
                         await self._expire(task_id, request_id, seq, span_id, identity)
-                    self._punctuality.check(self._slack)
+                    self._pause_detector.check(self._slack)
             if len(asked) < PERMISSIONS_PER_READ:
                 break
             after = asked[-1][:2]
 
     @contextlib.contextmanager
-    def _alone(self, task_id: str) -> Iterator[None]:
-        """Log an error of one task, so that it does not affect others. StoreUnavailable concerns all, and is raised."""
+    def _isolate_errors(self, task_id: str) -> Iterator[None]:
+        """Log an error of one task, so that it does not affect others. StoreUnavailable affects all, and is raised."""
         try:
             yield
         except StoreUnavailable:
@@ -159,7 +159,7 @@ class Supervisor:
                 self._warned.add(task_id)
                 log.warning("a task cannot be supervised", task_id=task_id, error=str(error))
 
-    async def _attend_to(self, task: Task, silent_seconds: float) -> None:
+    async def _check_run(self, task: Task, silent_seconds: float) -> None:
         if task.unreadable:
             return
         if is_silent(task, silent_seconds, self._limit):
@@ -171,8 +171,8 @@ class Supervisor:
     async def _interrupt(self, task: Task) -> None:
         asked = time.monotonic()
 
-        def silent_still(now: Task) -> bool:
-            # While this append waits for the database, the run's own events may wait too.
+        def still_silent(now: Task) -> bool:
+            # Events of the run may be waiting for the database just as this append is.
             same = now.identity == task.identity and now.latest_seq == task.latest_seq
             return same and time.monotonic() - asked <= self._slack
 
@@ -187,8 +187,8 @@ class Supervisor:
             },
         )
         with contextlib.suppress(UnknownTask):
-            if await self._store.aappend_while(task.task_id, event, silent_still):
-                log.info("a run is silent", task_id=task.task_id, since=task.updated_at)
+            if await self._store.aappend_while(task.task_id, event, still_silent):
+                log.info("a silent run was marked interrupted", task_id=task.task_id, since=task.updated_at)
 
     async def _expire(self, task_id: str, request_id: str, seq: int, span_id: str, identity: str) -> None:
         event = NewEvent(
@@ -207,12 +207,12 @@ class Supervisor:
 
 
 def is_silent(task: Task, silent_seconds: float, limit: float) -> bool:
-    """Whether a run that sends heartbeats counts as dead after `silent_seconds`."""
+    """Return whether a run that sends heartbeats counts as dead after `silent_seconds`."""
     return task.heartbeat_interval is not None and silent_seconds > max(limit, 3 * task.heartbeat_interval)
 
 
 def is_stale(task: Task, silent_seconds: float, limit: float) -> bool:
-    """Whether a running run counts as stale after `silent_seconds`: at `limit`, or earlier if it sends heartbeats."""
+    """Return whether a running task counts as stale: silent for `limit`, or for two heartbeat intervals."""
     promised = limit if task.heartbeat_interval is None else max(MIN_STALE_SECONDS, 2 * task.heartbeat_interval)
     return task.status == "running" and not task.stale and silent_seconds > min(limit, promised)
 

@@ -1,4 +1,4 @@
-"""Actions of the person behind a request: the event in their name, and its audit."""
+"""Actions of the caller of a request: each appends an event in the caller's name and records an audit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from signalbox.store import Conflict, Event, NewEvent, SavedView
 from signalbox.store.errors import NotFound
 from signalbox.store.events import MAX_REASON_CHARS
 from signalbox.store.state import Permission, Task
-from signalbox.webapp.auth.actor import Asker, asker
+from signalbox.webapp.auth.actor import AuditArguments, audit_arguments
 from signalbox.webapp.auth.guard import principal, task_identity
 from signalbox.webapp.current import store
 from signalbox.webapp.http.bad_request import BadRequest
@@ -29,11 +29,11 @@ async def act(
     identity: str | None = None,
     **fields: Any,
 ) -> Event:
-    """Append an event in the person's name, with its audit; with `identity`, only to the task with that identity.
+    """Append an event in the caller's name, with its audit; with `identity`, only to the task with that identity.
 
     Raises UnknownTask or Conflict.
     """
-    by = await asker()
+    by = await audit_arguments()
     payload = {name: value for name, value in fields.items() if value is not None} | {"by": by["actor"].name}
     event = NewEvent(event_type=event_type, actor="user", span_id=span_id, payload=payload, key=key)
     return await store().aappend_audited(task_id, event, action=event_type, identity=identity or task_identity(), **by)
@@ -42,27 +42,29 @@ async def act(
 async def audit(action: str, task_id: str, **detail: Any) -> None:
     """Record an audit of an action that appends no event."""
     kept = {name: value for name, value in detail.items() if value is not None}
-    await store().aaudit(action=action, task_id=task_id, detail=kept, **await asker())
+    await store().aaudit(action=action, task_id=task_id, detail=kept, **await audit_arguments())
 
 
-async def answer_permission(task_id: str, asked: Permission, approved: bool, reason: str | None) -> Event:
+async def answer_permission(task_id: str, permission: Permission, approved: bool, reason: str | None) -> Event:
     """Answer a permission request. Raises Conflict if it is already closed: the first answer wins."""
-    fields: dict[str, Any] = {"request_id": asked.request_id, "approved": approved, "reason": reason}
-    return await act(task_id, "permission_response", span_id=asked.span_id, **fields)
+    fields: dict[str, Any] = {"request_id": permission.request_id, "approved": approved, "reason": reason}
+    return await act(task_id, "permission_response", span_id=permission.span_id, **fields)
 
 
 async def request_cancel(task_id: str, reason: str | None) -> Event:
-    """Request that a run stops; a second request is more forceful. Raises UnknownTask, or Conflict if it has ended."""
+    """Ask a run to stop; a second request is more forceful. Raises UnknownTask, or Conflict if it has ended."""
     async with store().glance() as view:
         task = await view.task(task_id)
     if task.ended:
-        raise Conflict(f"the run is over: it is {task.status}")
+        raise Conflict(f"the run has ended: it is {task.status}")
     return await act(task_id, "cancel_requested", reason=reason)
 
 
 async def archive_task(task_id: str, archived: bool, identity: str | None = None) -> Task:
     """Archive a task or restore it; with `identity`, only the task with that identity. Raises UnknownTask."""
-    return await store().aarchive_task(task_id, archived, identity=identity or task_identity(), **await asker())
+    return await store().aarchive_task(
+        task_id, archived, identity=identity or task_identity(), **await audit_arguments()
+    )
 
 
 async def delete_task(task_id: str, identity: str | None = None) -> Task:
@@ -70,11 +72,11 @@ async def delete_task(task_id: str, identity: str | None = None) -> Task:
 
     Raises UnknownTask, or Conflict while the run is active.
     """
-    return await store().adelete_task(task_id, identity=identity or task_identity(), **await asker())
+    return await store().adelete_task(task_id, identity=identity or task_identity(), **await audit_arguments())
 
 
 async def save_view(name: str, filters: str) -> SavedView:
-    """Save filters of the list under a name, for a project; for all if the caller may respond in all projects.
+    """Save filters of the list under a name, for one project, or for all if the caller has `respond` in all projects.
 
     Raises Forbidden, BadRequest, InvalidEvent or Conflict.
     """
@@ -85,7 +87,7 @@ async def save_view(name: str, filters: str) -> SavedView:
     elif named is None and len(mine) == 1:
         project_id = mine[0]
     else:
-        raise BadRequest(f"a view belongs to a project: filter by one of {', '.join(mine)} first", "filters")
+        raise BadRequest(f"a view belongs to a project: first filter by one of {', '.join(mine)}", "filters")
     return await store().asave_view(name, filters, project_id=project_id, **by)
 
 
@@ -102,12 +104,12 @@ async def delete_view(view_id: int) -> SavedView:
     return await store().adelete_view(view_id, **by)
 
 
-async def _responder() -> Asker:
+async def _responder() -> AuditArguments:
     """Return the caller, if they may answer and cancel runs in any project. Raises Forbidden."""
     who = await principal()
     if who.projects("respond") == ():
         raise Forbidden(who.name, "respond", None)
-    return await asker()
+    return await audit_arguments()
 
 
 def checked_reason(text: str | None) -> str | None:
@@ -118,6 +120,6 @@ def checked_reason(text: str | None) -> str | None:
     return text or None
 
 
-def back(fallback: str) -> Redirect:
+def redirect_back(fallback: str) -> Redirect:
     """Redirect to the page with the form, or to the path `fallback` if that page is not known."""
     return redirect(referring_path(fallback), 303)

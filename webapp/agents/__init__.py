@@ -1,4 +1,4 @@
-"""Agents: the programs that run for a project, as configured in its `agent` object.
+"""Agents: the programs that do the runs of a project, as configured in its `agent` object.
 
     {"kind": "upstream", "url": "http://agent:9100", "token_env": "AGENT_TOKEN"}
     {"kind": "command", "argv": ["make", "nightly"], "cwd": "/srv/app", "env": {"CI": "1"}, "time_limit": 3600}

@@ -27,14 +27,14 @@ from signalbox.webapp.relay.upstream import Refused
 KIND = "agent"
 UNFINISHED = (*ACTIVE_STATUSES, "interrupted")
 
-RESUMING = "(resume)"
-"""The key of the resume job in `Agents._work`. It cannot be a run id."""
+RESUME_JOB = "(resume)"
+"""The key of the resume job in `Agents._jobs`. It cannot be a run id."""
 
 START_SECONDS = 15.0
-"""Within this time a started command has written its first event."""
+"""Seconds within which a started command writes its first event."""
 
 RETRY_SECONDS = 2.0
-"""The pause before another attempt after the store failed or an unexpected error occurred."""
+"""Seconds before another attempt after the store failed or an unexpected error occurred."""
 
 log = structlog.get_logger("signalbox.agents")
 
@@ -46,15 +46,15 @@ class Agents:
         self._store = store
         self._loop = (loops or Loops()).loop("agents")
         self._health = AgentHealth()
-        self._work: dict[str, asyncio.Task[None]] = {}
+        self._jobs: dict[str, asyncio.Task[None]] = {}
 
     def resume(self) -> None:
         """Follow again, in the background, the runs that were active when the previous process ended."""
-        self._attend(RESUMING, self._resume())
+        self._start_job(RESUME_JOB, self._resume())
 
     async def stop(self) -> None:
         """Stop following all runs. The runs themselves continue."""
-        work = list(self._work.values())
+        work = list(self._jobs.values())
         for task in work:
             task.cancel()
         await asyncio.gather(*work, return_exceptions=True)
@@ -68,9 +68,9 @@ class Agents:
         time: if a run is active, or has this id, its task is returned instead. Raises AgentUnavailable, InvalidEvent,
         and Conflict if that run is not the requested one.
         """
-        found = await self._there(project, run_id)
+        found = await self._existing_task(project, run_id)
         if found is not None:
-            return _asked_for(found, project, run_id), False
+            return _checked_task(found, project, run_id), False
         agent = _agent_of(project)
         chosen = agent.chosen(command) if isinstance(agent, CommandAgent) else agent
         await self._health.check(chosen)
@@ -84,14 +84,14 @@ class Agents:
             alone=True,
         )
         if not new:
-            return _asked_for(task, project, run_id), False
+            return _checked_task(task, project, run_id), False
         if isinstance(chosen, UpstreamAgent):
-            self._attend(task.task_id, self._relay(task, chosen))
+            self._start_job(task.task_id, self._relay(task, chosen))
         else:
-            await self._begin(task, chosen)
+            await self._start_command(task, chosen)
         return task, True
 
-    async def at_work(self, project: Project) -> Task | None:
+    async def active_run(self, project: Project) -> Task | None:
         """Return the task of the project's active run, or None."""
         async with self._store.read() as view:
             page = await view.tasks(
@@ -120,37 +120,37 @@ class Agents:
                 return
         raise reasons[0]
 
-    async def _there(self, project: Project, run_id: str | None) -> Task | None:
+    async def _existing_task(self, project: Project, run_id: str | None) -> Task | None:
         """Return the task with this id, or else the active run."""
         if run_id is not None:
             with suppress(UnknownTask):
                 async with self._store.glance() as view:
                     return await view.task(run_id)
-        return await self.at_work(project)
+        return await self.active_run(project)
 
-    def _attend(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(self._done(name, work), name=f"signalbox-agent-{name}")
-        self._work[name] = task
+    def _start_job(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._run_job(name, work), name=f"signalbox-agent-{name}")
+        self._jobs[name] = task
 
-    async def _done(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+    async def _run_job(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
         except Exception as error:
             log.error("an agent run is no longer followed", run=name, exc_info=error)
         finally:
-            if self._work.get(name) is asyncio.current_task():
-                del self._work[name]
+            if self._jobs.get(name) is asyncio.current_task():
+                del self._jobs[name]
 
     async def _relay(self, task: Task, agent: UpstreamAgent) -> None:
         run_id, identity, logged = task.task_id, task.identity, ""
         while True:
             try:
                 server = AgentServer(agent, run_id)
-                await Relay(self._store, run_id, server, _say, refused_as="failed", identity=identity).run()
+                await Relay(self._store, run_id, server, _log_info, refused_as="failed", identity=identity).run()
                 self._loop.record_success()
                 return
             except Refused as error:
-                _say(str(error))
+                _log_info(str(error))
                 return
             except (StoreUnavailable, AgentUnavailable) as error:
                 if str(error) != logged:
@@ -162,22 +162,22 @@ class Agents:
                 await self._loop.record_failure(error)
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _begin(self, task: Task, command: Command) -> None:
+    async def _start_command(self, task: Task, command: Command) -> None:
         try:
             exit_code = await commands.start(command, self._store.url, task)
         except AgentUnavailable as error:
             await detached_run.mark_not_started(self._store, task, str(error))
             raise
-        self._attend(task.task_id, self._watch(task, exit_code))
+        self._start_job(task.task_id, self._wait_for_exit(task, exit_code))
 
-    async def _watch(self, task: Task, exit_code: asyncio.Future[int]) -> None:
+    async def _wait_for_exit(self, task: Task, exit_code: asyncio.Future[int]) -> None:
         await detached_run.fail_if_not_started(self._store, task, await exit_code)
 
     async def _resume(self) -> None:
         unfinished = await self._unfinished()
         for task, agent in unfinished:
             if task.metadata.get("agent") == "upstream" and isinstance(agent, UpstreamAgent):
-                self._attend(task.task_id, self._relay(task, agent))
+                self._start_job(task.task_id, self._relay(task, agent))
         queued = [task for task, _ in unfinished if task.metadata.get("agent") == "command" and task.status == "queued"]
         if queued:
             # A command that the previous process started just before its end may not have written yet.
@@ -196,14 +196,16 @@ class Agents:
                         agents[project.project_id] = _agent_of(project)
                     except Conflict:
                         continue
-                found = [(task, agents.get(task.project_id)) async for task in self._runs() if not self._attended(task)]
+                found = [
+                    (task, agents.get(task.project_id)) async for task in self._runs() if not self._is_followed(task)
+                ]
                 self._loop.record_success()
                 return found
             except Exception as error:
                 await self._loop.record_failure(error)
 
-    def _attended(self, task: Task) -> bool:
-        return task.task_id in self._work
+    def _is_followed(self, task: Task) -> bool:
+        return task.task_id in self._jobs
 
     async def _runs(self) -> AsyncIterator[Task]:
         before: str | None = None
@@ -218,21 +220,21 @@ class Agents:
                 return
 
 
-def _say(text: str) -> None:
+def _log_info(text: str) -> None:
     log.info(text)
 
 
-def _asked_for(task: Task, project: Project, run_id: str | None) -> Task:
+def _checked_task(task: Task, project: Project, run_id: str | None) -> Task:
     if task.project_id != project.project_id:
-        raise Conflict(f"the id {run_id!r} is taken")
+        raise Conflict(f"the id {run_id!r} belongs to a task of another project")
     if run_id not in (None, task.task_id):
-        raise Conflict(f"the run {task.task_id!r} is at work: a project has one at a time")
+        raise Conflict(f"the run {task.task_id!r} is active, and a project has one run at a time")
     return task
 
 
 def _agent_of(project: Project) -> CommandAgent | UpstreamAgent:
     if project.agent is None:
-        raise Conflict(f"the project {project.project_id!r} has no agent: nothing can be started for it")
+        raise Conflict(f"the project {project.project_id!r} has no agent, so no run can be started")
     try:
         return agent_of(project.agent)
     except InvalidEvent as error:

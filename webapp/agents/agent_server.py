@@ -1,4 +1,4 @@
-"""The client of an agent server: starts a run by a POST, follows its SSE stream, and cancels it by another POST."""
+"""The client of an agent server: starts and cancels a run with POST requests, and follows its SSE stream."""
 
 from __future__ import annotations
 

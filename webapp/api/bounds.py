@@ -1,4 +1,4 @@
-"""Keeps responses small: however long payloads are, one response reads and holds about `MAX_PAYLOAD_BYTES` of them."""
+"""Limits the size of responses: one response contains about `MAX_PAYLOAD_BYTES` of payloads at most."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeVar
 from signalbox.store import Event
 
 MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
-"""Bytes of payloads in one response. A single longer payload is still sent."""
+"""Maximum bytes of payloads in one response. A single longer payload is still sent."""
 
 FIRST_READ_EVENTS = 100
 """Number of events read first. Their length decides how many are read next."""

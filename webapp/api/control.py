@@ -1,4 +1,4 @@
-"""`/api/tasks/{id}/cancel` and `/retries`: asks a run to stop, and links a run to its retry."""
+"""`/api/tasks/{id}/cancel` and `/retries`: ask a run to stop, and link a run to its retry."""
 
 from __future__ import annotations
 

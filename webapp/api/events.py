@@ -13,7 +13,7 @@ from signalbox.store.state import Span, Unfinished
 from signalbox.webapp.api.bounds import bounded_events, payload_bytes, within_bytes
 from signalbox.webapp.api.parameters import LIMIT_DESCRIPTION, Identity, IdentityParameter, Seq, SinceSeq
 from signalbox.webapp.auth.access import needs, public
-from signalbox.webapp.auth.guard import makes_task, may_write_to, project_for_new, require, task_identity
+from signalbox.webapp.auth.guard import creates_task, may_write_to, project_for_new, require, task_identity
 from signalbox.webapp.current import store
 from signalbox.webapp.http.endpoint import Result, endpoint
 from signalbox.webapp.http.health import HealthReport, health_result, problems, store_problem
@@ -88,7 +88,7 @@ class Snapshot(msgspec.Struct, kw_only=True):
 async def index(task_id: str, query: LogParameters) -> LogPage:
     filters = log_query(query)
     if log_filters(filters):
-        return await _found(task_id, filters, query.since_seq, query.limit)
+        return await _search(task_id, filters, query.since_seq, query.limit)
     async with store().read() as view:
         task = await view.task(task_id)
         events = await bounded_events(
@@ -98,7 +98,7 @@ async def index(task_id: str, query: LogParameters) -> LogPage:
     return LogPage(events=events, total=task.latest_seq, has_more=last < task.latest_seq, next_seq=last)
 
 
-async def _found(task_id: str, query: LogQuery, since: int, limit: int) -> LogPage:
+async def _search(task_id: str, query: LogQuery, since: int, limit: int) -> LogPage:
     """Return the events that pass the filters. On the last page `next_seq` is the end of the log, to continue from."""
     async with store().read() as view:
         task = await view.task(task_id)
@@ -115,12 +115,12 @@ async def _found(task_id: str, query: LogQuery, since: int, limit: int) -> LogPa
 
 
 @blueprint.post("/tasks/<task_id>/events")
-@needs("emit", makes=True)
+@needs("emit", may_create=True)
 @endpoint("Append one event or a list, all or nothing.", status=201, raises=(InvalidEvent, Conflict, UnknownTask))
 async def append(task_id: str, query: IdentityParameter, body: NewEvent | list[NewEvent]) -> Event | list[Event]:
     """A task that does not exist is created, unless the request names an `identity`."""
     identity = task_identity()
-    if makes_task():
+    if creates_task():
         task, _ = await store().acreate_task(task_id, project_id=await project_for_new(None))
         await require("emit", task_id)
         identity = task.identity

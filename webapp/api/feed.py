@@ -1,7 +1,7 @@
 """`/sse/events`: streams the events of many tasks on one connection.
 
-The id of a message is the event's `event_id`. It grows in commit order over all tasks, so one number is the cursor
-for all of them.
+The id of a message is the event's `event_id`, which grows in commit order over all tasks. One number is therefore the
+cursor for all tasks.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from signalbox.store.contract import Standing
 from signalbox.store.identity import TaskReference, check_identity, parse_reference
 from signalbox.webapp.api.parameters import LastEventId, Seq
 from signalbox.webapp.auth.access import needs
-from signalbox.webapp.auth.guard import require, seen_projects
+from signalbox.webapp.auth.guard import require, visible_projects
 from signalbox.webapp.auth.principal import ProjectIds
 from signalbox.webapp.current import hub, store
 from signalbox.webapp.http.bad_request import BadRequest
@@ -82,7 +82,7 @@ async def events(query: FeedParameters) -> Response:
     cursor = next((one for one in (query.last_id, query.since_event_id) if one is not None), start)
     if cursor > newest:
         return message_stream(sse.reset({"latest_event_id": newest}))
-    projects = seen_projects()
+    projects = visible_projects()
     renderer, key = feed(store(), tasks, projects, identities), ("feed", tasks, projects, identities)
     return subscribe(hub(), lambda lanes: lanes.board_lane(key, renderer, control_messages=JSON), cursor)
 

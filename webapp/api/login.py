@@ -1,4 +1,4 @@
-"""`/api/v1/login` and `/logout`: exchanges e-mail and password for a bearer token, which stands for a session."""
+"""`/api/v1/login` and `/logout`: exchanges e-mail and password for a bearer token, which identifies a session."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from signalbox.store import Conflict
 from signalbox.store.people import digest_of
 from signalbox.webapp.auth import cookie
 from signalbox.webapp.auth.access import needs, public
-from signalbox.webapp.auth.guard import directory, principal, session_shown
+from signalbox.webapp.auth.guard import directory, principal, session_digest
 from signalbox.webapp.auth.login import log_in, log_out
 from signalbox.webapp.auth.secrets import SESSION_PREFIX
 from signalbox.webapp.current import store
@@ -19,7 +19,7 @@ from signalbox.webapp.http.refusals import LoginsBusy, TooManyLogins, WrongCrede
 blueprint = Blueprint("api_login", __name__, url_prefix="/api/v1")
 
 LOCAL_TOKEN = "local"
-"""The token returned while the server has no accounts. Any token is accepted then; this one is never valid later."""
+"""The token returned while the server has no accounts. Any token is accepted then; this one is not valid later."""
 
 
 class LoginBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -30,7 +30,7 @@ class LoginBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class LoginResponse(msgspec.Struct):
-    """The token to send from now on. `expires_at` and `email` are null while nobody has to log in."""
+    """The token to send with further requests. `expires_at` and `email` are null while no log-in is needed."""
 
     token: str
     token_type: str = "bearer"
@@ -57,11 +57,11 @@ async def create(body: LoginBody) -> LoginResponse:
 @needs("read")
 @endpoint("End a log-in.", status=204, raises=(Conflict,))
 async def destroy() -> Response:
-    asker = await principal()
-    if asker.token is not None:
+    caller = await principal()
+    if caller.token is not None:
         raise Conflict("this token does not come from a log-in; revoke it instead")
-    if session := await session_shown():
-        await log_out(session, asker.who, request.remote_addr)
+    if session := await session_digest():
+        await log_out(session, caller.who, request.remote_addr)
     response = Response(status=204)
-    cookie.forget(response, request)
+    cookie.delete_session(response, request)
     return response

@@ -1,4 +1,4 @@
-"""Parameters that several routes of the API take."""
+"""Parameters that several routes of the API have in common."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Identity = Annotated[
 
 
 class IdentityParameter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which task is meant, if its id may have been used again. The guard compares it; routes need not read it."""
+    """The identity of the requested task, because its id may have been used again. The guard checks it."""
 
     identity: Identity = None
 

@@ -56,7 +56,7 @@ async def answer(task_id: str, request_id: str, body: AnswerBody) -> Event:
     reason = checked_reason(body.reason)
     async with store().read() as view:
         await view.task(task_id)
-        asked: Permission | None = await view.permission(task_id, request_id)
-    if asked is None:
+        permission: Permission | None = await view.permission(task_id, request_id)
+    if permission is None:
         raise UnknownPermission(request_id)
-    return await answer_permission(task_id, asked, body.approved, reason)
+    return await answer_permission(task_id, permission, body.approved, reason)

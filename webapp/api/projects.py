@@ -10,7 +10,7 @@ from quart import Blueprint
 
 from signalbox.store.people import Project
 from signalbox.webapp.auth.access import needs
-from signalbox.webapp.auth.guard import seen_projects
+from signalbox.webapp.auth.guard import visible_projects
 from signalbox.webapp.current import agents, store
 from signalbox.webapp.http.endpoint import endpoint
 from signalbox.webapp.http.refusals import UnknownProject
@@ -38,16 +38,16 @@ class ProjectListResponse(msgspec.Struct):
 @needs("read")
 @endpoint("List the projects.")
 async def index() -> ProjectListResponse:
-    visible = seen_projects()
+    visible = visible_projects()
     projects = [one for one in await store().people.projects() if visible is None or one.project_id in visible]
-    return ProjectListResponse(await asyncio.gather(*map(shown, projects)))
+    return ProjectListResponse(await asyncio.gather(*map(to_view, projects)))
 
 
 @blueprint.get("/<project_id>")
 @needs("read")
 @endpoint("Read one project.")
 async def show(project_id: str) -> ProjectView:
-    return await shown(await project_of(project_id))
+    return await to_view(await project_of(project_id))
 
 
 async def project_of(project_id: str) -> Project:
@@ -58,9 +58,9 @@ async def project_of(project_id: str) -> Project:
     return project
 
 
-async def shown(project: Project) -> ProjectView:
+async def to_view(project: Project) -> ProjectView:
     """Return a project with its current status."""
-    run = await agents().at_work(project)
+    run = await agents().active_run(project)
     status: Literal["READY", "RUNNING", "UNAVAILABLE", "NO_AGENT"] = "RUNNING"
     if run is None and project.agent is None:
         status = "NO_AGENT"

@@ -78,7 +78,7 @@ async def index(project_id: str, query: RunParameters) -> Runs:
     wanted = TaskQuery(kind=KIND, projects=(project.project_id,), limit=query.limit, before=query.cursor or None)
     async with store().read() as view:
         page = await view.tasks(wanted)
-    return Runs(runs=list(map(shown, page.tasks)), has_more=page.cursor is not None, next_cursor=page.cursor)
+    return Runs(runs=list(map(to_view, page.tasks)), has_more=page.cursor is not None, next_cursor=page.cursor)
 
 
 @blueprint.post("")
@@ -94,14 +94,14 @@ async def start(project_id: str, body: RunBody | None = None) -> Result[RunView]
     task, new = await agents().start(project, asked.run_id, command=asked.command, title=asked.title)
     if new:
         await audit("run_started", task.task_id, command=asked.command)
-    return Result(shown(task), status=201 if new else 200)
+    return Result(to_view(task), status=201 if new else 200)
 
 
 @blueprint.get("/<run_id>")
 @needs("read")
 @endpoint("Read one run.")
 async def show(project_id: str, run_id: str) -> RunView:
-    return shown(await _run(project_id, run_id))
+    return to_view(await _run(project_id, run_id))
 
 
 @blueprint.get("/<run_id>/stream")
@@ -136,10 +136,10 @@ async def stream(project_id: str, run_id: str, query: Resume) -> Response:
 async def cancel(project_id: str, run_id: str, body: CancelBody | None = None) -> RunView:
     await _run(project_id, run_id)
     await request_cancel(run_id, checked_reason(body.reason if body else None))
-    return shown(await _run(project_id, run_id))
+    return to_view(await _run(project_id, run_id))
 
 
-def shown(task: Task) -> RunView:
+def to_view(task: Task) -> RunView:
     """Return a task in this dialect's form."""
     return RunView(
         run_id=task.task_id,

@@ -92,8 +92,8 @@ async def events(session_id: str, query: SessionResume) -> Response:
 
 async def _open_requests(view: Reading, session_id: str) -> bytes:
     """Encode the open permission requests, for a client that starts at the end of the log."""
-    asked = await view.permissions(session_id)
-    return b"".join(map(open_request, await view.events_at(session_id, [one.seq for one in asked])))
+    seqs = [permission.seq for permission in await view.permissions(session_id)]
+    return b"".join(map(open_request, await view.events_at(session_id, seqs)))
 
 
 @blueprint.post("/permission-response/<session_id>")
@@ -103,23 +103,23 @@ async def respond(session_id: str, query: IdentityParameter, body: SessionAnswer
     reason = checked_reason(body.reason)
     async with store().read() as view:
         await view.task(session_id)
-        asked = await _asked(view, session_id, body.request_id)
-        if asked is None:
-            raise NoOpenRequest(await _why_nothing_is_open(view, session_id, body.request_id))
-    event = await answer_permission(session_id, asked, body.approved, reason)
+        permission = await _open_request(view, session_id, body.request_id)
+        if permission is None:
+            raise NoOpenRequest(await _no_open_request_message(view, session_id, body.request_id))
+    event = await answer_permission(session_id, permission, body.approved, reason)
     by = event.payload["by"]
-    return SessionAnswer(asked.request_id, body.approved, reason, by, event.seq, event.created_at)
+    return SessionAnswer(permission.request_id, body.approved, reason, by, event.seq, event.created_at)
 
 
-async def _asked(view: Reading, session_id: str, request_id: str | None) -> Permission | None:
+async def _open_request(view: Reading, session_id: str, request_id: str | None) -> Permission | None:
     """Return the open request with this id, by default the oldest; None if there is none."""
     waiting = await view.permissions(session_id)
     return next((one for one in waiting if request_id in (None, one.request_id)), None)
 
 
-async def _why_nothing_is_open(view: Reading, session_id: str, request_id: str | None) -> str:
-    asked = await view.permissions(session_id, open_only=False)
-    closed = [one for one in asked if request_id in (None, one.request_id)]
+async def _no_open_request_message(view: Reading, session_id: str, request_id: str | None) -> str:
+    permissions = await view.permissions(session_id, open_only=False)
+    closed = [one for one in permissions if request_id in (None, one.request_id)]
     if not closed:
         return (
             "no permission request is open" if request_id is None else f"there is no permission request {request_id!r}"
@@ -135,12 +135,12 @@ async def _why_nothing_is_open(view: Reading, session_id: str, request_id: str |
 async def health(session_id: str, query: IdentityParameter) -> SessionHealth:
     async with store().read() as view:
         task = await view.task(session_id)
-        asked = await view.permissions(session_id)
+        permissions = await view.permissions(session_id)
     return SessionHealth(
         session_id=session_id,
         identity=task.identity,
         connections=hub().lanes.readers(session_id, session_event),
         last_seq=task.latest_seq,
-        permission_open=bool(asked),
-        request_id=asked[0].request_id if asked else None,
+        permission_open=bool(permissions),
+        request_id=permissions[0].request_id if permissions else None,
     )

@@ -47,7 +47,7 @@ def line(event: Event) -> bytes:
 @socket_endpoint("Follow the log of a task over a WebSocket.", query=Resume)
 async def task_events(task_id: str) -> None:
     """Each message of the server is an Event. The client sends none."""
-    with suppress(OSError):  # the client went away
+    with suppress(OSError):  # the client has disconnected
         await serve(task_id)
 
 

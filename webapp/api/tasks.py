@@ -16,7 +16,7 @@ from signalbox.store.state import Progress, Status, Task, Unfinished
 from signalbox.webapp.acts.user_actions import archive_task, delete_task
 from signalbox.webapp.api.parameters import IdentityParameter
 from signalbox.webapp.auth.access import needs
-from signalbox.webapp.auth.guard import project_for_new, require, seen_projects, task_identity
+from signalbox.webapp.auth.guard import project_for_new, require, task_identity, visible_projects
 from signalbox.webapp.current import store
 from signalbox.webapp.http.endpoint import Result, endpoint
 from signalbox.webapp.http.refusals import UnknownProject
@@ -82,7 +82,7 @@ class TaskListResponse(msgspec.Struct, kw_only=True):
     next_cursor: str | None
 
 
-def shown(task: Task) -> TaskResponse:
+def to_response(task: Task) -> TaskResponse:
     """Return a task in the API's form."""
     return msgspec.convert(task, TaskResponse, from_attributes=True)
 
@@ -92,8 +92,8 @@ def shown(task: Task) -> TaskResponse:
 @endpoint("List tasks.", raises=(Conflict,))
 async def index(query: ListFilters) -> TaskListResponse:
     async with store().read() as view:
-        page = await view.tasks(task_query(query, seen_projects()))
-    tasks = list(map(shown, page.tasks))
+        page = await view.tasks(task_query(query, visible_projects()))
+    tasks = list(map(to_response, page.tasks))
     return TaskListResponse(tasks=tasks, has_more=page.cursor is not None, next_cursor=page.cursor)
 
 
@@ -110,7 +110,7 @@ async def create(body: TaskBody) -> Result[TaskResponse]:
     if not new:
         await require("emit", task.task_id)
     location = at_root(f"/api/tasks/{task.task_id}")
-    return Result(shown(task), status=201 if new else 200, location=location if new else None)
+    return Result(to_response(task), status=201 if new else 200, location=location if new else None)
 
 
 @blueprint.get("/<task_id>")
@@ -119,7 +119,7 @@ async def create(body: TaskBody) -> Result[TaskResponse]:
 async def show(task_id: str) -> TaskAtWork:
     async with store().read() as view:
         task, lines = await view.task(task_id), await view.unfinished(task_id)
-    return TaskAtWork(**msgspec.structs.asdict(shown(task)), unfinished=lines)
+    return TaskAtWork(**msgspec.structs.asdict(to_response(task)), unfinished=lines)
 
 
 @blueprint.put("/<task_id>/unfinished")
@@ -140,11 +140,11 @@ async def delete(task_id: str) -> None:
 @needs("respond")
 @endpoint("Archive a task, which hides it from the list.", raises=(Conflict,))
 async def archive(task_id: str) -> TaskResponse:
-    return shown(await archive_task(task_id, True))
+    return to_response(await archive_task(task_id, True))
 
 
 @blueprint.delete("/<task_id>/archive")
 @needs("respond")
 @endpoint("Restore an archived task.", raises=(Conflict,))
 async def restore(task_id: str) -> TaskResponse:
-    return shown(await archive_task(task_id, False))
+    return to_response(await archive_task(task_id, False))

@@ -17,23 +17,31 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Access:
     """The rights that a route requires. `scope` is None for a public route.
 
-    The scope is required in the project of the task that the part `task` of the address names, or in the project that
-    the part `project_id` names; without these parts in any project, or with `everywhere` in all. With `makes` the task
-    may be new. `query_token` allows `?token=`, because a browser's EventSource and WebSocket cannot send headers.
+    The scope is required in the project of the task that the path parameter `task` names, or in the project that the
+    path parameter `project_id` names. Without these parameters it is required in at least one project, or in all with
+    `everywhere`. With `may_create` the task may be new. `query_token` allows `?token=`, because a browser's EventSource
+    and WebSocket cannot send headers.
     """
 
     scope: Scope | None
     task: str = "task_id"
-    makes: bool = False
+    may_create: bool = False
     everywhere: bool = False
     query_token: bool = False
 
 
 def needs(
-    scope: Scope, *, task: str = "task_id", makes: bool = False, everywhere: bool = False, query_token: bool = False
+    scope: Scope,
+    *,
+    task: str = "task_id",
+    may_create: bool = False,
+    everywhere: bool = False,
+    query_token: bool = False,
 ) -> Callable[[F], F]:
     """Declare the rights that a route requires; see Access."""
-    return _declare(Access(scope=scope, task=task, makes=makes, everywhere=everywhere, query_token=query_token))
+    return _declare(
+        Access(scope=scope, task=task, may_create=may_create, everywhere=everywhere, query_token=query_token)
+    )
 
 
 def public(view: F) -> F:
@@ -48,9 +56,9 @@ def access_of(app: Quart, endpoint: str) -> Access | None:
 
 def check_declared(app: Quart) -> None:
     """Raise RuntimeError unless every route has a declaration."""
-    silent = sorted({rule.rule for rule in app.url_map.iter_rules() if access_of(app, rule.endpoint) is None})
-    if silent:
-        raise RuntimeError(f"these routes do not declare what they need, with @needs or @public: {', '.join(silent)}")
+    missing = sorted({rule.rule for rule in app.url_map.iter_rules() if access_of(app, rule.endpoint) is None})
+    if missing:
+        raise RuntimeError(f"these routes do not declare their rights with @needs or @public: {', '.join(missing)}")
 
 
 def _declare(access: Access) -> Callable[[F], F]:

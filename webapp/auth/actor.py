@@ -1,4 +1,4 @@
-"""The person behind a request, as the audited writes of a store take them."""
+"""The caller of a request, as arguments for the audited writes of a store."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from signalbox.store import Who
 from signalbox.webapp.auth.guard import principal
 
 
-class Asker(TypedDict):
-    """The arguments of an audited write: who acts, and the network address that they act from."""
+class AuditArguments(TypedDict):
+    """The arguments of an audited write: the acting person or program, and its network address."""
 
     actor: Who
     source: str | None
 
 
-async def asker() -> Asker:
-    """Return the caller of this request: `await store().aarchive_task(task_id, True, **await asker())`."""
+async def audit_arguments() -> AuditArguments:
+    """Return the arguments for this request: `await store().aarchive_task(task_id, True, **await asker())`."""
     return {"actor": (await principal()).who, "source": request.remote_addr}

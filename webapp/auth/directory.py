@@ -1,7 +1,7 @@
 """The directory: the principal of a token or a session, cached until something changes.
 
-Every write of people raises a version number. The directory reads it at once after a commit without events, of any
-process, and at least every `TICK` seconds.
+Each write of accounts, tokens or projects increments a version number. The directory reads it after every commit
+without events, also of other processes, and at least every `CHECK_INTERVAL_S` seconds.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from signalbox.store.loops import FIRST_PAUSE, Loop
 from signalbox.store.people import TaskSummary
 from signalbox.webapp.auth.principal import LOCAL, NOBODY, Principal, of_account, of_token
 
-TICK = 0.5
-"""Seconds between two checks of the version and of expiry times."""
+CHECK_INTERVAL_S = 0.5
+"""Maximum seconds between two checks of the version and of expiry times."""
 
-PAUSE = 0.05
-"""The shortest time in seconds between two checks of the version."""
+MIN_CHECK_INTERVAL_S = 0.05
+"""Minimum seconds between two checks of the version."""
 
 MAX_CACHED = 10_000
-"""The most credentials and the most tasks in the cache."""
+"""Maximum number of credentials, and of tasks, in the cache."""
 
 NEVER = float("inf")
 
@@ -43,19 +43,19 @@ class Credential(NamedTuple):
 
 
 class Directory:
-    """The cache. `on_look` is called after each check, so that streams end with their rights.
+    """The cache. `on_check` is called after each check, so that streams without a valid right end.
 
-    `guarded` says whether callers must identify themselves: if there is any account or token, or if `always` is set,
-    which is the case on an address other than loopback.
+    `guarded`: callers must identify themselves, because there is an account or a token, or because of `always`, which
+    is set when the server listens on an address other than loopback.
     """
 
     def __init__(
-        self, people: People, *, always: bool, on_look: Callable[[], Awaitable[None]], loop: Loop | None = None
+        self, people: People, *, always: bool, on_check: Callable[[], Awaitable[None]], loop: Loop | None = None
     ) -> None:
         self._loop = loop or Loop("rights", max_pause=FIRST_PAUSE)
         self.guarded = self._always = always
         self._people = people
-        self._on_look = on_look
+        self._on_check = on_check
         self._version = -1
         self._principals: dict[Credential, tuple[Principal, float]] = {}
         self._places: dict[str, TaskSummary] = {}
@@ -65,7 +65,7 @@ class Directory:
 
     async def open(self) -> None:
         """Read the version, then watch it in the background."""
-        await self._look()
+        await self._refresh()
         self._task = asyncio.create_task(self._loop.run(self._watch), name="signalbox-directory")
 
     async def close(self) -> None:
@@ -75,7 +75,7 @@ class Directory:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def on_commit(self, events: Sequence[Event]) -> None:
-        """Take the events of a commit. A commit without events may have changed people or deleted a task."""
+        """Handle a commit with these events. A commit without events may have changed people or deleted a task."""
         newest = events[-1].event_id if events else self._newest
         # Deleting a task uses an event id without an event, so a gap in the ids means that a task may be gone.
         if not events or newest - self._newest != len(events):
@@ -85,7 +85,7 @@ class Directory:
         self._newest = newest
 
     def forget(self) -> None:
-        """Empty the cache and check at once, because the store has other people and tasks now."""
+        """Empty the cache and check at once, because the store has another history now."""
         self._version, self._principals, self._places, self._newest = -1, {}, {}, 0
         self._woken.set()
 
@@ -95,7 +95,7 @@ class Directory:
             return LOCAL
         if credential is None:
             return NOBODY
-        # Capture the dict before awaiting: if `_look` replaces it meanwhile, the stale result lands in the old one.
+        # Capture the dict before awaiting: if `_refresh` replaces it meanwhile, the stale result lands in the old one.
         principals = self._principals
         known = principals.get(credential)
         if known is not None and time.time() < known[1]:
@@ -124,13 +124,13 @@ class Directory:
         return place
 
     async def unknown_project(self, project_id: str) -> bool:
-        """Whether no project has this id."""
+        """Return whether no project has this id."""
         return await self._people.project(project_id) is None
 
     async def changed(self) -> None:
         """Check now, because this process has just changed people."""
-        await self._look()
-        await self._on_look()
+        await self._refresh()
+        await self._on_check()
 
     async def _load(self, credential: Credential) -> tuple[Principal, float]:
         if credential.kind == "session":
@@ -155,7 +155,7 @@ class Directory:
             return NOBODY, 0
         return of_token(token, account, await self._people.roles(account.account_id)), until
 
-    async def _look(self) -> None:
+    async def _refresh(self) -> None:
         version = await self._people.version()
         if version == self._version:
             return
@@ -165,15 +165,15 @@ class Directory:
 
     async def _watch(self) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), TICK)
+            await asyncio.wait_for(self._woken.wait(), CHECK_INTERVAL_S)
         self._woken.clear()
-        await self._look()
-        await self._on_look()
-        await asyncio.sleep(PAUSE)
+        await self._refresh()
+        await self._on_check()
+        await asyncio.sleep(MIN_CHECK_INTERVAL_S)
 
 
 def unix_time(timestamp: str) -> float:
-    """Return a timestamp of the store in seconds since 1970. A timestamp without a zone is in UTC."""
+    """Convert a timestamp of the store to seconds since 1970. A timestamp without a zone is in UTC."""
     at = datetime.fromisoformat(timestamp)
     return at.replace(tzinfo=at.tzinfo or UTC).timestamp()
 

@@ -31,18 +31,18 @@ CLOSE_CODES: dict[type[Exception], int] = {
 
 
 def install(app: Quart) -> None:
-    """Check every request and every WebSocket; see `check_declared` for what must hold when all routes are there."""
+    """Check every request and every WebSocket. All routes must declare their rights: see `check_declared`."""
 
     @app.before_request
     async def check_request() -> None:
-        asked = request._get_current_object()  # type: ignore[attr-defined]
-        if asked.url_rule is not None:
-            access = _declared(asked.url_rule.endpoint)
-            asked.set_limits(public=access.scope is None)
-            await _check(asked, access)
-            asked.bounded_body.check()
-            if access.scope is not None and asked.has_body:
-                asked.on_body_received = check_again
+        current = request._get_current_object()  # type: ignore[attr-defined]
+        if current.url_rule is not None:
+            access = _declared(current.url_rule.endpoint)
+            current.set_limits(public=access.scope is None)
+            await _check(current, access)
+            current.bounded_body.check()
+            if access.scope is not None and current.has_body:
+                current.on_body_received = check_again
 
     @app.before_websocket
     async def check_websocket() -> Response | None:
@@ -58,7 +58,7 @@ def install(app: Quart) -> None:
         return None
 
     @app.after_request
-    async def check_what_was_read(response: Response) -> Response:
+    async def check_identity_again(response: Response) -> Response:
         # The task may have been deleted, and its id used again in another project, before the route read it.
         if task_identity() is None or not _depends_on_task(response.status_code):
             return response
@@ -71,12 +71,12 @@ def install(app: Quart) -> None:
         return response
 
     @app.after_request
-    async def keep_private(response: Response) -> Response:
-        # Browsers must not store pages of a logged-in person: the Back button would show them after a log-out.
-        shown = g.get("principal", LOCAL) is not LOCAL
+    async def forbid_caching(response: Response) -> Response:
+        # Browsers must not store pages of identified callers: the Back button would show them after a log-out.
+        identified = g.get("principal", LOCAL) is not LOCAL
         cached = response.headers.get("Cache-Control", "no-cache")
         if (
-            shown
+            identified
             and "no-store" not in cached
             and "immutable" not in cached
             and response.mimetype != "text/event-stream"
@@ -98,17 +98,17 @@ async def principal() -> Principal:
     return cast(Principal, g.principal)
 
 
-async def session_shown() -> str | None:
+async def session_digest() -> str | None:
     """Return the digest of the caller's session, from the cookie or a bearer token; None for other callers."""
     return cast(Credential, g.credential).digest if (await principal()).is_person else None
 
 
-def seen_projects() -> ProjectIds:
+def visible_projects() -> ProjectIds:
     """Return the projects whose tasks the caller may see. Only for routes with `@needs`."""
     return cast(Principal, g.principal).projects("read")
 
 
-def answered_projects() -> ProjectIds:
+def answerable_projects() -> ProjectIds:
     """Return the projects whose runs the caller may answer and cancel."""
     return cast(Principal, g.principal).projects("respond")
 
@@ -116,14 +116,14 @@ def answered_projects() -> ProjectIds:
 def task_identity() -> str | None:
     """Return the identity that the task must have: named by the request, else that of the checked task.
 
-    None if the request names none and its caller has rights in every project.
+    Return None if the request names none and its caller has the right in all projects.
     """
     place = g.get("place")
     return cast(str, place.identity) if place else cast(str | None, g.get("identity"))
 
 
 def check_task(task_id: str, found: str) -> None:
-    """Raise UnknownTask if the request means another task than the one with the identity `found`.
+    """Raise UnknownTask if the task with the identity `found` is not the one that the request is for.
 
     Raises TaskReplaced if the caller may learn that another task has the id.
     """
@@ -135,12 +135,12 @@ def check_task(task_id: str, found: str) -> None:
 
 
 async def may_answer_task(task_id: str) -> bool:
-    """Whether the caller may answer and cancel a run. Raises UnknownTask."""
-    return answered_projects() is None or may_answer(await directory().project_of(task_id))
+    """Return whether the caller may answer and cancel a run. Raises UnknownTask."""
+    return answerable_projects() is None or may_answer(await directory().project_of(task_id))
 
 
 def may_answer(project_id: str) -> bool:
-    """Whether the caller may answer and cancel the runs of a project."""
+    """Return whether the caller may answer and cancel the runs of a project."""
     return cast(Principal, g.principal).may("respond", project_id)
 
 
@@ -149,26 +149,26 @@ def ticket() -> Ticket:
     return Ticket(g.principal, g.credential, g.get("project_id"))
 
 
-def makes_task() -> bool:
-    """Whether the task of the address does not exist yet."""
-    return "makes" in g
+def creates_task() -> bool:
+    """Return whether the task of this request does not exist yet, so that the request creates it."""
+    return "creates_task" in g
 
 
 async def require(scope: Scope, task_id: str) -> None:
     """Check the right for a task that is not in the path. Raises UnknownTask or Forbidden."""
-    asker = await principal()
-    if asker.projects(scope) is not None:
-        _allow(asker, scope, (await directory().task_summary(task_id, fresh=True)).project_id)
+    caller = await principal()
+    if caller.projects(scope) is not None:
+        _allow(caller, scope, (await directory().task_summary(task_id, fresh=True)).project_id)
 
 
 async def may_write_to(task_id: str) -> None:
-    """Raise Forbidden if the server started the task and the caller has no right to start and cancel it."""
-    asker = await principal()
-    if asker.projects("respond") is None:
+    """Raise Forbidden if the server started the task and the caller may not start and cancel runs there."""
+    caller = await principal()
+    if caller.projects("respond") is None:
         return
     place = g.get("place") or await directory().task_summary(task_id)
     if is_reserved_kind(place.kind):
-        _allow(asker, "respond", place.project_id)
+        _allow(caller, "respond", place.project_id)
 
 
 async def check_again() -> None:
@@ -186,9 +186,9 @@ async def project_for_new(project_id: str | None) -> str | None:
 
     Raises Forbidden or UnknownProject.
     """
-    asker = await principal()
-    chosen = project_id or asker.home
-    _allow(asker, "emit", chosen or DEFAULT_PROJECT)
+    caller = await principal()
+    chosen = project_id or caller.default_project
+    _allow(caller, "emit", chosen or DEFAULT_PROJECT)
     if project_id is not None and await directory().unknown_project(project_id):
         raise UnknownProject(project_id)
     return chosen
@@ -232,43 +232,43 @@ async def _check(connection: BaseRequestWebsocket, access: Access) -> None:
     if access.scope is None:
         return
     credential = credential_of(connection, access)
-    asker = await directory().principal(credential)
-    g.credential, g.principal = credential, asker
-    if not asker.known:
+    caller = await directory().principal(credential)
+    g.credential, g.principal = credential, caller
+    if not caller.known:
         raise NotLoggedIn(credential.kind if credential else None)
     scope, parts = access.scope, connection.view_args or {}
     if task_id := parts.get(access.task):
         g.task_id, g.identity = task_id, connection.args.get("identity") or None
-    if asker.projects(scope) is None:
+    if caller.projects(scope) is None:
         return
-    if scope not in asker.grants or access.everywhere:
-        raise Forbidden(asker.name, scope, None)
+    if scope not in caller.grants or access.everywhere:
+        raise Forbidden(caller.name, scope, None)
     if parts.get(access.task):
-        g.project_id = await _project(asker, scope, parts[access.task], makes=access.makes)
+        g.project_id = await _project(caller, scope, parts[access.task], may_create=access.may_create)
     elif "project_id" in parts:
         g.project_id = parts["project_id"]
         if await directory().unknown_project(g.project_id):
             raise UnknownProject(g.project_id)
     else:
         return
-    _allow(asker, scope, g.project_id)
+    _allow(caller, scope, g.project_id)
 
 
-async def _project(asker: Principal, scope: Scope, task_id: str, *, makes: bool) -> str:
-    g.pop("makes", None)
+async def _project(caller: Principal, scope: Scope, task_id: str, *, may_create: bool) -> str:
+    g.pop("creates_task", None)
     try:
         place = await directory().task_summary(task_id, fresh=True)
         if g.identity not in (None, place.identity):
-            raise (TaskReplaced if asker.may(scope, place.project_id) else UnknownTask)(task_id)
+            raise (TaskReplaced if caller.may(scope, place.project_id) else UnknownTask)(task_id)
         g.place = place
         return place.project_id
     except UnknownTask:
-        if not makes or g.identity is not None:
+        if not may_create or g.identity is not None:
             raise
-        g.makes = True
-        return asker.home or DEFAULT_PROJECT
+        g.creates_task = True
+        return caller.default_project or DEFAULT_PROJECT
 
 
-def _allow(asker: Principal, scope: Scope, project_id: str) -> None:
-    if not asker.may(scope, project_id):
-        raise Forbidden(asker.name, scope, project_id)
+def _allow(caller: Principal, scope: Scope, project_id: str) -> None:
+    if not caller.may(scope, project_id):
+        raise Forbidden(caller.name, scope, project_id)

@@ -1,4 +1,4 @@
-"""Log-in, log-out and password changes, limited and audited. The time does not tell whether an account exists."""
+"""Log-in, log-out and password changes, limited and audited. Response times do not reveal whether an account exists."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from signalbox.store.errors import NotFound
 from signalbox.store.people import MAX_EMAIL_CHARS, Account, checked_email, digest_of
 from signalbox.webapp.auth import passwords, secrets
 from signalbox.webapp.auth.directory import Directory
-from signalbox.webapp.auth.login_attempts import Checks, LoginAttempts, network_of
+from signalbox.webapp.auth.login_attempts import LoginAttempts, PasswordChecks, network_of
 from signalbox.webapp.http.refusals import LoginsBusy
 from signalbox.webapp.settings import Settings
 
 DUMMY_HASH = "$argon2id$v=19$m=65536,t=3,p=4$pu0Jl6c9GSEIi8GFdXCO/g$eTnySZIy8WhasE844bk+YjlOa0Ln7VYytTghPmr45BU"
-"""The hash that is checked for an address without an account, so that the check takes the same time."""
+"""The hash that is checked if there is no account with the given address, so that the check takes the same time."""
 
 
 class Logins:
@@ -27,7 +27,7 @@ class Logins:
 
     def __init__(self, attempts: int, key: bytes | None = None) -> None:
         self.attempts = LoginAttempts(attempts, key)
-        self.checks = Checks()
+        self.checks = PasswordChecks()
 
 
 class LoggedIn(NamedTuple):
@@ -47,30 +47,30 @@ async def log_in(email: str, password: str, source: str | None, browser: str | N
     email, source = email.strip()[: MAX_EMAIL_CHARS + 1], source or ""
     logins, network = _logins(), network_of(source)
     found = await _people().account_by_email(email)
-    # All spellings of an address share one budget, that of the account if there is one.
+    # All spellings of an address share one budget: that of the account, if there is one.
     who = found[0].account_id if found else f"? {_spelling(email)}"
     attempt = logins.attempts.attempt(who, network, browser)
     try:
         for _ in range(2):
-            right = await logins.checks.run(network, passwords.verify, found[1] if found else DUMMY_HASH, password)
-            if found is None or not right or found[0].disabled_at:
+            correct = await logins.checks.run(network, passwords.verify, found[1] if found else DUMMY_HASH, password)
+            if found is None or not correct or found[0].disabled_at:
                 break
             secret = await _session(*found, source)
             if secret is not None:
-                attempt.take_back()
-                await _renew(*found, password, network)
+                attempt.withdraw()
+                await _renew_hash(*found, password, network)
                 return LoggedIn(found[0], secret, logins.attempts.succeeded(who, network))
             # The password was changed or hashed again during the check.
             found = await _people().account_by_email(email)
     except LoginsBusy:
-        attempt.take_back()
+        attempt.withdraw()
         raise
     await _audit(_who(found[0]) if found else Who("nobody"), "log_in_failed", source)
     return None
 
 
-async def _session(account: Account, kept: str, source: str) -> str | None:
-    """Return the secret of a new session; None if the account has another hash than `kept` by now, or was disabled."""
+async def _session(account: Account, stored_hash: str, source: str) -> str | None:
+    """Return the secret of a new session; None if the account has another hash by now, or is disabled."""
     secret = secrets.new_secret()
     life = timedelta(seconds=cast(Settings, current_app.extensions["settings"]).session_life)
     expires = (datetime.now(UTC) + life).isoformat(timespec="microseconds").replace("+00:00", "Z")
@@ -79,7 +79,7 @@ async def _session(account: Account, kept: str, source: str) -> str | None:
             account.account_id,
             digest_of(secret),
             expires,
-            password_hash=kept,
+            password_hash=stored_hash,
             actor=_who(account),
             source=source or None,
         )
@@ -88,11 +88,11 @@ async def _session(account: Account, kept: str, source: str) -> str | None:
     return secret
 
 
-async def _renew(account: Account, kept: str, password: str, network: str) -> None:
-    if passwords.outdated(kept):
+async def _renew_hash(account: Account, stored_hash: str, password: str, network: str) -> None:
+    if passwords.is_outdated(stored_hash):
         with suppress(LoginsBusy):
             renewed = await _logins().checks.run(network, passwords.hash_of, password)
-            await _people().arenew_hash(account.account_id, kept, renewed)
+            await _people().arenew_hash(account.account_id, stored_hash, renewed)
 
 
 def _spelling(email: str) -> str:
@@ -117,15 +117,15 @@ async def change_password(account: Account, old: str, new: str, source: str | No
     attempt = logins.attempts.attempt(account.account_id, network)
     found = await _people().account_by_email(account.email)
     try:
-        right = found is not None and await logins.checks.run(network, passwords.verify, found[1], old)
-        if found is None or not right:
+        correct = found is not None and await logins.checks.run(network, passwords.verify, found[1], old)
+        if found is None or not correct:
             await _audit(_who(account), "password_change_failed", source)
             return False
         hashed = await logins.checks.run(network, passwords.hash_of, new)
     except LoginsBusy:
-        attempt.take_back()
+        attempt.withdraw()
         raise
-    attempt.take_back()
+    attempt.withdraw()
     try:
         await _people().aset_password(
             account.account_id, hashed, instead_of=found[1], actor=_who(account), source=source

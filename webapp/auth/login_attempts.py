@@ -25,28 +25,28 @@ T = TypeVar("T")
 BudgetKey = tuple[str, ...]
 
 WINDOW = 300.0
-"""Seconds in which failed log-ins from one network are counted."""
+"""Seconds for which failed log-ins from one network are counted."""
 
 ACCOUNT_WINDOW = 3600.0
-"""Seconds in which failed log-ins to one account, or from one known browser, are counted."""
+"""Seconds for which failed log-ins to one account, or from one known browser, are counted."""
 
-PER_NETWORK, PER_ACCOUNT = 5, 5
+NETWORK_FACTOR, ACCOUNT_FACTOR = 5, 5
 """The other two budgets, as multiples of the budget for one account from one network."""
 
 MAX_BUDGETS = 50_000
-"""The most budgets in memory; those used least recently are dropped."""
+"""Maximum number of budgets in memory. The least recently used ones are dropped."""
 
-AT_ONCE, WAITING, WAITING_PER_NETWORK = 2, 32, 16
-"""Checks at the same time (each takes 64 MiB), checks that may wait, and checks of one network that may wait."""
+MAX_RUNNING, MAX_WAITING, MAX_WAITING_PER_NETWORK = 2, 32, 16
+"""Maximum number of checks at the same time (each takes 64 MiB), of waiting checks, and of these from one network."""
 
 
 @dataclass
 class Attempt:
-    """One log-in that has begun. It counts as failed until `take_back`."""
+    """One log-in that is being checked. It counts as failed until `withdraw`."""
 
     taken: list[tuple[deque[float], float]]
 
-    def take_back(self) -> None:
+    def withdraw(self) -> None:
         """Do not count this log-in as failed."""
         for times, at in self.taken:
             if at in times:
@@ -71,10 +71,10 @@ class LoginAttempts:
             try:
                 return self._take([(("browser", who, nonce), self._attempts, ACCOUNT_WINDOW)])
             except TooManyLogins:
-                pass  # Without a place in its own budget, treat the browser as unknown.
+                pass  # The budget of the browser is used up, so treat it as unknown.
         pair: tuple[BudgetKey, int, float] = ("pair", who, network), self._attempts, WINDOW
-        wide: tuple[BudgetKey, int, float] = ("network", network), self._attempts * PER_NETWORK, WINDOW
-        everywhere: tuple[BudgetKey, int, float] = ("account", who), self._attempts * PER_ACCOUNT, ACCOUNT_WINDOW
+        wide: tuple[BudgetKey, int, float] = ("network", network), self._attempts * NETWORK_FACTOR, WINDOW
+        everywhere: tuple[BudgetKey, int, float] = ("account", who), self._attempts * ACCOUNT_FACTOR, ACCOUNT_WINDOW
         if (who, network) in self._networks:
             return self._take([pair, wide])
         return self._take([pair, wide, everywhere])
@@ -118,18 +118,18 @@ class LoginAttempts:
         return hmac.new(self._key, f"known browser {who} {nonce}".encode(errors="replace"), "sha256").hexdigest()
 
 
-class Checks:
+class PasswordChecks:
     """Checks passwords in its own threads. A cancelled caller frees its thread and its place in the queue."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="signalbox-password")
+        self._threads = ThreadPoolExecutor(MAX_RUNNING, thread_name_prefix="signalbox-password")
         self._lock = threading.Lock()
         self._waiting: Counter[str] = Counter()
 
     async def run(self, network: str, work: Callable[..., T], *given: str) -> T:
         """Run `work` in a thread and return its result. Raises LoginsBusy if too many wait already."""
         with self._lock:
-            if self._waiting.total() >= WAITING or self._waiting[network] >= WAITING_PER_NETWORK:
+            if self._waiting.total() >= MAX_WAITING or self._waiting[network] >= MAX_WAITING_PER_NETWORK:
                 raise LoginsBusy
             self._waiting[network] += 1
         job: Future[T] = self._threads.submit(work, *given)

@@ -12,15 +12,15 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from signalbox.store import InvalidEvent
 
-SHORTEST, LONGEST = 8, 1024
+MIN_LENGTH, MAX_LENGTH = 8, 1024
 
 _hasher = PasswordHasher()
 
 
 def hash_of(password: str) -> str:
     """Return the salted argon2id hash of a password. Raises InvalidEvent for a password that is not allowed."""
-    if not SHORTEST <= len(password) <= LONGEST:
-        message = f"the password must have {SHORTEST} to {LONGEST} characters, not {len(password)}"
+    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
+        message = f"the password must have {MIN_LENGTH} to {MAX_LENGTH} characters, not {len(password)}"
         raise InvalidEvent(message, "password")
     try:
         return _hasher.hash(_bytes(password))
@@ -28,19 +28,19 @@ def hash_of(password: str) -> str:
         raise InvalidEvent("the password must be valid Unicode text", "password") from None
 
 
-def verify(kept: str, password: str) -> bool:
-    """Whether `kept` is the hash of this password. A password over the length limit is not hashed."""
-    if len(password) > LONGEST:
+def verify(stored_hash: str, password: str) -> bool:
+    """Return whether `stored_hash` is the hash of this password. A password over the length limit is not hashed."""
+    if len(password) > MAX_LENGTH:
         return False
     try:
-        return _hasher.verify(kept, _bytes(password))
+        return _hasher.verify(stored_hash, _bytes(password))
     except (VerificationError, InvalidHashError, UnicodeEncodeError):
         return False
 
 
-def outdated(kept: str) -> bool:
-    """Whether `kept` has outdated parameters, so that it should be replaced at the next log-in."""
-    return _hasher.check_needs_rehash(kept)
+def is_outdated(stored_hash: str) -> bool:
+    """Return whether `stored_hash` has outdated parameters and should be replaced at the next log-in."""
+    return _hasher.check_needs_rehash(stored_hash)
 
 
 def _bytes(password: str) -> bytes:

@@ -16,8 +16,8 @@ ProjectIds = tuple[str, ...] | None
 class Principal:
     """A person or a program. Audits use `name`. `key` distinguishes callers; None for callers without an identity.
 
-    `grants` has the projects of each scope that the principal can have. A missing scope is refused everywhere; a scope
-    with no project may get projects later.
+    `grants` maps each scope that the principal can have to projects. A scope that is missing is refused everywhere. A
+    scope without projects may get projects later.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Principal:
         return self.grants.get(scope, ())
 
     def may(self, scope: Scope, project_id: str) -> bool:
-        """Whether the principal has `scope` in a project."""
+        """Return whether the principal has `scope` in a project."""
         projects = self.projects(scope)
         return projects is None or project_id in projects
 
@@ -55,7 +55,7 @@ class Principal:
         )
 
     @property
-    def home(self) -> str | None:
+    def default_project(self) -> str | None:
         """The project of new tasks that name none; None for the default project."""
         return self.token.project_id if self.token else None
 

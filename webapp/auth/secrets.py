@@ -16,7 +16,7 @@ SESSION_PREFIX = "sbs_"
 
 
 def new_secret() -> str:
-    """Return a secret of 256 bits, as 43 characters that are safe in an address."""
+    """Return a random secret of 256 bits, as 43 characters that are safe in a URL."""
     return secrets.token_urlsafe(32)
 
 

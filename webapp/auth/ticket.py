@@ -1,4 +1,4 @@
-"""The ticket: the rights with which a stream was opened. The stream ends when they end."""
+"""The ticket: the rights with which a stream was opened. The stream ends when they are revoked."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Ticket:
 
     @property
     def visible_projects(self) -> ProjectIds:
-        """The projects that the reader sees."""
+        """The projects that the reader may see."""
         return self.principal.projects("read")
 
     def verdict(self, now: Principal) -> Verdict:
-        """Compare the reader's rights with those of now: the stream may go on, must reload, or has lost its right."""
+        """Compare the rights with those of `now`: the stream may continue, must reload, or has lost its right."""
         then, project_id = self.principal, self.project_id
         if now is then or now.grants == then.grants:
             return "holds"

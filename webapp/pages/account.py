@@ -14,7 +14,7 @@ from signalbox.store.people import SCOPES, Account, checked_scopes, digest_of
 from signalbox.store.times import now
 from signalbox.webapp.auth import cookie
 from signalbox.webapp.auth.access import needs
-from signalbox.webapp.auth.actor import asker
+from signalbox.webapp.auth.actor import audit_arguments
 from signalbox.webapp.auth.guard import directory, principal
 from signalbox.webapp.auth.login import change_password
 from signalbox.webapp.auth.secrets import new_token
@@ -49,7 +49,7 @@ async def password() -> Response | Redirect:
     if not changed:
         return await _page(mine, 400, refused="That is not the current password.")
     response = redirect(at_root("/login?note=password"), 303)
-    cookie.forget(response, request)
+    cookie.delete_session(response, request)
     return response
 
 
@@ -75,7 +75,7 @@ async def create_token() -> Response:
         account_id=mine.account_id,
         project_id=project_id,
         expires_at=expires_at,
-        **await asker(),
+        **await audit_arguments(),
     )
     return await _page(mine, 201, secret=secret, secret_name=made.name)
 
@@ -86,7 +86,7 @@ async def revoke_token(token_id: str) -> Redirect:
     mine, people = await account(), store().people
     if all(token.token_id != token_id for token in await people.tokens(mine.account_id)):
         raise NotFound
-    await people.arevoke_token(token_id, **await asker())
+    await people.arevoke_token(token_id, **await audit_arguments())
     await directory().changed()
     return redirect(at_root("/account"), 303)
 

@@ -8,7 +8,7 @@ from quart import Blueprint, Response
 
 from signalbox.store import UnknownTask
 from signalbox.webapp.auth.access import needs
-from signalbox.webapp.auth.guard import require, seen_projects
+from signalbox.webapp.auth.guard import require, visible_projects
 from signalbox.webapp.current import fragments, store
 from signalbox.webapp.http.params import MAX_SEQ, int_parameter
 from signalbox.webapp.pages.responses import html, layout
@@ -27,5 +27,5 @@ async def index(task_id: str | None) -> Response:
             await require("read", task_id)
     before = int_parameter("before", 0, 1, MAX_SEQ) or None
     async with store().read() as view:
-        seen = await audits_view(view, task_id, before=before, projects=seen_projects())
+        seen = await audits_view(view, task_id, before=before, projects=visible_projects())
     return html(fragments().plain_page("audits/index.html", await layout(), view=seen))

@@ -10,7 +10,7 @@ from quart import Blueprint, Response
 from signalbox.store import Reading, UnknownTask
 from signalbox.store.identity import check_identity, parse_reference
 from signalbox.webapp.auth.access import needs
-from signalbox.webapp.auth.guard import require, seen_projects
+from signalbox.webapp.auth.guard import require, visible_projects
 from signalbox.webapp.current import fragments, hub, store
 from signalbox.webapp.drawing import ids
 from signalbox.webapp.drawing.words import about
@@ -34,7 +34,7 @@ async def show() -> Response:
     a, b = [await _readable(name) for name in ("a", "b")]
     if not (a and b):
         async with store().read() as view:
-            choice = await choice_view(view, a or b, seen_projects())
+            choice = await choice_view(view, a or b, visible_projects())
         return html(fragments().plain_page("compare/choose.html", await layout(), choice=choice))
     only_parted = choice_parameter("show", "all", "parted") == "parted"
     if choice_parameter("part", "frames"):

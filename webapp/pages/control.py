@@ -6,7 +6,7 @@ from quart import Blueprint, redirect, request
 from werkzeug.wrappers import Response as Redirect
 
 from signalbox.webapp.acts.start_retry import retry_run
-from signalbox.webapp.acts.user_actions import back, checked_reason, request_cancel
+from signalbox.webapp.acts.user_actions import checked_reason, redirect_back, request_cancel
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.http.root_path import at_root
 
@@ -17,7 +17,7 @@ blueprint = Blueprint("control", __name__)
 @needs("respond")
 async def cancel(task_id: str) -> Redirect:
     await request_cancel(task_id, checked_reason((await request.form).get("reason")))
-    return back(at_root(f"/tasks/{task_id}"))
+    return redirect_back(at_root(f"/tasks/{task_id}"))
 
 
 @blueprint.post("/tasks/<task_id>/retry")

@@ -7,7 +7,7 @@ from quart import Blueprint, Response
 from signalbox.store import Event, TaskQuery
 from signalbox.store.state import Task
 from signalbox.webapp.auth.access import needs
-from signalbox.webapp.auth.guard import require, seen_projects
+from signalbox.webapp.auth.guard import require, visible_projects
 from signalbox.webapp.current import fragments, store
 from signalbox.webapp.http.params import parameter
 from signalbox.webapp.pages.responses import html, layout
@@ -25,7 +25,7 @@ async def show() -> Response:
     if wanted:
         await require("read", wanted)
     async with store().read() as view:
-        tasks = (await view.tasks(TaskQuery(projects=seen_projects(), limit=TASKS))).tasks
+        tasks = (await view.tasks(TaskQuery(projects=visible_projects(), limit=TASKS))).tasks
         task: Task | None = await view.task(wanted) if wanted else next(iter(tasks), None)
         events: list[Event] = []
         if task:

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as Redirect
 
 from signalbox.webapp.auth import cookie
 from signalbox.webapp.auth.access import public
-from signalbox.webapp.auth.guard import principal, session_shown
+from signalbox.webapp.auth.guard import principal, session_digest
 from signalbox.webapp.auth.login import log_in, log_out
 from signalbox.webapp.current import fragments, settings
 from signalbox.webapp.http.refusals import TooManyLogins
@@ -46,7 +46,7 @@ async def create() -> Response | Redirect:
         page.status_code = 401
         return page
     response = redirect(local_path(onward), 303)
-    cookie.keep(response, request, found.secret, settings().session_life)
+    cookie.set_session(response, request, found.secret, settings().session_life)
     cookie.remember_browser(response, request, found.browser)
     return response
 
@@ -54,10 +54,10 @@ async def create() -> Response | Redirect:
 @blueprint.post("/logout")
 @public
 async def destroy() -> Redirect:
-    if session := await session_shown():
+    if session := await session_digest():
         await log_out(session, (await principal()).who, request.remote_addr)
     response = redirect(at_root("/login?note=out"), 303)
-    cookie.forget(response, request)
+    cookie.delete_session(response, request)
     return response
 
 

@@ -11,9 +11,9 @@ from signalbox.store import Conflict, TaskReading
 from signalbox.store.events import is_task_id
 from signalbox.store.state import Permission
 from signalbox.store.task_list import permission_cursor_parts
-from signalbox.webapp.acts.user_actions import answer_permission, back, checked_reason
+from signalbox.webapp.acts.user_actions import answer_permission, checked_reason, redirect_back
 from signalbox.webapp.auth.access import needs
-from signalbox.webapp.auth.guard import answered_projects, seen_projects
+from signalbox.webapp.auth.guard import answerable_projects, visible_projects
 from signalbox.webapp.current import fragments, hub, store
 from signalbox.webapp.drawing import ids
 from signalbox.webapp.http.bad_request import BadRequest
@@ -25,7 +25,7 @@ from signalbox.webapp.pages.live_page import LivePage, page_response
 from signalbox.webapp.pages.responses import cursor_of_stream, html, layout, reset_stream, shows_other_history
 from signalbox.webapp.views.permissions import PermissionView, inbox_view, permission_view
 
-ONE = "/tasks/<task_id>/permissions/<name:request_id>"
+REQUEST_PATH = "/tasks/<task_id>/permissions/<name:request_id>"
 DECISIONS = {"approve": True, "deny": False}
 
 blueprint = Blueprint("permissions", __name__)
@@ -34,9 +34,9 @@ blueprint = Blueprint("permissions", __name__)
 @blueprint.get("/permissions")
 @needs("read")
 async def index() -> Response:
-    task_id, after = _page()
+    task_id, after = _inbox_parameters()
     async with store().read() as view:
-        inbox = await inbox_view(view, seen_projects(), answered_projects(), task_id=task_id, after=after)
+        inbox = await inbox_view(view, visible_projects(), answerable_projects(), task_id=task_id, after=after)
     fields = {"task": task_id, "after": after, "epoch": store().epoch}
     query = urlencode({name: value for name, value in fields.items() if value})
     stream_path = at_root(f"/live/permissions?{query}")
@@ -46,18 +46,18 @@ async def index() -> Response:
 @blueprint.get("/live/permissions")
 @needs("read")
 async def index_stream() -> Response:
-    cursor, (task_id, after) = cursor_of_stream(), _page()
+    cursor, (task_id, after) = cursor_of_stream(), _inbox_parameters()
     async with store().read() as view:
         newest = await view.latest_event_id()
     if shows_other_history(newest, cursor):
         return reset_stream(newest)
-    projects, answered = seen_projects(), answered_projects()
+    projects, answered = visible_projects(), answerable_projects()
     renderer = InboxFrames(store(), fragments(), projects, answered, task_id=task_id, after=after)
     key = ("permissions", projects, answered, task_id, after)
     return subscribe(hub(), lambda lanes: lanes.board_lane(key, renderer), cursor)
 
 
-def _page() -> tuple[str | None, str]:
+def _inbox_parameters() -> tuple[str | None, str]:
     """Return the task of the inbox, or None for all, and the cursor after which the page starts. Raises BadRequest."""
     task_id, after = parameter("task") or None, parameter("after") or ""
     if task_id is not None and not is_task_id(task_id):
@@ -67,25 +67,25 @@ def _page() -> tuple[str | None, str]:
     return task_id, after
 
 
-@blueprint.get(ONE, merge_slashes=False)
+@blueprint.get(REQUEST_PATH, merge_slashes=False)
 @needs("read")
 async def show(task_id: str, request_id: str) -> Response:
-    return await _shown(task_id, request_id)
+    return await _request_page(task_id, request_id)
 
 
-@blueprint.post(ONE, merge_slashes=False)
+@blueprint.post(REQUEST_PATH, merge_slashes=False)
 @needs("respond")
 async def answer(task_id: str, request_id: str) -> Response | Redirect:
     form = await request.form
     decision = form.get("decision", "")
     if decision not in DECISIONS:
         raise BadRequest(f"decision must be approve or deny, not {decision[:40]!r}", "decision")
-    asked, reason = await permission_of(task_id, request_id), checked_reason(form.get("reason"))
+    permission, reason = await permission_of(task_id, request_id), checked_reason(form.get("reason"))
     try:
-        await answer_permission(task_id, asked, DECISIONS[decision], reason)
+        await answer_permission(task_id, permission, DECISIONS[decision], reason)
     except Conflict:
-        return await _shown(task_id, request_id, refused=decision)
-    return back(at_root(f"/tasks/{task_id}"))
+        return await _request_page(task_id, request_id, refused=decision)
+    return redirect_back(at_root(f"/tasks/{task_id}"))
 
 
 async def permission_of(task_id: str, request_id: str) -> Permission:
@@ -94,7 +94,7 @@ async def permission_of(task_id: str, request_id: str) -> Permission:
         return (await permission_view(view, task_id, request_id)).permission
 
 
-async def _shown(task_id: str, request_id: str, refused: str = "") -> Response:
+async def _request_page(task_id: str, request_id: str, refused: str = "") -> Response:
     async def read(view: TaskReading) -> PermissionView:
         return await permission_view(view, task_id, request_id)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from quart import Blueprint, redirect, request
 from werkzeug.wrappers import Response as Redirect
 
-from signalbox.webapp.acts.user_actions import back, delete_view, save_view
+from signalbox.webapp.acts.user_actions import delete_view, redirect_back, save_view
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.http.params import MAX_SEQ
 from signalbox.webapp.http.root_path import at_root
@@ -26,4 +26,4 @@ async def create() -> Redirect:
 @needs("respond")
 async def delete(view_id: int) -> Redirect:
     await delete_view(view_id)
-    return back(at_root("/tasks"))
+    return redirect_back(at_root("/tasks"))

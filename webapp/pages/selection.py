@@ -94,15 +94,15 @@ async def _chosen(deed: str) -> Selection:
     if len(wanted) > MAX_TASKS:
         raise BadRequest(f"at most {MAX_TASKS} tasks can be chosen at once, not {len(wanted)}", "task")
     chosen = Selection(deed=deed, filters=checked_filters(given.get("filters", "")))
-    asker, right = await principal(), RIGHTS[deed]
+    caller, right = await principal(), RIGHTS[deed]
     async with store().read() as view:
         for task_id, identity in map(parse_reference, wanted):
-            task = await _seen(view, task_id, asker)
+            task = await _seen(view, task_id, caller)
             if task is None:
                 chosen.unknown.append(task_id)
             elif identity not in (None, task.identity):
                 chosen.replaced.append(task_id)
-            elif not asker.may(right, task.project_id):
+            elif not caller.may(right, task.project_id):
                 chosen.refused.append(
                     (task, f"it belongs to the project {task.project_id}, in which you may not do that")
                 )
@@ -113,9 +113,9 @@ async def _chosen(deed: str) -> Selection:
     return chosen
 
 
-async def _seen(view: Reading, task_id: str, asker: Principal) -> Task | None:
+async def _seen(view: Reading, task_id: str, caller: Principal) -> Task | None:
     try:
         task = await view.task(task_id)
     except UnknownTask:
         return None
-    return task if asker.may("read", task.project_id) else None
+    return task if caller.may("read", task.project_id) else None

@@ -11,7 +11,7 @@ from signalbox.store import Reading, TaskQuery
 from signalbox.store.history import History
 from signalbox.webapp.acts.start_retry import retry_key
 from signalbox.webapp.auth.access import needs
-from signalbox.webapp.auth.guard import answered_projects, may_answer_task, seen_projects
+from signalbox.webapp.auth.guard import answerable_projects, may_answer_task, visible_projects
 from signalbox.webapp.current import fragments, history, hub, store
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.params import MAX_SEQ, int_parameter
@@ -33,7 +33,7 @@ blueprint = Blueprint("tasks", __name__)
 
 def _asked() -> TaskQuery:
     """Return the query that the parameters of a list mean. Raises BadRequest."""
-    return task_query(query_as(ListFilters, form=True), seen_projects())
+    return task_query(query_as(ListFilters, form=True), visible_projects())
 
 
 @blueprint.get("/")
@@ -42,7 +42,7 @@ def _asked() -> TaskQuery:
 async def index() -> Response:
     query = _asked()
     async with store().read() as view:
-        seen = await task_list_view(view, query, manages=answered_projects() != ())
+        seen = await task_list_view(view, query, manages=answerable_projects() != ())
     stream_path = at_root(f"/live/tasks?{urlencode([*page_fields(query), ('epoch', store().epoch)])}")
     return html(fragments().list_page(seen, stream_path=stream_path, **await layout()))
 
@@ -55,7 +55,7 @@ async def index_stream() -> Response:
         newest = await view.latest_event_id()
     if shows_other_history(newest, cursor):
         return reset_stream(newest)
-    manages = answered_projects() != ()
+    manages = answerable_projects() != ()
     renderer = TaskListFrames(store(), fragments(), query, manages=manages)
     return subscribe(hub(), lambda lanes: lanes.board_lane((query, manages), renderer), cursor)
 

@@ -119,11 +119,11 @@ def _raised(rule: Rule, declared: Endpoint, access: Access) -> Iterator[type[Exc
         yield from (RequestTimeout, RequestEntityTooLarge, UnsupportedEncoding, UnsupportedMediaType)
     if (rule.methods or set()) & {"POST", "PUT", "DELETE"}:
         yield CrossSite
-    if rule.arguments & {"task_id", "session_id", "run_id"} and not access.makes:
+    if rule.arguments & {"task_id", "session_id", "run_id"} and not access.may_create:
         yield UnknownTask
     if rule.arguments & {"task_id", "session_id"} or "identity" in getattr(declared.query, "__struct_fields__", ()):
         yield TaskReplaced
     if "project_id" in rule.arguments:
         yield UnknownProject
-    if access.makes:
+    if access.may_create:
         yield InvalidEvent
