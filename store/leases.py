@@ -15,7 +15,7 @@ LEASE_TIMEOUT = 10.0
 class Lease:
     """Records that a view is held, and from which pool.
 
-    `released_later` is true if an opening or a rollback that outlives the view returns the view's place in the pool.
+    `released_later` is true if an opening or a rollback outlives the view and then releases its place in the pool.
     """
 
     __slots__ = ("held", "outer", "pool", "released_later")

@@ -24,8 +24,8 @@ _CREATE_LOG = (
     "CREATE TABLE log (task_id, seq INTEGER PRIMARY KEY, event_type, phase, actor, span_id, parent_span_id, payload,"
     " created_at, key, origin, occurred_at, quiet, plain)"
 )
-_REPEATED = "SELECT 1 FROM log WHERE key IS NOT NULL GROUP BY key HAVING count(*) > 1 LIMIT 1"
-INSERTED_AT_ONCE = 1000
+_REPEATED_KEY = "SELECT 1 FROM log WHERE key IS NOT NULL GROUP BY key HAVING count(*) > 1 LIMIT 1"
+INSERT_BATCH_SIZE = 1000
 _INSERT_EVENT = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -52,7 +52,7 @@ class Import:
             self._log.executemany(_INSERT_EVENT, _rows(self._state, events))
         except sqlite3.OperationalError as error:
             raise StoreFull(f"the imported log cannot be kept: {error}") from error
-        if self._log.execute(_REPEATED).fetchone():
+        if self._log.execute(_REPEATED_KEY).fetchone():
             raise InvalidEvent("two events have the same key", "key")
         task.main_span_id = task.main_span_id or new_id()
 
@@ -65,7 +65,7 @@ class Import:
         task.project_id, task.identity = project_id, made.identity
         _, next_id = load_head(db, task.task_id)
         rows = self._log.execute("SELECT seq + ?, * FROM log ORDER BY seq", (next_id - 1,))
-        while chunk := rows.fetchmany(INSERTED_AT_ONCE):
+        while chunk := rows.fetchmany(INSERT_BATCH_SIZE):
             db.insert_events(chunk)
         heartbeats.record_all(db, task.task_id)
         save_state(db, self._state, 0)

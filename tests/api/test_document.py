@@ -226,8 +226,8 @@ def test_a_shortened_response_links_to_the_rest(server_with_run: Server) -> None
     server_with_run.emit("many", *[f"{n}" for n in range(5)])
     snapshot = server_with_run.get("/api/tasks/many/events/snapshot?limit=2").json()
     assert (snapshot["has_more"], snapshot["next_before"]) == (True, 4)
-    whole = server_with_run.get("/api/tasks/many/events/snapshot").json()
-    assert (whole["has_more"], whole["next_before"], whole["open_spans_total"]) == (False, None, 1)
+    full = server_with_run.get("/api/tasks/many/events/snapshot").json()
+    assert (full["has_more"], full["next_before"], full["open_spans_total"]) == (False, None, 1)
     seqs, url = [], "/api/tasks/many/events/latest?limit=2"
     while url:
         page = server_with_run.get(url)

@@ -59,8 +59,8 @@ def test_an_answer_never_redirects_to_another_site(server: Server, referer: str)
     task = f"back-{len(referer)}"
     ask(server, task)
     headers = {"Referer": referer.format(host=server.url.removeprefix("http://"))}
-    where = press(server, task, "deny", headers=headers).headers["Location"]
-    assert where in (f"/tasks/{task}", "/evil.example/tasks/back")
+    location = press(server, task, "deny", headers=headers).headers["Location"]
+    assert location in (f"/tasks/{task}", "/evil.example/tasks/back")
 
 
 def test_an_answer_is_audited_with_actor_time_seq_and_source(server: Server) -> None:

@@ -30,9 +30,9 @@ def test_an_account_is_created_with_its_role(terminal: Terminal) -> None:
     ann = terminal.add_user("Ann@Example.org", "--project", "web", "--role", "operator")
     assert (ann.email, ann.admin) == ("ann@example.org", False)
     assert terminal.read_people(lambda people: people.roles(ann.account_id)) == {"web": "operator"}
-    found = terminal.read_people(lambda people: people.account_by_email("ann@example.org"))
-    assert found is not None
-    assert passwords.verify(found[1], PASSWORD)
+    account_and_hash = terminal.read_people(lambda people: people.account_by_email("ann@example.org"))
+    assert account_and_hash is not None
+    assert passwords.verify(account_and_hash[1], PASSWORD)
     assert terminal.add_user("root@example.org", "--admin").admin
 
 
@@ -75,9 +75,9 @@ def test_a_password_is_read_from_standard_input(terminal: Terminal) -> None:
         "user", "add", "ann@example.org", "--password-stdin", "--store", terminal.store.url, input=f"{PASSWORD}\n"
     )
     assert (done.returncode, done.stderr) == (0, "")
-    found = terminal.read_people(lambda people: people.account_by_email("ann@example.org"))
-    assert found is not None
-    assert passwords.verify(found[1], PASSWORD)
+    account_and_hash = terminal.read_people(lambda people: people.account_by_email("ann@example.org"))
+    assert account_and_hash is not None
+    assert passwords.verify(account_and_hash[1], PASSWORD)
 
 
 def test_a_password_is_asked_for_twice_and_not_shown(terminal: Terminal) -> None:
@@ -107,9 +107,9 @@ def test_a_password_is_asked_for_twice_and_not_shown(terminal: Terminal) -> None
     os.close(pty_end)
     assert process.returncode == 0, errors
     assert PASSWORD.encode() not in output + errors + echoed
-    found = terminal.read_people(lambda people: people.account_by_email("ann@example.org"))
-    assert found is not None
-    assert passwords.verify(found[1], PASSWORD)
+    account_and_hash = terminal.read_people(lambda people: people.account_by_email("ann@example.org"))
+    assert account_and_hash is not None
+    assert passwords.verify(account_and_hash[1], PASSWORD)
 
 
 # token

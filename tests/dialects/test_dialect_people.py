@@ -44,8 +44,8 @@ def logged_in(server: Server, email: str) -> RunClient:
 def test_a_logged_in_operator_starts_and_watches_a_run(guarded: Server, tmp_path: Path) -> None:
     client = RunClient(guarded.url)
     assert client.get("/projects").status_code == 401
-    for wrong in (("ann@example.org", "not this one"), ("nobody@example.org", PASSWORD)):
-        refused = client.log_in(*wrong)
+    for credentials in (("ann@example.org", "not this one"), ("nobody@example.org", PASSWORD)):
+        refused = client.log_in(*credentials)
         assert (refused.status_code, refused.json()["error"]["code"]) == (401, "wrong_credentials")
     login = client.log_in("Ann@Example.org", PASSWORD).json()
     assert (login["email"], login["token_type"]) == ("ann@example.org", "bearer")

@@ -71,8 +71,8 @@ def test_every_example_runs_and_prints_the_documented_output(path: Path, server:
         elif block.language == "shell":
             printed = run(["bash", "-euo", "pipefail", "-c", with_real_url(block.text, server)], server)
         elif block.language in ("json", "text"):
-            where = f"{path.name}:{block.line}"
-            assert masked(block, printed) == masked(block, block.text), f"{where} differs from the output"
+            location = f"{path.name}:{block.line}"
+            assert masked(block, printed) == masked(block, block.text), f"{location} differs from the output"
 
 
 def next_block_text(path: Path, block: Block) -> str:
@@ -235,8 +235,8 @@ def test_every_field_of_the_snapshot_is_documented() -> None:
 
 def test_every_metric_is_documented(server: Server) -> None:
     documented = {row[0].strip("`"): row[1] for row in rows(section(read("operations.md"), "Metrics"))}
-    found = re.findall(r"^# TYPE (\S+) (\S+)$", server.get("/metrics").text, re.MULTILINE)
-    assert documented == {name: kind for name, kind in found if not name.endswith("_created")}
+    metrics = re.findall(r"^# TYPE (\S+) (\S+)$", server.get("/metrics").text, re.MULTILINE)
+    assert documented == {name: kind for name, kind in metrics if not name.endswith("_created")}
 
 
 @pytest.mark.parametrize("word", [*KNOWN_EVENTS, *OLDER_SPELLINGS, *STATUSES])
@@ -248,9 +248,9 @@ def test_every_event_type_and_status_is_documented(word: str) -> None:
 def test_every_default_of_the_browser_modules_is_documented(module: str) -> None:
     documented = {row[0].strip("`"): row[1].strip("`") for row in rows(read("browser.md"))}
     source = (ROOT / "webapp" / "static" / "js" / f"{module}.js").read_text()
-    found = re.search(r"(?:const defaults = |this\.#options = )\{(.*?)\}", source, re.DOTALL)
-    assert found
-    defaults = dict(re.findall(r"(\w+): ([\w.']+|\{\}),?(?:\s|$)", found[1]))
+    defaults_text = re.search(r"(?:const defaults = |this\.#options = )\{(.*?)\}", source, re.DOTALL)
+    assert defaults_text
+    defaults = dict(re.findall(r"(\w+): ([\w.']+|\{\}),?(?:\s|$)", defaults_text[1]))
     internal = {"pauseHidden", "probe"}
     assert {name: documented.get(name) for name in defaults.keys() - internal} == {
         name: value for name, value in defaults.items() if name not in internal

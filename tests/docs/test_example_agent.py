@@ -135,11 +135,11 @@ def test_a_half_written_step_is_never_sent(agent: AgentServer) -> None:
     with httpx.stream("GET", f"{agent.url}/runs/r1/stream") as stream:
         next(line for line in stream.iter_lines() if "ledger/account.py" in line)
         agent.kill()
-    whole = log.read_text().splitlines()
+    lines = log.read_text().splitlines()
     with log.open("a") as file:
         file.write('["log", "of a step that goes on", false]\n["log", "torn')
     agent.start()
     with httpx.stream("GET", f"{agent.url}/runs/r1/stream", timeout=60) as stream:
         assert any("ledger/budget.py" in line for line in stream.iter_lines())
-    assert log.read_text().splitlines()[: len(whole)] == whole
+    assert log.read_text().splitlines()[: len(lines)] == lines
     assert "goes on" not in log.read_text()

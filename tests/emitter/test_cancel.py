@@ -90,8 +90,8 @@ def messages(server: Server, task_id: str) -> list[str]:
 
 @pytest.mark.parametrize("target", ["--store", "--server"])
 def test_the_cancel_button_interrupts_a_command(server: Server, target: str) -> None:
-    name, where = f"polite{target}", server.store_url if target == "--store" else server.url
-    running = start("run", target, where, "--task", name, "--", sys.executable, "-c", INTERRUPTIBLE)
+    name, url = f"polite{target}", server.store_url if target == "--store" else server.url
+    running = start("run", target, url, "--task", name, "--", sys.executable, "-c", INTERRUPTIBLE)
     wait_until(lambda: server.get(f"/api/tasks/{name}").status_code == 200 and "ready" in messages(server, name))
     press_cancel(server, name)
     running.communicate(timeout=20)

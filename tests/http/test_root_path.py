@@ -74,15 +74,15 @@ def test_no_page_links_outside_the_prefix(below: Server) -> None:
             with browser.stream("GET", url) as response:
                 assert response.status_code < 500, url
                 if response.is_redirect:
-                    found = [response.headers["Location"]]
+                    addresses = [response.headers["Location"]]
                 elif "html" not in response.headers["Content-Type"] or "Content-Disposition" in response.headers:
                     continue
                 else:
                     text = response.read().decode()
-                    found = [link for link in ADDRESS.findall(text) if link and not link.startswith(("#", "data:"))]
+                    addresses = [link for link in ADDRESS.findall(text) if link and not link.startswith(("#", "data:"))]
                     assert not re.search(r'["(= ]/(?:tasks|static|api|sse|live|login)\b', text), url
-            out += [f"{url}: {link}" for link in found if leaves_prefix(url, link)]
-            links = [urljoin(url, unescape(link)).partition("#")[0] for link in found]
+            out += [f"{url}: {link}" for link in addresses if leaves_prefix(url, link)]
+            links = [urljoin(url, unescape(link)).partition("#")[0] for link in addresses]
             waiting += [link for link in links if link.startswith(f"{origin}/") and "/logout" not in link]
     assert not out
     assert len(seen) > 30

@@ -40,15 +40,15 @@ async def test_many_clients_at_one_cursor_read_each_segment_once() -> None:
     log, catch_up_cache = Log(4 * SEGMENT_EVENTS + 7), CatchUpCache()
     for seen in await asyncio.gather(*(walk(catch_up_cache, log) for _ in range(50))):
         assert seen == list(range(1, log.latest + 1))
-    whole = [cursor for cursor in log.reads if cursor % SEGMENT_EVENTS == 0 and cursor < 4 * SEGMENT_EVENTS]
-    assert whole == [0, SEGMENT_EVENTS, 2 * SEGMENT_EVENTS, 3 * SEGMENT_EVENTS]
+    full_segments = [cursor for cursor in log.reads if cursor % SEGMENT_EVENTS == 0 and cursor < 4 * SEGMENT_EVENTS]
+    assert full_segments == [0, SEGMENT_EVENTS, 2 * SEGMENT_EVENTS, 3 * SEGMENT_EVENTS]
 
 
 async def test_clients_at_different_cursors_share_reads_after_their_first_segment() -> None:
     log, catch_up_cache = Log(5 * SEGMENT_EVENTS), CatchUpCache()
     starts = range(3, SEGMENT_EVENTS, 97)
-    found = await asyncio.gather(*(walk(catch_up_cache, log, start, limit=1 + start) for start in starts))
-    for start, seen in zip(starts, found, strict=True):
+    seqs_of_clients = await asyncio.gather(*(walk(catch_up_cache, log, start, limit=1 + start) for start in starts))
+    for start, seen in zip(starts, seqs_of_clients, strict=True):
         assert seen == list(range(start + 1, log.latest + 1))
     assert sorted(cursor for cursor in log.reads if SEGMENT_EVENTS <= cursor < log.latest) == [
         SEGMENT_EVENTS,

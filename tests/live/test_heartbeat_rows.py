@@ -49,10 +49,10 @@ def test_windows_of_the_log_leave_heartbeats_out(server: Server, quiet_run: str,
 
 
 def test_heartbeats_are_shown_on_request(server: Server, quiet_run: str) -> None:
-    found = server.get(f"{quiet_run}/log?type=runner_heartbeat").text
-    assert seqs(found) == list(range(3, 203))
-    assert "<b>210</b> of 212 events" in found
-    assert f'href="{quiet_run}/log?around=3&amp;heartbeats=1#e3"' in without_identity(found)
+    page = server.get(f"{quiet_run}/log?type=runner_heartbeat").text
+    assert seqs(page) == list(range(3, 203))
+    assert "<b>210</b> of 212 events" in page
+    assert f'href="{quiet_run}/log?around=3&amp;heartbeats=1#e3"' in without_identity(page)
     with_heartbeats = server.get(f"{quiet_run}/log?around=3&heartbeats=1").text
     assert seqs(with_heartbeats) == list(range(1, 201))
     assert f'href="{quiet_run}/log?after=200&amp;heartbeats=1"' in without_identity(with_heartbeats)

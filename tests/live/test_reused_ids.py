@@ -46,10 +46,10 @@ def test_a_stream_of_a_deleted_task_shows_nothing_of_its_successor(server: Serve
 def test_a_page_of_a_deleted_task_is_reset(server: Server) -> None:
     server.emit("paged", "old 1", "old 2")
     page = server.get("/tasks/paged").text
-    found = re.search(r'id="live" data-src="([^"]*)"', page)
-    assert found
+    live_attributes = re.search(r'id="live" data-src="([^"]*)"', page)
+    assert live_attributes
     recreate(server, "paged", 40)
-    with open_stream(f"{server.url}{found[1]}&since=2") as stream:
+    with open_stream(f"{server.url}{live_attributes[1]}&since=2") as stream:
         assert next(m for m in stream if m.event not in ("heartbeat", "message", "")).event == "reset"
 
 
@@ -105,9 +105,9 @@ def test_a_comparison_is_reset_when_a_task_id_is_reused(server: Server) -> None:
     for name in ("left", "right"):
         server.emit(name, NewEvent(event_type="phase_enter", phase="planning"))
     page = server.get("/compare?a=left&b=right").text
-    found = re.search(r'id="live" data-src="([^"]*)" data-seq="(\d+)"', page)
-    assert found
-    source = f"{server.url}{found[1].replace('&amp;', '&')}&since={found[2]}"
+    live_attributes = re.search(r'id="live" data-src="([^"]*)" data-seq="(\d+)"', page)
+    assert live_attributes
+    source = f"{server.url}{live_attributes[1].replace('&amp;', '&')}&since={live_attributes[2]}"
     with open_stream(source) as stream:
         next(iter(stream))
         recreate(server, "right", 5)

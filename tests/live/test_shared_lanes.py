@@ -41,11 +41,11 @@ REPLACED_QUERY = ("/tasks/t/stream?shown=stale", "/live/tasks?status=running,wai
 def variants(page: str) -> list[str]:
     """Return URLs equivalent to `page`: with parameters added, or with the query replaced."""
     path = page.partition("?")[0]
-    whole = page in REPLACED_QUERY or page == path
+    replaced = page in REPLACED_QUERY or page == path
     return [
         page,
         *(
-            f"{path}?{more.removeprefix('?')}" if whole or more[:1] == "?" else f"{page}&{more}"
+            f"{path}?{more.removeprefix('?')}" if replaced or more[:1] == "?" else f"{page}&{more}"
             for more in EQUIVALENT[page]
         ),
     ]

@@ -85,12 +85,12 @@ def test_a_client_that_stores_ids_line_by_line_loses_no_event(stream: list[bytes
 
 @pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
 def test_the_bundled_parser_loses_no_event_at_any_cut(stream: list[bytes]) -> None:
-    whole = [message.data for message in SseParser().feed(b"".join(stream))]
-    assert len(whole) == len(stream)
+    expected = [message.data for message in SseParser().feed(b"".join(stream))]
+    assert len(expected) == len(stream)
     for cut in range(len(b"".join(stream)) + 1):
         first = list(SseParser().feed(b"".join(stream)[:cut]))
         rest = SseParser().feed(b"".join(stream[int(first[-1].last_event_id) if first else 0 :]))
-        assert [message.data for message in [*first, *rest]] == whole
+        assert [message.data for message in [*first, *rest]] == expected
 
 
 def in_chunks(data: bytes, cuts: Iterable[int]) -> Iterator[bytes]:
@@ -109,11 +109,11 @@ def test_every_line_ending_is_parsed_in_any_chunks(ends: tuple[str, ...]) -> Non
     assert [(m.event, m.data, m.last_event_id) for m in SseParser().feed(data)] == expected
     for cut in range(len(data)):
         parser = SseParser()
-        found = [m for piece in in_chunks(data, [cut]) for m in parser.feed(piece)]
-        assert [(m.event, m.data, m.last_event_id) for m in found] == expected
+        messages = [m for piece in in_chunks(data, [cut]) for m in parser.feed(piece)]
+        assert [(m.event, m.data, m.last_event_id) for m in messages] == expected
     parser = SseParser()
-    found = [m for piece in in_chunks(data, range(len(data))) for m in parser.feed(piece)]
-    assert [(m.event, m.data, m.last_event_id) for m in found] == expected
+    messages = [m for piece in in_chunks(data, range(len(data))) for m in parser.feed(piece)]
+    assert [(m.event, m.data, m.last_event_id) for m in messages] == expected
 
 
 def test_json_on_one_line_decodes_to_the_same_value() -> None:

@@ -16,7 +16,7 @@ AT = 100
 
 def events(first: int, last: int) -> list[NewEvent]:
     """Return events `first` to `last` of a run with spans, phases, checkpoints and permissions."""
-    found = []
+    new_events = []
     for seq in range(first, last + 1):
         span = f"item-{seq // 10}"
         kinds = {
@@ -27,8 +27,8 @@ def events(first: int, last: int) -> list[NewEvent]:
             8: NewEvent(event_type="work_item_progress", span_id=span, payload={"progress": {"percentage": seq}}),
             9: NewEvent(event_type="work_item_complete", span_id=span, payload={"work_item_id": span}),
         }
-        found.append(kinds.get(seq % 10, NewEvent(event_type="log", payload={"message": f"line {seq}"})))
-    return found
+        new_events.append(kinds.get(seq % 10, NewEvent(event_type="log", payload={"message": f"line {seq}"})))
+    return new_events
 
 
 def main_of(html: str) -> Node:
@@ -39,9 +39,9 @@ def main_of(html: str) -> Node:
 def attribute(html: str, name: str) -> str:
     tag = re.search(r'<live-stream id="live"[^>]*>', html)
     assert tag, "the page is not live"
-    found = re.search(rf'{name}="([^"]*)"', tag[0])
-    assert found
-    return found[1].replace("&amp;", "&")
+    match = re.search(rf'{name}="([^"]*)"', tag[0])
+    assert match
+    return match[1].replace("&amp;", "&")
 
 
 @pytest.mark.parametrize(

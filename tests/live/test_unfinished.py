@@ -69,10 +69,10 @@ def test_an_open_page_follows_the_unfinished_line_without_an_event(server: Serve
         next(chunks)
         for text in ("10%", "20%", ""):
             set_unfinished(store, "live", text)
-            found = ""
-            while 'id="log-unfinished"' not in found or text not in found:
-                found = next(chunks)
-    assert 'id="log-unfinished" class="unfinished" hidden' in found
+            chunk = ""
+            while 'id="log-unfinished"' not in chunk or text not in chunk:
+                chunk = next(chunks)
+    assert 'id="log-unfinished" class="unfinished" hidden' in chunk
 
 
 def test_the_unfinished_line_ends_with_a_killed_run(server: Server) -> None:

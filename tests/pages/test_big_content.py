@@ -108,9 +108,9 @@ def test_a_long_payload_is_shortened_and_loads_when_opened(client: httpx.Client)
     assert "200 KB" in row[0]
     link = re.search(r'<a class="rest-whole" data-volatile href="([^"]+)" hx-get="([^"]+)"', row[0])
     assert link
-    whole = client.get(urljoin("/tasks/big", link[1]))
-    assert BIG in whole.text
-    assert whole.text.startswith("<!doctype html>")
+    full = client.get(urljoin("/tasks/big", link[1]))
+    assert BIG in full.text
+    assert full.text.startswith("<!doctype html>")
     part = client.get(link[2]).text
     assert BIG in part
     assert part.startswith("<details")

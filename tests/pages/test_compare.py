@@ -103,9 +103,9 @@ def test_durations_and_their_difference() -> None:
 def test_a_phase_of_only_one_run_is_the_first_difference() -> None:
     recovery = [event("phase_enter", "r", "recovery"), *item("mend", phase="recovery")]
     a, b = run(executing(item("one"))), run([*executing(item("one"), over=False), *recovery, event("runner_exit")])
-    found = compared_phases(a, b)
-    assert [chapter.phase and chapter.phase.name for chapter in found] == ["executing", "recovery"]
-    assert first_difference(found) == ("recovery", "recovery")
+    comparison = compared_phases(a, b)
+    assert [chapter.phase and chapter.phase.name for chapter in comparison] == ["executing", "recovery"]
+    assert first_difference(comparison) == ("recovery", "recovery")
 
 
 def test_work_that_may_still_come_is_no_difference() -> None:
@@ -164,7 +164,7 @@ def text(node: Node) -> str:
 
 
 def with_class(node: Node, name: str) -> list[Node]:
-    return [found for found in node.walk() if name in str(found.attributes.get("class")).split()]
+    return [child for child in node.walk() if name in str(child.attributes.get("class")).split()]
 
 
 def test_the_page_shows_two_runs_and_their_first_difference(server: Server) -> None:

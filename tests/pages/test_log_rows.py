@@ -89,8 +89,8 @@ async def test_other_payload_fields_are_shown_without_escape_sequences(store: Sq
 def test_a_search_finds_text_interrupted_by_colours(server: Server) -> None:
     server.emit("coloured", "\x1b[31mfai\x1b[0mled to connect", "else")
     assert 'id="e1"' in server.get("/tasks/coloured/log?q=failed").text
-    found = server.get("/api/tasks/coloured/events?q=failed").json()
-    assert [event["seq"] for event in found["events"]] == [1]
+    result = server.get("/api/tasks/coloured/events?q=failed").json()
+    assert [event["seq"] for event in result["events"]] == [1]
 
 
 async def test_upgrading_a_database_makes_coloured_text_searchable(tmp_path: Path) -> None:

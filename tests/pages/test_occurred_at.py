@@ -31,9 +31,9 @@ def emit(server: Server, task_id: str, event_type: str, occurred_at: str, **fiel
 
 
 def row(page: str, seq: int) -> str:
-    found = re.search(rf'<li id="e{seq}".*?</li>', page)
-    assert found
-    return found[0]
+    match = re.search(rf'<li id="e{seq}".*?</li>', page)
+    assert match
+    return match[0]
 
 
 def test_a_row_shows_when_its_event_happened_and_was_appended(shared_server: Server) -> None:

@@ -65,8 +65,8 @@ def test_links_and_forms_work_with_unusual_names(server: Server) -> None:
             "/permissions",
         ):
             text = client.get(page).text
-            for found in set(re.findall(r'href="(/tasks/dots/(?:spans|checkpoints|permissions)/[^"]+)"', text)):
-                assert client.get(urljoin(page, unescape(found))).status_code == 200, (page, found)
+            for link in set(re.findall(r'href="(/tasks/dots/(?:spans|checkpoints|permissions)/[^"]+)"', text)):
+                assert client.get(urljoin(page, unescape(link))).status_code == 200, (page, link)
         forms = re.findall(r'action="(/tasks/dots/permissions/[^"]+)"', client.get("/permissions").text)
         assert len(set(forms)) == len(NAMES)
         for form in forms:

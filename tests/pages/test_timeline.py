@@ -15,7 +15,7 @@ def page(server: Server, path: str) -> Node:
 
 
 def with_class(node: Node, name: str) -> list[Node]:
-    return [found for found in node.walk() if name in str(found.attributes.get("class")).split()]
+    return [child for child in node.walk() if name in str(child.attributes.get("class")).split()]
 
 
 def moments(main: Node) -> list[str]:

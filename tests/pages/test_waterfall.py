@@ -24,7 +24,7 @@ def item(kind: str, span: str, parent: str | None = "main", **payload: object) -
 
 
 def with_class(node: Node, name: str) -> list[Node]:
-    return [found for found in node.walk() if name in str(found.attributes.get("class")).split()]
+    return [child for child in node.walk() if name in str(child.attributes.get("class")).split()]
 
 
 def emit_paused_run(server: Server, task: str) -> None:

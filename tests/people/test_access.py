@@ -173,7 +173,7 @@ def callers(shared_server: Server) -> dict[str, Headers]:
     operator = person(store, "operator@example.org", ours="operator")
     token(store, "revoked")
     revoke(store, "revoked")
-    found = {
+    headers = {
         "nobody": {},
         "expired session": session(store, operator, seconds=-1),
         "expired token": token(store, "expired", seconds=-1),
@@ -188,7 +188,7 @@ def callers(shared_server: Server) -> dict[str, Headers]:
         "administrator": session(store, person(store, "admin@example.org", admin=True)),
     }
     wait_until_guarded(shared_server)
-    return found
+    return headers
 
 
 @pytest.fixture(scope="module")
@@ -199,11 +199,11 @@ def client() -> Iterator[httpx.Client]:
 
 
 def rules() -> set[str]:
-    found = set()
+    rules_of_app = set()
     for rule in create_app(Settings()).url_map.iter_rules():
         methods = {"WEBSOCKET"} if rule.websocket else (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        found |= {f"{method} {rule.rule}" for method in methods}
-    return found
+        rules_of_app |= {f"{method} {rule.rule}" for method in methods}
+    return rules_of_app
 
 
 def test_every_route_is_listed() -> None:

@@ -17,9 +17,9 @@ from tests.support.server import Server
 @pytest.fixture(scope="module")
 def ann(shared_server: Server) -> Account:
     shared_server.store.create_task("run")
-    found = person(shared_server.store, "ann@example.org", default="viewer")
+    account = person(shared_server.store, "ann@example.org", default="viewer")
     wait_until_guarded(shared_server)
-    return found
+    return account
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ class SlowPeople:
         self.read, self.go_on = asyncio.Event(), asyncio.Event()
 
     async def task_summary(self, task_id: str) -> TaskSummary | None:
-        found = await self._people.task_summary(task_id)
+        summary = await self._people.task_summary(task_id)
         self.read.set()
         await self.go_on.wait()
-        return found
+        return summary
 
 
 async def test_a_deletion_is_noticed_among_the_events_of_other_tasks(store: SqliteStore) -> None:

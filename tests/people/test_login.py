@@ -24,9 +24,9 @@ COOKIE = "signalbox_session"
 @pytest.fixture(scope="module")
 def ann(shared_server: Server) -> Account:
     shared_server.store.create_task("run")
-    found = person(shared_server.store, "ann@example.org", default="operator")
+    account = person(shared_server.store, "ann@example.org", default="operator")
     wait_until_guarded(shared_server)
-    return found
+    return account
 
 
 def log_in(server: Server, email: str = "ann@example.org", password: str = PASSWORD, **options: Any) -> httpx.Response:
@@ -122,11 +122,11 @@ def test_a_trusted_proxy_is_given_by_its_address(proxies: str) -> None:
 
 def test_a_wrong_address_and_a_wrong_password_get_the_same_message(server: Server, ann: Account) -> None:
     unknown = log_in(server, "eve@example.org", form={"next": "/permissions"})
-    wrong = log_in(server, password="not it, not at all", form={"next": "/permissions"})
-    assert unknown.status_code == wrong.status_code == 401
-    assert unknown.text == wrong.text.replace("ann@example.org", "eve@example.org")
-    assert 'value="/permissions"' in wrong.text
-    assert "set-cookie" not in wrong.headers
+    wrong_password = log_in(server, password="not it, not at all", form={"next": "/permissions"})
+    assert unknown.status_code == wrong_password.status_code == 401
+    assert unknown.text == wrong_password.text.replace("ann@example.org", "eve@example.org")
+    assert 'value="/permissions"' in wrong_password.text
+    assert "set-cookie" not in wrong_password.headers
     assert [who for act, who, _ in audits(server)[:2] if act == "log_in_failed"] == ["ann@example.org", "nobody"]
 
 

@@ -118,8 +118,8 @@ def test_an_account_of_an_older_version_is_found_by_its_original_spelling(store:
     person(store, "strasse-older@example.org")
     with store._writer._connection as db:
         db.execute("UPDATE accounts SET email = 'straße@example.org'")
-    found = asyncio.run(store.people.account_by_email("Straße@example.org"))
-    assert found is not None
+    account_and_hash = asyncio.run(store.people.account_by_email("Straße@example.org"))
+    assert account_and_hash is not None
     with pytest.raises(Conflict):
         person(store, "Straße@example.org")
 

@@ -14,8 +14,8 @@ from signalbox.webapp.process.output_lines import MAX_LINE, OutputLine
 
 def lines_of(*chunks: bytes) -> list[OutputLine]:
     reader = LineReader()
-    found = [line for chunk in chunks for line in reader.feed(chunk)]
-    return found + list(reader.feed(b"", final=True))
+    lines = [line for chunk in chunks for line in reader.feed(chunk)]
+    return lines + list(reader.feed(b"", final=True))
 
 
 def texts(*chunks: bytes) -> list[str]:
@@ -44,13 +44,13 @@ def test_output_is_split_into_lines(output: bytes, lines: list[str]) -> None:
 @given(st.text(alphabet="aé€\n\r😀", max_size=60), st.lists(st.integers(0, 200), max_size=5))
 def test_chunk_boundaries_do_not_change_the_lines(text: str, cuts: list[int]) -> None:
     data = text.encode()
-    places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    assert lines_of(*(data[a:b] for a, b in itertools.pairwise(places))) == lines_of(data)
+    boundaries = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    assert lines_of(*(data[a:b] for a, b in itertools.pairwise(boundaries))) == lines_of(data)
 
 
 def test_a_long_line_is_split_into_pieces() -> None:
-    found = lines_of(b"x" * (2 * MAX_LINE + 5) + b"\nnext\n")
-    assert [(len(line.text), line.partial) for line in found] == [
+    lines = lines_of(b"x" * (2 * MAX_LINE + 5) + b"\nnext\n")
+    assert [(len(line.text), line.partial) for line in lines] == [
         (MAX_LINE, True),
         (MAX_LINE, True),
         (5, False),

@@ -101,10 +101,10 @@ def test_any_output_gives_the_same_lines_as_pyte(rows: list[list[str]], data: st
     expected = terminal_lines(output)
     if any(len(row) >= WIDTH - 1 for row in expected):
         return  # Here a wrapped row is part of one line.
-    found = [plain(line.text).rstrip() for line in read(output)]  # Blanks with a background colour are kept.
-    while found and not found[-1]:
-        found.pop()
-    assert found == expected
+    logged = [plain(line.text).rstrip() for line in read(output)]  # Blanks with a background colour are kept.
+    while logged and not logged[-1]:
+        logged.pop()
+    assert logged == expected
     at = data.draw(st.integers(0, len(output)))
     assert read(output[:at], output[at:]) == read(output)
 

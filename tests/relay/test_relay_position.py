@@ -88,9 +88,9 @@ def test_messages_with_different_ids_are_all_stored(texts_sent: list[str], data:
     for _ in range(data.draw(st.integers(0, 4))):
         last = log.position.last_id
         # An upstream resumes after the id, or at it, or ignores it and starts with the first message.
-        places = {ids.index(last) + 1, ids.index(last)} if last else {0}
-        places |= {0} if own[0] else set()
-        begin = data.draw(st.sampled_from(sorted(places)))
+        starts = {ids.index(last) + 1, ids.index(last)} if last else {0}
+        starts |= {0} if own[0] else set()
+        begin = data.draw(st.sampled_from(sorted(starts)))
         end = data.draw(st.integers(begin, len(texts_sent)))
         # After a resume, a message without an `id:` of its own has none.
         sent = [mine if any(own[begin : number + 1]) else "" for number, mine in enumerate(ids[:end])][begin:]

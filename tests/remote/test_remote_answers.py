@@ -73,10 +73,10 @@ def test_the_parser_gives_the_same_messages_for_any_chunks(cuts: list[int]) -> N
         ": keepalive\n\nid: 1\ndata: é€😀\n\nevent: reconnect\r\nretry: 250\r\ndata: {}\r\n\r\n"
         "data: two\ndata:  lines\n\nid: 2\n\nevent: nothing\n\ndata\n\ndata: half"
     ).encode()
-    places = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
+    boundaries = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     parser = SseParser()
-    found = [m for a, b in itertools.pairwise(places) for m in parser.feed(stream[a:b])]
-    assert [(m.event, m.data, m.last_event_id) for m in found] == [
+    messages = [m for a, b in itertools.pairwise(boundaries) for m in parser.feed(stream[a:b])]
+    assert [(m.event, m.data, m.last_event_id) for m in messages] == [
         ("message", "é€😀", "1"),
         ("reconnect", "{}", "1"),
         ("message", "two\n lines", "1"),

@@ -134,8 +134,8 @@ def test_nothing_imports_the_folders_by_their_own_names() -> None:
     own = re.compile(r"^\s*(?:from|import) (?:store|webapp)\b", re.M)
     for folder in ("store", "webapp", "signalbox", "tests", "e2e", "bench", "examples", "scripts"):
         for path in (ROOT / folder).rglob("*.py"):
-            found = own.search(path.read_text())
-            assert not found, f"{path.relative_to(ROOT)} has {found and found[0]!r}: the import name is signalbox"
+            match = own.search(path.read_text())
+            assert not match, f"{path.relative_to(ROOT)} has {match and match[0]!r}: the import name is signalbox"
 
 
 def test_the_docs_list_every_module() -> None:
@@ -157,8 +157,8 @@ def test_every_address_on_a_page_begins_with_the_path_prefix() -> None:
     pages = (ROOT / "webapp" / "templates").rglob("*.html")
     scripts = (ROOT / "webapp" / "static" / "js").glob("*.js")
     for path in (*pages, *scripts):
-        found = addresses.search(re.sub(r"(?s)/\*.*?\*/|\{#.*?#\}", "", path.read_text()))
-        assert not found, f"{path.name} has {found and found[0]}: begin with {{{{ root }}}}, or `root` of root-path.js"
+        match = addresses.search(re.sub(r"(?s)/\*.*?\*/|\{#.*?#\}", "", path.read_text()))
+        assert not match, f"{path.name} has {match and match[0]}: begin with {{{{ root }}}}, or `root` of root-path.js"
 
 
 def test_browser_modules_have_fewer_than_100_lines() -> None:
@@ -170,5 +170,5 @@ def test_browser_modules_have_fewer_than_100_lines() -> None:
 
 def test_every_redirect_has_the_path_prefix() -> None:
     for path in (ROOT / "webapp").rglob("*.py"):
-        found = re.search(r"""(?:redirect|back|came_from)\(f?["']/""", path.read_text())
-        assert not found, f"{path.name} has {found and found[0]}: write at_root(…)"
+        match = re.search(r"""(?:redirect|back|came_from)\(f?["']/""", path.read_text())
+        assert not match, f"{path.name} has {match and match[0]}: write at_root(…)"

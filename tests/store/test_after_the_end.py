@@ -47,9 +47,9 @@ async def test_a_work_item_that_fails_after_completion_counts_as_failed(store: S
 async def test_a_failed_work_item_counts_without_its_start_in_the_log(store: SqliteStore) -> None:
     begin(store)
     store.append("run", [event("runner_exit", "main", exit_code=0), event("work_item_failed", "b", message="late")])
-    found = await stored_state(store)
-    assert (found.spans["b"].kind, found.spans["b"].state) == ("work_item", "failed")
-    assert (found.task.items_total, found.task.items_failed) == (2, 1)
+    state = await stored_state(store)
+    assert (state.spans["b"].kind, state.spans["b"].state) == ("work_item", "failed")
+    assert (state.task.items_total, state.task.items_failed) == (2, 1)
 
 
 OPENING = [
@@ -69,13 +69,13 @@ async def test_nothing_of_an_ended_task_stays_open(store: SqliteStore, end: dict
     begin(store)
     store.append("run", event("runner_exit", "main", **end))
     store.append("run", opening)
-    found = await stored_state(store)
-    assert found.task.ended
-    assert found.task.spans_open == 0
-    assert found.task.permissions_open == 0
-    assert not [span for span in found.spans.values() if span.state == "open"]
-    assert not [phase for phase in found.phases.values() if phase.state == "open"]
-    assert all(phase.exited_at for phase in found.phases.values())
+    state = await stored_state(store)
+    assert state.task.ended
+    assert state.task.spans_open == 0
+    assert state.task.permissions_open == 0
+    assert not [span for span in state.spans.values() if span.state == "open"]
+    assert not [phase for phase in state.phases.values() if phase.state == "open"]
+    assert all(phase.exited_at for phase in state.phases.values())
 
 
 async def test_a_main_span_named_after_the_end_does_not_stay_open(store: SqliteStore) -> None:

@@ -36,13 +36,13 @@ def until(condition: Callable[[], bool], seconds: float = 10) -> None:
 
 def damage(path: Path, marker: str) -> int:
     """Overwrite the pages of a closed database that contain `marker`, and return how many there were."""
-    data, size, found = bytearray(path.read_bytes()), 4096, 0
+    data, size, damaged_pages = bytearray(path.read_bytes()), 4096, 0
     for start in range(size, len(data), size):
         if marker.encode() in data[start : start + size]:
             data[start : start + size] = b"\xff" * size
-            found += 1
+            damaged_pages += 1
     path.write_bytes(data)
-    return found
+    return damaged_pages
 
 
 def create_database_with_damaged_log(path: Path) -> None:
@@ -230,13 +230,13 @@ def create_database_with_damaged_list(path: Path) -> None:
         store.append(name, [NewEvent(event_type="log"), asks, alive])
         store.append(name, NewEvent(event_type="status", payload={"status": "running", "message": long}))
     store.close()
-    data, found = bytearray(path.read_bytes()), 0
+    data, damaged_pages = bytearray(path.read_bytes()), 0
     for start in range(4096, len(data), 4096):
         page = data[start : start + 4096]
         if b"torn-marker" in page and b'"main_span_id"' in page:
             data[start : start + 4096] = b"\xff" * 4096
-            found += 1
-    assert found
+            damaged_pages += 1
+    assert damaged_pages
     path.write_bytes(data)
 
 
@@ -280,10 +280,10 @@ def test_unreadable_tasks_do_not_affect_other_tasks(start_server: Callable[..., 
 def test_the_doctor_names_each_unreadable_task(tmp_path: Path) -> None:
     path = tmp_path / "signalbox.db"
     create_database_with_damaged_list(path)
-    found = [finding.message for finding in examine(path) if finding.code == "damaged"]
+    messages = [finding.message for finding in examine(path) if finding.code == "damaged"]
     for name in ("torn-1", "torn-2", "torn-3"):
-        assert any(name in message for message in found), found
-    assert not any("sound" in message for message in found)
+        assert any(name in message for message in messages), messages
+    assert not any("sound" in message for message in messages)
 
 
 def create_database_with_damaged_counter(path: Path) -> None:
@@ -340,7 +340,7 @@ def test_a_task_whose_deletion_needs_a_damaged_page_is_left_as_it_is(start_serve
     server = start_server()
     server.replace_database()
     create_database_with_damaged_list(server.path)
-    found = codes(server.path)
+    findings = codes(server.path)
     server.start()
     assert server.post("/api/tasks/sound-2/events", {"event_type": "runner_exit"}).status_code == 201
     before = server.get("/api/tasks/sound-2").json()
@@ -355,4 +355,4 @@ def test_a_task_whose_deletion_needs_a_damaged_page_is_left_as_it_is(start_serve
     assert server.post("/api/tasks/sound-1/events", {"event_type": "log"}).status_code == 201
     assert server.post("/api/tasks/sound-2/archive").status_code == 200
     server.stop()
-    assert codes(server.path) == found
+    assert codes(server.path) == findings

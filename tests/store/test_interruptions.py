@@ -68,9 +68,9 @@ async def test_a_new_process_does_not_reopen_permission_requests_of_the_interrup
     store.append("run", event("permission_request", request_id="r"))
     store.append("run", interrupted())
     store.append("run", event("runner_spawn", "main"))
-    found = await stored_state(store)
-    assert (found.task.status, found.task.permissions_open, found.task.spans_open) == ("running", 0, 1)
-    assert (found.spans["a"].state, found.spans["main"].attempts) == ("interrupted", 2)
+    state = await stored_state(store)
+    assert (state.task.status, state.task.permissions_open, state.task.spans_open) == ("running", 0, 1)
+    assert (state.spans["a"].state, state.spans["main"].attempts) == ("interrupted", 2)
 
 
 async def test_only_items_closed_by_the_interruption_are_reopened(store: SqliteStore) -> None:
@@ -90,12 +90,12 @@ async def test_only_items_closed_by_the_interruption_are_reopened(store: SqliteS
     for _ in range(2):
         store.append("run", interrupted())
         store.append("run", event("log"))
-    found = await stored_state(store)
-    states = {p.request_id: p.state for p in found.permissions.values()}
+    state = await stored_state(store)
+    states = {p.request_id: p.state for p in state.permissions.values()}
     assert states == {"r0": "denied", "r1": "cleared", "r2": "open"}
-    assert (found.spans["a"].state, found.spans["b"].state, found.spans["q"].state) == ("open", "failed", "failed")
-    assert (found.phases["executing"].state, found.phases["planning"].state) == ("open", "failed")
-    assert found.task.permissions_open == 1
+    assert (state.spans["a"].state, state.spans["b"].state, state.spans["q"].state) == ("open", "failed", "failed")
+    assert (state.phases["executing"].state, state.phases["planning"].state) == ("open", "failed")
+    assert state.task.permissions_open == 1
 
 
 async def test_events_of_others_do_not_resume_an_interrupted_run(store: SqliteStore) -> None:
@@ -119,9 +119,9 @@ async def test_a_run_that_ends_after_its_interruption_keeps_its_reported_outcome
     store.append("run", event("permission_request", request_id="r"))
     store.append("run", interrupted())
     store.append("run", event("runner_exit", "main", exit_code=0))
-    found = await stored_state(store)
-    assert (found.task.status, found.task.permissions_open) == ("done", 0)
-    assert {span.state for span in found.spans.values() if span.kind != "mark"} == {"done"}
+    state = await stored_state(store)
+    assert (state.task.status, state.task.permissions_open) == ("done", 0)
+    assert {span.state for span in state.spans.values() if span.kind != "mark"} == {"done"}
     assert (await log_of(store, "run"))[-1].event_type == "permission_cleared"
 
 

@@ -137,9 +137,9 @@ def make_foreign(path: Path) -> None:
 
 
 def make_half(path: Path) -> None:
-    whole = path.with_name("whole.db")
-    open_store(f"sqlite:///{whole}").close()
-    path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    complete = path.with_name("whole.db")
+    open_store(f"sqlite:///{complete}").close()
+    path.write_bytes(complete.read_bytes()[: complete.stat().st_size // 2])
 
 
 def make_pipe(path: Path) -> None:

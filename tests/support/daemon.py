@@ -19,10 +19,10 @@ START_TIMEOUT = 15
 
 def program(*names: str) -> str:
     """Return the path of the first of these programs that is installed. Skip the test if none is."""
-    found = next(filter(None, (shutil.which(name, path=PATH) for name in names)), None)
-    if found is None:
+    path = next(filter(None, (shutil.which(name, path=PATH) for name in names)), None)
+    if path is None:
         pytest.skip(f"{names[0]} is not installed here")
-    return found
+    return path
 
 
 def free_port() -> int:

@@ -43,13 +43,13 @@ class Node:
         """Return the tree with one line per element or text, without volatile elements and without blank texts."""
         if "data-volatile" in self.attributes:
             return []
-        found = [f"{' ' * depth}<{self.tag} {sorted(self.attributes.items())}>"]
+        result = [f"{' ' * depth}<{self.tag} {sorted(self.attributes.items())}>"]
         for child in self.children:
             if isinstance(child, Node):
-                found += child.lines(depth + 1)
+                result += child.lines(depth + 1)
             elif child.strip():
-                found.append(" " * depth + " " + re.sub(r"\s+", " ", child.strip()))
-        return found
+                result.append(" " * depth + " " + re.sub(r"\s+", " ", child.strip()))
+        return result
 
     def apply(self, frame: str, window: int | None = None) -> None:
         """Swap in the parts of a frame. With a `window`, then keep only that many of the newest log rows."""

@@ -45,8 +45,8 @@ class Schemas:
         """Return the first error of a value, or None if the schema allows it."""
         schema = self._resolved(schema)
         if "anyOf" in schema:
-            found = [self.problem(value, part, path) for part in schema["anyOf"]]
-            return None if None in found else " and ".join(map(str, found))
+            problems = [self.problem(value, part, path) for part in schema["anyOf"]]
+            return None if None in problems else " and ".join(map(str, problems))
         if "enum" in schema and value not in schema["enum"]:
             return f"{path} is {value!r}, not one of {schema['enum']}"
         kind = schema.get("type")
@@ -129,8 +129,8 @@ def _texts(schema: Schema) -> st.SearchStrategy[str]:
         )
     # In JSON Schema `$` matches only the end of the text; in Python it also matches before a final newline.
     alphabet = st.characters(exclude_categories=("Cs",))
-    found = st.from_regex(schema["pattern"].replace("$", r"\Z"), alphabet=alphabet)
-    return found.filter(partial(_of_length, low, high))
+    texts = st.from_regex(schema["pattern"].replace("$", r"\Z"), alphabet=alphabet)
+    return texts.filter(partial(_of_length, low, high))
 
 
 def _of_length(low: int, high: int | None, text: str) -> bool:

@@ -83,11 +83,11 @@ def wait_for_event(url: str, task_id: str, condition: Callable[[Event], bool], *
     try:
         while time.monotonic() < deadline:
             try:
-                found = [event for event in log_of(store, task_id) if condition(event)]
+                matches = [event for event in log_of(store, task_id) if condition(event)]
             except UnknownTask:
-                found = []
-            if found:
-                return found[0]
+                matches = []
+            if matches:
+                return matches[0]
             time.sleep(0.02)
         raise AssertionError(f"it never came; the log of {task_id} is {types_of(store, task_id)[-20:]}")
     finally:

@@ -22,8 +22,8 @@ class Block(NamedTuple):
 
 def blocks(document: str) -> Iterator[Block]:
     """Return all fenced blocks in order."""
-    for found in FENCE.finditer(document):
-        yield Block(found[1], found[2], found[3], document.count("\n", 0, found.start()) + 1)
+    for match in FENCE.finditer(document):
+        yield Block(match[1], match[2], match[3], document.count("\n", 0, match.start()) + 1)
 
 
 def prose(document: str) -> str:
@@ -33,7 +33,7 @@ def prose(document: str) -> str:
 
 def links(document: str) -> list[str]:
     """Return the targets of all links and images."""
-    return ["".join(found) for found in LINK.findall(prose(document))]
+    return ["".join(parts) for parts in LINK.findall(prose(document))]
 
 
 def anchors(document: str) -> set[str]:
@@ -48,11 +48,11 @@ def anchor(title: str) -> str:
 
 def section(document: str, title: str) -> str:
     """Return the text under a heading up to the next one of the same or a higher level; "" without such a heading."""
-    found = re.search(rf"^(#+) {re.escape(title)}$", document, re.MULTILINE)
-    if not found:
+    match = re.search(rf"^(#+) {re.escape(title)}$", document, re.MULTILINE)
+    if not match:
         return ""
-    rest = document[found.end() :]
-    end = re.search(rf"^#{{1,{len(found[1])}}} ", rest, re.MULTILINE)
+    rest = document[match.end() :]
+    end = re.search(rf"^#{{1,{len(match[1])}}} ", rest, re.MULTILINE)
     return rest[: end.start()] if end else rest
 
 

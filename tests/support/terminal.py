@@ -53,9 +53,9 @@ class Terminal:
         return self.account(email)
 
     def account(self, email: str) -> Account:
-        found = self.read_people(lambda people: people.account_by_email(email))
-        assert found is not None
-        return found[0]
+        account_and_hash = self.read_people(lambda people: people.account_by_email(email))
+        assert account_and_hash is not None
+        return account_and_hash[0]
 
     def read_people(self, query: Callable[[People], Awaitable[T]]) -> T:
         async def read() -> T:

@@ -1,7 +1,7 @@
 """The single writer of a process, with group commit and without a thread of its own.
 
 Callers put their jobs into a queue. The caller that gets the lock commits all queued jobs in one transaction and
-results them. So a single blocking caller needs no thread switch, and many callers share their commits.
+completes them. So a single blocking caller needs no thread switch, and many callers share their commits.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class GroupCommit(ABC):
     def _transaction(self, jobs: list[Job[Any]], results: list[Any]) -> bool:
         """Run the jobs, add their results to `results`, and commit. On an error, roll back and raise it.
 
-        Jobs whose deadline passes while the database is locked are refused and removed from `jobs`. Return False, and
+        Jobs whose deadline passes while the database is locked fail and are removed from `jobs`. Return False, and
         write nothing, if none remains.
         """
 
@@ -195,7 +195,7 @@ def refuse_expired(jobs: list[Job[Any]]) -> None:
 
 
 def _complete_all(waiting: deque[tuple[Job[Any], Any]]) -> None:
-    """Complete each job, and remove it afterwards, so that a second call goes on where an interrupt ended the first."""
+    """Complete each job, and remove it afterwards. After an interrupt, a second call continues with the next job."""
     while waiting:
         job, result = waiting[0]
         if not job.done or (job.future is not None and not job.future.done()):

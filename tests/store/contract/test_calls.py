@@ -30,9 +30,9 @@ def coroutines(kind: type) -> dict[str, Callable[..., object]]:
 
 @pytest.mark.parametrize("kind", [Store, People, RemoteLog])
 def test_every_write_has_a_blocking_form_with_the_same_parameters(kind: type) -> None:
-    found = coroutines(kind)
-    assert len(found) >= 8
-    for name, call in found.items():
+    writes = coroutines(kind)
+    assert len(writes) >= 8
+    for name, call in writes.items():
         form = getattr(kind, name.removeprefix("a"))
         assert not inspect.iscoroutinefunction(form), name
         assert inspect.signature(form) == inspect.signature(call), name
@@ -151,10 +151,10 @@ async def test_a_peek_reports_each_commit_once_and_events_in_commit_order(store:
     for task_id in ("a", "b", "a"):
         await store.aappend(task_id, LOG)
     assert await peek.moved()
-    found = await peek.events_after(0, 10)
-    assert [(event.task_id, event.seq) for event in found] == [("a", 1), ("b", 1), ("a", 2)]
-    assert [event.event_id for event in found] == sorted(event.event_id for event in found)
-    assert await peek.events_after(found[0].event_id, 1) == found[1:2]
+    events = await peek.events_after(0, 10)
+    assert [(event.task_id, event.seq) for event in events] == [("a", 1), ("b", 1), ("a", 2)]
+    assert [event.event_id for event in events] == sorted(event.event_id for event in events)
+    assert await peek.events_after(events[0].event_id, 1) == events[1:2]
     assert not await peek.moved()
     peek.forget()
     assert await peek.moved()

@@ -17,9 +17,9 @@ def event_at(time: str, event_type: str = "log", **fields: object) -> NewEvent:
 
 async def span(store: Store, task_id: str, span_id: str) -> Span:
     async with store.read() as view:
-        found = await view.span(task_id, span_id)
-    assert found is not None
-    return found
+        stored = await view.span(task_id, span_id)
+    assert stored is not None
+    return stored
 
 
 @pytest.mark.parametrize(

@@ -166,9 +166,9 @@ async def test_sessions_begin_end_and_expire(store: Store) -> None:
     session(store, account, "one")
     session(store, account, "two")
     session(store, account, "over", PAST)
-    found = await store.people.session(digest_of("one"))
-    assert found is not None
-    assert (found.account_id, found.expires_at) == (account.account_id, FUTURE)
+    stored = await store.people.session(digest_of("one"))
+    assert stored is not None
+    assert (stored.account_id, stored.expires_at) == (account.account_id, FUTURE)
     assert await store.people.session(digest_of("over")) is None
     store.people.end_session(digest_of("one"))
     store.people.end_session(digest_of("one"))

@@ -9,9 +9,9 @@ async def test_a_span_is_found_only_in_its_own_task(store: Store) -> None:
     store.append("run", NewEvent(event_type="work_item_start", span_id="a", payload={"work_item_id": "first"}))
     store.append("other", NewEvent(event_type="log", span_id="b"))
     async with store.read() as view:
-        found = await view.span("run", "a")
-        assert found is not None
-        assert (found.name, found.state) == ("first", "open")
+        span = await view.span("run", "a")
+        assert span is not None
+        assert (span.name, span.state) == ("first", "open")
         assert await view.span("run", "b") is None
         assert await view.span("nobody", "a") is None
 
