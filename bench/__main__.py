@@ -59,9 +59,9 @@ def main() -> int:
         scenarios = options.scenarios or list(SCENARIOS)
         return against.run(options.against, scenarios, rounds=options.rounds, scale=options.scale or "brief")
     scale = options.scale or "full"
-    about, rows, failed = machine(), list[Row](), list[str]()
+    machine_facts, rows, failed = machine(), list[Row](), list[str]()
     client = build()
-    about["load_client"] = (
+    machine_facts["load_client"] = (
         "compiled" if len(client) == 1 else "Python, because there is no C compiler; it uses more CPU"
     )
     noise = dict[str, float | None]()
@@ -76,9 +76,9 @@ def main() -> int:
             failed.append(name)
             traceback.print_exc()
         noise[name] = others.cores()
-    write(RESULTS, {**about, "scale": scale, "failed": failed, "cores_used_by_others": noise}, rows)
+    write(RESULTS, {**machine_facts, "scale": scale, "failed": failed, "cores_used_by_others": noise}, rows)
     print(render(rows))
-    print("\n" + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in about.items()))
+    print("\n" + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in machine_facts.items()))
     busy = [f"{name} {cores:.1f}" for name, cores in noise.items() if cores is not None]
     print("cores used by other processes during each scenario: " + (", ".join(busy) or "unknown on this system"))
     for name in failed:

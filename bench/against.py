@@ -109,7 +109,7 @@ def _how_much_worse(before: Figure, now: Figure) -> float:
 def table(comparisons: Sequence[Comparison]) -> str:
     """Return the comparisons as a Markdown table."""
     heads = ("what", "before (first run)", "now (first run)", "worse by", "pairs", "")
-    lines = [heads, ("---",) * len(heads), *(one.cells() for one in comparisons)]
+    lines = [heads, ("---",) * len(heads), *(comparison.cells() for comparison in comparisons)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
@@ -138,9 +138,9 @@ def adopt_bench(tree: Path) -> None:
 def measure(tree: Path, scenario: str, scale: str) -> Results:
     """Run one scenario in a checkout. Raise RuntimeError if it could not be measured."""
     command = [str(tree / ".venv/bin/python"), "-m", "bench", "--scale", scale, scenario]
-    done = subprocess.run(command, cwd=tree, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{scenario} could not be measured in {tree}:\n{done.stderr[-2000:]}")
+    process = subprocess.run(command, cwd=tree, capture_output=True, text=True)
+    if process.returncode:
+        raise RuntimeError(f"{scenario} could not be measured in {tree}:\n{process.stderr[-2000:]}")
     rows = json.loads((tree / "bench/results.json").read_text())["rows"]
     return {row["what"]: row["measured"] for row in rows}
 
@@ -174,8 +174,8 @@ def run(
                     progress(f"{scenario}, pair {number + 1} of {rounds} …")
                     # The second run of a pair finds a warm disk cache, so the order alternates.
                     trees = (other, ROOT) if number % 2 == 0 else (ROOT, other)
-                    found = {tree: measure(tree, scenario, scale) for tree in trees}
-                    pairs.append((found[other], found[ROOT]))
+                    results = {tree: measure(tree, scenario, scale) for tree in trees}
+                    pairs.append((results[other], results[ROOT]))
             except RuntimeError as error:
                 failed.append(scenario)
                 progress(str(error))

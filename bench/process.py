@@ -33,12 +33,12 @@ def cores_of(cores: Cores) -> set[int]:
 @contextlib.contextmanager
 def _pinned(cores: Cores) -> Iterator[None]:
     """Pin the children started in this block to the cores."""
-    wanted = cores_of(cores)
-    if not wanted:
+    core_ids = cores_of(cores)
+    if not core_ids:
         yield
         return
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, wanted)
+    os.sched_setaffinity(0, core_ids)
     try:
         yield
     finally:

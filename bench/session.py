@@ -96,11 +96,11 @@ class Session:
         total = self.client.finish()
         if cuts_allowed:
             total["errors"] -= total["error_kinds"]["cut"]
-        wrong = {name: total[name] for name in ("gaps", "missing", "duplicates", "reordered", "errors") if total[name]}
-        if wrong or (total["min_id"], total["max_id"]) != (self.emitted, self.emitted):
+        faults = {name: total[name] for name in ("gaps", "missing", "duplicates", "reordered", "errors") if total[name]}
+        if faults or (total["min_id"], total["max_id"]) != (self.emitted, self.emitted):
             kinds = {kind: n for kind, n in total["error_kinds"].items() if n}
             ids = (total["min_id"], total["max_id"])
-            raise RuntimeError(f"not every stream saw 1…{self.emitted} once in order: {wrong} {kinds}, ids {ids}")
+            raise RuntimeError(f"not every stream saw 1…{self.emitted} once in order: {faults} {kinds}, ids {ids}")
         return total
 
 

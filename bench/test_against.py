@@ -32,13 +32,13 @@ def test_times_sizes_and_rates_are_read_from_a_row(measured: str, values: list[f
 def test_a_longer_time_and_a_lower_rate_are_worse() -> None:
     before = {"a page": "10 ms", "appends": "1,000 events/s", "gone": "1 s"}
     now = {"a page": "12 ms", "appends": "500 events/s", "new": "1 s"}
-    found = {one.name: one.worse for one in compare([(before, now)])}
-    assert found == pytest.approx({"a page": 1.2, "appends": 2.0})
+    ratios = {comparison.name: comparison.worse for comparison in compare([(before, now)])}
+    assert ratios == pytest.approx({"a page": 1.2, "appends": 2.0})
 
 
 def test_a_single_bad_pair_of_runs_does_not_decide() -> None:
     runs = [({"a": "10 ms"}, {"a": text}) for text in ("10 ms", "90 ms", "10 ms")]
-    assert [one.worse for one in compare(runs)] == [1.0]
+    assert [comparison.worse for comparison in compare(runs)] == [1.0]
 
 
 def test_versions_are_measured_alternately_and_the_worse_figure_is_reported(

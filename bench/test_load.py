@@ -67,8 +67,8 @@ def run(client: list[str], script: Script, *options: str) -> dict[str, Any]:
     """Run the client against `script` to its end, and return its totals."""
     with serving(script) as port:
         command = [*client, "--port", str(port), "--path", "/stream/{i}", "--duration", "5", *options]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=10, check=True)
-    totals: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        process = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=10, check=True)
+    totals: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
     assert totals["total"]
     return totals
 

@@ -31,10 +31,10 @@ class NoBrowser(RuntimeError):
 def starts(path: str) -> bool:
     """Return whether the program at `path` runs. A snap stub, or a browser with a missing shared library, does not."""
     try:
-        done = subprocess.run([path, "--version"], capture_output=True, stdin=subprocess.DEVNULL, timeout=30)
+        process = subprocess.run([path, "--version"], capture_output=True, stdin=subprocess.DEVNULL, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return done.returncode == 0
+    return process.returncode == 0
 
 
 def find(chromium: BrowserType) -> str:

@@ -12,9 +12,9 @@ def metrics(page: Page) -> dict[str, float]:
     # Collect twice: wrappers keep their DOM nodes alive until the first collection has freed the wrappers.
     for _ in range(2):
         devtools.send("HeapProfiler.collectGarbage")
-    found = devtools.send("Performance.getMetrics")["metrics"]
+    metrics = devtools.send("Performance.getMetrics")["metrics"]
     devtools.detach()
-    return {metric["name"]: metric["value"] for metric in found}
+    return {metric["name"]: metric["value"] for metric in metrics}
 
 
 def heap_bytes(page: Page) -> float:

@@ -14,7 +14,7 @@ def run(seed: int, length: int) -> Iterator[NewEvent]:
     """Return a run of about `length` events: phases, nested and retried work items, checkpoints, permissions."""
     rng = random.Random(seed)
     yield NewEvent(event_type="runner_spawn", span_id="main", payload={"runner_pid": 1, "runner_version": "1.0"})
-    count, asked = 1, set[str]()
+    count, open_requests = 1, set[str]()
     for number, phase in enumerate(("planning", "executing", "verifying")):
         span = f"phase-{number}"
         yield NewEvent(event_type="phase_enter", phase=phase, span_id=span, parent_span_id="main")
@@ -23,9 +23,9 @@ def run(seed: int, length: int) -> Iterator[NewEvent]:
             count += 1
             event = _step(rng, phase, span, open_items, count)
             if event.event_type == "permission_request":
-                asked.add(str(event.payload["request_id"]))
+                open_requests.add(str(event.payload["request_id"]))
             if event.event_type == "permission_cleared":
-                asked.discard(str(event.payload["request_id"]))
+                open_requests.discard(str(event.payload["request_id"]))
             if event.event_type == "log" and count % 5 == 0:
                 # Some lines are reported late.
                 event = structs.replace(event, occurred_at=f"2020-01-01T00:00:{count % 60:02}Z")
@@ -34,7 +34,7 @@ def run(seed: int, length: int) -> Iterator[NewEvent]:
             yield NewEvent(event_type="work_item_complete", actor="worker", phase=phase, span_id=item)
         yield NewEvent(event_type="phase_exit", phase=phase, span_id=span)
     # Close open requests here: otherwise the server closes them, at a time that no seed determines.
-    for request_id in sorted(asked):
+    for request_id in sorted(open_requests):
         answer = {"request_id": request_id, "approved": rng.random() < 0.5, "by": "ada"}
         # Only the server stores answers. An answer from a run is only a claim, so the run withdraws its request.
         yield NewEvent(event_type="permission_response", actor="user", span_id="main", payload=answer)

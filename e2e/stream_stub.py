@@ -87,8 +87,8 @@ class Stub:
         sent = 0
         async for message in self._messages(plan, since):
             for piece in _pieces(message, plan.piece):
-                left = [limit - sent for limit in (plan.cut_after, plan.stall_after) if limit is not None]
-                piece = piece[: min([len(piece), *left])]
+                limits = [limit - sent for limit in (plan.cut_after, plan.stall_after) if limit is not None]
+                piece = piece[: min([len(piece), *limits])]
                 if piece:
                     writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
                     await writer.drain()

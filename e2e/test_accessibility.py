@@ -154,8 +154,8 @@ def zoomed(browser: Browser) -> Iterator[Page]:
 def expect_accessible(page: Page) -> None:
     """Check that axe finds no violation on the page, and that the page does not scroll sideways."""
     dark = page.evaluate("() => matchMedia('(prefers-color-scheme: dark)').matches")
-    found = page.evaluate(VIOLATIONS, COLOURS if dark else RULES)
-    assert not found, "\n".join(found)
+    violations = page.evaluate(VIOLATIONS, COLOURS if dark else RULES)
+    assert not violations, "\n".join(violations)
     expect_no_sideways_scroll(page)
 
 

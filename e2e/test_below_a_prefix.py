@@ -32,8 +32,8 @@ def test_a_task_page_is_live_below_a_prefix_behind_nginx(
         expect_live_at(page, 1)
         protocol = "() => performance.getEntriesByType('navigation')[0].nextHopProtocol"
         assert page.evaluate(protocol) == "h2"
-        asked = {"request_id": "r1", "tool_name": "rm", "arguments": {"path": "/x"}}
-        server.emit("run", "two", NewEvent(event_type="permission_request", payload=asked))
+        request = {"request_id": "r1", "tool_name": "rm", "arguments": {"path": "/x"}}
+        server.emit("run", "two", NewEvent(event_type="permission_request", payload=request))
         expect_live_at(page, 3)
         page.get_by_role("button", name="Approve").click()
         expect_live_at(page, 4)

@@ -15,19 +15,19 @@ from tests.support.server import Server
 @pytest.fixture
 def busy_task(server: Server) -> Iterator[str]:
     """Emit five log lines a second to a task during the test."""
-    task, over = f"talk-{threading.get_native_id()}-{id(object())}", threading.Event()
+    task, finished = f"talk-{threading.get_native_id()}-{id(object())}", threading.Event()
     server.emit(task, "hello")
 
     def talk() -> None:
         number = 0
-        while not over.wait(0.2):
+        while not finished.wait(0.2):
             number += 1
             server.emit(task, f"event number {number}")
 
     thread = threading.Thread(target=talk)
     thread.start()
     yield task
-    over.set()
+    finished.set()
     thread.join()
 
 

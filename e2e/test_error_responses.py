@@ -31,18 +31,18 @@ def test_a_page_recovers_from_twenty_seconds_of_bad_gateway(
 def bad_gateway(
     page: Page, context: BrowserContext, proxy: Proxy, server: Server, task: str, *, seconds: float
 ) -> None:
-    coming = open_task(page, proxy, server, task)
+    events = open_task(page, proxy, server, task)
     pace = seconds_to_load(page, context)
     before = proxy.count_requests(STREAM)
     proxy.answer("502 Bad Gateway", body="<h1>502 Bad Gateway</h1>")
     expect(page.locator("live-status")).to_contain_text("the server is not reachable")
-    server.emit(task, *coming)
+    server.emit(task, *events)
     page.wait_for_timeout(seconds * 1000)
     assert proxy.count_requests(STREAM) - before <= 2 + seconds / 2, "too many requests to the gateway"
     proxy.heal()
-    back = time.monotonic()
+    healed_at = time.monotonic()
     expect_live_at(page, 240)
-    assert time.monotonic() - back < 2 + pace
+    assert time.monotonic() - healed_at < 2 + pace
     expect_equal_to_fresh(page, context)
     expect(page.locator("body")).not_to_contain_text("Bad Gateway")
 
@@ -51,14 +51,14 @@ def test_a_busy_server_is_retried_after_its_wait_or_on_request(
     server: Server, page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
 ) -> None:
     proxy = connect(server)
-    coming = open_task(page, proxy, server, "busy")
+    events = open_task(page, proxy, server, "busy")
     proxy.answer("503 Service Unavailable", "Retry-After: 60\r\n", target=STREAM)
     expect(page.locator("live-status")).to_contain_text(re.compile(r"Retry in (60|5\d) s"))
-    asked = proxy.count_requests(STREAM)
-    server.emit("busy", *coming)
+    request_count = proxy.count_requests(STREAM)
+    server.emit("busy", *events)
     proxy.heal()
     page.wait_for_timeout(1500)
-    assert proxy.count_requests(STREAM) == asked
+    assert proxy.count_requests(STREAM) == request_count
     page.get_by_role("button", name="Retry now").click()
     expect_live_at(page, 240)
     expect_equal_to_fresh(page, context)
@@ -104,19 +104,19 @@ def test_a_permanent_error_is_shown_and_not_retried(
     server.emit("refused", "one")
     answers = {"401 Unauthorized": "logged out", "403 Forbidden": "not allowed", "404 Not Found": "unknown task"}
     proxies = []
-    for response, said in answers.items():
+    for response, message in answers.items():
         proxies.append(connect(server))
         page = context.new_page()
         page.goto(f"{proxies[-1].url}/tasks/refused")
         expect_live_at(page, 1)
         proxies[-1].answer(response, body="<h1>Log in</h1>", target=STREAM)
-        expect(page.locator("live-status")).to_contain_text(said)
+        expect(page.locator("live-status")).to_contain_text(message)
         expect(page.locator("html")).to_have_attribute("data-live", "error")
         expect(page.locator("main")).to_contain_text("one")
         expect(page.locator("body")).not_to_contain_text("Log in")
-    asked = [proxy.count_requests(".") for proxy in proxies]
+    request_counts = [proxy.count_requests(".") for proxy in proxies]
     page.wait_for_timeout(2500)
-    assert [proxy.count_requests(".") for proxy in proxies] == asked
+    assert [proxy.count_requests(".") for proxy in proxies] == request_counts
 
 
 def test_a_deleted_task_is_reported_and_its_last_state_stays_visible(

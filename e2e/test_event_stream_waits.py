@@ -59,8 +59,8 @@ def test_an_ended_stream_without_new_events_is_not_reopened_in_a_loop(
 def test_a_permanent_error_is_not_retried(
     page: Page, stub: StubServer, follow: Callable[..., None], status: int
 ) -> None:
-    told = b'{"error": {"code": "x", "message": "no task build-7"}}'
-    stub.plans.append(Plan(status=status, body=told, headers={"Content-Type": "application/json"}))
+    error = b'{"error": {"code": "x", "message": "no task build-7"}}'
+    stub.plans.append(Plan(status=status, body=error, headers={"Content-Type": "application/json"}))
     follow()
     wait_for_state(page, "error")
     assert page.evaluate("states.at(-1)") == {

@@ -30,12 +30,12 @@ def wait_for_another_connect(proxy: Proxy, before: int) -> None:
         time.sleep(0.02)
 
 
-def cut_and_hang(begins: dict[Proxy, bytes]) -> None:
+def cut_and_hang(first_bytes_by_proxy: dict[Proxy, bytes]) -> None:
     """Cut the stream behind each proxy, and let the next connect hang after it received these bytes."""
-    before = {proxy: proxy.count_requests(STREAM) for proxy in begins}
-    for proxy, begin in begins.items():
-        proxy.hang(target=STREAM, first_bytes=begin)
-    for proxy in begins:
+    before = {proxy: proxy.count_requests(STREAM) for proxy in first_bytes_by_proxy}
+    for proxy, first_bytes in first_bytes_by_proxy.items():
+        proxy.hang(target=STREAM, first_bytes=first_bytes)
+    for proxy in first_bytes_by_proxy:
         wait_for_another_connect(proxy, before[proxy])
         proxy.heal()
 

@@ -31,17 +31,17 @@ def test_tasks_appear_and_change_live(start_server: Callable[..., Server], page:
     task = page.locator("tr", has=page.get_by_role("link", name="The first"))
     expect(task).to_contain_text("queued")
     expect(page.get_by_text("No run has reported here yet")).to_be_hidden()
-    asked = {"request_id": "r1", "tool_name": "rm", "arguments": {}}
-    for event, said in (
+    request = {"request_id": "r1", "tool_name": "rm", "arguments": {}}
+    for event, label in (
         (NewEvent(event_type="runner_spawn", payload={"runner_pid": 1}), "running"),
         (NewEvent(event_type="phase_enter", phase="planning"), "planning"),
         (NewEvent(event_type="progress_update", payload={"progress": {"current": 3, "total": 4}}), "75 %"),
-        (NewEvent(event_type="permission_request", payload=asked), "waiting"),
+        (NewEvent(event_type="permission_request", payload=request), "waiting"),
         (NewEvent(event_type="permission_response", payload={"request_id": "r1", "approved": True}), "running"),
         (NewEvent(event_type="runner_exit", payload={"exit_code": 1}), "failed"),
     ):
         server.emit("first", event)
-        expect(task).to_contain_text(said)
+        expect(task).to_contain_text(label)
         expect_equal_to_fresh(page, context)
     server.emit("second", "hello")
     expect(page.get_by_role("link", name="second")).to_be_visible()
@@ -76,7 +76,7 @@ def test_filters_stay_correct_under_live_changes(
     server.emit("t3", NewEvent(event_type="runner_exit", payload={"exit_code": 1}))
     server.emit("t4", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
     server.post("/api/tasks", {"task_id": "t30", "kind": "audit"})
-    shown = {
+    expected = {
         "?status=running": ["last", "t5", "t2", "t1", "t0"],
         "?kind=audit": ["t30", "t5", "t3", "t1"],
         "?q=t3": ["t30", "t3"],
@@ -84,7 +84,7 @@ def test_filters_stay_correct_under_live_changes(
     }
     for path, filtered in pages.items():
         expect_current(filtered, server)
-        assert task_names(filtered) == shown[path], path
+        assert task_names(filtered) == expected[path], path
         expect_equal_to_fresh(filtered, context)
 
 

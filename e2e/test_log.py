@@ -151,11 +151,11 @@ def test_jumps_work_without_scripts(long_log: str, plain_page: Page) -> None:
 def test_a_long_line_expands_in_place(server: Server, page: Page) -> None:
     server.emit("wide", "word " * 400, "short")
     page.goto(f"{server.url}/tasks/wide")
-    said = page.locator("#e1 .said")
-    clipped = said.bounding_box()
+    message = page.locator("#e1 .said")
+    clipped = message.bounding_box()
     page.locator("#e1 a.seq").click()
     expect(page).to_have_url(f"{server.url}/tasks/wide#e1")
-    opened = said.bounding_box()
+    opened = message.bounding_box()
     assert clipped
     assert opened
     assert opened["height"] > 5 * clipped["height"]

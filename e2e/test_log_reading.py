@@ -57,9 +57,9 @@ def test_days_start_at_the_viewers_midnight_in_loaded_and_live_rows(
     page.get_by_role("link", name="Older events").click()
     expect(page.locator("#e1")).to_be_attached()
     expect_rows(page, 1, len(events) + 1)
-    whole = context.new_page()
-    whole.goto(f"{server.url}/tasks/days/log?after=0")
-    expected = [day for day in whole.evaluate(DAYS) if day[0] != f"e{len(events) + 1}"]
+    fresh_page = context.new_page()
+    fresh_page.goto(f"{server.url}/tasks/days/log?after=0")
+    expected = [day for day in fresh_page.evaluate(DAYS) if day[0] != f"e{len(events) + 1}"]
     assert [day for day in page.evaluate(DAYS) if day[0] != f"e{len(events) + 1}"][: len(expected)] == expected
 
 
@@ -71,8 +71,8 @@ def test_a_late_event_shows_occurred_at_on_the_day_of_its_append(
     server.emit("late", "at once")
     page.goto(f"{server.url}/tasks/late")
     expect_live_at(page, 1)
-    told = NewEvent(event_type="log", payload={"message": "told late"}, occurred_at="2026-11-20T02:00:00Z")
-    server.emit("late", told, "at once")
+    late_event = NewEvent(event_type="log", payload={"message": "told late"}, occurred_at="2026-11-20T02:00:00Z")
+    server.emit("late", late_event, "at once")
     expect_live_at(page, 3)
     time = page.locator("#e2 > time")
     expect(time).to_have_text("11-19 21:00:00")

@@ -22,11 +22,11 @@ def ann(shared_server: Server) -> Account:
     shared_server.store.create_task("run")
     ask = {"request_id": "r1", "tool_name": "shell"}
     shared_server.emit("run", "hello", NewEvent(event_type="permission_request", payload=ask))
-    found = person(shared_server.store, "ann@example.org", default="operator")
-    token(shared_server.store, "nightly", account_id=found.account_id, scopes=("read", "emit"), seconds=86400)
-    token(shared_server.store, "used up", account_id=found.account_id, scopes=("read",), seconds=-60)
+    account = person(shared_server.store, "ann@example.org", default="operator")
+    token(shared_server.store, "nightly", account_id=account.account_id, scopes=("read", "emit"), seconds=86400)
+    token(shared_server.store, "used up", account_id=account.account_id, scopes=("read",), seconds=-60)
     wait_until_guarded(shared_server)
-    return found
+    return account
 
 
 def log_in(page: Page, email: str = "ann@example.org", password: str = PASSWORD) -> None:

@@ -20,7 +20,7 @@ from tests.support.server import Server
 def cut_and_return(
     page: Page, context: BrowserContext, proxy: Proxy, server: Server, task: str, *, seconds: float
 ) -> None:
-    coming = open_task(page, proxy, server, task)
+    events = open_task(page, proxy, server, task)
     pace = seconds_to_load(page, context)
     status, clock = page.locator("live-status"), page.locator("#task-header running-clock")
 
@@ -30,18 +30,18 @@ def cut_and_return(
     expect(status).to_contain_text("Reconnecting")
     expect(status).to_contain_text(re.compile(r"Retry in \d+ s"))
     expect(clock).to_have_attribute("data-stopped", "")
-    stood, since = clock.text_content(), STALE.search(status.text_content() or "")
+    clock_text, since = clock.text_content(), STALE.search(status.text_content() or "")
     for start in range(0, 200, 10):
-        server.emit(task, *coming[start : start + 10])
+        server.emit(task, *events[start : start + 10])
     page.wait_for_timeout(max(0, seconds - (time.monotonic() - cut)) * 1000)
-    assert clock.text_content() == stood
+    assert clock.text_content() == clock_text
     assert since is not None
     assert since.group() in (status.text_content() or "")
 
     proxy.heal()
-    back = time.monotonic()
+    healed_at = time.monotonic()
     expect_live_at(page, 240)
-    assert time.monotonic() - back < 2 + pace
+    assert time.monotonic() - healed_at < 2 + pace
     expect_equal_to_fresh(page, context)
     expect_rows(page, 41, 240)
     expect(clock).not_to_have_attribute("data-stopped", "")
@@ -66,12 +66,12 @@ def test_a_page_continues_after_its_server_was_killed_and_restarted(
     start_server: Callable[..., Server], page: Page, context: BrowserContext, connect: Callable[[Server], Proxy]
 ) -> None:
     server = start_server()
-    coming = open_task(page, connect(server), server, "killed")
+    events = open_task(page, connect(server), server, "killed")
     server.kill()
     expect(page.locator("live-status")).to_contain_text(STALE)
-    server.emit("killed", *coming[:100])
+    server.emit("killed", *events[:100])
     server.start()
-    server.emit("killed", *coming[100:])
+    server.emit("killed", *events[100:])
     expect_live_at(page, 240)
     expect_equal_to_fresh(page, context)
     expect_rows(page, 41, 240)
@@ -108,11 +108,11 @@ def test_a_half_open_connection_is_detected_by_its_silence(
 ) -> None:
     server = start_server(keepalive_interval=0.5)
     proxy = connect(server)
-    coming = open_task(page, proxy, server, "stall")
+    events = open_task(page, proxy, server, "stall")
     proxy.stall()
     moments = "[0, 1, 2, 3, 4].map((s) => new Date(Date.now() - s * 1000).toLocaleTimeString([], {hour12: false}))"
     last_heard = page.evaluate(moments)
-    server.emit("stall", *coming)
+    server.emit("stall", *events)
     expect(page.locator("live-status")).to_contain_text("no sign of life for 6 s", timeout=20_000)
     expect(page.locator("live-status")).to_contain_text(re.compile(f"stale since ({'|'.join(last_heard)})"))
     proxy.heal()
@@ -126,11 +126,11 @@ def test_a_frame_lost_in_transit_is_detected_and_fetched(
 ) -> None:
     server = start_server(stream_compression=False)
     proxy = connect(server)
-    coming = open_task(page, proxy, server, "lost")
+    events = open_task(page, proxy, server, "lost")
     lost = proxy.drop_next_write(b"id: 45\n")
-    server.emit("lost", *coming[:5])
+    server.emit("lost", *events[:5])
     assert lost.wait(5)
-    server.emit("lost", *coming[5:])
+    server.emit("lost", *events[5:])
     expect_live_at(page, 240)
     expect_equal_to_fresh(page, context)
     expect_rows(page, 41, 240)

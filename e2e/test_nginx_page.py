@@ -19,8 +19,8 @@ def test_a_page_behind_nginx_is_live_and_its_forms_work(
         server.emit("run", "one")
         page.goto(f"{url}/tasks/run")
         expect_live_at(page, 1)
-        asked = {"request_id": "r1", "tool_name": "rm", "arguments": {"path": "/x"}}
-        server.emit("run", "two", NewEvent(event_type="permission_request", payload=asked))
+        request = {"request_id": "r1", "tool_name": "rm", "arguments": {"path": "/x"}}
+        server.emit("run", "two", NewEvent(event_type="permission_request", payload=request))
         expect_live_at(page, 3)
         page.get_by_role("button", name="Approve").click()
         expect_live_at(page, 4)

@@ -176,9 +176,9 @@ def test_offline_is_shown_at_once_and_clocks_stop(
     clock = page.locator("#task-header running-clock")
     expect(clock).to_have_attribute("data-stopped", "")
     server.emit("offline", *lines(6, 205))
-    stood = clock.text_content()
+    clock_text = clock.text_content()
     page.wait_for_timeout(2100)
-    assert clock.text_content() == stood
+    assert clock.text_content() == clock_text
     context.set_offline(False)
     expect_live_at(page, 205)
     expect_equal_to_fresh(page, context)

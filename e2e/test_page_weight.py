@@ -60,8 +60,8 @@ def test_a_printed_page_has_the_whole_log_and_no_controls(heavy_run: Server, pag
     page.goto(heavy_run.url + TASK)
     settled(page)
     scroller = page.locator(".log-scroll")
-    shown, whole = scroller.evaluate("(element) => [element.clientHeight, element.scrollHeight]")
-    assert shown == whole
+    visible_height, full_height = scroller.evaluate("(element) => [element.clientHeight, element.scrollHeight]")
+    assert visible_height == full_height
     expect(page.locator("#log-rows > li")).to_have_count(200)
     for control in (".bar", ".log-tools", ".log-follow__bar"):
         expect(page.locator(control)).to_be_hidden()

@@ -14,16 +14,16 @@ from tests.support.server import Server
 
 
 def run(server: Server, task: str, *where: str) -> None:
-    done = signalbox("run", *where, "--task", task, "--title", "Say it", "--", "sh", "-c", "echo 'once more'")
-    assert done.returncode == 0, done.stderr
+    process = signalbox("run", *where, "--task", task, "--title", "Say it", "--", "sh", "-c", "echo 'once more'")
+    assert process.returncode == 0, process.stderr
 
 
 def test_a_retry_takes_two_presses_and_opens_the_new_run(server: Server, page: Page, context: BrowserContext) -> None:
     run(server, "again", "--store", server.store_url)
     first = context.new_page()
-    for one in (page, first):
-        one.goto(f"{server.url}/tasks/again")
-        expect(one.locator("live-status")).to_contain_text("live at")
+    for open_page in (page, first):
+        open_page.goto(f"{server.url}/tasks/again")
+        expect(open_page.locator("live-status")).to_contain_text("live at")
     page.locator("summary", has_text="Retry").click()
     expect(page.locator(".control-said")).to_contain_text("sh -c 'echo '\"'\"'once more'\"'\"''")
     assert server.latest("again") == 3

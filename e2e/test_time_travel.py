@@ -79,6 +79,6 @@ def test_clocks_are_stopped_in_the_past(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/tasks/clocks?at=20")
     clock = page.locator("#task-header running-clock")
     expect(clock).to_have_attribute("data-stopped", "")
-    shown = clock.inner_text()
+    clock_text = clock.inner_text()
     page.wait_for_timeout(2100)
-    assert clock.inner_text() == shown
+    assert clock.inner_text() == clock_text

@@ -79,23 +79,23 @@ class Tab:
 
     def evaluate(self, expression: str) -> Any:
         """Return the value of a JavaScript expression in the page."""
-        done = self._window.send("Runtime.evaluate", self._session, expression=expression, returnByValue=True)
-        assert "exceptionDetails" not in done, done
-        return done["result"].get("value")
+        response = self._window.send("Runtime.evaluate", self._session, expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in response, response
+        return response["result"].get("value")
 
     def wait_for(self, condition: str, *, timeout: float = 10) -> None:
         """Wait up to `timeout` seconds until an expression is true."""
         deadline = time.monotonic() + timeout
-        said = "nothing"
+        status = "nothing"
         while True:
             with suppress(NotNow):
                 if self.evaluate(f"Boolean({condition})"):
                     return
-                said = self.evaluate("document.querySelector('live-status')?.textContent")
-            assert time.monotonic() < deadline, f"not within {timeout} s: {condition}; the page says {said!r}"
+                status = self.evaluate("document.querySelector('live-status')?.textContent")
+            assert time.monotonic() < deadline, f"not within {timeout} s: {condition}; the page says {status!r}"
             time.sleep(0.02)
 
     def wait_until_live_at(self, seq: int, *, timeout: float = 10) -> None:
         """Wait until the page says that it is live at `seq`."""
-        said = "(document.querySelector('live-status')?.textContent ?? '')"
-        self.wait_for(f"/live at #{seq}\\b/.test({said})", timeout=timeout)
+        status = "(document.querySelector('live-status')?.textContent ?? '')"
+        self.wait_for(f"/live at #{seq}\\b/.test({status})", timeout=timeout)

@@ -150,9 +150,9 @@ def _run(image: Image, arguments: str, offline: bool) -> None:
         return
     if offline:
         arguments = arguments.replace(" install ", " install --no-index --no-build-isolation --ignore-installed ")
-    done = image.run(["sh", "-ec", arguments])
-    if done.returncode:
-        raise RuntimeError(f"RUN {arguments}\n{done.stdout}")
+    process = image.run(["sh", "-ec", arguments])
+    if process.returncode:
+        raise RuntimeError(f"RUN {arguments}\n{process.stdout}")
 
 
 def _take_dependencies(venv: Path, lock: Path) -> None:
@@ -172,9 +172,9 @@ def check(image: Image, **settings: str) -> None:
         raise RuntimeError(f"{image.entrypoint[0]} is not in the image")
     with socket.create_server(("127.0.0.1", 0)) as free:
         variables = {"SIGNALBOX_PORT": str(free.getsockname()[1]), **settings}
-    made = image.run([program, "token", "create", "first"], **variables)
-    if made.returncode:
-        raise RuntimeError(made.stdout)
+    process = image.run([program, "token", "create", "first"], **variables)
+    if process.returncode:
+        raise RuntimeError(process.stdout)
     log = image.folder / "log"
     with log.open("w") as output:
         server = subprocess.Popen(
@@ -204,11 +204,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Performs the steps of the Containerfile in an empty folder.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--offline", action="store_true", help="dependencies from the running environment")
-    given = parser.parse_args()
-    given.folder.mkdir(parents=True, exist_ok=True)
-    if any(given.folder.iterdir()):
-        parser.error(f"{given.folder} is not empty")
-    image = build(given.folder.resolve(), offline=given.offline)
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    if any(options.folder.iterdir()):
+        parser.error(f"{options.folder} is not empty")
+    image = build(options.folder.resolve(), offline=options.offline)
     check(image)
     print(f"The image is in {image.folder}; its server starts and is healthy.")
 

@@ -51,14 +51,14 @@ def main() -> int:
     commands = attempts()
     while True:
         try:
-            found = find_installed()
+            path = find_installed()
         except NoBrowser as missing:
             if "SIGNALBOX_CHROMIUM" in os.environ or not (command := next(commands, None)):
                 print(missing, file=sys.stderr)
                 return 1
             run(*command)
         else:
-            print("Browser:", found)
+            print("Browser:", path)
             return 0
 
 

@@ -35,15 +35,15 @@ def palette(counts: Mapping[Colour, int], size: int = 256) -> tuple[list[Colour]
 
     Returns them, and for each original colour the index of the nearest chosen one.
     """
-    near = dict.fromkeys(counts, (10**6, 0))
+    nearest = dict.fromkeys(counts, (10**6, 0))
     chosen = [max(counts, key=counts.__getitem__)]
     while True:
-        for colour, best in near.items():
+        for colour, best in nearest.items():
             away = sum((a - b) ** 2 for a, b in zip(colour, chosen[-1], strict=True))
-            near[colour] = min(best, (away, len(chosen) - 1))
+            nearest[colour] = min(best, (away, len(chosen) - 1))
         if len(chosen) == min(size, len(counts)):
-            return chosen, {colour: index for colour, (_, index) in near.items()}
-        chosen.append(max(near, key=lambda colour: near[colour][0] * counts[colour] ** 0.5))
+            return chosen, {colour: index for colour, (_, index) in nearest.items()}
+        chosen.append(max(nearest, key=lambda colour: nearest[colour][0] * counts[colour] ** 0.5))
 
 
 def _written(pixels: list[Colour], width: int, height: int) -> bytes:
@@ -92,10 +92,10 @@ def _undo(kind: int, line: bytearray, before: bytearray, step: int) -> None:
     for at in range(len(line)) if kind else ():
         left = line[at - step] if at >= step else 0
         up, corner = before[at], before[at - step] if at >= step else 0
-        guess = {1: left, 2: up, 3: (left + up) // 2}.get(kind)
-        line[at] = (line[at] + (_paeth(left, up, corner) if guess is None else guess)) & 255
+        prediction = {1: left, 2: up, 3: (left + up) // 2}.get(kind)
+        line[at] = (line[at] + (_paeth(left, up, corner) if prediction is None else prediction)) & 255
 
 
 def _paeth(left: int, up: int, corner: int) -> int:
-    guess = left + up - corner
-    return min((left, up, corner), key=lambda one: abs(guess - one))
+    prediction = left + up - corner
+    return min((left, up, corner), key=lambda one: abs(prediction - one))

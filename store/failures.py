@@ -24,18 +24,18 @@ def reports_failure(event_type: str, payload: str) -> bool:
         if not any(word in lowered for word in _WORDS):
             return False
     try:
-        given = msgspec.json.decode(payload)
+        fields = msgspec.json.decode(payload)
     except (msgspec.DecodeError, RecursionError):
         return False
-    if _lower(given.get("level")) in _LEVELS:
+    if _lower(fields.get("level")) in _LEVELS:
         return True
-    if given.get("error_code") not in (None, "", 0):
+    if fields.get("error_code") not in (None, "", 0):
         return True
     if not has_status:
         return False
-    if _lower(given.get("status")) in _STATUSES:
+    if _lower(fields.get("status")) in _STATUSES:
         return True
-    return event_type == "runner_exit" and given.get("exit_code") not in (None, 0)
+    return event_type == "runner_exit" and fields.get("exit_code") not in (None, 0)
 
 
 def _lower(value: Any) -> str | None:

@@ -46,11 +46,11 @@ class History:
         The state after the last event also has the present values that are stored outside the log.
         """
         task = await view.task(task_id)
-        wanted = min(seq, task.latest_seq)
-        state = self._nearest(task, wanted)
-        while state.task.latest_seq < wanted:
+        target = min(seq, task.latest_seq)
+        state = self._nearest(task, target)
+        while state.task.latest_seq < target:
             at = state.task.latest_seq
-            until = min(wanted, at - at % STEP + STEP)
+            until = min(target, at - at % STEP + STEP)
             changing = await view.changing_events(task_id, at, until, PAGE_SIZE)
             if len(changing) == PAGE_SIZE:
                 until = changing[-1].seq

@@ -116,10 +116,10 @@ def checked_email(email: str) -> str:
     """
     # Normalising takes quadratic time, so check the length first.
     check_text(email, "email", limit=MAX_EMAIL_CHARS)
-    one = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", email).casefold()).strip()
-    if len(one) > MAX_EMAIL_CHARS or not _EMAIL.fullmatch(one):
+    normalised = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", email).casefold()).strip()
+    if len(normalised) > MAX_EMAIL_CHARS or not _EMAIL.fullmatch(normalised):
         raise InvalidEvent(f"email must be an address such as ann@example.org, not {email!r}", "email")
-    return one
+    return normalised
 
 
 def older_spelling(email: str) -> str:
@@ -143,12 +143,12 @@ def check_role(role: Role | None) -> None:
 
 def checked_scopes(scopes: Iterable[str]) -> tuple[Scope, ...]:
     """Return `scopes` without duplicates, in a fixed order. Raises InvalidEvent if one is unknown or there is none."""
-    given = set(scopes)
-    if not given or not given <= set(SCOPES):
+    unique = set(scopes)
+    if not unique or not unique <= set(SCOPES):
         raise InvalidEvent(
-            f"scopes must be some of {', '.join(SCOPES)}, not {', '.join(sorted(given)) or 'none'}", "scopes"
+            f"scopes must be some of {', '.join(SCOPES)}, not {', '.join(sorted(unique)) or 'none'}", "scopes"
         )
-    return tuple(scope for scope in SCOPES if scope in given)
+    return tuple(scope for scope in SCOPES if scope in unique)
 
 
 def check_digest(digest: str) -> str:

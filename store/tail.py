@@ -86,9 +86,9 @@ class Tail:
         if pause := self._pause():
             await self._wake.pause(pause)
         woken = time.perf_counter()
-        found = await self._read()
-        self._wake.record_read(found_events=found)
-        if found:
+        found_events = await self._read()
+        self._wake.record_read(found_events=found_events)
+        if found_events:
             self._on_read(time.perf_counter() - woken)
 
     def _report_failure(self) -> None:

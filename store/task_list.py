@@ -69,8 +69,8 @@ class SavedView(msgspec.Struct, frozen=True, kw_only=True):
 
 def relative_seconds(text: str) -> int | None:
     """Return the seconds of a relative time such as `30m`, `24h` or `7d`, or None if `text` is not one."""
-    found = _AGO.fullmatch(text)
-    return int(found[1]) * _SECONDS[found[2]] if found else None
+    match = _AGO.fullmatch(text)
+    return int(match[1]) * _SECONDS[match[2]] if match else None
 
 
 def bound_timestamp(bound: str, at: str | None = None) -> str:

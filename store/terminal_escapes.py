@@ -35,10 +35,10 @@ def plain_json(payload: str) -> str | None:
         return None
     try:
         value = msgspec.json.decode(payload)
-        found = msgspec.json.encode(_plain(value)).decode()
+        encoded = msgspec.json.encode(_plain(value)).decode()
     except (ValueError, RecursionError):
         return None
-    return found if found != payload else None
+    return encoded if encoded != payload else None
 
 
 def _plain(value: Any) -> Any:

@@ -83,23 +83,23 @@ class Client:
 
     async def follow(self, number: int) -> None:
         """Follow one stream from its first connect to its end, with reconnects if the options ask for them."""
-        o, follower = self.options, self.followers[number]
-        await asyncio.sleep(number / o.connect_rate)
+        options, follower = self.options, self.followers[number]
+        await asyncio.sleep(number / options.connect_rate)
         loop = asyncio.get_running_loop()
         while True:
             link = Link(self, number)
             try:
-                await loop.create_connection(partial(_same, link), o.host, o.port)
+                await loop.create_connection(partial(_same, link), options.host, options.port)
             except OSError:
                 self.count.errors["connect"] += 1
             else:
                 await link.over
-            if o.until_seq and follower.last_id >= o.until_seq:
+            if options.until_seq and follower.last_id >= options.until_seq:
                 self.complete += 1
                 return
             clean = link.response.state == "ended"
             self.ended += clean
-            if not o.reconnect:
+            if not options.reconnect:
                 self.settle(number, ok=False)
                 return
             self.count.reconnects += 1
@@ -107,12 +107,12 @@ class Client:
             await asyncio.sleep(link.response.retry_ms / 1000 or (0 if clean else 1.0 if refused else 0.1))
 
     async def run(self) -> None:
-        o, began = self.options, time.monotonic()
-        streams = [asyncio.ensure_future(self.follow(number)) for number in range(o.streams)]
-        readers = asyncio.gather(*streams[o.stalled :])
+        options, began = self.options, time.monotonic()
+        streams = [asyncio.ensure_future(self.follow(number)) for number in range(options.streams)]
+        readers = asyncio.gather(*streams[options.stalled :])
         ends = asyncio.ensure_future(self.stop.wait())
         pacing = asyncio.ensure_future(self.pace(began))
-        finished: list[asyncio.Future[Any]] = [ends, readers] if o.stalled < o.streams else [ends]
+        finished: list[asyncio.Future[Any]] = [ends, readers] if options.stalled < options.streams else [ends]
         await asyncio.wait(finished, return_when=asyncio.FIRST_COMPLETED)
         for task in (*streams, ends, pacing):
             task.cancel()
@@ -121,16 +121,16 @@ class Client:
         self.report()
 
     async def pace(self, began: float) -> None:
-        o = self.options
+        options = self.options
         await self.ready.wait()
-        self.mark("warmup" if o.warmup else "main", counted=not o.warmup)
-        standing = {"streams": o.streams, "connected": len(self.opened), "failed": len(self.failed)}
+        self.mark("warmup" if options.warmup else "main", counted=not options.warmup)
+        standing = {"streams": options.streams, "connected": len(self.opened), "failed": len(self.failed)}
         _say({"ready": True, **standing, "seconds": time.monotonic() - began})
-        if o.warmup:
-            await asyncio.sleep(o.warmup)
+        if options.warmup:
+            await asyncio.sleep(options.warmup)
             self.mark("main")
-        if o.duration:
-            await asyncio.sleep(o.duration)
+        if options.duration:
+            await asyncio.sleep(options.duration)
             self.stop.set()
 
     def on_command(self) -> None:
@@ -170,11 +170,14 @@ class Link(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport = cast(asyncio.Transport, transport)
-        o, follower = self.client.options, self.client.followers[self.number]
-        lines = [f"GET {o.path.replace('{i}', str(self.number % o.tasks), 1)} HTTP/1.1", f"Host: {o.host}:{o.port}"]
+        options, follower = self.client.options, self.client.followers[self.number]
+        lines = [
+            f"GET {options.path.replace('{i}', str(self.number % options.tasks), 1)} HTTP/1.1",
+            f"Host: {options.host}:{options.port}",
+        ]
         lines += ["Accept: text/event-stream", "Connection: keep-alive"]
         lines += [f"Last-Event-ID: {follower.last_id}"] if follower.seen else []
-        lines += [o.header] if o.header else []
+        lines += [options.header] if options.header else []
         transport.write(("\r\n".join(lines) + "\r\n\r\n").encode())
 
     def data_received(self, data: bytes) -> None:

@@ -143,10 +143,10 @@ def _raw_appender(path: Path, group: int, gate: Barrier) -> None:
 def _check(path: Path, exit_codes: list[int | None]) -> None:
     connection = raw.connect(path)
     sql = "SELECT count(*), count(DISTINCT seq), min(seq), max(seq) FROM task_events WHERE task_id = ?"
-    found, wanted = connection.execute(sql, (TASK,)).fetchone(), PROCESSES * EVENTS_EACH
+    counts, expected = connection.execute(sql, (TASK,)).fetchone(), PROCESSES * EVENTS_EACH
     connection.close()
-    if any(exit_codes) or found != (wanted, wanted, 1, wanted):
-        raise RuntimeError(f"the log is not whole after {PROCESSES} processes: {found}, exit codes {exit_codes}")
+    if any(exit_codes) or counts != (expected, expected, 1, expected):
+        raise RuntimeError(f"the log is not whole after {PROCESSES} processes: {counts}, exit codes {exit_codes}")
 
 
 def _row(name: str, size: int, times: list[list[float]]) -> Row:

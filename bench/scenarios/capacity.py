@@ -43,16 +43,16 @@ def _max_deliveries(scale: Scale) -> Iterator[Row]:
         (f"{name}, without reconnects", {"max_events_per_stream": 10**9}, 0),
     ):
         with signalbox(STREAMS, settings=settings, sample=64) as session:
-            found = _search(session, scale, lambda rate: max(1, round(rate / APPENDS_PER_S)), turn)
+            search = _search(session, scale, lambda rate: max(1, round(rate / APPENDS_PER_S)), turn)
             total = session.finish(cuts_allowed=True)
         yield Row(
             name=title,
-            measured=found.text(),
+            measured=search.text(),
             target="2,000,000",
-            met=found.best is not None and _delivered(found.best) >= 2_000_000,
+            met=search.best is not None and _delivered(search.best) >= 2_000_000,
             other_products="sse-starlette 33,000; nchan 63,000 to 79,000; bare Quart 94,000",
             baseline=baseline,
-            figures={"steps": found.steps, "total": total},
+            figures={"steps": search.steps, "total": total},
         )
 
 
@@ -78,30 +78,30 @@ def _search(session: Session, scale: Scale, group: Callable[[float], int], turn:
     A failed rate is tried again, so that one outside disturbance does not decide. Each rate is measured until every
     stream has received `turn` events, to include work that happens once per `turn` events.
     """
-    found = Search()
+    search = Search()
     rate, low, high = FIRST_RATE, 0.0, 0.0
     while not high or (low and high - low > scale.precision * low):
         for _ in range(2):
             measured = session.measure(rate, group(rate), max(scale.seconds, 1.1 * turn / rate), settle=2)
             kept_up = _keeps_up(measured, rate)
-            found.steps.append((rate, kept_up, measured.figures()))
+            search.steps.append((rate, kept_up, measured.figures()))
             if kept_up:
                 break
         if kept_up:
             low = rate
-            if found.best is None or _delivered(measured) > _delivered(found.best):
-                found.best = measured
+            if search.best is None or _delivered(measured) > _delivered(search.best):
+                search.best = measured
         else:
             high = rate
         rate = (low + high) / 2 if high else rate * 2
-    return found
+    return search
 
 
 def _keeps_up(measured: Measure, rate: float) -> bool:
     emitted = measured.emitted["emitted"] / measured.emitted["seconds"]
-    wanted = rate * STREAMS * MIN_SHARE
+    required = rate * STREAMS * MIN_SHARE
     in_time = measured.client["p99_ms"] < P99_LIMIT_MS and measured.client["samples"] > 0
-    return in_time and emitted * STREAMS >= wanted and _delivered(measured) >= wanted
+    return in_time and emitted * STREAMS >= required and _delivered(measured) >= required
 
 
 def _delivered(measured: Measure) -> float:

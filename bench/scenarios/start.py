@@ -113,15 +113,15 @@ def _installed_names() -> set[str]:
     """Return the distributions that an installation without extras adds, without Signalbox itself."""
     (script,) = importlib.metadata.entry_points(group="console_scripts", name="signalbox")
     assert script.dist
-    found, waiting = set[str](), [script.dist.name]
+    names, waiting = set[str](), [script.dist.name]
     while waiting:
         for text in importlib.metadata.requires(waiting.pop()) or ():
-            wanted = Requirement(text)
-            applies = wanted.marker is None or wanted.marker.evaluate({"extra": ""})
-            if applies and wanted.name not in found:
-                found.add(wanted.name)
-                waiting.append(wanted.name)
-    return found
+            requirement = Requirement(text)
+            applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+            if applies and requirement.name not in names:
+                names.add(requirement.name)
+                waiting.append(requirement.name)
+    return names
 
 
 def _size(distribution: importlib.metadata.Distribution) -> int:

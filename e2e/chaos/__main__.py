@@ -30,15 +30,15 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=250, help="faults for each seed (250)")
     parser.add_argument("--only", nargs="+", choices=[fault.name for fault in FAULTS], help="these kinds of fault")
     options = parser.parse_args()
-    faults, wrong = 0, 0
+    faults, errors = 0, 0
     with sync_playwright() as playwright:
         browser = launch(playwright)
         for seed in options.seed:
-            done, found = run(seed, options.faults, browser, options.only or ())
-            faults, wrong = faults + done, wrong + found
+            fault_count, error_count = run(seed, options.faults, browser, options.only or ())
+            faults, errors = faults + fault_count, errors + error_count
         browser.close()
-    print(f"{faults} faults, {wrong} wrong statuses")
-    return 1 if wrong else 0
+    print(f"{faults} faults, {errors} wrong statuses")
+    return 1 if errors else 0
 
 
 def run(seed: int, count: int, browser: Browser, only: tuple[str, ...] | list[str] = ()) -> tuple[int, int]:
@@ -81,12 +81,12 @@ def inject(world: World, fault: Fault) -> None:
     """Let all writers write, inject a fault for a while, repair it, and check everything."""
     world.faults.append(fault.name)
     long = fault.max_seconds > 2
-    length = world.rng.uniform(fault.max_seconds * 0.8 if long else 0.02, fault.max_seconds)
+    duration = world.rng.uniform(fault.max_seconds * 0.8 if long else 0.02, fault.max_seconds)
     world.write(6)
     world.pause(world.rng.uniform(0, 0.05))
     broken = fault.apply(world)
     next(broken)
-    world.pause(length)
+    world.pause(duration)
     next(broken, None)
     world.write(2)
     checks.check_all(world)

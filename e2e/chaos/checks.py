@@ -34,8 +34,8 @@ def check_log(world: World) -> None:
         keys = [entry.key for entry in log if entry.key and entry.key.startswith(f"{writer.name}-")]
         if keys != writer.acknowledged:
             lost = [key for key in writer.acknowledged if key not in keys]
-            twice = sorted({key for key in keys if keys.count(key) > 1})
-            world.record_error(f"{writer.task_id}: lost {lost[:5]}, twice {twice[:5]}, of {len(keys)} stored")
+            repeated = sorted({key for key in keys if keys.count(key) > 1})
+            world.record_error(f"{writer.task_id}: lost {lost[:5]}, twice {repeated[:5]}, of {len(keys)} stored")
             writer.acknowledged = [str(key) for key in keys]
     _check_order(world, world.command.task_id, truth.log_of(world.path, world.command.task_id))
 
@@ -123,8 +123,8 @@ def _status(page: Page) -> str:
 
 
 def _live(page: Page) -> int:
-    found = LIVE_AT.search(_status(page))
-    return int(found[1]) if found else -1
+    match = LIVE_AT.search(_status(page))
+    return int(match[1]) if match else -1
 
 
 def _fresh(page: Page) -> bool:

@@ -52,11 +52,11 @@ class Clock:
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "clock"
-        found = [path for pattern in LIBRARIES for path in Path("/").glob(pattern.lstrip("/"))]
+        libraries = [path for pattern in LIBRARIES for path in Path("/").glob(pattern.lstrip("/"))]
         self.variables: dict[str, str] = {}
-        if found:
+        if libraries:
             self.variables = {
-                "LD_PRELOAD": str(found[0]),
+                "LD_PRELOAD": str(libraries[0]),
                 "FAKETIME_TIMESTAMP_FILE": str(self._file),
                 "FAKETIME_CACHE_DURATION": "1",
                 "FAKETIME_DONT_FAKE_MONOTONIC": "1",

@@ -35,8 +35,8 @@ def newest(path: Path, task_id: str | None = None) -> int:
     if task_id is not None:
         query = "SELECT max(seq) FROM task_events WHERE task_id = ?"
     with closing(_open(path)) as database:
-        (found,) = database.execute(query, () if task_id is None else (task_id,)).fetchone()
-    return found or 0
+        (highest,) = database.execute(query, () if task_id is None else (task_id,)).fetchone()
+    return highest or 0
 
 
 def back_up(path: Path, target: Path) -> None:
@@ -52,7 +52,7 @@ def _open(path: Path) -> sqlite3.Connection:
 
 def _payload(text: Any) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        payload = json.loads(text)
     except (TypeError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return payload if isinstance(payload, dict) else {}

@@ -155,9 +155,9 @@ class World:
 
     def new_errors(self) -> list[str]:
         """Return the errors found since the last call."""
-        found = self.errors[self._reported :]
+        unreported = self.errors[self._reported :]
         self._reported = len(self.errors)
-        return found
+        return unreported
 
     def pause(self, seconds: float) -> None:
         """Wait, while the browser keeps running."""

@@ -84,10 +84,10 @@ def number(value: Any) -> float | None:
     try:
         if type(value) is int:
             return value if value in _INTEGERS else None
-        found = float(value)
+        result = float(value)
     except Exception:
         return None
-    return found if math.isfinite(found) else None
+    return result if math.isfinite(result) else None
 
 
 def text_of(value: Any) -> str:

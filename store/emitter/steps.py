@@ -129,8 +129,8 @@ class Step(Branch[R]):
 
     def result(self, **payload: Any) -> None:
         """Set payload fields of the closing event. A name that is already used for the event gets a `_` appended."""
-        taken = _TAKEN | self.named.keys()
-        self._result |= {f"{name}_" if name in taken else name: value for name, value in payload.items()}
+        used_names = _TAKEN | self.named.keys()
+        self._result |= {f"{name}_" if name in used_names else name: value for name, value in payload.items()}
 
     def __enter__(self) -> Self:
         self.run.check_mode(synchronous=True)

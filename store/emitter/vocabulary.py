@@ -283,11 +283,11 @@ def progress(current: Any, total: Any) -> dict[str, float] | None:
 
     Values that are not finite numbers are left out. Return None if `current` is not a finite number.
     """
-    done, whole = number(current), number(total)
-    if done is None:
+    current_number, total_number = number(current), number(total)
+    if current_number is None:
         return None
-    if not whole:
-        return {"current": done}
-    percentage = number(100 * done / whole)
-    found = {"current": done, "total": whole}
-    return found if percentage is None else {**found, "percentage": round(percentage, 1)}
+    if not total_number:
+        return {"current": current_number}
+    percentage = number(100 * current_number / total_number)
+    fields = {"current": current_number, "total": total_number}
+    return fields if percentage is None else {**fields, "percentage": round(percentage, 1)}

@@ -37,35 +37,35 @@ def needs(task: Task, events: Iterable[NewEvent | Event]) -> Needs:
     `interrupted` is set if the events come from an interrupted run: then all rows that the interruption closed are
     needed too.
     """
-    found = Needs(spans=set(), checkpoints=set(), permissions=set())
+    needed = Needs(spans=set(), checkpoints=set(), permissions=set())
     events = list(events)
-    found.interrupted = task.status == "interrupted" and any(map(interruption.is_from_the_run, events))
-    found.phases = found.interrupted
+    needed.interrupted = task.status == "interrupted" and any(map(interruption.is_from_the_run, events))
+    needed.phases = needed.interrupted
     if all(_is_main_span_line(task, event) for event in events):
-        return found
-    unnamed = 0
+        return needed
+    unnamed_up_to = 0
     for at, event in enumerate(events):
-        found.spans.add(event.span_id or task.main_span_id)
+        needed.spans.add(event.span_id or task.main_span_id)
         if event.parent_span_id:
-            found.spans.add(event.parent_span_id)
+            needed.spans.add(event.parent_span_id)
         kind = event.event_type
         if kind == "log" and event.phase in (None, task.phase):
             continue
-        found.phases = True
+        needed.phases = True
         if kind in ("runner_exit", "status"):
-            found.open_spans = found.open_permissions = True
+            needed.open_spans = needed.open_permissions = True
         elif kind.startswith("permission_"):
-            named = text(event.payload, "request_id")
+            request_id = text(event.payload, "request_id")
             # A response without a request id answers an open request. A request without an id gets one from its seq.
-            found.open_permissions |= named is None and kind == "permission_response"
-            if named:
-                found.permissions.add(named)
+            needed.open_permissions |= request_id is None and kind == "permission_response"
+            if request_id:
+                needed.permissions.add(request_id)
             else:
-                unnamed = at + 1
+                unnamed_up_to = at + 1
         elif kind.startswith(("checkpoint_", "evidence_")):
-            found.checkpoints.add(checkpoint_id_in(event.payload))
-    found.permissions.update(f"request-{task.latest_seq + n + 1}" for n in range(unnamed))
-    return found
+            needed.checkpoints.add(checkpoint_id_in(event.payload))
+    needed.permissions.update(f"request-{task.latest_seq + n + 1}" for n in range(unnamed_up_to))
+    return needed
 
 
 def fold(task: Task, events: Iterable[Event]) -> TaskState:

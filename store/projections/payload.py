@@ -38,11 +38,11 @@ def number(value: object) -> float | None:
 
 
 def progress_of(payload: dict[str, Any]) -> Progress | None:
-    given = payload.get("progress")
-    if not isinstance(given, dict):
+    progress = payload.get("progress")
+    if not isinstance(progress, dict):
         return None
-    current, total = number(given.get("current")), number(given.get("total"))
-    percentage = number(given.get("percentage"))
+    current, total = number(progress.get("current")), number(progress.get("total"))
+    percentage = number(progress.get("percentage"))
     if percentage is None:
         if current is None or not total:
             return None
@@ -57,8 +57,8 @@ def checkpoint_id_in(payload: dict[str, Any]) -> str:
 
 def checkpoint_id_of(event: Event) -> str:
     """Return the id of the checkpoint that `event` refers to, or "" if there is none."""
-    named = checkpoint_id_in(event.payload)
-    return named or (f"checkpoint-{event.seq}" if event.event_type == "checkpoint_commit" else "")
+    named_id = checkpoint_id_in(event.payload)
+    return named_id or (f"checkpoint-{event.seq}" if event.event_type == "checkpoint_commit" else "")
 
 
 def request_id_of(event: Event) -> str:

@@ -122,8 +122,8 @@ def cancel_requested(state: TaskState, event: Event, span: Span) -> None:
 
 
 def retry_requested(state: TaskState, event: Event, span: Span) -> None:
-    again = event.payload.get("retry")
+    retry = event.payload.get("retry")
     if is_claim(event):
         return
-    if is_task_id(again) and again not in state.task.retries and len(state.task.retries) < MAX_RETRIES:
-        state.task.retries = [*state.task.retries, again]
+    if is_task_id(retry) and retry not in state.task.retries and len(state.task.retries) < MAX_RETRIES:
+        state.task.retries = [*state.task.retries, retry]

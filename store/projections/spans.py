@@ -122,10 +122,10 @@ def close(state: TaskState, span: Span, how: str, event: Event) -> None:
         span.error = text(event.payload, "message", "error_code", "explanation") or span.error
     elif how == "done":
         span.error = None
-    done = (how == "done") - (before == "done")
+    done_change = (how == "done") - (before == "done")
     failed = (how == "failed") - (before == "failed")
-    if span.kind == "work_item" and (done or failed):
-        _count_item(state, span, event, done=done, failed=failed)
+    if span.kind == "work_item" and (done_change or failed):
+        _count_item(state, span, event, done=done_change, failed=failed)
 
 
 def reopen(state: TaskState, span: Span, event: Event) -> None:

@@ -99,12 +99,12 @@ class RemoteLog(Blocking):
         A task that does not exist is created. With the `identity` of a task this raises UnknownTask instead, also if
         another task has the id now. Raises InvalidEvent or Conflict.
         """
-        given = with_keys([events] if isinstance(events, NewEvent) else events)
-        for event in given:
+        events_with_keys = with_keys([events] if isinstance(events, NewEvent) else events)
+        for event in events_with_keys:
             check_event(event)
-        if not given:
+        if not events_with_keys:
             return []
-        options = {**_json(given), **_identity_option(identity)}
+        options = {**_json(events_with_keys), **_identity_option(identity)}
         response = await self._connection.request("POST", f"{_path(task_id)}/events", task_id, **options)
         return _decoded(response, list[Event])
 

@@ -122,21 +122,21 @@ class Content:
 
     def _continues(self, file: sqlite3.Connection) -> bool:
         """Return whether the file can be the result of commits and checkpoints since it was last read."""
-        found = _facts(file)
+        facts = _facts(file)
         if self._connection is not None:
             with suppress(sqlite3.DatabaseError, TypeError):
                 # The connection also sees the write-ahead log, so it is never behind a file that SQLite wrote.
                 newest = _facts(self._connection)
-                if newest.last_id < found.last_id or newest.cookie < found.cookie:
+                if newest.last_id < facts.last_id or newest.cookie < facts.cookie:
                     return False
         assert self._file is not None
         assert self._newest is not None
-        same_store = found.epoch in (self._file.epoch, self._newest.epoch)
-        if not same_store or found.last_id < self._file.last_id or found.cookie < self._file.cookie:
+        same_store = facts.epoch in (self._file.epoch, self._newest.epoch)
+        if not same_store or facts.last_id < self._file.last_id or facts.cookie < self._file.cookie:
             return False
         if self._is_another(self._event, file):
             return False
-        self._file = found
+        self._file = facts
         return True
 
     def _read_newest(self, connection: sqlite3.Connection) -> None:
@@ -145,8 +145,8 @@ class Content:
 
     def _is_another(self, event: tuple[object, ...] | None, connection: sqlite3.Connection) -> bool:
         """Return whether another event now has the id of `event`. If no event has it, the event was deleted."""
-        found = None if event is None else _event_at(connection, event[0])
-        return found is not None and found != event
+        stored = None if event is None else _event_at(connection, event[0])
+        return stored is not None and stored != event
 
     def _read_cookie(self) -> int:
         with closing(self._open_file()) as connection:

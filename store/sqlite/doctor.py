@@ -61,15 +61,15 @@ def examine(path: Path) -> Iterator[Finding]:
 
 def _database(db: sqlite3.Connection) -> Iterator[Finding]:
     db.execute("BEGIN")
-    made, wanted = applied(db), {name for name, _ in known()}
-    if not made:
+    applied_names, known_names = applied(db), {name for name, _ in known()}
+    if not applied_names:
         yield Finding("foreign", "it is not a Signalbox database", "check the path, or put a backup there")
         return
-    if unknown := sorted(made - wanted):
+    if unknown := sorted(applied_names - known_names):
         yield Finding("too_new", f"it was written by a newer Signalbox: {', '.join(unknown)}", "upgrade Signalbox")
         return
     checks = [_integrity, _missing_indexes, _orphaned_rows, _counters, _projections]
-    if missing := sorted(wanted - made):
+    if missing := sorted(known_names - applied_names):
         yield Finding(
             "old", f"it was written by an older Signalbox: {', '.join(missing)}", "start the server once: it migrates"
         )
@@ -143,7 +143,7 @@ def _differences(db: sqlite3.Connection, task_id: str) -> list[str]:
     state = TaskState(task=before_first_event(task))
     for row in db.execute(f"SELECT {COLUMNS} FROM task_events WHERE task_id = ? ORDER BY seq", (task_id,)):
         apply(state, event_of(row))
-    fields, folded = (msgspec.structs.asdict(one) for one in (task, state.task))
+    fields, folded = (msgspec.structs.asdict(task_value) for task_value in (task, state.task))
     wrong = [name for name in fields if name not in _NOT_FROM_THE_LOG and fields[name] != folded[name]]
     for table, kind, noun, key in _TABLES:
         rows = db.execute(f"SELECT {key}, state FROM {table} WHERE task_id = ?", (task_id,))
@@ -155,17 +155,17 @@ def _differences(db: sqlite3.Connection, task_id: str) -> list[str]:
 
 def _files(path: Path) -> Iterator[Finding]:
     """Yield findings about files of lost databases: files beside this one, and deleted files that are open (Linux)."""
-    for left in sorted(path.parent.glob(f"{path.name}-wal.of-lost-*")):
+    for file in sorted(path.parent.glob(f"{path.name}-wal.of-lost-*")):
         yield Finding(
             "leftover",
-            f"{left.name} is the write-ahead log of a database that was lost from this path",
+            f"{file.name} is the write-ahead log of a database that was lost from this path",
             "delete it, or keep it with that database as NAME-wal",
         )
-    for pid, command, held in open_files(path):
-        if held.endswith(" (deleted)"):
+    for pid, command, file_name in open_files(path):
+        if file_name.endswith(" (deleted)"):
             yield Finding(
                 "deleted_file",
-                f"process {pid} ({command}) has {held} open, which was deleted meanwhile",
+                f"process {pid} ({command}) has {file_name} open, which was deleted meanwhile",
                 "Signalbox notices within a second and opens the new one; stop any other program",
             )
 

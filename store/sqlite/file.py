@@ -197,14 +197,14 @@ class DatabaseFile:
             (self._shm, "the index of the database's write-ahead log"),
         ):
             try:
-                found = os.stat(name)
+                status = os.stat(name)
             except FileNotFoundError:
                 return f"{what} was deleted or moved away"
             except OSError as error:
                 return f"{what} cannot be reached: {error.strerror}"
-            if (found.st_dev, found.st_ino) != self._opened[name]:
+            if (status.st_dev, status.st_ino) != self._opened[name]:
                 return f"{what} was replaced by another file"
-            if name == self._db and (how := self._content.overwritten(found)):
+            if name == self._db and (how := self._content.overwritten(status)):
                 self.overwritten = True
                 return f"{what} {how}"
         return None
@@ -212,7 +212,7 @@ class DatabaseFile:
 
 def _identity(name: str) -> Identity | None:
     try:
-        found = os.stat(name)
+        status = os.stat(name)
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino

@@ -105,8 +105,8 @@ def empty_database() -> sqlite3.Connection:
 
 def applied(connection: sqlite3.Connection) -> set[str]:
     """Return the names of the applied migrations. The set is empty if Signalbox did not create the database."""
-    made = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'").fetchone()
-    if not made:
+    exists = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'").fetchone()
+    if not exists:
         return set()
     return {RENAMED.get(name, name) for (name,) in connection.execute("SELECT name FROM migrations")}
 

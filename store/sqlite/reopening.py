@@ -71,15 +71,15 @@ class Reopening:
 
     def _require_unchanged(self) -> None:
         try:
-            found = os.stat(self._file.path)
+            status = os.stat(self._file.path)
         except OSError:
             self._last_seen_file = None
             raise self._file.error() from None
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             raise self._file.error("there is something other than a file at the database's path")
         before, self._last_seen_file = (
             self._last_seen_file,
-            (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns),
+            (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns),
         )
         if before != self._last_seen_file:
             raise self._file.error()

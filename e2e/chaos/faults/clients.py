@@ -15,10 +15,10 @@ from e2e.chaos.world import World
 def clients_leave_in_the_middle(world: World) -> Iterator[None]:
     body = b'{"event_type":"log","payload":{"message":"' + b"x" * 500 + b'"}}'
     head = b"POST /api/tasks/left/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    whole = head + f"Content-Length: {len(body)}\r\n\r\n".encode() + body
+    request = head + f"Content-Length: {len(body)}\r\n\r\n".encode() + body
     for _ in range(world.rng.randint(1, 12)):
         with suppress(OSError), socket.create_connection(("127.0.0.1", world.server.port), timeout=2) as client:
-            client.sendall(whole[: world.rng.randint(1, len(whole))])
+            client.sendall(request[: world.rng.randint(1, len(request))])
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
     yield
 
