@@ -13,15 +13,20 @@ from signalbox.store.times import now
 
 
 class OpenedTask:
-    """The identity of the opened task, and whether the task was deleted since."""
+    """The identity of the opened task, and whether the task was deleted since.
 
-    def __init__(self, task: Task | None) -> None:
-        self._task = task
+    With `identity` instead of `task`, all tasks of the emitter must have this identity.
+    """
+
+    def __init__(self, task: Task | None, identity: str | None = None) -> None:
+        self._task, self._identity = task, identity
         self._deleted = False
 
     def identity_for(self, task_id: str) -> str | None:
         """Return the identity that an append to `task_id` must name; None for any task that has this id."""
-        if self._task is None or task_id != self._task.task_id:
+        if self._task is None:
+            return self._identity or None
+        if task_id != self._task.task_id:
             return None
         # An older server sends no identities.
         return self._task.identity or None
@@ -30,24 +35,22 @@ class OpenedTask:
         """Return whether `task_id` is the opened task and an append found it deleted."""
         return self._deleted and self.identity_for(task_id) is not None
 
-    def mark_deleted(self, event: NewEvent) -> Event:
+    def mark_deleted(self, task_id: str, event: NewEvent) -> Event:
         """Record that the task was deleted, warn about it, and return `event` as an event that was not stored."""
-        assert self._task is not None
         self._deleted = True
-        report(logging.WARNING, "events are dropped: the task was deleted", None, task_id=self._task.task_id)
-        return self.unstored(event)
+        report(logging.WARNING, "events are dropped: the task was deleted", None, task_id=task_id)
+        return self.unstored(task_id, event)
 
-    def unstored(self, event: NewEvent) -> Event:
+    def unstored(self, task_id: str, event: NewEvent) -> Event:
         """Return `event` as an event that was not stored. Its `event_id` and `seq` are 0, which no stored event has."""
-        assert self._task is not None
         return Event(
             event_id=0,
-            task_id=self._task.task_id,
+            task_id=task_id,
             seq=0,
             event_type=event.event_type,
             phase=event.phase,
             actor=event.actor,
-            span_id=event.span_id or self._task.main_span_id,
+            span_id=event.span_id or (self._task.main_span_id if self._task else ""),
             parent_span_id=event.parent_span_id,
             payload_json=msgspec.Raw(msgspec.json.encode(event.payload)),
             created_at=now(),

@@ -16,10 +16,11 @@ from signalbox.store.emitter.lifeline import Lifeline
 from signalbox.store.emitter.scope import SpanScope
 from signalbox.store.emitter.steps import Branch, failure, innermost
 from signalbox.store.emitter.vocabulary import AsyncEmitter, Emitter, R, Vocabulary
-from signalbox.store.events import Event, new_id
+from signalbox.store.events import Event, check_task_id, new_id
 from signalbox.store.log import Log
 from signalbox.store.reserved import check_kind
 from signalbox.store.state import Task
+from signalbox.store.times import now
 
 HEARTBEAT_INTERVAL = 10.0
 """Seconds without an event after which a run appends a heartbeat."""
@@ -98,7 +99,8 @@ class open_task:
     InvalidEvent instead.
 
     If the task is deleted meanwhile, later events are dropped, and never go to another task that gets the id. With
-    `strict` they raise UnknownTask.
+    `strict` they raise UnknownTask. With `identity` (and `task_id`) the task must exist with this identity, and is
+    never created: for programs that get both from `SIGNALBOX_TASK` and `SIGNALBOX_TASK_IDENTITY`.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class open_task:
         kind: str | None = None,
         metadata: dict[str, Any] | None = None,
         project_id: str | None = None,
+        identity: str | None = None,
         runner_version: str | None = None,
         heartbeat_interval: float = HEARTBEAT_INTERVAL,
         strict: bool = False,
@@ -127,6 +130,7 @@ class open_task:
             "metadata": metadata,
             "project_id": project_id,
         }
+        self._known = _task_with(task_id, identity) if identity else None
         self._runner = (os.getpid(), runner_version or own_version())
         self._interval = heartbeat_interval
         self._spawn = {
@@ -137,7 +141,7 @@ class open_task:
         }
 
     def __enter__(self) -> Run[Event]:
-        task, _ = self._log.create_task(**self._task)
+        task = self._known or self._log.create_task(**self._task)[0]
         emitter = Emitter(self._log, strict=self._strict, task=task)
         spawned = emitter.emit_runner_spawn(task.task_id, new_id(), *self._runner, **self._spawn)
         self._run = Run(emitter, task.task_id, spawned.span_id, self._lifeline(task, spawned), synchronous=True)
@@ -150,7 +154,7 @@ class open_task:
         self._run.exit(error)
 
     async def __aenter__(self) -> Run[Awaitable[Event]]:
-        task, _ = await self._log.acreate_task(**self._task)
+        task = self._known or (await self._log.acreate_task(**self._task))[0]
         emitter = AsyncEmitter(self._log, strict=self._strict, task=task)
         spawned = await emitter.emit_runner_spawn(task.task_id, new_id(), *self._runner, **self._spawn)
         self._arun = Run(emitter, task.task_id, spawned.span_id, self._lifeline(task, spawned), synchronous=False)
@@ -164,6 +168,12 @@ class open_task:
 
     def _lifeline(self, task: Task, spawned: Event) -> Lifeline:
         return Lifeline(self._log, task, spawned.span_id, spawned.seq, self._interval)
+
+
+def _task_with(task_id: str | None, identity: str) -> Task:
+    """Return a task of which only the id and the identity are known. Raises InvalidEvent."""
+    at = now()
+    return Task(task_id=check_task_id(task_id), identity=identity, main_span_id="", created_at=at, updated_at=at)
 
 
 def own_version() -> str:

@@ -218,23 +218,26 @@ class Emitter(Vocabulary[Event]):
     InvalidEvent.
 
     With `task`, events for its id go to this very task. If it is deleted, even if another task gets the id, they are
-    dropped: the call returns an event with seq 0, and with `strict` it raises UnknownTask.
+    dropped: the call returns an event with seq 0, and with `strict` it raises UnknownTask. `identity` does the same for
+    a program that knows only the id and the identity of its task, as in `SIGNALBOX_TASK_IDENTITY`.
     """
 
-    def __init__(self, log: Log, *, strict: bool = False, task: Task | None = None) -> None:
+    def __init__(
+        self, log: Log, *, strict: bool = False, task: Task | None = None, identity: str | None = None
+    ) -> None:
         self.log, self.strict = log, strict
-        self._opened = OpenedTask(task)
+        self._opened = OpenedTask(task, identity)
 
     def append(self, task_id: str, event: NewEvent) -> Event:
         identity = self._opened.identity_for(task_id)
         if self._opened.is_deleted(task_id) and not self.strict:
-            return self._opened.unstored(fitting(event))
+            return self._opened.unstored(task_id, fitting(event))
         try:
             return self._append(task_id, event, identity)
         except UnknownTask:
             if self.strict or identity is None:
                 raise
-            return self._opened.mark_deleted(fitting(event))
+            return self._opened.mark_deleted(task_id, fitting(event))
 
     def _append(self, task_id: str, event: NewEvent, identity: str | None) -> Event:
         try:
@@ -249,22 +252,24 @@ class Emitter(Vocabulary[Event]):
 
 
 class AsyncEmitter(Vocabulary[Awaitable[Event]]):
-    """The vocabulary for asyncio. Awaiting a call gives the stored `Event`. `strict` and `task`: see `Emitter`."""
+    """The vocabulary for asyncio. Awaiting a call gives the stored `Event`. The parameters are those of `Emitter`."""
 
-    def __init__(self, log: Log, *, strict: bool = False, task: Task | None = None) -> None:
+    def __init__(
+        self, log: Log, *, strict: bool = False, task: Task | None = None, identity: str | None = None
+    ) -> None:
         self.log, self.strict = log, strict
-        self._opened = OpenedTask(task)
+        self._opened = OpenedTask(task, identity)
 
     async def append(self, task_id: str, event: NewEvent) -> Event:
         identity = self._opened.identity_for(task_id)
         if self._opened.is_deleted(task_id) and not self.strict:
-            return self._opened.unstored(fitting(event))
+            return self._opened.unstored(task_id, fitting(event))
         try:
             return await self._append(task_id, event, identity)
         except UnknownTask:
             if self.strict or identity is None:
                 raise
-            return self._opened.mark_deleted(fitting(event))
+            return self._opened.mark_deleted(task_id, fitting(event))
 
     async def _append(self, task_id: str, event: NewEvent, identity: str | None) -> Event:
         try:

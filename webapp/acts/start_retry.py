@@ -52,7 +52,7 @@ async def retry_run(task_id: str, form: str | None) -> str:
     retried, _ = await store().acreate_task(
         new, title=task.title, kind=task.kind, metadata=metadata, project_id=task.project_id
     )
-    await _start(retried, task_id, line)
+    await _start(retried, task, line)
     return new
 
 
@@ -74,7 +74,7 @@ async def _with_environment(line: CommandLine, task: Task) -> CommandLine:
     return msgspec.structs.replace(line, environment=own | line.environment)
 
 
-async def _start(task: Task, retry_of: str, line: CommandLine) -> None:
+async def _start(task: Task, retry_of: Task, line: CommandLine) -> None:
     loop, opened = asyncio.get_running_loop(), store()
 
     def on_exit(code: int) -> None:

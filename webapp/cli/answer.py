@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from signalbox.store import NewEvent, NotFound, Store, Who
+from signalbox.store.identity import check_identity
 from signalbox.webapp.cli.people_store import people_store, system_user
-from signalbox.webapp.cli.target import store_option
+from signalbox.webapp.cli.target import named_task, store_option, target
 
 
 @click.command()
@@ -16,22 +17,26 @@ from signalbox.webapp.cli.target import store_option
 @click.option("--reason", help="The reason, which the run receives with the answer.")
 @store_option
 def answer(task: str, approved: bool, request_id: str | None, reason: str | None, store: str | None) -> None:
-    """Answer a permission request of TASK as the system user. The answer is recorded in the audits."""
+    """Answer a permission request of TASK as the system user. The answer is recorded in the audits.
+
+    TASK is an id, or ID@IDENTITY.
+    """
+    task_id, identity = named_task(task, target(store))
     with people_store(store) as opened:
         if request_id is None:
-            request_id = opened.ask(_newest_request(opened.store, task))
+            request_id = opened.ask(_newest_request(opened.store, task_id, identity))
         who = system_user()
         payload = {"request_id": request_id, "approved": approved, "by": who} | ({"reason": reason} if reason else {})
         event = NewEvent(event_type="permission_response", actor="user", payload=payload)
         stored = opened.store.append_audited(
-            task, event, actor=Who(who), action="permission_response", source="command"
+            task_id, event, actor=Who(who), action="permission_response", source="command", identity=identity
         )
-    click.echo(f"{task} #{stored.seq}: {request_id} {'approved' if approved else 'denied'}")
+    click.echo(f"{task_id} #{stored.seq}: {request_id} {'approved' if approved else 'denied'}")
 
 
-async def _newest_request(store: Store, task_id: str) -> str:
+async def _newest_request(store: Store, task_id: str, identity: str | None) -> str:
     async with store.read() as view:
-        await view.task(task_id)
+        check_identity(task_id, identity, (await view.task(task_id)).identity)
         waiting = await view.permissions(task_id)
     if not waiting:
         raise NotFound(f"no permission request of {task_id} is open")

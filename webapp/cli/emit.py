@@ -11,7 +11,7 @@ import msgspec
 from signalbox.store import NewEvent
 from signalbox.store.events import check_event
 from signalbox.store.line_breaks import one_line
-from signalbox.webapp.cli.target import check_project, project_option, target, target_options
+from signalbox.webapp.cli.target import check_project, named_task, project_option, target, target_options
 
 
 class PayloadType(click.ParamType[dict[str, Any]]):
@@ -55,7 +55,10 @@ def emit(
     server: str | None,
     token: str | None,
 ) -> None:
-    """Append one event to TASK and print it as it is stored. A task that does not exist is created."""
+    """Append one event to TASK and print it as it is stored. A task that does not exist is created.
+
+    TASK is the id of a task, or ID@IDENTITY, which means this very task and creates none.
+    """
     event = NewEvent(
         event_type=event_type,
         phase=phase,
@@ -67,11 +70,13 @@ def emit(
         occurred_at=occurred_at,
     )
     check_event(event)
-    log = target(store, server, token).open()
+    chosen = target(store, server, token)
+    task_id, identity = named_task(task, chosen)
+    log = chosen.open()
     try:
         if project is not None:
-            check_project(log.create_task(task, project_id=project)[0], project)
-        (stored,) = log.append(task, event)
+            check_project(log.create_task(task_id, project_id=project)[0], project)
+        (stored,) = log.append(task_id, event, identity=identity)
     finally:
         log.close()
     click.echo(one_line(msgspec.json.encode(stored)))

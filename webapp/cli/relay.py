@@ -9,11 +9,19 @@ from contextlib import suppress
 import click
 
 from signalbox.store import UnknownTask
-from signalbox.store.events import check_task_id
+from signalbox.store.identity import Reference
 from signalbox.store.log import task_of
 from signalbox.store.reserved import check_kind
 from signalbox.store.state import Status
-from signalbox.webapp.cli.target import Target, check_project, heartbeat_option, project_option, target, target_options
+from signalbox.webapp.cli.target import (
+    Target,
+    check_project,
+    heartbeat_option,
+    named_task,
+    project_option,
+    target,
+    target_options,
+)
 from signalbox.webapp.process.echo import Echo
 from signalbox.webapp.relay.follow_upstream import Relay
 from signalbox.webapp.relay.relayed_task import NewTask
@@ -57,16 +65,17 @@ def relay(
     No event is lost or recorded twice when the connection breaks or either side restarts: the same command resumes
     at the end of the task's log.
     """
-    check_task_id(task)
     chosen = target(store, server, token)
+    reference = named_task(task, chosen)
     upstream = Upstream(url, upstream_token)
     metadata = {"upstream": upstream.name}
     check_kind(kind)
     new_task = NewTask(title=title or upstream.name, kind=kind, metadata=metadata, project_id=project)
-    return asyncio.run(_relay(chosen, upstream, task, new_task, heartbeat))
+    return asyncio.run(_relay(chosen, upstream, reference, new_task, heartbeat))
 
 
-async def _relay(chosen: Target, upstream: Upstream, task_id: str, new_task: NewTask, heartbeat: float) -> int:
+async def _relay(chosen: Target, upstream: Upstream, reference: Reference, new_task: NewTask, heartbeat: float) -> int:
+    task_id, identity = reference
     # SIGTERM acts like Ctrl-C: the events that have arrived are recorded first.
     current = asyncio.current_task()
     if current is not None:
@@ -77,7 +86,9 @@ async def _relay(chosen: Target, upstream: Upstream, task_id: str, new_task: New
     try:
         with suppress(UnknownTask):
             check_project(await task_of(log, task_id), new_task.project_id)
-        status = await Relay(log, task_id, upstream, notice, new_task=new_task, heartbeat_interval=heartbeat).run()
+        status = await Relay(
+            log, task_id, upstream, notice, new_task=new_task, heartbeat_interval=heartbeat, identity=identity
+        ).run()
     except Refused as error:
         hint = f" (--upstream-token, {TOKEN_VARIABLE})" if error.status == 401 else ""
         raise click.ClickException(f"{error}{hint}") from None

@@ -11,8 +11,8 @@ import click
 
 from signalbox.store import Conflict, StoreError, Who
 from signalbox.store.emitter.run import HEARTBEAT_INTERVAL
-from signalbox.store.events import check_task_id, new_id
-from signalbox.store.identity import check_identity
+from signalbox.store.events import new_id
+from signalbox.store.identity import Reference, check_identity, parse_reference
 from signalbox.store.log import Log, link_retry, task_of
 from signalbox.store.reserved import check_kind, is_reserved_kind
 from signalbox.store.state import Task
@@ -22,6 +22,7 @@ from signalbox.webapp.cli.target import (
     check_project,
     heartbeat_option,
     message_of,
+    named_task,
     project_option,
     target,
     target_options,
@@ -95,6 +96,8 @@ def run(
     Ctrl-C, or a cancel on the page, stops the command: first with SIGINT, then with SIGTERM, then with SIGKILL.
     """
     chosen = target(store, server, token)
+    reference = named_task(task, chosen) if task else Reference(new_id(), None)
+    own = TaskOptions(title, kind, retry_of, project, identity or reference.identity)
     options = Options(
         terminals=not no_tty,
         merge=merge,
@@ -105,9 +108,7 @@ def run(
         words=_retry_options(chosen, names, no_tty, merge, grace, heartbeat, time_limit),
         time_limit=time_limit,
     )
-    return asyncio.run(
-        _run(chosen, task, TaskOptions(title, kind, retry_of, project, identity), list(command), options)
-    )
+    return asyncio.run(_run(chosen, reference.task_id, own, list(command), options))
 
 
 class TaskOptions(NamedTuple):
@@ -160,9 +161,7 @@ def _retry_options(
     return tuple(words)
 
 
-async def _run(
-    chosen: Target, task_id: str | None, task_options: TaskOptions, command: list[str], options: Options
-) -> int:
+async def _run(chosen: Target, task_id: str, task_options: TaskOptions, command: list[str], options: Options) -> int:
     try:
         log = chosen.open(patience=CALL_TIMEOUT_S)
     except StoreError as error:
@@ -178,12 +177,14 @@ async def _run(
         await log.aclose()
 
 
-async def _task(log: Log, task_id: str | None, task_options: TaskOptions, command: list[str]) -> Task:
+async def _task(log: Log, chosen: str, task_options: TaskOptions, command: list[str]) -> Task:
     """Open the task of the run, linked to the task of which it is a retry. Raises StoreError."""
-    words, first, chosen = readable_command(command), None, check_task_id(task_id or new_id())
+    words, first = readable_command(command), None
     metadata: dict[str, object] = {"command": words}
     if task_options.retry_of:
-        first = await task_of(log, check_task_id(task_options.retry_of))
+        earlier = parse_reference(task_options.retry_of, "retry_of")
+        first = await task_of(log, earlier.task_id)
+        check_identity(earlier.task_id, earlier.identity, first.identity)
         if not first.ended:
             raise Conflict(f"{first.task_id} has not ended: it is {first.status}")
         metadata = next_attempt_metadata(first, words)

@@ -12,13 +12,14 @@ import msgspec
 
 from signalbox.store import Event, StoreUnavailable, UnknownTask
 from signalbox.store.events import HEARTBEAT
+from signalbox.store.identity import Reference, check_identity
 from signalbox.store.line_breaks import one_line
 from signalbox.store.log import RETRY_PAUSE, Log, events_of, task_of
 from signalbox.store.state import Task
 from signalbox.store.times import now
 from signalbox.webapp.cli.event_line import day_line, line_of
 from signalbox.webapp.cli.tail_footer import Footer
-from signalbox.webapp.cli.target import target, target_options
+from signalbox.webapp.cli.target import named_task, target, target_options
 from signalbox.webapp.drawing.words import safe_json
 from signalbox.webapp.process.notice import notice
 
@@ -43,13 +44,14 @@ def tail(
     server: str | None,
     token: str | None,
 ) -> None:
-    """Print the log of TASK and each new event, until the task ends.
+    """Print the log of TASK and each new event, until the task ends. TASK is an id, or ID@IDENTITY.
 
     If the connection breaks, it is opened again and no event is missed or printed twice.
     """
     chosen = target(store, server, token)
+    reference = named_task(task, chosen)
     if chosen.database is not None and not chosen.database.exists():
-        raise UnknownTask(task)
+        raise UnknownTask(reference.task_id)
     colours, day, footer = sys.stdout.isatty(), now()[:10], Footer(sys.stdout)
 
     def show(event: Event) -> None:
@@ -66,9 +68,9 @@ def tail(
 
     async def follow_it() -> None:
         log = chosen.open(patience=3)
-        drawing = asyncio.create_task(footer.follow(log, task)) if colours and not as_json else None
+        drawing = asyncio.create_task(footer.follow(log, reference.task_id)) if colours and not as_json else None
         try:
-            await print_log(log, task, since_seq, follow, show)
+            await print_log(log, reference, since_seq, follow, show)
         finally:
             if drawing is not None:
                 drawing.cancel()
@@ -79,9 +81,13 @@ def tail(
     asyncio.run(follow_it())
 
 
-async def print_log(log: Log, task_id: str, since_seq: int, follow: bool, show: Callable[[Event], None]) -> None:
+async def print_log(
+    log: Log, reference: Reference, since_seq: int, follow: bool, show: Callable[[Event], None]
+) -> None:
     """Show the events after `since_seq` until the task has ended, or forever with `follow`. Raises UnknownTask."""
+    task_id = reference.task_id
     task = await task_of(log, task_id)
+    check_identity(task_id, reference.identity, task.identity)
     last = task.latest_seq if task.ended else None
     if last is not None and since_seq >= last and not follow:
         return

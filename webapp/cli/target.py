@@ -13,9 +13,11 @@ import msgspec
 
 from signalbox.store import Conflict, NotAllowed, StoreError, open_store
 from signalbox.store.emitter.run import HEARTBEAT_INTERVAL
+from signalbox.store.identity import Reference, parse_reference
 from signalbox.store.log import Log
 from signalbox.store.state import Task
 from signalbox.webapp.process.detached_run import absolute
+from signalbox.webapp.process.run_facts import IDENTITY_VARIABLE, TASK_VARIABLE
 
 DEFAULT_STORE = "sqlite:///signalbox.db"
 STORE_VARIABLE, SERVER_VARIABLE, TOKEN_VARIABLE = "SIGNALBOX_STORE_URL", "SIGNALBOX_SERVER", "SIGNALBOX_TOKEN"
@@ -24,11 +26,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Target(msgspec.Struct, frozen=True):
-    """The store or server that a command works on: a server if `server` is set, else a store on this machine."""
+    """The store or server that a command works on: a server if `server` is set, else a store on this machine.
+
+    `by_environment` says that no option chose it.
+    """
 
     store: str
     server: str | None
     token: str | None = None
+    by_environment: bool = False
 
     def open(self, *, patience: float = 30.0) -> Log:
         """Open the log. A call to a server that does not answer waits `patience` seconds. Raises StoreError."""
@@ -91,12 +97,25 @@ def target(store: str | None, server: str | None = None, token: str | None = Non
     """
     if store and server:
         raise click.UsageError("give --store or --server, not both")
+    by_environment = not (store or server)
     if store is None:
         server = server or os.environ.get(SERVER_VARIABLE) or None
     if token and not server:
         raise click.UsageError("--token can only be used with --server")
     chosen = store or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
-    return Target(chosen, server, token or os.environ.get(TOKEN_VARIABLE) or None)
+    return Target(chosen, server, token or os.environ.get(TOKEN_VARIABLE) or None, by_environment)
+
+
+def named_task(text: str, chosen: Target) -> Reference:
+    """Parse the TASK of a command, which is `ID` or `ID@IDENTITY`. Raises InvalidEvent.
+
+    In a command of `signalbox run`, the id of its own task means this very task and no later one with the id, unless
+    the options choose another log.
+    """
+    task_id, identity = parse_reference(text)
+    if identity is None and chosen.by_environment and task_id == os.environ.get(TASK_VARIABLE):
+        identity = os.environ.get(IDENTITY_VARIABLE) or None
+    return Reference(task_id, identity)
 
 
 def check_project(task: Task, project: str | None) -> None:

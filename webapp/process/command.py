@@ -20,7 +20,7 @@ from signalbox.store.state import Task
 from signalbox.webapp.process.echo import Echoes
 from signalbox.webapp.process.output import Output
 from signalbox.webapp.process.recorder import Recorder
-from signalbox.webapp.process.run_facts import facts_of, readable_command
+from signalbox.webapp.process.run_facts import IDENTITY_VARIABLE, TASK_VARIABLE, facts_of, readable_command
 from signalbox.webapp.process.signature import CommandLine, signature
 from signalbox.webapp.process.stopper import Stopper
 from signalbox.webapp.process.terminal import OutputPipe, copy_size, open_pipes
@@ -162,7 +162,8 @@ class CommandRun:
 
     def _environment(self) -> dict[str, str]:
         # The command may emit to its task, and start other runs.
-        own = {**self._options.environment, "SIGNALBOX_TASK": self._task.task_id}
+        own = {TASK_VARIABLE: self._task.task_id, IDENTITY_VARIABLE: self._task.identity}
+        own |= self._options.environment
         return {"TERM": "xterm-256color", **os.environ, **own}
 
     def _emit(self, event_type: str, **payload: Any) -> None:

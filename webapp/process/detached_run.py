@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from signalbox.store import NewEvent, Store, UnknownTask
+from signalbox.store.identity import reference_to
 from signalbox.store.state import Task
 from signalbox.webapp.process.signature import CommandLine
 
@@ -30,14 +31,14 @@ def reason_not_to_start(line: CommandLine) -> str | None:
     return None
 
 
-def start(store_url: str, task: Task, retry_of: str | None, line: CommandLine, ended: Callable[[int], None]) -> None:
+def start(store_url: str, task: Task, retry_of: Task | None, line: CommandLine, ended: Callable[[int], None]) -> None:
     """Run `line` as `task`, perhaps as a retry of the task `retry_of`. `ended` gets the exit code, from a thread.
 
     Raises OSError.
     """
     # Safe path (-P): Python must not import modules from the directory of the command.
     own = [sys.executable, "-P", "-m", "signalbox", "run", "--task", task.task_id, "--identity", task.identity]
-    own += ["--retry-of", retry_of] if retry_of is not None else []
+    own += ["--retry-of", reference_to(retry_of)] if retry_of is not None else []
     process = subprocess.Popen(
         [*own, *line.options, "--", *line.command],
         cwd=line.cwd,

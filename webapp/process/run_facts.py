@@ -15,6 +15,9 @@ from signalbox.webapp.process.signature import CommandLine
 MAX_COMMAND = 16 * 1024
 """The most characters of a command line in the log."""
 
+TASK_VARIABLE, IDENTITY_VARIABLE = "SIGNALBOX_TASK", "SIGNALBOX_TASK_IDENTITY"
+"""The variables with the id and the identity of the task, for the command of a run."""
+
 
 def facts_of(
     command: list[str], environment: dict[str, str], options: tuple[str, ...], sign: Callable[[CommandLine], str | None]
