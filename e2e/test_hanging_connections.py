@@ -34,7 +34,7 @@ def cut_and_hang(first_bytes_by_proxy: dict[Proxy, bytes]) -> None:
     """Cut the stream behind each proxy, and let the next connect hang after it received these bytes."""
     before = {proxy: proxy.count_requests(STREAM) for proxy in first_bytes_by_proxy}
     for proxy, first_bytes in first_bytes_by_proxy.items():
-        proxy.hang(target=STREAM, first_bytes=first_bytes)
+        proxy.hang(pattern=STREAM, first_bytes=first_bytes)
     for proxy in first_bytes_by_proxy:
         wait_for_another_connect(proxy, before[proxy])
         proxy.heal()
@@ -75,7 +75,7 @@ def test_pages_queued_behind_a_hanging_connect_become_live(
     for page in pages:
         expect_live_at(page, 1)
     before = proxy.count_requests(STREAM)
-    proxy.hang(target=STREAM)
+    proxy.hang(pattern=STREAM)
     wait_for_another_connect(proxy, before)
     pages[0].wait_for_timeout(2500)  # Longer than a turn.
     for page in pages:

@@ -26,7 +26,7 @@ VIEWS = {
     "a window of the log that grows until it is full": "/log?after=20",
     "a window amid the log, where no failure was found": "/log?around=30&failure_after=30",
     "a window of the log that begins later": "/log?around=100",
-    "what comes before an event that is not there yet": "/log?before=100",
+    "a window that ends before a future event": "/log?before=100",
 }
 
 

@@ -13,11 +13,11 @@ StoreError
 ├── SchemaTooNew       the database was written by a newer Signalbox              no retry
 ├── StoreDamaged       the data is in a damaged part of the database file         no retry, until it is repaired
 ├── StoreClosed        this store object was closed                               no retry
-└── StoreUnavailable   the database is busy or gone; nothing was written          retry
+└── StoreUnavailable   the database is busy or unreachable; nothing was written   retry
     ├── StoreFull      the disk is full                                           retry, when there is room
     └── StoreLost      the open database file was deleted or replaced             retry, when there is one again
 
-NestedView is not a StoreError: it is a bug in the program, which no caller should handle.
+NestedView is not a StoreError: it is a bug in the program, and no caller should handle it.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ class FileWriter(Writer):
         self._process: subprocess.Popen[str] | None = None
 
     def kill(self) -> None:
-        """Send SIGKILL, whatever the process is doing."""
+        """Send SIGKILL."""
         if self._process is not None:
             self._process.kill()
 

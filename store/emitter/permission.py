@@ -19,8 +19,8 @@ from signalbox.store.events import Event, new_id
 class Answer(msgspec.Struct, frozen=True):
     """The outcome of a permission request. It is true if the request was approved.
 
-    `state` is `expired` if nobody answered in time, `cancelled` if the run was asked to stop meanwhile, and `cleared`
-    if the request was closed for another reason.
+    `state` is `expired` if there was no answer in time, `cancelled` if the run was asked to stop while it waited, and
+    `cleared` if the request was closed for another reason.
     """
 
     request_id: str
@@ -83,7 +83,7 @@ class PermissionRequest(Generic[R]):
             return closing
 
     def _without_task(self) -> Answer:
-        # Nobody can answer a question of a deleted task, so the run must not wait for it.
+        # A request of a deleted task cannot be answered, so the run must not wait.
         return Answer(self._id, "cleared", reason="the task was deleted")
 
     def _wait(self) -> Answer:

@@ -21,7 +21,7 @@ MAX_FILTERS_CHARS = 2000
 def delete(
     db: Database, task_id: str, actor: str | Who | None, source: str | None, identity: str | None = None
 ) -> Task:
-    """Delete a task and return its last state. Raises UnknownTask, and Conflict while the run goes on.
+    """Delete a task and return its last state. Raises UnknownTask, and Conflict if the run has not ended.
 
     Without an actor, a task of any status is deleted and no audit is added.
     """
@@ -30,7 +30,7 @@ def delete(
         _remove(db, task_id)
         return task
     if not task.deletable:
-        raise Conflict(f"the run goes on: it is {task.status}; cancel it first, or archive the task")
+        raise Conflict(f"the run has not ended: it is {task.status}; cancel it first, or archive the task")
     detail: dict[str, object] = {
         "title": task.title,
         "kind": task.kind,

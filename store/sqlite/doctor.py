@@ -23,7 +23,7 @@ MAX_FINDINGS = 20
 
 RESTORE = (
     "stop every process that uses it, keep a copy, and put a backup in its place;"
-    " without one, `sqlite3 FILE .dump | sed 's/^ROLLBACK.*/COMMIT;/' | sqlite3 NEW` saves what can be read"
+    " without one, `sqlite3 FILE .dump | sed 's/^ROLLBACK.*/COMMIT;/' | sqlite3 NEW` saves all readable rows"
 )
 REIMPORT = (
     "export the task (export.ndjson?full=1), delete it, and import the file: this rebuilds its pages from its log"

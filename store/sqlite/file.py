@@ -29,7 +29,7 @@ Identity = tuple[int, int]
 class DatabaseFile:
     """One database file with its write-ahead log and its shm file.
 
-    `lost` is the reason why the open files cannot be used any more, or None while they can. `generation` counts how
+    `lost` is the reason why the open files can no longer be used, or None while they can. `generation` counts how
     often the files were opened. `full` is true if the last commit failed because the disk is full. `damaged` is true
     if a query found a damaged part. `overwritten` is true if other content was written into the open file, `restored`
     if a transaction replaced the content of the database.

@@ -22,12 +22,15 @@ Send = Callable[[Any], Awaitable[None]]
 
 
 async def response_of(act: Callable[[Receive, Send], Awaitable[None]]) -> bytes:
-    """Shut a protocol down while its application has not answered, let it answer, and return what a client gets."""
-    asked, stopping = asyncio.Event(), asyncio.Event()
+    """Shut down a protocol before its application responds, then call `act` as the application.
+
+    Return the bytes that the client receives.
+    """
+    connected, stopping = asyncio.Event(), asyncio.Event()
 
     async def application(scope: Any, receive: Receive, send: Send) -> None:
         assert (await receive())["type"] == "websocket.connect"
-        asked.set()
+        connected.set()
         await stopping.wait()
         await act(receive, send)
 
@@ -38,7 +41,7 @@ async def response_of(act: Callable[[Receive, Send], Awaitable[None]]) -> bytes:
     async with server:
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
         writer.write(HANDSHAKE)
-        await asyncio.wait_for(asked.wait(), 5)
+        await asyncio.wait_for(connected.wait(), 5)
         (protocol,) = state.connections
         (task,) = state.tasks
         stopping.set()
@@ -67,12 +70,12 @@ async def return_at_once(receive: Receive, send: Send) -> None:
     pass
 
 
-@pytest.mark.parametrize("answer", [accept, close, refuse, return_at_once])
+@pytest.mark.parametrize("act", [accept, close, refuse, return_at_once])
 async def test_nothing_follows_the_response_of_the_shutdown(
-    answer: Callable[[Receive, Send], Awaitable[None]], caplog: pytest.LogCaptureFixture
+    act: Callable[[Receive, Send], Awaitable[None]], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR):
-        received = await response_of(answer)
+        received = await response_of(act)
     assert received.startswith(b"HTTP/1.1 500"), received
     assert received.count(b"HTTP/1.1") == 1
     assert caplog.text == ""

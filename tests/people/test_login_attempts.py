@@ -1,4 +1,4 @@
-"""Test the limits on password guesses: which guesses count, for whom, and that guesses of others lock nobody out."""
+"""Test the limits on password guesses: which guesses count, and that guesses by others lock out no owner."""
 
 from __future__ import annotations
 

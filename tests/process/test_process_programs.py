@@ -1,6 +1,6 @@
 """Test with recorded output of real programs that each line that stays on a terminal is logged once.
 
-`tests/process/terminal/` holds what each program wrote to a terminal of 120 by 40 cells, as pairs of seconds and text.
+`tests/process/terminal/` has the output of each program on a terminal of 120 by 40 cells: pairs of seconds and text.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def plain(text: str) -> str:
 
 
 def terminal_lines(output: str) -> list[str]:
-    """Return what `pyte` shows. As on a terminal, a newline also returns the cursor to the first column."""
+    """Return the lines that `pyte` shows. As on a terminal, a newline also returns the cursor to the first column."""
     screen = pyte.Screen(WIDTH, 200)
     pyte.Stream(screen).feed(output.replace("\n", "\r\n"))
     rows = [row.rstrip() for row in screen.display]

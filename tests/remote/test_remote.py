@@ -112,7 +112,7 @@ def test_a_tail_ends_when_its_token_is_revoked(server: Server, proxy: Proxy, rem
 def test_a_run_without_the_right_to_read_gets_an_error_when_it_asks(
     server: Server, proxy: Proxy, remote: RemoteLog
 ) -> None:
-    proxy.answer("403 Forbidden", target="^/sse/")
+    proxy.answer("403 Forbidden", pattern="^/sse/")
     with open_task(remote, "mute") as task:
         until(lambda: task.lifeline.has_failed)
         with pytest.raises(NotAllowed):

@@ -1,4 +1,4 @@
-"""Test what is specific to SQLite: locks held by others, constraints in the database, migrations."""
+"""Test the parts that are specific to SQLite: locks held by others, constraints in the database, migrations."""
 
 from __future__ import annotations
 

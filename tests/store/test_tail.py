@@ -50,7 +50,7 @@ def run_tail(
 
 
 async def wait_for_seq(batches: Batches, seq: int) -> None:
-    while not batches or batches[-1][-1] < seq:  # noqa: ASYNC110 (what is waited for is the product's, and sets no event)
+    while not batches or batches[-1][-1] < seq:  # noqa: ASYNC110 (the tail sets no event that a test could await)
         await asyncio.sleep(0.002)
 
 

@@ -1,4 +1,4 @@
-"""An interrupt in one caller's thread leaves no other caller without an answer."""
+"""An interrupt in one caller's thread leaves no other caller without a result."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from signalbox.store.sqlite import SqliteStore
 
 
 class InterruptedFuture(Future[int]):
-    """A future whose first answer is interrupted, as by Ctrl-C."""
+    """A future whose first `set_result` is interrupted, as by Ctrl-C."""
 
     interrupted = False
 
@@ -21,7 +21,7 @@ class InterruptedFuture(Future[int]):
         super().set_result(result)
 
 
-def test_an_interrupt_between_two_answers_leaves_no_caller_waiting(store: SqliteStore) -> None:
+def test_an_interrupt_between_two_results_leaves_no_caller_waiting(store: SqliteStore) -> None:
     writer = store._writer
     first = writer.submit(lambda db: 1)
     second = writer.submit(lambda db: 2, future=InterruptedFuture())

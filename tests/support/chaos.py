@@ -14,7 +14,7 @@ class Chaos:
     """A context manager that breaks the network or the server `fault_count` times, and repairs both on exit.
 
     It resets connections, closes the port, stalls it, answers 502, or kills or stops the server and starts it again.
-    Meanwhile each connection is cut after a random number of bytes. `faults` lists what was broken.
+    Meanwhile each connection is cut after a random number of bytes. `faults` lists the injected faults.
     """
 
     def __init__(self, seed: int, server: Server, proxy: Proxy, *, fault_count: int = 6) -> None:

@@ -70,24 +70,24 @@ class Proxy:
         """Stop forwarding in both directions without closing anything, so that connections are half-open."""
         self._loop.call_soon_threadsafe(self._flowing.clear)
 
-    def answer(self, status: str, headers: str = "", body: str = "proxy error", *, target: str = "") -> None:
-        """Answer requests whose target matches `target` in the server's place, and cut open connections."""
+    def answer(self, status: str, headers: str = "", body: str = "proxy error", *, pattern: str = "") -> None:
+        """Answer requests whose target matches `pattern` in the server's place, and cut open connections."""
         length = f"Content-Type: text/html\r\nContent-Length: {len(body.encode())}\r\n"
         text = f"HTTP/1.1 {status}\r\n{length}{headers}Connection: close\r\n\r\n{body}"
-        self._answer = re.compile(target), text.encode()
+        self._answer = re.compile(pattern), text.encode()
         self.cut()
 
-    def hang_up(self, *, target: str = "") -> None:
-        """Close requests whose target matches `target` without an answer, and cut open connections."""
-        self._answer = re.compile(target), b""
+    def hang_up(self, *, pattern: str = "") -> None:
+        """Close requests whose target matches `pattern` without an answer, and cut open connections."""
+        self._answer = re.compile(pattern), b""
         self.cut()
 
-    def hang(self, *, target: str = "", first_bytes: bytes = b"") -> None:
-        """Send only `first_bytes` to requests whose target matches `target`, and cut open connections.
+    def hang(self, *, pattern: str = "", first_bytes: bytes = b"") -> None:
+        """Send only `first_bytes` to requests whose target matches `pattern`, and cut open connections.
 
         After `heal`, new requests are forwarded. Requests that already hang keep their silent connections.
         """
-        self._hang = re.compile(target), first_bytes
+        self._hang = re.compile(pattern), first_bytes
         self.cut()
 
     def drop_next_write(self, containing: bytes) -> threading.Event:

@@ -1,4 +1,4 @@
-"""Test what an append guarantees: order, all or nothing, once per idempotency key, clear errors."""
+"""Test the guarantees of an append: order, all or nothing, once per idempotency key, clear errors."""
 
 from __future__ import annotations
 

@@ -182,15 +182,15 @@ UNKNOWN: dict[str, Callable[[Store], object]] = {
     "password": lambda store: store.people.set_password(NOBODY, "$argon2id$hash"),
     "disable": lambda store: store.people.set_disabled(NOBODY, True),
     "remove account": lambda store: store.people.remove_account(NOBODY),
-    "token of nobody": lambda store: token(store, account_id=NOBODY),
+    "token of an unknown account": lambda store: token(store, account_id=NOBODY),
     "token of no project": lambda store: token(store, project_id="nowhere"),
     "revoke": lambda store: store.people.revoke_token(NOBODY),
     "session": lambda store: store.people.add_session(NOBODY, digest_of("x"), FUTURE),
     "agent": lambda store: store.people.set_agent("nowhere", None),
     "remove project": lambda store: store.people.remove_project("nowhere"),
     "member of no project": lambda store: store.people.set_member("nowhere", NOBODY, "viewer"),
-    "member of nobody": lambda store: store.people.set_member("default", NOBODY, "viewer"),
-    "no member of nobody": lambda store: store.people.set_member("default", NOBODY, None),
+    "membership of an unknown account": lambda store: store.people.set_member("default", NOBODY, "viewer"),
+    "end of the membership of an unknown account": lambda store: store.people.set_member("default", NOBODY, None),
 }
 
 
