@@ -28,7 +28,7 @@ class NoBrowser(RuntimeError):
     """Raised when no Chromium starts. The message says how to fix it."""
 
 
-def starts(path: str) -> bool:
+def can_start(path: str) -> bool:
     """Return whether the program at `path` runs. A snap stub, or a browser with a missing shared library, does not."""
     try:
         process = subprocess.run([path, "--version"], capture_output=True, stdin=subprocess.DEVNULL, timeout=30)
@@ -43,13 +43,13 @@ def find(chromium: BrowserType) -> str:
     Raise NoBrowser if there is none, or if SIGNALBOX_CHROMIUM names a program that does not start.
     """
     if chosen := os.environ.get("SIGNALBOX_CHROMIUM"):
-        if starts(chosen):
+        if can_start(chosen):
             return chosen
         raise NoBrowser(f"SIGNALBOX_CHROMIUM is {chosen!r}, which does not start as a browser.")
     on_path = filter(None, map(shutil.which, NAMES))
     mac_apps = (str(Path("/Applications", app)) for app in MAC_APPS)
     for path in (*on_path, *mac_apps, chromium.executable_path):
-        if starts(path):
+        if can_start(path):
             return path
     raise NoBrowser(
         "No Chromium for the browser tests. `make browser` installs one; by hand:\n"

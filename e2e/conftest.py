@@ -122,10 +122,10 @@ def connect(expect_console: list[str]) -> Iterator[Callable[[Server], Proxy]]:
     expect_console.append(r"Failed to load resource|net::ERR_|Failed to fetch|network error")
     proxies: list[Proxy] = []
 
-    def between(server: Server) -> Proxy:
+    def start_proxy(server: Server) -> Proxy:
         proxies.append(Proxy(server.port))
         return proxies[-1]
 
-    yield between
+    yield start_proxy
     for proxy in proxies:
         proxy.close()

@@ -17,7 +17,7 @@ FOLLOW = """async (options) => {
 }"""
 
 
-def saw_all(page: Page, latest: int, first: int = 1) -> None:
+def expect_all_seqs(page: Page, latest: int, first: int = 1) -> None:
     """Wait for `latest`, and check that the page has received each seq from `first` to it once and in order."""
     page.wait_for_function("latest => seen.includes(latest)", arg=latest)
     assert page.evaluate("seen") == list(range(first, latest + 1))

@@ -120,7 +120,7 @@ class Stub:
         if plan.farewell:
             yield plan.farewell
 
-    def grow(self, latest: int) -> None:
+    def append_up_to(self, latest: int) -> None:
         """Make `latest` the newest seq."""
         self.latest = latest
         grown, self._grown = self._grown, asyncio.Event()
@@ -150,7 +150,7 @@ class StubServer:
         self.requests = stub.requests
 
     def emit(self, latest: int) -> None:
-        self._loop.call_soon_threadsafe(self._stub.grow, latest)
+        self._loop.call_soon_threadsafe(self._stub.append_up_to, latest)
 
     def break_recovery(self, status: int) -> None:
         self._stub.recovery_status = status

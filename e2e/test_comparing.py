@@ -10,7 +10,7 @@ from signalbox.store import open_task
 from tests.support.server import Server
 
 
-def ended(server: Server, task: str, items: int) -> None:
+def create_ended_run(server: Server, task: str, items: int) -> None:
     with open_task(server.store, task, kind="nightly") as run, run.phase("executing"):
         for number in range(items):
             with run.work_item(f"item {number}"):
@@ -20,8 +20,8 @@ def ended(server: Server, task: str, items: int) -> None:
 def test_the_first_difference_of_two_runs_is_found_without_javascript(
     server: Server, new_context: Callable[..., BrowserContext]
 ) -> None:
-    ended(server, "monday", 3)
-    ended(server, "tuesday", 2)
+    create_ended_run(server, "monday", 3)
+    create_ended_run(server, "tuesday", 2)
     page = new_context(java_script_enabled=False, viewport={"width": 390, "height": 844}).new_page()
     page.goto(f"{server.url}/tasks/monday")
     page.get_by_role("link", name="compare").click()

@@ -17,7 +17,7 @@ def event(event_type: str, **payload: Any) -> NewEvent:
     return NewEvent(event_type=event_type, span_id="main", phase="executing", payload=payload)
 
 
-def committed(server: Server, task: str) -> None:
+def create_run_with_checkpoint(server: Server, task: str) -> None:
     """Create a run with a checkpoint and a permission request that refers to it."""
     server.emit(
         task,
@@ -34,7 +34,7 @@ def drawer(page: Page) -> Locator:
 @pytest.mark.parametrize("path", ["", "/timeline", "/waterfall", "/permissions/r"])
 def test_a_checkpoint_opens_next_to_the_page_that_links_to_it(server: Server, page: Page, path: str) -> None:
     task = "beside" + path.replace("/", "-")
-    committed(server, task)
+    create_run_with_checkpoint(server, task)
     page.goto(f"{server.url}/tasks/{task}{path}")
     expect_live_at(page, 3)
     link = page.locator("a[data-drawer]").first
@@ -50,7 +50,7 @@ def test_a_checkpoint_opens_next_to_the_page_that_links_to_it(server: Server, pa
 
 
 def test_an_open_drawer_and_the_page_behind_it_are_live(server: Server, page: Page) -> None:
-    committed(server, "lives")
+    create_run_with_checkpoint(server, "lives")
     page.goto(f"{server.url}/tasks/lives")
     expect_live_at(page, 3)
     page.locator(".checkpoint-name").click()
@@ -68,7 +68,7 @@ def test_an_open_drawer_and_the_page_behind_it_are_live(server: Server, page: Pa
 
 
 def test_the_address_of_an_open_drawer_opens_it_again(server: Server, page: Page) -> None:
-    committed(server, "linked")
+    create_run_with_checkpoint(server, "linked")
     page.goto(f"{server.url}/tasks/linked/timeline#checkpoint-c_20_1")
     expect(drawer(page)).to_be_visible()
     page.mouse.click(10, 300)
@@ -76,7 +76,7 @@ def test_the_address_of_an_open_drawer_opens_it_again(server: Server, page: Page
 
 
 def test_a_drawer_of_the_past_shows_the_checkpoint_as_it_was(server: Server, page: Page) -> None:
-    committed(server, "past")
+    create_run_with_checkpoint(server, "past")
     server.emit("past", event("checkpoint_verified", checkpoint_id="c 1", message="it holds"))
     page.goto(f"{server.url}/tasks/past?at=3")
     page.locator(".checkpoint-name").click()
@@ -89,7 +89,7 @@ def test_a_drawer_of_the_past_shows_the_checkpoint_as_it_was(server: Server, pag
 
 
 def test_the_page_of_a_checkpoint_is_live(server: Server, page: Page) -> None:
-    committed(server, "own")
+    create_run_with_checkpoint(server, "own")
     page.goto(f"{server.url}/tasks/own/checkpoints/c%201")
     expect_live_at(page, 3)
     server.emit("own", event("evidence_linked", checkpoint_id="c 1"), event("checkpoint_invalid", checkpoint_id="c 1"))
@@ -99,7 +99,7 @@ def test_the_page_of_a_checkpoint_is_live(server: Server, page: Page) -> None:
 
 
 def test_without_javascript_the_checkpoint_is_a_page(server: Server, plain_page: Page) -> None:
-    committed(server, "plain")
+    create_run_with_checkpoint(server, "plain")
     page = plain_page
     page.goto(f"{server.url}/tasks/plain/timeline")
     page.get_by_role("link", name="evidence of c 1").first.click()

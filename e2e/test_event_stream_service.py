@@ -6,16 +6,16 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page
 
-from e2e.stream_page import FOLLOW, saw_all, states, stats, wait_for_state
+from e2e.stream_page import FOLLOW, expect_all_seqs, states, stats, wait_for_state
 from e2e.stream_stub import Plan, StubServer, running
 
 
 def test_history_is_delivered_before_new_events(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
     stub.emit(200)
     follow()
-    saw_all(page, 200)
+    expect_all_seqs(page, 200)
     stub.emit(500)
-    saw_all(page, 500)
+    expect_all_seqs(page, 500)
     assert states(page) == ["connecting", "connected"]
     assert stats(page) == {
         "eventsReceived": 500,
@@ -36,7 +36,7 @@ def test_any_line_ending_and_chunk_size_is_accepted(
     stub.plans.append(Plan(line_end=line_end, piece=piece))
     stub.emit(40)
     follow()
-    saw_all(page, 40)
+    expect_all_seqs(page, 40)
     assert stats(page)["gapsDetected"] == 0
 
 
@@ -44,7 +44,7 @@ def test_a_message_of_many_lines_is_one_message(page: Page, stub: StubServer, fo
     stub.plans.append(Plan(prelude=b'event\ndata:{"seq":\ndata: 1,"text":"\xc3\xa9"\ndata:}\nunknown: x\n\n'))
     stub.emit(2)
     follow()
-    saw_all(page, 2)
+    expect_all_seqs(page, 2)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -56,7 +56,7 @@ def test_cuts_at_any_byte_lose_and_repeat_nothing(
     stub.plans.extend(Plan(cut_after=cut, piece=chance.choice([1, 5, 64, None])) for cut in cuts)
     stub.emit(400)
     follow(reconnectDelay=1, maxReconnectDelay=5)
-    saw_all(page, 400)
+    expect_all_seqs(page, 400)
     assert stats(page)["errors"] == 30
 
 
@@ -66,12 +66,12 @@ def test_dropped_events_are_fetched_before_later_ones(
     stub.plans.append(Plan(drop=frozenset({4, 5, 6, 20, 30, 31})))
     stub.emit(10)
     follow()
-    saw_all(page, 10)
+    expect_all_seqs(page, 10)
     assert stats(page)["gapsRecovered"] == 1
     stub.emit(29)
-    saw_all(page, 29)
+    expect_all_seqs(page, 29)
     stub.emit(40)
-    saw_all(page, 40)
+    expect_all_seqs(page, 40)
     assert stats(page) == {
         "eventsReceived": 40,
         "reconnects": 0,
@@ -92,7 +92,7 @@ def test_a_gap_of_thousands_of_events_is_fetched_in_pages(
     stub.plans.append(Plan(drop=frozenset(range(2, 3500))))
     stub.emit(3500)
     follow()
-    saw_all(page, 3500)
+    expect_all_seqs(page, 3500)
     assert stats(page)["gapsDetected"] == stats(page)["gapsRecovered"] == 1
 
 
@@ -103,7 +103,7 @@ def test_a_gap_that_cannot_be_fetched_is_filled_by_the_next_stream(
     stub.plans.append(Plan(drop=frozenset({5})))
     stub.emit(10)
     follow()
-    saw_all(page, 10)
+    expect_all_seqs(page, 10)
     assert stats(page) == {
         "eventsReceived": 10,
         "reconnects": 1,
@@ -127,7 +127,7 @@ def test_repeated_events_are_dropped(page: Page, stub: StubServer, follow: Calla
     stub.plans.append(Plan(repeat=frozenset(range(1, 30))))
     stub.emit(30)
     follow()
-    saw_all(page, 30)
+    expect_all_seqs(page, 30)
 
 
 def test_every_request_carries_the_token(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
@@ -135,7 +135,7 @@ def test_every_request_carries_the_token(page: Page, stub: StubServer, follow: C
     page.on("request", lambda request: "/tasks/" in request.url and asked.append(request.headers.get("authorization")))
     stub.emit(5)
     follow(token="sbx_secret", headers={"X-More": "1"})
-    saw_all(page, 5)
+    expect_all_seqs(page, 5)
     assert asked == ["Bearer sbx_secret"]
 
 
@@ -143,18 +143,18 @@ def test_a_reset_starts_the_log_over(page: Page, stub: StubServer, follow: Calla
     stub.emit(5)
     stub.plans.append(Plan(prelude=b"event: reset\ndata: {}\n\n"))
     follow(since_seq=900)
-    saw_all(page, 5)
+    expect_all_seqs(page, 5)
     assert page.evaluate("resets") == 1
 
 
 def test_a_reload_resumes_where_the_page_was(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
     stub.emit(20)
     follow(persistKey="build-7")
-    saw_all(page, 20)
+    expect_all_seqs(page, 20)
     page.reload()
     stub.emit(40)
     follow(persistKey="build-7")
-    saw_all(page, 40, first=21)
+    expect_all_seqs(page, 40, first=21)
 
 
 def test_no_event_is_delivered_after_stop(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:
@@ -169,7 +169,7 @@ def test_no_event_is_delivered_after_stop(page: Page, stub: StubServer, follow: 
     assert page.evaluate("[seen.length, states.length, states.at(-1).state]") == before
 
     page.evaluate("service.start()")
-    saw_all(page, 200)
+    expect_all_seqs(page, 200)
 
 
 def test_stop_within_a_callback_stops_between_two_events(page: Page, stub: StubServer) -> None:
@@ -195,5 +195,5 @@ def test_a_page_of_another_origin_can_follow_with_base_url(
             ),
         )
         follow(baseUrl=stub.url)
-        saw_all(page, 1)
+        expect_all_seqs(page, 1)
         assert other.streams() == []

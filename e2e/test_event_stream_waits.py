@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page
 
-from e2e.stream_page import saw_all, states, stats, wait_for_state
+from e2e.stream_page import expect_all_seqs, states, stats, wait_for_state
 from e2e.stream_stub import Plan, StubServer
 
 
@@ -16,7 +16,7 @@ def test_unavailable_answers_are_retried_after_the_servers_wait(
     stub.plans.extend([Plan(status=502, body=b"<h1>Bad gateway</h1>"), busy, Plan(body=b"a captive portal")])
     stub.emit(5)
     follow()
-    saw_all(page, 5)
+    expect_all_seqs(page, 5)
     assert states(page) == ["connecting", "reconnecting", "connected"]
     waits = [entry["delay"] for entry in page.evaluate("states") if entry["delay"]]
     assert waits == [20, 1000, 80]
@@ -99,7 +99,7 @@ def test_a_silent_connection_is_given_up(page: Page, stub: StubServer, follow: C
     stub.emit(50)
     stub.plans.extend([Plan(stall_after=777), Plan(keepalive=0.1)])
     follow(watchdogTimeout=1000)
-    saw_all(page, 50)
+    expect_all_seqs(page, 50)
     assert stats(page)["reconnects"] == 1
     assert "no sign of life for 1 s" in [entry["message"] for entry in page.evaluate("states")]
 
@@ -108,7 +108,7 @@ def test_keepalives_keep_an_idle_connection_open(page: Page, stub: StubServer, f
     stub.emit(5)
     stub.plans.append(Plan(keepalive=0.05))
     follow(watchdogTimeout=1500)
-    saw_all(page, 5)
+    expect_all_seqs(page, 5)
     page.wait_for_timeout(2000)
     assert states(page) == ["connecting", "connected"]
 
@@ -118,7 +118,7 @@ def test_a_response_that_does_not_start_is_given_up(page: Page, stub: StubServer
     page.route("**/sse/**", lambda route: None, times=1)
     stub.emit(5)
     follow(connectTimeout=1000)
-    saw_all(page, 5)
+    expect_all_seqs(page, 5)
 
 
 def test_a_fetch_that_ignores_its_abort_signal_is_abandoned(
@@ -134,7 +134,7 @@ def test_a_fetch_that_ignores_its_abort_signal_is_abandoned(
     )
     stub.emit(5)
     follow(connectTimeout=500)
-    saw_all(page, 5)
+    expect_all_seqs(page, 5)
     assert stats(page)["errors"] == 1
 
 
@@ -143,14 +143,14 @@ def test_going_offline_is_shown_at_once_and_online_reconnects_at_once(
 ) -> None:
     stub.emit(10)
     follow(reconnectDelay=60_000, maxReconnectDelay=60_000)
-    saw_all(page, 10)
+    expect_all_seqs(page, 10)
     page.context.set_offline(True)
     page.wait_for_function("states.at(-1).message === 'offline'")
     assert page.evaluate("states.at(-1).state") == "reconnecting"
     stub.emit(210)
     page.context.set_offline(False)
     page.wait_for_function("seen.includes(210)")
-    saw_all(page, 210)
+    expect_all_seqs(page, 210)
     assert stats(page)["errors"] == 0
     assert page.evaluate("reconnects") == 1
 
@@ -162,7 +162,7 @@ def test_a_reconnect_message_is_followed_at_once_and_is_no_error(
     for end in (10, 20):
         stub.plans.append(Plan(end_after=end, farewell=b"event: reconnect\ndata: {}\n\n"))
     follow(reconnectDelay=60_000, maxReconnectDelay=60_000)
-    saw_all(page, 30)
+    expect_all_seqs(page, 30)
     assert stats(page)["reconnects"] == 2
     assert stats(page)["errors"] == 0
     assert [target.split("&")[0] for target in stub.streams()] == [
@@ -176,5 +176,5 @@ def test_a_reconnect_message_can_ask_the_client_to_wait(
     stub.emit(30)
     stub.plans.append(Plan(end_after=10, farewell=b"retry: 250\nevent: reconnect\ndata: {}\n\n"))
     follow()
-    saw_all(page, 30)
+    expect_all_seqs(page, 30)
     assert [entry["delay"] for entry in page.evaluate("states") if entry["delay"]] == [250]

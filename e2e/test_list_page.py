@@ -17,7 +17,7 @@ from tests.support.proxy import Proxy
 from tests.support.server import Server
 
 
-def expect_current(page: Page, server: Server) -> None:
+def expect_live_at_newest(page: Page, server: Server) -> None:
     """Wait until the list is live at the newest event of all tasks."""
     (last,) = server.emit("last", "so far")
     expect_live_at(page, last.event_id)
@@ -83,7 +83,7 @@ def test_filters_stay_correct_under_live_changes(
         "?status=failed&q=t": ["t3"],
     }
     for path, filtered in pages.items():
-        expect_current(filtered, server)
+        expect_live_at_newest(filtered, server)
         assert task_names(filtered) == expected[path], path
         expect_equal_to_fresh(filtered, context)
 
@@ -105,7 +105,7 @@ def test_every_order_stays_correct_under_live_changes(
         server.emit(task, "busy", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
     server.emit("t56", NewEvent(event_type="runner_spawn"))
     for sort, sorted_page in pages.items():
-        expect_current(sorted_page, server)
+        expect_live_at_newest(sorted_page, server)
         expect_equal_to_fresh(sorted_page, context)
         assert (sort == "longest") == (len(task_names(sorted_page)) == 3)
     assert task_names(pages["oldest"])[:2] == ["t00", "t01"]
@@ -145,7 +145,7 @@ def test_a_list_of_many_busy_tasks_equals_a_fresh_one(
             at[task] += len(batch)
             if batch:
                 server.emit(task, *batch)
-        expect_current(page, server)
+        expect_live_at_newest(page, server)
         expect_equal_to_fresh(page, context)
     older = context.new_page()
     older.goto(f"{server.url}/tasks")
@@ -153,7 +153,7 @@ def test_a_list_of_many_busy_tasks_equals_a_fresh_one(
     older.wait_for_url(re.compile("cursor="))
     for task in runs:
         server.emit(task, "one more")
-    expect_current(older, server)
+    expect_live_at_newest(older, server)
     expect_equal_to_fresh(older, context)
     until(lambda: server.get("/sse/health").json()["streams"] == 2)
 
@@ -168,20 +168,20 @@ def test_a_list_over_a_broken_network_equals_a_fresh_one(
     proxy = Proxy(server.port)
     try:
         page.goto(f"{proxy.url}/tasks")
-        expect_current(page, server)
+        expect_live_at_newest(page, server)
         proxy.shut()
         expect(page.locator("live-status")).to_contain_text("stale since")
         server.emit("t1", NewEvent(event_type="runner_spawn"), NewEvent(event_type="runner_exit"))
         server.emit("t9", "new")
         proxy.heal()
-        expect_current(page, server)
+        expect_live_at_newest(page, server)
         # A fresh page would open another stream, on which the frame could be lost instead.
         expect_equal_to_response(page)
 
         lost = proxy.drop_next_write(b"hx-frame")
         server.emit("t2", NewEvent(event_type="runner_spawn"))
         assert lost.wait(5)
-        expect_current(page, server)
+        expect_live_at_newest(page, server)
         expect_equal_to_fresh(page, context)
         assert statistics(page)["Gaps found"] == statistics(page)["Gaps recovered"] == 1
     finally:

@@ -24,7 +24,7 @@ def long_log(shared_server: Server) -> str:
     return f"{shared_server.url}/tasks/long"
 
 
-def expect_aimed(page: Page, seq: int) -> None:
+def expect_target_row(page: Page, seq: int) -> None:
     row = page.locator(f"#e{seq}")
     expect(row).to_be_in_viewport()
     assert row.evaluate("row => row.matches(':target')")
@@ -32,7 +32,7 @@ def expect_aimed(page: Page, seq: int) -> None:
 
 def test_the_address_of_an_old_line_shows_that_line(long_log: str, page: Page) -> None:
     page.goto(f"{long_log}#e40")
-    expect_aimed(page, 40)
+    expect_target_row(page, 40)
     expect(page.get_by_role("button", name="Follow")).to_have_attribute("aria-pressed", "false")
 
 
@@ -41,7 +41,7 @@ def test_new_events_do_not_move_a_reader_in_the_middle_of_the_log(
 ) -> None:
     server.emit("amid", *[f"line {n}" for n in range(1, 601)])
     page.goto(f"{server.url}/tasks/amid#e100")
-    expect_aimed(page, 100)
+    expect_target_row(page, 100)
     expect_live_at(page, 600)
     place = page.locator("#e100").bounding_box()
     server.emit("amid", *[f"line {n}" for n in range(601, 611)])
@@ -64,7 +64,7 @@ def test_a_line_that_is_already_shown_is_not_fetched(long_log: str, page: Page) 
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{long_log}#e950")
-    expect_aimed(page, 950)
+    expect_target_row(page, 950)
     assert not [url for url in asked if "around=" in url]
 
 
@@ -79,10 +79,10 @@ def test_the_key_e_jumps_from_failure_to_failure(long_log: str, page: Page) -> N
     expect_live_at(page, 1000)
     page.keyboard.press("e")
     expect(page).to_have_url(f"{long_log}#e300")
-    expect_aimed(page, 300)
+    expect_target_row(page, 300)
     page.keyboard.press("e")
     expect(page).to_have_url(f"{long_log}#e600")
-    expect_aimed(page, 600)
+    expect_target_row(page, 600)
     page.keyboard.press("e")
     expect(page.get_by_text("No failure after #600.")).to_be_visible()
 
@@ -91,11 +91,11 @@ def test_the_back_button_returns_to_the_previous_line(long_log: str, page: Page)
     page.goto(long_log)
     expect_live_at(page, 1000)
     page.keyboard.press("e")
-    expect_aimed(page, 300)
+    expect_target_row(page, 300)
     page.keyboard.press("e")
-    expect_aimed(page, 600)
+    expect_target_row(page, 600)
     page.go_back()
-    expect_aimed(page, 300)
+    expect_target_row(page, 300)
 
 
 def test_a_search_hit_links_to_the_line_in_its_context(long_log: str, page: Page) -> None:
@@ -108,7 +108,7 @@ def test_a_search_hit_links_to_the_line_in_its_context(long_log: str, page: Page
     expect(page.get_by_text("1 of 1,000 events")).to_be_visible()
     until(lambda: page.evaluate("[...CSS.highlights.get('found') ?? []].join()") == "disk full")
     page.get_by_role("link", name="#300").click()
-    expect_aimed(page, 300)
+    expect_target_row(page, 300)
     expect(page.locator("#e299")).to_be_attached()
 
 
@@ -126,15 +126,15 @@ def test_search_and_filters_work_without_scripts(long_log: str, plain_page: Page
     expect(plain_page.get_by_text("1 of 1,000 events")).to_be_visible()
     expect(plain_page.get_by_label("Level")).to_have_value("error")
     plain_page.get_by_role("link", name="#600").click()
-    expect_aimed(plain_page, 600)
+    expect_target_row(plain_page, 600)
 
 
 def test_jumps_work_without_scripts(long_log: str, plain_page: Page) -> None:
     plain_page.goto(long_log)
     plain_page.get_by_role("link", name="Next failure").click()
-    expect_aimed(plain_page, 300)
+    expect_target_row(plain_page, 300)
     plain_page.get_by_role("link", name="Next failure").click()
-    expect_aimed(plain_page, 600)
+    expect_target_row(plain_page, 600)
 
     plain_page.goto(long_log)
     plain_page.get_by_text("More", exact=True).click()
@@ -145,7 +145,7 @@ def test_jumps_work_without_scripts(long_log: str, plain_page: Page) -> None:
     plain_page.goto(long_log)
     plain_page.get_by_text("More", exact=True).click()
     plain_page.get_by_label("At (UTC)").press("Enter")
-    expect_aimed(plain_page, 1)
+    expect_target_row(plain_page, 1)
 
 
 def test_a_long_line_expands_in_place(server: Server, page: Page) -> None:
@@ -178,6 +178,6 @@ def test_the_exported_html_file_works_offline(
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"file://{file}#e300")
-    expect_aimed(page, 300)
+    expect_target_row(page, 300)
     assert page.locator("#e300").evaluate("row => getComputedStyle(row).display") == "grid"
     assert len(asked) == 1, asked

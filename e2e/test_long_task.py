@@ -15,19 +15,19 @@ MAX_SECONDS = 3.0
 
 
 @pytest.fixture(scope="module")
-def long(shared_server: Server) -> Server:
+def server_with_long_task(shared_server: Server) -> Server:
     fill(shared_server.store)
     return shared_server
 
 
 @pytest.mark.parametrize("path", [*PATHS.values(), "?at=50000"])
-def test_pages_of_a_long_task_load_fast(long: Server, path: str) -> None:
-    visit(long.port, path)
-    elapsed, _ = visit(long.port, path)
+def test_pages_of_a_long_task_load_fast(server_with_long_task: Server, path: str) -> None:
+    visit(server_with_long_task.port, path)
+    elapsed, _ = visit(server_with_long_task.port, path)
     assert elapsed < MAX_SECONDS
 
 
-def test_an_open_page_needs_no_more_memory_after_10_000_events(long: Server, page: Page) -> None:
-    page.goto(f"{long.url}/tasks/{TASK}")
-    before, after = grown(page, long.store)
+def test_an_open_page_needs_no_more_memory_after_10_000_events(server_with_long_task: Server, page: Page) -> None:
+    page.goto(f"{server_with_long_task.url}/tasks/{TASK}")
+    before, after = grown(page, server_with_long_task.store)
     assert flat(before, after), f"{before} → {after}"

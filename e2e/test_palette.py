@@ -14,7 +14,7 @@ from e2e.test_accessibility import expect_accessible
 from tests.support.server import Server
 
 
-def opened(server: Server, page: Page, task: str) -> None:
+def open_palette(server: Server, page: Page, task: str) -> None:
     server.post("/api/tasks", {"task_id": task, "title": f"Palette {task}"})
     server.emit(task, *list(run(12, 60))[:30])
     page.goto(f"{server.url}/tasks/{task}")
@@ -33,7 +33,7 @@ def opened(server: Server, page: Page, task: str) -> None:
     ],
 )
 def test_the_palette_opens_the_chosen_page(server: Server, page: Page, typed: str, option: str, address: str) -> None:
-    opened(server, page, f"goes-{len(typed)}")
+    open_palette(server, page, f"goes-{len(typed)}")
     page.keyboard.type(typed)
     expect(page.get_by_role("option", selected=True)).to_contain_text(option)
     page.keyboard.press("Enter")
@@ -41,7 +41,7 @@ def test_the_palette_opens_the_chosen_page(server: Server, page: Page, typed: st
 
 
 def test_arrow_keys_choose_and_escape_closes_the_palette(server: Server, page: Page) -> None:
-    opened(server, page, "arrows")
+    open_palette(server, page, "arrows")
     page.keyboard.press("ArrowDown")
     expect(page.get_by_role("option").nth(1)).to_have_attribute("aria-selected", "true")
     page.keyboard.press("Escape")
@@ -51,5 +51,5 @@ def test_arrow_keys_choose_and_escape_closes_the_palette(server: Server, page: P
 
 def test_axe_finds_no_violation_on_the_palette(server: Server, page: Page) -> None:
     page.add_init_script(AXE_SCRIPT)
-    opened(server, page, "axe")
+    open_palette(server, page, "axe")
     expect_accessible(page)

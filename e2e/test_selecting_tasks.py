@@ -14,7 +14,7 @@ from tests.support.server import Server
 ENDED = NewEvent(event_type="runner_exit", payload={"exit_code": 0})
 
 
-def chosen(page: Page) -> list[str]:
+def selected_tasks(page: Page) -> list[str]:
     return page.locator("tbody tr:has(:checked) th a").all_inner_texts()
 
 
@@ -30,13 +30,13 @@ def test_a_selection_survives_live_updates_and_a_confirmed_action_is_done(
     page.get_by_role("checkbox", name="Choose t4").check()
     page.get_by_role("checkbox", name="Choose t2").click(modifiers=["Shift"])
     expect(page.get_by_text("3 chosen")).to_be_visible()
-    assert chosen(page) == ["t4", "t3", "t2"]
+    assert selected_tasks(page) == ["t4", "t3", "t2"]
 
     server.emit("t3", "a row changes")
     (newest,) = server.emit("new", "the whole list changes")
     expect_live_at(page, newest.event_id)
     assert task_names(page)[0] == "new"
-    assert chosen(page) == ["t4", "t3", "t2"]
+    assert selected_tasks(page) == ["t4", "t3", "t2"]
     expect(page.get_by_text("3 chosen")).to_be_visible()
     expect_equal_to_response(page)
 

@@ -14,7 +14,7 @@ from tests.support.paths import ROOT
 from tests.support.server import Server
 
 
-def walk(server: Server, answers: str) -> subprocess.CompletedProcess[str]:
+def run_script(server: Server, answers: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, ROOT / "examples" / "acceptance.py", server.url],
         input=answers,
@@ -34,7 +34,7 @@ def newest(server: Server) -> Task:
     [("\n" * 5, 0, "Everything was as expected."), ("y\nn\ny\n\nno\n", 1, "Not as expected: step 2, 5")],
 )
 def test_the_script_asks_after_each_step(server: Server, answers: str, code: int, verdict: str) -> None:
-    done = walk(server, answers)
+    done = run_script(server, answers)
     assert (done.returncode, done.stderr) == (code, "")
     assert done.stdout.count("Did you see it?") == 5
     assert done.stdout.strip().endswith(verdict)

@@ -41,7 +41,7 @@ def to_message(event: Event) -> tuple[str, str]:
     return event.event_type, json.dumps(payload)
 
 
-def relayed(store: SqliteStore, task_id: str) -> list[tuple[str, str]]:
+def relayed_messages(store: SqliteStore, task_id: str) -> list[tuple[str, str]]:
     return [to_message(event) for event in log_of(store, task_id) if mark_of(event.key)]
 
 
@@ -74,7 +74,7 @@ def test_a_run_completes_although_the_agent_server_is_killed(agent: AgentServer,
     out, _ = relay.communicate(timeout=120)
     assert (relay.returncode, out) == (0, "t done\n")
     store = open_store(url)
-    assert relayed(store, "t") == agent.messages("r1")
+    assert relayed_messages(store, "t") == agent.messages("r1")
     store.close()
     assert_refactored(agent.folder / "r1" / "code")
 
@@ -108,7 +108,7 @@ def test_a_run_completes_although_signalbox_and_the_agent_server_are_killed(agen
         server.kill()
         server.start()
         wait_for_event(server.store_url, "r1", lambda event: event.event_type == "runner_exit", timeout=60)
-        assert relayed(server.store, "r1") == agent.messages("r1")
+        assert relayed_messages(server.store, "r1") == agent.messages("r1")
         assert task_of(server.store, "r1").status == "done"
     finally:
         server.close()

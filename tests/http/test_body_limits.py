@@ -100,11 +100,11 @@ def test_forms_with_too_many_or_too_long_fields_are_refused(guarded: Server) -> 
 
 
 def test_many_unauthenticated_bodies_use_little_memory(guarded: Server) -> None:
-    def resident() -> int:
+    def resident_bytes() -> int:
         with open(f"/proc/{guarded.pid}/status") as lines:
             return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) // 1024
 
-    before, clients = resident(), []
+    before, clients = resident_bytes(), []
     for path in (b"/api/v1/login", b"/api/tasks") * 40:
         client = connect(guarded)
         client.sendall(b"POST " + path + b" HTTP/1.1\r\n" + HOST + b"Content-Length: 4000000\r\n\r\n")
@@ -116,7 +116,7 @@ def test_many_unauthenticated_bodies_use_little_memory(guarded: Server) -> None:
             pass
         clients.append(client)
     assert is_responsive(guarded)
-    assert resident() - before < 60
+    assert resident_bytes() - before < 60
     for client in clients:
         client.close()
 

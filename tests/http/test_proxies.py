@@ -97,7 +97,7 @@ def test_events_pass_through_the_proxy_at_once(
 def test_a_websocket_passes_through_the_proxy(proxy: Callable[[str], str], name: str, prefix: str) -> None:
     address = proxy(name)
 
-    async def first() -> dict[str, object]:
+    async def first_event() -> dict[str, object]:
         url = f"{address.replace('http:', 'ws:')}{prefix}/ws/tasks/long/events?since_seq=3"
         bearer = {"Authorization": f"Bearer {TOKEN}"}
         # With an unlimited queue the client reads on while it closes. Otherwise closing may take 10 s.
@@ -108,7 +108,7 @@ def test_a_websocket_passes_through_the_proxy(proxy: Callable[[str], str], name:
             found: dict[str, object] = json.loads(await asyncio.wait_for(socket.recv(), 10))
             return found
 
-    assert asyncio.run(first())["seq"] == 4
+    assert asyncio.run(first_event())["seq"] == 4
 
 
 @PROXY

@@ -26,7 +26,7 @@ ADDRESS = re.compile(r'\b(?:href|action|formaction|src|hx-\w+|data-(?:src|frame|
 
 
 @pytest.fixture(scope="module")
-def below(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server_below_prefix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     running = Server(tmp_path_factory.mktemp("below"), root_path=ROOT).start()
     fill(running)
     yield running
@@ -54,10 +54,21 @@ def leaves_prefix(page: str, address: str) -> bool:
     return not target.path.startswith(f"{ROOT}/")
 
 
-def test_no_page_links_outside_the_prefix(below: Server) -> None:
-    origin = below.url.removesuffix(ROOT)
-    waiting, seen = [f"{below.url}/", f"{below.url}/demo", f"{below.url}/compare?a=one&b=two"], set[str]()
-    waiting += [f"{below.url}/nothing/here", f"{below.url}/tasks/one?at=3", f"{below.url}/login"]
+def test_no_page_links_outside_the_prefix(server_below_prefix: Server) -> None:
+    origin = server_below_prefix.url.removesuffix(ROOT)
+    waiting, seen = (
+        [
+            f"{server_below_prefix.url}/",
+            f"{server_below_prefix.url}/demo",
+            f"{server_below_prefix.url}/compare?a=one&b=two",
+        ],
+        set[str](),
+    )
+    waiting += [
+        f"{server_below_prefix.url}/nothing/here",
+        f"{server_below_prefix.url}/tasks/one?at=3",
+        f"{server_below_prefix.url}/login",
+    ]
     kinds, out = set[str](), list[str]()
     with httpx.Client(headers={"Accept": "text/html"}, timeout=20) as browser:
         while waiting:
@@ -89,8 +100,8 @@ def test_no_page_links_outside_the_prefix(below: Server) -> None:
     assert {urlsplit(url).path for url in seen} >= {f"{ROOT}/tasks/one", f"{ROOT}/permissions", f"{ROOT}/audits"}
 
 
-def test_assets_and_streams_are_below_the_prefix(below: Server) -> None:
-    page = below.get("/tasks/one", headers={"Accept": "text/html"})
+def test_assets_and_streams_are_below_the_prefix(server_below_prefix: Server) -> None:
+    page = server_below_prefix.get("/tasks/one", headers={"Accept": "text/html"})
     script = re.search(r'src="([^"]*page\.js[^"]*)"', page.text)
     assert script
     source = httpx.get(urljoin(str(page.url), script[1]))
@@ -100,37 +111,37 @@ def test_assets_and_streams_are_below_the_prefix(below: Server) -> None:
     for address in later:
         assert httpx.get(urljoin(str(source.url), address)).status_code == 200
     assert not re.search(r"""['`]/(?:api|sse|tasks|static|ws)\b""", source.text)
-    css = below.get("/static/css/app.css").text
+    css = server_below_prefix.get("/static/css/app.css").text
     assert not re.search(r"url\(['\"]?/", css)
-    with open_stream(f"{below.url}/sse/tasks/one/events") as stream:
+    with open_stream(f"{server_below_prefix.url}/sse/tasks/one/events") as stream:
         assert [next(stream).id, next(stream).id] == [None, "1"]
-    with open_stream(f"{below.url}/api/sse/events/ask?since_seq=0") as stream:
+    with open_stream(f"{server_below_prefix.url}/api/sse/events/ask?since_seq=0") as stream:
         assert [next(stream).comment, json.loads(next(stream).data)["type"]] == ["open", "heartbeat"]
-    assert below.get("/api/openapi.json").json()["servers"] == [{"url": ROOT}]
+    assert server_below_prefix.get("/api/openapi.json").json()["servers"] == [{"url": ROOT}]
 
 
-def test_paths_outside_the_prefix_are_404(below: Server) -> None:
-    origin = below.url.removesuffix(ROOT)
+def test_paths_outside_the_prefix_are_404(server_below_prefix: Server) -> None:
+    origin = server_below_prefix.url.removesuffix(ROOT)
     for path in ("/", "/tasks", "/signalboxes/tasks", "/sse/health", "/static/css/app.css", "/x/signalbox/tasks"):
         assert httpx.get(origin + path).status_code == 404, path
     target = httpx.get(f"{origin}{ROOT}?status=done")
     assert (target.status_code, target.headers["Location"]) == (308, f"{ROOT}/?status=done")
 
 
-def test_websockets_are_served_only_below_the_prefix(below: Server) -> None:
-    async def first(url: str) -> dict[str, object]:
+def test_websockets_are_served_only_below_the_prefix(server_below_prefix: Server) -> None:
+    async def first_event(url: str) -> dict[str, object]:
         async with websockets.connect(url) as socket:
             found: dict[str, object] = json.loads(await socket.recv())
             return found
 
-    at = below.url.replace("http:", "ws:")
-    assert asyncio.run(first(f"{at}/ws/tasks/one/events"))["seq"] == 1
+    at = server_below_prefix.url.replace("http:", "ws:")
+    assert asyncio.run(first_event(f"{at}/ws/tasks/one/events"))["seq"] == 1
     with pytest.raises(websockets.exceptions.InvalidStatus):
-        asyncio.run(first(f"{at.removesuffix(ROOT)}/ws/tasks/one/events"))
+        asyncio.run(first_event(f"{at.removesuffix(ROOT)}/ws/tasks/one/events"))
 
 
-def test_a_remote_log_works_below_the_prefix(below: Server) -> None:
-    log = RemoteLog(below.url)
+def test_a_remote_log_works_below_the_prefix(server_below_prefix: Server) -> None:
+    log = RemoteLog(server_below_prefix.url)
     log.append("remote", NewEvent(event_type="log", payload={"message": "hello"}))
     assert next(log.tail("remote")).payload == {"message": "hello"}
     log.close()

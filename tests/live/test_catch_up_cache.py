@@ -27,7 +27,7 @@ class Log:
         return [b"%d".ljust(self.size) % seq for seq in range(cursor + 1, end + 1)]
 
 
-async def walk(catch_up_cache: CatchUpCache, log: Log, cursor: int = 0, limit: int = SEGMENT_EVENTS) -> list[int]:
+async def read_all(catch_up_cache: CatchUpCache, log: Log, cursor: int = 0, limit: int = SEGMENT_EVENTS) -> list[int]:
     """Read from `cursor` to the end of the log through the cache; return the seqs."""
     seen: list[int] = []
     while chunk := (await catch_up_cache.take(LOG, cursor, log.read)).after(cursor, limit):
@@ -38,7 +38,7 @@ async def walk(catch_up_cache: CatchUpCache, log: Log, cursor: int = 0, limit: i
 
 async def test_many_clients_at_one_cursor_read_each_segment_once() -> None:
     log, catch_up_cache = Log(4 * SEGMENT_EVENTS + 7), CatchUpCache()
-    for seen in await asyncio.gather(*(walk(catch_up_cache, log) for _ in range(50))):
+    for seen in await asyncio.gather(*(read_all(catch_up_cache, log) for _ in range(50))):
         assert seen == list(range(1, log.latest + 1))
     full_segments = [cursor for cursor in log.reads if cursor % SEGMENT_EVENTS == 0 and cursor < 4 * SEGMENT_EVENTS]
     assert full_segments == [0, SEGMENT_EVENTS, 2 * SEGMENT_EVENTS, 3 * SEGMENT_EVENTS]
@@ -47,7 +47,7 @@ async def test_many_clients_at_one_cursor_read_each_segment_once() -> None:
 async def test_clients_at_different_cursors_share_reads_after_their_first_segment() -> None:
     log, catch_up_cache = Log(5 * SEGMENT_EVENTS), CatchUpCache()
     starts = range(3, SEGMENT_EVENTS, 97)
-    seqs_of_clients = await asyncio.gather(*(walk(catch_up_cache, log, start, limit=1 + start) for start in starts))
+    seqs_of_clients = await asyncio.gather(*(read_all(catch_up_cache, log, start, limit=1 + start) for start in starts))
     for start, seen in zip(starts, seqs_of_clients, strict=True):
         assert seen == list(range(start + 1, log.latest + 1))
     assert sorted(cursor for cursor in log.reads if SEGMENT_EVENTS <= cursor < log.latest) == [
@@ -60,24 +60,24 @@ async def test_clients_at_different_cursors_share_reads_after_their_first_segmen
 
 async def test_an_incomplete_segment_is_not_cached() -> None:
     log, catch_up_cache = Log(5), CatchUpCache()
-    assert await walk(catch_up_cache, log) == [1, 2, 3, 4, 5]
+    assert await read_all(catch_up_cache, log) == [1, 2, 3, 4, 5]
     log.latest = 9
-    assert await walk(catch_up_cache, log) == list(range(1, 10))
-    assert await walk(catch_up_cache, log, 5) == [6, 7, 8, 9]
+    assert await read_all(catch_up_cache, log) == list(range(1, 10))
+    assert await read_all(catch_up_cache, log, 5) == [6, 7, 8, 9]
 
 
 async def test_the_oldest_segments_are_evicted() -> None:
     log, catch_up_cache = Log(8 * SEGMENT_EVENTS, size=MAX_CACHE_BYTES // SEGMENT_EVENTS // 8), CatchUpCache()
-    await walk(catch_up_cache, log)
-    await walk(catch_up_cache, log)
+    await read_all(catch_up_cache, log)
+    await read_all(catch_up_cache, log)
     assert log.reads.count(0) == 2
 
 
 async def test_a_forgotten_log_is_read_again() -> None:
     log, catch_up_cache = Log(SEGMENT_EVENTS), CatchUpCache()
-    await walk(catch_up_cache, log)
+    await read_all(catch_up_cache, log)
     catch_up_cache.forget(LOG)
-    await walk(catch_up_cache, log)
+    await read_all(catch_up_cache, log)
     assert log.reads.count(0) == 2
 
 

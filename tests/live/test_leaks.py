@@ -43,7 +43,7 @@ async def open_and_leave(server: Server, streams: int) -> None:
     """Open streams of all kinds, at most 100 at a time, and disconnect in different ways."""
     rng, gate = random.Random(streams), asyncio.Semaphore(100)
 
-    async def one(number: int) -> None:
+    async def open_one(number: int) -> None:
         async with gate:
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
             path = rng.choice(PATHS).format(number % TASKS)
@@ -55,7 +55,7 @@ async def open_and_leave(server: Server, streams: int) -> None:
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
 
-    await asyncio.gather(*(one(number) for number in range(streams)))
+    await asyncio.gather(*(open_one(number) for number in range(streams)))
 
 
 async def memory_when_empty(server: Server) -> int:

@@ -35,17 +35,17 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
         time.sleep(0.05)
 
 
-def big(count: int) -> list[NewEvent]:
+def large_events(count: int) -> list[NewEvent]:
     return [NewEvent(event_type="log", payload={"message": "x" * 5000})] * count
 
 
 def test_stalled_readers_delay_no_other_client_and_are_disconnected(start_server: Callable[..., Server]) -> None:
     server = start_server(send_timeout=1.5, keepalive_interval=1)
-    server.emit("run", *big(1))
+    server.emit("run", *large_events(1))
     stalled = [stalled_reader(server, "/sse/tasks/run/events") for _ in range(5)]
     with open_stream(f"{server.url}/sse/tasks/run/events") as stream, ThreadPoolExecutor(1) as other:
         seen = 0
-        other.submit(lambda: [server.emit("run", *big(50)) for _ in range(30)])
+        other.submit(lambda: [server.emit("run", *large_events(50)) for _ in range(30)])
         for message in stream:
             seen += message.id is not None
             if seen == 1501:

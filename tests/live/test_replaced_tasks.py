@@ -24,12 +24,12 @@ LOADED = re.compile(r'(?:hx-get|data-src|data-events|data-frame)="([^"]*)"')
 
 
 @pytest.fixture(params=["same events", "fewer events"])
-def again(request: pytest.FixtureRequest) -> tuple[NewEvent | str, ...]:
+def later_events(request: pytest.FixtureRequest) -> tuple[NewEvent | str, ...]:
     """The events of the later task."""
     return RUN if request.param == "same events" else RUN[:1]
 
 
-def identity(server: Server, task_id: str) -> str:
+def identity_of(server: Server, task_id: str) -> str:
     return str(server.get(f"/api/tasks/{task_id}").json()["identity"])
 
 
@@ -42,14 +42,14 @@ def hrefs(page: str) -> set[str]:
     return {unescape(found) for found in re.findall(r'href="([^"]*)"', page)}
 
 
-def test_an_old_page_loads_nothing_of_the_later_task(server: Server, again: tuple[NewEvent | str, ...]) -> None:
+def test_an_old_page_loads_nothing_of_the_later_task(server: Server, later_events: tuple[NewEvent | str, ...]) -> None:
     server.emit("loads", *RUN)
     pages = {path: server.get(path).text for path in ("/tasks/loads", "/tasks/loads/log?around=3")}
     found = {unescape(address) for page in pages.values() for address in LOADED.findall(page)}
     drawers = {unescape(one) for one in re.findall(r'data-drawer="[^"]*" href="([^"]*)"', pages["/tasks/loads"])}
     assert len(found) > 5
     assert len(drawers) == 1
-    replace(server, "loads", *again)
+    replace(server, "loads", *later_events)
     for address in found | drawers:
         url = urljoin(f"{server.url}/tasks/loads/log", address)
         if "epoch=" in address and "/frame" not in address:
@@ -62,13 +62,13 @@ def test_an_old_page_loads_nothing_of_the_later_task(server: Server, again: tupl
 
 @pytest.mark.parametrize("page", ["?at=5", "/checkpoints/c1?at=5", "/waterfall?at=5", "/spans?at=5", "/log?around=5"])
 def test_links_to_an_event_do_not_lead_to_the_later_task(
-    server: Server, page: str, again: tuple[NewEvent | str, ...]
+    server: Server, page: str, later_events: tuple[NewEvent | str, ...]
 ) -> None:
     server.emit("travels", *RUN)
     shown = server.get(f"/tasks/travels{page}").text
     dated = {one for one in hrefs(shown) if re.search(r"[?&](at|around|before|after)=[1-9]", one)}
     assert dated
-    replace(server, "travels", *again)
+    replace(server, "travels", *later_events)
     for address in dated:
         answer = server.get(address, headers={"Accept": "text/html"})
         assert answer.status_code == 410, address
@@ -89,7 +89,7 @@ def test_the_slider_of_time_travel_stays_within_its_task(server: Server) -> None
 
 def test_an_event_link_keeps_the_identity_in_its_redirect(server: Server) -> None:
     server.emit("redirects", *RUN)
-    which = identity(server, "redirects")
+    which = identity_of(server, "redirects")
     for path in ("events/9?", "log?failure_after=0&", "log?at=2020-01-01&"):
         answer = server.get(f"/tasks/redirects/{path}identity={which}")
         assert answer.status_code == 302
@@ -98,7 +98,7 @@ def test_an_event_link_keeps_the_identity_in_its_redirect(server: Server) -> Non
     assert server.get(f"/tasks/redirects/events/9?identity={which}").status_code == 410
 
 
-def ticked(server: Server, *tasks: str) -> list[str]:
+def selection_values(server: Server, *tasks: str) -> list[str]:
     page = server.get("/tasks").text
     return [value for value in re.findall(r'name="task" value="([^"]*)"', page) if value.partition("@")[0] in tasks]
 
@@ -108,7 +108,7 @@ def test_a_bulk_action_leaves_a_replaced_task_alone(server: Server, action: str)
     names = f"{action}-old", f"{action}-kept"
     for name in names:
         server.emit(name, ENDED)
-    values = ticked(server, *names)
+    values = selection_values(server, *names)
     assert len(values) == 2
     before = server.post("/selection", data={"do": action, "task": values}).text
     confirmed = re.findall(r'name="task" value="([^"]*)"', before)
@@ -116,7 +116,7 @@ def test_a_bulk_action_leaves_a_replaced_task_alone(server: Server, action: str)
 
     asked = server.post("/selection", data={"do": action, "task": values})
     assert "These tasks were replaced" in asked.text
-    assert ticked_in(asked.text) == [names[1]]
+    assert selectable_tasks(asked.text) == [names[1]]
 
     done = server.post(f"/selection/{action}", data={"task": confirmed})
     assert done.status_code == 409
@@ -128,14 +128,14 @@ def test_a_bulk_action_leaves_a_replaced_task_alone(server: Server, action: str)
     assert server.get(f"/api/tasks/{names[1]}").status_code == (404 if action == "delete" else 200)
 
 
-def ticked_in(page: str) -> list[str]:
+def selectable_tasks(page: str) -> list[str]:
     return [value.partition("@")[0] for value in re.findall(r'name="task" value="([^"]*)"', page)]
 
 
 def test_a_feed_names_the_task_that_it_means(server: Server) -> None:
     for name in ("feed-a", "feed-b"):
         server.emit(name, "one")
-    which = identity(server, "feed-a")
+    which = identity_of(server, "feed-a")
     path = f"/sse/events?task=feed-a@{which}&task=feed-b"
     with open_stream(f"{server.url}{path}") as stream:
         assert next(m for m in stream if m.data and not m.event).id
@@ -158,7 +158,7 @@ def test_a_comparison_names_the_tasks_that_it_means(server: Server) -> None:
 def test_a_session_client_names_the_task_that_it_means(server: Server) -> None:
     server.emit("talks", QUESTION)
     which = server.get("/api/sse/health/talks").json()["identity"]
-    assert which == identity(server, "talks")
+    assert which == identity_of(server, "talks")
     replace(server, "talks", QUESTION)
     for path in ("events", "health"):
         answer = server.get(f"/api/sse/{path}/talks?identity={which}")
@@ -170,7 +170,7 @@ def test_a_session_client_names_the_task_that_it_means(server: Server) -> None:
 
 def test_an_answer_to_a_request_that_only_the_earlier_task_had_is_410(server: Server) -> None:
     server.emit("asked", QUESTION)
-    which = identity(server, "asked")
+    which = identity_of(server, "asked")
     replace(server, "asked", "hello")
     answer = server.post(f"/api/tasks/asked/permissions/r1?identity={which}", json={"approved": True})
     assert answer.status_code == 410

@@ -20,7 +20,7 @@ def stream_url(server: Server, task_id: str, query: str = "") -> str:
     return f"{server.url}/sse/tasks/{task_id}/events{query}"
 
 
-def take(url: str, count: int, **options: object) -> list[Message]:
+def read_events(url: str, count: int, **options: object) -> list[Message]:
     """Return the first `count` messages that carry an event."""
     found: list[Message] = []
     with open_stream(url, **options) as stream:
@@ -56,7 +56,7 @@ def test_a_long_history_is_complete_while_more_events_arrive(server: Server) -> 
     server.emit("long", *[str(n) for n in range(8000)])
     more = threading.Thread(target=lambda: [server.emit("long", "more") for _ in range(1000)])
     more.start()
-    messages = take(stream_url(server, "long"), 9000)
+    messages = read_events(stream_url(server, "long"), 9000)
     more.join()
     assert [int(message.id or 0) for message in messages] == list(range(1, 9001))
 
@@ -66,7 +66,7 @@ def test_many_streams_at_different_cursors_receive_every_event(server: Server) -
     with ThreadPoolExecutor(12) as pool:
         running = [
             pool.submit(
-                take, stream_url(server, "many", f"?since_seq={since}&batch_size={1 + since % 100}"), 700 - since
+                read_events, stream_url(server, "many", f"?since_seq={since}&batch_size={1 + since % 100}"), 700 - since
             )
             for since in range(0, 550, 50)
         ]
@@ -79,8 +79,8 @@ def test_many_streams_at_different_cursors_receive_every_event(server: Server) -
 def test_last_event_id_overrides_since_seq(server: Server) -> None:
     server.emit("resume", *["x"] * 10)
     url = stream_url(server, "resume", "?since_seq=2")
-    assert take(url, 1)[0].id == "3"
-    assert take(url, 1, headers={"Last-Event-ID": "7"})[0].id == "8"
+    assert read_events(url, 1)[0].id == "3"
+    assert read_events(url, 1, headers={"Last-Event-ID": "7"})[0].id == "8"
     bad = httpx.get(url, headers={"Last-Event-ID": "seven"})
     assert (bad.status_code, bad.json()["error"]["field"]) == (400, "Last-Event-ID")
 
@@ -109,7 +109,7 @@ def test_a_stream_has_headers_against_caching_and_buffering(server: Server) -> N
 def test_hostile_text_stays_inside_its_message(server: Server) -> None:
     hostile = "a\nb\r\nc\rdata: x\n\nid: 999\n\nevent: reset\u2028\u2029\x00"
     server.emit("nasty", NewEvent(event_type="log", payload={hostile: hostile}), "after")
-    first, second = take(stream_url(server, "nasty"), 2)
+    first, second = read_events(stream_url(server, "nasty"), 2)
     assert first.json["payload"] == {hostile: hostile}
     assert (first.id, second.id, second.event) == ("1", "2", "")
 
@@ -131,7 +131,7 @@ def test_an_event_of_another_process_arrives_quickly(server: Server) -> None:
 def test_polling_delivers_events_without_a_wake_up(start_server: Callable[..., Server]) -> None:
     server = start_server(poll_interval=0.05, max_poll_interval=0.2)
     server.emit("run", "x")
-    assert [m.id for m in take(stream_url(server, "run"), 1)] == ["1"]
+    assert [m.id for m in read_events(stream_url(server, "run"), 1)] == ["1"]
 
 
 def test_an_idle_stream_sends_keepalives(start_server: Callable[..., Server]) -> None:
@@ -197,7 +197,7 @@ def test_a_killed_server_loses_no_event(start_server: Callable[..., Server]) -> 
             next(stream)
     server.emit("run", "two", "three")
     server.start()
-    assert [m.id for m in take(stream_url(server, "run", "?since_seq=1"), 2)] == ["2", "3"]
+    assert [m.id for m in read_events(stream_url(server, "run", "?since_seq=1"), 2)] == ["2", "3"]
 
 
 def test_streams_over_the_limit_are_refused_while_other_routes_answer(start_server: Callable[..., Server]) -> None:

@@ -15,7 +15,7 @@ def frames(messages: Iterator[Message]) -> Iterator[str]:
     return (message.data for message in messages if message.data and not message.event)
 
 
-def watch(server: Server, shown: str = "") -> str:
+def stream_url(server: Server, shown: str = "") -> str:
     return f"{server.url}/tasks/kept/stream?since=1&shown={shown}"
 
 
@@ -30,7 +30,7 @@ def select(server: Server, action: str) -> None:
 
 def test_a_change_without_viewers_is_sent_to_a_page_that_shows_the_old_state(server: Server) -> None:
     server.emit("kept", "one")
-    with open_stream(watch(server)) as messages:
+    with open_stream(stream_url(server)) as messages:
         seen = frames(messages)
         server.emit("kept", "two")
         next(seen)
@@ -40,7 +40,7 @@ def test_a_change_without_viewers_is_sent_to_a_page_that_shows_the_old_state(ser
         assert 'data-shown=""' in next(seen)
     wait_until_no_streams(server)
     select(server, "archive")
-    with open_stream(watch(server, "archived").replace("since=1", "since=2")) as messages:
+    with open_stream(stream_url(server, "archived").replace("since=1", "since=2")) as messages:
         seen = frames(messages)
         next(messages)
         select(server, "restore")
@@ -49,7 +49,7 @@ def test_a_change_without_viewers_is_sent_to_a_page_that_shows_the_old_state(ser
 
 def test_a_state_that_is_reverted_at_once_does_not_stay_on_a_page(server: Server) -> None:
     server.emit("kept", "one")
-    with open_stream(watch(server)) as messages:
+    with open_stream(stream_url(server)) as messages:
         seen = frames(messages)
         for _ in range(3):
             # The server checks the first commit at once, and batches the commits that follow.

@@ -124,12 +124,12 @@ def test_tools_are_matched_within_their_work_item() -> None:
             event("tool_result", span, "executing", above, **end),
         ]
 
-    def both(first: list[NewEvent], second: list[NewEvent]) -> ComparedRun:
+    def run_with_two_items(first: list[NewEvent], second: list[NewEvent]) -> ComparedRun:
         starts = [event("work_item_start", name, "executing", work_item_id=name) for name in ("one", "two")]
         return run(executing(starts, first, second))
 
-    a = both(tool("one", "t1"), tool("two", "t2", error_code="E"))
-    b = both(tool("two", "t8", error_code="E"), tool("one", "t9"))
+    a = run_with_two_items(tool("one", "t1"), tool("two", "t2", error_code="E"))
+    b = run_with_two_items(tool("two", "t8", error_code="E"), tool("one", "t9"))
     (chapter,) = compared_phases(a, b)
     tools = [(line.within, line.parted) for line in chapter.work if line.name == "pytest"]
     assert tools == [(("one",), False), (("two",), False)]
@@ -163,7 +163,7 @@ def text(node: Node) -> str:
     return " ".join(node.text.split())
 
 
-def with_class(node: Node, name: str) -> list[Node]:
+def elements_with_class(node: Node, name: str) -> list[Node]:
     return [child for child in node.walk() if name in str(child.attributes.get("class")).split()]
 
 
@@ -171,19 +171,19 @@ def test_the_page_shows_two_runs_and_their_first_difference(server: Server) -> N
     server.emit("good", *executing(item("one"), item("two")))
     server.emit("bad", *executing(item("one"), item("two", "failed")))
     main = page(server, "/compare?a=good&b=bad")
-    (difference_at,) = with_class(main, "compare-parting")
+    (difference_at,) = elements_with_class(main, "compare-parting")
     assert text(difference_at) == "They parted at two in executing: done in A, failed in B. 1 difference in all."
-    (row,) = with_class(main, "compare-parted")
-    assert [text(cell).split()[0] for cell in with_class(row, "compare-side")] == ["done", "failed"]
+    (row,) = elements_with_class(main, "compare-parted")
+    assert [text(cell).split()[0] for cell in elements_with_class(row, "compare-side")] == ["done", "failed"]
     assert [without_identity(str(a.attributes["href"])) for a in row.all("a")] == [
         "/tasks/good/log?around=5#e5",
         "/tasks/bad/log?around=5#e5",
     ]
-    (failures,) = with_class(main, "compare-failures")
+    (failures,) = elements_with_class(main, "compare-failures")
     assert [text(cause) for cause in failures.all("dd")] == ["none", "#6 work item failed E1"]
-    (runs,) = with_class(main, "compare-runs")
+    (runs,) = elements_with_class(main, "compare-runs")
     assert text(runs).count("as of #8") == 2
-    (counts,) = with_class(main, "compare-counts")
+    (counts,) = elements_with_class(main, "compare-counts")
     rows = [[text(cell) for cell in row.children if isinstance(cell, Node)] for row in counts.all("tr")]
     assert ["Work items failed", "0", "1", "+1"] in rows
 
@@ -192,13 +192,13 @@ def test_only_differences_are_shown_on_request(server: Server) -> None:
     server.emit("all", *executing(item("one"), item("two"), item("<b>three")))
     server.emit("some", *executing(item("one"), item("two")))
     main = page(server, "/compare?a=all&b=some&show=parted")
-    (row,) = with_class(main, "compare-work")
+    (row,) = elements_with_class(main, "compare-work")
     assert text(row).startswith("<b>three parted done")
 
 
 def test_a_run_compared_with_itself_has_no_difference(server: Server) -> None:
     server.emit("same", *executing(item("one")))
-    (difference_at,) = with_class(page(server, "/compare?a=same&b=same"), "compare-parting")
+    (difference_at,) = elements_with_class(page(server, "/compare?a=same&b=same"), "compare-parting")
     assert text(difference_at).startswith("They have not parted")
 
 
@@ -212,10 +212,10 @@ def test_thousands_of_work_items_are_cut_and_counted(server: Server) -> None:
     server.emit("many", *executing(*(item(f"item {number}") for number in range(ROWS + 200))))
     server.emit("more", *executing(*(item(f"item {number}") for number in range(ROWS + 250))))
     main = page(server, "/compare?a=many&b=more")
-    assert len(with_class(main, "compare-work")) == ROWS
+    assert len(elements_with_class(main, "compare-work")) == ROWS
     assert "250 more are not shown" in text(main)
     assert "50 differences in all" in text(main)
-    assert len(with_class(page(server, "/compare?a=many&b=more&show=parted"), "compare-work")) == 50
+    assert len(elements_with_class(page(server, "/compare?a=many&b=more&show=parted"), "compare-work")) == 50
 
 
 def test_the_second_run_is_chosen_from_runs_of_the_same_kind(server: Server) -> None:

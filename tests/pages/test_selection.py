@@ -28,7 +28,7 @@ def audited(server: Server, task_id: str) -> str:
     return server.get(f"/tasks/{task_id}/audits").text
 
 
-def choose(server: Server, action: str, *tasks: str) -> httpx.Response:
+def submit_selection(server: Server, action: str, *tasks: str) -> httpx.Response:
     return server.post("/selection", data={"do": action, "task": list(tasks), "filters": "kind=x"})
 
 
@@ -41,7 +41,7 @@ def test_selected_tasks_are_listed_and_deleted_after_confirmation(start_server: 
     for name in ("a", "b"):
         server.emit(name, "hello", ENDED)
     server.emit("runs", RUNS)
-    confirmation = choose(server, "delete", "a", "b", "runs", "gone")
+    confirmation = submit_selection(server, "delete", "a", "b", "runs", "gone")
     assert confirmation.status_code == 200
     assert "Delete 2 tasks?" in confirmation.text
     assert "4 events" in confirmation.text
@@ -66,7 +66,7 @@ def test_archived_tasks_leave_the_list_and_can_be_restored(start_server: Callabl
     server = start_server()
     for name in ("a", "b"):
         server.emit(name, RUNS)
-    assert "Archive 1 task?" in choose(server, "archive", "a").text
+    assert "Archive 1 task?" in submit_selection(server, "archive", "a").text
     assert confirm(server, "archive", "a").status_code == 303
     assert (listed(server), listed(server, "archived=1")) == (["b"], ["a"])
     assert 'href="/tasks?archived=1"' in server.get("/tasks").text
@@ -79,9 +79,9 @@ def test_archived_tasks_leave_the_list_and_can_be_restored(start_server: Callabl
 
 
 def test_empty_and_invalid_selections_get_clear_messages(server: Server) -> None:
-    assert "No task is chosen" in choose(server, "delete").text
-    assert "do must be one of archive, restore, delete" in choose(server, "burn", "a").text
-    assert "at most 500 tasks" in choose(server, "delete", *(f"t{n}" for n in range(501))).text
+    assert "No task is chosen" in submit_selection(server, "delete").text
+    assert "do must be one of archive, restore, delete" in submit_selection(server, "burn", "a").text
+    assert "at most 500 tasks" in submit_selection(server, "delete", *(f"t{n}" for n in range(501))).text
     assert confirm(server, "burn", "a").status_code == 404
     assert server.post("/selection/delete", data={"filters": "evil=1"}).status_code == 400
     assert confirm(server, "archive").status_code == 303

@@ -14,12 +14,12 @@ def page(server: Server, path: str) -> Node:
     return parse(response.text).by_id("main")
 
 
-def with_class(node: Node, name: str) -> list[Node]:
+def elements_with_class(node: Node, name: str) -> list[Node]:
     return [child for child in node.walk() if name in str(child.attributes.get("class")).split()]
 
 
 def moments(main: Node) -> list[str]:
-    return [node.text for node in with_class(main, "moment-says")]
+    return [node.text for node in elements_with_class(main, "moment-says")]
 
 
 def event(kind: str, span: str = "main", phase: str | None = None, **payload: object) -> NewEvent:
@@ -43,7 +43,7 @@ def test_the_timeline_groups_moments_by_phase(server: Server) -> None:
         event("permission_response", "p", "executing", request_id="r", approved=True, by="ann"),
     )
     main = page(server, "/tasks/story/timeline")
-    titles = [" ".join(node.text.split()) for node in with_class(main, "chapter-title")]
+    titles = [" ".join(node.text.split()) for node in elements_with_class(main, "chapter-title")]
     assert titles[0] == "Before the first phase"
     assert titles[1].startswith("Executing: 2 of 4 work items, 1 failed, 1 failed and retried open")
     assert moments(main) == [
@@ -55,7 +55,7 @@ def test_the_timeline_groups_moments_by_phase(server: Server) -> None:
         "Asked for permission to use rm: they are old",
         "Permission given by ann",
     ]
-    links = [a.attributes["href"] for moment in with_class(main, "moment") for a in moment.all("a")]
+    links = [a.attributes["href"] for moment in elements_with_class(main, "moment") for a in moment.all("a")]
     assert without_identity(str(links[1])) == "/tasks/story/log?around=8#e8"
 
 
@@ -72,7 +72,7 @@ def test_the_next_step_is_estimated_from_earlier_runs_of_the_kind(server: Server
     finish_run(server, "other", "weekly")
     server.post("/api/tasks", {"task_id": "now", "kind": "nightly"})
     server.emit("now", event("phase_enter", "p", "planning"))
-    (next_step,) = with_class(page(server, "/tasks/now/timeline"), "next")
+    (next_step,) = elements_with_class(page(server, "/tasks/now/timeline"), "next")
     text = " ".join(next_step.text.split())
     assert "Next step executing" in text
     assert "(3 runs)" in text
@@ -90,7 +90,7 @@ def test_without_earlier_runs_there_is_no_estimate(server: Server) -> None:
 def test_an_ended_run_has_no_next_step(server: Server) -> None:
     finish_run(server, "ended", "done-kind")
     main = page(server, "/tasks/ended/timeline")
-    assert not with_class(main, "next")
+    assert not elements_with_class(main, "next")
     assert moments(main)[-1] == "The run ended: done"
 
 

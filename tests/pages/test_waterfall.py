@@ -23,7 +23,7 @@ def item(kind: str, span: str, parent: str | None = "main", **payload: object) -
     return NewEvent(event_type=f"work_item_{kind}", span_id=span, parent_span_id=parent, payload=payload)
 
 
-def with_class(node: Node, name: str) -> list[Node]:
+def elements_with_class(node: Node, name: str) -> list[Node]:
     return [child for child in node.walk() if name in str(child.attributes.get("class")).split()]
 
 
@@ -41,8 +41,13 @@ def emit_paused_run(server: Server, task: str) -> None:
 def test_each_span_is_a_bar_that_links_to_its_page(server: Server) -> None:
     emit_paused_run(server, "bars")
     main = page(server, "/tasks/bars/waterfall")
-    rows = with_class(main, "fall")
-    assert [with_class(row, "fall-name")[0].text.strip() for row in rows] == ["run", "first", "second", "below"]
+    rows = elements_with_class(main, "fall")
+    assert [elements_with_class(row, "fall-name")[0].text.strip() for row in rows] == [
+        "run",
+        "first",
+        "second",
+        "below",
+    ]
     assert [row.attributes["class"] for row in rows] == [
         "fall fall--open depth-0",
         "fall fall--done depth-1",
@@ -53,17 +58,17 @@ def test_each_span_is_a_bar_that_links_to_its_page(server: Server) -> None:
         f"/tasks/bars/spans/{span}" for span in ("main", "a", "b", "c")
     ]
     assert "as of #6" in main.text
-    assert with_class(main, "fall-now")
+    assert elements_with_class(main, "fall-now")
 
 
 def test_an_idle_gap_is_folded_and_can_be_unfolded(server: Server) -> None:
     emit_paused_run(server, "pause")
     folded = page(server, "/tasks/pause/waterfall")
-    assert len(with_class(folded, "fall-fold")) == 1
+    assert len(elements_with_class(folded, "fall-fold")) == 1
     (link,) = [a for a in folded.all("a") if "Unfold 1 idle gap" in a.text]
     assert link.attributes["href"] == "/tasks/pause/waterfall?gaps=open"
     unfolded = page(server, "/tasks/pause/waterfall?gaps=open")
-    assert not with_class(unfolded, "fall-fold")
+    assert not elements_with_class(unfolded, "fall-fold")
 
     def width(main: Node, span: str) -> float:
         return float(str(main.by_id(ids.span(span)).all("rect")[0].attributes["width"]).rstrip("%"))
@@ -76,7 +81,7 @@ def test_an_ended_run_has_no_marker_for_now(server: Server) -> None:
     emit_paused_run(server, "ended")
     server.emit("ended", NewEvent(event_type="runner_exit", span_id="main", payload={"exit_code": 0}))
     main = page(server, "/tasks/ended/waterfall")
-    assert not with_class(main, "fall-now")
+    assert not elements_with_class(main, "fall-now")
 
 
 def test_a_page_of_the_waterfall_has_a_thousand_spans(server: Server) -> None:
@@ -86,9 +91,9 @@ def test_a_page_of_the_waterfall_has_a_thousand_spans(server: Server) -> None:
     started = time.perf_counter()
     first = page(server, "/tasks/wide/waterfall")
     assert time.perf_counter() - started < 2 * slowness()
-    assert len(with_class(first, "fall")) == 1000
+    assert len(elements_with_class(first, "fall")) == 1000
     (link,) = [a for a in first.all("a") if a.text == "Next spans"]
-    assert len(with_class(page(server, str(link.attributes["href"])), "fall")) == 201
+    assert len(elements_with_class(page(server, str(link.attributes["href"])), "fall")) == 201
 
 
 def test_a_task_without_spans_shows_a_note(server: Server) -> None:
@@ -107,12 +112,12 @@ def test_a_span_shows_its_events_parents_and_children(server: Server) -> None:
     emit_paused_run(server, "one")
     server.emit("one", NewEvent(event_type="log", span_id="b", payload={"message": "afterwards", "extra": {"x": 1}}))
     main = page(server, "/tasks/one/spans/b")
-    (chain,) = with_class(main, "span-chain")
+    (chain,) = elements_with_class(main, "span-chain")
     assert [(a.text, a.attributes["href"]) for a in chain.all("a")] == [
         ("one", "/tasks/one"),
         ("run", "/tasks/one/spans/main"),
     ]
-    assert [a.text for a in with_class(main, "span-list")[0].all("a")] == ["below"]
+    assert [a.text for a in elements_with_class(main, "span-list")[0].all("a")] == ["below"]
     assert "3 events" in main.text
     assert "afterwards" in main.by_id("log-rows").text
     assert '{"extra":{"x":1}}' in main.by_id("log-rows").text
@@ -130,14 +135,14 @@ def test_the_events_of_a_span_are_paged(server: Server) -> None:
 
 def test_a_parent_cycle_ends_the_chain_of_parents(server: Server) -> None:
     server.emit("ring", item("start", "x", "y"), item("start", "y", "x"))
-    assert len(with_class(page(server, "/tasks/ring/spans/x"), "span-chain")[0].all("a")) == 2
+    assert len(elements_with_class(page(server, "/tasks/ring/spans/x"), "span-chain")[0].all("a")) == 2
 
 
 @pytest.mark.parametrize("span", ["a/b", "/src//a.py", "a b?c#d", "ünï", "100%"])
 def test_a_span_of_any_name_has_its_page(server: Server, span: str) -> None:
     task = f"names-{ids.span(span)}"
     server.emit(task, item("start", span, None))
-    (row,) = with_class(page(server, f"/tasks/{task}/waterfall"), "fall")
+    (row,) = elements_with_class(page(server, f"/tasks/{task}/waterfall"), "fall")
     assert span in page(server, str(row.all("a")[0].attributes["href"])).text
 
 

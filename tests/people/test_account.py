@@ -27,13 +27,13 @@ def logged_in(server: Server, ann: Account) -> Headers:
     return session(server.store, ann)
 
 
-def make(server: Server, headers: Headers, **form: object) -> httpx.Response:
+def create_token(server: Server, headers: Headers, **form: object) -> httpx.Response:
     given = {"name": "build", "scope": ["read", "emit"], "days": "30", **form}
     return httpx.post(f"{server.url}/account/tokens", data=given, headers=headers)
 
 
 def test_a_token_is_shown_once_and_has_no_more_rights_than_its_owner(server: Server, logged_in: Headers) -> None:
-    made = make(server, logged_in)
+    made = create_token(server, logged_in)
     assert (made.status_code, made.headers["cache-control"]) == (201, "no-store")
     secret = re.findall(r"sbx_[\w-]{43}", made.text)[0]
     program = {"Authorization": f"Bearer {secret}"}
@@ -61,7 +61,7 @@ def test_a_token_is_shown_once_and_has_no_more_rights_than_its_owner(server: Ser
 def test_an_invalid_token_request_is_refused(
     server: Server, logged_in: Headers, form: dict[str, object], status: int
 ) -> None:
-    assert make(server, logged_in, **form).status_code == status
+    assert create_token(server, logged_in, **form).status_code == status
 
 
 def test_a_person_cannot_revoke_the_token_of_another(server: Server, logged_in: Headers) -> None:

@@ -29,7 +29,7 @@ async def test_a_deletion_is_noticed_among_the_events_of_other_tasks(store: Sqli
     for project in ("ours", "theirs"):
         store.people.add_project(project, project)
     store.create_task("run", project_id="ours")
-    directory = Directory(store.people, always=True, on_check=nothing)
+    directory = Directory(store.people, always=True, on_check=do_nothing)
     event = NewEvent(event_type="log")
     directory.on_commit(store.append("busy", event))
     assert await directory.project_of("run") == "ours"
@@ -40,7 +40,7 @@ async def test_a_deletion_is_noticed_among_the_events_of_other_tasks(store: Sqli
     assert await directory.project_of("run") == "theirs"
 
 
-async def nothing() -> None:
+async def do_nothing() -> None:
     pass
 
 
@@ -49,7 +49,7 @@ async def test_a_task_created_again_in_another_project_is_not_confused_with_the_
         store.people.add_project(project, project)
     store.create_task("run", project_id="ours")
     people = SlowPeople(store)
-    directory = Directory(cast(Any, people), always=True, on_check=nothing)
+    directory = Directory(cast(Any, people), always=True, on_check=do_nothing)
     reading = asyncio.create_task(directory.project_of("run"))
     await people.read.wait()
     store.delete_task("run")

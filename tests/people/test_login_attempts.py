@@ -24,7 +24,7 @@ from signalbox.webapp.auth.login_attempts import (
 )
 from signalbox.webapp.auth.secrets import new_secret
 from signalbox.webapp.http.refusals import LoginsBusy, TooManyLogins
-from tests.support.people import PASSWORD, at, person, wait_until_guarded
+from tests.support.people import PASSWORD, person, time_from_now, wait_until_guarded
 from tests.support.server import Server
 
 BROWSER = "signalbox_browser"
@@ -159,15 +159,15 @@ def test_a_session_is_created_only_for_the_current_password(store: SqliteStore) 
     ann = person(store, "ann@example.org")
     stored = passwords.hash_of(PASSWORD)
     store.people.set_password(ann.account_id, stored)
-    store.people.add_session(ann.account_id, digest_of("one"), at(60), password_hash=stored)
+    store.people.add_session(ann.account_id, digest_of("one"), time_from_now(60), password_hash=stored)
     store.people.set_password(ann.account_id, "$argon2id$another", instead_of=stored)
     with pytest.raises(Conflict):
-        store.people.add_session(ann.account_id, digest_of("two"), at(60), password_hash=stored)
+        store.people.add_session(ann.account_id, digest_of("two"), time_from_now(60), password_hash=stored)
     with pytest.raises(Conflict):
         store.people.set_password(ann.account_id, "$argon2id$third", instead_of=stored)
     store.people.set_disabled(ann.account_id, True)
     with pytest.raises(Conflict):
-        store.people.add_session(ann.account_id, digest_of(new_secret()), at(60))
+        store.people.add_session(ann.account_id, digest_of(new_secret()), time_from_now(60))
 
 
 def test_a_password_change_voids_log_ins_in_progress(start_server: Callable[..., Server]) -> None:

@@ -19,12 +19,12 @@ from tests.support.server import Server
 
 
 def test_a_password_is_stored_as_a_salted_hash() -> None:
-    stored, again = passwords.hash_of("correct horse"), passwords.hash_of("correct horse")
-    assert stored.startswith("$argon2id$")
-    assert stored != again
-    assert passwords.verify(stored, "correct horse")
-    assert not passwords.verify(stored, "correct house")
-    assert not passwords.verify(stored, "\ud800orrect horse")
+    stored_hash, again = passwords.hash_of("correct horse"), passwords.hash_of("correct horse")
+    assert stored_hash.startswith("$argon2id$")
+    assert stored_hash != again
+    assert passwords.verify(stored_hash, "correct horse")
+    assert not passwords.verify(stored_hash, "correct house")
+    assert not passwords.verify(stored_hash, "\ud800orrect horse")
     assert not passwords.verify("no hash", "correct horse")
 
 
@@ -64,18 +64,18 @@ def test_a_log_in_renews_an_outdated_hash_and_ends_no_other_session(server: Serv
     older = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("correct horse")
     other_session = session(server.store, people.add_account("ann@example.org", older))
 
-    def stored() -> str:
+    def stored_hash() -> str:
         found = asyncio.run(people.account_by_email("ann@example.org"))
         assert found is not None
         return found[1]
 
     form = {"email": "ann@example.org", "password": "wrong horse"}
     httpx.post(f"{server.url}/login", data=form)
-    assert stored() == older
+    assert stored_hash() == older
     entered = httpx.post(f"{server.url}/login", data={**form, "password": "correct horse"})
     assert entered.status_code == 303
-    assert passwords.verify(stored(), "correct horse")
-    assert not passwords.is_outdated(stored())
+    assert passwords.verify(stored_hash(), "correct horse")
+    assert not passwords.is_outdated(stored_hash())
     assert server.get("/api/tasks", cookies=entered.cookies).status_code == 200
     assert server.get("/api/tasks", headers=other_session).status_code == 200
 

@@ -29,7 +29,7 @@ def ask(server: Server, task_id: str, request_id: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def world(shared_server: Server) -> TwoProjects:
+def two_projects(shared_server: Server) -> TwoProjects:
     for name in ("ours", "theirs"):
         project(shared_server.store, name)
         shared_server.store.create_task(f"run-{name}", kind=f"kind-{name}", project_id=name)
@@ -46,36 +46,36 @@ def world(shared_server: Server) -> TwoProjects:
 
 
 @pytest.mark.parametrize("path", ["/tasks", "/permissions", "/audits", "/compare", "/demo", "/api/tasks"])
-def test_lists_show_only_the_callers_projects(world: TwoProjects, path: str) -> None:
-    world.server.post("/api/tasks/run-theirs/events", {"event_type": "log"}, headers=world.reader_of_both)
-    page = world.server.get(path, headers=world.ann)
+def test_lists_show_only_the_callers_projects(two_projects: TwoProjects, path: str) -> None:
+    two_projects.server.post("/api/tasks/run-theirs/events", {"event_type": "log"}, headers=two_projects.reader_of_both)
+    page = two_projects.server.get(path, headers=two_projects.ann)
     assert page.status_code == 200
     assert "theirs" not in page.text
     if path not in ("/audits", "/compare"):
         assert "run-ours" in page.text
 
 
-def test_counts_cover_only_the_callers_projects(world: TwoProjects) -> None:
-    page = world.server.get("/tasks", headers=world.ann)
+def test_counts_cover_only_the_callers_projects(two_projects: TwoProjects) -> None:
+    page = two_projects.server.get("/tasks", headers=two_projects.ann)
     assert "<title>(1) Tasks" in page.text
-    assert "<title>(2) Tasks" in world.server.get("/tasks", headers=world.reader_of_both).text
+    assert "<title>(2) Tasks" in two_projects.server.get("/tasks", headers=two_projects.reader_of_both).text
 
 
-def test_a_person_without_a_project_sees_an_empty_list(world: TwoProjects) -> None:
-    nobody = session(world.server.store, person(world.server.store, "new@example.org"))
-    assert world.server.get("/api/tasks", headers=nobody).json()["tasks"] == []
-    assert "run-" not in world.server.get("/tasks", headers=nobody).text
+def test_a_person_without_a_project_sees_an_empty_list(two_projects: TwoProjects) -> None:
+    nobody = session(two_projects.server.store, person(two_projects.server.store, "new@example.org"))
+    assert two_projects.server.get("/api/tasks", headers=nobody).json()["tasks"] == []
+    assert "run-" not in two_projects.server.get("/tasks", headers=nobody).text
 
 
-def test_a_task_without_read_access_cannot_be_compared_or_followed(world: TwoProjects) -> None:
+def test_a_task_without_read_access_cannot_be_compared_or_followed(two_projects: TwoProjects) -> None:
     for path in ("/compare?a=run-ours&b=run-theirs", "/compare?a=run-theirs", "/sse/events?task=run-theirs"):
-        assert world.server.get(path, headers=world.ann).status_code == 403
+        assert two_projects.server.get(path, headers=two_projects.ann).status_code == 403
 
 
-def test_the_feed_of_all_tasks_holds_only_the_callers_tasks(world: TwoProjects) -> None:
-    with open_stream(f"{world.server.url}/sse/events", headers=world.ann) as stream:
-        world.server.emit("run-theirs", "a secret")
-        last = world.server.emit("run-ours", "the last")[0]
+def test_the_feed_of_all_tasks_holds_only_the_callers_tasks(two_projects: TwoProjects) -> None:
+    with open_stream(f"{two_projects.server.url}/sse/events", headers=two_projects.ann) as stream:
+        two_projects.server.emit("run-theirs", "a secret")
+        last = two_projects.server.emit("run-ours", "the last")[0]
         seen = []
         for message in stream:
             if message.id:
@@ -85,7 +85,7 @@ def test_the_feed_of_all_tasks_holds_only_the_callers_tasks(world: TwoProjects) 
     assert {event["task_id"] for event in seen} == {"run-ours"}
 
 
-def up_to(event_id: int, stream: Iterator[Message]) -> str:
+def data_up_to(event_id: int, stream: Iterator[Message]) -> str:
     received = ""
     for message in stream:
         received += message.data
@@ -95,23 +95,23 @@ def up_to(event_id: int, stream: Iterator[Message]) -> str:
 
 
 @pytest.mark.parametrize("path", ["/live/tasks", "/live/permissions"])
-def test_a_live_list_never_carries_a_row_of_another_project(world: TwoProjects, path: str) -> None:
-    server = world.server
+def test_a_live_list_never_carries_a_row_of_another_project(two_projects: TwoProjects, path: str) -> None:
+    server = two_projects.server
     with (
-        open_stream(f"{server.url}{path}?since=0", headers=world.ann) as of_ann,
-        open_stream(f"{server.url}{path}?since=0", headers=world.reader_of_both) as of_both,
+        open_stream(f"{server.url}{path}?since=0", headers=two_projects.ann) as of_ann,
+        open_stream(f"{server.url}{path}?since=0", headers=two_projects.reader_of_both) as of_both,
     ):
         ask(server, "run-theirs", f"new-{path}")
         last = ask(server, "run-ours", f"new-{path}")
-        received, received_of_both = up_to(last, of_ann), up_to(last, of_both)
+        received, received_of_both = data_up_to(last, of_ann), data_up_to(last, of_both)
     assert "run-theirs" in received_of_both
     assert "run-ours" in received
     assert "theirs" not in received
 
 
-def test_the_live_count_in_the_navigation_covers_only_the_callers_projects(world: TwoProjects) -> None:
-    server = world.server
-    with open_stream(f"{server.url}/tasks/run-ours/stream", headers=world.ann) as stream:
+def test_the_live_count_in_the_navigation_covers_only_the_callers_projects(two_projects: TwoProjects) -> None:
+    server = two_projects.server
+    with open_stream(f"{server.url}/tasks/run-ours/stream", headers=two_projects.ann) as stream:
         before = next(m.json["permissions_open"] for m in stream if m.event == "heartbeat" and "permissions" in m.data)
         ask(server, "run-theirs", "counted-not")
         ask(server, "run-ours", "counted")
@@ -124,56 +124,56 @@ def test_the_live_count_in_the_navigation_covers_only_the_callers_projects(world
     assert set(counts) <= {before, before + 1}
 
 
-def test_buttons_appear_only_for_callers_with_the_right_to_use_them(world: TwoProjects) -> None:
-    server = world.server
+def test_buttons_appear_only_for_callers_with_the_right_to_use_them(two_projects: TwoProjects) -> None:
+    server = two_projects.server
     for path in ("/tasks/run-ours", "/permissions", "/tasks/run-ours/permissions/r1"):
-        assert 'value="approve"' in server.get(path, headers=world.bob).text
-        theirs = server.get(path, headers=world.ann).text
+        assert 'value="approve"' in server.get(path, headers=two_projects.bob).text
+        theirs = server.get(path, headers=two_projects.ann).text
         assert 'value="approve"' not in theirs
         assert "somebody who may answer" in theirs
     for words in ("Archive…", "Save what is shown", 'name="task" value="run-ours"'):
-        assert words in server.get("/tasks", headers=world.bob).text
-        assert words not in server.get("/tasks", headers=world.ann).text
-    assert "Cancel the run" in server.get("/tasks/run-ours", headers=world.bob).text
-    assert "Cancel the run" not in server.get("/tasks/run-ours", headers=world.ann).text
+        assert words in server.get("/tasks", headers=two_projects.bob).text
+        assert words not in server.get("/tasks", headers=two_projects.ann).text
+    assert "Cancel the run" in server.get("/tasks/run-ours", headers=two_projects.bob).text
+    assert "Cancel the run" not in server.get("/tasks/run-ours", headers=two_projects.ann).text
 
 
-def test_live_pages_with_different_rights_share_no_cached_bytes(world: TwoProjects) -> None:
-    server = world.server
+def test_live_pages_with_different_rights_share_no_cached_bytes(two_projects: TwoProjects) -> None:
+    server = two_projects.server
     with (
-        open_stream(f"{server.url}/tasks/run-ours/stream?since=0", headers=world.ann) as watching,
-        open_stream(f"{server.url}/tasks/run-ours/stream?since=0", headers=world.bob) as answering,
+        open_stream(f"{server.url}/tasks/run-ours/stream?since=0", headers=two_projects.ann) as watching,
+        open_stream(f"{server.url}/tasks/run-ours/stream?since=0", headers=two_projects.bob) as answering,
     ):
         ask(server, "run-ours", "shared-not")
         assert 'value="approve"' not in next(m.data for m in watching if "shared-not" in m.data)
         assert 'value="approve"' in next(m.data for m in answering if "shared-not" in m.data)
 
 
-def test_an_answer_is_recorded_under_the_callers_name(world: TwoProjects) -> None:
-    server = world.server
+def test_an_answer_is_recorded_under_the_callers_name(two_projects: TwoProjects) -> None:
+    server = two_projects.server
     ask(server, "run-ours", "named")
     body = {"event_type": "permission_response", "payload": {"request_id": "named", "approved": True, "by": "the boss"}}
-    assert server.post("/api/tasks/run-ours/events", body, headers=world.bob).status_code == 201
-    waiting = server.get("/api/tasks/run-ours/permissions", headers=world.bob).json()
+    assert server.post("/api/tasks/run-ours/events", body, headers=two_projects.bob).status_code == 201
+    waiting = server.get("/api/tasks/run-ours/permissions", headers=two_projects.bob).json()
     assert "named" in [request["request_id"] for request in waiting]
     answer = {"approved": True}
-    refused = server.post("/api/tasks/run-ours/permissions/named", answer, headers=world.ann)
+    refused = server.post("/api/tasks/run-ours/permissions/named", answer, headers=two_projects.ann)
     assert refused.status_code == 403
-    stored = server.post("/api/tasks/run-ours/permissions/named", answer, headers=world.bob).json()
+    stored = server.post("/api/tasks/run-ours/permissions/named", answer, headers=two_projects.bob).json()
     assert (stored["payload"]["by"], stored["actor"]) == ("bob@example.org", "user")
-    assert "bob@example.org" in server.get("/tasks/run-ours/audits", headers=world.ann).text
+    assert "bob@example.org" in server.get("/tasks/run-ours/audits", headers=two_projects.ann).text
 
 
-def test_a_new_task_belongs_to_the_project_of_its_creator(world: TwoProjects) -> None:
-    server = world.server
+def test_a_new_task_belongs_to_the_project_of_its_creator(two_projects: TwoProjects) -> None:
+    server = two_projects.server
     home = token(server.store, "home", project_id="ours")
     for task_id in ("made", "appended"):
         body = {"task_id": task_id} if task_id == "made" else {"event_type": "log"}
         path = "/api/tasks" if task_id == "made" else f"/api/tasks/{task_id}/events"
         assert server.post(path, body, headers=home).status_code == 201
-        assert server.get(f"/api/tasks/{task_id}", headers=world.ann).json()["project_id"] == "ours"
+        assert server.get(f"/api/tasks/{task_id}", headers=two_projects.ann).json()["project_id"] == "ours"
     other_project = server.post("/api/tasks", {"project_id": "theirs"}, headers=home)
     assert other_project.status_code == 403
     assert "'theirs'" in other_project.json()["error"]["message"]
     assert server.post("/api/tasks", {"task_id": "run-theirs"}, headers=home).status_code == 403
-    assert server.post("/api/tasks/fresh/events", {"event_type": "log"}, headers=world.bob).status_code == 403
+    assert server.post("/api/tasks/fresh/events", {"event_type": "log"}, headers=two_projects.bob).status_code == 403

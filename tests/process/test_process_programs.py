@@ -29,7 +29,7 @@ class Clock:
         return self.now
 
 
-def played(output: Output) -> list[OutputLine]:
+def logged_lines(output: Output) -> list[OutputLine]:
     """Return the lines that a run logs when the output arrives at the recorded pace."""
     clock = Clock()
     reader = LineReader(WIDTH, HEIGHT, clock)
@@ -86,8 +86,8 @@ def recorded(name: str) -> Output:
 @pytest.mark.parametrize("name", ["cargo", "docker", "npm", "pip", "pytest", "rich", "tqdm"])
 def test_each_line_that_stays_on_the_terminal_is_logged_once(name: str) -> None:
     output = recorded(name)
-    lines = played(output)
+    lines = logged_lines(output)
     assert texts(lines) == terminal_rows(output)
     assert not any(line.redrawn for line in lines)
     # The lines are the same, however slowly the output is read.
-    assert texts(played([(0.0, character) for _, text in output for character in text])) == terminal_rows(output)
+    assert texts(logged_lines([(0.0, character) for _, text in output for character in text])) == terminal_rows(output)

@@ -19,7 +19,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJzM2NyZXQifQ.c2VjcmV0c2lnbmF0dXJl"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEs3cretkey0000\nABCDs3cretkey1111\n-----END RSA PRIVATE KEY-----"
 
 
-def known(prefix: str, length: int = 24) -> str:
+def known_token(prefix: str, length: int = 24) -> str:
     """Return a token in the form of a known service, assembled here so that secret scanners ignore this file."""
     return prefix + ("s3cretA9" * 8)[:length]
 
@@ -115,12 +115,15 @@ TEXTS = [
     PEM.partition("-----END")[0],
     f"id {JWT} is used",
     f"cookie jar has {JWT}",
-    *(f"used {known(prefix)} twice" for prefix in ("ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xoxb-", "xoxp-")),
     *(
-        f"used {known(prefix)} twice"
+        f"used {known_token(prefix)} twice"
+        for prefix in ("ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xoxb-", "xoxp-")
+    ),
+    *(
+        f"used {known_token(prefix)} twice"
         for prefix in ("sk-", "sk-proj-", "sk_live_", "npm_", "pypi-", "hf_", "sbx_", "sbs_")
     ),
-    *(f"key={known(prefix, 35)}" for prefix in ("AIza", "ya29.")),
+    *(f"key={known_token(prefix, 35)}" for prefix in ("AIza", "ya29.")),
 ]
 
 

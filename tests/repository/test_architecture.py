@@ -43,19 +43,19 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{name.name}".removeprefix("signalbox.") for name in node.names)
 
 
-def within(name: str, package: str) -> bool:
+def is_within(name: str, package: str) -> bool:
     return name == package or name.startswith(f"{package}.")
 
 
 @pytest.mark.parametrize(("layer", "forbidden"), FORBIDDEN, ids=[layer for layer, _ in FORBIDDEN])
 def test_layers_import_downwards_only(layer: str, forbidden: set[str]) -> None:
-    modules_of_layer = [(name, path) for name, path in modules() if within(name, layer)]
+    modules_of_layer = [(name, path) for name, path in modules() if is_within(name, layer)]
     assert modules_of_layer, f"docs/architecture.md lists {layer}, which does not exist"
     broken = [
         f"{name} imports {imported}"
         for name, path in modules_of_layer
         for imported in imports(path)
-        if any(within(imported, package) for package in forbidden)
+        if any(is_within(imported, package) for package in forbidden)
     ]
     assert not broken
 
@@ -65,11 +65,11 @@ def test_a_package_imports_only_what_the_docs_allow(importer: str, allowed: set[
     broken = [
         f"{name} imports {imported}"
         for name, path in modules()
-        if within(name, importer)
+        if is_within(name, importer)
         for imported in imports(path)
         if imported.startswith("webapp.")
         and imported != "webapp.__version__"
-        and not any(within(imported, package) for package in {importer, *allowed})
+        and not any(is_within(imported, package) for package in {importer, *allowed})
     ]
     assert not broken
 
@@ -78,15 +78,15 @@ def test_a_package_imports_only_what_the_docs_allow(importer: str, allowed: set[
 def test_there_are_no_import_cycles(level: str) -> None:
     known = dict(modules())
 
-    def place(name: str) -> str:
+    def node_of(name: str) -> str:
         return name if level == "modules" else ".".join(name.split(".")[:2])
 
     graph: dict[str, set[str]] = {}
     for name, path in known.items():
         for imported in imports(path):
             module = imported if imported in known else imported.rpartition(".")[0]
-            if module in known and place(module) != place(name):
-                graph.setdefault(place(name), set()).add(place(module))
+            if module in known and node_of(module) != node_of(name):
+                graph.setdefault(node_of(name), set()).add(node_of(module))
     try:
         tuple(TopologicalSorter(graph).static_order())
     except CycleError as error:
@@ -144,7 +144,7 @@ def test_the_docs_list_every_module() -> None:
     }
     names = {name for name, _ in modules()} - {"store", "webapp"}
     undocumented = [
-        name for name in sorted(names) if not any(within(name, package) for package in documented if "." in package)
+        name for name in sorted(names) if not any(is_within(name, package) for package in documented if "." in package)
     ]
     assert not undocumented, "docs/architecture.md does not mention these modules"
 

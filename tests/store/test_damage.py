@@ -131,7 +131,7 @@ async def test_the_tail_skips_unreadable_events(tmp_path: Path) -> None:
     await store.aclose()
 
 
-def codes(path: Path) -> list[str]:
+def finding_codes(path: Path) -> list[str]:
     return [finding.code for finding in examine(path)]
 
 
@@ -181,13 +181,13 @@ def test_the_doctor_finds_inconsistencies(tmp_path: Path, sql: str, code: str, w
 
 def test_the_doctor_finds_damage_and_files_that_are_no_database(tmp_path: Path) -> None:
     path = tmp_path / "signalbox.db"
-    assert codes(path) == ["missing"]
+    assert finding_codes(path) == ["missing"]
     create_database_with_damaged_log(path)
-    assert "damaged" in codes(path)
+    assert "damaged" in finding_codes(path)
     path.write_text("this is no database\n" * 500)
-    assert codes(path) == ["damaged"]
+    assert finding_codes(path) == ["damaged"]
     path.write_bytes(b"")
-    assert codes(path) == ["foreign"]
+    assert finding_codes(path) == ["foreign"]
 
 
 def test_the_doctor_names_processes_that_hold_a_deleted_file(tmp_path: Path) -> None:
@@ -340,7 +340,7 @@ def test_a_task_whose_deletion_needs_a_damaged_page_is_left_as_it_is(start_serve
     server = start_server()
     server.replace_database()
     create_database_with_damaged_list(server.path)
-    findings = codes(server.path)
+    findings = finding_codes(server.path)
     server.start()
     assert server.post("/api/tasks/sound-2/events", {"event_type": "runner_exit"}).status_code == 201
     before = server.get("/api/tasks/sound-2").json()
@@ -355,4 +355,4 @@ def test_a_task_whose_deletion_needs_a_damaged_page_is_left_as_it_is(start_serve
     assert server.post("/api/tasks/sound-1/events", {"event_type": "log"}).status_code == 201
     assert server.post("/api/tasks/sound-2/archive").status_code == 200
     server.stop()
-    assert codes(server.path) == findings
+    assert finding_codes(server.path) == findings

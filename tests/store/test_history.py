@@ -28,7 +28,7 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
     opened.close()
 
 
-async def at(store: SqliteStore, past: History, task_id: str, seq: int) -> TaskState:
+async def state_at(store: SqliteStore, past: History, task_id: str, seq: int) -> TaskState:
     async with store.read() as view:
         return await past.state_at(view, task_id, seq)
 
@@ -49,7 +49,7 @@ async def test_the_state_at_every_seq_equals_the_tables_at_that_seq(log: list[Ne
         state = visible(await stored_state(store, task.task_id))
         then[max(last.seq, state.task.latest_seq)] = state
     for seq, state in then.items():
-        assert visible(await at(store, History(), task.task_id, seq)) == state
+        assert visible(await state_at(store, History(), task.task_id, seq)) == state
 
 
 log_events = st.builds(
@@ -76,7 +76,7 @@ async def test_the_state_at_every_seq_equals_a_full_fold_also_with_erratic_clock
     store.append(first.task_id, [event for event, _ in lines])
     given, stored = await read(store, first.task_id)
     times = [timestamp(1_800_000_000 + seconds) for _, seconds in lines]
-    log = [msgspec.structs.replace(e, created_at=at) for e, at in zip(stored, times, strict=True)]
+    log = [msgspec.structs.replace(e, created_at=state_at) for e, state_at in zip(stored, times, strict=True)]
     record = TaskRecord(
         task_id=f"copy-{given.task_id}", created_at=times[0], main_span_id=before_first_event(given).main_span_id
     )
@@ -86,8 +86,8 @@ async def test_the_state_at_every_seq_equals_a_full_fold_also_with_erratic_clock
     past = History()
     for seq in range(1, len(log) + 1):
         expected = fold(before_first_event(task), log[:seq])
-        assert await at(store, past, task.task_id, seq) == expected
-        assert await at(store, History(), task.task_id, seq) == expected
+        assert await state_at(store, past, task.task_id, seq) == expected
+        assert await state_at(store, History(), task.task_id, seq) == expected
 
 
 async def test_lines_without_a_change_are_counted_but_not_read(store: SqliteStore) -> None:
@@ -103,11 +103,11 @@ async def test_lines_without_a_change_are_counted_but_not_read(store: SqliteStor
 
 async def test_a_log_of_an_earlier_version_is_read_in_full(store: SqliteStore, tmp_path: Path) -> None:
     store.append("t", list(run(5, 200)))
-    states = [await at(store, History(), "t", seq) for seq in (40, 150)]
+    states = [await state_at(store, History(), "t", seq) for seq in (40, 150)]
     with sqlite3.connect(tmp_path / "signalbox.db") as raw:
         raw.execute("UPDATE task_events SET quiet = NULL")
     raw.close()
-    assert [await at(store, History(), "t", seq) for seq in (40, 150)] == states
+    assert [await state_at(store, History(), "t", seq) for seq in (40, 150)] == states
 
 
 async def read(store: SqliteStore, task_id: str) -> tuple[Task, list[Event]]:
@@ -124,7 +124,7 @@ async def test_a_main_span_is_an_ordinary_span_before_the_run_names_it(store: Sq
     store.append("t", [NewEvent(event_type="log", span_id="own"), NewEvent(event_type="log", span_id="other")])
     before = visible(await stored_state(store, "t"))
     store.append("t", NewEvent(event_type="runner_spawn", span_id="own"))
-    assert visible(await at(store, History(), "t", 2)) == before
+    assert visible(await state_at(store, History(), "t", 2)) == before
 
 
 async def test_stepping_through_a_log_uses_cached_states(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +133,7 @@ async def test_stepping_through_a_log_uses_cached_states(store: SqliteStore, mon
     for start in range(0, len(log), 1000):
         store.append("long", log[start : start + 1000])
     past = History()
-    await at(store, past, "long", len(log))
+    await state_at(store, past, "long", len(log))
     folded: list[int] = []
     fold_on = history._fold
     monkeypatch.setattr(
@@ -143,10 +143,10 @@ async def test_stepping_through_a_log_uses_cached_states(store: SqliteStore, mon
     )
     for seq in (len(log), len(log) - 1, 2 * history.STEP, history.STEP + 7, history.STEP - 1):
         folded.clear()
-        state = await at(store, past, "long", seq)
+        state = await state_at(store, past, "long", seq)
         assert state.task.latest_seq == seq
         assert sum(folded) < history.STEP
-        assert state == await at(store, History(), "long", seq)
+        assert state == await state_at(store, History(), "long", seq)
 
 
 async def test_the_cache_of_states_stays_within_its_limit(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +155,7 @@ async def test_the_cache_of_states_stays_within_its_limit(store: SqliteStore, mo
     for start in range(0, len(log), 1000):
         store.append("long", log[start : start + 1000])
     past = History(limit=1)
-    await at(store, past, "long", len(log))
+    await state_at(store, past, "long", len(log))
     assert not past._cache
     assert past._size == 0
 
@@ -166,18 +166,18 @@ async def test_a_recreated_task_does_not_use_cached_states_of_the_deleted_one(
     monkeypatch.setattr(history, "STEP", 1000)
     past = History()
     store.append("t", [NewEvent(event_type="log", span_id="old")] * history.STEP)
-    await at(store, past, "t", history.STEP)
+    await state_at(store, past, "t", history.STEP)
     store.delete_task("t")
     store.append("t", [NewEvent(event_type="log", span_id="new")] * history.STEP)
-    state = await at(store, past, "t", history.STEP)
+    state = await state_at(store, past, "t", history.STEP)
     assert list(state.spans) == ["new"]
 
 
 async def test_a_seq_beyond_the_last_event_gives_the_last_state(store: SqliteStore) -> None:
     store.append("t", [NewEvent(event_type="log")] * 3)
-    assert (await at(store, History(), "t", 99)).task.latest_seq == 3
+    assert (await state_at(store, History(), "t", 99)).task.latest_seq == 3
 
 
 async def test_an_unknown_task_has_no_history(store: SqliteStore) -> None:
     with pytest.raises(UnknownTask):
-        await at(store, History(), "nobody", 1)
+        await state_at(store, History(), "nobody", 1)

@@ -16,7 +16,7 @@ from signalbox.store import NewEvent, open_store
 from signalbox.store.consumer import Consumer
 from signalbox.store.errors import LeaseLost, StoreLost
 from signalbox.store.sqlite import SqliteStore
-from tests.support.database_file import appended, back_up, stored
+from tests.support.database_file import append_event, back_up, count_stored_events
 from tests.support.log import until
 from tests.support.server import Server
 from tests.support.sse import open_stream
@@ -52,10 +52,10 @@ def test_nothing_is_written_into_a_deleted_file_and_no_new_one_is_made(store: Sq
     assert not store.path.exists()
     assert store.problems[0][0] == "store_lost"
     (tmp_path / "backup.db").rename(store.path)
-    assert appended(store) == 2
+    assert append_event(store) == 2
     assert store.problems == []
     assert store.epoch != epoch
-    assert stored(store.path) == 2
+    assert count_stored_events(store.path) == 2
 
 
 def test_after_a_replacement_all_events_go_to_the_new_file(store: SqliteStore, tmp_path: Path) -> None:
@@ -63,9 +63,9 @@ def test_after_a_replacement_all_events_go_to_the_new_file(store: SqliteStore, t
     back_up(store.path, tmp_path / "backup.db")
     store.append("run", [LOG] * 50)
     (tmp_path / "backup.db").rename(store.path)  # Keep the write-ahead log of the old file next to it.
-    seqs = [appended(store) for _ in range(3)]
+    seqs = [append_event(store) for _ in range(3)]
     assert seqs == [51, 52, 53]
-    assert stored(store.path) == 53
+    assert count_stored_events(store.path) == 53
     assert list(tmp_path.glob("*.of-lost-*"))
     with sqlite3.connect(store.path) as raw:
         assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -77,9 +77,9 @@ def test_deleting_the_wal_or_shm_file_loses_no_event(store: SqliteStore, compani
     store.path.with_name(store.path.name + companion).unlink()
     epoch = store.epoch
     store.check()
-    assert appended(store) == 101
+    assert append_event(store) == 101
     assert store.epoch == epoch
-    assert stored(store.path) == 101
+    assert count_stored_events(store.path) == 101
 
 
 def test_a_file_moved_away_and_back_keeps_its_history(store: SqliteStore, tmp_path: Path) -> None:
@@ -89,11 +89,11 @@ def test_a_file_moved_away_and_back_keeps_its_history(store: SqliteStore, tmp_pa
     move(store.path, aside)
     with pytest.raises(StoreLost):
         store.append("run", LOG)
-    assert stored(aside / store.path.name) == 100
+    assert count_stored_events(aside / store.path.name) == 100
     move(aside / store.path.name, tmp_path)
-    assert appended(store) == 101
+    assert append_event(store) == 101
     assert store.epoch == epoch
-    assert stored(store.path) == 101
+    assert count_stored_events(store.path) == 101
 
 
 def test_a_file_moved_without_its_wal_holds_all_acknowledged_events(store: SqliteStore, tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_file_moved_without_its_wal_holds_all_acknowledged_events(store: Sqlit
     store.path.rename(tmp_path / "moved.db")
     with pytest.raises(StoreLost):
         store.append("run", LOG)
-    assert stored(tmp_path / "moved.db") == 100
+    assert count_stored_events(tmp_path / "moved.db") == 100
 
 
 def test_the_folder_can_disappear_and_return(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_the_folder_can_disappear_and_return(tmp_path: Path) -> None:
         store.append("run", LOG)
     assert not folder.exists()
     (tmp_path / "elsewhere").rename(folder)
-    assert appended(store) == 2
+    assert append_event(store) == 2
     store.close()
 
 
@@ -245,7 +245,7 @@ async def test_a_consumer_starts_over_when_the_file_is_replaced(store: SqliteSto
         assert [event.seq for event in await anext(consumer)] == [3]
         delete(store.path)
         os.replace(tmp_path / "backup.db", store.path)
-        assert await asyncio.to_thread(appended, store) == 3
+        assert await asyncio.to_thread(append_event, store) == 3
         with pytest.raises(LeaseLost):
             await consumer.commit()
         async with asyncio.timeout(10):

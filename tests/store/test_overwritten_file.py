@@ -16,7 +16,7 @@ import pytest
 from signalbox.store import NewEvent, open_store
 from signalbox.store.errors import StoreLost
 from signalbox.store.sqlite import SqliteStore
-from tests.support.database_file import appended, back_up, stored
+from tests.support.database_file import append_event, back_up, count_stored_events
 from tests.support.log import until
 from tests.support.server import Server
 from tests.support.sse import open_stream
@@ -68,10 +68,10 @@ def test_an_open_file_that_is_overwritten_counts_as_replaced(
     with pytest.raises(StoreLost, match="overwritten"):
         store.append("run", LOG)
     assert store.problems[0][0] == "store_lost"
-    assert appended(store) == 51
+    assert append_event(store) == 51
     assert (store.path.stat().st_ino, store.problems) == (inode, [])
     assert store.epoch != epoch
-    assert stored(store.path) == 51
+    assert count_stored_events(store.path) == 51
     with sqlite3.connect(store.path) as raw:
         assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
@@ -93,7 +93,7 @@ def test_restoring_a_copy_without_its_wal_counts_as_a_replacement(store: SqliteS
     copy_over(copy, store.path)
     store.check()
     assert [code for code, _ in store.problems] == ["store_lost"]
-    assert appended(store) == 3001
+    assert append_event(store) == 3001
 
 
 @pytest.mark.parametrize("content", [b"", b"this is no database\n" * 500])
@@ -110,7 +110,7 @@ def test_an_open_file_overwritten_with_other_data_is_not_written(
         time.sleep(0.03)
     assert store.path.read_bytes() == content
     copy_over(tmp_path / "backup.db", store.path)
-    assert appended(store) == 51
+    assert append_event(store) == 51
 
 
 async def test_a_restore_into_the_open_database_starts_a_new_history(store: SqliteStore, tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_an_interrupted_checkpoint_is_no_replacement(store: SqliteStore, tmp_pat
         store.check()
         time.sleep(0.05)
     assert (store.generation, store.problems) == (1, [])
-    assert stored(store.path) > 200
+    assert count_stored_events(store.path) > 200
     with sqlite3.connect(store.path) as raw:
         assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 

@@ -17,7 +17,7 @@ PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin:/opt/homebrew/bi
 START_TIMEOUT = 15
 
 
-def program(*names: str) -> str:
+def find_program(*names: str) -> str:
     """Return the path of the first of these programs that is installed. Skip the test if none is."""
     path = next(filter(None, (shutil.which(name, path=PATH) for name in names)), None)
     if path is None:

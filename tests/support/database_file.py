@@ -20,7 +20,7 @@ def back_up(path: Path, target: Path) -> None:
     copy.close()
 
 
-def appended(store: SqliteStore, task_id: str = "run") -> int:
+def append_event(store: SqliteStore, task_id: str = "run") -> int:
     """Append an event and return its seq once it is stored."""
     deadline = time.monotonic() + 5
     while True:
@@ -31,7 +31,7 @@ def appended(store: SqliteStore, task_id: str = "run") -> int:
             time.sleep(0.05)
 
 
-def stored(path: Path, task_id: str = "run") -> int:
+def count_stored_events(path: Path, task_id: str = "run") -> int:
     """Return the number of events of a task that another process reads from a database file."""
     code = (
         "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]);"

@@ -21,7 +21,7 @@ OWN = re.compile(r"^\s*(user|pid|error_log|access_log|include\s+\S*/(conf\.d|sit
 @contextmanager
 def nginx_before(port: int, folder: Path) -> Iterator[str]:
     """Run nginx in front of a loopback port and yield its address. Skip the test if nginx is not installed."""
-    program = daemon.program("nginx")
+    program = daemon.find_program("nginx")
     packaged = next((path for path in PACKAGED if path.exists()), None)
     if packaged is None:
         pytest.skip("nginx is not installed here from a package (apt install nginx-light)")

@@ -42,13 +42,13 @@ def project(store: SqliteStore, project_id: str) -> None:
 def session(store: SqliteStore, account: Account, *, seconds: float = 3600) -> Headers:
     """Return the headers of a browser in which this account is logged in for `seconds`."""
     secret = new_secret()
-    store.people.add_session(account.account_id, digest_of(secret), at(seconds))
+    store.people.add_session(account.account_id, digest_of(secret), time_from_now(seconds))
     return {"Cookie": f"signalbox_session={secret}"}
 
 
 def token(store: SqliteStore, name: str, *, seconds: float | None = None, **fields: Any) -> Headers:
     """Return the headers of a program with a new token that expires in `seconds`."""
-    end = None if seconds is None else at(seconds)
+    end = None if seconds is None else time_from_now(seconds)
     made = store.people.add_token(name, digest_of(name), **{"scopes": ALL_SCOPES, "expires_at": end, **fields})
     _token_ids[store.url, name] = made.token_id
     return {"Authorization": f"Bearer {name}"}
@@ -67,7 +67,7 @@ def wait_until_guarded(server: Server) -> None:
         time.sleep(0.05)
 
 
-def at(seconds: float) -> str:
+def time_from_now(seconds: float) -> str:
     """Return the time in `seconds` from now, in the store's format."""
     moment = datetime.now(UTC) + timedelta(seconds=seconds)
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

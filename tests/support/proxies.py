@@ -28,7 +28,7 @@ def proxy_before(name: str, root: int, below: int, folder: Path, certificate: Pa
 
     nginx speaks TLS with the `certificate`, whose key lies next to it.
     """
-    program = daemon.program(*PROGRAMS[name])
+    program = daemon.find_program(*PROGRAMS[name])
     folder.mkdir(parents=True, exist_ok=True)
     port = daemon.free_port()
 

@@ -22,13 +22,13 @@ def emit(store: Store, task_id: str, *messages: int) -> None:
     store.append(task_id, [NewEvent(event_type="log", payload={"n": n}) for n in messages])
 
 
-async def batch(consumer: Consumer) -> list[int]:
+async def next_seqs(consumer: Consumer) -> list[int]:
     """Return the seqs of the next batch of a consumer."""
     async with asyncio.timeout(20):
         return [event.payload["n"] for event in await anext(consumer)]
 
 
-async def waits(consumer: Consumer, seconds: float = 0.5) -> bool:
+async def yields_nothing(consumer: Consumer, seconds: float = 0.5) -> bool:
     """Return whether a consumer yields nothing for `seconds`."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
@@ -41,21 +41,21 @@ async def test_a_consumer_continues_after_its_last_commit(store: Store) -> None:
     emit(store, "run", 1, 2, 3)
     async with Consumer(store, "search", limit=2) as consumer:
         assert consumer.position == 0
-        assert await batch(consumer) == [1, 2]
+        assert await next_seqs(consumer) == [1, 2]
         await consumer.commit()
-        assert await batch(consumer) == [3]
+        assert await next_seqs(consumer) == [3]
     async with Consumer(store, "search", limit=2) as consumer:
-        assert await batch(consumer) == [3], "uncommitted events are delivered again"
+        assert await next_seqs(consumer) == [3], "uncommitted events are delivered again"
         await consumer.commit()
         emit(store, "run", 4)
-        assert await batch(consumer) == [4]
+        assert await next_seqs(consumer) == [4]
     async with Consumer(store, "retention") as another:
-        assert await batch(another) == [1, 2, 3, 4], "each consumer name has its own position"
+        assert await next_seqs(another) == [1, 2, 3, 4], "each consumer name has its own position"
 
 
 async def test_a_waiting_consumer_gets_new_events_at_once(store: Store) -> None:
     async with Consumer(store, "search") as consumer:
-        waiting = asyncio.create_task(batch(consumer))
+        waiting = asyncio.create_task(next_seqs(consumer))
         await asyncio.sleep(0.3)
         started_at = time.monotonic()
         await store.aappend("run", NewEvent(event_type="log", payload={"n": 1}))
@@ -67,10 +67,10 @@ async def test_events_of_a_deleted_task_do_not_block_a_consumer(store: Store) ->
     emit(store, "gone", 1, 2)
     emit(store, "stays", 3)
     async with Consumer(store, "search", limit=1) as consumer:
-        assert await batch(consumer) == [1]
+        assert await next_seqs(consumer) == [1]
         store.delete_task("gone")
         await consumer.commit()
-        assert await batch(consumer) == [3]
+        assert await next_seqs(consumer) == [3]
         await consumer.commit()
 
 
@@ -78,13 +78,13 @@ async def test_a_second_consumer_takes_over_when_the_first_leaves(store: Store) 
     emit(store, "run", 1)
     async with Consumer(store, "search", lease=LEASE) as second:
         async with Consumer(store, "search", lease=LEASE) as first:
-            assert await batch(first) == [1]
+            assert await next_seqs(first) == [1]
             await first.commit()
             emit(store, "run", 2)
             # Longer than a lease. The holder renews it in the background, although it fetches no batch meanwhile.
-            assert await waits(second, 1.5 * LEASE)
+            assert await yields_nothing(second, 1.5 * LEASE)
             assert (first.holds_lease, second.holds_lease) == (True, False)
-        assert await batch(second) == [2]
+        assert await next_seqs(second) == [2]
 
 
 async def test_a_holder_whose_lease_expired_cannot_commit(store: Store) -> None:
@@ -93,18 +93,18 @@ async def test_a_holder_whose_lease_expired_cannot_commit(store: Store) -> None:
         Consumer(store, "search", lease=LEASE, limit=1) as first,
         Consumer(store, "search", lease=LEASE) as second,
     ):
-        assert await batch(first) == [1]
+        assert await next_seqs(first) == [1]
         # Simulate a stopped process: its lease has expired, because nothing renewed it.
         first._renewing.cancel()
-        assert await batch(second) == [1, 2]
+        assert await next_seqs(second) == [1, 2]
         await second.commit()
         with pytest.raises(LeaseLost, match="'search' is held by another process"):
             await first.commit()
         with pytest.raises(LeaseLost):
             await first.commit()
         emit(store, "run", 3)
-        assert await waits(first)
-        assert await batch(second) == [3]
+        assert await yields_nothing(first)
+        assert await next_seqs(second) == [3]
 
 
 async def test_setting_the_clock_back_does_not_prolong_a_lease(store: Store) -> None:
@@ -112,7 +112,7 @@ async def test_setting_the_clock_back_does_not_prolong_a_lease(store: Store) -> 
     assert (await store.aclaim("search", "dead", 3600.0)).held
     async with Consumer(store, "search", lease=LEASE) as consumer:
         started_at = time.monotonic()
-        assert await batch(consumer) == [1]
+        assert await next_seqs(consumer) == [1]
         assert LEASE <= time.monotonic() - started_at < 4 * LEASE
 
 
@@ -172,10 +172,12 @@ async def test_another_process_takes_over_when_the_holder_is_killed(store: Store
         while (output := line(first)) != "29":
             seen.append(int(output))
         async with Consumer(store, "search", lease=LEASE, limit=100) as second:
-            assert await waits(second, 1.5 * LEASE)
+            assert await yields_nothing(second, 1.5 * LEASE)
             first.kill()
             killed = time.monotonic()
-            assert await batch(second) == list(range(10, 30)), "all events after the last commit are delivered again"
+            assert await next_seqs(second) == list(range(10, 30)), (
+                "all events after the last commit are delivered again"
+            )
             assert time.monotonic() - killed < 2.5 * LEASE
 
 
@@ -192,6 +194,6 @@ async def test_no_event_is_skipped_while_processes_start_and_end(store: Store, u
             seen.add(25 * n + 14)
     async with Consumer(store, "search", lease=LEASE) as last:
         while 99 not in seen:
-            seen.update(await batch(last))
+            seen.update(await next_seqs(last))
             await last.commit()
     assert seen == set(range(100))

@@ -17,7 +17,7 @@ NOBODY = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 spawn = multiprocessing.get_context("spawn")
 
 
-def ann(store: Store, email: str = "ann@example.org", **options: Any) -> Account:
+def add_account(store: Store, email: str = "ann@example.org", **options: Any) -> Account:
     return store.people.add_account(email, "$argon2id$hash", **options)
 
 
@@ -33,15 +33,15 @@ def session(store: Store, account: Account, secret: str, expires_at: str = FUTUR
 
 
 async def test_an_account_is_found_by_its_address_in_any_case(store: Store) -> None:
-    account = ann(store, "Ann.Löw@Example.ORG", admin=True)
+    account = add_account(store, "Ann.Löw@Example.ORG", admin=True)
     assert (account.email, account.admin, account.disabled_at) == ("ann.löw@example.org", True, None)
     assert await store.people.account_by_email("ANN.LÖW@example.org") == (account, "$argon2id$hash")
     assert await store.people.account(account.account_id) == account
     assert await store.people.account_by_email("nobody@example.org") is None
     assert await store.people.account_by_email("not an address") is None
     with pytest.raises(Conflict):
-        ann(store, "ann.lÖw@example.org")
-    bob = ann(store, "bob@example.org")
+        add_account(store, "ann.lÖw@example.org")
+    bob = add_account(store, "bob@example.org")
     assert await store.people.accounts() == [account, bob]
 
 
@@ -50,12 +50,12 @@ async def test_an_account_is_found_by_its_address_in_any_case(store: Store) -> N
 )
 def test_an_invalid_address_is_refused(store: Store, email: str) -> None:
     with pytest.raises(InvalidEvent) as refused:
-        ann(store, email)
+        add_account(store, email)
     assert refused.value.field == "email"
 
 
 async def test_changing_a_password_or_disabling_an_account_ends_all_sessions(store: Store) -> None:
-    account, other = ann(store), ann(store, "bob@example.org")
+    account, other = add_account(store), add_account(store, "bob@example.org")
     session(store, other, "bob")
     session(store, account, "one")
     store.people.set_password(account.account_id, "$argon2id$other")
@@ -75,7 +75,7 @@ async def test_changing_a_password_or_disabling_an_account_ends_all_sessions(sto
 
 
 async def test_a_renewed_hash_does_not_overwrite_a_changed_password(store: Store) -> None:
-    account = ann(store)
+    account = add_account(store)
     session(store, account, "one")
     store.people.renew_hash(account.account_id, "$argon2id$hash", "$argon2id$renewed")
     assert await store.people.account_by_email(account.email) == (account, "$argon2id$renewed")
@@ -85,7 +85,7 @@ async def test_a_renewed_hash_does_not_overwrite_a_changed_password(store: Store
 
 
 async def test_removing_an_account_removes_its_tokens_sessions_and_memberships(store: Store) -> None:
-    account = ann(store)
+    account = add_account(store)
     store.people.set_member("default", account.account_id, "owner")
     token(store, account_id=account.account_id)
     session(store, account, "one")
@@ -100,7 +100,7 @@ async def test_removing_an_account_removes_its_tokens_sessions_and_memberships(s
 
 
 async def test_a_token_is_found_by_its_digest(store: Store) -> None:
-    account = ann(store)
+    account = add_account(store)
     store.people.add_project("web", "Web")
     token_value = token(
         store,
@@ -131,7 +131,7 @@ async def test_a_token_is_revoked_once_and_permanently(store: Store) -> None:
 
 
 async def test_tokens_of_a_disabled_account_do_not_work(store: Store) -> None:
-    account = ann(store)
+    account = add_account(store)
     token_value = token(store, account_id=account.account_id)
     token(store, "free")
     store.people.set_disabled(account.account_id, True)
@@ -162,7 +162,7 @@ def test_an_invalid_token_is_refused(store: Store, field: str, given: dict[str, 
 
 
 async def test_sessions_begin_end_and_expire(store: Store) -> None:
-    account = ann(store)
+    account = add_account(store)
     session(store, account, "one")
     session(store, account, "two")
     session(store, account, "over", PAST)
@@ -204,7 +204,7 @@ async def test_an_unknown_id_is_reported_and_changes_nothing(store: Store, what:
 
 async def test_a_store_is_guarded_from_its_first_account_or_token(store: Store) -> None:
     assert not await store.people.guarded()
-    account = ann(store)
+    account = add_account(store)
     assert await store.people.guarded()
     store.people.set_disabled(account.account_id, True)
     assert await store.people.guarded()
@@ -221,7 +221,7 @@ async def test_every_write_raises_the_version(store: Store) -> None:
     async def raised() -> None:
         seen.append(await store.people.version())
 
-    account = ann(store)
+    account = add_account(store)
     await raised()
     store.people.set_password(account.account_id, "$argon2id$other")
     await raised()
@@ -251,7 +251,7 @@ async def test_every_write_raises_the_version(store: Store) -> None:
 def _add_people(url: str, name: str) -> None:
     store = open_store(url)
     for n in range(10):
-        ann(store, f"{name}-{n}@example.org")
+        add_account(store, f"{name}-{n}@example.org")
     store.close()
 
 

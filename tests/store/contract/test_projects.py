@@ -10,7 +10,7 @@ from signalbox.store import Conflict, InvalidEvent, NewEvent, Store, open_task
 from signalbox.store.people import Account, Token, digest_of
 
 
-def ann(store: Store, email: str = "ann@example.org", **options: Any) -> Account:
+def add_account(store: Store, email: str = "ann@example.org", **options: Any) -> Account:
     return store.people.add_account(email, "$argon2id$hash", **options)
 
 
@@ -53,7 +53,7 @@ async def test_a_task_belongs_to_its_project_from_the_start(store: Store) -> Non
 
 async def test_members_have_one_role_each(store: Store) -> None:
     store.people.add_project("web", "Web")
-    bob, account = ann(store, "bob@example.org"), ann(store)
+    bob, account = add_account(store, "bob@example.org"), add_account(store)
     store.people.set_member("web", bob.account_id, "viewer")
     store.people.set_member("web", account.account_id, "viewer")
     store.people.set_member("web", account.account_id, "owner")
@@ -70,7 +70,7 @@ async def test_members_have_one_role_each(store: Store) -> None:
 
 async def test_a_project_with_tasks_cannot_be_removed(store: Store) -> None:
     store.people.add_project("web", "Web")
-    account = ann(store)
+    account = add_account(store)
     store.people.set_member("web", account.account_id, "owner")
     token(store, project_id="web")
     store.create_task("t", project_id="web")

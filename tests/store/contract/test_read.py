@@ -53,12 +53,12 @@ async def test_a_view_does_not_see_later_writes(store: Store) -> None:
 async def test_many_views_can_be_open_at_once(store: Store) -> None:
     store.append("run", logs(10))
 
-    async def look() -> int:
+    async def count_latest() -> int:
         async with store.read() as view:
             await asyncio.sleep(0)
             return len(await view.latest_events("run", 5))
 
-    assert await asyncio.gather(*(look() for _ in range(50))) == [5] * 50
+    assert await asyncio.gather(*(count_latest() for _ in range(50))) == [5] * 50
 
 
 async def test_the_newest_events_come_first_and_can_be_paged_backwards(store: Store) -> None:

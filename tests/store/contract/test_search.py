@@ -161,11 +161,14 @@ async def test_a_time_finds_the_first_event_at_or_after_it(store: Store) -> None
 
 
 async def test_a_time_finds_late_events_by_when_they_happened(store: Store) -> None:
-    def at(hour: str) -> NewEvent:
+    def event_at(hour: str) -> NewEvent:
         return NewEvent(event_type="log", occurred_at=f"2026-11-20T{hour}:00:00Z")
 
-    *_, (now, *_) = (store.append("run", event) for event in ([at("09"), at("12"), at("11")], [at("15")], [log("now")]))
-    store.append("run", [at("10")])
+    *_, (now, *_) = (
+        store.append("run", event)
+        for event in ([event_at("09"), event_at("12"), event_at("11")], [event_at("15")], [log("now")])
+    )
+    store.append("run", [event_at("10")])
     async with store.read() as view:
 
         async def first(hour: str) -> int | None:
@@ -194,11 +197,21 @@ async def test_a_log_of_a_hundred_thousand_events_is_searched_fast(store: Store)
 
 
 async def test_events_can_be_found_by_type_and_by_an_id_in_the_payload(store: Store) -> None:
-    def about(event_type: str, **payload: Any) -> NewEvent:
+    def event_about(event_type: str, **payload: Any) -> NewEvent:
         return NewEvent(event_type=event_type, payload=payload)
 
-    store.append("run", [about("checkpoint_commit", checkpoint_id='c"1'), about("evidence_linked", checkpoint_id="c2")])
-    store.append("run", [about("evidence_linked", refs={"to": ['c"1']}), about("log", message='c"1'), about("status")])
+    store.append(
+        "run",
+        [event_about("checkpoint_commit", checkpoint_id='c"1'), event_about("evidence_linked", checkpoint_id="c2")],
+    )
+    store.append(
+        "run",
+        [
+            event_about("evidence_linked", refs={"to": ['c"1']}),
+            event_about("log", message='c"1'),
+            event_about("status"),
+        ],
+    )
     async with store.read() as view:
         types = ("checkpoint_commit", "evidence_linked")
         assert [event.seq for event in await view.events_of_types("run", types, naming='c"1')] == [1, 3]
