@@ -6,6 +6,8 @@ import re
 
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.support.addresses import without_identity
+
 MAIN = """(page) => {
   const main = (page ?? document).querySelector('main').cloneNode(true);
   for (const node of main.querySelectorAll('[data-volatile]')) node.remove();
@@ -57,8 +59,8 @@ def expect_same_content(page: Page, fresh: Page) -> None:
 
 
 def expect_same_as_past(page: Page, past: Page) -> None:
-    """Check that both pages show the same content, except that the links of `past` have `at=…`."""
-    shown = (re.sub(r"(\?|&amp;)at=\d+", "", content(one)) for one in (page, past))
+    """Check that both pages show the same content, except that the links of `past` have `at=…` and `identity=…`."""
+    shown = (re.sub(r"(\?|&amp;)at=\d+", "", without_identity(content(one))) for one in (page, past))
     _expect_same(*shown)
 
 

@@ -27,6 +27,17 @@ def test_history_is_delivered_before_new_events(page: Page, stub: StubServer, fo
     assert stub.streams() == ["/sse/tasks/build-7/events?since_seq=0&batch_size=10&flush_interval=0.5"]
 
 
+def test_the_identity_of_the_task_is_sent_with_each_request(
+    page: Page, stub: StubServer, follow: Callable[..., None]
+) -> None:
+    stub.plans.append(Plan(cut_after=100))
+    stub.emit(20)
+    follow(identity="3f9c2a7be1d04586")
+    expect_all_seqs(page, 20)
+    assert len(stub.streams()) > 1
+    assert all(address.endswith("&identity=3f9c2a7be1d04586") for address in stub.streams())
+
+
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"], ids=["lf", "crlf", "cr"])
 @pytest.mark.parametrize("piece", [1, 2, 3, 7, None])
 def test_any_line_ending_and_chunk_size_is_accepted(

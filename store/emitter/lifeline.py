@@ -190,9 +190,10 @@ class Lifeline:
         events: list[Event] | None = None
         while events is None or len(events) == PAGE_SIZE:
             async with store.read() as view:
-                head = await view.head(self._task_id)
-                check_identity(self._task_id, self._identity, head.identity)
                 events = await view.events(self._task_id, self._cursor, PAGE_SIZE)
+                if events or self._waiting:
+                    head = await view.head(self._task_id)
+                    check_identity(self._task_id, self._identity, head.identity)
             for event in events:
                 self._cursor = event.seq
                 self._handle(event)

@@ -19,6 +19,7 @@ import { SseParser } from './sse-parser.js';
  * gapDetection true          fetch missing events as JSON before later ones are delivered
  * baseUrl ''                 origin and path prefix of the Signalbox; '' is the origin of the page, with the prefix that
  *                            this module was loaded from
+ * identity                   the `identity` of the task. If its id is used again by another task, the state becomes `error`
  * token                      the caller's token, sent as `Authorization: Bearer …`
  * headers {}, credentials 'same-origin'
  *                            of each request
@@ -157,10 +158,10 @@ export class EventStreamService {
   }
 
   #get(kind, params, link) {
-    const { baseUrl, token, credentials, fetch } = this.#options;
+    const { baseUrl, identity, token, credentials, fetch } = this.#options;
     const headers = { ...(token && { Authorization: `Bearer ${token}` }), ...this.#options.headers };
     const path = `${kind}/tasks/${encodeURIComponent(this.#taskId)}/events`;
-    const url = `${(baseUrl || root).replace(/\/$/, '')}/${path}?${new URLSearchParams(params)}`;
+    const url = `${(baseUrl || root).replace(/\/$/, '')}/${path}?${new URLSearchParams({ ...params, ...(identity && { identity }) })}`;
     return fetch(url, { headers, credentials, cache: 'no-store', signal: link.signal });
   }
 
@@ -204,6 +205,7 @@ const defaults = {
   flush_interval: 0.5,
   gapDetection: true,
   baseUrl: '',
+  identity: null,
   token: null,
   headers: {},
   credentials: 'same-origin',
