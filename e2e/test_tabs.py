@@ -21,7 +21,7 @@ TASKS = [f"tab-{number}" for number in range(8)]
 
 @pytest.fixture
 def window(browser: Browser, tmp_path: Path) -> Iterator[Window]:
-    with open_window(find(browser.browser_type), tmp_path / "profile") as opened:
+    with open_window(find(browser.browser_type, windows=True), tmp_path / "profile") as opened:
         yield opened
 
 
@@ -115,9 +115,11 @@ def test_a_page_from_the_back_forward_cache_shows_the_newest_state(
     server = start_server()
     events = list(run(9, 200))
     server.emit("cached", *events[:40])
-    # Playwright turns this cache off by default.
+    # Playwright turns this cache off by default, and a headless shell has none.
     caching = browser.browser_type.launch(
-        executable_path=find(browser.browser_type), args=ARGS, ignore_default_args=["--disable-back-forward-cache"]
+        executable_path=find(browser.browser_type, windows=True),
+        args=ARGS,
+        ignore_default_args=["--disable-back-forward-cache"],
     )
     try:
         context = caching.new_context()

@@ -30,7 +30,8 @@ def attempts() -> Iterator[tuple[tuple[str, ...], int]]:
     if root is not None and shutil.which("apt-get"):
         apt = (*root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qy")
         yield (*apt, "update"), PACKAGES_SECONDS
-        yield (*apt, "install", "--no-install-recommends", "chromium", "fonts-dejavu-core"), PACKAGES_SECONDS
+        packages = ("chromium", "chromium-headless-shell", "fonts-dejavu-core")
+        yield (*apt, "install", "--no-install-recommends", *packages), PACKAGES_SECONDS
         # On Ubuntu the system's Chromium is a snap, but Playwright's own may only lack its libraries.
         yield (*root, *PLAYWRIGHT, "install-deps", "chromium"), PACKAGES_SECONDS
 
