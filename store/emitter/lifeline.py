@@ -187,16 +187,20 @@ class Lifeline:
             raise
 
     async def _read_new(self, store: Store) -> None:
-        events: list[Event] | None = None
-        while events is None or len(events) == PAGE_SIZE:
+        while True:
             async with store.read() as view:
-                events = await view.events(self._task_id, self._cursor, PAGE_SIZE)
-                if events or self._waiting:
-                    head = await view.head(self._task_id)
-                    check_identity(self._task_id, self._identity, head.identity)
+                head = await view.head(self._task_id)
+                check_identity(self._task_id, self._identity, head.identity)
+                if head.latest_seq == self._cursor:
+                    return
+                # Most events are log lines of the run itself, so do not decode them.
+                events = await view.changing_events(self._task_id, self._cursor, head.latest_seq, PAGE_SIZE)
             for event in events:
                 self._cursor = event.seq
                 self._handle(event)
+            if len(events) < PAGE_SIZE:
+                self._cursor = max(self._cursor, head.latest_seq)
+                return
 
     async def _pause(self) -> None:
         with suppress(TimeoutError):

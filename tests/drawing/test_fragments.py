@@ -160,6 +160,17 @@ def test_an_error_page_explains_the_error_and_links_to_the_tasks(status: int) ->
     assert any(link.attributes["href"] == "/tasks" for link in content.all("a"))
 
 
+def test_only_an_error_page_that_reloads_says_so() -> None:
+    reloading = FRAGMENTS.error_page(503, "unavailable", "the database is busy", wait=2, reloads=True)
+    assert 'http-equiv="refresh" content="5"' in reloading
+    assert "loads again by itself" in main(reloading).text
+    posted = FRAGMENTS.error_page(503, "unavailable", "the database is busy", wait=2)
+    assert "refresh" not in posted
+    assert "retry-page" not in posted
+    assert "Nothing was changed" in main(posted).text
+    assert "try again in 5 minutes" in main(FRAGMENTS.error_page(429, "too_many_logins", "wait", wait=290)).text
+
+
 async def test_the_same_state_renders_the_same_page(store: SqliteStore) -> None:
     store.append("run", [log("x"), NewEvent(event_type="work_item_start", span_id="w")])
     assert await page(store) == await page(store)

@@ -109,6 +109,10 @@ def test_any_output_gives_the_same_lines_as_pyte(rows: list[list[str]], data: st
     assert read(output[:at], output[at:]) == read(output)
 
 
+def test_a_wide_character_in_a_terminal_of_one_column_is_left_out() -> None:
+    assert [line.text for line in read("\x1b[?7la漢b\n漢\r\nc", columns=1)] == ["b", "", "c"]
+
+
 def test_colours_continue_in_the_next_piece_of_a_long_line() -> None:
     first, second = read("\x1b[31m" + "r" * (MAX_LINE - 7) + "\x1b[32mgreen\x1b[0m\n")
     assert first.partial

@@ -1,35 +1,92 @@
-"""The page of an error: what happened, and what its reader can do now."""
+"""The page of an error: what happened, what its reader can do, and whether the page loads again by itself."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
-ADVICE: dict[int | str, str] = {
-    "task_replaced": "The address is that of the earlier task. What it showed is gone.",
-    "not_yet": "Go back, and choose that event or a later one.",
-    400: "Check the address, or start again from the list.",
-    401: "Log in, then do it again.",
-    403: "Ask an owner of the project, or do it from a page of this server.",
-    404: "It may have been deleted, or the address is wrong.",
-    405: "Go back and use the page's own links and buttons.",
-    413: "Send less at once: several events can go in several requests.",
-    421: "Open it under the name that the server was started with, or add this name to the setting allowed_hosts.",
-    429: "Wait a moment, then try again.",
-    500: "Try again. If it stays so, the server's log says more.",
-    503: "Nothing is lost. Wait a moment, then load this page again.",
+from signalbox.webapp.views.text import plural
+
+
+class Words(NamedTuple):
+    """The title of an error page, and what its reader can do."""
+
+    title: str
+    advice: str
+
+
+WORDS: dict[int | str, Words] = {
+    "unknown_task": Words("There is no such task", "It may have been deleted, or the address has a mistake."),
+    "task_replaced": Words("This task was replaced", "The address is that of the earlier task, which is gone."),
+    "not_yet": Words("This did not exist yet", "Go back, and choose that event or a later one."),
+    "cross_site": Words("This came from another site", "Open the page on this server, and do it there."),
+    "store_damaged": Words("A part of the database is damaged", "Everything that is stored elsewhere still works."),
+    "agent_unavailable": Words("The agent does not answer", "Nothing was started. Go back, and try again later."),
+    400: Words("The request has a mistake", "Correct the address, or start again from the list of tasks."),
+    401: Words("You are not logged in", "Log in, then do it again."),
+    403: Words("You are not allowed to do this", "Ask an owner of the project for this right."),
+    404: Words("Not found", "It may have been deleted, or the address has a mistake."),
+    405: Words("This does not work from here", "Go back, and use the links and buttons of the page."),
+    408: Words("The request took too long", "Nothing was changed. Go back, and try again."),
+    409: Words("This cannot be done now", "Go back, and look at the task as it is now."),
+    413: Words("This is too much at once", "Nothing was changed. Go back, and send less."),
+    415: Words("The server cannot read this", "Nothing was changed. Go back, and use the form of the page."),
+    421: Words(
+        "The server has another name",
+        "Use the address that the server was started with, or add this name to the setting allowed_hosts.",
+    ),
+    429: Words("Too many attempts", "Go back, and try again later."),
+    500: Words(
+        "Something went wrong",
+        "Try again. If it happens again, tell the person who runs this server.",
+    ),
+    503: Words("The server cannot answer right now", "Nothing was changed. Go back, and try again."),
 }
-"""What the reader can do about an error, by its code or its status."""
+"""The words of a code, or else of a status."""
 
-TITLES = {"task_replaced": "This task was replaced"}
-"""Headings of errors whose status says too little."""
+RELOADING = "This page loads again by itself as soon as the server can answer."
+SIGNALS = {429: "caution", 503: "caution", 500: "danger"}
+"""The colour of the signal by status, if it is not quiet."""
+
+MIN_REFRESH = 5
+"""Seconds between two reloads of a page without JavaScript, at least."""
 
 
-def error_values(status: int, code: str, message: str, successor: str | None = None) -> dict[str, Any]:
-    """Return the values of the error page's template. `successor` is the task that has the id of a deleted one."""
+def error_values(
+    status: int,
+    code: str,
+    message: str,
+    *,
+    wait: int | None = None,
+    reloads: bool = False,
+    successor: str | None = None,
+) -> dict[str, Any]:
+    """Return the values of the error page's template.
+
+    `wait` is the seconds after which a new try can help, if they are known. A page that `reloads` tries by itself.
+    `successor` is the task that has the id of a deleted one.
+    """
     try:
-        what = TITLES.get(code) or HTTPStatus(status).phrase
+        phrase = HTTPStatus(status).phrase
     except ValueError:
-        what = code.replace("_", " ").capitalize()
-    advice = ADVICE.get(code) or ADVICE.get(status, "Go back, or start again from the list.")
-    return {"status": status, "what": what, "message": message, "advice": advice, "successor": successor}
+        phrase = code.replace("_", " ").capitalize()
+    words = WORDS.get(code) or WORDS.get(status) or Words(phrase, "Go back, or start again from the list of tasks.")
+    advice = RELOADING if reloads else words.advice
+    if wait is not None and not reloads:
+        advice = advice.replace("later", f"in {_duration(wait)}")
+    return {
+        "status": status,
+        "phrase": phrase,
+        "title": words.title,
+        "message": message if message.endswith((".", "?", "!", "…")) else f"{message}.",
+        "advice": advice,
+        "successor": successor,
+        "signal": SIGNALS.get(status, "quiet"),
+        "reload_after": max(wait or 0, 1) if reloads else None,
+        "refresh_after": max(wait or 0, MIN_REFRESH),
+    }
+
+
+def _duration(seconds: int) -> str:
+    """Return seconds or minutes in words."""
+    return plural(seconds, "second") if seconds < 120 else plural(round(seconds / 60), "minute")

@@ -44,6 +44,6 @@ class Fragments(TaskPages, ListPages):
         rows = self._rows.render(report.events, None)
         return self._render("exports/run.html", report=report, styles=styles, rows=rows)
 
-    def error_page(self, status: int, code: str, message: str, successor: str | None = None) -> str:
-        """Return the page of an error. `successor` is the task that has the id of a deleted one."""
-        return self._render_page("errors/error.html", {}, **error_values(status, code, message, successor))
+    def error_page(self, status: int, code: str, message: str, **more: Any) -> str:
+        """Return the page of an error. For `more` see `error_values`."""
+        return self._render_page("errors/error.html", {}, **error_values(status, code, message, **more))

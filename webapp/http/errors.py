@@ -12,11 +12,13 @@ from werkzeug.routing import WebsocketMismatch
 from werkzeug.wrappers import Response as Redirect
 
 from signalbox.store import StoreDamaged, StoreError, StoreUnavailable, TaskReplaced
+from signalbox.store.errors import StoreFull, StoreLost
 from signalbox.webapp.http.encodings import ACCEPTED, UnsupportedEncoding
 from signalbox.webapp.http.json import json_response
 from signalbox.webapp.http.refusal_table import REFUSALS, refusal_of
 from signalbox.webapp.http.refusals import NotLoggedIn
 from signalbox.webapp.http.return_path import is_navigation, login_path
+from signalbox.webapp.http.security import SAFE_METHODS
 
 log = structlog.get_logger("signalbox.errors")
 
@@ -48,6 +50,7 @@ def error_response(
 ) -> Response:
     """Return an error as JSON or as a page, whichever the caller accepts. The page links to the task `successor`."""
     code = code or CODES.get(status, "error")
+    wait = None if retry_after is None else max(1, math.ceil(retry_after))
     if has_websocket_context():
         return Response(f"{message}\n", status, content_type="text/plain; charset=utf-8")
     if wants_json():
@@ -58,10 +61,12 @@ def error_response(
     else:
         from quart import current_app
 
-        response = Response(current_app.extensions["fragments"].error_page(status, code, message, successor), status)
+        fragments, reloads = current_app.extensions["fragments"], status == 503 and request.method in SAFE_METHODS
+        page = fragments.error_page(status, code, message, wait=wait, reloads=reloads, successor=successor)
+        response = Response(page, status)
         response.content_type = "text/html; charset=utf-8"
-    if retry_after is not None:
-        response.headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
+    if wait is not None:
+        response.headers["Retry-After"] = str(wait)
     return response
 
 
@@ -96,6 +101,15 @@ def too_large(asked: Any, error: HTTPException) -> str:
     return f"the body is over the limit of {asked.bounded_body.max_bytes} bytes"
 
 
+def reason_of(error: StoreUnavailable) -> str:
+    """Return why the store does not answer, without file names."""
+    if isinstance(error, StoreFull):
+        return "there is no space left on the disk of the database"
+    if isinstance(error, StoreLost):
+        return "the database file was deleted or moved away, or another file is in its place"
+    return "the database is busy or cannot be reached"
+
+
 def install(app: Quart) -> None:
     """Register the handlers that turn exceptions into responses."""
 
@@ -117,7 +131,7 @@ def install(app: Quart) -> None:
     @app.errorhandler(StoreUnavailable)
     async def unavailable(error: StoreUnavailable) -> Response:
         log.warning("the store does not answer", error=str(error))
-        return error_response(503, "the store is busy or cannot be reached; try again", retry_after=error.retry_after)
+        return error_response(503, reason_of(error), retry_after=error.retry_after)
 
     @app.errorhandler(NotLoggedIn)
     async def logged_out(error: NotLoggedIn) -> Response | Redirect:

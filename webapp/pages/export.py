@@ -12,7 +12,7 @@ from quart import Blueprint, Response
 
 from signalbox.store import Event
 from signalbox.store.events import HEARTBEAT
-from signalbox.store.state import Task
+from signalbox.store.state import Span, Task
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import fragments, settings, store
 from signalbox.webapp.export import ndjson, spans_csv
@@ -91,10 +91,14 @@ async def events(task_id: str, query: NdjsonParameters) -> Response:
 async def spans(task_id: str, query: ExportParameters) -> Response:
     redaction, pages = _redaction(), span_pages(store(), await _task(task_id))
 
+    def rows(page: list[Span]) -> bytes:
+        return spans_csv.span_rows([redaction.struct(span) for span in page]).encode()
+
     async def body() -> AsyncIterator[bytes]:
         yield spans_csv.head_row().encode()
         async for page in pages:
-            yield spans_csv.span_rows([redaction.struct(span) for span in page]).encode()
+            # In a thread, as for the events.
+            yield await asyncio.to_thread(rows, page)
 
     return _streamed(body(), CSV, f"{task_id}-spans.csv" if query.download else None)
 

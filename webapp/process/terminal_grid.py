@@ -97,15 +97,15 @@ class Grid:
             return
         self._last = text[-1]
         style = self.styles.current
+        if self.columns < 2:
+            # There is no room for wide characters, which have an empty second cell.
+            cells = [cell for cell, following in zip(cells, [*cells[1:], " "], strict=True) if cell and following]
         while cells:
             room = self.columns - self.x
             if room <= 0 or (room == 1 and len(cells) > 1 and cells[1] == ""):
                 if not self._wraps:
                     cells = cells[-2:] if cells[-1] == "" else cells[-1:]
                     self.x = max(0, self.columns - len(cells))
-                elif self.columns < 2 and len(cells) > 1 and cells[1] == "":
-                    cells = cells[2:]
-                    continue
                 else:
                     self.rows[self.y].wrapped = True
                     self._down()
