@@ -60,7 +60,7 @@ class Redaction:
 
     def event(self, event: Event) -> Event:
         """Return `event` with its payload redacted."""
-        if not self._any or (self._hints is not None and not self._hints.found_in(bytes(event.payload_json))):
+        if not self._may_hide(bytes(event.payload_json)):
             return event
         payload = self.value(event.payload)
         if payload == event.payload:
@@ -69,8 +69,17 @@ class Redaction:
 
     def struct(self, value: S) -> S:
         """Return a projection's struct with the fields that come from payloads redacted."""
-        free = {name: self.value(getattr(value, name)) for name in value.__struct_fields__ if name in FREE}
-        return msgspec.structs.replace(value, **free)
+        free = {name: getattr(value, name) for name in value.__struct_fields__ if name in FREE}
+        try:
+            if not self._may_hide(msgspec.json.encode(free)):
+                return value
+        except RecursionError:
+            pass  # Older versions stored deeper values than the encoder accepts.
+        return msgspec.structs.replace(value, **{name: self.value(given) for name, given in free.items()})
+
+    def _may_hide(self, json: bytes) -> bool:
+        """Return whether the JSON text of a payload may contain something to hide."""
+        return self._any and (self._hints is None or self._hints.found_in(json))
 
     def value(self, value: Any, depth: int = 0) -> Any:
         """Return a JSON value redacted. Values nested deeper than MAX_DEPTH, from older versions, are left out."""
