@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
+from tempfile import TemporaryFile
 from typing import IO, Any
+
+from tests.support.forked_process import CAN_FORK, ForkedProcess
 
 RUN = (sys.executable, "-m", "signalbox")
 
@@ -18,18 +22,32 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 def signalbox(
-    *arguments: str, input: str | None = None, timeout: float = 60, **variables: str
+    *arguments: str, input: str | None = None, timeout: float = 60, **more: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command line to its end. `variables` are environment variables."""
-    return subprocess.run(
-        [*RUN, *arguments],
-        input=input,
-        stdin=subprocess.DEVNULL if input is None else None,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        env=environment(**variables),
-    )
+    """Run a command line to its end. `more` are environment variables."""
+    # A variable such as PYTHONIOENCODING needs a new interpreter, and a very long command line a real one.
+    if not CAN_FORK or not all(name.startswith("SIGNALBOX_") for name in more) or len("".join(arguments)) > 10_000:
+        return subprocess.run(
+            [*RUN, *arguments],
+            input=input,
+            stdin=subprocess.DEVNULL if input is None else None,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=environment(**more),
+        )
+    with TemporaryFile("w+") as given, TemporaryFile("w+") as output, TemporaryFile("w+") as errors:
+        given.write(input or "")
+        given.seek(0)
+        streams = (given.fileno(), output.fileno(), errors.fileno())
+        process = ForkedProcess(*arguments, environment=environment(**more), streams=streams)
+        try:
+            code = process.wait(timeout)
+        finally:
+            process.send_signal(signal.SIGKILL)
+        output.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(arguments, code, output.read(), errors.read())
 
 
 def start(*arguments: str, stdout: int | IO[Any] = subprocess.PIPE, **variables: str) -> subprocess.Popen[str]:

@@ -1,7 +1,7 @@
 """The process that ForkedProcess talks to: it imports Signalbox once and forks a copy for each command line.
 
-A server that starts on its own spends most of a second on imports. A forked copy runs the same `main()` in a separate
-process with its own environment, and otherwise behaves the same.
+A server that starts on its own spends most of a second on imports, and compiles each template for its first page. A
+forked copy runs the same `main()` in a separate process with its own environment, and otherwise behaves the same.
 """
 
 from __future__ import annotations
@@ -12,15 +12,35 @@ import os
 import signal
 import socket
 import sys
+from types import CodeType
 from typing import Any
 
 import uvloop  # noqa: F401 - a server imports it when it starts
+from jinja2 import Environment
 
-from signalbox.webapp import server  # noqa: F401 - the same
+from signalbox.webapp import server
 from signalbox.webapp.cli import main
+from signalbox.webapp.settings import Settings
 
 MAX_REQUEST_BYTES = 1 << 20
 """Upper limit of one request, which holds a command line and an environment."""
+
+
+def prepare() -> None:
+    """Do once what each server would repeat: import the modules of the routes, and compile the templates."""
+    compiled: dict[tuple[str, str | None], CodeType] = {}
+    compile_template = Environment.compile
+
+    def compile_once(self: Environment, source: str, name: str | None = None, *more: Any) -> CodeType:
+        key = (source, name)
+        if key not in compiled:
+            compiled[key] = compile_template(self, source, name, *more)
+        return compiled[key]
+
+    Environment.compile = compile_once
+    environment = server.create_app(Settings()).extensions["fragments"]._environment
+    for name in environment.list_templates():
+        environment.get_template(name)
 
 
 class ForkServer:
@@ -35,20 +55,21 @@ class ForkServer:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, self._reap)
         while True:
-            request, descriptors, _, _ = socket.recv_fds(self._requests, MAX_REQUEST_BYTES, 2)
+            request, descriptors, _, _ = socket.recv_fds(self._requests, MAX_REQUEST_BYTES, 4)
             if not request:
                 return False
-            output, exited = descriptors
+            *streams, exited = descriptors
             # Block SIGCHLD until the child is in `_exits`, which `_reap` reads.
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
             pid = os.fork()
             if pid:
                 self._exits[pid] = exited
-                os.close(output)
+                for stream in streams:
+                    os.close(stream)
                 self._requests.sendall(b"%d" % pid)
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
             else:
-                self._become(json.loads(request), output, exited)
+                self._become(json.loads(request), streams, exited)
                 return True
 
     def _reap(self, *_: object) -> None:
@@ -60,15 +81,16 @@ class ForkServer:
             os.write(exited, b"%d" % os.waitstatus_to_exitcode(status))
             os.close(exited)
 
-    def _become(self, command: dict[str, Any], output: int, exited: int) -> None:
+    def _become(self, command: dict[str, Any], streams: list[int], exited: int) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
         self._requests.close()
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        for descriptor in (output, exited, *self._exits.values()):
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+        for descriptor in (*streams, exited, *self._exits.values()):
             os.close(descriptor)
+        sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
         sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
         sys.stderr = os.fdopen(2, "w", encoding="utf-8", buffering=1, errors="backslashreplace", closefd=False)
         os.environ.clear()
@@ -78,6 +100,7 @@ class ForkServer:
 
 
 if __name__ == "__main__":
+    prepare()
     gc.freeze()
     if ForkServer(socket.socket(fileno=int(sys.argv[1]))).serve():
         main()

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from signal import Signals
+from typing import TextIO
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -21,19 +22,30 @@ CAN_FORK = sys.platform == "linux"
 
 
 class ForkedProcess:
-    """The part of `subprocess.Popen(…, stdout=PIPE, stderr=STDOUT, text=True)` that tests use."""
+    """The part of `subprocess.Popen` that tests use.
 
-    def __init__(self, *arguments: str, environment: Mapping[str, str]) -> None:
-        readable, output = os.pipe()
-        self._exited, exited = os.pipe()
-        self.stdout = os.fdopen(readable, encoding="utf-8")
+    `streams` are the file descriptors of stdin, stdout and stderr. By default, stdin is empty and `self.stdout` reads
+    both outputs.
+    """
+
+    def __init__(
+        self, *arguments: str, environment: Mapping[str, str], streams: tuple[int, int, int] | None = None
+    ) -> None:
+        self.stdout: TextIO | None = None
         self.returncode: int | None = None
+        self._exited, exited = os.pipe()
+        own = [exited]
+        if streams is None:
+            readable, output = os.pipe()
+            self.stdout = os.fdopen(readable, encoding="utf-8")
+            streams = (os.open(os.devnull, os.O_RDONLY), output, output)
+            own += streams[:2]
         command = {"arguments": arguments, "environment": dict(environment), "folder": os.getcwd()}
         try:
-            self.pid = _fork_server().fork(command, output, exited)
+            self.pid = _fork_server().fork(command, streams, exited)
         finally:
-            os.close(output)
-            os.close(exited)
+            for descriptor in own:
+                os.close(descriptor)
 
     def poll(self) -> int | None:
         """Return the exit code, or None while the process runs."""
@@ -68,10 +80,10 @@ class _ForkServer:
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, pass_fds=[server_end.fileno()])
         server_end.close()
 
-    def fork(self, command: Mapping[str, object], output: int, exited: int) -> int:
+    def fork(self, command: Mapping[str, object], streams: tuple[int, int, int], exited: int) -> int:
         """Run a command line in a new process and return its process id."""
         with self._lock:
-            socket.send_fds(self._requests, [json.dumps(command).encode()], [output, exited])
+            socket.send_fds(self._requests, [json.dumps(command).encode()], [*streams, exited])
             return int(self._requests.recv(16))
 
 
