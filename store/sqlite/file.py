@@ -22,6 +22,10 @@ log = logging.getLogger("signalbox.store")
 CHECK_INTERVAL = 1.0
 """Seconds between two checks of all three files while there are commits."""
 
+WAL_HEADER_BYTES = 32
+WAL_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
+"""How each write-ahead log begins: https://sqlite.org/fileformat.html#walformat."""
+
 Identity = tuple[int, int]
 """Device and inode."""
 
@@ -204,6 +208,9 @@ class DatabaseFile:
                 return f"{what} cannot be reached: {error.strerror}"
             if (status.st_dev, status.st_ino) != self._opened[name]:
                 return f"{what} was replaced by another file"
+            if name == self._wal and status.st_size >= WAL_HEADER_BYTES and not _has_wal_header(name):
+                self.overwritten = True
+                return f"{what} was truncated or overwritten"
             if name == self._db and (how := self._content.overwritten(status)):
                 self.overwritten = True
                 return f"{what} {how}"
@@ -216,3 +223,9 @@ def _identity(name: str) -> Identity | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+def _has_wal_header(name: str) -> bool:
+    """Return whether a write-ahead log begins as SQLite writes it. SQLite has no locks on this file to lose."""
+    with open(name, "rb") as file:
+        return file.read(4) in WAL_MAGIC

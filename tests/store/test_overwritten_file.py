@@ -113,6 +113,18 @@ def test_an_open_file_overwritten_with_other_data_is_not_written(
     assert append_event(store) == 51
 
 
+def test_a_truncated_write_ahead_log_counts_as_overwritten(store: SqliteStore) -> None:
+    store.append("run", [LOG] * 30)
+    checkpoint(store)
+    store.append("run", [LOG] * 10)
+    os.truncate(f"{store.path}-wal", 0)
+    append_event(store)
+    store.check()
+    seq = append_event(store)
+    assert seq <= 32, "the events in the truncated log are gone"
+    assert count_stored_events(store.path) == seq, "what is acknowledged now is in the database"
+
+
 async def test_a_restore_into_the_open_database_starts_a_new_history(store: SqliteStore, tmp_path: Path) -> None:
     await store.aappend("run", [LOG] * 50)
     back_up(store.path, tmp_path / "backup.db")
