@@ -165,7 +165,7 @@ async def test_an_agent_run_leaves_the_later_task_alone(store: SqliteStore, when
     await store.aappend("t", LINK)
     replaced.set()
     async with asyncio.timeout(60):
-        await asyncio.gather(*agents._work.values())
+        await asyncio.gather(*agents._jobs.values())
     await agents.stop()
     assert await asyncio.to_thread(messages, store) == ["successor"]
 
