@@ -19,7 +19,8 @@ else:
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
 def test_pages_and_json_are_compressed_for_clients_that_accept_it(server: Server, encoding: str) -> None:
     server.emit("packed", *["the same words again and again"] * 200)
-    for path in ("/tasks/packed", "/api/tasks/packed/events"):
+    server.emit("long", "a long message " * 15_000)
+    for path in ("/tasks/packed", "/api/tasks/packed/events", "/api/tasks/long/events"):
         plain = server.get(path, headers={"Accept-Encoding": "identity"})
         packed = server.get(path, headers={"Accept-Encoding": encoding})
         assert "content-encoding" not in plain.headers

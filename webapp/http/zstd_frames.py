@@ -17,3 +17,8 @@ _compressor = zstd.ZstdCompressor(level=LEVEL)
 def zstd_frame(data: bytes) -> bytes:
     """Return `data` as one complete frame, which can be decoded without earlier frames."""
     return _compressor.compress(data, mode=zstd.ZstdCompressor.FLUSH_FRAME)
+
+
+def zstd_frame_in_thread(data: bytes) -> bytes:
+    """Return the same frame as `zstd_frame`. Any thread may call it, because it makes a compressor of its own."""
+    return zstd.compress(data, LEVEL)
