@@ -14,8 +14,9 @@ unexport PYTHONDONTWRITEBYTECODE
 # A failing test runs once more; the summary names it if the second run passes.
 TRIES := --reruns 1 -raR
 
-# Most tests mostly wait, so two cores can serve more than two workers. A worker of the unit tests takes one file at a time.
-# A worker of the browser tests that has no tests left takes some from another worker.
+# Tests wait part of the time, so two cores can serve more than two workers. A worker takes one file at a time; in `make e2e`,
+# a worker that has no tests left takes some from another one.
+WORKERS := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 UNIT_WORKERS := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 E2E_WORKERS := --numprocesses 4 --dist worksteal
 
@@ -28,7 +29,9 @@ help: ## show this list
 run: venv ## start the server with its demo, on http://127.0.0.1:8000 (HOST=, PORT=)
 	@exec $(BIN)/signalbox serve --demo $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT)) $(ARGS)
 
-test: lint types unit e2e ## run all checks that must pass
+# All tests share one pool: no core is idle at the end of the first part. The browser tests come last.
+test: lint types browser ## run all checks that must pass
+	$(BIN)/pytest $(WORKERS) $(TRIES) $(ARGS)
 
 quick: venv ## run the unit and API tests that start no programs
 	$(BIN)/pytest tests -m "not soak and not programs" $(UNIT_WORKERS) $(TRIES) $(ARGS)

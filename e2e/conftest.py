@@ -25,6 +25,7 @@ TIMEOUT_MS = 10_000
 expect.set_options(timeout=TIMEOUT_MS)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run browser tests last, because no async test can run after the first of them."""
     items.sort(key=lambda item: HERE in item.path.parents)
