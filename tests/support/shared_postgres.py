@@ -1,0 +1,97 @@
+"""One PostgreSQL server for all tests of a run. The first test that needs it starts it, whichever worker it runs in.
+
+A process of its own keeps the server. It ends both when the test run has ended, even if the run was killed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+from tests.support.paths import ROOT
+from tests.support.postgres import Cluster, programs
+
+EXISTING = "SIGNALBOX_TEST_POSTGRES"
+"""A variable with the URL of a running server, which the tests then use instead of starting their own."""
+
+
+def memory_folder() -> Path:
+    """Return a folder in memory if there is one with enough space, else the folder of temporary files."""
+    memory = Path("/dev/shm")
+    enough = memory.is_dir() and shutil.disk_usage(memory).free > 2 * 2**30
+    return memory if enough else Path(tempfile.gettempdir())
+
+
+def create_database() -> str:
+    """Create an empty database on the shared server, and return its URL."""
+    server = _server()
+    name = f"test_{uuid.uuid4().hex}"
+    folder = programs()
+    assert folder is not None
+    command = [folder / "psql", "--no-psqlrc", "-q", "-d", f"{server}/postgres", "-c", f"CREATE DATABASE {name}"]
+    subprocess.run(command, check=True, capture_output=True)
+    return f"{server}/{name}"
+
+
+@functools.cache
+def _server() -> str:
+    """Return the URL of the shared server without a database, and start the server if this is the first call."""
+    existing = os.environ.get(EXISTING)
+    if existing:
+        return existing.rpartition("/")[0] if existing.count("/") > 2 else existing
+    # All workers of pytest-xdist have the same parent, the process that the user started.
+    owner = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+    folder = memory_folder() / f"signalbox-postgres-{owner}"
+    with Path(f"{folder}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        address = folder / "address"
+        if not address.exists():
+            _start_keeper(owner, folder)
+        return address.read_text()
+
+
+def _start_keeper(owner: int, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    command = [sys.executable, "-m", "tests.support.shared_postgres", str(owner), str(folder)]
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    keeper = subprocess.Popen(command, cwd=ROOT, start_new_session=True, text=True, **streams)
+    assert keeper.stdout is not None
+    said = keeper.stdout.readline()
+    assert said == "ready\n", said + keeper.stdout.read()
+    keeper.stdout.close()
+
+
+def keep(owner: int, folder: Path) -> None:
+    """Run a server until the process `owner` ends."""
+    cluster = Cluster(folder)
+    try:
+        cluster.start()
+        (folder / "address").write_text(cluster.url("").rstrip("/"))
+        print("ready", flush=True)
+        while _runs(owner):
+            time.sleep(0.5)
+    finally:
+        cluster.close()
+        Path(f"{folder}.lock").unlink(missing_ok=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+if __name__ == "__main__":
+    keep(int(sys.argv[1]), Path(sys.argv[2]))
