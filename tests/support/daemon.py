@@ -42,7 +42,7 @@ def run_daemon(command: Sequence[str], port: int, folder: Path) -> Iterator[None
         subprocess.Popen(command, stdout=output, stderr=output, cwd=folder, env=os.environ | places) as process,
     ):
         try:
-            _wait_for(port, process, log)
+            wait_for_port(port, process, log)
             yield
         finally:
             process.terminate()
@@ -52,7 +52,8 @@ def run_daemon(command: Sequence[str], port: int, folder: Path) -> Iterator[None
                 process.kill()
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a started process accepts connections on a port of this machine."""
     deadline = time.monotonic() + START_TIMEOUT
     while True:
         try:

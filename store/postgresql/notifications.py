@@ -1,0 +1,85 @@
+"""Wake-ups with PostgreSQL's own NOTIFY and LISTEN, for processes without another bus.
+
+NOTIFY takes a lock of the whole server when its transaction commits. Inside the transaction of an append it would let
+the commits of all writers wait for each other, so it has a connection and a transaction of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import psycopg
+
+from signalbox.store.bus.transport import BusUnavailable
+
+CHANNEL = "signalbox"
+TIMEOUT = 5.0
+"""Seconds that a connection or a statement may take."""
+
+IDLE_CHECK = 15.0
+"""Seconds without a wake-up after which the listening connection is checked."""
+
+Connection = psycopg.AsyncConnection[tuple[object, ...]]
+
+
+class Notifications:
+    """Implements `Transport` on the database at `conninfo`. All processes must use a connection without a transaction
+    pooler, which would forget LISTEN."""
+
+    def __init__(self, conninfo: str) -> None:
+        self._conninfo = conninfo
+        self._sending: Connection | None = None
+
+    async def publish(self, origin: str) -> None:
+        """Wake all listening processes."""
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                if self._sending is None:
+                    self._sending = await self._connect()
+                await self._sending.execute("SELECT pg_notify(%s, %s)", (CHANNEL, origin))
+        except (psycopg.Error, OSError, TimeoutError) as error:
+            await self.aclose()
+            raise _unavailable(error) from error
+
+    @asynccontextmanager
+    async def listen(self) -> AsyncGenerator[AsyncIterator[str]]:
+        """Listen on a new connection."""
+        connection = None
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                connection = await self._connect()
+                await connection.execute(f"LISTEN {CHANNEL}")
+            yield _origins(connection)
+        except (psycopg.Error, OSError, TimeoutError) as error:
+            raise _unavailable(error) from error
+        finally:
+            if connection is not None:
+                await _close(connection)
+
+    async def aclose(self) -> None:
+        """Close the connection that publishes."""
+        connection, self._sending = self._sending, None
+        if connection is not None:
+            await _close(connection)
+
+    async def _connect(self) -> Connection:
+        return await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
+
+
+async def _origins(connection: Connection) -> AsyncGenerator[str]:
+    while True:
+        async for notify in connection.notifies(timeout=IDLE_CHECK):
+            yield notify.payload
+        async with asyncio.timeout(TIMEOUT):
+            await connection.execute("SELECT")
+
+
+async def _close(connection: Connection) -> None:
+    with suppress(psycopg.Error, OSError):
+        await connection.close()
+
+
+def _unavailable(error: Exception) -> BusUnavailable:
+    return BusUnavailable(str(error).strip() or f"PostgreSQL did not answer within {TIMEOUT:.0f} s")

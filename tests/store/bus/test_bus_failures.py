@@ -1,0 +1,158 @@
+"""A bus that fails delays wake-ups, and nothing else. It is reported, and works again by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from signalbox.store.bus import Bus
+from signalbox.store.bus.redis import RedisTransport
+from signalbox.store.bus.transport import Transport
+from signalbox.store.errors import UnknownStoreKind
+from signalbox.store.postgresql.notifications import Notifications
+from tests.support.postgres import Cluster
+from tests.support.redis import RedisSentinel, RedisServer
+from tests.support.shared_postgres import memory_folder
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path / "redis").start()
+    yield server
+    server.kill()
+
+
+@asynccontextmanager
+async def waking(make: Callable[[], Transport]) -> AsyncIterator[tuple[Bus, Bus, asyncio.Event]]:
+    """Yield the buses of a writer and of a reader that listens, and the event that a wake-up of the reader sets."""
+    writer, reader, woken = Bus(make()), Bus(make()), asyncio.Event()
+    try:
+        reader.watch(woken.set)
+        await next_of(woken)
+        yield writer, reader, woken
+    finally:
+        await asyncio.to_thread(writer.close)
+        await asyncio.to_thread(reader.close)
+
+
+async def next_of(woken: asyncio.Event) -> None:
+    async with asyncio.timeout(20):
+        await woken.wait()
+    woken.clear()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - the condition belongs to another thread
+            await asyncio.sleep(0.01)
+
+
+async def check_restart(make: Callable[[], Transport], stop: Callable[[], None], start: Callable[[], object]) -> None:
+    """Check that a stopped server is reported, blocks no writer, and wakes the reader once it is back."""
+    async with waking(make) as (writer, reader, woken):
+        writer.committed()
+        await next_of(woken)
+        await asyncio.to_thread(stop)
+        before = time.monotonic()
+        writer.committed()
+        assert time.monotonic() - before < 0.1
+        await until(lambda: not writer.working and not reader.working)
+        await asyncio.to_thread(start)
+        await until(lambda: writer.working and reader.working)
+        woken.clear()
+        writer.committed()
+        await next_of(woken)
+
+
+async def test_redis_may_be_restarted(redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "signalbox.bus")
+    await check_restart(lambda: RedisTransport(redis.url, "test"), redis.kill, redis.start)
+    told = [record.message for record in caplog.records]
+    assert len(told) == 4, told  # Each process reports the loss and the recovery once.
+
+
+async def test_postgresql_may_be_restarted() -> None:
+    cluster = Cluster(memory_folder() / f"signalbox-bus-{uuid.uuid4().hex}").start()
+    try:
+        await check_restart(lambda: Notifications(cluster.url("postgres")), cluster.kill, cluster.start)
+    finally:
+        cluster.close()
+
+
+async def test_a_redis_that_does_not_answer_is_reported_and_delays_no_writer(redis: RedisServer) -> None:
+    async with waking(lambda: RedisTransport(redis.url, "test")) as (writer, _, woken):
+        redis.suspend()
+        try:
+            before = time.monotonic()
+            for _ in range(100):
+                writer.committed()
+            assert time.monotonic() - before < 0.1
+            await until(lambda: not writer.working)
+        finally:
+            redis.resume()
+        await next_of(woken)
+        await until(lambda: writer.working)
+
+
+async def test_a_process_ends_although_the_bus_is_away(redis: RedisServer) -> None:
+    redis.kill()
+    bus = Bus(RedisTransport(redis.url, "test"))
+    bus.committed()
+    before = time.monotonic()
+    await asyncio.to_thread(bus.close)
+    assert time.monotonic() - before < 3
+
+
+async def test_a_wrong_password_is_reported_without_the_password(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = RedisServer(tmp_path / "guarded", "--requirepass", "s3cret").start()
+    bus = Bus(RedisTransport(f"redis://:wr0ng@127.0.0.1:{server.port}", "test"))
+    try:
+        bus.committed()
+        await until(lambda: not bus.working)
+        assert "password" in caplog.text
+        assert "wr0ng" not in caplog.text
+        right = f"redis://:s3cret@127.0.0.1:{server.port}"
+        async with waking(lambda: RedisTransport(right, "test")) as (writer, _, woken):
+            writer.committed()
+            await next_of(woken)
+    finally:
+        await asyncio.to_thread(bus.close)
+        server.kill()
+
+
+async def test_wake_ups_follow_a_failover_of_the_sentinels(redis: RedisServer, tmp_path: Path) -> None:
+    replica = RedisServer(tmp_path / "replica", "--replicaof", f"127.0.0.1 {redis.port}").start()
+    sentinel = RedisSentinel(tmp_path / "sentinel", redis).start()
+    url = f"redis+sentinel://127.0.0.1:{sentinel.port}/main"
+    try:
+        await until(lambda: f"127.0.0.1 {replica.port}" in sentinel.configuration)
+        async with waking(lambda: RedisTransport(url, "test")) as (writer, reader, woken):
+            writer.committed()
+            await next_of(woken)
+            redis.kill()
+            writer.committed()
+            await until(lambda: not reader.working)
+            await until(lambda: writer.working and reader.working)
+            woken.clear()
+            writer.committed()
+            await next_of(woken)
+    finally:
+        sentinel.kill()
+        replica.kill()
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://host:port", "redis+sentinel://127.0.0.1:26379", "amqp://host", "redis", "redis+sentinel:///main"]
+)
+def test_a_bad_url_is_refused_with_an_example(url: str) -> None:
+    with pytest.raises(UnknownStoreKind, match="cannot use the bus"):
+        RedisTransport(url, "test")
