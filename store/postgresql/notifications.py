@@ -13,6 +13,8 @@ from contextlib import asynccontextmanager, suppress
 import psycopg
 
 from signalbox.store.bus.transport import BusUnavailable
+from signalbox.store.errors import StoreError
+from signalbox.store.postgresql.connection import Address
 
 CHANNEL = "signalbox"
 TIMEOUT = 5.0
@@ -21,25 +23,24 @@ TIMEOUT = 5.0
 IDLE_CHECK = 15.0
 """Seconds without a wake-up after which the listening connection is checked."""
 
-Connection = psycopg.AsyncConnection[tuple[object, ...]]
+FAILURES = (psycopg.Error, StoreError, OSError, TimeoutError)
 
 
 class Notifications:
-    """Implements `Transport` on the database at `conninfo`. All processes must use a connection without a transaction
-    pooler, which would forget LISTEN."""
+    """Implements `Transport` on one database. A proxy that pools transactions drops LISTEN, so no wake-up passes it."""
 
-    def __init__(self, conninfo: str) -> None:
-        self._conninfo = conninfo
-        self._sending: Connection | None = None
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._sending: psycopg.AsyncConnection | None = None
 
     async def publish(self, origin: str) -> None:
         """Wake all listening processes."""
         try:
             async with asyncio.timeout(TIMEOUT):
                 if self._sending is None:
-                    self._sending = await self._connect()
+                    self._sending = await self._address.aconnect()
                 await self._sending.execute("SELECT pg_notify(%s, %s)", (CHANNEL, origin))
-        except (psycopg.Error, OSError, TimeoutError) as error:
+        except FAILURES as error:
             await self.aclose()
             raise _unavailable(error) from error
 
@@ -49,10 +50,10 @@ class Notifications:
         connection = None
         try:
             async with asyncio.timeout(TIMEOUT):
-                connection = await self._connect()
+                connection = await self._address.aconnect()
                 await connection.execute(f"LISTEN {CHANNEL}")
             yield _origins(connection)
-        except (psycopg.Error, OSError, TimeoutError) as error:
+        except FAILURES as error:
             raise _unavailable(error) from error
         finally:
             if connection is not None:
@@ -64,11 +65,8 @@ class Notifications:
         if connection is not None:
             await _close(connection)
 
-    async def _connect(self) -> Connection:
-        return await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
 
-
-async def _origins(connection: Connection) -> AsyncGenerator[str]:
+async def _origins(connection: psycopg.AsyncConnection) -> AsyncGenerator[str]:
     while True:
         async for notify in connection.notifies(timeout=IDLE_CHECK):
             yield notify.payload
@@ -76,8 +74,8 @@ async def _origins(connection: Connection) -> AsyncGenerator[str]:
             await connection.execute("SELECT")
 
 
-async def _close(connection: Connection) -> None:
-    with suppress(psycopg.Error, OSError):
+async def _close(connection: psycopg.AsyncConnection) -> None:
+    with suppress(*FAILURES):
         await connection.close()
 
 

@@ -1,0 +1,124 @@
+"""The store in a PostgreSQL database, for any number of processes and machines."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+import psycopg
+
+from signalbox.store.contract import Reading, Store, StoreStats, Watch
+from signalbox.store.errors import StoreError
+from signalbox.store.postgresql.connection import Address
+from signalbox.store.postgresql.errors import translated_errors
+from signalbox.store.postgresql.migrations import facts_of, migrate
+from signalbox.store.postgresql.peek import PostgresPeek
+from signalbox.store.postgresql.pool import Pool
+from signalbox.store.postgresql.readers import PostgresReaders
+from signalbox.store.postgresql.wake_ups import BUS_UNAVAILABLE, open_bus
+from signalbox.store.postgresql.writer import PostgresWriter
+from signalbox.store.sql.people import PeopleTables
+from signalbox.store.sql.writing import Writes
+
+log = logging.getLogger("signalbox.store")
+
+
+class PostgresStore(Writes, Store):
+    """Implements `Store` for one PostgreSQL database. See `store.contract`."""
+
+    def __init__(self, url: str, *, bus: str | None = None) -> None:
+        self.url, self.bus_url = url, bus
+        self._address = Address(url)
+        self._listeners: list[Callable[[], None]] = []
+        self._generation = 0
+        self._fault: StoreError | None = None
+        super().__init__(PostgresWriter(self._open(), self._open, self._committed))
+        self._bus = open_bus(bus, self._address, self._key)
+        self._pool = Pool(self._address)
+        self._readers = PostgresReaders(self._pool)
+        self.people = PeopleTables(self._calls, self._readers.rows)
+
+    def _open(self) -> psycopg.Connection:
+        """Open a connection for writing to the migrated database. Raises StoreUnavailable and SchemaTooNew."""
+        try:
+            connection = self._address.connect()
+            try:
+                with translated_errors():
+                    migrate(connection)
+                    facts = facts_of(connection)
+            except BaseException:
+                connection.close()
+                raise
+        except StoreError as error:
+            self._fault = error
+            raise
+        self._fault = None
+        if self._generation == 0 or facts["epoch"] != self.epoch:
+            # A restored copy, or another database at the same address.
+            self.epoch, self._key = facts["epoch"], bytes.fromhex(facts["key"])
+            self._generation += 1
+        return connection
+
+    @property
+    def key(self) -> bytes | None:
+        return self._key
+
+    # reading and following
+
+    def read(self) -> AbstractAsyncContextManager[Reading]:
+        return self._readers.view()
+
+    def glance(self) -> AbstractAsyncContextManager[Reading]:
+        return self._readers.view(consistent=False)
+
+    def peek(self) -> PostgresPeek:
+        return PostgresPeek(self._address)
+
+    def watch(self, callback: Callable[[], None]) -> Watch | None:
+        return self._bus.watch(callback)
+
+    def on_commit(self, callback: Callable[[], None]) -> Callable[[], None]:
+        self._listeners.append(callback)
+        return lambda: self._listeners.remove(callback)
+
+    def _committed(self) -> None:
+        for listener in list(self._listeners):
+            try:
+                listener()
+            except Exception as error:
+                # The commit succeeded, so the appending callers and the other listeners must still learn of it.
+                log.error("a listener for commits failed", exc_info=error)
+        self._bus.committed()
+
+    # state
+
+    def stats(self) -> StoreStats:
+        return StoreStats(self._writer.queued, self._writer.commits, self._pool.lent)
+
+    @property
+    def generation(self) -> int:
+        return self._generation
+
+    @property
+    def problems(self) -> list[tuple[str, str]]:
+        return []
+
+    @property
+    def warnings(self) -> list[tuple[str, str]]:
+        return [] if self._bus.working else [BUS_UNAVAILABLE]
+
+    async def acheck(self) -> None:
+        pass
+
+    async def aclose(self) -> None:
+        await self._calls.off_the_loop(self._close_writer)
+        if self._calls.blocking:
+            self._pool.stop()
+        else:
+            await self._pool.close()
+
+    def _close_writer(self) -> None:
+        self._calls.close()
+        self._writer.close()
+        self._bus.close()

@@ -1,0 +1,85 @@
+"""Connections to the server. The URL may contain every parameter of libpq, such as `sslmode` or several hosts."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from signalbox.store.errors import StoreUnavailable, UnknownStoreKind
+from signalbox.store.postgresql.errors import not_reached
+from signalbox.store.postgresql.texts import ADAPTERS
+
+DEFAULTS: dict[str, Any] = {
+    "connect_timeout": 10,
+    "application_name": "signalbox",
+    # A server that vanished without a word is noticed within about 25 s.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""Parameters of libpq that the URL may override."""
+
+OLDEST_SERVER = 140_000
+
+
+class Address:
+    """The parsed URL of a database. `prepare=off` in its query switches prepared statements off, for a proxy."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            given = conninfo_to_dict(_without_prepare(url))
+        except psycopg.ProgrammingError as error:
+            raise UnknownStoreKind(f"the store's URL is not a PostgreSQL URL: {_first_line(error, url)}") from None
+        ports = str(given.get("port", "")).split(",")
+        if not all(port == "" or port.isdigit() for port in ports):
+            raise UnknownStoreKind("the store's URL is not a PostgreSQL URL: the port must be a number")
+        self.parameters: dict[str, Any] = {**DEFAULTS, **given, "client_encoding": "UTF8"}
+        self._prepare_threshold: int | None = None if "prepare=off" in urlsplit(url).query.split("&") else 5
+
+    def connect(self) -> psycopg.Connection:
+        """Open a connection in autocommit mode. Raises StoreUnavailable."""
+        try:
+            connection = psycopg.connect(autocommit=True, context=ADAPTERS, **self.parameters)
+        except psycopg.Error as error:
+            raise not_reached(error) from error
+        connection.prepare_threshold = self._prepare_threshold
+        try:
+            _check_version(connection.info.server_version)
+        except StoreUnavailable:
+            connection.close()
+            raise
+        return connection
+
+    async def aconnect(self) -> psycopg.AsyncConnection:
+        """Do the same as `connect` without blocking. The connection may be used in any event loop, one at a time."""
+        try:
+            connection = await psycopg.AsyncConnection.connect(autocommit=True, context=ADAPTERS, **self.parameters)
+        except psycopg.Error as error:
+            raise not_reached(error) from error
+        connection.prepare_threshold = self._prepare_threshold
+        return connection
+
+
+def _check_version(version: int) -> None:
+    if version < OLDEST_SERVER:
+        raise StoreUnavailable(
+            f"the server is PostgreSQL {version // 10_000}; Signalbox needs version {OLDEST_SERVER // 10_000} or newer",
+            retry_after=30,
+        )
+
+
+def _without_prepare(url: str) -> str:
+    base, mark, query = url.partition("?")
+    kept = [part for part in query.split("&") if part and part != "prepare=off"]
+    return f"{base}{mark}{'&'.join(kept)}" if kept else base
+
+
+def _first_line(error: psycopg.Error, url: str) -> str:
+    # libpq quotes the malformed part, which may be the password.
+    password = urlsplit(url).password if "@" in url else None
+    text = str(error).splitlines()[0] if str(error) else "it cannot be parsed"
+    return text.replace(password, "…") if password else text

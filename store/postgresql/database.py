@@ -1,0 +1,150 @@
+"""A write transaction on a connection in pipeline mode: statements are sent without waiting for their results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import psycopg
+from signalbox.store.failures import reports_failure
+from signalbox.store.postgresql.dialect import POSTGRESQL
+
+from signalbox.store.postgresql.write_lock import WRITE_LOCK
+from signalbox.store.sql.rows import COLUMNS, wire
+from signalbox.store.sql.short_payloads import MAX_PAYLOAD_CHARS, shortened
+from signalbox.store.state import Task
+
+LOCK_TIMEOUT = 5
+"""Seconds to wait for the write lock. Then the writer checks the deadlines of its callers, and waits again."""
+
+# One statement, so that the timeout costs no message of its own. It applies to this transaction only.
+_LOCK = f"SELECT set_config('lock_timeout', '{LOCK_TIMEOUT}s', true), pg_advisory_xact_lock({WRITE_LOCK})"
+# A statement after the lock, because a statement sees the commits before its own start.
+_POSITION = (
+    "SELECT last_event_id, pg_current_xact_id()::text,"
+    " to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') FROM log_position"
+)
+_MOVE = "UPDATE log_position SET last_event_id = %s, commits = commits + 1"
+_STATE = "SELECT state FROM tasks WHERE task_id = %s"
+_CREATE = (
+    "INSERT INTO tasks (task_id, identity, last_seq, created_at, updated_at, active_at, status, title, kind,"
+    " project_id, state) VALUES (%s, %s, 0, %s, %s, %s, %s, %s, %s, %s, %s)"
+)
+_SAVE = "UPDATE tasks SET updated_at = %s, last_seq = %s, state = %s, stale = FALSE WHERE task_id = %s"
+_INSERT = (
+    f"INSERT INTO task_events ({COLUMNS}, quiet, plain, failure, brief) VALUES (%s, %s, %s, %s, nullif(%s, ''), %s, %s,"
+    " nullif(%s, ''), %s, %s, nullif(%s, ''), nullif(%s, ''), nullif(%s, ''), %s, nullif(%s, ''), %s, %s)"
+)
+_TABLES = (
+    *("task_events", "task_phases", "task_spans", "task_checkpoints", "task_permissions", "task_heartbeats"),
+    *("task_unfinished", "tasks"),
+)
+
+
+@lru_cache(500)
+def with_driver_placeholders(sql: str) -> str:
+    """Return the SQL with `%s` for each `?`, as the driver needs it. The store's SQL has no other `?`."""
+    return sql.replace("%", "%%").replace("?", "%s")
+
+
+class PostgresResult:
+    """The result of one statement, which the server may not have answered yet."""
+
+    __slots__ = ("_cursor", "_pipeline")
+
+    def __init__(self, cursor: psycopg.Cursor[Any], pipeline: psycopg.Pipeline) -> None:
+        self._cursor = cursor
+        self._pipeline = pipeline
+
+    @property
+    def rowcount(self) -> int:
+        self._pipeline.sync()
+        return self._cursor.rowcount
+
+    def fetchone(self) -> Any:
+        return self._cursor.fetchone()
+
+    def fetchall(self) -> list[Any]:
+        return self._cursor.fetchall()
+
+
+class PostgresDatabase:
+    """Implements `Database` for one transaction. Create it in a pipeline of the connection, and call `begin` first."""
+
+    dialect = POSTGRESQL
+
+    def __init__(self, connection: psycopg.Connection, pipeline: psycopg.Pipeline) -> None:
+        self._connection = connection
+        self._pipeline = pipeline
+        self._cursor = connection.cursor()
+        self._position: psycopg.Cursor[Any] | None = None
+        self._last_event_id = 0
+        self._at = ""
+        self.transaction_id: str | None = None
+
+    def begin(self) -> None:
+        """Begin the transaction and take the write lock. Does not wait: `head` or the first query does."""
+        self._cursor.execute("BEGIN")
+        self._cursor.execute(_LOCK)
+        self._position = self._connection.cursor()
+        self._position.execute(_POSITION)
+
+    def commit(self) -> None:
+        """Record the new position of the log and commit. Does not wait: the end of the pipeline does."""
+        self._await_position()
+        self._cursor.execute(_MOVE, (self._last_event_id,))
+        self._cursor.execute("COMMIT")
+
+    def _await_position(self) -> None:
+        if self._position is not None:
+            row = self._position.fetchone()
+            assert row is not None, "log_position has one row"
+            self._last_event_id, self.transaction_id, self._at = row
+            self._position = None
+
+    def execute(self, sql: str, values: Sequence[Any] = (), /) -> PostgresResult:
+        cursor = self._connection.cursor()
+        cursor.execute(with_driver_placeholders(sql), values)
+        return PostgresResult(cursor, self._pipeline)
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> None:
+        self._cursor.executemany(with_driver_placeholders(sql), rows)
+
+    def now(self) -> str:
+        self._await_position()
+        return self._at
+
+    def head(self, task_id: str) -> tuple[int, str | None]:
+        cursor = self._connection.cursor()
+        cursor.execute(_STATE, (task_id,))
+        self._await_position()
+        row = cursor.fetchone()
+        return self._last_event_id, row[0] if row else None
+
+    def take_event_id(self) -> None:
+        self._await_position()
+        self._last_event_id += 1
+
+    def create_task(self, task: Task) -> None:
+        at = task.created_at
+        names = (task.status, task.title, task.kind, task.project_id)
+        self._cursor.execute(_CREATE, (task.task_id, task.identity, at, at, at[:19], *names, wire(task)))
+
+    def insert_events(self, rows: Sequence[Sequence[Any]]) -> None:
+        self._cursor.executemany(_INSERT, [(*row[:13], row[13] or None, row[14], *_derived(row)) for row in rows])
+        self._last_event_id = rows[-1][0]
+
+    def save_task(self, task: Task) -> None:
+        self._cursor.execute(_SAVE, (task.updated_at, task.latest_seq, wire(task), task.task_id))
+
+    def remove_task(self, task_id: str) -> None:
+        for table in _TABLES:
+            self._cursor.execute(f"DELETE FROM {table} WHERE task_id = %s", (task_id,))
+
+
+def _derived(row: Sequence[Any]) -> tuple[bool, str | None]:
+    """Return the columns `failure` and `brief` of an event."""
+    payload = row[8]
+    brief = shortened(payload) if len(payload) > MAX_PAYLOAD_CHARS else None
+    return reports_failure(row[3], payload), brief

@@ -1,0 +1,23 @@
+"""The SQL expressions of PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from signalbox.store.postgresql.texts import restored, stored_key
+from signalbox.store.sql.dialect import Condition, Dialect
+
+
+def _among(column: str, values: Sequence[object]) -> Condition:
+    return f"{column} = ANY(?)", [list(values)]
+
+
+POSTGRESQL = Dialect(
+    # With the collation "C" it ignores the case of ASCII letters only.
+    like="ILIKE",
+    stored=str,
+    among=_among,
+    json_text="json_text({0}, '{1}')".format,
+    stored_key=stored_key,
+    restored=restored,
+)

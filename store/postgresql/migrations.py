@@ -1,0 +1,102 @@
+"""The migrations: one SQL file each in `schema/`, applied in the order of their names.
+
+The table `migrations` records the name of each applied migration, in the same transaction as the migration. An advisory
+lock makes processes that start together wait for the first one.
+"""
+
+from __future__ import annotations
+
+import secrets
+from importlib.resources import files
+
+import psycopg
+
+from signalbox.store.errors import SchemaTooNew
+from signalbox.store.events import new_id
+from signalbox.store.postgresql.write_lock import WRITE_LOCK
+
+MIGRATION_LOCK = WRITE_LOCK + 1
+
+_IDENTITY = (
+    "SELECT system_identifier || '/' || (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " || '/' || 'log_position'::regclass::oid FROM pg_control_system()"
+)
+"""Identifies this copy of the tables: a dump that is restored anywhere gives another value."""
+
+
+def known() -> list[tuple[str, str]]:
+    """Return all migrations as (name, SQL), in order."""
+    scripts = [
+        entry
+        for entry in files("signalbox.store.postgresql").joinpath("schema").iterdir()
+        if entry.name.endswith(".sql")
+    ]
+    return [(script.name[:-4], script.read_text()) for script in sorted(scripts, key=lambda s: s.name)]
+
+
+def migrate(connection: psycopg.Connection) -> None:
+    """Migrate the database to the newest schema. Several processes may do this at the same time.
+
+    Raises SchemaTooNew if the database holds a migration that this version does not know.
+    """
+    steps = known()
+    names = {name for name, _ in steps}
+    _refuse_newer(connection, names)
+    # Check before taking the lock: opening an up-to-date database must not wait for another process.
+    for name, script in steps:
+        if name not in applied(connection):
+            _apply(connection, name, script)
+
+
+def _refuse_newer(connection: psycopg.Connection, names: set[str]) -> None:
+    unknown = applied(connection) - names
+    if unknown:
+        raise SchemaTooNew(f"the database has migrations that this version does not know: {sorted(unknown)}")
+
+
+def _apply(connection: psycopg.Connection, name: str, script: str) -> None:
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
+        connection.execute(
+            'CREATE TABLE IF NOT EXISTS migrations (name text COLLATE "C" PRIMARY KEY, applied_at text NOT NULL)'
+        )
+        if name not in applied(connection):
+            # Without values the driver sends the whole script at once.
+            connection.execute(script)
+            connection.execute("INSERT INTO migrations VALUES (%s, clock_timestamp()::text)", (name,))
+
+
+def applied(connection: psycopg.Connection) -> set[str]:
+    """Return the names of the applied migrations. The set is empty if Signalbox did not create the database."""
+    if connection.execute("SELECT to_regclass('migrations') IS NULL").fetchone() == (True,):
+        return set()
+    return {str(name) for (name,) in connection.execute("SELECT name FROM migrations")}
+
+
+def facts_of(connection: psycopg.Connection) -> dict[str, str]:
+    """Return the epoch and the key of a database. Missing ones are created.
+
+    The database gets a new epoch if it is a copy: it may lack events that readers of the original have seen.
+    """
+    row = connection.execute(_IDENTITY).fetchone()
+    identity = str(row[0]) if row else ""
+    facts = _facts(connection)
+    if {"epoch", "key"} <= facts.keys() and facts.get("identity") == identity:
+        return facts
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (WRITE_LOCK,))
+        facts = _facts(connection)
+        if facts.get("identity") != identity:
+            facts |= {"epoch": new_id(), "identity": identity}
+        facts.setdefault("key", secrets.token_hex(32))
+        for name in ("epoch", "key", "identity"):
+            connection.execute(
+                "INSERT INTO store_facts VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (name, facts[name]),
+            )
+    return facts
+
+
+def _facts(connection: psycopg.Connection) -> dict[str, str]:
+    found = connection.execute("SELECT name, value FROM store_facts WHERE name IN ('epoch', 'key', 'identity')")
+    return {str(name): str(value) for name, value in found}

@@ -1,0 +1,60 @@
+"""The tail's own connection, so that following the log never waits for a connection of the pool."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+from signalbox.store.events import Event
+from signalbox.store.postgresql.connection import Address
+from signalbox.store.postgresql.database import with_driver_placeholders
+from signalbox.store.postgresql.errors import translated_errors
+from signalbox.store.sql.rows import TAILED, tailed_event_of
+
+_COMMITS = "SELECT commits FROM log_position"
+_AFTER = f"SELECT {TAILED} FROM task_events WHERE event_id > ? ORDER BY event_id LIMIT ?"
+
+
+class PostgresPeek:
+    """The `Peek` of a PostgreSQL database. A lost connection is opened again by the next call."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._connection: psycopg.AsyncConnection | None = None
+        self._commits: int | None = None
+
+    async def moved(self) -> bool:
+        """Return whether any connection committed since the last call. True on the first call and after a failure."""
+        before, self._commits = self._commits, None
+        ((self._commits,),) = await self._rows(_COMMITS)
+        return self._commits != before
+
+    async def events_after(self, event_id: int, limit: int) -> list[Event]:
+        """Return at most `limit` events after `event_id`, in commit order."""
+        return [tailed_event_of(row) for row in await self._rows(_AFTER, event_id, limit)]
+
+    def forget(self) -> None:
+        """Make the next `moved()` return True."""
+        self._commits = None
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        self._close()
+
+    async def _rows(self, sql: str, *values: object) -> list[Any]:
+        if self._connection is None:
+            self._connection = await self._address.aconnect()
+        try:
+            with translated_errors():
+                cursor = await self._connection.execute(with_driver_placeholders(sql), values)
+                return await cursor.fetchall()
+        except BaseException:
+            # After an error or a cancellation the connection may still wait for an answer of the server.
+            self._close()
+            raise
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.pgconn.finish()

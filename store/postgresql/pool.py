@@ -1,0 +1,155 @@
+"""The connections for reading. Each view has one, in the event loop of its caller, and none is held between views."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import psycopg
+from psycopg.pq import ConnStatus, TransactionStatus
+
+from signalbox.store.errors import StoreClosed
+from signalbox.store.leases import Leases
+from signalbox.store.postgresql.connection import Address
+from signalbox.store.postgresql.errors import is_lost, translated_errors
+
+MAX_READERS = 8
+"""Connections for views per event loop. A ninth view waits."""
+
+END_TIMEOUT = 5.0
+"""Seconds for the rollback of a failed view. Then its connection is closed."""
+
+BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+
+class Pool:
+    """Lends connections to views. A connection is not bound to an event loop while it is idle."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._idle: list[psycopg.AsyncConnection] = []
+        self._leases = Leases(MAX_READERS)
+        self._ending: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self._process = os.getpid()
+        self.lent = 0
+
+    @asynccontextmanager
+    async def connection(self, *, consistent: bool = True) -> AsyncIterator[psycopg.AsyncConnection]:
+        """Return a connection. If `consistent`, all its queries see the same state.
+
+        Raises NestedView if the caller already holds a view: otherwise all connections could be held by callers that
+        wait for another one. Raises StoreUnavailable and StoreClosed.
+        """
+        if self._closed:
+            raise StoreClosed("the store is closed")
+        lease = self._leases.new(self)
+        limit = await self._leases.admitted()
+        connection: psycopg.AsyncConnection | None = None
+        self.lent += 1
+        try:
+            with translated_errors():
+                connection = await self._lend(consistent)
+                self._leases.enter(lease)
+                yield connection
+                if consistent:
+                    await connection.execute("COMMIT")
+        except BaseException:
+            if connection is not None:
+                lease.handed_on = True
+                self._end(connection, limit)
+            raise
+        finally:
+            self._leases.leave(lease)
+            if not lease.handed_on:
+                if connection is not None:
+                    self._give_back(connection)
+                self._release(limit)
+
+    async def _lend(self, consistent: bool) -> psycopg.AsyncConnection:
+        """Return an idle connection that still works, or a new one, with a transaction if `consistent`."""
+        while (connection := self._take()) is not None:
+            if not consistent:
+                return connection
+            try:
+                return await _begun(connection)
+            except psycopg.Error as error:
+                if not is_lost(error):
+                    raise
+        connection = await self._address.aconnect()
+        return await _begun(connection) if consistent else connection
+
+    def _take(self) -> psycopg.AsyncConnection | None:
+        if self._process != os.getpid():
+            # The connections belong to the parent of this forked process.
+            self._idle, self._process = [], os.getpid()
+        while self._idle:
+            connection = self._idle.pop()
+            if _usable(connection):
+                return connection
+            connection.pgconn.finish()
+        return None
+
+    def _give_back(self, connection: psycopg.AsyncConnection) -> None:
+        if self._closed or connection.info.transaction_status != TransactionStatus.IDLE:
+            connection.pgconn.finish()
+        else:
+            self._idle.append(connection)
+
+    def _release(self, limit: asyncio.Semaphore) -> None:
+        self.lent -= 1
+        limit.release()
+
+    def _end(self, connection: psycopg.AsyncConnection, limit: asyncio.Semaphore) -> None:
+        """Roll back a failed view in the background, then return its connection to the pool."""
+        task = asyncio.create_task(self._roll_back(connection, limit), name="signalbox-reader")
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def _roll_back(self, connection: psycopg.AsyncConnection, limit: asyncio.Semaphore) -> None:
+        try:
+            with suppress(psycopg.Error, TimeoutError):
+                async with asyncio.timeout(END_TIMEOUT):
+                    if connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+                        await connection.execute("ROLLBACK")
+        finally:
+            self._give_back(connection)
+            self._release(limit)
+
+    async def close(self) -> None:
+        """Close all idle connections. Lent connections close when they are returned."""
+        self.stop()
+        loop = asyncio.get_running_loop()
+        if ending := {task for task in self._ending if task.get_loop() is loop}:
+            await asyncio.wait(ending, timeout=END_TIMEOUT)
+
+    def stop(self) -> None:
+        """Do the same as `close` for callers without an event loop."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().pgconn.finish()
+
+
+async def _begun(connection: psycopg.AsyncConnection) -> psycopg.AsyncConnection:
+    try:
+        await connection.execute(BEGIN)
+    except BaseException:
+        connection.pgconn.finish()
+        raise
+    return connection
+
+
+def _usable(connection: psycopg.AsyncConnection) -> bool:
+    """Return whether an idle connection still works, as far as this can be known without a query."""
+    if connection.closed:
+        return False
+    # An idle connection receives data only if the server ends it, or reports a changed setting.
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        with suppress(psycopg.Error):
+            connection.pgconn.consume_input()
+    return connection.pgconn.status == ConnStatus.OK

@@ -1,0 +1,63 @@
+"""Views of a PostgreSQL database, and the parts of their queries that only PostgreSQL has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import psycopg
+
+from signalbox.store.events import Event
+from signalbox.store.postgresql.database import with_driver_placeholders
+from signalbox.store.postgresql.dialect import POSTGRESQL
+from signalbox.store.sql.heartbeats import SeqRange
+from signalbox.store.sql.rows import COLUMNS, event_of
+from signalbox.store.sql.views import Views, window_sql
+
+BRIEF_COLUMNS = (
+    COLUMNS.replace(" payload,", " coalesce(brief, payload),")
+    + ", CASE WHEN brief IS NOT NULL THEN octet_length(payload) END"
+)
+"""The columns for `event_of`, with long payloads shortened, and then the full size of a shortened payload in bytes."""
+
+
+class PostgresView(Views):
+    """Implements `Reading` on one connection."""
+
+    dialect = POSTGRESQL
+    # PostgreSQL has no LIMIT inside a recursion, but ends the recursion when the outer query has enough rows.
+    window = window_sql("", "(SELECT * FROM chosen LIMIT ?) AS chosen JOIN")
+
+    def __init__(self, connection: psycopg.AsyncConnection, columns: str = COLUMNS) -> None:
+        self._connection = connection
+        self._columns = columns
+
+    def brief(self) -> Self:
+        """Return the same view with long payloads shortened."""
+        return type(self)(self._connection, BRIEF_COLUMNS)
+
+    async def latest_event_id(self) -> int:
+        return int((await self._rows("SELECT last_event_id FROM log_position"))[0][0])
+
+    async def times(self, task_id: str, since_seq: int, until_seq: int) -> list[str]:
+        # One text, because one row per time takes several times as long.
+        times = "SELECT created_at FROM task_events WHERE task_id = ? AND seq > ? AND seq <= ? ORDER BY seq"
+        rows = await self._rows(
+            f"SELECT string_agg(created_at, ' ') FROM ({times}) AS times", task_id, since_seq, until_seq
+        )
+        return rows[0][0].split(" ") if rows[0][0] else []
+
+    async def _events_in(self, task_id: str, ranges: Sequence[SeqRange]) -> list[Event]:
+        first_seqs, last_seqs = zip(*ranges, strict=True)
+        rows = await self._rows(
+            f"SELECT {self._columns} FROM unnest(?::bigint[], ?::bigint[]) WITH ORDINALITY AS wanted (low, high, place)"
+            " JOIN task_events ON task_id = ? AND seq BETWEEN low AND high ORDER BY place, seq",
+            list(first_seqs),
+            list(last_seqs),
+            task_id,
+        )
+        return [event_of(row) for row in rows]
+
+    async def _rows(self, sql: str, *values: object) -> list[Any]:
+        cursor = await self._connection.execute(with_driver_placeholders(sql), values)
+        return await cursor.fetchall()

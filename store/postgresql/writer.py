@@ -1,0 +1,115 @@
+"""The transactions of a PostgreSQL database, on one connection that is opened again when it is lost."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from signalbox.store.errors import StoreUnavailable
+from signalbox.store.postgresql.database import PostgresDatabase
+from signalbox.store.postgresql.errors import is_lost, translated
+from signalbox.store.sql.group_commit import GroupCommit, Job
+from signalbox.store.sql.group_commit.writer import refuse_expired
+
+OUTCOME_TIMEOUT = 5.0
+"""Seconds to ask a restarted server whether an interrupted commit succeeded."""
+
+log = logging.getLogger("signalbox.store")
+
+
+class PostgresWriter(GroupCommit):
+    """Commits on one connection. `connect` opens a new one, or raises StoreUnavailable."""
+
+    def __init__(
+        self,
+        connection: psycopg.Connection,
+        connect: Callable[[], psycopg.Connection],
+        on_commit: Callable[[], None],
+    ) -> None:
+        super().__init__(on_commit)
+        self._connection = connection
+        self._connect = connect
+
+    def _close(self) -> None:
+        self._connection.close()
+
+    def _in_transaction(self) -> bool:
+        return self._connection.info.transaction_status not in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN)
+
+    def _rollback(self) -> None:
+        with suppress(psycopg.Error):
+            self._connection.execute("ROLLBACK")
+            return
+        self._connection.close()
+
+    def _transaction(self, jobs: list[Job[Any]], answers: list[Any]) -> bool:
+        again = True
+        while jobs:
+            if self._connection.closed:
+                self._connection = self._connect()
+            answers.clear()
+            try:
+                self._run(jobs, answers)
+                return True
+            except psycopg.errors.LockNotAvailable:
+                # Another process writes, or a program holds a lock on a table.
+                refuse_expired(jobs)
+            except psycopg.Error as error:
+                # Only the first loss is repaired here: a server that ends every connection must be reported.
+                if not (again and is_lost(error)):
+                    raise translated(error) from error
+                again = False
+        return False
+
+    def _run(self, jobs: list[Job[Any]], answers: list[Any]) -> None:
+        """Run and commit the jobs. If the connection is lost during the commit, find out whether it succeeded."""
+        database: PostgresDatabase | None = None
+        committing = False
+        try:
+            with self._connection.pipeline() as pipeline:
+                database = PostgresDatabase(self._connection, pipeline)
+                database.begin()
+                answers.extend(job.work(database) for job in jobs)
+                database.commit()
+                committing = True
+        except psycopg.Error as error:
+            self._abandon()
+            if committing and is_lost(error) and database is not None and self._was_committed(database.transaction_id):
+                return
+            raise
+        except Exception:
+            self._abandon()
+            raise
+
+    def _abandon(self) -> None:
+        """End the transaction after an error. A connection in an unclear state is closed."""
+        if self._connection.closed:
+            return
+        if self._connection.info.transaction_status == TransactionStatus.UNKNOWN:
+            self._connection.close()
+        elif self._in_transaction():
+            self._rollback()
+
+    def _was_committed(self, transaction_id: str | None) -> bool:
+        """Ask the server whether a transaction was committed. Raises StoreUnavailable if it does not answer."""
+        if transaction_id is None:
+            return False
+        until = time.monotonic() + OUTCOME_TIMEOUT
+        while True:
+            try:
+                self._connection = self._connect()
+                found = self._connection.execute("SELECT pg_xact_status(%s::xid8)", (transaction_id,)).fetchone()
+                if found is not None and found[0] != "in progress":
+                    return bool(found[0] == "committed")
+            except (StoreUnavailable, psycopg.Error) as error:
+                if time.monotonic() >= until:
+                    raise StoreUnavailable(
+                        "the connection to the database was lost during a commit, which may have succeeded"
+                    ) from error
+            time.sleep(0.1)
