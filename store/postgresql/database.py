@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
 import psycopg
+
 from signalbox.store.failures import reports_failure
 from signalbox.store.postgresql.dialect import POSTGRESQL
-
 from signalbox.store.postgresql.write_lock import WRITE_LOCK
 from signalbox.store.sql.rows import COLUMNS, wire
 from signalbox.store.sql.short_payloads import MAX_PAYLOAD_CHARS, shortened
@@ -18,14 +19,24 @@ from signalbox.store.state import Task
 LOCK_TIMEOUT = 5
 """Seconds to wait for the write lock. Then the writer checks the deadlines of its callers, and waits again."""
 
-# One statement, so that the timeout costs no message of its own. It applies to this transaction only.
-_LOCK = f"SELECT set_config('lock_timeout', '{LOCK_TIMEOUT}s', true), pg_advisory_xact_lock({WRITE_LOCK})"
+IDLE_TIMEOUT = 30
+"""Seconds without a statement after which the server ends a write transaction: its process may be gone or stopped."""
+
+SLOTS = 1000
+"""The number of rows of `recent_commits`."""
+
+# One statement, so that the timeouts cost no message of their own. They apply to this transaction only.
+LOCK = (
+    f"SELECT set_config('lock_timeout', '{LOCK_TIMEOUT}s', true),"
+    f" set_config('idle_in_transaction_session_timeout', '{IDLE_TIMEOUT}s', true), pg_advisory_xact_lock({WRITE_LOCK})"
+)
 # A statement after the lock, because a statement sees the commits before its own start.
 _POSITION = (
-    "SELECT last_event_id, pg_current_xact_id()::text,"
+    "SELECT last_event_id, commits + 1,"
     " to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') FROM log_position"
 )
-_MOVE = "UPDATE log_position SET last_event_id = %s, commits = commits + 1"
+_MOVE = "UPDATE log_position SET last_event_id = %s, commits = %s"
+_SIGN = "UPDATE recent_commits SET number = %s, token = %s WHERE slot = %s"
 _STATE = "SELECT state FROM tasks WHERE task_id = %s"
 _CREATE = (
     "INSERT INTO tasks (task_id, identity, last_seq, created_at, updated_at, active_at, status, title, kind,"
@@ -81,26 +92,42 @@ class PostgresDatabase:
         self._position: psycopg.Cursor[Any] | None = None
         self._last_event_id = 0
         self._at = ""
-        self.transaction_id: str | None = None
+        self._number = 0
+        self._token = secrets.token_hex(8)
 
     def begin(self) -> None:
         """Begin the transaction and take the write lock. Does not wait: `head` or the first query does."""
         self._cursor.execute("BEGIN")
-        self._cursor.execute(_LOCK)
+        self._cursor.execute(LOCK)
         self._position = self._connection.cursor()
         self._position.execute(_POSITION)
 
     def commit(self) -> None:
         """Record the new position of the log and commit. Does not wait: the end of the pipeline does."""
         self._await_position()
-        self._cursor.execute(_MOVE, (self._last_event_id,))
+        self._cursor.execute(_MOVE, (self._last_event_id, self._number))
+        self._cursor.execute(_SIGN, (self._number, self._token, self._number % SLOTS))
         self._cursor.execute("COMMIT")
+
+    def was_committed(self, connection: psycopg.Connection) -> bool | None:
+        """Return whether this transaction was committed, on another connection; None if that cannot be known any more.
+
+        Waits until the transaction has ended. Raises the driver's errors.
+        """
+        with connection.transaction():
+            # The server may not have noticed yet that the other connection is lost, and still be committing.
+            connection.execute(LOCK)
+            signed = "SELECT number, token FROM recent_commits WHERE slot = %s"
+            row = connection.execute(signed, (self._number % SLOTS,)).fetchone()
+        assert row is not None, "each slot has a row"
+        number, token = row
+        return token == self._token if number == self._number else None if number > self._number else False
 
     def _await_position(self) -> None:
         if self._position is not None:
             row = self._position.fetchone()
             assert row is not None, "log_position has one row"
-            self._last_event_id, self.transaction_id, self._at = row
+            self._last_event_id, self._number, self._at = row
             self._position = None
 
     def execute(self, sql: str, values: Sequence[Any] = (), /) -> PostgresResult:

@@ -86,7 +86,7 @@ def facts_of(connection: psycopg.Connection) -> dict[str, str]:
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (WRITE_LOCK,))
         facts = _facts(connection)
-        if facts.get("identity") != identity:
+        if facts.get("identity") != identity or "epoch" not in facts:
             facts |= {"epoch": new_id(), "identity": identity}
         facts.setdefault("key", secrets.token_hex(32))
         for name in ("epoch", "key", "identity"):

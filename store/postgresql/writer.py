@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from signalbox.store.errors import StoreUnavailable
+from signalbox.store.errors import StoreError, StoreUnavailable
 from signalbox.store.postgresql.database import PostgresDatabase
 from signalbox.store.postgresql.errors import is_lost, translated
 from signalbox.store.sql.group_commit import GroupCommit, Job
@@ -21,6 +21,13 @@ OUTCOME_TIMEOUT = 5.0
 """Seconds to ask a restarted server whether an interrupted commit succeeded."""
 
 log = logging.getLogger("signalbox.store")
+
+
+class OutcomeUnknown(StoreUnavailable):
+    """The connection was lost during a commit, and the server does not tell whether it succeeded."""
+
+    def __init__(self) -> None:
+        super().__init__("the connection to the database was lost during a commit, which may have succeeded")
 
 
 class PostgresWriter(GroupCommit):
@@ -60,6 +67,11 @@ class PostgresWriter(GroupCommit):
             except psycopg.errors.LockNotAvailable:
                 # Another process writes, or a program holds a lock on a table.
                 refuse_expired(jobs)
+            except OutcomeUnknown as error:
+                # Another attempt could store the events twice.
+                for job in jobs:
+                    job.fail(error)
+                return False
             except psycopg.Error as error:
                 # Only the first loss is repaired here: a server that ends every connection must be reported.
                 if not (again and is_lost(error)):
@@ -76,11 +88,11 @@ class PostgresWriter(GroupCommit):
                 database = PostgresDatabase(self._connection, pipeline)
                 database.begin()
                 answers.extend(job.work(database) for job in jobs)
-                database.commit()
                 committing = True
+                database.commit()
         except psycopg.Error as error:
             self._abandon()
-            if committing and is_lost(error) and database is not None and self._was_committed(database.transaction_id):
+            if committing and is_lost(error) and database is not None and self._was_committed(database):
                 return
             raise
         except Exception:
@@ -96,20 +108,18 @@ class PostgresWriter(GroupCommit):
         elif self._in_transaction():
             self._rollback()
 
-    def _was_committed(self, transaction_id: str | None) -> bool:
-        """Ask the server whether a transaction was committed. Raises StoreUnavailable if it does not answer."""
-        if transaction_id is None:
-            return False
+    def _was_committed(self, database: PostgresDatabase) -> bool:
+        """Ask on a new connection whether a transaction was committed. Raises OutcomeUnknown."""
         until = time.monotonic() + OUTCOME_TIMEOUT
         while True:
             try:
                 self._connection = self._connect()
-                found = self._connection.execute("SELECT pg_xact_status(%s::xid8)", (transaction_id,)).fetchone()
-                if found is not None and found[0] != "in progress":
-                    return bool(found[0] == "committed")
-            except (StoreUnavailable, psycopg.Error) as error:
+                committed = database.was_committed(self._connection)
+            except (StoreError, psycopg.Error) as error:
                 if time.monotonic() >= until:
-                    raise StoreUnavailable(
-                        "the connection to the database was lost during a commit, which may have succeeded"
-                    ) from error
-            time.sleep(0.1)
+                    raise OutcomeUnknown from error
+                time.sleep(0.1)
+            else:
+                if committed is None:
+                    raise OutcomeUnknown
+                return committed

@@ -22,6 +22,16 @@ CREATE TABLE log_position (
 ) WITH (fillfactor = 10);
 INSERT INTO log_position (last_event_id, commits) VALUES (0, 0);
 
+-- The last thousand transactions: number n, counted in `log_position.commits`, is in slot n % 1000 with a random token of
+-- its writer. A writer that lost its connection during a commit finds out here whether it succeeded. The status of
+-- the transaction id does not tell: a server that crashed may assign the id again.
+CREATE TABLE recent_commits (
+  slot   smallint PRIMARY KEY,
+  number bigint NOT NULL,
+  token  text COLLATE "C" NOT NULL
+) WITH (fillfactor = 50);
+INSERT INTO recent_commits SELECT slot, 0, '' FROM generate_series(0, 999) AS slot;
+
 -- The epoch identifies this history. A restored or recreated database has another epoch, so old cursors are not valid.
 -- `people_version` is the number of changes to accounts, tokens and projects.
 CREATE TABLE store_facts (
