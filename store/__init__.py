@@ -8,7 +8,7 @@ with open_task(store, "nightly", title="Nightly build") as task:
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from signalbox.store.contract import Head, LogHits, LogQuery, Reading, Store, TaskPage, TaskReading, TaskRecord, Who
 from signalbox.store.emitter import Answer, AsyncEmitter, Emitter, Run, open_task
@@ -29,6 +29,7 @@ from signalbox.store.errors import (
 from signalbox.store.events import Event, NewEvent
 from signalbox.store.sqlite import SqliteStore
 from signalbox.store.task_list import SORTS, SavedView, Sort, TaskQuery
+from signalbox.store.urls import without_password
 
 __all__ = [
     "SORTS",
@@ -66,24 +67,38 @@ __all__ = [
     "open_task",
 ]
 
-_UNSUPPORTED = {
-    "postgresql": "PostgreSQL is not supported yet; use sqlite:///FILE",
-    "postgres": "PostgreSQL is not supported yet; use sqlite:///FILE",
-    "https": "a remote store is not supported yet; use sqlite:///FILE, or the command's --server URL",
-    "http": "a remote store is not supported yet; use sqlite:///FILE, or the command's --server URL",
-}
+_REMOTE = "a remote store is not supported yet; use a database, or the command's --server URL"
 
 
-def open_store(url: str, *, synchronous: str = "NORMAL") -> SqliteStore:
-    """Open the store at `url`: `sqlite:///relative.db` or `sqlite:////absolute/file.db`.
+def open_store(url: str, *, synchronous: str = "NORMAL", bus: str | None = None) -> Store:
+    """Open the store at `url`.
 
-    `synchronous` is SQLite's setting: with NORMAL a power loss does not damage the database but may lose the last
-    commits, with FULL it loses none. Raises UnknownStoreKind, SchemaTooNew or StoreUnavailable.
+    - `sqlite:///relative.db` or `sqlite:////absolute/file.db`: a file. `synchronous` is SQLite's setting: with NORMAL a
+      power loss does not damage the database but may lose the last commits, with FULL it loses none.
+    - `postgresql://USER:PASSWORD@HOST/DATABASE`: a database on a server; the extra `signalbox-console[postgresql]`.
+      `bus` is the URL of a Redis server, such as `redis://HOST:6379`, that wakes the other processes after a commit;
+      the extra `signalbox-console[redis]`. Without it PostgreSQL wakes them. SQLite needs no bus and ignores it.
+
+    Raises UnknownStoreKind, SchemaTooNew or StoreUnavailable.
     """
-    scheme = urlsplit(url).scheme
-    if scheme in _UNSUPPORTED:
-        raise UnknownStoreKind(f"cannot open {scheme}://…: {_UNSUPPORTED[scheme]}")
+    scheme = url.partition("://")[0].lower()
+    if scheme in ("postgresql", "postgres"):
+        return _open_postgresql(url, bus)
+    if scheme in ("http", "https"):
+        raise UnknownStoreKind(f"cannot open {scheme}://…: {_REMOTE}")
     if not url.startswith("sqlite:///") or url == "sqlite:///":
-        raise UnknownStoreKind(f"cannot open {url!r}: a store URL looks like sqlite:///signalbox.db")
+        example = "a store URL looks like sqlite:///signalbox.db or postgresql://user@host/database"
+        raise UnknownStoreKind(f"cannot open {without_password(url)!r}: {example}")
     path = Path(unquote(url.removeprefix("sqlite:///")))
     return SqliteStore(path.absolute(), url, synchronous=synchronous)
+
+
+def _open_postgresql(url: str, bus: str | None) -> Store:
+    # Imported here because a store in a file needs neither the drivers nor the time to load them.
+    try:
+        from signalbox.store.postgresql import PostgresStore
+    except ImportError as error:
+        raise UnknownStoreKind(
+            f"cannot open postgresql://…: install the extra `signalbox-console[postgresql]` ({error})"
+        ) from error
+    return PostgresStore(url, bus=bus)

@@ -20,11 +20,13 @@ class Store(Writing):
     Its methods may be called from any thread and any event loop, also from several loops in succession (`asyncio.run`).
     A kind of store whose connections belong to one loop runs a loop of its own: see `store.loop_thread`.
 
-    `url` is the URL that the store was opened with. `epoch` identifies the database. It changes when another database
-    or a copy of this one takes its place while the store is open. A newly created database has a new epoch.
+    `url` and `bus_url` are the URLs that the store was opened with, which may contain passwords. `epoch` identifies the
+    database. It changes when another database or a copy of this one takes its place while the store is open. A newly
+    created database has a new epoch.
     """
 
     url: str
+    bus_url: str | None = None
     epoch: str
     people: People
 
@@ -86,6 +88,11 @@ class Store(Writing):
     @abstractmethod
     def problems(self) -> list[tuple[str, str]]:
         """Faults of the database now, as pairs of a code and a message. Messages name no file, task or person."""
+
+    @property
+    def warnings(self) -> list[tuple[str, str]]:
+        """Faults that delay events and do nothing worse, in the same form as `problems`."""
+        return []
 
     @abstractmethod
     async def acheck(self) -> None:

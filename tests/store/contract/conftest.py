@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 
 from signalbox.store import Store, open_store
+from tests.support import postgres
+from tests.support.shared_postgres import create_database
 
 KINDS: dict[str, Callable[[Path], str]] = {
     "sqlite": lambda folder: f"sqlite:///{folder / 'signalbox.db'}",
 }
+if postgres.programs() is not None:
+    KINDS["postgresql"] = lambda folder: create_database()
 
 
 @pytest.fixture(params=sorted(KINDS))

@@ -1,0 +1,34 @@
+"""The contract is tested on every kind of store, and each kind is opened by its URL."""
+
+from __future__ import annotations
+
+import pytest
+
+from signalbox.store import Store, UnknownStoreKind, open_store
+from tests.support import postgres
+
+
+def test_postgresql_is_among_the_kinds() -> None:
+    if postgres.programs() is None:
+        # The other tests leave PostgreSQL out, so that this is said once. In CI a skipped test is a failure.
+        pytest.skip(f"{postgres.MISSING}: no test runs on it")
+
+
+def test_a_store_keeps_the_url_that_opened_it(store: Store, url: str) -> None:
+    assert store.url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("https://signalbox.example", "--server URL"),
+        ("mysql://ann:s3cret@host/x", "postgresql://user@host/database"),
+        ("postgresql://ann:s3cret@host:port/x", "port"),
+        ("postgresql://ann:s3cret@host/x?unheard=of", "unheard"),
+    ],
+)
+def test_a_url_that_cannot_be_opened_is_refused_without_its_password(url: str, message: str) -> None:
+    with pytest.raises(UnknownStoreKind) as refused:
+        open_store(url)
+    assert message in str(refused.value)
+    assert "s3cret" not in str(refused.value)
