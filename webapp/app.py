@@ -71,7 +71,7 @@ def create_app(settings: Settings | None = None) -> Quart:
 
     @app.before_serving
     async def open_everything() -> None:
-        store = await asyncio.to_thread(open_store, settings.store, synchronous=settings.synchronous)
+        store = await asyncio.to_thread(open_store, settings.store, synchronous=settings.synchronous, bus=settings.bus)
         stats, loops = Stats(), Loops()
         hub = Hub(store, settings, stats, loops)
 
@@ -113,6 +113,7 @@ def create_app(settings: Settings | None = None) -> Quart:
         await tail.start()
         health.watch(partial(loop_problems, loops))
         health.watch(lambda: [Problem(code, message) for code, message in store.problems])
+        health.warn(lambda: [Problem(code, message) for code, message in store.warnings])
         health.watch(lambda: [] if tail.healthy else [Problem("store_unavailable", "the store does not answer")])
         app.extensions["file_check"] = FileCheck(store, loops)
         supervisor = Supervisor(store, settings, loops)

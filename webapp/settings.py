@@ -39,6 +39,11 @@ class Settings:
     """The settings of one server. Times are in seconds, sizes in bytes."""
 
     store: str = _setting("sqlite:///signalbox.db", "URL of the store, which keeps the log.", env="SIGNALBOX_STORE_URL")
+    bus: str = _setting(
+        "",
+        "URL of a Redis server through which processes on PostgreSQL wake each other; without it PostgreSQL does that.",
+        env="SIGNALBOX_BUS_URL",
+    )
     synchronous: str = _setting(
         "NORMAL", "SQLite's durability: after a power loss FULL keeps the last commits too.", choices=("NORMAL", "FULL")
     )

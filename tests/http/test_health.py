@@ -10,6 +10,7 @@ def test_a_healthy_server_lists_no_problem(server: Server) -> None:
     for path in ("/api/events/health", "/sse/health"):
         response = server.get(path)
         assert (response.status_code, response.json()["status"], response.json()["problems"]) == (200, "ok", [])
+        assert response.json()["warnings"] == []
     assert "signalbox_healthy 1.0" in server.get("/metrics").text
 
 

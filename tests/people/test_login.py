@@ -180,5 +180,12 @@ def test_a_form_on_another_site_cannot_log_in(server: Server, ann: Account) -> N
 
 
 def test_the_health_check_tells_unknown_callers_nothing_more(server: Server, ann: Account) -> None:
-    assert set(server.get("/sse/health").json()) == {"status", "service", "version", "protocol", "problems"}
+    assert set(server.get("/sse/health").json()) == {
+        "status",
+        "service",
+        "version",
+        "protocol",
+        "problems",
+        "warnings",
+    }
     assert "streams" in server.get("/sse/health", headers=session(server.store, ann)).json()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,17 +21,40 @@ OWN = re.compile(r"^\s*(user|pid|error_log|access_log|include\s+\S*/(conf\.d|sit
 @contextmanager
 def nginx_before(port: int, folder: Path) -> Iterator[str]:
     """Run nginx in front of a loopback port and yield its address. Skip the test if nginx is not installed."""
+    own = daemon.free_port()
+    with _running(
+        f"server {{ listen 127.0.0.1:{own}; location / {{ proxy_pass http://127.0.0.1:{port}; }} }}", own, folder
+    ):
+        yield f"http://127.0.0.1:{own}"
+
+
+@contextmanager
+def nginx_before_several(ports: Sequence[int], folder: Path) -> Iterator[str]:
+    """Run nginx in front of several servers, which get requests in turn while they can be reached. Yield its address.
+
+    As `docs/postgresql.md` says, nginx passes the Host of the request on, and does not buffer streams.
+    """
+    own = daemon.free_port()
+    servers = "".join(f"server 127.0.0.1:{port} fail_timeout=1s; " for port in ports)
+    passing = (
+        "proxy_pass http://signalbox; proxy_set_header Host $http_host; proxy_http_version 1.1; proxy_buffering off;"
+    )
+    site = f"upstream signalbox {{ {servers}}}\nserver {{ listen 127.0.0.1:{own}; location / {{ {passing} }} }}"
+    with _running(site, own, folder):
+        yield f"http://127.0.0.1:{own}"
+
+
+@contextmanager
+def _running(site: str, port: int, folder: Path) -> Iterator[None]:
     program = daemon.find_program("nginx")
     packaged = next((path for path in PACKAGED if path.exists()), None)
     if packaged is None:
         pytest.skip("nginx is not installed here from a package (apt install nginx-light)")
-    own = daemon.free_port()
     folder.mkdir(exist_ok=True)
-    site = f"server {{ listen 127.0.0.1:{own}; location / {{ proxy_pass http://127.0.0.1:{port}; }} }}"
     http = f"http {{\naccess_log off;\n{temporary_paths(program, folder)}{site}\n"
     config = OWN.sub("", packaged.read_text()).replace("http {", http, 1)
-    with daemon.run_daemon(command(program, folder, config), own, folder):
-        yield f"http://127.0.0.1:{own}"
+    with daemon.run_daemon(command(program, folder, config), port, folder):
+        yield
 
 
 def command(program: str, folder: Path, config: str) -> list[str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tests.support.daemon import free_port
 
-USER = "signalbox"
+USER, PASSWORD = "signalbox", "secret"
 INSTALLED = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin")
 MISSING = "PostgreSQL is not installed here"
 START_TIMEOUT = 60
@@ -69,7 +69,7 @@ class Cluster:
         folder.mkdir()
         if self._user is not None:
             shutil.chown(folder, self._user)
-        (folder / "password").write_text("secret\n")
+        (folder / "password").write_text(f"{PASSWORD}\n")
         (folder / "password").chmod(0o644)
         options = ["--username", USER, "--auth", auth, "--pwfile", str(folder / "password")]
         self._run("initdb", "-D", str(self.data), *options, "--no-sync", "--encoding", "UTF8", "--locale", "C")
@@ -127,14 +127,14 @@ class Cluster:
         return f"postgresql://{login}@127.0.0.1:{self.port}/{database}{options}"
 
     def create_database(self) -> str:
-        """Create an empty database and return its URL."""
+        """Create an empty database and return its URL, with the password."""
         name = f"test_{uuid.uuid4().hex}"
         self.sql(f"CREATE DATABASE {name}")
-        return self.url(name)
+        return self.url(name, password=PASSWORD)
 
     def sql(self, statement: str, database: str = "postgres") -> str:
         """Run a statement as the owner of the cluster, outside a transaction, and return its rows as text."""
-        url = self.url(database, password="secret")
+        url = self.url(database, password=PASSWORD)
         return self._run("psql", "--no-psqlrc", "-qtA", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", statement).strip()
 
     def _end(self, how: signal.Signals) -> None:

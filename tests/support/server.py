@@ -25,12 +25,22 @@ READY = re.compile(r"Signalbox listens on (http://\S+)")
 
 
 class Server:
-    """`signalbox serve`, which can be started, killed and restarted on the same port and database."""
+    """`signalbox serve`, which can be started, killed and restarted on the same port and database.
 
-    def __init__(self, folder: Path, *, variables: Mapping[str, str] | None = None, **settings: Any) -> None:
+    The database is the file at `path`, unless `store_url` names another one.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        variables: Mapping[str, str] | None = None,
+        store_url: str | None = None,
+        **settings: Any,
+    ) -> None:
         self._variables = dict(variables or {})
         self.path = folder / "signalbox.db"
-        self.store_url = f"sqlite:///{self.path}"
+        self.store_url = store_url or f"sqlite:///{self.path}"
         self.settings = settings
         self.port = 0
         self.url = ""

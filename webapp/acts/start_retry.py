@@ -83,6 +83,6 @@ async def _start(task: Task, retry_of: Task, line: CommandLine) -> None:
             asyncio.run_coroutine_threadsafe(detached_run.fail_if_not_started(opened, task, code), loop)
 
     try:
-        await asyncio.to_thread(detached_run.start, opened.url, task, retry_of, line, on_exit)
+        await asyncio.to_thread(detached_run.start, opened, task, retry_of, line, on_exit)
     except OSError as error:
         await detached_run.mark_not_started(opened, task, f"it could not be started: {error.strerror}")

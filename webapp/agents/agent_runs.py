@@ -164,7 +164,7 @@ class Agents:
 
     async def _start_command(self, task: Task, command: Command) -> None:
         try:
-            exit_code = await commands.start(command, self._store.url, task)
+            exit_code = await commands.start(command, self._store, task)
         except AgentUnavailable as error:
             await detached_run.mark_not_started(self._store, task, str(error))
             raise

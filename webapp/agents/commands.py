@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from typing import Any
 
-from signalbox.store import InvalidEvent
+from signalbox.store import InvalidEvent, Store
 from signalbox.store.state import Task
 from signalbox.webapp.agents.configuration import Command, CommandAgent, agent_of
 from signalbox.webapp.agents.errors import AgentUnavailable
@@ -42,7 +42,7 @@ def check(command: Command) -> None:
         raise AgentUnavailable(f"the agent cannot be started: {reason}")
 
 
-async def start(command: Command, store_url: str, task: Task) -> asyncio.Future[int]:
+async def start(command: Command, store: Store, task: Task) -> asyncio.Future[int]:
     """Start `command` as `task`. Returns a future of its exit code. Raises AgentUnavailable."""
     loop = asyncio.get_running_loop()
     exit_code: asyncio.Future[int] = loop.create_future()
@@ -57,7 +57,7 @@ async def start(command: Command, store_url: str, task: Task) -> asyncio.Future[
             loop.call_soon_threadsafe(set_exit_code, code)
 
     try:
-        await asyncio.to_thread(detached_run.start, store_url, task, None, command_line(command), ended)
+        await asyncio.to_thread(detached_run.start, store, task, None, command_line(command), ended)
     except OSError as error:
         raise AgentUnavailable(f"the agent cannot be started: {error.strerror}") from error
     return exit_code

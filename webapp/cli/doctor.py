@@ -19,7 +19,8 @@ def doctor(as_json: bool, store: str | None) -> int:
     """
     path = target(store, None).database
     if path is None:
-        raise click.UsageError("doctor examines a database file: give --store sqlite:///FILE")
+        others = "PostgreSQL has tools of its own, such as pg_amcheck"
+        raise click.UsageError(f"doctor examines a SQLite file: give --store sqlite:///FILE. {others}")
     findings = []
     for finding in examine(path):
         findings.append(finding)

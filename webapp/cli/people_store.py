@@ -68,7 +68,7 @@ def people_store(store: str | None, *, make: bool = False) -> Iterator[PeopleSto
         )
     if not make and chosen.database is not None and not chosen.database.exists():
         raise click.ClickException(f"there is no database {chosen.database}")
-    opened = open_store(chosen.store)
+    opened = open_store(chosen.store, bus=chosen.bus)
     try:
         yield PeopleStore(opened)
     finally:

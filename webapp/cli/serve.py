@@ -60,7 +60,7 @@ def serve(demo: bool, workers: int, **given: Any) -> int:
         raise click.UsageError(f"--workers must be 1, not {workers}: one process serves a store for now")
     settings = Settings.from_environment(**given)
     # Open the store first: if that fails, the error is one line and nothing has been started.
-    store = open_store(settings.store, synchronous=settings.synchronous)
+    store = open_store(settings.store, synchronous=settings.synchronous, bus=settings.bus)
     try:
         if not settings.loopback and not asyncio.run(store.people.guarded()):
             notice(OPEN_TO_ALL.format(host=settings.host))

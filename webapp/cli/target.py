@@ -16,17 +16,17 @@ from signalbox.store.emitter.run import HEARTBEAT_INTERVAL
 from signalbox.store.identity import Reference, parse_reference
 from signalbox.store.log import Log
 from signalbox.store.state import Task
-from signalbox.webapp.process.detached_run import absolute
+from signalbox.webapp.process.detached_run import BUS_VARIABLE, STORE_VARIABLE, variables
 from signalbox.webapp.process.run_facts import IDENTITY_VARIABLE, TASK_VARIABLE
 
 DEFAULT_STORE = "sqlite:///signalbox.db"
-STORE_VARIABLE, SERVER_VARIABLE, TOKEN_VARIABLE = "SIGNALBOX_STORE_URL", "SIGNALBOX_SERVER", "SIGNALBOX_TOKEN"
+SERVER_VARIABLE, TOKEN_VARIABLE = "SIGNALBOX_SERVER", "SIGNALBOX_TOKEN"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Target(msgspec.Struct, frozen=True):
-    """The store or server that a command works on: a server if `server` is set, else a store on this machine.
+    """The store or server that a command works on: a server if `server` is set, else a store.
 
     `by_environment` says that no option chose it.
     """
@@ -35,11 +35,12 @@ class Target(msgspec.Struct, frozen=True):
     server: str | None
     token: str | None = None
     by_environment: bool = False
+    bus: str | None = None
 
     def open(self, *, patience: float = 30.0) -> Log:
         """Open the log. A call to a server that does not answer waits `patience` seconds. Raises StoreError."""
         if self.server is None:
-            return open_store(self.store)
+            return open_store(self.store, bus=self.bus)
         from signalbox.store.remote import RemoteLog
 
         return RemoteLog(self.server, self.token, patience=patience)
@@ -55,7 +56,7 @@ class Target(msgspec.Struct, frozen=True):
         """The variables that give another `signalbox` command the same target, whatever its working directory."""
         if self.server is not None:
             return {SERVER_VARIABLE: self.server} | ({TOKEN_VARIABLE: self.token} if self.token else {})
-        return {STORE_VARIABLE: absolute(self.store)}
+        return variables(self.store, self.bus)
 
 
 def store_option(command: F) -> F:
@@ -103,7 +104,8 @@ def target(store: str | None, server: str | None = None, token: str | None = Non
     if token and not server:
         raise click.UsageError("--token can only be used with --server")
     chosen = store or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
-    return Target(chosen, server, token or os.environ.get(TOKEN_VARIABLE) or None, by_environment)
+    bus = os.environ.get(BUS_VARIABLE) or None
+    return Target(chosen, server, token or os.environ.get(TOKEN_VARIABLE) or None, by_environment, bus)
 
 
 def named_task(text: str, chosen: Target) -> Reference:

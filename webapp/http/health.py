@@ -42,22 +42,36 @@ class Health:
 
     def __init__(self) -> None:
         self._sources: list[ProblemSource] = []
+        self._warning_sources: list[ProblemSource] = []
 
     def watch(self, source: ProblemSource) -> None:
         """Add a source of problems."""
         self._sources.append(source)
 
+    def warn(self, source: ProblemSource) -> None:
+        """Add a source of warnings. A server with warnings is healthy: it serves everything, perhaps later."""
+        self._warning_sources.append(source)
+
     def problems(self) -> list[Problem]:
         """Return the current problems, each code once, in the order of the sources."""
-        found: dict[str, Problem] = {}
-        for source in self._sources:
-            for problem in source():
-                found.setdefault(problem.code, problem)
-        return list(found.values())
+        return _each_once(self._sources)
+
+    def warnings(self) -> list[Problem]:
+        """Return the current warnings, each code once, in the order of the sources."""
+        return _each_once(self._warning_sources)
+
+
+def _each_once(sources: Iterable[ProblemSource]) -> list[Problem]:
+    found: dict[str, Problem] = {}
+    for source in sources:
+        for problem in source():
+            found.setdefault(problem.code, problem)
+    return list(found.values())
 
 
 class ProblemMetrics(Collector):
-    """The metrics `signalbox_healthy`, and `signalbox_problem{code=…}` for each current problem."""
+    """The metrics `signalbox_healthy`, and `signalbox_problem{code=…}` and `signalbox_warning{code=…}` for each current
+    problem and warning."""
 
     def __init__(self, health: Health) -> None:
         self._health = health
@@ -67,9 +81,11 @@ class ProblemMetrics(Collector):
         problems = self._health.problems()
         yield GaugeMetricFamily("signalbox_healthy", "1 while there are no problems.", value=float(not problems))
         each = GaugeMetricFamily("signalbox_problem", "1 for each current problem, by its code.", labels=["code"])
-        for problem in problems:
-            each.add_metric([problem.code], 1)
-        yield each
+        warnings = GaugeMetricFamily("signalbox_warning", "1 for each current warning, by its code.", labels=["code"])
+        for family, found in ((each, problems), (warnings, self._health.warnings())):
+            for problem in found:
+                family.add_metric([problem.code], 1)
+            yield family
 
 
 def health() -> Health:
@@ -93,12 +109,16 @@ async def store_problem(store: Store) -> Problem | None:
 
 
 class HealthReport(msgspec.Struct, kw_only=True):
-    """The health of a server. `status` is `unhealthy` while there are `problems`."""
+    """The health of a server. `status` is `unhealthy` while there are `problems`.
+
+    `warnings` are faults that delay events and do nothing worse, such as a bus that cannot be reached.
+    """
 
     status: Literal["ok", "unhealthy"]
     service: str
     version: str
     problems: list[Problem]
+    warnings: list[Problem] = []
 
 
 R = TypeVar("R", bound=HealthReport)
@@ -107,5 +127,6 @@ R = TypeVar("R", bound=HealthReport)
 def health_result(kind: type[R], service: str, found: list[Problem], **more: Any) -> Result[R]:
     """Return the health of this server, with status 503 while it has problems. `more` are further fields of `kind`."""
     status: Literal["ok", "unhealthy"] = "unhealthy" if found else "ok"
-    report = kind(status=status, service=service, version=__version__, problems=found, **more)
+    warnings = health().warnings()
+    report = kind(status=status, service=service, version=__version__, problems=found, warnings=warnings, **more)
     return Result(report, status=503 if found else 200, retry_after=RETRY_AFTER if found else None)

@@ -18,6 +18,7 @@ from signalbox.store.state import Task
 from signalbox.webapp.process.signature import CommandLine
 
 SQLITE = "sqlite:///"
+STORE_VARIABLE, BUS_VARIABLE = "SIGNALBOX_STORE_URL", "SIGNALBOX_BUS_URL"
 
 
 def reason_not_to_start(line: CommandLine) -> str | None:
@@ -31,7 +32,7 @@ def reason_not_to_start(line: CommandLine) -> str | None:
     return None
 
 
-def start(store_url: str, task: Task, retry_of: Task | None, line: CommandLine, ended: Callable[[int], None]) -> None:
+def start(store: Store, task: Task, retry_of: Task | None, line: CommandLine, ended: Callable[[int], None]) -> None:
     """Run `line` as `task`, perhaps as a retry of the task `retry_of`. `ended` gets the exit code, from a thread.
 
     Raises OSError.
@@ -42,7 +43,7 @@ def start(store_url: str, task: Task, retry_of: Task | None, line: CommandLine, 
     process = subprocess.Popen(
         [*own, *line.options, "--", *line.command],
         cwd=line.cwd,
-        env={**environment(line), "SIGNALBOX_STORE_URL": absolute(store_url)},
+        env=environment(line) | variables(store.url, store.bus_url),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
@@ -70,6 +71,11 @@ def environment(line: CommandLine) -> dict[str, str]:
     """Return the server's environment without its settings, with the variables that the first run kept."""
     # Settings may be secrets, and the command does not need them.
     return {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")} | line.environment
+
+
+def variables(store_url: str, bus_url: str | None) -> dict[str, str]:
+    """Return the variables that give a `signalbox` command this store, whatever its working directory."""
+    return {STORE_VARIABLE: absolute(store_url)} | ({BUS_VARIABLE: bus_url} if bus_url else {})
 
 
 def absolute(store_url: str) -> str:

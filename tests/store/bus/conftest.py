@@ -9,6 +9,7 @@ import pytest
 from signalbox.store.bus import Bus
 from signalbox.store.bus.redis import RedisTransport
 from signalbox.store.bus.transport import Transport
+from signalbox.store.postgresql.connection import Address
 from signalbox.store.postgresql.notifications import Notifications
 from tests.support import postgres
 from tests.support.redis import RedisServer
@@ -31,7 +32,7 @@ def make_transport(request: pytest.FixtureRequest) -> Callable[[], Transport]:
     """Return a function that makes a transport for another process."""
     if request.param == "postgresql":
         url = create_database()
-        return lambda: Notifications(url)
+        return lambda: Notifications(Address(url))
     server: RedisServer = request.getfixturevalue("redis")
     return lambda: RedisTransport(server.url, f"test:{request.node.name}")
 

@@ -16,6 +16,7 @@ from signalbox.store.bus import Bus
 from signalbox.store.bus.redis import RedisTransport
 from signalbox.store.bus.transport import Transport
 from signalbox.store.errors import UnknownStoreKind
+from signalbox.store.postgresql.connection import Address
 from signalbox.store.postgresql.notifications import Notifications
 from tests.support.postgres import Cluster
 from tests.support.redis import RedisSentinel, RedisServer
@@ -81,7 +82,7 @@ async def test_redis_may_be_restarted(redis: RedisServer, caplog: pytest.LogCapt
 async def test_postgresql_may_be_restarted() -> None:
     cluster = Cluster(memory_folder() / f"signalbox-bus-{uuid.uuid4().hex}").start()
     try:
-        await check_restart(lambda: Notifications(cluster.url("postgres")), cluster.kill, cluster.start)
+        await check_restart(lambda: Notifications(Address(cluster.url("postgres"))), cluster.kill, cluster.start)
     finally:
         cluster.close()
 
