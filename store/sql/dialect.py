@@ -41,4 +41,6 @@ def one_of(column: str, values: Sequence[object]) -> Condition:
 
 def pattern_of(text: str) -> str:
     r"""Return the pattern for texts that contain `text`. Its escape character is the backslash."""
-    return "%" + text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
+    # A pattern of SQLite ends at a NUL. No searched text has a NUL, so the pattern of one must match nothing.
+    literal = text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_").replace("\0", "\U0010ffff")
+    return f"%{literal}%"

@@ -64,7 +64,7 @@ COLUMNS_WITH_IDENTITY = (
 
 def event_with_identity_of(row: Sequence[Any]) -> Event:
     """Return the event of one row, with the identity of its task."""
-    event = event_of(row)
+    event = event_of(row[:13])
     event.__dict__["identity_"] = row[13]
     return event
 

@@ -9,7 +9,7 @@ from signalbox.store.sql import append as appending
 from signalbox.store.sql import audits
 from signalbox.store.sql.damaged import damaged_task
 from signalbox.store.sql.database import Database
-from signalbox.store.sql.task_list import columns, damaged_columns, saved_view_of, task_of
+from signalbox.store.sql.task_list import SAVED_VIEW_COLUMNS, columns, damaged_columns, saved_view_of, task_of
 from signalbox.store.state import Task
 from signalbox.store.task_list import SavedView
 
@@ -105,11 +105,11 @@ def save_view(
 
 def delete_view(db: Database, view_id: int, actor: str | Who, source: str | None) -> SavedView:
     """Delete a saved view and return it. Raises NotFound."""
-    sql = "SELECT view_id, name, filters, created_at, project_id FROM saved_views WHERE view_id = ?"
+    sql = f"SELECT {SAVED_VIEW_COLUMNS} FROM saved_views WHERE view_id = ?"
     row = db.execute(sql, (view_id,)).fetchone()
     if row is None:
         raise NotFound(f"there is no saved view {view_id}")
-    view = saved_view_of(*row)
+    view = saved_view_of(row, db.dialect)
     db.execute("DELETE FROM saved_views WHERE view_id = ?", (view_id,))
     db.take_event_id()
     _audit(db, actor, "view_deleted", source, {"name": view.name, "filters": view.filters})

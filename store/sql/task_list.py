@@ -39,11 +39,13 @@ def damaged_columns(dialect: Dialect) -> str:
     return ", ".join([*map(dialect.stored, names), *map(of_counter.format, ("last_seq", "identity"))])
 
 
-SAVED_VIEWS = "SELECT view_id, name, filters, created_at, project_id FROM saved_views ORDER BY lower(name), view_id"
+SAVED_VIEW_COLUMNS = "view_id, name, filters, created_at, project_id"
 
 
-def saved_view_of(view_id: int, name: str, filters: str, created_at: str, project_id: str | None) -> SavedView:
-    """Return the saved view of one row."""
+def saved_view_of(row: Sequence[Any], dialect: Dialect) -> SavedView:
+    """Return the saved view of one row with `SAVED_VIEW_COLUMNS`."""
+    view_id, name, filters, created_at, project_id = row
+    filters = dialect.restored(filters)
     return SavedView(view_id=view_id, name=name, filters=filters, created_at=created_at, project_id=project_id)
 
 

@@ -33,7 +33,7 @@ def checked(lines: Sequence[Unfinished]) -> str:
 
 def write(db: Database, task_id: str, lines: str, identity: str | None = None) -> None:
     """Replace the unfinished lines of a task. A task that has ended keeps none. Raises UnknownTask."""
-    sql = "SELECT status, identity FROM tasks JOIN task_event_seq_counters USING (task_id) WHERE task_id = ?"
+    sql = "SELECT status, c.identity FROM tasks JOIN task_event_seq_counters c USING (task_id) WHERE task_id = ?"
     row = db.execute(sql, (task_id,)).fetchone()
     if row is None:
         raise UnknownTask(task_id)

@@ -92,7 +92,9 @@ class TaskViews(Rows):
         return dict(await self._rows(f"SELECT project_id, name FROM projects WHERE {inside} ORDER BY name", *values))
 
     async def saved_views(self, projects: Sequence[str] | None = None) -> list[SavedView]:
-        views = [task_list.saved_view_of(*row) for row in await self._rows(task_list.SAVED_VIEWS)]
+        columns = task_list.SAVED_VIEW_COLUMNS
+        rows = await self._rows(f"SELECT {columns} FROM saved_views ORDER BY lower(name), view_id")
+        views = [task_list.saved_view_of(row, self.dialect) for row in rows]
         return [one for one in views if projects is None or one.project_id is None or one.project_id in projects]
 
     async def latest_seqs(self, task_ids: Sequence[str]) -> dict[str, int]:
