@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 
 import psycopg
 
@@ -26,6 +26,8 @@ log = logging.getLogger("signalbox.store")
 
 class PostgresStore(Writes, Store):
     """Implements `Store` for one PostgreSQL database. See `store.contract`."""
+
+    _writer: PostgresWriter
 
     def __init__(self, url: str, *, bus: str | None = None) -> None:
         self.url, self.bus_url = url, bus
@@ -102,14 +104,27 @@ class PostgresStore(Writes, Store):
 
     @property
     def problems(self) -> list[tuple[str, str]]:
-        return []
+        found = [("store_lost", "the database cannot be reached or used")] if self._fault is not None else []
+        if self._writer.full:
+            found.append(("disk_full", "there is no room on the disk of the database server"))
+        return found
 
     @property
     def warnings(self) -> list[tuple[str, str]]:
         return [] if self._bus.working else [BUS_UNAVAILABLE]
 
     async def acheck(self) -> None:
-        pass
+        await self._calls.off_the_loop(self._check)
+
+    def _check(self) -> None:
+        epoch, generation = self.epoch, self._generation
+        with suppress(StoreError):
+            self._writer.check(epoch)
+            if self._writer.full:
+                self._writer.run(lambda db: None)
+        if self._generation != generation:
+            log.warning("the database was replaced; its epoch is %s", self.epoch)
+            self._committed()  # this wakes the followers of the log
 
     async def aclose(self) -> None:
         await self._calls.off_the_loop(self._close_writer)

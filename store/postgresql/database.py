@@ -12,7 +12,7 @@ import psycopg
 from signalbox.store.failures import reports_failure
 from signalbox.store.postgresql.dialect import POSTGRESQL
 from signalbox.store.postgresql.write_lock import WRITE_LOCK
-from signalbox.store.sql.rows import COLUMNS, wire
+from signalbox.store.sql.rows import COLUMNS, to_json
 from signalbox.store.sql.short_payloads import MAX_PAYLOAD_CHARS, shortened
 from signalbox.store.state import Task
 
@@ -156,14 +156,14 @@ class PostgresDatabase:
     def create_task(self, task: Task) -> None:
         at = task.created_at
         names = (task.status, task.title, task.kind, task.project_id)
-        self._cursor.execute(_CREATE, (task.task_id, task.identity, at, at, at[:19], *names, wire(task)))
+        self._cursor.execute(_CREATE, (task.task_id, task.identity, at, at, at[:19], *names, to_json(task)))
 
     def insert_events(self, rows: Sequence[Sequence[Any]]) -> None:
         self._cursor.executemany(_INSERT, [(*row[:13], row[13] or None, row[14], *_derived(row)) for row in rows])
         self._last_event_id = rows[-1][0]
 
     def save_task(self, task: Task) -> None:
-        self._cursor.execute(_SAVE, (task.updated_at, task.latest_seq, wire(task), task.task_id))
+        self._cursor.execute(_SAVE, (task.updated_at, task.latest_seq, to_json(task), task.task_id))
 
     def remove_task(self, task_id: str) -> None:
         for table in _TABLES:

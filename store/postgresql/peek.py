@@ -10,10 +10,10 @@ from signalbox.store.events import Event
 from signalbox.store.postgresql.connection import Address
 from signalbox.store.postgresql.database import with_driver_placeholders
 from signalbox.store.postgresql.errors import translated_errors
-from signalbox.store.sql.rows import TAILED, tailed_event_of
+from signalbox.store.sql.rows import COLUMNS_WITH_IDENTITY, event_with_identity_of
 
 _COMMITS = "SELECT commits FROM log_position"
-_AFTER = f"SELECT {TAILED} FROM task_events WHERE event_id > ? ORDER BY event_id LIMIT ?"
+_AFTER = f"SELECT {COLUMNS_WITH_IDENTITY} FROM task_events WHERE event_id > ? ORDER BY event_id LIMIT ?"
 
 
 class PostgresPeek:
@@ -32,7 +32,7 @@ class PostgresPeek:
 
     async def events_after(self, event_id: int, limit: int) -> list[Event]:
         """Return at most `limit` events after `event_id`, in commit order."""
-        return [tailed_event_of(row) for row in await self._rows(_AFTER, event_id, limit)]
+        return [event_with_identity_of(row) for row in await self._rows(_AFTER, event_id, limit)]
 
     def forget(self) -> None:
         """Make the next `moved()` return True."""

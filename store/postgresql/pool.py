@@ -47,29 +47,29 @@ class Pool:
         if self._closed:
             raise StoreClosed("the store is closed")
         lease = self._leases.new(self)
-        limit = await self._leases.admitted()
+        slots = await self._leases.acquire_slot()
         connection: psycopg.AsyncConnection | None = None
         self.lent += 1
         try:
             with translated_errors():
-                connection = await self._lend(consistent)
+                connection = await self._take_connection(consistent)
                 self._leases.enter(lease)
                 yield connection
                 if consistent:
                     await connection.execute("COMMIT")
         except BaseException:
             if connection is not None:
-                lease.handed_on = True
-                self._end(connection, limit)
+                lease.released_later = True
+                self._end(connection, slots)
             raise
         finally:
             self._leases.leave(lease)
-            if not lease.handed_on:
+            if not lease.released_later:
                 if connection is not None:
                     self._give_back(connection)
-                self._release(limit)
+                self._release(slots)
 
-    async def _lend(self, consistent: bool) -> psycopg.AsyncConnection:
+    async def _take_connection(self, consistent: bool) -> psycopg.AsyncConnection:
         """Return an idle connection that still works, or a new one, with a transaction if `consistent`."""
         while (connection := self._take()) is not None:
             if not consistent:
@@ -99,17 +99,17 @@ class Pool:
         else:
             self._idle.append(connection)
 
-    def _release(self, limit: asyncio.Semaphore) -> None:
+    def _release(self, slots: asyncio.Semaphore) -> None:
         self.lent -= 1
-        limit.release()
+        slots.release()
 
-    def _end(self, connection: psycopg.AsyncConnection, limit: asyncio.Semaphore) -> None:
+    def _end(self, connection: psycopg.AsyncConnection, slots: asyncio.Semaphore) -> None:
         """Roll back a failed view in the background, then return its connection to the pool."""
-        task = asyncio.create_task(self._roll_back(connection, limit), name="signalbox-reader")
+        task = asyncio.create_task(self._roll_back(connection, slots), name="signalbox-reader")
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
-    async def _roll_back(self, connection: psycopg.AsyncConnection, limit: asyncio.Semaphore) -> None:
+    async def _roll_back(self, connection: psycopg.AsyncConnection, slots: asyncio.Semaphore) -> None:
         try:
             with suppress(psycopg.Error, TimeoutError):
                 async with asyncio.timeout(END_TIMEOUT):
@@ -117,7 +117,7 @@ class Pool:
                         await connection.execute("ROLLBACK")
         finally:
             self._give_back(connection)
-            self._release(limit)
+            self._release(slots)
 
     async def close(self) -> None:
         """Close all idle connections. Lent connections close when they are returned."""

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from signalbox.store.errors import StoreError, StoreUnavailable
+from signalbox.store.errors import StoreError, StoreFull, StoreUnavailable
 from signalbox.store.postgresql.database import PostgresDatabase
 from signalbox.store.postgresql.errors import is_lost, translated
 from signalbox.store.sql.group_commit import GroupCommit, Job
@@ -42,6 +42,35 @@ class PostgresWriter(GroupCommit):
         super().__init__(on_commit)
         self._connection = connection
         self._connect = connect
+        self.full = False
+
+    def check(self, epoch: str) -> None:
+        """Open a new connection if the present one is lost, or leads to a database with another epoch.
+
+        Does nothing while another thread writes. Raises StoreError.
+        """
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            if not self._closed and not self._leads_to(epoch):
+                self._connection.close()
+                self._connection = self._connect()
+        finally:
+            self._lock.release()
+
+    def _leads_to(self, epoch: str) -> bool:
+        try:
+            found = self._connection.execute("SELECT value FROM store_facts WHERE name = 'epoch'").fetchone()
+        except psycopg.Error:
+            return False
+        return found == (epoch,)
+
+    def _recovered(self, error: Exception) -> tuple[Exception, bool]:
+        self.full = self.full or isinstance(error, StoreFull)
+        return error, False
+
+    def _succeeded(self) -> None:
+        self.full = False
 
     def _close(self) -> None:
         self._connection.close()
@@ -55,14 +84,14 @@ class PostgresWriter(GroupCommit):
             return
         self._connection.close()
 
-    def _transaction(self, jobs: list[Job[Any]], answers: list[Any]) -> bool:
+    def _transaction(self, jobs: list[Job[Any]], results: list[Any]) -> bool:
         again = True
         while jobs:
             if self._connection.closed:
                 self._connection = self._connect()
-            answers.clear()
+            results.clear()
             try:
-                self._run(jobs, answers)
+                self._run(jobs, results)
                 return True
             except psycopg.errors.LockNotAvailable:
                 # Another process writes, or a program holds a lock on a table.
@@ -79,7 +108,7 @@ class PostgresWriter(GroupCommit):
                 again = False
         return False
 
-    def _run(self, jobs: list[Job[Any]], answers: list[Any]) -> None:
+    def _run(self, jobs: list[Job[Any]], results: list[Any]) -> None:
         """Run and commit the jobs. If the connection is lost during the commit, find out whether it succeeded."""
         database: PostgresDatabase | None = None
         committing = False
@@ -87,7 +116,7 @@ class PostgresWriter(GroupCommit):
             with self._connection.pipeline() as pipeline:
                 database = PostgresDatabase(self._connection, pipeline)
                 database.begin()
-                answers.extend(job.work(database) for job in jobs)
+                results.extend(job.work(database) for job in jobs)
                 committing = True
                 database.commit()
         except psycopg.Error as error:

@@ -13,8 +13,8 @@ from signalbox.store import NewEvent, open_store
 from tests.support import postgres
 from tests.support.dom import parse
 from tests.support.log import until
+from tests.support.machine_speed import slowness
 from tests.support.nginx import nginx_before_several
-from tests.support.pace import slowness
 from tests.support.people import revoke, token
 from tests.support.redis import RedisServer
 from tests.support.server import Server
