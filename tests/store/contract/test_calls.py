@@ -134,14 +134,16 @@ async def test_a_watch_reports_commits_of_other_processes(store: Store, url: str
     watch.ignore()
     await asyncio.sleep(0.05)
     called.clear()
-    await asyncio.to_thread(store.append, "run", LOG)
+    second = open_store(url)
+    await asyncio.to_thread(second.append, "run", LOG)
     await asyncio.sleep(0.1)
     assert not called.is_set()
     watch.listen()
-    await asyncio.to_thread(store.append, "run", LOG)
+    await asyncio.to_thread(second.append, "run", LOG)
     async with asyncio.timeout(10):
         await called.wait()
     watch.close()
+    await second.aclose()
 
 
 async def test_a_peek_reports_each_commit_once_and_events_in_commit_order(store: Store) -> None:
