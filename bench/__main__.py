@@ -21,6 +21,7 @@ from bench.scenarios.cut import cut
 from bench.scenarios.fanout import fanout
 from bench.scenarios.history import history
 from bench.scenarios.latency import latency
+from bench.scenarios.postgresql import postgresql
 from bench.scenarios.record import record
 from bench.scenarios.stalled import stalled
 from bench.scenarios.start import start
@@ -29,6 +30,7 @@ from bench.table import Row, machine, render, write
 SCENARIOS: dict[str, Callable[[Scale], Iterable[Row]]] = {
     "start": start,
     "append": append,
+    "postgresql": postgresql,
     "record": record,
     "history": history,
     "console": console,

@@ -1,0 +1,164 @@
+"""Measure appends to PostgreSQL and the same inserts with the plain driver, alternately, and compare the medians.
+
+The server runs on this machine and writes to its disk before it answers a commit. The plain inserts take the same lock,
+so that their ids are in commit order too.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from statistics import median
+
+from bench import raw
+from bench.run_mix import logs
+from bench.scenarios import Scale
+from bench.table import Row, count
+from signalbox.store import NewEvent, UnknownStoreKind, open_store
+from tests.support import postgres
+
+GROUPS = ((1, 1_000), (100, 10_000))
+PROCESSES, EACH = 10, 300
+TASK = "bench-0"
+DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "shared_buffers": "128MB"}
+
+POSITION = "SELECT last_event_id, last_seq FROM log_position, tasks WHERE task_id = %s"
+INSERT = (
+    "INSERT INTO task_events (event_id, task_id, seq, event_type, phase, actor, span_id, parent_span_id, payload,"
+    " created_at, key, failure) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, false)"
+)
+
+
+def postgresql(scale: Scale) -> Iterator[Row]:
+    """Yield rows for one writer by group size, and for ten processes. None if there is no PostgreSQL."""
+    if postgres.programs() is None:
+        return
+    folder = Path(tempfile.gettempdir(), f"signalbox-bench-postgresql-{os.getpid()}")
+    cluster = postgres.Cluster(folder, **DURABLE)
+    try:
+        cluster.start()
+        try:
+            open_store(cluster.create_database()).close()
+        except UnknownStoreKind:
+            return  # An older version that this one is compared with.
+        for group, size in GROUPS:
+            name = "one by one" if group == 1 else f"in groups of {group}"
+            yield _one_writer(cluster, name, logs(size), group, scale)
+        yield _ten_processes(cluster, scale)
+    finally:
+        cluster.close()
+
+
+def _one_writer(cluster: postgres.Cluster, name: str, events: Sequence[NewEvent], group: int, scale: Scale) -> Row:
+    parts = [events[at : at + group] for at in range(0, len(events), group)]
+    raw_parts = [raw.rows_of(part) for part in parts]
+    times = _in_turns(cluster, scale, lambda url: _append(url, parts), lambda url: _append_raw(url, raw_parts))
+    return _row(f"append log events to PostgreSQL {name}", len(events), times)
+
+
+def _in_turns(cluster: postgres.Cluster, scale: Scale, *kinds: Callable[[str], float]) -> list[list[float]]:
+    """Return the seconds of each kind, each time on a new database. Without baselines, measure only the first."""
+    times: list[list[float]] = [[] for _ in (kinds if scale.baselines else kinds[:1])]
+    for _ in range(scale.repeats):
+        for taken, measure in zip(times, kinds, strict=False):
+            url = cluster.create_database()
+            store = open_store(url)
+            store.create_task(TASK)
+            store.close()
+            taken.append(measure(url))
+    return times
+
+
+def _append(url: str, parts: Sequence[Sequence[NewEvent]]) -> float:
+    store = open_store(url)
+    store.append(TASK, logs(1))
+    began = time.perf_counter()
+    for part in parts:
+        store.append(TASK, part)
+    seconds = time.perf_counter() - began
+    store.close()
+    return seconds
+
+
+def _append_raw(url: str, parts: Sequence[Sequence[raw.RawRow]]) -> float:
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        began = time.perf_counter()
+        for part in parts:
+            _insert(connection, part)
+        return time.perf_counter() - began
+
+
+def _insert(connection, rows: Sequence[raw.RawRow]) -> None:  # type: ignore[no-untyped-def]
+    from signalbox.store.postgresql.write_lock import WRITE_LOCK
+
+    with connection.pipeline():
+        connection.execute("BEGIN")
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (WRITE_LOCK,))
+        event_id, seq = connection.execute(POSITION, (TASK,)).fetchone()
+        values = [(event_id + n, TASK, seq + n, *row) for n, row in enumerate(rows, 1)]
+        connection.cursor().executemany(INSERT, values)
+        connection.execute("UPDATE tasks SET last_seq = %s WHERE task_id = %s", (seq + len(rows), TASK))
+        connection.execute("UPDATE log_position SET last_event_id = %s", (event_id + len(rows),))
+        connection.execute("COMMIT")
+
+
+def _ten_processes(cluster: postgres.Cluster, scale: Scale) -> Row:
+    times = _in_turns(cluster, scale, lambda url: _together(url, _appender), lambda url: _together(url, _raw_appender))
+    return _row(f"append to PostgreSQL from {PROCESSES} processes, one by one", PROCESSES * EACH, times)
+
+
+def _together(url: str, appender: Callable[[str, Barrier], None]) -> float:
+    spawning = multiprocessing.get_context("spawn")
+    gate = spawning.Barrier(PROCESSES + 1)
+    children = [spawning.Process(target=appender, args=(url, gate)) for _ in range(PROCESSES)]
+    for child in children:
+        child.start()
+    gate.wait(60)
+    began = time.perf_counter()
+    gate.wait(120)
+    seconds = time.perf_counter() - began
+    for child in children:
+        child.join()
+    return seconds
+
+
+def _appender(url: str, gate: Barrier) -> None:
+    store, events = open_store(url), logs(EACH)
+    gate.wait(60)
+    for event in events:
+        store.append(TASK, event)
+    gate.wait(120)
+    store.close()
+
+
+def _raw_appender(url: str, gate: Barrier) -> None:
+    import psycopg
+
+    rows = raw.rows_of(logs(EACH))
+    with psycopg.connect(url, autocommit=True) as connection:
+        gate.wait(60)
+        for row in rows:
+            _insert(connection, [row])
+        gate.wait(120)
+
+
+def _row(what: str, size: int, times: list[list[float]]) -> Row:
+    rate, *baseline = (size / median(taken) for taken in times)
+    figures = {"events_per_s": rate, "seconds": times}
+    if not baseline:
+        return Row(what=what, measured=f"{count(rate)} events/s", figures=figures)
+    return Row(
+        what=what,
+        measured=f"{count(rate)} events/s",
+        reach="half of raw",
+        met=rate >= baseline[0] / 2,
+        baseline=f"raw psycopg with the same lock {count(baseline[0])}/s: {rate / baseline[0]:.2f} of it",
+        figures={**figures, "raw_per_s": baseline[0]},
+    )
