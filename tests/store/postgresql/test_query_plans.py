@@ -1,0 +1,82 @@
+"""Test that PostgreSQL has an index for every read, so that no read scans a table that grows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import psycopg
+import pytest
+
+from signalbox.store import Store, TaskQuery, open_store
+from signalbox.store.postgresql.connection import Address
+from signalbox.store.postgresql.database import with_driver_placeholders
+from signalbox.store.postgresql.views import PostgresView
+from tests.support.every_read import reads_of_lists, reads_of_task, value_of
+from tests.support.shared_postgres import create_database
+from tests.support.varied_log import record, varied_log
+
+SMALL_TABLES = ("projects", "saved_views", "log_position", "store_facts", "consumers", "task_audits")
+"""Tables with few rows, and one of which pages show the newest rows of all projects."""
+
+WITHOUT_INDEX = ("sort='active'", "sort='longest'")
+"""Orders that have an index for a list of all tasks that are not archived, but none for both together."""
+
+
+class ExplainedView(PostgresView):
+    """A view that records the plans of its queries."""
+
+    # Of the class, because `brief()` makes another view.
+    plans: ClassVar[list[str]] = []
+
+    async def _rows(self, sql: str, *values: object) -> list[Any]:
+        cursor = await self._connection.execute(f"EXPLAIN (COSTS OFF) {with_driver_placeholders(sql)}", values)
+        self.plans.append(sql + "\n" + "\n".join(row[0] for row in await cursor.fetchall()))
+        return await super()._rows(sql, *values)
+
+
+@pytest.fixture(scope="module")
+def url() -> str:
+    return create_database()
+
+
+@pytest.fixture(scope="module")
+def store(url: str) -> Iterator[Store]:
+    store = open_store(url)
+    for number in range(3):
+        store.import_task(record(f"t{number}", number), varied_log(f"t{number}", 300, number))
+    yield store
+    store.close()
+
+
+@pytest.fixture
+async def view(url: str, store: Store) -> ExplainedView:
+    connection: psycopg.AsyncConnection = await Address(url).aconnect()
+    # The planner then scans a table only if there is no index for the query.
+    await connection.execute("SET enable_seqscan = off")
+    await connection.execute("SET enable_bitmapscan = off")
+    return ExplainedView(connection)
+
+
+async def test_no_read_scans_a_table_that_grows(view: ExplainedView) -> None:
+    for name, read in [*reads_of_lists(["t0", "t1"]), *reads_of_task("t0")]:
+        if name.startswith("tasks ") and any(order in name for order in WITHOUT_INDEX) and "archived=None" in name:
+            continue
+        view.plans.clear()
+        await value_of(view, read)
+        for plan in view.plans:
+            scanned = {line.split("Seq Scan on ")[1].split()[0] for line in plan.splitlines() if "Seq Scan on " in line}
+            assert scanned <= set(SMALL_TABLES), f"{name} scans {scanned}:\n{plan}"
+
+
+async def test_the_pages_of_the_task_list_are_read_in_the_order_of_an_index(view: ExplainedView) -> None:
+    for query in (
+        *(TaskQuery(sort=sort, archived=False) for sort in ("newest", "oldest", "active", "longest")),
+        TaskQuery(archived=True),
+        TaskQuery(archived=False, statuses=("failed",)),
+        TaskQuery(project="default"),
+        TaskQuery(stale=True),
+    ):
+        view.plans.clear()
+        await view.tasks(query)
+        assert not any("Sort" in plan for plan in view.plans), "\n\n".join(view.plans)
