@@ -22,6 +22,11 @@ MAX_READERS = 8
 END_TIMEOUT = 5.0
 """Seconds for the rollback of a failed view. Then its connection is closed."""
 
+PLANS = "SET enable_bitmapscan = off; SET jit = off"
+"""Pages read rows in the order of an index and stop after the first few. A bitmap scan would read and sort all rows,
+which the planner prefers while it takes a long log for a short one. Compiling a query takes longer than running it.
+"""
+
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -80,6 +85,7 @@ class Pool:
                 if not is_lost(error):
                     raise
         connection = await self._address.aconnect()
+        await connection.execute(PLANS)
         return await _begun(connection) if consistent else connection
 
     def _take(self) -> psycopg.AsyncConnection | None:

@@ -132,7 +132,7 @@ def reads_of_task(task_id: str) -> Iterator[Read]:
     yield f"{task_id} checkpoints", lambda v: v.checkpoints(task_id, 100)
     yield f"{task_id} all spans", lambda v: v.spans(task_id, 0, 1000)
     yield f"{task_id} open_spans", lambda v: v.open_spans(task_id, 100)
-    for limit in (1, 5, 100):
+    for limit in (1, 5, 30):
         yield f"{task_id} span_window {limit}", lambda v, limit=limit: v.span_window(task_id, limit, limit)
     for span_id in ("span-1", "span-2", "none", "\x00"):
         yield f"{task_id} span {span_id}", lambda v, s=span_id: v.span(task_id, s)
