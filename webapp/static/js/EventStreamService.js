@@ -15,7 +15,7 @@ import { SseParser } from './sse-parser.js';
  * reconnectDelay 1000, reconnectBackoff 2, maxReconnectDelay 30000, maxReconnectAttempts Infinity, autoReconnect true
  *                            waits in ms: 1, 2, 4, 8, 16, 30, 30 … s. The server's `retry:` and `Retry-After` lengthen them
  * watchdogTimeout 35000      ms without a byte (keepalives count) after which the connection is given up
- * connectTimeout 10000       ms until an answer must have begun
+ * connectTimeout 10000       ms until the response must begin
  * gapDetection true          fetch missing events as JSON before later ones are delivered
  * baseUrl ''                 origin and path prefix of the Signalbox; '' is the origin of the page, with the prefix that
  *                            this module was loaded from
@@ -29,14 +29,14 @@ import { SseParser } from './sse-parser.js';
  * onEvent(event)             once for each seq, in order
  * onStateChange(state, {attempt, delay, message})
  *                            state is `disconnected`, `connecting`, `connected`, `reconnecting` or `error`; while waiting to
- *                            reconnect, delay is the wait in ms. `error` is final: 4xx answers, or too many attempts
+ *                            reconnect, delay is the wait in ms. `error` is final: a 4xx response, or too many attempts
  * onReconnect({reconnects, since_seq})
  *                            the stream is open again and continues after since_seq
  * onError(error)             each lost or refused connection; error.status is the HTTP status, if there was one
- * onReset()                  the server has another log than the one that was followed, for example a restored one. The
- *                            position is 0 again and all events are delivered anew, unless the callback calls stop()
+ * onReset()                  the server has another log than before, for example after a restore. The position is 0 again,
+ *                            and all events are delivered from the start, unless the callback calls stop()
  *
- * start() begins, or continues after stop(). After stop() and its state change no callback is called.
+ * start() starts, or resumes after stop(). After stop() and its change of state no callback is called.
  */
 export class EventStreamService {
   #taskId;
@@ -66,7 +66,7 @@ export class EventStreamService {
     this.#connection.stop();
   }
 
-  /** Ends a wait; begins again after `error`. */
+  /** Ends a wait, or starts again after `error`. */
   retryNow() {
     this.#connection.retryNow();
   }
@@ -132,7 +132,7 @@ export class EventStreamService {
     }
   }
 
-  /** Continues after events that the server no longer has, instead of waiting for them for ever. */
+  /** Skips events that the server no longer has, instead of waiting for them. */
   #skip(seq) {
     this.#call('onError', new Error(`the server has no events ${this.#cursor + 1} to ${seq}`));
     this.#gapEnd = 0;

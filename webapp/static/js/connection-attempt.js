@@ -4,7 +4,7 @@
  *     const end = await new ConnectionAttempt({ open, connectTimeout, watchdogTimeout, onOpened, onAlive }).run();
  *
  * `run()` never rejects. It returns what `open` returned (see connection-options.js) or the reason of `giveUp(reason)`,
- * and `proven`: whether the connection was of use, so that the waits start from the shortest again.
+ * and `proven`: whether the connection worked, so that the next wait is the shortest again.
  */
 export class ConnectionAttempt {
   #abort = new AbortController();
@@ -63,7 +63,7 @@ export class ConnectionAttempt {
 const PROVEN_AFTER = 5000;
 const GRACE = 2000;
 
-/** How an attempt ended that this page gave up, by the reason. */
+/** How an attempt ended, by the reason for which the page gave it up. */
 const endings = {
   stop: () => ({}),
   resume: () => ({ resume: true }),
@@ -71,7 +71,7 @@ const endings = {
   silent: (limit) => ({ message: `no sign of life for ${limit / 1000} s`, lost: true }),
 };
 
-/** Resolves some time after the abort, because a `fetch` that ignores its signal must not block the page for ever. */
+/** Resolves some time after the abort, because a `fetch` that ignores its signal must not block the page. */
 function afterGrace(signal) {
   return new Promise((resolve) => signal.addEventListener('abort', () => setTimeout(resolve, GRACE)));
 }

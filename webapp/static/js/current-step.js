@@ -1,7 +1,7 @@
 import { ConnectionAttempt } from './connection-attempt.js';
 import { ReconnectWait } from './reconnect-wait.js';
 
-/** What a Connection does at the moment: an attempt, the wait before the next one, or nothing. */
+/** The current step of a Connection: an attempt, the wait before the next one, or nothing. */
 export class CurrentStep {
   #attempt = null;
   #wait = null;

@@ -1,7 +1,7 @@
 import { timeOfDay } from './time-format.js';
 
 /**
- * The newest events as rows, and whether each seq came once and in order.
+ * Shows the newest events as rows, and checks that each seq came once and in order.
  *
  *     const list = new EventList({rows, template, path, since: 40, limit: 100});
  *     list.add(event, {recovered: false});

@@ -1,12 +1,12 @@
 /**
- * A fetch with a bad network in front of it, for EventStreamService's option `fetch`.
+ * A fetch that simulates a bad network, for EventStreamService's option `fetch`.
  *
  *     const faults = new Faults((text) => console.log(text));
  *     new EventStreamService(task, {fetch: faults.fetch});
  *
  * goOffline(ms)   cuts every open stream and refuses every connection for `ms`
- * dropNext(n)     takes the next n events out of the stream before the parser sees them
- * dropped         the seqs that were taken out
+ * dropNext(n)     removes the next n events from the stream before the parser gets them
+ * dropped         the seqs of the removed events
  */
 export class Faults {
   dropped = new Set();

@@ -1,6 +1,6 @@
 /**
- * The last minute as a strip of bars: the events of each half second, the recovered ones among them, and the times without
- * a connection. The number of bars does not depend on the number of events.
+ * Draws the last minute as a strip of bars: the events of each half second, how many of them were recovered, and the times
+ * without a connection. The number of bars does not depend on the number of events.
  *
  *     const strip = new Strip(svg);
  *     strip.count({recovered: false});

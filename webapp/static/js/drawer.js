@@ -10,7 +10,7 @@ export async function open(link) {
   drawer.className = 'drawer';
   drawer.dataset.volatile = '';
   const content = document.createElement('div');
-  drawer.append(closing(), content);
+  drawer.append(closeForm(), content);
   document.querySelector('.drawer')?.remove();
   document.body.append(drawer);
   const text = page.querySelector('main').innerHTML;
@@ -24,15 +24,15 @@ export async function open(link) {
     stream.dataset.src = new URL(stream.dataset.src, link.href);
     drawer.append(stream);
   }
-  // This page shows the state of its own stream only.
+  // The page shows only the state of its own stream.
   drawer.addEventListener('live:state', (event) => event.stopPropagation());
   drawer.addEventListener('click', (event) => event.target === drawer && drawer.close());
   drawer.addEventListener('close', () => {
     drawer.remove();
-    address('');
+    setHash('');
   });
   drawer.showModal();
-  address(`#${link.dataset.drawer}`);
+  setHash(`#${link.dataset.drawer}`);
 }
 
 /** Opens the drawer that the address names, if this page has a link for it. */
@@ -51,7 +51,7 @@ async function load(address) {
   }
 }
 
-function closing() {
+function closeForm() {
   const form = document.createElement('form');
   form.method = 'dialog';
   form.className = 'drawer__close';
@@ -61,6 +61,6 @@ function closing() {
   return form;
 }
 
-function address(hash) {
+function setHash(hash) {
   history.replaceState(history.state, '', location.pathname + location.search + hash);
 }

@@ -5,8 +5,8 @@ import { reloadAfterReset } from './reset-reload.js';
 import { steady } from './steady-controls.js';
 
 /**
- * Shows the frames of a page's streams in order and each once. A frame that the page already has is dropped; before a
- * frame that builds on a later cursor, the missing frames are fetched.
+ * Applies the frames of a page's streams once and in order. A frame that the page already has is dropped. Before a frame
+ * that starts after the page's cursor, the missing frames are fetched.
  *
  * element       the <live-stream>
  * onAdvance()   the cursor has moved, or a gap has opened
@@ -22,7 +22,7 @@ export class FrameOrder {
     this.#onAdvance = onAdvance;
   }
 
-  /** Before hx-sse takes a message. It waits for the promise given to `waitUntil`. */
+  /** Called before hx-sse applies a message. hx-sse waits for the promise given to `waitUntil`. */
   before(event, link) {
     const { message } = event.detail;
     link.alive();
@@ -30,7 +30,7 @@ export class FrameOrder {
     else if (!message.event) this.#checkFrame(event, link);
   }
 
-  /** After hx-sse took a message. Returns how the stream ends if the server ended it, for a Connection. */
+  /** Called after hx-sse applied a message. If the server ended the stream, returns the end for a Connection. */
   after({ event, data }, link) {
     if (!event) this.#advance(framePosition(data), link);
     else if (event === 'reconnect') return { farewell: true, message: 'the server asked to reconnect' };
@@ -40,7 +40,7 @@ export class FrameOrder {
   #takeHeartbeat({ detail: { message, waitUntil } }, link) {
     const facts = JSON.parse(message.data);
     this.#element.dispatchEvent(new CustomEvent('live:facts', { bubbles: true, detail: facts }));
-    this.cursor.hear(facts.latest_seq);
+    this.cursor.noteLatest(facts.latest_seq);
     // latest_seq is the newest seq that this stream has sent, so a page below it has lost a frame.
     if (facts.latest_seq > this.cursor.seq) waitUntil(this.#recover(facts.latest_seq, link));
   }
@@ -49,7 +49,7 @@ export class FrameOrder {
     const { detail } = event;
     const { from, to, latest } = framePosition(detail.message.data);
     const { cursor } = this;
-    cursor.hear(latest);
+    cursor.noteLatest(latest);
     const redrawn = from === to && to === cursor.seq; // the page changed without an event, for example by the clock
     if (to <= cursor.seq && !redrawn) event.preventDefault();
     else if (from > cursor.seq) {

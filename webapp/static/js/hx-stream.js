@@ -5,8 +5,8 @@ import { refusal } from './refusal.js';
  *
  * host             the element below which the stream gets an element of its own
  * link             of Connection
- * onBefore(event)  before hx-sse takes a message; event.detail is {message, waitUntil(promise), cancelled}
- * onAfter(message) after a message was taken. If it returns an end, the stream is closed
+ * onBefore(event)  called before hx-sse applies a message; event.detail is {message, waitUntil(promise), cancelled}
+ * onAfter(message) called after a message was applied. If it returns an end, the stream is closed
  */
 export async function readHxStream(url, { host, link, onBefore, onAfter }) {
   let end = { message: 'the stream ended', lost: true };
@@ -18,7 +18,7 @@ export async function readHxStream(url, { host, link, onBefore, onAfter }) {
   const close = () => source.dispatchEvent(new Event('htmx:abort'));
   link.signal.addEventListener('abort', close, { signal: over.signal });
 
-  // Only an answer that is no event stream gets here. Its body must not reach the page.
+  // Only a response that is not an event stream gets here. Its body must not reach the page.
   on('htmx:before:response', (event) => {
     event.preventDefault();
     const { request, response } = event.detail.ctx;

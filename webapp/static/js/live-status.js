@@ -4,8 +4,8 @@ import { counted } from './open-permissions.js';
 /**
  * <live-status data-volatile></live-status>
  *
- * Shows how current the page is: the state of the connection, and "live at #1523", "catching up 1400 → 1523", "stale since
- * 14:02:07" or "offline since …". Style sheets and clocks read the same from `<html data-live>`: `connecting`, `live`,
+ * Shows whether the page is up to date: the state of the connection, and "live at #1523", "catching up 1400 → 1523",
+ * "stale since 14:02:07" or "offline since …". Style sheets and clocks read the same from `<html data-live>`: `connecting`, `live`,
  * `catching-up`, `stale`, `offline` or `error`. The title and icon of the tab follow `<… id="page-meta" data-title
  * data-icon>`, which the stream keeps up to date.
  */
@@ -26,7 +26,7 @@ class LiveStatus extends HTMLElement {
     this.#listening = new AbortController();
     const { signal } = this.#listening;
     document.addEventListener('live:state', ({ detail }) => this.#show(detail), { signal });
-    document.addEventListener('htmx:after:swap', tab, { signal });
+    document.addEventListener('htmx:after:swap', updateTab, { signal });
   }
 
   disconnectedCallback() {
@@ -36,27 +36,27 @@ class LiveStatus extends HTMLElement {
 
   #show(live) {
     const { state, attempt, delay, message, stats } = live;
-    const standing = stand(live);
+    const liveState = liveStateOf(live);
     this.#status.setState(state, { reconnectAttempt: attempt, reconnectDelay: delay, message });
     this.#status.setStats(stats);
-    const text = describe(standing, live);
+    const text = describe(liveState, live);
     if (this.#position.textContent !== text) this.#position.textContent = text;
     this.title = message;
-    if (document.documentElement.dataset.live !== standing) {
-      document.documentElement.dataset.live = standing;
-      tab();
+    if (document.documentElement.dataset.live !== liveState) {
+      document.documentElement.dataset.live = liveState;
+      updateTab();
     }
   }
 }
 
-function stand({ state, message, cursor, latest, since }) {
+function liveStateOf({ state, message, cursor, latest, since }) {
   if (state === 'error') return 'error';
   if (state === 'connected') return cursor < latest ? 'catching-up' : 'live';
   if (message === 'offline' || (since && !navigator.onLine)) return 'offline';
   return since ? 'stale' : 'connecting';
 }
 
-function describe(standing, { message, cursor, latest, since }) {
+function describe(liveState, { message, cursor, latest, since }) {
   const time = since?.toLocaleTimeString([], { hour12: false });
   return {
     live: `live at #${cursor}`,
@@ -65,15 +65,15 @@ function describe(standing, { message, cursor, latest, since }) {
     stale: `stale since ${time}`,
     offline: `offline since ${time}`,
     error: `stale since ${time}: ${message}`,
-  }[standing];
+  }[liveState];
 }
 
-function tab() {
+function updateTab() {
   const meta = document.getElementById('page-meta');
   if (!meta) return;
   const { title, icon } = meta.dataset;
-  const standing = document.documentElement.dataset.live;
-  document.title = counted(['stale', 'offline', 'error'].includes(standing) ? `(${standing}) ${title}` : title);
+  const liveState = document.documentElement.dataset.live;
+  document.title = counted(['stale', 'offline', 'error'].includes(liveState) ? `(${liveState}) ${title}` : title);
   const link = document.querySelector('link[rel="icon"]');
   if (icon && link && link.getAttribute('href') !== icon) link.href = icon;
 }

@@ -1,7 +1,7 @@
 import { Connection } from './connection.js';
 import { FrameOrder } from './frame-order.js';
 import { readHxStream } from './hx-stream.js';
-import { inTurn } from './stream-limit.js';
+import { withStreamLimit } from './stream-limit.js';
 import { serverAnswers } from './server-probe.js';
 import { withParams } from './with-params.js';
 
@@ -12,11 +12,11 @@ import { withParams } from './with-params.js';
  * Keeps the page at the newest event. This element opens every stream itself, so that the first connect, a reconnect and
  * a return from the background take the same path. docs/streams.md describes the messages.
  *
- * data-src, data-frame   HTML frames after `since`, as a stream and as one answer
+ * data-src, data-frame   HTML frames after `since`, as a stream and as a single response
  * data-events            the same events as JSON. Without it and data-frame a lost frame is fetched by another connect
  * data-seq               the seq that the page was rendered at: the first cursor
  * data-heartbeat 15      seconds between the server's heartbeats; silence of twice that and 5 s is a lost connection
- * data-awake             the stream stays open while the page is hidden
+ * data-awake             keep the stream open while the page is hidden
  *
  * Fires two bubbling events. `live:facts` has the content of a heartbeat as its detail. `live:state` has {state, attempt,
  * delay, message} of Connection, {cursor, latest, stats} of PageCursor, and `since`: the Date from which the page is out of
@@ -31,7 +31,7 @@ class LiveStream extends HTMLElement {
   connectedCallback() {
     this.#order = new FrameOrder(this, () => this.#publish());
     this.#connection = new Connection({
-      open: (link) => inTurn(link, (turn) => this.#read(turn)),
+      open: (link) => withStreamLimit(link, (turn) => this.#read(turn)),
       onState: (state, info) => this.#onState(state, info),
       watchdogTimeout: (2 * this.#heartbeat + 5) * 1000,
       pauseHidden: () => !('awake' in this.dataset),
@@ -59,7 +59,7 @@ class LiveStream extends HTMLElement {
   }
 
   #onState(state, info) {
-    // A silence began with the last byte, not when the watchdog noticed it.
+    // The page is stale since the last byte, not since the watchdog noticed the silence.
     const silent = Date.now() - this.#connection.aliveAt > this.#heartbeat * 1000;
     if (state === 'connected') this.#staleSince = null;
     else if (state !== 'connecting') this.#staleSince ??= new Date(silent ? this.#connection.aliveAt : Date.now());

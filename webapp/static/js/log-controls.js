@@ -29,7 +29,7 @@ export class LogControls {
 
   /**
    * following   whether the log stays at its newest line
-   * unseen      how many rows have come since it does not
+   * unseen      how many rows were added while it does not
    * incomplete  whether rows are missing at the end
    * first       the seq of the first row of the whole log, 0 if unknown
    */

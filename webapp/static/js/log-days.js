@@ -1,7 +1,7 @@
 /**
  * Marks the first row of each day in the viewer's zone: `<span class="day" data-volatile data-day="2026-11-24">Tuesday 24
- * November 2026</span>` at the beginning of the row. The server marks the days of UTC for a page without a script; here
- * they are replaced, so that they fit the local times. The marks are renewed after every change of the rows.
+ * November 2026</span>` at the beginning of the row. The server marks the days in UTC, for pages without a script. This
+ * module replaces these marks, so that they fit the local times. The marks are renewed after every change of the rows.
  */
 const names = new Intl.DateTimeFormat('en-GB', { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
 const days = new Map(); // quarter of an hour of a timestamp to [day, name]; zones differ from UTC by whole quarters

@@ -11,8 +11,8 @@ import { LogWindow } from './log-window.js';
  *   <div data-log-scroll><div><a id="log-older">…</a> <ol id="log-rows"><li id="e1324">…</li> … </ol></div></div>
  * </log-follow>
  *
- * Keeps the log at its newest line until the reader scrolls away, presses "Follow", asks for older rows, or comes for one
- * line (`#e1400`). A line that is not among the rows is loaded with its neighbours from data-src.
+ * Keeps the log at its newest line until the reader scrolls away, presses "Follow", loads older rows, or opens a link to
+ * one line (`#e1400`). A line that is not among the rows is loaded with its neighbours from data-src.
  *
  * data-window 200   rows kept while following, as many as on a fresh page
  * data-limit 2000   rows kept while not following; after that no more are added, and "12 new" loads the newest window
@@ -70,7 +70,7 @@ class LogFollow extends HTMLElement {
     this.#show();
   }
 
-  /** Stops at the line that the address names, and loads it if it is not here. */
+  /** Stops following and shows the line that the address names; loads it if it is not among the rows. */
   async #aim() {
     const seq = aimedSeq();
     if (!seq) return;

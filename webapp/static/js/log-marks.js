@@ -9,8 +9,8 @@ function mark() {
 
 function* ranges(list) {
   const sought = lower(list.dataset.found);
-  for (const said of list.querySelectorAll('.said')) {
-    const nodes = texts(said);
+  for (const element of list.querySelectorAll('.said')) {
+    const nodes = texts(element);
     const text = lower(nodes.map(({ node }) => node.data).join(''));
     for (let at = text.indexOf(sought); at >= 0; at = text.indexOf(sought, at + sought.length)) {
       const range = new Range();

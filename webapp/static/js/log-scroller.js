@@ -1,8 +1,8 @@
 /**
- * Where a log is scrolled to, in pixels from its newest line (`fromEnd`) or from its oldest (`fromStart`).
+ * The scroll position of a log, in pixels from its newest line (`fromEnd`) or from its oldest (`fromStart`).
  *
  * The scroller may be `flex-direction: column-reverse`, which shows the newest line before any script runs; its scrollTop
- * is then 0 at the end and negative above it. It needs `overflow-anchor: none`, because <log-follow> keeps the place.
+ * is then 0 at the end and negative above it. It needs `overflow-anchor: none`, because <log-follow> keeps the position itself.
  */
 export class LogScroller {
   #element;

@@ -2,7 +2,7 @@ import { markDays } from './log-days.js';
 import { dropUpTo, keepNewest, seqOf } from './log-rows.js';
 
 /**
- * Decides which rows a swap adds to a log, and keeps the reader's place over it.
+ * Decides which rows a swap adds to a log, and keeps the scroll position of the reader.
  *
  * element   the <log-follow>, with `rows` and its limits data-window and data-limit
  * state     its FollowState
@@ -26,7 +26,7 @@ export class LogSwaps {
       if (style === 'beforeend') this.#appends(task.fragment);
       else if (style === 'afterbegin') this.#prepends(task.fragment);
       else if (target.localName === 'live-stream' && !state.following) {
-        state.incomplete = true; // a window that would replace the rows that are being read
+        state.incomplete = true; // the new window would replace the rows that the reader is looking at
         task.swapSpec.style = 'none';
       }
       const edge = state.following || style === 'afterbegin' ? 'fromEnd' : 'fromStart';
@@ -51,7 +51,7 @@ export class LogSwaps {
     keepNewest(this.#windowSize, this.#element.rows);
   }
 
-  /** Leaves in the fragment the rows that are to be added now. */
+  /** Keeps only those rows in the fragment that the swap should add. */
   #appends(fragment) {
     const { state, loading } = this.#log;
     dropUpTo(seqOf(this.#element.rows.lastElementChild), fragment);
@@ -63,7 +63,7 @@ export class LogSwaps {
     if (state.incomplete) fragment.replaceChildren();
   }
 
-  /** Older rows that the reader asked for. If they are fewer than a window, they are the first of the log. */
+  /** Handles older rows that the reader has loaded. Fewer rows than a window are the first rows of the log. */
   #prepends(fragment) {
     const { state } = this.#log;
     state.hold();

@@ -10,14 +10,14 @@ import { dropUpTo, seqOf } from './log-rows.js';
 export class LogWindow {
   #element;
   #state;
-  #arrived = null; // while a window loads: the rows that the stream brings
+  #arrived = null; // the rows that the stream delivers while a window loads
 
   constructor(element, state) {
     this.#element = element;
     this.#state = state;
   }
 
-  /** Takes rows of the stream that the window being loaded may lack. */
+  /** Collects rows from the stream that the window being loaded may lack. */
   collect(fragment) {
     this.#arrived?.append(...fragment.childNodes);
   }
@@ -34,7 +34,7 @@ export class LogWindow {
     return this.#load(`&around=${seq}`, () => (this.#state.incomplete = true));
   }
 
-  /** Returns whether the window is in the list. `complete` runs in the same turn, before the stream can add a row. */
+  /** Returns whether the window was loaded. `complete` runs in the same task, before the stream can add a row. */
   async #load(params, complete) {
     if (this.#arrived) return false;
     this.#arrived = document.createDocumentFragment();

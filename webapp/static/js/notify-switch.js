@@ -1,10 +1,10 @@
 /**
  * <notify-switch data-volatile></notify-switch>
  *
- * A button that switches browser notifications of new permission requests on and off. The choice is remembered;
- * notifications come while this page is open in a tab. While they are on, the stream stays open in the background.
+ * A button that switches browser notifications of new permission requests on and off. The choice is stored;
+ * notifications are shown while this page is open in a tab. While they are on, the stream stays open in the background.
  */
-const REMEMBERED = 'notify';
+const STORAGE_KEY = 'notify';
 
 class NotifySwitch extends HTMLElement {
   connectedCallback() {
@@ -25,7 +25,7 @@ class NotifySwitch extends HTMLElement {
       this.firstElementChild.textContent = 'Blocked by the browser';
       return;
     }
-    localStorage.setItem(REMEMBERED, on ? 'on' : 'off');
+    localStorage.setItem(STORAGE_KEY, on ? 'on' : 'off');
     this.#show();
   }
 
@@ -36,7 +36,7 @@ class NotifySwitch extends HTMLElement {
 }
 
 function isOn() {
-  return localStorage.getItem(REMEMBERED) === 'on' && Notification.permission === 'granted';
+  return localStorage.getItem(STORAGE_KEY) === 'on' && Notification.permission === 'granted';
 }
 
 function notify(count) {

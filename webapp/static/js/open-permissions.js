@@ -1,8 +1,8 @@
 /**
  * <open-permissions hidden><span class="count">0</span> open</open-permissions>
  *
- * Shows how many permission requests are open in all tasks, in the navigation and before the title of the tab. The
- * heartbeats of the page's stream bring the number. Fires `permissions:more`, bubbling, detail {count}, when it grows.
+ * Shows the number of open permission requests in the tasks that the reader may see, in the navigation and in the title of
+ * the tab. The heartbeats of the page's stream contain it. Fires `permissions:more` with the detail {count} when it grows.
  */
 class OpenPermissions extends HTMLElement {
   #listening;
@@ -31,7 +31,7 @@ class OpenPermissions extends HTMLElement {
   }
 }
 
-/** A title with the count before it. */
+/** Returns a title with the count in front of it. */
 export function counted(title) {
   const count = document.querySelector('open-permissions')?.count;
   return count ? `(${count}) ${title}` : title;

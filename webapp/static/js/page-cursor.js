@@ -1,4 +1,4 @@
-/** How far a page has read a log: its cursor, the newest seq that it has heard of, and the gap that it is filling. */
+/** The position of a page in a log: its cursor, the newest seq that it knows of, and the gap that it is filling. */
 export class PageCursor {
   stats = { eventsReceived: 0, gapsDetected: 0, gapsRecovered: 0 };
   #gapEnd = 0; // 0 while there is no gap
@@ -7,21 +7,21 @@ export class PageCursor {
     this.seq = this.latest = seq;
   }
 
-  hear(latest) {
+  noteLatest(latest) {
     this.latest = Math.max(this.latest, latest);
   }
 
-  /** The events up to `end` were lost. */
+  /** Records that events up to `end` are missing. */
   openGap(end) {
     if (!this.#gapEnd) this.stats.gapsDetected += 1;
     this.#gapEnd = end;
   }
 
-  /** The frame with this position is on the page. */
+  /** Records that the page shows the frame with this position. */
   advance({ to, latest }) {
     this.stats.eventsReceived += to - this.seq;
     this.seq = to;
-    this.hear(latest);
+    this.noteLatest(latest);
     if (this.#gapEnd && to >= this.#gapEnd) {
       this.stats.gapsRecovered += 1;
       this.#gapEnd = 0;

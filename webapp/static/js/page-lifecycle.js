@@ -1,14 +1,14 @@
 /**
- * What the browser reports about the page and its network, for code that holds a connection.
+ * Reports changes of the page and of its network to code that keeps a connection open.
  *
  *     new PageLifecycle({ pauseHidden, onCheck, onReturn, onOffline, onSuspend, onRestore }).listen(signal);
  *
  * pauseHidden()   whether a hidden page counts as suspended
- * onCheck         the window got the focus: the connection may have died while the machine slept
+ * onCheck         the window got the focus: the connection may have died while the machine was suspended
  * onReturn        the network is back, or the page is visible again
  * onOffline       the network is gone
- * onSuspend       the page went into the back/forward cache, or was hidden while `pauseHidden()` holds
- * onRestore       the page came out of the back/forward cache
+ * onSuspend       the page entered the back/forward cache, or was hidden while `pauseHidden()` is true
+ * onRestore       the page left the back/forward cache
  */
 export class PageLifecycle {
   #options;

@@ -1,5 +1,5 @@
 /**
- * The one entry of every page: <script type="module" src="…/page.js">, after htmx and hx-sse.
+ * The entry point of every page: <script type="module" src="…/page.js">, after htmx and hx-sse.
  *
  * Each module works with the elements that it finds. Modules add content to `<main>` only in elements with
  * `data-volatile`, so that a live page equals a fresh one. The order matters: modules that listen to the stream come before

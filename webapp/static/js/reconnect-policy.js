@@ -11,7 +11,7 @@ export class ReconnectPolicy {
     this.#options = options;
   }
 
-  /** Takes how a connection ended. Returns {delay, message}, delay in ms, or {finalState, message} to try no more. */
+  /** Returns {delay, message} with the delay in ms, or {finalState, message} to give up, after a connection ended. */
   next({ message, resume, fatal, farewell, proven, wait }) {
     const { autoReconnect, maxReconnectAttempts } = this.#options;
     if (proven) this.attempt = 0;

@@ -1,16 +1,16 @@
-/** Answers that are not the event stream that was asked for. */
+/** Whether a response is an event stream. */
 
 export function isEventStream(response) {
   return response.ok && (response.headers.get('Content-Type') ?? '').includes('text/event-stream');
 }
 
 /**
- * How a connection ended that got this answer: {status, fatal, message, wait, lost}.
+ * Returns how a connection ends that got this response: {status, fatal, message, wait, lost}.
  *
  * fatal     a 4xx that a retry would only repeat
- * message   the error of a JSON body, or words for the status
+ * message   the error of a JSON body, or a text for the status
  * wait      the Retry-After header in ms, or null
- * lost      a gateway answered because there is no server behind it
+ * lost      a gateway responded because it cannot reach the server
  */
 export async function refusal(response) {
   const { status, headers } = response;
@@ -18,7 +18,7 @@ export async function refusal(response) {
   return {
     status,
     fatal: status >= 400 && status < 500 && ![408, 425, 429].includes(status),
-    message: (await errorMessage(response)) || meanings[status] || `unexpected answer ${status}`,
+    message: (await errorMessage(response)) || meanings[status] || `unexpected response ${status}`,
     wait,
     lost: !wait && [502, 503, 504].includes(status),
   };

@@ -1,8 +1,8 @@
 const INTERVAL = 10_000;
 
 /**
- * Loads the page again, because it shows another log than the server has; at most once in 10 s, however often the log is
- * replaced. Returns the end of the stream, for a Connection.
+ * Reloads the page, because the server has another log than the one that it shows; at most once in 10 s, however often the
+ * log is replaced. Returns the end of the stream, for a Connection.
  */
 export function reloadAfterReset() {
   const next = Number(sessionStorage.getItem('live:reset')) + INTERVAL;

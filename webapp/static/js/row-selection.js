@@ -1,6 +1,6 @@
 /**
  * <select-all data-volatile></select-all>, in the head of a table whose rows begin with `.pick` checkboxes: a checkbox for
- * all rows. Shift and a click choose every row since the last click. `[data-chosen]` shows how many are chosen.
+ * all rows. A click with Shift chooses every row since the last click. `[data-chosen]` shows how many are chosen.
  */
 class SelectAll extends HTMLElement {
   #listening;

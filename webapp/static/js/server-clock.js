@@ -1,13 +1,13 @@
 const skew = clockSkew();
 
-/** The time by the server's clock, in ms since the epoch. */
+/** The time on the server's clock, in ms since the epoch. */
 export function serverNow() {
   return Date.now() + skew;
 }
 
 /**
- * Milliseconds by which the server's clock is ahead of the viewer's. `<meta name="server-time">` has the server's clock at
- * the time of the answer. Up to 2 s count as none, because the answer may have taken that long to arrive.
+ * Milliseconds by which the server's clock is ahead of the viewer's. `<meta name="server-time">` has the time at which the
+ * server sent the response. A difference of up to 2 s counts as none, because the response may have taken that long.
  */
 function clockSkew() {
   const wrote = Date.parse(document.querySelector('meta[name="server-time"]')?.content);

@@ -1,17 +1,17 @@
 /**
- * Keeps controls in place while somebody is about to press one. `steady()` resolves when no pointer is down, no pointer has
+ * Keeps controls in place while a person is about to press one. `steady()` resolves when no pointer is down, no pointer has
  * just moved over a control, and no finger has touched the page in the last second, because taps come in series. Frames
- * wait for it, so that a row or button does not move under the pointer. The wait is limited to the time that a press takes.
+ * wait for it, so that a row or button does not move under the pointer. The wait is limited.
  *
- * A page does not see a finger before it touches. So a button that posts a form ignores taps for a moment after a frame
- * added or moved it: the tap was meant for the content that was there before.
+ * A page cannot detect a finger before the touch. Therefore a button that posts a form ignores taps for a moment after a
+ * frame has added or moved it: such a tap was meant for the earlier content.
  */
 const CONTROLS = 'a, button, input, label, select, summary, textarea';
 const ACTIONS = 'form[method="post"] button';
-const SETTLED = 300;
-const LONGEST_AIM = 1000;
-const LONGEST_PRESS = 10_000;
-const JUST_MOVED = 400;
+const HOVER_MS = 300;
+const MAX_AIM_MS = 1000;
+const MAX_PRESS_MS = 10_000;
+const JUST_MOVED_MS = 400;
 let pressed = false;
 let tapAt = null; // when the last press began; null if it was not a finger
 let holdUntil = -Infinity;
@@ -20,12 +20,12 @@ const movedAt = new WeakMap();
 
 export async function steady() {
   const since = performance.now();
-  while (wanted(performance.now() - since)) await new Promise((done) => setTimeout(done, 50));
+  while (mustWait(performance.now() - since)) await new Promise((done) => setTimeout(done, 50));
 }
 
-function wanted(waited) {
-  if (pressed) return waited < LONGEST_PRESS;
-  return performance.now() < holdUntil && waited < LONGEST_AIM;
+function mustWait(waited) {
+  if (pressed) return waited < MAX_PRESS_MS;
+  return performance.now() < holdUntil && waited < MAX_AIM_MS;
 }
 
 function hold(time) {
@@ -39,33 +39,33 @@ function press(event) {
 }
 
 function aim({ target }) {
-  if (target.closest?.(CONTROLS)) hold(SETTLED);
+  if (target.closest?.(CONTROLS)) hold(HOVER_MS);
 }
 
-function look() {
+function buttonPlaces() {
   const place = ({ x, y }) => `${Math.round(x)} ${Math.round(y)}`;
   return new Map([...document.querySelectorAll(ACTIONS)].map((button) => [button, place(button.getBoundingClientRect())]));
 }
 
-function compare() {
-  for (const [button, place] of look()) if (places.get(button) !== place) movedAt.set(button, performance.now());
+function recordMoves() {
+  for (const [button, place] of buttonPlaces()) if (places.get(button) !== place) movedAt.set(button, performance.now());
 }
 
-function refuse(event) {
+function ignoreEarlyTap(event) {
   const moved = movedAt.get(event.target.closest?.(ACTIONS));
-  if (moved === undefined || tapAt === null || !event.detail || tapAt - moved > JUST_MOVED) return;
+  if (moved === undefined || tapAt === null || !event.detail || tapAt - moved > JUST_MOVED_MS) return;
   event.preventDefault();
   event.stopPropagation();
 }
 
 const early = { capture: true, passive: true };
 for (const type of ['pointerdown', 'pointerup', 'pointercancel']) addEventListener(type, press, early);
-for (const type of ['touchstart', 'touchmove', 'touchend']) addEventListener(type, () => hold(LONGEST_AIM), early);
+for (const type of ['touchstart', 'touchmove', 'touchend']) addEventListener(type, () => hold(MAX_AIM_MS), early);
 addEventListener('pointermove', aim, early);
 addEventListener('blur', () => (pressed = false));
 addEventListener('dragend', () => (pressed = false), true);
 if (navigator.maxTouchPoints) {
-  addEventListener('htmx:before:swap', () => (places = look()));
-  addEventListener('htmx:after:swap', compare);
-  addEventListener('click', refuse, true);
+  addEventListener('htmx:before:swap', () => (places = buttonPlaces()));
+  addEventListener('htmx:after:swap', recordMoves);
+  addEventListener('click', ignoreEarlyTap, true);
 }

@@ -11,7 +11,7 @@
     try {
       return choices.find((choice) => choice === localStorage.getItem('theme')) ?? 'auto';
     } catch {
-      return 'auto'; // storage is switched off
+      return 'auto'; // storage is disabled
     }
   }
 

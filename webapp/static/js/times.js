@@ -18,7 +18,7 @@ import { ago, due, duration, shortTime, timeOfDay, wholeTime } from './time-form
  * The title of each is the whole local time. A swap's content is formatted before it is in the page, so nothing flickers.
  */
 const OUT_OF_DATE = ['stale', 'offline', 'error'];
-let stopped = document.querySelector('[data-as-of]') !== null; // on a page of the past no clock runs
+let stopped = document.querySelector('[data-as-of]') !== null; // clocks do not run on a page as of an earlier event
 
 function format(root) {
   for (const node of root.querySelectorAll('time[data-volatile][datetime]')) {
