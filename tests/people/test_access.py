@@ -34,7 +34,7 @@ TASK = {
     "span_id": "s1",
     "checkpoint_id": "c1",
     "view_id": "1",
-    "deed": "archive",
+    "action": "archive",
     "phase": "executing",
 }
 
@@ -90,7 +90,7 @@ ROUTES: dict[str, Route] = {
     "POST /tasks/<task_id>/retry": page("respond", form={}),
     "GET /selection": page("some"),
     "POST /selection": page("some", form={"do": "delete"}),
-    "POST /selection/<any(archive, restore, delete):deed>": page("some", form={}),
+    "POST /selection/<any(archive, restore, delete):action>": page("some", form={}),
     "POST /views": page("save", form={"name": "mine"}),
     f"POST /views/<int(max={MAX_SEQ}):view_id>/delete": page("save", form={}),
     "GET /account": page("self"),

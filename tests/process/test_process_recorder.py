@@ -35,7 +35,7 @@ def log(text: str) -> NewEvent:
 async def test_an_outage_makes_the_command_wait_and_loses_nothing(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recording, "MAX_WAITING", 500_000)
+    monkeypatch.setattr(recording, "MAX_WAITING_CHARS", 500_000)
     proxy = Proxy(server.port)
     proxy.shut()
     source, sink = os.pipe()

@@ -129,11 +129,11 @@ def test_a_line_is_held_briefly_in_case_the_cursor_returns() -> None:
     assert reader.feed(b"\x1b[2A\x1b[2Ka: 50%\n\x1b[2Kb: 50%\n") == []
     clock.now += 1
     assert reader.settle() == []
-    assert reader.live == "a: 50%\nb: 50%"
+    assert reader.unfinished_text == "a: 50%\nb: 50%"
     reader.feed(b"\x1b[2A\x1b[2Ka: 100%\n\x1b[2Kb: 100%\nend\n")
     clock.now += HOLD_REDRAWN + 1
     assert [line.text for line in reader.settle()] == ["a: 100%", "b: 100%", "end"]
-    assert reader.live == ""
+    assert reader.unfinished_text == ""
     reader.feed(b"plain\n")
     clock.now += HOLD + 0.1
     assert [line.text for line in reader.settle()] == ["plain"]
@@ -153,9 +153,9 @@ def test_a_line_that_changes_after_it_was_logged_is_marked() -> None:
 def test_the_unfinished_line_is_available() -> None:
     reader = LineReader(WIDTH, HEIGHT, Clock())
     reader.feed(b"done\n\r\x1b[31mepoch 1: 7/60")
-    assert reader.live.endswith("\x1b[31mepoch 1: 7/60\x1b[0m")
+    assert reader.unfinished_text.endswith("\x1b[31mepoch 1: 7/60\x1b[0m")
     reader.feed(b"\r\x1b[2K\x1b[0mApply? [y/N] ")
-    assert reader.live.endswith("Apply? [y/N]")
+    assert reader.unfinished_text.endswith("Apply? [y/N]")
 
 
 @settings(max_examples=60, deadline=None)

@@ -8,8 +8,8 @@ from signalbox.store import InvalidEvent, NewEvent, UnknownTask
 from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.cli.relay import TOKEN_VARIABLE
 from signalbox.webapp.relay.follow_upstream import Relay
-from signalbox.webapp.relay.upstream import Refused, checked_url
 from signalbox.webapp.relay.upstream import Upstream as Client
+from signalbox.webapp.relay.upstream import UpstreamRefused, checked_url
 from tests.support.command import signalbox, start
 from tests.support.log import cancel, log_of, task_of, types_of, wait_for_event
 from tests.support.relay import LINES, TIME, events, lines_of, numbered, plain, relay
@@ -114,7 +114,7 @@ def test_a_cancel_on_the_page_ends_the_relay(url: str, store: SqliteStore) -> No
 
 async def test_a_replaced_upstream_log_is_not_followed(store: SqliteStore) -> None:
     upstream = Upstream(["id: 1\ndata: one", 'event: reset\ndata: {"latest_seq": 0, "earliest_seq": 0}'])
-    with pytest.raises(Refused, match="was deleted or replaced"):
+    with pytest.raises(UpstreamRefused, match="was deleted or replaced"):
         await Relay(store, "t", Client(upstream.url), print).run()
     assert len(upstream.requests) == 1
     assert (await events(store))[-1].payload["error_code"] == "upstream_refused"

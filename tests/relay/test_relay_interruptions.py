@@ -13,8 +13,8 @@ import pytest
 from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.relay import backoff, follow_upstream
 from signalbox.webapp.relay.follow_upstream import Relay
-from signalbox.webapp.relay.upstream import Refused
 from signalbox.webapp.relay.upstream import Upstream as Client
+from signalbox.webapp.relay.upstream import UpstreamRefused
 from tests.support.command import signalbox, start
 from tests.support.log import wait_for_event
 from tests.support.relay import LINES, SUCCESS, events, lines_of, numbered, plain, relay
@@ -107,11 +107,11 @@ async def test_a_short_refusal_of_the_upstream_is_retried(store: SqliteStore) ->
 async def test_a_permanent_refusal_of_the_upstream_interrupts_the_task(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow_upstream, "REFUSAL_PATIENCE", 0.0)
+    monkeypatch.setattr(follow_upstream, "REFUSAL_TIMEOUT_S", 0.0)
     upstream = Upstream(numbered(plain(["one", "two"])))
     upstream.cut_after_blocks = lambda connection: 1 if connection == 0 else None
     upstream.answer = lambda connection: MISSING if connection == 1 else None
-    with pytest.raises(Refused, match="404 Not Found"):
+    with pytest.raises(UpstreamRefused, match="404 Not Found"):
         await Relay(store, "t", Client(upstream.url), print).run()
     last = (await events(store))[-1]
     assert (last.event_type, last.payload["status"]) == ("runner_exit", "interrupted")

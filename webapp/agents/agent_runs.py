@@ -22,7 +22,7 @@ from signalbox.webapp.agents.health import AgentHealth
 from signalbox.webapp.process import detached_run
 from signalbox.webapp.process.run_facts import readable_command
 from signalbox.webapp.relay.follow_upstream import Relay
-from signalbox.webapp.relay.upstream import Refused
+from signalbox.webapp.relay.upstream import UpstreamRefused
 
 KIND = "agent"
 UNFINISHED = (*ACTIVE_STATUSES, "interrupted")
@@ -146,10 +146,10 @@ class Agents:
         while True:
             try:
                 server = AgentServer(agent, run_id)
-                await Relay(self._store, run_id, server, _log_info, refused_as="failed", identity=identity).run()
+                await Relay(self._store, run_id, server, _log_info, status_if_refused="failed", identity=identity).run()
                 self._loop.record_success()
                 return
-            except Refused as error:
+            except UpstreamRefused as error:
                 _log_info(str(error))
                 return
             except (StoreUnavailable, AgentUnavailable) as error:

@@ -10,7 +10,14 @@ import httpx
 
 from signalbox.webapp.agents.configuration import UpstreamAgent
 from signalbox.webapp.agents.errors import AgentUnavailable
-from signalbox.webapp.relay.upstream import Away, Upstream, UpstreamError, away, checked_url, error_for
+from signalbox.webapp.relay.upstream import (
+    Upstream,
+    UpstreamError,
+    UpstreamUnavailable,
+    checked_url,
+    error_for,
+    unavailable_error,
+)
 
 TIMEOUT = 5.0
 """Seconds to wait for a response; the stream has a limit of its own."""
@@ -51,9 +58,11 @@ class AgentServer(Upstream):
         try:
             response = await self.client.request(method, self._at(path), timeout=TIMEOUT, **options)
         except httpx.TimeoutException as error:
-            raise Away(f"{self.base.host} did not answer within {TIMEOUT:g} s") from error
+            raise UpstreamUnavailable(f"{self.base.host} did not answer within {TIMEOUT:g} s") from error
         except httpx.RequestError as error:
-            raise away(str(self.base.copy_with(username=None, password=None, query=None)), error) from error
+            raise unavailable_error(
+                str(self.base.copy_with(username=None, password=None, query=None)), error
+            ) from error
         if not response.is_success:
             raise error_for(response)
 

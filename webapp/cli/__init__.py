@@ -1,4 +1,4 @@
-"""The command `signalbox`: serve, run, relay, emit, tail, import, demo, doctor; user, token, project."""
+"""The command `signalbox` and its exit codes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from signalbox.webapp.cli.project import project
 from signalbox.webapp.cli.relay import relay
 from signalbox.webapp.cli.run import run
 from signalbox.webapp.cli.serve import serve
-from signalbox.webapp.cli.standard_streams import hold_standard_streams, replace_unencodable_characters
+from signalbox.webapp.cli.standard_streams import open_standard_streams, replace_unencodable_characters
 from signalbox.webapp.cli.tail import tail
 from signalbox.webapp.cli.target import message_of
 from signalbox.webapp.cli.token import token
@@ -42,7 +42,7 @@ for command in (serve, run, relay, emit, answer, tail, import_, demo, doctor, us
 
 def main() -> None:
     """Run the command line and exit. An error is printed as one line, never as a stack trace."""
-    hold_standard_streams()
+    open_standard_streams()
     replace_unencodable_characters()
     sys.exit(run_command_line(sys.argv[1:]))
 

@@ -24,7 +24,7 @@ def answer(task: str, approved: bool, request_id: str | None, reason: str | None
     task_id, identity = named_task(task, target(store))
     with people_store(store) as opened:
         if request_id is None:
-            request_id = opened.ask(_newest_request(opened.store, task_id, identity))
+            request_id = opened.run_read(_newest_request(opened.store, task_id, identity))
         who = system_user()
         payload = {"request_id": request_id, "approved": approved, "by": who} | ({"reason": reason} if reason else {})
         event = NewEvent(event_type="permission_response", actor="user", payload=payload)

@@ -16,7 +16,7 @@ from signalbox.webapp.cli.target import target, target_options
 @click.option(
     "--pace", type=click.FloatRange(0, 10), default=0.0, help="Seconds to wait after each file, for people who watch."
 )
-@click.option("--quiet", is_flag=True, help="Say nothing.")
+@click.option("--quiet", is_flag=True, help="Print nothing.")
 def demo(
     store: str | None,
     server: str | None,

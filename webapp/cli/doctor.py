@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from signalbox.store.sqlite.doctor import examine, open_files
-from signalbox.webapp.cli.table import json_option, show_json
+from signalbox.webapp.cli.table import json_option, print_json
 from signalbox.webapp.cli.target import store_option, target
 
 
@@ -27,7 +27,7 @@ def doctor(as_json: bool, store: str | None) -> int:
         if not as_json:
             click.echo(f"{finding.code}: {finding.message}\n    {finding.advice}")
     if as_json:
-        show_json([finding._asdict() for finding in findings])
+        print_json([finding._asdict() for finding in findings])
         return 1 if findings else 0
     users = {(pid, command) for pid, command, _ in open_files(path)}
     for pid, command in sorted(users):

@@ -1,4 +1,4 @@
-"""Reads a password from the terminal or standard input. A command line will not do: other processes can read it."""
+"""Reads a password from the terminal or standard input; other processes could read it from a command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opens the database for the commands that manage people. File permissions are the only check of who may do so."""
+"""Opens the database for the commands that manage people. Only the permissions of the file limit their use."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from signalbox.webapp.cli.target import SERVER_VARIABLE, target
 T = TypeVar("T")
 
 
-class By(TypedDict):
-    """The arguments of an audited write: who acts, and from where."""
+class AuditArguments(TypedDict):
+    """The arguments of an audited write: the acting user, and the source of the action."""
 
     actor: str
     source: str
@@ -31,27 +31,27 @@ class PeopleStore:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.by: By = {"actor": system_user(), "source": "command"}
+        self.audit: AuditArguments = {"actor": system_user(), "source": "command"}
 
     @property
     def people(self) -> People:
         """The accounts, tokens and projects in the store."""
         return self.store.people
 
-    def ask(self, question: Coroutine[Any, Any, T]) -> T:
+    def run_read(self, read: Coroutine[Any, Any, T]) -> T:
         """Await a read and return its result."""
-        return asyncio.run(question)
+        return asyncio.run(read)
 
     def account(self, email: str) -> Account:
         """Return the account with this e-mail address. Raises NotFound."""
-        found = self.ask(self.people.account_by_email(email))
+        found = self.run_read(self.people.account_by_email(email))
         if found is None:
             raise NotFound(f"there is no account {email!r}")
         return found[0]
 
     def project(self, project_id: str) -> Project:
         """Return a project. Raises NotFound."""
-        found = self.ask(self.people.project(project_id))
+        found = self.run_read(self.people.project(project_id))
         if found is None:
             raise NotFound(f"there is no project {project_id!r}")
         return found
@@ -59,7 +59,7 @@ class PeopleStore:
 
 @contextmanager
 def people_store(store: str | None, *, make: bool = False) -> Iterator[PeopleStore]:
-    """Open the database that `store` or the environment names. A missing one is created only with `make`."""
+    """Open the database that `store` or the environment names. It is created only with `make`."""
     chosen = target(store, None)
     if chosen.server is not None:
         raise click.UsageError(

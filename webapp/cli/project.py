@@ -11,7 +11,7 @@ from signalbox.store.people import ROLES, Project, Role
 from signalbox.webapp.agents import agent_of
 from signalbox.webapp.cli.emit import PayloadType
 from signalbox.webapp.cli.people_store import PeopleStore, people_store
-from signalbox.webapp.cli.table import json_option, show, show_json, utc_minute
+from signalbox.webapp.cli.table import json_option, print_json, print_table, utc_minute
 from signalbox.webapp.cli.target import store_option
 
 
@@ -27,7 +27,7 @@ def project() -> None:
 def add(project_id: str, name: str | None, store: str | None) -> None:
     """Create a project."""
     with people_store(store, make=True) as opened:
-        opened.people.add_project(project_id, name if name is not None else project_id, **opened.by)
+        opened.people.add_project(project_id, name if name is not None else project_id, **opened.audit)
     click.echo(f"{project_id}: created")
 
 
@@ -37,9 +37,9 @@ def add(project_id: str, name: str | None, store: str | None) -> None:
 def list_(as_json: bool, store: str | None) -> None:
     """List the projects with their members."""
     with people_store(store) as opened:
-        found = [_described(opened, one) for one in opened.ask(opened.people.projects())]
+        found = [_described(opened, one) for one in opened.run_read(opened.people.projects())]
     if as_json:
-        show_json(found)
+        print_json(found)
         return
     rows = [
         (
@@ -52,7 +52,7 @@ def list_(as_json: bool, store: str | None) -> None:
         )
         for one in found
     ]
-    show(("ID", "NAME", "TASKS", "MEMBERS", "AGENT", "CREATED (UTC)"), rows)
+    print_table(("ID", "NAME", "TASKS", "MEMBERS", "AGENT", "CREATED (UTC)"), rows)
 
 
 @project.command()
@@ -68,7 +68,7 @@ def member(project_id: str, email: str, role: Role | Literal["none"], store: str
     """
     with people_store(store) as opened:
         account = opened.account(email)
-        opened.people.set_member(project_id, account.account_id, None if role == "none" else role, **opened.by)
+        opened.people.set_member(project_id, account.account_id, None if role == "none" else role, **opened.audit)
     click.echo(f"{project_id}: {account.email} is {'not a member' if role == 'none' else role}")
 
 
@@ -96,7 +96,7 @@ def agent(project_id: str, agent: dict[str, Any], store: str | None) -> None:
     if checked:
         agent_of(checked)
     with people_store(store) as opened:
-        opened.people.set_agent(project_id, checked, **opened.by)
+        opened.people.set_agent(project_id, checked, **opened.audit)
     click.echo(f"{project_id}: {'an agent, ' + checked['kind'] if checked else 'no agent'}")
 
 
@@ -106,7 +106,7 @@ def agent(project_id: str, agent: dict[str, Any], store: str | None) -> None:
 def remove(project_id: str, store: str | None) -> None:
     """Remove a project that has no tasks, along with its memberships and tokens."""
     with people_store(store) as opened:
-        opened.people.remove_project(project_id, **opened.by)
+        opened.people.remove_project(project_id, **opened.audit)
     click.echo(f"{project_id}: removed")
 
 
@@ -116,6 +116,6 @@ async def _count_tasks(opened: PeopleStore, project_id: str) -> int:
 
 
 def _described(opened: PeopleStore, one: Project) -> dict[str, Any]:
-    members = [{"email": who.email, "role": who.role} for who in opened.ask(opened.people.members(one.project_id))]
-    tasks = opened.ask(_count_tasks(opened, one.project_id))
+    members = [{"email": who.email, "role": who.role} for who in opened.run_read(opened.people.members(one.project_id))]
+    tasks = opened.run_read(_count_tasks(opened, one.project_id))
     return {**msgspec.structs.asdict(one), "tasks": tasks, "members": members}

@@ -25,7 +25,7 @@ from signalbox.webapp.cli.target import (
 from signalbox.webapp.process.echo import Echo
 from signalbox.webapp.relay.follow_upstream import Relay
 from signalbox.webapp.relay.relayed_task import NewTask
-from signalbox.webapp.relay.upstream import Refused, Upstream
+from signalbox.webapp.relay.upstream import Upstream, UpstreamRefused
 
 TOKEN_VARIABLE = "SIGNALBOX_UPSTREAM_TOKEN"
 EXIT_CODES: dict[Status, int] = {"done": 0, "failed": 1, "cancelled": 130}
@@ -89,7 +89,7 @@ async def _relay(chosen: Target, upstream: Upstream, reference: Reference, new_t
         status = await Relay(
             log, task_id, upstream, notice, new_task=new_task, heartbeat_interval=heartbeat, identity=identity
         ).run()
-    except Refused as error:
+    except UpstreamRefused as error:
         hint = f" (--upstream-token, {TOKEN_VARIABLE})" if error.status == 401 else ""
         raise click.ClickException(f"{error}{hint}") from None
     except asyncio.CancelledError:

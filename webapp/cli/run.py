@@ -91,7 +91,7 @@ def run(
     time_limit: float | None,
     command: tuple[str, ...],
 ) -> int:
-    """Run COMMAND as a task. Its output becomes the log; its exit code becomes the task's and that of `signalbox run`.
+    """Run COMMAND as a task. Its output becomes the log. Its exit code ends the task and is that of `signalbox run`.
 
     Ctrl-C, or a cancel on the page, stops the command: first with SIGINT, then with SIGTERM, then with SIGKILL.
     """
@@ -104,8 +104,8 @@ def run(
         grace=grace,
         heartbeat_interval=heartbeat,
         environment=chosen.environment(),
-        kept=recorded_variables(names),
-        words=_retry_options(chosen, names, no_tty, merge, grace, heartbeat, time_limit),
+        recorded_variables=recorded_variables(names),
+        retry_options=_retry_options(chosen, names, no_tty, merge, grace, heartbeat, time_limit),
         time_limit=time_limit,
     )
     return asyncio.run(_run(chosen, reference.task_id, own, list(command), options))

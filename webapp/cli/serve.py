@@ -17,7 +17,7 @@ from signalbox.store import open_store
 from signalbox.webapp.process.notice import notice
 from signalbox.webapp.settings import Settings, variable
 
-OPEN_TO_ALL = (
+UNGUARDED_MESSAGE = (
     "not started: anybody who reaches {host} could read and write, because there is no account and no token yet."
     " Create one with `signalbox user add EMAIL` or `signalbox token create NAME`, or serve on 127.0.0.1."
 )
@@ -63,7 +63,7 @@ def serve(demo: bool, workers: int, **given: Any) -> int:
     store = open_store(settings.store, synchronous=settings.synchronous, bus=settings.bus)
     try:
         if not settings.loopback and not asyncio.run(store.people.guarded()):
-            notice(OPEN_TO_ALL.format(host=settings.host))
+            notice(UNGUARDED_MESSAGE.format(host=settings.host))
             return 2
     finally:
         store.close()

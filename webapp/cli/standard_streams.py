@@ -6,8 +6,8 @@ import os
 import sys
 
 
-def hold_standard_streams() -> None:
-    """Open /dev/null in place of a standard stream that is closed, so that no other file gets its number."""
+def open_standard_streams() -> None:
+    """Open /dev/null for each standard stream that is closed, so that no other file gets its descriptor."""
     for fd in (0, 1, 2):
         try:
             os.fstat(fd)

@@ -15,7 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 
 
-def show(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows below their column heads. An empty value is printed as a dash."""
     shown = [heads, *([safe(value, colours=False) or "-" for value in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
@@ -23,7 +23,7 @@ def show(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         click.echo("  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip())
 
 
-def show_json(values: Sequence[object]) -> None:
+def print_json(values: Sequence[object]) -> None:
     """Print values as a JSON array."""
     click.echo(safe_json(msgspec.json.format(msgspec.json.encode(values)).decode()))
 

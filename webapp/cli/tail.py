@@ -23,7 +23,7 @@ from signalbox.webapp.cli.target import named_task, target, target_options
 from signalbox.webapp.drawing.words import safe_json
 from signalbox.webapp.process.notice import notice
 
-ENDING = frozenset({"runner_exit", "status"})
+ENDING_EVENTS = frozenset({"runner_exit", "status"})
 """Types of events that may end a task. Further events of the same transaction can follow."""
 
 
@@ -96,7 +96,7 @@ async def print_log(
     ) as events:
         async for event in events:
             show(event)
-            if follow or not (event.event_type in ENDING or (last is not None and event.seq >= last)):
+            if follow or not (event.event_type in ENDING_EVENTS or (last is not None and event.seq >= last)):
                 continue
             task = await _existing_task(log, task_id)
             last = task.latest_seq if task.ended else None

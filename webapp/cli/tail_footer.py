@@ -1,4 +1,4 @@
-"""The footer of `signalbox tail` on a terminal: the line that a run has begun and not finished."""
+"""The footer of `signalbox tail` on a terminal: the unfinished line of the run."""
 
 from __future__ import annotations
 

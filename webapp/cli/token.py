@@ -12,7 +12,7 @@ import msgspec
 from signalbox.store.people import SCOPES, Scope, Token
 from signalbox.store.times import now
 from signalbox.webapp.cli.people_store import PeopleStore, people_store
-from signalbox.webapp.cli.table import json_option, show, show_json, utc_minute
+from signalbox.webapp.cli.table import json_option, print_json, print_table, utc_minute
 from signalbox.webapp.cli.target import store_option
 from signalbox.webapp.process.notice import notice
 
@@ -84,7 +84,7 @@ def create(
             account_id=account.account_id if account else None,
             project_id=project,
             expires_at=_expiry_after(expires) if expires else None,
-            **opened.by,
+            **opened.audit,
         )
     until = f"until {utc_minute(made.expires_at)} UTC" if made.expires_at else "until it is revoked"
     notice(f"token {made.token_id} may {', '.join(made.scopes)}, {until}; the secret is not shown again")
@@ -99,7 +99,7 @@ def list_(as_json: bool, store: str | None) -> None:
     with people_store(store) as opened:
         found = _described(opened)
     if as_json:
-        show_json(found)
+        print_json(found)
         return
     rows = [
         (
@@ -113,7 +113,7 @@ def list_(as_json: bool, store: str | None) -> None:
         )
         for one in found
     ]
-    show(("ID", "NAME", "MAY", "PROJECT", "USER", "STATE", "EXPIRES (UTC)"), rows)
+    print_table(("ID", "NAME", "MAY", "PROJECT", "USER", "STATE", "EXPIRES (UTC)"), rows)
 
 
 @token.command()
@@ -122,7 +122,7 @@ def list_(as_json: bool, store: str | None) -> None:
 def revoke(token_id: str, store: str | None) -> None:
     """Revoke a token for good. Streams that were opened with it end."""
     with people_store(store) as opened:
-        opened.people.revoke_token(token_id, **opened.by)
+        opened.people.revoke_token(token_id, **opened.audit)
     click.echo(f"{token_id}: revoked")
 
 
@@ -132,9 +132,9 @@ def _expiry_after(lifetime: timedelta) -> str:
 
 
 def _described(opened: PeopleStore) -> list[dict[str, Any]]:
-    accounts = {account.account_id: account for account in opened.ask(opened.people.accounts())}
+    accounts = {account.account_id: account for account in opened.run_read(opened.people.accounts())}
     described = []
-    for one in opened.ask(opened.people.tokens()):
+    for one in opened.run_read(opened.people.tokens()):
         account = accounts.get(one.account_id or "")
         state = _state(one, disabled=account is not None and account.disabled_at is not None)
         described.append({**msgspec.structs.asdict(one), "email": account.email if account else None, "state": state})

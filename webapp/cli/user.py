@@ -11,7 +11,7 @@ from signalbox.store import Conflict
 from signalbox.store.people import ROLES, Account, Role, checked_email
 from signalbox.webapp.cli.password import password_hash, password_option
 from signalbox.webapp.cli.people_store import PeopleStore, people_store
-from signalbox.webapp.cli.table import json_option, show, show_json, utc_minute
+from signalbox.webapp.cli.table import json_option, print_json, print_table, utc_minute
 from signalbox.webapp.cli.target import store_option
 from signalbox.webapp.process.notice import notice
 
@@ -38,12 +38,12 @@ def add(
         raise click.UsageError("give --project and --role together")
     checked_email(email)
     with people_store(store, make=True) as opened:
-        if opened.ask(opened.people.account_by_email(email)):
+        if opened.run_read(opened.people.account_by_email(email)):
             raise Conflict(f"there is an account {checked_email(email)} already")
         if project is not None:
             opened.project(project)
         hashed = password_hash(password_stdin)
-        account = opened.people.add_account(email, hashed, admin=admin, project_id=project, role=role, **opened.by)
+        account = opened.people.add_account(email, hashed, admin=admin, project_id=project, role=role, **opened.audit)
         click.echo(f"{account.email}: {_may(admin, project, role)}")
 
 
@@ -53,9 +53,9 @@ def add(
 def list_(as_json: bool, store: str | None) -> None:
     """List the accounts."""
     with people_store(store) as opened:
-        found = [_described(opened, account) for account in opened.ask(opened.people.accounts())]
+        found = [_described(opened, account) for account in opened.run_read(opened.people.accounts())]
     if as_json:
-        show_json(found)
+        print_json(found)
         return
     rows = [
         (
@@ -66,7 +66,7 @@ def list_(as_json: bool, store: str | None) -> None:
         )
         for one in found
     ]
-    show(("EMAIL", "MAY", "STATE", "CREATED (UTC)"), rows)
+    print_table(("EMAIL", "MAY", "STATE", "CREATED (UTC)"), rows)
 
 
 @user.command()
@@ -77,7 +77,7 @@ def password(email: str, password_stdin: bool, store: str | None) -> None:
     """Set the password of EMAIL, and end all sessions of the account."""
     with people_store(store) as opened:
         account = opened.account(email)
-        opened.people.set_password(account.account_id, password_hash(password_stdin), **opened.by)
+        opened.people.set_password(account.account_id, password_hash(password_stdin), **opened.audit)
         click.echo(f"{account.email}: the password was changed, and all sessions ended")
 
 
@@ -104,21 +104,21 @@ def remove(email: str, store: str | None) -> None:
     """Remove the account EMAIL with its memberships, sessions and tokens. The audits of its actions stay."""
     with people_store(store) as opened:
         account = opened.account(email)
-        opened.people.remove_account(account.account_id, **opened.by)
+        opened.people.remove_account(account.account_id, **opened.audit)
         click.echo(f"{account.email}: removed")
-        if not opened.ask(opened.people.guarded()):
-            notice("no account and no token is left: on loopback nobody has to log in")
+        if not opened.run_read(opened.people.guarded()):
+            notice("no account and no token is left: on loopback no log-in is needed")
 
 
 def _set_disabled(email: str, store: str | None, disabled: bool) -> None:
     with people_store(store) as opened:
         account = opened.account(email)
-        opened.people.set_disabled(account.account_id, disabled, **opened.by)
+        opened.people.set_disabled(account.account_id, disabled, **opened.audit)
         click.echo(f"{account.email}: {'disabled' if disabled else 'enabled'}")
 
 
 def _described(opened: PeopleStore, account: Account) -> dict[str, Any]:
-    roles = opened.ask(opened.people.roles(account.account_id))
+    roles = opened.run_read(opened.people.roles(account.account_id))
     return {**msgspec.structs.asdict(account), "projects": roles}
 
 

@@ -1,4 +1,4 @@
-"""The run itself: planning, executing in parallel, recovering from a broken file, verifying."""
+"""The demo run: plans, executes in parallel, recovers from a broken file, and verifies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from signalbox.store.log import Log
 from signalbox.webapp.demo import results
 from signalbox.webapp.demo.examine import ModuleReport, Recount, digest, examine, prepare_worker, recount
 from signalbox.webapp.demo.results import Totals, count, totals_of
-from signalbox.webapp.demo.survey import Module, Package, find_modules, in_packages, library
+from signalbox.webapp.demo.survey import Module, Package, find_modules, group_by_package, library
 
 DAMAGED = "textwrap.py"
 """A damaged copy of this module is audited first, so that the run has to recover."""
@@ -31,7 +31,7 @@ MAX_LINES, MAX_BRANCHES = 150, 40
 
 
 class Stopped(Exception):
-    """Raised when somebody asked the run to stop."""
+    """Raised after the run was asked to stop."""
 
 
 def audit(
@@ -85,7 +85,7 @@ class LibraryAudit:
             with planning.tool("rglob", {"pattern": "*.py"}) as search:
                 modules = find_modules(self._root)
                 search.result(found=len(modules))
-            packages = in_packages(modules)
+            packages = group_by_package(modules)
             for package in packages:
                 size = sum(module.path.stat().st_size for module in package.modules)
                 planning.log(f"{package.name}: {len(package.modules)} modules, {size / 1024:,.0f} KiB")
@@ -240,6 +240,6 @@ def warnings_of(report: ModuleReport) -> list[str]:
         f"a function with {count(report.most_branches, 'branch', 'branches')}": report.most_branches > MAX_BRANCHES,
         count(report.bare_excepts, "bare except"): report.bare_excepts > 0,
         f"{count(report.remarks, 'remark')} such as TODO": report.remarks > 0,
-        "changes when it is unparsed and parsed again": not report.faithful,
+        "changes when it is unparsed and parsed again": not report.round_trips,
     }
     return [text for text, there in found.items() if there]

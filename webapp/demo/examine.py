@@ -38,7 +38,7 @@ class ModuleReport(msgspec.Struct, frozen=True):
     longest: str = ""
     longest_lines: int = 0
     most_branches: int = 0
-    faithful: bool = True
+    round_trips: bool = True
 
 
 def prepare_worker() -> None:
@@ -81,7 +81,7 @@ def examine(path: Path) -> ModuleReport:
         longest=longest.name if longest else "",
         longest_lines=_length(longest) if longest else 0,
         most_branches=max((_branches(function) for function in functions), default=0),
-        faithful=ast.dump(tree) == ast.dump(again),
+        round_trips=ast.dump(tree) == ast.dump(again),
     )
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 FOREIGN = {"site-packages", "dist-packages", "__pycache__"}
 LARGEST_PACKAGE = 40
-"""The most modules of one work item."""
+"""Maximum number of modules in one work item."""
 
 
 class Module(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ def find_modules(root: Path) -> list[Module]:
     return sorted((Module(path.relative_to(root).as_posix(), path) for path in found), key=lambda m: m.name)
 
 
-def in_packages(modules: list[Module]) -> list[Package]:
+def group_by_package(modules: list[Module]) -> list[Package]:
     """Group modules by top-level package. Large groups, and modules outside a package, are divided into parts."""
     groups: dict[str, list[Module]] = {}
     for module in modules:

@@ -1,4 +1,4 @@
-"""A task as NDJSON: a line that says what the task is, then a line for each event. `signalbox import` reads it."""
+"""A task as NDJSON: a line with the task, then a line per event. `signalbox import` reads it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _encoder = msgspec.json.Encoder()
 
 
 class Header(msgspec.Struct, kw_only=True):
-    """The first line; `redacted` says whether payloads are as the run wrote them."""
+    """The first line. `redacted`: payloads may differ from those that the run wrote, because secrets are hidden."""
 
     signalbox: int
     task: TaskRecord
@@ -25,7 +25,7 @@ class Header(msgspec.Struct, kw_only=True):
 
 
 def head_line(task: Task, *, redacted: bool) -> bytes:
-    """The first line of an export."""
+    """Return the first line of an export."""
     named = {name: getattr(task, name) for name in TaskRecord.__struct_fields__}
     if task.main_span_seq:
         named["main_span_id"] = ""
@@ -34,7 +34,7 @@ def head_line(task: Task, *, redacted: bool) -> bytes:
 
 
 def event_lines(events: Iterable[Event]) -> bytes:
-    """The lines of some events."""
+    """Return one line per event."""
     return one_line(_encoder.encode_lines(list(events)))
 
 
@@ -43,7 +43,7 @@ def read(lines: Iterable[bytes]) -> tuple[TaskRecord, Iterator[Event]]:
     numbered = enumerate(lines, 1)
     header: Header = _decoded(next(numbered, (1, b"")), msgspec.json.Decoder(Header))
     if header.signalbox != FORMAT:
-        raise InvalidEvent(f"line 1: this export has the format {header.signalbox}, and only {FORMAT} is known")
+        raise InvalidEvent(f"line 1: the export has format {header.signalbox}; only format {FORMAT} is supported")
     decoder = msgspec.json.Decoder(Event)
     return header.task, (_decoded(line, decoder) for line in numbered if line[1].strip())
 
@@ -53,4 +53,4 @@ def _decoded(line: tuple[int, bytes], decoder: msgspec.json.Decoder[T]) -> T:
     try:
         return decoder.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidEvent(f"line {number} is not one of an export: {error}") from None
+        raise InvalidEvent(f"line {number} is not a line of an export: {error}") from None

@@ -9,7 +9,7 @@ from signalbox.store.identity import check_identity
 from signalbox.store.state import Span, Task
 
 PAGE = 500
-"""The most events of one page. More would delay other requests by milliseconds."""
+"""Maximum events of one page. More would delay other requests by milliseconds."""
 
 FIRST = 20
 BYTES = 1024 * 1024

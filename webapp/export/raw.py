@@ -11,7 +11,7 @@ _LINE_ENDS = re.compile(r"\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
 
 
 def raw_line(event: Event, *, ansi: bool = False) -> str:
-    """Time, seq, phase, actor and what was said; `ansi` keeps the colours of log lines."""
+    """Return an event as one line: time, seq, phase, actor and text. `ansi` keeps the colours of log lines."""
     if event.event_type == "log" and isinstance(event.payload.get("message"), str):
         mark = "stderr: " if event.payload.get("stream") == "stderr" else ""
         said = mark + _one_line(event.payload["message"], ansi=ansi)

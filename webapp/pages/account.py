@@ -1,4 +1,4 @@
-"""The page of a person's own account: password, rights, tokens. Tokens cannot use it, so no token creates another."""
+"""The page of a person's own account: password, rights, tokens. Tokens cannot use it, so a token creates no tokens."""
 
 from __future__ import annotations
 

@@ -21,5 +21,5 @@ async def show(task_id: str, checkpoint_id: str) -> Response:
     async def read(view: TaskReading) -> CheckpointView:
         return await checkpoint_view(view, task_id, checkpoint_id)
 
-    page = LivePage("checkpoints/show.html", PARTS, read, read_as_of=read, born=lambda view: view.checkpoint.seq)
+    page = LivePage("checkpoints/show.html", PARTS, read, read_as_of=read, first_seq=lambda view: view.checkpoint.seq)
     return await page_response(task_id, page)

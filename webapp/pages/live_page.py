@@ -1,4 +1,4 @@
-"""A live page of one task: the page is rendered whole, then each part is sent again when it changes.
+"""A live page of one task: it is rendered once as a whole, then each part is sent again when it changes.
 
 The page and its stream have the same address and parameters; `part=frames` requests the stream.
 """
@@ -43,8 +43,8 @@ class LivePage(Generic[V]):
     their frames, so no other part of the address may affect the page.
 
     All templates get the result of `values`, and `view`, `task`, and the `path` of the task. `read_as_of` reads the
-    page as of an earlier event, for `?at=`; None if the page does not support that. `born` returns the first seq at
-    which the page exists.
+    page as of an earlier event, for `?at=`; None if the page does not support that. `first_seq` returns the first seq
+    at which the subject of the page exists.
     """
 
     template: str
@@ -52,7 +52,7 @@ class LivePage(Generic[V]):
     read: Callable[[Reading], Awaitable[V]]
     values: Callable[[V], dict[str, Any]] = lambda view: {}
     read_as_of: Callable[[TaskReading], Awaitable[V]] | None = None
-    born: Callable[[V], int] = lambda view: 1
+    first_seq: Callable[[V], int] = lambda view: 1
     parameters: Parameters = ()
 
     @property
@@ -105,8 +105,8 @@ async def _as_of(task_id: str, page: LivePage[V], read: Callable[[TaskReading], 
         try:
             traveled = await _travel(view, task_id, page, read, at, at_root(request.path), history())
         except NotFound as error:
-            born = page.born(await page.read(view))
-            raise NotYet(f"this did not exist yet as of #{at}: it begins with #{born}") from error
+            first_seq = page.first_seq(await page.read(view))
+            raise NotYet(f"this did not exist yet as of #{at}: it begins with #{first_seq}") from error
     then, stream = traveled.time_travel, ""
     if then.is_unreached:
         epoch = epoch_of(traveled.task.identity)
@@ -133,7 +133,7 @@ async def _travel(
         latest=latest,
         here=here,
         identity=seen.task.identity,
-        first=page.born(seen),
+        first=page.first_seq(seen),
         parameters=page.address,
     )
     return TraveledView(seen, then)

@@ -55,7 +55,7 @@ async def show(task_id: str) -> Response | Redirect:
         seq = None if here else await jump.aim(view, task_id)
     if here:
         return await _window(task_id, place, jump)
-    return redirect(amid(task_id, seq) if seq else _end(task_id, jump, latest))
+    return redirect(path_around(task_id, seq) if seq else _end(task_id, jump, latest))
 
 
 @blueprint.get("/tasks/<task_id>/events/<int:seq>")
@@ -64,7 +64,7 @@ async def event(task_id: str, seq: int) -> Redirect:
     """Redirect to the log around one event."""
     async with store().glance() as view:
         await view.head(task_id)
-    return redirect(amid(task_id, seq))
+    return redirect(path_around(task_id, seq))
 
 
 @blueprint.get("/tasks/<task_id>/events/<int:seq>/payload")
@@ -82,7 +82,7 @@ async def payload(task_id: str, seq: int) -> Response:
     return html(fragments().plain_page("events/payload.html", await layout(), **values))
 
 
-def amid(task_id: str, seq: int) -> str:
+def path_around(task_id: str, seq: int) -> str:
     """Return the address of the log around an event."""
     place = urlencode({"around": seq, **_identity()})
     return at_root(f"/tasks/{task_id}/log?{place}#e{seq}")

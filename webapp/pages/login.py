@@ -33,19 +33,19 @@ async def new() -> Response | Redirect:
 @public
 async def create() -> Response | Redirect:
     form = await request.form
-    email, onward = form.get("email", ""), form.get("next")
+    email, next_path = form.get("email", ""), form.get("next")
     try:
         found = await log_in(email, form.get("password", ""), request.remote_addr, cookie.browser_of(request))
     except TooManyLogins as error:
-        page = _form(onward, email=email, refused=f"Too many log-ins were tried. Wait {wait(error.retry_after)}.")
+        page = _form(next_path, email=email, refused=f"Too many log-ins were tried. Wait {wait(error.retry_after)}.")
         page.status_code = 429
         page.headers["Retry-After"] = str(round(error.retry_after))
         return page
     if found is None:
-        page = _form(onward, email=email, refused=WRONG_CREDENTIALS)
+        page = _form(next_path, email=email, refused=WRONG_CREDENTIALS)
         page.status_code = 401
         return page
-    response = redirect(local_path(onward), 303)
+    response = redirect(local_path(next_path), 303)
     cookie.set_session(response, request, found.secret, settings().session_life)
     cookie.remember_browser(response, request, found.browser)
     return response
@@ -66,8 +66,8 @@ def wait(seconds: float) -> str:
     return "a minute" if seconds <= 60 else f"{seconds / 60:.0f} minutes"
 
 
-def _form(onward: str | None, *, email: str = "", refused: str = "", note: str = "") -> Response:
-    values = {"next": local_path(onward), "email": email, "refused": refused, "note": note}
+def _form(next_path: str | None, *, email: str = "", refused: str = "", note: str = "") -> Response:
+    values = {"next": local_path(next_path), "email": email, "refused": refused, "note": note}
     response = html(fragments().plain_page("login/new.html", {}, **values))
     response.headers["Cache-Control"] = "no-store"
     return response

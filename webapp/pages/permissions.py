@@ -104,7 +104,7 @@ async def _request_page(task_id: str, request_id: str, refused: str = "") -> Res
         read,
         lambda view: {"permission": view.permission, "first": True, "refused": refused, "place": "permissions"},
         read_as_of=read,
-        born=lambda view: view.permission.seq,
+        first_seq=lambda view: view.permission.seq,
     )
     response = await page_response(task_id, page)
     if refused:

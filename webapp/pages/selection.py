@@ -36,7 +36,7 @@ class Selection:
     `replaced` those that belong to another task now.
     """
 
-    deed: str
+    action: str
     filters: str
     tasks: list[Task] = field(default_factory=list)
     refused: list[tuple[Task, str]] = field(default_factory=list)
@@ -55,23 +55,23 @@ class Selection:
 @needs("read")
 async def show() -> Response:
     given = await request.values
-    deed = given.get("do") or "archive"
-    if deed not in RIGHTS:
-        raise BadRequest(f"do must be one of {', '.join(RIGHTS)}, not {deed[:40]!r}", "do")
-    return await _page(await _chosen(deed))
+    action = given.get("do") or "archive"
+    if action not in RIGHTS:
+        raise BadRequest(f"do must be one of {', '.join(RIGHTS)}, not {action[:40]!r}", "do")
+    return await _page(await _chosen(action))
 
 
-@blueprint.post("/<any(archive, restore, delete):deed>")
+@blueprint.post("/<any(archive, restore, delete):action>")
 @needs("respond")
-async def apply(deed: str) -> Response | Redirect:
-    chosen = await _chosen(deed)
+async def apply(action: str) -> Response | Redirect:
+    chosen = await _chosen(action)
     chosen.done = 0
     for task in chosen.tasks:
         try:
-            if deed == "delete":
+            if action == "delete":
                 await delete_task(task.task_id, task.identity)
             else:
-                await archive_task(task.task_id, deed == "archive", task.identity)
+                await archive_task(task.task_id, action == "archive", task.identity)
             chosen.done += 1
         except TaskReplaced:
             chosen.replaced.append(task.task_id)
@@ -88,13 +88,13 @@ async def _page(chosen: Selection, status: int = 200) -> Response:
     return response
 
 
-async def _chosen(deed: str) -> Selection:
+async def _chosen(action: str) -> Selection:
     given = await request.values
     wanted = list(dict.fromkeys(given.getlist("task")))
     if len(wanted) > MAX_TASKS:
         raise BadRequest(f"at most {MAX_TASKS} tasks can be chosen at once, not {len(wanted)}", "task")
-    chosen = Selection(deed=deed, filters=checked_filters(given.get("filters", "")))
-    caller, right = await principal(), RIGHTS[deed]
+    chosen = Selection(action=action, filters=checked_filters(given.get("filters", "")))
+    caller, right = await principal(), RIGHTS[action]
     async with store().read() as view:
         for task_id, identity in map(parse_reference, wanted):
             task = await _seen(view, task_id, caller)
@@ -106,7 +106,7 @@ async def _chosen(deed: str) -> Selection:
                 chosen.refused.append(
                     (task, f"it belongs to the project {task.project_id}, in which you may not do that")
                 )
-            elif deed == "delete" and not task.deletable:
+            elif action == "delete" and not task.deletable:
                 chosen.refused.append((task, f"it is {task.status}: cancel the run first, or archive the task"))
             else:
                 chosen.tasks.append(task)

@@ -44,7 +44,7 @@ async def show(task_id: str, span_id: str) -> Response:
         parts,
         read,
         read_as_of=read,
-        born=lambda view: view.span.started_seq,
+        first_seq=lambda view: view.span.started_seq,
         parameters=[("after", after or None)],
     )
     return await page_response(task_id, page)

@@ -31,7 +31,7 @@ from signalbox.webapp.views.time_travel import TimeTravel, reading_as_of
 blueprint = Blueprint("tasks", __name__)
 
 
-def _asked() -> TaskQuery:
+def _list_query() -> TaskQuery:
     """Return the query that the parameters of a list mean. Raises BadRequest."""
     return task_query(query_as(ListFilters, form=True), visible_projects())
 
@@ -40,7 +40,7 @@ def _asked() -> TaskQuery:
 @blueprint.get("/tasks")
 @needs("read")
 async def index() -> Response:
-    query = _asked()
+    query = _list_query()
     async with store().read() as view:
         seen = await task_list_view(view, query, manages=answerable_projects() != ())
     stream_path = at_root(f"/live/tasks?{urlencode([*page_fields(query), ('epoch', store().epoch)])}")
@@ -50,7 +50,7 @@ async def index() -> Response:
 @blueprint.get("/live/tasks")
 @needs("read")
 async def index_stream() -> Response:
-    query, cursor = _asked(), cursor_of_stream()
+    query, cursor = _list_query(), cursor_of_stream()
     async with store().read() as view:
         newest = await view.latest_event_id()
     if shows_other_history(newest, cursor):
@@ -112,7 +112,7 @@ async def show_stream(task_id: str) -> Response:
         head = await view.head(task_id)
     if shows_other_history(head.latest_seq, cursor, head.identity):
         return reset_stream(head.latest_seq)
-    may_answer, key, shown = await may_answer_task(task_id), await _key(task_id), _shown()
+    may_answer, key, shown = await may_answer_task(task_id), await _key(task_id), _shown_flags()
     renderer = TaskFrames(
         store(), fragments(), task_id, may_answer=may_answer, key=key, shown=shown, identity=head.identity
     )
@@ -138,7 +138,7 @@ async def _task(task_id: str, *, since: int = 0) -> TaskView:
         return await task_view(view, task_id, since=since, earlier=earlier, may_answer=may_answer, key=key)
 
 
-def _shown() -> str:
+def _shown_flags() -> str:
     """Return the flags that the page currently shows, in the order of `FLAGS`."""
     shown = request.args.get("shown", "").split()
     return " ".join(flag for flag in FLAGS if flag in shown)

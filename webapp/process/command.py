@@ -31,34 +31,39 @@ from signalbox.webapp.process.write_order import WriteOrder
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """The exit codes of a shell for a command that does not exist, or that cannot be executed."""
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals to `signalbox run` that stop the command."""
 
 LEFTOVER_OUTPUT_S = 2.0
 """Seconds for which the output of processes that outlive the command is still read."""
 
-READ_PATIENCE = 5.0
-"""Seconds without progress after which a stopped run no longer waits for the reader of its output."""
+READER_TIMEOUT_S = 5.0
+"""Seconds without a read after which a stopped run no longer waits for the reader of its output."""
 
-LAST_PATIENCE = 60.0
-"""Seconds to wait at the end for a log that does not answer."""
+FINAL_TIMEOUT_S = 60.0
+"""Seconds to wait at the end for a log that does not answer, before events are given up."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """Options of a run; see `signalbox run --help`. `kept` has the variables and `words` the options for a retry."""
+    """Options of a run; see `signalbox run --help`.
+
+    `environment` is added to the command's environment. `recorded_variables` and `retry_options` are logged for a
+    retry.
+    """
 
     terminals: bool = True
     merge: bool = False
     grace: float = 5.0
     environment: dict[str, str] = {}
-    kept: dict[str, str] = {}
-    words: tuple[str, ...] = ()
+    recorded_variables: dict[str, str] = {}
+    retry_options: tuple[str, ...] = ()
     heartbeat_interval: float = HEARTBEAT_INTERVAL
-    last_patience: float = LAST_PATIENCE
+    final_timeout: float = FINAL_TIMEOUT_S
     time_limit: float | None = None
 
 
 async def run_command(log: Log, task: Task, command: list[str], options: Options) -> int:
-    """Run `command` as `task` and return its exit code; 128 + n when signal n ended it."""
+    """Run `command` as `task` and return its exit code; 128 + n if signal n ended it."""
     return await CommandRun(log, task, command, options).run()
 
 
@@ -68,7 +73,7 @@ class CommandRun:
     def __init__(self, log: Log, task: Task, command: list[str], options: Options) -> None:
         self._log, self._task, self._command, self._options = log, task, command, options
         self._span_id = new_id()
-        self._facts = facts_of(command, options.kept, options.words, self._sign)
+        self._facts = facts_of(command, options.recorded_variables, options.retry_options, self._sign)
         self._echoes = Echoes()
         self._recorder = Recorder(log, task.task_id, self._echoes.errors.notice, task.identity or None)
         self._stopper = Stopper(options.grace)
@@ -76,7 +81,7 @@ class CommandRun:
     async def run(self) -> int:
         """Start the command, follow it to its end, and wait until its events are in the log. Return the exit code."""
         loop = asyncio.get_running_loop()
-        for number in ENDING:
+        for number in STOP_SIGNALS:
             loop.add_signal_handler(number, self._stopper.stop, number, f"stopped by {number.name}")
         pipes = open_pipes(terminals=self._options.terminals, merge=self._options.merge)
         order = WriteOrder([pipe.sink for pipe in pipes])
@@ -84,7 +89,7 @@ class CommandRun:
         try:
             process = await self._start(pipes)
         except OSError as error:
-            code, message = self._why_not(error)
+            code, message = self._spawn_failure(error)
             self._echoes.errors.notice(message)
             self._emit("runner_exit", exit_code=code, status="failed", message=message, **self._facts)
         else:
@@ -92,16 +97,16 @@ class CommandRun:
             self._stopper.attach(process.pid)
             code = await self._attend(process, pipes, order)
         guard.dismiss()
-        for number in ENDING:
-            loop.add_signal_handler(number, self._leave)
-        left = await self._recorder.finish(self._options.last_patience)
+        for number in STOP_SIGNALS:
+            loop.add_signal_handler(number, self._give_up)
+        left = await self._recorder.finish(self._options.final_timeout)
         if left and not self._recorder.task_is_gone:
-            self._echoes.errors.notice(f"the log is not whole: {left} of its last events are missing")
-        # The log is complete. Like any program, wait until our output is read, or until a signal arrives.
-        await self._echoes.finish(READ_PATIENCE if self._stopper.cause else None)
+            self._echoes.errors.notice(f"the log is incomplete: its last {left} events are missing")
+        # The log is complete. Like any program, wait until the output is read, or until a signal arrives.
+        await self._echoes.finish(READER_TIMEOUT_S if self._stopper.cause else None)
         return code
 
-    def _leave(self) -> None:
+    def _give_up(self) -> None:
         self._recorder.give_up()
         self._echoes.give_up()
 
@@ -112,7 +117,7 @@ class CommandRun:
 
     async def _start(self, pipes: list[OutputPipe]) -> asyncio.subprocess.Process:
         try:
-            # Its own session, so that the terminal's Ctrl-C reaches only us, and we forward it.
+            # Use a separate session, so that Ctrl-C in the terminal reaches only this process, which forwards it.
             return await asyncio.create_subprocess_exec(
                 *self._command,
                 stdout=pipes[0].sink,
@@ -178,7 +183,7 @@ class CommandRun:
         output.resize()
         self._stopper.send(signal.SIGWINCH)
 
-    def _why_not(self, error: OSError) -> tuple[int, str]:
+    def _spawn_failure(self, error: OSError) -> tuple[int, str]:
         name = readable_command(self._command)[0]
         if isinstance(error, FileNotFoundError) and shutil.which(self._command[0], os.F_OK) is None:
             return NOT_FOUND, f"command not found: {name}"

@@ -37,7 +37,7 @@ def start(store: Store, task: Task, retry_of: Task | None, line: CommandLine, en
 
     Raises OSError.
     """
-    # Safe path (-P): Python must not import modules from the directory of the command.
+    # With -P, Python does not import modules from the directory of the command.
     own = [sys.executable, "-P", "-m", "signalbox", "run", "--task", task.task_id, "--identity", task.identity]
     own += ["--retry-of", reference_to(retry_of)] if retry_of is not None else []
     process = subprocess.Popen(
@@ -79,7 +79,7 @@ def variables(store_url: str, bus_url: str | None) -> dict[str, str]:
 
 
 def absolute(store_url: str) -> str:
-    """Return the store's URL, valid from any directory."""
+    """Return the store's URL with an absolute path."""
     if not store_url.startswith(SQLITE):
         return store_url
     return SQLITE + quote(str(Path(unquote(store_url.removeprefix(SQLITE))).absolute()))

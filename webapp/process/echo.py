@@ -1,4 +1,4 @@
-"""Our own standard output and error, written by threads, so that a slow reader delays nothing else."""
+"""Writes our own standard output and error in threads, so that a slow reader delays nothing else."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from collections import deque
 from contextlib import suppress
 from typing import BinaryIO
 
-IN_MEMORY = 1024 * 1024
-"""The most bytes that wait in memory; further bytes wait in a temporary file."""
+MAX_MEMORY_BYTES = 1024 * 1024
+"""Maximum number of bytes that wait in memory. Further bytes wait in a temporary file."""
 
-ON_DISK = 256 * 1024 * 1024
-"""The most bytes that wait in the temporary file; further bytes are dropped."""
+MAX_FILE_BYTES = 256 * 1024 * 1024
+"""Maximum number of bytes that wait in the temporary file. Further bytes are dropped."""
 
-PIECE = 64 * 1024
+WRITE_BYTES = 64 * 1024
 
 
 class Echo:
     """Writes to one file descriptor, in order, in its own thread. `write` never waits.
 
-    After the reader has closed it, output is dropped. `omitted` counts the bytes that were dropped for lack of room.
+    If the reader has closed it, output is dropped. `omitted` is the number of bytes that were dropped for lack of room.
     """
 
     def __init__(self, fd: int) -> None:
@@ -44,7 +44,7 @@ class Echo:
         with self._ready:
             if not data or self._gone:
                 return
-            if self._written == self._read and self._size + len(data) <= IN_MEMORY:
+            if self._written == self._read and self._size + len(data) <= MAX_MEMORY_BYTES:
                 self._memory.append(data)
                 self._size += len(data)
             elif not self._spill(data):
@@ -55,8 +55,8 @@ class Echo:
         """Write one line for the person at the terminal."""
         self.write(f"signalbox: {' '.join(text.split())}\n".encode(errors="replace"))
 
-    async def finish(self, patience: float | None) -> None:
-        """Wait until all is written or the reader is gone, at most `patience` seconds without progress."""
+    async def finish(self, timeout: float | None) -> None:
+        """Wait until everything is written or the reader is gone, at most `timeout` seconds without progress."""
         event = asyncio.Event()
         with self._ready:
             self._waiter = (asyncio.get_running_loop(), event)
@@ -64,7 +64,7 @@ class Echo:
         while not idle:
             before = self._progress
             try:
-                async with asyncio.timeout(patience):
+                async with asyncio.timeout(timeout):
                     await event.wait()
                 return
             except TimeoutError:
@@ -74,15 +74,15 @@ class Echo:
         """End the wait of `finish`, and stop writing."""
         with self._ready:
             self._gone = True
-            self._tell()
+            self._notify_waiter()
 
     @property
     def _idle(self) -> bool:
         return self._gone or not (self._busy or self._memory or self._written > self._read)
 
     def _spill(self, data: bytes) -> bool:
-        """Write `data` to the temporary file. A full disk is no error."""
-        if self._written + len(data) > ON_DISK:
+        """Write `data` to the temporary file. Return False if the file or the disk is full."""
+        if self._written + len(data) > MAX_FILE_BYTES:
             return False
         try:
             self._file = self._file or tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
@@ -95,7 +95,7 @@ class Echo:
         self._written += len(data)
         return True
 
-    def _take(self) -> bytes:
+    def _next_data(self) -> bytes:
         if self._memory:
             data = b"".join(self._memory)
             self._memory.clear()
@@ -103,7 +103,7 @@ class Echo:
             return data
         assert self._file is not None
         self._file.seek(self._read)
-        data = self._file.read(min(PIECE, self._written - self._read))
+        data = self._file.read(min(WRITE_BYTES, self._written - self._read))
         self._read += len(data)
         if self._read == self._written or not data:
             self._read = self._written = 0
@@ -115,26 +115,26 @@ class Echo:
             with self._ready:
                 self._busy = False
                 if self._idle:
-                    self._tell()
+                    self._notify_waiter()
                 while not self._memory and self._written == self._read:
                     self._ready.wait()
                 if self._gone:
                     return
                 self._busy = True
                 try:
-                    data = self._take()
+                    data = self._next_data()
                 except OSError:
                     data = b""
                     self._read = self._written = 0
-            if not self._put(data):
+            if not self._write_all(data):
                 self.give_up()
                 return
 
-    def _put(self, data: bytes) -> bool:
+    def _write_all(self, data: bytes) -> bool:
         view = memoryview(data)
         while view:
             try:
-                view = view[os.write(self._fd, view[:PIECE]) :]
+                view = view[os.write(self._fd, view[:WRITE_BYTES]) :]
                 self._progress += 1
             except BlockingIOError:
                 select.select([], [self._fd], [])
@@ -142,7 +142,7 @@ class Echo:
                 return False
         return True
 
-    def _tell(self) -> None:
+    def _notify_waiter(self) -> None:
         if self._waiter is not None:
             loop, event = self._waiter
             with suppress(RuntimeError):  # the loop is closed
@@ -150,7 +150,7 @@ class Echo:
 
 
 class Echoes:
-    """Our output and errors. If both are the same terminal, pipe or file, they keep their order."""
+    """The echoes of our standard output and error. They are one echo if both are the same terminal, pipe or file."""
 
     def __init__(self) -> None:
         self.errors = Echo(2)
@@ -160,12 +160,14 @@ class Echoes:
         """Return the echo for a command's `stream`."""
         return self.errors if stream == "stderr" else self.output
 
-    async def finish(self, patience: float | None) -> None:
+    async def finish(self, timeout: float | None) -> None:
         """See `Echo.finish`. Reports omitted bytes."""
-        await self.output.finish(patience)
+        await self.output.finish(timeout)
         if omitted := self.output.omitted:
-            self.errors.notice(f"{omitted} bytes of output are not shown here, as nobody read them; the log has them")
-        await self.errors.finish(patience)
+            self.errors.notice(
+                f"{omitted} bytes of output are not shown here because they were not read in time; the log has them"
+            )
+        await self.errors.finish(timeout)
 
     def give_up(self) -> None:
         """End all waits for readers."""
@@ -174,7 +176,7 @@ class Echoes:
 
 
 def same_file(one: int, other: int) -> bool:
-    """Whether two descriptors are the same terminal, pipe or file."""
+    """Return whether two descriptors are the same terminal, pipe or file."""
     try:
         return os.path.samestat(os.fstat(one), os.fstat(other))
     except OSError:

@@ -16,16 +16,16 @@ HEIGHT, WIDTH = 40, 120
 """Rows and columns of output without a terminal."""
 
 HOLD = 0.15
-"""Seconds for which a complete line is held, because a cursor movement may change it again."""
+"""Seconds for which a complete line is held before it is logged, because a cursor movement may change it again."""
 
 HOLD_DRAWING = 1.0
 """The same while the command redraws lines or hides the cursor."""
 
 HOLD_REDRAWN = 5.0
-"""The same for a line that was redrawn."""
+"""The same for a line that the cursor has returned to."""
 
-LIVE_LINES, LIVE_LINE = 10, 1000
-"""The most lines of unfinished output, and the most characters of each."""
+MAX_UNFINISHED_LINES, MAX_UNFINISHED_CHARS = 10, 1000
+"""Maximum number of lines of unfinished output, and of characters in each."""
 
 _SPECIAL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -33,8 +33,8 @@ _SPECIAL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 class LineReader:
     """Reads bytes in any pieces and returns complete lines.
 
-    Text without control characters bypasses the screen model: it only adds rows at the bottom. A line is complete when
-    it scrolls out, when `settle` finds that the cursor has left it, or at the end.
+    Text without control characters bypasses the screen model, as it only adds rows at the bottom. A line is complete
+    when it scrolls out, when it is no longer held after the cursor has left it, or at the end.
     """
 
     def __init__(
@@ -48,19 +48,19 @@ class LineReader:
             columns or MAX_LINE, height, self._joiner.add_row, styles=styles, reach=None if columns else WIDTH
         )
         self._plain = True
-        self._fed = 0.0
+        self._last_feed = 0.0
 
     def feed(self, data: bytes, *, final: bool = False) -> list[OutputLine]:
         """Read `data` and return the complete lines; with `final` also the lines on the screen."""
         screen, text = self._screen, self._decoder.decode(data, final)
         screen.now = self._clock()
         if text:
-            self._fed = screen.now
+            self._last_feed = screen.now
             lines = self._lines(text) if self._plain else None
             if lines is not None:
                 self._add(lines)
             else:
-                screen.fold()
+                screen.wrap_rows()
                 screen.feed(text)
                 self._plain = screen.at_end
         if final:
@@ -68,12 +68,12 @@ class LineReader:
         return self._joiner.take()
 
     def settle(self, before: float = 0.0) -> list[OutputLine]:
-        """Return the lines that have become complete with time; see `due`.
+        """Return the lines whose hold has ended; see `due`.
 
-        Lines that the cursor left until `before` are not held, unless they belong to a display that is redrawn.
+        Lines that the cursor left at `before` or earlier are not held, unless they belong to a display that is redrawn.
         """
         now = self._screen.now = self._clock()
-        for row in self._left():
+        for row in self._rows_above_cursor():
             if is_unlogged(row):
                 hold = self._hold(row)
                 if now < row.at + hold and not (hold == HOLD and row.at <= before):
@@ -84,15 +84,15 @@ class LineReader:
     @property
     def due(self) -> float | None:
         """Seconds until `settle` may return lines; None if no line is held."""
-        for row in self._left():
+        for row in self._rows_above_cursor():
             if is_unlogged(row):
                 return max(0.0, row.at + self._hold(row) - self._clock())
         return None
 
     @property
-    def live(self) -> str:
+    def unfinished_text(self) -> str:
         """The text on the screen that is not in the log: the unfinished line, or the last lines of a display."""
-        rows, above = self._screen.rows, self._left()
+        rows, above = self._screen.rows, self._rows_above_cursor()
         held = [row for row in above if is_unlogged(row) and self._hold(row) != HOLD]
         lines: list[list[StyledText]] = [[]]
         for row in held + rows[len(above) :]:
@@ -100,10 +100,10 @@ class LineReader:
             if not row.wrapped:
                 lines.append([])
         joiner = self._joiner
-        texts = [joiner.lines_of(line)[0].text[:LIVE_LINE] for line in map(joiner.trimmed, lines[:-1])]
+        texts = [joiner.lines_of(line)[0].text[:MAX_UNFINISHED_CHARS] for line in map(joiner.trimmed, lines[:-1])]
         while texts and not texts[-1]:
             texts.pop()
-        return "\n".join(texts[-LIVE_LINES:])
+        return "\n".join(texts[-MAX_UNFINISHED_LINES:])
 
     def resize(self, columns: int, height: int) -> list[OutputLine]:
         """Resize the terminal, and return the lines that scroll out."""
@@ -155,7 +155,7 @@ class LineReader:
             last.set_plain(tail[cut:])
         screen.y, screen.x = len(rows) - 1, last.width
 
-    def _left(self) -> list[Row]:
+    def _rows_above_cursor(self) -> list[Row]:
         """Return the rows above the cursor's line."""
         rows, end = self._screen.rows, self._screen.y
         while end and rows[end - 1].wrapped:
@@ -163,7 +163,7 @@ class LineReader:
         return [] if self._screen.alternate else rows[:end]
 
     def _hold(self, row: Row) -> float:
-        if row.passed:
+        if row.revisited:
             return HOLD_REDRAWN
         screen = self._screen
         drawing = screen.hidden or screen.now - screen.moved_up < HOLD_REDRAWN
@@ -173,7 +173,7 @@ class LineReader:
         screen = self._screen
         screen.leave_alternate()
         rows = screen.rows
-        rows[screen.y].at = self._fed
+        rows[screen.y].at = self._last_feed
         written = [index for index, row in enumerate(rows) if row.styled_text()]
         for row in rows[: max(screen.y, written[-1] + 1 if written else 0)]:
             self._joiner.add_row(row)

@@ -1,4 +1,4 @@
-"""Messages for the person at the terminal, besides the output of a command."""
+"""Prints messages for the person at the terminal, in addition to the output of a command."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from contextlib import suppress
 
 
 def notice(text: str) -> None:
-    """Write one line to standard error. A closed standard error is no error."""
+    """Write one line to standard error. Does nothing if standard error is closed."""
     with suppress(OSError):
         print(f"signalbox: {' '.join(text.split())}", file=sys.stderr, flush=True)

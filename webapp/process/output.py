@@ -13,23 +13,23 @@ from signalbox.webapp.process.line_reader import LineReader
 from signalbox.webapp.process.output_lines import OutputLine
 from signalbox.webapp.process.recorder import Recorder
 from signalbox.webapp.process.terminal import OutputPipe, read_available, terminal_size
-from signalbox.webapp.process.write_order import WriteOrder, in_order
+from signalbox.webapp.process.write_order import WriteOrder, in_write_order
 
 MAX_READ_BYTES = 64 * 1024
-"""The most bytes of one stream that are read before they are recorded."""
+"""Bytes of one stream after which reading pauses until they are recorded."""
 
 BUSY_SECONDS = 0.2
 """Seconds for which the output counts as busy after a line."""
 
 MAX_FINAL_BYTES = 1024 * 1024
-"""The most bytes read at the end, because processes that outlive the command may never stop writing."""
+"""Maximum bytes read at the end, because processes that outlive the command may never stop writing."""
 
 
 class Output:
-    """Reads a command's pipes whenever something has come, and stops reading while the recorder is full.
+    """Reads a command's pipes when they are readable, and stops reading while the recorder is full.
 
-    A full pipe or terminal then makes the command wait, which is all the backpressure there is. `show` is given what
-    came, with its pipe; `on_change` is called when a line that is not complete may look different.
+    The command then waits for its full pipe or terminal, which is the only backpressure. `show` is called with a pipe
+    and the bytes that were read from it. `on_change` is called when an incomplete line may have changed.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Output:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._end = asyncio.Event()
-        recorder.when_room(self._resume)
+        recorder.call_when_room(self._resume)
         self._resume()
 
     async def ended(self) -> None:
@@ -77,15 +77,15 @@ class Output:
 
     def unfinished(self) -> list[Unfinished]:
         """Return the unfinished output of each stream: text that is not in the log because it may still change."""
-        found = ((stream.pipe.stream, stream.lines.live) for stream in self._streams if not stream.ended)
+        found = ((stream.pipe.stream, stream.lines.unfinished_text) for stream in self._streams if not stream.ended)
         return [Unfinished(text, name or None) for name, text in found if text]
 
     def busy(self) -> bool:
-        """Whether a line was completed within the last moment."""
+        """Return whether a line was completed less than BUSY_SECONDS ago."""
         return time.monotonic() - self._recorded < BUSY_SECONDS
 
     def _now(self) -> float:
-        # Never the same time twice, because it orders the lines of two streams.
+        # Never return the same time twice, because it orders the lines of two streams.
         self._last = max(time.monotonic(), self._last + 1e-6)
         return self._last
 
@@ -116,7 +116,7 @@ class Output:
                 elif data == b"":
                     closed.append(stream)
             order += self._order.written()
-        for index, data in in_order(order, taken):
+        for index, data in in_write_order(order, taken):
             stream = self._streams[index]
             self._show(stream.pipe, data)
             self._record([(stream, stream.lines.feed(data))])

@@ -1,4 +1,4 @@
-"""The lines that the rows of a screen become: rows joined where they wrap, and lines cut where they are too long."""
+"""Turns the rows of a screen into lines: joins rows that wrap, and cuts lines that are too long."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from signalbox.webapp.process.row import Row, StyledText
 from signalbox.webapp.process.style import Styles
 
 MAX_LINE = 16 * 1024
-"""Characters of one log event, escape sequences included; a longer line becomes several events."""
+"""Maximum characters of one log event, including escape sequences. A longer line becomes several events."""
 
 
 class OutputLine(msgspec.Struct, frozen=True, eq=False):
     """One line without its end. Its escape sequences do not depend on other lines.
 
-    `partial`: the line continues in the next one. `redrawn`: the line was logged before with another text. `at`: when
-    the cursor left it, by which the lines of two streams are put in order; it does not count in comparisons.
+    `partial`: the line continues in the next one. `redrawn`: the line was logged before with another text. `at` is the
+    time when the cursor left the line; it orders the lines of two streams, and is ignored in comparisons.
     """
 
     text: str
@@ -33,7 +33,7 @@ class OutputLine(msgspec.Struct, frozen=True, eq=False):
 
 
 class LineJoiner:
-    """Joins rows to lines. `complete` has the lines that are complete; `at` is the time of the row added last."""
+    """Joins rows into lines. `complete` has the complete lines, and `at` is the time of the last added row."""
 
     def __init__(self, styles: Styles) -> None:
         self._styles = styles
@@ -43,7 +43,7 @@ class LineJoiner:
         self.at = 0.0
 
     def take(self) -> list[OutputLine]:
-        """Return the complete lines, and forget them."""
+        """Return the complete lines, and empty the list."""
         taken, self.complete = self.complete, []
         return taken
 
@@ -52,12 +52,12 @@ class LineJoiner:
         styled, self.at = row.styled_text(), row.at
         self._redrawn = self._redrawn or (row.logged is not None and row.logged != styled)
         self.add(styled, changed=row.logged != styled)
-        row.logged, row.passed = styled, False
+        row.logged, row.revisited = styled, False
         if not row.wrapped:
             self._complete()
 
     def add(self, styled: list[StyledText], *, changed: bool) -> None:
-        """Add text to the line; `changed` says that the log does not have it yet."""
+        """Add text to the line. `changed`: the log does not have this text yet."""
         self._joined += styled
         self._changed = self._changed or changed
         if sum(len(text) for _, text in self._joined) > MAX_LINE:
@@ -71,7 +71,7 @@ class LineJoiner:
             self._complete()
 
     def trimmed(self, styled: list[StyledText]) -> list[StyledText]:
-        """`styled` without invisible blanks at its end."""
+        """Return `styled` without invisible blanks at its end."""
         styled = list(styled)
         while styled and not self._styles.shows(styled[-1][0]):
             style, text = styled.pop()
@@ -96,7 +96,7 @@ class LineJoiner:
         self._changed = self._redrawn = False
 
     def _cut(self, styled: list[StyledText]) -> list[list[StyledText]]:
-        """`styled` in pieces of at most MAX_LINE characters, escape sequences included."""
+        """Split `styled` into pieces of at most MAX_LINE characters, including escape sequences."""
         pieces: list[list[StyledText]] = [[]]
         size = style = 0
         for new, text in styled:
@@ -125,7 +125,7 @@ class LineJoiner:
 
 
 def is_unlogged(row: Row) -> bool:
-    """Whether the log lacks the text of a row. A blank row that replaces a logged one is not new."""
+    """Return whether the log lacks the text of a row. A blank row that replaces a logged one is not new."""
     if row.logged is None:
         return True
     styled = row.styled_text()

@@ -1,4 +1,4 @@
-"""Appends a command's events in the background: in order, in bounded memory, and across outages of the log."""
+"""Appends a command's events in the background: in order, in limited memory, and across outages of the log."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from signalbox.store import (
 )
 from signalbox.store.log import Log, with_keys
 
-MAX_WAITING = 16 * 1024 * 1024
-"""Characters of output that may wait for the log. With more, the command must wait."""
+MAX_WAITING_CHARS = 16 * 1024 * 1024
+"""Characters of output that may wait for the log. Beyond that, the command must wait."""
 
-GROUP_EVENTS, GROUP_SIZE = 500, 256 * 1024
-"""The most events of one append, and the most characters."""
+MAX_GROUP_EVENTS, MAX_GROUP_CHARS = 500, 256 * 1024
+"""Maximum number of events in one append, and of characters."""
 
-LONGEST_PAUSE = 5.0
+MAX_PAUSE_S = 5.0
 
 OVERHEAD = 200
 """The size of an event without its text, in characters."""
 
 
 class Recorder:
-    """Appends events in the background: at each turn all that waits, up to the size of a group.
+    """Appends the waiting events in the background, in groups of limited size.
 
-    While the log does not answer, events wait and are tried again. `notice` is called with a line for the person at the
-    terminal when that begins and ends, and for what the log refused. With `identity`, events go to no other task that
-    gets the id: once the task is deleted, they are dropped.
+    While the log does not answer, events wait and the append is tried again. `notice` is called with a line for the
+    person at the terminal when an outage begins and ends, and when the log refuses events. With `identity`, events are
+    written only to the task with this identity: once it is deleted, they are dropped.
     """
 
     def __init__(self, log: Log, task_id: str, notice: Callable[[str], None], identity: str | None = None) -> None:
@@ -49,21 +49,21 @@ class Recorder:
         self._on_room: list[Callable[[], None]] = []
         self.on_append: Callable[[], None] = lambda: None
         self.refused = 0
-        self.shut_out: NotAllowed | None = None
+        self.not_allowed: NotAllowed | None = None
         self.task_is_gone = False
         self._task = asyncio.create_task(self._record(), name="signalbox-recorder")
 
     @property
     def waiting(self) -> int:
-        """How many events are not in the log yet."""
+        """The number of events that are not in the log yet."""
         return len(self._waiting)
 
     @property
     def full(self) -> bool:
-        """Whether the recorder is full; see `when_room`."""
+        """Whether too much output is waiting; see `call_when_room`."""
         return self._full
 
-    def when_room(self, resume: Callable[[], None]) -> None:
+    def call_when_room(self, resume: Callable[[], None]) -> None:
         """Call `resume` whenever there is room again."""
         self._on_room.append(resume)
 
@@ -73,16 +73,16 @@ class Recorder:
         self._size += size + OVERHEAD
         self._work.set()
         self._empty.clear()
-        self._full = self._full or self._size > MAX_WAITING
+        self._full = self._full or self._size > MAX_WAITING_CHARS
 
     async def drained(self) -> None:
         """Wait until all events are in the log."""
         await self._empty.wait()
 
-    async def finish(self, patience: float) -> int:
-        """Wait at most `patience` seconds until all events are in the log, then stop. Return how many were left."""
+    async def finish(self, timeout: float) -> int:
+        """Wait at most `timeout` seconds until all events are in the log, then stop. Return how many are missing."""
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(timeout):
                 await self._empty.wait()
         except TimeoutError:
             pass
@@ -105,7 +105,7 @@ class Recorder:
             if not self._waiting:
                 self._work.clear()
                 self._empty.set()
-            if self._full and self._size < MAX_WAITING // 2:
+            if self._full and self._size < MAX_WAITING_CHARS // 2:
                 self._full = False
                 for resume in self._on_room:
                     resume()
@@ -114,7 +114,7 @@ class Recorder:
         group: list[NewEvent] = []
         total = 0
         for event, size in self._waiting:
-            if group and (total + size > GROUP_SIZE or len(group) == GROUP_EVENTS):
+            if group and (total + size > MAX_GROUP_CHARS or len(group) == MAX_GROUP_EVENTS):
                 break
             group.append(event)
             total += size
@@ -134,11 +134,11 @@ class Recorder:
                 if pause == 0.1:
                     self._notice(f"{error}; output is kept and recorded later")
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
+                pause = min(pause * 2, MAX_PAUSE_S)
             except NotAllowed as error:
-                if self.shut_out is None:
+                if self.not_allowed is None:
                     self._notice(f"output is not recorded any more: {error}")
-                self.shut_out = error
+                self.not_allowed = error
                 self.refused += len(group)
                 break
             except UnknownTask:

@@ -6,26 +6,27 @@ import unicodedata
 from functools import lru_cache
 
 MAX_MARKS = 16
-"""Characters of one cell; further combining marks are dropped."""
+"""Maximum characters in one cell. Further combining marks are dropped."""
 
 StyledText = tuple[int, str]
-"""The number of a style, and the text that is drawn in it."""
+"""The number of a style, and text in this style."""
 
 
 class Row:
     """Each cell holds a character with its combining marks. The second cell of a wide character is empty.
 
-    A row that nothing has changed yet keeps its text alone. `wrapped`: the line goes on in the next row. `at`: when the
-    cursor left it last. `passed`: a later cursor movement went back above it. `logged`: what the log has of it.
+    A row without styles or edits is stored as plain text. `wrapped`: the line continues in the next row. `at` is the
+    time when the cursor last left the row. `revisited`: the cursor has later moved above the row, so it may be redrawn.
+    `logged` is the text of the row in the log, or None.
     """
 
-    __slots__ = ("_text", "at", "cells", "logged", "passed", "styles", "wrapped")
+    __slots__ = ("_text", "at", "cells", "logged", "revisited", "styles", "wrapped")
 
     def __init__(self, text: str = "", at: float = 0.0) -> None:
         self._text: str | None = text
         self.cells: list[str] = []
         self.styles: list[int] = []
-        self.wrapped = self.passed = False
+        self.wrapped = self.revisited = False
         self.at = at
         self.logged: list[StyledText] | None = None
 

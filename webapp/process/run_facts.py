@@ -1,4 +1,4 @@
-"""Facts about a command before it runs: its words, directory, environment, host and commit."""
+"""Facts about a command before it runs: its arguments, directory, environment, host and commit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from signalbox.store.emitter.run import own_version
 from signalbox.webapp.process.signature import CommandLine
 
 MAX_COMMAND = 16 * 1024
-"""The most characters of a command line in the log."""
+"""Maximum characters of a command line in the log."""
 
 TASK_VARIABLE, IDENTITY_VARIABLE = "SIGNALBOX_TASK", "SIGNALBOX_TASK_IDENTITY"
 """The variables with the id and the identity of the task, for the command of a run."""
@@ -41,7 +41,7 @@ def facts_of(
 
 
 def readable_command(command: list[str]) -> list[str]:
-    """Return the command's words as valid text; the end of a very long command is left out."""
+    """Return the command and its arguments as valid text; the end of a very long command is left out."""
     words: list[str] = []
     left = MAX_COMMAND
     for raw in command:

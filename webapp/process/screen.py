@@ -20,14 +20,14 @@ _CUT = re.compile(
     r"(?:(?:\x1b\[|\x9b)[0-?]*[ -/]*|\x1b\][^\x07\x1b\x9c]*\x1b?|\x1b[PX^_][^\x1b\x9c]*\x1b?|\x1b[ -/]*)\Z"
 )
 MAX_REPEATS = 200
-"""The most tab stops or repetitions of one sequence."""
+"""Maximum number of tab stops or repetitions of one sequence."""
 
 MAX_SEQUENCE = 64 * 1024
-"""Characters of an unfinished escape sequence; a longer one is dropped."""
+"""Maximum characters of an unfinished escape sequence. A longer one is dropped."""
 
 
 class Screen(Grid):
-    """A grid that changes as output is fed to it. A sequence that is cut off waits for the rest of it."""
+    """A grid that interprets output. An incomplete escape sequence waits for its rest."""
 
     _unfinished_sequence = ""
 
@@ -43,7 +43,7 @@ class Screen(Grid):
         )
 
     def feed(self, text: str) -> None:
-        """Interpret output. A sequence that is cut at the end waits for the rest."""
+        """Interpret output. A sequence that is incomplete at the end waits for the rest."""
         text = self._unfinished_sequence + text
         self._unfinished_sequence = ""
         if cut := _CUT.search(text):

@@ -1,7 +1,8 @@
 """The command that a task ran, and a signature that it ran on this store.
 
-A log alone proves nothing: whoever may post events can write that any command was run. So `signalbox run` on the
-store itself signs what it starts with a key that no route serves, and a server runs nothing again but that.
+A log alone proves nothing, because a client that may post events can claim that any command was run. Therefore
+`signalbox run` on the store itself signs the commands that it starts, with a key that no route serves, and a server
+runs only signed commands again.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ PURPOSE = "signalbox run"
 """The purpose of the signature, so that a signature made for another purpose is not valid here."""
 
 MAX_LENGTH = 32 * 1024
-"""The most characters of a command that can be run again, with its directory, variables and options."""
+"""Maximum characters of a command that can be run again, with its directory, variables and options."""
 
 
 class CommandLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A command as in `runner_spawn`: its words, directory, variables, and the options of its `signalbox run`."""
+    """A command as in `runner_spawn`: its arguments, directory, variables, and the options of its `signalbox run`."""
 
     command: tuple[str, ...]
     cwd: str
@@ -40,7 +41,7 @@ def signature(line: CommandLine, key: bytes, task: Task) -> str:
 
 
 def signed(line: CommandLine, key: bytes, task: Task) -> bool:
-    """Whether the command's signature was made with this key for this task."""
+    """Return whether the command's signature was made with this key for this task."""
     return hmac.compare_digest(line.signature.encode(), signature(line, key, task).encode())
 
 

@@ -1,4 +1,4 @@
-"""Stops a command: first by a signal that it can handle, at last by SIGKILL."""
+"""Stops a command: first with a signal that it can handle, finally with SIGKILL."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import suppress
 
 
 class Stopper:
-    """Sends signals to a command's process group until it is gone: the first one, SIGTERM, SIGKILL, `grace` apart.
+    """Sends signals to a command's process group until it ends: a first one, SIGTERM, SIGKILL, `grace` seconds apart.
 
-    A second request does not wait for the grace to pass. One that comes before the command is there waits for it.
+    A second request sends the next signal at once. A request before the command has started waits for its start.
     """
 
     def __init__(self, grace: float) -> None:
@@ -23,11 +23,11 @@ class Stopper:
         self.timed_out = False
 
     def attach(self, pid: int) -> None:
-        """Note that the command has started; `pid` is the leader of its process group."""
+        """Record that the command has started; `pid` is the leader of its process group."""
         self._pid.set_result(pid)
 
     def stop(self, first: signal.Signals, cause: str) -> None:
-        """Begin to stop the command, or send the next signal now."""
+        """Start to stop the command, or send the next signal now."""
         if self._task is None:
             self.cause = cause
             self._task = asyncio.create_task(self._escalate(first), name="signalbox-stopper")
@@ -46,7 +46,7 @@ class Stopper:
                 os.killpg(self._pid.result(), number)
 
     async def finish(self) -> None:
-        """Note that the command has ended. If it was being stopped, also stop the processes that it left behind."""
+        """Record that the command has ended. If it was being stopped, also kill the processes that it left behind."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

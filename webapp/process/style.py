@@ -5,11 +5,11 @@ Style 0 is the terminal's default.
 
 from __future__ import annotations
 
-LAST_STYLES = 20_000
-"""The most styles of one stream; further styles become the default style."""
+MAX_STYLES = 20_000
+"""Maximum number of styles of one stream. Further styles become the default style."""
 
 MAX_LINK = 2000
-"""Characters of a link's address; a longer one is dropped."""
+"""Maximum characters of a link's address. A longer one is dropped."""
 
 _ON = {code: code for code in (1, 2, 3, 4, 5, 7, 8, 9)} | {6: 5, 21: 4}
 _OFF = {22: (1, 2), 23: (3,), 24: (4,), 25: (5,), 27: (7,), 28: (8,), 29: (9,)}
@@ -34,7 +34,7 @@ class Styles:
         self._settle()
 
     def link(self, address: str) -> None:
-        """Begin a link; an empty address ends it."""
+        """Start a link; an empty address ends it."""
         self._link = address if len(address) <= MAX_LINK and address.isprintable() else ""
         self._settle()
 
@@ -54,7 +54,7 @@ class Styles:
         return out
 
     def shows(self, style: int) -> bool:
-        """Whether a blank in this style looks different from an empty cell."""
+        """Return whether a blank in this style looks different from an empty cell."""
         codes = self._known[style][0].split(";")
         return any(code in ("7", "4", "9") or code[:1] == "4" or code[:2] == "10" for code in codes)
 
@@ -93,7 +93,7 @@ class Styles:
         number = self._numbers.get(key)
         if number is None:
             number = 0
-            if len(self._known) < LAST_STYLES:
+            if len(self._known) < MAX_STYLES:
                 number = self._numbers[key] = len(self._known)
                 self._known.append(key)
         self.current = number

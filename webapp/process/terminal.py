@@ -12,11 +12,11 @@ import termios
 import msgspec
 
 DEFAULT_SIZE = (120, 40)
-"""Columns and lines if we have no terminal of our own."""
+"""Columns and lines if this process has no terminal."""
 
 
 class OutputPipe(msgspec.Struct):
-    """A pseudo-terminal or pipe for one output stream of a command. The command writes to `sink`, we read `source`.
+    """A pseudo-terminal or pipe for one output stream of a command. `sink` is written to, `source` is read.
 
     `stream` is "stdout" or "stderr", or "" if both are merged.
     """
@@ -36,13 +36,13 @@ def open_pipes(*, terminals: bool, merge: bool = False) -> list[OutputPipe]:
 
 
 def terminal_size() -> tuple[int, int]:
-    """Columns and lines of our own terminal."""
+    """Return the columns and lines of this process's terminal."""
     columns, lines = shutil.get_terminal_size(DEFAULT_SIZE)
     return min(max(columns, 2), 1000), min(max(lines, 2), 500)
 
 
 def copy_size(pipe: OutputPipe) -> None:
-    """Give the command's terminal the size of our own."""
+    """Give the command's terminal the size of this process's terminal."""
     if pipe.terminal:
         columns, lines = terminal_size()
         fcntl.ioctl(pipe.source, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
@@ -76,7 +76,7 @@ def _open_pipe(stream: str, wanted: bool) -> OutputPipe:
 
 
 def _make_raw(fd: int) -> None:
-    # Keep newlines and echo nothing, so that we read exactly what the command wrote.
+    # Do not translate newlines and do not echo, so that exactly the bytes that the command wrote are read.
     attributes = termios.tcgetattr(fd)
     attributes[1] &= ~termios.OPOST
     attributes[3] &= ~termios.ECHO

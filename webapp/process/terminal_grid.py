@@ -1,7 +1,7 @@
 """The rows and the cursor of a small terminal, with the operations that control sequences perform on them.
 
-It follows xterm, and `pyte` where tests compare the two. The grid begins with one row and grows downward to its height.
-The cursor cannot move below the last row that the program has made, as at the bottom of a terminal.
+The behaviour is that of xterm, and of `pyte` where tests compare the two. The grid starts with one row and grows
+downward to its height. The cursor cannot move below the last row, as at the bottom of a terminal.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from signalbox.webapp.process.style import Styles
 class Grid:
     """A grid `columns` wide and at most `height` rows high. `scrolled` is called with each row that leaves at the top.
 
-    `reach`: how far sequences move the cursor to the right of the text, for output without a terminal's width.
+    `reach` is the last column that cursor movements can reach to the right of the text, for output without a terminal.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Grid:
         self._wraps, self._inserts = True, False
         self._last = " "
 
-    def fold(self) -> None:
+    def wrap_rows(self) -> None:
         """Wrap the rows that are wider than the screen."""
         if all(row.width <= self.columns for row in self.rows):
             return
@@ -146,7 +146,7 @@ class Grid:
         self.y = max(self.y - count, least if self.y >= least else 0)
         self.moved_up = self.now
         for row in self.rows[self.y :]:
-            row.passed, row.at = True, self.now
+            row.revisited, row.at = True, self.now
 
     def _move_down(self, count: int) -> None:
         last = min(self._bottom, len(self.rows) - 1) if self.y <= self._bottom else len(self.rows) - 1

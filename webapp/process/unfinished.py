@@ -1,4 +1,4 @@
-"""Sends a command's unfinished output to the log's task, a few times a second at most."""
+"""Sends a command's unfinished output to its task, at most a few times per second."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from signalbox.store.errors import StoreError, StoreUnavailable
 from signalbox.store.log import Log
 from signalbox.store.state import Task, Unfinished
 
-PACE = 0.25
+CHECK_INTERVAL_S = 0.25
 """Seconds between two checks."""
 
 MAX_SKIPPED_CHECKS = 4
-"""Checks in a row that are skipped while lines are being logged, because the page changes anyway."""
+"""Maximum number of consecutive checks that are skipped while lines are logged, because the page changes anyway."""
 
-PAUSE = 2.0
-"""Seconds to wait for a log that does not answer."""
+RETRY_PAUSE_S = 2.0
+"""Seconds before another attempt when the log does not answer."""
 
 
 class UnfinishedLines:
-    """Sends the result of `read` after each `changed()`, if it differs. `busy` says whether lines were just logged."""
+    """Sends the result of `read` after `changed()`, if it differs. `busy` returns whether lines were just logged."""
 
     def __init__(self, log: Log, task: Task, read: Callable[[], list[Unfinished]], busy: Callable[[], bool]) -> None:
         self._log, self._task, self._read, self._busy = log, task, read, busy
@@ -42,7 +42,7 @@ class UnfinishedLines:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            await asyncio.sleep(PACE)
+            await asyncio.sleep(CHECK_INTERVAL_S)
             if self._busy() and skipped < MAX_SKIPPED_CHECKS:
                 skipped += 1
                 self._changed.set()
@@ -54,8 +54,8 @@ class UnfinishedLines:
                 await self._log.aset_unfinished(task.task_id, lines, identity=task.identity or None)
             except StoreUnavailable:
                 self._changed.set()
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(RETRY_PAUSE_S)
             except StoreError:
-                return  # The task is gone, or the server is older, or does not allow it.
+                return  # The task was deleted, or the server is too old or does not allow this.
             else:
                 self._sent = lines

@@ -1,4 +1,4 @@
-"""Ends a command whose `signalbox run` was killed: a small shell that waits until our process is gone."""
+"""Ends a command whose `signalbox run` was killed, by a small shell that waits until this process is gone."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import math
 import subprocess
 from contextlib import suppress
 
-# The kernel closes our end of the pipe however we end, so this works wherever there is a shell. Linux's parent-death
-# signal would reach the command alone and not its children, and would have to be set between fork and exec.
+# The kernel closes this process's end of the pipe however the process ends, so this works on any system with a shell.
+# Linux's parent-death signal would reach only the command and not its children, and must be set between fork and exec.
 SCRIPT = """
 read -r group || exit
 read -r over && exit
@@ -19,13 +19,14 @@ kill -s KILL -- "-$group"
 
 
 class Watchdog:
-    """Ends a process group when our process is gone: SIGTERM, then SIGKILL after `grace` seconds.
+    """Ends a process group when this process is gone: with SIGTERM, then with SIGKILL after `grace` seconds.
 
-    Raises OSError when no process can be made.
+    Raises OSError if the shell cannot be started.
     """
 
     def __init__(self, grace: float) -> None:
-        # Its own session, so that signals to our process group or the command's do not end it.
+        # Use a separate session, so that signals to the process groups of this process and of the command do not end
+        # it.
         self._shell = subprocess.Popen(
             ["/bin/sh", "-c", SCRIPT, "signalbox-guard", str(math.ceil(grace))],
             cwd="/",
@@ -37,17 +38,17 @@ class Watchdog:
         )
 
     def watch(self, group: int) -> None:
-        """Begin to watch: `group` ends when our process does."""
-        self._say(str(group))
+        """Start to watch: the process group `group` is ended when this process is gone."""
+        self._send_line(str(group))
 
     def dismiss(self) -> None:
         """Stop watching, because the command has ended."""
-        self._say("over")
+        self._send_line("over")
         assert self._shell.stdin is not None
         self._shell.stdin.close()
         self._shell.wait()
 
-    def _say(self, line: str) -> None:
+    def _send_line(self, line: str) -> None:
         assert self._shell.stdin is not None
         with suppress(BrokenPipeError):
             self._shell.stdin.write(f"{line}\n".encode())

@@ -1,8 +1,9 @@
 """The order in which a command wrote to its two streams.
 
-A read tells what came on one stream, and nothing about the other. On Linux the kernel also queues a notification for
-each write to a pipe or a terminal: a queue for both streams tells how they alternate. It does not tell how much each
-write had, and it joins writes to one stream that follow each other, so several lines of both are shared out evenly.
+A read returns the data of one stream and says nothing about the other. On Linux the kernel also queues a notification
+for each write to a pipe or a terminal, so one queue for both streams shows how the writes alternate. It does not show
+the size of a write, and it merges consecutive writes to one stream. If both streams have several lines, the lines are
+therefore divided evenly among the writes.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-LONGEST = 4000
-"""The most alternations between two reads; output with more is not put in order."""
+MAX_ALTERNATIONS = 4000
+"""Maximum number of alternations between two reads. Output with more is not ordered."""
 
 
 class WriteOrder:
@@ -48,10 +49,10 @@ class WriteOrder:
             self._notify = None
 
 
-def in_order(order: Sequence[int], data: Sequence[bytes]) -> list[tuple[int, bytes]]:
-    """`data`, what each stream has brought, in pieces as they were written; `order` are the streams of the writes."""
+def in_write_order(order: Sequence[int], data: Sequence[bytes]) -> list[tuple[int, bytes]]:
+    """Split `data`, the bytes of each stream, into `(stream, bytes)` pieces in the order of the writes."""
     busy = [stream for stream, piece in enumerate(data) if piece]
-    if len(busy) < 2 or not order or len(order) > LONGEST:
+    if len(busy) < 2 or not order or len(order) > MAX_ALTERNATIONS:
         return [(stream, data[stream]) for stream in sorted(busy, key=lambda one: _first(order, one))]
     left = {stream: order.count(stream) for stream in busy}
     lines = {stream: data[stream].splitlines(keepends=True) for stream in busy}

@@ -1,7 +1,7 @@
 """Secrets that follow a name in a text: NAME=value, "name": "value", Name: value, --name value, <name>value</name>.
 
-One pass finds each name with its sign, and reads the value only if the name is that of a secret. Names within the
-values of other names are therefore found too, and the time is linear.
+One pass finds each name with its sign, and reads the value only if it is the name of a secret. Names within the values
+of other names are therefore found too, and the time is linear.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class Assignments:
         at = done = 0
         while found := pattern.search(text, at):
             at = found.end()
-            if pattern is not self._spaced and not self._names.secret(found["name"]):
-                # The text after this name may begin with another name, so search it again.
+            if pattern is not self._spaced and not self._names.is_secret(found["name"]):
+                # The text after this name may start with another name, so search from there.
                 if pattern is _PAIRED:
                     at = found.end("name")
                 continue
@@ -100,7 +100,7 @@ def _is_object(text: str, at: int) -> bool:
 
 
 def _span(text: str, at: int) -> tuple[int, int] | None:
-    """Return the start and end of a quoted value or of one word. A quotation without end ends with its line."""
+    """Return the start and end of a quoted value or of one word. An unclosed quotation ends with its line."""
     scheme = _SCHEME.match(text, at)
     if scheme:
         at = scheme.end()

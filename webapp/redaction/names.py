@@ -66,22 +66,22 @@ class Names:
         self._endings = tuple(sorted({word for word in self._single if len(word) >= 5} | self._joined))
         self._known: dict[str, bool] = {}
 
-    def secret(self, name: str, value: object = None) -> bool:
-        """Whether `name` is the name of a secret. `value` decides for plurals."""
+    def is_secret(self, name: str, value: object = None) -> bool:
+        """Return whether `name` is the name of a secret. A plural is one only if `value` can be a secret."""
         if not 0 < len(name) <= MAX_NAME_CHARS:
             return False
         known = self._known.get(name)
         if known is None:
             if len(self._known) >= 4096:
                 self._known.clear()
-            known = self._known[name] = self._means_secret(name)
+            known = self._known[name] = self._is_secret_name(name)
         return known or (isinstance(value, str | list | dict) and not _is_number(value) and self._plural(name))
 
     def _plural(self, name: str) -> bool:
         parts = words_of(name)
         return bool(parts) and parts[-1] in PLURALS and parts[-1][:-1] in self._single
 
-    def _means_secret(self, name: str) -> bool:
+    def _is_secret_name(self, name: str) -> bool:
         parts = [part.rstrip(_DIGITS) or part for part in words_of(name)]
         if not parts or (len(parts) > 1 and parts[-1] in HARMLESS):
             return False

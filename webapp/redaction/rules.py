@@ -1,9 +1,9 @@
 """Removes secrets from data that leaves the server, such as exports.
 
-A rule is a word or a `/regular expression/`. A word names payload keys (`token` means `token`, `access_token`,
-`accessToken` and `GITHUB_TOKEN`, not `tokens_used`), and hides what follows it in texts: `token=…`, `Token: …`,
-`--token …`, `["token", "…"]`. An expression hides whatever it finds in texts. While there is any rule, what has the
-shape of a secret (`webapp.redaction.shapes`) is hidden too.
+A rule is a word or a `/regular expression/`. A word matches names (`token` matches `token`, `access_token`,
+`accessToken` and `GITHUB_TOKEN`, but not `tokens_used`). The values of payload keys with such a name are hidden, and
+so are values after such a name in texts: `token=…`, `Token: …`, `--token …`, `["token", "…"]`. An expression hides its
+matches in texts. If there is any rule, texts with the shape of a secret (`webapp.redaction.shapes`) are hidden too.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _NAMING = frozenset({"name", "key", "header", "field", "k", "param", "parameter"
 _NAMED = frozenset({"value", "val", "v", "content", "data", "text", "default"})
 _LOOKS_LIKE_JSON = re.compile(r"\s*+[\[{]")
 
-FREE = frozenset(
+RUN_TEXT_FIELDS = frozenset(
     (
         *("title", "metadata", "name", "work_item_id", "message", "error"),
         *("arguments", "reason", "answer_reason", "by", "evidence_refs"),
     )
 )
-"""The fields of projections whose text comes from a run."""
+"""Fields of projections whose text comes from a run."""
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -55,7 +55,7 @@ class Redaction:
         words = self._names.words
         weak = [parts[0] for parts in words if len(parts) == 1 and parts[0] in WEAK]
         strong = [parts for parts in words if parts[0] not in weak or len(parts) > 1]
-        # No hint can rule out a match of a regular expression from the settings.
+        # Hints cannot exclude a match of a regular expression from the settings.
         self._hints = None if self._patterns else Hints([*strong, *((hint,) for hint in HINTS)], weak)
 
     def event(self, event: Event) -> Event:
@@ -69,13 +69,13 @@ class Redaction:
 
     def struct(self, value: S) -> S:
         """Return a projection's struct with the fields that come from payloads redacted."""
-        free = {name: getattr(value, name) for name in value.__struct_fields__ if name in FREE}
+        fields = {name: getattr(value, name) for name in value.__struct_fields__ if name in RUN_TEXT_FIELDS}
         try:
-            if not self._may_hide(msgspec.json.encode(free)):
+            if not self._may_hide(msgspec.json.encode(fields)):
                 return value
         except RecursionError:
             pass  # Older versions stored deeper values than the encoder accepts.
-        return msgspec.structs.replace(value, **{name: self.value(given) for name, given in free.items()})
+        return msgspec.structs.replace(value, **{name: self.value(given) for name, given in fields.items()})
 
     def _may_hide(self, json: bytes) -> bool:
         """Return whether the JSON text of a payload may contain something to hide."""
@@ -118,11 +118,11 @@ class Redaction:
         shown: dict[Any, Any] = {}
         # {"name": "authorization", "value": "…"}
         named = any(
-            str(key).lower() in _NAMING and isinstance(item, str) and self._names.secret(item)
+            str(key).lower() in _NAMING and isinstance(item, str) and self._names.is_secret(item)
             for key, item in fields.items()
         )
         for key, item in fields.items():
-            if self._names.secret(str(key), item) or (named and str(key).lower() in _NAMED):
+            if self._names.is_secret(str(key), item) or (named and str(key).lower() in _NAMED):
                 shown[key] = item if item is None or isinstance(item, bool) else HIDDEN
             else:
                 shown[self.text(key) if isinstance(key, str) and len(key) > 16 else key] = self.value(item, depth)
@@ -132,11 +132,21 @@ class Redaction:
         # The list may have headers as pairs, or be a command line, in which `--token` precedes its value.
         found: list[Any] = []
         for before, item in zip([None, *items], items, strict=False):
-            if isinstance(before, str) and before.startswith("-") and "=" not in before and self._names.secret(before):
+            if (
+                isinstance(before, str)
+                and before.startswith("-")
+                and "=" not in before
+                and self._names.is_secret(before)
+            ):
                 found.append(HIDDEN)
             elif before in ("-u", "--user", "--proxy-user") and isinstance(item, str) and ":" in item:
                 found.append(f"{item.partition(':')[0]}:{HIDDEN}")
-            elif isinstance(item, list) and len(item) == 2 and isinstance(item[0], str) and self._names.secret(item[0]):
+            elif (
+                isinstance(item, list)
+                and len(item) == 2
+                and isinstance(item[0], str)
+                and self._names.is_secret(item[0])
+            ):
                 found.append([item[0], HIDDEN])
             else:
                 found.append(self.value(item, depth))
@@ -151,4 +161,4 @@ def _compiled(rule: str) -> re.Pattern[str]:
     try:
         return re.compile(rule[1:-1])
     except re.error as error:
-        raise InvalidRule(f"{rule!r} is no regular expression: {error}") from None
+        raise InvalidRule(f"{rule!r} is not a valid regular expression: {error}") from None

@@ -1,4 +1,4 @@
-"""Secrets that are recognised by their shape: private keys, tokens of known services, passwords in addresses.
+"""Hides secrets with a known shape: private keys, tokens of known services, passwords in addresses.
 
 Every expression runs in linear time: its repetitions are possessive, and it cannot start in the middle of a run of the
 same characters.
@@ -83,11 +83,11 @@ def hidden(text: str) -> str:
         text = _USER_INFO.sub(rf"\1:{HIDDEN}", text)
         text = _LONE_USER.sub(HIDDEN, text)
     for pattern in (_CURL_USER, _SSHPASS, _NETRC, _QUOTED_WORD, _NPM_AUTH, _SIGNED_URL):
-        text = pattern.sub(_behind, text)
+        text = pattern.sub(_hide_after, text)
     return text
 
 
-def _behind(found: re.Match[str]) -> str:
+def _hide_after(found: re.Match[str]) -> str:
     return found[1] + HIDDEN
 
 
@@ -97,7 +97,7 @@ def _if_credentials(found: re.Match[str]) -> str:
         decoded = base64.urlsafe_b64decode(found[2].rstrip("=").replace("+", "-").replace("/", "_") + "==")
     except ValueError:
         return found[0]
-    return _behind(found) if b":" in decoded and decoded.isascii() else found[0]
+    return _hide_after(found) if b":" in decoded and decoded.isascii() else found[0]
 
 
 def _without_keys(text: str) -> str:

@@ -11,24 +11,24 @@ from signalbox.store.log import Log
 from signalbox.store.state import Status
 from signalbox.webapp.relay.backoff import Backoff
 from signalbox.webapp.relay.relayed_task import NewTask, RelayedTask
-from signalbox.webapp.relay.upstream import Away, Refused, Upstream, UpstreamError
+from signalbox.webapp.relay.upstream import Upstream, UpstreamError, UpstreamRefused, UpstreamUnavailable
 
-FINAL: frozenset[Status] = frozenset({"done", "failed", "cancelled"})
+FINAL_STATUSES: frozenset[Status] = frozenset({"done", "failed", "cancelled"})
 """Statuses that end a relay. An interrupted task may continue."""
 
 ENDING_EVENTS = frozenset({"runner_exit", "status"})
 """Types of events that can end a task."""
 
 REPORT_AFTER = 3.0
-"""Seconds that an upstream must be away, or back, before the log says so. A quick restart is not reported."""
+"""Seconds for which an upstream must fail, or work again, before the log says so. A quick restart is not reported."""
 
-REFUSAL_PATIENCE = 60.0
+REFUSAL_TIMEOUT_S = 60.0
 """Seconds for which refusals of an upstream that worked before are retried: a proxy may answer while it restarts."""
 
 CANCEL_GRACE = 10.0
 """Seconds that an upstream has to end its stream after it was asked to cancel."""
 
-FINAL_PATIENCE, SHORT_PATIENCE = 60.0, 1.0
+FINAL_TIMEOUT_S, SHORT_TIMEOUT_S = 60.0, 1.0
 """Seconds to wait for an unavailable log: after the end of the task, and when the relay itself is stopped."""
 
 
@@ -36,8 +36,9 @@ class Relay:
     """Relays `upstream` into one task of `log`, which is created if it does not exist.
 
     A task has one upstream. Two relays of the same upstream do no harm, because their idempotency keys are the same.
-    `say` receives messages for the operator. `refused_as` is the task's final status if the upstream refuses. With
-    `identity` the task must exist already, with this identity. A relay never writes to another task that gets the id.
+    `say` is called with messages for the operator. `status_if_refused` is the task's final status if the upstream
+    refuses. With `identity` the task must exist already, with this identity. A relay never writes to another task that
+    gets the id.
     """
 
     def __init__(
@@ -48,15 +49,15 @@ class Relay:
         say: Callable[[str], None],
         *,
         new_task: NewTask | None = None,
-        refused_as: Status = "interrupted",
+        status_if_refused: Status = "interrupted",
         heartbeat_interval: float = HEARTBEAT_INTERVAL,
         identity: str | None = None,
     ) -> None:
-        self._upstream, self._say, self._refused_as = upstream, say, refused_as
+        self._upstream, self._say, self._refused_as = upstream, say, status_if_refused
         self._task = RelayedTask(log, task_id, new_task or NewTask(), say, heartbeat_interval, identity)
         self._backoff = Backoff()
         self._known = False
-        self._away = False
+        self._reported_outage = False
 
     async def run(self) -> Status:
         """Relay until the task has ended, and return its final status.
@@ -65,30 +66,30 @@ class Relay:
         task then records the refusal. Raises StoreError if the log is unavailable at the start, and UnknownTask once
         the task is deleted.
         """
-        record, patience = self._task, SHORT_PATIENCE
+        record, patience = self._task, SHORT_TIMEOUT_S
         try:
             await record.open()
-            if record.task is not None and record.task.status in FINAL:
+            if record.task is not None and record.task.status in FINAL_STATUSES:
                 return record.task.status
-            self._known = record.position.begun
+            self._known = record.position.has_messages
             if record.task is not None and record.task.status != "interrupted":
                 await record.begin(self._upstream.name)
-            status = await self._attend()
-            patience = FINAL_PATIENCE
+            status = await self._read_until_end()
+            patience = FINAL_TIMEOUT_S
             return status
-        except Refused as error:
+        except UpstreamRefused as error:
             if record.task is not None:
                 record.end(self._refused_as, error_code="upstream_refused", message=str(error))
-            patience = FINAL_PATIENCE
+            patience = FINAL_TIMEOUT_S
             raise
         finally:
             left = await record.close(patience)
-            if left and patience == FINAL_PATIENCE:
+            if left and patience == FINAL_TIMEOUT_S:
                 self._say(f"the log is incomplete: its last {left} events could not be appended")
             await self._upstream.aclose()
 
-    async def _attend(self) -> Status:
-        """Read until the task ends or somebody asks it to stop."""
+    async def _read_until_end(self) -> Status:
+        """Record the stream until the task ends or is asked to stop."""
         reading = asyncio.create_task(self._read(), name="signalbox-relay")
         asked = asyncio.create_task(self._task.cancelled.wait())
         try:
@@ -122,15 +123,15 @@ class Relay:
                 if status is not None:
                     return status
                 reason = f"{upstream.name} ended its stream without a final status"
-            except Away as error:
+            except UpstreamUnavailable as error:
                 reason, retry_after = str(error), error.retry_after
-            except Refused as error:
-                if error.certain or not self._known or self._backoff.failing_for > REFUSAL_PATIENCE:
+            except UpstreamRefused as error:
+                if error.certain or not self._known or self._backoff.failing_for > REFUSAL_TIMEOUT_S:
                     raise
                 reason = str(error)
             wait = self._backoff.failed(retry_after or upstream.retry)
-            if self._backoff.failing_for >= REPORT_AFTER and not self._away:
-                self._away = True
+            if self._backoff.failing_for >= REPORT_AFTER and not self._reported_outage:
+                self._reported_outage = True
                 await self._task.begin(upstream.name)
                 self._report(f"{reason}; trying again")
             await asyncio.sleep(wait)
@@ -152,7 +153,10 @@ class Relay:
                     for event in position.take(message):
                         self._backoff.succeeded()
                         await record.add(event)
-                        if event.event_type in ENDING_EVENTS and (status := await record.settled()) in FINAL:
+                        if (
+                            event.event_type in ENDING_EVENTS
+                            and (status := await record.status_when_drained()) in FINAL_STATUSES
+                        ):
                             return status
         finally:
             if stable is not None:
@@ -165,10 +169,10 @@ class Relay:
         self._report_return()
 
     def _report_return(self) -> None:
-        if self._away:
-            self._away = False
+        if self._reported_outage:
+            self._reported_outage = False
             self._report(f"{self._upstream.name} answers again")
 
     def _report(self, message: str) -> None:
         self._say(message)
-        self._task.tell(message)
+        self._task.append_message(message)

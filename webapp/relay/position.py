@@ -52,7 +52,7 @@ class UpstreamPosition:
         self.connected()
 
     @property
-    def begun(self) -> bool:
+    def has_messages(self) -> bool:
         """Whether the log has any message of the upstream."""
         return bool(self.last_id or self._hashes)
 

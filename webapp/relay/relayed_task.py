@@ -18,7 +18,7 @@ from signalbox.webapp.process.recorder import Recorder
 from signalbox.webapp.relay.position import Mark, UpstreamPosition, mark_of
 
 PAGE = 1000
-"""Events read at once."""
+"""Number of events in one read."""
 
 
 class NewTask(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +31,7 @@ class NewTask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RelayedTask:
-    """A task in `log`, created on the first write. `cancelled` is set when somebody asks the task to stop."""
+    """A task in `log`, created on the first write. `cancelled` is set when the task is asked to stop."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class RelayedTask:
         self._interval = heartbeat_interval
         self._recorder = Recorder(log, task_id, say, identity)
         self._room = asyncio.Event()
-        self._recorder.when_room(self._room.set)
+        self._recorder.call_when_room(self._room.set)
         self._lifeline: Lifeline | None = None
         self.cancelled = asyncio.Event()
         self.task: Task | None = None
@@ -98,22 +98,22 @@ class RelayedTask:
         if self._recorder.task_is_gone:
             raise UnknownTask(self._task_id)
         # Events that follow a refusal are not lost: the next relay continues from the log's last key.
-        if self._recorder.shut_out is not None:
-            raise self._recorder.shut_out
+        if self._recorder.not_allowed is not None:
+            raise self._recorder.not_allowed
         self._room.clear()
         self._recorder.add(event, len(str(event.payload)))
         if self._recorder.full:
             await self._room.wait()
 
-    def tell(self, message: str) -> None:
-        """Append a status message about the upstream."""
+    def append_message(self, message: str) -> None:
+        """Append a status event with a message about the upstream."""
         self._recorder.add(NewEvent(event_type="status", actor="relay", payload={"message": message}))
 
     def end(self, status: Status, **payload: Any) -> None:
         """Append the event that ends the task."""
         self._recorder.add(NewEvent(event_type="runner_exit", payload={"status": status, **payload}))
 
-    async def settled(self) -> Status:
+    async def status_when_drained(self) -> Status:
         """Return the task's status once all queued events are in the log."""
         await self._recorder.drained()
         while True:

@@ -37,7 +37,7 @@ class UpstreamError(Exception):
     """The upstream's stream cannot be read."""
 
 
-class Away(UpstreamError):
+class UpstreamUnavailable(UpstreamError):
     """The upstream does not respond. `retry_after` is how many seconds it asks to wait, 0 if it does not say."""
 
     def __init__(self, message: str, retry_after: float = 0.0) -> None:
@@ -45,7 +45,7 @@ class Away(UpstreamError):
         self.retry_after = retry_after
 
 
-class Refused(UpstreamError):
+class UpstreamRefused(UpstreamError):
     """The upstream responds, but not with a stream that can be relayed.
 
     `certain` means that the condition cannot be temporary. `status` is the HTTP status if it was the reason.
@@ -103,14 +103,16 @@ class Upstream:
                     for message in parser.feed(chunk):
                         unfinished = 0
                         if says_log_was_replaced(message):
-                            raise Refused(f"the log of {self.name} was deleted or replaced", certain=True)
+                            raise UpstreamRefused(f"the log of {self.name} was deleted or replaced", certain=True)
                         yield message
                     if parser.retry_ms is not None:
                         self.retry = min(parser.retry_ms / 1000, MAX_RETRY)
                     if unfinished > MAX_MESSAGE_BYTES:
-                        raise Refused(f"{self.name} sends a message over {MAX_MESSAGE_BYTES >> 20} MiB", certain=True)
+                        raise UpstreamRefused(
+                            f"{self.name} sends a message over {MAX_MESSAGE_BYTES >> 20} MiB", certain=True
+                        )
         except httpx.RequestError as error:
-            raise away(self.name, error) from error
+            raise unavailable_error(self.name, error) from error
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -143,17 +145,19 @@ def error_for(response: httpx.Response) -> UpstreamError:
     status, name = response.status_code, response.url.copy_with(username=None, password=None, query=None)
     if response.is_success and status != 204:
         kind = response.headers.get("Content-Type") or "no content type"
-        return Refused(f"{name} answers with {kind[:100]} instead of text/event-stream: is the address right?")
+        return UpstreamRefused(f"{name} answers with {kind[:100]} instead of text/event-stream: is the address right?")
     problem = f"{name} answered {status} {response.reason_phrase}"
     if status in REASONS:
         # A server sends 204 to tell an SSE client not to reconnect (WHATWG HTML, section 9.2).
-        return Refused(f"{problem}: {REASONS[status]}", certain=status == 204, status=status)
+        return UpstreamRefused(f"{problem}: {REASONS[status]}", certain=status == 204, status=status)
     error = error_of(response)
     if isinstance(error, StoreUnavailable):
-        return Away(problem, error.retry_after if "Retry-After" in response.headers else 0.0)
-    return Refused(problem if str(error).startswith("the server answered") else f"{problem}: {str(error)[:300]}")
+        return UpstreamUnavailable(problem, error.retry_after if "Retry-After" in response.headers else 0.0)
+    return UpstreamRefused(
+        problem if str(error).startswith("the server answered") else f"{problem}: {str(error)[:300]}"
+    )
 
 
-def away(name: str, error: httpx.RequestError) -> Away:
+def unavailable_error(name: str, error: httpx.RequestError) -> UpstreamUnavailable:
     """Return the error for a request that got no response, or only a part of one."""
-    return Away(f"{name} does not answer: {str(error) or type(error).__name__}")
+    return UpstreamUnavailable(f"{name} does not answer: {str(error) or type(error).__name__}")
