@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from signalbox.webapp.views.text import between, clean, clock, count, duration, moment, percent, plural, said
+from signalbox.webapp.views.text import between, clean, clock, count, display_text, duration, moment, percent, plural
 
 START = "2026-11-21T14:02:07.123456Z"
 
@@ -49,7 +49,7 @@ def test_numbers_have_separators_and_units() -> None:
 
 
 def test_payload_values_are_shown_as_text_or_json() -> None:
-    assert [said(v) for v in (None, "\x1b[1mbold\x1b[0m", 3, True, {"b": 1, "a": [None]})] == [
+    assert [display_text(v) for v in (None, "\x1b[1mbold\x1b[0m", 3, True, {"b": 1, "a": [None]})] == [
         "",
         "bold",
         "3",

@@ -41,7 +41,7 @@ SECRETS = [
 
 
 @pytest.fixture(scope="module")
-def is_secret(shared_server: Server) -> str:
+def secret(shared_server: Server) -> str:
     shared_server.store.create_task(
         "secret", title="<b>login</b> --password s3cret", metadata={"token": "s3cret", "n": 1}
     )

@@ -19,7 +19,7 @@ from signalbox.webapp.views.text import clean
 CHANGES = 500
 """Spans in one text. The rest of a text with more of them is plain."""
 
-LONGEST_LINK = 2048
+MAX_LINK_CHARS = 2048
 
 _COLOURS = re.compile(f"{CSI}([0-9;:]*)m")
 _LINK = re.compile(f"(?:\x1b\\]|\x9d)8;[^;\x07\x1b\x9c\n]*;([^\x07\x1b\x9c\n]*){STRING_END}")
@@ -96,7 +96,7 @@ class _Drawing:
                 self.out.append("</a>")
             # A link text that looks like another address would deceive the reader.
             if not link or ("://" in self._linked and self._linked.strip() != self._address):
-                self.out.append(f' <i class="address">({escape(clean(self._address[:LONGEST_LINK]))})</i>')
+                self.out.append(f' <i class="address">({escape(clean(self._address[:MAX_LINK_CHARS]))})</i>')
         self._address, self._linked = address, ""
 
     def rest(self, text: str) -> None:
@@ -105,7 +105,7 @@ class _Drawing:
 
 
 def _is_link(address: str) -> bool:
-    return len(address) <= LONGEST_LINK and _ADDRESS.fullmatch(address) is not None
+    return len(address) <= MAX_LINK_CHARS and _ADDRESS.fullmatch(address) is not None
 
 
 class _Style:

@@ -18,7 +18,7 @@ from signalbox.webapp.drawing.sparkline import bars
 from signalbox.webapp.http import assets
 from signalbox.webapp.http.path_segments import segment
 from signalbox.webapp.views import text
-from signalbox.webapp.views.addresses import amid, as_of, newest_position, of_task
+from signalbox.webapp.views.addresses import as_of, log_path_around, newest_position, of_task
 from signalbox.webapp.views.list_query import AGES, ORDERS, VIEWS, bound, list_fields, list_filters, list_url
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
@@ -42,7 +42,7 @@ class Templates:
             cache_size=-1,
         )
         times = (text.moment, text.between, text.elapsed, text.duration, text.offset)
-        shared = (text.said, text.command_line, text.size, *times, text.count, text.percent, text.plural)
+        shared = (text.display_text, text.command_line, text.size, *times, text.count, text.percent, text.plural)
         self._environment.globals.update(
             {function.__name__: function for function in shared},
             ids=ids,
@@ -63,7 +63,7 @@ class Templates:
             event_types=KNOWN_EVENTS,
             is_claim=is_claim,
             place="",
-            amid=amid,
+            log_path_around=log_path_around,
             as_of=as_of,
             newest_position=newest_position,
             of_task=of_task,

@@ -14,11 +14,11 @@ def raw_line(event: Event, *, ansi: bool = False) -> str:
     """Return an event as one line: time, seq, phase, actor and text. `ansi` keeps the colours of log lines."""
     if event.event_type == "log" and isinstance(event.payload.get("message"), str):
         mark = "stderr: " if event.payload.get("stream") == "stderr" else ""
-        said = mark + _one_line(event.payload["message"], ansi=ansi)
+        text = mark + _one_line(event.payload["message"], ansi=ansi)
     else:
-        said = _one_line(f"{event.event_type} {about(event.payload)}".rstrip())
+        text = _one_line(f"{event.event_type} {about(event.payload)}".rstrip())
     head = f"{event.happened_at} #{event.seq} {event.phase or '-'} {actor_of(event)}"
-    return f"{_one_line(head)} {said}\n"
+    return f"{_one_line(head)} {text}\n"
 
 
 def _one_line(text: str, *, ansi: bool = False) -> str:

@@ -62,9 +62,9 @@ class Relay:
     async def run(self) -> Status:
         """Relay until the task has ended, and return its final status.
 
-        A task that has ended already is not changed. Raises Refused if the upstream cannot be relayed; an existing
-        task then records the refusal. Raises StoreError if the log is unavailable at the start, and UnknownTask once
-        the task is deleted.
+        A task that has ended already is not changed. Raises UpstreamRefused if the upstream cannot be relayed; an
+        existing task then records the refusal. Raises StoreError if the log is unavailable at the start, and
+        UnknownTask once the task is deleted.
         """
         record, patience = self._task, SHORT_TIMEOUT_S
         try:

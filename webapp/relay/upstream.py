@@ -1,8 +1,8 @@
 """The HTTP client of a relay: opens the upstream's SSE stream and classifies its error responses.
 
 UpstreamError
-├── Away      no response, or a response that says "busy"                   a retry may help
-└── Refused   a response that will be the same after a retry                no retry
+├── UpstreamUnavailable   no response, or a response that says "busy"       a retry may help
+└── UpstreamRefused       a response that will be the same after a retry    no retry
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Upstream:
     async def messages(self, last_id: str) -> AsyncGenerator[Message | None]:
         """Yield None once the stream is open, then each message after `last_id`, until the stream ends.
 
-        Raises UpstreamError; a broken connection raises Away.
+        Raises UpstreamError; a broken connection raises UpstreamUnavailable.
         """
         headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity", "Cache-Control": "no-cache"}
         fields: list[tuple[str, str | bytes]] = list(headers.items())

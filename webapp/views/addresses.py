@@ -29,7 +29,7 @@ def as_of(address: str, position: TaskPosition | None) -> str:
     return address if position is None else _with(address, f"at={position.seq}&identity={position.identity}")
 
 
-def amid(path: str, seq: int, task: Task, more: str = "") -> str:
+def log_path_around(path: str, seq: int, task: Task, more: str = "") -> str:
     """Return the address of an event in the log, among its neighbours. `path` is that of the task."""
     return of_task(f"{path}/log?around={seq}{more}#e{seq}", task)
 

@@ -33,8 +33,8 @@ VIEWS = {
 }
 """The built-in views of the list."""
 
-LONGEST_TEXT = 256
-Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
+MAX_FILTER_CHARS = 256
+Text = Annotated[str, Meta(max_length=MAX_FILTER_CHARS)]
 _WHEN: dict[str, Any] = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "pattern": RELATIVE_TIME_PATTERN}]
 }

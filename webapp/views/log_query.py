@@ -10,8 +10,8 @@ from msgspec import Meta
 
 from signalbox.store import LogQuery
 
-LONGEST_FILTER = 256
-Filter = Annotated[str, Meta(max_length=LONGEST_FILTER)]
+MAX_FILTER_CHARS = 256
+Filter = Annotated[str, Meta(max_length=MAX_FILTER_CHARS)]
 
 FILTERS = {
     "q": "text",

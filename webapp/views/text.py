@@ -14,7 +14,7 @@ from signalbox.store.terminal_escapes import plain
 LONG = 300
 """Characters of JSON beyond which a payload is folded."""
 
-LONGEST_SAID = 2000
+MAX_DISPLAY_CHARS = 2000
 """Characters of one value on a page. The page of the event shows the whole value."""
 
 # Controls other than tab and line feed, and the bidirectional ones that make a text look like another.
@@ -40,24 +40,24 @@ def _picture(found: re.Match[str]) -> str:
     return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else "\ufffd"
 
 
-def said(value: object, most: int = LONGEST_SAID) -> str:
-    """A payload's value as words: text as it is, None as nothing, anything else as compact JSON; `most` characters."""
+def display_text(value: object, limit: int = MAX_DISPLAY_CHARS) -> str:
+    """Return a payload's value as text of at most `limit` characters: text as it is, None as "", the rest as JSON."""
     if isinstance(value, str):
-        return cut(plain(value[: 2 * most]), most, len(value)) if len(value) > most else plain(value)
-    return "" if value is None else cut(compact(value), most)
+        return cut(plain(value[: 2 * limit]), limit, len(value)) if len(value) > limit else plain(value)
+    return "" if value is None else cut(compact(value), limit)
 
 
 def command_line(value: object) -> str:
-    """Return a command as typed into a shell. A value that is not a list of words is formatted by `said`."""
+    """Return a command as typed into a shell. A value that is not a list of words is formatted by `display_text`."""
     if isinstance(value, list) and all(isinstance(word, str) for word in value):
-        return said(shlex.join(value))
-    return said(value)
+        return display_text(shlex.join(value))
+    return display_text(value)
 
 
-def cut(text: str, most: int, whole: int = 0) -> str:
-    """Return at most `most` characters of `text`, and how many more there are; `whole` is the length of all of it."""
-    left = (whole or len(text)) - most
-    return text if len(text) <= most and left <= 0 else f"{text[:most]}… ({count(max(left, 1))} more characters)"
+def cut(text: str, limit: int, whole: int = 0) -> str:
+    """Return `text` cut to `limit` characters, with the number of the others. `whole` is its original length."""
+    left = (whole or len(text)) - limit
+    return text if len(text) <= limit and left <= 0 else f"{text[:limit]}… ({count(max(left, 1))} more characters)"
 
 
 def size(number: int) -> str:

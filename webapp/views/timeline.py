@@ -11,7 +11,7 @@ from signalbox.store.events import is_claim
 from signalbox.store.projections import checkpoint_id_of
 from signalbox.store.state import Phase, Span, Task
 from signalbox.webapp.views.forecast import Earlier, Forecast, forecast
-from signalbox.webapp.views.text import plural, said
+from signalbox.webapp.views.text import display_text, plural
 
 MOMENTS = 500
 SPANS = 5000
@@ -22,7 +22,7 @@ class Moment(NamedTuple):
 
     seq: int
     at: str
-    says: str
+    text: str
     tone: str = ""
     checkpoint: str = ""
 
@@ -61,7 +61,7 @@ async def story_view(view: TaskReading, task_id: str) -> TimelineView:
     """Read the timeline of a task without a forecast. Raises UnknownTask."""
     task = await view.task(task_id)
     phases = await view.phases(task_id)
-    events = await view.brief().events_of_types(task_id, list(_TELLS), MOMENTS + 1)
+    events = await view.brief().events_of_types(task_id, list(_SENTENCES), MOMENTS + 1)
     return TimelineView(
         task=task,
         chapters=chapters(phases, await view.spans(task_id, 0, SPANS), events[:MOMENTS]),
@@ -103,31 +103,35 @@ def _summary(phase: Phase, retried: int) -> str:
 
 def moment(event: Event) -> Moment:
     """Return the sentence of one event."""
-    tone, tell = _TELLS[event.event_type]
-    says = tell(event, event.payload)
+    tone, sentence_of = _SENTENCES[event.event_type]
+    text = sentence_of(event, event.payload)
     if is_claim(event):
-        return Moment(event.seq, event.happened_at, f"The log claims, without effect: {says}")
+        return Moment(event.seq, event.happened_at, f"The log claims, without effect: {text}")
     if event.event_type == "permission_response" and event.payload.get("approved") is not True:
         tone = "danger"
     if event.event_type == "runner_exit" and (event.payload.get("exit_code") or event.payload.get("error_code")):
         tone = "danger"
-    return Moment(event.seq, event.happened_at, says, tone, checkpoint_id_of(event))
+    return Moment(event.seq, event.happened_at, text, tone, checkpoint_id_of(event))
+
+
+def _field(payload: dict[str, Any], name: str) -> str:
+    return display_text(payload.get(name))
 
 
 def _why(payload: dict[str, Any]) -> str:
     why = payload.get("message") or payload.get("explanation") or payload.get("reason") or payload.get("error_code")
-    return f": {said(why)}" if why else ""
+    return f": {display_text(why)}" if why else ""
 
 
 def _by(event: Event) -> str:
     if not event.payload.get("by"):
         return ""
-    by = said(event.payload["by"])
+    by = display_text(event.payload["by"])
     return f" by {by}" if event.origin == "server" else f" by “{by}”, as the log claims"
 
 
 def _item(event: Event, payload: dict[str, Any]) -> str:
-    return said(payload.get("work_item_id") or payload.get("name")) or event.span_id
+    return display_text(payload.get("work_item_id") or payload.get("name")) or event.span_id
 
 
 def _committed(event: Event, payload: dict[str, Any]) -> str:
@@ -140,11 +144,14 @@ def _committed(event: Event, payload: dict[str, Any]) -> str:
     return f"Checkpoint {checkpoint_id_of(event)}{' with ' + ' and '.join(held) if held else ''}{_why(payload)}"
 
 
-Tell = Callable[[Event, dict[str, Any]], str]
+Sentence = Callable[[Event, dict[str, Any]], str]
 
-_TELLS: dict[str, tuple[str, Tell]] = {
+_SENTENCES: dict[str, tuple[str, Sentence]] = {
     "runner_spawn": ("", lambda e, p: f"The run started{_why(p)}"),
-    "runner_exit": ("clear", lambda e, p: f"The run ended{_why(p) or ': ' + (said(p.get('status')) or 'done')}"),
+    "runner_exit": (
+        "clear",
+        lambda e, p: f"The run ended{_why(p) or ': ' + (_field(p, 'status') or 'done')}",
+    ),
     "phase_enter": ("", lambda e, p: f"Entered again{_why(p)}"),
     "work_item_failed": ("danger", lambda e, p: f"{_item(e, p)} failed{_why(p)}"),
     "checkpoint_commit": ("", _committed),
@@ -153,15 +160,18 @@ _TELLS: dict[str, tuple[str, Tell]] = {
     "recovery_initiated": ("caution", lambda e, p: f"Recovery began{_why(p)}"),
     "recovery_checkpoint_loaded": ("", lambda e, p: f"Went back to checkpoint {checkpoint_id_of(e)}{_why(p)}"),
     "recovery_complete": ("clear", lambda e, p: f"Recovered{_why(p)}"),
-    "permission_request": ("waiting", lambda e, p: f"Asked for permission to use {said(p.get('tool_name'))}{_why(p)}"),
+    "permission_request": (
+        "waiting",
+        lambda e, p: f"Asked for permission to use {_field(p, 'tool_name')}{_why(p)}",
+    ),
     "permission_response": (
         "clear",
         lambda e, p: f"Permission {'given' if p.get('approved') is True else 'denied'}{_by(e)}{_why(p)}",
     ),
     "permission_cleared": (
         "caution",
-        lambda e, p: f"Question closed without an answer{_why(p) or ': ' + said(p.get('cause')).replace('_', ' ')}",
+        lambda e, p: f"Question closed without an answer{_why(p) or ': ' + _field(p, 'cause').replace('_', ' ')}",
     ),
     "cancel_requested": ("caution", lambda e, p: f"Cancel requested{_by(e)}{_why(p)}"),
-    "retry_requested": ("", lambda e, p: f"Run again{_by(e)} as {said(p.get('retry'))}"),
+    "retry_requested": ("", lambda e, p: f"Run again{_by(e)} as {_field(p, 'retry')}"),
 }
