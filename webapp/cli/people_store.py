@@ -19,7 +19,7 @@ from signalbox.webapp.cli.target import SERVER_VARIABLE, target
 T = TypeVar("T")
 
 
-class AuditArguments(TypedDict):
+class CommandAudit(TypedDict):
     """The arguments of an audited write: the acting user, and the source of the action."""
 
     actor: str
@@ -31,7 +31,7 @@ class PeopleStore:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.audit: AuditArguments = {"actor": system_user(), "source": "command"}
+        self.audit: CommandAudit = {"actor": system_user(), "source": "command"}
 
     @property
     def people(self) -> People:
