@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from signalbox.store.state import Permission
 from tests.support import postgres
 from tests.support.dom import parse
 from tests.support.example_run import fill
+from tests.support.log import open_permissions, until
 from tests.support.server import Server
 from tests.support.shared_postgres import create_database
 from tests.support.varied_log import record, varied_log
@@ -45,10 +47,19 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, 
             server.store.import_task(record(f"t{number}", number), log)
         server.store.archive_task("t2", True, actor="ada", source="192.0.2.7")
         kinds.append(server.start())
+    for server in kinds:
+        # The supervisor closes the requests that expired, a few seconds after the start.
+        until(lambda server=server: not expiring(server), 60)
     yield kinds[0], kinds[1]
     for server in kinds:
         server.close()
         assert "Traceback" not in server.log, server.log
+
+
+def expiring(server: Server) -> list[Permission]:
+    """Return the open requests that have a time of expiry, which is past in these logs."""
+    asked = [one for number in range(3) for one in open_permissions(server.store, f"t{number}")]
+    return [one for one in asked if one.expires_at]
 
 
 def masked(text: str, server: Server) -> str:
