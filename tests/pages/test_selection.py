@@ -146,7 +146,7 @@ def test_archiving_and_deleting_require_the_right_role(start_server: Callable[..
 class Reader:
     """The part of a subscriber that `FrameLane` uses."""
 
-    cursor, over, busy, last_write = 0, False, False, 0
+    cursor, ending, busy, last_write = 0, False, False, 0
 
     def __init__(self) -> None:
         self.current = asyncio.Event()
