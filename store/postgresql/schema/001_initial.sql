@@ -63,7 +63,8 @@ CREATE TABLE task_events (
   failure        boolean NOT NULL
 );
 CREATE UNIQUE INDEX task_events_seq ON task_events (task_id, seq);
-CREATE INDEX task_events_happened ON task_events (task_id, coalesce(occurred_at, created_at), event_id);
+CREATE INDEX task_events_created ON task_events (task_id, created_at, event_id);
+CREATE INDEX task_events_occurred ON task_events (task_id, occurred_at, event_id) WHERE occurred_at IS NOT NULL;
 CREATE INDEX task_events_parent ON task_events (task_id, parent_span_id) WHERE parent_span_id IS NOT NULL;
 CREATE INDEX task_events_phase ON task_events (task_id, phase, seq) WHERE phase IS NOT NULL;
 CREATE UNIQUE INDEX task_events_key ON task_events (task_id, key) WHERE key IS NOT NULL;

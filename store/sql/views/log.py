@@ -13,6 +13,22 @@ from signalbox.store.sql.dialect import everything, one_of
 from signalbox.store.sql.rows import COLUMNS_WITH_IDENTITY, event_with_identity_of
 from signalbox.store.sql.views.base import Rows
 
+_FIRST_AT = """
+    SELECT seq FROM (
+        SELECT * FROM (
+            SELECT seq, event_id, occurred_at AS happened FROM task_events WHERE task_id = ? AND occurred_at >= ?
+            ORDER BY occurred_at, event_id LIMIT 1
+        ) AS first_occurred
+        UNION ALL
+        SELECT * FROM (
+            SELECT seq, event_id, created_at FROM task_events
+            WHERE task_id = ? AND created_at >= ? AND occurred_at IS NULL ORDER BY created_at, event_id LIMIT 1
+        ) AS first_created
+    ) AS first_of_each
+    ORDER BY happened, event_id LIMIT 1
+"""
+"""The seq of the first event at or after a time. An event is at its `occurred_at`, else at its `created_at`."""
+
 
 class LogViews(Rows):
     """Implements `TaskLogReading` and `LogReading` of `store.contract`, except `times`."""
@@ -108,10 +124,5 @@ class LogViews(Rows):
         return rows[0][0] if rows else None
 
     async def first_seq_at(self, task_id: str, at: str) -> int | None:
-        rows = await self._rows(
-            "SELECT seq FROM task_events WHERE task_id = ? AND coalesce(occurred_at, created_at) >= ?"
-            " ORDER BY coalesce(occurred_at, created_at), event_id LIMIT 1",
-            task_id,
-            at,
-        )
+        rows = await self._rows(_FIRST_AT, task_id, at, task_id, at)
         return rows[0][0] if rows else None
