@@ -116,7 +116,7 @@ def test_a_page_that_is_reset_twice_waits_before_it_reloads(server: Server, page
     server.emit("reset", *lines(1, 3))
     page.add_init_script(TAMPER + "tamper = () => sessionStorage.calm ? [] : ['event: reset\\ndata: {}'];")
     loads: list[str] = []
-    page.on("load", lambda loaded: loads.append(loaded.url))
+    page.on("request", lambda request: loads.append(request.url) if request.is_navigation_request() else None)
     page.goto(f"{server.url}/tasks/reset")
     expect(page.locator("live-status")).to_contain_text("the log was replaced on the server: loading the page again in")
     page.wait_for_load_state("load")

@@ -14,7 +14,7 @@ import pytest
 from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.demo.audit import audit
 from signalbox.webapp.demo.examine import examine
-from signalbox.webapp.demo.survey import LARGEST_PACKAGE, find_modules, in_packages, library
+from signalbox.webapp.demo.survey import LARGEST_PACKAGE, find_modules, group_by_package, library
 from tests.support.command import start
 from tests.support.log import cancel, log_of, spans_of, task_of, types_of, wait_for_event
 
@@ -115,7 +115,7 @@ def test_a_report_describes_a_module(tmp_path: Path) -> None:
     assert report.sha256 == hashlib.sha256(module.read_bytes()).hexdigest()
     assert (report.lines, report.functions, report.classes, report.undocumented) == (10, 2, 1, 2)
     assert (report.bare_excepts, report.remarks, report.longest, report.longest_lines) == (1, 1, "f", 5)
-    assert report.faithful
+    assert report.round_trips
 
 
 def test_a_module_with_a_syntax_error_raises(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_module_with_a_syntax_error_raises(tmp_path: Path) -> None:
 
 def test_the_survey_covers_the_whole_library_once() -> None:
     modules = find_modules(library())
-    packages = in_packages(modules)
+    packages = group_by_package(modules)
     assert sorted(m.name for p in packages for m in p.modules) == sorted(m.name for m in modules)
     assert len({package.name for package in packages}) == len(packages) > 10
     assert max(len(package.modules) for package in packages) <= LARGEST_PACKAGE

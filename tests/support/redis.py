@@ -6,7 +6,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from tests.support.daemon import free_port, program, wait_for_port
+from tests.support.daemon import find_program, free_port, wait_for_port
 
 
 class RedisServer:
@@ -14,7 +14,7 @@ class RedisServer:
 
     def __init__(self, folder: Path, *options: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._command = [program("redis-server", "valkey-server")]
+        self._command = [find_program("redis-server", "valkey-server")]
         self._options = options
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
