@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
 from tests.support.server import Server
+from tests.support.waiting import wait_until
 
 TIMEOUT_MS = 30_000
 
@@ -43,7 +43,4 @@ def test_a_page_comes_back_with_the_database_and_with_the_server(
 
 
 def wait_until_unavailable(server: Server) -> None:
-    deadline = time.monotonic() + 20
-    while server.get("/tasks", headers={"Accept": "text/html"}).status_code != 503:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: server.get("/tasks", headers={"Accept": "text/html"}).status_code == 503)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from playwright.sync_api import BrowserContext, Page, expect
@@ -11,6 +10,7 @@ from e2e.live_checks import expect_equal_to_fresh, expect_live_at, statistics
 from e2e.page_behind_proxy import STALE, STREAM
 from tests.support.proxy import Proxy
 from tests.support.server import Server
+from tests.support.waiting import wait_until
 
 NO_ANSWER = b""
 HALF_A_REFUSAL = b'HTTP/1.1 503 Busy\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"error":'
@@ -24,10 +24,7 @@ HOLD = """(seats) => {
 
 
 def wait_for_another_connect(proxy: Proxy, before: int) -> None:
-    deadline = time.monotonic() + 10
-    while proxy.count_requests(STREAM) == before:
-        assert time.monotonic() < deadline, "the page has not asked for its stream again"
-        time.sleep(0.02)
+    wait_until(lambda: proxy.count_requests(STREAM) != before, message="the page did not ask for its stream again")
 
 
 def cut_and_hang(first_bytes_by_proxy: dict[Proxy, bytes]) -> None:

@@ -12,9 +12,9 @@ from playwright.sync_api import BrowserContext, Page, expect
 from e2e.live_checks import expect_equal_to_fresh, expect_equal_to_response, expect_live_at, statistics, task_names
 from e2e.random_run import run
 from signalbox.store import NewEvent
-from tests.support.log import until
 from tests.support.proxy import Proxy
 from tests.support.server import Server
+from tests.support.waiting import wait_until
 
 
 def expect_live_at_newest(page: Page, server: Server) -> None:
@@ -155,7 +155,7 @@ def test_a_list_of_many_busy_tasks_equals_a_fresh_one(
         server.emit(task, "one more")
     expect_live_at_newest(older, server)
     expect_equal_to_fresh(older, context)
-    until(lambda: server.get("/sse/health").json()["streams"] == 2)
+    wait_until(lambda: server.get("/sse/health").json()["streams"] == 2)
 
 
 def test_a_list_over_a_broken_network_equals_a_fresh_one(

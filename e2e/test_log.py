@@ -10,8 +10,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from e2e.live_checks import expect_live_at, expect_rows, expect_same_content
 from signalbox.store import NewEvent
-from tests.support.log import until
 from tests.support.server import Server
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def test_a_search_hit_links_to_the_line_in_its_context(long_log: str, page: Page
     page.keyboard.type("DISK full")
     page.keyboard.press("Enter")
     expect(page.get_by_text("1 of 1,000 events")).to_be_visible()
-    until(lambda: page.evaluate("[...CSS.highlights.get('found') ?? []].join()") == "disk full")
+    wait_until(lambda: page.evaluate("[...CSS.highlights.get('found') ?? []].join()") == "disk full")
     page.get_by_role("link", name="#300").click()
     expect_target_row(page, 300)
     expect(page.locator("#e299")).to_be_attached()

@@ -15,6 +15,7 @@ from e2e.random_run import run
 from e2e.window import Window, open_window
 from tests.support.machine_speed import slowness
 from tests.support.server import Server
+from tests.support.waiting import wait_until
 
 TASKS = [f"tab-{number}" for number in range(8)]
 
@@ -30,10 +31,7 @@ def streams(server: Server) -> int:
 
 
 def wait_for_streams(server: Server, count: int) -> None:
-    deadline = time.monotonic() + 10
-    while streams(server) != count:
-        assert time.monotonic() < deadline, f"{streams(server)} streams are open, not {count}"
-        time.sleep(0.02)
+    wait_until(lambda: streams(server) == count, message=f"the server did not have {count} open streams")
 
 
 def test_eight_windows_are_all_live_and_a_click_is_answered_at_once(

@@ -16,8 +16,9 @@ from signalbox.store import NewEvent, open_task
 from signalbox.store.state import Task
 from signalbox.webapp.acts import supervisor as supervising
 from signalbox.webapp.acts.supervisor import Late, PauseDetector, SilenceTimers
-from tests.support.log import log_of, open_permissions, task_of, until
+from tests.support.log import log_of, open_permissions, task_of
 from tests.support.server import Server
+from tests.support.waiting import wait_until
 
 LIMIT = 1.0
 """The heartbeat timeout of the servers under test, in seconds."""
@@ -46,7 +47,7 @@ def test_a_server_that_was_suspended_restarts_the_timeout_of_every_run(start_ser
     assert interruptions(server, "live") == []
     assert server.post("/api/tasks/live/permissions/r", {"approved": True}).status_code == 201
     assert task_of(server.store, "live").status == "running"
-    until(lambda: interruptions(server, "live"))
+    wait_until(lambda: interruptions(server, "live"))
 
 
 def test_a_server_that_starts_gives_every_run_its_full_timeout(start_server: Callable[..., Server]) -> None:
@@ -57,7 +58,7 @@ def test_a_server_that_starts_gives_every_run_its_full_timeout(start_server: Cal
     server.start()
     time.sleep(0.7 * LIMIT)
     assert interruptions(server, "live") == []
-    until(lambda: interruptions(server, "live"))
+    wait_until(lambda: interruptions(server, "live"))
 
 
 def test_a_run_that_waits_for_a_database_lock_is_not_silent(start_server: Callable[..., Server]) -> None:
@@ -76,10 +77,10 @@ def test_an_answer_reaches_a_run_that_was_marked_interrupted(start_server: Calla
     server = start_server(heartbeat_timeout=60)
     with open_task(server.store, "asking", heartbeat_interval=30) as task, ThreadPoolExecutor(1) as pool:
         pending_answer = pool.submit(task.ask_permission, "shell", timeout=60)
-        until(lambda: open_permissions(server.store, "asking"))
+        wait_until(lambda: open_permissions(server.store, "asking"))
         server.emit("asking", NewEvent(event_type="status", actor="supervisor", payload={"status": "interrupted"}))
         # The run reports at once that it is alive, without waiting for its next heartbeat.
-        until(lambda: task_of(server.store, "asking").status == "waiting")
+        wait_until(lambda: task_of(server.store, "asking").status == "waiting")
         (request,) = open_permissions(server.store, "asking")
         path = f"/api/tasks/asking/permissions/{request.request_id}"
         assert server.post(path, {"approved": True}).status_code == 201

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +13,10 @@ import pytest
 from signalbox.store import Emitter, InvalidEvent, NewEvent, open_task
 from signalbox.store.sqlite import SqliteStore
 from tests.support.command import signalbox
-from tests.support.log import answer, audits_of, log_of, task_of
+from tests.support.log import answer, audits_of, open_permissions, task_of
 from tests.support.people import person, token, wait_until_guarded
 from tests.support.server import Server
+from tests.support.waiting import wait_until
 
 PERMISSION_REQUEST = NewEvent(event_type="permission_request", payload={"request_id": "r", "tool_name": "rm"})
 OPERATOR = "op@example.org"
@@ -153,11 +153,8 @@ def test_events_of_an_emitter_do_not_release_a_waiting_run(store: SqliteStore, t
         emitter = Emitter(store)
 
         def forge_then_answer() -> None:
-            deadline = time.monotonic() + 20
-            while not (requests := [e for e in log_of(store, "t") if e.event_type == "permission_request"]):
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
-            request_id = requests[0].payload["request_id"]
+            (request,) = wait_until(lambda: open_permissions(store, "t"))
+            request_id = request.request_id
             emitter.emit_permission_response("t", request_id, True, OPERATOR)
             emitter.emit_permission_cleared("t", "s", request_id, "answered", by=OPERATOR)
             emitter.emit_cancel_requested("t", by=OPERATOR)

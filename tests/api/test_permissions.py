@@ -19,6 +19,7 @@ from signalbox.store.sqlite import SqliteStore
 from tests.support.log import audits_of
 from tests.support.machine_speed import slowness
 from tests.support.server import Server
+from tests.support.waiting import wait_until
 
 ODD_ID = "r/1 ?#ü&<b>"
 
@@ -182,13 +183,6 @@ def test_the_end_of_a_run_closes_its_permissions(server: Server) -> None:
     assert late.status_code == 409
     assert "<b>Cleared</b>" in late.text
     assert "the task is done" in late.text
-
-
-def wait_until(condition: Callable[[], bool], timeout: float = 10) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 Log = SqliteStore | RemoteLog

@@ -18,9 +18,10 @@ from signalbox.webapp.cli.event_line import line_of
 from signalbox.webapp.export.raw import raw_line
 from signalbox.webapp.settings import Settings, variable
 from tests.support.command import signalbox, start
-from tests.support.log import log_of, tasks_of, types_of, until
+from tests.support.log import log_of, tasks_of, types_of
 from tests.support.proxy import Proxy
 from tests.support.server import Server
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -124,7 +125,7 @@ def test_a_port_in_use_is_reported_in_one_line(server: Server, tmp_path: Path) -
 
 def test_the_demo_runs_with_the_server_and_stops_with_it(url: str, store: SqliteStore) -> None:
     running = start("serve", "--demo", "--store", url, "--port", "0")
-    until(lambda: tasks_of(store) and "work_item_start" in types_of(store, tasks_of(store)[0].task_id), timeout=30)
+    wait_until(lambda: tasks_of(store) and "work_item_start" in types_of(store, tasks_of(store)[0].task_id), timeout=30)
     running.send_signal(signal.SIGTERM)
     assert running.wait(10) == 143
     output, _ = running.communicate()

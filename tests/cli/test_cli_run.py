@@ -13,9 +13,10 @@ import pytest
 
 from signalbox.store.sqlite import SqliteStore
 from tests.support.command import signalbox, start, wait_until_gone
-from tests.support.log import cancel, log_of, task_of, until, wait_for_event
+from tests.support.log import cancel, log_of, task_of, wait_for_event
 from tests.support.proxy import Proxy
 from tests.support.server import Server
+from tests.support.waiting import wait_until
 
 
 def run(url: str, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -175,7 +176,7 @@ def test_a_killed_run_is_marked_interrupted(tmp_path: Path) -> None:
         running.kill()
         running.communicate()
         wait_until_gone(child)
-        until(lambda: task_of(server.store, "t").status == "interrupted")
+        wait_until(lambda: task_of(server.store, "t").status == "interrupted")
     finally:
         server.close()
 

@@ -19,10 +19,11 @@ from signalbox.webapp.agents import Agents
 from signalbox.webapp.process import detached_run
 from tests.support.agents import project, wait_for_task
 from tests.support.command import signalbox, start
-from tests.support.log import log_of, until, wait_for_event
+from tests.support.log import log_of, wait_for_event
 from tests.support.relay import LINES, numbered, plain
 from tests.support.server import Server
 from tests.support.upstream import Upstream
+from tests.support.waiting import wait_until
 
 EMPTY_OK = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 BUSY = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nRetry-After: 0\r\nConnection: close\r\n\r\n"
@@ -160,7 +161,7 @@ async def test_an_agent_run_leaves_the_later_task_alone(store: SqliteStore, when
     await agents.start(project(store, agent), "t")
     if when == "while the run is relayed":
         await wait_for_task(store, "t", lambda task: task.latest_seq >= 10)
-    await asyncio.to_thread(until, lambda: blocked)
+    await asyncio.to_thread(wait_until, lambda: blocked)
     await store.adelete_task("t", actor=None)
     await store.aappend("t", LINK)
     replaced.set()

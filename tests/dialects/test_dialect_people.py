@@ -12,11 +12,12 @@ import pytest
 
 from signalbox.store import NewEvent
 from tests.docs.test_examples import run_agent_client
-from tests.support.log import audits_of, until
+from tests.support.log import audits_of
 from tests.support.people import PASSWORD, Headers, person, session, token, wait_until_guarded
 from tests.support.run_client import RunClient
 from tests.support.server import Server
 from tests.support.session_client import SessionClient
+from tests.support.waiting import wait_until
 
 ECHO = {"kind": "command", "argv": [sys.executable, "-c", "print('hello')"]}
 
@@ -142,6 +143,6 @@ def test_a_session_stream_accepts_its_token_in_the_query_string(guarded: Server)
         guarded.store.people.revoke_token(
             next(one.token_id for one in asyncio.run(guarded.store.people.tokens()) if one.name == "reader")
         )
-        until(lambda: 401 in client.refused)
+        wait_until(lambda: 401 in client.refused)
     assert ann not in guarded.log
     assert "token=" not in guarded.log

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.agent_server import AgentServer
-from tests.support.log import until
 from tests.support.proxy import Proxy
 from tests.support.run_client import RunClient, Watched
 from tests.support.server import Server
+from tests.support.waiting import wait_until
 
 
 def test_the_client_receives_every_line_although_both_servers_are_killed(
@@ -29,11 +29,11 @@ def test_the_client_receives_every_line_although_both_servers_are_killed(
         remote = RunClient(proxy.url)
         watcher = threading.Thread(target=lambda: results.append(remote.watch("ledger", run_id, timeout=90)))
         watcher.start()
-        until(lambda: server.latest(run_id) > 5, 60)
+        wait_until(lambda: server.latest(run_id) > 5, 60)
         server.kill()
         server.start()
         latest = server.latest(run_id)
-        until(lambda: server.latest(run_id) > latest, 60)
+        wait_until(lambda: server.latest(run_id) > latest, 60)
         agent.kill()
         agent.start()
         watcher.join(100)

@@ -14,11 +14,11 @@ import pytest
 
 from signalbox.store import NewEvent, open_task
 from signalbox.store.remote import RemoteLog
-from tests.support.log import until
 from tests.support.proxy import Proxy
 from tests.support.server import Server
 from tests.support.session_client import SessionClient, answer, emit
 from tests.support.sse import open_stream
+from tests.support.waiting import wait_until
 
 
 def ask(server: Server, session: str, request_id: str = "r1", **fields: Any) -> None:
@@ -50,7 +50,7 @@ def test_the_answer_reaches_every_client_and_the_waiting_run(server: Server) -> 
     watchers: list[SessionClient] = []
 
     def person() -> None:
-        until(lambda: server.get("/api/tasks/team").status_code == 200)
+        wait_until(lambda: server.get("/api/tasks/team").status_code == 200)
         watchers.extend(SessionClient(server.url, "team") for _ in range(3))
         for watcher in watchers:
             watcher.wait_for("permission_request")
@@ -172,7 +172,7 @@ def test_health_shows_the_state_of_a_session(server: Server) -> None:
             "permission_open": True,
             "request_id": "r1",
         }
-    until(lambda: server.get("/api/sse/health/health").json()["connections"] == 0)
+    wait_until(lambda: server.get("/api/sse/health/health").json()["connections"] == 0)
 
 
 def test_a_silent_stream_sends_heartbeats_with_the_latest_seq(
@@ -182,10 +182,10 @@ def test_a_silent_stream_sends_heartbeats_with_the_latest_seq(
     server.emit("beats", "one", "two")
     with SessionClient(server.url, "beats") as client:
         server.emit("beats", "three")
-        until(lambda: client.heartbeats[-1]["data"] == {"latest_seq": 3})
+        wait_until(lambda: client.heartbeats[-1]["data"] == {"latest_seq": 3})
         count_before = len(client.heartbeats)
         # Events that the dialect leaves out do not suppress heartbeats.
-        until(lambda: server.emit("beats", "noise") and len(client.heartbeats) > count_before + 2)
+        wait_until(lambda: server.emit("beats", "noise") and len(client.heartbeats) > count_before + 2)
         assert client.heartbeats[-1]["data"]["latest_seq"] > 3
         assert client.connects == 1
     assert client.messages == []
@@ -230,7 +230,7 @@ def test_a_client_starts_again_after_the_database_is_replaced(start_server: Call
     with SessionClient(server.url, "restored", since="0") as client:
         emit(server.url, "restored", "tool_status", status="before")
         server.emit("restored", "two", "three")
-        until(lambda: client.heartbeats[-1]["data"]["latest_seq"] == 3)
+        wait_until(lambda: client.heartbeats[-1]["data"]["latest_seq"] == 3)
         server.replace_database()
         server.start()
         ask(server, "restored", "new")

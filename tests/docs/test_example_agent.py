@@ -18,8 +18,9 @@ from signalbox.webapp.agents import Agents
 from signalbox.webapp.relay.position import mark_of
 from tests.support.agent_server import SERVER, AgentServer
 from tests.support.command import start
-from tests.support.log import cancel, log_of, task_of, until, wait_for_event
+from tests.support.log import cancel, log_of, task_of, wait_for_event
 from tests.support.server import Server
+from tests.support.waiting import wait_until
 
 CODEBASE = SERVER.parent / "codebase"
 
@@ -124,7 +125,7 @@ async def test_a_cancel_stops_the_agent(agent: AgentServer, tmp_path: Path) -> N
     await asyncio.to_thread(wait_for_event, store.url, "r1", lambda e: e.event_type == "runner_exit", timeout=60)
     async with store.read() as view:
         assert (await view.task("r1")).status == "cancelled"
-    await asyncio.to_thread(until, lambda: agent.messages("r1")[-1] == ("status", "Task cancelled"), 60)
+    await asyncio.to_thread(wait_until, lambda: agent.messages("r1")[-1] == ("status", "Task cancelled"), 60)
     await agents.stop()
     await store.aclose()
 

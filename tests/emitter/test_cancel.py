@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import signal
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,17 +16,11 @@ from signalbox.store.remote import RemoteLog
 from signalbox.store.sqlite import SqliteStore
 from tests.support.command import start
 from tests.support.server import Server
+from tests.support.waiting import wait_until
 
 
 def press_cancel(server: Server, task: str, **form: str) -> httpx.Response:
     return httpx.post(f"{server.url}/tasks/{task}/cancel", data=form)
-
-
-def wait_until(condition: Callable[[], Any], timeout: float = 20) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def task(server: Server, task_id: str) -> dict[str, Any]:

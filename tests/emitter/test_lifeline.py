@@ -11,13 +11,14 @@ import pytest
 
 from signalbox.store import Event, open_store, open_task
 from signalbox.store.sqlite import SqliteStore
-from tests.support.log import answer, cancel, log_of, open_permissions, task_of, types_of, until, wait_for_event
+from tests.support.log import answer, cancel, log_of, open_permissions, task_of, types_of, wait_for_event
 from tests.support.machine_speed import slowness
+from tests.support.waiting import wait_until
 
 
 def test_only_a_silent_run_sends_heartbeats(store: SqliteStore) -> None:
     with open_task(store, "silent", heartbeat_interval=0.05):
-        until(lambda: sum(e.event_type == "runner_heartbeat" for e in log_of(store, "silent")) >= 2)
+        wait_until(lambda: sum(e.event_type == "runner_heartbeat" for e in log_of(store, "silent")) >= 2)
     with open_task(store, "busy", heartbeat_interval=5) as task:
         for number in range(50):
             task.log(str(number))
@@ -30,7 +31,7 @@ def test_a_cancel_reaches_the_run(store: SqliteStore) -> None:
     with open_task(store, "t") as task:
         assert not task.cancelled
         cancel(store, "t", "ann")
-        until(lambda: task.cancelled)
+        wait_until(lambda: task.cancelled)
     assert task_of(store, "t").status == "cancelled"
 
 
@@ -101,7 +102,7 @@ def test_a_cancel_ends_the_wait_for_an_answer(store: SqliteStore) -> None:
 def test_concurrent_requests_receive_their_own_answers(store: SqliteStore) -> None:
     with open_task(store, "t") as task, ThreadPoolExecutor(2) as threads:
         pending = {name: threads.submit(task.ask_permission, name) for name in ("read", "write")}
-        until(lambda: len(open_permissions(store, "t")) == 2)
+        wait_until(lambda: len(open_permissions(store, "t")) == 2)
         for permission in open_permissions(store, "t"):
             answer(store, "t", permission.request_id, permission.tool_name == "read", "ann", permission.tool_name)
         answers = {name: future.result(5) for name, future in pending.items()}

@@ -16,8 +16,8 @@ from signalbox.store.events import new_id
 from signalbox.store.log import Log
 from signalbox.store.remote import RemoteLog
 from signalbox.store.state import Unfinished
-from tests.support.log import until
 from tests.support.server import Server
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(params=["store", "remote"])
@@ -104,7 +104,7 @@ async def test_a_permission_request_of_a_deleted_task_ends_without_approval(
             replace(server.store, task_id)
         asking = asyncio.create_task(run.ask_permission("deploy"))
         if while_asking:
-            await asyncio.to_thread(until, lambda: has_open_request(server, task_id))
+            await asyncio.to_thread(wait_until, lambda: has_open_request(server, task_id))
             replace(server.store, task_id, lines=20)
         answer = await asking
     assert (answer.state, answer.reason) == ("cleared", "the task was deleted")

@@ -12,6 +12,7 @@ import httpx
 from signalbox.store import NewEvent
 from tests.support.server import Server
 from tests.support.sse import open_stream
+from tests.support.waiting import wait_until
 
 
 def stalled_reader(server: Server, path: str) -> socket.socket:
@@ -26,13 +27,6 @@ def stalled_reader(server: Server, path: str) -> socket.socket:
 def metric(server: Server, name: str) -> float:
     lines = server.get("/metrics").text.splitlines()
     return next(float(line.split()[1]) for line in lines if line.startswith(f"signalbox_{name} "))
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "the condition was not met in time"
-        time.sleep(0.05)
 
 
 def large_events(count: int) -> list[NewEvent]:

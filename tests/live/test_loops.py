@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,10 @@ def settings(url: str) -> Settings:
     )
 
 
-async def until(condition: Any) -> None:
+async def wait_for_report(problems: Callable[[], Awaitable[set[str]]], code: str, *, present: bool) -> None:
+    """Wait until `code` is one of the problems, or is none of them."""
     async with asyncio.timeout(20):
-        while not await condition():  # noqa: ASYNC110
+        while (code in await problems()) != present:  # noqa: ASYNC110 - a response tells it, no event
             await asyncio.sleep(0.02)
 
 
@@ -91,8 +93,8 @@ async def test_every_loop_survives_errors_and_reports_them_in_health_and_metrics
                 patch.setattr(broken, method, raise_error)
                 app.extensions["hub"].lanes.channels["t"] = app.extensions["hub"].lanes._channel("t")
                 await store.aappend("t", _permission_request(name))
-                await until(lambda name=name: _has(problems, f"loop_{name}"))
-            await until(lambda name=name: _has_not(problems, f"loop_{name}"))
+                await wait_for_report(problems, f"loop_{name}", present=True)
+            await wait_for_report(problems, f"loop_{name}", present=False)
             metrics = await (await client.get("/metrics")).get_data(as_text=True)
             assert f'signalbox_loop_failing{{loop="{name}"}} 0.0' in metrics
             assert f'signalbox_loop_failures_total{{loop="{name}"}} 0.0' not in metrics
@@ -101,14 +103,6 @@ async def test_every_loop_survives_errors_and_reports_them_in_health_and_metrics
 
 def _permission_request(name: str) -> Any:
     return NewEvent(event_type="permission_request", payload={"request_id": name})
-
-
-async def _has(problems: Any, code: str) -> bool:
-    return code in await problems()
-
-
-async def _has_not(problems: Any, code: str) -> bool:
-    return code not in await problems()
 
 
 async def test_the_shutdown_of_the_app_ends_its_streams_and_loops(settings: Settings, tmp_path: Path) -> None:

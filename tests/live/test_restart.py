@@ -24,14 +24,14 @@ async def watched(server: Server, count: int) -> AsyncIterator[list[StrictClient
     server.emit("run", *["before"] * 10)
     clients = [StrictClient(server.port, "run") for _ in range(count)]
     following = [asyncio.create_task(client.follow(LAST)) for client in clients]
-    await until(lambda: all(client.cursor == 10 for client in clients), following)
+    await wait_for_clients(lambda: all(client.cursor == 10 for client in clients), following)
     yield clients
     server.emit("run", *["after"] * (LAST - 10))
-    await until(lambda: all(task.done() for task in following), following)
+    await wait_for_clients(lambda: all(task.done() for task in following), following)
     assert all(client.seen == list(range(1, LAST + 1)) for client in clients)
 
 
-async def until(done: Callable[[], bool], tasks: list[asyncio.Task[None]], timeout: float = 30) -> None:
+async def wait_for_clients(done: Callable[[], bool], tasks: list[asyncio.Task[None]], timeout: float = 30) -> None:
     """Wait until `done()` is true. Raise the exception of any of `tasks` that failed."""
     deadline = time.monotonic() + timeout
     while not done():

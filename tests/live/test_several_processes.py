@@ -12,7 +12,6 @@ import pytest
 from signalbox.store import NewEvent, open_store
 from tests.support import postgres
 from tests.support.dom import parse
-from tests.support.log import until
 from tests.support.machine_speed import slowness
 from tests.support.nginx import nginx_before_several
 from tests.support.people import revoke, token
@@ -21,6 +20,7 @@ from tests.support.server import Server
 from tests.support.session_client import SessionClient, answer, emit
 from tests.support.shared_postgres import create_database
 from tests.support.sse import open_stream
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(postgres.programs() is None, reason=postgres.MISSING)
 
@@ -154,7 +154,7 @@ def test_every_event_reaches_viewers_behind_a_proxy_while_processes_are_killed(
                 victim.start()
             wanted = [str(seq) for seq in range(1, 121)]
             for viewer in viewers:
-                until(lambda viewer=viewer: len(viewer.ids) >= len(wanted), 30)
+                wait_until(lambda viewer=viewer: len(viewer.ids) >= len(wanted), 30)
                 assert viewer.ids == wanted
             assert sum(viewer.connects for viewer in viewers) > len(viewers)
         finally:

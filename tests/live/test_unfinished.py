@@ -19,8 +19,9 @@ from signalbox.store.sqlite import SqliteStore
 from signalbox.store.state import Unfinished
 from signalbox.webapp.cli.tail_footer import unfinished_line
 from tests.support.command import RUN, environment, start
-from tests.support.log import log_of, until
+from tests.support.log import log_of
 from tests.support.server import Server
+from tests.support.waiting import wait_until
 
 BAR = "import sys, time\nprint('training starts', flush=True)\n" + (
     "for i in range(1, 200):\n sys.stderr.write(f'\\repoch 1: {i}/60'); sys.stderr.flush(); time.sleep(0.05)\n"
@@ -45,7 +46,7 @@ def test_a_progress_bar_is_shown_while_it_moves_and_logged_once(server: Server, 
     bar = BAR.replace("200", "40") + "sys.stderr.write('\\n')\n"
     code = f"{bar}print('Apply? ', end='', flush=True); time.sleep(2); print('no')"
     running = start("run", *target, "--task", where, "--", sys.executable, "-c", code)
-    until(lambda: "epoch 1:" in str(unfinished(server, where)), timeout=30)
+    wait_until(lambda: "epoch 1:" in str(unfinished(server, where)), timeout=30)
     assert unfinished(server, where)[0]["stream"] == "stderr"
     page = httpx.get(f"{server.url}/tasks/{where}").text
     assert "epoch 1: " in page[page.index('id="log-unfinished"') :]
@@ -53,7 +54,7 @@ def test_a_progress_bar_is_shown_while_it_moves_and_logged_once(server: Server, 
     assert "epoch 1:" in str(snapshot["unfinished"])
     past_page = httpx.get(f"{server.url}/tasks/{where}?at=1").text
     assert 'class="unfinished-line' not in past_page
-    until(lambda: unfinished(server, where) == [{"message": "Apply?", "stream": "stdout"}], timeout=30)
+    wait_until(lambda: unfinished(server, where) == [{"message": "Apply?", "stream": "stdout"}], timeout=30)
     assert running.wait(60) == 0
     running.communicate()
     lines = [event.payload["message"] for event in log_of(server.store, where) if event.event_type == "log"]
@@ -79,10 +80,10 @@ def test_the_unfinished_line_ends_with_a_killed_run(server: Server) -> None:
     running = start(
         "run", "--store", server.store_url, "--task", "k", "--heartbeat", "0.2", "--", sys.executable, "-c", BAR
     )
-    until(lambda: unfinished(server, "k"), timeout=30)
+    wait_until(lambda: unfinished(server, "k"), timeout=30)
     os.kill(running.pid, signal.SIGKILL)
     running.communicate()
-    until(lambda: httpx.get(f"{server.url}/api/tasks/k").json()["status"] == "interrupted", timeout=30)
+    wait_until(lambda: httpx.get(f"{server.url}/api/tasks/k").json()["status"] == "interrupted", timeout=30)
     assert unfinished(server, "k") == []
 
 

@@ -12,8 +12,8 @@ import pytest
 from signalbox.store import NewEvent
 from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.live.ring import RING_BYTES, Ring
-from tests.support.log import until
 from tests.support.server import Server
+from tests.support.waiting import wait_until
 
 MAX_PAGE_BYTES = 1_000_000
 """The largest allowed page, in bytes."""
@@ -190,4 +190,4 @@ def test_permissions_expire_however_many_are_open(start_server: Callable[..., Se
         events = httpx.get(f"{server.url}/api/tasks/zz/events").json()["events"]
         return events[-1]["event_type"] == "permission_cleared"
 
-    until(cleared, 20)
+    wait_until(cleared, 20)

@@ -12,10 +12,11 @@ from signalbox.store.state import Permission
 from tests.support import postgres
 from tests.support.dom import parse
 from tests.support.example_run import fill
-from tests.support.log import open_permissions, until
+from tests.support.log import open_permissions
 from tests.support.server import Server
 from tests.support.shared_postgres import create_database
 from tests.support.varied_log import record, varied_log
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(postgres.programs() is None, reason=postgres.MISSING)
 
@@ -49,7 +50,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, 
         kinds.append(server.start())
     for server in kinds:
         # The supervisor closes the requests that expired, a few seconds after the start.
-        until(lambda server=server: not expiring(server), 60)
+        wait_until(lambda server=server: not expiring(server), 60)
     yield kinds[0], kinds[1]
     for server in kinds:
         server.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from pathlib import Path
@@ -22,6 +21,7 @@ from signalbox.webapp.live.board_frames import TaskListFrames
 from signalbox.webapp.views.list_query import list_url
 from tests.support.people import person, project, session, wait_until_guarded
 from tests.support.server import Server
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -171,10 +171,7 @@ def test_a_silent_run_is_stale_until_its_next_event(start_server: Callable[..., 
     server.emit("silent", NewEvent(event_type="runner_spawn"))
     server.emit("waits", NewEvent(event_type="permission_request", payload={"request_id": "r", "tool_name": "rm"}))
     server.emit("over", NewEvent(event_type="runner_exit"))
-    deadline = time.monotonic() + 20
-    while not (listed := server.get("/api/tasks?stale=1").json()["tasks"]):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    listed = wait_until(lambda: server.get("/api/tasks?stale=1").json()["tasks"])
     assert [task["task_id"] for task in listed] == ["silent"]
     assert "stale" in server.get("/tasks?stale=1").text
     server.emit("silent", NewEvent(event_type="runner_exit"))

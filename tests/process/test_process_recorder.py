@@ -16,9 +16,10 @@ from signalbox.webapp.process import recorder as recording
 from signalbox.webapp.process.output import Output
 from signalbox.webapp.process.recorder import Recorder
 from signalbox.webapp.process.terminal import OutputPipe
-from tests.support.log import log_of, until
+from tests.support.log import log_of
 from tests.support.proxy import Proxy
 from tests.support.server import Server
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ async def test_an_outage_makes_the_command_wait_and_loses_nothing(
 
     writer = threading.Thread(target=write)
     writer.start()
-    await asyncio.to_thread(until, lambda: recorder.full and reports)
+    await asyncio.to_thread(wait_until, lambda: recorder.full and reports)
     assert recorder.waiting < 700
     proxy.listen()
     await output.ended()
@@ -85,7 +86,7 @@ async def test_a_refused_token_is_reported_once(server: Server) -> None:
     recorder = Recorder(RemoteLog(proxy.url), "t", reports.append)
     for text in ["one", "two", "three"]:
         recorder.add(log(text))
-        await asyncio.to_thread(until, lambda: not recorder.waiting)
+        await asyncio.to_thread(wait_until, lambda: not recorder.waiting)
     assert await recorder.finish(10) == 3
     proxy.close()
     assert reports == ["output is not recorded any more: the server answered 403 Forbidden"]

@@ -10,7 +10,8 @@ import pytest
 from signalbox.store import Emitter, UnknownTask
 from signalbox.store.sqlite import SqliteStore
 from tests.support.command import RUN, environment, signalbox, start
-from tests.support.log import cancel, log_of, task_of, until
+from tests.support.log import cancel, log_of, task_of
+from tests.support.waiting import wait_until
 
 
 def latest_seq(store: SqliteStore) -> int:
@@ -31,7 +32,7 @@ def has_ended(store: SqliteStore) -> bool:
 def test_recording_continues_and_a_slow_reader_gets_everything_later(url: str, store: SqliteStore, stream: str) -> None:
     command = "seq 1 100000" if stream == "stdout" else "seq 1 100000 >&2"
     running = start("run", "--store", url, "--task", "t", "--", "sh", "-c", command)
-    until(lambda: has_ended(store), timeout=60)
+    wait_until(lambda: has_ended(store), timeout=60)
     assert running.poll() is None
     out, err = running.communicate()
     assert (out if stream == "stdout" else err) == "".join(f"{number}\n" for number in range(1, 100_001))
@@ -44,7 +45,7 @@ def test_a_run_with_unread_output_can_be_stopped(url: str, store: SqliteStore, h
     options = ("--time-limit", "1") if how == "time limit" else ()
     command = ("sh", "-c", "seq 1 20000; exec sleep 60")
     running = start("run", "--store", url, "--task", "t", *options, "--", *command)
-    until(lambda: latest_seq(store) > 20_000)
+    wait_until(lambda: latest_seq(store) > 20_000)
     if how == "cancel":
         cancel(store, "t")
     elif how == "Ctrl-C":
@@ -58,7 +59,7 @@ def test_a_run_with_unread_output_can_be_stopped(url: str, store: SqliteStore, h
 def test_heartbeats_continue_while_output_is_unread(url: str, store: SqliteStore) -> None:
     command = ("sh", "-c", "seq 1 20000; exec sleep 60")
     running = start("run", "--store", url, "--task", "t", "--heartbeat", "0.2", "--", *command)
-    until(lambda: latest_seq(store) > 20_003)
+    wait_until(lambda: latest_seq(store) > 20_003)
     running.send_signal(signal.SIGTERM)
     running.communicate()
 

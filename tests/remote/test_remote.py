@@ -20,9 +20,10 @@ from signalbox.store import (
     open_task,
 )
 from signalbox.store.remote import RemoteLog
-from tests.support.log import log_of, task_of, types_of, until, wait_for_event
+from tests.support.log import log_of, task_of, types_of, wait_for_event
 from tests.support.proxy import Proxy
 from tests.support.server import Server
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +115,7 @@ def test_a_run_without_the_right_to_read_gets_an_error_when_it_asks(
 ) -> None:
     proxy.answer("403 Forbidden", pattern="^/sse/")
     with open_task(remote, "mute") as task:
-        until(lambda: task.lifeline.has_failed)
+        wait_until(lambda: task.lifeline.has_failed)
         with pytest.raises(NotAllowed):
             task.ask_permission("deploy")
     assert types_of(server.store, "mute") == ["runner_spawn", "runner_exit"]

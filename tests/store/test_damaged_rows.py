@@ -14,8 +14,8 @@ import pytest
 from signalbox.store import InvalidEvent, NewEvent, open_store, open_task
 from signalbox.store.errors import UnreadableTask
 from signalbox.store.sqlite import SqliteStore
-from tests.support.log import until
 from tests.support.server import Server
+from tests.support.waiting import wait_until
 
 NAN, INFINITE = float("nan"), float("inf")
 
@@ -216,8 +216,8 @@ def test_the_supervisor_still_checks_all_other_runs(start_server: Callable[..., 
             events = response.json()["events"]
             return any(event["event_type"] == event_type and event["actor"] == "supervisor" for event in events)
 
-        until(lambda: has_event("silent", "status"), 20)
-        until(lambda: has_event("asks", "permission_cleared"))
+        wait_until(lambda: has_event("silent", "status"), 20)
+        wait_until(lambda: has_event("asks", "permission_cleared"))
 
 
 def test_a_damaged_event_does_not_stop_the_streams_of_others(server: Server) -> None:

@@ -16,6 +16,7 @@ import pytest
 from signalbox.store import Conflict, NewEvent, StoreUnavailable
 from signalbox.store.sql.group_commit import job
 from signalbox.store.sqlite import SqliteStore
+from tests.support.waiting import wait_until
 
 LOG = NewEvent(event_type="log")
 
@@ -51,7 +52,7 @@ async def test_a_cancelled_append_does_not_stop_the_others_in_its_group(store: S
     stored = await asyncio.wait_for(asyncio.gather(*remaining), 5)
     assert [events[0].seq for events in stored] == [1, 1, 1, 1]
     assert (await asyncio.wait_for(store.aappend("first", LOG), 5))[0].seq in (1, 2)
-    await asyncio.to_thread(until, lambda: commit_counts[-1] == store.stats().commits)
+    await asyncio.to_thread(wait_until, lambda: commit_counts[-1] == store.stats().commits)
 
 
 async def test_a_caller_that_leaves_during_a_group_commit_stops_no_other(store: SqliteStore) -> None:
@@ -79,7 +80,7 @@ def test_an_error_of_one_caller_does_not_reach_the_others(store: SqliteStore) ->
             *[lambda n=n: store.append(f"run-{n}", LOG) for n in range(4)],  # type: ignore[misc]
         ]
         futures = [pool.submit(work) for work in works]
-        until(lambda: store.stats().waiting == 5)
+        wait_until(lambda: store.stats().waiting == 5)
         store._writer._drain()
         # The callers get their answers although this thread still holds the lock.
         assert isinstance(futures[0].exception(5), Conflict)
@@ -97,14 +98,14 @@ def test_an_interrupt_in_one_thread_loses_no_event_of_another(store: SqliteStore
     with ThreadPoolExecutor(8) as pool:
         with store._writer._lock:
             futures = [pool.submit(store.append, "run", LOG) for _ in range(3)]
-            until(lambda: store.stats().waiting == 3)
+            wait_until(lambda: store.stats().waiting == 3)
             interrupted_job = store._writer.submit(interrupted)
             futures += [pool.submit(store.append, "run", LOG) for _ in range(3)]
-            until(lambda: store.stats().waiting == 7)
+            wait_until(lambda: store.stats().waiting == 7)
             with pytest.raises(KeyboardInterrupt):
                 store._writer._drain()
             # No other caller drains the queue for them, so each must finish by itself.
-        until(lambda: interrupted_job.done and all(future.done() for future in futures))
+        wait_until(lambda: interrupted_job.done and all(future.done() for future in futures))
     assert sorted(future.result()[0].seq for future in futures) == [1, 2, 3, 4, 5, 6]
     assert interrupted_job.result() == "written"
 
@@ -171,10 +172,3 @@ async def test_a_long_transaction_does_not_extend_the_deadline_of_other_calls(
         end.set()
         assert long.result(5) is True
     assert store.append("run", LOG)[0].seq == 1
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

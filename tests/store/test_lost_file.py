@@ -17,9 +17,9 @@ from signalbox.store.consumer import Consumer
 from signalbox.store.errors import LeaseLost, StoreLost
 from signalbox.store.sqlite import SqliteStore
 from tests.support.database_file import append_event, back_up, count_stored_events
-from tests.support.log import until
 from tests.support.server import Server
 from tests.support.sse import open_stream
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("quick_reopening")
 
@@ -198,7 +198,7 @@ def test_a_server_reports_a_lost_file_and_continues_with_the_next_one(
     server.post("/api/tasks/run/events", [{"event_type": "log"}] * 5)
     epoch = server.get("/tasks").text.partition('name="signalbox-epoch" content="')[2].partition('"')[0]
     delete(server.path)
-    until(lambda: "store_lost" in server.get("/api/events/health").text)
+    wait_until(lambda: "store_lost" in server.get("/api/events/health").text)
     health = server.get("/api/events/health")
     assert (health.status_code, health.json()["status"]) == (503, "unhealthy")
     assert "store_lost" in [problem["code"] for problem in health.json()["problems"]]
@@ -209,7 +209,7 @@ def test_a_server_reports_a_lost_file_and_continues_with_the_next_one(
     assert server.get("/tasks/run").status_code == 503
     assert not server.path.exists()
     shutil.copy(tmp_path / "backup.db", server.path)
-    until(lambda: server.get("/api/events/health").status_code == 200)
+    wait_until(lambda: server.get("/api/events/health").status_code == 200)
     assert server.latest("run") == 5
     assert server.post("/api/tasks/run/events", {"event_type": "log"}).json()["seq"] == 6
     with open_stream(f"{server.url}/tasks/run/stream?since=3&epoch={epoch or 'old'}") as stream:
@@ -229,7 +229,7 @@ def test_open_streams_restart_when_the_file_is_replaced(start_server: Callable[.
         (tmp_path / "backup.db").rename(server.path)
         last = list(stream)[-1]
     assert last.event in ("reset", "reconnect")
-    until(lambda: server.get("/api/events/health").status_code == 200)
+    wait_until(lambda: server.get("/api/events/health").status_code == 200)
     with open_stream(f"{server.url}/sse/tasks/run/events?since_seq=10") as stream:
         assert list(stream)[-1].event == "reset"
     assert server.latest("run") == 5

@@ -17,9 +17,9 @@ from signalbox.store import NewEvent, open_store
 from signalbox.store.errors import StoreLost
 from signalbox.store.sqlite import SqliteStore
 from tests.support.database_file import append_event, back_up, count_stored_events
-from tests.support.log import until
 from tests.support.server import Server
 from tests.support.sse import open_stream
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("quick_reopening")
 
@@ -212,7 +212,7 @@ def test_a_server_survives_a_copy_over_its_open_file(start_server: Callable[...,
         copy_over(tmp_path / "backup.db", server.path)
         last = list(stream)[-1]
     assert last.event in ("reset", "reconnect")
-    until(lambda: server.get("/api/events/health").status_code == 200)
+    wait_until(lambda: server.get("/api/events/health").status_code == 200)
     assert server.latest("run") == 2000
     with open_stream(f"{server.url}/sse/tasks/run/events?since_seq=4000") as stream:
         assert list(stream)[-1].event == "reset"

@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from tempfile import TemporaryFile
 from typing import IO, Any
 
 from tests.support.forked_process import CAN_FORK, ForkedProcess
+from tests.support.waiting import wait_until
 
 RUN = (sys.executable, "-m", "signalbox")
 
@@ -64,10 +64,7 @@ def start(*arguments: str, stdout: int | IO[Any] = subprocess.PIPE, **variables:
 
 def wait_until_gone(pid: int, timeout: float = 20) -> None:
     """Wait until a process has ended."""
-    deadline = time.monotonic() + timeout
-    while is_alive(pid):
-        assert time.monotonic() < deadline, f"process {pid} is still running"
-        time.sleep(0.02)
+    wait_until(lambda: not is_alive(pid), timeout, f"process {pid} did not end")
 
 
 def is_alive(pid: int) -> bool:

@@ -94,14 +94,6 @@ def wait_for_event(url: str, task_id: str, condition: Callable[[Event], bool], *
         store.close()
 
 
-def until(condition: Callable[[], object], timeout: float = 10) -> None:
-    """Wait until `condition` returns true. Raise AssertionError after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not become true in time"
-        time.sleep(0.005)
-
-
 def answer(store: Store, task_id: str, request_id: str, approved: bool, by: str, reason: str | None = None) -> Event:
     """Answer a permission request as the server does for a person."""
     payload = {"request_id": request_id, "approved": approved, "by": by} | ({"reason": reason} if reason else {})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +12,7 @@ from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.auth import passwords
 from signalbox.webapp.auth.secrets import new_secret
 from tests.support.server import Server
+from tests.support.waiting import wait_until
 
 PASSWORD = "a password for tests"
 ALL_SCOPES: tuple[Scope, ...] = ("read", "emit", "respond", "admin")
@@ -61,10 +61,7 @@ def revoke(store: SqliteStore, name: str) -> None:
 
 def wait_until_guarded(server: Server) -> None:
     """Wait until the server has noticed that accounts or tokens exist."""
-    until = time.monotonic() + 30
-    while server.get("/api/tasks", timeout=30).status_code != 401:
-        assert time.monotonic() < until, "the server still accepts unknown callers"
-        time.sleep(0.05)
+    wait_until(lambda: server.get("/api/tasks", timeout=30).status_code == 401, 30, "the server refused no callers")
 
 
 def time_from_now(seconds: float) -> str:

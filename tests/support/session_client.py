@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.log import until
+from tests.support.waiting import wait_until
 
 
 class SessionClient:
@@ -37,7 +37,7 @@ class SessionClient:
         self._thread.start()
 
     def __enter__(self) -> SessionClient:
-        until(lambda: self.heartbeats, 30)
+        wait_until(lambda: self.heartbeats, 30)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -49,7 +49,7 @@ class SessionClient:
         def found() -> list[dict[str, Any]]:
             return [message for message in self.messages if message["type"] == kind and condition(message["data"])]
 
-        until(found, 30)
+        wait_until(found, 30)
         return found()[0]
 
     def types(self) -> list[str]:

@@ -21,6 +21,7 @@ from signalbox.store.postgresql.notifications import Notifications
 from tests.support.postgres import Cluster
 from tests.support.redis import RedisSentinel, RedisServer
 from tests.support.shared_postgres import memory_folder
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -49,12 +50,6 @@ async def next_of(woken: asyncio.Event) -> None:
     woken.clear()
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - the condition belongs to another thread
-            await asyncio.sleep(0.01)
-
-
 async def check_restart(make: Callable[[], Transport], stop: Callable[[], None], start: Callable[[], object]) -> None:
     """Check that a stopped server is reported, blocks no writer, and wakes the reader once it is back."""
     async with waking(make) as (writer, reader, woken):
@@ -64,9 +59,9 @@ async def check_restart(make: Callable[[], Transport], stop: Callable[[], None],
         before = time.monotonic()
         writer.committed()
         assert time.monotonic() - before < 0.1
-        await until(lambda: not writer.working and not reader.working)
+        await asyncio.to_thread(wait_until, lambda: not writer.working and not reader.working)
         await asyncio.to_thread(start)
-        await until(lambda: writer.working and reader.working)
+        await asyncio.to_thread(wait_until, lambda: writer.working and reader.working)
         woken.clear()
         writer.committed()
         await next_of(woken)
@@ -95,11 +90,11 @@ async def test_a_redis_that_does_not_answer_is_reported_and_delays_no_writer(red
             for _ in range(100):
                 writer.committed()
             assert time.monotonic() - before < 0.1
-            await until(lambda: not writer.working)
+            await asyncio.to_thread(wait_until, lambda: not writer.working)
         finally:
             redis.resume()
         await next_of(woken)
-        await until(lambda: writer.working)
+        await asyncio.to_thread(wait_until, lambda: writer.working)
 
 
 async def test_a_process_ends_although_the_bus_is_away(redis: RedisServer) -> None:
@@ -118,8 +113,8 @@ async def test_a_wrong_password_is_reported_without_the_password(
     bus = Bus(RedisTransport(f"redis://:wr0ng@127.0.0.1:{server.port}", "test"))
     try:
         bus.committed()
-        await until(lambda: not bus.working)
-        await until(lambda: "password" in caplog.text)
+        await asyncio.to_thread(wait_until, lambda: not bus.working)
+        await asyncio.to_thread(wait_until, lambda: "password" in caplog.text)
         assert "wr0ng" not in caplog.text
         right = f"redis://:s3cret@127.0.0.1:{server.port}"
         async with waking(lambda: RedisTransport(right, "test")) as (writer, _, woken):
@@ -135,14 +130,14 @@ async def test_wake_ups_follow_a_failover_of_the_sentinels(redis: RedisServer, t
     sentinel = RedisSentinel(tmp_path / "sentinel", redis).start()
     url = f"redis+sentinel://127.0.0.1:{sentinel.port}/main"
     try:
-        await until(lambda: f"127.0.0.1 {replica.port}" in sentinel.configuration)
+        await asyncio.to_thread(wait_until, lambda: f"127.0.0.1 {replica.port}" in sentinel.configuration)
         async with waking(lambda: RedisTransport(url, "test")) as (writer, reader, woken):
             writer.committed()
             await next_of(woken)
             redis.kill()
             writer.committed()
-            await until(lambda: not reader.working)
-            await until(lambda: writer.working and reader.working)
+            await asyncio.to_thread(wait_until, lambda: not reader.working)
+            await asyncio.to_thread(wait_until, lambda: writer.working and reader.working)
             woken.clear()
             writer.committed()
             await next_of(woken)

@@ -19,6 +19,7 @@ from tests.support.daemon import free_port
 from tests.support.log import log_of
 from tests.support.postgres import Cluster
 from tests.support.shared_postgres import memory_folder
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(postgres.programs() is None, reason=postgres.MISSING)
 
@@ -184,10 +185,7 @@ def test_a_kill_of_the_server_during_appends_keeps_every_acknowledged_event_once
         writer.start()
     for _ in range(3):
         enough = len(acknowledged) + 30
-        deadline = time.monotonic() + 60
-        while len(acknowledged) < enough:
-            assert time.monotonic() < deadline, "the writers do not continue"
-            time.sleep(0.01)
+        wait_until(lambda enough=enough: len(acknowledged) >= enough, 60, "the writers did not continue")
         cluster.kill()
         cluster.start()
     stopping.set()

@@ -8,10 +8,10 @@ import psycopg
 import pytest
 
 from tests.support import postgres
-from tests.support.log import until
 from tests.support.server import Server
 from tests.support.shared_postgres import create_database
 from tests.support.sse import open_stream
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(postgres.programs() is None, reason=postgres.MISSING)
 
@@ -27,8 +27,8 @@ def test_streams_start_over_when_the_database_is_restored(tmp_path: Path) -> Non
             restore(url)
             # The stream ends with the old history, either as a reset or to make the client come back.
             assert [message.event for message in stream][-1] in ("reset", "reconnect")
-        until(lambda: "the database was replaced" in server.log)
-        until(lambda: server.get("/api/events/health").status_code == 200)
+        wait_until(lambda: "the database was replaced" in server.log)
+        wait_until(lambda: server.get("/api/events/health").status_code == 200)
         with open_stream(address, timeout=30, headers={"Last-Event-ID": "3"}) as stream:
             assert "reset" in [message.event for message in stream]
         assert server.post("/api/tasks/run/events", {"event_type": "log", "payload": {}}).status_code == 201
