@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 import httpx
 
 from signalbox.store import NewEvent
-from signalbox.webapp.live.chunk import Chunk
-from signalbox.webapp.live.frame_lane import FrameLane
-from signalbox.webapp.live.pace import Pace
-from signalbox.webapp.live.ring import Ring
-from signalbox.webapp.live.stats import Stats
 from tests.support.people import person, session, wait_until_guarded
 from tests.support.server import Server
 
@@ -141,37 +135,3 @@ def test_archiving_and_deleting_require_the_right_role(start_server: Callable[..
     assert post("/selection/delete", people["owner"]).status_code == 303
     assert server.get("/api/tasks/ours", headers=people["viewer"]).status_code == 404
     assert server.post("/views", data={"name": "x"}, headers=people["viewer"]).status_code == 403
-
-
-class Reader:
-    """The part of a subscriber that `FrameLane` uses."""
-
-    cursor, ending, busy, last_write = 0, False, False, 0
-
-    def __init__(self) -> None:
-        self.current = asyncio.Event()
-
-    def take(self, chunk: Chunk) -> None:
-        self.cursor = chunk.to_seq
-        if self.cursor == 2:
-            self.current.set()
-
-
-async def test_a_change_while_a_frame_is_rendered_is_in_the_next_frame() -> None:
-    position, entered, resume = 1, asyncio.Event(), asyncio.Event()
-
-    async def render(cursor: int) -> Chunk | None:
-        read = position
-        entered.set()
-        await resume.wait()
-        return Chunk(b"frame", read, 1) if read > cursor else None
-
-    lane = FrameLane(Ring(0), Pace(0.1, 10), Stats(), render, None)  # type: ignore[arg-type]
-    reader = Reader()
-    lane.join(reader)  # type: ignore[arg-type]
-    await asyncio.wait_for(entered.wait(), 10)
-    position = 2
-    lane.recheck()
-    resume.set()
-    await asyncio.wait_for(reader.current.wait(), 10)
-    lane.close()
