@@ -142,7 +142,7 @@ def measure(tree: Path, scenario: str, scale: str) -> Results:
     if process.returncode:
         raise RuntimeError(f"{scenario} could not be measured in {tree}:\n{process.stderr[-2000:]}")
     rows = json.loads((tree / "bench/results.json").read_text())["rows"]
-    return {row["what"]: row["measured"] for row in rows}
+    return {row["name"]: row["measured"] for row in rows}
 
 
 def run(

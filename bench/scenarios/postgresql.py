@@ -14,13 +14,16 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 from bench import raw
 from bench.run_mix import logs
 from bench.scenarios import Scale
 from bench.table import Row, count
 from signalbox.store import NewEvent, UnknownStoreKind, open_store
-from tests.support import postgres
+
+if TYPE_CHECKING:
+    from tests.support import postgres
 
 GROUPS = ((1, 1_000), (100, 10_000))
 PROCESSES, EACH = 10, 300
@@ -37,7 +40,14 @@ INSERT = (
 
 
 def postgresql(scale: Scale) -> Iterator[Row]:
-    """Yield rows for one writer by group size, and for ten processes. None if there is no PostgreSQL."""
+    """Yield rows for one writer by group size, and for ten processes. None if there is no PostgreSQL.
+
+    Yield none either in an older version of Signalbox that has no such store.
+    """
+    try:
+        from tests.support import postgres
+    except ImportError:
+        return
     if postgres.programs() is None:
         return
     folder = Path(tempfile.gettempdir(), f"signalbox-bench-postgresql-{os.getpid()}")
@@ -47,7 +57,7 @@ def postgresql(scale: Scale) -> Iterator[Row]:
         try:
             open_store(cluster.create_database()).close()
         except UnknownStoreKind:
-            return  # An older version that this one is compared with.
+            return
         for group, size in GROUPS:
             name = "one by one" if group == 1 else f"in groups of {group}"
             yield _one_writer(cluster, name, logs(size), group, scale)
