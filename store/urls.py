@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 
-_LOGIN = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^/?#@]*:[^/?#]*@", re.I)
+ENCODE = "special characters in a password must be percent-encoded, such as %2F for a slash"
+"""The likely cause of a URL with a login that cannot be parsed."""
+
+# Up to the last `@`, because a password that was not percent-encoded may contain every character.
+_LOGIN = re.compile(r"(?P<start>://[^:@/?#]*):.*@", re.S)
 _QUERY = re.compile(r"(?P<name>[?&][a-z_]*password=)[^&#]*", re.I)
 
 
 def without_password(url: str) -> str:
     """Return a URL with `…` instead of a password in its login or in its parameters."""
-
-    def hide(found: re.Match[str]) -> str:
-        login = found.group(0).removeprefix(found["scheme"])
-        return f"{found['scheme']}{login.partition(':')[0]}:…@"
-
-    return _QUERY.sub(r"\g<name>…", _LOGIN.sub(hide, url))
+    return _QUERY.sub(r"\g<name>…", _LOGIN.sub(r"\g<start>:…@", url))

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from redis.asyncio import Redis, RedisError
 from redis.asyncio.client import PubSub
@@ -20,6 +20,7 @@ from redis.backoff import NoBackoff
 
 from signalbox.store.bus.transport import BusUnavailable
 from signalbox.store.errors import UnknownStoreKind
+from signalbox.store.urls import ENCODE
 
 SCHEMES = ("redis", "rediss", "unix")
 SENTINEL_SCHEMES = {"redis+sentinel": False, "rediss+sentinel": True}
@@ -80,7 +81,7 @@ async def _origins(pubsub: PubSub) -> AsyncGenerator[str]:
         if message is None:
             await pubsub.ping()
         elif message["type"] == "message":
-            yield message["data"].decode()
+            yield message["data"].decode(errors="replace")
         checked = message is None
 
 
@@ -93,19 +94,44 @@ def client_of(url: str) -> Redis:
         "retry": Retry(NoBackoff(), 0),
         "client_name": "signalbox",
     }
-    scheme = urlsplit(url).scheme
+    scheme = url.partition("://")[0].lower() if "://" in url else ""
     try:
         if scheme in SCHEMES:
-            return Redis.from_url(url, **options)
-        if scheme in SENTINEL_SCHEMES:
-            return _of_sentinels(url, options | {"ssl": SENTINEL_SCHEMES[scheme]})
+            _address_of(url)
+            client = Redis.from_url(url, **options)
+        elif scheme in SENTINEL_SCHEMES:
+            client = _of_sentinels(url, options | {"ssl": SENTINEL_SCHEMES[scheme]})
+        else:
+            raise ValueError("a bus URL looks like redis://HOST:6379")
+        # Does not connect. Raises TypeError for an unknown parameter.
+        client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
     except (ValueError, TypeError) as error:
         raise UnknownStoreKind(f"cannot use the bus {scheme}://…: {error}") from None
-    raise UnknownStoreKind(f"cannot use the bus {scheme}://…: a bus URL looks like redis://HOST:6379")
+    return client
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise _invalid_address() from None
+
+
+def _address_of(url: str) -> tuple[str, int | None]:
+    parts = _split(url)
+    try:
+        return parts.hostname or "", parts.port
+    except ValueError:
+        raise _invalid_address() from None
+
+
+def _invalid_address() -> ValueError:
+    # Not the error of urllib, which quotes the invalid part: it may belong to the password.
+    return ValueError(f"the host or the port is not valid; {ENCODE}")
 
 
 def _of_sentinels(url: str, options: dict[str, Any]) -> Redis:
-    parts = urlsplit(url)
+    parts = _split(url)
     login, _, hosts = parts.netloc.rpartition("@")
     user, _, password = login.partition(":")
     name = parts.path.strip("/")
@@ -113,10 +139,8 @@ def _of_sentinels(url: str, options: dict[str, Any]) -> Redis:
         raise ValueError(
             "the URL must name the sentinels and the service, such as redis+sentinel://a:26379,b:26379/mymaster"
         )
-    addresses = []
-    for host in hosts.split(","):
-        one = urlsplit(f"//{host}")
-        addresses.append((one.hostname or "", one.port or 26379))
+    found = [_address_of(f"//{host}") for host in hosts.split(",")]
+    addresses = [(host, port or 26379) for host, port in found]
     if password:
         options |= {"username": unquote(user) or None, "password": unquote(password)}
     of_sentinels = {"password": dict(parse_qsl(parts.query)).get("sentinel_password"), "ssl": options["ssl"]}

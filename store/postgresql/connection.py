@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -11,11 +10,12 @@ from psycopg.conninfo import conninfo_to_dict
 from signalbox.store.errors import StoreUnavailable, UnknownStoreKind
 from signalbox.store.postgresql.errors import not_reached
 from signalbox.store.postgresql.texts import ADAPTERS
+from signalbox.store.urls import ENCODE
 
 DEFAULTS: dict[str, Any] = {
     "connect_timeout": 10,
     "application_name": "signalbox",
-    # A server that vanished without a word is noticed within about 25 s.
+    # A connection to a server that has disappeared from the network is closed after about 25 s.
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
@@ -33,12 +33,12 @@ class Address:
         try:
             given = conninfo_to_dict(_without_prepare(url))
         except psycopg.ProgrammingError as error:
-            raise UnknownStoreKind(f"the store's URL is not a PostgreSQL URL: {_first_line(error, url)}") from None
+            raise UnknownStoreKind(f"the store's URL is not a PostgreSQL URL: {_cause(error)}") from None
         ports = str(given.get("port", "")).split(",")
         if not all(port == "" or port.isdigit() for port in ports):
-            raise UnknownStoreKind("the store's URL is not a PostgreSQL URL: the port must be a number")
+            raise UnknownStoreKind(f"the store's URL is not a PostgreSQL URL: the port must be a number; {ENCODE}")
         self.parameters: dict[str, Any] = {**DEFAULTS, **given, "client_encoding": "UTF8"}
-        self._prepare_threshold: int | None = None if "prepare=off" in urlsplit(url).query.split("&") else 5
+        self._prepare_threshold: int | None = None if "prepare=off" in url.partition("?")[2].split("&") else 5
 
     def connect(self) -> psycopg.Connection:
         """Open a connection in autocommit mode. Raises StoreUnavailable."""
@@ -78,8 +78,10 @@ def _without_prepare(url: str) -> str:
     return f"{base}{mark}{'&'.join(kept)}" if kept else base
 
 
-def _first_line(error: psycopg.Error, url: str) -> str:
-    # libpq quotes the malformed part, which may be the password.
-    password = urlsplit(url).password if "@" in url else None
-    text = str(error).splitlines()[0] if str(error) else "it cannot be parsed"
-    return text.replace(password, "…") if password else text
+def _cause(error: psycopg.Error) -> str:
+    text = str(error).partition("\n")[0]
+    if text.startswith("invalid URI query parameter"):
+        return text
+    # libpq quotes the malformed part, which may belong to the password.
+    unquoted = text.partition('"')[0].rstrip(" :")
+    return f"{unquoted or 'it cannot be parsed'}; {ENCODE}"
