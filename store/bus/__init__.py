@@ -86,7 +86,7 @@ class Bus:
             self._pending, self._next = False, loop.time() + INTERVAL
             try:
                 await self._transport.publish(self._origin)
-            except BusUnavailable as error:
+            except Exception as error:
                 self._next += self._failed("send", error)
                 self._pending = True
             else:
@@ -105,7 +105,7 @@ class Bus:
                     async for origin in origins:
                         if origin != self._origin:
                             self._wake()
-            except BusUnavailable as error:
+            except Exception as error:
                 await asyncio.sleep(self._failed("listen", error))
 
     def _wake(self) -> None:
@@ -114,12 +114,14 @@ class Bus:
         for watch in watches:
             watch.call()
 
-    def _failed(self, doing: str, error: BusUnavailable) -> float:
+    def _failed(self, doing: str, error: Exception) -> float:
         """Record a failure, and return the seconds until the next attempt."""
         first = doing not in self._faults
         self._faults[doing] = str(error)
         if first:
-            log.warning("cannot %s on the bus; events of other processes arrive by polling: %s", doing, error)
+            trace = None if isinstance(error, BusUnavailable) else error
+            message = "cannot %s on the bus; events of other processes arrive by polling: %s"
+            log.warning(message, doing, error, exc_info=trace)
         return 0.0 if first else RETRY
 
     def _worked(self, doing: str) -> None:

@@ -11,10 +11,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
 from signalbox.store.bus import Bus
 from signalbox.store.bus.redis import RedisTransport
-from signalbox.store.bus.transport import Transport
+from signalbox.store.bus.transport import BusUnavailable, Transport
 from signalbox.store.errors import UnknownStoreKind
 from signalbox.store.postgresql.connection import Address
 from signalbox.store.postgresql.notifications import Notifications
@@ -146,9 +147,56 @@ async def test_wake_ups_follow_a_failover_of_the_sentinels(redis: RedisServer, t
         replica.kill()
 
 
+async def test_a_message_of_another_program_on_the_channel_does_not_end_the_wake_ups(redis: RedisServer) -> None:
+    async with waking(lambda: RedisTransport(redis.url, "test")) as (writer, _, woken):
+        other = Redis.from_url(redis.url)
+        await other.publish("test", b"\xff")
+        await other.aclose()
+        await next_of(woken)
+        writer.committed()
+        await next_of(woken)
+
+
+class Faulty:
+    """A transport that fails in an unexpected way at first."""
+
+    def __init__(self) -> None:
+        self.published = 0
+        self._failures = iter([RuntimeError("no such thing")] * 2)
+
+    async def publish(self, origin: str) -> None:
+        for failure in self._failures:
+            raise failure
+        self.published += 1
+
+    @asynccontextmanager
+    async def listen(self) -> AsyncIterator[AsyncIterator[str]]:
+        raise BusUnavailable("not here")
+        yield  # type: ignore[unreachable]
+
+    async def aclose(self) -> None:
+        pass
+
+
+async def test_an_unexpected_error_is_logged_and_does_not_end_the_wake_ups(caplog: pytest.LogCaptureFixture) -> None:
+    transport = Faulty()
+    bus = Bus(transport)
+    bus.committed()
+    await asyncio.to_thread(wait_until, lambda: transport.published == 1 and bus.working)
+    assert [record.exc_info is not None for record in caplog.records] == [True]
+    await asyncio.to_thread(bus.close)
+
+
 @pytest.mark.parametrize(
-    "url", ["redis://host:port", "redis+sentinel://127.0.0.1:26379", "amqp://host", "redis", "redis+sentinel:///main"]
+    "url",
+    [
+        *("redis://host:port", "redis+sentinel://127.0.0.1:26379", "amqp://host", "redis", "redis+sentinel:///main"),
+        "redis://host?unheard=of",
+        *("redis://:s3cret/1@host", "redis://ann:s3cret#1@host", "redis://:[s3cret]@host"),
+        *("redis+sentinel://:s3cret/1@host/main", "redis+sentinel://:[s3cret]@host/main"),
+    ],
 )
-def test_a_bad_url_is_refused_with_an_example(url: str) -> None:
-    with pytest.raises(UnknownStoreKind, match="cannot use the bus"):
+def test_a_bad_url_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(UnknownStoreKind, match="cannot use the bus") as refused:
         RedisTransport(url, "test")
+    assert "s3cret" not in str(refused.value)
