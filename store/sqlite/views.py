@@ -29,11 +29,17 @@ def _among(column: str, values: Sequence[object]) -> Condition:
     return f"{column} IN (SELECT value FROM json_each(?))", [msgspec.json.encode(list(values)).decode()]
 
 
+_JSON_TEXT = (
+    "CASE WHEN json_valid({0}) THEN CASE json_type({0}, '$.{1}') WHEN 'text' THEN json_extract({0}, '$.{1}')"
+    " ELSE nullif({0} -> '$.{1}', 'null') END END"
+)
+"""`json_extract` alone returns true and false as 1 and 0."""
+
 SQLITE = Dialect(
     like="LIKE",
     stored="CAST({} AS BLOB)".format,
     among=_among,
-    json_text="CASE WHEN json_valid({0}) THEN json_extract({0}, '$.{1}') END".format,
+    json_text=_JSON_TEXT.format,
     stored_key=str,
     restored=str,
 )

@@ -90,6 +90,14 @@ async def test_filters_work_alone_and_together(store: Store) -> None:
     assert await found_seqs(store, LogQuery(text="x", phase="planning", event_type="log")) == [2]
 
 
+async def test_a_level_that_is_not_a_text_is_found_as_it_is_written_in_json(store: Store) -> None:
+    for level in (True, False, None, 1, 2.5, ["error"]):
+        store.append("run", log("x", level=level))
+    words = ("true", "FALSE", "null", "1", "2.5", '["error"]', "0")
+    found = {word: await found_seqs(store, LogQuery(level=word)) for word in words}
+    assert found == {"true": [1], "FALSE": [2], "null": [], "1": [4], "2.5": [5], '["error"]': [], "0": []}
+
+
 async def test_hits_are_counted_over_the_whole_log_and_paged(store: Store) -> None:
     store.append("run", [log("even" if n % 2 else "odd") for n in range(50)])
     seen: list[int] = []
