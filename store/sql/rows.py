@@ -19,12 +19,6 @@ COLUMNS = (
 )
 """The columns of `task_events` that `event_of` takes, in this order."""
 
-INSERT = (
-    f"INSERT INTO task_events ({COLUMNS}, quiet, plain) VALUES (?, ?, ?, ?, nullif(?, ''), ?, ?, nullif(?, ''), ?, ?,"
-    " nullif(?, ''), nullif(?, ''), nullif(?, ''), nullif(?, ''), nullif(?, ''))"
-)
-"""Inserts one row. An empty text becomes NULL: binding None is slower, because sqlite3 looks up an adapter for it."""
-
 S = TypeVar("S")
 _ROW_TYPES = frozenset((int, str, type(None)))
 _INTEGER_COLUMNS = frozenset((0, 2))

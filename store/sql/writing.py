@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import closing
 from functools import partial
@@ -30,18 +31,33 @@ from signalbox.store.sql.group_commit import Calls, GroupCommit
 from signalbox.store.state import Task, Unfinished
 from signalbox.store.task_list import SavedView
 
+log = logging.getLogger("signalbox.store")
+
 T = TypeVar("T")
 
 
 class Writes(Writing):
-    """Implements `Writing` with the writer of a store."""
+    """Implements `Writing` and `Store.on_commit` with the writer of a store, which calls `_committed` after commits."""
 
     def __init__(self, writer: GroupCommit) -> None:
         self._writer = writer
         self._calls = Calls(writer)
+        self._listeners: list[Callable[[], None]] = []
 
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self._calls.wait(coroutine)
+
+    def on_commit(self, callback: Callable[[], None]) -> Callable[[], None]:
+        self._listeners.append(callback)
+        return lambda: self._listeners.remove(callback)
+
+    def _committed(self) -> None:
+        for listener in list(self._listeners):
+            try:
+                listener()
+            except Exception as error:
+                # The commit succeeded, so the appending callers and the other listeners must still learn of it.
+                log.error("a listener for commits failed", exc_info=error)
 
     # tasks
 

@@ -41,7 +41,6 @@ class SqliteStore(Writes, Store):
             raise StoreUnavailable(f"there is no directory {path.parent} for the database", retry_after=30)
         self.url = url
         self.path = path
-        self._listeners: list[Callable[[], None]] = []
         create_private(path)
         self._file = DatabaseFile(path)
         connection, facts = open_for_writing(path, synchronous)
@@ -73,18 +72,6 @@ class SqliteStore(Writes, Store):
     def watch(self, callback: Callable[[], None]) -> Watch | None:
         # Every commit of every process writes to the write-ahead log.
         return watch_file(self.path.with_name(self.path.name + "-wal"), callback)
-
-    def on_commit(self, callback: Callable[[], None]) -> Callable[[], None]:
-        self._listeners.append(callback)
-        return lambda: self._listeners.remove(callback)
-
-    def _committed(self) -> None:
-        for listener in list(self._listeners):
-            try:
-                listener()
-            except Exception as error:
-                # The commit succeeded, so the appending callers and the other listeners must still learn of it.
-                log.error("a listener for commits failed", exc_info=error)
 
     def stats(self) -> StoreStats:
         return StoreStats(self._writer.queued, self._writer.commits, self._readers.held_views)

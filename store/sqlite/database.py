@@ -14,6 +14,7 @@ _INSERT = (
     f"INSERT INTO task_events ({COLUMNS}, quiet, plain) VALUES (?, ?, ?, ?, nullif(?, ''), ?, ?, nullif(?, ''), ?, ?,"
     " nullif(?, ''), nullif(?, ''), nullif(?, ''), nullif(?, ''), nullif(?, ''))"
 )
+"""An empty text becomes NULL: binding None is slower, because sqlite3 looks up an adapter for it."""
 
 
 class SqliteDatabase(sqlite3.Connection):
