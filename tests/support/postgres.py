@@ -14,6 +14,7 @@ import signal
 import subprocess
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from tests.support.daemon import free_port
@@ -22,6 +23,8 @@ USER, PASSWORD = "signalbox", "secret"
 INSTALLED = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin")
 MISSING = "PostgreSQL is not installed here"
 START_TIMEOUT = 60
+OWNER = "owner"
+"""The file with the id of the process that uses a server."""
 
 FAST = {
     "fsync": "off",
@@ -54,9 +57,10 @@ class Cluster:
 
     `folder` must not exist yet, and its parent must be open to other users: PostgreSQL refuses to run as root, so for
     root it runs as `nobody`. Every user may connect from this machine without a password, unless `auth` says otherwise.
+    When the process `owner` has ended, `remove_orphans` may remove the server. By default that is this process.
     """
 
-    def __init__(self, folder: Path, *, auth: str = "trust", **settings: str) -> None:
+    def __init__(self, folder: Path, *, auth: str = "trust", owner: int | None = None, **settings: str) -> None:
         found = programs()
         assert found is not None, MISSING
         self._programs = found
@@ -67,6 +71,7 @@ class Cluster:
         self.data = folder / "data"
         self.port = free_port()
         folder.mkdir()
+        (folder / OWNER).write_text(str(owner or os.getpid()))
         if self._user is not None:
             shutil.chown(folder, self._user)
         (folder / "password").write_text(f"{PASSWORD}\n")
@@ -108,7 +113,7 @@ class Cluster:
         self._end(signal.SIGINT)
 
     def kill(self) -> None:
-        """Stop the server as a crash of the machine does: without any word to its clients."""
+        """Stop the server at once, as a crash does: its clients get no message."""
         self._end(signal.SIGQUIT)
 
     def restart(self) -> None:
@@ -153,6 +158,34 @@ class Cluster:
         done = subprocess.run(command, capture_output=True, text=True, check=False, **self._as())
         assert done.returncode == 0, f"{program} failed: {done.stderr}"
         return done.stdout
+
+
+def remove_orphans(parent: Path) -> None:
+    """Stop the servers in this folder whose owners were killed, and delete their data."""
+    for folder in parent.glob("signalbox-*"):
+        with suppress(OSError, ValueError):
+            if not runs(int((folder / OWNER).read_text())):
+                _stop_orphan(folder / "data")
+                shutil.rmtree(folder, ignore_errors=True)
+                Path(f"{folder}.lock").unlink(missing_ok=True)
+
+
+def _stop_orphan(data: Path) -> None:
+    with suppress(OSError, ValueError):
+        pid = int((data / "postmaster.pid").read_text().split()[0])
+        if str(data).encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGQUIT)
+
+
+def runs(pid: int) -> bool:
+    """Return whether a process with this id is running."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 if __name__ == "__main__":

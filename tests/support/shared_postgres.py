@@ -1,6 +1,7 @@
 """One PostgreSQL server for all tests of a run. The first test that needs it starts it, whichever worker it runs in.
 
-A process of its own keeps the server. It ends both when the test run has ended, even if the run was killed.
+A process of its own keeps the server. It ends both when the test run has ended, even if the run was killed. If the
+keeper was killed too, the next run removes the server.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import uuid
 from pathlib import Path
 
 from tests.support.paths import ROOT
-from tests.support.postgres import Cluster, programs
+from tests.support.postgres import Cluster, programs, remove_orphans, runs
 
 EXISTING = "SIGNALBOX_TEST_POSTGRES"
 """A variable with the URL of a running server, which the tests then use instead of starting their own."""
@@ -71,26 +72,17 @@ def _start_keeper(owner: int, folder: Path) -> None:
 
 def keep(owner: int, folder: Path) -> None:
     """Run a server until the process `owner` ends."""
-    cluster = Cluster(folder)
+    remove_orphans(folder.parent)
+    cluster = Cluster(folder, owner=owner)
     try:
         cluster.start()
         (folder / "address").write_text(cluster.url("").rstrip("/"))
         print("ready", flush=True)
-        while _runs(owner):
+        while runs(owner):
             time.sleep(0.5)
     finally:
         cluster.close()
         Path(f"{folder}.lock").unlink(missing_ok=True)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 if __name__ == "__main__":
