@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 
 import psycopg
 
+from signalbox.store.bus import Bus
 from signalbox.store.contract import Reading, Store, StoreStats, Watch
 from signalbox.store.errors import StoreError
 from signalbox.store.postgresql.connection import Address
@@ -32,11 +34,10 @@ class PostgresStore(Writes, Store):
     def __init__(self, url: str, *, bus: str | None = None) -> None:
         self.url, self.bus_url = url, bus
         self._address = Address(url)
-        self._listeners: list[Callable[[], None]] = []
         self._generation = 0
         self._fault: StoreError | None = None
         super().__init__(PostgresWriter(self._open(), self._open, self._committed))
-        self._bus = open_bus(bus, self._address, self._key)
+        self._bus, self._process = open_bus(bus, self._address, self._key), os.getpid()
         self._pool = Pool(self._address)
         self._readers = PostgresReaders(self._pool)
         self.people = PeopleTables(self._calls, self._readers.rows)
@@ -78,20 +79,18 @@ class PostgresStore(Writes, Store):
         return PostgresPeek(self._address)
 
     def watch(self, callback: Callable[[], None]) -> Watch | None:
-        return self._bus.watch(callback)
-
-    def on_commit(self, callback: Callable[[], None]) -> Callable[[], None]:
-        self._listeners.append(callback)
-        return lambda: self._listeners.remove(callback)
+        return self._own_bus().watch(callback)
 
     def _committed(self) -> None:
-        for listener in list(self._listeners):
-            try:
-                listener()
-            except Exception as error:
-                # The commit succeeded, so the appending callers and the other listeners must still learn of it.
-                log.error("a listener for commits failed", exc_info=error)
-        self._bus.committed()
+        super()._committed()
+        self._own_bus().committed()
+
+    def _own_bus(self) -> Bus:
+        """Return the bus of this process. A forked process must not use or close its parent's connections."""
+        if self._process != os.getpid():
+            self._bus_of_parent, self._bus = self._bus, open_bus(self.bus_url, self._address, self._key)
+            self._process = os.getpid()
+        return self._bus
 
     # state
 
@@ -136,4 +135,4 @@ class PostgresStore(Writes, Store):
     def _close_writer(self) -> None:
         self._calls.close()
         self._writer.close()
-        self._bus.close()
+        self._own_bus().close()

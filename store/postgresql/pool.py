@@ -1,4 +1,4 @@
-"""The connections for reading. Each view has one, in the event loop of its caller, and none is held between views."""
+"""The connections for reading. A view borrows one while it is held, and uses it in the event loop of its caller."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import LiteralString
 
 import psycopg
 from psycopg.pq import ConnStatus, TransactionStatus
@@ -23,15 +24,16 @@ END_TIMEOUT = 5.0
 """Seconds for the rollback of a failed view. Then its connection is closed."""
 
 PLANS = "SET enable_bitmapscan = off; SET jit = off"
-"""Pages read rows in the order of an index and stop after the first few. A bitmap scan would read and sort all rows,
-which the planner prefers while it takes a long log for a short one. Compiling a query takes longer than running it.
+"""Pages read rows in the order of an index and stop after the first few. A bitmap scan would read and sort all rows.
+The planner prefers it while it has no statistics of a log that has grown. Compiling a query takes longer than running
+it.
 """
 
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class Pool:
-    """Lends connections to views. A connection is not bound to an event loop while it is idle."""
+    """Lends connections to views. An idle connection may be lent to a view in any event loop."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
@@ -85,7 +87,7 @@ class Pool:
                 if not is_lost(error):
                     raise
         connection = await self._address.aconnect()
-        await connection.execute(PLANS)
+        await _execute(connection, PLANS)
         return await _begun(connection) if consistent else connection
 
     def _take(self) -> psycopg.AsyncConnection | None:
@@ -140,12 +142,17 @@ class Pool:
 
 
 async def _begun(connection: psycopg.AsyncConnection) -> psycopg.AsyncConnection:
+    await _execute(connection, BEGIN)
+    return connection
+
+
+async def _execute(connection: psycopg.AsyncConnection, sql: LiteralString) -> None:
+    """Run a statement on a connection that is not lent yet. Closes the connection if that fails or is cancelled."""
     try:
-        await connection.execute(BEGIN)
+        await connection.execute(sql)
     except BaseException:
         connection.pgconn.finish()
         raise
-    return connection
 
 
 def _usable(connection: psycopg.AsyncConnection) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,7 +16,7 @@ from signalbox.store.errors import StoreError, StoreFull, StoreUnavailable
 from signalbox.store.postgresql.database import PostgresDatabase
 from signalbox.store.postgresql.errors import is_lost, translated
 from signalbox.store.sql.group_commit import GroupCommit, Job
-from signalbox.store.sql.group_commit.writer import refuse_expired
+from signalbox.store.sql.group_commit.writer import fail_all, refuse_expired
 
 OUTCOME_TIMEOUT = 5.0
 """Seconds to ask a restarted server whether an interrupted commit succeeded."""
@@ -42,6 +43,7 @@ class PostgresWriter(GroupCommit):
         super().__init__(on_commit)
         self._connection = connection
         self._connect = connect
+        self._process = os.getpid()
         self.full = False
 
     def check(self, epoch: str) -> None:
@@ -53,12 +55,14 @@ class PostgresWriter(GroupCommit):
             return
         try:
             if not self._closed and not self._leads_to(epoch):
-                self._connection.close()
-                self._connection = self._connect()
+                self._disconnect()
+                self._connection, self._process = self._connect(), os.getpid()
         finally:
             self._lock.release()
 
     def _leads_to(self, epoch: str) -> bool:
+        if self._process != os.getpid():
+            return False
         try:
             found = self._connection.execute("SELECT value FROM store_facts WHERE name = 'epoch'").fetchone()
         except psycopg.Error:
@@ -73,7 +77,12 @@ class PostgresWriter(GroupCommit):
         self.full = False
 
     def _close(self) -> None:
-        self._connection.close()
+        self._disconnect()
+
+    def _disconnect(self) -> None:
+        """Close the connection, unless this is a forked process: then the connection belongs to its parent."""
+        if self._process == os.getpid():
+            self._connection.close()
 
     def _in_transaction(self) -> bool:
         return self._connection.info.transaction_status not in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN)
@@ -86,9 +95,7 @@ class PostgresWriter(GroupCommit):
 
     def _transaction(self, jobs: list[Job[Any]], results: list[Any]) -> bool:
         again = True
-        while jobs:
-            if self._connection.closed:
-                self._connection = self._connect()
+        while self._connected(jobs):
             results.clear()
             try:
                 self._run(jobs, results)
@@ -98,30 +105,41 @@ class PostgresWriter(GroupCommit):
                 refuse_expired(jobs)
             except OutcomeUnknown as error:
                 # Another attempt could store the events twice.
-                for job in jobs:
-                    job.fail(error)
-                return False
+                fail_all(jobs, error)
             except psycopg.Error as error:
                 # Only the first loss is repaired here: a server that ends every connection must be reported.
                 if not (again and is_lost(error)):
                     raise translated(error) from error
                 again = False
+            except Exception:
+                raise
+            except BaseException:
+                self._interrupted(jobs, results)
+                raise
         return False
+
+    def _connected(self, jobs: list[Job[Any]]) -> bool:
+        """Return whether there are jobs and a connection for them. A lost connection is opened again."""
+        if jobs and (self._connection.closed or self._process != os.getpid()):
+            try:
+                self._connection, self._process = self._connect(), os.getpid()
+            except StoreError as error:
+                # An attempt to connect may take many seconds, so there is one for all jobs.
+                fail_all(jobs, error)
+        return bool(jobs)
 
     def _run(self, jobs: list[Job[Any]], results: list[Any]) -> None:
         """Run and commit the jobs. If the connection is lost during the commit, find out whether it succeeded."""
         database: PostgresDatabase | None = None
-        committing = False
         try:
             with self._connection.pipeline() as pipeline:
                 database = PostgresDatabase(self._connection, pipeline)
                 database.begin()
                 results.extend(job.work(database) for job in jobs)
-                committing = True
                 database.commit()
         except psycopg.Error as error:
             self._abandon()
-            if committing and is_lost(error) and database is not None and self._was_committed(database):
+            if database is not None and len(results) == len(jobs) and is_lost(error) and self._was_committed(database):
                 return
             raise
         except Exception:
@@ -137,18 +155,30 @@ class PostgresWriter(GroupCommit):
         elif self._in_transaction():
             self._rollback()
 
+    def _interrupted(self, jobs: list[Job[Any]], results: list[Any]) -> None:
+        """After an interrupt, fail the jobs if the connection does not tell whether they are committed."""
+        if self._connection.info.transaction_status in (TransactionStatus.ACTIVE, TransactionStatus.UNKNOWN):
+            self._connection.close()
+            if len(results) == len(jobs):
+                fail_all(jobs, OutcomeUnknown())
+
     def _was_committed(self, database: PostgresDatabase) -> bool:
         """Ask on a new connection whether a transaction was committed. Raises OutcomeUnknown."""
+        self._connection.close()
         until = time.monotonic() + OUTCOME_TIMEOUT
         while True:
+            connection: psycopg.Connection | None = None
             try:
-                self._connection = self._connect()
-                committed = database.was_committed(self._connection)
+                connection = self._connect()
+                committed = database.was_committed(connection)
             except (StoreError, psycopg.Error) as error:
+                if connection is not None:
+                    connection.close()
                 if time.monotonic() >= until:
                     raise OutcomeUnknown from error
                 time.sleep(0.1)
             else:
+                self._connection = connection
                 if committed is None:
                     raise OutcomeUnknown
                 return committed

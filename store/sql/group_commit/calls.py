@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,6 +23,7 @@ class Calls(InPlace):
         super().__init__()
         self._writer = writer
         self._thread: ThreadPoolExecutor | None = None
+        self._process = 0
 
     async def write(self, work: Callable[[Database], T], weight: int = 1) -> T:
         """Run `work` in a transaction and return its result after the commit. Never blocks the event loop.
@@ -31,8 +33,9 @@ class Calls(InPlace):
         """
         if self._thread_state.blocking:
             return self._writer.run(work, weight)
-        if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="signalbox-writer")
+        if self._thread is None or self._process != os.getpid():
+            # A forked process does not have the threads of its parent.
+            self._thread, self._process = ThreadPoolExecutor(1, thread_name_prefix="signalbox-writer"), os.getpid()
         future: Future[T] = Future()
         job = self._writer.submit(work, weight, future)
         self._thread.submit(self._writer.drain)
@@ -44,5 +47,5 @@ class Calls(InPlace):
 
     def close(self) -> None:
         """Wait for the writes in progress."""
-        if self._thread is not None:
+        if self._thread is not None and self._process == os.getpid():
             self._thread.shutdown()

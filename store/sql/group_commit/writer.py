@@ -45,8 +45,8 @@ class GroupCommit(ABC):
     def _transaction(self, jobs: list[Job[Any]], results: list[Any]) -> bool:
         """Run the jobs, add their results to `results`, and commit. On an error, roll back and raise it.
 
-        Jobs whose deadline passes while the database is locked fail and are removed from `jobs`. Return False, and
-        write nothing, if none remains.
+        Jobs that cannot be tried again, such as those whose deadline passes while the database is locked, are failed
+        and removed from `jobs`. Return False if none remains.
         """
 
     @abstractmethod
@@ -192,6 +192,13 @@ def refuse_expired(jobs: list[Job[Any]]) -> None:
     for job in [job for job in jobs if job.deadline <= now]:
         jobs.remove(job)
         job.time_out()
+
+
+def fail_all(jobs: list[Job[Any]], error: Exception) -> None:
+    """Fail the claimed jobs with the same error, and remove them from the list."""
+    for job in jobs:
+        job.fail(error)
+    jobs.clear()
 
 
 def _complete_all(waiting: deque[tuple[Job[Any], Any]]) -> None:

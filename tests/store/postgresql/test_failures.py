@@ -18,26 +18,9 @@ from tests.support import postgres
 from tests.support.daemon import free_port
 from tests.support.log import log_of
 from tests.support.postgres import Cluster
-from tests.support.shared_postgres import memory_folder
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(postgres.programs() is None, reason=postgres.MISSING)
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    """Return a server that demands passwords, and that tests may stop and kill."""
-    folder = memory_folder() / f"signalbox-failures-{uuid.uuid4().hex}"
-    # An acknowledged commit must survive a killed server, so it is written to the operating system first.
-    server = Cluster(folder, auth="scram-sha-256", synchronous_commit="on", max_connections="30")
-    server.start()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def url(cluster: Cluster) -> str:
-    return cluster.create_database()
 
 
 @pytest.fixture
