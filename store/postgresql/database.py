@@ -20,17 +20,17 @@ LOCK_TIMEOUT = 5
 """Seconds to wait for the write lock. Then the writer checks the deadlines of its callers, and waits again."""
 
 IDLE_TIMEOUT = 30
-"""Seconds without a statement after which the server ends a write transaction: its process may be gone or stopped."""
+"""Seconds without a statement after which the server ends a write transaction. Its process may be gone or stopped."""
 
 SLOTS = 1000
 """The number of rows of `recent_commits`."""
 
-# One statement, so that the timeouts cost no message of their own. They apply to this transaction only.
+# One statement sets the timeouts and takes the lock, which saves messages. The timeouts apply to this transaction only.
 LOCK = (
     f"SELECT set_config('lock_timeout', '{LOCK_TIMEOUT}s', true),"
     f" set_config('idle_in_transaction_session_timeout', '{IDLE_TIMEOUT}s', true), pg_advisory_xact_lock({WRITE_LOCK})"
 )
-# A statement after the lock, because a statement sees the commits before its own start.
+# A separate statement after the lock: a statement sees only commits from before its own start.
 _POSITION = (
     "SELECT last_event_id, commits + 1,"
     " to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') FROM log_position"

@@ -17,7 +17,7 @@ _CAUSES: list[tuple[tuple[type[psycopg.Error], ...], str, float]] = [
     ((pg.TooManyConnections, pg.ConfigurationLimitExceeded), "the server has too many connections", 5),
     ((pg.AdminShutdown, pg.CrashShutdown, pg.CannotConnectNow), "the server is stopping or starting", 2),
     ((pg.IdleInTransactionSessionTimeout,), "the server ended a transaction that took too long", 1),
-    ((pg.DeadlockDetected, pg.SerializationFailure), "another transaction was in the way", 1),
+    ((pg.DeadlockDetected, pg.SerializationFailure), "the transaction conflicted with another one", 1),
     ((pg.InsufficientPrivilege,), "the user of the store's URL lacks a right", 30),
     ((pg.InvalidPassword, pg.InvalidAuthorizationSpecification), "the server refused the user or the password", 30),
     ((pg.InvalidCatalogName,), "the server has no such database", 30),

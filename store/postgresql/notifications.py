@@ -1,7 +1,7 @@
 """Wake-ups with PostgreSQL's own NOTIFY and LISTEN, for processes without another bus.
 
-NOTIFY takes a lock of the whole server when its transaction commits. Inside the transaction of an append it would let
-the commits of all writers wait for each other, so it has a connection and a transaction of its own.
+NOTIFY takes a lock of the whole server when its transaction commits. In the transaction of an append, it would make the
+commits of all writers wait for each other. So it has a connection and a transaction of its own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FAILURES = (psycopg.Error, StoreError, OSError, TimeoutError)
 
 
 class Notifications:
-    """Implements `Transport` on one database. A proxy that pools transactions drops LISTEN, so no wake-up passes it."""
+    """Implements `Transport` on one database. LISTEN does not work through a proxy that pools transactions."""
 
     def __init__(self, address: Address) -> None:
         self._address = address

@@ -23,8 +23,8 @@ CREATE TABLE log_position (
 INSERT INTO log_position (last_event_id, commits) VALUES (0, 0);
 
 -- The last thousand transactions: number n, counted in `log_position.commits`, is in slot n % 1000 with a random token of
--- its writer. A writer that lost its connection during a commit finds out here whether it succeeded. The status of
--- the transaction id does not tell: a server that crashed may assign the id again.
+-- its writer. A writer that lost its connection during a commit finds out here whether it succeeded. The status of the
+-- transaction id would not be reliable: a server that crashed may assign the same id again.
 CREATE TABLE recent_commits (
   slot   smallint PRIMARY KEY,
   number bigint NOT NULL,
