@@ -13,21 +13,16 @@ from signalbox.store.sql.dialect import everything, one_of
 from signalbox.store.sql.rows import COLUMNS_WITH_IDENTITY, event_with_identity_of
 from signalbox.store.sql.views.base import Rows
 
-_FIRST_AT = """
-    SELECT seq FROM (
-        SELECT * FROM (
-            SELECT seq, event_id, occurred_at AS happened FROM task_events WHERE task_id = ? AND occurred_at >= ?
-            ORDER BY occurred_at, event_id LIMIT 1
-        ) AS first_occurred
-        UNION ALL
-        SELECT * FROM (
-            SELECT seq, event_id, created_at FROM task_events
-            WHERE task_id = ? AND created_at >= ? AND occurred_at IS NULL ORDER BY created_at, event_id LIMIT 1
-        ) AS first_created
-    ) AS first_of_each
-    ORDER BY happened, event_id LIMIT 1
-"""
-"""The seq of the first event at or after a time. An event is at its `occurred_at`, else at its `created_at`."""
+_FIRST_OCCURRED = (
+    "SELECT occurred_at, event_id, seq FROM task_events WHERE task_id = ? AND occurred_at >= ?"
+    " ORDER BY occurred_at, event_id LIMIT 1"
+)
+_FIRST_CREATED = (
+    "SELECT created_at, event_id, seq FROM task_events WHERE task_id = ? AND created_at >= ? AND created_at <= ?"
+    " AND occurred_at IS NULL ORDER BY created_at, event_id LIMIT 1"
+)
+
+_LAST_TIME = "9999-12-31T23:59:59.999999Z"
 
 
 class LogViews(Rows):
@@ -124,5 +119,8 @@ class LogViews(Rows):
         return rows[0][0] if rows else None
 
     async def first_seq_at(self, task_id: str, at: str) -> int | None:
-        rows = await self._rows(_FIRST_AT, task_id, at, task_id, at)
-        return rows[0][0] if rows else None
+        found = await self._rows(_FIRST_OCCURRED, task_id, at)
+        # The index on created_at also has the events with occurred_at, so do not search it beyond the first of them.
+        until = found[0][0] if found else _LAST_TIME
+        found += await self._rows(_FIRST_CREATED, task_id, at, until)
+        return min(found)[-1] if found else None
