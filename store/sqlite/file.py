@@ -13,9 +13,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from signalbox.store.errors import StoreDamaged, StoreFull, StoreLost
 from signalbox.store.sqlite.content import Content
+from signalbox.store.sqlite.damaged import is_truncated_wal
 
 log = logging.getLogger("signalbox.store")
 
@@ -25,6 +27,8 @@ CHECK_INTERVAL = 1.0
 WAL_HEADER_BYTES = 32
 WAL_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 """How each write-ahead log begins: https://sqlite.org/fileformat.html#walformat."""
+
+E = TypeVar("E", bound=BaseException)
 
 Identity = tuple[int, int]
 """Device and inode."""
@@ -101,15 +105,19 @@ class DatabaseFile:
             log.error("the database %s was restored while it was open", self._db)
         return self.lost is None
 
-    def record_error(self, error: Exception) -> Exception:
+    def record_error(self, error: E) -> E | StoreLost:
         """Call `record(error)` and return the error. Damage of lost files is returned as StoreLost instead."""
         self.record(error)
-        return self.error() if isinstance(error, StoreDamaged) and self.lost is not None else error
+        unreadable = isinstance(error, StoreDamaged) or is_truncated_wal(error.__cause__)
+        return self.error() if unreadable and self.lost is not None else error
 
     def record(self, error: BaseException) -> None:
-        """Set `full` or `damaged` if the error says that the disk is full or the file is damaged."""
+        """Set `full`, `damaged` or `lost` if the error says that the disk is full or a file is damaged or truncated."""
         if isinstance(error, StoreFull):
             self.full = True
+        elif is_truncated_wal(error.__cause__) and self.lost is None:
+            self.overwritten, self.lost = True, "the database's write-ahead log was truncated"
+            log.error("the open database is no longer the one at %s: %s", self._db, self.lost)
         elif isinstance(error, StoreDamaged) and not self.damaged and self.compare():
             self.damaged = True
             log.error("the database %s is damaged: %s", self._db, error)

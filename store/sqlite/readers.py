@@ -12,7 +12,7 @@ from typing import Any
 
 import aiosqlite
 
-from signalbox.store.errors import StoreClosed, StoreDamaged
+from signalbox.store.errors import StoreClosed
 from signalbox.store.leases import Lease, Leases
 from signalbox.store.sql.short_payloads import shortened
 from signalbox.store.sqlite.connection import BUSY_TIMEOUT, is_broken, translated_errors, uri
@@ -91,14 +91,14 @@ class Readers:
                     # SQLite cannot commit after it has found damage.
                     await connection.execute_fetchall("COMMIT" if view.damage is None else "ROLLBACK")
         except BaseException as error:
-            self._file.record(error)
+            found = self._file.record_error(error)
             if connection is not None:
                 lease.released_later = True
                 self._roll_back_later(
                     connection, slots, interrupted=not isinstance(error, Exception), broken=is_broken(error)
                 )
-            if isinstance(error, StoreDamaged) and self._file.lost is not None:
-                raise self._file.error() from error
+            if found is not error:
+                raise found from error
             raise
         finally:
             self._leases.leave(lease)

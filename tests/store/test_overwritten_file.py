@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from signalbox.store import NewEvent, open_store
+from signalbox.store import Event, NewEvent, open_store
 from signalbox.store.errors import StoreLost
 from signalbox.store.sqlite import SqliteStore
 from tests.support.database_file import append_event, back_up, count_stored_events
@@ -123,6 +123,26 @@ def test_a_truncated_write_ahead_log_counts_as_overwritten(store: SqliteStore) -
     seq = append_event(store)
     assert seq <= 32, "the events in the truncated log are gone"
     assert count_stored_events(store.path) == seq, "what is acknowledged now is in the database"
+
+
+@pytest.mark.parametrize("kept", [0, 100_000])
+async def test_reads_notice_that_the_write_ahead_log_was_truncated(store: SqliteStore, kept: int) -> None:
+    await store.aappend("run", [LOG] * 30)
+    checkpoint(store)
+    await store.aappend("run", [NewEvent(event_type="log", payload={"message": "x" * 9000})] * 200)
+    os.truncate(f"{store.path}-wal", kept)
+    with pytest.raises(StoreLost):
+        await latest_events(store)
+    async with asyncio.timeout(5):
+        while store.problems:
+            await asyncio.sleep(0.03)
+            await store.acheck()
+    assert [event.seq for event in await latest_events(store)] == list(range(30, 20, -1))
+
+
+async def latest_events(store: SqliteStore) -> list[Event]:
+    async with store.read() as view:
+        return await view.latest_events("run", 10)
 
 
 async def test_a_restore_into_the_open_database_starts_a_new_history(store: SqliteStore, tmp_path: Path) -> None:
