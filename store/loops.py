@@ -22,7 +22,7 @@ FIRST_PAUSE, MAX_PAUSE = 1.0, 30.0
 
 
 class Loop:
-    """A background loop. `failures` counts the failed turns. `failing` is the error of the last turn, or None.
+    """A background loop. `failures` counts the failed turns. `last_error` is the error of the last turn, or None.
 
     A failed turn is retried after 1 s, then after growing pauses of at most `max_pause` seconds.
     """

@@ -1,6 +1,6 @@
 -- Pages do not show heartbeats as rows of the log. Consecutive heartbeats are one row of this table, and `before` is the
 -- number of the task's heartbeats before them. So a reader of the log skips and counts any number of heartbeats with one
--- lookup. Appends write to this table: see store/sqlite/heartbeats.py.
+-- lookup. Appends write to this table: see store/sql/heartbeats.py.
 CREATE TABLE task_heartbeats (
   task_id   TEXT NOT NULL REFERENCES tasks (task_id) ON DELETE CASCADE,
   first_seq INTEGER NOT NULL,
