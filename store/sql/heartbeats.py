@@ -33,10 +33,10 @@ RECORD = """
 INSERT INTO task_heartbeats
 SELECT
   new.task_id,
-  CASE WHEN last.last_seq = new.seq - 1 THEN last.first_seq ELSE new.seq END,
-  new.seq,
+  CASE WHEN last.last_seq = new.first_seq - 1 THEN last.first_seq ELSE new.first_seq END,
+  new.last_seq,
   CASE WHEN last.last_seq IS NULL THEN 0 ELSE last.before + last.last_seq - last.first_seq + 1 END
-FROM (SELECT ? AS task_id, ? AS seq) AS new LEFT JOIN (
+FROM (SELECT ? AS task_id, ? AS first_seq, ? AS last_seq) AS new LEFT JOIN (
   SELECT * FROM task_heartbeats WHERE task_id = ? ORDER BY first_seq DESC LIMIT 1
 ) AS last ON TRUE
 WHERE TRUE
@@ -58,7 +58,13 @@ FROM (
 
 def record(db: Database, task_id: str, seqs: Iterable[int]) -> None:
     """Record heartbeats that were just appended to a task. `seqs` are in ascending order."""
-    db.executemany(RECORD, [(task_id, seq, task_id) for seq in seqs])
+    streaks: list[SeqRange] = []
+    for seq in seqs:
+        if streaks and streaks[-1][1] == seq - 1:
+            streaks[-1] = (streaks[-1][0], seq)
+        else:
+            streaks.append((seq, seq))
+    db.executemany(RECORD, [(task_id, first, last, task_id) for first, last in streaks])
 
 
 def record_all(db: Database, task_id: str) -> None:
