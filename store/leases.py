@@ -63,7 +63,8 @@ class Leases:
 
     async def acquire_slot(self) -> asyncio.Semaphore:
         """Acquire and return the semaphore of the running loop. Raises StoreUnavailable after a timeout."""
-        slots = self._limits.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self._size))
+        loop = asyncio.get_running_loop()
+        slots = self._limits.get(loop) or self._limits.setdefault(loop, asyncio.Semaphore(self._size))
         if not slots.locked():
             await slots.acquire()
             return slots

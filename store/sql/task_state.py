@@ -36,10 +36,9 @@ S = TypeVar("S")
 def load_state(db: Database, task: Task, drafts: Sequence[NewEvent]) -> TaskState:
     """Load the part of the task's state that these events can change."""
     needed = needs(task, drafts)
-    stored = db.dialect.stored("state")
 
     def load(kind: type[S], table: str, where: str, *values: object) -> list[S]:
-        sql = f"SELECT {stored} FROM {table} WHERE task_id = ? AND {where}"
+        sql = f"SELECT {db.dialect.stored('state')} FROM {table} WHERE task_id = ? AND {where}"
         return readable(kind, db.execute(sql, (task.task_id, *values)).fetchall())
 
     state = TaskState(task=task)
