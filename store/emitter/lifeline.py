@@ -41,7 +41,8 @@ class Lifeline:
         self._log, self._task_id, self._span_id = log, task.task_id, span_id
         self._identity = task.identity or None
         self._emitter = AsyncEmitter(log, strict=True, task=task)
-        self._cursor, self._interval = since_seq, interval
+        self._since_seq = self._cursor = since_seq
+        self._interval = interval
         self._last_event_at = time.monotonic()
         self._waiting: dict[str, Future[Event]] = {}
         self._cancel: Event | None = None
@@ -178,19 +179,29 @@ class Lifeline:
                 await loop.record_failure(error)
 
     async def _follow(self) -> None:
-        try:
-            async for event in events_of(self._log, self._task_id, since_seq=self._cursor, identity=self._identity):
-                self._cursor = event.seq
-                self._handle(event)
-        except Conflict:
-            check_identity(self._task_id, self._identity, (await task_of(self._log, self._task_id)).identity)
-            raise
+        while True:
+            try:
+                async for event in events_of(self._log, self._task_id, since_seq=self._cursor, identity=self._identity):
+                    self._cursor = event.seq
+                    self._handle(event)
+            except Conflict:
+                # The server has another history, which may be an earlier state of the same task.
+                task = await task_of(self._log, self._task_id)
+                check_identity(self._task_id, self._identity, task.identity)
+                self._start_over(task.latest_seq)
+                await self._pause()
+
+    def _start_over(self, latest_seq: int) -> None:
+        """Read the events of the run again, because the log was restored to an earlier state that ends here."""
+        self._cursor = min(self._since_seq, latest_seq)
 
     async def _read_new(self, store: Store) -> None:
         while True:
             async with store.read() as view:
                 head = await view.head(self._task_id)
                 check_identity(self._task_id, self._identity, head.identity)
+                if head.latest_seq < self._cursor:
+                    self._start_over(head.latest_seq)
                 if head.latest_seq == self._cursor:
                     return
                 # Most events are log lines of the run itself, so do not decode them.

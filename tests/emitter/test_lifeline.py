@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from signalbox.store import Event, open_store, open_task
+from signalbox.store.remote import RemoteLog
 from signalbox.store.sqlite import SqliteStore
+from tests.support.database_file import back_up
 from tests.support.log import answer, cancel, log_of, open_permissions, task_of, types_of, wait_for_event
 from tests.support.machine_speed import slowness
+from tests.support.server import Server
 from tests.support.waiting import wait_until
 
 
@@ -33,6 +38,30 @@ def test_a_cancel_reaches_the_run(store: SqliteStore) -> None:
         cancel(store, "t", "ann")
         wait_until(lambda: task.cancelled)
     assert task_of(store, "t").status == "cancelled"
+
+
+def test_a_cancel_reaches_runs_whose_log_was_restored_to_an_earlier_state(
+    start_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    server = start_server()
+    remote = RemoteLog(server.url)
+    with open_task(server.store, "here") as here, open_task(remote, "there") as there:
+        back_up(server.path, tmp_path / "backup.db")
+        for run in (here, there):
+            for number in range(50):
+                run.log(str(number))
+            answer_later = ThreadPoolExecutor(1).submit(run.ask_permission, "shell")
+            (asked,) = wait_until(lambda run=run: open_permissions(server.store, run.task_id))
+            answer(server.store, run.task_id, asked.request_id, True, "ann")
+            assert answer_later.result(10).approved, "the run has read its log up to the answer"
+        back_up(tmp_path / "backup.db", server.path)
+        for run in (here, there):
+            wait_until(
+                lambda run=run: len(server.get(f"/api/tasks/{run.task_id}/events").json().get("events", ())) == 1
+            )
+            wait_until(lambda run=run: server.post(f"/api/tasks/{run.task_id}/cancel", {}).status_code == 201)
+        wait_until(lambda: here.cancelled and there.cancelled)
+    remote.close()
 
 
 def test_a_cancel_before_the_run_started_does_not_count(store: SqliteStore) -> None:
