@@ -164,10 +164,7 @@ class Lifeline:
                 await self._retrying(read_new)
 
     async def _retrying(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Run `work`, and repeat it after an error that is not a StoreError.
-
-        So the run still learns of a cancellation after a bug raised an error.
-        """
+        """Run `work`, and repeat it after errors that are not StoreErrors, so that a bug does not end the lifeline."""
         loop = Loop("lifeline")
         while True:
             try:

@@ -15,7 +15,7 @@ from signalbox.store.times import now
 class OpenedTask:
     """The identity of the opened task, and whether the task was deleted since.
 
-    With `identity` instead of `task`, all tasks of the emitter must have this identity.
+    With `identity` instead of `task`, every append must go to a task with this identity.
     """
 
     def __init__(self, task: Task | None, identity: str | None = None) -> None:

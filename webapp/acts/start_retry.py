@@ -1,4 +1,4 @@
-"""Starts a retry of a run, in the name of the caller of a request."""
+"""Starts a retry of a run for the caller of a request."""
 
 from __future__ import annotations
 

@@ -93,8 +93,10 @@ class RelayedTask:
             self.cancelled.set()
 
     async def add(self, event: NewEvent) -> None:
-        """Queue an event; waits while the queue is full. Raises NotAllowed if the log refuses our events for good, and
-        UnknownTask once the task is deleted."""
+        """Queue an event. Waits while the queue is full.
+
+        Raises NotAllowed if the log does not accept events of this relay, and UnknownTask once the task is deleted.
+        """
         if self._recorder.task_is_gone:
             raise UnknownTask(self._task_id)
         # Events that follow a refusal are not lost: the next relay continues from the log's last key.
