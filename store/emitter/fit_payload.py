@@ -17,7 +17,6 @@ from signalbox.store.times import checked_time
 MAX_TEXT_CHARS = 20_000
 """Characters to keep of each text in a payload that is too large."""
 
-MAX_TITLE_CHARS = 512
 MAX_DEPTH = 50
 """Levels of nesting to keep. A structure that contains itself is cut at this depth."""
 

@@ -11,12 +11,12 @@ from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Any
 
-from signalbox.store.emitter.fit_payload import MAX_TITLE_CHARS, fitting_object, text_of, word
+from signalbox.store.emitter.fit_payload import fitting_object, text_of, word
 from signalbox.store.emitter.lifeline import Lifeline
 from signalbox.store.emitter.scope import SpanScope
 from signalbox.store.emitter.steps import Branch, failure, innermost
 from signalbox.store.emitter.vocabulary import AsyncEmitter, Emitter, R, Vocabulary
-from signalbox.store.events import Event, check_task_id, new_id
+from signalbox.store.events import MAX_TITLE_CHARS, Event, check_task_id, new_id
 from signalbox.store.log import Log
 from signalbox.store.reserved import check_kind
 from signalbox.store.state import Task
