@@ -55,6 +55,18 @@ async def test_a_cancelled_append_does_not_stop_the_others_in_its_group(store: S
     await asyncio.to_thread(wait_until, lambda: commit_counts[-1] == store.stats().commits)
 
 
+async def test_an_append_while_the_store_closes_is_committed(store: SqliteStore) -> None:
+    with store._writer._lock:
+        first = asyncio.create_task(store.aappend("run", LOG))
+        await asyncio.to_thread(wait_until, lambda: store.stats().waiting == 1)
+        closing = asyncio.create_task(store.aclose())
+        await asyncio.to_thread(wait_until, lambda: store._calls._thread is not None and store._calls._thread._shutdown)
+        late = asyncio.create_task(store.aappend("run", LOG))
+        await asyncio.to_thread(wait_until, lambda: store.stats().waiting == 2)
+    await closing
+    assert [event.seq for events in await asyncio.gather(first, late) for event in events] == [1, 2]
+
+
 async def test_a_caller_that_leaves_during_a_group_commit_stops_no_other(store: SqliteStore) -> None:
     started, end = threading.Event(), threading.Event()
 

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 from signalbox.store.blocking import InPlace
@@ -38,7 +39,9 @@ class Calls(InPlace):
             self._thread, self._process = ThreadPoolExecutor(1, thread_name_prefix="signalbox-writer"), os.getpid()
         future: Future[T] = Future()
         job = self._writer.submit(work, weight, future)
-        self._thread.submit(self._writer.drain)
+        with suppress(RuntimeError):
+            # After `close()` the thread takes no more calls, and the writer commits its queue when it closes.
+            self._thread.submit(self._writer.drain)
         expiry = asyncio.get_running_loop().call_later(job.deadline - time.monotonic(), job.expire)
         try:
             return await asyncio.wrap_future(future)
