@@ -9,11 +9,9 @@ from typing import Self
 import msgspec
 
 from signalbox.store.contract import LogHits, LogQuery, Reading
+from signalbox.store.contract.reading.spans import MAX_ANCESTORS
 from signalbox.store.events import Event
 from signalbox.store.state import Checkpoint, Permission, Phase, Span, Task, TaskState, Unfinished
-
-ANCESTORS = 200
-"""A window contains at most this many spans only because they are ancestors of other spans in it."""
 
 
 class PastReading:
@@ -96,7 +94,7 @@ class PastReading:
             ]
         )
         chosen: dict[str, Span] = {}
-        while queue and len(chosen) < open_limit + 2 * ended_limit + ANCESTORS:
+        while queue and len(chosen) < open_limit + 2 * ended_limit + MAX_ANCESTORS:
             span = queue.popleft()
             if span.span_id not in chosen:
                 chosen[span.span_id] = span

@@ -6,6 +6,9 @@ from typing import Protocol
 
 from signalbox.store.state import Span
 
+MAX_ANCESTORS = 200
+"""A window has at most this many spans more than its limits: see `TaskSpanReading.span_window`."""
+
 
 class TaskSpanReading(Protocol):
     """Reads of the spans of one task. Lists are in the order in which the spans began (`started_seq`)."""
@@ -26,7 +29,8 @@ class TaskSpanReading(Protocol):
         """Return a selection of the spans of a task that has too many for one page.
 
         These are the last `open_limit` open spans, the last `ended_limit` ended spans, the first `ended_limit` marks
-        (spans that were never opened), and the ancestors of all these.
+        (spans that were never opened), and the ancestors of all these: at most
+        `open_limit + 2 * ended_limit + MAX_ANCESTORS` spans in all.
         """
 
 

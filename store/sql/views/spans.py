@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from signalbox.store.contract.reading.spans import MAX_ANCESTORS
 from signalbox.store.sql.views.base import UNLIMITED, Rows
 from signalbox.store.state import Span
-
-ANCESTORS = 200
-"""A window contains at most this many spans only because they are ancestors of other spans in it."""
-
 
 _WINDOW = """
 WITH RECURSIVE chosen (span_id, parent_span_id) AS (
@@ -80,7 +77,7 @@ class SpanViews(Rows):
             Span,
             self.window,
             *(task_id, open_limit, task_id, ended_limit, task_id, ended_limit, task_id),
-            open_limit + 2 * ended_limit + ANCESTORS,
+            open_limit + 2 * ended_limit + MAX_ANCESTORS,
             task_id,
         )
 
