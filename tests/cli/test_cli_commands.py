@@ -124,8 +124,11 @@ def test_a_port_in_use_is_reported_in_one_line(server: Server, tmp_path: Path) -
 
 
 def test_the_demo_runs_with_the_server_and_stops_with_it(url: str, store: SqliteStore) -> None:
-    running = start("serve", "--demo", "--store", url, "--port", "0")
+    running = start("serve", "--demo", "--port", "0", SIGNALBOX_STORE_URL=url, SIGNALBOX_SERVER="http://127.0.0.1:1")
     wait_until(lambda: tasks_of(store) and "work_item_start" in types_of(store, tasks_of(store)[0].task_id), timeout=30)
+    (demo,) = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+    # The URL of a store may contain a password.
+    assert url not in Path(f"/proc/{demo}/cmdline").read_text()
     running.send_signal(signal.SIGTERM)
     assert running.wait(10) == 143
     output, _ = running.communicate()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from typing import Any
 import click
 
 from signalbox.store import open_store
+from signalbox.webapp.cli.target import SERVER_VARIABLE
+from signalbox.webapp.process.detached_run import variables
 from signalbox.webapp.process.notice import notice
 from signalbox.webapp.settings import Settings, variable
 
@@ -69,17 +72,20 @@ def serve(demo: bool, workers: int, **given: Any) -> int:
         store.close()
     from signalbox.webapp import server
 
-    return server.serve(settings, demo_process(settings.store) if demo else None)
+    return server.serve(settings, demo_process(settings) if demo else None)
 
 
 @contextmanager
-def demo_process(store: str) -> Iterator[None]:
+def demo_process(settings: Settings) -> Iterator[None]:
     """Start the demo run in its own process, and stop it on exit if it is still running."""
-    arguments = [sys.executable, "-m", "signalbox", "demo", "--quiet", "--store", store]
+    arguments = [sys.executable, "-m", "signalbox", "demo", "--quiet"]
+    # Not an option: the URL may contain a password, and other users of this machine can see command lines.
+    environment = os.environ | variables(settings.store, settings.bus)
+    environment.pop(SERVER_VARIABLE, None)
     # uvicorn raises SIGTERM again after its shutdown; that must not end this process before the demo.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     # In its own session, so that Ctrl-C reaches the demo only through this process.
-    process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(arguments, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
         yield
     finally:
