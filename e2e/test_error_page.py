@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
+from signalbox.store import NewEvent
 from tests.support.server import Server
 from tests.support.waiting import wait_until
 
@@ -40,6 +41,60 @@ def test_a_page_comes_back_with_the_database_and_with_the_server(
     away.rename(server.path)
     server.start()
     expect(page.locator("#log-rows li")).to_have_count(1, timeout=TIMEOUT_MS)
+
+
+def test_a_waiting_page_asks_once_at_a_time_and_shows_every_other_answer(
+    start_server: Callable[..., Server], page: Page, expect_console: list[str]
+) -> None:
+    expect_console.append(r"status of 50[03]")
+    server = start_server()
+    server.emit("held", "one")
+    away = server.path.with_name("away.db")
+    server.path.rename(away)
+    wait_until_unavailable(server)
+    page.goto(f"{server.url}/tasks/held")
+    asked: list[Route] = []
+
+    def hold_two(route: Route) -> None:
+        if len(asked) == 2:
+            route.continue_()
+        else:
+            asked.append(route)
+
+    page.route("**/tasks/held", hold_two)
+    for _ in range(3):
+        page.evaluate("dispatchEvent(new Event('online'))")
+    expect(page.locator("retry-page")).to_contain_text("Trying …")
+    assert len(asked) == 1
+    asked[0].fulfill(status=503)
+    expect(page.locator("retry-page")).to_contain_text("The next try is in")
+    page.evaluate("dispatchEvent(new Event('online'))")
+    expect(page.locator("retry-page")).to_contain_text("Trying …")
+    away.rename(server.path)
+    asked[1].fulfill(status=500)
+    expect(page.locator("#log-rows li")).to_have_count(1, timeout=TIMEOUT_MS)
+
+
+def test_a_form_that_the_server_could_not_accept_keeps_its_text(
+    start_server: Callable[..., Server], page: Page, expect_console: list[str]
+) -> None:
+    expect_console.append(r"status of 503|net::ERR_")
+    server = start_server()
+    server.emit("typed", NewEvent(event_type="permission_request", payload={"tool_name": "kubectl"}))
+    page.goto(f"{server.url}/tasks/typed")
+    page.get_by_label("Reason").fill("not on a Friday")
+    away = server.path.with_name("away.db")
+    server.path.rename(away)
+    wait_until_unavailable(server)
+    page.get_by_role("button", name="Deny").click()
+    expect(page.locator("main")).to_contain_text("Nothing was changed. Go back, and try again.")
+    expect(page.locator("retry-page")).to_have_count(0)
+    away.rename(server.path)
+    page.go_back()
+    expect(page.get_by_label("Reason")).to_have_value("not on a Friday", timeout=TIMEOUT_MS)
+    page.get_by_role("button", name="Deny").click()
+    expect(page.locator(".permission-answer")).to_have_count(0)
+    assert "not on a Friday" in server.get("/tasks/typed/audits").text
 
 
 def wait_until_unavailable(server: Server) -> None:

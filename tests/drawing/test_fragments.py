@@ -171,6 +171,17 @@ def test_only_an_error_page_that_reloads_says_so() -> None:
     assert "try again in 5 minutes" in main(FRAGMENTS.error_page(429, "too_many_logins", "wait", wait=290)).text
 
 
+def test_an_error_message_begins_with_a_capital_letter_unless_it_begins_with_a_name() -> None:
+    for message, field, capital in (
+        ("there is no task 'x'", None, True),
+        ("at must be a time", "at", False),
+        ("bob@example.org does not have the right to read", None, False),
+    ):
+        paragraphs = main(FRAGMENTS.error_page(400, "bad_request", message, field=field)).all("p")
+        (paragraph,) = [one for one in paragraphs if message in one.text]
+        assert ("error-message" in paragraph.attributes.get("class", "")) == capital
+
+
 async def test_the_same_state_renders_the_same_page(store: SqliteStore) -> None:
     store.append("run", [log("x"), NewEvent(event_type="work_item_start", span_id="w")])
     assert await page(store) == await page(store)

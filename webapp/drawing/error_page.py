@@ -16,15 +16,17 @@ class Words(NamedTuple):
 
 
 WORDS: dict[int | str, Words] = {
-    "unknown_task": Words("There is no such task", "It may have been deleted, or the address has a mistake."),
+    "unknown_task": Words("Task not found", "It may have been deleted, or the address has a mistake."),
     "task_replaced": Words("This task was replaced", "The address is that of the earlier task, which is gone."),
     "not_yet": Words("This did not exist yet", "Go back, and choose that event or a later one."),
     "cross_site": Words("This came from another site", "Open the page on this server, and do it there."),
     "store_damaged": Words("A part of the database is damaged", "Everything that is stored elsewhere still works."),
+    "partly_done": Words("Only a part was done", "Go back, and try again: this continues with the others."),
+    "too_many_streams": Words("Too many streams are open", "Close other pages of Signalbox, and try again later."),
     "agent_unavailable": Words("The agent does not answer", "Nothing was started. Go back, and try again later."),
-    400: Words("The request has a mistake", "Correct the address, or start again from the list of tasks."),
+    400: Words("The request has a mistake", "Correct the address or the form, or start again from the list of tasks."),
     401: Words("You are not logged in", "Log in, then do it again."),
-    403: Words("You are not allowed to do this", "Ask an owner of the project for this right."),
+    403: Words("You are not allowed to do this", "Ask an owner of the project or an admin for this right."),
     404: Words("Not found", "It may have been deleted, or the address has a mistake."),
     405: Words("This does not work from here", "Go back, and use the links and buttons of the page."),
     408: Words("The request took too long", "Nothing was changed. Go back, and try again."),
@@ -57,14 +59,16 @@ def error_values(
     code: str,
     message: str,
     *,
+    field: str | None = None,
     wait: int | None = None,
     reloads: bool = False,
     successor: str | None = None,
 ) -> dict[str, Any]:
     """Return the values of the error page's template.
 
-    `wait` is the seconds after which a new try can help, if they are known. A page that `reloads` tries by itself.
-    `successor` is the task that has the id of a deleted one.
+    `field` is the parameter or form field that is wrong, if the error is about one. `wait` is the seconds after which a
+    new try can help, if they are known. A page that `reloads` tries by itself. `successor` is the task that has the id
+    of a deleted one.
     """
     try:
         phrase = HTTPStatus(status).phrase
@@ -79,12 +83,19 @@ def error_values(
         "phrase": phrase,
         "title": words.title,
         "message": message if message.endswith((".", "?", "!", "…")) else f"{message}.",
+        "starts_with_name": _starts_with_name(message, field),
         "advice": advice,
         "successor": successor,
         "signal": SIGNALS.get(status, "quiet"),
         "reload_after": max(wait or 0, 1) if reloads else None,
         "refresh_after": max(wait or 0, MIN_REFRESH),
     }
+
+
+def _starts_with_name(message: str, field: str | None) -> bool:
+    """Return whether the first word is a name, such as that of a field or an account, which gets no capital letter."""
+    first = message.partition(" ")[0]
+    return first == field or not first.isalpha()
 
 
 def _duration(seconds: int) -> str:

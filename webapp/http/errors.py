@@ -62,7 +62,7 @@ def error_response(
         from quart import current_app
 
         fragments, reloads = current_app.extensions["fragments"], status == 503 and request.method in SAFE_METHODS
-        page = fragments.error_page(status, code, message, wait=wait, reloads=reloads, successor=successor)
+        page = fragments.error_page(status, code, message, field=field, wait=wait, reloads=reloads, successor=successor)
         response = Response(page, status)
         response.content_type = "text/html; charset=utf-8"
     if wait is not None:

@@ -1,12 +1,16 @@
 /**
- * <retry-page seconds="5"><output></output> <a href="">Try now</a></retry-page>
+ * <retry-page seconds="5"><span></span> <a href="">Try now</a></retry-page>
  *
- * Loads the page again when its address answers. It asks after `seconds`, then with growing waits of up to 10 s, and at
- * once when the browser is online again. It never loads an error page of the browser, because it asks before it loads.
+ * Loads the page again when the server answers at its address. It asks after `seconds`, then with growing waits of up to
+ * 10 s, and at once when the browser is online again. It asks before it loads, so that the browser shows no error page of
+ * its own.
  */
 class RetryPage extends HTMLElement {
-  #wait = Math.min(Number(this.getAttribute('seconds')) || 1, LONGEST_WAIT);
-  #shown = this.querySelector('output');
+  #wait = Math.min(Number(this.getAttribute('seconds')) || 1, MAX_WAIT_S);
+  #shown = this.querySelector('span');
+  #next = 0;
+  #timer = 0;
+  #asking = false;
 
   connectedCallback() {
     addEventListener('online', () => this.#ask());
@@ -16,35 +20,36 @@ class RetryPage extends HTMLElement {
   #sleep() {
     // A random part, so that all pages do not ask at the same moment.
     this.#next = Date.now() + this.#wait * 1000 * (1 + Math.random() / 4);
-    this.#wait = Math.min(this.#wait * 1.5 + 1, LONGEST_WAIT);
+    this.#wait = Math.min(this.#wait * 1.5 + 1, MAX_WAIT_S);
     this.#tick();
   }
 
   #tick() {
     const left = Math.ceil((this.#next - Date.now()) / 1000);
     if (left <= 0) return this.#ask();
-    this.#shown.value = `The next try is in ${left} s.`;
+    this.#shown.textContent = `The next try is in ${left} s.`;
     this.#timer = setTimeout(() => this.#tick(), 500);
   }
 
   async #ask() {
+    if (this.#asking) return;
+    this.#asking = true;
     clearTimeout(this.#timer);
-    this.#shown.value = 'Trying …';
-    if (await answers(location.href)) location.reload();
-    else this.#sleep();
+    this.#shown.textContent = 'Trying …';
+    if (await answers(location.href)) return location.reload();
+    this.#asking = false;
+    this.#sleep();
   }
-
-  #next = 0;
-  #timer = 0;
 }
 
-const LONGEST_WAIT = 10;
+const MAX_WAIT_S = 10;
+const UNAVAILABLE = [502, 503, 504];
 
 async function answers(address) {
   try {
     const signal = AbortSignal.timeout(10_000);
     const response = await fetch(address, { cache: 'no-store', headers: { Accept: 'text/html' }, signal });
-    return response.status < 500;
+    return !UNAVAILABLE.includes(response.status);
   } catch {
     return false;
   }
