@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import httpx
+import pytest
 
-from signalbox.store import NewEvent
+from signalbox.store import NewEvent, TaskQuery
+from signalbox.store.errors import StoreFull
+from signalbox.store.state import Task
+from signalbox.webapp.app import create_app
+from signalbox.webapp.settings import Settings
 from tests.support.people import person, session, wait_until_guarded
 from tests.support.server import Server
 
@@ -79,6 +85,36 @@ def test_empty_and_invalid_selections_get_clear_messages(server: Server) -> None
     assert confirm(server, "burn", "a").status_code == 404
     assert server.post("/selection/delete", data={"filters": "evil=1"}).status_code == 400
     assert confirm(server, "archive").status_code == 303
+
+
+async def test_an_action_that_stops_halfway_says_how_many_tasks_it_reached(url: str) -> None:
+    app = create_app(Settings(store=url))
+    async with app.test_app():
+        store, client = app.extensions["store"], app.test_client()
+        form: dict[str, Any] = {
+            "data": "task=a&task=b&task=c",
+            "headers": {"Content-Type": "application/x-www-form-urlencoded"},
+        }
+        for task_id in ("a", "b", "c"):
+            await store.aappend(task_id, ENDED)
+        delete, deleted = store.adelete_task, []
+
+        async def fill_disk(task_id: str, **given: Any) -> Task:
+            if deleted:
+                raise StoreFull("the disk is full")
+            deleted.append(task_id)
+            return await delete(task_id, **given)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(store, "adelete_task", fill_disk)
+            response = await client.post("/selection/delete", **form)
+        page = await response.get_data(as_text=True)
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "30")
+        assert "1 of 3 tasks deleted; the others were not, because there is no space left on the disk" in page
+        assert "Nothing was changed" not in page
+        assert (await client.post("/selection/delete", **form)).status_code == 303
+        async with store.read() as view:
+            assert (await view.tasks(TaskQuery())).tasks == []
 
 
 def test_the_api_archives_and_deletes(server: Server) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from quart import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Redirect
 
-from signalbox.store import Conflict, Reading, StoreDamaged, TaskReplaced, UnknownTask
+from signalbox.store import Conflict, Reading, StoreDamaged, StoreUnavailable, TaskReplaced, UnknownTask
 from signalbox.store.identity import parse_reference
 from signalbox.store.people import Scope
 from signalbox.store.state import Task
@@ -17,15 +17,19 @@ from signalbox.webapp.auth.guard import principal
 from signalbox.webapp.auth.principal import Principal
 from signalbox.webapp.current import fragments, store
 from signalbox.webapp.http.bad_request import BadRequest
+from signalbox.webapp.http.errors import error_response, reason_of
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.pages.responses import html, layout
 from signalbox.webapp.views.list_query import checked_filters
+from signalbox.webapp.views.text import plural
 
 blueprint = Blueprint("selection", __name__, url_prefix="/selection")
 
 MAX_TASKS = 500
 RIGHTS: dict[str, Scope] = {"archive": "respond", "restore": "respond", "delete": "admin"}
 """The actions on selected tasks, and the right that each needs in the project of each task."""
+
+DONE_WORDS = {"archive": "archived", "restore": "brought back", "delete": "deleted"}
 
 
 @dataclass(kw_only=True)
@@ -43,6 +47,11 @@ class Selection:
     unknown: list[str] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
     done: int | None = None
+
+    @property
+    def done_word(self) -> str:
+        """The state of a task after the action, as a word of the page."""
+        return DONE_WORDS[self.action]
 
     @property
     def back(self) -> str:
@@ -79,6 +88,12 @@ async def apply(action: str) -> Response | Redirect:
             chosen.unknown.append(task.task_id)
         except (Conflict, StoreDamaged) as error:
             chosen.refused.append((task, str(error)))
+        except StoreUnavailable as error:
+            if not chosen.done:
+                raise
+            done = f"{chosen.done} of {plural(len(chosen.tasks), 'task')} {chosen.done_word}"
+            message = f"{done}; the others were not, because {reason_of(error)}"
+            return error_response(503, message, code="partly_done", retry_after=error.retry_after)
     return await _page(chosen, 409) if chosen.refused or chosen.replaced else redirect(chosen.back, 303)
 
 
