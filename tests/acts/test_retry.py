@@ -93,6 +93,17 @@ def test_a_form_submitted_twice_starts_one_retry(server: Server) -> None:
     assert task_of(server.store, "twice").retries == [first.task_id]
 
 
+def test_a_form_whose_task_could_not_be_created_creates_it_when_it_is_sent_again(server: Server) -> None:
+    run(server, "halfway", "true")
+    asked = NewEvent(
+        event_type="retry_requested", actor="user", key="retry-7", payload={"retry": "second", "by": "ann"}
+    )
+    server.store.append("halfway", asked, own=True)
+    assert press_and_wait(server, "halfway", form="7").task_id == "second"
+    assert press(server, "halfway", form="7").headers["Location"] == "/tasks/second"
+    assert len([event for event in log_of(server.store, "second") if event.event_type == "runner_spawn"]) == 1
+
+
 def assert_refused(server: Server, task: str, why: str) -> None:
     before = server.latest(task)
     response = press(server, task)

@@ -44,16 +44,17 @@ async def retry_run(task_id: str, form: str | None) -> str:
     line = await _with_environment(offer.line, task)
     if reason := detached_run.reason_not_to_start(line):
         raise Conflict(reason)
-    new, key = new_id(), f"retry-{form}" if form else None
-    retry_request = await act(task_id, "retry_requested", key=key, identity=task.identity, retry=new)
-    if retry_request.payload.get("retry") != new:
-        return check_task_id(retry_request.payload.get("retry"))
+    key = f"retry-{form}" if form else None
+    retry_request = await act(task_id, "retry_requested", key=key, identity=task.identity, retry=new_id())
+    # The request of a form that was sent before has the id of its task, which may not have been created.
+    retry_id = check_task_id(retry_request.payload.get("retry"))
     metadata = next_attempt_metadata(task, list(line.command))
-    retried, _ = await store().acreate_task(
-        new, title=task.title, kind=task.kind, metadata=metadata, project_id=task.project_id
+    retried, created = await store().acreate_task(
+        retry_id, title=task.title, kind=task.kind, metadata=metadata, project_id=task.project_id
     )
-    await _start(retried, task, line)
-    return new
+    if created:
+        await _start(retried, task, line)
+    return retry_id
 
 
 def untrusted_reason() -> str:
