@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import sqlite3
 import tempfile
 import time
@@ -16,10 +15,11 @@ from bench import raw
 from bench.run_mix import logs, run_events
 from bench.scenarios import Scale
 from bench.table import Row, count
+from bench.together import PROCESSES, time_together, wait_for_all
 from signalbox.store import NewEvent, open_store
 
 GROUPS = ((1, 3_000), (100, 10_000), (1_000, 20_000), (10_000, 30_000))
-PROCESSES, EVENTS_EACH = 10, 1_000
+EVENTS_EACH = 1_000
 TASK = "bench-0"
 
 
@@ -104,49 +104,39 @@ def _ten_processes(group: int, scale: Scale) -> Row:
 
 
 def _together(
-    path: Path, appender: Callable[[Path, int, Barrier], None], group: int, *, derived: bool = False
+    path: Path, appender: Callable[[Barrier, Path, int], None], group: int, *, derived: bool = False
 ) -> float:
     raw.create(path, TASK, derived=derived).close()
-    spawning = multiprocessing.get_context("spawn")
-    gate = spawning.Barrier(PROCESSES + 1)
-    children = [spawning.Process(target=appender, args=(path, group, gate)) for _ in range(PROCESSES)]
-    for child in children:
-        child.start()
-    gate.wait(60)
-    began = time.perf_counter()
-    gate.wait(120)
-    seconds = time.perf_counter() - began
-    for child in children:
-        child.join()
-    _check(path, [child.exitcode for child in children])
+    seconds = time_together(appender, path, group)
+    _check(path)
     return seconds
 
 
-def _appender(path: Path, group: int, gate: Barrier) -> None:
+def _appender(gate: Barrier, path: Path, group: int) -> None:
     store, events = open_store(f"sqlite:///{path}"), logs(EVENTS_EACH)
-    gate.wait(60)
+    wait_for_all(gate)
     for at in range(0, EVENTS_EACH, group):
         store.append(TASK, events[at : at + group])
-    gate.wait(120)
+    wait_for_all(gate)
     store.close()
 
 
-def _raw_appender(path: Path, group: int, gate: Barrier) -> None:
+def _raw_appender(gate: Barrier, path: Path, group: int) -> None:
     connection, rows = raw.connect(path), raw.rows_of(logs(EVENTS_EACH))
-    gate.wait(60)
+    wait_for_all(gate)
     for at in range(0, EVENTS_EACH, group):
         raw.append(connection, TASK, rows[at : at + group])
-    gate.wait(120)
+    wait_for_all(gate)
     connection.close()
 
 
-def _check(path: Path, exit_codes: list[int | None]) -> None:
+def _check(path: Path) -> None:
     connection = raw.connect(path)
     sql = "SELECT count(*), count(DISTINCT seq), min(seq), max(seq) FROM task_events WHERE task_id = ?"
     counts, expected = connection.execute(sql, (TASK,)).fetchone(), PROCESSES * EVENTS_EACH
     connection.close()
-    if any(exit_codes) or counts != (expected, expected, 1, expected):
-        raise RuntimeError(f"the log is not whole after {PROCESSES} processes: {counts}, exit codes {exit_codes}")
+    if counts != (expected, expected, 1, expected):
+        raise RuntimeError(f"the log is not whole after {PROCESSES} processes: {counts}")
 
 
 def _row(name: str, size: int, times: list[list[float]]) -> Row:

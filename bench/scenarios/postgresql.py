@@ -6,7 +6,6 @@ so that their ids are in commit order too.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import tempfile
 import time
@@ -20,13 +19,14 @@ from bench import raw
 from bench.run_mix import logs
 from bench.scenarios import Scale
 from bench.table import Row, count
+from bench.together import PROCESSES, time_together, wait_for_all
 from signalbox.store import NewEvent, UnknownStoreKind, open_store
 
 if TYPE_CHECKING:
     from tests.support import postgres
 
 GROUPS = ((1, 1_000), (100, 10_000))
-PROCESSES, EACH = 10, 300
+EVENTS_EACH = 300
 TASK = "bench-0"
 LOCK = 1
 """Any key. The raw appends take an advisory lock because the appends of the store do."""
@@ -120,43 +120,30 @@ def _insert(connection, rows: Sequence[raw.RawRow]) -> None:  # type: ignore[no-
 
 
 def _ten_processes(cluster: postgres.Cluster, scale: Scale) -> Row:
-    times = _in_turns(cluster, scale, lambda url: _together(url, _appender), lambda url: _together(url, _raw_appender))
-    return _row(f"append to PostgreSQL from {PROCESSES} processes, one by one", PROCESSES * EACH, times)
+    times = _in_turns(
+        cluster, scale, lambda url: time_together(_appender, url), lambda url: time_together(_raw_appender, url)
+    )
+    return _row(f"append to PostgreSQL from {PROCESSES} processes, one by one", PROCESSES * EVENTS_EACH, times)
 
 
-def _together(url: str, appender: Callable[[str, Barrier], None]) -> float:
-    spawning = multiprocessing.get_context("spawn")
-    gate = spawning.Barrier(PROCESSES + 1)
-    children = [spawning.Process(target=appender, args=(url, gate)) for _ in range(PROCESSES)]
-    for child in children:
-        child.start()
-    gate.wait(60)
-    began = time.perf_counter()
-    gate.wait(120)
-    seconds = time.perf_counter() - began
-    for child in children:
-        child.join()
-    return seconds
-
-
-def _appender(url: str, gate: Barrier) -> None:
-    store, events = open_store(url), logs(EACH)
-    gate.wait(60)
+def _appender(gate: Barrier, url: str) -> None:
+    store, events = open_store(url), logs(EVENTS_EACH)
+    wait_for_all(gate)
     for event in events:
         store.append(TASK, event)
-    gate.wait(120)
+    wait_for_all(gate)
     store.close()
 
 
-def _raw_appender(url: str, gate: Barrier) -> None:
+def _raw_appender(gate: Barrier, url: str) -> None:
     import psycopg
 
-    rows = raw.rows_of(logs(EACH))
+    rows = raw.rows_of(logs(EVENTS_EACH))
     with psycopg.connect(url, autocommit=True) as connection:
-        gate.wait(60)
+        wait_for_all(gate)
         for row in rows:
             _insert(connection, [row])
-        gate.wait(120)
+        wait_for_all(gate)
 
 
 def _row(name: str, size: int, times: list[list[float]]) -> Row:
