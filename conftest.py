@@ -59,7 +59,7 @@ def _without_skips(report: R) -> R:
 
 
 STARTERS = frozenset(f"tests.support.{name}" for name in ("agent_server", "command", "daemon", "terminal"))
-STARTERS |= {"tests.support.nginx", "tests.support.proxies"}
+STARTERS |= {f"tests.support.{name}" for name in ("nginx", "postgres", "proxies", "redis", "shared_postgres")}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

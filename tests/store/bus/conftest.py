@@ -17,7 +17,11 @@ from tests.support.shared_postgres import create_database
 
 MakeBus = Callable[[], Bus]
 
-TRANSPORTS = ["redis", *(["postgresql"] if postgres.programs() else [])]
+TRANSPORTS = [
+    pytest.param(name, marks=pytest.mark.programs)
+    for name in ("redis", "postgresql")
+    if name == "redis" or postgres.programs() is not None
+]
 
 
 @pytest.fixture(scope="module")

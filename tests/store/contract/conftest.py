@@ -11,16 +11,15 @@ from signalbox.store import Store, open_store
 from tests.support import postgres
 from tests.support.shared_postgres import create_database
 
-KINDS: dict[str, Callable[[Path], str]] = {
-    "sqlite": lambda folder: f"sqlite:///{folder / 'signalbox.db'}",
-}
+KINDS = [pytest.param(lambda folder: f"sqlite:///{folder / 'signalbox.db'}", id="sqlite")]
 if postgres.programs() is not None:
-    KINDS["postgresql"] = lambda folder: create_database()
+    KINDS.append(pytest.param(lambda folder: create_database(), id="postgresql", marks=pytest.mark.programs))
 
 
-@pytest.fixture(params=sorted(KINDS))
+@pytest.fixture(params=KINDS)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return KINDS[request.param](tmp_path)
+    create: Callable[[Path], str] = request.param
+    return create(tmp_path)
 
 
 @pytest.fixture
