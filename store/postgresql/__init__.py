@@ -37,7 +37,11 @@ class PostgresStore(Writes, Store):
         self._generation = 0
         self._fault: StoreError | None = None
         super().__init__(PostgresWriter(self._open(), self._open, self._committed))
-        self._bus, self._process = open_bus(bus, self._address, self._key), os.getpid()
+        try:
+            self._bus, self._process = open_bus(bus, self._address, self._key), os.getpid()
+        except StoreError:
+            self._writer.close()
+            raise
         self._pool = Pool(self._address)
         self._readers = PostgresReaders(self._pool)
         self.people = PeopleTables(self._calls, self._readers.rows)

@@ -8,9 +8,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from signalbox.store import UnknownStoreKind, open_store
 from tests.support import postgres
 from tests.support.server import Server
 from tests.support.sse import open_stream
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(postgres.programs() is None, reason=postgres.MISSING)
 
@@ -24,6 +26,14 @@ def connections_to(url: str) -> int:
         ).fetchone()
     assert found is not None
     return int(found[0])
+
+
+def test_a_store_that_is_refused_because_of_its_bus_holds_no_connection(url: str) -> None:
+    # The error keeps the frames that raised it, and with them the store.
+    with pytest.raises(UnknownStoreKind, match="bus") as refused:
+        open_store(url, bus="amqp://host")
+    wait_until(lambda: connections_to(url) == 0)
+    assert refused.value.__traceback__ is not None
 
 
 def test_streams_hold_no_connections(url: str, tmp_path: Path) -> None:
