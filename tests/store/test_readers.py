@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 import aiosqlite
@@ -18,7 +18,7 @@ from signalbox.store.sqlite import SqliteStore, readers
 
 
 @pytest.fixture
-def opened_connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[object]]:
+def opened_connections(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Record the connections that are opened for reading."""
     opened: list[object] = []
     real = aiosqlite.connect
@@ -183,7 +183,8 @@ async def test_a_cancelled_caller_returns_its_connection_at_once(
         await asyncio.sleep(0.1)
         for task in callers:
             task.cancel()
-        await asyncio.gather(*callers, return_exceptions=True)
+        results = await asyncio.gather(*callers, return_exceptions=True)
+        assert {type(result) for result in results} == {asyncio.CancelledError}, "each read was cancelled, none failed"
     started_at = time.monotonic()
     async with AsyncExitStack() as stack:
         view = await stack.enter_async_context(store.read())
