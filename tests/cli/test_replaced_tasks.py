@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -53,7 +53,7 @@ def log(request: pytest.FixtureRequest, server: Server) -> Iterator[Log]:
 
 @pytest.mark.parametrize("target", ["store", "server"])
 def test_a_command_and_its_emitters_leave_the_later_task_alone(
-    start_server: type[Server], tmp_path: Path, target: str
+    start_server: Callable[..., Server], tmp_path: Path, target: str
 ) -> None:
     server = start_server()
     options = ("--server", server.url) if target == "server" else ("--store", server.store_url)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 from pathlib import Path
+from typing import Self
 
 from tests.support.daemon import find_program, free_port, wait_for_port
 
@@ -25,7 +26,7 @@ class RedisServer:
         """Return the URL of the server."""
         return f"redis://127.0.0.1:{self.port}"
 
-    def start(self) -> RedisServer:
+    def start(self) -> Self:
         """Start the server and wait until it accepts connections."""
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._folder)]
         log = self._folder / "output.log"

@@ -62,8 +62,15 @@ def _server() -> str:
 def _start_keeper(owner: int, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     command = [sys.executable, "-m", "tests.support.shared_postgres", str(owner), str(folder)]
-    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    keeper = subprocess.Popen(command, cwd=ROOT, start_new_session=True, text=True, **streams)
+    keeper = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        start_new_session=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     assert keeper.stdout is not None
     said = keeper.stdout.readline()
     assert said == "ready\n", said + keeper.stdout.read()

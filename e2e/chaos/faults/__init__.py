@@ -13,5 +13,7 @@ from __future__ import annotations
 from e2e.chaos.faults import clients, database, network, runs, server
 from e2e.chaos.faults.registry import Fault, faults_of
 
+__all__ = ["FAULTS", "Fault"]
+
 FAULTS: list[Fault] = [kind for module in (network, server, database, runs, clients) for kind in faults_of(module)]
 """All kinds of faults. A seed selects them by position: another order changes the faults of each seed."""

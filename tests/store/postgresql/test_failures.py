@@ -179,9 +179,9 @@ def test_a_kill_of_the_server_during_appends_keeps_every_acknowledged_event_once
     store.close()
     assert len(stored) == len(set(stored))
     assert set(acknowledged) <= set(stored)
-    for writer in range(3):
-        mine = [text for text in stored if text.startswith(f"{writer}.")]
-        assert mine == [f"{writer}.{number}" for number in range(len(mine))]
+    for number in range(3):
+        mine = [text for text in stored if text.startswith(f"{number}.")]
+        assert mine == [f"{number}.{event}" for event in range(len(mine))]
 
 
 def test_a_server_that_accepts_only_reads_still_shows_everything(url: str, store: Store) -> None:
