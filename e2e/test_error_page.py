@@ -22,7 +22,7 @@ def test_a_page_comes_back_with_the_database_and_with_the_server(
     server.emit("kept", "one")
     away = server.path.with_name("away.db")
     server.path.rename(away)
-    wait_until_unavailable(server)
+    wait_until_answers(server, 503)
     page.goto(f"{server.url}/tasks/kept")
     expect(page.get_by_role("heading")).to_have_text("The server cannot answer right now")
     expect(page.locator("main")).to_contain_text("database file was deleted or moved away")
@@ -31,7 +31,7 @@ def test_a_page_comes_back_with_the_database_and_with_the_server(
     expect(page.locator("#log-rows li")).to_have_count(1, timeout=TIMEOUT_MS)
 
     server.path.rename(away)
-    wait_until_unavailable(server)
+    wait_until_answers(server, 503)
     page.reload()
     expect(page.get_by_role("heading")).to_have_text("The server cannot answer right now")
     server.kill()
@@ -52,7 +52,7 @@ def test_a_waiting_page_asks_once_at_a_time_and_shows_every_other_answer(
     server.emit("held", "one")
     away = server.path.with_name("away.db")
     server.path.rename(away)
-    wait_until_unavailable(server)
+    wait_until_answers(server, 503)
     page.goto(f"{server.url}/tasks/held")
     asked: list[Route] = []
 
@@ -86,11 +86,12 @@ def test_a_form_that_the_server_could_not_accept_keeps_its_text(
     page.get_by_label("Reason").fill("not on a Friday")
     away = server.path.with_name("away.db")
     server.path.rename(away)
-    wait_until_unavailable(server)
+    wait_until_answers(server, 503)
     page.get_by_role("button", name="Deny").click()
     expect(page.locator("main")).to_contain_text("Nothing was changed. Go back, and try again.")
     expect(page.locator("retry-page")).to_have_count(0)
     away.rename(server.path)
+    wait_until_answers(server, 200)
     page.go_back()
     expect(page.get_by_label("Reason")).to_have_value("not on a Friday", timeout=TIMEOUT_MS)
     page.get_by_role("button", name="Deny").click()
@@ -98,5 +99,5 @@ def test_a_form_that_the_server_could_not_accept_keeps_its_text(
     assert "not on a Friday" in server.get("/tasks/typed/audits").text
 
 
-def wait_until_unavailable(server: Server) -> None:
-    wait_until(lambda: server.get("/tasks", headers={"Accept": "text/html"}).status_code == 503)
+def wait_until_answers(server: Server, status: int) -> None:
+    wait_until(lambda: server.get("/tasks", headers={"Accept": "text/html"}).status_code == status)
