@@ -38,7 +38,7 @@ def serving(script: Script) -> Iterator[int]:
     """Run a server that answers each request with the pieces from `script`, each in its own TCP segment."""
     listener = socket.create_server(("127.0.0.1", 0))
 
-    def answer(connection: socket.socket) -> None:
+    def respond(connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with contextlib.suppress(OSError), connection:
             for piece in script(connection.recv(4096)):
@@ -47,7 +47,7 @@ def serving(script: Script) -> Iterator[int]:
     def accept() -> None:
         with contextlib.suppress(OSError):
             while True:
-                threading.Thread(target=answer, args=(listener.accept()[0],), daemon=True).start()
+                threading.Thread(target=respond, args=(listener.accept()[0],), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
     with listener:

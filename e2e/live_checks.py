@@ -19,8 +19,8 @@ MAIN = """(page) => {
 """Returns the content of a page, without parts that depend on the clock or on the viewer."""
 
 LOADED = f"""async () => {{
-  const answer = await fetch(location.href, {{cache: 'no-store'}});
-  return ({MAIN})(new DOMParser().parseFromString(await answer.text(), 'text/html'));
+  const response = await fetch(location.href, {{cache: 'no-store'}});
+  return ({MAIN})(new DOMParser().parseFromString(await response.text(), 'text/html'));
 }}"""
 """Returns the same content of the server's current response, without loading it as a page."""
 

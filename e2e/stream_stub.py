@@ -49,13 +49,13 @@ class Stub:
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             target = head.split(" ", 2)[1]
-            await self._answer(target, writer)
+            await self._respond(target, writer)
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # The browser closed the connection, or the test has ended.
         finally:
             writer.close()
 
-    async def _answer(self, target: str, writer: asyncio.StreamWriter) -> None:
+    async def _respond(self, target: str, writer: asyncio.StreamWriter) -> None:
         url = urlsplit(target)
         since = int(parse_qs(url.query).get("since_seq", ["0"])[0])
         if url.path.startswith("/static/"):

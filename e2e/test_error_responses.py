@@ -34,7 +34,7 @@ def bad_gateway(
     events = open_task(page, proxy, server, task)
     pace = seconds_to_load(page, context)
     before = proxy.count_requests(STREAM)
-    proxy.answer("502 Bad Gateway", body="<h1>502 Bad Gateway</h1>")
+    proxy.respond("502 Bad Gateway", body="<h1>502 Bad Gateway</h1>")
     expect(page.locator("live-status")).to_contain_text("the server is not reachable")
     server.emit(task, *events)
     page.wait_for_timeout(seconds * 1000)
@@ -52,7 +52,7 @@ def test_a_busy_server_is_retried_after_its_wait_or_on_request(
 ) -> None:
     proxy = connect(server)
     events = open_task(page, proxy, server, "busy")
-    proxy.answer("503 Service Unavailable", "Retry-After: 60\r\n", pattern=STREAM)
+    proxy.respond("503 Service Unavailable", "Retry-After: 60\r\n", pattern=STREAM)
     expect(page.locator("live-status")).to_contain_text(re.compile(r"Retry in (60|5\d) s"))
     request_count = proxy.count_requests(STREAM)
     server.emit("busy", *events)
@@ -87,7 +87,7 @@ def test_a_first_connect_that_fails_is_retried(
     proxy, task = connect(server), f"first-{how[0]}"
     server.emit(task, "one", "two")
     if how == "502":
-        proxy.answer("502 Bad Gateway", pattern=STREAM)
+        proxy.respond("502 Bad Gateway", pattern=STREAM)
     else:
         proxy.hang_up(pattern=STREAM)
     page.goto(f"{proxy.url}/tasks/{task}")
@@ -109,7 +109,7 @@ def test_a_permanent_error_is_shown_and_not_retried(
         page = context.new_page()
         page.goto(f"{proxies[-1].url}/tasks/refused")
         expect_live_at(page, 1)
-        proxies[-1].answer(response, body="<h1>Log in</h1>", pattern=STREAM)
+        proxies[-1].respond(response, body="<h1>Log in</h1>", pattern=STREAM)
         expect(page.locator("live-status")).to_contain_text(message)
         expect(page.locator("html")).to_have_attribute("data-live", "error")
         expect(page.locator("main")).to_contain_text("one")

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Error, Page
 from e2e.chaos import truth
 from e2e.chaos.disk import Clock, Disk
 from e2e.chaos.readers import PageReader, Reader, SocketReader, StreamReader
-from e2e.chaos.writers import CommandRun, FileWriter, HttpWriter
+from e2e.chaos.writers import CommandWriter, FileWriter, HttpWriter
 from e2e.random_run import run
 from signalbox.store import NewEvent
 from tests.support.proxy import Proxy
@@ -57,7 +57,7 @@ class World:
         self.path, self.folder = self.server.path, folder
         self.http = HttpWriter("http", self.proxy.url)
         self.file = FileWriter("file", self.server.store_url)
-        self.command = CommandRun(folder, self.server.store_url, heartbeat=HEARTBEAT)
+        self.command = CommandWriter(folder, self.server.store_url, heartbeat=HEARTBEAT)
         self._client = httpx.Client(timeout=10, trust_env=False)
         self.context = browser.new_context()
         self.context.set_default_timeout(TIMEOUT * 1000)
@@ -73,7 +73,7 @@ class World:
 
     @property
     def tasks(self) -> dict[str, str]:
-        """The tasks of this chapter, by writer."""
+        """The ids of the current tasks, by writer."""
         return {"http": self.http.task_id, "file": self.file.task_id, "command": self.command.task_id}
 
     def start_tasks(self) -> None:

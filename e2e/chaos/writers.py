@@ -120,7 +120,7 @@ class FileWriter(Writer):
         self.kill()
 
 
-class CommandRun:
+class CommandWriter:
     """A command under `signalbox run` that prints given lines. `lines` lists them in order."""
 
     def __init__(self, folder: Path, store_url: str, heartbeat: float) -> None:

@@ -58,7 +58,7 @@ class Agent:
             return await self.live(receive, send)
         headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
         try:
-            await self.answer(scope["method"], scope["path"], headers, receive, send)
+            await self.respond(scope["method"], scope["path"], headers, receive, send)
         except Refusal as refusal:
             await reply(send, refusal.status, {"error": {"message": str(refusal)}})
 
@@ -70,7 +70,7 @@ class Agent:
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def answer(self, method: str, path: str, headers: dict[str, str], receive: Receive, send: Send) -> None:
+    async def respond(self, method: str, path: str, headers: dict[str, str], receive: Receive, send: Send) -> None:
         given = headers.get("authorization", "").removeprefix("Bearer ")
         if self.token and not hmac.compare_digest(given.encode(), self.token.encode()):
             raise Refusal(401, "a bearer token is required")

@@ -152,7 +152,7 @@ class Lifeline:
     async def _follow_log(self) -> None:
         store = self._log
         if not isinstance(store, Store):
-            await self._retrying(self._follow)
+            await self._repeat_after_errors(self._follow)
             return
 
         async def read_new() -> None:
@@ -161,9 +161,9 @@ class Lifeline:
         while True:
             await self._pause()
             with suppress(StoreUnavailable):
-                await self._retrying(read_new)
+                await self._repeat_after_errors(read_new)
 
-    async def _retrying(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _repeat_after_errors(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run `work`, and repeat it after errors that are not StoreErrors, so that a bug does not end the lifeline."""
         loop = Loop("lifeline")
         while True:
@@ -244,6 +244,6 @@ class Lifeline:
             request = str(event.payload.get("request_id") or next(reversed(self._waiting), ""))
             closed = [request] if request in self._waiting else []
         for request_id in closed:
-            # The waiting caller may have cancelled the future in this moment.
+            # The waiting caller may cancel the future at any moment.
             with suppress(InvalidStateError):
                 self._waiting.pop(request_id).set_result(event)

@@ -26,11 +26,11 @@ def agent_server(*blocks: str) -> Upstream:
     upstream = Upstream([f"id: {number}\n{block}" for number, block in enumerate(blocks, 1)])
     upstream.idle = True
 
-    def answer(connection: int) -> str | None:
+    def respond(connection: int) -> str | None:
         path = upstream.requests[connection].split()[1]
         return None if path.endswith("/stream") else "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
-    upstream.answer = answer
+    upstream.respond = respond
     return upstream
 
 
@@ -67,7 +67,7 @@ async def test_a_cancel_is_forwarded_to_the_agent_server(
 
 async def test_a_start_that_the_agent_server_refuses_is_a_failed_run(store: SqliteStore, agents: Agents) -> None:
     upstream = agent_server()
-    upstream.answer = lambda connection: (
+    upstream.respond = lambda connection: (
         "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         if connection == 0
         else 'HTTP/1.1 422 No\r\nConnection: close\r\n\r\n{"error": {"message": "not such a run"}}'

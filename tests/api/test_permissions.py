@@ -185,11 +185,11 @@ def test_the_end_of_a_run_closes_its_permissions(server: Server) -> None:
     assert "the task is done" in late.text
 
 
-Log = SqliteStore | RemoteLog
+AnyLog = SqliteStore | RemoteLog
 
 
 @pytest.fixture(params=["store", "server"])
-def log(request: pytest.FixtureRequest, server: Server) -> Log:
+def log(request: pytest.FixtureRequest, server: Server) -> AnyLog:
     """Return the log that a run writes to: the database, or the server."""
     return server.store if request.param == "store" else RemoteLog(server.url)
 
@@ -210,7 +210,7 @@ MAX_DELAY = 0.25
 """Seconds between an answer and its arrival in the run, on a quiet machine."""
 
 
-def test_a_waiting_run_receives_the_answer_at_once(server: Server, log: Log, record_property: Any) -> None:
+def test_a_waiting_run_receives_the_answer_at_once(server: Server, log: AnyLog, record_property: Any) -> None:
     task = f"waits-{type(log).__name__}"
     pressed: list[float] = []
     with open_task(log, task_id=task) as run:
@@ -223,7 +223,7 @@ def test_a_waiting_run_receives_the_answer_at_once(server: Server, log: Log, rec
     assert elapsed < MAX_DELAY * slowness()
 
 
-def test_a_waiting_async_run_receives_the_answer_at_once(server: Server, log: Log, record_property: Any) -> None:
+def test_a_waiting_async_run_receives_the_answer_at_once(server: Server, log: AnyLog, record_property: Any) -> None:
     task = f"awaits-{type(log).__name__}"
     pressed: list[float] = []
 

@@ -134,7 +134,7 @@ def test_a_401_is_reported_with_how_to_give_a_token(
     server: Server, line: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     proxy = Proxy(server.port)
-    proxy.answer("401 Unauthorized", body=json.dumps({"error": {"message": "log in"}}))
+    proxy.respond("401 Unauthorized", body=json.dumps({"error": {"message": "log in"}}))
     monkeypatch.setenv("SIGNALBOX_SERVER", proxy.url)
     assert run_command_line(line.split()) == code
     error = capsys.readouterr().err

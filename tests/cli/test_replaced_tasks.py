@@ -126,7 +126,7 @@ def test_an_emitter_with_an_identity_writes_to_no_other_task(log: Log, server: S
 def test_a_relay_leaves_the_later_task_alone(url: str, store: SqliteStore) -> None:
     upstream, replaced = Upstream(numbered(plain(LINES))), asyncio.Event()
     upstream.cut_after_blocks = lambda connection: 10 if connection == 0 else None
-    upstream.answer = lambda connection: BUSY if connection and not replaced.is_set() else None
+    upstream.respond = lambda connection: BUSY if connection and not replaced.is_set() else None
     running = start("relay", upstream.url, "--task", "t", "--store", url, "--heartbeat", "0.1")
     wait_for_event(url, "t", lambda event: event.payload.get("message") == "line 10", timeout=60)
     replace(store, "t")
@@ -143,7 +143,7 @@ async def test_an_agent_run_leaves_the_later_task_alone(store: SqliteStore, when
     upstream.cut_after_blocks = lambda connection: 10 if connection < 3 else None
     blocked: list[int] = []
 
-    def answer(connection: int) -> str | None:
+    def respond(connection: int) -> str | None:
         path = upstream.requests[connection].split()[1]
         if path == "/runs" and when == "before the relay begins" and not replaced.is_set():
             blocked.append(connection)
@@ -155,7 +155,7 @@ async def test_an_agent_run_leaves_the_later_task_alone(store: SqliteStore, when
             return BUSY
         return None
 
-    upstream.answer = answer
+    upstream.respond = respond
     agents = Agents(store)
     agent = {"kind": "upstream", "url": upstream.url.removesuffix("/stream")}
     await agents.start(project(store, agent), "t")

@@ -240,7 +240,7 @@ for n in range({total}):
 
 def test_an_unreachable_agent_is_503_until_it_returns(server: Server, upstream: Upstream) -> None:
     client, healthy = RunClient(server.url), "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
-    upstream.answer = lambda connection: None if "/stream" in upstream.requests[connection] else healthy
+    upstream.respond = lambda connection: None if "/stream" in upstream.requests[connection] else healthy
     upstream.blocks = [f"id: {n}\nevent: log\ndata: 2026-11-21T08:00:0{n}Z line {n}" for n in range(1, 5)]
     address = upstream.url.removesuffix("/stream")
     server.store.people.add_project("far", "Far", agent={"kind": "upstream", "url": address})

@@ -11,7 +11,7 @@ from signalbox.store import NewEvent, TaskQuery
 from signalbox.store.events import KNOWN_EVENTS
 from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.drawing import ids
-from signalbox.webapp.drawing.log_rows import FOR_RETRIES, TOLD
+from signalbox.webapp.drawing.log_rows import FOR_RETRIES, SHOWN_KEYS
 from signalbox.webapp.http.assets import asset
 from signalbox.webapp.views.log import log_window
 from signalbox.webapp.views.log_page import LogPageView
@@ -78,7 +78,7 @@ async def test_the_page_shows_the_state_of_the_run(store: SqliteStore) -> None:
     "event_type", [kind for kind in KNOWN_EVENTS if kind not in ("permission_response", "runner_heartbeat")]
 )
 async def test_every_key_of_a_payload_is_shown(store: SqliteStore, event_type: str) -> None:
-    payload = {key: f"<{key}>" for key in TOLD.get(event_type, ("message",))}
+    payload = {key: f"<{key}>" for key in SHOWN_KEYS.get(event_type, ("message",))}
     progress = {"current": 3, "total": 4} if "progress" in payload else None
     store.append(
         "run", NewEvent(event_type=event_type, payload={**payload, "own_key": ["own", "value"], "progress": progress})

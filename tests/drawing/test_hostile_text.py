@@ -11,7 +11,7 @@ from signalbox.store import NewEvent, TaskQuery
 from signalbox.store.events import KNOWN_EVENTS
 from signalbox.store.sqlite import SqliteStore
 from signalbox.webapp.drawing import ids
-from signalbox.webapp.drawing.log_rows import TOLD
+from signalbox.webapp.drawing.log_rows import SHOWN_KEYS
 from signalbox.webapp.views.forecast import Earlier
 from signalbox.webapp.views.log import log_window
 from signalbox.webapp.views.permissions import inbox_view
@@ -55,7 +55,7 @@ def hostile_run(text: str) -> list[NewEvent]:
         log(text, stream="stderr", level=text),
         log(text, stream=text, more={text: [text]}),
         *(
-            NewEvent(event_type=kind, span_id="w", payload=dict.fromkeys([*TOLD.get(kind, ()), "own"], text))
+            NewEvent(event_type=kind, span_id="w", payload=dict.fromkeys([*SHOWN_KEYS.get(kind, ()), "own"], text))
             for kind in KNOWN_EVENTS
             if kind != "permission_response"
         ),

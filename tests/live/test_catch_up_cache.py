@@ -12,7 +12,7 @@ from signalbox.webapp.live.catch_up_cache import MAX_CACHE_BYTES, SEGMENT_EVENTS
 LOG = object()
 
 
-class Log:
+class FakeLog:
     """A log of numbered messages, `size` bytes each, that records the cursor of every read."""
 
     def __init__(self, latest: int, size: int = 10) -> None:
@@ -27,7 +27,9 @@ class Log:
         return [b"%d".ljust(self.size) % seq for seq in range(cursor + 1, end + 1)]
 
 
-async def read_all(catch_up_cache: CatchUpCache, log: Log, cursor: int = 0, limit: int = SEGMENT_EVENTS) -> list[int]:
+async def read_all(
+    catch_up_cache: CatchUpCache, log: FakeLog, cursor: int = 0, limit: int = SEGMENT_EVENTS
+) -> list[int]:
     """Read from `cursor` to the end of the log through the cache; return the seqs."""
     seen: list[int] = []
     while chunk := (await catch_up_cache.take(LOG, cursor, log.read)).after(cursor, limit):
@@ -37,7 +39,7 @@ async def read_all(catch_up_cache: CatchUpCache, log: Log, cursor: int = 0, limi
 
 
 async def test_many_clients_at_one_cursor_read_each_segment_once() -> None:
-    log, catch_up_cache = Log(4 * SEGMENT_EVENTS + 7), CatchUpCache()
+    log, catch_up_cache = FakeLog(4 * SEGMENT_EVENTS + 7), CatchUpCache()
     for seen in await asyncio.gather(*(read_all(catch_up_cache, log) for _ in range(50))):
         assert seen == list(range(1, log.latest + 1))
     full_segments = [cursor for cursor in log.reads if cursor % SEGMENT_EVENTS == 0 and cursor < 4 * SEGMENT_EVENTS]
@@ -45,7 +47,7 @@ async def test_many_clients_at_one_cursor_read_each_segment_once() -> None:
 
 
 async def test_clients_at_different_cursors_share_reads_after_their_first_segment() -> None:
-    log, catch_up_cache = Log(5 * SEGMENT_EVENTS), CatchUpCache()
+    log, catch_up_cache = FakeLog(5 * SEGMENT_EVENTS), CatchUpCache()
     starts = range(3, SEGMENT_EVENTS, 97)
     seqs_of_clients = await asyncio.gather(*(read_all(catch_up_cache, log, start, limit=1 + start) for start in starts))
     for start, seen in zip(starts, seqs_of_clients, strict=True):
@@ -59,7 +61,7 @@ async def test_clients_at_different_cursors_share_reads_after_their_first_segmen
 
 
 async def test_an_incomplete_segment_is_not_cached() -> None:
-    log, catch_up_cache = Log(5), CatchUpCache()
+    log, catch_up_cache = FakeLog(5), CatchUpCache()
     assert await read_all(catch_up_cache, log) == [1, 2, 3, 4, 5]
     log.latest = 9
     assert await read_all(catch_up_cache, log) == list(range(1, 10))
@@ -67,14 +69,14 @@ async def test_an_incomplete_segment_is_not_cached() -> None:
 
 
 async def test_the_oldest_segments_are_evicted() -> None:
-    log, catch_up_cache = Log(8 * SEGMENT_EVENTS, size=MAX_CACHE_BYTES // SEGMENT_EVENTS // 8), CatchUpCache()
+    log, catch_up_cache = FakeLog(8 * SEGMENT_EVENTS, size=MAX_CACHE_BYTES // SEGMENT_EVENTS // 8), CatchUpCache()
     await read_all(catch_up_cache, log)
     await read_all(catch_up_cache, log)
     assert log.reads.count(0) == 2
 
 
 async def test_a_forgotten_log_is_read_again() -> None:
-    log, catch_up_cache = Log(SEGMENT_EVENTS), CatchUpCache()
+    log, catch_up_cache = FakeLog(SEGMENT_EVENTS), CatchUpCache()
     await read_all(catch_up_cache, log)
     catch_up_cache.forget(LOG)
     await read_all(catch_up_cache, log)
@@ -82,7 +84,7 @@ async def test_a_forgotten_log_is_read_again() -> None:
 
 
 async def test_a_cancelled_reader_cancels_no_shared_read_and_errors_reach_all_readers() -> None:
-    log, catch_up_cache, gate = Log(SEGMENT_EVENTS), CatchUpCache(), asyncio.Event()
+    log, catch_up_cache, gate = FakeLog(SEGMENT_EVENTS), CatchUpCache(), asyncio.Event()
 
     async def slow(cursor: int, limit: int) -> Sequence[bytes]:
         await gate.wait()

@@ -56,8 +56,8 @@ def test_an_old_page_loads_nothing_of_the_later_task(server: Server, later_event
             with open_stream(f"{url}&since=1") as stream:
                 assert next(m for m in stream if m.event not in ("heartbeat", "message", "")).event == "reset", address
             continue
-        answer = httpx.get(f"{url}&since=1" if "/frame" in address else url)
-        assert answer.status_code == (400 if "/frame" in address else 410), address
+        response = httpx.get(f"{url}&since=1" if "/frame" in address else url)
+        assert response.status_code == (400 if "/frame" in address else 410), address
 
 
 @pytest.mark.parametrize("page", ["?at=5", "/checkpoints/c1?at=5", "/waterfall?at=5", "/spans?at=5", "/log?around=5"])
@@ -70,10 +70,10 @@ def test_links_to_an_event_do_not_lead_to_the_later_task(
     assert dated
     replace(server, "travels", *later_events)
     for address in dated:
-        answer = server.get(address, headers={"Accept": "text/html"})
-        assert answer.status_code == 410, address
-        assert "This task was replaced" in answer.text
-        assert 'href="/tasks/travels"' in answer.text
+        response = server.get(address, headers={"Accept": "text/html"})
+        assert response.status_code == 410, address
+        assert "This task was replaced" in response.text
+        assert 'href="/tasks/travels"' in response.text
     assert server.get("/tasks/travels?at=1").status_code == 200
 
 
@@ -91,9 +91,9 @@ def test_an_event_link_keeps_the_identity_in_its_redirect(server: Server) -> Non
     server.emit("redirects", *RUN)
     which = identity_of(server, "redirects")
     for path in ("events/9?", "log?failure_after=0&", "log?at=2020-01-01&"):
-        answer = server.get(f"/tasks/redirects/{path}identity={which}")
-        assert answer.status_code == 302
-        assert f"identity={which}" in answer.headers["location"]
+        response = server.get(f"/tasks/redirects/{path}identity={which}")
+        assert response.status_code == 302
+        assert f"identity={which}" in response.headers["location"]
     replace(server, "redirects", *RUN)
     assert server.get(f"/tasks/redirects/events/9?identity={which}").status_code == 410
 
@@ -140,8 +140,8 @@ def test_a_feed_names_the_task_that_it_means(server: Server) -> None:
     with open_stream(f"{server.url}{path}") as stream:
         assert next(m for m in stream if m.data and not m.event).id
     replace(server, "feed-a", "two")
-    answer = server.get(path)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (410, "task_replaced")
+    response = server.get(path)
+    assert (response.status_code, response.json()["error"]["code"]) == (410, "task_replaced")
     assert server.get("/sse/events?task=feed-a@").json()["error"]["field"] == "task"
 
 
@@ -161,10 +161,10 @@ def test_a_session_client_names_the_task_that_it_means(server: Server) -> None:
     assert which == identity_of(server, "talks")
     replace(server, "talks", QUESTION)
     for path in ("events", "health"):
-        answer = server.get(f"/api/sse/{path}/talks?identity={which}")
-        assert (answer.status_code, answer.json()["error"]["code"]) == (410, "task_replaced"), path
-    answer = server.post(f"/api/sse/permission-response/talks?identity={which}", json={"approved": True})
-    assert answer.status_code == 410
+        response = server.get(f"/api/sse/{path}/talks?identity={which}")
+        assert (response.status_code, response.json()["error"]["code"]) == (410, "task_replaced"), path
+    response = server.post(f"/api/sse/permission-response/talks?identity={which}", json={"approved": True})
+    assert response.status_code == 410
     assert server.get("/api/tasks/talks").json()["permissions_open"] == 1
 
 
@@ -172,8 +172,8 @@ def test_an_answer_to_a_request_that_only_the_earlier_task_had_is_410(server: Se
     server.emit("asked", QUESTION)
     which = identity_of(server, "asked")
     replace(server, "asked", "hello")
-    answer = server.post(f"/api/tasks/asked/permissions/r1?identity={which}", json={"approved": True})
-    assert answer.status_code == 410
-    assert json.loads(answer.text)["error"]["message"] == (
+    response = server.post(f"/api/tasks/asked/permissions/r1?identity={which}", json={"approved": True})
+    assert response.status_code == 410
+    assert json.loads(response.text)["error"]["message"] == (
         "the task 'asked' was deleted, and another task has its id now"
     )

@@ -141,9 +141,9 @@ def test_api_responses_are_bounded_in_bytes_and_continue(client: httpx.Client) -
     seqs: list[int] = []
     more, since = True, 0
     while more:
-        answer = client.get("/api/tasks/big/events", params={"since_seq": since, "limit": 1000})
-        assert len(answer.content) < 10_000_000
-        page = answer.json()
+        response = client.get("/api/tasks/big/events", params={"since_seq": since, "limit": 1000})
+        assert len(response.content) < 10_000_000
+        page = response.json()
         seqs += [event["seq"] for event in page["events"]]
         more, since = page["has_more"], page["next_seq"]
     assert seqs == list(range(1, 62))
@@ -163,9 +163,9 @@ def test_requests_and_answers_are_quick_with_many_open_permissions(filled: Serve
         "/api/tasks/perms/events", json={"event_type": "permission_request", "payload": {"request_id": "last"}}
     )
     assert response.elapsed.total_seconds() < 1
-    answered = client.post("/api/tasks/perms/permissions/r7", json={"approved": True})
-    assert answered.status_code == 201
-    assert answered.elapsed.total_seconds() < 1
+    response = client.post("/api/tasks/perms/permissions/r7", json={"approved": True})
+    assert response.status_code == 201
+    assert response.elapsed.total_seconds() < 1
 
 
 def test_the_ring_of_recent_events_is_bounded_in_bytes(store: SqliteStore) -> None:

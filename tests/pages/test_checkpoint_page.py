@@ -41,7 +41,7 @@ def emit_checkpoints(server: Server, task: str) -> None:
         event("evidence_collected", evidence_id="e3", checkpoint_id="c10"),
         event("checkpoint_verified", checkpoint_id="c1", message="all tests pass"),
         event("permission_request", request_id="r", tool_name="deploy", evidence_refs={"checkpoint_id": "c1"}),
-        event("log", message="c1 is only spoken of here"),
+        event("log", message="c1 is only mentioned here"),
     )
 
 

@@ -65,12 +65,12 @@ def short_run() -> Iterator[NewEvent]:
 def test_links_of_a_past_page_keep_its_seq(server: Server) -> None:
     recorded: dict[tuple[int, str], list[str] | None] = {}
     for seq, event in enumerate(short_run(), 1):
-        server.emit("told", event)
+        server.emit("as-of", event)
         for view in VIEWS:
-            exists = server.get(f"/tasks/told{view}").status_code == 200
-            recorded[seq, view] = content(server, f"/tasks/told{view}") if exists else None
+            exists = server.get(f"/tasks/as-of{view}").status_code == 200
+            recorded[seq, view] = content(server, f"/tasks/as-of{view}") if exists else None
     for (seq, view), lines in recorded.items():
-        path = f"/tasks/told{view}?at={seq}"
+        path = f"/tasks/as-of{view}?at={seq}"
         if lines is None:
             response = server.get(path)
             assert response.status_code == 404
@@ -79,7 +79,7 @@ def test_links_of_a_past_page_keep_its_seq(server: Server) -> None:
             continue
         assert content(server, path) == lines, f"{view} as of #{seq} differs"
     for seq, view in ((9, view) for view in ("", *VIEWS)):
-        page = main_of(server, f"/tasks/told{view}?at={seq}")
+        page = main_of(server, f"/tasks/as-of{view}?at={seq}")
         (banner,) = (node for node in page.walk() if node.attributes.get("data-as-of"))
         assert f"As of #{seq}" in banner.text
         links = [str(a.attributes["href"]) for a in page.all("a") if a not in banner.all("a")]

@@ -1,4 +1,4 @@
-"""Every page, export and answer of the API is the same on PostgreSQL as on SQLite."""
+"""Every page, export and response of the API is the same on PostgreSQL as on SQLite."""
 
 from __future__ import annotations
 
@@ -78,15 +78,17 @@ def masked(text: str, server: Server) -> str:
 def test_a_page_is_the_same_on_both(servers: tuple[Server, Server], path: str) -> None:
     found = []
     for server in servers:
-        answer = server.get(path)
-        (main,) = parse(answer.text).all("main")
-        found.append((answer.status_code, [masked(line, server) for line in main.lines()]))
+        response = server.get(path)
+        (main,) = parse(response.text).all("main")
+        found.append((response.status_code, [masked(line, server) for line in main.lines()]))
     assert found[0][0] == (404 if "nowhere" in path else 200)
     assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("path", ANSWERS)
 def test_an_answer_is_the_same_on_both(servers: tuple[Server, Server], path: str) -> None:
-    found = [(answer.status_code, masked(answer.text, server)) for server in servers for answer in [server.get(path)]]
+    found = [
+        (response.status_code, masked(response.text, server)) for server in servers for response in [server.get(path)]
+    ]
     assert found[0][0] == (404 if "nowhere" in path else 200)
     assert found[0] == found[1]

@@ -227,7 +227,7 @@ def address(rule: str, route: Route) -> str:
 
 
 def status(client: httpx.Client, server: Server, rule: str, route: Route, headers: Headers) -> int:
-    """Return the status of the answer. The body is not read, because a stream never ends."""
+    """Return the status of the response. The body is not read, because a stream never ends."""
     method = rule.partition(" ")[0]
     if method == "WEBSOCKET":
         return socket_status(server, address(rule, route), headers)

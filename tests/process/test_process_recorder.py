@@ -81,7 +81,7 @@ async def test_a_refused_line_does_not_hold_up_the_rest(tmp_path: Path) -> None:
 
 async def test_a_refused_token_is_reported_once(server: Server) -> None:
     proxy = Proxy(server.port)
-    proxy.answer("403 Forbidden")
+    proxy.respond("403 Forbidden")
     reports: list[str] = []
     recorder = Recorder(RemoteLog(proxy.url), "t", reports.append)
     for text in ["one", "two", "three"]:

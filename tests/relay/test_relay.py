@@ -79,7 +79,7 @@ def test_a_permanent_error_ends_the_relay_and_creates_no_task(
     upstream = Upstream()
     body = '{"error": {"message": "not like this"}}' if "json" in kind else "" if "204" in status else "sorry"
     response = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n{body}"
-    upstream.answer = lambda connection: response
+    upstream.respond = lambda connection: response
     done = relay(upstream, url)
     assert (done.returncode, done.stdout) == (1, "")
     assert words in done.stderr
@@ -132,7 +132,7 @@ async def test_a_permission_response_of_the_upstream_is_stored_as_a_claim(store:
 
 def test_the_relay_gives_up_on_a_message_without_an_end(url: str) -> None:
     upstream = Upstream()
-    upstream.answer = lambda connection: f"{OK}data: {'x' * (5 << 20)}"
+    upstream.respond = lambda connection: f"{OK}data: {'x' * (5 << 20)}"
     done = relay(upstream, url)
     assert done.returncode == 1
     assert "sends a message over 4 MiB" in done.stderr

@@ -78,7 +78,7 @@ async def test_an_outage_and_its_end_are_each_reported_once(
     monkeypatch.setattr(follow_upstream, "REPORT_AFTER", 0.0)
     upstream = Upstream(numbered(plain(["one", "two"])))
     upstream.cut_after_blocks = lambda connection: 1 if connection == 0 else None
-    upstream.answer = lambda connection: BUSY if connection in (1, 2, 3) else None
+    upstream.respond = lambda connection: BUSY if connection in (1, 2, 3) else None
     said: list[str] = []
     assert await Relay(store, "t", Client(upstream.url), said.append).run() == "done"
     types = [event.event_type for event in await events(store)]
@@ -100,7 +100,7 @@ async def test_the_upstreams_retry_after_is_respected(store: SqliteStore) -> Non
 async def test_a_short_refusal_of_the_upstream_is_retried(store: SqliteStore) -> None:
     upstream = Upstream(numbered(plain(["one", "two"])))
     upstream.cut_after_blocks = lambda connection: 1 if connection == 0 else None
-    upstream.answer = lambda connection: MISSING if connection in (1, 2) else None
+    upstream.respond = lambda connection: MISSING if connection in (1, 2) else None
     assert await Relay(store, "t", Client(upstream.url), print).run() == "done"
 
 
@@ -110,7 +110,7 @@ async def test_a_permanent_refusal_of_the_upstream_interrupts_the_task(
     monkeypatch.setattr(follow_upstream, "REFUSAL_TIMEOUT_S", 0.0)
     upstream = Upstream(numbered(plain(["one", "two"])))
     upstream.cut_after_blocks = lambda connection: 1 if connection == 0 else None
-    upstream.answer = lambda connection: MISSING if connection == 1 else None
+    upstream.respond = lambda connection: MISSING if connection == 1 else None
     with pytest.raises(UpstreamRefused, match="404 Not Found"):
         await Relay(store, "t", Client(upstream.url), print).run()
     last = (await events(store))[-1]
@@ -147,8 +147,8 @@ async def test_the_relay_waits_for_an_upstream_that_starts_later(
     upstream = Upstream(plain(["one"]))
     upstream.shut()
     running = asyncio.create_task(Relay(store, "t", Client(upstream.url), print).run())
-    told = await asyncio.to_thread(wait_for_event, store.url, "t", lambda event: event.event_type == "status")
-    assert "does not answer" in told.payload["message"]
+    status = await asyncio.to_thread(wait_for_event, store.url, "t", lambda event: event.event_type == "status")
+    assert "does not answer" in status.payload["message"]
     upstream.listen()
     assert await running == "done"
     assert [event.payload["message"] for event in await events(store) if event.event_type == "log"] == ["one"]

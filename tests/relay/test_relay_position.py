@@ -16,7 +16,7 @@ from signalbox.webapp.relay.replay import PROOF_MESSAGES
 LINES = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=12)
 
 
-class Log:
+class KeyedLog:
     """A log reduced to idempotency keys: a repeated key appends nothing."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ def lines(texts: Sequence[str], ids: Sequence[str] | None = None) -> list[Messag
 
 @given(LINES, st.data())
 def test_an_upstream_that_restarts_its_stream_is_stored_once(texts_sent: list[str], data: st.DataObject) -> None:
-    log = Log()
+    log = KeyedLog()
     for _ in range(data.draw(st.integers(0, 4))):
         log.connection(lines(texts_sent[: data.draw(st.integers(0, len(texts_sent)))]))
         if data.draw(st.booleans()):
@@ -58,7 +58,7 @@ def test_an_upstream_that_restarts_its_stream_is_stored_once(texts_sent: list[st
 
 @given(st.integers(0, 9), st.lists(st.integers(0, 9), max_size=6))
 def test_an_upstream_that_repeats_its_last_lines_is_stored_once(window: int, growth: list[int]) -> None:
-    log, texts_sent = Log(), list[str]()
+    log, texts_sent = KeyedLog(), list[str]()
     for more in growth:
         begin = max(0, len(texts_sent) - window)
         texts_sent += [f"line {len(texts_sent) + number}" for number in range(more)]
@@ -68,7 +68,7 @@ def test_an_upstream_that_repeats_its_last_lines_is_stored_once(window: int, gro
 
 
 def test_an_upstream_that_resumes_without_repeating_loses_nothing() -> None:
-    log = Log()
+    log = KeyedLog()
     log.connection(lines(["one", "two", "three"]))
     log.connection(lines(["four"]))
     log.restart()
@@ -84,7 +84,7 @@ def test_messages_with_different_ids_are_all_stored(texts_sent: list[str], data:
     for number, has in enumerate(own):
         current = f"id {number}" if has else current
         ids.append(current)
-    log = Log()
+    log = KeyedLog()
     for _ in range(data.draw(st.integers(0, 4))):
         last = log.position.last_id
         # An upstream resumes after the id, or at it, or ignores it and starts with the first message.
@@ -106,14 +106,14 @@ def test_messages_with_different_ids_are_all_stored(texts_sent: list[str], data:
 
 def test_a_long_repetition_uses_little_memory() -> None:
     texts_sent = [f"line {number}" for number in range(3 * PROOF_MESSAGES)]
-    log = Log()
+    log = KeyedLog()
     log.connection(lines(texts_sent))
     log.connection(lines([*texts_sent[:-5], "another end"]))
     assert log.lines == [*texts_sent, "another end"]
 
 
 def test_a_message_that_the_log_refused_leaves_no_gap() -> None:
-    log, texts_sent = Log(), ["one", "refused", "three"]
+    log, texts_sent = KeyedLog(), ["one", "refused", "three"]
     log.connection(lines(texts_sent))
     log.events = {key: event for key, event in log.events.items() if event.payload["message"] != "refused"}
     log.restart()
@@ -122,7 +122,7 @@ def test_a_message_that_the_log_refused_leaves_no_gap() -> None:
 
 
 def test_messages_about_the_connection_move_the_position_but_are_not_stored() -> None:
-    log = Log()
+    log = KeyedLog()
     log.connection([Message("log", "one", "1"), Message("heartbeat", "{}", "2")])
     assert log.position.last_id == "2"
     assert log.lines == ["one"]
@@ -130,7 +130,7 @@ def test_messages_about_the_connection_move_the_position_but_are_not_stored() ->
 
 @pytest.mark.parametrize("upstream_id", ["", "1", "a/b c:d", "ä", "%2F", "x" * 200])
 def test_the_id_can_be_read_from_a_key(upstream_id: str) -> None:
-    log = Log()
+    log = KeyedLog()
     log.connection(lines(["one"], [upstream_id]))
     (key,) = log.events
     mark = mark_of(key)
@@ -141,7 +141,7 @@ def test_the_id_can_be_read_from_a_key(upstream_id: str) -> None:
 @pytest.mark.parametrize("upstream_id", ["x" * 201, "tab\tin it", " leading"])
 def test_an_id_that_no_header_can_carry_is_ignored(upstream_id: str) -> None:
     assert not usable(upstream_id)
-    log = Log()
+    log = KeyedLog()
     log.connection(lines(["one", "two"], [upstream_id, upstream_id + "2"]))
     log.connection(lines(["one", "two"], [upstream_id, upstream_id + "2"]))
     assert log.lines == ["one", "two"]

@@ -86,7 +86,7 @@ async def test_a_refused_token_is_reported_at_once_and_not_retried(
     proxy: Proxy, remote: RemoteLog, status: str, known: bool
 ) -> None:
     refusal = json.dumps({"error": {"code": "no", "message": "not you"}})
-    proxy.answer(status, body=refusal)
+    proxy.respond(status, body=refusal)
     for call in (
         lambda: remote.append("t", log("never")),
         lambda: remote.create_task("t"),
@@ -105,7 +105,7 @@ def test_a_tail_ends_when_its_token_is_revoked(server: Server, proxy: Proxy, rem
     server.emit("ends", "one")
     tail = remote.tail("ends")
     assert next(tail).seq == 1
-    proxy.answer("401 Unauthorized")
+    proxy.respond("401 Unauthorized")
     with pytest.raises(NotAllowed):
         next(tail)
 
@@ -113,7 +113,7 @@ def test_a_tail_ends_when_its_token_is_revoked(server: Server, proxy: Proxy, rem
 def test_a_run_without_the_right_to_read_gets_an_error_when_it_asks(
     server: Server, proxy: Proxy, remote: RemoteLog
 ) -> None:
-    proxy.answer("403 Forbidden", pattern="^/sse/")
+    proxy.respond("403 Forbidden", pattern="^/sse/")
     with open_task(remote, "mute") as task:
         wait_until(lambda: task.lifeline.has_failed)
         with pytest.raises(NotAllowed):
@@ -141,7 +141,7 @@ def test_a_call_whose_response_was_lost_appends_nothing_twice(server: Server, pr
 
 
 def test_a_remote_log_waits_for_a_busy_server(server: Server, proxy: Proxy, remote: RemoteLog) -> None:
-    proxy.answer("503 Service Unavailable", "Retry-After: 0\r\n")
+    proxy.respond("503 Service Unavailable", "Retry-After: 0\r\n")
     threading.Timer(0.3, proxy.heal).start()
     assert remote.append("busy", log("at last"))[0].seq == 1
 

@@ -83,7 +83,7 @@ def test_commits_during_and_after_a_pause_are_delivered(tmp_path: Path) -> None:
             resting.clear()
             store.append("t", line("wakes the tail"))
             await resting.wait()
-            store.append("t", line("comes while it rests"))
+            store.append("t", line("appended during the pause"))
             await wait_for_seq(batches, first + 1)
 
     batches = run_tail(tmp_path, write, pause)

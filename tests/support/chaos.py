@@ -65,7 +65,7 @@ class Chaos:
         self._proxy.heal()
 
     def gateway(self) -> None:
-        self._proxy.answer("502 Bad Gateway")
+        self._proxy.respond("502 Bad Gateway")
         self._pause()
         self._proxy.heal()
 

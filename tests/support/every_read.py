@@ -118,7 +118,7 @@ def reads_of_task(task_id: str) -> Iterator[Read]:
             lambda v, at=at: v.permissions(task_id, open_only=False, after=at, limit=50),
         )
         yield f"{task_id} state at {at}", lambda v, at=at: History().state_at(v, task_id, at)
-        yield f"{task_id} past {at}", lambda v, at=at: _past(v, task_id, at)
+        yield f"{task_id} as of {at}", lambda v, at=at: _as_of(v, task_id, at)
     for phase in (*PHASES, "none", "\x00"):
         yield f"{task_id} phase {phase}", lambda v, phase=phase: v.events_of_phase(task_id, phase)
     for time_ in ("2026-01-05T09:00:30.000000Z", "2000-01-01T00:00:00.000000Z", "2999-01-01T00:00:00.000000Z"):
@@ -178,7 +178,7 @@ async def _count_rows(view: Reading, task_id: str, at: int) -> int:
     return await view.count_rows(task_id, min(at, (await view.task(task_id)).latest_seq))
 
 
-async def _past(view: Reading, task_id: str, at: int) -> list[Any]:
+async def _as_of(view: Reading, task_id: str, at: int) -> list[Any]:
     past = PastReading(view, await History().state_at(view, task_id, at))
     return [await past.rows_before(task_id, at + 1), await past.search(task_id, LogQuery(text="disk")),
             await past.span_window(task_id, 20, 20)]  # fmt: skip

@@ -33,7 +33,7 @@ class Proxy:
         self.should_drop: Callable[[bytes], bool] = lambda written: False
         self.connections = 0
         self.requests: list[str] = []
-        self._answer: tuple[re.Pattern[str], bytes] | None = None
+        self._response: tuple[re.Pattern[str], bytes] | None = None
         self._hang: tuple[re.Pattern[str], bytes] | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._connections: set[asyncio.Task[None]] = set()
@@ -70,16 +70,16 @@ class Proxy:
         """Stop forwarding in both directions without closing anything, so that connections are half-open."""
         self._loop.call_soon_threadsafe(self._flowing.clear)
 
-    def answer(self, status: str, headers: str = "", body: str = "proxy error", *, pattern: str = "") -> None:
+    def respond(self, status: str, headers: str = "", body: str = "proxy error", *, pattern: str = "") -> None:
         """Answer requests whose target matches `pattern` in the server's place, and cut open connections."""
         length = f"Content-Type: text/html\r\nContent-Length: {len(body.encode())}\r\n"
         text = f"HTTP/1.1 {status}\r\n{length}{headers}Connection: close\r\n\r\n{body}"
-        self._answer = re.compile(pattern), text.encode()
+        self._response = re.compile(pattern), text.encode()
         self.cut()
 
     def hang_up(self, *, pattern: str = "") -> None:
         """Close requests whose target matches `pattern` without an answer, and cut open connections."""
-        self._answer = re.compile(pattern), b""
+        self._response = re.compile(pattern), b""
         self.cut()
 
     def hang(self, *, pattern: str = "", first_bytes: bytes = b"") -> None:
@@ -105,7 +105,7 @@ class Proxy:
 
     def heal(self) -> None:
         """Forward again. Stalled connections are reset, as after a network failure."""
-        self._answer, self._hang, self.delay = None, None, 0.0
+        self._response, self._hang, self.delay = None, None, 0.0
         if not self._flowing.is_set():
             self.cut()
             self._loop.call_soon_threadsafe(self._flowing.set)
@@ -156,7 +156,7 @@ class Proxy:
         pair, tasks = {writer}, set[asyncio.Task[None]]()
         with suppress(OSError):
             first = await reader.read(CHUNK)
-            if not await self._answered(first, writer):
+            if not await self._was_answered(first, writer):
                 upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self.target)
                 pair.add(upstream_writer)
                 self._writers.add(upstream_writer)
@@ -172,7 +172,7 @@ class Proxy:
             self._writers.discard(open_writer)
             open_writer.close()
 
-    async def _answered(self, data: bytes, writer: asyncio.StreamWriter) -> bool:
+    async def _was_answered(self, data: bytes, writer: asyncio.StreamWriter) -> bool:
         """Return whether `data` is a request that has been answered here."""
         request = _REQUEST.match(data)
         if not request:
@@ -182,9 +182,9 @@ class Proxy:
         if self._hang and self._hang[0].search(target):
             writer.write(self._hang[1])
             await asyncio.Event().wait()
-        if self._answer is None or not self._answer[0].search(target):
+        if self._response is None or not self._response[0].search(target):
             return False
-        writer.write(self._answer[1])
+        writer.write(self._response[1])
         await writer.drain()
         return True
 
@@ -197,7 +197,7 @@ class Proxy:
                 server.write(data)
                 await server.drain()
                 data = await reader.read(CHUNK)
-                if await self._answered(data, client):
+                if await self._was_answered(data, client):
                     return
 
     async def _down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: int | None) -> None:

@@ -14,7 +14,7 @@ class Upstream:
 
     `start` gets the request's `Last-Event-ID` and the number of the connection, and returns the first block to send.
     `cut_after_blocks` and `cut_after_bytes` get the number of the connection, and return where to cut it, or None.
-    `answer` gets it too, and returns a response to send instead of the blocks, or None.
+    `respond` gets it too, and returns a response to send instead of the blocks, or None.
     """
 
     def __init__(self, blocks: list[str] | None = None) -> None:
@@ -23,7 +23,7 @@ class Upstream:
         self.start: Callable[[str, int], int] = lambda last_id, connection: int(last_id or 0)
         self.cut_after_blocks: Callable[[int], int | None] = lambda connection: None
         self.cut_after_bytes: Callable[[int], int | None] = lambda connection: None
-        self.answer: Callable[[int], str | None] = lambda connection: None
+        self.respond: Callable[[int], str | None] = lambda connection: None
         self.requests: list[str] = []
         self.bodies: list[str] = []
         self._loop = asyncio.new_event_loop()
@@ -59,9 +59,9 @@ class Upstream:
         connection = len(self.requests)
         self.requests.append(request)
         self.bodies.append((await reader.readexactly(int(header(request, "Content-Length") or 0))).decode())
-        answer = self.answer(connection)
-        if answer is not None:
-            writer.write(answer.encode())
+        response = self.respond(connection)
+        if response is not None:
+            writer.write(response.encode())
         else:
             writer.write(OK.encode())
             begin = self.start(header(request, "Last-Event-ID"), connection)

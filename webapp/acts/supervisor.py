@@ -139,7 +139,7 @@ class Supervisor:
                 asked = await view.expiring_permissions(after, PERMISSIONS_PER_READ)
             self._pause_detector.check(self._slack)
             for task_id, request_id, seq, span_id, expires_at, identity in asked:
-                if _past(expires_at, datetime.now(UTC)):
+                if _has_expired(expires_at, datetime.now(UTC)):
                     with self._isolate_errors(task_id):
                         await self._expire(task_id, request_id, seq, span_id, identity)
                     self._pause_detector.check(self._slack)
@@ -217,7 +217,7 @@ def is_stale(task: Task, silent_seconds: float, limit: float) -> bool:
     return task.status == "running" and not task.stale and silent_seconds > min(limit, promised)
 
 
-def _past(moment: str, now: datetime) -> bool:
+def _has_expired(moment: str, now: datetime) -> bool:
     try:
         expires = datetime.fromisoformat(moment)
     except ValueError:

@@ -22,18 +22,18 @@ from signalbox.webapp.drawing.words import is_vouched
 from signalbox.webapp.views.addresses import of_task
 from signalbox.webapp.views.text import LONG, clean, compact, day_name, plural, size
 
-_SAYS = frozenset(("message", "explanation", "error_code"))
-_ITEM = _SAYS | {"work_item_id", "work_type"}
-_CHECKPOINT = _SAYS | {"checkpoint_id", "checkpoint_type"}
-_TOOL = _SAYS | {"tool_name", "status"}
+_MESSAGE = frozenset(("message", "explanation", "error_code"))
+_ITEM = _MESSAGE | {"work_item_id", "work_type"}
+_CHECKPOINT = _MESSAGE | {"checkpoint_id", "checkpoint_type"}
+_TOOL = _MESSAGE | {"tool_name", "status"}
 FOR_RETRIES = frozenset(("signature", "options"))
-"""Keys of `runner_spawn` that only another try needs: no row shows them, the JSON of the event has them."""
+"""Keys of `runner_spawn` that are only needed for a retry. Rows do not show them; the JSON of the event has them."""
 
-TOLD: dict[str, frozenset[str]] = {
-    "runner_spawn": _SAYS
+SHOWN_KEYS: dict[str, frozenset[str]] = {
+    "runner_spawn": _MESSAGE
     | {"command", "runner_pid", "runner_version", "cwd", "host", "commit_hash", "heartbeat_interval"}
     | FOR_RETRIES,
-    "runner_exit": _SAYS | {"status", "exit_code"},
+    "runner_exit": _MESSAGE | {"status", "exit_code"},
     "work_item_start": _ITEM,
     "work_item_progress": _ITEM | {"progress"},
     "work_item_complete": _ITEM,
@@ -42,17 +42,17 @@ TOLD: dict[str, frozenset[str]] = {
     "checkpoint_verified": _CHECKPOINT,
     "checkpoint_invalid": _CHECKPOINT,
     "recovery_checkpoint_loaded": _CHECKPOINT,
-    "evidence_collected": _SAYS | {"evidence_id", "evidence_type", "checkpoint_id"},
-    "evidence_linked": _SAYS | {"evidence_id", "checkpoint_id"},
-    "status": _SAYS | {"status"},
-    "progress_update": _SAYS | {"progress"},
+    "evidence_collected": _MESSAGE | {"evidence_id", "evidence_type", "checkpoint_id"},
+    "evidence_linked": _MESSAGE | {"evidence_id", "checkpoint_id"},
+    "status": _MESSAGE | {"status"},
+    "progress_update": _MESSAGE | {"progress"},
     "tool_status": _TOOL,
     "tool_result": _TOOL,
-    "permission_request": _SAYS | {"tool_name", "arguments", "reason", "request_id"},
-    "permission_response": _SAYS | {"approved", "by", "reason", "request_id"},
-    "permission_cleared": _SAYS | {"by", "cause", "request_id"},
-    "cancel_requested": _SAYS | {"by", "reason"},
-    "retry_requested": _SAYS | {"by", "retry"},
+    "permission_request": _MESSAGE | {"tool_name", "arguments", "reason", "request_id"},
+    "permission_response": _MESSAGE | {"approved", "by", "reason", "request_id"},
+    "permission_cleared": _MESSAGE | {"by", "cause", "request_id"},
+    "cancel_requested": _MESSAGE | {"by", "reason"},
+    "retry_requested": _MESSAGE | {"by", "retry"},
 }
 """The payload keys that `events/_event_text.html` shows for each event type. The other keys are shown as JSON."""
 
@@ -105,19 +105,19 @@ class LogRows:
     def render(self, events: Iterable[Event], task: Task | None) -> Markup:
         """Render `events` without white space between rows, because a live page appends and removes single rows.
 
-        The first row of each day has its date. A shortened payload links to the whole one. In an exported file, which
-        has no `task`, it does not.
+        The first row of each day has its date. A shortened payload links to the whole one, except in an exported file,
+        which has no `task`.
         """
         day = Days()
         return Markup("".join([self._row(event, day.of(event), task) for event in events]))
 
     def hits(self, events: Iterable[Event], path: str, task: Task, mark: str = "e") -> Markup:
-        """Render events apart from their neighbours: the number of each links to its place in the log.
+        """Render events without their neighbours. The number of each event links to its place in the log.
 
-        `mark` begins the DOM id of each, where the page may have the rows themselves too.
+        `mark` is the prefix of their DOM ids, so that a page can contain both these rows and the rows of the log.
         """
         day = Days()
-        rows = [self._row(event, day.of(event), task, _amid(path, event, task), mark) for event in events]
+        rows = [self._row(event, day.of(event), task, _address_in_log(path, event, task), mark) for event in events]
         return Markup("".join(rows))
 
     def _row(self, event: Event, day: str, task: Task | None, place: str = "", mark: str = "e") -> str:
@@ -161,7 +161,7 @@ class LogRows:
         if words is None:
             return "", self._words["other"](event, payload), frozenset()
         tone = "" if is_claim(event) else _tone(kind, payload)
-        return tone, words(event, payload), TOLD.get(kind, _SAYS)
+        return tone, words(event, payload), SHOWN_KEYS.get(kind, _MESSAGE)
 
 
 def _log_line(payload: dict[str, Any]) -> tuple[str, str, frozenset[str]]:
@@ -175,7 +175,7 @@ def _log_line(payload: dict[str, Any]) -> tuple[str, str, frozenset[str]]:
 
 
 def _lines(words: str, place: str) -> tuple[str, str]:
-    """Return the words of a row, and its class. Of several lines the row shows the first, with a link to the others."""
+    """Return the class and the words of a row. If the words have several lines, a link expands all but the first."""
     words = _LAST_ENDS.sub("", words)
     more = words.count("\n")
     if not more:
@@ -224,15 +224,15 @@ def _rest(payload: dict[str, Any], shown: frozenset[str]) -> str:
 def _happened(event: Event) -> tuple[str, str]:
     """Return the `datetime` of a row and its text, for an event that happened before it was appended.
 
-    A row stands among those of the day of its append, so it shows the date on which it happened if that is another.
+    Rows are grouped by the day of the append, so the text includes the date if the event happened on another day.
     """
     happened, appended = str(escape(event.happened_at)), event.created_at
     shown = happened[11:23] if happened[:10] == appended[:10] else f"{happened[5:10]} {happened[11:19]}"
     return f'{happened}" data-appended="{appended}" title="appended at {appended[:23]}Z', shown
 
 
-def _amid(path: str, event: Event, task: Task) -> str:
-    """Return the address of an event among its neighbours. For a heartbeat the page shows heartbeats."""
+def _address_in_log(path: str, event: Event, task: Task) -> str:
+    """Return the address of an event in the log. The address of a heartbeat makes the log show heartbeats."""
     shown = "&heartbeats=1" if event.event_type == HEARTBEAT else ""
     return escape(of_task(f"{path}/log?around={event.seq}{shown}", task))
 

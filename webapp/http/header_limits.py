@@ -185,7 +185,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def _too_slow(self) -> None:
         self._timer = None
-        if self._answering():
+        if self._is_responding():
             # An earlier request of this connection is still being answered.
             self._start_timer()
         elif self._in_head:
@@ -193,14 +193,14 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         else:
             self.transport.close()
 
-    def _answering(self) -> bool:
+    def _is_responding(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
     def _refuse(self, reason: tuple[int, str]) -> None:
         self._refused = True
         if self.transport.is_closing():
             return
-        if self._answering():
+        if self._is_responding():
             # Another response is being sent, so none can be written here.
             self.transport.abort()
             return

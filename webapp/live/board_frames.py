@@ -35,10 +35,10 @@ class TaskListFrames:
             seen = await task_list_view(view, self._query, manages=self._manages)
         rows = dict(self._fragments.list_rows(seen))
         before = self._kept.get(cursor)
-        self._kept.put(seen.event_id, (seen.besides_rows, rows))
-        if seen.event_id < cursor or (seen.event_id == cursor and before in (None, (seen.besides_rows, rows))):
+        self._kept.put(seen.event_id, (seen.outside_rows, rows))
+        if seen.event_id < cursor or (seen.event_id == cursor and before in (None, (seen.outside_rows, rows))):
             return None
-        if before and before[0] == seen.besides_rows and list(before[1]) == list(rows):
+        if before and before[0] == seen.outside_rows and list(before[1]) == list(rows):
             changed = {task_id: row for task_id, row in rows.items() if before[1][task_id] != row}
             html = self._fragments.list_frame_rows(seen, cursor, changed)
         else:

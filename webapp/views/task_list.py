@@ -34,8 +34,8 @@ class TaskListView:
         return bool(list_fields(self.query, "sort")) or self.query.sort == "longest"
 
     @property
-    def besides_rows(self) -> tuple[object, ...]:
-        """Everything that the page shows besides its rows."""
+    def outside_rows(self) -> tuple[object, ...]:
+        """Everything that the page shows outside its rows."""
         return self.counts, self.stale, self.archived, self.projects, self.saved, self.cursor
 
 

@@ -42,7 +42,7 @@ def connections_half_open_for_long(world: World) -> Iterator[None]:
 @fault(4)
 def gateway_error(world: World) -> Iterator[None]:
     status = world.rng.choice(["502 Bad Gateway", "503 Service Unavailable", "504 Gateway Timeout", "500 Oh"])
-    world.proxy.answer(status)
+    world.proxy.respond(status)
     yield
     world.proxy.heal()
 

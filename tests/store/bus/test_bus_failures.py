@@ -71,8 +71,8 @@ async def check_restart(make: Callable[[], Transport], stop: Callable[[], None],
 async def test_redis_may_be_restarted(redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "signalbox.bus")
     await check_restart(lambda: RedisTransport(redis.url, "test"), redis.kill, redis.start)
-    told = [record.message for record in caplog.records]
-    assert len(told) == 4, told  # Each process reports the loss and the recovery once.
+    reports = [record.message for record in caplog.records]
+    assert len(reports) == 4, reports  # Each process reports the loss and the recovery once.
 
 
 async def test_postgresql_may_be_restarted() -> None:
@@ -98,7 +98,7 @@ async def test_a_redis_that_does_not_answer_is_reported_and_delays_no_writer(red
         await asyncio.to_thread(wait_until, lambda: writer.working)
 
 
-async def test_a_process_ends_although_the_bus_is_away(redis: RedisServer) -> None:
+async def test_a_process_ends_although_the_bus_is_unreachable(redis: RedisServer) -> None:
     redis.kill()
     bus = Bus(RedisTransport(redis.url, "test"))
     bus.committed()

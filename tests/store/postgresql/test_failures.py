@@ -60,7 +60,7 @@ def test_a_server_without_tls_is_named(url: str) -> None:
     assert "SSL" in refusal(f"{url}?sslmode=require")
 
 
-def test_a_server_that_is_away_is_named(cluster: Cluster) -> None:
+def test_an_unreachable_server_is_named(cluster: Cluster) -> None:
     away = cluster.url("postgres", password="s3cr3t").replace(f":{cluster.port}/", f":{free_port()}/")
     assert "refused" in refusal(away)
 
@@ -130,7 +130,7 @@ def test_a_restart_of_the_server_loses_nothing(cluster: Cluster, store: Store) -
     assert texts(store) == ["before", "after"]
 
 
-def test_a_call_while_the_server_is_away_says_so_and_a_later_one_succeeds(cluster: Cluster, store: Store) -> None:
+def test_a_call_during_an_outage_fails_and_a_later_one_succeeds(cluster: Cluster, store: Store) -> None:
     store.append("run", line("before"))
     cluster.stop()
     try:
@@ -227,7 +227,7 @@ def test_an_append_that_exceeds_the_statement_timeout_writes_nothing(url: str, s
     assert texts(store) == ["first", "second"]
 
 
-def test_a_full_disk_is_reported_as_one_and_ends_by_itself(url: str, store: Store) -> None:
+def test_a_full_disk_is_reported_until_there_is_room(url: str, store: Store) -> None:
     store.append("run", line("first"))
     full = "BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END"
     with psycopg.connect(url, autocommit=True) as connection:

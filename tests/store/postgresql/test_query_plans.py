@@ -17,16 +17,16 @@ from tests.support.shared_postgres import create_database
 from tests.support.varied_log import record, varied_log
 
 SMALL_TABLES = ("projects", "saved_views", "log_position", "store_facts", "consumers", "task_audits")
-"""Tables with few rows, and one of which pages show the newest rows of all projects."""
+"""Tables that may be scanned: they have few rows, except `task_audits`, whose newest rows a page shows."""
 
 WITHOUT_INDEX = ("sort='active'", "sort='longest'")
-"""Orders that have an index for a list of all tasks that are not archived, but none for both together."""
+"""Orders without an index over archived and other tasks together. Each has an index over tasks not archived."""
 
 
 class ExplainedView(PostgresView):
     """A view that records the plans of its queries."""
 
-    # Of the class, because `brief()` makes another view.
+    # A class attribute, because `brief()` creates another view.
     plans: ClassVar[list[str]] = []
 
     async def _rows(self, sql: str, *values: object) -> list[Any]:

@@ -10,7 +10,7 @@ import { dropUpTo, seqOf } from './log-rows.js';
 export class LogWindow {
   #element;
   #state;
-  #arrived = null; // the rows that the stream delivers while a window loads
+  #buffered = null; // the rows that the stream delivers while a window loads
 
   constructor(element, state) {
     this.#element = element;
@@ -19,13 +19,13 @@ export class LogWindow {
 
   /** Collects rows from the stream that the window being loaded may lack. */
   collect(fragment) {
-    this.#arrived?.append(...fragment.childNodes);
+    this.#buffered?.append(...fragment.childNodes);
   }
 
   loadNewest() {
     return this.#load('', (rows) => {
-      dropUpTo(seqOf(rows.lastElementChild), this.#arrived);
-      rows.append(this.#arrived);
+      dropUpTo(seqOf(rows.lastElementChild), this.#buffered);
+      rows.append(this.#buffered);
       this.#state.incomplete = false;
     });
   }
@@ -36,8 +36,8 @@ export class LogWindow {
 
   /** Returns whether the window was loaded. `complete` runs in the same task, before the stream can add a row. */
   async #load(params, complete) {
-    if (this.#arrived) return false;
-    this.#arrived = document.createDocumentFragment();
+    if (this.#buffered) return false;
+    this.#buffered = document.createDocumentFragment();
     const element = this.#element;
     try {
       const response = await fetch(element.dataset.src + params, { cache: 'no-store' });
@@ -51,7 +51,7 @@ export class LogWindow {
     } catch {
       return false; // the button that asked for the window is still there
     } finally {
-      this.#arrived = null;
+      this.#buffered = null;
     }
   }
 }

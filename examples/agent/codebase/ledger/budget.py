@@ -25,7 +25,7 @@ class Budget(object):
         return total
 
     def warning(self, path: str, month: date) -> Optional[str]:
-        """What to tell somebody who spent too much, else None."""
+        """Return a warning if more was spent than the budget allows, else None."""
         spent, limit = self.spent(path, month), self.limits.get(path)
         if limit is None or spent.amount <= limit.amount:
             return None

@@ -12,7 +12,7 @@ HEADER = ("number", "day", "text", "account", "amount", "currency")
 
 
 def dump(journal: Journal, file: Optional[TextIO] = None) -> str:
-    """Write one row for each posting; the answer is the text that was written."""
+    """Return a text with one row for each posting."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(HEADER)
@@ -29,7 +29,7 @@ def dump(journal: Journal, file: Optional[TextIO] = None) -> str:
 
 
 def load(rows: Iterable[str]) -> Journal:
-    """The journal of a CSV file's lines."""
+    """Return the journal of a CSV file's lines."""
     journal = Journal()
     number: Optional[str] = None
     entries = []

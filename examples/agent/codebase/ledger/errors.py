@@ -1,4 +1,4 @@
-"""What can go wrong in a ledger."""
+"""The errors of a ledger."""
 
 from typing import Optional
 

@@ -1,4 +1,4 @@
-"""The journal: all accounts and all that happened to them."""
+"""The journal: all accounts and their transactions."""
 
 import difflib
 from datetime import date
@@ -17,7 +17,7 @@ class Journal(object):
         self.transactions: List[Transaction] = []
 
     def open(self, path: str) -> Account:
-        """The account of that path; it and what is above it are made if they are new."""
+        """Return the account at a path. It and its parents are created if they do not exist."""
         parent: Optional[Account] = None
         account: Optional[Account] = None
         parts: List[str] = []

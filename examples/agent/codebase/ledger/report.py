@@ -8,7 +8,7 @@ from ledger.journal import Journal
 
 
 def balances(journal: Journal, depth: Optional[int] = None) -> str:
-    """Each account with its balance, down to a depth."""
+    """Return each account with its balance, down to a depth."""
     lines: List[str] = []
     for path in sorted(journal.accounts):
         level = path.count(":")
@@ -21,7 +21,7 @@ def balances(journal: Journal, depth: Optional[int] = None) -> str:
 
 
 def register(journal: Journal, first: Optional[date] = None, last: Optional[date] = None) -> str:
-    """The transactions between two days, a headline for each month."""
+    """Return the transactions between two days, with a heading for each month."""
     lines: List[str] = []
     month: Optional[str] = None
     for transaction in journal.between(first, last):

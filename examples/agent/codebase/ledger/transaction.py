@@ -1,4 +1,4 @@
-"""Transactions: postings that add up to nothing."""
+"""Transactions: postings whose sum is zero."""
 
 from datetime import date
 from typing import List, Optional

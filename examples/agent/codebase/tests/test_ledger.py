@@ -1,4 +1,4 @@
-"""The ledger does the same before and after it was refactored."""
+"""Test the ledger. The tests pass before and after it is refactored."""
 
 import contextlib
 import io
@@ -29,17 +29,17 @@ class LedgerTest(unittest.TestCase):
         self.journal = parse(TEXT)
 
     def test_balances(self) -> None:
-        told = balances(self.journal, 2).splitlines()
-        self.assertEqual(told[0], "assets                          1587.50 EUR")
-        self.assertEqual(told[3], "  food                           112.50 EUR")
+        output = balances(self.journal, 2).splitlines()
+        self.assertEqual(output[0], "assets                          1587.50 EUR")
+        self.assertEqual(output[3], "  food                           112.50 EUR")
         self.assertEqual(len(balances(self.journal, 1).splitlines()), 3)
 
     def test_register(self) -> None:
-        told = register(self.journal, first=date(2026, 11, 20)).splitlines()
-        self.assertEqual(told[0], "== nov 2026 ==")
-        self.assertEqual(told[1], "2026-11-21 #0002 groceries [weekly]")
-        self.assertEqual(told[2], "  expenses:food              112.50 EUR")
-        self.assertIn("2026-12-01 #0003 {rent}", told)
+        output = register(self.journal, first=date(2026, 11, 20)).splitlines()
+        self.assertEqual(output[0], "== nov 2026 ==")
+        self.assertEqual(output[1], "2026-11-21 #0002 groceries [weekly]")
+        self.assertEqual(output[2], "  expenses:food              112.50 EUR")
+        self.assertIn("2026-12-01 #0003 {rent}", output)
 
     def test_money(self) -> None:
         self.assertEqual(repr(Money("1.005")), "Money('1.00', 'EUR')")
@@ -65,9 +65,9 @@ class LedgerTest(unittest.TestCase):
         self.assertIsNone(budget.warning("expenses:home", month))
 
     def test_csv_there_and_back(self) -> None:
-        told = dump(self.journal)
-        self.assertEqual(told.splitlines()[1], "0001,2026-11-02,salary,income:work,-2500.00,EUR")
-        self.assertEqual(balances(load(told.splitlines())), balances(self.journal))
+        output = dump(self.journal)
+        self.assertEqual(output.splitlines()[1], "0001,2026-11-02,salary,income:work,-2500.00,EUR")
+        self.assertEqual(balances(load(output.splitlines())), balances(self.journal))
 
     def test_dates(self) -> None:
         self.assertEqual(parse_day("21 Nov", 2026), date(2026, 11, 21))
@@ -86,7 +86,7 @@ class LedgerTest(unittest.TestCase):
             path = os.path.join(folder, "journal")
             with open(path, "w") as file:
                 file.write(TEXT)
-            for arguments, code, told in (
+            for arguments, code, output in (
                 ([path], 0, "assets "),
                 ([path, "magic"], 2, "there is no report 'magic', only balances and register"),
                 ([path + "x"], 1, "ledger: "),
@@ -95,7 +95,7 @@ class LedgerTest(unittest.TestCase):
                 out = io.StringIO()
                 with contextlib.redirect_stdout(out):
                     self.assertEqual(main(arguments), code)
-                self.assertTrue(out.getvalue().startswith(told), out.getvalue())
+                self.assertTrue(out.getvalue().startswith(output), out.getvalue())
 
 
 if __name__ == "__main__":

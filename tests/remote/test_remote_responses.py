@@ -1,4 +1,4 @@
-"""Test how a remote log handles unusual answers of its server."""
+"""Test how a remote log handles unusual responses of its server."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_the_parser_gives_the_same_messages_for_any_chunks(cuts: list[int]) -> N
 
 
 class stub:
-    """A server that gives every request the same answer. `requests` holds the path and token of each request."""
+    """A server that gives every request the same response. `requests` holds the path and token of each request."""
 
     requests: ClassVar[list[tuple[str, str | None]]] = []
 
