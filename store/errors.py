@@ -15,7 +15,7 @@ StoreError
 ├── StoreClosed        this store object was closed                               no retry
 └── StoreUnavailable   the database is busy or unreachable; nothing was written   retry
     ├── StoreFull      the disk is full                                           retry, when there is room
-    └── StoreLost      the open database file was deleted or replaced             retry, when there is one again
+    └── StoreLost      the open database file was deleted or replaced             retry, once a database is there
 
 NestedView is not a StoreError: it is a bug in the program, and no caller should handle it.
 """

@@ -1,4 +1,4 @@
-"""The identity of a task tells it from earlier and later tasks with the same id.
+"""The identity of a task distinguishes it from earlier and later tasks with the same id.
 
 A reference is a text that names a task: `ID`, which means any task that has this id, or `ID@IDENTITY`, which means one
 task. An id cannot contain `@`.
@@ -41,9 +41,9 @@ def parse_reference(text: str, field: str = "task") -> Reference:
 
 
 def check_identity(task_id: str, meant: str | None, found: str) -> None:
-    """Raise TaskReplaced if the caller means the task with the identity `meant`, and the id belongs to `found` now.
+    """Raise TaskReplaced if the caller means the task with the identity `meant`, but the id belongs to `found` now.
 
-    None and the empty text mean any task.
+    If `meant` is None or empty, the caller means any task with this id.
     """
     if meant and meant != found:
         raise TaskReplaced(task_id)

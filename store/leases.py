@@ -53,7 +53,7 @@ class Leases:
         return Lease(pool, outer)
 
     def enter(self, lease: Lease) -> None:
-        """Make a lease the one that the caller holds."""
+        """Record that the caller holds this lease."""
         _LEASE.set(lease)
 
     def leave(self, lease: Lease) -> None:

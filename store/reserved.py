@@ -1,4 +1,4 @@
-"""Names that only the server may use: with them, a caller could pass for the server or for a person."""
+"""Names that only the server may use: with one of them, a caller could impersonate the server or a person."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import contextlib
 from signalbox.store.contract import Store, Watch
 
 REREAD_DELAY = 0.002
-"""Seconds after which a read is repeated that a watch caused and that found nothing.
+"""Seconds until the log is read again after a watch reported a commit and the read found nothing.
 
 A commit may become visible just after the watch reports it.
 """

@@ -87,7 +87,7 @@ async def _origins(pubsub: PubSub) -> AsyncGenerator[str]:
 
 def client_of(url: str) -> Redis:
     """Return a client for a URL. It connects when it is used. Raises UnknownStoreKind."""
-    # The bus tries again by itself, and reports that it does.
+    # The client must not retry, because the bus retries and logs each failure.
     options: dict[str, Any] = {
         "socket_connect_timeout": TIMEOUT,
         "socket_timeout": TIMEOUT,

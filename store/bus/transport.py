@@ -18,9 +18,9 @@ class Transport(Protocol):
         """Wake all listening processes. `origin` names this process. Raises BusUnavailable."""
 
     def listen(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
-        """Listen: the iterator yields the `origin` of each wake-up. No wake-up is lost once the block has begun.
+        """Return a context manager whose iterator yields the `origin` of each wake-up sent since the block was entered.
 
-        Entering the block and the iterator raise BusUnavailable, also when the connection is lost.
+        Entering the block and iterating raise BusUnavailable, also when the connection is lost.
         """
 
     async def aclose(self) -> None:

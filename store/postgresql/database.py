@@ -110,12 +110,12 @@ class PostgresDatabase:
         self._cursor.execute("COMMIT")
 
     def was_committed(self, connection: psycopg.Connection) -> bool | None:
-        """Return whether this transaction was committed, on another connection; None if that cannot be known any more.
+        """Ask on another connection whether this transaction was committed. None: too many others were committed since.
 
         Waits until the transaction has ended. Raises the driver's errors.
         """
         with connection.transaction():
-            # The server may not have noticed yet that the other connection is lost, and still be committing.
+            # The server may still be committing, because it has not yet noticed that the other connection is lost.
             connection.execute(LOCK)
             signed = "SELECT number, token FROM recent_commits WHERE slot = %s"
             row = connection.execute(signed, (self._number % SLOTS,)).fetchone()

@@ -48,7 +48,7 @@ class PostgresView(Views):
         return rows[0][0].split(" ") if rows[0][0] else []
 
     async def events_at(self, task_id: str, seqs: Sequence[int]) -> list[Event]:
-        # The planner reads the whole task for a list that it knows to be long. It uses the index for a subquery.
+        # If the planner sees a long list of seqs, it reads the whole task. If it sees a subquery, it uses the index.
         where = "task_id = ? AND seq = ANY((SELECT ?::bigint[])::bigint[]) ORDER BY seq"
         return await self._events(where, task_id, list(seqs))
 

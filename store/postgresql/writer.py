@@ -25,7 +25,7 @@ log = logging.getLogger("signalbox.store")
 
 
 class OutcomeUnknown(StoreUnavailable):
-    """The connection was lost during a commit, and the server does not tell whether it succeeded."""
+    """The connection was lost during a commit, and the server could not be asked whether the commit succeeded."""
 
     def __init__(self) -> None:
         super().__init__("the connection to the database was lost during a commit, which may have succeeded")

@@ -13,7 +13,7 @@ ADDRESSED_TO_THE_RUN = frozenset({"permission_response", "cancel_requested", "re
 """Types of events that people send to the run, whatever their actor."""
 
 NEW_RUN = "runner_spawn"
-"""Starts another process, to which the spans and permission requests of the interrupted one do not belong."""
+"""The type of the event that starts another process. It does not reopen what the interrupted process left open."""
 
 
 def is_from_the_run(event: NewEvent | Event) -> bool:

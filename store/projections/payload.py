@@ -62,5 +62,5 @@ def checkpoint_id_of(event: Event) -> str:
 
 
 def request_id_of(event: Event) -> str:
-    """Return the id of the permission request that `event` opens: from its payload, else made from its seq."""
+    """Return the id of the permission request that `event` opens: from its payload, or else derived from its seq."""
     return text(event.payload, "request_id") or f"request-{event.seq}"

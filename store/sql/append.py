@@ -37,7 +37,7 @@ def create_task(
     project_id: str = DEFAULT_PROJECT,
     alone: bool = False,
 ) -> tuple[Task, bool]:
-    """Return a task and whether it was created now: the one with this id, or a new one.
+    """Return the task with this id, which is created if it does not exist, and whether it was created.
 
     With `alone`, a task of the same kind and project that has not ended is returned instead of a new one. Raises
     InvalidEvent if the project does not exist.

@@ -27,7 +27,7 @@ class Database(Protocol):
     """Runs statements in the current transaction. Values are marked by `?`.
 
     The transaction holds the only lock for writing, so a row that was just looked up cannot change before the commit.
-    A work function must look up what could conflict: an error of a statement may be reported only at the commit.
+    A work function must look for conflicting rows itself: a failed statement may be reported only at the commit.
     """
 
     @property

@@ -176,8 +176,8 @@ def _event_at(connection: sqlite3.Connection, event_id: object) -> tuple[object,
 def _is_whole(file: sqlite3.Connection) -> bool:
     """Return whether the file alone is a consistent database.
 
-    After an interrupted checkpoint it is not: a part of its pages is still in the write-ahead log only. The file must
-    then not be taken for an overwritten one, because the write-ahead log of an overwritten file is put aside.
+    After an interrupted checkpoint it is not: some of its pages are still in the write-ahead log only. Such a file must
+    not count as overwritten, because the write-ahead log of an overwritten file is moved away.
     """
     (result,) = file.execute("PRAGMA quick_check(1)").fetchone()
     return bool(result == "ok")

@@ -1,4 +1,4 @@
-"""Opening the database at the path again after the open one was lost. Never creates a new database."""
+"""Reopening: opens the database at the path after the open one was lost. Never creates a database."""
 
 from __future__ import annotations
 

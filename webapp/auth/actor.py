@@ -18,5 +18,5 @@ class AuditArguments(TypedDict):
 
 
 async def audit_arguments() -> AuditArguments:
-    """Return the arguments for this request: `await store().aarchive_task(task_id, True, **await asker())`."""
+    """Return the arguments for this request: `store().aarchive_task(task_id, True, **await audit_arguments())`."""
     return {"actor": (await principal()).who, "source": request.remote_addr}

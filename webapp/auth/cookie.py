@@ -1,4 +1,4 @@
-"""The session cookie. Over TLS its name has a prefix, with which other hosts and pages without TLS cannot set it.
+"""The session cookie. Over TLS its name has a prefix that keeps other hosts and pages without TLS from setting it.
 
 Below a path prefix the cookie's path is that prefix, so browsers do not send it to other programs on the same host.
 `__Host-` allows no path but `/`, so the name then begins with `__Secure-` (RFC 6265bis, section 4.1.3).

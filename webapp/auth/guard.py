@@ -211,9 +211,9 @@ def _bearer(secret: str) -> Credential:
 
 
 def _depends_on_task(status: int) -> bool:
-    """Whether a response may show another task than the meant one, or lack something that only the meant one has.
+    """Return whether the response to this request would be wrong if another task got the id meanwhile.
 
-    A write that succeeded has compared the identity itself.
+    A successful write is not affected, because it has compared the identity in its transaction.
     """
     return status in (404, 409) or (status < 400 and request.method in ("GET", "HEAD"))
 

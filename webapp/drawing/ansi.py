@@ -43,7 +43,7 @@ Change = tuple[str, int | str | None]
 
 
 def render(text: str) -> Markup:
-    """`text` as HTML: escaped, SGR turned into `<span class>`, control characters made visible."""
+    """Return `text` as HTML: escaped, with SGR as `<span class>` and with visible control characters."""
     if "\x1b" not in text and "\x9b" not in text and "\x9d" not in text:
         return escape(clean(text))
     drawing = _Drawing()

@@ -44,14 +44,14 @@ WORDS: dict[int | str, Words] = {
     ),
     503: Words("The server cannot answer right now", "Nothing was changed. Go back, and try again."),
 }
-"""The words of a code, or else of a status."""
+"""The words for an error, by its code or else by its status."""
 
 RELOADING = "This page loads again by itself as soon as the server can answer."
 SIGNALS = {429: "caution", 503: "caution", 500: "danger"}
-"""The colour of the signal by status, if it is not quiet."""
+"""The colour of the signal for each status; other statuses have no colour."""
 
 MIN_REFRESH = 5
-"""Seconds between two reloads of a page without JavaScript, at least."""
+"""Minimum seconds between two reloads of a page without JavaScript."""
 
 
 def error_values(
@@ -66,9 +66,9 @@ def error_values(
 ) -> dict[str, Any]:
     """Return the values of the error page's template.
 
-    `field` is the parameter or form field that is wrong, if the error is about one. `wait` is the seconds after which a
-    new try can help, if they are known. A page that `reloads` tries by itself. `successor` is the task that has the id
-    of a deleted one.
+    `field` is the parameter or form field that is wrong, if the error is about one. `wait` is the number of seconds
+    until a retry can help, if it is known. With `reloads` the page retries by itself. `successor` is the task that now
+    has the id of a deleted one.
     """
     try:
         phrase = HTTPStatus(status).phrase

@@ -27,7 +27,7 @@ class Fragments(TaskPages, ListPages):
         return self._render_page(template, layout, **values)
 
     def parts(self, templates: Mapping[str, str], **values: Any) -> dict[str, str]:
-        """Parts of a page, drawn by their templates: `{DOM id: template}` in, `{DOM id: HTML}` out."""
+        """Render parts of a page: takes `{DOM id: template}` and returns `{DOM id: HTML}`."""
         return {part: self._render(template, **values) for part, template in templates.items()}
 
     def parts_frame(self, parts: Mapping[str, str], since: int, to: int) -> str:

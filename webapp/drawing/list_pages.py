@@ -65,7 +65,7 @@ class ListPages(Templates):
         return position(since, view.event_id) + "\n".join(rows)
 
     def inbox_page(self, inbox: InboxView, *, stream_path: str = "", **layout: Any) -> str:
-        """All open permission requests; the page lives if there is a `stream_path`."""
+        """Return the open permission requests as a page, which is live if there is a `stream_path`."""
         return self._render_page(
             "permissions/index.html",
             layout,

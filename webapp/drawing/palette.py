@@ -1,7 +1,7 @@
 """The sixteen colours of a terminal, and a readable text colour for each as a background.
 
-`css/tokens.css` has the same values as `--terminal-0` to `--terminal-15`. They are the same in light and in dark: a
-ground and the text on it were chosen together.
+`css/tokens.css` has the same values as `--terminal-0` to `--terminal-15`. The light and the dark theme share them,
+because each background has its own text colour.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _luminance(colour: int) -> float:
 
 
 def indexed(index: int) -> int | None:
-    """One of the 256 colours as the nearest of the sixteen."""
+    """Return the nearest of the sixteen colours for one of the 256 colours; None if there is no such colour."""
     if index < 16:
         return index
     if index < 232:
@@ -61,7 +61,7 @@ def indexed(index: int) -> int | None:
 
 @lru_cache(maxsize=1024)
 def nearest(red: int, green: int, blue: int) -> int | None:
-    """Return the nearest of the sixteen colours; None if the text is no colour."""
+    """Return the nearest of the sixteen colours; None if a part is over 255."""
     if max(red, green, blue) > 255:
         return None
     return min(range(16), key=lambda n: sum((a - b) ** 2 for a, b in zip(_PURE[n], (red, green, blue), strict=True)))

@@ -10,7 +10,7 @@ HEIGHT = 12
 
 
 def bars(counts: Sequence[int]) -> str:
-    """An SVG path with a bar for each count. Heights are square roots, so that a burst does not hide the other bars."""
+    """Return an SVG path with a bar per count. Heights are square roots, so that a burst does not hide other bars."""
     most = max(counts, default=0)
     drawn = []
     for at, count in enumerate(counts):

@@ -45,7 +45,7 @@ class TaskPages(Templates):
         return self._render_page("tasks/time_travel.html", layout, **self._whole_task(view, time_travel))
 
     def time_travel_parts(self, view: TaskView, time_travel: TimeTravel) -> dict[str, str]:
-        """All parts of that page by DOM id, for its frames."""
+        """Return all parts of that page by DOM id, for its frames."""
         values = self._whole_task(view, time_travel)
         templates = {
             ids.TIME_TRAVEL: "_time_travel.html",

@@ -16,7 +16,7 @@ State = Literal["done", "current", "open", "failed", "cancelled", "interrupted",
 
 
 class Station(NamedTuple):
-    """One station. `progress` is how far the run is from here to the next, 0 to 1; `rail` is "done" once it passed."""
+    """One station. `progress` from here to the next is 0 to 1; `rail` is "done" once the run has left the station."""
 
     name: str
     state: State
@@ -28,9 +28,9 @@ class Station(NamedTuple):
 
 
 def stations(task: Task, phases: Sequence[Phase]) -> list[Station]:
-    """Return the phases that the log names, in its order, then the upcoming ones of the known order.
+    """Return a station for each phase that the log names, in its order, then for the phases that usually follow.
 
-    A run that names none is one station itself.
+    A run that names no phase is a single station.
     """
     line: list[Station] = []
     for phase in phases or _whole_run(task):

@@ -31,7 +31,7 @@ _BY_THE_RUN = frozenset(CHECKPOINT_EVENTS + EVIDENCE_EVENTS)
 """Events that emitters append with the actor `supervisor`, as part of the program, and the server never appends."""
 
 _SGR = re.compile(r"\x1b\[[0-9;:]*m")
-# With them go the marks of direction, and those deprecated beside them.
+# The controls, the marks of direction, and the deprecated format characters of Unicode.
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u206a-\u206f\ufff9-\ufffb]")
 _DIRECTING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f]")
@@ -44,7 +44,7 @@ def actor_of(event: Event) -> str:
 
 
 def is_vouched(event: Event) -> bool:
-    """Return whether the actor is true: the server wrote the event, or it is the supervisor of the run itself."""
+    """Return whether the actor can be trusted: the server wrote the event, or it names the run's own supervisor."""
     return event.origin == "server" or (event.actor == "supervisor" and event.event_type in _BY_THE_RUN)
 
 
@@ -64,9 +64,9 @@ def about(payload: dict[str, Any]) -> str:
 
 
 def safe(text: str, *, colours: bool) -> str:
-    """`text` without escape sequences and controls that change the terminal; with `colours` colours stay.
+    """Return `text` without escape sequences and control characters; with `colours`, SGR sequences are kept.
 
-    Characters that turn the direction of what follows, so that a text reads as another, show as U+FFFD.
+    A character that reverses the direction of the text after it becomes U+FFFD, because it can hide the real text.
     """
     if text.isprintable():
         return text
@@ -79,5 +79,5 @@ def safe(text: str, *, colours: bool) -> str:
 
 
 def safe_json(json: str) -> str:
-    """JSON for a terminal: control characters and bidirectional marks become JSON escapes."""
+    """Return JSON for a terminal: control characters and bidirectional marks become JSON escapes."""
     return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", json)

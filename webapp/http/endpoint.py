@@ -111,7 +111,7 @@ def endpoint(
 
 
 def socket_endpoint(summary: str, *, query: type[Any]) -> Callable[[V], V]:
-    """Declare a WebSocket: it reads the parameters `query` itself, as it refuses them by its close code."""
+    """Declare a WebSocket. Its route reads the parameters `query` itself, because it refuses them with a close code."""
 
     def declare(view: V) -> V:
         view.endpoint = Endpoint(  # type: ignore[attr-defined]

@@ -119,7 +119,7 @@ def _log(text: str) -> NewEvent:
 
 
 def _time(given: object) -> str | None:
-    """Return a time as an event holds it, or None for a time without a zone or anything else."""
+    """Return a time in the format of `occurred_at`, or None if `given` is not a time with a zone."""
     try:
         return checked_time(given, "occurred_at")
     except InvalidEvent:

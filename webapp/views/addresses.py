@@ -20,12 +20,12 @@ def newest_position(task: Task) -> TaskPosition:
 
 
 def of_task(address: str, task: Task) -> str:
-    """Return the address, for this very task."""
+    """Return the address with the identity of the task."""
     return _with(address, f"identity={task.identity}")
 
 
 def as_of(address: str, position: TaskPosition | None) -> str:
-    """Return the address of a page as of an event; None: of the page as it is."""
+    """Return the address of a page as of an event. Without a position, return the address unchanged."""
     return address if position is None else _with(address, f"at={position.seq}&identity={position.identity}")
 
 

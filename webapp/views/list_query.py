@@ -45,7 +45,7 @@ def _bound(about: str) -> Any:
 
 
 class ListFilters(msgspec.Struct, frozen=True, kw_only=True):
-    """The filters and the order of a list of tasks, as parameters. An empty one leaves nothing out."""
+    """The filters and the order of a list of tasks, as parameters. An empty filter excludes no task."""
 
     status: Annotated[
         tuple[Status, ...],
@@ -55,15 +55,15 @@ class ListFilters(msgspec.Struct, frozen=True, kw_only=True):
     kind: Annotated[Text, Meta(description="Only tasks of this kind.")] = ""
     project: Annotated[Text, Meta(description="Only tasks of the project with this id.")] = ""
     created_since: Annotated[
-        str | None, _bound("Only tasks made since: a time, or how long ago, such as 30m, 24h or 7d.")
+        str | None, _bound("Only tasks created since then: a time, or an age such as 30m, 24h or 7d.")
     ] = None
-    created_until: Annotated[str | None, _bound("Only tasks made before, in the same form.")] = None
-    stale: Annotated[bool, Meta(description="1: only runs that have been silent for long.")] = False
+    created_until: Annotated[str | None, _bound("Only tasks created before then, in the same form.")] = None
+    stale: Annotated[bool, Meta(description="1: only runs that are marked stale.")] = False
     archived: Annotated[bool, Meta(description="1: archived tasks instead of the others.")] = False
     sort: Annotated[Sort, Meta(description="The order.")] = "newest"
     cursor: Annotated[
         Annotated[str, Meta(max_length=MAX_CURSOR_CHARS)],
-        Meta(description="The `next_cursor` of the page before.", extra_json_schema={"pattern": CURSOR_PATTERN}),
+        Meta(description="The `next_cursor` of the previous page.", extra_json_schema={"pattern": CURSOR_PATTERN}),
     ] = ""
     limit: Annotated[int, Meta(ge=1, le=500, description="The maximum number of items.")] = 50
 

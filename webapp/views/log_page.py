@@ -14,7 +14,7 @@ from signalbox.webapp.views.log import LOG_WINDOW, LogWindow, log_window
 
 @dataclass(frozen=True, kw_only=True)
 class LogPlace:
-    """A place in the log: before, after or around a seq. False if none is given. `heartbeats` makes them rows."""
+    """A place in the log: before, after or around a seq; false without a seq. `heartbeats`: heartbeats are rows too."""
 
     before: int | None = None
     after: int | None = None

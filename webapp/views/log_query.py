@@ -26,7 +26,7 @@ FILTERS = {
 
 
 class LogFilters(msgspec.Struct, frozen=True, kw_only=True):
-    """The filters of a log, as parameters. An empty one leaves nothing out."""
+    """The filters of a log, as parameters. An empty filter excludes no event."""
 
     q: Annotated[Filter, Meta(description="Only events whose payload or type contains this.")] = ""
     type: Annotated[Filter, Meta(description="Only events of this type.")] = ""

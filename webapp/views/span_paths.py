@@ -6,13 +6,14 @@ WITHIN = 5
 """How many ancestors of a span are named."""
 
 Path = int
-"""The number under which `Paths` keeps the path of a span: the names of its ancestors and its own."""
+"""The number by which `Paths` knows a path: the names of the ancestors of a span, then its own name."""
 
 
 class Paths:
-    """The paths of the spans of two runs, each kept once. A whole path for each span of a deep tree would be quadratic.
+    """The paths of the spans of two runs, each stored once.
 
-    A path is kept as its parent path, a name, and a count of that name below the parent. 0 is the empty path.
+    A path is stored as its parent path, a name, and a count of that name below the parent, because whole paths of a
+    deep tree would take quadratic space. 0 is the empty path.
     """
 
     def __init__(self) -> None:

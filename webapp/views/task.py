@@ -47,7 +47,7 @@ class TaskView:
 
     @property
     def flags(self) -> str:
-        """Words for the state that changes without an event: see `flags_of`, and "unfinished" for unfinished output."""
+        """The words of `flags_of`, and "unfinished" if there is unfinished output. They change without an event."""
         return f"{flags_of(self.task)} unfinished".strip() if self.unfinished else flags_of(self.task)
 
     @property
@@ -76,7 +76,7 @@ FLAGS = ("stale", "archived")
 
 
 def flags_of(task: Task) -> str:
-    """Words for the state of a task that is not in its log. It changes without an event, so no seq covers it."""
+    """Return words for the state of a task that is stored outside its log. It changes without an event and a seq."""
     return " ".join(word for word, on in (("stale", task.stale), ("archived", task.archived_at)) if on)
 
 

@@ -29,7 +29,7 @@ _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 
 
 def clean(text: str) -> str:
-    """`text` with every control character made visible, so that it can neither break a line nor hide."""
+    """Return `text` with visible control characters, which can neither break a line nor hide text."""
     if not _CONTROL.search(text):
         return text
     return _CONTROL.sub(_picture, text.replace("\r\n", "\n"))
@@ -61,25 +61,25 @@ def cut(text: str, limit: int, whole: int = 0) -> str:
 
 
 def size(number: int) -> str:
-    """850 bytes, 195 KB, 1.2 MB."""
+    """Format a number of bytes: 850 bytes, 195 KB, 1.2 MB."""
     if number < 1000:
         return f"{number} bytes"
     return f"{number / 1000:.0f} KB" if number < 999_500 else f"{number / 1e6:.1f} MB"
 
 
 def compact(value: object) -> str:
-    """`value` as one line of JSON."""
+    """Return `value` as one line of JSON."""
     return _encoder.encode(value).decode()
 
 
 def clock(at: str) -> str:
-    """14:02:07.123 of a timestamp."""
+    """Return the time of day of a timestamp: 14:02:07.123."""
     return at[11:23]
 
 
 @lru_cache(maxsize=256)
 def day_name(day: str) -> str:
-    """Tuesday 24 November 2026 of 2026-11-24. A text that is not a date is returned unchanged."""
+    """Format a date: Tuesday 24 November 2026 for 2026-11-24. A text that is not a date is returned unchanged."""
     try:
         at = date.fromisoformat(day)
     except ValueError:
@@ -88,12 +88,12 @@ def day_name(day: str) -> str:
 
 
 def moment(at: str) -> str:
-    """2026-11-21 14:02:07 UTC of a timestamp. A text in another form is returned unchanged."""
+    """Format a timestamp: 2026-11-21 14:02:07 UTC. A text in another form is returned unchanged."""
     return f"{at[:10]} {at[11:19]} UTC" if _ISO.match(at) and at.endswith("Z") else at
 
 
 def seconds(start: str, end: str) -> float:
-    """Seconds from one timestamp to another, never negative; 0 if one of them is not valid."""
+    """Return the seconds from one timestamp to another, never negative; 0 if one of them is not valid."""
     try:
         return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())
     except (ValueError, TypeError):
@@ -101,7 +101,7 @@ def seconds(start: str, end: str) -> float:
 
 
 def between(start: str, end: str) -> str:
-    """Return the time from one timestamp to another: 850 ms, 3.2 s, 4 m 12 s."""
+    """Format the time from one timestamp to another: 850 ms, 3.2 s, 4 m 12 s."""
     elapsed = seconds(start, end)
     if elapsed < 0.9995:
         return f"{elapsed * 1000:.0f} ms"
@@ -109,12 +109,12 @@ def between(start: str, end: str) -> str:
 
 
 def elapsed(start: str, end: str) -> str:
-    """Return the same in whole units, as a running clock counts them: 3 s, 4 m 12 s, 2 h 03 m."""
+    """Format the same time in whole units, as a running clock counts them: 3 s, 4 m 12 s, 2 h 03 m."""
     return duration(seconds(start, end))
 
 
 def offset(elapsed: float) -> str:
-    """Seconds as a label of an axis: 0, 850 ms, 3.2 s, 4 m 12 s."""
+    """Format seconds as a label of an axis: 0, 850 ms, 3.2 s, 4 m 12 s."""
     if elapsed < 0.0005:
         return "0"
     if elapsed < 0.9995:
@@ -123,7 +123,7 @@ def offset(elapsed: float) -> str:
 
 
 def duration(elapsed: float) -> str:
-    """7 s, 4 m 12 s, 2 h 03 m, 3 d 7 h."""
+    """Format seconds: 7 s, 4 m 12 s, 2 h 03 m, 3 d 7 h."""
     s = int(elapsed)
     if s < 60:
         return f"{s} s"
@@ -135,15 +135,15 @@ def duration(elapsed: float) -> str:
 
 
 def count(number: float) -> str:
-    """1,523, or 2.5 for a number that is not whole."""
+    """Format a number: 1,523, or 2.5 if it is not whole."""
     return f"{number:,.0f}" if number == int(number) else f"{number:,.2f}".rstrip("0")
 
 
 def percent(number: float) -> str:
-    """61 %. Only 100 per cent itself reads 100 %."""
+    """Format a percentage: 61 %. A number below 100 is never rounded to 100 %."""
     return f"{min(int(number), 99) if number < 100 else 100} %"
 
 
 def plural(number: int, word: str) -> str:
-    """1 event, 2 events."""
+    """Format a number with its noun: 1 event, 2 events."""
     return f"{count(number)} {word}{'' if number == 1 else 's'}"

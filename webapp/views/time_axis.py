@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 IDLE_SHARE = 0.1
-"""An idle gap that takes more of the whole than this is folded."""
+"""An idle gap is folded if it takes more than this share of the whole time."""
 
 FOLD_WIDTH = 2.5
 TICKS = 7
 NEXT_TICK = 7.0
-"""Per cent of the width that the label of a tick takes."""
+"""Per cent of the axis's width that the label of a tick takes."""
 
 _STEPS = (
     *(size * digit for size in (0.001, 0.01, 0.1, 1) for digit in (1, 2, 5)),

@@ -14,7 +14,7 @@ from signalbox.webapp.views.addresses import TaskPosition, as_of
 
 
 class TravelStep(NamedTuple):
-    """A way to another seq; `seq` is None where there is no way on. `key` is its key on the keyboard."""
+    """A link to another event. `seq` is None if there is no such event. `key` is the keyboard shortcut."""
 
     name: str
     label: str
@@ -26,8 +26,8 @@ class TravelStep(NamedTuple):
 class TimeTravel:
     """The state of a page as of the event `seq`, appended at `at`.
 
-    `asked` is the requested seq, `first` the first seq with something to show, `latest` the newest
-    seq now. `here` is the page's address now, but for its other `parameters`. `identity` is that of the task.
+    `asked` is the requested seq, `first` the first seq with something to show, and `latest` the newest seq now. `here`
+    is the path of the page, and `parameters` are its parameters besides `at`. `identity` is that of the task.
     """
 
     seq: int

@@ -40,7 +40,7 @@ class Chapter:
 class TimelineView:
     """The timeline of a task as of the seq `task.latest_seq`. `more` says that the log has further moments.
 
-    `checkpoints` are the ids of those whose commit is told.
+    `checkpoints` has the ids of the checkpoints that have a page.
     """
 
     task: Task

@@ -1,4 +1,4 @@
--- The log. event_id grows in commit order. AUTOINCREMENT prevents that the id of a deleted event is used again.
+-- The log. event_id grows in commit order. AUTOINCREMENT keeps the id of a deleted event from being used again.
 CREATE TABLE task_events (
   event_id       INTEGER PRIMARY KEY AUTOINCREMENT,
   task_id        TEXT NOT NULL REFERENCES tasks (task_id) ON DELETE CASCADE,

@@ -1,5 +1,5 @@
--- The writer of an event: `server` for the server, for itself or for a person, `import` for an imported log, NULL for a
--- run or another emitter. An event of an emitter about an act of a person is only a claim.
+-- The writer of an event: `server` for the server (for itself or for a person), `import` for an imported log, NULL for a
+-- run or another emitter. If an emitter appends an event about an act of a person, it is only a claim.
 ALTER TABLE task_events ADD COLUMN origin TEXT;
 
 -- The account and token of the actor, because names are not unique. `project_id` and `identity` are those of the task at
@@ -28,8 +28,8 @@ WHERE task_id IS NOT NULL AND NOT EXISTS (
   WHERE d.task_id = task_audits.task_id AND d.action = 'task_deleted' AND d.audit_id >= task_audits.audit_id
 );
 
--- Older versions gave effect to responses and requests to cancel from any writer. They keep their effect: with an audit
--- as the act of a person of this server, else as a claim.
+-- In older versions, responses and requests to cancel had an effect whoever appended them. They keep it: an event with
+-- an audit counts as the act of a person of this server, any other as a claim.
 UPDATE task_events SET origin = CASE WHEN EXISTS (
     SELECT 1 FROM task_audits a JOIN task_event_seq_counters c ON c.task_id = a.task_id AND c.identity = a.identity
     WHERE a.task_id = task_events.task_id AND a.seq = task_events.seq AND a.action = task_events.event_type
