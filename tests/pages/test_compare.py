@@ -202,6 +202,15 @@ def test_a_run_compared_with_itself_has_no_difference(server: Server) -> None:
     assert text(difference_at).startswith("They have not parted")
 
 
+def test_runs_without_phases_and_work_items_are_compared_by_their_outcome(server: Server) -> None:
+    for task, status in (("well", "done"), ("fine", "done"), ("badly", "failed")):
+        server.emit(task, NewEvent(event_type="status", payload={"status": status}))
+    (same,) = elements_with_class(page(server, "/compare?a=well&b=fine"), "compare-parting")
+    assert text(same) == "They have not parted: both runs ended in the same state."
+    (different,) = elements_with_class(page(server, "/compare?a=well&b=badly"), "compare-parting")
+    assert text(different) == "The runs ended in different states: A done, B failed."
+
+
 def test_runs_without_events_have_nothing_to_compare(server: Server) -> None:
     for task in ("new-1", "new-2"):
         server.post("/api/tasks", {"task_id": task})

@@ -88,14 +88,16 @@ class ComparedRun:
 class ComparisonView:
     """Two runs as of their newest events.
 
-    `parted_at` is the name of the phase where they parted first, and the item that differs. `hidden` counts items left
-    out of `phases` because there are too many. `longest` is the duration of the longest item in seconds. `cut` is the
-    number of spans that were read of each run if there are more, else 0.
+    `has_steps` is false if no run has a phase, a work item or a tool call. `parted_at` is the name of the phase where
+    they parted first, and the item that differs. `hidden` counts items left out of `phases` because there are too many.
+    `longest` is the duration of the longest item in seconds. `cut` is the number of spans that were read of each run if
+    there are more, else 0.
     """
 
     a: ComparedRun
     b: ComparedRun
     phases: list[ComparedPhase]
+    has_steps: bool
     parted_at: tuple[str, ComparedItem] | None
     differing: int
     hidden: int
@@ -140,6 +142,7 @@ async def comparison_view(view: Reading, a: str, b: str, *, only_parted: bool = 
             for group in found
             if (shown := [item for item in group.work if id(item) in kept]) or group.phase
         ],
+        has_steps=bool(found),
         parted_at=parted(found),
         differing=sum(item.parted for item in work) + sum(bool(each.phase and each.phase.parted) for each in found),
         hidden=len(wanted) - len(kept),
