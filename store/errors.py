@@ -97,7 +97,11 @@ class StoreClosed(StoreError):
 
 
 class StoreUnavailable(StoreError):
-    """The database did not answer in time or cannot be reached. Nothing of the call was written."""
+    """The database did not answer in time or cannot be reached. Nothing of the call was written.
+
+    There is one exception: if the connection to PostgreSQL was lost during a commit and the outcome is unknown, the
+    message says so. A retry with the same idempotency keys is then safe.
+    """
 
     retryable = True
 
