@@ -17,10 +17,10 @@ HALF_A_REFUSAL = b'HTTP/1.1 503 Busy\r\nContent-Type: application/json\r\nConten
 NO_MESSAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 HALF_A_MESSAGE = NO_MESSAGE + b"data: <hx-fra"
 
-HOLD = """(seats) => {
-  for (const seat of seats) navigator.locks.request(`signalbox:stream:${seat}`, () => new Promise(() => {}));
+HOLD = """(slots) => {
+  for (const slot of slots) navigator.locks.request(`signalbox:stream:${slot}`, () => new Promise(() => {}));
 }"""
-"""Holds seats of stream-limit.js forever, as a page with a hanging script does."""
+"""Holds the slots of stream-limit.js forever, as a page with a hanging script does."""
 
 
 def wait_for_another_connect(proxy: Proxy, before: int) -> None:
@@ -84,7 +84,7 @@ def test_pages_queued_behind_a_hanging_connect_become_live(
         expect_live_at(page, 2, timeout=30)
 
 
-def test_a_page_becomes_live_although_hanging_pages_hold_every_seat(
+def test_a_page_becomes_live_although_hanging_pages_hold_every_slot(
     server: Server, context: BrowserContext, expect_console: list[str]
 ) -> None:
     expect_console.append("favicon.ico")

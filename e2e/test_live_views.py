@@ -24,7 +24,7 @@ VIEWS = {
     "all failures of a log": "/log?failed=1",
     "the second page of hits": "/log?q=e&after=30",
     "a window of the log that grows until it is full": "/log?after=20",
-    "a window amid the log, where no failure was found": "/log?around=30&failure_after=30",
+    "a window in the middle of the log, where no failure was found": "/log?around=30&failure_after=30",
     "a window of the log that begins later": "/log?around=100",
     "a window that ends before a future event": "/log?before=100",
 }

@@ -28,7 +28,7 @@ from signalbox.store.errors import (
 )
 from signalbox.store.events import Event, NewEvent
 from signalbox.store.sqlite import SqliteStore
-from signalbox.store.task_list import SORTS, SavedView, Sort, TaskQuery
+from signalbox.store.task_query import SORTS, SavedView, Sort, TaskQuery
 from signalbox.store.urls import without_password
 
 __all__ = [

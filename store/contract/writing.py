@@ -15,7 +15,7 @@ from signalbox.store.contract.consuming import Consuming
 from signalbox.store.contract.values import TaskRecord, Who
 from signalbox.store.events import Event, NewEvent
 from signalbox.store.state import Task, Unfinished
-from signalbox.store.task_list import SavedView
+from signalbox.store.task_query import SavedView
 
 
 class Writing(Consuming):

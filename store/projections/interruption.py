@@ -13,7 +13,7 @@ ADDRESSED_TO_THE_RUN = frozenset({"permission_response", "cancel_requested", "re
 """Types of events that people send to the run, whatever their actor."""
 
 NEW_RUN = "runner_spawn"
-"""The type of the event that starts another process. It does not reopen what the interrupted process left open."""
+"""The type of the event that starts another process. Spans and requests of the interrupted process stay closed."""
 
 
 def is_from_the_run(event: NewEvent | Event) -> bool:

@@ -54,7 +54,7 @@ def texts(row: Sequence[Any], integer_columns: frozenset[int]) -> list[Any]:
 
 
 def damaged_task(row: Sequence[Any]) -> Task:
-    """Return a placeholder for a task whose state cannot be read, made from its row's `task_list.task_columns`."""
+    """Return a placeholder for a task whose state cannot be read, from the `task_list.damaged_columns` of its row."""
     task_id, title, kind, project_id, created_at, updated_at, archived_at, last_seq, identity = row
     created = _text(created_at) or now()
     return Task(

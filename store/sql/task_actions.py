@@ -11,7 +11,7 @@ from signalbox.store.sql.damaged import damaged_task
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.task_list import SAVED_VIEW_COLUMNS, columns, damaged_columns, saved_view_of, task_of
 from signalbox.store.state import Task
-from signalbox.store.task_list import SavedView
+from signalbox.store.task_query import SavedView
 
 MAX_VIEWS = 100
 MAX_NAME_CHARS = 80

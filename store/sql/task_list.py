@@ -10,7 +10,7 @@ import msgspec
 from signalbox.store.sql.dialect import Condition, Dialect, everything, one_of, pattern_of
 from signalbox.store.sql.rows import stored_task
 from signalbox.store.state import Task
-from signalbox.store.task_list import SavedView, Sort, TaskQuery, bound_timestamp, cursor_parts
+from signalbox.store.task_query import SavedView, Sort, TaskQuery, bound_timestamp, cursor_parts
 
 _ORDERS: dict[Sort, tuple[str, bool]] = {
     "newest": ("created_at", True),

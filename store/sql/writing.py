@@ -29,7 +29,7 @@ from signalbox.store.sql import append as appending
 from signalbox.store.sql import audits, consumers, importing, task_actions, unfinished
 from signalbox.store.sql.group_commit import Calls, GroupCommit
 from signalbox.store.state import Task, Unfinished
-from signalbox.store.task_list import SavedView
+from signalbox.store.task_query import SavedView
 
 log = logging.getLogger("signalbox.store")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from signalbox.store import SORTS, NewEvent, Sort, TaskQuery, TaskRecord, open_store, task_list
+from signalbox.store import SORTS, NewEvent, Sort, TaskQuery, TaskRecord, open_store, task_query
 from signalbox.store.sql.task_list import page
 from signalbox.store.sqlite import SqliteStore
 from signalbox.store.sqlite.views import SQLITE
@@ -128,7 +128,7 @@ async def test_a_task_that_becomes_too_old_leaves_the_list_without_an_event(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [now()]
-    monkeypatch.setattr(task_list, "now", lambda: clock[0])
+    monkeypatch.setattr(task_query, "now", lambda: clock[0])
     store.create_task("aging")
     render = TaskListFrames(store, Fragments(asset), TaskQuery(since="1h", archived=False))
     async with store.read() as view:

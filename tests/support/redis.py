@@ -72,7 +72,7 @@ class RedisSentinel(RedisServer):
 
     @property
     def configuration(self) -> str:
-        """Return the configuration, in which the sentinel notes what it has found."""
+        """Return the configuration, to which the sentinel adds the servers that it finds."""
         return self._file.read_text()
 
     def _arguments(self) -> list[str]:

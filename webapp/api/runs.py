@@ -12,7 +12,7 @@ from signalbox.store import Conflict, InvalidEvent, TaskQuery, UnknownTask
 from signalbox.store.events import MAX_TITLE_CHARS, TaskId, Title, check_task_id, check_text
 from signalbox.store.identity import check_identity
 from signalbox.store.state import Status, Task
-from signalbox.store.task_list import CURSOR_PATTERN, MAX_CURSOR_CHARS
+from signalbox.store.task_query import CURSOR_PATTERN, MAX_CURSOR_CHARS
 from signalbox.webapp.acts.user_actions import audit, checked_reason, request_cancel
 from signalbox.webapp.agents.agent_runs import KIND
 from signalbox.webapp.agents.errors import AgentUnavailable

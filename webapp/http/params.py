@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from quart import request
 
-from signalbox.store.task_list import relative_seconds
+from signalbox.store.task_query import relative_seconds
 from signalbox.webapp.http.bad_request import BadRequest
 
 MAX_SEQ = 2**53 - 1

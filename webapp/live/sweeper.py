@@ -8,7 +8,7 @@ import time
 import structlog
 
 from signalbox.store.loops import Loop
-from signalbox.store.task_list import MINUTE
+from signalbox.store.task_query import MINUTE
 from signalbox.webapp.live.lane import Lane
 from signalbox.webapp.live.lanes import Lanes
 from signalbox.webapp.live.stats import Stats

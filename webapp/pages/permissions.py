@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as Redirect
 from signalbox.store import Conflict, TaskReading
 from signalbox.store.events import is_task_id
 from signalbox.store.state import Permission
-from signalbox.store.task_list import permission_cursor_parts
+from signalbox.store.task_query import permission_cursor_parts
 from signalbox.webapp.acts.user_actions import answer_permission, checked_reason, redirect_back
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import answerable_projects, visible_projects

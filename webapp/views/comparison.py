@@ -167,8 +167,8 @@ async def _run(view: Reading, task_id: str) -> ComparedRun:
 def compared_phases(a: ComparedRun, b: ComparedRun) -> list[ComparedPhase]:
     """Return the phases of both runs in order, each with its work items and tools; those without a phase come first."""
     phases_a, phases_b = ({phase.phase: phase for phase in run.phases} for run in (a, b))
-    ways = Paths()
-    work_a, work_b = _work(a, ways), _work(b, ways)
+    span_paths = Paths()
+    work_a, work_b = _work(a, span_paths), _work(b, span_paths)
     found = []
     for name in [None, *merged(list(phases_a), list(phases_b))]:
         in_a, in_b = phases_a.get(name or ""), phases_b.get(name or "")
@@ -181,8 +181,8 @@ def compared_phases(a: ComparedRun, b: ComparedRun) -> list[ComparedPhase]:
         here_a, here_b = work_a.get(name, {}), work_b.get(name, {})
         items = [
             ComparedItem(
-                name=ways.name(path),
-                within=ways.within(path),
+                name=span_paths.name(path),
+                within=span_paths.within(path),
                 a=here_a.get(path),
                 b=here_b.get(path),
                 over_a=over_a,
@@ -195,7 +195,7 @@ def compared_phases(a: ComparedRun, b: ComparedRun) -> list[ComparedPhase]:
     return found
 
 
-def _work(run: ComparedRun, ways: Paths) -> dict[str | None, dict[Path, Side]]:
+def _work(run: ComparedRun, span_paths: Paths) -> dict[str | None, dict[Path, Side]]:
     named = {phase.phase for phase in run.phases}
     met: Counter[tuple[str | None, Path, str]] = Counter()
     paths: dict[str, Path] = {}
@@ -207,7 +207,7 @@ def _work(run: ComparedRun, ways: Paths) -> dict[str | None, dict[Path, Side]]:
         above = paths.get(span.parent_span_id or "", 0)
         label = span.work_item_id or span.name
         met[phase, above, label] += 1
-        path = paths[span.span_id] = ways.step(above, label, met[phase, above, label])
+        path = paths[span.span_id] = span_paths.step(above, label, met[phase, above, label])
         took = seconds(span.started_at, span.ended_at) if span.ended_at and span.state != "open" else None
         found.setdefault(phase, {})[path] = Side(span.state, took, span.started_seq)
     return found

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from signalbox.store import Sort, TaskQuery
 from signalbox.store.state import STATUSES, Status
-from signalbox.store.task_list import (
+from signalbox.store.task_query import (
     CURSOR_PATTERN,
     MAX_CURSOR_CHARS,
     RELATIVE_TIME_PATTERN,

@@ -10,7 +10,7 @@ from werkzeug.exceptions import NotFound
 
 from signalbox.store import Reading, TaskReading, UnknownTask
 from signalbox.store.state import Permission, Task
-from signalbox.store.task_list import permission_cursor
+from signalbox.store.task_query import permission_cursor
 from signalbox.webapp.auth.principal import ProjectIds
 
 AUDITS_PAGE = 200

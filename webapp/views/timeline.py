@@ -84,8 +84,8 @@ def chapters(phases: Sequence[Phase], spans: Iterable[Span], events: Iterable[Ev
             entered = by_name[event.phase].phase
             if entered is None or entered.first_seq == event.seq:
                 continue
-        begun = (chapter for chapter in reversed(found) if chapter.phase and chapter.phase.first_seq <= event.seq)
-        chapter = by_name.get(event.phase or "") or next(begun, before)
+        started = (chapter for chapter in reversed(found) if chapter.phase and chapter.phase.first_seq <= event.seq)
+        chapter = by_name.get(event.phase or "") or next(started, before)
         chapter.moments.append(moment(event))
     return ([before] if before.moments else []) + found
 

@@ -31,7 +31,7 @@ class PermissionReading(Protocol):
     ) -> list[tuple[Task, Permission]]:
         """Return the first `limit` open requests after the cursor `after`, oldest tasks first, within a task by seq.
 
-        `task_list.permission_cursor` returns the cursor of a request. Raises InvalidEvent for a bad cursor.
+        `task_query.permission_cursor` returns the cursor of a request. Raises InvalidEvent for a bad cursor.
         """
 
     async def count_open_permissions(self, projects: Sequence[str] | None = None, task_id: str | None = None) -> int:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from signalbox.store.contract.values import Standing, TaskPage
 from signalbox.store.state import Task, Unfinished
-from signalbox.store.task_list import SavedView, TaskQuery
+from signalbox.store.task_query import SavedView, TaskQuery
 
 
 class OneTaskReading(Protocol):

@@ -14,7 +14,7 @@ from signalbox.store.sql.rows import decode
 from signalbox.store.sql.views.base import UNLIMITED
 from signalbox.store.sql.views.tasks import TaskViews
 from signalbox.store.state import Permission, Task
-from signalbox.store.task_list import permission_cursor_parts
+from signalbox.store.task_query import permission_cursor_parts
 
 
 class PermissionViews(TaskViews):

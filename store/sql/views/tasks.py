@@ -15,7 +15,7 @@ from signalbox.store.sql.damaged import damaged_task
 from signalbox.store.sql.dialect import Condition
 from signalbox.store.sql.views.base import Rows
 from signalbox.store.state import Task, Unfinished
-from signalbox.store.task_list import SavedView, TaskQuery
+from signalbox.store.task_query import SavedView, TaskQuery
 
 
 class TaskViews(Rows):

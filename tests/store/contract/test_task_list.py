@@ -21,7 +21,7 @@ from signalbox.store import (
 )
 from signalbox.store.errors import NotFound
 from signalbox.store.state import Task
-from signalbox.store.task_list import bound_timestamp
+from signalbox.store.task_query import bound_timestamp
 from signalbox.store.times import now
 
 ADA = {"actor": "ada@example.org", "source": "192.0.2.7"}

@@ -1,4 +1,4 @@
-"""The filters, orders and cursors of the task list."""
+"""The query of the task list: its filters, orders and cursors. Also the cursor of the open permission requests."""
 
 from __future__ import annotations
 
