@@ -9,7 +9,7 @@
 The app has one `Agents` object, `app.extensions["agents"]`:
 
     task, new = await agents.start(project, run_id)     starts a task of kind "agent", or returns the existing one
-    await agents.at_work(project)                       the active run; a project has one at a time
+    await agents.active_run(project)                    the active run; a project has one at a time
     await agents.available(project)                     whether a run could be started or followed now
     await agents.check(project)                         the same, but raises AgentUnavailable with the reason
 
