@@ -88,10 +88,9 @@ class ComparedRun:
 class ComparisonView:
     """Two runs as of their newest events.
 
-    `has_steps` is false if no run has a phase, a work item or a tool call. `parted_at` is the name of the phase where
-    they parted first, and the item that differs. `hidden` counts items left out of `phases` because there are too many.
-    `longest` is the duration of the longest item in seconds. `cut` is the number of spans that were read of each run if
-    there are more, else 0.
+    `has_steps`: a run has phases, work items or tool calls. `parted_at` is the name of the phase where they parted
+    first, and the item that differs. `hidden` counts items left out of `phases` because there are too many. `longest`
+    is the duration of the longest item (s). `cut` is the number of spans that were read if a run has more, else 0.
     """
 
     a: ComparedRun
