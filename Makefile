@@ -21,7 +21,7 @@ UNIT_WORKERS := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 E2E_WORKERS := --numprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick lint types unit e2e soak chaos schemathesis bench screenshots format venv browser lock wheel sbom container clean
+.PHONY: help run test quick lint types unit e2e soak chaos fleet schemathesis bench screenshots format venv browser lock wheel sbom container clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -54,6 +54,9 @@ soak: venv browser ## run the tests that take minutes
 
 chaos: venv browser ## inject 2,000 random faults and check everything after each (ARGS="--seed 7 --faults 250")
 	@$(BIN)/python -m e2e.chaos $(ARGS)
+
+fleet: venv browser ## kill parts of three processes with PostgreSQL and Redis, with 300 viewers (ARGS="--seed 7 --seconds 60")
+	@$(BIN)/python -m e2e.fleet $(ARGS)
 
 schemathesis: venv ## test every route against the OpenAPI document (ARGS="--seed 7")
 	@$(BIN)/python -m scripts.schemathesis $(ARGS)

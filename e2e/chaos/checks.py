@@ -5,13 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from playwright.sync_api import Error, Page
-
-from e2e.chaos import truth
+from e2e.chaos.pages import difference, fresh, live_at, status
+from e2e.chaos.truth import Entry
 from e2e.chaos.world import World
-from e2e.live_checks import LOADED, content
-
-LIVE_AT = re.compile(r"live at #(\d+)")
 
 
 def check_all(world: World) -> None:
@@ -29,7 +25,7 @@ def check_all(world: World) -> None:
 def check_log(world: World) -> None:
     """Check that seqs have no gaps, times never go back, and acknowledged events are stored once and in order."""
     for writer in (world.http, world.file):
-        log = truth.log_of(world.path, writer.task_id)
+        log = world.truth.log_of(writer.task_id)
         _check_order(world, writer.task_id, log)
         keys = [entry.key for entry in log if entry.key and entry.key.startswith(f"{writer.name}-")]
         if keys != writer.acknowledged:
@@ -37,10 +33,10 @@ def check_log(world: World) -> None:
             repeated = sorted({key for key in keys if keys.count(key) > 1})
             world.record_error(f"{writer.task_id}: lost {lost[:5]}, twice {repeated[:5]}, of {len(keys)} stored")
             writer.acknowledged = [str(key) for key in keys]
-    _check_order(world, world.command.task_id, truth.log_of(world.path, world.command.task_id))
+    _check_order(world, world.command.task_id, world.truth.log_of(world.command.task_id))
 
 
-def _check_order(world: World, task_id: str, log: list[truth.Entry]) -> None:
+def _check_order(world: World, task_id: str, log: list[Entry]) -> None:
     if [entry.seq for entry in log] != list(range(1, len(log) + 1)):
         world.record_error(f"{task_id}: seqs with a gap or a duplicate")
     times = [entry.created_at for entry in log]
@@ -59,11 +55,11 @@ def check_api(world: World) -> None:
 
 def _api_agrees_with_log(world: World, task_id: str) -> bool:
     """Return whether the API shows the log. The run may append events between the requests."""
-    before = truth.newest(world.path, task_id)
+    before = world.truth.newest(task_id)
     snapshot = world.request(f"/api/tasks/{task_id}/events/snapshot?limit=500")
     since = max(0, before - 900)
     page = world.request(f"/api/tasks/{task_id}/events?since_seq={since}&limit=1000")
-    after = truth.newest(world.path, task_id)
+    after = world.truth.newest(task_id)
     if snapshot is None or page is None or not (snapshot.is_success and page.is_success):
         return False
     state, seqs = snapshot.json(), [event["seq"] for event in page.json()["events"]]
@@ -95,49 +91,21 @@ def check_readers(world: World) -> None:
 
 
 def _all_seqs(world: World, task_id: str) -> Callable[[], list[int]]:
-    return lambda: list(range(1, truth.newest(world.path, task_id) + 1))
+    return lambda: list(range(1, world.truth.newest(task_id) + 1))
 
 
 def check_pages(world: World) -> None:
     """Check that every page is live at the newest event and equals a fresh load of its address."""
-    position = truth.newest(world.path)
+    position = world.truth.newest()
     for page in world.pages:
         task_id = re.search(r"/tasks/([\w-]+)", page.url)
-        newest = truth.newest(world.path, task_id[1]) if task_id else position
+        newest = world.truth.newest(task_id[1]) if task_id else position
         if page.url.endswith("/permissions"):
             # The inbox receives only permission events, so it is live at the last one of these.
             newest = 0
         ok = world.until(
-            lambda page=page, newest=newest: _live(page) >= newest, f"{page.url} is live at #{newest}"
-        ) and world.until(lambda page=page: _fresh(page), f"{page.url} equals a fresh page", timeout=10)
+            lambda page=page, newest=newest: live_at(page) >= newest, f"{page.url} is live at #{newest}"
+        ) and world.until(lambda page=page: fresh(page), f"{page.url} equals a fresh page", timeout=10)
         if not ok:
-            world.record_error(f"{page.url} shows the status: {_status(page)!r}; {_difference(page)}")
+            world.record_error(f"{page.url} shows the status: {status(page)!r}; {difference(page)}")
             world.reload(page)
-
-
-def _status(page: Page) -> str:
-    try:
-        return page.locator("live-status").first.text_content(timeout=1000) or ""
-    except Error as error:
-        return error.message.splitlines()[0]
-
-
-def _live(page: Page) -> int:
-    match = LIVE_AT.search(_status(page))
-    return int(match[1]) if match else -1
-
-
-def _fresh(page: Page) -> bool:
-    try:
-        return content(page) == page.evaluate(LOADED)
-    except Error:
-        return False
-
-
-def _difference(page: Page) -> str:
-    try:
-        shown, loaded = content(page).split("\n"), str(page.evaluate(LOADED)).split("\n")
-    except Error as error:
-        return error.message.splitlines()[0]
-    different = [pair for pair in zip(shown, loaded, strict=False) if pair[0] != pair[1]]
-    return f"{len(shown)} lines shown, {len(loaded)} fresh, first different {different[:1]}"

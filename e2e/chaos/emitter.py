@@ -7,6 +7,7 @@ prints `{"acknowledged": [key, …]}`, or `{"error": …}` for an error that no 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 
@@ -46,7 +47,7 @@ def open_when_available(url: str) -> Store:
     """Return the store once it can be opened."""
     while True:
         try:
-            return open_store(url)
+            return open_store(url, bus=os.environ.get("SIGNALBOX_BUS_URL"))
         except StoreError as error:
             if not error.retryable:
                 raise

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import threading
 from abc import ABC, abstractmethod
-from contextlib import suppress
 from typing import Any
 
 from playwright.sync_api import Page
@@ -29,37 +29,51 @@ FOLLOW = """async ({task}) => {
     window.service.start();
 }"""
 
+MIN_PAUSE = 0.1
+"""Seconds before a reader connects again after it has received something."""
+
+INTERRUPTIONS = (OSError, EOFError, TimeoutError, Refused, WebSocketException, asyncio.IncompleteReadError)
+ASSERTIONS = (AssertionError, ValueError, KeyError)
+
+
+def background_loop() -> asyncio.AbstractEventLoop:
+    """Return an event loop that runs in a thread of its own, until it is stopped."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    return loop
+
 
 class Reader(ABC):
-    """Follow one task on an event loop in a separate thread. `seen` holds the seqs since the log began or was reset.
+    """Follow one task on the event loop of another thread. `seen` holds the seqs since the log began or was reset.
 
-    A gap is an error, unless the network is `lossy`: then the reader reconnects from the last seq it has seen.
+    A gap is an error, unless the network is `lossy`: then the reader reconnects from the last seq it has seen. After a
+    failed connection the reader waits 0.1 s, and then up to `max_pause` seconds.
     """
 
-    def __init__(self, port: int, task_id: str) -> None:
+    def __init__(self, port: int, task_id: str, loop: asyncio.AbstractEventLoop, *, max_pause: float = 0.1) -> None:
         self.port, self.task_id = port, task_id
         self.seen: list[int] = []
         self.errors: list[str] = []
         self.lossy = False
-        self._loop = asyncio.new_event_loop()
-        self._task: asyncio.Task[None] | None = None
-        threading.Thread(target=self._run, daemon=True).start()
+        self.connects = 0
+        self._max_pause = max_pause
+        self._following = asyncio.run_coroutine_threadsafe(self._follow(), loop)
 
     def close(self) -> None:
-        if self._task is not None:
-            self._loop.call_soon_threadsafe(self._task.cancel)
-
-    def _run(self) -> None:
-        self._task = self._loop.create_task(self._follow())
-        with suppress(asyncio.CancelledError):
-            self._loop.run_until_complete(self._task)
+        self._following.cancel()
 
     async def _follow(self) -> None:
+        pause = MIN_PAUSE
         while True:
-            with suppress(OSError, EOFError, TimeoutError, Refused, WebSocketException, asyncio.IncompleteReadError):
-                # Give up on a half-open connection, as every careful client does.
+            before = len(self.seen)
+            try:
                 await self._read()
-            await asyncio.sleep(0.1)
+            except ASSERTIONS as error:
+                self.errors.append(str(error))
+            except INTERRUPTIONS:
+                pass  # A half-open connection is given up too, as every careful client does.
+            pause = MIN_PAUSE if len(self.seen) > before else min(2 * pause, self._max_pause)
+            await asyncio.sleep(random.uniform(pause / 2, pause) if pause > MIN_PAUSE else pause)
 
     @abstractmethod
     async def _read(self) -> None:
@@ -86,6 +100,7 @@ class StreamReader(Reader):
                 message: Message = await asyncio.wait_for(anext(messages), 6)
             except StopAsyncIteration:
                 return
+            self.connects += message.comment == "open"
             if message.event == "reset":
                 self.seen = []
                 return
@@ -102,6 +117,7 @@ class SocketReader(Reader):
     async def _read(self) -> None:
         address = f"ws://127.0.0.1:{self.port}/ws/tasks/{self.task_id}/events?since_seq={len(self.seen)}"
         async with connect(address, proxy=None, open_timeout=5, ping_interval=2, ping_timeout=4) as socket:
+            self.connects += 1
             try:
                 while True:
                     self.take(json.loads(await socket.recv()))

@@ -13,9 +13,10 @@ from typing import Any
 import httpx
 from playwright.sync_api import Browser, Error, Page
 
-from e2e.chaos import truth
 from e2e.chaos.disk import Clock, Disk
-from e2e.chaos.readers import PageReader, Reader, SocketReader, StreamReader
+from e2e.chaos.installation import ThreeProcesses, install
+from e2e.chaos.readers import PageReader, Reader, SocketReader, StreamReader, background_loop
+from e2e.chaos.truth import FileTruth, Truth
 from e2e.chaos.writers import CommandWriter, FileWriter, HttpWriter
 from e2e.random_run import run
 from signalbox.store import NewEvent
@@ -39,12 +40,17 @@ VIEWS = (
 
 
 class World:
-    """The system under test for one seed. `start_tasks` starts new tasks; `errors` lists statuses that are wrong."""
+    """The system under test for one seed. `start_tasks` starts new tasks; `errors` lists statuses that are wrong.
 
-    def __init__(self, seed: int, folder: Path, browser: Browser) -> None:
+    `store` is "sqlite" or "postgresql". `server` is the web process that the next fault breaks.
+    """
+
+    def __init__(self, seed: int, folder: Path, browser: Browser, store: str = "sqlite") -> None:
         self.seed, self.rng = seed, random.Random(seed)
         self.disk, self.clock = Disk(folder / "disk"), Clock(folder)
-        self.server = Server(
+        self.installation = install(
+            store,
+            folder,
             self.disk.folder,
             variables=self.clock.variables,
             heartbeat_timeout=HEARTBEAT_TIMEOUT,
@@ -52,17 +58,19 @@ class World:
             max_events_per_stream=self.rng.choice([40, 200, 10_000]),
             ring_events=self.rng.choice([16, 256, 4096]),
             stream_compression=self.rng.choice([False, True]),
-        ).start()
-        self.proxy = Proxy(self.server.port)
-        self.path, self.folder = self.server.path, folder
+        )
+        self.server: Server = self.installation.servers[0]
+        self.proxy = Proxy(self.installation.port)
+        self.folder = folder
         self.http = HttpWriter("http", self.proxy.url)
-        self.file = FileWriter("file", self.server.store_url)
-        self.command = CommandWriter(folder, self.server.store_url, heartbeat=HEARTBEAT)
+        self.file = FileWriter("file", self.installation.store_url, self.installation.environment)
+        self.command = CommandWriter(folder, self.installation.store_url, HEARTBEAT, self.installation.environment)
         self._client = httpx.Client(timeout=10, trust_env=False)
         self.context = browser.new_context()
         self.context.set_default_timeout(TIMEOUT * 1000)
         self.pages = [self.context.new_page() for _ in range(3)]
         self.module = PageReader(self.context.new_page())
+        self._loop = background_loop()
         self.readers: list[Reader] = []
         self.faults: list[str] = []
         self.errors: list[str] = []
@@ -70,6 +78,26 @@ class World:
         self._task_numbers = itertools.count(1)
         self._commands = itertools.count(1)
         self._runs: dict[str, Iterator[NewEvent]] = {}
+
+    @property
+    def truth(self) -> Truth:
+        """The log as the database holds it."""
+        return self.installation.truth
+
+    @property
+    def fleet(self) -> ThreeProcesses | None:
+        """The fleet, if the store is PostgreSQL."""
+        return self.installation if isinstance(self.installation, ThreeProcesses) else None
+
+    @property
+    def file_truth(self) -> FileTruth | None:
+        """The log in the database file, if the store is SQLite."""
+        return self.truth if isinstance(self.truth, FileTruth) else None
+
+    def choose_server(self) -> None:
+        """Choose the web process that the next fault breaks."""
+        if len(self.installation.servers) > 1:
+            self.server = self.rng.choice(self.installation.servers)
 
     @property
     def tasks(self) -> dict[str, str]:
@@ -89,9 +117,9 @@ class World:
         for reader in self.readers:
             reader.close()
         self.readers = [
-            StreamReader(self.proxy.port, self.http.task_id),
-            StreamReader(self.proxy.port, self.file.task_id),
-            SocketReader(self.proxy.port, self.http.task_id),
+            StreamReader(self.proxy.port, self.http.task_id, self._loop),
+            StreamReader(self.proxy.port, self.file.task_id, self._loop),
+            SocketReader(self.proxy.port, self.http.task_id, self._loop),
         ]
         self.module.begin(self.proxy.url, self.file.task_id)
         view = self.rng.choice(VIEWS).format(**self.tasks)
@@ -101,7 +129,7 @@ class World:
     def begin_command(self) -> None:
         """Start the next command as a task, and wait until the task exists."""
         self.command.begin(f"command-{next(self._commands)}")
-        self.until(lambda: truth.newest(self.path, self.command.task_id) > 0, "the run of a command begins")
+        self.until(lambda: self.truth.newest(self.command.task_id) > 0, "the run of a command begins")
 
     def write(self, most: int) -> None:
         """Let every run write between 1 and `most` events."""
@@ -136,13 +164,13 @@ class World:
         return not self.command.running or self.lines_of_the_command() == self.command.lines
 
     def lines_of_the_command(self) -> list[str]:
-        log = truth.log_of(self.path, self.command.task_id)
+        log = self.truth.log_of(self.command.task_id)
         return [str(entry.payload.get("message")) for entry in log if entry.event_type == "log"]
 
     def expect_only_stored_events(self) -> None:
         """After an older database was restored, expect only the events that it holds."""
         for writer in (self.http, self.file):
-            writer.forget_after({str(entry.key) for entry in truth.log_of(self.path, writer.task_id)})
+            writer.forget_after({str(entry.key) for entry in self.truth.log_of(writer.task_id)})
         self.command.lines = self.lines_of_the_command()
 
     def delete(self, task_id: str) -> None:
@@ -193,5 +221,6 @@ class World:
         self.file.close()
         self.context.close()
         self.proxy.close()
-        self.server.close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self.installation.close()
         self.disk.close()

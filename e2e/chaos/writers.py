@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,10 @@ class Writer(ABC):
                 self._idle.set()
 
     @abstractmethod
+    def close(self) -> None:
+        """End the connections and processes of the writer."""
+
+    @abstractmethod
     def _append(self, task_id: str, batch: list[NewEvent]) -> None:
         """Append the batch, retrying until it is stored. Raises StoreError if it is refused."""
 
@@ -79,13 +83,16 @@ class HttpWriter(Writer):
     def _append(self, task_id: str, batch: list[NewEvent]) -> None:
         self._log.append(task_id, batch)
 
+    def close(self) -> None:
+        self._log.close()
+
 
 class FileWriter(Writer):
     """A run on the same machine: a separate process with the database open, which can be killed and starts again."""
 
-    def __init__(self, name: str, store_url: str) -> None:
+    def __init__(self, name: str, store_url: str, variables: Mapping[str, str]) -> None:
         super().__init__(name)
-        self._url = store_url
+        self._url, self._environment = store_url, environment(**variables)
         self._process: subprocess.Popen[str] | None = None
 
     def kill(self) -> None:
@@ -107,8 +114,10 @@ class FileWriter(Writer):
 
     def _ask(self, line: str) -> dict[str, Any]:
         if self._process is None or self._process.poll() is not None:
-            argv = [sys.executable, "-m", "e2e.chaos.emitter", self._url]
-            self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            command = [sys.executable, "-m", "e2e.chaos.emitter", self._url]
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self._environment
+            )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(line + "\n")
@@ -123,8 +132,9 @@ class FileWriter(Writer):
 class CommandWriter:
     """A command under `signalbox run` that prints given lines. `lines` lists them in order."""
 
-    def __init__(self, folder: Path, store_url: str, heartbeat: float) -> None:
+    def __init__(self, folder: Path, store_url: str, heartbeat: float, variables: Mapping[str, str]) -> None:
         self._folder, self._url, self._heartbeat = folder, store_url, heartbeat
+        self._environment = environment(**variables)
         self._numbers = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe = -1
@@ -143,7 +153,7 @@ class CommandWriter:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env=environment(),
+            env=self._environment,
         )
         # Open for reading too, so that opening the pipe does not block.
         self._pipe = os.open(fifo, os.O_RDWR)

@@ -56,17 +56,27 @@ class Cluster:
     """A PostgreSQL server that a test may stop, kill and restart. Its port stays the same.
 
     `folder` must not exist yet, and its parent must be open to other users: PostgreSQL refuses to run as root, so for
-    root it runs as `nobody`. Every user may connect from this machine without a password, unless `auth` says otherwise.
-    When the process `owner` has ended, `remove_orphans` may remove the server. By default that is this process.
+    root it runs as `nobody`. Every user may connect from this machine without a password, unless `auth` says otherwise
+    for connections over TCP. `superuser` owns the server. When the process `owner` has ended, `remove_orphans` may
+    remove the server. By default that is this process.
     """
 
-    def __init__(self, folder: Path, *, auth: str = "trust", owner: int | None = None, **settings: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        auth: str = "trust",
+        superuser: str = USER,
+        owner: int | None = None,
+        **settings: str,
+    ) -> None:
         found = programs()
         assert found is not None, MISSING
         self._programs = found
         self._settings = FAST | {"max_connections": "200"} | settings
         self._user = "nobody" if os.geteuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None
+        self._superuser = superuser
         self.folder = folder
         self.data = folder / "data"
         self.port = free_port()
@@ -76,7 +86,8 @@ class Cluster:
             shutil.chown(folder, self._user)
         (folder / "password").write_text(f"{PASSWORD}\n")
         (folder / "password").chmod(0o644)
-        options = ["--username", USER, "--auth", auth, "--pwfile", str(folder / "password")]
+        authentication = ["--auth-host", auth, "--auth-local", "trust", "--pwfile", str(folder / "password")]
+        options = ["--username", superuser, *authentication]
         self._run("initdb", "-D", str(self.data), *options, "--no-sync", "--encoding", "UTF8", "--locale", "C")
 
     def start(self) -> Cluster:
@@ -139,7 +150,7 @@ class Cluster:
 
     def sql(self, statement: str, database: str = "postgres") -> str:
         """Run a statement as the owner of the cluster, outside a transaction, and return its rows as text."""
-        url = self.url(database, password=PASSWORD)
+        url = self.url(database, user=self._superuser, password=PASSWORD)
         return self._run("psql", "--no-psqlrc", "-qtA", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", statement).strip()
 
     def _end(self, how: signal.Signals) -> None:

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import suppress
 
-from e2e.chaos import hostile, truth
+from e2e.chaos import hostile
 from e2e.chaos.faults.registry import fault
 from e2e.chaos.world import World
 
@@ -65,6 +65,6 @@ def task_deleted_and_created_again(world: World) -> Iterator[None]:
     answered = world.status("/api/tasks/reborn/events", json={"event_type": "log", "payload": {"message": "again"}})
     if answered != 201:
         world.record_error(f"creating a deleted task again was answered {answered}")
-    elif truth.newest(world.path, "reborn") != 1:
+    elif world.truth.newest("reborn") != 1:
         world.record_error("a task created again continues the log of the deleted one")
     world.delete("reborn")

@@ -1,4 +1,4 @@
-"""Faults of the database: its lock, its disk and its file."""
+"""Faults of a SQLite database: its lock, its disk and its file."""
 
 from __future__ import annotations
 
@@ -7,30 +7,39 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from e2e.chaos import truth
 from e2e.chaos.faults.registry import fault
+from e2e.chaos.truth import FileTruth
 from e2e.chaos.world import World
 
 
-@fault(3, 1.0)
+def on_a_file(world: World) -> bool:
+    return world.file_truth is not None
+
+
+def _file(world: World) -> FileTruth:
+    assert world.file_truth is not None
+    return world.file_truth
+
+
+@fault(3, 1.0, on_a_file)
 def write_lock_held(world: World) -> Iterator[None]:
-    holder = sqlite3.connect(world.path, timeout=10, isolation_level=None)
+    holder = sqlite3.connect(_file(world).path, timeout=10, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     yield
     holder.execute("ROLLBACK")
     holder.close()
 
 
-@fault(2, 0.2)
+@fault(2, 0.2, on_a_file)
 def checkpointed_by_another_process(world: World) -> Iterator[None]:
     with suppress(sqlite3.OperationalError):
-        other = sqlite3.connect(world.path, timeout=5)
+        other = sqlite3.connect(_file(world).path, timeout=5)
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         other.close()
     yield
 
 
-@fault(2, 1.0, lambda world: world.disk.limited)
+@fault(2, 1.0, lambda world: on_a_file(world) and world.disk.limited)
 def disk_full(world: World) -> Iterator[None]:
     world.disk.fill()
     yield
@@ -45,30 +54,31 @@ def disk_full(world: World) -> Iterator[None]:
     world.disk.empty()
 
 
-@fault(2, 1.0)
+@fault(2, 1.0, on_a_file)
 def database_moved_away_and_back(world: World) -> Iterator[None]:
-    home, folder = world.path.parent, _folder_on_same_disk(world)
+    home, folder = _file(world).path.parent, _folder_on_same_disk(world)
     _move(world, home, folder)
     yield
     refused = world.status("/api/tasks/nowhere/events", json={"event_type": "log"})
     if refused != 503:
         world.record_error(f"an append to a deleted database was answered {refused}")
     world.until(lambda: world.status("/api/events/health") == 503, "health says that the database is gone", timeout=8)
-    if world.path.exists():
+    if _file(world).path.exists():
         world.record_error("a new database was created where the old one was moved away")
     _move(world, folder, home)
 
 
-@fault(2, 0.3)
+@fault(2, 0.3, on_a_file)
 def older_database_restored(world: World) -> Iterator[None]:
     world.settle()
-    backup = world.path.with_suffix(".backup")
-    truth.back_up(world.path, backup)
+    path = _file(world).path
+    backup = path.with_suffix(".backup")
+    _file(world).back_up(backup)
     world.write(5)
     world.settle()
-    home, folder = world.path.parent, _folder_on_same_disk(world)
+    home, folder = path.parent, _folder_on_same_disk(world)
     _move(world, home, folder)
-    backup.rename(world.path)
+    backup.rename(path)
     for file in folder.iterdir():
         file.unlink()
     world.expect_only_stored_events()
@@ -77,7 +87,7 @@ def older_database_restored(world: World) -> Iterator[None]:
 
 def _folder_on_same_disk(world: World) -> Path:
     """Return a folder on the same file system, so that a moved file keeps its inode."""
-    folder = world.path.parent / "moved"
+    folder = _file(world).path.parent / "moved"
     folder.mkdir(exist_ok=True)
     return folder
 
@@ -86,4 +96,4 @@ def _move(world: World, source: Path, target: Path) -> None:
     """Move the database together with its -wal and -shm files."""
     for ending in ("", "-wal", "-shm"):
         with suppress(FileNotFoundError):
-            (source / (world.path.name + ending)).rename(target / (world.path.name + ending))
+            (source / (_file(world).path.name + ending)).rename(target / (_file(world).path.name + ending))

@@ -6,7 +6,6 @@ import os
 import signal
 from collections.abc import Iterator
 
-from e2e.chaos import truth
 from e2e.chaos.faults.registry import fault
 from e2e.chaos.world import HEARTBEAT_TIMEOUT, World
 
@@ -49,7 +48,7 @@ def server_suspended_past_the_heartbeat_limit(world: World) -> Iterator[None]:
 
 
 def _interruptions(world: World) -> int:
-    log = truth.log_of(world.path, world.command.task_id)
+    log = world.truth.log_of(world.command.task_id)
     return sum(entry.payload.get("status") == "interrupted" for entry in log)
 
 
