@@ -1,4 +1,4 @@
-"""Test that a page that the server could not answer comes back by itself."""
+"""Test that a page that was answered 503 loads again by itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.waiting import wait_until
 TIMEOUT_MS = 30_000
 
 
-def test_a_page_comes_back_with_the_database_and_with_the_server(
+def test_a_page_loads_again_once_the_database_and_the_server_are_back(
     start_server: Callable[..., Server], page: Page, expect_console: list[str]
 ) -> None:
     expect_console.append(r"status of 503|net::ERR_")

@@ -33,7 +33,7 @@ def open_window(executable: str, profile: Path) -> Iterator[Window]:
             process.terminate()
 
 
-class NotNow(Exception):
+class PageIsLoading(Exception):
     """Raised when the page cannot answer because it is loading."""
 
 
@@ -53,7 +53,7 @@ class Window:
         return tab
 
     def send(self, method: str, session: str | None = None, **params: Any) -> dict[str, Any]:
-        """Call a method of the protocol and return its result. Raise NotNow if the page is loading."""
+        """Call a method of the protocol and return its result. Raise PageIsLoading if the page is loading."""
         number = next(self._numbers)
         addressed = {"sessionId": session} if session else {}
         self._socket.send(json.dumps({"id": number, "method": method, "params": params, **addressed}))
@@ -61,7 +61,7 @@ class Window:
             message = json.loads(self._socket.recv(20))
             if message.get("id") == number:
                 if "error" in message:
-                    raise NotNow(f"{method}: {message['error']['message']}")
+                    raise PageIsLoading(f"{method}: {message['error']['message']}")
                 return dict(message["result"])
 
 
@@ -88,7 +88,7 @@ class Tab:
         deadline = time.monotonic() + timeout
         status = "nothing"
         while True:
-            with suppress(NotNow):
+            with suppress(PageIsLoading):
                 if self.evaluate(f"Boolean({condition})"):
                     return
                 status = self.evaluate("document.querySelector('live-status')?.textContent")

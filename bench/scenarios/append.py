@@ -136,7 +136,7 @@ def _check(path: Path) -> None:
     counts, expected = connection.execute(sql, (TASK,)).fetchone(), PROCESSES * EVENTS_EACH
     connection.close()
     if counts != (expected, expected, 1, expected):
-        raise RuntimeError(f"the log is not whole after {PROCESSES} processes: {counts}")
+        raise RuntimeError(f"the log is incomplete after {PROCESSES} processes: {counts}")
 
 
 def _row(name: str, size: int, times: list[list[float]]) -> Row:

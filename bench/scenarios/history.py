@@ -83,7 +83,7 @@ async def _read_pages(url: str, size: int) -> float:
 async def _page(view: Reading, since: int) -> None:
     events = await view.events(TASK, since_seq=since, limit=PAGE)
     if [event.seq for event in events] != list(range(since + 1, since + 1 + PAGE)):
-        raise RuntimeError(f"the page after {since} is not whole")
+        raise RuntimeError(f"the page after {since} is incomplete")
 
 
 def _read_raw_pages(url: str, size: int) -> float:

@@ -15,7 +15,7 @@ import { withParams } from './with-params.js';
  * data-src, data-frame   HTML frames after `since`, as a stream and as a single response
  * data-events            the same events as JSON. Without it and data-frame a lost frame is fetched by another connect
  * data-seq               the seq that the page was rendered at: the first cursor
- * data-heartbeat 15      seconds between the server's heartbeats; silence of twice that and 5 s is a lost connection
+ * data-heartbeat 15      seconds between the server's heartbeats; the connection is lost after twice that plus 5 s
  * data-awake             keep the stream open while the page is hidden
  *
  * Fires two bubbling events. `live:facts` has the content of a heartbeat as its detail. `live:state` has {state, attempt,

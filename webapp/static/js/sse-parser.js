@@ -1,5 +1,5 @@
 /**
- * Server-sent events out of bytes that arrive in pieces of any size (WHATWG HTML, "Parsing an event stream").
+ * Parses server-sent events from bytes that arrive in pieces of any size (WHATWG HTML, "Parsing an event stream").
  *
  *     const parser = new SseParser();
  *     for (const {event, data, id, retry} of parser.push(bytes)) …
