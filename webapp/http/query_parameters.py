@@ -101,9 +101,9 @@ def _parameter(one: inspect.Field, words: tuple[str, ...]) -> Parameter:
     inner, described, extra = _plain(one.type)
     many = isinstance(inner, inspect.VarTupleType)
     if isinstance(inner, inspect.VarTupleType):
-        inner, told_of_item, extra_of_item = _plain(inner.item_type)
+        inner, described_item, extra_of_item = _plain(inner.item_type)
         read, item = _reader(inner, extra_of_item, words)
-        schema: Schema = {"type": "array", "items": item | told_of_item}
+        schema: Schema = {"type": "array", "items": item | described_item}
     else:
         read, schema = _reader(inner, extra, words)
     description = described.pop("description", "")

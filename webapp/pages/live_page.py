@@ -75,7 +75,7 @@ class LivePage(Generic[V]):
 
 
 @dataclass(frozen=True)
-class TraveledView(Generic[V]):
+class TimeTravelView(Generic[V]):
     """The view of a page as of an earlier event."""
 
     seen: V
@@ -103,15 +103,15 @@ async def page_response(task_id: str, page: LivePage[V]) -> Response:
 async def _as_of(task_id: str, page: LivePage[V], read: Callable[[TaskReading], Awaitable[V]], at: int) -> Response:
     async with store().read() as view:
         try:
-            traveled = await _travel(view, task_id, page, read, at, at_root(request.path), history())
+            travelled = await _travel(view, task_id, page, read, at, at_root(request.path), history())
         except NotFound as error:
             first_seq = page.first_seq(await page.read(view))
             raise NotYet(f"this did not exist yet as of #{at}: it begins with #{first_seq}") from error
-    then, stream = traveled.time_travel, ""
+    then, stream = travelled.time_travel, ""
     if then.is_unreached:
-        epoch = epoch_of(traveled.task.identity)
+        epoch = epoch_of(travelled.task.identity)
         stream = f"?{urlencode([*page.address, ('at', at), ('part', 'frames'), ('epoch', epoch)])}"
-    values = page.all_values(traveled.seen, await may_answer_task(task_id), request.root_path)
+    values = page.all_values(travelled.seen, await may_answer_task(task_id), request.root_path)
     return await _whole(page, values | {"time_travel": then, "at": then.position}, stream)
 
 
@@ -123,7 +123,7 @@ async def _travel(
     at: int,
     here: str,
     kept: History,
-) -> TraveledView[V]:
+) -> TimeTravelView[V]:
     latest = (await view.head(task_id)).latest_seq
     seen = await read(await reading_as_of(view, kept, task_id, at))
     then = TimeTravel(
@@ -136,7 +136,7 @@ async def _travel(
         first=page.first_seq(seen),
         parameters=page.address,
     )
-    return TraveledView(seen, then)
+    return TimeTravelView(seen, then)
 
 
 async def _stream_as_of(
@@ -147,12 +147,12 @@ async def _stream_as_of(
     root, here, kept = request.root_path, at_root(request.path), history()
     templates = {ids.TIME_TRAVEL: "_time_travel.html", **page.parts}
 
-    async def travel(view: Reading) -> TraveledView[V]:
+    async def travel(view: Reading) -> TimeTravelView[V]:
         return await _travel(view, task_id, page, read, at, here, kept)
 
-    def draw(traveled: TraveledView[V]) -> dict[str, str]:
-        then = traveled.time_travel
-        values = page.all_values(traveled.seen, may_answer, root) | {"time_travel": then, "at": then.position}
+    def draw(travelled: TimeTravelView[V]) -> dict[str, str]:
+        then = travelled.time_travel
+        values = page.all_values(travelled.seen, may_answer, root) | {"time_travel": then, "at": then.position}
         return drawing.parts(templates, **values)
 
     return await stream_as_of(task_id, travel, draw, (request.endpoint, may_answer, at, *page.address))
@@ -186,8 +186,8 @@ async def _stream(task_id: str, page: LivePage[V]) -> Response:
 
 async def stream_as_of(
     task_id: str,
-    travel: Callable[[Reading], Awaitable[TraveledView[V]]],
-    draw: Callable[[TraveledView[V]], dict[str, str]],
+    travel: Callable[[Reading], Awaitable[TimeTravelView[V]]],
+    draw: Callable[[TimeTravelView[V]], dict[str, str]],
     key: tuple[object, ...],
 ) -> Response:
     """Stream the parts that `draw` returns, for a page as of an event that the log has not reached."""

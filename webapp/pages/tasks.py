@@ -20,7 +20,7 @@ from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.live.board_frames import TaskListFrames
 from signalbox.webapp.live.stream import subscribe
 from signalbox.webapp.live.task_frames import TaskFrames
-from signalbox.webapp.pages.live_page import TraveledView, stream_as_of
+from signalbox.webapp.pages.live_page import TimeTravelView, stream_as_of
 from signalbox.webapp.pages.responses import cursor_of_stream, epoch_of, html, layout, reset_stream, shows_other_history
 from signalbox.webapp.views.forecast import Earlier
 from signalbox.webapp.views.list_query import ListFilters, page_fields, task_query
@@ -72,32 +72,32 @@ async def show(task_id: str) -> Response:
 async def _as_of(task_id: str, at: int) -> Response:
     may_answer, key = await may_answer_task(task_id), await _key(task_id)
     async with store().read() as view:
-        traveled = await _travel(view, task_id, at, at_root(request.path), history(), may_answer, key)
-    page = {**await layout(), "epoch": epoch_of(traveled.task.identity)}
-    return html(fragments().time_travel_page(traveled.seen, traveled.time_travel, **page))
+        travelled = await _travel(view, task_id, at, at_root(request.path), history(), may_answer, key)
+    page = {**await layout(), "epoch": epoch_of(travelled.task.identity)}
+    return html(fragments().time_travel_page(travelled.seen, travelled.time_travel, **page))
 
 
 async def _travel(
     view: Reading, task_id: str, at: int, here: str, kept: History, may_answer: bool, key: bytes | None
-) -> TraveledView[TaskView]:
+) -> TimeTravelView[TaskView]:
     latest = (await view.head(task_id)).latest_seq
     reading = await reading_as_of(view, kept, task_id, at)
     seen = await task_view(reading, task_id, may_answer=may_answer, key=key)
     then = TimeTravel(
         seq=seen.seq, at=seen.task.updated_at, asked=at, latest=latest, here=here, identity=seen.task.identity
     )
-    return TraveledView(seen, then)
+    return TimeTravelView(seen, then)
 
 
 async def _stream_as_of(task_id: str, at: int) -> Response:
     may_answer, key = await may_answer_task(task_id), await _key(task_id)
     drawing, here, kept = fragments(), at_root(f"/tasks/{task_id}"), history()
 
-    async def travel(view: Reading) -> TraveledView[TaskView]:
+    async def travel(view: Reading) -> TimeTravelView[TaskView]:
         return await _travel(view, task_id, at, here, kept, may_answer, key)
 
-    def draw(traveled: TraveledView[TaskView]) -> dict[str, str]:
-        return drawing.time_travel_parts(traveled.seen, traveled.time_travel)
+    def draw(travelled: TimeTravelView[TaskView]) -> dict[str, str]:
+        return drawing.time_travel_parts(travelled.seen, travelled.time_travel)
 
     return await stream_as_of(task_id, travel, draw, (may_answer, key is not None, at))
 

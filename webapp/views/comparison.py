@@ -196,7 +196,7 @@ def compared_phases(a: ComparedRun, b: ComparedRun) -> list[ComparedPhase]:
 
 def _work(run: ComparedRun, span_paths: Paths) -> dict[str | None, dict[Path, Side]]:
     named = {phase.phase for phase in run.phases}
-    met: Counter[tuple[str | None, Path, str]] = Counter()
+    counts: Counter[tuple[str | None, Path, str]] = Counter()
     paths: dict[str, Path] = {}
     found: dict[str | None, dict[Path, Side]] = {}
     for span in run.spans:
@@ -205,8 +205,8 @@ def _work(run: ComparedRun, span_paths: Paths) -> dict[str | None, dict[Path, Si
         phase = span.phase if span.phase in named else None
         above = paths.get(span.parent_span_id or "", 0)
         label = span.work_item_id or span.name
-        met[phase, above, label] += 1
-        path = paths[span.span_id] = span_paths.step(above, label, met[phase, above, label])
+        counts[phase, above, label] += 1
+        path = paths[span.span_id] = span_paths.step(above, label, counts[phase, above, label])
         took = seconds(span.started_at, span.ended_at) if span.ended_at and span.state != "open" else None
         found.setdefault(phase, {})[path] = Side(span.state, took, span.started_seq)
     return found
