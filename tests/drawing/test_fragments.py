@@ -200,7 +200,7 @@ def test_every_pair_of_states_has_its_own_icon() -> None:
 
 
 async def test_the_start_of_a_command_reads_as_a_sentence(store: SqliteStore) -> None:
-    """No row shows the signature and the options, which only another try needs."""
+    """No row shows the signature and the options, which are only needed for a retry."""
     payload = {
         "command": ["make", "all"],
         "cwd": "/srv/app",

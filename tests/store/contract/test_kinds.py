@@ -10,7 +10,7 @@ from tests.support import postgres
 
 def test_postgresql_is_among_the_kinds() -> None:
     if postgres.programs() is None:
-        # The other tests leave PostgreSQL out, so that this is said once. In CI a skipped test is a failure.
+        # The other tests leave PostgreSQL out, so that this is reported once. In CI a skipped test is a failure.
         pytest.skip(f"{postgres.MISSING}: no test runs on it")
 
 
