@@ -38,11 +38,25 @@ MAX_NAME_CHARS = 128
 MAX_EMAIL_CHARS = 254
 """RFC 5321 limits a path to 256 characters, two of which are the angle brackets."""
 
+PLACE_LIFE = 90 * 86400.0
+"""Seconds for which the place of a successful log-in is remembered."""
+
 _EMAIL = re.compile(r"[^@\s<>()\[\],;:\"\\]{1,64}@[^@\s<>()\[\],;:\"\\]+")
 _PROJECT_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 PROJECT_ID_PATTERN = f"^{_PROJECT_ID.pattern}$"
 ProjectId = Annotated[str, Meta(extra_json_schema={"pattern": PROJECT_ID_PATTERN})]
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class LoginBudget(NamedTuple):
+    """A limit of failed log-ins: `limit` within `window` seconds.
+
+    `name` is a digest, because people also type passwords into the field for their address.
+    """
+
+    name: str
+    limit: int
+    window: float
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):

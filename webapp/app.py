@@ -23,6 +23,7 @@ from signalbox.webapp.auth import guard
 from signalbox.webapp.auth.access import check_declared
 from signalbox.webapp.auth.directory import Directory
 from signalbox.webapp.auth.login import Logins
+from signalbox.webapp.dialects.session import session_event
 from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.http import assets, compression, errors, root_path, route_converters, security
 from signalbox.webapp.http.health import Health, Problem
@@ -40,6 +41,7 @@ CLOSE_ORDER = (
     ("file_check", "stop"),
     ("supervisor", "stop"),
     ("agents", "stop"),
+    ("other_processes", "stop"),
     ("hub", "close"),
 )
 """Extensions and the method that closes each, in reverse order of closing."""
@@ -73,7 +75,8 @@ def create_app(settings: Settings | None = None) -> Quart:
     async def open_everything() -> None:
         store = await asyncio.to_thread(open_store, settings.store, synchronous=settings.synchronous, bus=settings.bus)
         stats, loops = Stats(), Loops()
-        hub = Hub(store, settings, stats, loops)
+        hub = Hub(store, settings, stats, loops, session_event)
+        app.extensions["other_processes"] = hub.other_processes
 
         async def recheck_callers() -> None:
             await hub.callers.recheck(directory.principal)
@@ -120,7 +123,7 @@ def create_app(settings: Settings | None = None) -> Quart:
         app.extensions.update(store=store, history=History(), hub=hub, tail=tail, stats=stats, supervisor=supervisor)
         app.extensions["agents"] = agents = Agents(store, loops)
         agents.resume()
-        app.extensions.update(directory=directory, logins=Logins(settings.login_attempts, store.key))
+        app.extensions.update(directory=directory, logins=Logins(store, settings.login_attempts))
         stats.registry.register(LoopMetrics(loops))
         metrics.watch(app)
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 from signalbox.store.contract.consuming import Claim
 from signalbox.store.contract.following import Peek, Watch
 from signalbox.store.contract.people import People
+from signalbox.store.contract.processes import Processes, SharedCounts
 from signalbox.store.contract.reading import Reading, TaskReading
 from signalbox.store.contract.store import Store
 from signalbox.store.contract.values import Head, LogHits, LogQuery, Standing, StoreStats, TaskPage, TaskRecord, Who
@@ -27,7 +28,9 @@ __all__ = [
     "LogQuery",
     "Peek",
     "People",
+    "Processes",
     "Reading",
+    "SharedCounts",
     "Standing",
     "Store",
     "StoreStats",

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from signalbox.store.blocking import blocking
 from signalbox.store.contract.following import Peek, Watch
 from signalbox.store.contract.people import People
+from signalbox.store.contract.processes import Processes
 from signalbox.store.contract.reading import Reading
 from signalbox.store.contract.values import StoreStats
 from signalbox.store.contract.writing import Writing
@@ -29,6 +30,7 @@ class Store(Writing):
     bus_url: str | None = None
     epoch: str
     people: People
+    processes: Processes
 
     @property
     @abstractmethod

@@ -17,6 +17,7 @@ from signalbox.store.postgresql.errors import translated_errors
 from signalbox.store.postgresql.migrations import facts_of, migrate
 from signalbox.store.postgresql.peek import PostgresPeek
 from signalbox.store.postgresql.pool import Pool
+from signalbox.store.postgresql.processes import PostgresProcesses
 from signalbox.store.postgresql.readers import PostgresReaders
 from signalbox.store.postgresql.wake_ups import BUS_UNAVAILABLE, open_bus
 from signalbox.store.postgresql.writer import PostgresWriter
@@ -45,6 +46,7 @@ class PostgresStore(Writes, Store):
         self._pool = Pool(self._address)
         self._readers = PostgresReaders(self._pool)
         self.people = PeopleTables(self._calls, self._readers.rows)
+        self.processes = PostgresProcesses(self._readers.rows, lambda: self._own_bus().committed(), self.watch)
 
     def _open(self) -> psycopg.Connection:
         """Open a connection for writing to the migrated database. Raises StoreUnavailable and SchemaTooNew."""

@@ -1,19 +1,23 @@
 """The migrations: one SQL file each in `schema/`, applied in the order of their names.
 
-The table `migrations` records the name of each applied migration, in the same transaction as the migration. An advisory
-lock makes processes that start together wait for the first one.
+The table `migrations` records the name of each applied migration, and from which version on programs can work with it
+(`store/sql/compatibility.py`), in the same transaction as the migration. An advisory lock makes processes that start
+together wait for the first one.
 """
 
 from __future__ import annotations
 
+import logging
 import secrets
 from importlib.resources import files
 
 import psycopg
 
-from signalbox.store.errors import SchemaTooNew
 from signalbox.store.events import new_id
 from signalbox.store.postgresql.write_lock import WRITE_LOCK
+from signalbox.store.sql.compatibility import check_applied, compatible_from
+
+log = logging.getLogger("signalbox.store")
 
 MIGRATION_LOCK = WRITE_LOCK + 1
 
@@ -37,21 +41,16 @@ def known() -> list[tuple[str, str]]:
 def migrate(connection: psycopg.Connection) -> None:
     """Migrate the database to the newest schema. Several processes may do this at the same time.
 
-    Raises SchemaTooNew if the database holds a migration that this version does not know.
+    Raises SchemaTooNew if the database holds a migration that this version does not know and that is not marked as
+    compatible with it.
     """
     steps = known()
-    names = {name for name, _ in steps}
-    _refuse_newer(connection, names)
+    if unknown := check_applied(applied(connection), {name for name, _ in steps}, _marks(connection)):
+        log.info("a newer Signalbox, with which this one is compatible, has migrated the database: %s", sorted(unknown))
     # Check before taking the lock: opening an up-to-date database must not wait for another process.
     for name, script in steps:
         if name not in applied(connection):
             _apply(connection, name, script)
-
-
-def _refuse_newer(connection: psycopg.Connection, names: set[str]) -> None:
-    unknown = applied(connection) - names
-    if unknown:
-        raise SchemaTooNew(f"the database has migrations that this version does not know: {sorted(unknown)}")
 
 
 def _apply(connection: psycopg.Connection, name: str, script: str) -> None:
@@ -60,17 +59,31 @@ def _apply(connection: psycopg.Connection, name: str, script: str) -> None:
         connection.execute(
             'CREATE TABLE IF NOT EXISTS migrations (name text COLLATE "C" PRIMARY KEY, applied_at text NOT NULL)'
         )
+        connection.execute(
+            'CREATE TABLE IF NOT EXISTS migration_marks (name text COLLATE "C" PRIMARY KEY, compatible_from text)'
+        )
         if name not in applied(connection):
             # Without values the driver sends the whole script at once.
             connection.execute(script)
             connection.execute("INSERT INTO migrations VALUES (%s, clock_timestamp()::text)", (name,))
+            connection.execute("INSERT INTO migration_marks VALUES (%s, %s)", (name, compatible_from(script)))
 
 
 def applied(connection: psycopg.Connection) -> set[str]:
     """Return the names of the applied migrations. The set is empty if Signalbox did not create the database."""
-    if connection.execute("SELECT to_regclass('migrations') IS NULL").fetchone() == (True,):
+    if not _has_table(connection, "migrations"):
         return set()
     return {str(name) for (name,) in connection.execute("SELECT name FROM migrations")}
+
+
+def _marks(connection: psycopg.Connection) -> dict[str, str | None]:
+    if not _has_table(connection, "migration_marks"):
+        return {}
+    return dict(connection.execute("SELECT name, compatible_from FROM migration_marks").fetchall())
+
+
+def _has_table(connection: psycopg.Connection, name: str) -> bool:
+    return connection.execute("SELECT to_regclass(%s) IS NOT NULL", (name,)).fetchone() == (True,)
 
 
 def facts_of(connection: psycopg.Connection) -> dict[str, str]:

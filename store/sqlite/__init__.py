@@ -17,6 +17,7 @@ from signalbox.store.sqlite.connection import create_private, open_for_writing, 
 from signalbox.store.sqlite.database import SqliteDatabase
 from signalbox.store.sqlite.file import DatabaseFile
 from signalbox.store.sqlite.peek import SqlitePeek
+from signalbox.store.sqlite.processes import SqliteProcesses
 from signalbox.store.sqlite.readers import Readers
 from signalbox.store.sqlite.reopening import Reopening
 from signalbox.store.sqlite.saving import save_and_close
@@ -51,6 +52,7 @@ class SqliteStore(Writes, Store):
         self._readers = Readers(self._file)
         self._peeks: weakref.WeakSet[SqlitePeek] = weakref.WeakSet()
         self.people = PeopleTables(self._calls, self._readers.rows)
+        self.processes = SqliteProcesses(self._calls, self._readers.rows)
 
     @property
     def key(self) -> bytes | None:

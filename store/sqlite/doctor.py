@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from signalbox.store.errors import SchemaTooNew
 from signalbox.store.history import before_first_event
 from signalbox.store.projections import apply
 from signalbox.store.sql.rows import COLUMNS, event_of
 from signalbox.store.sqlite.connection import uri
-from signalbox.store.sqlite.migrations import applied, empty_database, known
+from signalbox.store.sqlite.migrations import applied, empty_database, known, unknown_migrations
 from signalbox.store.state import Checkpoint, Permission, Phase, Span, Task, TaskState
 
 MAX_FINDINGS = 20
@@ -65,8 +66,10 @@ def _database(db: sqlite3.Connection) -> Iterator[Finding]:
     if not applied_names:
         yield Finding("foreign", "it is not a Signalbox database", "check the path, or put a backup there")
         return
-    if unknown := sorted(applied_names - known_names):
-        yield Finding("too_new", f"it was written by a newer Signalbox: {', '.join(unknown)}", "upgrade Signalbox")
+    try:
+        unknown_migrations(db)
+    except SchemaTooNew as error:
+        yield Finding("too_new", str(error), "upgrade Signalbox")
         return
     checks = [_integrity, _missing_indexes, _orphaned_rows, _counters, _projections]
     if missing := sorted(known_names - applied_names):

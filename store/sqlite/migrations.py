@@ -1,6 +1,7 @@
 """Numbered migrations: the files in `schema/`, applied in the order of their names.
 
-The table `migrations` records the name of each applied migration.
+The table `migrations` records the name of each applied migration, and from which version on programs can work with it:
+see `store/sql/compatibility.py`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import re
 import sqlite3
 from importlib.resources import files
 
-from signalbox.store.errors import SchemaTooNew, StoreDamaged
+from signalbox.store.errors import StoreDamaged
+from signalbox.store.sql.compatibility import check_applied, compatible_from
 from signalbox.store.sqlite.damaged import is_damage
 from signalbox.store.terminal_escapes import plain_json
 from signalbox.store.times import now
@@ -43,8 +45,9 @@ def migrate(connection: sqlite3.Connection) -> None:
     All missing migrations are one transaction, so that a database that cannot be migrated stays as it is, and the
     version that wrote it can still open it.
 
-    Raises SchemaTooNew if the database holds a migration that this version does not know, and StoreDamaged if a
-    migration needs a damaged part of the database. Damage that only concerns an index is no error.
+    Raises SchemaTooNew if the database holds a migration that this version does not know and that is not marked as
+    compatible with it, and StoreDamaged if a migration needs a damaged part of the database. Damage that only concerns
+    an index is no error.
     """
     # Check before taking the write lock: opening an up-to-date database must not wait for another process's write.
     if not _missing(connection):
@@ -66,12 +69,14 @@ def _failed_index(connection: sqlite3.Connection, left_out: set[str]) -> str | N
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)")
+        connection.execute("CREATE TABLE IF NOT EXISTS migration_marks (name TEXT PRIMARY KEY, compatible_from TEXT)")
         for name, script in _missing(connection):
             for statement in _statements(script):
                 if statement not in left_out:
                     connection.execute(statement)
             statement = ""
             connection.execute("INSERT INTO migrations VALUES (?, ?)", (name, now()))
+            connection.execute("INSERT INTO migration_marks VALUES (?, ?)", (name, compatible_from(script)))
         # Opening the database reads this table next.
         connection.execute("SELECT name, value FROM store_facts").fetchall()
         connection.execute("COMMIT")
@@ -89,10 +94,10 @@ def _failed_index(connection: sqlite3.Connection, left_out: set[str]) -> str | N
 
 def _missing(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     """Return the migrations that are not applied yet. Raises SchemaTooNew."""
-    steps, found = known(), applied(connection)
-    if unknown := found - {name for name, _ in steps}:
-        raise SchemaTooNew(f"the database has migrations that this version does not know: {sorted(unknown)}")
-    return [step for step in steps if step[0] not in found]
+    if unknown := unknown_migrations(connection):
+        log.info("a newer Signalbox, with which this one is compatible, has migrated the database: %s", sorted(unknown))
+    found = applied(connection)
+    return [step for step in known() if step[0] not in found]
 
 
 def empty_database() -> sqlite3.Connection:
@@ -105,10 +110,25 @@ def empty_database() -> sqlite3.Connection:
 
 def applied(connection: sqlite3.Connection) -> set[str]:
     """Return the names of the applied migrations. The set is empty if Signalbox did not create the database."""
-    exists = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'").fetchone()
-    if not exists:
+    if not _has_table(connection, "migrations"):
         return set()
     return {RENAMED.get(name, name) for (name,) in connection.execute("SELECT name FROM migrations")}
+
+
+def unknown_migrations(connection: sqlite3.Connection) -> set[str]:
+    """Return the applied migrations that this version does not know.
+
+    Raises SchemaTooNew if it cannot work with the schema.
+    """
+    marks = {}
+    if _has_table(connection, "migration_marks"):
+        marks = dict(connection.execute("SELECT name, compatible_from FROM migration_marks"))
+    return check_applied(applied(connection), {name for name, _ in known()}, marks)
+
+
+def _has_table(connection: sqlite3.Connection, name: str) -> bool:
+    found = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,))
+    return found.fetchone() is not None
 
 
 def _statements(script: str) -> list[str]:

@@ -95,17 +95,30 @@ def test_an_ipv6_host_counts_as_its_network(source: str | None, network: str) ->
     assert network_of(source) == network
 
 
-def test_old_failures_are_forgotten() -> None:
-    now = [0.0]
-    attempts = LoginAttempts(2, clock=lambda: now[0])
-    attempts.attempt("ann", "home")
-    attempts.attempt("ann", "home")
+async def test_processes_share_their_budgets_and_old_failures_are_forgotten(store: SqliteStore) -> None:
+    one, two, three = (LoginAttempts(store, 2) for _ in range(3))
+    await one.attempt("ann", "home")
+    await two.attempt("ann", "home")
     with pytest.raises(TooManyLogins) as refused:
-        attempts.attempt("ann", "home")
-    assert refused.value.retry_after == 300
-    now[0] = 301
-    attempts.attempt("ann", "home").withdraw()
-    attempts.attempt("ann", "home")
+        await three.attempt("ann", "home")
+    assert 299 < refused.value.retry_after <= 300
+    await three.attempt("bob", "home")
+    earlier = "UPDATE login_attempts SET at = at - 301, expires_at = expires_at - 301"
+    store._writer.run(lambda db: db.execute(earlier).rowcount)
+    await one.withdraw(await one.attempt("ann", "home"))
+    await two.attempt("ann", "home")
+    await one.attempt("ann", "home")
+
+
+async def test_a_log_in_through_one_process_frees_the_owner_in_the_others(store: SqliteStore) -> None:
+    one, two = LoginAttempts(store, 1), LoginAttempts(store, 1)
+    cookie = await one.succeeded(await one.attempt("ann", "home"), "ann", "home")
+    for number in range(5):
+        await one.attempt("ann", f"elsewhere {number}")
+    with pytest.raises(TooManyLogins):
+        await two.attempt("ann", "a café")
+    await two.attempt("ann", "home")
+    await two.attempt("ann", "a café", cookie)
 
 
 def test_an_email_address_is_stored_in_one_spelling() -> None:

@@ -54,7 +54,10 @@ class SessionResume(LastEventId, frozen=True, kw_only=True):
 
 
 class SessionHealth(msgspec.Struct, kw_only=True):
-    """The state of a session. `request_id` is its oldest open permission request; `identity` is that of its task."""
+    """The state of a session. `connections` is the number of its open streams in all processes.
+
+    `request_id` is its oldest open permission request; `identity` is that of its task.
+    """
 
     status: Literal["ok"] = "ok"
     session_id: str
@@ -136,10 +139,11 @@ async def health(session_id: str, query: IdentityParameter) -> SessionHealth:
     async with store().read() as view:
         task = await view.task(session_id)
         permissions = await view.permissions(session_id)
+    elsewhere = await hub().other_processes.session_streams(session_id)
     return SessionHealth(
         session_id=session_id,
         identity=task.identity,
-        connections=hub().lanes.readers(session_id, session_event),
+        connections=hub().lanes.readers(session_id, session_event) + elsewhere,
         last_seq=task.latest_seq,
         permission_open=bool(permissions),
         request_id=permissions[0].request_id if permissions else None,

@@ -44,11 +44,14 @@ class StreamParameters(Resume, frozen=True, kw_only=True):
 class StreamHealth(HealthReport, kw_only=True):
     """The state of the server's streams. Anonymous callers get only the fields of HealthReport and `protocol`.
 
-    `lag_p99` is the 99th percentile of the number of events that streams are behind.
+    `streams` is the number of open streams of all processes on this store, and `processes` is the number of these. The
+    other fields are about the process that answers: `tasks` is the number of tasks that its streams watch, and
+    `lag_p99` the 99th percentile of the number of events that its streams are behind.
     """
 
     protocol: Literal["sse"] = "sse"
     streams: int | UnsetType = UNSET
+    processes: int | UnsetType = UNSET
     tasks: int | UnsetType = UNSET
     lag_p99: float | UnsetType = UNSET
     store: Literal["ok", "unavailable"] | UnsetType = UNSET
@@ -80,7 +83,8 @@ async def health() -> Result[StreamHealth]:
     details: dict[str, Any] = {}
     if (await principal()).known:
         details |= {
-            "streams": hub().open_streams,
+            "streams": hub().streams_everywhere,
+            "processes": hub().other_processes.number + 1,
             "tasks": hub().watched_tasks,
             "lag_p99": hub().lanes.lag_p99(),
             "store": "ok" if current_app.extensions["tail"].healthy else "unavailable",

@@ -23,10 +23,10 @@ DUMMY_HASH = "$argon2id$v=19$m=65536,t=3,p=4$pu0Jl6c9GSEIi8GFdXCO/g$eTnySZIy8Wha
 
 
 class Logins:
-    """The limits on log-ins of one process."""
+    """The limits on log-ins: those of the store, and that of the password checks in this process."""
 
-    def __init__(self, attempts: int, key: bytes | None = None) -> None:
-        self.attempts = LoginAttempts(attempts, key)
+    def __init__(self, store: Store, attempts: int) -> None:
+        self.attempts = LoginAttempts(store, attempts)
         self.checks = PasswordChecks()
 
 
@@ -49,7 +49,7 @@ async def log_in(email: str, password: str, source: str | None, browser: str | N
     found = await _people().account_by_email(email)
     # All spellings of an address share one budget: that of the account, if there is one.
     who = found[0].account_id if found else f"? {_spelling(email)}"
-    attempt = logins.attempts.attempt(who, network, browser)
+    attempt = await logins.attempts.attempt(who, network, browser)
     try:
         for _ in range(2):
             correct = await logins.checks.run(network, passwords.verify, found[1] if found else DUMMY_HASH, password)
@@ -57,13 +57,13 @@ async def log_in(email: str, password: str, source: str | None, browser: str | N
                 break
             secret = await _session(*found, source)
             if secret is not None:
-                attempt.withdraw()
+                cookie = await logins.attempts.succeeded(attempt, who, network)
                 await _renew_hash(*found, password, network)
-                return LoggedIn(found[0], secret, logins.attempts.succeeded(who, network))
+                return LoggedIn(found[0], secret, cookie)
             # The password was changed or hashed again during the check.
             found = await _people().account_by_email(email)
     except LoginsBusy:
-        attempt.withdraw()
+        await logins.attempts.withdraw(attempt)
         raise
     await _audit(_who(found[0]) if found else Who("nobody"), "log_in_failed", source)
     return None
@@ -114,7 +114,7 @@ async def change_password(account: Account, old: str, new: str, source: str | No
     Raises TooManyLogins, and InvalidEvent for a new one that is too weak.
     """
     logins, network = _logins(), network_of(source)
-    attempt = logins.attempts.attempt(account.account_id, network)
+    attempt = await logins.attempts.attempt(account.account_id, network)
     found = await _people().account_by_email(account.email)
     try:
         correct = found is not None and await logins.checks.run(network, passwords.verify, found[1], old)
@@ -123,9 +123,9 @@ async def change_password(account: Account, old: str, new: str, source: str | No
             return False
         hashed = await logins.checks.run(network, passwords.hash_of, new)
     except LoginsBusy:
-        attempt.withdraw()
+        await logins.attempts.withdraw(attempt)
         raise
-    attempt.withdraw()
+    await logins.attempts.withdraw(attempt)
     try:
         await _people().aset_password(
             account.account_id, hashed, instead_of=found[1], actor=_who(account), source=source

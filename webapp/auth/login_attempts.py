@@ -1,8 +1,9 @@
 """Limits on password guesses, and on password checks at the same time.
 
-Each process has three budgets of failed log-ins: for an account from one network, for one network, and for an account
-from everywhere. The last one stops guesses from many addresses. So that strangers cannot lock a person out, it does not
-apply to a browser or a network from which the account has logged in before.
+There are three budgets of failed log-ins: for an account from one network, for one network, and for an account from
+everywhere. The last one stops guesses from many addresses. So that strangers cannot lock a person out, it does not
+apply to a browser or a network from which the account has logged in before. The store counts the attempts of all
+processes, so a caller gains nothing by asking several.
 """
 
 from __future__ import annotations
@@ -13,16 +14,17 @@ import ipaddress
 import secrets
 import threading
 import time
-from collections import Counter, OrderedDict, deque
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TypeVar
 
+from signalbox.store import Store
+from signalbox.store.events import new_id
+from signalbox.store.people import LoginBudget
 from signalbox.webapp.http.refusals import LoginsBusy, TooManyLogins
 
 T = TypeVar("T")
-BudgetKey = tuple[str, ...]
 
 WINDOW = 300.0
 """Seconds for which failed log-ins from one network are counted."""
@@ -33,80 +35,72 @@ ACCOUNT_WINDOW = 3600.0
 NETWORK_FACTOR, ACCOUNT_FACTOR = 5, 5
 """The other two budgets, as multiples of the budget for one account from one network."""
 
-MAX_BUDGETS = 50_000
-"""Maximum number of budgets in memory. The least recently used ones are dropped."""
+MAX_REFUSALS = 10_000
+"""Maximum number of refusals that are remembered, so that refused callers cause no further transactions."""
 
 MAX_RUNNING, MAX_WAITING, MAX_WAITING_PER_NETWORK = 2, 32, 16
 """Maximum number of checks at the same time (each takes 64 MiB), of waiting checks, and of these from one network."""
 
 
-@dataclass
-class Attempt:
-    """One log-in that is being checked. It counts as failed until `withdraw`."""
-
-    taken: list[tuple[deque[float], float]]
-
-    def withdraw(self) -> None:
-        """Do not count this log-in as failed."""
-        for times, at in self.taken:
-            if at in times:
-                times.remove(at)
-        self.taken = []
-
-
 class LoginAttempts:
-    """The budgets. `attempts` is the budget for one account from one network. `key` signs cookies of known browsers."""
+    """The budgets. `attempts` is the budget for one account from one network."""
 
-    def __init__(self, attempts: int, key: bytes | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, store: Store, attempts: int) -> None:
+        self._store = store
         self._attempts = attempts
-        self._key = key or secrets.token_bytes(32)
-        self._clock = clock
-        self._failed: OrderedDict[BudgetKey, deque[float]] = OrderedDict()
-        self._networks: OrderedDict[BudgetKey, None] = OrderedDict()
+        # The key of a database that others can read signs no cookies that another process accepts.
+        self._cookie_key = store.key or secrets.token_bytes(32)
+        self._refused_until: dict[tuple[LoginBudget, ...], float] = {}
 
-    def attempt(self, who: str, network: str, browser: str | None = None) -> Attempt:
-        """Count one more log-in of the account `who`; `browser` is its signed cookie. Raises TooManyLogins."""
+    async def attempt(self, who: str, network: str, browser: str | None = None) -> str:
+        """Count one more log-in of the account `who` as failed, and return its id. Raises TooManyLogins.
+
+        `browser` is the signed cookie of the browser.
+        """
         nonce = self._nonce(who, browser)
         if nonce is not None:
             try:
-                return self._take([(("browser", who, nonce), self._attempts, ACCOUNT_WINDOW)])
+                return await self._take(self._budget(ACCOUNT_WINDOW, 1, "browser", who, nonce))
             except TooManyLogins:
                 pass  # The budget of the browser is used up, so treat it as unknown.
-        pair: tuple[BudgetKey, int, float] = ("pair", who, network), self._attempts, WINDOW
-        wide: tuple[BudgetKey, int, float] = ("network", network), self._attempts * NETWORK_FACTOR, WINDOW
-        everywhere: tuple[BudgetKey, int, float] = ("account", who), self._attempts * ACCOUNT_FACTOR, ACCOUNT_WINDOW
-        if (who, network) in self._networks:
-            return self._take([pair, wide])
-        return self._take([pair, wide, everywhere])
+        pair = self._budget(WINDOW, 1, "pair", who, network)
+        wide = self._budget(WINDOW, NETWORK_FACTOR, "network", network)
+        if await self._store.people.known_place(self._digest("place", who, network)):
+            return await self._take(pair, wide)
+        return await self._take(pair, wide, self._budget(ACCOUNT_WINDOW, ACCOUNT_FACTOR, "account", who))
 
-    def succeeded(self, who: str, network: str) -> str:
-        """Remember the network of a successful log-in, and return the signed cookie for its browser."""
-        self._networks[who, network] = None
-        self._networks.move_to_end((who, network))
-        self._failed.pop(("pair", who, network), None)
-        while len(self._networks) > MAX_BUDGETS:
-            self._networks.popitem(last=False)
+    async def withdraw(self, attempt_id: str) -> None:
+        """Do not count this log-in as failed."""
+        await self._store.people.awithdraw_login(attempt_id)
+
+    async def succeeded(self, attempt_id: str, who: str, network: str) -> str:
+        """Withdraw a successful log-in, remember its network, and return the signed cookie for its browser."""
+        pair, place = self._digest("pair", who, network), self._digest("place", who, network)
+        await self._store.people.afinish_login(attempt_id, pair, place)
+        self._refused_until.clear()
         nonce = secrets.token_urlsafe(16)
         return f"{nonce}.{self._sign(who, nonce)}"
 
-    def _take(self, budgets: list[tuple[BudgetKey, int, float]]) -> Attempt:
-        at = self._clock()
-        counted = [(self._times(key, at - window), most, window) for key, most, window in budgets]
-        for times, most, window in counted:
-            if len(times) >= most:
-                raise TooManyLogins(max(1.0, times[0] + window - at))
-        for times, _, _ in counted:
-            times.append(at)
-        while len(self._failed) > MAX_BUDGETS:
-            self._failed.popitem(last=False)
-        return Attempt([(times, at) for times, _, _ in counted])
+    async def _take(self, *budgets: LoginBudget) -> str:
+        now = time.monotonic()
+        if (until := self._refused_until.get(budgets, 0.0)) > now:
+            raise TooManyLogins(until - now)
+        attempt_id = new_id()
+        wait = await self._store.people.astart_login(attempt_id, budgets)
+        if wait is None:
+            return attempt_id
+        if len(self._refused_until) >= MAX_REFUSALS:
+            self._refused_until.clear()
+        # Ask again soon: the owner may log in elsewhere meanwhile, which empties the budget.
+        self._refused_until[budgets] = now + min(wait, 1.0)
+        raise TooManyLogins(wait)
 
-    def _times(self, key: BudgetKey, since: float) -> deque[float]:
-        times = self._failed.setdefault(key, deque())
-        self._failed.move_to_end(key)
-        while times and times[0] <= since:
-            times.popleft()
-        return times
+    def _budget(self, window: float, factor: int, *name: str) -> LoginBudget:
+        return LoginBudget(self._digest(*name), self._attempts * factor, window)
+
+    def _digest(self, *name: str) -> str:
+        key = self._store.key or self._store.epoch.encode()
+        return hmac.new(key, repr(name).encode(errors="replace"), "sha256").hexdigest()
 
     def _nonce(self, who: str, browser: str | None) -> str | None:
         nonce, _, signature = (browser or "").partition(".")
@@ -115,7 +109,8 @@ class LoginAttempts:
         return nonce if hmac.compare_digest(signature, self._sign(who, nonce)) else None
 
     def _sign(self, who: str, nonce: str) -> str:
-        return hmac.new(self._key, f"known browser {who} {nonce}".encode(errors="replace"), "sha256").hexdigest()
+        message = f"known browser {who} {nonce}".encode(errors="replace")
+        return hmac.new(self._cookie_key, message, "sha256").hexdigest()
 
 
 class PasswordChecks:

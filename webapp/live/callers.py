@@ -32,6 +32,10 @@ class Callers:
         """Return how many streams a caller has open; 0 for the local user, who has no limit."""
         return self._counts[ticket.principal.key] if ticket.principal.key else 0
 
+    def counts(self) -> list[tuple[str, int]]:
+        """Return the key of each caller with open streams, and their number."""
+        return [(key, count) for key, count in self._counts.items() if isinstance(key, str) and count > 0]
+
     def add_stream(self, subscriber: Subscriber) -> None:
         """Add a stream that has just opened."""
         ticket = subscriber.ticket

@@ -1,4 +1,4 @@
-"""The hub: opens streams, passes them the events of the tail, and ends them."""
+"""The hub: opens streams, passes them the events of the tail, and ends them. Each process has one."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import contextlib
 import math
 import random
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from signalbox.store import Event, Store
+from signalbox.store.contract.processes import CountKey
 from signalbox.store.loops import Loops
 from signalbox.webapp.auth.principal import ProjectIds
 from signalbox.webapp.auth.ticket import Ticket
@@ -19,7 +20,9 @@ from signalbox.webapp.live.control_messages import Pages
 from signalbox.webapp.live.frame_lane import FrameLane
 from signalbox.webapp.live.lane import Lane
 from signalbox.webapp.live.lanes import Lanes
+from signalbox.webapp.live.other_processes import CALLER, SESSION, STREAMS, OtherProcesses
 from signalbox.webapp.live.permission_counts import PermissionCounts
+from signalbox.webapp.live.ring import Encode
 from signalbox.webapp.live.sink import Send
 from signalbox.webapp.live.stats import Stats
 from signalbox.webapp.live.stream_encoding import Plain, StreamEncoding, choose
@@ -38,9 +41,19 @@ that streams that began together do not end together."""
 
 
 class Hub:
-    """The open streams of a server. `lanes` has one lane for each group of streams that share their bytes."""
+    """The open streams of a process. `lanes` has one lane for each group of streams that share their bytes.
 
-    def __init__(self, store: Store, settings: Settings, stats: Stats, loops: Loops | None = None) -> None:
+    `session_event` encodes the events of session streams. These are counted for each session, over all processes.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        stats: Stats,
+        loops: Loops | None = None,
+        session_event: Encode | None = None,
+    ) -> None:
         loops = loops or Loops()
         self._settings = settings
         self._stats = stats
@@ -50,6 +63,8 @@ class Hub:
         )
         self.tail_pause = TailPause()
         self.lanes = Lanes(store, settings, stats, Pages(self._permission_counts.facts), self.tail_pause)
+        self._session_event = session_event
+        self.other_processes = OtherProcesses(store, self._own_counts, loops.loop("other_processes"))
         self._loop = asyncio.get_running_loop()
         self._sweeper = Sweeper(self.lanes, settings, stats, loops.loop("sweeper"))
         self._task_changes = TaskChanges(store, self.lanes.channels, loops.loop("task_changes"))
@@ -64,18 +79,22 @@ class Hub:
         self._task_changes.on_commit()
         self.lanes.push(events)
         self._permission_counts.on_commit(events)
+        self.other_processes.on_commit(events)
 
     def stream_encoding(self, accept_encoding: str) -> StreamEncoding:
         """Return the compression of a stream for a client that sends this `Accept-Encoding`."""
         return choose(accept_encoding) if self._settings.stream_compression else Plain()
 
     def admit(self, ticket: Ticket) -> None:
-        """Raise TooManyStreams unless one more stream may open. No open stream is ended to admit another."""
+        """Raise TooManyStreams unless one more stream may open. No open stream is ended to admit another.
+
+        The limit of a caller counts the streams of all processes, the limit of the server those of this process.
+        """
         if self.closing:
             raise TooManyStreams(closing=True)
         limit = self._settings.max_streams_per_caller
         full = self.open_streams >= self._settings.max_streams
-        if full or self.callers.count(ticket) >= limit:
+        if full or self._streams_of(ticket) >= limit:
             self._stats.streams_refused += 1
             raise TooManyStreams(None if full else limit)
 
@@ -98,6 +117,7 @@ class Hub:
         subscriber.send_control(opening + subscriber.control_messages.greeting(cursor))
         self.callers.add_stream(subscriber)
         self._permission_counts.join(ticket.visible_projects)
+        self.other_processes.changed()
         try:
             return await subscriber.run()
         finally:
@@ -114,6 +134,7 @@ class Hub:
     def reset(self) -> None:
         """End all streams with `reset` because the store has another history."""
         self.lanes.reset()
+        self.other_processes.forget()
 
     def opened(self) -> None:
         """Record that a stream has opened."""
@@ -124,6 +145,7 @@ class Hub:
     def closed(self) -> None:
         """Record that a stream has ended."""
         self.open_streams -= 1
+        self.other_processes.changed()
         if not self.open_streams:
             self._empty.set()
 
@@ -146,9 +168,28 @@ class Hub:
             await asyncio.wait_for(self._empty.wait(), timeout)
 
     @property
+    def streams_everywhere(self) -> int:
+        """The number of open streams of all processes on this store."""
+        return self.open_streams + self.other_processes.count(STREAMS)
+
+    @property
     def watched_tasks(self) -> int:
         """The number of tasks with open streams."""
         return len(self.lanes.channels)
+
+    def _streams_of(self, ticket: Ticket) -> int:
+        """Return how many streams a caller has open in all processes; 0 for the local user, who has no limit."""
+        key = ticket.principal.key
+        return self.callers.count(ticket) + self.other_processes.count((CALLER, key)) if key else 0
+
+    def _own_counts(self) -> Mapping[CountKey, int]:
+        """Return the counts that this process shares with the others."""
+        counts: dict[CountKey, int] = {STREAMS: self.open_streams}
+        counts |= {(CALLER, key): count for key, count in self.callers.counts()}
+        if self._session_event is not None:
+            sessions = self.lanes.readers_by_task(self._session_event)
+            counts |= {(SESSION, session_id): count for session_id, count in sessions.items()}
+        return counts
 
     def _limits(self) -> tuple[float, int]:
         """Return the maximum life of a new stream in seconds, and its maximum number of events."""

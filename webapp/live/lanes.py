@@ -152,6 +152,10 @@ class Lanes:
         channel = self.channels.get(task_id)
         return channel.readers(encode) if channel else 0
 
+    def readers_by_task(self, encode: Encode) -> dict[str, int]:
+        """Return the number of such streams for each watched task; 0 for a task with streams of other kinds only."""
+        return {task_id: channel.readers(encode) for task_id, channel in self.channels.items()}
+
     def lag_p99(self) -> float:
         """Return the 99th percentile of how many events streams are behind; 0 without streams."""
         lags = [max(0, lane.ring.head - lane.position(subscriber)) for lane in self for subscriber in lane.subscribers]
