@@ -95,10 +95,13 @@ class Settings:
         3600.0, "Longest life of a stream; up to a fifth is subtracted at random.", low=1, high=7 * 86400
     )
     max_streams: int = _setting(
-        8192, "Maximum number of open streams; further ones are answered 503.", low=1, high=10**6
+        8192, "Maximum number of open streams of a process; further ones are answered 503.", low=1, high=10**6
     )
     max_streams_per_caller: int = _setting(
-        256, "Maximum number of open streams per account or token; further ones are answered 429.", low=1, high=10**6
+        256,
+        "Maximum number of open streams per account or token, in all processes; further ones are answered 429.",
+        low=1,
+        high=10**6,
     )
     send_timeout: float = _setting(
         30.0, "A client that reads nothing for this long is disconnected.", low=0.1, high=3600

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from signalbox.store.sql.people.accounts import Accounts
-from signalbox.store.sql.people.logins import Logins
+from signalbox.store.sql.people.login_limits import LoginLimits
 from signalbox.store.sql.people.projects import Projects
 from signalbox.store.sql.people.tokens import Tokens
 
 
-class PeopleTables(Accounts, Tokens, Logins, Projects):
+class PeopleTables(Accounts, Tokens, LoginLimits, Projects):
     """Implements `People` on a database."""
 
     async def version(self) -> int:

@@ -15,7 +15,7 @@ CLOCK_STEP = 1.0
 _DELETE_ATTEMPT = "DELETE FROM login_attempts WHERE attempt_id = ?"
 
 
-class Logins(Tables):
+class LoginLimits(Tables):
     """Implements the limits on log-ins of `People`."""
 
     async def astart_login(self, attempt_id: str, budgets: Sequence[LoginBudget]) -> float | None:
