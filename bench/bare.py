@@ -40,7 +40,7 @@ class Stream(asyncio.Protocol):
         self.open.discard(self)
 
 
-class Emitter:
+class MessageWriter:
     """Write events 1, 2, 3 … to all streams at the requested rate."""
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class Emitter:
 
 
 async def _serve(port: int) -> None:
-    loop, emitter = asyncio.get_running_loop(), Emitter()
+    loop, emitter = asyncio.get_running_loop(), MessageWriter()
     commands: asyncio.Queue[bytes] = asyncio.Queue()
     loop.add_reader(0, lambda: commands.put_nowait(os.read(0, 4096)))
     server = await loop.create_server(Stream, "127.0.0.1", port, backlog=4096)

@@ -19,7 +19,7 @@ from typing import Any, cast
 from bench.load.response import Counters, Follower, Response
 
 
-class Phase:
+class MeasuredPhase:
     """The counters between two marks."""
 
     def __init__(self, name: str, *, counted: bool) -> None:
@@ -59,7 +59,7 @@ class Client:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
-        self.phases = [Phase("connect", counted=not options.warmup)]
+        self.phases = [MeasuredPhase("connect", counted=not options.warmup)]
         self.opened, self.failed = set[int](), set[int]()
         self.complete = self.ended = 0
         self.ready, self.stop = asyncio.Event(), asyncio.Event()
@@ -79,7 +79,7 @@ class Client:
     def mark(self, name: str, *, counted: bool = True) -> None:
         self.phases[-1].end()
         _say({"phase": self.phases[-1].name, **self.phases[-1].figures()})
-        self.phases.append(Phase(name, counted=counted))
+        self.phases.append(MeasuredPhase(name, counted=counted))
 
     async def follow(self, number: int) -> None:
         """Follow one stream from its first connect to its end, with reconnects if the options ask for them."""
@@ -147,7 +147,7 @@ class Client:
 
     def report(self) -> None:
         self.phases[-1].end()
-        total = Phase("total", counted=True)
+        total = MeasuredPhase("total", counted=True)
         total.seconds = sum(phase.seconds for phase in self.phases if phase.counted)
         total.cpu_s = sum(phase.cpu_s for phase in self.phases if phase.counted)
         for phase in self.phases:

@@ -30,7 +30,7 @@ class Message(NamedTuple):
     data: str
 
 
-class Run:
+class RefactoringRun:
     """The run whose files are in `folder`. `pace` is the minimum duration of a step in seconds."""
 
     def __init__(self, folder: Path, pace: float) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from runs import Message, Run
+from runs import Message, RefactoringRun
 
 KEEPALIVE = 10.0
 """Seconds without a message after which a comment is sent."""
@@ -49,7 +49,7 @@ class Agent:
 
     def __init__(self, work: Path, pace: float) -> None:
         self.work, self.pace = work, pace
-        self.runs: dict[str, Run] = {}
+        self.runs: dict[str, RefactoringRun] = {}
         self.working: set[asyncio.Task[None]] = set()
         self.token = os.environ.get("AGENT_TOKEN")
 
@@ -92,12 +92,12 @@ class Agent:
                 raise Refusal(404, f"there is nothing at {method} {path}")
 
     def begin(self, run_id: str) -> None:
-        self.runs[run_id] = run = Run(self.work / run_id, self.pace)
+        self.runs[run_id] = run = RefactoringRun(self.work / run_id, self.pace)
         task = asyncio.create_task(run.work())
         self.working.add(task)
         task.add_done_callback(self.working.discard)
 
-    def run(self, run_id: str) -> Run:
+    def run(self, run_id: str) -> RefactoringRun:
         if run_id not in self.runs:
             raise Refusal(404, f"there is no run {run_id!r}")
         return self.runs[run_id]
@@ -118,7 +118,7 @@ async def run_id_in(receive: Receive) -> str:
     return run_id
 
 
-async def stream(run: Run, last_id: str, receive: Receive, send: Send) -> None:
+async def stream(run: RefactoringRun, last_id: str, receive: Receive, send: Send) -> None:
     """Send the run's messages after `last_id`, until it ends or the client disconnects."""
     begin = min(int(last_id), len(run.messages)) if last_id.isascii() and last_id.isdigit() else 0
     headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
