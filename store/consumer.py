@@ -12,21 +12,13 @@ commit. It gets the events after that commit again, so processing an event twice
 
 from __future__ import annotations
 
-import asyncio
-import time
-from contextlib import suppress
 from typing import Self
 
 from signalbox.store.contract import Store
-from signalbox.store.errors import LeaseLost, StoreError
-from signalbox.store.events import Event, check_text, new_id
+from signalbox.store.errors import LeaseLost
+from signalbox.store.events import Event
+from signalbox.store.leadership import SECONDS, Leadership
 from signalbox.store.wake import Wake
-
-LEASE = 10.0
-"""Seconds without a renewal after which another process takes over."""
-
-RENEWALS = 3
-"""Renewals of a lease within its duration. A waiting process also checks the lease this often."""
 
 
 class Consumer:
@@ -40,44 +32,39 @@ class Consumer:
     and after the database was replaced by another one. Then discard everything that was derived from earlier events.
     """
 
-    def __init__(self, store: Store, name: str, *, lease: float = LEASE, limit: int = 500) -> None:
-        check_text(name, "name")
+    def __init__(self, store: Store, name: str, *, lease: float = SECONDS, limit: int = 500) -> None:
+        self._leadership = Leadership(store, name, seconds=lease, on_loss=self._nudge)
         self.name = name
         self.position = 0
         self._store, self._lease, self._limit = store, lease, limit
-        self._holder = new_id()
-        self._epoch: str | None = None
+        self._epoch = ""
         self._read_to = 0
 
     @property
     def holds_lease(self) -> bool:
         """Whether this process holds the lease, as far as it knows."""
-        return self._epoch is not None
+        return self._leadership.held
 
     async def __aenter__(self) -> Self:
         self._wake = Wake(self._store)
-        self._renewing = asyncio.create_task(self._renew(), name=f"signalbox-consumer-{self.name}")
+        await self._leadership.__aenter__()
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        self._renewing.cancel()
-        await asyncio.gather(self._renewing, return_exceptions=True)
         self._wake.close()
-        self._epoch = None
-        with suppress(StoreError):  # If this fails, the lease ends by itself.
-            await self._store.arelease(self.name, self._holder)
+        await self._leadership.__aexit__(*error)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> list[Event]:
         while True:
-            if self._epoch != self._store.epoch:
+            if not self._may_read():
                 await self._wait_for_the_lease()
             epoch = self._epoch
             async with self._store.glance() as view:
                 events = await view.events_after(self._read_to, self._limit)
-            if self._epoch != epoch or epoch != self._store.epoch:
+            if self._epoch != epoch or not self._may_read():
                 continue
             self._wake.record_read(found_events=bool(events))
             if events:
@@ -90,43 +77,22 @@ class Consumer:
 
         After LeaseLost, another process may have processed them too. Iterate again to wait for the lease.
         """
-        if self._epoch is None:
-            raise LeaseLost(self.name)
-        position = self._read_to
+        position, holder = self._read_to, self._leadership.fence.holder
         try:
-            await self._store.acommit_position(self.name, self._holder, self._epoch, position, self._lease)
+            await self._store.acommit_position(self.name, holder, self._epoch, position, self._lease)
         except LeaseLost:
-            self._epoch = None
+            self._leadership.resign()
             raise
         self.position = position
 
     async def _wait_for_the_lease(self) -> None:
-        """Claim the lease until this process holds it, then return to the position of the last commit."""
-        self._epoch = None
-        seen, since = -1, time.monotonic()
-        while True:
-            unchanged = seen if time.monotonic() - since >= self._lease else None
-            claim = await self._store.aclaim(self.name, self._holder, self._lease, unchanged=unchanged)
-            if claim.held:
-                self._epoch, self.position, self._read_to = claim.epoch, claim.position, claim.position
-                if claim.epoch == self._store.epoch:
-                    self._wake.watch_again()
-                    return
-            elif claim.renewals != seen:
-                seen, since = claim.renewals, time.monotonic()
-            await asyncio.sleep(self._lease / RENEWALS)
+        """Wait for the lease, then return to the position of the last commit."""
+        claim = await self._leadership.acquire()
+        self._epoch, self.position, self._read_to = claim.epoch, claim.position, claim.position
+        self._wake.watch_again()
 
-    async def _renew(self) -> None:
-        """Renew the lease while this process holds it, even while the caller processes events."""
-        while True:
-            await asyncio.sleep(self._lease / RENEWALS)
-            epoch = self._epoch
-            if epoch is None:
-                continue
-            try:
-                claim = await self._store.aclaim(self.name, self._holder, self._lease)
-            except StoreError:
-                continue  # The next try may succeed. If none does in time, the commit raises LeaseLost.
-            if self._epoch == epoch and (not claim.held or claim.epoch != epoch):
-                self._epoch = None
-                self._wake.nudge()
+    def _may_read(self) -> bool:
+        return self._leadership.held and self._epoch == self._store.epoch
+
+    def _nudge(self) -> None:
+        self._wake.nudge()

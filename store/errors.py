@@ -7,7 +7,7 @@ StoreError
 ├── NotFound           no account, token or project has this id                   no retry
 ├── NotAllowed         the server does not know the caller, or does not allow it   no retry
 ├── Conflict           the stored state forbids it (a second answer, a taken id)  no retry
-│   ├── LeaseLost      another process holds the consumer now                    no retry
+│   ├── LeaseLost      another process holds the lease now                        no retry
 │   └── UnreadableTask  the task's stored state is damaged; it can be deleted        no retry
 ├── UnknownStoreKind   the URL names a store that does not exist (yet)            no retry
 ├── SchemaTooNew       the database was written by a newer Signalbox              no retry
@@ -70,10 +70,10 @@ class Conflict(StoreError):
 
 
 class LeaseLost(Conflict):
-    """This process no longer holds the lease of the consumer. Nothing was committed."""
+    """This process no longer holds the lease `name`. Nothing was written."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"the consumer {name!r} is held by another process now")
+        super().__init__(f"the lease {name!r} is held by another process now")
 
 
 class UnreadableTask(Conflict):

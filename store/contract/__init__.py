@@ -13,8 +13,8 @@ until the commit, or show readers only the events below the oldest open transact
 
 from __future__ import annotations
 
-from signalbox.store.contract.consuming import Claim
 from signalbox.store.contract.following import Peek, Watch
+from signalbox.store.contract.leasing import Claim, Fence
 from signalbox.store.contract.people import People
 from signalbox.store.contract.processes import Processes, SharedCounts
 from signalbox.store.contract.reading import Reading, TaskReading
@@ -23,6 +23,7 @@ from signalbox.store.contract.values import Head, LogHits, LogQuery, Standing, S
 
 __all__ = [
     "Claim",
+    "Fence",
     "Head",
     "LogHits",
     "LogQuery",

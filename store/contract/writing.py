@@ -12,6 +12,7 @@ from typing import Any
 
 from signalbox.store.blocking import blocking
 from signalbox.store.contract.consuming import Consuming
+from signalbox.store.contract.leasing import Fence
 from signalbox.store.contract.values import TaskRecord, Who
 from signalbox.store.events import Event, NewEvent
 from signalbox.store.state import Task, Unfinished
@@ -94,11 +95,11 @@ class Writing(Consuming):
     archive_task = blocking(aarchive_task)
 
     @abstractmethod
-    async def amark_stale(self, task_id: str, latest_seq: int) -> bool:
+    async def amark_stale(self, task_id: str, latest_seq: int, *, fence: Fence | None = None) -> bool:
         """Mark a running task as stale until its next event, and return True.
 
         Returns False, and changes nothing, if the task has an event after `latest_seq`, is not running, or is already
-        stale. Raises UnknownTask.
+        stale. Raises UnknownTask, and LeaseLost if there is a `fence` whose holder has lost its lease.
         """
 
     mark_stale = blocking(amark_stale)
@@ -126,10 +127,13 @@ class Writing(Consuming):
     append = blocking(aappend)
 
     @abstractmethod
-    async def aappend_while(self, task_id: str, event: NewEvent, condition: Callable[[Task], bool]) -> Event | None:
+    async def aappend_while(
+        self, task_id: str, event: NewEvent, condition: Callable[[Task], bool], *, fence: Fence | None = None
+    ) -> Event | None:
         """Append an event of the server if `condition(task)` is true in the transaction, else return None.
 
-        `condition` may be called in any thread, and must not wait. Raises UnknownTask.
+        `condition` may be called in any thread, and must not wait. Raises UnknownTask, and LeaseLost if there is a
+        `fence` whose holder has lost its lease.
         """
 
     append_while = blocking(aappend_while)

@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from signalbox.store.contract.leasing import Fence
 from signalbox.store.errors import Conflict, InvalidEvent, UnknownTask
 from signalbox.store.events import Event, NewEvent, Origin, check_event, new_id
 from signalbox.store.identity import check_identity
 from signalbox.store.people import DEFAULT_PROJECT
 from signalbox.store.projections import apply, consequences, refusal
-from signalbox.store.sql import audits, heartbeats, unfinished
+from signalbox.store.sql import audits, heartbeats, leases, unfinished
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.rows import COLUMNS, event_of, readable, stored_task
 from signalbox.store.sql.task_state import listed_columns, load_state, save_listed, save_state
@@ -170,8 +171,14 @@ def append(
     return result
 
 
-def append_while(db: Database, task_id: str, draft: Draft, condition: Callable[[Task], bool]) -> Event | None:
-    """Append one event if `condition(task)` is true in this transaction, else return None. Raises UnknownTask."""
+def append_while(
+    db: Database, task_id: str, draft: Draft, condition: Callable[[Task], bool], fence: Fence | None = None
+) -> Event | None:
+    """Append one event if `condition(task)` is true in this transaction, else return None.
+
+    Raises UnknownTask, and LeaseLost if there is a `fence` whose holder has lost its lease.
+    """
+    leases.check(db, fence)
     task = load_task(db, task_id)
     if task is None:
         raise UnknownTask(task_id)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from signalbox.store.contract import Who
+from signalbox.store.contract import Fence, Who
 from signalbox.store.errors import Conflict, InvalidEvent, NotFound, UnknownTask, UnreadableTask
 from signalbox.store.events import check_text
 from signalbox.store.sql import append as appending
-from signalbox.store.sql import audits
+from signalbox.store.sql import audits, leases
 from signalbox.store.sql.damaged import damaged_task
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.task_list import SAVED_VIEW_COLUMNS, columns, damaged_columns, saved_view_of, task_of
@@ -67,8 +67,9 @@ def archive(
     return task
 
 
-def mark_stale(db: Database, task_id: str, latest_seq: int) -> bool:
+def mark_stale(db: Database, task_id: str, latest_seq: int, fence: Fence | None) -> bool:
     """Mark a running task as stale if it has no event after `latest_seq`. Return whether the mark is new."""
+    leases.check(db, fence)
     task = _task(db, task_id)
     if task.stale or task.status != "running" or task.latest_seq != latest_seq:
         return False

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from signalbox.store.contract import TaskRecord, Who
-from signalbox.store.contract.consuming import Claim
+from signalbox.store.contract.leasing import Claim, Fence
 from signalbox.store.contract.writing import Writing
 from signalbox.store.events import (
     MAX_TITLE_CHARS,
@@ -26,7 +26,7 @@ from signalbox.store.events import (
 )
 from signalbox.store.people import DEFAULT_PROJECT
 from signalbox.store.sql import append as appending
-from signalbox.store.sql import audits, consumers, importing, task_actions, unfinished
+from signalbox.store.sql import audits, importing, leases, task_actions, unfinished
 from signalbox.store.sql.group_commit import Calls, GroupCommit
 from signalbox.store.state import Task, Unfinished
 from signalbox.store.task_query import SavedView
@@ -102,8 +102,8 @@ class Writes(Writing):
     ) -> Task:
         return await self._calls.write(lambda db: task_actions.archive(db, task_id, archived, actor, source, identity))
 
-    async def amark_stale(self, task_id: str, latest_seq: int) -> bool:
-        return await self._calls.write(lambda db: task_actions.mark_stale(db, task_id, latest_seq))
+    async def amark_stale(self, task_id: str, latest_seq: int, *, fence: Fence | None = None) -> bool:
+        return await self._calls.write(lambda db: task_actions.mark_stale(db, task_id, latest_seq, fence))
 
     async def aset_unfinished(self, task_id: str, lines: Sequence[Unfinished], *, identity: str | None = None) -> None:
         check_task_id(task_id)
@@ -121,9 +121,11 @@ class Writes(Writing):
         origin: Origin | None = "server" if own else None
         return await self._calls.write(lambda db: appending.append(db, task_id, drafts, origin, identity), len(drafts))
 
-    async def aappend_while(self, task_id: str, event: NewEvent, condition: Callable[[Task], bool]) -> Event | None:
+    async def aappend_while(
+        self, task_id: str, event: NewEvent, condition: Callable[[Task], bool], *, fence: Fence | None = None
+    ) -> Event | None:
         (draft,) = _drafts(task_id, event, own=True)
-        return await self._calls.write(lambda db: appending.append_while(db, task_id, draft, condition))
+        return await self._calls.write(lambda db: appending.append_while(db, task_id, draft, condition, fence))
 
     async def aappend_audited(
         self,
@@ -162,17 +164,17 @@ class Writes(Writing):
     async def adelete_view(self, view_id: int, *, actor: str | Who, source: str | None = None) -> SavedView:
         return await self._calls.write(lambda db: task_actions.delete_view(db, view_id, actor, source))
 
-    # consumers
+    # leases and consumers
 
     async def aclaim(self, name: str, holder: str, seconds: float, *, unchanged: int | None = None) -> Claim:
         check_text(name, "name")
-        return await self._calls.write(lambda db: consumers.claim(db, name, holder, seconds, unchanged))
+        return await self._calls.write(lambda db: leases.claim(db, name, holder, seconds, unchanged))
 
     async def acommit_position(self, name: str, holder: str, epoch: str, position: int, seconds: float) -> None:
-        await self._calls.write(lambda db: consumers.commit(db, name, holder, epoch, position, seconds))
+        await self._calls.write(lambda db: leases.commit(db, name, holder, epoch, position, seconds))
 
-    async def arelease(self, name: str, holder: str) -> None:
-        await self._calls.write(lambda db: consumers.release(db, name, holder))
+    async def arelease(self, name: str, holder: str, *, forget: bool = False) -> None:
+        await self._calls.write(lambda db: leases.release(db, name, holder, forget))
 
 
 def _drafts(task_id: str, events: NewEvent | Sequence[NewEvent], *, own: bool = False) -> list[appending.Draft]:

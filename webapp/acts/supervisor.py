@@ -1,4 +1,8 @@
-"""The supervisor: marks runs that died or stopped reporting, and closes permission requests that have expired."""
+"""The supervisor: marks runs that died or stopped reporting, and closes permission requests that have expired.
+
+Every server process has one, but only the process that holds the lease `LEASE` reads and writes. It measures silence
+from the moment when it took over, so a run that died is marked at most one `heartbeat_timeout` after that.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +15,24 @@ from datetime import UTC, datetime
 import structlog
 
 from signalbox.store import NewEvent, Store, StoreError, StoreUnavailable, TaskQuery, UnknownTask
-from signalbox.store.loops import Loops
-from signalbox.store.state import Task
+from signalbox.store.errors import LeaseLost
+from signalbox.store.leadership import Leadership
+from signalbox.store.loops import Loop, Loops
+from signalbox.store.state import Status, Task
 from signalbox.webapp.settings import Settings
 from signalbox.webapp.views.text import moment
+
+LEASE = "signalbox:supervisor"
+"""The name of the lease that makes one process supervise."""
 
 MIN_STALE_SECONDS = 10.0
 """A run is never marked stale before this many seconds, however short its heartbeat interval."""
 
 MIN_LATE_SECONDS = 0.5
 """Seconds of delay below which a round never counts as late. A late round marks no run."""
+
+SUPERVISED: tuple[Status, ...] = ("running", "waiting")
+"""The statuses of the tasks that can become silent."""
 
 PERMISSIONS_PER_READ = 1000
 """Maximum number of permission requests in one read."""
@@ -87,10 +99,14 @@ class PauseDetector:
 
 
 class Supervisor:
-    """Supervises all running tasks. Several processes may do so, because idempotency keys keep their events unique."""
+    """Supervises all running tasks while this process holds the lease, which it claims only while there is work.
+
+    A process that loses the lease without noticing, because it was stopped, writes nothing: every write has a fence.
+    """
 
     def __init__(self, store: Store, settings: Settings, loops: Loops) -> None:
         self._store = store
+        self._leadership = Leadership(store, LEASE)
         self._limit = settings.heartbeat_timeout
         self._stale_after = settings.stale_after
         self._interval = min(5.0, self._limit / 4, self._stale_after / 4)
@@ -98,31 +114,56 @@ class Supervisor:
         self._silence_timers = SilenceTimers()
         self._pause_detector = PauseDetector()
         self._warned: set[str] = set()
-        self._task = asyncio.create_task(loops.loop("supervisor").run(self._round), name="signalbox-supervisor")
+        self._task = asyncio.create_task(self._run(loops.loop("supervisor")), name="signalbox-supervisor")
+
+    @property
+    def active(self) -> bool:
+        """Whether this process supervises now, as far as it knows."""
+        return self._leadership.held
 
     async def stop(self) -> None:
-        """Stop supervising."""
+        """Stop supervising, so that another process may begin at once."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self, loop: Loop) -> None:
+        async with self._leadership:
+            await loop.run(self._round)
 
     async def _round(self) -> None:
         await asyncio.sleep(self._interval)
         try:
+            if not await self._has_work():
+                await self._leadership.release()
+                return
+            if not self._leadership.held:
+                await self._leadership.acquire()
+                self._silence_timers.reset()
+                self._pause_detector = PauseDetector()
             self._pause_detector.check(self._interval + self._slack)
             await self._check_all()
         except Late as late:
             log.info("the supervisor was late; it restarts the silence timer of every run", reason=str(late))
             self._silence_timers.reset()
+        except LeaseLost:
+            log.info("another process supervises now")
+            self._leadership.resign()
         except StoreError:
             self._silence_timers.reset()
             raise
+
+    async def _has_work(self) -> bool:
+        async with self._store.read() as view:
+            if (await view.tasks(TaskQuery(statuses=SUPERVISED, limit=1))).tasks:
+                return True
+            return bool(await view.expiring_permissions(("", ""), 1))
 
     async def _check_all(self) -> None:
         now = time.monotonic()
         before: str | None = None
         while True:
             async with self._store.read() as view:
-                query = TaskQuery(statuses=("running", "waiting"), before=before, limit=200)
+                query = TaskQuery(statuses=SUPERVISED, before=before, limit=200)
                 page = await view.tasks(query)
             self._pause_detector.check(self._slack)
             for task in page.tasks:
@@ -149,10 +190,10 @@ class Supervisor:
 
     @contextlib.contextmanager
     def _isolate_errors(self, task_id: str) -> Iterator[None]:
-        """Log an error of one task, so that it does not affect others. StoreUnavailable affects all, and is raised."""
+        """Log an error of one task, so that it does not affect others. StoreUnavailable and LeaseLost affect all."""
         try:
             yield
-        except StoreUnavailable:
+        except (StoreUnavailable, LeaseLost):
             raise
         except Exception as error:
             if task_id not in self._warned:
@@ -166,7 +207,7 @@ class Supervisor:
             await self._interrupt(task)
         elif is_stale(task, silent_seconds, self._stale_after):
             with contextlib.suppress(UnknownTask):
-                await self._store.amark_stale(task.task_id, task.latest_seq)
+                await self._store.amark_stale(task.task_id, task.latest_seq, fence=self._leadership.fence)
 
     async def _interrupt(self, task: Task) -> None:
         asked = time.monotonic()
@@ -187,7 +228,7 @@ class Supervisor:
             },
         )
         with contextlib.suppress(UnknownTask):
-            if await self._store.aappend_while(task.task_id, event, still_silent):
+            if await self._store.aappend_while(task.task_id, event, still_silent, fence=self._leadership.fence):
                 log.info("a silent run was marked interrupted", task_id=task.task_id, since=task.updated_at)
 
     async def _expire(self, task_id: str, request_id: str, seq: int, span_id: str, identity: str) -> None:
@@ -203,7 +244,7 @@ class Supervisor:
             return now.identity == identity and now.permissions_open > 0
 
         with contextlib.suppress(UnknownTask):
-            await self._store.aappend_while(task_id, event, still_open)
+            await self._store.aappend_while(task_id, event, still_open, fence=self._leadership.fence)
 
 
 def is_silent(task: Task, silent_seconds: float, limit: float) -> bool:

@@ -95,7 +95,7 @@ async def test_a_holder_whose_lease_expired_cannot_commit(store: Store) -> None:
     ):
         assert await next_seqs(first) == [1]
         # Simulate a stopped process: its lease has expired, because nothing renewed it.
-        first._renewing.cancel()
+        first._leadership._renewing.cancel()
         assert await next_seqs(second) == [1, 2]
         await second.commit()
         with pytest.raises(LeaseLost, match="'search' is held by another process"):

@@ -1,8 +1,8 @@
-"""Durable consumers, one row per name."""
+"""Leases and the positions of durable consumers. Both are rows of the table `consumers`, one per name."""
 
 from __future__ import annotations
 
-from signalbox.store.contract.consuming import Claim
+from signalbox.store.contract.leasing import Claim, Fence
 from signalbox.store.errors import LeaseLost
 from signalbox.store.sql.database import Database
 from signalbox.store.times import epoch_seconds, timestamp
@@ -11,7 +11,7 @@ _EPOCH = "(SELECT value FROM store_facts WHERE name = 'epoch')"
 
 
 def claim(db: Database, name: str, holder: str, seconds: float, unchanged: int | None) -> Claim:
-    """Take the lease of a consumer, or renew it, unless another holder has it."""
+    """Take a lease, or renew it, unless another holder has it."""
     (epoch,) = db.execute(f"SELECT {_EPOCH}").fetchone()
     found = db.execute("SELECT epoch, position, holder, expires_at, renewals FROM consumers WHERE name = ?", (name,))
     of_epoch, position, held_by, expires_at, renewals = found.fetchone() or (epoch, 0, None, "", 0)
@@ -39,9 +39,19 @@ def commit(db: Database, name: str, holder: str, epoch: str, position: int, seco
         raise LeaseLost(name)
 
 
-def release(db: Database, name: str, holder: str) -> None:
-    """Release the lease of a consumer if `holder` holds it."""
-    db.execute("UPDATE consumers SET holder = NULL WHERE name = ? AND holder = ?", (name, holder))
+def release(db: Database, name: str, holder: str, forget: bool) -> None:
+    """Release a lease if `holder` holds it, and with `forget` delete its row."""
+    change = "DELETE FROM consumers" if forget else "UPDATE consumers SET holder = NULL"
+    db.execute(f"{change} WHERE name = ? AND holder = ?", (name, holder))
+
+
+def check(db: Database, fence: Fence | None) -> None:
+    """Raise LeaseLost if there is a fence and its lease has another holder, or belongs to another epoch."""
+    if fence is None:
+        return
+    found = db.execute(f"SELECT holder FROM consumers WHERE name = ? AND epoch = {_EPOCH}", (fence.name,)).fetchone()
+    if found is None or found[0] != fence.holder:
+        raise LeaseLost(fence.name)
 
 
 def _from_now(db: Database, seconds: float) -> str:
