@@ -28,6 +28,7 @@ from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.http import assets, compression, errors, root_path, route_converters, security
 from signalbox.webapp.http.health import Health, Problem
 from signalbox.webapp.http.loop_metrics import LoopMetrics, loop_problems
+from signalbox.webapp.http.process_info import ProcessInfo, ProcessMetrics
 from signalbox.webapp.live import stream
 from signalbox.webapp.live.file_check import FileCheck
 from signalbox.webapp.live.hub import Hub
@@ -47,8 +48,8 @@ CLOSE_ORDER = (
 """Extensions and the method that closes each, in reverse order of closing."""
 
 
-def create_app(settings: Settings | None = None) -> Quart:
-    """Return a Quart app for the store of `settings`, which default to the environment's.
+def create_app(settings: Settings | None = None, process: ProcessInfo | None = None) -> Quart:
+    """Return a Quart app for the store of `settings`, which default to the environment's. `process` serves it.
 
     The store is opened when serving begins and closed when it ends; every ASGI server reports both.
     """
@@ -59,6 +60,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     app.logger.setLevel(logging.WARNING)
     app.extensions["settings"] = settings
     app.extensions["health"] = health = Health()
+    app.extensions["process_info"] = process or ProcessInfo()
     app.extensions["fragments"] = Fragments(asset=assets.asset, root=settings.root_path)
     errors.install(app)
     security.install(app, settings)
@@ -125,6 +127,7 @@ def create_app(settings: Settings | None = None) -> Quart:
         agents.resume()
         app.extensions.update(directory=directory, logins=Logins(store, settings.login_attempts))
         stats.registry.register(LoopMetrics(loops))
+        stats.registry.register(ProcessMetrics(app.extensions["process_info"]))
         metrics.watch(app)
 
     @app.after_serving

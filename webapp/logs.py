@@ -31,14 +31,23 @@ class BackgroundHandler(logging.Handler):
             self.handleError(record)
 
 
-def configure(settings: Settings) -> None:
-    """Set up logging to standard error for this process, including the loggers of uvicorn and Quart."""
+def configure(settings: Settings, worker: int = 0) -> None:
+    """Set up logging to standard error for this process, including the loggers of uvicorn and Quart.
+
+    With a number of a `worker`, each line has it.
+    """
+
+    def add_worker(logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        event.setdefault("worker", worker)
+        return event
+
     level = getattr(logging, settings.log_level.upper())
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        *([add_worker] if worker else []),
     ]
     final: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()

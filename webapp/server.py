@@ -1,69 +1,136 @@
 """Starts uvicorn, and ends all streams before uvicorn waits for its connections; otherwise it would never stop.
 
-On SIGTERM or SIGINT each stream sends a farewell and ends, then the server exits. That takes less than three seconds.
+On SIGTERM or SIGINT each stream sends a farewell and ends, then the server exits. Without `drain_delay` that takes less
+than three seconds. A second signal ends it at once.
 """
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal
 
-import structlog
 import uvicorn
+from quart import Quart
 
 from signalbox.webapp import logs
 from signalbox.webapp.app import create_app
+from signalbox.webapp.http.draining import DrainingState
 from signalbox.webapp.http.header_limits import LimitedHttpProtocol
+from signalbox.webapp.http.listening import announce, listen, raise_file_limit
+from signalbox.webapp.http.process_info import ProcessInfo
 from signalbox.webapp.http.socket_limits import MAX_FRAME_BYTES, LimitedSocketProtocol
 from signalbox.webapp.settings import Settings
 
-TCP_USER_TIMEOUT = 18
-"""Linux's socket option (tcp(7)) that ends a connection if the peer acknowledges no data for some milliseconds."""
+Ending = Literal["stopped", "replaced", "orphaned"]
+"""Why a process ends: the whole server stops, another worker takes the place of this one, or its parent is dead."""
 
-HALF_OPEN_MS = 20_000
+GRACE_S, REPLACED_GRACE_S = 1, 30
+"""Seconds for which requests may continue when the server stops, and when other workers serve all new ones."""
 
-FILES_BESIDES_STREAMS = 512
-"""Open files that are not streams: the database, other requests, the listening socket."""
-
-log = structlog.get_logger("signalbox.server")
+LINGER_S = 1.0
+"""Seconds for which a replaced worker answers requests on connections that it had accepted."""
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server. It prints its address when ready, and closes the hub before it waits for connections."""
+    """uvicorn's server. It calls `on_ready` once it answers, and closes the hub before it waits for connections."""
 
-    def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        app: Quart,
+        *,
+        drain_delay: float,
+        on_ready: Callable[[], None],
+        ending: Callable[[], Ending],
+    ) -> None:
         super().__init__(config)
-        self._settings = settings
+        self.server_state = self._state = DrainingState()
+        self._app, self._drain_delay, self._on_ready, self._ending = app, drain_delay, on_ready, ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
-        if not self.should_exit and sockets:
-            # Print the line break in the same write; otherwise a log line could come before it.
-            print(f"Signalbox listens on {address(sockets[0])}{self._settings.root_path}\n", end="", flush=True)
+        if not self.should_exit:
+            self._on_ready()
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        self.force_exit = self.should_exit
+        super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        process: ProcessInfo = self._app.extensions["process_info"]
+        hub, ending = self._app.extensions["hub"], self._ending()
+        process.draining = ending != "replaced"
         # Close the hub before uvicorn waits for connections. The app's own shutdown would run after that wait.
-        hub = self.config.app.extensions.get("hub")  # type: ignore[union-attr]
-        if hub is not None:
-            await hub.close()
+        if ending == "stopped":
+            await self._unless_forced(asyncio.sleep(self._drain_delay))
+            await self._unless_forced(hub.close())
+        else:
+            self._stop_accepting(sockets or [])
+            if ending == "replaced":
+                self.config.timeout_graceful_shutdown = REPLACED_GRACE_S
+                await self._unless_forced(_both(hub.close(), asyncio.sleep(LINGER_S)))
+            else:
+                await hub.close()
         await super().shutdown(sockets=sockets)
+
+    def _stop_accepting(self, sockets: list[socket.socket]) -> None:
+        """Leave new connections to the other workers, and end each present one with its next response."""
+        self._state.draining = True
+        for server in self.servers:
+            server.close()
+        for listening in sockets:
+            listening.close()
+
+    async def _unless_forced(self, work: Coroutine[Any, Any, None]) -> None:
+        """Wait for `work`, but not after a second signal."""
+        task = asyncio.create_task(work)
+        while not task.done() and not self.force_exit:
+            await asyncio.wait({task}, timeout=0.1)
+        task.cancel()
+
+
+async def _both(one: Coroutine[Any, Any, None], other: Coroutine[Any, Any, None]) -> None:
+    await asyncio.gather(one, other)
 
 
 def serve(settings: Settings, background: AbstractContextManager[None] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT, and return the exit code. Prints one line with the address when ready.
+    """Serve in this process until SIGTERM or SIGINT, and return the exit code. Prints the address when ready.
 
     `background` is entered once the port is bound and left when the server has stopped.
     """
     logs.configure(settings)
-    raise_file_limit(settings.max_streams + FILES_BESIDES_STREAMS)
     try:
         listening = listen(settings.host, settings.port)
     except OSError as error:
         print(f"signalbox: cannot listen on {settings.host}:{settings.port}: {error.strerror}", file=sys.stderr)
         return 1
+    with background or nullcontext():
+        served = run(
+            settings, listening, ProcessInfo(), lambda: announce(listening, settings.root_path), lambda: "stopped"
+        )
+    return 0 if served else 1
+
+
+def run(
+    settings: Settings,
+    listening: socket.socket,
+    process: ProcessInfo,
+    on_ready: Callable[[], None],
+    ending: Callable[[], Ending],
+    wrap: Callable[[Any], Any] = lambda app: app,
+) -> bool:
+    """Serve on an open socket until SIGTERM or SIGINT. Return whether the app started.
+
+    `ending` is asked why the process ends. `wrap` may return an ASGI app around the server's.
+    """
+    raise_file_limit(settings.max_streams)
+    app = create_app(settings, process)
     config = uvicorn.Config(
-        create_app(settings),
+        wrap(app),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -71,50 +138,12 @@ def serve(settings: Settings, background: AbstractContextManager[None] | None = 
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies,
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=1,
+        timeout_graceful_shutdown=GRACE_S,
         http=LimitedHttpProtocol,
         ws=LimitedSocketProtocol,
         ws_max_size=MAX_FRAME_BYTES,
         ws_per_message_deflate=False,
     )
-    server = Server(config, settings)
-    with background or nullcontext():
-        server.run(sockets=[listening])
-    return 0 if server.started else 1
-
-
-def raise_file_limit(wanted: int) -> None:
-    """Raise the process's limit of open files to `wanted`. Each stream needs one; the usual limit is 256 or 1,024."""
-    if sys.platform == "win32":
-        return
-    import resource
-
-    soft_limit, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard_limit != resource.RLIM_INFINITY and hard_limit < wanted:
-        log.warning("the limit of open files is too low for max_streams", allowed=hard_limit, wanted=wanted)
-        wanted = hard_limit
-    if soft_limit != resource.RLIM_INFINITY and soft_limit < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard_limit))
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket whose connections end when the peer's network is gone. Raises OSError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if sys.platform == "linux":
-        listening.setsockopt(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, HALF_OPEN_MS)
-    try:
-        listening.bind((host, port))
-        listening.listen(4096)
-    except OSError:
-        listening.close()
-        raise
-    listening.setblocking(False)
-    return listening
-
-
-def address(listening: socket.socket) -> str:
-    """Return the URL of a listening socket."""
-    host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    server = Server(config, app, drain_delay=settings.drain_delay, on_ready=on_ready, ending=ending)
+    server.run(sockets=[listening])
+    return server.started

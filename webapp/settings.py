@@ -49,6 +49,10 @@ class Settings:
     )
     host: str = _setting("127.0.0.1", "Address to listen on.")
     port: int = _setting(8000, "Port to listen on; 0 takes a free one.", low=0, high=65535)
+    workers: int = _setting(1, "Number of server processes, which share the port.", low=1, high=256)
+    drain_delay: float = _setting(
+        0.0, "Time for which a stopping server still serves, so that proxies see /readyz fail.", low=0, high=300
+    )
     allowed_hosts: str = _setting(
         "", "Host names that the server answers to, separated by commas; on loopback also localhost, 127.0.0.1 and ::1."
     )
@@ -147,6 +151,14 @@ class Settings:
                 values[known[name].name] = _parse(known[name], text)
         values.update({name: value for name, value in given.items() if value is not None})
         return cls(**values)
+
+    def variables(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return the variables that give another process these settings. `environ` is what it has already."""
+        return {
+            variable(spec): str(value).lower() if isinstance(value, bool) else str(value)
+            for spec in fields(self)
+            if (value := getattr(self, spec.name)) != spec.default or variable(spec) in environ
+        }
 
     @property
     def loopback(self) -> bool:

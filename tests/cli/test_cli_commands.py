@@ -60,7 +60,7 @@ def log(message: str) -> NewEvent:
         ("serve --port 99999", 2, "port (SIGNALBOX_PORT) must be between 0 and 65535, not 99999"),
         ("serve --port x", 2, "port"),
         ("serve --log-format xml", 2, "must be one of text, json"),
-        ("serve --workers 2", 2, "--workers must be 1"),
+        ("serve --workers 0", 2, "workers (SIGNALBOX_WORKERS) must be between 1 and 256, not 0"),
         ("serve --store mysql://x/y", 2, "mysql"),
         ("serve --store sqlite:////no/such/place/x.db", 1, "there is no directory"),
         ("nonsense", 2, "No such command"),

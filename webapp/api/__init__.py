@@ -15,6 +15,7 @@ def install(app: Quart) -> None:
         openapi,
         parts,
         permissions,
+        probes,
         sockets,
         streams,
         tasks,
@@ -24,7 +25,7 @@ def install(app: Quart) -> None:
     from signalbox.webapp.api.runs import blueprint as runs
     from signalbox.webapp.api.sessions import blueprint as sessions
 
-    for module in (tasks, events, parts, permissions, control, streams, feed, sockets, openapi, metrics):
+    for module in (tasks, events, parts, permissions, control, streams, feed, sockets, openapi, metrics, probes):
         app.register_blueprint(module.blueprint)
     for dialect in (sessions, login, projects, runs):
         app.register_blueprint(dialect)

@@ -28,6 +28,10 @@ def watch(app: Quart) -> None:
         "lag_events_p99": ("Events that streams are behind, 99th percentile.", hub.lanes.lag_p99),
         "store_healthy": ("1 while the store answers.", lambda: float(app.extensions["tail"].healthy)),
         "append_queue": ("Appends that wait for a transaction.", lambda: store.stats().waiting),
+        "supervising": (
+            "1 while this process supervises the runs.",
+            lambda: float(app.extensions["supervisor"].active),
+        ),
         "commits": ("Transactions committed by this process.", lambda: store.stats().commits),
     }
     cast(Stats, app.extensions["stats"]).registry.register(Gauges(gauges))

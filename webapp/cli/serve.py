@@ -51,16 +51,11 @@ def setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command()
 @setting_options
 @click.option("--demo", is_flag=True, help="Also start the demo run.")
-@click.option(
-    "--workers", type=int, default=1, show_default=True, help="Number of server processes; must be 1 for now."
-)
-def serve(demo: bool, workers: int, **given: Any) -> int:
+def serve(demo: bool, **given: Any) -> int:
     """Serve the pages, the API and the streams.
 
     Every option can also be set by its environment variable; the option takes precedence.
     """
-    if workers != 1:
-        raise click.UsageError(f"--workers must be 1, not {workers}: one process serves a store for now")
     settings = Settings.from_environment(**given)
     # Open the store first: if that fails, the error is one line and nothing has been started.
     store = open_store(settings.store, synchronous=settings.synchronous, bus=settings.bus)
@@ -70,9 +65,14 @@ def serve(demo: bool, workers: int, **given: Any) -> int:
             return 2
     finally:
         store.close()
+    background = demo_process(settings) if demo else None
+    if settings.workers > 1:
+        from signalbox.webapp.workers import parent
+
+        return parent.serve(settings, background)
     from signalbox.webapp import server
 
-    return server.serve(settings, demo_process(settings) if demo else None)
+    return server.serve(settings, background)
 
 
 @contextmanager

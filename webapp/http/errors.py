@@ -18,7 +18,7 @@ from signalbox.webapp.http.json import json_response
 from signalbox.webapp.http.refusal_table import REFUSALS, refusal_of
 from signalbox.webapp.http.refusals import NotLoggedIn
 from signalbox.webapp.http.return_path import is_navigation, login_path
-from signalbox.webapp.http.security import SAFE_METHODS
+from signalbox.webapp.http.security import PROBES, SAFE_METHODS
 
 log = structlog.get_logger("signalbox.errors")
 
@@ -91,7 +91,7 @@ def wants_json() -> bool:
 
 def is_programs(path: str) -> bool:
     """Return whether only programs use this path, so that its errors are always JSON."""
-    return path.startswith(("/api/", "/sse/", "/metrics", "/ws/"))
+    return path.startswith(("/api/", "/sse/", "/metrics", "/ws/", *PROBES))
 
 
 def too_large(asked: Any, error: HTTPException) -> str:

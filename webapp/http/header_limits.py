@@ -13,6 +13,8 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from signalbox.webapp.http.draining import CLOSE, DrainingState
+
 MAX_HEAD_BYTES = 32 * 1024
 """Maximum bytes of a request line with its headers, and of the trailers after a chunked body."""
 
@@ -131,6 +133,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._in_head, self._moved, self._head_bytes = False, True, 0
         self._in_body = True
         super().on_headers_complete()
+        if self.cycle is not None and isinstance(self.server_state, DrainingState) and self.server_state.draining:
+            self.cycle.default_headers = [*self.cycle.default_headers, CLOSE]
         if self.cycle is not None and self._has_body():
             # Stop reading until the route asks for the body, so that rights are checked first.
             self.flow.pause_reading()

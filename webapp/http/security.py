@@ -29,6 +29,9 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+PROBES = ("/healthz", "/readyz")
+"""Paths that are answered under every host name, because an orchestrator asks by address. They show nothing private."""
+
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -42,7 +45,7 @@ def install(app: Quart, settings: Settings) -> None:
     @app.before_request
     async def check_host() -> None:
         # Against DNS rebinding: a hostile host name may resolve to this machine.
-        if not allowed or _host_name(request.headers.get("Host", "")) in allowed:
+        if not allowed or _host_name(request.headers.get("Host", "")) in allowed or request.path in PROBES:
             return
         raise WrongHost
 
@@ -80,7 +83,9 @@ def install(app: Quart, settings: Settings) -> None:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         if "Cache-Control" not in response.headers:
-            response.headers["Cache-Control"] = "no-store" if request.path.startswith("/api/") else "no-cache"
+            response.headers["Cache-Control"] = (
+                "no-store" if request.path.startswith(("/api/", *PROBES)) else "no-cache"
+            )
         origin = request.headers.get("Origin")
         if origins:
             response.headers.add("Vary", "Origin")

@@ -1,0 +1,106 @@
+"""A server with several workers: their process ids, and requests that must not fail."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import httpx
+
+from tests.support.server import Server
+from tests.support.waiting import wait_until
+
+READY_LINE = re.compile(r"a worker is ready .*pid=(\d+) worker=(\d+)")
+
+
+def pids(server: Server) -> dict[int, int]:
+    """Return the process id of each worker that was started last, by its number."""
+    return {int(number): int(pid) for pid, number in READY_LINE.findall(server.log)}
+
+
+def is_running(pid: int) -> bool:
+    """Return whether a process runs. A process that has ended and was not reaped does not."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return _answers_signals(pid)
+
+
+def _answers_signals(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def worker_ids(server: Server, count: int) -> set[str]:
+    """Ask until `count` workers have answered, each on a connection of its own, and return the ids of the processes."""
+    seen: dict[int, str] = {}
+
+    def all_seen() -> bool:
+        answer = server.get("/healthz").json()
+        seen[answer["worker"]] = answer["process"]
+        return len(seen) == count
+
+    wait_until(all_seen)
+    return set(seen.values())
+
+
+def metrics_of_each(server: Server, count: int) -> dict[int, dict[str, float]]:
+    """Scrape until all `count` workers have answered, and return the metrics without labels of each, by its number."""
+    seen: dict[int, dict[str, float]] = {}
+
+    def all_seen() -> bool:
+        text = server.get("/metrics").text
+        found = re.search(r'^signalbox_process_info{.*worker="(\d+)"', text, re.M)
+        assert found
+        seen[int(found[1])] = {name: float(value) for name, value in re.findall(r"^(\w+) (\S+)$", text, re.M)}
+        return len(seen) == count
+
+    wait_until(all_seen)
+    return seen
+
+
+@contextmanager
+def requests_without_pause(server: Server, *, threads: int = 4) -> Iterator[Callable[[], tuple[int, list[str]]]]:
+    """Send requests all the time, half of the threads over one connection each, and the others over new ones.
+
+    The value of the block is a function that returns the number of answers, and a description of each failure.
+    """
+    stop, answers, failures = threading.Event(), [0] * threads, list[str]()
+
+    def ask(number: int) -> None:
+        with httpx.Client(base_url=server.url, timeout=30) as client:
+            n = 0
+            while not stop.is_set():
+                n += 1
+                try:
+                    send = client if number % 2 else httpx
+                    base = "" if number % 2 else server.url
+                    if n % 5:
+                        answer = send.get(f"{base}/api/tasks?limit=1")
+                    else:
+                        body = {"event_type": "log", "payload": {"message": f"{number}.{n}"}}
+                        answer = send.post(f"{base}/api/tasks/requests/events", json=body)
+                    if answer.is_error:
+                        failures.append(f"{answer.status_code} {answer.text[:100]}")
+                    answers[number] += 1
+                except httpx.HTTPError as error:
+                    failures.append(repr(error))
+
+    running = [threading.Thread(target=ask, args=(number,)) for number in range(threads)]
+    for thread in running:
+        thread.start()
+    try:
+        yield lambda: (sum(answers), failures)
+    finally:
+        stop.set()
+        for thread in running:
+            thread.join(30)

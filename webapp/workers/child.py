@@ -1,0 +1,124 @@
+"""A worker as its parent sees it: a process, and a socket for messages in both directions.
+
+Each message is a line of JSON. The worker sends `{"ready": true}` or `{"failed": "the reason"}` once. The parent sends
+the fields of `ProcessInfo` that it knows, and `{"stopping": true}` before the whole server stops. When the parent ends,
+however it ends, the worker reads the end of the socket and stops too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+
+START_TIMEOUT = 60.0
+"""Seconds within which a worker must be ready."""
+
+
+class StartFailed(Exception):
+    """A worker could not start. The message says why."""
+
+
+class Child:
+    """A worker process that was started as number `number`."""
+
+    def __init__(
+        self,
+        number: int,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self.number = number
+        self._process, self._reader, self._writer = process, reader, writer
+        self._started = time.monotonic()
+        self._asked_to_stop = False
+
+    @classmethod
+    async def start(cls, number: int, listening: socket.socket, environment: Mapping[str, str]) -> Child:
+        """Start a worker process, which need not be ready yet. Raises OSError."""
+        own, other = socket.socketpair()
+        # A new interpreter, so that a restart loads the code that is installed now. It has a session of its own, so
+        # that Ctrl-C reaches it only through its parent. -P: see `detached_run.start`.
+        command = [sys.executable, "-P", "-m", "signalbox.webapp.workers.worker"]
+        descriptors = (listening.fileno(), other.fileno())
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                str(number),
+                *map(str, descriptors),
+                stdin=asyncio.subprocess.DEVNULL,
+                env=environment,
+                pass_fds=descriptors,
+                start_new_session=True,
+            )
+        except OSError:
+            own.close()
+            raise
+        finally:
+            other.close()
+        return cls(number, process, *await asyncio.open_connection(sock=own))
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def age(self) -> float:
+        """The seconds since the start."""
+        return time.monotonic() - self._started
+
+    async def ready(self) -> None:
+        """Wait until the worker answers requests. If it cannot, end it and raise StartFailed."""
+        try:
+            async with asyncio.timeout(START_TIMEOUT):
+                line = await self._reader.readline()
+        except TimeoutError:
+            self.kill()
+            await self.ended()
+            raise StartFailed(f"it was not ready within {START_TIMEOUT:g} s") from None
+        message = json.loads(line) if line else {}
+        if message.get("ready"):
+            return
+        ended = await self.ended()
+        raise StartFailed(message.get("failed") or f"it ended before it was ready: {ended}")
+
+    async def ended(self) -> str:
+        """Wait until the process has ended, and return how."""
+        code = await self._process.wait()
+        self._writer.close()
+        if code >= 0:
+            return f"exit code {code}"
+        with suppress(ValueError):
+            return f"signal {signal.Signals(-code).name}"
+        return f"signal {-code}"
+
+    def tell(self, **facts: object) -> None:
+        """Send a message to the worker."""
+        if not self._writer.is_closing():
+            self._writer.write(json.dumps(facts).encode() + b"\n")
+
+    async def stop(self, timeout: float) -> None:
+        """Let the worker finish its requests for at most `timeout` seconds, then end it."""
+        # A second signal would end the requests of a worker that is being replaced at once.
+        if not self._asked_to_stop:
+            self._asked_to_stop = True
+            with suppress(ProcessLookupError):
+                self._process.terminate()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self.ended()
+                return
+        self.kill()
+        await self.ended()
+
+    def kill(self) -> None:
+        """End the worker at once."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
