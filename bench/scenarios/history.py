@@ -24,10 +24,7 @@ TASK = "bench-0"
 SHORT, MIDDLE = 100, 10_000
 PAGE = 100
 READS, VISITS = 400, 40
-RAW_PAGE = (
-    "SELECT event_id, task_id, seq, event_type, phase, actor, span_id, parent_span_id, payload, created_at, key,"
-    " origin, occurred_at FROM task_events WHERE task_id = ? AND seq > ? ORDER BY seq LIMIT ?"
-)
+RAW_PAGE = "SELECT * FROM task_events WHERE task_id = ? AND seq > ? ORDER BY seq LIMIT ?"
 
 
 def history(scale: Scale) -> Iterator[Row]:
