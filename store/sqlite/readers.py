@@ -22,6 +22,9 @@ from signalbox.store.sqlite.views import View
 MAX_READERS = 8
 """Connections per event loop. A ninth view waits."""
 
+CACHE_KB = 8192
+"""Kilobytes of pages that each connection keeps at most. SQLite's default of 2 MB holds a log of 8,000 events."""
+
 CLOSE_TIMEOUT = 0.5
 """Seconds to wait for the thread of a connection when the pool or the event loop ends."""
 
@@ -130,6 +133,7 @@ class Readers:
             uri(self._file.path, read_only=True), uri=True, timeout=BUSY_TIMEOUT, isolation_level=None
         )
         try:
+            await connection.execute_fetchall(f"PRAGMA cache_size = -{CACHE_KB}")
             await connection.create_function("signalbox_brief", 1, shortened, deterministic=True)
         except BaseException:
             connection.stop()

@@ -12,7 +12,7 @@ import msgspec
 from signalbox.store.events import Event
 from signalbox.store.sql.dialect import Condition, Dialect
 from signalbox.store.sql.heartbeats import SeqRange
-from signalbox.store.sql.rows import COLUMNS, decode, event_of
+from signalbox.store.sql.rows import COLUMNS, decode, events_of
 from signalbox.store.sql.short_payloads import MAX_PAYLOAD_CHARS
 from signalbox.store.sql.views import Views, window_sql
 from signalbox.store.sqlite.damaged import is_not_text, lenient
@@ -79,7 +79,7 @@ class View(Views, PiecewiseRows):
             msgspec.json.encode(ranges).decode(),
             task_id,
         )
-        return [event_of(row) for row in rows]
+        return events_of(rows)
 
     async def _rows(self, sql: str, *values: object) -> list[Any]:
         try:

@@ -175,7 +175,9 @@ async def check_again() -> None:
     """Check the rights again after a body was received, which may take long. Raises the errors of the first check."""
     if request.url_rule is not None and "principal" in g:
         before = g.pop("place", None)
-        await _check(request._get_current_object(), _declared(request.url_rule.endpoint))  # type: ignore[attr-defined]
+        access = _declared(request.url_rule.endpoint)
+        assert access.scope is not None
+        await _check_rights(request, access, access.scope, g.credential)
         place = g.get("place")
         if before is not None and (place is None or place.identity != before.identity):
             raise UnknownTask(g.task_id)
@@ -229,14 +231,18 @@ def _connection() -> BaseRequestWebsocket:
 
 
 async def _check(connection: BaseRequestWebsocket, access: Access) -> None:
-    if access.scope is None:
-        return
-    credential = credential_of(connection, access)
+    if access.scope is not None:
+        await _check_rights(connection, access, access.scope, credential_of(connection, access))
+
+
+async def _check_rights(
+    connection: BaseRequestWebsocket, access: Access, scope: Scope, credential: Credential | None
+) -> None:
     caller = await directory().principal(credential)
     g.credential, g.principal = credential, caller
     if not caller.known:
         raise NotLoggedIn(credential.kind if credential else None)
-    scope, parts = access.scope, connection.view_args or {}
+    parts = connection.view_args or {}
     if task_id := parts.get(access.task):
         g.task_id, g.identity = task_id, connection.args.get("identity") or None
     if caller.projects(scope) is None:

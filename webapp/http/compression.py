@@ -27,10 +27,10 @@ def install(app: Quart) -> None:
         if "Content-Encoding" in response.headers or not isinstance(response.response, DataBody):
             return response
         response.headers.add("Vary", "Accept-Encoding")
-        accepted = request.accept_encodings
         body = await response.get_data(as_text=False)
         if len(body) < MIN_BYTES:
             return response
+        accepted = request.accept_encodings
         encoding = "zstd" if accepted["zstd"] > 0 else "gzip" if accepted["gzip"] > 0 else None
         if encoding is None:
             return response

@@ -43,7 +43,12 @@ def install(app: Quart, settings: Settings) -> None:
     origins = {origin.strip().rstrip("/") for origin in settings.cors_origins.split(",") if origin.strip()}
 
     @app.before_request
-    async def check_host() -> None:
+    async def check_origin() -> Response | None:
+        check_host()
+        refuse_cross_site()
+        return preflight() if request.method == "OPTIONS" else None
+
+    def check_host() -> None:
         # Against DNS rebinding: a hostile host name may resolve to this machine.
         if not allowed or _host_name(request.headers.get("Host", "")) in allowed or request.path in PROBES:
             return
@@ -58,8 +63,7 @@ def install(app: Quart, settings: Settings) -> None:
             return None
         return Response("this server does not accept WebSockets from that site", 403, content_type="text/plain")
 
-    @app.before_request
-    async def refuse_cross_site() -> None:
+    def refuse_cross_site() -> None:
         if request.method in SAFE_METHODS:
             return
         origin = request.headers.get("Origin")
@@ -72,28 +76,29 @@ def install(app: Quart, settings: Settings) -> None:
             return
         raise CrossSite
 
-    @app.before_request
-    async def preflight() -> Response | None:
-        if request.method == "OPTIONS" and request.headers.get("Origin") in origins:
-            return Response(status=204)
-        return None
+    def preflight() -> Response | None:
+        return Response(status=204) if request.headers.get("Origin") in origins else None
 
     @app.after_request
     async def mark(response: Response) -> Response:
+        headers = response.headers
+        # Looking up an absent header of werkzeug costs an exception, so the names are collected once.
+        present = {name.lower() for name, _ in headers}
         for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-        if "Cache-Control" not in response.headers:
-            response.headers["Cache-Control"] = (
-                "no-store" if request.path.startswith(("/api/", *PROBES)) else "no-cache"
-            )
+            if name.lower() not in present:
+                headers.add(name, value)
+        if "cache-control" not in present:
+            private = request.path.startswith(("/api/", *PROBES))
+            headers.add("Cache-Control", "no-store" if private else "no-cache")
+        if not origins:
+            return response
+        headers.add("Vary", "Origin")
         origin = request.headers.get("Origin")
-        if origins:
-            response.headers.add("Vary", "Origin")
         if origin in origins:
-            response.headers["Access-Control-Allow-Origin"] = origin or ""
-            response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Last-Event-ID"
-            response.headers["Access-Control-Allow-Methods"] = "GET, POST"
-            response.headers["Access-Control-Expose-Headers"] = "Retry-After"
+            headers["Access-Control-Allow-Origin"] = origin or ""
+            headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Last-Event-ID"
+            headers["Access-Control-Allow-Methods"] = "GET, POST"
+            headers["Access-Control-Expose-Headers"] = "Retry-After"
         return response
 
 
