@@ -13,14 +13,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from signalbox.store.contract import Claim, Fence, Store
-from signalbox.store.errors import StoreError
+from signalbox.store.errors import LeaseLost, StoreError
 from signalbox.store.events import check_text, new_id
 from signalbox.store.loops import Loop
+
+T = TypeVar("T")
 
 SECONDS = 6.0
 """Seconds without a renewal after which another process takes over."""
@@ -91,6 +93,19 @@ class Leadership:
         with suppress(StoreError, TimeoutError):  # If this fails, the lease ends by itself.
             async with asyncio.timeout(RELEASE_TIMEOUT):
                 await self._store.arelease(self.fence.name, self.fence.holder, forget=self._forget)
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Return the result of `work`. If this process loses the lease, cancel `work` and raise LeaseLost."""
+        working, losing = asyncio.create_task(work), asyncio.create_task(self.lost())
+        try:
+            await asyncio.wait({working, losing}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return working.result()
+        finally:
+            working.cancel()
+            losing.cancel()
+            await asyncio.gather(working, losing, return_exceptions=True)
+        raise LeaseLost(self.fence.name)
 
     def resign(self) -> None:
         """Stop renewing the lease, because a write has shown that another process holds it."""

@@ -11,7 +11,7 @@ from signalbox.store import Conflict
 from signalbox.store.events import check_task_id, new_id
 from signalbox.store.state import Task
 from signalbox.webapp.acts.user_actions import act
-from signalbox.webapp.agents.agent_runs import KIND as AGENT
+from signalbox.webapp.agents.adoption import KIND as AGENT
 from signalbox.webapp.agents.commands import environment_for
 from signalbox.webapp.current import settings, store
 from signalbox.webapp.http.bad_request import BadRequest

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import suppress
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import structlog
 
 from signalbox.store import Conflict, InvalidEvent, Store, StoreError, StoreUnavailable, TaskQuery, UnknownTask
+from signalbox.store.errors import LeaseLost
 from signalbox.store.events import new_id
 from signalbox.store.loops import Loops
 from signalbox.store.people import Project
 from signalbox.store.state import ACTIVE_STATUSES, Task
 from signalbox.webapp.agents import commands
+from signalbox.webapp.agents.adoption import KIND, Adoption, run_lease
 from signalbox.webapp.agents.agent_server import AgentServer
 from signalbox.webapp.agents.configuration import Command, CommandAgent, UpstreamAgent, agent_of
 from signalbox.webapp.agents.errors import AgentUnavailable
@@ -23,9 +25,6 @@ from signalbox.webapp.process import detached_run
 from signalbox.webapp.process.run_facts import readable_command
 from signalbox.webapp.relay.follow_upstream import Relay
 from signalbox.webapp.relay.upstream import UpstreamRefused
-
-KIND = "agent"
-UNFINISHED = (*ACTIVE_STATUSES, "interrupted")
 
 RESUME_JOB = "(resume)"
 """The key of the resume job in `Agents._jobs`. It cannot be a run id."""
@@ -49,8 +48,8 @@ class Agents:
         self._jobs: dict[str, asyncio.Task[None]] = {}
 
     def resume(self) -> None:
-        """Follow again, in the background, the runs that were active when the previous process ended."""
-        self._start_job(RESUME_JOB, self._resume())
+        """Follow, in the background, the active runs whose process has ended, now and whenever one ends."""
+        self._start_job(RESUME_JOB, Adoption(self._store, self._loop, self._adopt).run())
 
     async def stop(self) -> None:
         """Stop following all runs. The runs themselves continue."""
@@ -142,6 +141,19 @@ class Agents:
                 del self._jobs[name]
 
     async def _relay(self, task: Task, agent: UpstreamAgent) -> None:
+        """Relay a run to its end, while this process holds the lease of the run."""
+        while True:
+            try:
+                async with run_lease(self._store, task) as lease:
+                    await lease.acquire()
+                    return await lease.run(self._relay_to_end(task, agent))
+            except LeaseLost:
+                log.info("another process relays the run now", run=task.task_id)
+            except StoreUnavailable:
+                pass
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _relay_to_end(self, task: Task, agent: UpstreamAgent) -> None:
         run_id, identity, logged = task.task_id, task.identity, ""
         while True:
             try:
@@ -163,61 +175,57 @@ class Agents:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _start_command(self, task: Task, command: Command) -> None:
-        try:
-            exit_code = await commands.start(command, self._store, task)
-        except AgentUnavailable as error:
-            await detached_run.mark_not_started(self._store, task, str(error))
-            raise
-        self._start_job(task.task_id, self._wait_for_exit(task, exit_code))
+        async with AsyncExitStack() as holding:
+            # While this process holds the lease, no other one concludes that the command was never started.
+            lease = await holding.enter_async_context(run_lease(self._store, task))
+            await lease.acquire()
+            try:
+                exit_code = await commands.start(command, self._store, task)
+            except AgentUnavailable as error:
+                await detached_run.mark_not_started(self._store, task, str(error))
+                raise
+            self._start_job(task.task_id, self._wait_for_exit(task, exit_code, holding.pop_all()))
 
-    async def _wait_for_exit(self, task: Task, exit_code: asyncio.Future[int]) -> None:
+    async def _wait_for_exit(self, task: Task, exit_code: asyncio.Future[int], holding: AsyncExitStack) -> None:
+        async with holding:
+            while not exit_code.done() and await self._is_queued(task):
+                await asyncio.wait({exit_code}, timeout=1.0)
         await detached_run.fail_if_not_started(self._store, task, await exit_code)
 
-    async def _resume(self) -> None:
-        unfinished = await self._unfinished()
-        for task, agent in unfinished:
+    async def _is_queued(self, task: Task) -> bool:
+        try:
+            async with self._store.glance() as view:
+                return (await view.task(task.task_id)).status == "queued"
+        except StoreUnavailable:
+            return True
+        except StoreError:
+            return False
+
+    async def _adopt(self, unfinished: list[Task]) -> None:
+        """Follow these runs when their processes have ended."""
+        agents = await self._agents_of_projects()
+        for task in unfinished:
+            if task.task_id in self._jobs:
+                continue
+            agent = agents.get(task.project_id)
             if task.metadata.get("agent") == "upstream" and isinstance(agent, UpstreamAgent):
                 self._start_job(task.task_id, self._relay(task, agent))
-        queued = [task for task, _ in unfinished if task.metadata.get("agent") == "command" and task.status == "queued"]
-        if queued:
-            # A command that the previous process started just before its end may not have written yet.
+            elif task.metadata.get("agent") == "command" and task.status == "queued":
+                self._start_job(task.task_id, self._fail_if_never_started(task))
+
+    async def _fail_if_never_started(self, task: Task) -> None:
+        async with run_lease(self._store, task) as lease:
+            await lease.acquire()
+            # A command that its process started just before the end of that process may not have written yet.
             await asyncio.sleep(START_SECONDS)
-        for task in queued:
-            why = "the server stopped before the command was started"
-            await detached_run.mark_not_started(self._store, task, why)
+            await detached_run.mark_not_started(self._store, task, "the server stopped before the command was started")
 
-    async def _unfinished(self) -> list[tuple[Task, CommandAgent | UpstreamAgent | None]]:
-        """Return the runs that have not ended, each with its project's agent, or None if that is not usable."""
-        while True:
-            try:
-                agents: dict[str, CommandAgent | UpstreamAgent] = {}
-                for project in await self._store.people.projects():
-                    try:
-                        agents[project.project_id] = _agent_of(project)
-                    except Conflict:
-                        continue
-                found = [
-                    (task, agents.get(task.project_id)) async for task in self._runs() if not self._is_followed(task)
-                ]
-                self._loop.record_success()
-                return found
-            except Exception as error:
-                await self._loop.record_failure(error)
-
-    def _is_followed(self, task: Task) -> bool:
-        return task.task_id in self._jobs
-
-    async def _runs(self) -> AsyncIterator[Task]:
-        before: str | None = None
-        while True:
-            query = TaskQuery(statuses=UNFINISHED, kind=KIND, before=before, limit=200)
-            async with self._store.read() as view:
-                page = await view.tasks(query)
-            for task in page.tasks:
-                yield task
-            before = page.cursor
-            if before is None:
-                return
+    async def _agents_of_projects(self) -> dict[str, CommandAgent | UpstreamAgent]:
+        agents: dict[str, CommandAgent | UpstreamAgent] = {}
+        for project in await self._store.people.projects():
+            with suppress(Conflict):
+                agents[project.project_id] = _agent_of(project)
+        return agents
 
 
 def _log_info(text: str) -> None:

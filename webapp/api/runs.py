@@ -14,7 +14,7 @@ from signalbox.store.identity import check_identity
 from signalbox.store.state import Status, Task
 from signalbox.store.task_query import CURSOR_PATTERN, MAX_CURSOR_CHARS
 from signalbox.webapp.acts.user_actions import audit, checked_reason, request_cancel
-from signalbox.webapp.agents.agent_runs import KIND
+from signalbox.webapp.agents.adoption import KIND
 from signalbox.webapp.agents.errors import AgentUnavailable
 from signalbox.webapp.api.control import CancelBody
 from signalbox.webapp.api.parameters import LIMIT_DESCRIPTION, Resume

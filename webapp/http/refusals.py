@@ -91,15 +91,15 @@ class LoginsBusy(Exception):
 class TooManyStreams(Exception):
     """A limit on open streams is reached, or the server is about to stop. `retry_after` is in seconds, with jitter.
 
-    `limit` is the caller's limit, or None if the limit is the server's. A `closing` server sends no `retry_after`: the
-    next server has room, so a page may retry at once.
+    `limit` is the caller's limit, or None if the limit is the server's. After a `closing` process the next one has
+    room, so its callers may retry soon.
     """
 
     def __init__(self, limit: int | None = None, *, closing: bool = False) -> None:
         full = "the server is about to stop" if closing else "this server has as many streams open as it may"
         super().__init__(full if limit is None else f"you have {limit} streams open, which is the limit for one caller")
         self.limit = limit
-        self.retry_after = None if closing else random.uniform(1, 5)
+        self.retry_after = 1.0 if closing else random.uniform(1, 5)
 
 
 class NotYet(Exception):

@@ -1,0 +1,73 @@
+"""Finds the agent runs whose process has ended, so that another process follows them.
+
+One process among all looks for such runs, while there are active ones. Each run has a lease too, which its process
+holds, so the process that looks also waits for the leases of all runs that it does not follow itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from signalbox.store import Store, TaskQuery
+from signalbox.store.leadership import Leadership
+from signalbox.store.loops import Loop
+from signalbox.store.state import ACTIVE_STATUSES, Status, Task
+
+KIND = "agent"
+UNFINISHED = (*ACTIVE_STATUSES, "interrupted")
+
+LEASE = "signalbox:agents"
+"""The name of the lease that makes one process look for runs."""
+
+SCAN_SECONDS = 5.0
+"""Seconds between two looks."""
+
+
+def run_lease(store: Store, task: Task) -> Leadership:
+    """Return the lease of an agent run: its holder relays the run, or is starting its command."""
+    return Leadership(store, f"signalbox:agent-run:{task.identity}", forget=True)
+
+
+class Adoption:
+    """Calls `adopt` with unfinished runs. It must ignore those that this process follows already."""
+
+    def __init__(self, store: Store, loop: Loop, adopt: Callable[[list[Task]], Awaitable[None]]) -> None:
+        self._store, self._loop, self._adopt = store, loop, adopt
+        self._statuses: tuple[Status, ...] = UNFINISHED
+
+    async def run(self) -> None:
+        """Look for runs until cancelled."""
+        async with Leadership(self._store, LEASE) as leadership:
+            while True:
+                try:
+                    await self._look(leadership)
+                    self._loop.record_success()
+                except Exception as error:
+                    await self._loop.record_failure(error)
+                await asyncio.sleep(SCAN_SECONDS)
+
+    async def _look(self, leadership: Leadership) -> None:
+        found = [task async for task in self._runs(self._statuses)]
+        if not found:
+            self._statuses = ACTIVE_STATUSES
+            await leadership.release()
+            return
+        if not leadership.held:
+            await leadership.acquire()
+            # The runs that were interrupted because their process ended are looked at once.
+            found = [task async for task in self._runs(UNFINISHED)]
+        await self._adopt(found)
+        self._statuses = ACTIVE_STATUSES
+
+    async def _runs(self, statuses: tuple[Status, ...]) -> AsyncIterator[Task]:
+        before: str | None = None
+        while True:
+            query = TaskQuery(statuses=statuses, kind=KIND, before=before, limit=200)
+            async with self._store.read() as view:
+                page = await view.tasks(query)
+            for task in page.tasks:
+                yield task
+            before = page.cursor
+            if before is None:
+                return
