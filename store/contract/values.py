@@ -59,8 +59,8 @@ class LogQuery(msgspec.Struct, frozen=True):
 
     `text` is searched for, ignoring case, in the event type and in the payload's JSON, with and without terminal escape
     sequences. `level` and `stream` are fields of the payload. `failures` finds events that report a failure, as defined
-    in `002_failures.sql`. `until` is the last seq to search. `rows` and `failures` leave out heartbeats, unless
-    `event_type` is that of heartbeats.
+    in `002_failures.sql`. `since` and `until` are the first and the last seq to search. `rows` and `failures` leave out
+    heartbeats, unless `event_type` is that of heartbeats.
     """
 
     text: str = ""
@@ -72,6 +72,7 @@ class LogQuery(msgspec.Struct, frozen=True):
     span_id: str = ""
     failures: bool = False
     rows: bool = False
+    since: int | None = None
     until: int | None = None
 
 

@@ -43,6 +43,9 @@ def conditions(task_id: str, query: LogQuery, dialect: Dialect) -> Condition:
         values.append(HEARTBEAT)
     if query.failures:
         found.append("failure")
+    if query.since is not None:
+        found.append("seq >= ?")
+        values.append(query.since)
     if query.until is not None:
         found.append("seq <= ?")
         values.append(query.until)

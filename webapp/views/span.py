@@ -34,13 +34,15 @@ async def span_view(view: TaskReading, task_id: str, span_id: str, *, after: int
     if span is None:
         raise NotFound
     children = await view.span_children(task_id, span_id, CHILDREN + 1)
+    # A span starts with its first event, so earlier events of the log need not be read.
+    query = LogQuery(span_id=span_id, rows=True, since=span.started_seq)
     return SpanView(
         task=task,
         span=span,
         chain=await _chain(view, span, task_id),
         children=children[:CHILDREN],
         more_children=len(children) > CHILDREN,
-        hits=await view.brief().search(task_id, LogQuery(span_id=span_id, rows=True), after, EVENTS),
+        hits=await view.brief().search(task_id, query, after, EVENTS),
         after=after,
     )
 

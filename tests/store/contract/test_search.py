@@ -90,6 +90,13 @@ async def test_filters_work_alone_and_together(store: Store) -> None:
     assert await found_seqs(store, LogQuery(text="x", phase="planning", event_type="log")) == [2]
 
 
+async def test_a_search_is_limited_to_a_stretch_of_the_log(store: Store) -> None:
+    store.append("run", [log(f"line {number}") for number in range(1, 7)])
+    assert await found_seqs(store, LogQuery(text="line", since=3)) == [3, 4, 5, 6]
+    assert await found_seqs(store, LogQuery(text="line", since=3, until=4)) == [3, 4]
+    assert await found_seqs(store, LogQuery(text="line", since=7)) == []
+
+
 async def test_a_level_that_is_not_a_text_is_found_as_it_is_written_in_json(store: Store) -> None:
     for level in (True, False, None, 1, 2.5, ["error"]):
         store.append("run", log("x", level=level))
