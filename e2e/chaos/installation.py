@@ -59,7 +59,10 @@ class ThreeProcesses(Fleet):
 
 
 def install(store: str, folder: Path, disk: Path, *, variables: Mapping[str, str], **settings: Any) -> Installation:
-    """Install the kind of `store`: "sqlite" with its file on `disk`, or "postgresql"."""
+    """Install the kind of `store`: "sqlite" with its file on `disk`, or "postgresql".
+
+    The `variables` adjust the clock of one process. With PostgreSQL they have no effect: times come from the database.
+    """
     if store == "sqlite":
         return OneProcess(disk, variables=variables, **settings)
-    return ThreeProcesses(folder, variables=variables, **settings)
+    return ThreeProcesses(folder, **settings)

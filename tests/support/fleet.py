@@ -23,7 +23,7 @@ class Fleet:
     `environment` holds the variables of programs that append to the database. `settings` are those of the processes.
     """
 
-    def __init__(self, folder: Path, *, variables: Mapping[str, str] | None = None, **settings: Any) -> None:
+    def __init__(self, folder: Path, **settings: Any) -> None:
         self._resources = ExitStack()
         # A killed server must still have each acknowledged commit, so it writes them to the operating system first.
         self.postgres = Cluster(memory_folder() / f"signalbox-fleet-{uuid.uuid4().hex}", synchronous_commit="on")
@@ -35,15 +35,15 @@ class Fleet:
             self.redis.start()
             self.store_url = self.postgres.create_database()
             self.environment = {"SIGNALBOX_BUS_URL": self.redis.url}
-            self.servers = [self._server(folder / f"server-{n}", variables, settings) for n in range(PROCESSES)]
+            self.servers = [self._server(folder / f"server-{n}", settings) for n in range(PROCESSES)]
             ports = [server.port for server in self.servers]
             self.url = self._resources.enter_context(nginx_before_fleet(ports, folder / "nginx"))
             self._resources = starting.pop_all()
 
-    def _server(self, folder: Path, variables: Mapping[str, str] | None, settings: Mapping[str, Any]) -> Server:
+    def _server(self, folder: Path, settings: Mapping[str, Any]) -> Server:
         folder.mkdir()
         settings = {"trusted_proxies": "127.0.0.1", "bus_url": self.redis.url} | dict(settings)
-        server = Server(folder, store_url=self.store_url, variables=variables, **settings)
+        server = Server(folder, store_url=self.store_url, **settings)
         self._resources.callback(server.close)
         return server.start()
 

@@ -52,7 +52,7 @@ def _interruptions(world: World) -> int:
     return sum(entry.payload.get("status") == "interrupted" for entry in log)
 
 
-@fault(2, 1.5, lambda world: bool(world.clock.variables))
+@fault(2, 1.5, lambda world: world.fleet is None and bool(world.clock.variables))
 def clock_step(world: World) -> Iterator[None]:
     world.clock.step(world.rng.choice([3600, 86_400 * 3, -3600, -86_400, 30]))
     yield
