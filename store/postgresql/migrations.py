@@ -21,11 +21,16 @@ log = logging.getLogger("signalbox.store")
 
 MIGRATION_LOCK = WRITE_LOCK + 1
 
+_TIMELINE = (
+    "CASE WHEN pg_is_in_recovery() THEN (SELECT to_hex(timeline_id) FROM pg_control_checkpoint())"
+    " ELSE ltrim(substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), '0') END"
+)
 _IDENTITY = (
     "SELECT system_identifier || '/' || (SELECT oid FROM pg_database WHERE datname = current_database())"
-    " || '/' || 'log_position'::regclass::oid FROM pg_control_system()"
+    f" || '/' || 'log_position'::regclass::oid || '/' || lower({_TIMELINE}) FROM pg_control_system()"
 )
-"""Identifies this copy of the tables: a dump that is restored anywhere gives another value."""
+"""Identifies this copy of the tables. A dump that is restored anywhere gives another value, and so does a server that
+was recovered to an earlier time or that was a standby before: then PostgreSQL starts another timeline."""
 
 
 def known() -> list[tuple[str, str]]:
