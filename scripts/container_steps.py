@@ -48,6 +48,7 @@ class Image:
     folder: Path
     workdir: str = "/"
     environment: dict[str, str] = field(default_factory=dict)
+    build_arguments: dict[str, str] = field(default_factory=dict)
     user: str = "0"
     volumes: list[str] = field(default_factory=list)
     health: list[str] = field(default_factory=list)
@@ -99,6 +100,9 @@ def build(folder: Path, *, offline: bool = False) -> Image:
                 stage = arguments.partition(" AS ")[2] or "last"
                 image = Image(folder / "image")
                 image.folder.mkdir()
+            case "ARG":
+                argument, _, default = arguments.partition("=")
+                image.build_arguments[argument] = default
             case "WORKDIR":
                 image.workdir = arguments
                 image.path(".").mkdir(parents=True, exist_ok=True)
@@ -134,17 +138,19 @@ def _copy(image: Image, arguments: str, stages: Mapping[str, Path]) -> None:
         origin = stages[sources.pop(0).removeprefix("--from=")]
     target = image.path(destination)
     for source in sources:
-        start = origin / source.lstrip("/")
-        if start.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(start, target, symlinks=True, ignore=ignored, dirs_exist_ok=True)
-        else:
-            into = target / start.name if destination.endswith("/") else target
-            into.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(start, into)
+        for start in sorted(origin.glob(source.lstrip("/"))):
+            if start.is_dir():
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(start, target, symlinks=True, ignore=ignored, dirs_exist_ok=True)
+            else:
+                into = target / start.name if destination.endswith("/") else target
+                into.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(start, into)
 
 
 def _run(image: Image, arguments: str, offline: bool) -> None:
+    for name, value in image.build_arguments.items():
+        arguments = arguments.replace(f"${name}", value)
     if offline and (lock := re.search(r"--python (\S+)/bin/python install .*--requirement (\S+)", arguments)):
         _take_dependencies(image.path(lock[1]), image.path(lock[2]))
         return

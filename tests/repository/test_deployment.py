@@ -20,7 +20,7 @@ from signalbox.webapp.settings import Settings, variable
 from tests.support.paths import ROOT
 
 CONTAINERFILE = (ROOT / "Containerfile").read_text()
-UNIT = (ROOT / "deploy" / "signalbox.service").read_text()
+UNITS = [ROOT / "deploy" / name for name in ("signalbox.service", "signalbox@.service")]
 VARIABLES = {variable(spec) for spec in fields(Settings)}
 
 
@@ -79,41 +79,81 @@ def test_compose_builds_that_image_and_keeps_its_volume(image: Image, compose: d
     assert port.endswith(f":{dict(instructions(CONTAINERFILE))['EXPOSE']}")
 
 
-def test_compose_uses_only_keys_of_the_specification(compose: dict[str, Any]) -> None:
-    known = {"build", "cap_drop", "environment", "image", "init", "ports", "read_only", "restart", "security_opt"}
-    known |= {"stop_grace_period", "tmpfs", "ulimits", "volumes"}
-    assert compose.keys() == {"services", "volumes"}
-    for service in compose["services"].values():
+@pytest.mark.parametrize("file", ["compose.yaml", "compose.postgresql.yaml"])
+def test_compose_uses_only_keys_of_the_specification(file: str) -> None:
+    loaded = yaml.safe_load((ROOT / file).read_text())
+    known = {"build", "cap_drop", "command", "depends_on", "environment", "healthcheck", "image", "init", "networks"}
+    known |= {"ports", "read_only", "restart", "security_opt", "stop_grace_period", "tmpfs", "ulimits", "volumes"}
+    assert {key for key in loaded if not key.startswith("x-")} <= {"networks", "services", "volumes"}
+    for service in loaded["services"].values():
         assert service.keys() <= known
-        assert all(isinstance(value, str) for value in service["environment"].values())
+        assert all(isinstance(value, str) for value in service.get("environment", {}).values())
 
 
-def test_the_unit_starts_the_server_and_stops_only_the_main_process() -> None:
+def test_compose_runs_three_processes_on_postgresql_behind_caddy() -> None:
+    loaded = yaml.safe_load((ROOT / "compose.postgresql.yaml").read_text())
+    services = loaded["services"]
+    processes = {name: service for name, service in services.items() if name.startswith("signalbox-")}
+    assert len(processes) == 3
+    for service in processes.values():
+        environment = {name for name in service["environment"] if name.startswith("SIGNALBOX_")}
+        assert environment <= VARIABLES
+        assert services.keys() >= service["depends_on"].keys()
+        assert "ports" not in service
+        url = re.fullmatch(r"postgresql://(\w+)@(\w+)/(\w+)", service["environment"]["SIGNALBOX_STORE_URL"])
+        assert url
+        assert url[2] in services
+        server = services[url[2]]["environment"]
+        assert (server["POSTGRES_USER"], server["POSTGRES_DB"]) == (url[1], url[3])
+        # The password has no default, so nobody runs with a known one.
+        assert service["environment"]["PGPASSWORD"] == server["POSTGRES_PASSWORD"]
+        assert server["POSTGRES_PASSWORD"].startswith("${POSTGRES_PASSWORD:?")
+        assert re.match(r"redis://(\w+):6379", service["environment"]["SIGNALBOX_BUS_URL"])[1] in services  # type: ignore[index]
+        proxy = services["caddy"]["networks"]["console"]["ipv4_address"]
+        assert service["environment"]["SIGNALBOX_TRUSTED_PROXIES"] == proxy
+        ((argument, lock),) = service["build"]["args"].items()
+        assert ("ARG", f"{argument}=requirements.lock") in list(instructions(CONTAINERFILE))
+        assert (ROOT / "deploy" / lock).is_file()
+    port = dict(instructions(CONTAINERFILE))["EXPOSE"]
+    caddyfile = (ROOT / services["caddy"]["volumes"][0].partition(":")[0]).read_text()
+    assert re.findall(r"reverse_proxy (.*) \{", caddyfile) == [" ".join(f"{name}:{port}" for name in processes)]
+    named = {volume.partition(":")[0] for service in services.values() for volume in service.get("volumes", [])}
+    assert {name for name in named if not name.startswith(".")} == loaded["volumes"].keys()
+
+
+@pytest.mark.parametrize("file", UNITS, ids=lambda file: file.name)
+def test_the_unit_starts_the_server_and_stops_only_the_main_process(file: Path) -> None:
+    text = file.read_text()
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
-    unit.read_string(UNIT)
+    unit.read_string(text)
     assert unit.sections() == ["Unit", "Service", "Install"]
     service = unit["Service"]
     assert service["ExecStart"].split()[1:] == ["serve"]
     assert service["User"] != "root"
     assert service["KillMode"] == "process"
-    assert f"/var/lib/{service['StateDirectory']}/" in service["Environment"]
-    assert set(re.findall(r"SIGNALBOX_\w+", UNIT)) <= VARIABLES
+    assert service["WorkingDirectory"] == f"/var/lib/{service['StateDirectory']}"
+    assert set(re.findall(r"SIGNALBOX_\w+", text)) <= VARIABLES
 
 
-def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", UNITS, ids=lambda file: file.name)
+def test_systemd_accepts_the_unit(file: Path, tmp_path: Path) -> None:
     if not (verifier := shutil.which("systemd-analyze")):
         return
-    unit = tmp_path / "signalbox.service"
-    unit.write_text(UNIT.replace("/opt/signalbox/bin/signalbox", str(Path(sys.executable).parent / "signalbox")))
+    text = file.read_text().replace("/opt/signalbox/bin/signalbox", str(Path(sys.executable).parent / "signalbox"))
+    (tmp_path / file.name).write_text(text)
+    # A template is verified as an instance.
+    unit = tmp_path / file.name.replace("@.", "@8001.")
     result = subprocess.run([verifier, "verify", "--man=no", unit], capture_output=True, text=True)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
-def test_the_product_lock_is_a_subset_of_the_checkout_lock() -> None:
+def test_the_product_locks_are_subsets_of_the_checkout_lock() -> None:
     def pins(path: Path) -> set[str]:
         return {line.partition(" ")[0] for line in path.read_text().splitlines() if re.match(r"\w", line)}
 
     product, everything = pins(ROOT / "deploy" / "requirements.lock"), pins(ROOT / "requirements.lock")
-    assert product < everything
-    assert not {"pytest", "mypy", "ruff", "playwright"} & {pin.partition("==")[0] for pin in product}
+    with_drivers = pins(ROOT / "deploy" / "requirements-postgresql.lock")
+    assert product < with_drivers < everything
+    assert {pin.partition("==")[0] for pin in with_drivers - product} >= {"psycopg", "psycopg-binary", "redis"}
+    assert not {"pytest", "mypy", "ruff", "playwright"} & {pin.partition("==")[0] for pin in with_drivers}
