@@ -31,11 +31,11 @@ RENEWALS = 3
 """Renewals of a lease within its duration. A waiting process asks for the lease as often."""
 
 RELEASE_TIMEOUT = 1.0
-"""Seconds that a process which stops waits for a busy database."""
+"""Seconds for which a process that stops waits for a busy database."""
 
 
 class Leadership:
-    """This process's bid for the lease `name`. Use it in one event loop, with `async with`.
+    """The claim of this process to the lease `name`. Use it in one event loop, with `async with`.
 
     `fence` makes a write fail with LeaseLost if another process has taken over. `on_loss` is called when a renewal
     shows that. With `forget`, leaving deletes the lease, because nobody will claim this name again.

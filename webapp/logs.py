@@ -34,7 +34,7 @@ class BackgroundHandler(logging.Handler):
 def configure(settings: Settings, worker: int = 0) -> None:
     """Set up logging to standard error for this process, including the loggers of uvicorn and Quart.
 
-    With a number of a `worker`, each line has it.
+    If `worker` is not 0, each line has this number of the worker.
     """
 
     def add_worker(logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -78,7 +78,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets=sockets)
 
     def _stop_accepting(self, sockets: list[socket.socket]) -> None:
-        """Leave new connections to the other workers, and end each present one with its next response."""
+        """Leave new connections to the other workers, and close each open one after its next response."""
         self._state.draining = True
         for server in self.servers:
             server.close()
@@ -125,7 +125,7 @@ def run(
 ) -> bool:
     """Serve on an open socket until SIGTERM or SIGINT. Return whether the app started.
 
-    `ending` is asked why the process ends. `wrap` may return an ASGI app around the server's.
+    `ending` returns why the process ends. `wrap` may return an ASGI app around the server's.
     """
     raise_file_limit(settings.max_streams)
     app = create_app(settings, process)

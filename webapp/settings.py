@@ -153,7 +153,7 @@ class Settings:
         return cls(**values)
 
     def variables(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """Return the variables that give another process these settings. `environ` is what it has already."""
+        """Return the variables that give these settings to another process, which otherwise gets `environ`."""
         return {
             variable(spec): str(value).lower() if isinstance(value, bool) else str(value)
             for spec in fields(self)

@@ -28,7 +28,7 @@ class Processes(ABC):
 
     A process reports its counts under an id that no other process uses, and again at least every few seconds for as
     long as it runs. Each report is one small transaction. A process that ends without `remove` is ignored after
-    `LIFETIME` seconds. A report is no change of the log: it changes no task.
+    `LIFETIME` seconds. A report changes neither the log nor a task.
 
     All methods are coroutines without a blocking form, because only servers use them.
     """

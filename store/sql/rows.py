@@ -53,8 +53,8 @@ def _are_whole(rows: Sequence[Sequence[Any]]) -> bool:
         brief = bool(rows) and len(rows[0]) > 13
         checked = msgspec.convert(rows, list[_BriefRow]) if brief else msgspec.convert(rows, list[_Row])
         payloads = [row[8] for row in checked]
-        # Damaged payloads could be valid JSON together, but then there are fewer values than rows, or one of them does
-        # not equal its row's payload.
+        # Damaged payloads may be valid JSON when they are joined. Then there are fewer values than rows, or a value
+        # differs from the payload of its row.
         values = _values.decode(f"[{','.join(payloads)}]")
     except (msgspec.MsgspecError, RecursionError):
         return False

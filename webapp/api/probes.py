@@ -19,7 +19,7 @@ blueprint = Blueprint("probes", __name__)
 SERVICE = "signalbox"
 
 BUS_GRACE = 10.0
-"""Seconds after the start in which a process without its bus is not ready. After that it is: polls replace the bus."""
+"""For so many seconds after its start, a process without its bus is not ready. Later it is ready, because it polls."""
 
 
 class Alive(msgspec.Struct, kw_only=True):

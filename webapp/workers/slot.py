@@ -13,7 +13,7 @@ STABLE_S = 10.0
 """Seconds that a worker must live so that its successor is started at once."""
 
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.5, 30.0
-"""Seconds before a worker is started again: after its second short life in a row, and at most."""
+"""Seconds before a worker is started again after its second short life in a row, and the maximum."""
 
 log = structlog.get_logger("signalbox.workers")
 

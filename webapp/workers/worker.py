@@ -60,7 +60,7 @@ class Control:
 
 
 class FailureReport:
-    """An ASGI app that passes everything on, and keeps the message of a failed startup in `message`."""
+    """An ASGI app that passes everything on, and stores the error of a failed startup in `message`."""
 
     def __init__(self, app: Any) -> None:
         self.message = ""
