@@ -74,7 +74,7 @@ def test_events_of_any_process_reach_streams_and_websockets_of_the_proxy(address
         assert next(stream).id == "3"
 
 
-def test_requests_go_to_the_other_processes_while_one_is_away(address: str, servers: list[Server]) -> None:
+def test_requests_go_to_the_other_processes_while_one_is_down(address: str, servers: list[Server]) -> None:
     victim = servers[1]
     victim.kill()
     try:

@@ -85,7 +85,7 @@ def test_the_probes_ask_routes_that_need_no_log_in(container: Manifest) -> None:
     probes = {name: container[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")}
     assert {probe["port"] for probe in probes.values()} == {container["ports"][0]["name"]}
     assert {probe["path"] for probe in probes.values()} <= public
-    # A process must not be killed because the database is away.
+    # A process must not be killed because the database cannot be reached.
     assert probes["liveness"]["path"] == "/healthz"
     assert probes["readiness"]["path"] == "/readyz"
 

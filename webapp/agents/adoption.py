@@ -1,7 +1,7 @@
 """Finds the agent runs whose process has ended, so that another process follows them.
 
-One process among all looks for such runs, while there are active ones. Each run has a lease too, which its process
-holds, so the process that looks also waits for the leases of all runs that it does not follow itself.
+While there are active runs, one of the processes on the store looks for them. Each run also has a lease, which is held
+by the process that follows it. So the process that looks waits for the leases of all runs that it does not follow.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LEASE = "signalbox:agents"
 """The name of the lease that makes one process look for runs."""
 
 SCAN_SECONDS = 5.0
-"""Seconds between two looks."""
+"""Seconds between two searches."""
 
 
 def run_lease(store: Store, task: Task) -> Leadership:
@@ -55,7 +55,7 @@ class Adoption:
             return
         if not leadership.held:
             await leadership.acquire()
-            # The runs that were interrupted because their process ended are looked at once.
+            # Also find the runs that were already interrupted because their process ended.
             found = [task async for task in self._runs(UNFINISHED)]
         await self._adopt(found)
         self._statuses = ACTIVE_STATUSES

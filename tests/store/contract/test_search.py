@@ -90,7 +90,7 @@ async def test_filters_work_alone_and_together(store: Store) -> None:
     assert await found_seqs(store, LogQuery(text="x", phase="planning", event_type="log")) == [2]
 
 
-async def test_a_search_is_limited_to_a_stretch_of_the_log(store: Store) -> None:
+async def test_a_search_is_limited_to_a_range_of_seqs(store: Store) -> None:
     store.append("run", [log(f"line {number}") for number in range(1, 7)])
     assert await found_seqs(store, LogQuery(text="line", since=3)) == [3, 4, 5, 6]
     assert await found_seqs(store, LogQuery(text="line", since=3, until=4)) == [3, 4]
