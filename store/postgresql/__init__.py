@@ -12,7 +12,7 @@ import psycopg
 from signalbox.store.bus import Bus
 from signalbox.store.contract import Reading, Store, StoreStats, Watch
 from signalbox.store.errors import StoreError
-from signalbox.store.postgresql.connection import Address
+from signalbox.store.postgresql.connection import WRITER_PATIENCE, Address
 from signalbox.store.postgresql.errors import translated_errors
 from signalbox.store.postgresql.migrations import facts_of, migrate
 from signalbox.store.postgresql.peek import PostgresPeek
@@ -37,7 +37,7 @@ class PostgresStore(Writes, Store):
         self._address = Address(url)
         self._generation = 0
         self._fault: StoreError | None = None
-        super().__init__(PostgresWriter(self._open(), self._open, self._committed))
+        super().__init__(PostgresWriter(self._open(), self._open, self._committed, several=self._address.several_hosts))
         try:
             self._bus, self._process = open_bus(bus, self._address, self._key), os.getpid()
         except StoreError:
@@ -55,6 +55,7 @@ class PostgresStore(Writes, Store):
             try:
                 with translated_errors():
                     migrate(connection)
+                    connection.patience = WRITER_PATIENCE
                     facts = facts_of(connection)
             except BaseException:
                 connection.close()
@@ -112,6 +113,8 @@ class PostgresStore(Writes, Store):
         found = [("store_lost", "the database cannot be reached or used")] if self._fault is not None else []
         if self._writer.full:
             found.append(("disk_full", "there is no room on the disk of the database server"))
+        if self._writer.read_only:
+            found.append(("read_only", "the database accepts only reads"))
         return found
 
     @property

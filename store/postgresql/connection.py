@@ -9,6 +9,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from signalbox.store.errors import StoreUnavailable, UnknownStoreKind
 from signalbox.store.postgresql.errors import not_reached
+from signalbox.store.postgresql.limited_waits import LimitedAsyncConnection, LimitedConnection
 from signalbox.store.postgresql.texts import ADAPTERS
 from signalbox.store.urls import ENCODE
 
@@ -23,11 +24,20 @@ DEFAULTS: dict[str, Any] = {
 }
 """Parameters of libpq that the URL may override."""
 
+WRITER_PATIENCE, READER_PATIENCE = 30.0, 10.0
+"""Seconds without an answer after which a connection gives up.
+
+The longest statements delete a long task, and search in a long log.
+"""
+
 OLDEST_SERVER = 140_000
 
 
 class Address:
-    """The parsed URL of a database. `prepare=off` in its query switches prepared statements off, for a proxy."""
+    """The parsed URL of a database. `prepare=off` in its query switches prepared statements off, for a proxy.
+
+    Of several hosts, only the one that accepts writes is used, unless the URL says otherwise: a standby may lag behind.
+    """
 
     def __init__(self, url: str) -> None:
         try:
@@ -37,13 +47,16 @@ class Address:
         ports = str(given.get("port", "")).split(",")
         if not all(port == "" or port.isdigit() for port in ports):
             raise UnknownStoreKind(f"the store's URL is not a PostgreSQL URL: the port must be a number; {ENCODE}")
+        self.several_hosts = "," in str(given.get("host", ""))
+        if self.several_hosts:
+            given = {"target_session_attrs": "read-write", **given}
         self.parameters: dict[str, Any] = {**DEFAULTS, **given, "client_encoding": "UTF8"}
         self._prepare_threshold: int | None = None if "prepare=off" in url.partition("?")[2].split("&") else 5
 
-    def connect(self) -> psycopg.Connection:
-        """Open a connection in autocommit mode. Raises StoreUnavailable."""
+    def connect(self) -> LimitedConnection:
+        """Open a connection in autocommit mode, with unlimited patience. Raises StoreUnavailable."""
         try:
-            connection = psycopg.connect(autocommit=True, context=ADAPTERS, **self.parameters)
+            connection = LimitedConnection.connect(autocommit=True, context=ADAPTERS, **self.parameters)
         except psycopg.Error as error:
             raise not_reached(error) from error
         connection.prepare_threshold = self._prepare_threshold
@@ -54,13 +67,14 @@ class Address:
             raise
         return connection
 
-    async def aconnect(self) -> psycopg.AsyncConnection:
+    async def aconnect(self, patience: float) -> LimitedAsyncConnection:
         """Do the same as `connect` without blocking. The connection may be used in any event loop, one at a time."""
         try:
-            connection = await psycopg.AsyncConnection.connect(autocommit=True, context=ADAPTERS, **self.parameters)
+            connection = await LimitedAsyncConnection.connect(autocommit=True, context=ADAPTERS, **self.parameters)
         except psycopg.Error as error:
             raise not_reached(error) from error
         connection.prepare_threshold = self._prepare_threshold
+        connection.patience = patience
         return connection
 
 

@@ -38,7 +38,7 @@ class Notifications:
         try:
             async with asyncio.timeout(TIMEOUT):
                 if self._sending is None:
-                    self._sending = await self._address.aconnect()
+                    self._sending = await self._address.aconnect(TIMEOUT)
                 await self._sending.execute("SELECT pg_notify(%s, %s)", (CHANNEL, origin))
         except FAILURES as error:
             await self.aclose()
@@ -50,7 +50,7 @@ class Notifications:
         connection = None
         try:
             async with asyncio.timeout(TIMEOUT):
-                connection = await self._address.aconnect()
+                connection = await self._address.aconnect(TIMEOUT)
                 await connection.execute(f"LISTEN {CHANNEL}")
             yield _origins(connection)
         except FAILURES as error:

@@ -12,6 +12,9 @@ from signalbox.store.postgresql.database import with_driver_placeholders
 from signalbox.store.postgresql.errors import translated_errors
 from signalbox.store.sql.rows import COLUMNS_WITH_IDENTITY, event_with_identity_of
 
+PATIENCE = 5.0
+"""Seconds without an answer after which the log counts as unavailable. Its queries take about a millisecond."""
+
 _COMMITS = "SELECT commits FROM log_position"
 _AFTER = f"SELECT {COLUMNS_WITH_IDENTITY} FROM task_events WHERE event_id > ? ORDER BY event_id LIMIT ?"
 
@@ -44,7 +47,7 @@ class PostgresPeek:
 
     async def _rows(self, sql: str, *values: object) -> list[Any]:
         if self._connection is None:
-            self._connection = await self._address.aconnect()
+            self._connection = await self._address.aconnect(PATIENCE)
         try:
             with translated_errors():
                 cursor = await self._connection.execute(with_driver_placeholders(sql), values)

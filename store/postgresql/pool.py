@@ -14,7 +14,7 @@ from psycopg.pq import ConnStatus, TransactionStatus
 
 from signalbox.store.errors import StoreClosed
 from signalbox.store.leases import Leases
-from signalbox.store.postgresql.connection import Address
+from signalbox.store.postgresql.connection import READER_PATIENCE, Address
 from signalbox.store.postgresql.errors import is_lost, translated_errors
 
 MAX_READERS = 8
@@ -86,7 +86,7 @@ class Pool:
             except psycopg.Error as error:
                 if not is_lost(error):
                     raise
-        connection = await self._address.aconnect()
+        connection = await self._address.aconnect(READER_PATIENCE)
         await _execute(connection, PLANS)
         return await _begun(connection) if consistent else connection
 
@@ -121,7 +121,10 @@ class Pool:
         try:
             with suppress(psycopg.Error, TimeoutError):
                 async with asyncio.timeout(END_TIMEOUT):
-                    if connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+                    if connection.info.transaction_status == TransactionStatus.ACTIVE:
+                        # The caller was cancelled during a query.
+                        await connection.cancel_safe(timeout=END_TIMEOUT)
+                    elif connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
                         await connection.execute("ROLLBACK")
         finally:
             self._give_back(connection)

@@ -21,6 +21,8 @@ from signalbox.store.sql.group_commit.writer import fail_all, refuse_expired
 OUTCOME_TIMEOUT = 5.0
 """Seconds to ask a restarted server whether an interrupted commit succeeded."""
 
+_CHECK = "SELECT value, current_setting('transaction_read_only') FROM store_facts WHERE name = 'epoch'"
+
 log = logging.getLogger("signalbox.store")
 
 
@@ -32,19 +34,25 @@ class OutcomeUnknown(StoreUnavailable):
 
 
 class PostgresWriter(GroupCommit):
-    """Commits on one connection. `connect` opens a new one, or raises StoreUnavailable."""
+    """Commits on one connection. `connect` opens a new one, or raises StoreUnavailable.
+
+    With `several` hosts, `connect` may lead to another server than the present connection.
+    """
 
     def __init__(
         self,
         connection: psycopg.Connection,
         connect: Callable[[], psycopg.Connection],
         on_commit: Callable[[], None],
+        *,
+        several: bool = False,
     ) -> None:
         super().__init__(on_commit)
         self._connection = connection
         self._connect = connect
         self._process = os.getpid()
-        self.full = False
+        self._several = several
+        self.full = self.read_only = False
 
     def check(self, epoch: str) -> None:
         """Open a new connection if the present one is lost, or leads to a database with another epoch.
@@ -64,17 +72,21 @@ class PostgresWriter(GroupCommit):
         if self._process != os.getpid():
             return False
         try:
-            found = self._connection.execute("SELECT value FROM store_facts WHERE name = 'epoch'").fetchone()
+            found = self._connection.execute(_CHECK).fetchone()
         except psycopg.Error:
             return False
-        return found == (epoch,)
+        if found is None:
+            return False
+        self.read_only = found[1] == "on"
+        # If the server is a standby now, another of the hosts may have its former part.
+        return found[0] == epoch and not (self.read_only and self._several)
 
     def _recovered(self, error: Exception) -> tuple[Exception, bool]:
         self.full = self.full or isinstance(error, StoreFull)
         return error, False
 
     def _succeeded(self) -> None:
-        self.full = False
+        self.full = self.read_only = False
 
     def _close(self) -> None:
         self._disconnect()
@@ -106,6 +118,9 @@ class PostgresWriter(GroupCommit):
             except OutcomeUnknown as error:
                 # Another attempt could store the events twice.
                 fail_all(jobs, error)
+            except psycopg.errors.ReadOnlySqlTransaction as error:
+                self.read_only = True
+                raise translated(error) from error
             except psycopg.Error as error:
                 # Only the first loss is repaired here: a server that ends every connection must be reported.
                 if not (again and is_lost(error)):

@@ -127,6 +127,21 @@ class Cluster:
         """Stop the server at once, as a crash does: its clients get no message."""
         self._end(signal.SIGQUIT)
 
+    def suspend(self) -> None:
+        """Stop every process of the server, which keeps its connections and answers nothing until `resume()`."""
+        os.kill(self.pid, signal.SIGSTOP)  # first, so that it starts no others
+        for pid in self._children():
+            os.kill(pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a suspended server continue."""
+        for pid in [*self._children(), self.pid]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+    def _children(self) -> list[int]:
+        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+
     def restart(self) -> None:
         """Stop the server and start it again."""
         self.stop()

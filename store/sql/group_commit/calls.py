@@ -11,8 +11,13 @@ from contextlib import suppress
 from typing import TypeVar
 
 from signalbox.store.blocking import InPlace
+from signalbox.store.errors import StoreUnavailable
 from signalbox.store.sql.database import Database
+from signalbox.store.sql.group_commit.job import JOB_TIMEOUT
 from signalbox.store.sql.group_commit.writer import GroupCommit
+
+GRACE = 2.0
+"""Seconds beyond `JOB_TIMEOUT` that a coroutine waits for a transaction that has begun."""
 
 T = TypeVar("T")
 
@@ -44,7 +49,12 @@ class Calls(InPlace):
             self._thread.submit(self._writer.drain)
         expiry = asyncio.get_running_loop().call_later(job.deadline - time.monotonic(), job.expire)
         try:
-            return await asyncio.wrap_future(future)
+            async with asyncio.timeout(JOB_TIMEOUT + GRACE):
+                return await asyncio.wrap_future(future)
+        except TimeoutError:
+            raise StoreUnavailable(
+                f"the database did not answer for {JOB_TIMEOUT + GRACE:.0f} s; the write may have succeeded"
+            ) from None
         finally:
             expiry.cancel()
 

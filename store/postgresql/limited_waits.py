@@ -1,0 +1,84 @@
+"""Connections that give up when the server stops answering.
+
+A server that is suspended, or a machine that swaps, still acknowledges data at the level of TCP. So neither keepalives
+nor `tcp_user_timeout` notice it, and the driver would wait without limit.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import waiting
+
+T = TypeVar("T")
+
+CHECK_INTERVAL = 0.1
+"""Seconds after which a wait checks its limit. The driver resumes the generator of a wait in this interval."""
+
+
+class Unanswered(psycopg.OperationalError):
+    """The server did not answer in time. The connection is closed, because an answer may still be on its way."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the server did not answer for {seconds:g} s")
+
+
+class LimitedConnection(psycopg.Connection[Any]):
+    """A connection whose calls raise `Unanswered` when nothing arrives for `patience` seconds.
+
+    A wait with limits of its own, such as the driver's wait for notifications, is left as it is.
+    """
+
+    patience = math.inf
+
+    def wait(self, gen: Generator[Any, Any, T], *args: Any, **limits: Any) -> T:
+        if args or limits:
+            return super().wait(gen, *args, **limits)
+        try:
+            return super().wait(_limited(gen, self.patience))
+        except Unanswered:
+            self.pgconn.finish()
+            raise
+
+
+class LimitedAsyncConnection(psycopg.AsyncConnection[Any]):
+    """The same for asyncio. A cancelled call leaves the connection in the middle of a query, and returns at once.
+
+    The driver's own `wait` would ask the server to cancel the query and wait for that, also for a server that does not
+    answer.
+    """
+
+    patience = math.inf
+
+    async def wait(self, gen: Generator[Any, Any, T], *args: Any, **limits: Any) -> T:
+        if args or limits:
+            return await super().wait(gen, *args, **limits)
+        try:
+            limited = _limited(gen, self.patience)
+            return await waiting.wait_async(limited, self.pgconn.socket, interval=CHECK_INTERVAL)
+        except Unanswered:
+            self.pgconn.finish()
+            raise
+
+
+def _limited(gen: Generator[Any, Any, T], patience: float) -> Generator[Any, Any, T]:
+    """Run the driver's generator, but raise Unanswered once it has waited `patience` seconds for its socket."""
+    since: float | None = None
+    try:
+        wanted = next(gen)
+        while True:
+            ready = yield wanted
+            if ready:
+                since = None
+            elif since is None:
+                since = time.monotonic() - CHECK_INTERVAL
+            elif time.monotonic() - since >= patience:
+                raise Unanswered(patience)
+            wanted = gen.send(ready)
+    except StopIteration as done:
+        result: T = done.value
+        return result
