@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from signalbox.store.errors import StoreDamaged, StoreFull, StoreLost
+from signalbox.store.sqlite.connection import is_broken
 from signalbox.store.sqlite.content import Content
 from signalbox.store.sqlite.damaged import is_truncated_wal
 
@@ -106,13 +107,13 @@ class DatabaseFile:
         return self.lost is None
 
     def record_error(self, error: E) -> E | StoreLost:
-        """Call `record(error)` and return the error. Damage of lost files is returned as StoreLost instead."""
+        """Call `record(error)` and return the error, or StoreLost if the files are lost and caused the error."""
         self.record(error)
-        unreadable = isinstance(error, StoreDamaged) or is_truncated_wal(error.__cause__)
+        unreadable = isinstance(error, StoreDamaged) or is_broken(error)
         return self.error() if unreadable and self.lost is not None else error
 
     def record(self, error: BaseException) -> None:
-        """Set `full`, `damaged` or `lost` if the error says that the disk is full or a file is damaged or truncated."""
+        """Set `full`, `damaged` or `lost` if the error says so, or if the files were lost before the error."""
         if isinstance(error, StoreFull):
             self.full = True
         elif is_truncated_wal(error.__cause__) and self.lost is None:
@@ -121,6 +122,9 @@ class DatabaseFile:
         elif isinstance(error, StoreDamaged) and not self.damaged and self.compare():
             self.damaged = True
             log.error("the database %s is damaged: %s", self._db, error)
+        elif is_broken(error):
+            # Connections that are still open can read the lost file, so without this only some requests would fail.
+            self.compare()
 
     @contextmanager
     def recorded_errors(self) -> Iterator[None]:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiosqlite
+from aiosqlite.core import _STOP_RUNNING_SENTINEL
 
 from signalbox.store.errors import StoreClosed
 from signalbox.store.leases import Lease, Leases
@@ -26,7 +27,10 @@ CACHE_KB = 8192
 """Kilobytes of pages that each connection keeps at most. SQLite's default of 2 MB holds a log of 8,000 events."""
 
 CLOSE_TIMEOUT = 0.5
-"""Seconds to wait for the thread of a connection when the pool or the event loop ends."""
+"""Seconds to wait for the thread of a connection when the pool ends."""
+
+JOIN_TIMEOUT = 5.0
+"""Seconds to wait for an interrupted thread when its event loop ends. Only a very busy machine needs them."""
 
 
 async def _roll_back(connection: aiosqlite.Connection, interrupted: bool) -> None:
@@ -42,9 +46,25 @@ async def _roll_back(connection: aiosqlite.Connection, interrupted: bool) -> Non
             await connection.interrupt()
 
 
+def _stop(connection: aiosqlite.Connection) -> None:
+    """Close the connection in its thread and end the thread, which reports to no event loop.
+
+    `Connection.stop` would make the thread report to the running loop, which may have ended by then.
+    """
+
+    def close() -> object:
+        if connection._connection is not None:
+            connection._connection.close()
+            connection._connection = None
+        return _STOP_RUNNING_SENTINEL
+
+    connection._running = False
+    connection._tx.put_nowait((None, close))
+
+
 def _join_thread(connection: aiosqlite.Connection) -> None:
-    """Interrupt a stopped connection until its thread ends, for at most `CLOSE_TIMEOUT` seconds."""
-    until = time.monotonic() + CLOSE_TIMEOUT
+    """Interrupt a stopped connection until its thread ends, for at most `JOIN_TIMEOUT` seconds."""
+    until = time.monotonic() + JOIN_TIMEOUT
     while connection._thread.is_alive() and time.monotonic() < until:
         with suppress(sqlite3.Error, ValueError):
             connection._conn.interrupt()
@@ -129,14 +149,16 @@ class Readers:
             raise
 
     async def _connect(self) -> aiosqlite.Connection:
-        connection = await aiosqlite.connect(
+        connection = aiosqlite.connect(
             uri(self._file.path, read_only=True), uri=True, timeout=BUSY_TIMEOUT, isolation_level=None
         )
         try:
+            await connection
             await connection.execute_fetchall(f"PRAGMA cache_size = -{CACHE_KB}")
             await connection.create_function("signalbox_brief", 1, shortened, deterministic=True)
         except BaseException:
-            connection.stop()
+            _stop(connection)
+            _join_thread(connection)
             raise
         return connection
 
@@ -159,7 +181,7 @@ class Readers:
         """Close a connection in its own thread."""
         self._stopping = {thread for thread in self._stopping if thread.is_alive()}
         self._stopping.add(connection._thread)
-        connection.stop()
+        _stop(connection)
         self._in_use.pop(connection, None)
 
     def release(self) -> bool:
@@ -215,4 +237,4 @@ class Readers:
         """Do the same as `close` for callers without an event loop."""
         self._closed = True
         while self._idle:
-            self._idle.pop().stop()
+            _stop(self._idle.pop())

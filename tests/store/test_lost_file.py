@@ -188,6 +188,29 @@ async def test_a_lost_file_is_not_read(store: SqliteStore, tmp_path: Path) -> No
     await peek.aclose()
 
 
+async def test_a_read_that_cannot_open_the_file_finds_it_lost_for_all_later_reads(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    store.append("run", LOG)
+    moved = asyncio.Event()
+
+    async def read_after_the_move() -> None:
+        await moved.wait()
+        async with store.read() as view:
+            await view.latest_event_id()
+
+    second = asyncio.create_task(read_after_the_move())
+    async with store.read() as view:
+        await view.latest_event_id()
+        store.path.rename(tmp_path / "away.db")
+        moved.set()
+        with pytest.raises(StoreLost, match="deleted or moved away"):
+            await second
+    with pytest.raises(StoreLost, match="deleted or moved away"):
+        async with store.read():  # The connection of the first read is idle, and still open.
+            pass
+
+
 def test_a_server_reports_a_lost_file_and_continues_with_the_next_one(
     start_server: Callable[..., Server], tmp_path: Path
 ) -> None:
