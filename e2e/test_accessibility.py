@@ -6,29 +6,17 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page, expect
 
+from e2e.axe import THEMES, WINDOW, add_axe, expect_accessible, expect_no_sideways_scroll
 from e2e.live_checks import expect_live_at
 from e2e.random_run import run
 from signalbox.store import NewEvent
 from tests.support.server import Server
 
-CALM = {"reduced_motion": "reduce"}
-LOOKS: dict[str, dict[str, Any]] = {
-    "light": {**CALM, "color_scheme": "light", "viewport": {"width": 1280, "height": 800}},
-    "dark": {**CALM, "color_scheme": "dark", "viewport": {"width": 1280, "height": 800}},
-    "phone": {**CALM, "color_scheme": "light", "viewport": {"width": 360, "height": 740}, "is_mobile": True},
-}
-ZOOMED = {**CALM, "viewport": {"width": 720, "height": 450}, "device_scale_factor": 2}
+LOOKS = (*THEMES, "zoomed")
+ZOOMED = {"width": 720, "height": 450}
 """A window of 1440 pixels at 200 %."""
-
-RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
-"""The rules that the dark theme could violate."""
-VIOLATIONS = """(rules) => axe.run({runOnly: rules, resultTypes: ['violations']}).then((found) =>
-  found.violations.flatMap(({id, help, nodes}) =>
-    nodes.map((node) => `${id} (${help}): ${node.target} ${node.failureSummary}\\n    ${node.html}`)))"""
 
 FOCUS = """() => {
   const look = (element) => {
@@ -135,64 +123,79 @@ def site(shared_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Ite
     empty.close()
 
 
-@pytest.fixture(scope="module", params=LOOKS)
-def themed_page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
-    """Return one page per theme, shared by all tests, because opening a page takes longer than a check."""
-    context = browser.new_context(**LOOKS[request.param])
-    context.add_init_script(AXE_SCRIPT)
-    yield context.new_page()
-    context.close()
+class Visitor:
+    """A page on a desktop and a page on a phone, shared by all tests because loading takes longer than a check.
+
+    Tests that follow each other and check the same address share one load of it.
+    """
+
+    def __init__(self, browser: Browser) -> None:
+        self._contexts = [browser.new_context(**THEMES[name]) for name in ("light", "phone")]
+        for context in self._contexts:
+            add_axe(context)
+        self._desktop, self._phone = (context.new_page() for context in self._contexts)
+        self._shown: dict[Page, str] = {}
+
+    def show(self, url: str, look: str) -> Page:
+        """Return a page that shows an address in one of LOOKS. The test must not change the page."""
+        page = self._phone if look == "phone" else self._desktop
+        if page is self._desktop:
+            page.set_viewport_size(ZOOMED if look == "zoomed" else WINDOW)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme="dark" if look == "dark" else "light")
+        if self._shown.get(page) != url:
+            page.goto(url)
+            self._shown[page] = url
+        return page
+
+    def load(self, url: str, look: str) -> Page:
+        """Return a page that has just loaded an address. The test may change the page."""
+        self._shown.clear()
+        page = self.show(url, look)
+        self._shown.clear()
+        return page
+
+    def close(self) -> None:
+        """Close both pages."""
+        for context in self._contexts:
+            context.close()
 
 
 @pytest.fixture(scope="module")
-def zoomed(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(**ZOOMED)
-    yield context.new_page()
-    context.close()
+def visitor(browser: Browser) -> Iterator[Visitor]:
+    visiting = Visitor(browser)
+    yield visiting
+    visiting.close()
 
 
-def expect_accessible(page: Page) -> None:
-    """Check that axe finds no violation on the page, and that the page does not scroll sideways."""
-    dark = page.evaluate("() => matchMedia('(prefers-color-scheme: dark)').matches")
-    violations = page.evaluate(VIOLATIONS, COLOURS if dark else RULES)
-    assert not violations, "\n".join(violations)
-    expect_no_sideways_scroll(page)
-
-
-def expect_no_sideways_scroll(page: Page) -> None:
-    wide, window = page.evaluate("() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]")
-    assert wide <= window, f"the page is {wide} px wide in a window of {window} px"
-
-
+@pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("name", FILLED)
-def test_axe_finds_no_violation(site: Site, themed_page: Page, name: str) -> None:
-    themed_page.goto(site.filled.url + FILLED[name])
-    expect_accessible(themed_page)
+def test_a_page_is_accessible(site: Site, visitor: Visitor, name: str, look: str) -> None:
+    page = visitor.show(site.filled.url + FILLED[name], look)
+    if look == "zoomed":
+        expect_no_sideways_scroll(page)
+    else:
+        expect_accessible(page)
 
 
+@pytest.mark.parametrize("look", THEMES)
 @pytest.mark.parametrize("name", EMPTY)
-def test_axe_finds_no_violation_on_empty_pages(site: Site, themed_page: Page, name: str) -> None:
-    themed_page.goto(site.empty.url + EMPTY[name])
-    expect_accessible(themed_page)
+def test_an_empty_page_is_accessible(site: Site, visitor: Visitor, name: str, look: str) -> None:
+    expect_accessible(visitor.show(site.empty.url + EMPTY[name], look))
 
 
-def test_axe_finds_no_violation_on_the_help_sheet(site: Site, themed_page: Page) -> None:
-    themed_page.goto(f"{site.filled.url}/tasks/done")
-    themed_page.keyboard.press("?")
-    expect(themed_page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
-    expect_accessible(themed_page)
+@pytest.mark.parametrize("look", THEMES)
+def test_the_help_sheet_is_accessible(site: Site, visitor: Visitor, look: str) -> None:
+    page = visitor.load(f"{site.filled.url}/tasks/done", look)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    expect_accessible(page)
 
 
-def test_axe_finds_no_violation_on_an_open_drawer(site: Site, themed_page: Page) -> None:
-    themed_page.goto(f"{site.filled.url}/tasks/proven#checkpoint-c1")
-    expect(themed_page.get_by_role("dialog")).to_be_visible()
-    expect_accessible(themed_page)
-
-
-@pytest.mark.parametrize("name", FILLED)
-def test_no_page_scrolls_sideways_at_200_percent(site: Site, zoomed: Page, name: str) -> None:
-    zoomed.goto(site.filled.url + FILLED[name])
-    expect_no_sideways_scroll(zoomed)
+@pytest.mark.parametrize("look", THEMES)
+def test_an_open_drawer_is_accessible(site: Site, visitor: Visitor, look: str) -> None:
+    page = visitor.load(f"{site.filled.url}/tasks/proven#checkpoint-c1", look)
+    expect(page.get_by_role("dialog")).to_be_visible()
+    expect_accessible(page)
 
 
 def test_the_skip_link_comes_first_and_jumps_to_the_content(site: Site, page: Page) -> None:

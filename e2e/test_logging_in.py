@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from e2e.axe import THEMES, add_axe, expect_accessible
 from e2e.live_checks import expect_equal_to_fresh, expect_live_at
-from e2e.test_accessibility import LOOKS, expect_accessible
 from signalbox.store import NewEvent
 from signalbox.store.people import Account
 from tests.support.people import PASSWORD, person, token, wait_until_guarded
@@ -75,11 +73,10 @@ def test_a_page_whose_session_ended_says_so_and_stops(
     expect(page.locator("live-status")).to_contain_text("you are logged out")
 
 
-@pytest.fixture(params=LOOKS)
+@pytest.fixture(params=THEMES)
 def themed_page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
-    options: dict[str, Any] = LOOKS[request.param]
-    context = browser.new_context(**options)
-    context.add_init_script(AXE_SCRIPT)
+    context = browser.new_context(**THEMES[request.param])
+    add_axe(context)
     yield context.new_page()
     context.close()
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page, expect
 
+from e2e.axe import add_axe, expect_accessible
 from e2e.live_checks import expect_live_at
 from e2e.random_run import run
-from e2e.test_accessibility import expect_accessible
 from tests.support.server import Server
 
 
@@ -50,6 +49,6 @@ def test_arrow_keys_choose_and_escape_closes_the_palette(server: Server, page: P
 
 
 def test_axe_finds_no_violation_on_the_palette(server: Server, page: Page) -> None:
-    page.add_init_script(AXE_SCRIPT)
+    add_axe(page)
     open_palette(server, page, "axe")
     expect_accessible(page)

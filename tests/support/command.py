@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from tempfile import TemporaryFile
 from typing import IO, Any
 
@@ -25,8 +26,7 @@ def signalbox(
     *arguments: str, input: str | None = None, timeout: float = 60, **more: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a command line to its end. `more` are environment variables."""
-    # A variable such as PYTHONIOENCODING needs a new interpreter, and a very long command line a real one.
-    if not CAN_FORK or not all(name.startswith("SIGNALBOX_") for name in more) or len("".join(arguments)) > 10_000:
+    if not _can_fork(arguments, more):
         return subprocess.run(
             [*RUN, *arguments],
             input=input,
@@ -50,8 +50,12 @@ def signalbox(
         return subprocess.CompletedProcess(arguments, code, output.read(), errors.read())
 
 
-def start(*arguments: str, stdout: int | IO[Any] = subprocess.PIPE, **variables: str) -> subprocess.Popen[str]:
+def start(
+    *arguments: str, stdout: int | IO[Any] = subprocess.PIPE, **variables: str
+) -> subprocess.Popen[str] | ForkedProcess:
     """Start a command line. `variables` are environment variables."""
+    if stdout == subprocess.PIPE and _can_fork(arguments, variables):
+        return ForkedProcess(*arguments, environment=environment(**variables), separate=True)
     return subprocess.Popen(
         [*RUN, *arguments],
         stdin=subprocess.DEVNULL,
@@ -60,6 +64,11 @@ def start(*arguments: str, stdout: int | IO[Any] = subprocess.PIPE, **variables:
         text=True,
         env=environment(**variables),
     )
+
+
+def _can_fork(arguments: Iterable[str], variables: Iterable[str]) -> bool:
+    # A variable such as PYTHONIOENCODING needs a new interpreter, and a very long command line a real one.
+    return CAN_FORK and all(name.startswith("SIGNALBOX_") for name in variables) and len("".join(arguments)) <= 10_000
 
 
 def wait_until_gone(pid: int, timeout: float = 20) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from signal import Signals
@@ -24,22 +25,27 @@ CAN_FORK = sys.platform == "linux"
 class ForkedProcess:
     """The part of `subprocess.Popen` that tests use.
 
-    `streams` are the file descriptors of stdin, stdout and stderr. By default, stdin is empty and `self.stdout` reads
-    both outputs.
+    `streams` are the file descriptors of stdin, stdout and stderr, which the caller closes. By default, stdin is empty
+    and `self.stdout` reads both outputs, or with `separate` only the first one.
     """
 
     def __init__(
-        self, *arguments: str, environment: Mapping[str, str], streams: tuple[int, int, int] | None = None
+        self,
+        *arguments: str,
+        environment: Mapping[str, str],
+        streams: tuple[int, int, int] | None = None,
+        separate: bool = False,
     ) -> None:
         self.stdout: TextIO | None = None
+        self.stderr: TextIO | None = None
         self.returncode: int | None = None
         self._exited, exited = os.pipe()
-        own = [exited]
+        own = {exited}
         if streams is None:
-            readable, output = os.pipe()
-            self.stdout = os.fdopen(readable, encoding="utf-8")
-            streams = (os.open(os.devnull, os.O_RDONLY), output, output)
-            own += streams[:2]
+            self.stdout, output = _pipe()
+            self.stderr, errors = _pipe() if separate else (None, output)
+            streams = (os.open(os.devnull, os.O_RDONLY), output, errors)
+            own |= set(streams)
         command = {"arguments": arguments, "environment": dict(environment), "folder": os.getcwd()}
         try:
             self.pid = _fork_server().fork(command, streams, exited)
@@ -51,7 +57,7 @@ class ForkedProcess:
         """Return the exit code, or None while the process runs."""
         return self._poll(0)
 
-    def wait(self, timeout: float) -> int:
+    def wait(self, timeout: float = 60) -> int:
         """Wait for the exit code and return it. Raise subprocess.TimeoutExpired after `timeout` seconds."""
         code = self._poll(timeout)
         if code is None:
@@ -63,11 +69,37 @@ class ForkedProcess:
         if self.poll() is None:
             os.kill(self.pid, number)
 
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        self.send_signal(Signals.SIGKILL)
+
+    def communicate(self, timeout: float = 60) -> tuple[str, str]:
+        """Read both outputs to their end, wait for the exit, and return the outputs."""
+        with ThreadPoolExecutor(2) as pool:
+            output, errors = pool.submit(_read_rest, self.stdout), pool.submit(_read_rest, self.stderr)
+            try:
+                self.wait(timeout)
+                return output.result(timeout), errors.result(timeout)
+            finally:
+                self.kill()
+
     def _poll(self, timeout: float) -> int | None:
         if self.returncode is None and select.select([self._exited], [], [], timeout)[0]:
             self.returncode = int(os.read(self._exited, 16))
             os.close(self._exited)
         return self.returncode
+
+
+def _pipe() -> tuple[TextIO, int]:
+    readable, written = os.pipe()
+    return os.fdopen(readable, encoding="utf-8"), written
+
+
+def _read_rest(stream: TextIO | None) -> str:
+    if stream is None or stream.closed:
+        return ""
+    with stream:
+        return stream.read()
 
 
 class _ForkServer:
