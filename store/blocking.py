@@ -49,6 +49,17 @@ def blocking(method: Callable[Concatenate[S, P], Coroutine[Any, Any, T]]) -> Cal
     return call
 
 
+def run_without_waiting(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that awaits nothing outside itself, and return its result. Raises RuntimeError if it waits."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    coroutine.close()
+    raise RuntimeError("this coroutine needs an event loop: await it, or use asyncio.run")
+
+
 class _ThreadState(threading.local):
     blocking = False
 
@@ -81,11 +92,6 @@ class InPlace:
         state = self._thread_state
         outer, state.blocking = state.blocking, True
         try:
-            coroutine.send(None)
-        except StopIteration as done:
-            result: T = done.value
-            return result
+            return run_without_waiting(coroutine)
         finally:
             state.blocking = outer
-        coroutine.close()
-        raise RuntimeError("this coroutine needs an event loop: await it, or use asyncio.run")

@@ -17,7 +17,7 @@ from signalbox.store.contract.following import Peek, Watch
 from signalbox.store.contract.leasing import Claim, Fence
 from signalbox.store.contract.people import People
 from signalbox.store.contract.processes import Processes, SharedCounts
-from signalbox.store.contract.reading import Reading, TaskReading
+from signalbox.store.contract.reading import Reading, TaskPageReading, TaskReading
 from signalbox.store.contract.store import Store
 from signalbox.store.contract.values import Head, LogHits, LogQuery, Standing, StoreStats, TaskPage, TaskRecord, Who
 
@@ -36,6 +36,7 @@ __all__ = [
     "Store",
     "StoreStats",
     "TaskPage",
+    "TaskPageReading",
     "TaskReading",
     "TaskRecord",
     "Watch",

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from signalbox.store.events import Event
+
 MAX_PAYLOAD_CHARS = 4096
 """Payloads with more characters of JSON than this are shortened."""
 
@@ -20,6 +22,19 @@ def shortened(payload: Any) -> Any:
         return msgspec.json.encode(_Cut().value(given)).decode()
     except (msgspec.DecodeError, UnicodeDecodeError, TypeError, RecursionError):
         return payload[:KEPT_CHARS] if isinstance(payload, str | bytes) else payload
+
+
+def shorten(event: Event) -> Event:
+    """Return an event as a brief view returns it: its payload is shortened if it is long."""
+    size = memoryview(event.payload_json).nbytes
+    if size <= MAX_PAYLOAD_CHARS:
+        return event
+    text = bytes(event.payload_json).decode()
+    if len(text) <= MAX_PAYLOAD_CHARS:
+        return event
+    short = msgspec.structs.replace(event, payload_json=msgspec.Raw(shortened(text).encode()))
+    short.__dict__["cut_from"] = size
+    return short
 
 
 class _Cut:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +17,7 @@ from signalbox.webapp.http import assets
 from signalbox.webapp.views.forecast import expected
 from signalbox.webapp.views.retries import origin_of, retries_of
 from signalbox.webapp.views.span_tree import SpanLine
-from signalbox.webapp.views.task import TaskView, changed_at
+from signalbox.webapp.views.task import TaskView, changed_parts
 from signalbox.webapp.views.time_travel import TimeTravel
 
 TASK_PARTS = {
@@ -65,16 +65,16 @@ class TaskPages(Templates):
 
         With `flags` it also has the flags and the unfinished output, which change without an event.
         """
-        values = self._task_values(view)
+        changed = changed_parts(view.task, since)
+        values = self._task_values(view, parts=changed)
         out = [position(since, view.seq)]
-        changed = (part for part in TASK_PARTS if changed_at(view.task, part) > since)
-        out += [swap(part, _swap_style(part), self._part(part, values)) for part in changed]
+        out += [swap(part, _swap_style(part), self._part(part, values)) for part in TASK_PARTS if part in changed]
         if flags:
             out.append(swap(ids.TASK_FLAGS, "outerHTML", self._render("tasks/_flags.html", **values)))
             out.append(swap(ids.LOG_UNFINISHED, "outerHTML", self._render("events/_unfinished.html", **values)))
         if view.seq == since:
             return "\n".join(out)
-        if view.task.spans_seq <= since:
+        if ids.SPANS not in changed:
             changed_lines = ((ids.span(line.span.span_id), values["span_line"](line)) for line in view.changed_lines)
             out += [swap(target, "outerMorph", line) for target, line in changed_lines]
         if view.rows:
@@ -82,27 +82,34 @@ class TaskPages(Templates):
             out.append(swap(ids.LOG_ROWS, "innerHTML" if view.skipped else "beforeend", rows))
         return "\n".join(out)
 
-    def _task_values(self, view: TaskView, time_travel: TimeTravel | None = None) -> dict[str, Any]:
+    def _task_values(
+        self, view: TaskView, time_travel: TimeTravel | None = None, parts: Container[str] = TASK_PARTS
+    ) -> dict[str, Any]:
+        """Return the values for the templates of these parts."""
         task = view.task
         path, at = f"{self._root}/tasks/{task.task_id}", time_travel.position if time_travel else None
 
         def span_line(line: SpanLine) -> Markup:
             return self._span_line(line.span, line.depth, path, task.updated_at, at)
 
-        return {
+        values = {
             "view": view,
             "path": path,
             "flags": view.flags,
             "time_travel": time_travel,
             "at": at,
-            "stations": stations(task, view.phases),
-            "origin": origin_of(task),
-            "retries": retries_of(task),
-            "next_step": expected(view.phases, view.earlier, current=task.phase),
             "span_line": span_line,
-            "page_title": page_title(task),
-            "page_icon": assets.inlined(f"icons/{task.status}.svg"),
         }
+        if ids.PAGE_META in parts:
+            values |= {"page_title": page_title(task), "page_icon": assets.inlined(f"icons/{task.status}.svg")}
+        if ids.TASK_HEADER in parts:
+            values |= {"origin": origin_of(task), "retries": retries_of(task)}
+        if ids.TRACK in parts:
+            values |= {
+                "stations": stations(task, view.phases),
+                "next_step": expected(view.phases, view.earlier, current=task.phase),
+            }
+        return values
 
     def _part(self, part: str, values: dict[str, Any]) -> str:
         return self._render(TASK_PARTS[part], **values)

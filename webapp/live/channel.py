@@ -1,32 +1,35 @@
-"""A channel: the ring and the lanes of one watched task."""
+"""A channel: the ring, the replica and the lanes of one watched task."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from signalbox.store import Event
+from signalbox.store import Event, Store
 from signalbox.webapp.live.event_lane import EventLane
 from signalbox.webapp.live.frame_lane import FrameLane
 from signalbox.webapp.live.lane import Lane
 from signalbox.webapp.live.ring import Encode, Ring
+from signalbox.webapp.live.watched_task import WatchedTask
 
 
 class Channel:
-    """The ring and the lanes of one task.
+    """The ring and the lanes of one task. `task` has the replica of its state.
 
     `identity` is that of the task: a later task with the same id has another channel. `standing` is the state outside
     the log (archived, stale, unfinished output) that all pages show; None if a new page may show another state.
     """
 
-    def __init__(self, ring_size: int, identity: str) -> None:
+    def __init__(self, store: Store, task_id: str, ring_size: int, identity: str) -> None:
         self.identity = identity
         self.ring = Ring(ring_size)
+        self.task = WatchedTask(store, task_id, self.ring)
         self.standing: tuple[bool, bool, str] | None = None
         self.lanes: dict[object, Lane] = {}
 
     def push(self, events: Sequence[Event]) -> None:
         """Add new events of the task, and wake the lanes."""
         self.ring.push(events)
+        self.task.follow(events)
         for lane in self.lanes.values():
             lane.wake()
 

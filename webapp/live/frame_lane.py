@@ -16,7 +16,7 @@ from signalbox.webapp.live.chunk import Chunk
 from signalbox.webapp.live.control_messages import ControlMessages
 from signalbox.webapp.live.lane import DAMAGED_RETRY_MS, RETRY_SECONDS, Lane
 from signalbox.webapp.live.pace import Pace
-from signalbox.webapp.live.renderer import Renderer
+from signalbox.webapp.live.renderer import MemoryRenderer, NotInMemory, Renderer
 from signalbox.webapp.live.ring import CHUNK_EVENTS, Ring
 from signalbox.webapp.live.stats import Stats
 from signalbox.webapp.live.subscriber import Subscriber
@@ -32,6 +32,7 @@ class FrameLane(Lane):
     ) -> None:
         super().__init__(ring, pace, stats, control_messages)
         self._renderer = renderer
+        self._from_memory = renderer.from_memory if isinstance(renderer, MemoryRenderer) else _not_in_memory
         self._to_render: set[Subscriber] = set()
         self._task: asyncio.Task[None] | None = None
         self.shown_flags: set[tuple[bool, bool]] = set()
@@ -63,9 +64,6 @@ class FrameLane(Lane):
             self._task.cancel()
 
     def _flush(self, started: float) -> None:
-        self._task = asyncio.create_task(self._serve(started))
-
-    async def _serve(self, started: float) -> None:
         behind: dict[int, list[Subscriber]] = {}
         for subscriber in list(self.live):
             if subscriber.busy:
@@ -75,6 +73,19 @@ class FrameLane(Lane):
                 behind.setdefault(subscriber.cursor, []).append(subscriber)
         # A change during rendering may be missing from the frame; `recheck` then adds these subscribers again.
         self._to_render.difference_update(*behind.values())
+        for cursor in list(behind):
+            try:
+                chunk = self._from_memory(cursor)
+            except NotInMemory:
+                continue
+            self._deliver(behind.pop(cursor), cursor, chunk)
+        if behind:
+            self._task = asyncio.create_task(self._read(behind, started))
+        else:
+            self._flushed(started, again=bool(self._to_render))
+
+    async def _read(self, behind: dict[int, list[Subscriber]], started: float) -> None:
+        """Serve these subscribers, by cursor, with frames that need a read."""
         failed = False
         for cursor, subscribers in behind.items():
             try:
@@ -118,3 +129,7 @@ class FrameLane(Lane):
         for subscriber in list(self.subscribers):
             subscriber.finish(subscriber.control_messages.gone(subscriber.cursor))
         self._to_render.clear()
+
+
+def _not_in_memory(cursor: int) -> Chunk | None:
+    raise NotInMemory

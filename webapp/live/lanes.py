@@ -12,6 +12,7 @@ from signalbox.webapp.live.catch_up_cache import CatchUpCache
 from signalbox.webapp.live.channel import Channel
 from signalbox.webapp.live.control_messages import JSON, ControlMessages
 from signalbox.webapp.live.event_lane import EventLane
+from signalbox.webapp.live.forecasts import Forecasts
 from signalbox.webapp.live.frame_lane import FrameLane
 from signalbox.webapp.live.lane import Lane
 from signalbox.webapp.live.pace import Pace
@@ -19,6 +20,7 @@ from signalbox.webapp.live.renderer import Renderer
 from signalbox.webapp.live.ring import Encode, Ring
 from signalbox.webapp.live.stats import Stats
 from signalbox.webapp.live.tail_pause import TailPause
+from signalbox.webapp.live.watched_task import WatchedTask
 from signalbox.webapp.settings import Settings
 
 
@@ -39,6 +41,7 @@ class Lanes:
         self._tail_pause = tail_pause
         self._catch_up_cache = CatchUpCache()
         self._boards: dict[object, FrameLane] = {}
+        self.forecasts = Forecasts(store)
         self.channels: dict[str, Channel] = {}
 
     def __iter__(self) -> Iterator[Lane]:
@@ -95,6 +98,10 @@ class Lanes:
             channel.lanes[lane_key] = self._new_frame_lane(channel.ring, renderer, pace, control_messages)
         return channel.lanes[lane_key]
 
+    def watched_task(self, task_id: str, identity: str) -> WatchedTask:
+        """Return the watched task of a channel, for the renderer of one of its frame lanes."""
+        return self._channel(task_id, identity).task
+
     def board_lane(
         self,
         key: object,
@@ -112,6 +119,7 @@ class Lanes:
 
     def push(self, events: Sequence[Event]) -> None:
         """Pass new events, in commit order, to the channels of their tasks, and render every board again."""
+        self.forecasts.on_commit(events)
         watched = [event for event in events if event.task_id in self.channels]
         if len(watched) > 1:
             watched.sort(key=attrgetter("task_id"))
@@ -132,6 +140,7 @@ class Lanes:
     def reset(self) -> None:
         """End all streams and drop the state of the old history, because the store has another one."""
         self._epoch = self._store.epoch
+        self.forecasts = Forecasts(self._store)
         for lane in list(self):
             lane.close()
             for subscriber in list(lane.subscribers):
@@ -143,6 +152,8 @@ class Lanes:
         """Forget lanes and channels without subscribers."""
         for task_id, channel in list(self.channels.items()):
             _drop_idle(channel.lanes)
+            if not any(isinstance(lane, FrameLane) for lane in channel.lanes.values()):
+                channel.task.forget()
             if not channel.lanes:
                 del self.channels[task_id]
         _drop_idle(self._boards)
@@ -167,7 +178,7 @@ class Lanes:
             self.channels.pop(task_id).end()
         self._check_epoch()
         if task_id not in self.channels:
-            self.channels[task_id] = Channel(self._settings.ring_events, identity)
+            self.channels[task_id] = Channel(self._store, task_id, self._settings.ring_events, identity)
         return self.channels[task_id]
 
     def _check_epoch(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from signalbox.webapp.live.chunk import Chunk
 
@@ -14,6 +14,18 @@ class Renderer(Protocol):
 
     async def __call__(self, cursor: int) -> Chunk | None:
         """Return the chunk for a stream at `cursor`, or None if nothing changed. Raises UnknownTask or StoreError."""
+
+
+class NotInMemory(Exception):
+    """A frame cannot be rendered from memory and needs a read of the store."""
+
+
+@runtime_checkable
+class MemoryRenderer(Renderer, Protocol):
+    """A renderer that can render most frames without a read."""
+
+    def from_memory(self, cursor: int) -> Chunk | None:
+        """Return the same as a call of the renderer. Raises NotInMemory if that needs a read."""
 
 
 class Kept(Generic[T]):

@@ -59,6 +59,14 @@ class Ring:
                 del encoded[:surplus]
             self._first += surplus
 
+    def events_between(self, cursor: int, seq: int) -> list[Event] | None:
+        """Return the events after `cursor` up to `seq`, None if the ring lacks any."""
+        if cursor == seq:
+            return []
+        if not self._first - 1 <= cursor < seq <= self.head:
+            return None
+        return self._events[cursor + 1 - self._first : seq + 1 - self._first]
+
     def after(self, cursor: int, encode: Encode, limit: int = CHUNK_EVENTS) -> Chunk | None:
         """Return at most `limit` events after `cursor`, None if the ring lacks any. Equal calls share their bytes."""
         if not self._first - 1 <= cursor < self.head:

@@ -62,6 +62,7 @@ class TaskChanges:
             channel, standing = self._channels.get(task_id), (one.archived, one.stale, one.unfinished)
             if channel is None:
                 continue
+            channel.task.check(one)
             # A frame rendered since the last check may show a state that has changed back in between.
             passed = channel.take_shown_flags() - {(one.archived, one.stale)}
             if channel.standing != standing or passed:

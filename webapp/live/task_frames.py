@@ -1,21 +1,29 @@
-"""Frames of pages that show one task; positions are seqs. Each frame reads the newest state in one consistent view."""
+"""Frames of pages that show one task; positions are seqs. Each frame has the newest state of one consistent view."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
-from signalbox.store import Reading, Store
+import structlog
+
+from signalbox.store import Reading, Store, StoreError
+from signalbox.store.blocking import run_without_waiting
+from signalbox.store.contract import TaskPageReading
 from signalbox.store.identity import check_identity
-from signalbox.store.state import Task
+from signalbox.store.state import Phase, Task
 from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.live import sse
 from signalbox.webapp.live.chunk import Chunk
-from signalbox.webapp.live.renderer import Kept
-from signalbox.webapp.views.forecast import Earlier
-from signalbox.webapp.views.task import task_view
+from signalbox.webapp.live.forecasts import Forecasts
+from signalbox.webapp.live.renderer import Kept, NotInMemory
+from signalbox.webapp.live.watched_task import WatchedTask
+from signalbox.webapp.views.task import TaskView, task_view
+
+logger = structlog.get_logger("signalbox.live")
 
 KEPT_STATES = 4
 """How many sent states a renderer keeps, for streams at different positions."""
@@ -35,17 +43,18 @@ V = TypeVar("V", bound=OfTask)
 
 
 class TaskFrames:
-    """Renders the frames of the task page. See `task_view` for `may_answer` and `key`.
+    """Renders the frames of the task page, from the replica of the `watched` task if it has what they need.
 
-    `shown` are the flags that the page shows; see `TaskView.flags`. Once the flags differ, every frame includes them,
-    and a stream that has all events gets a frame at the same position.
+    `may_answer` and `key` are as for `task_view`. `shown` are the flags that the page shows; see `TaskView.flags`. Once
+    the flags differ, every frame includes them, and a stream that has all events gets a frame at the same position.
     """
 
     def __init__(
         self,
         store: Store,
         fragments: Fragments,
-        task_id: str,
+        watched: WatchedTask,
+        forecasts: Forecasts,
         *,
         may_answer: bool = True,
         key: bytes | None = None,
@@ -54,24 +63,51 @@ class TaskFrames:
     ) -> None:
         self._store = store
         self._fragments = fragments
-        self._task_id = task_id
+        self._watched = watched
+        self._forecasts = forecasts
         self._may_answer = may_answer
         self._key = key
         self._shown = shown
         self._identity = identity
-        self._earlier = Earlier()
         self._flags_changed = False
 
+    def from_memory(self, cursor: int) -> Chunk | None:
+        """Return the frame for a stream at `cursor` without a read. Raises NotInMemory."""
+        reading = self._watched.reading(cursor)
+        try:
+            return self._chunk(run_without_waiting(self._view(reading, cursor, self._forecasts.known)), cursor)
+        except NotInMemory:
+            raise
+        except Exception as error:
+            # Read the store before the streams are ended: only the replica may be wrong.
+            if not isinstance(error, StoreError):
+                logger.error("a frame could not be rendered from memory", exc_info=error)
+            self._watched.forget()
+            raise NotInMemory from error
+
     async def __call__(self, cursor: int) -> Chunk | None:
+        await self._watched.load()
+        if self._watched.task is not None:
+            await self._forecasts.load(self._watched.task)
+        with suppress(NotInMemory):
+            return self.from_memory(cursor)
         async with self._store.read() as view:
-            seen = await task_view(
-                view,
-                self._task_id,
-                since=cursor,
-                earlier=partial(self._earlier.of, view),
-                may_answer=self._may_answer,
-                key=self._key,
-            )
+            seen = await self._view(view, cursor, partial(self._forecasts.read, view))
+        return self._chunk(seen, cursor)
+
+    async def _view(
+        self, reading: TaskPageReading, cursor: int, earlier: Callable[[Task], Awaitable[list[list[Phase]]]]
+    ) -> TaskView:
+        return await task_view(
+            reading,
+            self._watched.task_id,
+            since=cursor,
+            earlier=earlier,
+            may_answer=self._may_answer,
+            key=self._key,
+        )
+
+    def _chunk(self, seen: TaskView, cursor: int) -> Chunk | None:
         check_identity(seen.task.task_id, self._identity, seen.task.identity)
         # The unfinished output can change while the flags stay the same.
         self._flags_changed = self._flags_changed or seen.flags != self._shown or bool(seen.unfinished)

@@ -18,6 +18,8 @@ from signalbox.webapp.http.params import MAX_SEQ, int_parameter
 from signalbox.webapp.http.query_parameters import query_as
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.live.board_frames import TaskListFrames
+from signalbox.webapp.live.lane import Lane
+from signalbox.webapp.live.lanes import Lanes
 from signalbox.webapp.live.stream import subscribe
 from signalbox.webapp.live.task_frames import TaskFrames
 from signalbox.webapp.pages.live_page import TimeTravelView, stream_as_of
@@ -113,11 +115,22 @@ async def show_stream(task_id: str) -> Response:
     if shows_other_history(head.latest_seq, cursor, head.identity):
         return reset_stream(head.latest_seq)
     may_answer, key, shown = await may_answer_task(task_id), await _key(task_id), _shown_flags()
-    renderer = TaskFrames(
-        store(), fragments(), task_id, may_answer=may_answer, key=key, shown=shown, identity=head.identity
-    )
-    lane_key = ("frames", may_answer, shown)
-    return subscribe(hub(), lambda lanes: lanes.frame_lane(task_id, renderer, lane_key, identity=head.identity), cursor)
+    opened, drawing, identity = store(), fragments(), head.identity
+
+    def lane(lanes: Lanes) -> Lane:
+        renderer = TaskFrames(
+            opened,
+            drawing,
+            lanes.watched_task(task_id, identity),
+            lanes.forecasts,
+            may_answer=may_answer,
+            key=key,
+            shown=shown,
+            identity=identity,
+        )
+        return lanes.frame_lane(task_id, renderer, ("frames", may_answer, shown), identity=identity)
+
+    return subscribe(hub(), lane, cursor)
 
 
 @blueprint.get("/tasks/<task_id>/frame")

@@ -36,20 +36,30 @@ class Forecast:
     due: str | None = None
 
 
+async def earlier_phases(view: Reading, task: Task) -> list[list[Phase]]:
+    """Read the phases of the newest successful runs of the task's kind in its project.
+
+    Returns none for a task that ended or has no kind.
+    """
+    if not task.kind or task.ended:
+        return []
+    query = TaskQuery(kind=task.kind, statuses=("done",), projects=(task.project_id,), limit=RUNS)
+    return [await view.phases(other.task_id) for other in (await view.tasks(query)).tasks]
+
+
 class Earlier:
-    """The phases of the earlier runs of a task's kind in its project, read again after `CACHE_SECONDS` seconds."""
+    """The phases of the earlier runs of one task, read again after `CACHE_SECONDS` seconds."""
 
     def __init__(self) -> None:
         self._runs: list[list[Phase]] = []
         self._read_at = float("-inf")
 
     async def of(self, view: Reading, task: Task) -> list[list[Phase]]:
-        """Return the phases of the newest successful runs of the kind; none for a task that ended or has no kind."""
+        """Return the phases as `earlier_phases` reads them."""
         if not task.kind or task.ended:
             return []
         if time.monotonic() - self._read_at >= CACHE_SECONDS:
-            query = TaskQuery(kind=task.kind, statuses=("done",), projects=(task.project_id,), limit=RUNS)
-            self._runs = [await view.phases(other.task_id) for other in (await view.tasks(query)).tasks]
+            self._runs = await earlier_phases(view, task)
             self._read_at = time.monotonic()
         return self._runs
 

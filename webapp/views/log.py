@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from signalbox.store import Event, LogHits, LogQuery, Reading, TaskReading
+from signalbox.store import Event, LogHits, LogQuery, Reading
+from signalbox.store.contract import TaskPageReading
 from signalbox.store.events import HEARTBEAT
 from signalbox.store.state import Task
 
@@ -85,7 +86,7 @@ async def _events_before(view: Reading, task_id: str, before: int, limit: int) -
     return (await view.latest_events(task_id, limit, before))[::-1]
 
 
-async def log_rows(view: TaskReading, task: Task, since: int, window: int) -> tuple[list[Event], bool]:
+async def log_rows(view: TaskPageReading, task: Task, since: int, window: int) -> tuple[list[Event], bool]:
     """Return the newest rows after `since` in the order of seq, at most `window`, and whether there are more."""
     if task.latest_seq - since <= window:
         events = await view.brief().events(task.task_id, since, window)

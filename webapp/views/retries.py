@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from signalbox.store import TaskReading
+from signalbox.store.contract import TaskPageReading
 from signalbox.store.events import is_task_id
 from signalbox.store.state import Task
 from signalbox.webapp.process.signature import CommandLine, command_of, signed
@@ -34,7 +34,7 @@ class Retry(NamedTuple):
     attempt: int
 
 
-async def offer_of(view: TaskReading, task: Task, key: bytes | None) -> Offer | None:
+async def offer_of(view: TaskPageReading, task: Task, key: bytes | None) -> Offer | None:
     """Return the command of an ended run that can be run again. Without the store's key no command is trusted."""
     if not task.ended or not task.spawn_seq:
         return None

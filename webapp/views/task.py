@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from signalbox.store import Event, TaskReading
+from signalbox.store import Event
+from signalbox.store.contract import TaskPageReading
 from signalbox.store.state import Checkpoint, Permission, Phase, Task, Unfinished
 from signalbox.webapp.views import task_parts
 from signalbox.webapp.views.log import LOG_WINDOW, log_rows
@@ -80,22 +81,26 @@ def flags_of(task: Task) -> str:
     return " ".join(word for word, on in (("stale", task.stale), ("archived", task.archived_at)) if on)
 
 
-def changed_at(task: Task, part: str) -> int:
-    """Return the seq that last changed a part of the task page; `part` is its DOM id."""
-    return {
-        task_parts.PAGE_META: max(task.header_seq, task.permissions_seq),
-        task_parts.TASK_HEADER: max(task.header_seq, task.permissions_seq),
-        task_parts.TRACK: max(task.header_seq, task.phases_seq, task.permissions_seq),
-        task_parts.PERMISSIONS: task.permissions_seq,
-        task_parts.SPANS: task.spans_seq,
-        task_parts.CHECKPOINTS: task.checkpoints_seq,
-        task_parts.LOG_HEAD: task.latest_seq,
-        task_parts.LOG_ALIVE: max(task.header_seq, task.heartbeat_seq),
-    }[part]
+CHANGED_AT: dict[str, Callable[[Task], int]] = {
+    task_parts.PAGE_META: lambda task: max(task.header_seq, task.permissions_seq),
+    task_parts.TASK_HEADER: lambda task: max(task.header_seq, task.permissions_seq),
+    task_parts.TRACK: lambda task: max(task.header_seq, task.phases_seq, task.permissions_seq),
+    task_parts.PERMISSIONS: lambda task: task.permissions_seq,
+    task_parts.SPANS: lambda task: task.spans_seq,
+    task_parts.CHECKPOINTS: lambda task: task.checkpoints_seq,
+    task_parts.LOG_HEAD: lambda task: task.latest_seq,
+    task_parts.LOG_ALIVE: lambda task: max(task.header_seq, task.heartbeat_seq),
+}
+"""The seq that last changed a part of the task page, by the part's DOM id."""
+
+
+def changed_parts(task: Task, since: int) -> set[str]:
+    """Return the DOM ids of the parts of the task page that changed after `since`."""
+    return {part for part, seq_of in CHANGED_AT.items() if seq_of(task) > since}
 
 
 async def task_view(
-    view: TaskReading,
+    view: TaskPageReading,
     task_id: str,
     *,
     since: int = 0,
@@ -110,29 +115,26 @@ async def task_view(
     may answer and cancel the run. With the store's `key` the page offers to run a command again.
     """
     task = await view.task(task_id)
-
-    def stale(part: str) -> bool:
-        return since == 0 or changed_at(task, part) > since
-
+    changed = changed_parts(task, since) if since else CHANGED_AT.keys()
     rows, skipped = await log_rows(view, task, since, window)
     return TaskView(
         task=task,
         since=since,
         window=window,
-        phases=(await view.phases(task_id))[-PHASES:] if stale(task_parts.TRACK) else [],
-        lines=await _span_lines(view, task_id, 0 if stale(task_parts.SPANS) else since),
-        checkpoints=await view.checkpoints(task_id, CHECKPOINTS) if stale(task_parts.CHECKPOINTS) else [],
-        permissions=await view.permissions(task_id, limit=PERMISSIONS) if stale(task_parts.PERMISSIONS) else [],
+        phases=(await view.phases(task_id))[-PHASES:] if task_parts.TRACK in changed else [],
+        lines=await _span_lines(view, task_id, 0 if task_parts.SPANS in changed else since),
+        checkpoints=await view.checkpoints(task_id, CHECKPOINTS) if task_parts.CHECKPOINTS in changed else [],
+        permissions=await view.permissions(task_id, limit=PERMISSIONS) if task_parts.PERMISSIONS in changed else [],
         rows=rows,
         skipped=skipped,
-        earlier=await earlier(task) if earlier and stale(task_parts.TRACK) else [],
-        offer=await offer_of(view, task, key) if stale(task_parts.TASK_HEADER) else None,
+        earlier=await earlier(task) if earlier and task_parts.TRACK in changed else [],
+        offer=await offer_of(view, task, key) if task_parts.TASK_HEADER in changed else None,
         may_answer=may_answer,
         unfinished=await view.unfinished(task_id),
     )
 
 
-async def _span_lines(view: TaskReading, task_id: str, since: int) -> list[SpanLine]:
+async def _span_lines(view: TaskPageReading, task_id: str, since: int) -> list[SpanLine]:
     if since and not await view.spans_changed(task_id, since, 1):
         return []
     return lines(await view.span_window(task_id, OPEN_SPANS, ENDED_SPANS))

@@ -9,20 +9,27 @@ from signalbox.store.contract.values import Head, LogHits, LogQuery
 from signalbox.store.events import Event
 
 
-class TaskLogReading(Protocol):
-    """Reads of the log of one task. Its rows, which pages show, are its events without the heartbeats."""
+class NewRowsReading(Protocol):
+    """Reads of the events of one task that its page needs. Its rows are its events without the heartbeats."""
 
     async def events(self, task_id: str, since_seq: int = 0, limit: int = 100) -> list[Event]:
         """Return the first `limit` events after `since_seq`, by seq."""
-
-    async def latest_events(self, task_id: str, limit: int = 50, before: int | None = None) -> list[Event]:
-        """Return the newest `limit` events below the seq `before` (None: of all), the newest first."""
 
     async def rows_before(self, task_id: str, before: int, limit: int = 100, since: int = 0) -> list[Event]:
         """Return the newest `limit` rows above `since` and below `before`, by seq.
 
         `before` must be at most the newest seq plus 1.
         """
+
+    async def events_at(self, task_id: str, seqs: Sequence[int]) -> list[Event]:
+        """Return the events that have these seqs, by seq. Seqs that do not exist are left out."""
+
+
+class TaskLogReading(NewRowsReading, Protocol):
+    """Reads of the log of one task."""
+
+    async def latest_events(self, task_id: str, limit: int = 50, before: int | None = None) -> list[Event]:
+        """Return the newest `limit` events below the seq `before` (None: of all), the newest first."""
 
     async def rows_after(self, task_id: str, since_seq: int, limit: int = 100) -> list[Event]:
         """Return the first `limit` rows after `since_seq`, by seq."""
@@ -37,9 +44,6 @@ class TaskLogReading(Protocol):
 
         `naming` restricts them to those whose payload's JSON contains this text, ignoring the case of ASCII letters.
         """
-
-    async def events_at(self, task_id: str, seqs: Sequence[int]) -> list[Event]:
-        """Return the events that have these seqs, by seq. Seqs that do not exist are left out."""
 
     async def search(self, task_id: str, query: LogQuery, after: int = 0, limit: int = 100) -> LogHits:
         """Return a page of the events that `query` finds: the first `limit` after the seq `after`, by seq."""

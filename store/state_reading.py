@@ -1,0 +1,76 @@
+"""Reads of a task from its folded state: its phases, spans, checkpoints and permission requests."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from signalbox.store.contract.reading.spans import MAX_ANCESTORS
+from signalbox.store.state import Checkpoint, Permission, Phase, Span, Task, TaskState
+
+
+class StateReading:
+    """Implements the reads of `TaskReading` that need no log, as of the last event that was folded into `state`."""
+
+    def __init__(self, state: TaskState) -> None:
+        self._state = state
+
+    async def task(self, task_id: str) -> Task:
+        return self._state.task
+
+    async def phases(self, task_id: str) -> list[Phase]:
+        return sorted(self._state.phases.values(), key=lambda phase: phase.first_seq)
+
+    async def spans(self, task_id: str, after: int = 0, limit: int | None = None) -> list[Span]:
+        return self._by_start(span for span in self._state.spans.values() if span.started_seq > after)[:limit]
+
+    async def span(self, task_id: str, span_id: str) -> Span | None:
+        return self._state.spans.get(span_id)
+
+    async def span_children(self, task_id: str, span_id: str, limit: int) -> list[Span]:
+        return self._by_start(span for span in self._state.spans.values() if span.parent_span_id == span_id)[:limit]
+
+    async def spans_changed(self, task_id: str, since_seq: int, limit: int) -> list[Span]:
+        return self._by_start(span for span in self._state.spans.values() if span.changed_seq > since_seq)[:limit]
+
+    async def span_window(self, task_id: str, open_limit: int, ended_limit: int) -> list[Span]:
+        spans = self._state.spans
+
+        def newest(chosen: Iterable[Span], limit: int) -> list[Span]:
+            return sorted(chosen, key=lambda span: (span.ended_seq or span.started_seq, span.span_id))[-limit:]
+
+        marks = (span for span in spans.values() if span.state != "open" and span.ended_seq is None)
+        queue = deque(
+            [
+                *newest((span for span in spans.values() if span.state == "open"), open_limit),
+                *newest((span for span in spans.values() if span.ended_seq is not None), ended_limit),
+                *self._by_start(marks)[:ended_limit],
+            ]
+        )
+        chosen: dict[str, Span] = {}
+        while queue and len(chosen) < open_limit + 2 * ended_limit + MAX_ANCESTORS:
+            span = queue.popleft()
+            if span.span_id not in chosen:
+                chosen[span.span_id] = span
+                parent = spans.get(span.parent_span_id or "")
+                queue.extend([parent] if parent else [])
+        return self._by_start(chosen.values())
+
+    async def checkpoints(self, task_id: str, limit: int = 1000) -> list[Checkpoint]:
+        return sorted(self._state.checkpoints.values(), key=lambda checkpoint: checkpoint.seq)[-limit:]
+
+    async def checkpoint(self, task_id: str, checkpoint_id: str) -> Checkpoint | None:
+        return self._state.checkpoints.get(checkpoint_id)
+
+    async def permissions(
+        self, task_id: str, *, open_only: bool = True, after: int = 0, limit: int | None = None
+    ) -> list[Permission]:
+        requests = sorted(self._state.permissions.values(), key=lambda permission: permission.seq)
+        return [r for r in requests if r.seq > after and (r.state == "open" or not open_only)][:limit]
+
+    async def permission(self, task_id: str, request_id: str) -> Permission | None:
+        return self._state.permissions.get(request_id)
+
+    @staticmethod
+    def _by_start(spans: Iterable[Span]) -> list[Span]:
+        return sorted(spans, key=lambda span: span.started_seq)
