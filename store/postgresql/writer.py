@@ -78,7 +78,7 @@ class PostgresWriter(GroupCommit):
         if found is None:
             return False
         self.read_only = found[1] == "on"
-        # If the server is a standby now, another of the hosts may have its former part.
+        # If the server is a standby now, another of the hosts may have taken over its role.
         return found[0] == epoch and not (self.read_only and self._several)
 
     def _recovered(self, error: Exception) -> tuple[Exception, bool]:
