@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -97,6 +98,7 @@ def create_app(settings: Settings | None = None, process: ProcessInfo | None = N
             always=not settings.loopback,
             on_check=recheck_callers,
             loop=loops.loop("rights", max_pause=FIRST_PAUSE),
+            clock=lambda: time.time() + store.clock_offset,
         )
         await directory.open()
         wake = Wake(

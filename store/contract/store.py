@@ -82,6 +82,14 @@ class Store(Writing):
 
     # state
 
+    @property
+    def clock_offset(self) -> float:
+        """Seconds by which the database's clock was ahead of this machine's when the database was last checked.
+
+        Add it to this machine's time before comparing that with a time in the database.
+        """
+        return 0.0
+
     @abstractmethod
     def stats(self) -> StoreStats:
         """Return counters of the store. Never waits, and works while the database is lost."""

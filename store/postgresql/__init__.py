@@ -43,6 +43,7 @@ class PostgresStore(Writes, Store):
         except StoreError:
             self._writer.close()
             raise
+        self._writer.check(self.epoch)
         self._pool = Pool(self._address)
         self._readers = PostgresReaders(self._pool)
         self.people = PeopleTables(self._calls, self._readers.rows)
@@ -107,6 +108,10 @@ class PostgresStore(Writes, Store):
     @property
     def generation(self) -> int:
         return self._generation
+
+    @property
+    def clock_offset(self) -> float:
+        return self._writer.clock_offset
 
     @property
     def problems(self) -> list[tuple[str, str]]:

@@ -21,7 +21,10 @@ from signalbox.store.sql.group_commit.writer import fail_all, refuse_expired
 OUTCOME_TIMEOUT = 5.0
 """Seconds to ask a restarted server whether an interrupted commit succeeded."""
 
-_CHECK = "SELECT value, current_setting('transaction_read_only') FROM store_facts WHERE name = 'epoch'"
+_CHECK = (
+    "SELECT value, current_setting('transaction_read_only'), extract(epoch FROM clock_timestamp())::double precision"
+    " FROM store_facts WHERE name = 'epoch'"
+)
 
 log = logging.getLogger("signalbox.store")
 
@@ -53,6 +56,7 @@ class PostgresWriter(GroupCommit):
         self._process = os.getpid()
         self._several = several
         self.full = self.read_only = False
+        self.clock_offset = 0.0
 
     def check(self, epoch: str) -> None:
         """Open a new connection if the present one is lost, or leads to a database with another epoch.
@@ -78,6 +82,7 @@ class PostgresWriter(GroupCommit):
         if found is None:
             return False
         self.read_only = found[1] == "on"
+        self.clock_offset = found[2] - time.time()
         # If the server is a standby now, another of the hosts may have taken over its role.
         return found[0] == epoch and not (self.read_only and self._several)
 

@@ -84,10 +84,14 @@ class Cluster:
         (folder / OWNER).write_text(str(owner or os.getpid()))
         if self._user is not None:
             shutil.chown(folder, self._user)
-        (folder / "password").write_text(f"{PASSWORD}\n")
-        (folder / "password").chmod(0o644)
-        authentication = ["--auth-host", auth, "--auth-local", "trust", "--pwfile", str(folder / "password")]
-        options = ["--username", superuser, *authentication]
+        self._create_data(auth)
+
+    def _create_data(self, auth: str) -> None:
+        password = self.folder / "password"
+        password.write_text(f"{PASSWORD}\n")
+        password.chmod(0o644)
+        authentication = ["--auth-host", auth, "--auth-local", "trust", "--pwfile", str(password)]
+        options = ["--username", self._superuser, *authentication]
         self._run("initdb", "-D", str(self.data), *options, "--no-sync", "--encoding", "UTF8", "--locale", "C")
 
     def start(self) -> Cluster:
@@ -184,6 +188,23 @@ class Cluster:
         done = subprocess.run(command, capture_output=True, text=True, check=False, **self._as())
         assert done.returncode == 0, f"{program} failed: {done.stderr}"
         return done.stdout
+
+
+class Standby(Cluster):
+    """A server that streams everything from a running `primary`, and accepts only reads until `promote`."""
+
+    def __init__(self, primary: Cluster, folder: Path, **settings: str) -> None:
+        self._primary = primary
+        super().__init__(folder, **settings)
+
+    def _create_data(self, auth: str) -> None:
+        source = self._primary.url("postgres", password=PASSWORD)
+        copy = ["-D", str(self.data), "-d", source, "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
+        self._run("pg_basebackup", *copy)
+
+    def promote(self) -> None:
+        """Let the server accept writes. Returns when it does."""
+        self._run("pg_ctl", "promote", "-w", "-D", str(self.data))
 
 
 def remove_orphans(parent: Path) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -180,7 +180,7 @@ class Supervisor:
                 asked = await view.expiring_permissions(after, PERMISSIONS_PER_READ)
             self._pause_detector.check(self._slack)
             for task_id, request_id, seq, span_id, expires_at, identity in asked:
-                if _has_expired(expires_at, datetime.now(UTC)):
+                if _has_expired(expires_at, datetime.now(UTC) + timedelta(seconds=self._store.clock_offset)):
                     with self._isolate_errors(task_id):
                         await self._expire(task_id, request_id, seq, span_id, identity)
                     self._pause_detector.check(self._slack)

@@ -46,15 +46,23 @@ class Directory:
     """The cache. `on_check` is called after each check, so that streams without a valid right end.
 
     `guarded`: callers must identify themselves, because there is an account or a token, or because of `always`, which
-    is set when the server listens on an address other than loopback.
+    is set when the server listens on an address other than loopback. `clock` returns the seconds since 1970, by the
+    clock of the database.
     """
 
     def __init__(
-        self, people: People, *, always: bool, on_check: Callable[[], Awaitable[None]], loop: Loop | None = None
+        self,
+        people: People,
+        *,
+        always: bool,
+        on_check: Callable[[], Awaitable[None]],
+        loop: Loop | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._loop = loop or Loop("rights", max_pause=FIRST_PAUSE)
         self.guarded = self._always = always
         self._people = people
+        self._clock = clock
         self._on_check = on_check
         self._version = -1
         self._principals: dict[Credential, tuple[Principal, float]] = {}
@@ -98,7 +106,7 @@ class Directory:
         # Capture the dict before awaiting: if `_refresh` replaces it meanwhile, the stale result lands in the old one.
         principals = self._principals
         known = principals.get(credential)
-        if known is not None and time.time() < known[1]:
+        if known is not None and self._clock() < known[1]:
             return known[0]
         principal, until = await self._load(credential)
         if principal.known:
@@ -140,13 +148,13 @@ class Directory:
                 session is None
                 or account is None
                 or account.disabled_at
-                or unix_time(session.expires_at) <= time.time()
+                or unix_time(session.expires_at) <= self._clock()
             ):
                 return NOBODY, 0
             return of_account(account, await self._people.roles(account.account_id)), unix_time(session.expires_at)
         token = await self._people.token(credential.digest)
         until = unix_time(token.expires_at) if token and token.expires_at else NEVER
-        if token is None or token.revoked_at or until <= time.time():
+        if token is None or token.revoked_at or until <= self._clock():
             return NOBODY, 0
         if token.account_id is None:
             return of_token(token, None, {}), until

@@ -73,7 +73,8 @@ async def _session(account: Account, stored_hash: str, source: str) -> str | Non
     """Return the secret of a new session; None if the account has another hash by now, or is disabled."""
     secret = secrets.new_secret()
     life = timedelta(seconds=cast(Settings, current_app.extensions["settings"]).session_life)
-    expires = (datetime.now(UTC) + life).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    ahead = timedelta(seconds=_store().clock_offset)
+    expires = (datetime.now(UTC) + ahead + life).isoformat(timespec="microseconds").replace("+00:00", "Z")
     try:
         await _people().aadd_session(
             account.account_id,
