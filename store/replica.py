@@ -1,7 +1,7 @@
 """A replica: the state of one task in memory, read once and then folded from the events of the tail.
 
 It has the parts of the state that the task page shows, so frames for viewers that have all earlier events need no read.
-Its size is limited: of a task with many spans, checkpoints or permission requests it has only those that a page shows.
+Its size is limited: for a task with many spans, checkpoints or requests, it has only those that a page shows.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Replica:
 
     @classmethod
     async def load(cls, view: Reading, task_id: str, *, open_spans: int, ended_spans: int) -> Self | None:
-        """Read a replica. Of a task with too many spans it has the window of this size, see `span_window`.
+        """Read a replica. For a task with too many spans, it has a window of this size: see `span_window`.
 
         Returns None for a task that is unreadable or too large. Raises UnknownTask.
         """

@@ -22,10 +22,10 @@ from signalbox.webapp.views import task as task_views
 logger = structlog.get_logger("signalbox.live")
 
 READS_BETWEEN_LOADS = 16
-"""After a replica was not worth its read, this many frames are read from the store before another replica is loaded."""
+"""After a replica was dropped early, this many frames are read from the store before another replica is loaded."""
 
 WORTH_FRAMES = 2
-"""A replica that followed the tail for fewer frames than this was not worth its read."""
+"""A replica was dropped early if it rendered fewer frames than this, because reading it costs more than they saved."""
 
 UNREADABLE = b'{"message":"this event cannot be read'
 """The beginning of the payload of an event whose stored payload is damaged."""
