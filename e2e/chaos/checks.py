@@ -46,7 +46,9 @@ def _check_order(world: World, task_id: str, log: list[Entry]) -> None:
 
 def check_api(world: World) -> None:
     """Check that health is good, and that the JSON of each task agrees with its log."""
-    world.until(lambda: world.status("/api/events/health") == 200, "health says ok")
+    if not world.until(lambda: world.status("/api/events/health") == 200, "health says ok"):
+        answer = world.request("/api/events/health")
+        world.record_error(f"health says {answer.text if answer else 'nothing'}")
     for task_id in world.tasks.values():
         world.until(
             lambda task_id=task_id: _api_agrees_with_log(world, task_id), f"the API agrees with the log of {task_id}"

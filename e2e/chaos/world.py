@@ -215,7 +215,8 @@ class World:
             self.record_error(f"a page does not load: {error.message.splitlines()[0]}")
 
     def close(self) -> None:
-        self.command.end()
+        # A run whose store is away would wait for it.
+        self.command.kill()
         for reader in self.readers:
             reader.close()
         self.file.close()
