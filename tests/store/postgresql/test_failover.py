@@ -162,7 +162,7 @@ def test_a_standby_alone_shows_its_state_and_is_reported(start_pair: Callable[..
     assert "Traceback" not in server.log, server.log
 
 
-def test_commits_that_wait_for_a_standby_that_is_away_are_stored_once(start_pair: Callable[..., Pair]) -> None:
+def test_commits_that_wait_for_an_unreachable_standby_are_stored_once(start_pair: Callable[..., Pair]) -> None:
     pair = start_pair()
     pair.wait_for_the_standby()
     store = open_store(pair.primary.url("console", password=PASSWORD))

@@ -155,7 +155,7 @@ def test_a_bus_that_refuses_the_password_is_a_warning_without_the_password(
         redis.kill()
 
 
-def test_a_bus_that_is_away_at_the_start_is_a_warning(url: str, start_server: Callable[..., Server]) -> None:
+def test_a_bus_that_is_unreachable_at_the_start_is_a_warning(url: str, start_server: Callable[..., Server]) -> None:
     server = start_server(store_url=url, bus_url=f"redis://127.0.0.1:{free_port()}")
     wait_until(lambda: "bus_unavailable" in server.get("/sse/health").text)
     assert server.post("/api/tasks/run/events", EVENT).status_code == 201
