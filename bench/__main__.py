@@ -25,6 +25,7 @@ from bench.scenarios.postgresql import postgresql
 from bench.scenarios.record import record
 from bench.scenarios.stalled import stalled
 from bench.scenarios.start import start
+from bench.scenarios.watched import watched
 from bench.table import Row, machine, render, write
 
 SCENARIOS: dict[str, Callable[[Scale], Iterable[Row]]] = {
@@ -39,6 +40,7 @@ SCENARIOS: dict[str, Callable[[Scale], Iterable[Row]]] = {
     "fanout": fanout,
     "capacity": capacity,
     "stalled": stalled,
+    "watched": watched,
 }
 RESULTS = Path(__file__).parent / "results.json"
 

@@ -69,9 +69,13 @@ class Session:
     client: LoadClient
     emitted: int = 0
 
-    def measure(self, rate: float, group: int, seconds: float, settle: float = 1.5) -> Measure:
-        """Emit `rate` events/s in groups of `group`; measure `seconds` after `settle` seconds; wait for the rest."""
-        self.emitter.send(json.dumps({"rate": rate, "group": group, "seconds": settle + seconds + 0.2}))
+    def measure(self, rate: float, group: int, seconds: float, settle: float = 1.5, *, mark: bool = False) -> Measure:
+        """Emit `rate` events/s in groups of `group`; measure `seconds` after `settle` seconds; wait for the rest.
+
+        With `mark`, the texts of the events contain the time, so that rows of pages have it too.
+        """
+        command = {"rate": rate, "group": group, "seconds": settle + seconds + 0.2}
+        self.emitter.send(json.dumps({**command, "mark": True} if mark else command))
         time.sleep(settle)
         self.client.mark("measured")
         cpu = self.server.cpu_seconds()
@@ -139,13 +143,20 @@ def emitting(store_url: str, tasks: int = 1) -> Iterator[Process]:
 
 @contextlib.contextmanager
 def signalbox(
-    streams: int, *, tasks: int = 1, query: str = QUERY, settings: Mapping[str, object] | None = None, **options: Any
+    streams: int,
+    *,
+    tasks: int = 1,
+    query: str = QUERY,
+    path: str = "",
+    settings: Mapping[str, object] | None = None,
+    **options: Any,
 ) -> Iterator[Session]:
     """Run Signalbox with open streams on its tasks, and an emitter in another process on the same store.
 
-    Settings have their defaults, except for `settings`. `options` are the load client's.
+    `path` is that of the streams, by default the JSON stream of a task with this `query`; `{i}` in it is the number of
+    the task. Settings have their defaults, except for `settings`. `options` are the load client's.
     """
-    path = f"/sse/tasks/bench-{{i}}/events?{query}"
+    path = path or f"/sse/tasks/bench-{{i}}/events?{query}"
     with (
         temporary_store() as url,
         emitting(url, tasks) as emitter,

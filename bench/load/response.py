@@ -7,7 +7,7 @@ from array import array
 from dataclasses import dataclass, field
 
 _CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,10})(?:;[^\r\n]*)?\r")
-_SENT = re.compile(rb'"t_us": *(\d+)')
+_SENT = re.compile(rb'(?:"t_us": *|t_us=)(\d+)')
 _SEQ = re.compile(rb'"seq": *(\d+)')
 
 

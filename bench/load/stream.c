@@ -83,7 +83,9 @@ static void sse_data(Stream *s, const char *data, size_t len, Counters *count, u
     s->has_data = true;
     if ((s->seen + s->number) % sample) return;
     number_after(data, len, "\"seq\":", 6, &s->data_seq);
-    if (number_after(data, len, "\"t_us\":", 7, &sent)) histogram_add(&count->latency, now_us > sent ? now_us - sent : 0);
+    /* An event has the time as a field, a row of a page has it in its text. */
+    if (number_after(data, len, "\"t_us\":", 7, &sent) || number_after(data, len, "t_us=", 5, &sent))
+        histogram_add(&count->latency, now_us > sent ? now_us - sent : 0);
 }
 
 static void sse_line(Stream *s, const char *line, size_t len, Counters *count, uint64_t now_us, unsigned sample) {

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from e2e.random_run import run
-from signalbox.store import NewEvent, Store, replica
+from signalbox.store import NewEvent, Reading, Store, open_store, replica
 from signalbox.store.blocking import run_without_waiting
 from signalbox.store.contract import Peek
 from signalbox.store.state import Unfinished
@@ -24,11 +25,26 @@ from tests.support.rendering import FRAGMENTS, WINDOW, frame, log
 
 Action = str | Sequence[NewEvent]
 
-ACTIONS = ("archive", "restore", "mark stale", "show progress", "clear progress", "answer", "interrupt", "join")
-actions = st.lists(st.one_of(st.lists(events, min_size=1, max_size=5), st.sampled_from(ACTIONS)), max_size=12)
+ACTIONS = ("archive", "restore", "mark stale", "show progress", "clear progress", "answer", "interrupt")
+actions = st.one_of(st.lists(events, min_size=1, max_size=5), st.sampled_from(ACTIONS))
+COMMAND = {"command": ["make", "all"], "cwd": "/home/ada"}
+RESTARTED = [NewEvent(event_type="runner_spawn", payload=COMMAND)]
 ENDED = [NewEvent(event_type="runner_exit", payload={"exit_code": 1})]
 QUESTION = [NewEvent(event_type="permission_request", payload={"request_id": "r1", "tool_name": "rm"})]
 INTERRUPTED = NewEvent(event_type="status", actor="supervisor", payload={"status": "interrupted"})
+ANSWER = NewEvent(event_type="permission_response", actor="user", payload={"approved": True, "by": "ada"})
+
+
+def request(number: int) -> NewEvent:
+    return NewEvent(event_type="permission_request", payload={"request_id": f"request-{number}", "tool_name": "rm"})
+
+
+def item(change: str, number: int) -> NewEvent:
+    return NewEvent(event_type=f"work_item_{change}", span_id=f"item-{number}")
+
+
+def checkpoint(number: int) -> NewEvent:
+    return NewEvent(event_type="checkpoint_commit", payload={"checkpoint_id": f"checkpoint-{number}"})
 
 
 @pytest.fixture(params=["whole replicas", "partial replicas"])
@@ -51,35 +67,40 @@ class Watcher:
         self.task = WatchedTask(store, task_id, self._ring)
         self._peek: Peek = store.peek()
         self._event_id = 0
-        self.from_memory = self.reads = 0
+        self.reads = 0
 
-    async def update(self) -> None:
-        """Receive new events, and check for other changes."""
+    async def deliver(self) -> None:
+        """Receive new events, as from the tail."""
         if await self._peek.moved():
             new = await self._peek.events_after(self._event_id, 10_000)
             self._event_id = new[-1].event_id if new else self._event_id
             mine = [event for event in new if event.task_id == self._task_id]
             self._ring.push(mine)
             self.task.follow(mine)
-            async with self._store.read() as view:
-                self.task.check((await view.standings([self._task_id]))[self._task_id])
+
+    async def lose(self) -> None:
+        """Lose new events."""
+        await self._peek.moved()
+        self._event_id = (await self._peek.events_after(self._event_id, 10_000))[-1].event_id
+
+    async def check(self) -> None:
+        """Check for changes without an event."""
+        async with self._store.read() as view:
+            self.task.check((await view.standings([self._task_id]))[self._task_id])
 
     async def compare(self) -> None:
-        """Compare the frames for pages at all cursors with those that are read from the store."""
-        for cursor in range(1, self._ring.head + 1):
+        """Compare the frames for pages at several cursors with those that are read from the store."""
+        head = self._ring.head
+        for cursor in {1, head // 2 or 1, *range(max(1, head - 6), head + 1)}:
             try:
-                found = self._render(cursor)
+                found = self.render(cursor)
             except NotInMemory:
                 self.reads += 1
                 await self.task.load()
-                try:
-                    found = self._render(cursor)
-                except NotInMemory:
-                    continue
-            self.from_memory += 1
+                found = self.render(cursor)
             assert found == await frame(self._store, cursor, self._task_id)
 
-    def _render(self, cursor: int) -> str:
+    def render(self, cursor: int) -> str:
         reading = self.task.reading(cursor)
         return FRAGMENTS.task_frame(
             run_without_waiting(task_view(reading, self._task_id, since=cursor, window=WINDOW)), cursor
@@ -89,43 +110,51 @@ class Watcher:
         await self._peek.aclose()
 
 
-def perform(store: Store, task_id: str, action: Action) -> None:
+def perform(store: Store, task_id: str, action: Action) -> bool:
+    """Change a task. Return whether the change is completely in its log."""
     if not isinstance(action, str):
         store.append(task_id, action)
-    elif action in ("archive", "restore"):
-        store.archive_task(task_id, action == "archive", actor="ada")
-    elif action == "mark stale":
-        latest = store.append(task_id, log("before a long silence"))[-1].seq
-        store.mark_stale(task_id, latest)
-    elif action == "show progress":
-        store.set_unfinished(task_id, [Unfinished("50 %", "stderr")])
-    elif action == "clear progress":
-        store.set_unfinished(task_id, [])
     elif action == "interrupt":
         store.append_while(task_id, INTERRUPTED, lambda task: not task.ended)
     elif action == "answer":
         store.append_while(task_id, ANSWER, lambda task: task.permissions_open > 0)
+    elif action == "mark stale":
+        latest = store.append(task_id, log("before a long silence"))[-1].seq
+        store.mark_stale(task_id, latest)
+    elif action in ("archive", "restore"):
+        store.archive_task(task_id, action == "archive", actor="ada")
+    else:
+        store.set_unfinished(task_id, [Unfinished("50 %", "stderr")] if action == "show progress" else [])
+    return not isinstance(action, str) or action in ("interrupt", "answer")
 
 
-ANSWER = NewEvent(event_type="permission_response", actor="user", payload={"approved": True, "by": "ada"})
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@example(given_actions=["join", "archive", [log("one")], "restore", "show progress", "mark stale", [log("two")]])
-@example(given_actions=["join", QUESTION, "answer", QUESTION, "interrupt", [log("alive")], "show progress", ENDED])
-@given(given_actions=actions)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(given_actions=["archive", [log("one")], "restore", "show progress", "mark stale", [log("two")], ENDED])
+@example(given_actions=[QUESTION, "answer", QUESTION, "interrupt", [log("alive")], "show progress", ENDED, RESTARTED])
+@example(given_actions=[[log("x" * 5000)], RESTARTED, ENDED, [NewEvent(event_type="log", span_id="late")]])
+@example(given_actions=[[request(n)] for n in range(5)] + ["answer"] * 4)
+@example(given_actions=[[item("start", n)] for n in range(5)] + [[item("complete", n)] for n in range(5)])
+@example(given_actions=[[checkpoint(n)] for n in (1, 2, 3, 1, 2)])
+@given(given_actions=st.lists(actions, max_size=12))
 async def test_a_frame_from_memory_equals_a_frame_from_the_store(
     given_actions: list[Action], store: Store, limits: str
 ) -> None:
     task_id = store.create_task()[0].task_id
-    perform(store, task_id, [NewEvent(event_type="runner_spawn")])
+    store.append(task_id, [NewEvent(event_type="runner_spawn")])
     watcher = Watcher(store, task_id)
-    for action in given_actions:
-        perform(store, task_id, action)
-        await watcher.update()
-        if action == "join" or watcher.task.task:
-            await watcher.compare()
+    await watcher.deliver()
     await watcher.compare()
+    for action in given_actions:
+        is_in_the_log = perform(store, task_id, action)
+        await watcher.deliver()
+        if is_in_the_log:
+            assert watcher.task.task or limits != "whole replicas"
+            await watcher.compare()
+            replica_before = watcher.task.task
+            await watcher.check()
+            assert watcher.task.task is replica_before
+        await watcher.check()
+        await watcher.compare()
     await watcher.close()
 
 
@@ -134,12 +163,78 @@ async def test_a_whole_run_is_followed_with_one_read(store: Store, seed: int) ->
     whole = list(run(seed, 150))
     store.append("run", whole[:20])
     watcher = Watcher(store, "run")
-    await watcher.update()
+    await watcher.deliver()
     await watcher.compare()
     for start in range(20, len(whole), 7):
         store.append("run", whole[start : start + 7])
-        await watcher.update()
-        assert watcher.task.task is not None
-        assert watcher._render(start) == await frame(store, start)
+        await watcher.deliver()
+        await watcher.check()
+        await watcher.compare()
     assert watcher.reads == 1
+    await watcher.close()
+
+
+async def test_a_page_is_read_again_after_an_event_is_lost(store: Store) -> None:
+    store.append("run", log("one"))
+    watcher = Watcher(store, "run")
+    await watcher.deliver()
+    await watcher.compare()
+    await watcher.compare()
+    store.append("run", [item("start", 1)])
+    await watcher.lose()
+    store.append("run", log("three"))
+    await watcher.deliver()
+    assert watcher.task.task is None
+    await watcher.task.load()
+    assert watcher.render(2) == await frame(store, 2)
+    await watcher.close()
+
+
+async def test_events_that_arrive_during_the_first_read_are_neither_lost_nor_counted_twice(store: Store) -> None:
+    store.append("run", [log("one"), log("two")])
+    watcher = Watcher(store, "run")
+    await watcher.deliver()
+    view = store.read
+
+    @asynccontextmanager
+    async def slow() -> AsyncIterator[Reading]:
+        async with view() as reading:
+            await reading.task("run")
+            store.append("run", [item("start", 1), log("four")])
+            await watcher.deliver()
+            yield reading
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "read", slow)
+        await watcher.task.load()
+    assert watcher.task.task
+    assert watcher.task.task.latest_seq == 4
+    await watcher.compare()
+    store.append("run", [item("start", 2)])
+    await watcher.deliver()
+    await watcher.compare()
+    assert watcher.reads == 0
+    await watcher.close()
+
+
+async def test_a_task_that_is_archived_during_the_first_read_is_shown_as_archived(store: Store) -> None:
+    store.append("run", log("one"))
+    watcher = Watcher(store, "run")
+    await watcher.deliver()
+    view = store.read
+
+    @asynccontextmanager
+    async def slow() -> AsyncIterator[Reading]:
+        async with view() as reading:
+            await reading.task("run")
+            store.archive_task("run", True, actor="ada")
+            async with view_of_the_check() as now:
+                watcher.task.check((await now.standings(["run"]))["run"])
+            yield reading
+
+    view_of_the_check = open_store(store.url).read
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "read", slow)
+        await watcher.task.load()
+    await watcher.compare()
     await watcher.close()
