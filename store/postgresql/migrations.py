@@ -50,12 +50,17 @@ def migrate(connection: psycopg.Connection) -> None:
     compatible with it.
     """
     steps = known()
-    if unknown := check_applied(applied(connection), {name for name, _ in steps}, _marks(connection)):
+    if unknown := unknown_migrations(connection):
         log.info("a newer Signalbox, with which this one is compatible, has migrated the database: %s", sorted(unknown))
     # Check before taking the lock: opening an up-to-date database must not wait for another process.
     for name, script in steps:
         if name not in applied(connection):
             _apply(connection, name, script)
+
+
+def unknown_migrations(connection: psycopg.Connection) -> set[str]:
+    """Return the applied migrations that this version does not know but is compatible with. Raises SchemaTooNew."""
+    return set(check_applied(applied(connection), {name for name, _ in known()}, _marks(connection)))
 
 
 def _apply(connection: psycopg.Connection, name: str, script: str) -> None:

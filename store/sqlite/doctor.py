@@ -7,44 +7,17 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import msgspec
 
 from signalbox.store.errors import SchemaTooNew
-from signalbox.store.history import before_first_event
-from signalbox.store.projections import apply
-from signalbox.store.sql.rows import COLUMNS, event_of
+from signalbox.store.sql.findings import MAX_FINDINGS, Finding, compare_tasks
 from signalbox.store.sqlite.connection import uri
 from signalbox.store.sqlite.migrations import applied, empty_database, known, unknown_migrations
-from signalbox.store.state import Checkpoint, Permission, Phase, Span, Task, TaskState
-
-MAX_FINDINGS = 20
-"""Findings of one kind that are reported individually."""
+from signalbox.store.sqlite.views import SQLITE
 
 RESTORE = (
     "stop every process that uses it, keep a copy, and put a backup in its place;"
     " without one, `sqlite3 FILE .dump | sed 's/^ROLLBACK.*/COMMIT;/' | sqlite3 NEW` saves all readable rows"
 )
-REIMPORT = (
-    "export the task (export.ndjson?full=1), delete it, and import the file: this rebuilds its pages from its log"
-)
-
-_NOT_FROM_THE_LOG = ("archived_at", "stale")
-_TABLES: tuple[tuple[str, type[Any], str, str], ...] = (
-    ("task_phases", Phase, "phases", "phase"),
-    ("task_spans", Span, "spans", "span_id"),
-    ("task_checkpoints", Checkpoint, "checkpoints", "checkpoint_id"),
-    ("task_permissions", Permission, "permissions", "request_id"),
-)
-
-
-class Finding(NamedTuple):
-    """A fault, and the advice for it."""
-
-    code: str
-    message: str
-    advice: str
 
 
 def examine(path: Path) -> Iterator[Finding]:
@@ -122,38 +95,7 @@ def _counters(db: sqlite3.Connection) -> Iterator[Finding]:
 
 
 def _projections(db: sqlite3.Connection) -> Iterator[Finding]:
-    reported = 0
-    for (task_id,) in db.execute("SELECT task_id FROM tasks ORDER BY task_id").fetchall():
-        try:
-            wrong = _differences(db, task_id)
-        except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
-            wrong = [f"its stored state cannot be read ({error})"]
-        except sqlite3.DatabaseError as error:
-            yield Finding("damaged", f"task {task_id} cannot be read: {error}", RESTORE)
-            continue
-        if wrong:
-            reported += 1
-            if reported > MAX_FINDINGS:
-                yield Finding("projection", "more tasks differ from their log", REIMPORT)
-                return
-            yield Finding("projection", f"task {task_id} differs from its log: {', '.join(wrong)}", REIMPORT)
-
-
-def _differences(db: sqlite3.Connection, task_id: str) -> list[str]:
-    """Return the names of the stored fields and parts of a task that differ from the fold of its log."""
-    (stored,) = db.execute("SELECT state FROM tasks WHERE task_id = ?", (task_id,)).fetchone()
-    task = msgspec.json.decode(stored, type=Task)
-    state = TaskState(task=before_first_event(task))
-    for row in db.execute(f"SELECT {COLUMNS} FROM task_events WHERE task_id = ? ORDER BY seq", (task_id,)):
-        apply(state, event_of(row))
-    fields, folded = (msgspec.structs.asdict(task_value) for task_value in (task, state.task))
-    wrong = [name for name in fields if name not in _NOT_FROM_THE_LOG and fields[name] != folded[name]]
-    for table, kind, noun, key in _TABLES:
-        rows = db.execute(f"SELECT {key}, state FROM {table} WHERE task_id = ?", (task_id,))
-        found = {name: msgspec.json.decode(text, type=kind) for name, text in rows}
-        if found != getattr(state, noun):
-            wrong.append(noun)
-    return wrong
+    yield from compare_tasks(db.execute, SQLITE, sqlite3.DatabaseError, RESTORE)
 
 
 def _files(path: Path) -> Iterator[Finding]:

@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from signalbox.store import NewEvent, open_store
-from signalbox.store.sqlite.doctor import Finding, examine
+from signalbox.store.sql.findings import Finding
+from signalbox.store.sqlite.doctor import examine
 from signalbox.webapp.cli import cli
 from tests.support.damaged_database import BIG, create_database_with_damaged_list, create_database_with_damaged_log
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import click
 
+from signalbox.store.errors import UnknownStoreKind
+from signalbox.store.sql.findings import Finding
 from signalbox.store.sqlite.doctor import examine, open_files
+from signalbox.store.urls import without_password
 from signalbox.webapp.cli.table import json_option, print_json
-from signalbox.webapp.cli.target import store_option, target
+from signalbox.webapp.cli.target import Target, store_option, target
 
 
 @click.command()
@@ -17,21 +22,44 @@ def doctor(as_json: bool, store: str | None) -> int:
 
     The exit code is 0 if no problem is found, else 1.
     """
-    path = target(store, None).database
-    if path is None:
-        others = "PostgreSQL has tools of its own, such as pg_amcheck"
-        raise click.UsageError(f"doctor examines a SQLite file: give --store sqlite:///FILE. {others}")
+    chosen = target(store, None)
     findings = []
-    for finding in examine(path):
+    for finding in _findings(chosen):
         findings.append(finding)
         if not as_json:
             click.echo(f"{finding.code}: {finding.message}\n    {finding.advice}")
     if as_json:
         print_json([finding._asdict() for finding in findings])
         return 1 if findings else 0
-    users = {(pid, command) for pid, command, _ in open_files(path)}
-    for pid, command in sorted(users):
-        click.echo(f"in use by process {pid} ({command})")
+    for line in _users(chosen):
+        click.echo(line)
     count = f"{len(findings)} finding{'s' if len(findings) > 1 else ''}" if findings else "nothing is wrong"
-    click.echo(f"{path}: {count}")
+    click.echo(f"{chosen.database or without_password(chosen.store)}: {count}")
     return 1 if findings else 0
+
+
+def _findings(chosen: Target) -> Iterable[Finding]:
+    if chosen.database is not None:
+        return examine(chosen.database)
+    if not chosen.store.startswith(("postgresql://", "postgres://")):
+        raise click.UsageError("doctor examines a database: give --store sqlite:///FILE or postgresql://…")
+    try:
+        from signalbox.store.postgresql import doctor as postgresql
+    except ImportError as error:
+        raise UnknownStoreKind(
+            f"cannot open postgresql://…: install the extra `signalbox-console[postgresql]` ({error})"
+        ) from error
+    return postgresql.examine(chosen.store)
+
+
+def _users(chosen: Target) -> Iterator[str]:
+    """Yield a line for each user of the database, as far as they can be seen."""
+    if chosen.database is not None:
+        users = {(pid, command) for pid, command, _ in open_files(chosen.database)}
+        for pid, command in sorted(users):
+            yield f"in use by process {pid} ({command})"
+        return
+    from signalbox.store.postgresql.doctor import server_of
+
+    if (server := server_of(chosen.store)) is not None:
+        yield server
