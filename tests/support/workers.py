@@ -54,18 +54,15 @@ def worker_ids(server: Server, count: int) -> set[str]:
 
 
 def metrics_of_each(server: Server, count: int) -> dict[int, dict[str, float]]:
-    """Scrape until all `count` workers have answered, and return the metrics without labels of each, by its number."""
-    seen: dict[int, dict[str, float]] = {}
+    """Scrape until the answer has all `count` workers, and return the metrics of each that have no other label."""
 
-    def all_seen() -> bool:
-        text = server.get("/metrics").text
-        found = re.search(r'^signalbox_process_info{.*worker="(\d+)"', text, re.M)
-        assert found
-        seen[int(found[1])] = {name: float(value) for name, value in re.findall(r"^(\w+) (\S+)$", text, re.M)}
-        return len(seen) == count
+    def scrape() -> dict[int, dict[str, float]]:
+        found: dict[int, dict[str, float]] = {}
+        for name, worker, value in re.findall(r'^(\w+){worker="(\d+)"} (\S+)$', server.get("/metrics").text, re.M):
+            found.setdefault(int(worker), {})[name] = float(value)
+        return found if len(found) == count else {}
 
-    wait_until(all_seen)
-    return seen
+    return wait_until(scrape)
 
 
 @contextmanager

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import cast
 
 from prometheus_client import generate_latest
-from quart import Blueprint, Quart, Response, current_app
+from quart import Blueprint, Quart, Response
 
 from signalbox.store import Store
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.http.endpoint import endpoint
 from signalbox.webapp.http.health import Health, ProblemMetrics
+from signalbox.webapp.http.merged_metrics import merged
+from signalbox.webapp.http.process_info import ProcessInfo, process_info
 from signalbox.webapp.live.hub import Hub
 from signalbox.webapp.live.stats import Gauges, Stats
 
@@ -34,13 +36,19 @@ def watch(app: Quart) -> None:
         ),
         "commits": ("Transactions committed by this process.", lambda: store.stats().commits),
     }
-    cast(Stats, app.extensions["stats"]).registry.register(Gauges(gauges))
-    cast(Stats, app.extensions["stats"]).registry.register(ProblemMetrics(cast(Health, app.extensions["health"])))
+    registry = cast(Stats, app.extensions["stats"]).registry
+    registry.register(Gauges(gauges))
+    registry.register(ProblemMetrics(cast(Health, app.extensions["health"])))
+    cast(ProcessInfo, app.extensions["process_info"]).metrics = lambda: generate_latest(registry).decode()
 
 
 @blueprint.get("/metrics")
 @needs("read", everywhere=True)
 @endpoint("Read the metrics, in the text format of Prometheus.", media_type=CONTENT_TYPE)
 async def metrics() -> Response:
-    stats = cast(Stats, current_app.extensions["stats"])
-    return Response(generate_latest(stats.registry), content_type=CONTENT_TYPE)
+    """With several workers, one response has the metrics of all, each with the label `worker`."""
+    process = process_info()
+    text = process.metrics()
+    if process.metrics_of_others is not None:
+        text = merged({**await process.metrics_of_others(), process.worker: text})
+    return Response(text, content_type=CONTENT_TYPE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import cast
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -19,7 +19,8 @@ class ProcessInfo:
 
     `workers` is the number of ready workers of the same server, and `restarts` counts those that were replaced because
     they ended on their own. A worker learns both from its parent. While `draining`, the process stops: it answers what
-    it gets, but proxies should send it nothing new.
+    it gets, but proxies should send it nothing new. `metrics_of_others` returns the metrics of the other workers, by
+    their numbers; without workers it is None.
     """
 
     def __init__(self, worker: int = 0) -> None:
@@ -28,6 +29,8 @@ class ProcessInfo:
         self.workers = 1
         self.restarts = 0
         self.draining = False
+        self.metrics: Callable[[], str] = str
+        self.metrics_of_others: Callable[[], Awaitable[dict[int, str]]] | None = None
         self._started = time.monotonic()
 
     @property

@@ -3,6 +3,10 @@
 Each message is a line of JSON. The worker sends `{"ready": true}` or `{"failed": "the reason"}` once. The parent sends
 the fields of `ProcessInfo` that it knows, and `{"stopping": true}` before the whole server stops. When the parent ends,
 however it ends, the worker reads the end of the socket and stops too.
+
+For its metrics, a worker sends `{"collect": KEY}`. The parent sends `{"report": KEY}` to the others, and passes their
+answers on: `{"reported": KEY, "worker": NUMBER, "text": METRICS}`. A KEY begins with the process id of the worker that
+asked.
 """
 
 from __future__ import annotations
@@ -13,11 +17,15 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
+from typing import Any
 
 START_TIMEOUT = 60.0
 """Seconds within which a worker must be ready."""
+
+
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
 
 class StartFailed(Exception):
@@ -62,7 +70,7 @@ class Child:
             raise
         finally:
             other.close()
-        return cls(number, process, *await asyncio.open_connection(sock=own))
+        return cls(number, process, *await asyncio.open_connection(sock=own, limit=MAX_MESSAGE_BYTES))
 
     @property
     def pid(self) -> int:
@@ -88,6 +96,12 @@ class Child:
             return
         ended = await self.ended()
         raise StartFailed(message.get("failed") or f"it ended before it was ready: {ended}")
+
+    async def messages(self) -> AsyncIterator[dict[str, Any]]:
+        """Yield the messages of a ready worker until it ends."""
+        with suppress(OSError):
+            async for line in self._reader:
+                yield json.loads(line)
 
     async def ended(self) -> str:
         """Wait until the process has ended, and return how."""

@@ -73,6 +73,7 @@ class Parent:
         self._restart = asyncio.Event()
         self._end: asyncio.Future[signal.Signals | str]
         self._announced = False
+        self._following: dict[int, asyncio.Task[None]] = {}
 
     async def run(self) -> signal.Signals | str:
         """Keep the workers until a signal ends the server. Return the signal, or why no worker can start."""
@@ -84,6 +85,7 @@ class Parent:
         keeping = [asyncio.create_task(slot.keep()) for slot in self._slots]
         keeping.append(asyncio.create_task(self._restart_on_request()))
         end = await self._end
+        keeping += self._following.values()
         for task in keeping:
             task.cancel()
         await asyncio.gather(*keeping, return_exceptions=True)
@@ -101,11 +103,25 @@ class Parent:
         facts = {"workers": len(ready), "restarts": sum(slot.restarts for slot in self._slots)}
         for child in ready:
             child.tell(**facts)
+            if child.pid not in self._following:
+                self._following[child.pid] = asyncio.create_task(self._follow(child))
         if not self._announced and ready and all(slot.child or slot.failures for slot in self._slots):
             self._announced = True
             announce(self._listening, self._settings.root_path)
         if all(slot.failures >= TRIES for slot in self._slots) and not self._end.done():
             self._end.set_result(self._slots[0].reason)
+
+    async def _follow(self, child: Child) -> None:
+        """Pass the messages between workers on."""
+        async for message in child.messages():
+            ready = {slot.child.pid: slot.child for slot in self._slots if slot.child is not None}
+            if key := message.get("collect"):
+                for pid, other in ready.items():
+                    if pid != child.pid:
+                        other.tell(report=key)
+            elif asking := ready.get(int(message.get("reported", "0").partition("/")[0])):
+                asking.tell(**message, worker=child.number)
+        del self._following[child.pid]
 
     def _hang_up(self, had_terminal: bool) -> None:
         if had_terminal and not _has_terminal():

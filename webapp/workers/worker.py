@@ -6,6 +6,7 @@ settings are in the environment.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -14,8 +15,11 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
+from signalbox.store.events import new_id
 from signalbox.webapp import logs
 from signalbox.webapp.http.process_info import ProcessInfo
 from signalbox.webapp.server import Ending, run
@@ -23,6 +27,9 @@ from signalbox.webapp.settings import Settings
 
 ORPHAN_TIMEOUT = 6.0
 """Seconds within which a worker must end after its parent, even if its event loop is blocked."""
+
+COLLECT_TIMEOUT = 1.0
+"""Seconds that a scrape waits for the metrics of the other workers. A worker that is busy for longer is left out."""
 
 
 class Control:
@@ -34,10 +41,20 @@ class Control:
     def __init__(self, connection: socket.socket, process: ProcessInfo) -> None:
         self.ending: Ending = "replaced"
         self._connection, self._process = connection, process
+        self._sending = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._collections: dict[str, tuple[dict[int, str], asyncio.Event]] = {}
+        process.metrics_of_others = self._metrics_of_others
 
     def send(self, **message: object) -> None:
         """Send a message to the parent."""
-        self._connection.sendall(json.dumps(message).encode() + b"\n")
+        with self._sending:
+            self._connection.sendall(json.dumps(message).encode() + b"\n")
+
+    def ready(self) -> None:
+        """Tell the parent that the server answers. Call it in the event loop."""
+        self._loop = asyncio.get_running_loop()
+        self.send(ready=True)
 
     def follow(self) -> None:
         """Read the messages of the parent in a thread. End the process when the parent has ended."""
@@ -46,17 +63,48 @@ class Control:
     def _read(self) -> None:
         try:
             for line in self._connection.makefile():
-                message = json.loads(line)
-                if message.get("stopping"):
-                    self.ending = "stopped"
-                self._process.workers = message.get("workers", self._process.workers)
-                self._process.restarts = message.get("restarts", self._process.restarts)
+                self._take(json.loads(line))
         except OSError:
             pass  # A parent that was killed may reset the connection.
         self.ending = "orphaned"
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(ORPHAN_TIMEOUT)
         os._exit(1)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if message.get("stopping"):
+            self.ending = "stopped"
+        self._process.workers = message.get("workers", self._process.workers)
+        self._process.restarts = message.get("restarts", self._process.restarts)
+        if ("report" in message or "reported" in message) and self._loop is not None:
+            with suppress(RuntimeError):  # The loop is closed.
+                self._loop.call_soon_threadsafe(self._exchange, message)
+
+    def _exchange(self, message: dict[str, Any]) -> None:
+        """Report the metrics of this worker, or take those of another one."""
+        if key := message.get("report"):
+            answer = partial(self.send, reported=key, text=self._process.metrics())
+            asyncio.get_running_loop().run_in_executor(None, answer)
+        elif collection := self._collections.get(message["reported"]):
+            found, complete = collection
+            found[message["worker"]] = message["text"]
+            if len(found) >= self._process.workers - 1:
+                complete.set()
+
+    async def _metrics_of_others(self) -> dict[int, str]:
+        """Return the metrics of the other workers that answer in time, by their numbers."""
+        key = f"{os.getpid()}/{new_id()}"
+        found, complete = self._collections[key] = {}, asyncio.Event()
+        try:
+            async with asyncio.timeout(COLLECT_TIMEOUT):
+                await asyncio.to_thread(self.send, collect=key)
+                if self._process.workers > 1:
+                    await complete.wait()
+        except (TimeoutError, OSError):
+            pass
+        finally:
+            del self._collections[key]
+        return found
 
 
 class FailureReport:
@@ -91,7 +139,7 @@ def main(number: int, listening: socket.socket, connection: socket.socket) -> in
         return reports[0]
 
     try:
-        run(settings, listening, process, lambda: control.send(ready=True), lambda: control.ending, watched)
+        run(settings, listening, process, control.ready, lambda: control.ending, watched)
     finally:
         if reports and reports[0].message:
             control.send(failed=reports[0].message)
