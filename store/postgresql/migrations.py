@@ -76,7 +76,11 @@ def _apply(connection: psycopg.Connection, name: str, script: str) -> None:
             # Without values the driver sends the whole script at once.
             connection.execute(script)
             connection.execute("INSERT INTO migrations VALUES (%s, clock_timestamp()::text)", (name,))
-            connection.execute("INSERT INTO migration_marks VALUES (%s, %s)", (name, compatible_from(script)))
+            connection.execute(
+                "INSERT INTO migration_marks VALUES (%s, %s)"
+                " ON CONFLICT (name) DO UPDATE SET compatible_from = excluded.compatible_from",
+                (name, compatible_from(script)),
+            )
 
 
 def applied(connection: psycopg.Connection) -> set[str]:

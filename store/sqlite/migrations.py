@@ -76,7 +76,7 @@ def _failed_index(connection: sqlite3.Connection, left_out: set[str]) -> str | N
                     connection.execute(statement)
             statement = ""
             connection.execute("INSERT INTO migrations VALUES (?, ?)", (name, now()))
-            connection.execute("INSERT INTO migration_marks VALUES (?, ?)", (name, compatible_from(script)))
+            connection.execute("INSERT OR REPLACE INTO migration_marks VALUES (?, ?)", (name, compatible_from(script)))
         # Opening the database reads this table next.
         connection.execute("SELECT name, value FROM store_facts").fetchall()
         connection.execute("COMMIT")

@@ -245,7 +245,8 @@ def test_the_openapi_document_describes_every_route(server: Server) -> None:
         (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or {"GET"}) - {"HEAD", "OPTIONS"}
-        if rule.rule.startswith(("/api/", "/sse/", "/ws/", "/metrics")) or rule.rule.endswith(exports)
+        if rule.rule.startswith(("/api/", "/sse/", "/ws/", "/metrics", "/healthz", "/readyz"))
+        or rule.rule.endswith(exports)
     }
     document = server.get("/api/openapi.json").json()
     places = (document["paths"] | document["x-websockets"]).items()

@@ -136,6 +136,8 @@ ROUTES: dict[str, Route] = {
     "GET /sse/tasks/<task_id>/events": Route("read"),
     "GET /sse/events": Route("read", query="?task=run"),
     "GET /sse/health": Route("nothing"),
+    "GET /healthz": Route("nothing"),
+    "GET /readyz": Route("nothing"),
     "GET /metrics": Route("all"),
     "WEBSOCKET /ws/tasks/<task_id>/events": Route("read"),
 }

@@ -129,7 +129,7 @@ def test_a_server_ends_when_its_terminal_is_closed(tmp_path: Path) -> None:
         stderr=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        preexec_fn=_take_terminal,
     )
     os.close(terminal)
     try:
@@ -142,3 +142,9 @@ def test_a_server_ends_when_its_terminal_is_closed(tmp_path: Path) -> None:
         process.wait()
         assert process.stdout
         process.stdout.close()
+
+
+def _take_terminal() -> None:
+    """Make stdin the controlling terminal. `nohup` may have made the tests ignore SIGHUP."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

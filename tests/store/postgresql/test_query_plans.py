@@ -51,7 +51,7 @@ def store(url: str) -> Iterator[Store]:
 
 @pytest.fixture
 async def view(url: str, store: Store) -> ExplainedView:
-    connection: psycopg.AsyncConnection = await Address(url).aconnect()
+    connection: psycopg.AsyncConnection = await Address(url).aconnect(10.0)
     # The planner then scans a table only if there is no index for the query.
     await connection.execute("SET enable_seqscan = off")
     await connection.execute("SET enable_bitmapscan = off")
