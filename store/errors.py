@@ -13,14 +13,22 @@ StoreError
 ├── SchemaTooNew       the database was written by a newer Signalbox              no retry
 ├── StoreDamaged       the data is in a damaged part of the database file         no retry, until it is repaired
 ├── StoreClosed        this store object was closed                               no retry
+├── StoreMoved         the store is at another URL now                            no retry; open `url`
 └── StoreUnavailable   the database is busy or unreachable; nothing was written   retry
     ├── StoreFull      the disk is full                                           retry, when there is room
+<<<<<<< HEAD
     └── StoreLost      the open database file was deleted or replaced             retry, once a database is there
+=======
+    ├── StoreLost      the open database file was deleted or replaced             retry, when there is one again
+    └── StoreIncomplete  a move into this database is unfinished                  retry, when it is complete
+>>>>>>> be962e6 (Move a whole store to another database while programs write to it)
 
 NestedView is not a StoreError: it is a bug in the program, and no caller should handle it.
 """
 
 from __future__ import annotations
+
+from signalbox.store.urls import without_password
 
 
 class StoreError(Exception):
@@ -96,6 +104,17 @@ class StoreClosed(StoreError):
     """The store was closed. Open it again with `open_store(url)`."""
 
 
+class StoreMoved(StoreError):
+    """The store was moved to `url` and can no longer be used at its old URL. Nothing of the call was written.
+
+    Open the store at `url`. It may contain a password; the message contains none.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"the store was moved to {without_password(url)}; use that URL instead")
+        self.url = url
+
+
 class StoreUnavailable(StoreError):
     """The database did not answer in time or cannot be reached. Nothing of the call was written.
 
@@ -126,6 +145,13 @@ class StoreLost(StoreUnavailable):
 
     def __init__(self, message: str, retry_after: float = 5.0) -> None:
         super().__init__(message, retry_after)
+
+
+class StoreIncomplete(StoreUnavailable):
+    """The database is the target of an unfinished move, so it does not have everything yet."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, 30.0)
 
 
 class NestedView(RuntimeError):

@@ -11,16 +11,17 @@ import psycopg
 
 from signalbox.store.bus import Bus
 from signalbox.store.contract import Reading, Store, StoreStats, Watch
-from signalbox.store.errors import StoreError
+from signalbox.store.errors import StoreError, StoreIncomplete, StoreMoved
 from signalbox.store.postgresql.connection import WRITER_PATIENCE, Address
 from signalbox.store.postgresql.errors import translated_errors
-from signalbox.store.postgresql.migrations import facts_of, migrate
+from signalbox.store.postgresql.migrations import facts_in, facts_of, migrate
 from signalbox.store.postgresql.peek import PostgresPeek
 from signalbox.store.postgresql.pool import Pool
 from signalbox.store.postgresql.processes import PostgresProcesses
 from signalbox.store.postgresql.readers import PostgresReaders
 from signalbox.store.postgresql.wake_ups import BUS_UNAVAILABLE, open_bus
 from signalbox.store.postgresql.writer import PostgresWriter
+from signalbox.store.sql.moved import MOVED, refuse_moved
 from signalbox.store.sql.people import PeopleTables
 from signalbox.store.sql.writing import Writes
 
@@ -44,17 +45,18 @@ class PostgresStore(Writes, Store):
             self._writer.close()
             raise
         self._writer.check(self.epoch)
-        self._pool = Pool(self._address)
+        self._pool = Pool(self._address, self._refuse_moved)
         self._readers = PostgresReaders(self._pool)
         self.people = PeopleTables(self._calls, self._readers.rows)
         self.processes = PostgresProcesses(self._readers.rows, lambda: self._own_bus().committed(), self.watch)
 
     def _open(self) -> psycopg.Connection:
-        """Open a connection for writing to the migrated database. Raises StoreUnavailable and SchemaTooNew."""
+        """Open a connection for writing to the migrated database. Raises StoreError."""
         try:
             connection = self._address.connect()
             try:
                 with translated_errors():
+                    refuse_moved(facts_in(connection))
                     migrate(connection)
                     connection.patience = WRITER_PATIENCE
                     facts = facts_of(connection)
@@ -71,6 +73,13 @@ class PostgresStore(Writes, Store):
             self._generation += 1
         return connection
 
+    def _refuse_moved(self) -> None:
+        """Raise StoreMoved or StoreIncomplete if a move of the database was noticed that does not allow to use it."""
+        if isinstance(self._fault, StoreMoved):
+            raise StoreMoved(self._fault.url)
+        if isinstance(self._fault, StoreIncomplete):
+            raise StoreIncomplete(str(self._fault))
+
     @property
     def key(self) -> bytes | None:
         return self._key
@@ -84,7 +93,7 @@ class PostgresStore(Writes, Store):
         return self._readers.view(consistent=False)
 
     def peek(self) -> PostgresPeek:
-        return PostgresPeek(self._address)
+        return PostgresPeek(self._address, self._refuse_moved)
 
     def watch(self, callback: Callable[[], None]) -> Watch | None:
         return self._own_bus().watch(callback)
@@ -115,6 +124,8 @@ class PostgresStore(Writes, Store):
 
     @property
     def problems(self) -> list[tuple[str, str]]:
+        if isinstance(self._fault, StoreMoved):
+            return [MOVED]
         found = [("store_lost", "the database cannot be reached or used")] if self._fault is not None else []
         if self._writer.full:
             found.append(("disk_full", "there is no room on the disk of the database server"))

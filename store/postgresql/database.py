@@ -159,7 +159,9 @@ class PostgresDatabase:
         self._cursor.execute(_CREATE, (task.task_id, task.identity, at, at, at[:19], *names, to_json(task)))
 
     def insert_events(self, rows: Sequence[Sequence[Any]]) -> None:
-        self._cursor.executemany(_INSERT, [(*row[:13], row[13] or None, row[14], *_derived(row)) for row in rows])
+        self._cursor.executemany(
+            _INSERT, [(*row[:13], row[13] or None, row[14], *derived_columns(row[3], row[8])) for row in rows]
+        )
         self._last_event_id = rows[-1][0]
 
     def save_task(self, task: Task) -> None:
@@ -170,8 +172,7 @@ class PostgresDatabase:
             self._cursor.execute(f"DELETE FROM {table} WHERE task_id = %s", (task_id,))
 
 
-def _derived(row: Sequence[Any]) -> tuple[bool, str | None]:
+def derived_columns(event_type: str, payload: str) -> tuple[bool, str | None]:
     """Return the columns `failure` and `brief` of an event."""
-    payload = row[8]
     brief = shortened(payload) if len(payload) > MAX_PAYLOAD_CHARS else None
-    return reports_failure(row[3], payload), brief
+    return reports_failure(event_type, payload), brief

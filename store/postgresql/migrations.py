@@ -16,6 +16,7 @@ import psycopg
 from signalbox.store.events import new_id
 from signalbox.store.postgresql.write_lock import WRITE_LOCK
 from signalbox.store.sql.compatibility import check_applied, compatible_from
+from signalbox.store.sql.moved import FACTS
 
 log = logging.getLogger("signalbox.store")
 
@@ -105,14 +106,13 @@ def facts_of(connection: psycopg.Connection) -> dict[str, str]:
 
     The database gets a new epoch if it is a copy: it may lack events that readers of the original have seen.
     """
-    row = connection.execute(_IDENTITY).fetchone()
-    identity = str(row[0]) if row else ""
-    facts = _facts(connection)
+    identity = identity_of(connection)
+    facts = facts_in(connection)
     if {"epoch", "key"} <= facts.keys() and facts.get("identity") == identity:
         return facts
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (WRITE_LOCK,))
-        facts = _facts(connection)
+        facts = facts_in(connection)
         if facts.get("identity") != identity or "epoch" not in facts:
             facts |= {"epoch": new_id(), "identity": identity}
         facts.setdefault("key", secrets.token_hex(32))
@@ -124,6 +124,16 @@ def facts_of(connection: psycopg.Connection) -> dict[str, str]:
     return facts
 
 
-def _facts(connection: psycopg.Connection) -> dict[str, str]:
-    found = connection.execute("SELECT name, value FROM store_facts WHERE name IN ('epoch', 'key', 'identity')")
+def identity_of(connection: psycopg.Connection) -> str:
+    """Return a text that identifies this copy of the tables. The database must be migrated."""
+    row = connection.execute(_IDENTITY).fetchone()
+    return str(row[0]) if row else ""
+
+
+def facts_in(connection: psycopg.Connection) -> dict[str, str]:
+    """Return the facts that a store reads when it opens a database. Empty if Signalbox did not create the database."""
+    if not applied(connection):
+        return {}
+    names = [*FACTS, "identity"]
+    found = connection.execute("SELECT name, value FROM store_facts WHERE name = ANY(%s)", (names,))
     return {str(name): str(value) for name, value in found}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -22,14 +23,16 @@ _AFTER = f"SELECT {COLUMNS_WITH_IDENTITY} FROM task_events WHERE event_id > ? OR
 class PostgresPeek:
     """The `Peek` of a PostgreSQL database. A lost connection is opened again by the next call."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, refuse: Callable[[], None]) -> None:
         self._address = address
+        self._refuse = refuse
         self._connection: psycopg.AsyncConnection | None = None
         self._commits: int | None = None
 
     async def moved(self) -> bool:
         """Return whether any connection committed since the last call. True on the first call and after a failure."""
         before, self._commits = self._commits, None
+        self._refuse()
         ((self._commits,),) = await self._rows(_COMMITS)
         return self._commits != before
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import select
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import LiteralString
 
@@ -33,10 +33,14 @@ BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class Pool:
-    """Lends connections to views. An idle connection may be lent to a view in any event loop."""
+    """Lends connections to views. An idle connection may be lent to a view in any event loop.
 
-    def __init__(self, address: Address) -> None:
+    `refuse` raises if views of the database must not be lent now.
+    """
+
+    def __init__(self, address: Address, refuse: Callable[[], None]) -> None:
         self._address = address
+        self._refuse = refuse
         self._idle: list[psycopg.AsyncConnection] = []
         self._leases = Leases(MAX_READERS)
         self._ending: set[asyncio.Task[None]] = set()
@@ -49,10 +53,11 @@ class Pool:
         """Return a connection. If `consistent`, all its queries see the same state.
 
         Raises NestedView if the caller already holds a view: otherwise all connections could be held by callers that
-        wait for another one. Raises StoreUnavailable and StoreClosed.
+        wait for another one. Raises StoreUnavailable, StoreMoved and StoreClosed.
         """
         if self._closed:
             raise StoreClosed("the store is closed")
+        self._refuse()
         lease = self._leases.new(self)
         slots = await self._leases.acquire_slot()
         connection: psycopg.AsyncConnection | None = None

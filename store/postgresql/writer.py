@@ -15,8 +15,10 @@ from psycopg.pq import TransactionStatus
 from signalbox.store.errors import StoreError, StoreFull, StoreUnavailable
 from signalbox.store.postgresql.database import PostgresDatabase
 from signalbox.store.postgresql.errors import is_lost, translated
+from signalbox.store.postgresql.moved import is_refusal
 from signalbox.store.sql.group_commit import GroupCommit, Job
 from signalbox.store.sql.group_commit.writer import fail_all, refuse_expired
+from signalbox.store.sql.moved import MOVED_TO, MOVING_FROM
 
 OUTCOME_TIMEOUT = 5.0
 """Seconds to ask a restarted server whether an interrupted commit succeeded."""
@@ -24,6 +26,7 @@ OUTCOME_TIMEOUT = 5.0
 _CHECK = (
     "SELECT value, current_setting('transaction_read_only'), extract(epoch FROM clock_timestamp())::double precision"
     " FROM store_facts WHERE name = 'epoch'"
+    f" AND NOT EXISTS (SELECT 1 FROM store_facts WHERE name IN ('{MOVED_TO}', '{MOVING_FROM}'))"
 )
 
 log = logging.getLogger("signalbox.store")
@@ -59,7 +62,7 @@ class PostgresWriter(GroupCommit):
         self.clock_offset = 0.0
 
     def check(self, epoch: str) -> None:
-        """Open a new connection if the present one is lost, or leads to a database with another epoch.
+        """Open a new connection unless the present one leads to a database with this epoch that was not moved.
 
         Does nothing while another thread writes. Raises StoreError.
         """
@@ -87,6 +90,13 @@ class PostgresWriter(GroupCommit):
         return found[0] == epoch and not (self.read_only and self._several)
 
     def _recovered(self, error: Exception) -> tuple[Exception, bool]:
+        if is_refusal(error.__cause__):
+            # The store was moved. Opening the database again raises the error that says where.
+            self._disconnect()
+            try:
+                self._connection = self._connect()
+            except StoreError as refused:
+                return refused, False
         self.full = self.full or isinstance(error, StoreFull)
         return error, False
 

@@ -100,7 +100,7 @@ class SqliteStore(Writes, Store):
                 self._writer.run(_release_space)
 
     def _reopen(self, lost: SqliteDatabase) -> SqliteDatabase:
-        """Open the database that is now at the path. Raises StoreLost. The writer's lock must be held."""
+        """Open the database that is now at the path. Raises StoreError. The writer's lock must be held."""
         if not self._reopening.is_due():
             raise self._file.error()
         self._file.close()

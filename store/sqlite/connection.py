@@ -15,9 +15,10 @@ from urllib.parse import quote
 from signalbox.store.errors import StoreDamaged, StoreFull, StoreUnavailable
 from signalbox.store.events import new_id
 from signalbox.store.sql.group_commit import JOB_TIMEOUT
+from signalbox.store.sql.moved import FACTS, refuse_moved
 from signalbox.store.sqlite.damaged import is_damage
 from signalbox.store.sqlite.database import SqliteDatabase
-from signalbox.store.sqlite.migrations import migrate
+from signalbox.store.sqlite.migrations import applied, migrate
 from signalbox.store.sqlite.refold import refold_waiting
 from signalbox.store.terminal_escapes import plain_json
 
@@ -44,8 +45,11 @@ def uri(path: Path, *, read_only: bool = False, make: bool = True) -> str:
     return f"file:{quote(str(path))}{mode}"
 
 
-def connect(path: Path, synchronous: str, *, make: bool = True) -> SqliteDatabase:
-    """Open the file for writing, in WAL mode. Transactions begin and end only with explicit statements."""
+def connect(path: Path, synchronous: str, *, make: bool = True, alone: bool = False) -> SqliteDatabase:
+    """Open the file for writing, in WAL mode. Transactions begin and end only with explicit statements.
+
+    With `alone` no other connection, of any process, can use the file until this one is closed.
+    """
     connection = sqlite3.connect(
         uri(path, make=make),
         uri=True,
@@ -56,6 +60,8 @@ def connect(path: Path, synchronous: str, *, make: bool = True) -> SqliteDatabas
     )
     try:
         connection.create_function("plain_json", 1, plain_json, deterministic=True)
+        if alone:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         for pragma in (*PRAGMAS, f"PRAGMA synchronous = {synchronous}"):
             connection.execute(pragma)
     except BaseException:
@@ -75,6 +81,7 @@ def open_for_writing(path: Path, synchronous: str) -> tuple[SqliteDatabase, dict
         try:
             with translated_errors():
                 connection = connect(path, synchronous)
+                refuse_moved_file(connection)
                 migrate(connection)
                 refold_waiting(connection)
                 facts = facts_of(connection)
@@ -116,8 +123,15 @@ def facts_of(connection: sqlite3.Connection, *, renew_epoch: str | None = None) 
 
 
 def _facts(connection: sqlite3.Connection) -> dict[str, str]:
-    found = connection.execute("SELECT name, value FROM store_facts WHERE name IN ('epoch', 'key')")
+    marks = ", ".join("?" * len(FACTS))
+    found = connection.execute(f"SELECT name, value FROM store_facts WHERE name IN ({marks})", FACTS)
     return {name: str(value) for name, value in found}
+
+
+def refuse_moved_file(connection: sqlite3.Connection) -> None:
+    """Raise StoreMoved or StoreIncomplete if a move of this database does not allow to use it now."""
+    if applied(connection):
+        refuse_moved(_facts(connection))
 
 
 def is_busy(error: BaseException) -> bool:

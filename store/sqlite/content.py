@@ -15,6 +15,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from signalbox.store.sql.moved import moved_to
 from signalbox.store.sqlite.connection import uri
 
 MAX_READS, READ_INTERVAL = 5, 0.002
@@ -34,7 +35,10 @@ class Facts(NamedTuple):
 
 
 class Content:
-    """Detects that the content of a database file was replaced while the file is open."""
+    """Detects that the content of a database file was replaced while the file is open.
+
+    `moved_to` is the URL to which the store was moved, if the last check found that.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -44,12 +48,13 @@ class Content:
         self._stamp: tuple[int, int] | None = None
         self._verified = False
         self._connection: sqlite3.Connection | None = None
+        self.moved_to: str | None = None
         self._data_version: int | None = None
 
     def opened(self) -> None:
         """Record the content of the database that was just opened as the expected content."""
         self.close()
-        self._data_version = None
+        self._data_version = self.moved_to = None
         self._verified = True
         self._stamp = self._file = None
         with suppress(OSError, sqlite3.Error):
@@ -109,6 +114,7 @@ class Content:
             if now.cookie != before.cookie and self._is_another(event, self._connection):
                 return True
             self._read_newest(self._connection)
+            self.moved_to = moved_to(self._connection)
             self._data_version = version
         except (sqlite3.DatabaseError, TypeError):
             pass

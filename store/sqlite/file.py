@@ -15,10 +15,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from signalbox.store.errors import StoreDamaged, StoreFull, StoreLost
+from signalbox.store.errors import StoreDamaged, StoreError, StoreFull, StoreLost, StoreMoved
+from signalbox.store.sql.moved import MOVED
 from signalbox.store.sqlite.connection import is_broken
 from signalbox.store.sqlite.content import Content
 from signalbox.store.sqlite.damaged import is_truncated_wal
+from signalbox.store.urls import without_password
 
 log = logging.getLogger("signalbox.store")
 
@@ -41,7 +43,7 @@ class DatabaseFile:
     `lost` is the reason why the open files can no longer be used, or None while they can. `generation` counts how
     often the files were opened. `full` is true if the last commit failed because the disk is full. `damaged` is true
     if a query found a damaged part. `overwritten` is true if other content was written into the open file, `restored`
-    if a transaction replaced the content of the database.
+    if a transaction replaced the content of the database. `moved_to` is the URL to which the store was moved.
     """
 
     def __init__(self, path: Path) -> None:
@@ -52,6 +54,7 @@ class DatabaseFile:
         self.damaged = False
         self.overwritten = False
         self.restored = False
+        self.moved_to: str | None = None
         self._content = Content(path)
         self._db, self._wal, self._shm = str(path), f"{path}-wal", f"{path}-shm"
         self._opened: dict[str, Identity | None] = {}
@@ -68,7 +71,7 @@ class DatabaseFile:
         self._content.opened()
         self.generation += 1
         self.full = self.damaged = self.overwritten = self.restored = False
-        self.lost = None
+        self.lost = self.moved_to = None
 
     def check(self) -> None:
         """Raise StoreLost unless the open database is at the path.
@@ -104,10 +107,17 @@ class DatabaseFile:
         if self.lost is None and self._content.restored():
             self.restored, self.lost = True, "the content of the database was replaced"
             log.error("the database %s was restored while it was open", self._db)
+        if self.lost is None and (url := self._content.moved_to) is not None:
+            self.record_move(url)
         return self.lost is None
 
-    def record_error(self, error: E) -> E | StoreLost:
-        """Call `record(error)` and return the error, or StoreLost if the files are lost and caused the error."""
+    def record_move(self, url: str) -> None:
+        """Record that the store was moved to `url`. The open files can then no longer be used."""
+        self.moved_to, self.lost = url, "the store was moved to another database"
+        log.warning("the store was moved from %s to %s", self._db, without_password(url))
+
+    def record_error(self, error: E) -> E | StoreError:
+        """Call `record(error)` and return the error, or the one of lost files if they caused it."""
         self.record(error)
         unreadable = isinstance(error, StoreDamaged) or is_broken(error)
         return self.error() if unreadable and self.lost is not None else error
@@ -139,6 +149,8 @@ class DatabaseFile:
     @property
     def problems(self) -> list[tuple[str, str]]:
         """Pairs of an error code and a message without file names."""
+        if self.moved_to is not None:
+            return [MOVED]
         found = [("store_lost", self.lost)] if self.lost is not None else []
         if self.full:
             found.append(("disk_full", "there is no room on the disk for the database"))
@@ -146,8 +158,10 @@ class DatabaseFile:
             found.append(("store_damaged", "a part of the database is damaged; signalbox doctor says what to do"))
         return found
 
-    def error(self, reason: str | None = None) -> StoreLost:
+    def error(self, reason: str | None = None) -> StoreLost | StoreMoved:
         """Return the error that callers get while the files are lost."""
+        if self.moved_to is not None:
+            return StoreMoved(self.moved_to)
         return StoreLost(f"{reason or self.lost}; Signalbox waits for a database at {self._db}")
 
     def is_same(self) -> bool:

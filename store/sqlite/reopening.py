@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from signalbox.store.errors import StoreError, StoreLost
-from signalbox.store.sqlite.connection import connect, facts_of, translated_errors, uri
+from signalbox.store.sqlite.connection import connect, facts_of, refuse_moved_file, translated_errors, uri
 from signalbox.store.sqlite.database import SqliteDatabase
 from signalbox.store.sqlite.file import DatabaseFile
 from signalbox.store.sqlite.migrations import applied, migrate
@@ -58,6 +58,7 @@ class Reopening:
             with translated_errors():
                 _check_database(self._file.path, check_pages=self._file.overwritten)
                 connection = connect(self._file.path, self._synchronous, make=False)
+                refuse_moved_file(connection)
                 migrate(connection)
                 refold_waiting(connection)
                 facts = facts_of(connection, renew_epoch=epoch if replaced else None)

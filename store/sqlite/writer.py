@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from signalbox.store.errors import StoreLost, StoreUnavailable
+from signalbox.store.errors import StoreError, StoreLost
 from signalbox.store.sql.group_commit import GroupCommit, Job
 from signalbox.store.sql.group_commit.writer import refuse_expired
+from signalbox.store.sql.moved import moved_to
 from signalbox.store.sqlite.connection import is_busy, translated
 from signalbox.store.sqlite.database import SqliteDatabase
 from signalbox.store.sqlite.file import DatabaseFile
@@ -16,7 +18,7 @@ from signalbox.store.sqlite.saving import save_and_close
 
 
 class SqliteWriter(GroupCommit):
-    """Commits to a file. When the file is lost, `reopen` returns a new connection, or raises StoreUnavailable."""
+    """Commits to a file. When the file is lost, `reopen` returns a new connection, or raises StoreError."""
 
     def __init__(
         self,
@@ -43,7 +45,7 @@ class SqliteWriter(GroupCommit):
     def _try_to_reopen(self) -> bool:
         try:
             self._connection = self._reopen(self._connection)
-        except StoreUnavailable:
+        except StoreError:
             return False
         return True
 
@@ -54,8 +56,18 @@ class SqliteWriter(GroupCommit):
             save_and_close(self._connection, self._file)
 
     def _recovered(self, error: Exception) -> tuple[Exception, bool]:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CONSTRAINT_TRIGGER:
+            # Only a store that was moved has triggers: see `store/moving/sqlite_side.py`.
+            self._record_move()
         found = self._file.record_error(error)
+        if self._file.moved_to is not None:
+            return self._file.error(), False
         return found, isinstance(found, StoreLost) and self._try_to_reopen()
+
+    def _record_move(self) -> None:
+        with suppress(sqlite3.Error):
+            if (url := moved_to(self._connection)) is not None:
+                self._file.record_move(url)
 
     def _succeeded(self) -> None:
         self._file.full = False

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from quart import Blueprint, websocket
 
-from signalbox.store import Event, StoreError, UnknownTask
+from signalbox.store import Event, StoreError, StoreMoved, UnknownTask
 from signalbox.store.line_breaks import one_line
 from signalbox.webapp.api.parameters import Resume
 from signalbox.webapp.auth.access import needs
@@ -16,6 +16,7 @@ from signalbox.webapp.auth.guard import CLOSE_CODES, check_task, ticket
 from signalbox.webapp.current import hub, settings, store
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.endpoint import socket_endpoint
+from signalbox.webapp.http.errors import message_for_clients
 from signalbox.webapp.http.query_parameters import query_as
 from signalbox.webapp.http.refusals import TooManyStreams
 from signalbox.webapp.live.control_messages import ControlMessages
@@ -70,7 +71,8 @@ async def serve(task_id: str) -> None:
         await refuse(CLOSE_CODES[type(error)], str(error))
         return
     except StoreError as error:
-        await refuse(TRY_LATER if error.retryable else REFUSED, str(error))
+        try_later = error.retryable or isinstance(error, StoreMoved)
+        await refuse(TRY_LATER if try_later else REFUSED, message_for_clients(error))
         return
     if cursor > head.latest_seq or 0 < cursor < head.earliest_seq - 1:
         await refuse(RESET, f"the log goes from {head.earliest_seq} to {head.latest_seq}")

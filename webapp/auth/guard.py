@@ -7,7 +7,7 @@ from typing import Literal, cast
 from quart import Quart, Response, current_app, g, has_websocket_context, request, websocket
 from quart.wrappers.base import BaseRequestWebsocket
 
-from signalbox.store import StoreUnavailable, TaskReplaced, UnknownTask
+from signalbox.store import StoreMoved, StoreUnavailable, TaskReplaced, UnknownTask
 from signalbox.store.identity import check_identity
 from signalbox.store.people import DEFAULT_PROJECT, Scope, digest_of
 from signalbox.store.reserved import is_reserved_kind
@@ -17,7 +17,7 @@ from signalbox.webapp.auth.directory import Credential, Directory
 from signalbox.webapp.auth.principal import LOCAL, Principal, ProjectIds
 from signalbox.webapp.auth.secrets import SESSION_PREFIX
 from signalbox.webapp.auth.ticket import Ticket
-from signalbox.webapp.http.errors import refused
+from signalbox.webapp.http.errors import message_for_clients, refused
 from signalbox.webapp.http.refusals import Forbidden, NotLoggedIn, UnknownProject
 
 CLOSE_CODES: dict[type[Exception], int] = {
@@ -26,6 +26,7 @@ CLOSE_CODES: dict[type[Exception], int] = {
     UnknownTask: 4404,
     TaskReplaced: 4410,
     StoreUnavailable: 1013,
+    StoreMoved: 1013,
 }
 """Close codes for refused WebSockets (RFC 6455, section 7.4, and its range for private use)."""
 
@@ -53,7 +54,7 @@ def install(app: Quart) -> None:
         except tuple(CLOSE_CODES) as error:
             # Accept and close with the reason: a browser does not show the response to a refused handshake.
             await websocket.accept()
-            await websocket.close(CLOSE_CODES[type(error)], str(error)[:120])
+            await websocket.close(CLOSE_CODES[type(error)], message_for_clients(error)[:120])
             return Response("", 403)
         return None
 
@@ -66,7 +67,7 @@ def install(app: Quart) -> None:
             check_task(g.task_id, (await directory().task_summary(g.task_id, fresh=True)).identity)
         except UnknownTask as error:
             return refused(error)
-        except StoreUnavailable:
+        except (StoreUnavailable, StoreMoved):
             return refused(UnknownTask(g.task_id))
         return response
 

@@ -15,6 +15,7 @@ from signalbox.webapp.cli.demo import demo
 from signalbox.webapp.cli.doctor import doctor
 from signalbox.webapp.cli.emit import emit
 from signalbox.webapp.cli.import_ import import_
+from signalbox.webapp.cli.migrate_store import migrate_store
 from signalbox.webapp.cli.project import project
 from signalbox.webapp.cli.relay import relay
 from signalbox.webapp.cli.run import run
@@ -36,7 +37,7 @@ def cli() -> None:
     """A live console for long-running task runs."""
 
 
-for command in (serve, run, relay, emit, answer, tail, import_, demo, doctor, user, token, project):
+for command in (serve, run, relay, emit, answer, tail, import_, demo, doctor, migrate_store, user, token, project):
     cli.add_command(command)
 
 

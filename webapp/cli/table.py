@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -25,6 +25,11 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def print_json(values: Sequence[object]) -> None:
     """Print values as a JSON array."""
+    click.echo(safe_json(msgspec.json.format(msgspec.json.encode(values)).decode()))
+
+
+def print_json_object(values: Mapping[str, object]) -> None:
+    """Print values as a JSON object."""
     click.echo(safe_json(msgspec.json.format(msgspec.json.encode(values)).decode()))
 
 

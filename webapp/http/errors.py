@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.routing import WebsocketMismatch
 from werkzeug.wrappers import Response as Redirect
 
-from signalbox.store import StoreDamaged, StoreError, StoreUnavailable, TaskReplaced
+from signalbox.store import StoreDamaged, StoreError, StoreMoved, StoreUnavailable, TaskReplaced
 from signalbox.store.errors import StoreFull, StoreLost
 from signalbox.webapp.http.encodings import ACCEPTED, UnsupportedEncoding
 from signalbox.webapp.http.json import json_response
@@ -21,6 +21,13 @@ from signalbox.webapp.http.return_path import is_navigation, login_path
 from signalbox.webapp.http.security import PROBES, SAFE_METHODS
 
 log = structlog.get_logger("signalbox.errors")
+
+MOVED_MESSAGE = (
+    "the data of this console was moved to another database; nothing was lost, and the console continues when its"
+    " server is restarted with the new address of the data"
+)
+RETRY_AFTER_MOVE = 5
+"""Seconds in the `Retry-After` of a server whose store was moved."""
 
 CODES = {
     400: "bad_request",
@@ -110,6 +117,13 @@ def reason_of(error: StoreUnavailable) -> str:
     return "the database is busy or cannot be reached"
 
 
+def message_for_clients(error: Exception) -> str:
+    """Return the message of an error without file names and addresses of databases."""
+    if isinstance(error, StoreMoved):
+        return MOVED_MESSAGE
+    return reason_of(error) if isinstance(error, StoreUnavailable) else str(error)
+
+
 def install(app: Quart) -> None:
     """Register the handlers that turn exceptions into responses."""
 
@@ -132,6 +146,11 @@ def install(app: Quart) -> None:
     async def unavailable(error: StoreUnavailable) -> Response:
         log.warning("the store does not answer", error=str(error))
         return error_response(503, reason_of(error), retry_after=error.retry_after)
+
+    @app.errorhandler(StoreMoved)
+    async def moved(error: StoreMoved) -> Response:
+        log.warning("the store was moved", error=str(error))
+        return error_response(503, MOVED_MESSAGE, code="store_moved", retry_after=RETRY_AFTER_MOVE)
 
     @app.errorhandler(NotLoggedIn)
     async def logged_out(error: NotLoggedIn) -> Response | Redirect:

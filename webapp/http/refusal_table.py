@@ -10,7 +10,15 @@ from dataclasses import dataclass
 
 from werkzeug.exceptions import MethodNotAllowed, RequestEntityTooLarge, RequestTimeout
 
-from signalbox.store import Conflict, InvalidEvent, StoreDamaged, StoreUnavailable, TaskReplaced, UnknownTask
+from signalbox.store import (
+    Conflict,
+    InvalidEvent,
+    StoreDamaged,
+    StoreMoved,
+    StoreUnavailable,
+    TaskReplaced,
+    UnknownTask,
+)
 from signalbox.store.errors import NotFound
 from signalbox.webapp.agents.errors import AgentUnavailable
 from signalbox.webapp.http.bad_request import BadRequest
@@ -67,6 +75,7 @@ REFUSALS: dict[type[Exception], Refusal] = {
         500, "store_damaged", "The data is in a damaged part of the database; a retry does not help."
     ),
     StoreUnavailable: Refusal(503, "unavailable", "The store is busy or cannot be reached; see `Retry-After`."),
+    StoreMoved: Refusal(503, "store_moved", "The store was moved to another database; the server must be restarted."),
     LoginsBusy: Refusal(503, "logins_busy", "Too many log-ins wait for their password check; see `Retry-After`."),
     AgentUnavailable: Refusal(503, "agent_unavailable", "The agent of the project does not answer."),
     TooManyStreams: Refusal(

@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 from werkzeug.routing import Rule
 
-from signalbox.store import InvalidEvent, StoreDamaged, StoreUnavailable, TaskReplaced, UnknownTask
+from signalbox.store import InvalidEvent, StoreDamaged, StoreMoved, StoreUnavailable, TaskReplaced, UnknownTask
 from signalbox.webapp.auth.access import Access
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.encodings import UnsupportedEncoding
@@ -110,7 +110,7 @@ def _refusals(rule: Rule, declared: Endpoint, access: Access) -> dict[int, list[
 def _raised(rule: Rule, declared: Endpoint, access: Access) -> Iterator[type[Exception]]:
     """Yield the exceptions that a request to this route can raise."""
     yield from declared.raises
-    yield from (WrongHost, StoreDamaged, StoreUnavailable)
+    yield from (WrongHost, StoreDamaged, StoreUnavailable, StoreMoved)
     if access.scope is not None:
         yield from (NotLoggedIn, Forbidden)
     if declared.query is not None or declared.body is not None:
