@@ -19,7 +19,7 @@ from signalbox.store.postgresql.dialect import POSTGRESQL
 from signalbox.store.postgresql.errors import translated
 from signalbox.store.postgresql.migrations import applied, facts_of, identity_of, known, migrate
 from signalbox.store.postgresql.moved import freeze, thaw
-from signalbox.store.postgresql.texts import NUL, restored, stored_key
+from signalbox.store.postgresql.texts import NUL, SHORTENED, full_key, restored, stored_key
 from signalbox.store.postgresql.write_lock import WRITE_LOCK
 
 MOVE_LOCK = WRITE_LOCK + 2
@@ -152,10 +152,15 @@ class PostgresSide(Side):
         return self._restored(table, sql, list(since), list(since.values()))
 
     def _restored(self, table: Table, sql: str, *values: object) -> Iterator[Row]:
+        """Yield the rows of a query with the texts as they were given."""
         texts = [place for place, column in enumerate(table.columns) if column.kind in ("text", "key")]
+        key = next((place for place, column in enumerate(table.columns) if column.kind == "key"), None)
         for row in self.rows(sql, *values):
             if any(row[place] is not None and NUL in row[place] for place in texts):
                 row = tuple(restored(value) if place in texts and value else value for place, value in enumerate(row))
+            if key is not None and SHORTENED in row[key]:
+                full = full_key(table.columns[key].name, row[key], row[table.names.index("state")])
+                row = (*row[:key], full, *row[key + 1 :])
             yield row
 
     def insert(self, table: Table, rows: Sequence[Row]) -> None:

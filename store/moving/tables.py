@@ -130,6 +130,12 @@ WHOLE = (
     _table("login_sessions", "digest:text account_id:text created_at:text expires_at:text", "digest"),
     _table("saved_views", "view_id:int name:text filters:text created_at:text project_id:text?", "view_id"),
     _table("consumers", "name:text epoch:text position:int holder:text? expires_at:text renewals:int", "name"),
+    _table(
+        "login_attempts",
+        "attempt_id:text budget:text at:real expires_at:real",
+        *("budget", "attempt_id"),
+    ),
+    _table("login_places", "place:text at:real", "place"),
     _table("task_unfinished", "task_id:text lines:json updated_at:text", "task_id"),
 )
 """The tables whose rows may change in any way. They are small, so they are compared as a whole. A row refers only to
@@ -145,9 +151,12 @@ COUNTED = ("task_events", "task_audits", "saved_views")
 
 NOT_MOVED = {
     "migrations": "the schema of each database",
+    "migration_marks": "the schema of each database",
     "store_facts": "moved fact by fact; see LOCAL_FACTS",
     "task_event_seq_counters": "columns of `tasks` here",
     "tasks_to_fold": "empty in a database that is open",
+    "server_processes": "the processes that serve one database",
+    "process_counts": "the processes that serve one database",
     "log_position": "the last event id is moved; the number of commits is the database's own",
     "recent_commits": "the transactions of one database",
 }

@@ -13,6 +13,8 @@ from signalbox.store.sql.moved import MARKS, MOVED_FROM, MOVED_TO, MOVING_FROM, 
 from signalbox.store.urls import without_password
 
 _PROJECTS = WHOLE[0]
+_LEFT_BY_SERVERS = ("projects", "consumers", "login_attempts")
+"""The tables in which a server leaves rows even if the store is never used."""
 
 
 def prepare(source: Side, target: Side, *, start_over: bool) -> Moving:
@@ -91,7 +93,7 @@ def _is_empty(target: Side) -> bool:
             return False
         projects = list(target.select(_PROJECTS))
         named = [row for row in projects if row[:2] != ("default", "Default") or row[3] is not None]
-        return not named and not any(target.count(table) for table in ALL if table is not _PROJECTS)
+        return not named and not any(target.count(table) for table in ALL if table.name not in _LEFT_BY_SERVERS)
 
 
 def _why_not(left: Moved | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+import msgspec
 import psycopg
 from psycopg.adapt import AdaptersMap, Buffer
 from psycopg.types.string import StrDumperUnknown
@@ -13,6 +14,9 @@ NUL = "\U000f0000"
 
 MAX_KEY_BYTES = 1000
 """Longer keys are shortened. An index entry with all its columns may have 2704 bytes."""
+
+SHORTENED = "…sha256:"
+"""Is between the beginning of a shortened key and the hash of the whole key."""
 
 
 class _TextDumper(StrDumperUnknown):
@@ -35,4 +39,13 @@ def stored_key(key: str) -> str:
     encoded = key.encode()
     if len(encoded) <= MAX_KEY_BYTES:
         return key
-    return f"{encoded[:200].decode(errors='ignore')}…sha256:{hashlib.sha256(encoded).hexdigest()}"
+    return f"{encoded[:200].decode(errors='ignore')}{SHORTENED}{hashlib.sha256(encoded).hexdigest()}"
+
+
+def full_key(name: str, stored: str, state: str) -> str:
+    """Return the key that is stored as `stored`: the field `name` of the row's `state` if it was shortened."""
+    try:
+        found = msgspec.json.decode(state).get(name)
+    except (msgspec.DecodeError, AttributeError, RecursionError):
+        return stored
+    return found if isinstance(found, str) and stored_key(found) == stored else stored
