@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from typing import Any
@@ -17,6 +18,9 @@ TABLES = (
 )
 DERIVED = {"failure", "brief", "expires_at of task_permissions"}
 """Columns that a database computes, or that only one kind has."""
+
+NUL = "\U000f0000"
+"""Is stored by PostgreSQL instead of a NUL."""
 
 
 def rows_of(url: str) -> dict[str, list[str]]:
@@ -37,11 +41,15 @@ def _read(url: str, sql: str) -> list[dict[str, Any]]:
 
 def _text(table: str, row: dict[str, Any]) -> str:
     kept = {
-        name: int(value) if isinstance(value, bool) else value
+        name: int(value) if isinstance(value, bool) else value.replace(NUL, "\x00") if isinstance(value, str) else value
         for name, value in row.items()
         if name not in DERIVED and f"{name} of {table}" not in DERIVED
     }
     if table == "tasks":
         # In PostgreSQL they are columns of this table, in SQLite of the table of counters.
-        kept.pop("identity", None), kept.pop("last_seq", None)
-    return repr(sorted(kept.items())).replace("\U000f0000", "\x00")
+        kept.pop("identity", None)
+        kept.pop("last_seq", None)
+    for name in {"checkpoint_id", "request_id"} & kept.keys():
+        # PostgreSQL shortens a long id.
+        kept[name] = json.loads(kept["state"])[name]
+    return repr(sorted(kept.items()))
