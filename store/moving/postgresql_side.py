@@ -108,7 +108,9 @@ class PostgresSide(Side):
     # life
 
     def is_same(self, other: Side) -> bool:
-        return isinstance(other, PostgresSide) and self.exists and identity_of(self._db) == identity_of(other._db)
+        if not (isinstance(other, PostgresSide) and self.exists and other.exists):
+            return False
+        return identity_of(self._db) == identity_of(other._db)
 
     def schema(self) -> tuple[set[str], set[str]]:
         found, names = applied(self._db), {name for name, _ in known()}
