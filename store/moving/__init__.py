@@ -6,8 +6,8 @@
 4. Switch (`switching.py`): writers wait, the rest is copied and compared, and from then on the source refuses writes.
 
 Event ids, seqs, times, retry keys, identities and the epoch stay the same, so the positions of all readers stay valid.
-A database is a `Side` (`side.py`), and `tables.py` says what is moved. `target.py` decides whether a database may be
-the target. The marks in the databases are in `store/sql/moved.py`.
+A database is a `DatabaseSide` (`side.py`), and `tables.py` says what is moved. `target.py` decides whether a database
+may be the target. The marks in the databases are in `store/sql/moved.py`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from signalbox.store.moving.errors import (
     SwitchIncomplete,
     SwitchTooSlow,
 )
-from signalbox.store.moving.move import Progress, Result, move_store
+from signalbox.store.moving.move import MoveProgress, MoveResult, move_store
 
 __all__ = [
     "DamagedSource",
+    "MoveProgress",
     "MoveRefused",
+    "MoveResult",
     "MoveStopped",
-    "Progress",
-    "Result",
     "StoresDiffer",
     "SwitchIncomplete",
     "SwitchTooSlow",

@@ -13,7 +13,7 @@ from itertools import islice
 import msgspec
 
 from signalbox.store.moving.errors import UnreadableRow
-from signalbox.store.moving.side import CHUNK, Side
+from signalbox.store.moving.side import CHUNK, DatabaseSide
 from signalbox.store.moving.tables import EVENTS, PARTS, STANDING, TASKS, Row
 from signalbox.store.sql.moved import MOVING_FROM, Moving, to_fact
 
@@ -30,7 +30,9 @@ class Copier:
     `touched` are the tasks whose rows it wrote. `pause_point` is called between two steps, and may raise to end them.
     """
 
-    def __init__(self, source: Side, target: Side, moving: Moving, pause_point: Callable[[], None]) -> None:
+    def __init__(
+        self, source: DatabaseSide, target: DatabaseSide, moving: Moving, pause_point: Callable[[], None]
+    ) -> None:
         self.source = source
         self.target = target
         self.moving = moving

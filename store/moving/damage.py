@@ -6,17 +6,17 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from signalbox.store.errors import StoreDamaged
-from signalbox.store.moving.side import Side
+from signalbox.store.moving.side import DatabaseSide
 from signalbox.store.moving.tables import AUDITS, EVENTS, OF_TASKS, WHOLE, Row
 
 
-def unreadable_parts(source: Side, pause_point: Callable[[], None]) -> list[str]:
+def unreadable_parts(source: DatabaseSide, pause_point: Callable[[], None]) -> list[str]:
     """Read the whole source, and return a message for each task and each table that cannot be read."""
     with source.snapshot():
         return list(_unreadable_parts(source, pause_point))
 
 
-def _unreadable_parts(source: Side, pause_point: Callable[[], None]) -> Iterator[str]:
+def _unreadable_parts(source: DatabaseSide, pause_point: Callable[[], None]) -> Iterator[str]:
     for table in (AUDITS, *WHOLE):
         if reason := _reason(source.select(table)):
             yield f"the table {table.name}: {reason}"
@@ -39,7 +39,7 @@ def _unreadable_parts(source: Side, pause_point: Callable[[], None]) -> Iterator
 _ORPHANS = "SELECT DISTINCT task_id FROM task_events WHERE task_id NOT IN (SELECT task_id FROM tasks)"
 
 
-def _first_unreadable(source: Side, task_id: str) -> int:
+def _first_unreadable(source: DatabaseSide, task_id: str) -> int:
     seq = 0
     try:
         for row in source.select(EVENTS, "WHERE task_id = ? ORDER BY seq", task_id):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from signalbox.store.moving.copying import Copier
-from signalbox.store.moving.side import CHUNK, Side
+from signalbox.store.moving.side import CHUNK, DatabaseSide
 from signalbox.store.moving.tables import AUDITS, COUNTED, LOCAL_FACTS, STANDING, TASKS, WHOLE, Row, Table
 
 _PLACES = TASKS.places(*STANDING)
@@ -50,7 +50,7 @@ def _different_tasks(copier: Copier, after: str) -> Iterator[str]:
             yield task_id
 
 
-def _standing(side: Side, after: str) -> Iterator[tuple[Row, Row]]:
+def _standing(side: DatabaseSide, after: str) -> Iterator[tuple[Row, Row]]:
     for row in side.select(TASKS, "WHERE task_id > ? ORDER BY task_id", after):
         yield row[:1], tuple(row[place] for place in _PLACES)
 
@@ -63,24 +63,24 @@ def _match_audits(copier: Copier) -> None:
         copier.pause_point()
 
 
-def _delete_different(source: Side, target: Side, table: Table) -> None:
+def _delete_different(source: DatabaseSide, target: DatabaseSide, table: Table) -> None:
     gone = [key for key, row, stored in _in_step(source, target, table) if stored is not None and stored != row]
     for start in range(0, len(gone), CHUNK):
         target.delete(table, gone[start : start + CHUNK])
 
 
-def _insert_missing(source: Side, target: Side, table: Table) -> None:
+def _insert_missing(source: DatabaseSide, target: DatabaseSide, table: Table) -> None:
     # Rows that the foreign keys of the target deleted meanwhile are missing too.
     missing = [row for _, row, stored in _in_step(source, target, table) if row is not None and stored is None]
     for start in range(0, len(missing), CHUNK):
         target.insert(table, missing[start : start + CHUNK])
 
 
-def _in_step(source: Side, target: Side, table: Table) -> Iterator[tuple[Row, Row | None, Row | None]]:
+def _in_step(source: DatabaseSide, target: DatabaseSide, table: Table) -> Iterator[tuple[Row, Row | None, Row | None]]:
     return in_step(_keyed(source, table), _keyed(target, table))
 
 
-def _keyed(side: Side, table: Table) -> Iterator[tuple[Row, Row]]:
+def _keyed(side: DatabaseSide, table: Table) -> Iterator[tuple[Row, Row]]:
     places = table.places(*table.key)
     for row in side.select(table, f"ORDER BY {', '.join(table.key)}"):
         yield tuple(row[place] for place in places), row

@@ -14,7 +14,7 @@ from signalbox.store.moving.damage import unreadable_parts
 from signalbox.store.moving.errors import DamagedSource, MoveRefused, SwitchTooSlow
 from signalbox.store.moving.matching import match
 from signalbox.store.moving.opening import open_side
-from signalbox.store.moving.side import Side
+from signalbox.store.moving.side import DatabaseSide
 from signalbox.store.moving.switching import SWITCH_TIMEOUT, finish, switch
 from signalbox.store.moving.tables import EVENTS, TASKS
 from signalbox.store.moving.target import check_source, prepare
@@ -26,7 +26,7 @@ NEAR_SECONDS = 1.0
 """The copy is near enough to the source for the switch if the last round of following it took less than this."""
 
 
-class Progress(NamedTuple):
+class MoveProgress(NamedTuple):
     """The state of a move: what it does now, the events that it has copied, and those that it is behind the source.
 
     `phase` is `copy`, `compare`, `follow` or `switch`.
@@ -37,7 +37,7 @@ class Progress(NamedTuple):
     behind: int
 
 
-class Result(NamedTuple):
+class MoveResult(NamedTuple):
     """A finished move: what the target has, and the seconds for which writers waited.
 
     `waited` is None if an earlier run had already switched.
@@ -52,10 +52,10 @@ def move_store(
     source_url: str,
     target_url: str,
     *,
-    report: Callable[[Progress], None] = lambda progress: None,
+    report: Callable[[MoveProgress], None] = lambda progress: None,
     pause_point: Callable[[], None] = lambda: None,
     start_over: bool = False,
-) -> Result:
+) -> MoveResult:
     """Move a store, while programs write to it, and return what was moved.
 
     `report` is called often. `pause_point` is called at least every few seconds and may raise to stop the move, which
@@ -78,7 +78,7 @@ def move_store(
                 raise DamagedSource(unreadable_parts(source, pause_point) or [str(error)]) from error
 
 
-def _open_target(url: str, left: Moved | None) -> Side:
+def _open_target(url: str, left: Moved | None) -> DatabaseSide:
     try:
         return open_side(url, target=True)
     except MoveRefused:
@@ -88,7 +88,7 @@ def _open_target(url: str, left: Moved | None) -> Side:
         raise StoreMoved(left.url) from None
 
 
-def _completed(source: Side, target: Side, left: Moved) -> Result:
+def _completed(source: DatabaseSide, target: DatabaseSide, left: Moved) -> MoveResult:
     """Complete a move that was killed right after the switch. Raises StoreMoved if it did not lead to this target."""
     facts = target.facts()
     coming, came = mark_in(facts, MOVING_FROM, Moving), mark_in(facts, MOVED_FROM, Moved)
@@ -99,21 +99,21 @@ def _completed(source: Side, target: Side, left: Moved) -> Result:
     return _result(target, None)
 
 
-def _result(target: Side, waited: float | None) -> Result:
+def _result(target: DatabaseSide, waited: float | None) -> MoveResult:
     with target.snapshot():
-        return Result(target.count(TASKS), target.count(EVENTS), waited)
+        return MoveResult(target.count(TASKS), target.count(EVENTS), waited)
 
 
 class _Move:
     """A move whose target is prepared."""
 
-    def __init__(self, copier: Copier, report: Callable[[Progress], None]) -> None:
+    def __init__(self, copier: Copier, report: Callable[[MoveProgress], None]) -> None:
         self._copier = copier
         self._source, self._target = copier.source, copier.target
         self._report = report
         self._compared = (0, 0)
 
-    def run(self) -> Result:
+    def run(self) -> MoveResult:
         """Copy, compare and switch."""
         self._copy()
         self._target.tune()
@@ -171,4 +171,4 @@ class _Move:
         return self._source.last_ids()["task_events"] - self._copier.position
 
     def _tell(self, phase: str, behind: int) -> None:
-        self._report(Progress(phase, self._copier.copied, behind))
+        self._report(MoveProgress(phase, self._copier.copied, behind))

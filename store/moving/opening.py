@@ -6,11 +6,11 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from signalbox.store.errors import UnknownStoreKind
-from signalbox.store.moving.side import Side
+from signalbox.store.moving.side import DatabaseSide
 from signalbox.store.urls import without_password
 
 
-def open_side(url: str, *, target: bool) -> Side:
+def open_side(url: str, *, target: bool) -> DatabaseSide:
     """Open the source or the target of a move. Raises UnknownStoreKind, MoveRefused and StoreUnavailable."""
     scheme = url.partition("://")[0].lower()
     if scheme in ("postgresql", "postgres"):

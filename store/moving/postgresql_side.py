@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 
 from signalbox.store.moving.errors import MoveRefused, SwitchTooSlow
-from signalbox.store.moving.side import Side, value_of
+from signalbox.store.moving.side import DatabaseSide, value_of
 from signalbox.store.moving.tables import ALL, COUNTED, EVENTS, OF_TASKS, Column, Row, Table
 from signalbox.store.postgresql.connection import Address
 from signalbox.store.postgresql.database import derived_columns, with_driver_placeholders
@@ -37,8 +37,8 @@ CANCEL_TIMEOUT = 1.0
 _ARRAYS = {"int": "bigint[]", "text": "text[]", "key": "text[]"}
 
 
-class PostgresSide(Side):
-    """Implements `Side` for the database at `url`."""
+class PostgresSide(DatabaseSide):
+    """Implements `DatabaseSide` for the database at `url`."""
 
     dialect = POSTGRESQL
     keeps_secrets = True
@@ -107,7 +107,7 @@ class PostgresSide(Side):
 
     # life
 
-    def is_same(self, other: Side) -> bool:
+    def is_same(self, other: DatabaseSide) -> bool:
         if not (isinstance(other, PostgresSide) and self.exists and other.exists):
             return False
         return identity_of(self._db) == identity_of(other._db)

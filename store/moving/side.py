@@ -15,7 +15,7 @@ CHUNK = 500
 """Rows that are written with one statement."""
 
 
-class Side(ABC):
+class DatabaseSide(ABC):
     """A database as the source or the target of a move.
 
     Opening it reserves it: another move is refused, and no other program can write to a target. The reservation ends
@@ -55,7 +55,7 @@ class Side(ABC):
     # life
 
     @abstractmethod
-    def is_same(self, other: Side) -> bool:
+    def is_same(self, other: DatabaseSide) -> bool:
         """Return whether both sides are the same database."""
 
     @abstractmethod

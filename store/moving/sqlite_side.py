@@ -14,7 +14,7 @@ from urllib.parse import quote
 import msgspec
 
 from signalbox.store.moving.errors import MoveRefused, SwitchTooSlow, UnreadableRow
-from signalbox.store.moving.side import Side
+from signalbox.store.moving.side import DatabaseSide
 from signalbox.store.moving.tables import ALL, COUNTED, OF_TASKS, TASKS, Row, Table
 from signalbox.store.sqlite.connection import connect, create_private, is_busy, private, translated
 from signalbox.store.sqlite.damaged import is_not_text
@@ -42,8 +42,8 @@ _COUNTER = ("task_id", "identity", "last_seq")
 _TASKS = "(SELECT tasks.*, identity, last_seq FROM tasks LEFT JOIN task_event_seq_counters USING (task_id))"
 
 
-class SqliteSide(Side):
-    """Implements `Side` for the file at `path`. The file of a target is created if it does not exist."""
+class SqliteSide(DatabaseSide):
+    """Implements `DatabaseSide` for the file at `path`. The file of a target is created if it does not exist."""
 
     dialect = SQLITE
 
@@ -152,7 +152,7 @@ class SqliteSide(Side):
 
     # life
 
-    def is_same(self, other: Side) -> bool:
+    def is_same(self, other: DatabaseSide) -> bool:
         return isinstance(other, SqliteSide) and self.path.samefile(other.path)
 
     def schema(self) -> tuple[set[str], set[str]]:

@@ -20,7 +20,7 @@ from signalbox.store.moving.comparing import Comparison
 from signalbox.store.moving.copying import Copier
 from signalbox.store.moving.errors import SwitchIncomplete, SwitchTooSlow
 from signalbox.store.moving.matching import match
-from signalbox.store.moving.side import Side
+from signalbox.store.moving.side import DatabaseSide
 from signalbox.store.moving.target import now
 from signalbox.store.sql.moved import MOVED_FROM, MOVED_TO, MOVING_FROM, Moved, Moving, to_fact
 from signalbox.store.urls import without_password
@@ -64,7 +64,7 @@ def _switch(copier: Copier, since: tuple[int, int]) -> float:
     return time.monotonic() - started
 
 
-def finish(source: Side, target: Side, moving: Moving) -> None:
+def finish(source: DatabaseSide, target: DatabaseSide, moving: Moving) -> None:
     """Let programs open the target. Raises SwitchIncomplete if that fails."""
     came_from = Moved(moving.move, without_password(source.url), now())
     try:

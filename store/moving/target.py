@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from signalbox.store.events import new_id
 from signalbox.store.moving.errors import MoveRefused
-from signalbox.store.moving.side import Side
+from signalbox.store.moving.side import DatabaseSide
 from signalbox.store.moving.tables import ALL, WHOLE
 from signalbox.store.sql.moved import MARKS, MOVED_FROM, MOVED_TO, MOVING_FROM, Moved, Moving, mark_in, to_fact
 from signalbox.store.urls import without_password
@@ -17,7 +17,7 @@ _LEFT_BY_SERVERS = ("projects", "consumers", "login_attempts")
 """The tables in which a server leaves rows even if the store is never used."""
 
 
-def prepare(source: Side, target: Side, *, start_over: bool) -> Moving:
+def prepare(source: DatabaseSide, target: DatabaseSide, *, start_over: bool) -> Moving:
     """Prepare the target, or find the unfinished move into it. Raises MoveRefused unless the target may be used.
 
     It may be used if it is new or empty, if this move into it is unfinished, or if the source came from it.
@@ -41,7 +41,7 @@ def prepare(source: Side, target: Side, *, start_over: bool) -> Moving:
     return moving
 
 
-def check_source(source: Side) -> None:
+def check_source(source: DatabaseSide) -> None:
     """Raise MoveRefused unless the database is a store of this version that is not a target itself."""
     if not source.exists:
         raise MoveRefused("FROM is not a Signalbox database")
@@ -50,7 +50,7 @@ def check_source(source: Side) -> None:
         raise MoveRefused(f"FROM is the target of an unfinished move from {unfinished.url}; complete that move first")
 
 
-def _require_same_schema(side: Side, name: str) -> None:
+def _require_same_schema(side: DatabaseSide, name: str) -> None:
     missing, unknown = side.schema()
     if unknown:
         raise MoveRefused(
@@ -64,7 +64,7 @@ def _require_same_schema(side: Side, name: str) -> None:
         )
 
 
-def _continued(source: Side, unfinished: Moving, epoch: str) -> Moving:
+def _continued(source: DatabaseSide, unfinished: Moving, epoch: str) -> Moving:
     if unfinished.epoch != epoch:
         raise MoveRefused(
             f"TO is the target of an unfinished move from another store, {unfinished.url};"
@@ -86,7 +86,7 @@ def _is_left(left: Moved | None, origin: Mapping[str, str]) -> bool:
     return left is not None and came is not None and left.move == came.move
 
 
-def _is_empty(target: Side) -> bool:
+def _is_empty(target: DatabaseSide) -> bool:
     """Return whether the store has never had a task, and has nothing but the default project."""
     with target.snapshot():
         if any(target.last_ids().values()):

@@ -11,7 +11,7 @@ from types import FrameType
 
 import click
 
-from signalbox.store.moving import MoveStopped, Progress, Result, move_store
+from signalbox.store.moving import MoveProgress, MoveResult, MoveStopped, move_store
 from signalbox.store.urls import without_password
 from signalbox.webapp.cli.table import print_json_object
 from signalbox.webapp.process.notice import notice
@@ -49,7 +49,7 @@ def migrate_store(source: str, target: str, start_over: bool, as_json: bool) -> 
     return 0
 
 
-def _summary(result: Result, target: str) -> str:
+def _summary(result: MoveResult, target: str) -> str:
     what = f"{result.tasks:,} tasks and {result.events:,} events are in {without_password(target)}"
     if result.waited is None:
         return f"already moved: {what}"
@@ -64,7 +64,7 @@ class _Reporter:
         self._due = 0.0
         self._since: tuple[float, int] = (time.monotonic(), 0)
 
-    def report(self, progress: Progress) -> None:
+    def report(self, progress: MoveProgress) -> None:
         """Print the progress if it is due."""
         now = time.monotonic()
         if progress.phase == self._phase and now < self._due:

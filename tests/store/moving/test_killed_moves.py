@@ -12,7 +12,7 @@ from contextlib import closing
 import pytest
 
 from signalbox.store import NewEvent, Store, StoreError, StoreMoved, open_store
-from signalbox.store.moving import Progress, copying, move_store, switching
+from signalbox.store.moving import MoveProgress, copying, move_store, switching
 from tests.store.moving.conftest import OTHER_KINDS
 from tests.support.full_store import fill
 from tests.support.raw_rows import rows_of
@@ -27,7 +27,7 @@ def move_and_die(source: str, target: str, phase: str) -> None:
     def die(*arguments: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    def report(progress: Progress) -> None:
+    def report(progress: MoveProgress) -> None:
         if progress.phase == phase:
             die()
 
@@ -74,7 +74,7 @@ def test_writers_lose_nothing_by_the_switch(urls: tuple[str, str]) -> None:
     writers = [threading.Thread(target=write, args=(source, f"writer-{n}", acknowledged)) for n in range(3)]
     started: list[Callable[[], None]] = [writer.start for writer in writers]
 
-    def start_once(progress: Progress) -> None:
+    def start_once(progress: MoveProgress) -> None:
         while started:
             started.pop()()
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from signalbox.store import NewEvent, Store, StoreError, StoreMoved, StoreUnavailable, open_store
-from signalbox.store.moving import MoveRefused, Progress, StoresDiffer, copying, move_store, switching, tables
+from signalbox.store.moving import MoveProgress, MoveRefused, StoresDiffer, copying, move_store, switching, tables
 from signalbox.store.people import digest_of
 from tests.store.moving.conftest import KINDS, OTHER_KINDS, PAIRS
 from tests.support.full_store import fill
@@ -169,7 +169,7 @@ def test_a_difference_is_named_and_nothing_is_switched(urls: tuple[str, str], mo
 def test_a_switch_that_takes_too_long_is_undone(urls: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(switching, "SWITCH_TIMEOUT", 2.0)
     source, target = urls
-    phases: list[Progress] = []
+    phases: list[MoveProgress] = []
     slow = iter([True])
     with closing(open_filled(source)) as store:
 
@@ -236,7 +236,7 @@ def test_the_same_database_and_a_second_move_are_refused(kind: str, new_url: Url
         move_store(source, source)
     refusals = []
 
-    def move_again(progress: Progress) -> None:
+    def move_again(progress: MoveProgress) -> None:
         for pair in ((source, new_url("sqlite")), (new_url("sqlite"), target)):
             with pytest.raises(MoveRefused, match=r"another `signalbox migrate-store`|no database") as refused:
                 move_store(*pair)
