@@ -16,9 +16,17 @@ from tests.support.waiting import wait_until
 READY_LINE = re.compile(r"a worker is ready .*pid=(\d+) worker=(\d+)")
 
 
-def pids(server: Server) -> dict[int, int]:
-    """Return the process id of each worker that was started last, by its number."""
-    return {int(number): int(pid) for pid, number in READY_LINE.findall(server.log)}
+def pids(server: Server, count: int) -> dict[int, int]:
+    """Return the process id of each worker that was started last, by its number.
+
+    The log may be behind the line that says that the server listens, so wait until it has `count` workers.
+    """
+
+    def found() -> dict[int, int]:
+        started = {int(number): int(pid) for pid, number in READY_LINE.findall(server.log)}
+        return started if len(started) == count else {}
+
+    return wait_until(found)
 
 
 def is_running(pid: int) -> bool:

@@ -70,13 +70,13 @@ def test_a_worker_that_cannot_restart_is_retried_while_the_other_serves(flag: Pa
     server = breakable(flag, workers=2)
     try:
         server.start()
-        before = pids(server)
+        before = pids(server, 2)
         flag.touch()
         os.kill(before[1], signal.SIGKILL)
         wait_until(lambda: server.log.count("a worker cannot start") >= 2)
         assert server.get("/readyz").status_code == 200
         flag.unlink()
-        wait_until(lambda: pids(server)[1] != before[1])
+        wait_until(lambda: pids(server, 2)[1] != before[1])
         assert len(worker_ids(server, 2)) == 2
     finally:
         server.close()

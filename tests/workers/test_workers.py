@@ -37,12 +37,12 @@ def begin_run(server: Server, task_id: str) -> None:
 
 
 def test_a_killed_worker_is_replaced_while_the_others_serve(server: Server) -> None:
-    before, ids = pids(server), worker_ids(server, 3)
+    before, ids = pids(server, 3), worker_ids(server, 3)
     assert len(set(before.values())) == 3
     os.kill(before[2], signal.SIGKILL)
-    wait_until(lambda: pids(server)[2] != before[2])
+    wait_until(lambda: pids(server, 3)[2] != before[2])
     assert len(worker_ids(server, 3) - ids) == 1
-    assert {number for number, pid in pids(server).items() if pid != before[number]} == {2}
+    assert {number for number, pid in pids(server, 3).items() if pid != before[number]} == {2}
     assert "a worker ended" in server.log
     assert "how='signal SIGKILL'" in server.log
     for metrics in metrics_of_each(server, 3).values():
@@ -51,11 +51,11 @@ def test_a_killed_worker_is_replaced_while_the_others_serve(server: Server) -> N
 
 
 def test_no_worker_survives_its_parent_and_the_port_is_free_at_once(server: Server) -> None:
-    workers = pids(server).values()
-    os.kill(pids(server)[1], signal.SIGSTOP)
+    workers = pids(server, 3).values()
+    os.kill(pids(server, 3)[1], signal.SIGSTOP)
     os.kill(server.pid, signal.SIGKILL)
     wait_until(lambda: [is_running(pid) for pid in workers].count(True) == 1, 10 * slowness())
-    os.kill(pids(server)[1], signal.SIGCONT)
+    os.kill(pids(server, 3)[1], signal.SIGCONT)
     wait_until(lambda: not any(map(is_running, workers)), 10 * slowness())
     server.kill()
     server.start()
@@ -64,7 +64,7 @@ def test_no_worker_survives_its_parent_and_the_port_is_free_at_once(server: Serv
 
 def test_a_restart_replaces_every_worker_and_no_request_fails(server: Server) -> None:
     server.post("/api/tasks", {"task_id": "requests"})
-    before, ids = pids(server), worker_ids(server, 3)
+    before, ids = pids(server, 3), worker_ids(server, 3)
     with requests_without_pause(server) as outcome, ExitStack() as streams:
         path = f"{server.url}/sse/tasks/requests/events"
         opened = [streams.enter_context(open_stream(path, timeout=60)) for _ in range(6)]
@@ -86,7 +86,7 @@ def test_a_restart_replaces_every_worker_and_no_request_fails(server: Server) ->
 
 def test_a_server_that_stops_ends_its_streams_and_then_all_processes(server: Server) -> None:
     server.emit("run", "hello")
-    workers = pids(server).values()
+    workers = pids(server, 3).values()
     with ExitStack() as streams:
         path = f"{server.url}/sse/tasks/run/events"
         opened = [streams.enter_context(open_stream(path)) for _ in range(6)]
@@ -102,7 +102,7 @@ def test_a_server_that_stops_ends_its_streams_and_then_all_processes(server: Ser
 def test_a_second_signal_ends_a_server_at_once(start_server: Callable[..., Server]) -> None:
     for workers in (1, 2):
         server = start_server(workers=workers, drain_delay=60)
-        processes = [server.pid, *pids(server).values()]
+        processes = [server.pid, *(pids(server, workers).values() if workers > 1 else ())]
         os.kill(server.pid, signal.SIGTERM)
         wait_until(lambda server=server: server.get("/readyz").status_code == 503)
         assert server.get("/healthz").status_code == 200
@@ -117,7 +117,7 @@ def test_one_worker_supervises_and_another_takes_over_when_it_is_killed(start_se
     server = start_server(workers=3, heartbeat_timeout=2.0)
     server.emit("long", NewEvent(event_type="runner_spawn", payload={"heartbeat_interval": 3600}))
     (first,) = wait_until(lambda: supervisors(server))
-    os.kill(pids(server)[first], signal.SIGKILL)
+    os.kill(pids(server, 3)[first], signal.SIGKILL)
     killed = time.monotonic()
     wait_until(lambda: supervisors(server), TAKEOVER_LIMIT * slowness())
     assert time.monotonic() - killed < TAKEOVER_LIMIT * slowness()
