@@ -69,6 +69,10 @@ class ForkedProcess:
         if self.poll() is None:
             os.kill(self.pid, number)
 
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+        self.send_signal(Signals.SIGTERM)
+
     def kill(self) -> None:
         """Send SIGKILL."""
         self.send_signal(Signals.SIGKILL)
