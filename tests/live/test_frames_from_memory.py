@@ -27,7 +27,7 @@ Action = str | Sequence[NewEvent]
 
 ACTIONS = ("archive", "restore", "mark stale", "show progress", "clear progress", "answer", "interrupt")
 actions = st.one_of(st.lists(events, min_size=1, max_size=5), st.sampled_from(ACTIONS))
-COMMAND = {"command": ["make", "all"], "cwd": "/home/ada"}
+COMMAND = {"command": ["make", "all"], "cwd": "/srv/build"}
 RESTARTED = [NewEvent(event_type="runner_spawn", payload=COMMAND)]
 ENDED = [NewEvent(event_type="runner_exit", payload={"exit_code": 1})]
 QUESTION = [NewEvent(event_type="permission_request", payload={"request_id": "r1", "tool_name": "rm"})]
