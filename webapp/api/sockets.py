@@ -12,7 +12,7 @@ from signalbox.store import Event, StoreError, StoreMoved, UnknownTask
 from signalbox.store.line_breaks import one_line
 from signalbox.webapp.api.parameters import Resume
 from signalbox.webapp.auth.access import needs
-from signalbox.webapp.auth.guard import CLOSE_CODES, check_task, ticket
+from signalbox.webapp.auth.guard import check_task, close_code, ticket
 from signalbox.webapp.current import hub, settings, store
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.endpoint import socket_endpoint
@@ -68,7 +68,7 @@ async def serve(task_id: str) -> None:
         await refuse(TRY_LATER, str(error))
         return
     except UnknownTask as error:
-        await refuse(CLOSE_CODES[type(error)], str(error))
+        await refuse(close_code(error), str(error))
         return
     except StoreError as error:
         try_later = error.retryable or isinstance(error, StoreMoved)

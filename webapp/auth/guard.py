@@ -54,7 +54,7 @@ def install(app: Quart) -> None:
         except tuple(CLOSE_CODES) as error:
             # Accept and close with the reason: a browser does not show the response to a refused handshake.
             await websocket.accept()
-            await websocket.close(CLOSE_CODES[type(error)], message_for_clients(error)[:120])
+            await websocket.close(close_code(error), message_for_clients(error)[:120])
             return Response("", 403)
         return None
 
@@ -138,6 +138,11 @@ def check_task(task_id: str, found: str) -> None:
 async def may_answer_task(task_id: str) -> bool:
     """Return whether the caller may answer and cancel a run. Raises UnknownTask."""
     return answerable_projects() is None or may_answer(await directory().project_of(task_id))
+
+
+def close_code(error: Exception) -> int:
+    """Return the code of an error, or that of the class it is derived from: StoreLost is a StoreUnavailable."""
+    return next(CLOSE_CODES[kind] for kind in type(error).__mro__ if kind in CLOSE_CODES)
 
 
 def may_answer(project_id: str) -> bool:
