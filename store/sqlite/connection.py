@@ -130,8 +130,13 @@ def _facts(connection: sqlite3.Connection) -> dict[str, str]:
 
 def refuse_moved_file(connection: sqlite3.Connection) -> None:
     """Raise StoreMoved or StoreIncomplete if a move of this database does not allow to use it now."""
-    if applied(connection):
-        refuse_moved(_facts(connection))
+    try:
+        facts = _facts(connection) if applied(connection) else {}
+    except sqlite3.DatabaseError as error:
+        if is_damage(error):
+            return  # `migrate` and `facts_of` say what the damage means.
+        raise
+    refuse_moved(facts)
 
 
 def is_busy(error: BaseException) -> bool:
