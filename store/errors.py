@@ -16,12 +16,8 @@ StoreError
 ├── StoreMoved         the store is at another URL now                            no retry; open `url`
 └── StoreUnavailable   the database is busy or unreachable; nothing was written   retry
     ├── StoreFull      the disk is full                                           retry, when there is room
-<<<<<<< HEAD
-    └── StoreLost      the open database file was deleted or replaced             retry, once a database is there
-=======
-    ├── StoreLost      the open database file was deleted or replaced             retry, when there is one again
-    └── StoreIncomplete  a move into this database is unfinished                  retry, when it is complete
->>>>>>> be962e6 (Move a whole store to another database while programs write to it)
+    ├── StoreLost      the open database file was deleted or replaced             retry, once a database is there
+    └── StoreIncomplete  a move into this database is unfinished                  retry, once the move is complete
 
 NestedView is not a StoreError: it is a bug in the program, and no caller should handle it.
 """
