@@ -7,9 +7,6 @@ with open_task(store, "nightly", title="Nightly build") as task:
 
 from __future__ import annotations
 
-from pathlib import Path
-from urllib.parse import unquote
-
 from signalbox.store.contract import Head, LogHits, LogQuery, Reading, Store, TaskPage, TaskReading, TaskRecord, Who
 from signalbox.store.emitter import Answer, AsyncEmitter, Emitter, Run, open_task
 from signalbox.store.errors import (
@@ -28,9 +25,9 @@ from signalbox.store.errors import (
     UnknownTask,
 )
 from signalbox.store.events import Event, NewEvent
+from signalbox.store.kinds import is_postgresql, postgresql_extra, sqlite_path, unknown_kind
 from signalbox.store.sqlite import SqliteStore
 from signalbox.store.task_query import SORTS, SavedView, Sort, TaskQuery
-from signalbox.store.urls import without_password
 
 __all__ = [
     "SORTS",
@@ -83,24 +80,13 @@ def open_store(url: str, *, synchronous: str = "NORMAL", bus: str | None = None)
 
     Raises UnknownStoreKind, SchemaTooNew or StoreUnavailable.
     """
+    if (path := sqlite_path(url)) is not None:
+        return SqliteStore(path, url, synchronous=synchronous)
+    if is_postgresql(url):
+        with postgresql_extra():
+            from signalbox.store.postgresql import PostgresStore
+        return PostgresStore(url, bus=bus)
     scheme = url.partition("://")[0].lower()
-    if scheme in ("postgresql", "postgres"):
-        return _open_postgresql(url, bus)
     if scheme in ("http", "https"):
         raise UnknownStoreKind(f"cannot open {scheme}://…: {_REMOTE}")
-    if not url.startswith("sqlite:///") or url == "sqlite:///":
-        example = "a store URL looks like sqlite:///signalbox.db or postgresql://user@host/database"
-        raise UnknownStoreKind(f"cannot open {without_password(url)!r}: {example}")
-    path = Path(unquote(url.removeprefix("sqlite:///")))
-    return SqliteStore(path.absolute(), url, synchronous=synchronous)
-
-
-def _open_postgresql(url: str, bus: str | None) -> Store:
-    # Imported here because a store in a file needs neither the drivers nor the time to load them.
-    try:
-        from signalbox.store.postgresql import PostgresStore
-    except ImportError as error:
-        raise UnknownStoreKind(
-            f"cannot open postgresql://…: install the extra `signalbox-console[postgresql]` ({error})"
-        ) from error
-    return PostgresStore(url, bus=bus)
+    raise unknown_kind(url)

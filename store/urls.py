@@ -10,8 +10,12 @@ ENCODE = "special characters in a password must be percent-encoded, such as %2F 
 # Up to the last `@`, because a password that was not percent-encoded may contain every character.
 _LOGIN = re.compile(r"(?P<start>://[^:@/?#]*):.*@", re.S)
 _QUERY = re.compile(r"(?P<name>[?&][a-z_]*password=)[^&#]*", re.I)
+# What else a person may give instead of a URL: `postgresql:user:password@host`, or `host=… password=…`.
+_NO_URL = re.compile(r":.*@|(?<=password)\s*=.*", re.S | re.I)
 
 
 def without_password(url: str) -> str:
     """Return a URL with `…` instead of a password in its login or in its parameters."""
+    if "://" not in url:
+        return _NO_URL.sub("…", url)
     return _QUERY.sub(r"\g<name>…", _LOGIN.sub(r"\g<start>:…@", url))

@@ -5,9 +5,9 @@
 3. Follow: copy and compare what is new, until the copy is near the source.
 4. Switch (`switching.py`): writers wait, the rest is copied and compared, and from then on the source refuses writes.
 
-Event ids, seqs, times, retry keys, identities and the epoch stay the same, so the positions of all readers stay valid.
-A database is a `DatabaseSide` (`side.py`), and `tables.py` says what is moved. `target.py` decides whether a database
-may be the target. The marks in the databases are in `store/sql/moved.py`.
+Event ids, seqs, times, idempotency keys, identities and the epoch stay the same, so the positions of all readers stay
+valid. A database is a `DatabaseSide` (`side.py`), and `tables.py` says what is moved. `target.py` decides whether a
+database may be the target. The marks in the databases are in `store/sql/moved.py`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from signalbox.store.errors import UnknownStoreKind
+from signalbox.store.kinds import is_postgresql, postgresql_extra
 from signalbox.store.sql.findings import Finding
 from signalbox.store.sqlite.doctor import examine, open_files
 from signalbox.store.urls import without_password
@@ -41,14 +41,10 @@ def doctor(as_json: bool, store: str | None) -> int:
 def _findings(chosen: Target) -> Iterable[Finding]:
     if chosen.database is not None:
         return examine(chosen.database)
-    if not chosen.store.startswith(("postgresql://", "postgres://")):
+    if not is_postgresql(chosen.store):
         raise click.UsageError("doctor examines a database: give --store sqlite:///FILE or postgresql://…")
-    try:
+    with postgresql_extra():
         from signalbox.store.postgresql import doctor as postgresql
-    except ImportError as error:
-        raise UnknownStoreKind(
-            f"cannot open postgresql://…: install the extra `signalbox-console[postgresql]` ({error})"
-        ) from error
     return postgresql.examine(chosen.store)
 
 

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote
 
 import click
 import msgspec
@@ -14,6 +13,7 @@ import msgspec
 from signalbox.store import Conflict, NotAllowed, StoreError, open_store
 from signalbox.store.emitter.run import HEARTBEAT_INTERVAL
 from signalbox.store.identity import Reference, parse_reference
+from signalbox.store.kinds import sqlite_path
 from signalbox.store.log import Log
 from signalbox.store.state import Task
 from signalbox.webapp.process.detached_run import BUS_VARIABLE, STORE_VARIABLE, variables
@@ -48,9 +48,7 @@ class Target(msgspec.Struct, frozen=True):
     @property
     def database(self) -> Path | None:
         """The path of the database file; None for a server or another kind of store."""
-        if self.server is not None or not self.store.startswith("sqlite:///"):
-            return None
-        return Path(unquote(self.store.removeprefix("sqlite:///"))).absolute()
+        return sqlite_path(self.store) if self.server is None else None
 
     def environment(self) -> dict[str, str]:
         """The variables that give another `signalbox` command the same target, whatever its working directory."""

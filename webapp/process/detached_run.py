@@ -9,15 +9,14 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from signalbox.store import NewEvent, Store, UnknownTask
 from signalbox.store.identity import reference_to
+from signalbox.store.kinds import SQLITE, sqlite_path
 from signalbox.store.state import Task
 from signalbox.webapp.process.signature import CommandLine
 
-SQLITE = "sqlite:///"
 STORE_VARIABLE, BUS_VARIABLE = "SIGNALBOX_STORE_URL", "SIGNALBOX_BUS_URL"
 
 
@@ -80,6 +79,5 @@ def variables(store_url: str, bus_url: str | None) -> dict[str, str]:
 
 def absolute(store_url: str) -> str:
     """Return the store's URL with an absolute path."""
-    if not store_url.startswith(SQLITE):
-        return store_url
-    return SQLITE + quote(str(Path(unquote(store_url.removeprefix(SQLITE))).absolute()))
+    path = sqlite_path(store_url)
+    return store_url if path is None else SQLITE + quote(str(path))

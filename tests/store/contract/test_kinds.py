@@ -30,6 +30,8 @@ def test_a_store_keeps_the_url_that_opened_it(store: Store, url: str) -> None:
         ("postgresql://ann:1?s3cret%zz@host/x", "percent-encoded"),
         ("postgresql://host/x?password=s3cret%zz", "percent-encoded"),
         ("mysql://ann:1/s3cret@host/x", "postgresql://user@host/database"),
+        ("postgresql:ann:s3cret@host/x", "postgresql://user@host/database"),
+        ("host=db user=ann password = 's3cret'", "host=db user=ann password…"),
     ],
 )
 def test_a_url_that_cannot_be_opened_is_refused_without_its_password(url: str, message: str) -> None:

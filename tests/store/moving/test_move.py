@@ -51,7 +51,7 @@ def test_every_row_arrives_as_it_was_and_also_on_the_way_back(urls: tuple[str, s
         assert moved.epoch == epoch
         assert moved.append("odd", NewEvent(event_type="log", key="retry")) == moved.append(
             "odd", NewEvent(event_type="log", key="retry", payload={"message": "again"})
-        ), "the retry keys arrived"
+        ), "the idempotency keys arrived"
         moved.append("after", LINE)
     expected = rows_of(target)
     move_store(target, source)
