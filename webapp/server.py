@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import sys
 from collections.abc import Callable, Coroutine
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 import uvicorn
 from quart import Quart
 
-from signalbox.webapp import logs
 from signalbox.webapp.app import create_app
 from signalbox.webapp.http.draining import DrainingState
 from signalbox.webapp.http.header_limits import LimitedHttpProtocol
-from signalbox.webapp.http.listening import announce, listen, raise_file_limit
+from signalbox.webapp.http.listening import announce, raise_file_limit
 from signalbox.webapp.http.process_info import ProcessInfo
 from signalbox.webapp.http.socket_limits import MAX_FRAME_BYTES, LimitedSocketProtocol
 from signalbox.webapp.settings import Settings
@@ -97,21 +94,9 @@ async def _both(one: Coroutine[Any, Any, None], other: Coroutine[Any, Any, None]
     await asyncio.gather(one, other)
 
 
-def serve(settings: Settings, background: AbstractContextManager[None] | None = None) -> int:
-    """Serve in this process until SIGTERM or SIGINT, and return the exit code. Prints the address when ready.
-
-    `background` is entered once the port is bound and left when the server has stopped.
-    """
-    logs.configure(settings)
-    try:
-        listening = listen(settings.host, settings.port)
-    except OSError as error:
-        print(f"signalbox: cannot listen on {settings.host}:{settings.port}: {error.strerror}", file=sys.stderr)
-        return 1
-    with background or nullcontext():
-        served = run(
-            settings, listening, ProcessInfo(), lambda: announce(listening, settings.root_path), lambda: "stopped"
-        )
+def serve(settings: Settings, listening: socket.socket) -> int:
+    """Serve in this process until SIGTERM or SIGINT, and return the exit code. Prints the address when ready."""
+    served = run(settings, listening, ProcessInfo(), lambda: announce(listening, settings.root_path), lambda: "stopped")
     return 0 if served else 1
 
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import Field, fields
 from typing import Any
 
@@ -65,14 +65,24 @@ def serve(demo: bool, **given: Any) -> int:
             return 2
     finally:
         store.close()
-    background = demo_process(settings) if demo else None
-    if settings.workers > 1:
-        from signalbox.webapp.workers import parent
+    # Imported here because other commands need neither a server nor its logs.
+    from signalbox.webapp import logs
+    from signalbox.webapp.http.listening import listen
 
-        return parent.serve(settings, background)
-    from signalbox.webapp import server
+    logs.configure(settings)
+    try:
+        listening = listen(settings.host, settings.port)
+    except OSError as error:
+        notice(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}")
+        return 1
+    with demo_process(settings) if demo else nullcontext():
+        if settings.workers > 1:
+            from signalbox.webapp.workers import parent
 
-    return server.serve(settings, background)
+            return parent.serve(settings, listening)
+        from signalbox.webapp import server
+
+        return server.serve(settings, listening)
 
 
 @contextmanager

@@ -16,12 +16,10 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 
 import structlog
 
-from signalbox.webapp import logs
-from signalbox.webapp.http.listening import announce, listen
+from signalbox.webapp.http.listening import announce
 from signalbox.webapp.settings import Settings
 from signalbox.webapp.workers.child import Child, StartFailed
 from signalbox.webapp.workers.slot import Slot
@@ -38,26 +36,16 @@ REPLACE_TIMEOUT = 40.0
 log = structlog.get_logger("signalbox.workers")
 
 
-def serve(settings: Settings, background: AbstractContextManager[None] | None = None) -> int:
-    """Serve with workers until SIGTERM or SIGINT, and return the exit code. Prints the address when all are ready.
-
-    `background` is entered once the port is bound and left when the server has stopped.
-    """
-    logs.configure(settings)
-    try:
-        listening = listen(settings.host, settings.port)
-    except OSError as error:
-        print(f"signalbox: cannot listen on {settings.host}:{settings.port}: {error.strerror}", file=sys.stderr)
+def serve(settings: Settings, listening: socket.socket) -> int:
+    """Serve with workers until SIGTERM or SIGINT, and return the exit code. Prints the address when all are ready."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    ended_by = asyncio.run(Parent(settings, listening, os.environ).run())
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    if isinstance(ended_by, str):
+        print(f"signalbox: no worker could start: {ended_by}", file=sys.stderr)
         return 1
-    with background or nullcontext():
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
-        ended_by = asyncio.run(Parent(settings, listening, os.environ).run())
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        if isinstance(ended_by, str):
-            print(f"signalbox: no worker could start: {ended_by}", file=sys.stderr)
-            return 1
-        signal.raise_signal(ended_by)
+    signal.raise_signal(ended_by)
     return 0
 
 
