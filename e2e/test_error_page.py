@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 from playwright.sync_api import Page, Route, expect
 
@@ -20,9 +21,7 @@ def test_a_page_loads_again_once_the_database_and_the_server_are_back(
     expect_console.append(r"status of 503|net::ERR_")
     server = start_server()
     server.emit("kept", "one")
-    away = server.path.with_name("away.db")
-    server.path.rename(away)
-    wait_until_answers(server, 503)
+    away = take_database_away(server)
     page.goto(f"{server.url}/tasks/kept")
     expect(page.get_by_role("heading")).to_have_text("The server cannot answer right now")
     expect(page.locator("main")).to_contain_text("database file was deleted or moved away")
@@ -30,8 +29,7 @@ def test_a_page_loads_again_once_the_database_and_the_server_are_back(
     away.rename(server.path)
     expect(page.locator("#log-rows li")).to_have_count(1, timeout=TIMEOUT_MS)
 
-    server.path.rename(away)
-    wait_until_answers(server, 503)
+    take_database_away(server)
     page.reload()
     expect(page.get_by_role("heading")).to_have_text("The server cannot answer right now")
     server.kill()
@@ -50,9 +48,7 @@ def test_a_waiting_page_asks_once_at_a_time_and_shows_every_other_answer(
     expect_console.append(r"status of 50[03]")
     server = start_server()
     server.emit("held", "one")
-    away = server.path.with_name("away.db")
-    server.path.rename(away)
-    wait_until_answers(server, 503)
+    away = take_database_away(server)
     page.goto(f"{server.url}/tasks/held")
     asked: list[Route] = []
 
@@ -84,9 +80,7 @@ def test_a_form_that_the_server_could_not_accept_keeps_its_text(
     server.emit("typed", NewEvent(event_type="permission_request", payload={"tool_name": "kubectl"}))
     page.goto(f"{server.url}/tasks/typed")
     page.get_by_label("Reason").fill("not on a Friday")
-    away = server.path.with_name("away.db")
-    server.path.rename(away)
-    wait_until_answers(server, 503)
+    away = take_database_away(server)
     page.get_by_role("button", name="Deny").click()
     expect(page.locator("main")).to_contain_text("Nothing was changed. Go back, and try again.")
     expect(page.locator("retry-page")).to_have_count(0)
@@ -101,3 +95,11 @@ def test_a_form_that_the_server_could_not_accept_keeps_its_text(
 
 def wait_until_answers(server: Server, status: int) -> None:
     wait_until(lambda: server.get("/tasks", headers={"Accept": "text/html"}).status_code == status)
+
+
+def take_database_away(server: Server) -> Path:
+    """Rename the database and wait until the server has noticed. Return its new path."""
+    away = server.path.with_name("away.db")
+    server.path.rename(away)
+    wait_until_answers(server, 503)
+    return away
