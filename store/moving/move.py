@@ -64,10 +64,10 @@ def move_store(
     Raises MoveRefused, StoresDiffer, DamagedSource, StoreMoved and StoreUnavailable. Then nothing has switched.
     """
     with closing(open_side(source_url, target=False)) as source:
+        if source.is_at(target_url):
+            raise MoveRefused("FROM and TO are the same store")
         left = mark_in(source.facts(), MOVED_TO, Moved)
         with closing(_open_target(target_url, left)) as target:
-            if source.is_same(target):
-                raise MoveRefused("FROM and TO are the same store")
             if left is not None:
                 return _completed(source, target, left)
             check_source(source)

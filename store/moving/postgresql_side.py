@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from itertools import count
 from typing import Any
 
 import psycopg
 
+from signalbox.store.kinds import is_postgresql
 from signalbox.store.moving.errors import MoveRefused, SwitchTooSlow
 from signalbox.store.moving.side import DatabaseSide, value_of
 from signalbox.store.moving.tables import ALL, COUNTED, EVENTS, OF_TASKS, Column, Row, Table
@@ -107,10 +108,11 @@ class PostgresSide(DatabaseSide):
 
     # life
 
-    def is_same(self, other: DatabaseSide) -> bool:
-        if not (isinstance(other, PostgresSide) and self.exists and other.exists):
+    def is_at(self, url: str) -> bool:
+        if not (is_postgresql(url) and self.exists):
             return False
-        return identity_of(self._db) == identity_of(other._db)
+        with _errors(), closing(Address(url).connect()) as other:
+            return bool(applied(other)) and identity_of(self._db) == identity_of(other)
 
     def schema(self) -> tuple[set[str], set[str]]:
         found, names = applied(self._db), {name for name, _ in known()}

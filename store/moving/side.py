@@ -55,8 +55,8 @@ class DatabaseSide(ABC):
     # life
 
     @abstractmethod
-    def is_same(self, other: DatabaseSide) -> bool:
-        """Return whether both sides are the same database."""
+    def is_at(self, url: str) -> bool:
+        """Return whether the URL leads to this database too."""
 
     @abstractmethod
     def schema(self) -> tuple[set[str], set[str]]:

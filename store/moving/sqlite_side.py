@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from signalbox.store.kinds import sqlite_path
 from signalbox.store.moving.errors import MoveRefused, SwitchTooSlow, UnreadableRow
 from signalbox.store.moving.side import DatabaseSide
 from signalbox.store.moving.tables import ALL, COUNTED, OF_TASKS, TASKS, Row, Table
@@ -152,8 +153,9 @@ class SqliteSide(DatabaseSide):
 
     # life
 
-    def is_same(self, other: DatabaseSide) -> bool:
-        return isinstance(other, SqliteSide) and self.path.samefile(other.path)
+    def is_at(self, url: str) -> bool:
+        path = sqlite_path(url)
+        return path is not None and path.exists() and path.samefile(self.path)
 
     def schema(self) -> tuple[set[str], set[str]]:
         found, names = applied(self._db), {name for name, _ in known()}

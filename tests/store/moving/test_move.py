@@ -232,7 +232,7 @@ def test_only_the_store_that_came_from_a_moved_one_moves_back_into_it(kind: str,
 def test_the_same_database_and_a_second_move_are_refused(kind: str, new_url: Url) -> None:
     source, target = new_url(kind), new_url("sqlite")
     open_filled(source).close()
-    with pytest.raises(MoveRefused):
+    with pytest.raises(MoveRefused, match="the same store"):
         move_store(source, source)
     refusals = []
 
