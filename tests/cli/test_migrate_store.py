@@ -30,6 +30,7 @@ def test_a_server_says_that_its_store_moved_and_continues_at_the_new_url(
     assert refused.json()["error"]["code"] == "store_moved"
     assert refused.headers["Retry-After"] == "5"
     assert str(server.path.parent) not in refused.text
+    assert [problem["code"] for problem in server.get("/readyz").json()["problems"]] == ["store_moved"]
     page = server.get("/", headers={"Accept": "text/html"})
     assert page.status_code == 503
     assert "moved to another database" in page.text

@@ -44,7 +44,7 @@ def test_a_process_without_its_database_runs_but_is_not_ready(start_server: Call
     moved = server.path.rename(server.path.with_suffix(".moved"))
     wait_until(lambda: server.get("/readyz").status_code == 503)
     response = server.get("/readyz")
-    assert [problem["code"] for problem in response.json()["problems"]] == ["store_unavailable"]
+    assert [problem["code"] for problem in response.json()["problems"]] == ["store_lost"]
     assert str(moved.parent) not in response.text
     assert response.headers["Retry-After"] == "5"
     healthy = server.get("/healthz")

@@ -99,12 +99,13 @@ def problems() -> list[Problem]:
 
 
 async def store_problem(store: Store) -> Problem | None:
-    """Return the problem if the store cannot be read within `CHECK_TIMEOUT_S` seconds, else None."""
+    """Return why the store cannot be read within `CHECK_TIMEOUT_S` seconds, or None if it can."""
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S), store.glance() as view:
             await view.latest_event_id()
     except (StoreError, TimeoutError):
-        return Problem("store_unavailable", "the store does not answer")
+        known = store.problems
+        return Problem(*known[0]) if known else Problem("store_unavailable", "the store does not answer")
     return None
 
 
