@@ -1,7 +1,8 @@
 """Starts uvicorn, and ends all streams before uvicorn waits for its connections; otherwise it would never stop.
 
 On SIGTERM or SIGINT each stream sends a farewell and ends, then the server exits. Without `drain_delay` that takes less
-than three seconds. A second signal ends it at once.
+than three seconds. Requests that take longer are cut off: their connections close, and their routes are cancelled, as
+if the clients had disconnected. A second signal ends the server at once.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import Any, Literal
 
+import structlog
 import uvicorn
 from quart import Quart
 
@@ -28,8 +30,13 @@ Ending = Literal["stopped", "replaced", "orphaned"]
 GRACE_S, REPLACED_GRACE_S = 1, 30
 """Seconds for which requests may continue when the server stops, and when other workers serve all new ones."""
 
+CUT_OFF_S = 1
+"""Seconds in which requests that were cut off must end. After that they no longer delay the stop."""
+
 LINGER_S = 1.0
 """Seconds for which a replaced worker answers requests on connections that it had accepted."""
+
+log = structlog.get_logger("signalbox.server")
 
 
 class Server(uvicorn.Server):
@@ -68,11 +75,32 @@ class Server(uvicorn.Server):
         else:
             self._stop_accepting(sockets or [])
             if ending == "replaced":
-                self.config.timeout_graceful_shutdown = REPLACED_GRACE_S
                 await self._unless_forced(_both(hub.close(), asyncio.sleep(LINGER_S)))
             else:
                 await hub.close()
+        await self._wait_for_requests(REPLACED_GRACE_S if ending == "replaced" else GRACE_S, sockets)
+
+    async def _wait_for_requests(self, grace: int, sockets: list[socket.socket] | None) -> None:
+        """Let requests continue for `grace` seconds, cut off those that remain, and close the app."""
+        self.config.timeout_graceful_shutdown = grace + CUT_OFF_S
+        cut_off = asyncio.get_running_loop().call_later(grace, self._cut_off_requests)
         await super().shutdown(sockets=sockets)
+        cut_off.cancel()
+        if self.force_exit:
+            self._cut_off_requests()
+            if self.server_state.tasks:
+                await asyncio.wait(self.server_state.tasks, timeout=CUT_OFF_S)
+
+    def _cut_off_requests(self) -> None:
+        """Close all connections, which ends their requests as if the clients had disconnected.
+
+        uvicorn itself would cancel the requests from outside, log a traceback for each, and leave the routes running.
+        """
+        connections = list(self.server_state.connections)
+        if connections:
+            log.warning("requests were cut off because the server stops", connections=len(connections))
+        for connection in connections:
+            connection.transport.abort()
 
     def _stop_accepting(self, sockets: list[socket.socket]) -> None:
         """Leave new connections to the other workers, and close each open one after its next response."""
@@ -123,7 +151,6 @@ def run(
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies,
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=GRACE_S,
         http=LimitedHttpProtocol,
         ws=LimitedSocketProtocol,
         ws_max_size=MAX_FRAME_BYTES,

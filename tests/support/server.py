@@ -83,6 +83,12 @@ class Server:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code as `Popen.poll` returns it: None while the server runs, negative after a signal."""
+        assert self._process is not None
+        return self._process.poll()
+
     def kill(self) -> None:
         """Send SIGKILL."""
         self._end(signal.SIGKILL)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from quart import Quart, Request, Response, request
+from quart import Quart, Request, Response, Websocket, request
 from quart.asgi import ASGIHTTPConnection, ASGIWebsocketConnection
 
 from signalbox.webapp.auth.guard import ticket
@@ -70,16 +70,37 @@ def message_stream(message: bytes) -> StreamResponse:
     return StreamResponse(serve, Plain())
 
 
-class StreamingConnection(ASGIHTTPConnection):
+class CheckedConnection:
+    """The part that both kinds of connection share: a refusal of malformed requests, and a quiet end of cancelled ones.
+
+    A malformed request is one with a malformed Host or address.
+    """
+
+    scope: Any
+    _route: asyncio.Task[Any] | None = None
+
+    async def __call__(self, receive: Any, send: Any) -> None:
+        try:
+            if complaint := complaint_about(self.scope):
+                await refuse(self.scope, receive, send, complaint)
+            else:
+                await super().__call__(receive, send)  # type: ignore[misc]
+        except asyncio.CancelledError:
+            # A stopping server cancels this task. Quart would leave the task of the route running on a closed store,
+            # and uvicorn would log the CancelledError with a traceback.
+            if self._route is not None:
+                self._route.cancel()
+                await asyncio.wait({self._route})
+
+
+class StreamingConnection(CheckedConnection, ASGIHTTPConnection):
     """Quart's HTTP connection, which serves streams by itself and receives a body only when a route reads it."""
 
     _body: BoundedBody | None = None
 
-    async def __call__(self, receive: Any, send: Any) -> None:
-        if complaint := complaint_about(self.scope):
-            await refuse(self.scope, receive, send, complaint)
-        else:
-            await super().__call__(receive, send)
+    async def handle_request(self, request: Request, send: Any) -> None:
+        self._route = asyncio.current_task()
+        await super().handle_request(request, send)
 
     async def handle_messages(self, request: Request, receive: Any) -> None:
         if isinstance(request, BoundedRequest) and request.has_body:
@@ -115,14 +136,12 @@ class StreamingConnection(ASGIHTTPConnection):
             hub.closed()
 
 
-class SocketConnection(ASGIWebsocketConnection):
-    """Quart's WebSocket connection, which refuses requests with a malformed Host or address."""
+class SocketConnection(CheckedConnection, ASGIWebsocketConnection):
+    """Quart's WebSocket connection."""
 
-    async def __call__(self, receive: Any, send: Any) -> None:
-        if complaint := complaint_about(self.scope):
-            await refuse(self.scope, receive, send, complaint)
-        else:
-            await super().__call__(receive, send)
+    async def handle_websocket(self, websocket: Websocket, send: Any) -> None:
+        self._route = asyncio.current_task()
+        await super().handle_websocket(websocket, send)
 
 
 def install(app: Quart) -> None:
