@@ -13,7 +13,7 @@ import psycopg
 from psycopg.pq import ConnStatus, TransactionStatus
 
 from signalbox.store.errors import StoreClosed
-from signalbox.store.leases import Leases
+from signalbox.store.held_views import ViewLimit
 from signalbox.store.postgresql.connection import READER_PATIENCE, Address
 from signalbox.store.postgresql.errors import is_lost, translated_errors
 
@@ -42,7 +42,7 @@ class Pool:
         self._address = address
         self._refuse = refuse
         self._idle: list[psycopg.AsyncConnection] = []
-        self._leases = Leases(MAX_READERS)
+        self._view_limit = ViewLimit(MAX_READERS)
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
         self._process = os.getpid()
@@ -58,25 +58,25 @@ class Pool:
         if self._closed:
             raise StoreClosed("the store is closed")
         self._refuse()
-        lease = self._leases.new(self)
-        slots = await self._leases.acquire_slot()
+        held_view = self._view_limit.new(self)
+        slots = await self._view_limit.acquire_slot()
         connection: psycopg.AsyncConnection | None = None
         self.lent += 1
         try:
             with translated_errors():
                 connection = await self._take_connection(consistent)
-                self._leases.enter(lease)
+                self._view_limit.enter(held_view)
                 yield connection
                 if consistent:
                     await connection.execute("COMMIT")
         except BaseException:
             if connection is not None:
-                lease.released_later = True
+                held_view.released_later = True
                 self._end(connection, slots)
             raise
         finally:
-            self._leases.leave(lease)
-            if not lease.released_later:
+            self._view_limit.leave(held_view)
+            if not held_view.released_later:
                 if connection is not None:
                     self._give_back(connection)
                 self._release(slots)

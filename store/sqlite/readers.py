@@ -14,7 +14,7 @@ import aiosqlite
 from aiosqlite.core import _STOP_RUNNING_SENTINEL
 
 from signalbox.store.errors import StoreClosed
-from signalbox.store.leases import Lease, Leases
+from signalbox.store.held_views import HeldView, ViewLimit
 from signalbox.store.sql.short_payloads import shortened
 from signalbox.store.sqlite.connection import BUSY_TIMEOUT, is_broken, translated_errors, uri
 from signalbox.store.sqlite.file import DatabaseFile
@@ -81,7 +81,7 @@ class Readers:
         self._stopping: set[threading.Thread] = set()
         self._closed = False
         self._rollbacks: set[asyncio.Task[None]] = set()
-        self._leases = Leases(MAX_READERS)
+        self._view_limit = ViewLimit(MAX_READERS)
 
     @property
     def held_views(self) -> int:
@@ -97,13 +97,13 @@ class Readers:
         """
         if self._closed:
             raise StoreClosed("the store is closed")
-        lease = self._leases.new(self)
-        slots = await self._leases.acquire_slot()
+        held_view = self._view_limit.new(self)
+        slots = await self._view_limit.acquire_slot()
         connection: aiosqlite.Connection | None = None
         try:
             with translated_errors():
-                connection = await self._take_connection(lease, slots)
-                self._leases.enter(lease)
+                connection = await self._take_connection(held_view, slots)
+                self._view_limit.enter(held_view)
                 if consistent:
                     await connection.execute_fetchall("BEGIN")
                 view = View(connection)
@@ -116,7 +116,7 @@ class Readers:
         except BaseException as error:
             found = self._file.record_error(error)
             if connection is not None:
-                lease.released_later = True
+                held_view.released_later = True
                 self._roll_back_later(
                     connection, slots, interrupted=not isinstance(error, Exception), broken=is_broken(error)
                 )
@@ -124,27 +124,27 @@ class Readers:
                 raise found from error
             raise
         finally:
-            self._leases.leave(lease)
-            if not lease.released_later:
+            self._view_limit.leave(held_view)
+            if not held_view.released_later:
                 if connection is not None:
                     self._give_back(connection)
                 slots.release()
 
-    async def _take_connection(self, lease: Lease, slots: asyncio.Semaphore) -> aiosqlite.Connection:
+    async def _take_connection(self, held_view: HeldView, slots: asyncio.Semaphore) -> aiosqlite.Connection:
         if self._file.lost is not None:
             raise self._file.error()
         generation = self._file.generation
-        connection = self._idle.pop() if self._idle else await self._open(lease, slots)
+        connection = self._idle.pop() if self._idle else await self._open(held_view, slots)
         self._in_use[connection] = generation
         return connection
 
-    async def _open(self, lease: Lease, slots: asyncio.Semaphore) -> aiosqlite.Connection:
+    async def _open(self, held_view: HeldView, slots: asyncio.Semaphore) -> aiosqlite.Connection:
         opening, generation = asyncio.ensure_future(self._connect()), self._file.generation
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
             # Let the opening finish: aiosqlite's thread would otherwise report to a loop that has ended.
-            lease.released_later = True
+            held_view.released_later = True
             opening.add_done_callback(lambda opened: self._keep_opened(opened, generation, slots))
             raise
 

@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 import aiosqlite
 import pytest
 
-from signalbox.store import NewEvent, Reading, StoreUnavailable, UnknownTask, leases, open_store
+from signalbox.store import NewEvent, Reading, StoreUnavailable, UnknownTask, held_views, open_store
 from signalbox.store.errors import NestedView
 from signalbox.store.sqlite import SqliteStore, readers
 
@@ -66,7 +66,7 @@ async def test_an_asyncio_task_started_inside_a_view_can_read_after_it(store: Sq
 async def test_a_caller_gets_a_timely_error_when_all_connections_are_in_use(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leases, "LEASE_TIMEOUT", 0.2)
+    monkeypatch.setattr(held_views, "SLOT_TIMEOUT_S", 0.2)
     open_views = 0
     all_hold, done = asyncio.Event(), asyncio.Event()
 

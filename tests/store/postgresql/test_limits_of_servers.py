@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from signalbox.store import StoreUnavailable, leases, open_store
+from signalbox.store import StoreUnavailable, held_views, open_store
 from signalbox.store.postgresql.pool import MAX_READERS
 from tests.support import postgres
 from tests.support.postgres import Cluster
@@ -53,7 +53,7 @@ def test_a_server_that_is_too_old_is_named(cluster: Cluster, url: str) -> None:
 
 
 async def test_a_view_that_finds_no_free_connection_says_so(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leases, "LEASE_TIMEOUT", 0.2)
+    monkeypatch.setattr(held_views, "SLOT_TIMEOUT_S", 0.2)
     store = open_store(url)
     held, release = asyncio.Semaphore(0), asyncio.Event()
 

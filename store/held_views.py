@@ -1,4 +1,4 @@
-"""Views that are held, and the limit of views per event loop. Each kind of store lends connections to its views."""
+"""Records of the views that callers hold, and the limit of views in each event loop, for every kind of store."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from contextvars import ContextVar
 
 from signalbox.store.errors import NestedView, StoreUnavailable
 
-LEASE_TIMEOUT = 10.0
+SLOT_TIMEOUT_S = 10.0
 """Seconds after which a view that waits for a connection fails with StoreUnavailable."""
 
 
-class Lease:
+class HeldView:
     """Records that a view is held, and from which pool.
 
     `released_later` is true if an opening or a rollback outlives the view and then releases its place in the pool.
@@ -20,21 +20,21 @@ class Lease:
 
     __slots__ = ("held", "outer", "pool", "released_later")
 
-    def __init__(self, pool: object, outer: Lease | None) -> None:
+    def __init__(self, pool: object, outer: HeldView | None) -> None:
         self.pool = pool
         self.outer = outer
         self.held = True
         self.released_later = False
 
     def is_nested(self, pool: object) -> bool:
-        """Return whether this lease, or one around it, holds a view of this pool."""
+        """Return whether the caller holds a view of this pool: this view, or one that was requested before it."""
         return (self.held and self.pool is pool) or (self.outer is not None and self.outer.is_nested(pool))
 
 
-_LEASE: ContextVar[Lease | None] = ContextVar("lease", default=None)
+_HELD_VIEW: ContextVar[HeldView | None] = ContextVar("held_view", default=None)
 
 
-class Leases:
+class ViewLimit:
     """Lets at most `size` views of a pool be held in each event loop."""
 
     def __init__(self, size: int) -> None:
@@ -43,23 +43,23 @@ class Leases:
             weakref.WeakKeyDictionary()
         )
 
-    def new(self, pool: object) -> Lease:
-        """Return a lease for a view of this pool. Raises NestedView if the caller holds one already."""
-        outer = _LEASE.get()
+    def new(self, pool: object) -> HeldView:
+        """Return the record of a new view of this pool. Raises NestedView if the caller holds one already."""
+        outer = _HELD_VIEW.get()
         if outer is not None and not outer.held:
             outer = None
         if outer is not None and outer.is_nested(pool):
             raise NestedView("a view was requested while one is held")
-        return Lease(pool, outer)
+        return HeldView(pool, outer)
 
-    def enter(self, lease: Lease) -> None:
-        """Record that the caller holds this lease."""
-        _LEASE.set(lease)
+    def enter(self, held_view: HeldView) -> None:
+        """Record that the caller holds this view."""
+        _HELD_VIEW.set(held_view)
 
-    def leave(self, lease: Lease) -> None:
-        """End a lease."""
-        lease.held = False
-        _LEASE.set(lease.outer)
+    def leave(self, held_view: HeldView) -> None:
+        """Record that the caller no longer holds this view."""
+        held_view.held = False
+        _HELD_VIEW.set(held_view.outer)
 
     async def acquire_slot(self) -> asyncio.Semaphore:
         """Acquire and return the semaphore of the running loop. Raises StoreUnavailable after a timeout."""
@@ -69,7 +69,7 @@ class Leases:
             await slots.acquire()
             return slots
         try:
-            async with asyncio.timeout(LEASE_TIMEOUT):
+            async with asyncio.timeout(SLOT_TIMEOUT_S):
                 await slots.acquire()
         except TimeoutError:
             raise StoreUnavailable(f"all {self._size} connections for reading are in use") from None
