@@ -14,8 +14,12 @@ _QUERY = re.compile(r"(?P<name>[?&][a-z_]*password=)[^&#]*", re.I)
 _NO_URL = re.compile(r":.*@|(?<=password)\s*=.*", re.S | re.I)
 
 
+LEFT_OUT = "…"
+"""Stands for a password that was left out."""
+
+
 def without_password(url: str) -> str:
     """Return a URL with `…` instead of a password in its login or in its parameters."""
     if "://" not in url:
-        return _NO_URL.sub("…", url)
-    return _QUERY.sub(r"\g<name>…", _LOGIN.sub(r"\g<start>:…@", url))
+        return _NO_URL.sub(LEFT_OUT, url)
+    return _QUERY.sub(rf"\g<name>{LEFT_OUT}", _LOGIN.sub(rf"\g<start>:{LEFT_OUT}@", url))

@@ -48,6 +48,7 @@ class Lifeline:
         self._cancel: Event | None = None
         self._follow_error: StoreError | None = None
         self._on_cancel: list[Callable[[], None]] = []
+        self._on_failure: list[Callable[[StoreError], None]] = []
         self._lock = threading.Lock()
         self._loop = asyncio.new_event_loop()
         self._waiting_changed = asyncio.Event()
@@ -65,6 +66,11 @@ class Lifeline:
         return self._cancel is not None
 
     @property
+    def cursor(self) -> int:
+        """The seq up to which the lifeline has read the log."""
+        return self._cursor
+
+    @property
     def has_failed(self) -> bool:
         """Whether the lifeline stopped following the log because of an error that a retry does not fix."""
         return self._follow_error is not None
@@ -76,6 +82,14 @@ class Lifeline:
             already_cancelled = self.cancelled
         if already_cancelled:
             callback()
+
+    def on_failure(self, callback: Callable[[StoreError], None]) -> None:
+        """Call `callback` in the lifeline's thread with the error that ends the following of the log, or now."""
+        with self._lock:
+            self._on_failure.append(callback)
+            error = self._follow_error
+        if error is not None:
+            callback(error)
 
     def expect(self, request_id: str) -> Future[Event]:
         """Return a future of the event that closes this permission request, or of a `cancel_requested`.
@@ -126,9 +140,12 @@ class Lifeline:
         except StoreError as error:
             with self._lock:
                 self._follow_error = error
+                callbacks = self._on_failure[:]
                 for closing in self._waiting.values():
                     with suppress(InvalidStateError):
                         closing.set_exception(error)
+            for callback in callbacks:
+                callback(error)
             await heartbeats
         finally:
             heartbeats.cancel()

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from signalbox.store import NewEvent, open_store
+from signalbox.store import NewEvent, StoreMoved, open_store
 from signalbox.store.remote import RemoteLog
+from signalbox.store.urls import without_password
 from signalbox.webapp.process import recorder as recording
 from signalbox.webapp.process.output import Output
 from signalbox.webapp.process.recorder import Recorder
+from signalbox.webapp.process.run_log import RunLog
 from signalbox.webapp.process.terminal import OutputPipe
 from tests.support.log import log_of
 from tests.support.proxy import Proxy
@@ -76,6 +78,26 @@ async def test_a_refused_line_does_not_hold_up_the_rest(tmp_path: Path) -> None:
     events = await asyncio.to_thread(log_of, store, "t")
     assert [event.payload["message"] for event in events] == ["one", "two"]
     assert reports == ["1 event is not recorded: event_type must have 1 to 256 characters, not 0"]
+    await store.aclose()
+
+
+async def test_a_move_to_a_store_whose_password_is_unknown_is_reported_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/signalbox.db")
+    moved = StoreMoved(without_password("postgresql://ann:secret@db.example.org/signalbox"))
+
+    async def refuse(*arguments: object, **options: object) -> None:
+        raise moved
+
+    monkeypatch.setattr(store, "aappend", refuse)
+    reports: list[str] = []
+    recorder = Recorder(store, "t", reports.append, follow=RunLog(store, reports.append).follow)
+    for text in ["one", "two", "three"]:
+        recorder.add(log(text))
+        await asyncio.to_thread(wait_until, lambda: not recorder.waiting)
+    assert await recorder.finish(10) == 3
+    assert reports == [f"output is not recorded any more: {moved}"]
     await store.aclose()
 
 

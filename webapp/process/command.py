@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from signalbox.store import NewEvent, Store
+from signalbox.store import NewEvent, Store, StoreError, StoreMoved
 from signalbox.store.emitter.lifeline import Lifeline
 from signalbox.store.emitter.run import HEARTBEAT_INTERVAL
 from signalbox.store.events import new_id
@@ -21,6 +21,7 @@ from signalbox.webapp.process.echo import Echoes
 from signalbox.webapp.process.output import Output
 from signalbox.webapp.process.recorder import Recorder
 from signalbox.webapp.process.run_facts import IDENTITY_VARIABLE, TASK_VARIABLE, facts_of, readable_command
+from signalbox.webapp.process.run_log import RunLog
 from signalbox.webapp.process.signature import CommandLine, signature
 from signalbox.webapp.process.stopper import Stopper
 from signalbox.webapp.process.terminal import OutputPipe, copy_size, open_pipes
@@ -75,7 +76,12 @@ class CommandRun:
         self._span_id = new_id()
         self._facts = facts_of(command, options.recorded_variables, options.retry_options, self._sign)
         self._echoes = Echoes()
-        self._recorder = Recorder(log, task.task_id, self._echoes.errors.notice, task.identity or None)
+        say = self._echoes.errors.notice
+        self._run_log = RunLog(log, say)
+        self._run_log.on_move = self._renew_lifeline
+        self._recorder = Recorder(log, task.task_id, say, task.identity or None, follow=self._run_log.follow)
+        self._lifeline: Lifeline | None = None
+        self._following: set[asyncio.Task[None]] = set()
         self._stopper = Stopper(options.grace)
 
     async def run(self) -> int:
@@ -102,6 +108,9 @@ class CommandRun:
         left = await self._recorder.finish(self._options.final_timeout)
         if left and not self._recorder.task_is_gone:
             self._echoes.errors.notice(f"the log is incomplete: its last {left} events are missing")
+        for following in self._following:
+            following.cancel()
+        await self._run_log.aclose()
         # The log is complete. Like any program, wait until the output is read, or until a signal arrives.
         await self._echoes.finish(READER_TIMEOUT_S if self._stopper.cause else None)
         return code
@@ -138,15 +147,9 @@ class CommandRun:
         interval = self._options.heartbeat_interval
         self._emit("runner_spawn", runner_pid=process.pid, heartbeat_interval=interval, **self._facts)
         output = Output(pipes, self._recorder, self._span_id, self._show, order)
-        unfinished = UnfinishedLines(self._log, self._task, output.unfinished, output.busy)
+        unfinished = UnfinishedLines(lambda: self._run_log.log, self._task, output.unfinished, output.busy)
         output.on_change = unfinished.changed
-        lifeline = Lifeline(self._log, self._task, self._span_id, self._task.latest_seq, interval)
-        self._recorder.on_append = lifeline.touch
-
-        def cancelled() -> None:
-            loop.call_soon_threadsafe(stopper.stop, signal.SIGINT, "cancelled on request")
-
-        lifeline.on_cancel(cancelled)
+        self._lifeline = self._open_lifeline(self._task.latest_seq)
         loop.add_signal_handler(signal.SIGWINCH, self._resize, pipes, output)
 
         limit = self._options.time_limit
@@ -161,9 +164,38 @@ class CommandRun:
         loop.remove_signal_handler(signal.SIGWINCH)
         output.close()
         await unfinished.stop()
+        lifeline, self._lifeline = self._lifeline, None
         await asyncio.to_thread(lifeline.stop)
         self._emit("runner_exit", exit_code=code, **outcome(code, stopper.cause, timed_out=stopper.timed_out))
         return code
+
+    def _open_lifeline(self, since_seq: int) -> Lifeline:
+        loop, log = asyncio.get_running_loop(), self._run_log.log
+        lifeline = Lifeline(log, self._task, self._span_id, since_seq, self._options.heartbeat_interval)
+        self._recorder.on_append = lifeline.touch
+
+        def cancelled() -> None:
+            loop.call_soon_threadsafe(self._stopper.stop, signal.SIGINT, "cancelled on request")
+
+        def failed(error: StoreError) -> None:
+            # The lifeline also notices a move while the command prints nothing.
+            if isinstance(error, StoreMoved):
+                loop.call_soon_threadsafe(self._follow_soon, log, error)
+
+        lifeline.on_cancel(cancelled)
+        lifeline.on_failure(failed)
+        return lifeline
+
+    def _follow_soon(self, log: Log, moved: StoreMoved) -> None:
+        self._following.add(asyncio.create_task(self._run_log.follow_quietly(log, moved)))
+
+    async def _renew_lifeline(self) -> None:
+        """Replace the lifeline by one that follows the moved store, unless the command has ended."""
+        lifeline = self._lifeline
+        if lifeline is not None:
+            await asyncio.to_thread(lifeline.stop)
+            if self._lifeline is lifeline:
+                self._lifeline = self._open_lifeline(lifeline.cursor)
 
     def _environment(self) -> dict[str, str]:
         # The command may emit to its task, and start other runs.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from signalbox.store import (
     Conflict,
@@ -13,6 +13,7 @@ from signalbox.store import (
     NotAllowed,
     Store,
     StoreError,
+    StoreMoved,
     StoreUnavailable,
     UnknownTask,
 )
@@ -35,11 +36,21 @@ class Recorder:
 
     While the log does not answer, events wait and the append is tried again. `notice` is called with a line for the
     person at the terminal when an outage begins and ends, and when the log refuses events. With `identity`, events are
-    written only to the task with this identity: once it is deleted, they are dropped.
+    written only to the task with this identity: once it is deleted, they are dropped. `follow` returns the store to
+    which the log was moved, or raises StoreError; without it, later events are not recorded.
     """
 
-    def __init__(self, log: Log, task_id: str, notice: Callable[[str], None], identity: str | None = None) -> None:
-        self._log, self._task_id, self._notice = log, task_id, notice
+    def __init__(
+        self,
+        log: Log,
+        task_id: str,
+        notice: Callable[[str], None],
+        identity: str | None = None,
+        *,
+        follow: Callable[[Log, StoreMoved], Awaitable[Log]] | None = None,
+    ) -> None:
+        self._log, self._task_id, self._notice, self._follow = log, task_id, notice, follow
+        self._moved_away = False
         self.identity = identity
         self._waiting: deque[tuple[NewEvent, int]] = deque()
         self._size = 0
@@ -123,6 +134,9 @@ class Recorder:
     async def _append(self, group: list[NewEvent]) -> None:
         if self.task_is_gone:
             return
+        if self._moved_away:
+            self.refused += len(group)
+            return
         group = group if isinstance(self._log, Store) else with_keys(group)
         pause = 0.1
         while True:
@@ -135,6 +149,16 @@ class Recorder:
                     self._notice(f"{error}; output is kept and recorded later")
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, MAX_PAUSE_S)
+            except StoreMoved as moved:
+                try:
+                    if self._follow is None:
+                        raise
+                    self._log = await self._follow(self._log, moved)
+                except StoreError as error:
+                    self._notice(f"output is not recorded any more: {error}")
+                    self._moved_away = True
+                    self.refused += len(group)
+                    break
             except NotAllowed as error:
                 if self.not_allowed is None:
                     self._notice(f"output is not recorded any more: {error}")

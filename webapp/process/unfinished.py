@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from signalbox.store.errors import StoreError, StoreUnavailable
+from signalbox.store.errors import StoreError, StoreMoved, StoreUnavailable
 from signalbox.store.log import Log
 from signalbox.store.state import Task, Unfinished
 
@@ -20,9 +20,14 @@ RETRY_PAUSE_S = 2.0
 
 
 class UnfinishedLines:
-    """Sends the result of `read` after `changed()`, if it differs. `busy` returns whether lines were just logged."""
+    """Sends the result of `read` after `changed()`, if it differs. `busy` returns whether lines were just logged.
 
-    def __init__(self, log: Log, task: Task, read: Callable[[], list[Unfinished]], busy: Callable[[], bool]) -> None:
+    `log` returns the present log of the run, which another one replaces when its store is moved.
+    """
+
+    def __init__(
+        self, log: Callable[[], Log], task: Task, read: Callable[[], list[Unfinished]], busy: Callable[[], bool]
+    ) -> None:
         self._log, self._task, self._read, self._busy = log, task, read, busy
         self._changed = asyncio.Event()
         self._sent: list[Unfinished] = []
@@ -51,8 +56,8 @@ class UnfinishedLines:
             if lines == self._sent:
                 continue
             try:
-                await self._log.aset_unfinished(task.task_id, lines, identity=task.identity or None)
-            except StoreUnavailable:
+                await self._log().aset_unfinished(task.task_id, lines, identity=task.identity or None)
+            except (StoreUnavailable, StoreMoved):
                 self._changed.set()
                 await asyncio.sleep(RETRY_PAUSE_S)
             except StoreError:

@@ -1,21 +1,24 @@
-"""Test how `signalbox migrate-store` ends after a signal, and that its messages contain no password."""
+"""Test `signalbox migrate-store`: signals, commands that run meanwhile, and passwords in messages."""
 
 from __future__ import annotations
 
 import re
 import signal
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from signalbox.store import NewEvent, StoreError, StoreMoved, open_store
+from signalbox.store import NewEvent, Store, StoreError, StoreMoved, UnknownTask, open_store
 from signalbox.store.kinds import sqlite_path
 from tests.store.moving.conftest import OTHER_KINDS, POSTGRESQL
 from tests.support import postgres
 from tests.support.command import signalbox, start
+from tests.support.log import cancel, log_of
 from tests.support.raw_rows import rows_of
+from tests.support.waiting import wait_until
 
 LINE = NewEvent(event_type="log", payload={"message": "hello"})
 TASKS, EVENTS_PER_TASK = 25, 1000
@@ -51,6 +54,45 @@ def stop_while_copying(source: str, target: str, number: signal.Signals) -> tupl
     process.send_signal(number)
     code = process.wait(30)
     return code, process.stderr.read().splitlines()[-1]
+
+
+@pytest.mark.parametrize("pair", OTHER_KINDS)
+def test_a_command_that_runs_during_the_move_is_recorded_to_its_end(urls: tuple[str, str], tmp_path: Path) -> None:
+    source, target = urls
+    script = f"echo before; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done; echo after; sleep 60"
+    run = start("run", "--store", source, "--task", "t", "--heartbeat", "0.2", "--", "sh", "-c", script)
+    with closing(wait_until(lambda: store_with(source, "before"))):
+        pass
+    assert signalbox("migrate-store", source, target).returncode == 0
+    with closing(open_store(target)) as store:
+        moved_at = len(log_of(store, "t"))
+        wait_until(lambda: len(log_of(store, "t")) > moved_at, message="a command that prints nothing has no heartbeat")
+        (tmp_path / "go").touch()
+        wait_until(lambda: "after" in lines_of(store))
+        cancel(store, "t")
+        assert run.wait(30) == 128 + signal.SIGINT
+        assert lines_of(store) == ["before", "after"]
+        events = log_of(store, "t")
+        assert [event.seq for event in events] == list(range(1, len(events) + 1))
+        assert events[-1].payload["status"] == "cancelled"
+    assert run.stderr is not None
+    messages = run.stderr.read()
+    assert messages.count("the store was moved to") == 1, messages
+    assert "incomplete" not in messages
+
+
+def store_with(url: str, line: str) -> Store | None:
+    """Return the store once the task has this line."""
+    store = open_store(url)
+    with suppress(UnknownTask):
+        if line in lines_of(store):
+            return store
+    store.close()
+    return None
+
+
+def lines_of(store: Store) -> list[str]:
+    return [event.payload["message"] for event in log_of(store, "t") if event.event_type == "log"]
 
 
 @pytest.mark.programs
