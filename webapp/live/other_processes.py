@@ -38,7 +38,7 @@ class OtherProcesses:
 
     A process that is alone on its store writes once, when it starts. It notices within a second that another one has
     started, and reports from then on: at most once a second, and only if a count has changed or a third of `LIFETIME`
-    has passed.
+    has passed. When the last other process is gone, it reports once more.
     """
 
     def __init__(self, store: Store, own_counts: Callable[[], Mapping[CountKey, int]], loop: Loop) -> None:
@@ -99,6 +99,10 @@ class OtherProcesses:
         self._woken.clear()
         try:
             found = await self._processes.others(self.process_id, (CALLER, STREAMS[0]))
+            if self.number and not found.processes:
+                # If the processes were suspended, each may find the report of the other outdated. Report once more, so
+                # that not both wait for the other.
+                self._reported = None
             self.number, self._counts = found.processes, found.counts
             if self._is_due():
                 await self._report()
