@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from contextvars import Context
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from e2e.random_run import run
-from signalbox.store import NewEvent, Reading, Store, open_store, replica
+from signalbox.store import NewEvent, Reading, Store, replica
 from signalbox.store.blocking import run_without_waiting
 from signalbox.store.contract import Peek
 from signalbox.store.state import Unfinished
@@ -82,6 +85,22 @@ class Watcher:
         """Lose new events."""
         await self._peek.moved()
         self._event_id = (await self._peek.events_after(self._event_id, 10_000))[-1].event_id
+
+    async def load(self, change: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Load the replica, and await `change()` during the read, which does not see the change."""
+        with pytest.MonkeyPatch.context() as patch:
+
+            @asynccontextmanager
+            async def changing_read() -> AsyncIterator[Reading]:
+                patch.undo()
+                async with self._store.read() as view:
+                    await view.task(self._task_id)
+                    # In a context of its own, as in another task: there the view is not held.
+                    await asyncio.create_task(change(), context=Context())
+                    yield view
+
+            patch.setattr(self._store, "read", changing_read)
+            await self.task.load()
 
     async def check(self) -> None:
         """Check for changes without an event."""
@@ -194,19 +213,12 @@ async def test_events_that_arrive_during_the_first_read_are_neither_lost_nor_cou
     store.append("run", [log("one"), log("two")])
     watcher = Watcher(store, "run")
     await watcher.deliver()
-    view = store.read
 
-    @asynccontextmanager
-    async def slow() -> AsyncIterator[Reading]:
-        async with view() as reading:
-            await reading.task("run")
-            store.append("run", [item("start", 1), log("four")])
-            await watcher.deliver()
-            yield reading
+    async def append() -> None:
+        store.append("run", [item("start", 1), log("four")])
+        await watcher.deliver()
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "read", slow)
-        await watcher.task.load()
+    await watcher.load(append)
     assert watcher.task.task
     assert watcher.task.task.latest_seq == 4
     await watcher.compare()
@@ -221,20 +233,11 @@ async def test_a_task_that_is_archived_during_the_first_read_is_shown_as_archive
     store.append("run", log("one"))
     watcher = Watcher(store, "run")
     await watcher.deliver()
-    view = store.read
 
-    @asynccontextmanager
-    async def slow() -> AsyncIterator[Reading]:
-        async with view() as reading:
-            await reading.task("run")
-            store.archive_task("run", True, actor="ada")
-            async with view_of_the_check() as now:
-                watcher.task.check((await now.standings(["run"]))["run"])
-            yield reading
+    async def archive() -> None:
+        store.archive_task("run", True, actor="ada")
+        await watcher.check()
 
-    view_of_the_check = open_store(store.url).read
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "read", slow)
-        await watcher.task.load()
+    await watcher.load(archive)
     await watcher.compare()
     await watcher.close()
