@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from itertools import count
+from pathlib import Path
+
 import pytest
 
 from signalbox.store import InvalidEvent, NewEvent, UnknownTask
@@ -15,6 +19,7 @@ from tests.support.log import cancel, log_of, task_of, types_of, wait_for_event
 from tests.support.relay import LINES, TIME, events, lines_of, numbered, plain, relay
 from tests.support.server import Server
 from tests.support.upstream import OK, Upstream, header
+from tests.support.waiting import wait_until
 
 
 def test_a_stream_becomes_a_task(url: str, store: SqliteStore) -> None:
@@ -110,6 +115,24 @@ def test_a_cancel_on_the_page_ends_the_relay(url: str, store: SqliteStore) -> No
     out, _ = running.communicate(timeout=60)
     assert (running.returncode, out) == (130, "t cancelled\n")
     assert task_of(store, "t").status == "cancelled"
+
+
+def test_a_relay_whose_store_moves_stops_and_continues_there(server: Server, url: str, tmp_path: Path) -> None:
+    address = f"{server.url}/sse/tasks/moving/events"
+    server.emit("moving", "0")
+    running = start("relay", address, "--task", "t", "--store", url)
+    wait_for_event(url, "t", lambda event: event.event_type == "log", timeout=60)
+    moved = f"sqlite:///{tmp_path}/moved.db"
+    assert signalbox("migrate-store", url, moved).returncode == 0
+    numbers = count(1)
+    wait_until(lambda: server.emit("moving", str(next(numbers))) and running.poll() is not None)
+    _, messages = running.communicate()
+    assert running.returncode == 1
+    assert f"the store was moved to {moved}; use that URL instead" in messages
+    server.emit("moving", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
+    assert signalbox("relay", address, "--task", "t", "--store", moved).stdout == "t done\n"
+    with closing(SqliteStore(tmp_path / "moved.db", moved)) as store:
+        assert lines_of(store) == [str(number) for number in range(next(numbers))]
 
 
 async def test_a_replaced_upstream_log_is_not_followed(store: SqliteStore) -> None:

@@ -50,7 +50,6 @@ class Recorder:
         follow: Callable[[Log, StoreMoved], Awaitable[Log]] | None = None,
     ) -> None:
         self._log, self._task_id, self._notice, self._follow = log, task_id, notice, follow
-        self._moved_away = False
         self.identity = identity
         self._waiting: deque[tuple[NewEvent, int]] = deque()
         self._size = 0
@@ -61,6 +60,7 @@ class Recorder:
         self.on_append: Callable[[], None] = lambda: None
         self.refused = 0
         self.not_allowed: NotAllowed | None = None
+        self.moved_away: StoreError | None = None
         self.task_is_gone = False
         self._task = asyncio.create_task(self._record(), name="signalbox-recorder")
 
@@ -134,7 +134,7 @@ class Recorder:
     async def _append(self, group: list[NewEvent]) -> None:
         if self.task_is_gone:
             return
-        if self._moved_away:
+        if self.moved_away is not None:
             self.refused += len(group)
             return
         group = group if isinstance(self._log, Store) else with_keys(group)
@@ -156,7 +156,7 @@ class Recorder:
                     self._log = await self._follow(self._log, moved)
                 except StoreError as error:
                     self._notice(f"output is not recorded any more: {error}")
-                    self._moved_away = True
+                    self.moved_away = error
                     self.refused += len(group)
                     break
             except NotAllowed as error:

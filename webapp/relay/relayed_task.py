@@ -95,13 +95,14 @@ class RelayedTask:
     async def add(self, event: NewEvent) -> None:
         """Queue an event. Waits while the queue is full.
 
-        Raises NotAllowed if the log does not accept events of this relay, and UnknownTask once the task is deleted.
+        Raises NotAllowed if the log does not accept events of this relay, UnknownTask once the task is deleted, and
+        StoreMoved once the store is at another URL.
         """
         if self._recorder.task_is_gone:
             raise UnknownTask(self._task_id)
         # Events that follow a refusal are not lost: the next relay continues from the log's last key.
-        if self._recorder.not_allowed is not None:
-            raise self._recorder.not_allowed
+        if (refusal := self._recorder.not_allowed or self._recorder.moved_away) is not None:
+            raise refusal
         self._room.clear()
         self._recorder.add(event, len(str(event.payload)))
         if self._recorder.full:
