@@ -119,6 +119,48 @@ async def test_the_pauses_between_starts_grow(monkeypatch: pytest.MonkeyPatch, s
     assert pauses[:9] == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
 
 
+class FakeWorker(FakeChild):
+    """A worker that is ready at once, and ends when `end` is set. A request to stop does not end it."""
+
+    def __init__(self) -> None:
+        super().__init__(starts=True)
+        self.end = asyncio.Event()
+
+    async def ended(self) -> str:
+        await self.end.wait()
+        return "exit code 1"
+
+    async def stop(self, timeout: float) -> None:
+        await self.end.wait()
+
+
+async def test_a_new_worker_that_dies_is_replaced_while_the_old_one_finishes_its_requests() -> None:
+    started: list[FakeWorker] = []
+    present: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def start(number: int) -> Any:
+        started.append(FakeWorker())
+        return started[-1]
+
+    slot = Slot(1, start, lambda: present.put_nowait(slot.child), 1.0)
+    keeping = asyncio.create_task(slot.keep())
+    async with asyncio.timeout(5):
+        old = await present.get()
+        replacing = asyncio.create_task(slot.replace())
+        new = await present.get()
+        assert started == [old, new]
+        new.end.set()
+        assert await present.get() is None
+        third = await present.get()
+        assert slot.child is third is started[2]
+        assert slot.processes == {old, third}
+        assert not replacing.done()
+        old.end.set()
+        await replacing
+    assert slot.processes == {third}
+    keeping.cancel()
+
+
 def test_a_server_ends_when_its_terminal_is_closed(tmp_path: Path) -> None:
     main, terminal = pty.openpty()
     process = subprocess.Popen(

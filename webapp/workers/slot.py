@@ -35,6 +35,7 @@ class Slot:
         self.processes: set[Child] = set()
         self._start, self._on_change, self._drain_timeout = start, on_change, drain_timeout
         self._changing = asyncio.Lock()
+        self._replaced = asyncio.Event()
         self._short_lives = 0
 
     async def keep(self) -> None:
@@ -44,11 +45,10 @@ class Slot:
             if child is None:
                 await self._start_again()
                 continue
-            how = await child.ended()
-            self.processes.discard(child)
+            how = await self._ended_or_replaced(child)
             # While a restart is replacing this process, wait for the result.
             async with self._changing:
-                if self.child is child:
+                if how is not None and self.child is child:
                     self.child = None
                     self.restarts += 1
                     self._short_lives = 0 if child.age >= STABLE_S else self._short_lives + 1
@@ -62,8 +62,24 @@ class Slot:
             if old is None:
                 return  # `keep` is starting one.
             self.child = await self._ready_process()
+            self._replaced.set()
         self._on_change()
         await old.stop(self._drain_timeout)
+        self.processes.discard(old)
+
+    async def _ended_or_replaced(self, child: Child) -> str | None:
+        """Wait until the process has ended, and return how. Return None once another one has taken its place."""
+        ended, replaced = asyncio.create_task(child.ended()), asyncio.create_task(self._replaced.wait())
+        try:
+            await asyncio.wait({ended, replaced}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended.cancel()
+            replaced.cancel()
+            self._replaced.clear()
+        if not ended.done():
+            return None
+        self.processes.discard(child)
+        return ended.result()
 
     async def _start_again(self) -> None:
         short = max(self._short_lives, self.failures)
