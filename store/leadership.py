@@ -73,12 +73,17 @@ class Leadership:
         await asyncio.gather(self._renewing, return_exceptions=True)
         await self.release()
 
-    async def acquire(self) -> Claim:
-        """Wait until this process holds the lease, and return its state. Raises StoreUnavailable."""
+    async def acquire(self, on_wait: Callable[[], None] = lambda: None) -> Claim:
+        """Wait until this process holds the lease, and return its state. Raises StoreUnavailable.
+
+        `on_wait` is called whenever the store answers that another process holds it. That may last for days, so a
+        background loop that failed before records there that it works again.
+        """
         while True:
             claim = await self._claim()
             if self.held:
                 return claim
+            on_wait()
             await asyncio.sleep(self._seconds / RENEWALS)
 
     async def lost(self) -> None:

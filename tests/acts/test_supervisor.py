@@ -140,3 +140,17 @@ def task_like(task_id: str, seq: int) -> Task:
     """Return a task with the fields that `SilenceTimers` reads. Its timestamps come from a different clock."""
     old = "2001-01-01T00:00:00.000000Z"
     return Task(task_id=task_id, created_at=old, updated_at=old, main_span_id="m", latest_seq=seq)
+
+
+def test_a_server_that_waits_for_the_supervising_one_is_healthy_after_an_outage(
+    start_server: Callable[..., Server],
+) -> None:
+    first = start_server(heartbeat_timeout=2)
+    servers = [first, start_server(heartbeat_timeout=2, store_url=first.store_url)]
+    first.emit("long", NewEvent(event_type="runner_spawn", payload={"heartbeat_interval": 3600}))
+    away = first.path.rename(first.path.with_name("away.db"))
+    for server in servers:
+        wait_until(lambda server=server: "loop_supervisor" in server.get("/api/events/health").text, 20)
+    away.rename(first.path)
+    for server in servers:
+        wait_until(lambda server=server: server.get("/api/events/health").status_code == 200, 20)

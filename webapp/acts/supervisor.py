@@ -17,7 +17,7 @@ import structlog
 from signalbox.store import NewEvent, Store, StoreError, StoreUnavailable, TaskQuery, UnknownTask
 from signalbox.store.errors import LeaseLost
 from signalbox.store.leadership import Leadership
-from signalbox.store.loops import Loop, Loops
+from signalbox.store.loops import Loops
 from signalbox.store.state import Status, Task
 from signalbox.webapp.settings import Settings
 from signalbox.webapp.views.text import moment
@@ -114,7 +114,8 @@ class Supervisor:
         self._silence_timers = SilenceTimers()
         self._pause_detector = PauseDetector()
         self._warned: set[str] = set()
-        self._task = asyncio.create_task(self._run(loops.loop("supervisor")), name="signalbox-supervisor")
+        self._loop = loops.loop("supervisor")
+        self._task = asyncio.create_task(self._run(), name="signalbox-supervisor")
 
     @property
     def active(self) -> bool:
@@ -126,9 +127,9 @@ class Supervisor:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _run(self, loop: Loop) -> None:
+    async def _run(self) -> None:
         async with self._leadership:
-            await loop.run(self._round)
+            await self._loop.run(self._round)
 
     async def _round(self) -> None:
         await asyncio.sleep(self._interval)
@@ -137,7 +138,7 @@ class Supervisor:
                 await self._leadership.release()
                 return
             if not self._leadership.held:
-                await self._leadership.acquire()
+                await self._leadership.acquire(self._loop.record_success)
                 self._silence_timers.reset()
                 self._pause_detector = PauseDetector()
             self._pause_detector.check(self._interval + self._slack)

@@ -54,7 +54,7 @@ class Adoption:
             await leadership.release()
             return
         if not leadership.held:
-            await leadership.acquire()
+            await leadership.acquire(self._loop.record_success)
             # Also find the runs that were already interrupted because their process ended.
             found = [task async for task in self._runs(UNFINISHED)]
         await self._adopt(found)
