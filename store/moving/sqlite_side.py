@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -16,6 +14,7 @@ import msgspec
 from signalbox.store.kinds import sqlite_path
 from signalbox.store.moving.errors import MoveRefused, SwitchTooSlow, UnreadableRow
 from signalbox.store.moving.side import DatabaseSide
+from signalbox.store.moving.sqlite_reservation import Reservation
 from signalbox.store.moving.tables import ALL, COUNTED, OF_TASKS, TASKS, Row, Table
 from signalbox.store.sqlite.connection import connect, create_private, is_busy, private, translated
 from signalbox.store.sqlite.damaged import is_not_text
@@ -55,50 +54,33 @@ class SqliteSide(DatabaseSide):
         if not target and not path.is_file():
             raise MoveRefused(f"there is no database {path}")
         self.url = f"sqlite:///{quote(str(path))}"
-        self._lock_path = path.with_name(f"{path.name}-move.lock")
-        self._lock = self._reserve()
         self._known_types: dict[str, set[tuple[type, ...]]] = {}
         self._file: DatabaseFile | None = None
-        if target:
-            create_private(path)
-            self._db = self._connect_alone()
-        else:
-            with _errors():
-                self._db = connect(path, "NORMAL", make=False)
+        self._reservation = Reservation(path)
+        try:
+            self._db = self._connect_alone() if target else self._connect()
+        except BaseException:
+            self._reservation.release()
+            raise
+        if not target:
             self._file = DatabaseFile(path)
             self._file.opened()
         self._db.execute("PRAGMA foreign_keys = OFF")
         self._db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
 
-    def _reserve(self) -> int:
-        """Lock the file that only moves use, so that another move of this database is refused. Return its descriptor.
-
-        The lock ends with this process, also if it is killed.
-        """
-        lock = os.open(self._lock_path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # A move that ended just now may have deleted the file.
-            if os.fstat(lock).st_ino == self._lock_path.stat().st_ino:
-                return lock
-        except OSError:
-            pass
-        os.close(lock)
-        raise MoveRefused(f"another `signalbox migrate-store` uses {self.path} now")
+    def _connect(self) -> SqliteDatabase:
+        with _errors():
+            return connect(self.path, "NORMAL", make=False)
 
     def _connect_alone(self) -> SqliteDatabase:
         """Open the file with SQLite's exclusive lock, so that no other program can use it until it is closed."""
+        create_private(self.path)
         try:
             return connect(self.path, "NORMAL", make=False, alone=True)
         except sqlite3.DatabaseError as error:
-            self._release()
             if not is_busy(error):
                 raise translated(error) from error
             raise MoveRefused(f"{self.path} is in use by another program; stop that program first") from None
-
-    def _release(self) -> None:
-        self._lock_path.unlink(missing_ok=True)
-        os.close(self._lock)
 
     @property
     def keeps_secrets(self) -> bool:
@@ -179,7 +161,7 @@ class SqliteSide(DatabaseSide):
         if self._file is not None:
             self._file.close()
         self._db.close()
-        self._release()
+        self._reservation.release()
 
     # rows
 

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -290,3 +291,12 @@ def test_rows_that_cannot_be_read_are_named(kind: str, new_url: Url) -> None:
         store.delete_task("t0")
     move_store(source, target)
     assert rows_of(target) == rows_of(source), "text that is not JSON is moved as it is"
+
+
+def test_a_source_that_is_not_a_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    source = tmp_path / "notes.txt"
+    source.write_bytes(b"not a database " * 1000)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="not a database"):
+            move_store(f"sqlite:///{source}", f"sqlite:///{tmp_path}/b.db")
+    assert list(tmp_path.iterdir()) == [source]
