@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from contextvars import Context
 from typing import Any
 
@@ -16,6 +17,7 @@ from e2e.random_run import run
 from signalbox.store import NewEvent, Reading, Store, replica
 from signalbox.store.blocking import run_without_waiting
 from signalbox.store.contract import Peek
+from signalbox.store.sqlite import SqliteStore
 from signalbox.store.state import Unfinished
 from signalbox.webapp.live import watched_task
 from signalbox.webapp.live.renderer import NotInMemory
@@ -204,6 +206,24 @@ async def test_a_page_is_read_again_after_an_event_is_lost(store: Store) -> None
     store.append("run", log("three"))
     await watcher.deliver()
     assert watcher.task.task is None
+    await watcher.task.load()
+    assert watcher.render(2) == await frame(store, 2)
+    await watcher.close()
+
+
+async def test_a_page_shows_the_stored_state_after_a_payload_was_damaged(store: SqliteStore) -> None:
+    store.append("run", [NewEvent(event_type="runner_spawn")])
+    watcher = Watcher(store, "run")
+    await watcher.deliver()
+    await watcher.compare()
+    await watcher.compare()
+    store.append("run", [NewEvent(event_type="progress_update", payload={"progress": {"percentage": 40}})])
+    with closing(sqlite3.connect(store.path)) as db:
+        db.execute("UPDATE task_events SET payload = '{' WHERE seq = 2")
+        db.commit()
+    await watcher.deliver()
+    store.append("run", [NewEvent(event_type="log", phase="build")])
+    await watcher.deliver()
     await watcher.task.load()
     assert watcher.render(2) == await frame(store, 2)
     await watcher.close()

@@ -69,7 +69,8 @@ class WatchedTask:
         if self._replica is None:
             return
         try:
-            followed = all(map(self._replica.fold, events))
+            # The store has folded the payload as it was before the damage.
+            followed = not any(map(_is_unreadable, events)) and all(map(self._replica.fold, events))
         except Exception as error:
             logger.error("an event could not be folded", task_id=self.task_id, exc_info=error)
             followed = False
