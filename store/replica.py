@@ -14,7 +14,7 @@ import msgspec
 from signalbox.store.contract import Reading, Standing
 from signalbox.store.events import HEARTBEAT, Event
 from signalbox.store.projections import Needs, apply, needs
-from signalbox.store.sql.short_payloads import shorten
+from signalbox.store.sql.short_payloads import MAX_PAYLOAD_CHARS, shorten
 from signalbox.store.state import Span, Task, TaskState, Unfinished
 from signalbox.store.state_reading import StateReading
 
@@ -138,8 +138,12 @@ class Replica:
             self.spans_changed_seq = max(task.spans_seq, span.changed_seq if span else 0, self.spans_changed_seq)
             if task.spawn_seq == event.seq:
                 self.spawn = event
+            size = _size(event)
             if event.event_type != HEARTBEAT:
-                self._growth += _size(event)
+                self._growth += size
+            if size > MAX_PAYLOAD_CHARS:
+                # Pages show such a payload shortened. The decoded one takes up to 20 times the memory of its JSON.
+                event.__dict__.pop("payload", None)
         # The store resets both in the transaction that appends the event.
         task.stale = False
         if task.ended_at is not None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import tracemalloc
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, closing
 from contextvars import Context
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -226,6 +228,26 @@ async def test_a_page_shows_the_stored_state_after_a_payload_was_damaged(store: 
     await watcher.deliver()
     await watcher.task.load()
     assert watcher.render(2) == await frame(store, 2)
+    await watcher.close()
+
+
+async def test_a_watched_task_keeps_no_decoded_copies_of_long_payloads(store: Store) -> None:
+    store.append("run", [NewEvent(event_type="runner_spawn")])
+    watcher = Watcher(store, "run")
+    await watcher.deliver()
+    await watcher.compare()
+    nested: list[list[object]] = [[] for _ in range(10_000)]
+    for _ in range(5):
+        store.append("run", [NewEvent(event_type="progress_update", payload={"details": nested})])
+    tracemalloc.start()
+    try:
+        await watcher.deliver()
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert watcher.task.task
+    assert watcher.task.task.latest_seq == 6
+    assert kept < 2 * 5 * len(msgspec.json.encode(nested))
     await watcher.close()
 
 
