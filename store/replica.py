@@ -144,10 +144,11 @@ class Replica:
             if size > MAX_PAYLOAD_CHARS:
                 # Pages show such a payload shortened. The decoded one takes up to 20 times the memory of its JSON.
                 event.__dict__.pop("payload", None)
-        # The store resets both in the transaction that appends the event.
+        # The store resets it in the transaction that appends the event.
         task.stale = False
-        if task.ended_at is not None:
-            self.unfinished, self.unfinished_at = [], ""
+        if task.ended_at is not None and self.unfinished:
+            # The store deletes the lines, unless the same transaction also restarts the task.
+            self.unfinished, self.unfinished_at = None, ""
         if len(state.spans) > MAX_SPANS:
             return False
         return self._growth <= MEASURE_BYTES or self.measured() <= MAX_BYTES

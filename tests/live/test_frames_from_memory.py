@@ -154,6 +154,7 @@ def perform(store: Store, task_id: str, action: Action) -> bool:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(given_actions=["archive", [log("one")], "restore", "show progress", "mark stale", [log("two")], ENDED])
 @example(given_actions=[QUESTION, "answer", QUESTION, "interrupt", [log("alive")], "show progress", ENDED, RESTARTED])
+@example(given_actions=["show progress", [*RESTARTED, *ENDED, *RESTARTED], ENDED])
 @example(given_actions=[[log("x" * 5000)], RESTARTED, ENDED, [NewEvent(event_type="log", span_id="late")]])
 @example(given_actions=[[request(n)] for n in range(5)] + ["answer"] * 4)
 @example(given_actions=[[item("start", n)] for n in range(5)] + [[item("complete", n)] for n in range(5)])
