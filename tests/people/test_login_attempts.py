@@ -99,9 +99,10 @@ async def test_processes_share_their_budgets_and_old_failures_are_forgotten(stor
     one, two, three = (LoginAttempts(store, 2) for _ in range(3))
     await one.attempt("ann", "home")
     await two.attempt("ann", "home")
-    with pytest.raises(TooManyLogins) as refused:
-        await three.attempt("ann", "home")
-    assert 299 < refused.value.retry_after <= 300
+    for _ in range(2):
+        with pytest.raises(TooManyLogins) as refused:
+            await three.attempt("ann", "home")
+        assert 299 < refused.value.retry_after <= 300
     await three.attempt("bob", "home")
     earlier = "UPDATE login_attempts SET at = at - 301, expires_at = expires_at - 301"
     store._writer.run(lambda db: db.execute(earlier).rowcount)

@@ -50,7 +50,7 @@ class LoginAttempts:
         self._attempts = attempts
         # The key of a database that others can read signs no cookies that another process accepts.
         self._cookie_key = store.key or secrets.token_bytes(32)
-        self._refused_until: dict[tuple[LoginBudget, ...], float] = {}
+        self._refusals: dict[tuple[LoginBudget, ...], tuple[float, float]] = {}
 
     async def attempt(self, who: str, network: str, browser: str | None = None) -> str:
         """Count one more log-in of the account `who` as failed, and return its id. Raises TooManyLogins.
@@ -77,22 +77,23 @@ class LoginAttempts:
         """Withdraw a successful log-in, remember its network, and return the signed cookie for its browser."""
         pair, place = self._digest("pair", who, network), self._digest("place", who, network)
         await self._store.people.afinish_login(attempt_id, pair, place)
-        self._refused_until.clear()
+        self._refusals.clear()
         nonce = secrets.token_urlsafe(16)
         return f"{nonce}.{self._sign(who, nonce)}"
 
     async def _take(self, *budgets: LoginBudget) -> str:
         now = time.monotonic()
-        if (until := self._refused_until.get(budgets, 0.0)) > now:
-            raise TooManyLogins(until - now)
+        ask_again, free = self._refusals.get(budgets, (0.0, 0.0))
+        if ask_again > now:
+            raise TooManyLogins(free - now)
         attempt_id = new_id()
         wait = await self._store.people.astart_login(attempt_id, budgets)
         if wait is None:
             return attempt_id
-        if len(self._refused_until) >= MAX_REFUSALS:
-            self._refused_until.clear()
+        if len(self._refusals) >= MAX_REFUSALS:
+            self._refusals.clear()
         # Ask again soon: the owner may log in elsewhere meanwhile, which empties the budget.
-        self._refused_until[budgets] = now + min(wait, 1.0)
+        self._refusals[budgets] = now + min(wait, 1.0), now + wait
         raise TooManyLogins(wait)
 
     def _budget(self, window: float, factor: int, *name: str) -> LoginBudget:
