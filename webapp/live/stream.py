@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from quart import Quart, Request, Response, Websocket, request
@@ -92,6 +93,15 @@ class CheckedConnection:
                 self._route.cancel()
                 await asyncio.wait({self._route})
 
+    @contextmanager
+    def _cancellable(self) -> Iterator[None]:
+        """Know the task of the route while it runs. A finished one would keep its frames in a reference cycle."""
+        self._route = asyncio.current_task()
+        try:
+            yield
+        finally:
+            self._route = None
+
 
 class StreamingConnection(CheckedConnection, ASGIHTTPConnection):
     """Quart's HTTP connection, which serves streams by itself and receives a body only when a route reads it."""
@@ -99,8 +109,8 @@ class StreamingConnection(CheckedConnection, ASGIHTTPConnection):
     _body: BoundedBody | None = None
 
     async def handle_request(self, request: Request, send: Any) -> None:
-        self._route = asyncio.current_task()
-        await super().handle_request(request, send)
+        with self._cancellable():
+            await super().handle_request(request, send)
 
     async def handle_messages(self, request: Request, receive: Any) -> None:
         if isinstance(request, BoundedRequest) and request.has_body:
@@ -140,8 +150,8 @@ class SocketConnection(CheckedConnection, ASGIWebsocketConnection):
     """Quart's WebSocket connection."""
 
     async def handle_websocket(self, websocket: Websocket, send: Any) -> None:
-        self._route = asyncio.current_task()
-        await super().handle_websocket(websocket, send)
+        with self._cancellable():
+            await super().handle_websocket(websocket, send)
 
 
 def install(app: Quart) -> None:
