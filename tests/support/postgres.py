@@ -134,8 +134,13 @@ class Cluster:
     def suspend(self) -> None:
         """Stop every process of the server, which keeps its connections and answers nothing until `resume()`."""
         os.kill(self.pid, signal.SIGSTOP)  # first, so that it starts no others
-        for pid in self._children():
-            os.kill(pid, signal.SIGSTOP)
+        stopped: set[int] = set()
+        # The kernel's list of children leaves some out while one of them exits, so read it until it has no others.
+        while others := set(self._children()) - stopped:
+            for pid in others:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+            stopped |= others
 
     def resume(self) -> None:
         """Let a suspended server continue."""
