@@ -73,7 +73,7 @@ class Walk:
             shutil.chown(place / "archive", self.machine.postgres_user)
         self._copy_deploy()
         (self.root / ".curlrc").write_text(f'connect-to = "console.example.org:443:127.0.0.1:{self.ports[3]}"\n')
-        self.services = Services(self.machine, self.cluster)
+        self.services = Services(self.machine, self.cluster, self.ports[3])
         resources.callback(self.services.close)
         self.machine.handlers |= {
             "apt-get": lambda words: None,

@@ -17,10 +17,13 @@ UNITS = Path("etc/systemd/system")
 
 
 class Services:
-    """Starts and stops the units in `/etc/systemd/system`, nginx with its `conf.d`, and a given PostgreSQL server."""
+    """Starts and stops the units in `/etc/systemd/system`, nginx with its `conf.d`, and a given PostgreSQL server.
 
-    def __init__(self, machine: Machine, postgresql: Cluster) -> None:
-        self._machine = machine
+    `nginx_port` is a port of that configuration. As with systemd, a started nginx answers there.
+    """
+
+    def __init__(self, machine: Machine, postgresql: Cluster, nginx_port: int) -> None:
+        self._machine, self._nginx_port = machine, nginx_port
         self._postgresql = postgresql
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.logs = machine.root / "logs"
@@ -57,6 +60,7 @@ class Services:
             self._postgresql.start()
         elif name == "nginx":
             self._run(name, self._nginx(), {})
+            daemon.wait_for_port(self._nginx_port, self._running[name], self.logs / "nginx.log")
         else:
             self._start_unit(name)
 
