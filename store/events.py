@@ -105,7 +105,7 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 Origin = Literal["server", "import"]
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+class Event(msgspec.Struct, frozen=True, dict=True):
     """An event as stored in the log. `payload_json` is the JSON text of the payload.
 
     `origin` is `server` for an event that the server wrote, for itself or for a person, and `import` for an event of an

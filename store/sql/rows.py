@@ -51,33 +51,36 @@ def _are_whole(rows: Sequence[Sequence[Any]]) -> bool:
     """Return whether no row is damaged. False for rows with long payloads, which are checked one by one."""
     try:
         brief = bool(rows) and len(rows[0]) > 13
-        checked = msgspec.convert(rows, list[_BriefRow]) if brief else msgspec.convert(rows, list[_Row])
-        payloads = [row[8] for row in checked]
-        # Damaged payloads may be valid JSON when they are joined. Then there are fewer values than rows, or a value
-        # differs from the payload of its row.
-        values = _values.decode(f"[{','.join(payloads)}]")
+        msgspec.convert(rows, list[_BriefRow] if brief else list[_Row])
+        payloads = [row[8] for row in rows]
+        text = ",".join(payloads)
+        sizes = list(map(len, payloads if text.isascii() else map(str.encode, payloads)))
+        # Damaged payloads may be valid JSON when they are joined. Then the values have other sizes than the payloads.
+        return (
+            list(map(len, _values.decode(f"[{text}]"))) == sizes
+            and {payload[:1] for payload in payloads} <= {"{"}
+            and max(sizes, default=0) < MAX_CHECKED_CHARS
+        )
     except (msgspec.MsgspecError, RecursionError):
         return False
-    return list(map(bytes, values)) == [
-        payload.encode() for payload in payloads if payload[:1] == "{" and len(payload) < MAX_CHECKED_CHARS
-    ]
 
 
 def _event(row: Sequence[Any], payload: str) -> Event:
+    # Arguments in the order of COLUMNS: named ones take half as long again.
     event = Event(
-        event_id=row[0],
-        task_id=row[1],
-        seq=row[2],
-        event_type=row[3],
-        phase=row[4],
-        actor=row[5],
-        span_id=row[6],
-        parent_span_id=row[7],
-        payload_json=msgspec.Raw(payload),
-        created_at=row[9],
-        key=row[10],
-        origin=row[11] or msgspec.UNSET,
-        occurred_at=row[12] or msgspec.UNSET,
+        row[0],
+        row[1],
+        row[2],
+        row[3],
+        row[4],
+        row[5],
+        row[6],
+        row[7],
+        msgspec.Raw(payload),
+        row[9],
+        row[10],
+        row[11] or msgspec.UNSET,
+        row[12] or msgspec.UNSET,
     )
     if len(row) > 13 and row[13]:
         event.__dict__["cut_from"] = row[13]
