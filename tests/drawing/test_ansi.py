@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from signalbox.store.terminal_escapes import ESCAPE
 from signalbox.webapp.drawing.ansi import render
 from signalbox.webapp.drawing.palette import TERMINAL, contrast, text_on
 from signalbox.webapp.http.assets import ROOT
@@ -65,7 +66,7 @@ def test_escape_sequences_become_classes_or_are_dropped(line: str, html: str) ->
     assert str(render(line)) == html
 
 
-A = 'rel="noopener noreferrer" referrerpolicy="no-referrer"'
+A = 'rel="noopener noreferrer nofollow" referrerpolicy="no-referrer"'
 RUN = "https://example.org/run/42"
 LINK = f'<a href="{RUN}" title="{RUN}" {A}>'
 
@@ -96,8 +97,51 @@ def test_every_text_colour_is_readable_on_every_background(background: int) -> N
     assert all(contrast(text_on(background, text), background) >= 4.5 for text in (None, *range(16)))
 
 
+ALONE = LINK.replace(f' title="{RUN}"', "")
+
+
+@pytest.mark.parametrize(
+    ("line", "html"),
+    [
+        (f"see {RUN}.", f"see {ALONE}{RUN}</a>."),
+        (f"\x1b[32m{RUN}\x1b[0m.", f'{ALONE}<span class="f2">{RUN}</span></a>.'),
+        (
+            "see https://example\x1b[1m.org/run\x1b[0m/42, done",
+            f'see {ALONE}https://example<span class="bold">.org/run</span>/42</a>, done',
+        ),
+        (
+            f"\x1b[1m({RUN}",
+            f'<span class="bold">(</span>{ALONE}<span class="bold">{RUN}</span></a>',
+        ),
+        (
+            f"\x1b[1m{RUN} {RUN}",
+            f'{ALONE}<span class="bold">{RUN}</span></a><span class="bold"> </span>'
+            f'{ALONE}<span class="bold">{RUN}</span></a>',
+        ),
+        (
+            f"https://example.org\x1b]8;;{RUN}\x07/x\x1b]8;;\x07",
+            f"{ALONE.replace('/run/42', '/x')}https://example.org</a>{LINK}/x</a>",
+        ),
+    ],
+)
+def test_an_address_is_one_link_across_colours(line: str, html: str) -> None:
+    assert str(render(line)) == html
+
+
+ADDRESSES = st.sampled_from(["https://", "a.b", "/c", "\x1b[1m", "\x1b]8;;https://c.d\x07", "\x1b]8;;\x07", ")", " "])
+
+
+@given(st.lists(ADDRESSES, max_size=12))
 @settings(deadline=None)
+def test_links_never_contain_links_and_never_change_the_text(parts: list[str]) -> None:
+    line = "".join(parts)
+    tree = parse(str(render(line)))
+    assert not any(inner.tag == "a" for link in tree.all("a") for inner in list(link.walk())[1:])
+    assert re.sub(r" \(https://c\.d\)", "", tree.text) == ESCAPE.sub("", line)
+
+
 @given(st.text(st.sampled_from("\x1b[]0123456789;:mKP\\\x07\x9b\x9d<>&\"'ab h \r\n\x00"), max_size=60))
+@settings(deadline=None)
 def test_no_line_produces_foreign_markup_or_keeps_an_escape_sequence(line: str) -> None:
     html = str(render(line))
     tree = parse(html)

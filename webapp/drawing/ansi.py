@@ -1,4 +1,5 @@
-"""Terminal colours as HTML: ANSI SGR becomes spans with classes, OSC 8 becomes links, other sequences are dropped.
+"""Terminal colours as HTML: ANSI SGR becomes spans with classes, OSC 8 and web addresses become links, and other
+sequences are dropped.
 
 Text on the page's own background has the page's colours (classes `f0` to `f15`), readable in light and dark.
 A background (`g0` to `g15`) has the terminal's own colour, and its text (`t0` to `t15`) one that is readable on it.
@@ -8,18 +9,18 @@ Reversed text is drawn in the same way. 256-colour and true-colour codes use the
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 from markupsafe import Markup, escape
 
 from signalbox.store.terminal_escapes import CSI, ESCAPE, STRING_END
+from signalbox.webapp.drawing.links import MAX_LINK_CHARS, addresses, linked, opening_tag
 from signalbox.webapp.drawing.palette import GREY, indexed, nearest, text_on
 from signalbox.webapp.views.text import clean
 
 CHANGES = 500
 """Spans in one text. The rest of a text with more of them is plain."""
-
-MAX_LINK_CHARS = 2048
 
 _COLOURS = re.compile(f"{CSI}([0-9;:]*)m")
 _LINK = re.compile(f"(?:\x1b\\]|\x9d)8;[^;\x07\x1b\x9c\n]*;([^\x07\x1b\x9c\n]*){STRING_END}")
@@ -45,8 +46,9 @@ Change = tuple[str, int | str | None]
 def render(text: str) -> Markup:
     """Return `text` as HTML: escaped, with SGR as `<span class>` and with visible control characters."""
     if "\x1b" not in text and "\x9b" not in text and "\x9d" not in text:
-        return escape(clean(text))
-    drawing = _Drawing()
+        return linked(text)
+    plain = ESCAPE.sub("", text) if "://" in text else ""
+    drawing = _Drawing(plain, addresses(plain))
     position = 0
     for number, token in enumerate(ESCAPE.finditer(text)):
         if drawing.pieces > CHANGES or number > 4 * CHANGES:
@@ -62,23 +64,51 @@ def render(text: str) -> Markup:
 
 
 class _Drawing:
-    """The current style and link, and the HTML so far."""
+    """The current style and link, and the HTML so far. `found` has the start and end of each address in `text`."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str = "", found: Iterable[tuple[int, int]] = ()) -> None:
         self.out: list[str] = []
         self.pieces = 0
         self._style = _Style()
         self._address = ""
         self._linked = ""
+        self._text, self._found = text, list(found)[::-1]
+        self._position = 0
+        self._within = False
 
     def write(self, text: str) -> None:
+        start, self._position = self._position, self._position + len(text)
+        if not self._found or self._address:
+            self._piece(text)
+        else:
+            self._around_addresses(start)
+
+    def _around_addresses(self, start: int) -> None:
+        """Write the text from `start` to the current position. An address in it may have begun, or end, elsewhere."""
+        while start < self._position:
+            while self._found and self._found[-1][1] <= start:
+                self._found.pop()
+            first, last = self._found[-1] if self._found else (self._position, self._position)
+            end = min(self._position, last if first <= start else first)
+            if start == first < end:
+                self.out.append(opening_tag(self._text[first:last]))
+                self._within = True
+            self._piece(self._text[start:end])
+            if end == last:
+                self._end_address()
+            start = end
+
+    def _end_address(self) -> None:
+        if self._within:
+            self.out.append("</a>")
+            self._within = False
+
+    def _piece(self, text: str) -> None:
         if not text:
             return
         self.pieces += 1
         if self._address and not self._linked and _is_link(self._address):
-            address = escape(self._address)
-            alone = 'rel="noopener noreferrer" referrerpolicy="no-referrer"'
-            self.out.append(f'<a href="{address}" title="{address}" {alone}>')
+            self.out.append(opening_tag(self._address, title=self._address))
         if self._address:
             self._linked += text
         html = str(escape(clean(text)))
@@ -90,6 +120,7 @@ class _Drawing:
 
     def link(self, address: str) -> None:
         """Begin a link; an empty address ends it. An address that is no web page appears as text."""
+        self._end_address()
         if self._linked:
             link = _is_link(self._address)
             if link:

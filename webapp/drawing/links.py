@@ -61,9 +61,10 @@ def _end(text: str, start: int, end: int) -> int:
     return end
 
 
-def opening_tag(address: str) -> str:
+def opening_tag(address: str, title: str = "") -> str:
     """Return the start tag of a link to `address`."""
-    return f'<a href="{escape(address)}" {_ATTRIBUTES}>'
+    more = f' title="{escape(title)}"' if title else ""
+    return f'<a href="{escape(address)}"{more} {_ATTRIBUTES}>'
 
 
 def linked(text: str) -> Markup:

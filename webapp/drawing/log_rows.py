@@ -18,6 +18,7 @@ from signalbox.store.reserved import sounds_like_a_person
 from signalbox.store.state import Task
 from signalbox.store.terminal_escapes import plain_json
 from signalbox.webapp.drawing import ansi
+from signalbox.webapp.drawing.links import linked, linked_html
 from signalbox.webapp.drawing.words import is_vouched
 from signalbox.webapp.views.addresses import of_task
 from signalbox.webapp.views.text import LONG, clean, compact, day_name, plural, size
@@ -134,6 +135,8 @@ class LogRows:
         else:
             tone, words, shown = self._statement(event, payload)
         phase = _word(event.phase) if event.phase else ""
+        if "://" in words and shown is not _LOG_KEYS:
+            words = linked_html(words)
         cut, actor = "", _actor(event.actor, is_vouched(event))
         if "\n" in words:
             cut, words = _lines(words, f"#{mark}{seq}")
@@ -215,8 +218,8 @@ def _rest(payload: dict[str, Any], shown: frozenset[str]) -> str:
     if payload.keys() <= shown:
         return ""
     text = compact({key: value for key, value in payload.items() if key not in shown})
-    json = escape(clean(plain_json(text) or text))
-    if len(json) <= LONG:
+    json = linked(plain_json(text) or text)
+    if len(text) <= LONG:
         return f' <code class="rest">{json}</code>'
     return f' <details class="rest" data-volatile><summary>payload</summary><pre>{json}</pre></details>'
 
