@@ -33,7 +33,7 @@ PAGES = {
     "/tasks/run/timeline": "at part",
     "/tasks/run/waterfall": "gaps after at part",
     "/tasks/run/permissions/r1": "at part",
-    "/tasks/run/events/1/payload": "part",
+    "/tasks/run/events/1/payload": "part pointer view q from",
     "/selection": "do task filters",
     "/login": "next note",
 }

@@ -19,6 +19,7 @@ from signalbox.store.state import Task
 from signalbox.store.terminal_escapes import plain_json
 from signalbox.webapp.drawing import ansi
 from signalbox.webapp.drawing.links import linked, linked_html
+from signalbox.webapp.drawing.payload.address import PayloadAddress
 from signalbox.webapp.drawing.words import is_vouched
 from signalbox.webapp.views.addresses import of_task
 from signalbox.webapp.views.text import LONG, clean, compact, day_name, plural, size
@@ -151,10 +152,10 @@ class LogRows:
         """Return the link to a payload too long for a row; htmx loads it in place. It comes before the text."""
         if task is None:
             return f'<span class="rest-whole">{size(event.cut_from)}, cut</span>'
-        address = f"{self._root}/tasks/{event.task_id}/events/{event.seq}/payload"
+        address = PayloadAddress.of_event(f"{self._root}/tasks/{event.task_id}", task, event.seq)
         return (
-            f'<a class="rest-whole" data-volatile href="{escape(of_task(address, task))}"'
-            f' hx-get="{escape(of_task(f"{address}?part=payload", task))}" hx-swap="outerHTML"'
+            f'<a class="rest-whole" data-volatile href="{escape(address.url())}"'
+            f' hx-get="{escape(address.url(part="payload"))}" hx-swap="outerHTML"'
             f' title="Show the whole payload">{size(event.cut_from)}</a>'
         )
 

@@ -13,7 +13,9 @@ from signalbox.store.events import KNOWN_EVENTS, is_claim
 from signalbox.store.identity import reference_to
 from signalbox.store.state import STATUSES
 from signalbox.webapp.drawing import ansi, ids
+from signalbox.webapp.drawing.links import linked
 from signalbox.webapp.drawing.log_rows import LogRows
+from signalbox.webapp.drawing.payload.viewer import PayloadViewer
 from signalbox.webapp.drawing.sparkline import bars
 from signalbox.webapp.http import assets
 from signalbox.webapp.http.path_segments import segment
@@ -84,8 +86,11 @@ class Templates:
             at=None,
         )
         self._environment.filters["segment"] = segment
+        self._environment.filters["linked"] = linked
         self._rows = LogRows(self._environment)
         self._environment.globals.update(hits=self._rows.hits, neighbours=self._rows.render)
+        self.payload_viewer = PayloadViewer(self._environment)
+        self._environment.globals.update(payload_viewer=self.payload_viewer.of_event)
 
     def _render(self, template: str, **values: Any) -> str:
         return self._environment.get_template(template).render(**values)

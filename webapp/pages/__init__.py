@@ -17,6 +17,7 @@ def install(app: Quart) -> None:
         export,
         log,
         login,
+        payload,
         permissions,
         saved_views,
         selection,
@@ -27,5 +28,5 @@ def install(app: Quart) -> None:
     )
 
     lists = (static, tasks, selection, saved_views, permissions, audits)
-    for module in (*lists, control, log, spans, checkpoints, timeline, compare, export, demo, login, account):
+    for module in (*lists, control, log, payload, spans, checkpoints, timeline, compare, export, demo, login, account):
         app.register_blueprint(module.blueprint)

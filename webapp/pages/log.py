@@ -1,4 +1,4 @@
-"""The pages of a task's log: a window of the log, search results, one payload, and links to one event."""
+"""The pages of a task's log: a window of the log, search results, and links to one event."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 
 import msgspec
 from quart import Blueprint, Response, redirect, request
-from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as Redirect
 
 from signalbox.store import LogQuery
@@ -17,7 +16,7 @@ from signalbox.webapp.http.params import MAX_SEQ, choice_parameter, flag_paramet
 from signalbox.webapp.http.query_parameters import query_as
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.pages.live_page import LivePage, page_response
-from signalbox.webapp.pages.responses import html, layout
+from signalbox.webapp.pages.responses import html
 from signalbox.webapp.views.log import hits_view
 from signalbox.webapp.views.log_page import Jump, LogPlace, log_page_view, newest
 from signalbox.webapp.views.log_query import LogFilters, log_fields, log_filters, log_query
@@ -65,21 +64,6 @@ async def event(task_id: str, seq: int) -> Redirect:
     async with store().glance() as view:
         await view.head(task_id)
     return redirect(path_around(task_id, seq))
-
-
-@blueprint.get("/tasks/<task_id>/events/<int:seq>/payload")
-@needs("read")
-async def payload(task_id: str, seq: int) -> Response:
-    """Show the whole payload of one event. Rows show its beginning and load the rest with `part=payload`."""
-    async with store().read() as view:
-        task, found = await view.task(task_id), await view.events_at(task_id, [seq])
-    if not found:
-        raise NotFound
-    size, path = len(bytes(found[0].payload_json)), at_root(f"/tasks/{task_id}")
-    values = {"task": task, "event": found[0], "bytes": size, "path": path}
-    if choice_parameter("part", "payload"):
-        return html(fragments().parts({"payload": "events/_payload.html"}, **values)["payload"])
-    return html(fragments().plain_page("events/payload.html", await layout(), **values))
 
 
 def path_around(task_id: str, seq: int) -> str:

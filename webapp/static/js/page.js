@@ -11,6 +11,8 @@ import './times.js';
 import './log-days.js';
 import './log-follow.js';
 import './row-selection.js';
+import './copy-button.js';
+import './payload-view.js';
 import './live-stream.js';
 
 htmx.registerExtension('keep-open', {
@@ -22,6 +24,7 @@ htmx.registerExtension('keep-open', {
    * are added again after them and the order is that of a fresh page.
    */
   htmx_before_morph_node: (element, { newNode }) => {
+    if (isOpenViewer(element, newNode)) return false;
     const wanted = newNode.getAttributeNames();
     const kept = element.getAttributeNames().filter((name) => wanted.includes(name));
     const first = kept.findIndex((name, at) => name !== wanted[at]);
@@ -29,6 +32,11 @@ htmx.registerExtension('keep-open', {
     for (const name of kept.slice(first)) if (name !== 'open') element.removeAttribute(name);
   },
 });
+
+/** A morph keeps a payload viewer as the reader left it. A payload never changes. */
+function isOpenViewer(element, newNode) {
+  return element.matches('.viewer') && element.dataset.viewer === newNode.dataset?.viewer;
+}
 
 /** The first paint does not need the keyboard module: it loads with the first key. */
 document.addEventListener('keydown', async (event) => (await import('./shortcuts.js')).press(event), { once: true });

@@ -1,0 +1,148 @@
+"""The values of a payload one after the other, each after the names that lead to it: as text, or as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import Any, NamedTuple
+
+from markupsafe import Markup, escape
+
+from signalbox.webapp.drawing.links import linked
+from signalbox.webapp.drawing.markdown import looks_like_markdown, markdown_html
+from signalbox.webapp.drawing.payload.address import PayloadAddress
+from signalbox.webapp.drawing.payload.search import Search, scalar_text
+from signalbox.webapp.drawing.payload.shell import command_html
+from signalbox.webapp.drawing.payload.strings import PIECE_CHARS, is_block, more, text_html
+from signalbox.webapp.views.json_pointer import child, names
+from signalbox.webapp.views.text import clean, compact, count, size
+
+MAX_LEAVES = 100
+MAX_CHARS = 120_000
+"""Values, and characters of HTML, in one response. More of them load with a click."""
+
+SMALL_CHARS = 100
+SAMPLE = 25
+MAX_LINE_CHARS = 2000
+TextHtml = Callable[[str, PayloadAddress, Search, int], Markup]
+
+
+class Leaf(NamedTuple):
+    """A value without parts of interest, and its place."""
+
+    pointer: str
+    value: Any
+
+
+def leaves(value: Any, pointer: str, commands: Mapping[str, str]) -> Iterator[Leaf]:
+    """Yield the values inside `value`. Small containers without containers, and commands, are not taken apart."""
+    waiting: list[Iterator[tuple[str, Any]]] = [iter([(pointer, value)])]
+    while waiting:
+        place, item = next(waiting[-1], ("", _END))
+        if item is _END:
+            waiting.pop()
+        elif not isinstance(item, dict | list) or place in commands or (waiting[1:] and _is_small(item)):
+            yield Leaf(place, item)
+        elif item:
+            waiting.append(_parts(place, item))
+        else:
+            yield Leaf(place, item)
+
+
+_END = object()
+
+
+def _parts(pointer: str, container: Any) -> Iterator[tuple[str, Any]]:
+    for name, item in container.items() if isinstance(container, dict) else enumerate(container):
+        yield child(pointer, name), item
+
+
+def _is_small(container: Any) -> bool:
+    """Return whether a container reads best as one line of JSON: a list of short values, or an object with few."""
+    parts = list(islice(container.values() if isinstance(container, dict) else container, SAMPLE))
+    if any((isinstance(part, dict | list) and part) or _is_long(part) for part in parts):
+        return False
+    return isinstance(container, list) or (len(parts) == len(container) and len(compact(container)) <= SMALL_CHARS)
+
+
+def _is_long(value: Any) -> bool:
+    return isinstance(value, str) and (len(value) > SMALL_CHARS // 2 or "\n" in value)
+
+
+def leaves_html(
+    value: Any,
+    address: PayloadAddress,
+    search: Search,
+    start: int = 0,
+    *,
+    view: str,
+    commands: Mapping[str, str] | None = None,
+) -> Markup:
+    """Return the values inside `value`. `start` is the first of them, or the first character of a text."""
+    block = markdown_block if view == "markdown" else text_block
+    if isinstance(value, str) and address.pointer not in (commands or {}):
+        return block(value, address, search, start)
+    out, left, shown, skipped = [], MAX_CHARS, 0, 0
+    for at, leaf in enumerate(islice(leaves(value, address.pointer, commands or {}), start, None), start):
+        path = names(leaf.pointer)[len(names(address.pointer)) :]
+        if search and not _found(leaf, path, search):
+            skipped += 1
+            continue
+        if shown == MAX_LEAVES or left <= 0:
+            out.append(address.piece("Show more values", at, view))
+            break
+        if skipped:
+            out.append(_gap(skipped))
+        html = _leaf(leaf, path, address.at(leaf.pointer), search, block, commands or {})
+        shown, skipped, left = shown + 1, 0, left - len(html)
+        out.append(html)
+    if skipped:
+        out.append(_gap(skipped))
+    return Markup("").join(out) if start else Markup('<div class="leaves">{}</div>').format(Markup("").join(out))
+
+
+def text_block(text: str, address: PayloadAddress, search: Search, start: int = 0) -> Markup:
+    """Return a text as it was written."""
+    html = text_html(text, address, search, start)
+    return html if start else Markup('<pre class="leaf-text" dir="auto">{}</pre>').format(html)
+
+
+def markdown_block(text: str, address: PayloadAddress, search: Search, start: int = 0) -> Markup:
+    """Return a text as Markdown."""
+    html = search.mark(markdown_html(text[start : start + PIECE_CHARS]))
+    return html + more(text, address, start, "markdown")
+
+
+def _found(leaf: Leaf, path: list[str], search: Search) -> bool:
+    if any(search.spans(name) for name in path):
+        return True
+    text = compact(leaf.value) if isinstance(leaf.value, dict | list) else scalar_text(leaf.value)
+    return bool(search.spans(text))
+
+
+def _leaf(
+    leaf: Leaf,
+    path: list[str],
+    address: PayloadAddress,
+    search: Search,
+    block: TextHtml,
+    commands: Mapping[str, str],
+) -> Markup:
+    label = search.mark(escape(clean(" › ".join(path)[:400])))
+    value = leaf.value
+    if leaf.pointer in commands:
+        html, is_long = command_html(commands[leaf.pointer], search), True
+    elif isinstance(value, str) and (is_block(value) or (block is markdown_block and looks_like_markdown(value))):
+        html, is_long = block(value, address, search, 0), True
+    else:
+        text = value if isinstance(value, str) else compact(value)
+        html, is_long = Markup('<span dir="auto">{}</span>').format(search.mark(linked(text[:MAX_LINE_CHARS]))), False
+        if len(text) > MAX_LINE_CHARS:
+            html += Markup('… <a href="{}">Show all {}</a>').format(address.url(view="json"), size(len(text)))
+    return Markup('<div class="leaf{}"><span class="leaf-name">{}</span>{}</div>').format(
+        " leaf--block" if is_long else "", label, html
+    )
+
+
+def _gap(number: int) -> Markup:
+    return Markup('<div class="leaf gap">… {} without a match …</div>').format(count(number))

@@ -1,0 +1,118 @@
+"""The payload viewer: one value of an event in one of four views, with a search, as a fragment of any page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from jinja2 import Environment
+from markupsafe import Markup, escape
+
+from signalbox.store.state import Task
+from signalbox.webapp.drawing.diff import is_diff
+from signalbox.webapp.drawing.markdown import looks_like_markdown
+from signalbox.webapp.drawing.payload.address import PayloadAddress
+from signalbox.webapp.drawing.payload.json_tree import json_tree
+from signalbox.webapp.drawing.payload.leaves import leaves_html
+from signalbox.webapp.drawing.payload.search import Search, scalar_text
+from signalbox.webapp.drawing.payload.shell import shell_commands
+from signalbox.webapp.drawing.payload.strings import PIECE_CHARS, excerpts, is_block, more
+from signalbox.webapp.views.json_pointer import resolve
+from signalbox.webapp.views.text import clean, compact
+
+VIEWS = {"text": "Text", "markdown": "Markdown", "json": "JSON", "raw": "Raw"}
+_BESIDE_A_MESSAGE = frozenset(("stream", "level", "at", "logger", "role"))
+
+
+class PayloadViewer:
+    """Renders viewers and their pieces."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._template = environment.get_template("payload/_viewer.html")
+
+    def render(
+        self, payload: Any, address: PayloadAddress, view: str = "", query: str = "", start: int = 0, size: int = 0
+    ) -> Markup:
+        """Return a viewer for the value at `address` in `payload`. Without a `view`, the value determines it.
+
+        `payload` may be a part of the event's payload, if the names that lead to the value are the same. `start` is the
+        first member or character to show, and `size` the number of bytes to name. Raises LookupError if there is no
+        such value.
+        """
+        value, commands = resolve(payload, address.pointer), shell_commands(payload)
+        view = view or default_view(value, address.pointer, commands)
+        search = Search(query, value)
+        content = piece(value, address, view, search, start, commands)
+        if start:
+            is_text = view == "raw" or (view != "markdown" and isinstance(value, str))
+            content = Markup("<pre>{}</pre>" if is_text else "<div>{}</div>").format(content)
+        return Markup(
+            self._template.render(
+                address=address,
+                view=view,
+                views=VIEWS,
+                search=search,
+                content=content,
+                start=start,
+                bytes=size or len(scalar_text(value).encode(errors="replace")),
+            )
+        )
+
+    def of_event(self, payload: Any, path: str, task: Task, seq: int, pointer: str = "", view: str = "") -> Markup:
+        """Return the same for a template that has the value already. `path` is the address of the task."""
+        return self.render(payload, PayloadAddress.of_event(path, task, seq, pointer), view)
+
+
+def piece(
+    value: Any,
+    address: PayloadAddress,
+    view: str,
+    search: Search,
+    start: int = 0,
+    commands: Mapping[str, str] | None = None,
+) -> Markup:
+    """Return the content of a viewer, or the piece of it that begins at the member or character `start`."""
+    if view == "raw":
+        return _raw(value, address, search, start)
+    if view == "json":
+        return json_tree(value, address, search, start)
+    return leaves_html(value, address, search, start, view=view, commands=commands)
+
+
+def default_view(value: Any, pointer: str, commands: Mapping[str, str]) -> str:
+    """Return the view in which a value reads best."""
+    if any(place == pointer or place.startswith(f"{pointer}/") for place in commands):
+        return "text"
+    text = _main_text(value)
+    if not text:
+        return "json"
+    return "markdown" if looks_like_markdown(text) and not is_diff(text) and "\x1b" not in text else "text"
+
+
+def exact(value: Any) -> str:
+    """Return a value as text to copy: a text as it is, anything else as indented JSON."""
+    if isinstance(value, str):
+        return value
+    try:
+        return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    except (ValueError, RecursionError):
+        return compact(value)
+
+
+def _main_text(value: Any) -> str:
+    """Return the text of a value that is little else."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, dict) or len(value) > len(_BESIDE_A_MESSAGE) + 1:
+        return ""
+    texts = [item for name, item in value.items() if name not in _BESIDE_A_MESSAGE]
+    return texts[0] if len(texts) == 1 and isinstance(texts[0], str) and is_block(texts[0]) else ""
+
+
+def _raw(value: Any, address: PayloadAddress, search: Search, start: int) -> Markup:
+    text = value if isinstance(value, str) and not address.pointer else compact(value)
+    if search and not start and len(text) > PIECE_CHARS:
+        return Markup('<pre class="leaf-text">{}</pre>').format(excerpts(text, address, search))
+    html = search.mark(escape(clean(text[start : start + PIECE_CHARS]))) + more(text, address, start, "raw")
+    return html if start else Markup('<pre class="leaf-text">{}</pre>').format(html)

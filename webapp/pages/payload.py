@@ -1,0 +1,88 @@
+"""The payload of one event: a page, the viewer alone for a page that loads it, and its pieces."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from quart import Blueprint, Response
+
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.current import fragments, store
+from signalbox.webapp.drawing.payload.address import PayloadAddress
+from signalbox.webapp.drawing.payload.search import Search
+from signalbox.webapp.drawing.payload.shell import shell_commands
+from signalbox.webapp.drawing.payload.viewer import VIEWS, default_view, exact, piece
+from signalbox.webapp.http.bad_request import BadRequest
+from signalbox.webapp.http.params import choice_parameter, int_parameter, parameter
+from signalbox.webapp.http.root_path import at_root
+from signalbox.webapp.pages.responses import html, layout
+from signalbox.webapp.views.json_pointer import names
+from signalbox.webapp.views.payload import PayloadView, payload_view
+
+blueprint = Blueprint("payload", __name__)
+
+MAX_POINTER_CHARS = 10_000
+MAX_QUERY_CHARS = 256
+IN_THREAD_BYTES = 16 * 1024
+"""Rendering a payload over this size takes a while, so a thread does it and streams are not delayed."""
+
+T = TypeVar("T")
+
+
+@blueprint.get("/tasks/<task_id>/events/<int:seq>/payload")
+@needs("read")
+async def show(task_id: str, seq: int) -> Response:
+    """Show the value at `pointer` in the payload of one event.
+
+    With `part=payload` the answer is the viewer alone, with `part=piece` its content from the member or character
+    `from` on, and with `part=text` the exact value, to copy it.
+    """
+    pointer, query = _text("pointer", MAX_POINTER_CHARS), _text("q", MAX_QUERY_CHARS)
+    part, view = choice_parameter("part", "payload", "piece", "text"), choice_parameter("view", *VIEWS)
+    start = int_parameter("from", 0, 0, 2**31)
+    async with store().read() as reading:
+        seen = await payload_view(reading, task_id, seq, pointer)
+    address = PayloadAddress.of_event(at_root(f"/tasks/{task_id}"), seen.task, seq, pointer)
+    if part == "text":
+        raw = view == "raw" and not pointer
+        text = bytes(seen.event.payload_json).decode() if raw else await _in_time(seen, lambda: exact(seen.value))
+        return Response(text.encode(errors="replace"), content_type="text/plain; charset=utf-8")
+    if part == "piece":
+        return html(await _in_time(seen, lambda: _piece(seen, address, view, query, start)))
+    viewer = await _in_time(seen, lambda: _viewer(seen, address, view, query, start))
+    if part == "payload":
+        return html(viewer)
+    values = {"task": seen.task, "event": seen.event, "path": at_root(f"/tasks/{task_id}"), "viewer": viewer}
+    return html(fragments().plain_page("payload/show.html", await layout(), **values, places=_places(address)))
+
+
+def _text(name: str, limit: int) -> str:
+    text = parameter(name) or ""
+    if len(text) > limit:
+        raise BadRequest(f"{name} must have at most {limit} characters, not {len(text)}", name)
+    return text
+
+
+def _viewer(seen: PayloadView, address: PayloadAddress, view: str, query: str, start: int) -> str:
+    return fragments().payload_viewer.render(
+        seen.payload, address, view, query, start=start, size=0 if address.pointer else seen.bytes
+    )
+
+
+def _piece(seen: PayloadView, address: PayloadAddress, view: str, query: str, start: int) -> str:
+    commands = shell_commands(seen.payload)
+    view = view or default_view(seen.value, address.pointer, commands)
+    return piece(seen.value, address, view, Search(query, seen.value), start, commands)
+
+
+def _places(address: PayloadAddress) -> list[tuple[str, PayloadAddress]]:
+    """Return the values that contain the one at `address`, the outermost first, and that value itself."""
+    path = names(address.pointer)
+    steps = address.pointer.split("/")
+    return [(name, address.at("/".join(steps[: at + 1]))) for at, name in enumerate(["payload", *path])] if path else []
+
+
+async def _in_time(seen: PayloadView, render: Callable[[], T]) -> T:
+    return render() if seen.bytes <= IN_THREAD_BYTES else await asyncio.to_thread(render)
