@@ -52,7 +52,7 @@ def test_a_retry_runs_the_same_command_as_a_new_linked_task(server: Server, tmp_
         run(server, "first", "sh", "-c", script, options=options, COLOUR="blue")
     assert task_of(server.store, "first").status == "failed"
     page = server.get("/tasks/first").text
-    assert "Run it again" in page
+    assert "Run again" in page
     assert 'action="/tasks/first/retry?identity=' in page
 
     second = press_and_wait(server, "first")
@@ -121,7 +121,7 @@ def test_a_command_posted_over_http_never_runs(server: Server, tmp_path: Path) -
         server.post("/api/tasks/forged/events", {"event_type": "runner_exit", "payload": {"exit_code": 1}})
         response = press(server, "forged")
         assert response.status_code == 409
-        assert "Run it again" not in server.get("/tasks/forged").text
+        assert "Run again" not in server.get("/tasks/forged").text
     assert "signalbox run --retry-of forged -- touch" in server.get("/tasks/forged").text
     assert not marker.exists()
 
@@ -152,7 +152,7 @@ def test_a_run_recorded_through_the_server_is_unsigned_and_shows_its_command(ser
     signalbox("run", "--server", server.url, "--task", "far", "--", "echo", "a b")
     assert_refused(server, "far", "it was not signed")
     page = server.get("/tasks/far").text
-    assert "Run it again" not in page
+    assert "Run again" not in page
     assert f"signalbox run --server {server.url} --retry-of far -- echo &#39;a b&#39;" in page
 
 
@@ -234,14 +234,14 @@ def test_a_retry_that_cannot_start_fails_with_a_message(server: Server) -> None:
     payload["signature"] = signature(line, server.store.key, task)
     server.emit("odd", NewEvent(event_type="runner_spawn", payload=payload), NewEvent(event_type="runner_exit"))
     retry = press_and_wait(server, "odd")
-    assert (retry.status, "before it began" in (retry.error or "")) == ("failed", True)
+    assert (retry.status, "before it started" in (retry.error or "")) == ("failed", True)
 
 
 def test_no_retry_starts_when_allow_retry_is_off(start_server: Callable[..., Server]) -> None:
     server = start_server(allow_retry=False)
     run(server, "off", "true")
     assert_refused(server, "off", "allow_retry is off")
-    assert "Run it again" not in server.get("/tasks/off").text
+    assert "Run again" not in server.get("/tasks/off").text
 
 
 def test_a_database_that_other_users_can_read_signs_no_command(start_server: Callable[..., Server]) -> None:

@@ -66,7 +66,7 @@ def test_posted_events_answer_no_permission_and_cancel_nothing(
         assert (task["cancel_requested"], task["retries"]) == (False, [])
         assert audits_of(server.store, task_id) == []
         page = server.get(f"/tasks/{task_id}", headers=headers).text
-        assert page.count("claimed by the log, without effect") == len(CLAIMS)
+        assert page.count("claimed by the log, no effect") == len(CLAIMS)
         assert f"by {OPERATOR}" not in page
         assert f"“{OPERATOR}”" in page
 

@@ -32,7 +32,7 @@ async def test_a_relayed_line_shows_when_it_was_written(store: SqliteStore) -> N
     [
         ("runner_exit", {"exit_code": 3, "status": "failed", "message": "exit code 3"}, "run ended failed exit code 3"),
         ("runner_exit", {"exit_code": 130, "status": "cancelled", "message": "cancelled"}, "cancelled exit code 130"),
-        ("phase_exit", {"message": "cancelled", "error_code": "cancelled"}, "phase left planning cancelled"),
+        ("phase_exit", {"message": "cancelled", "error_code": "cancelled"}, "phase ended planning cancelled"),
     ],
 )
 async def test_the_end_of_a_run_or_a_phase_repeats_nothing(
@@ -163,7 +163,7 @@ def test_an_error_page_explains_the_error_and_links_to_the_tasks(status: int) ->
 def test_only_an_error_page_that_reloads_says_so() -> None:
     reloading = FRAGMENTS.error_page(503, "unavailable", "the database is busy", wait=2, reloads=True)
     assert 'http-equiv="refresh" content="5"' in reloading
-    assert "loads again by itself" in main(reloading).text
+    assert "reloads automatically" in main(reloading).text
     posted = FRAGMENTS.error_page(503, "unavailable", "the database is busy", wait=2)
     assert "refresh" not in posted
     assert "retry-page" not in posted
@@ -227,6 +227,6 @@ async def test_a_permission_names_its_request_and_a_checkpoint_its_evidence(stor
         ],
     )
     rows = main(await page(store))
-    assert rows.by_id("e1").text.endswith("permission asked rm request r1")
-    assert rows.by_id("e2").text.endswith("permission closed expired request r1")
+    assert rows.by_id("e1").text.endswith("approval requested rm request r1")
+    assert rows.by_id("e2").text.endswith("request closed expired request r1")
     assert rows.by_id("e3").text.endswith("checkpoint plan e1 e2")

@@ -108,7 +108,7 @@ def test_repeated_cancels_escalate_to_sigkill(server: Server) -> None:
 
 def test_audits_are_paged(start_server: Callable[..., Server]) -> None:
     server = start_server()
-    assert "Nobody has done anything" in server.get("/audits").text
+    assert "No actions yet" in server.get("/audits").text
     assert server.get("/tasks/nobody/audits").status_code == 404
     for n in range(205):
         server.store.audit("ann", "looked", task_id=f"run-{n % 2}", seq=n + 1, detail={"text": f"<b>{n}</b>"})

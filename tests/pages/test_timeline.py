@@ -52,8 +52,8 @@ def test_the_timeline_groups_moments_by_phase(server: Server) -> None:
         "Checkpoint c1 with 2 artifacts",
         "Checkpoint c1 verified",
         "item 2 failed: E7",
-        "Asked for permission to use rm: they are old",
-        "Permission given by ann",
+        "Requested approval of rm: they are old",
+        "Approved by ann",
     ]
     links = [a.attributes["href"] for moment in elements_with_class(main, "moment") for a in moment.all("a")]
     assert without_identity(str(links[1])) == "/tasks/story/log?around=8#e8"
@@ -76,15 +76,15 @@ def test_the_next_step_is_estimated_from_earlier_runs_of_the_kind(server: Server
     text = " ".join(next_step.text.split())
     assert "Next step executing" in text
     assert "(3 runs)" in text
-    assert "in 3 earlier runs of the kind nightly that ended well" in text
+    assert "based on 3 earlier runs of kind nightly" in text
 
 
 def test_without_earlier_runs_there_is_no_estimate(server: Server) -> None:
     server.post("/api/tasks", {"task_id": "alone", "kind": "unheard"})
     server.emit("alone", event("phase_enter", "p", "planning"))
-    assert "No earlier runs of the kind unheard" in page(server, "/tasks/alone/timeline").text
+    assert "No forecast: no earlier run of kind unheard completed" in page(server, "/tasks/alone/timeline").text
     server.emit("kindless", event("phase_enter", "p", "planning"))
-    assert "this run names no kind" in page(server, "/tasks/kindless/timeline").text
+    assert "this run has no kind" in page(server, "/tasks/kindless/timeline").text
 
 
 def test_an_ended_run_has_no_next_step(server: Server) -> None:

@@ -225,7 +225,7 @@ class Supervisor:
             payload={
                 "status": "interrupted",
                 "error_code": "no_heartbeat",
-                "explanation": f"no sign of life since {moment(task.updated_at)}",
+                "explanation": f"no heartbeat since {moment(task.updated_at)}",
             },
         )
         with contextlib.suppress(UnknownTask):
@@ -238,7 +238,7 @@ class Supervisor:
             actor="supervisor",
             span_id=span_id,
             key=f"signalbox:expired:{seq}",
-            payload={"request_id": request_id, "cause": "expired", "message": "nobody answered in time"},
+            payload={"request_id": request_id, "cause": "expired", "message": "no answer in time"},
         )
 
         def still_open(now: Task) -> bool:

@@ -106,7 +106,7 @@ def moment(event: Event) -> Moment:
     tone, sentence_of = _SENTENCES[event.event_type]
     text = sentence_of(event, event.payload)
     if is_claim(event):
-        return Moment(event.seq, event.happened_at, f"The log claims, without effect: {text}")
+        return Moment(event.seq, event.happened_at, f"Claimed by the log, no effect: {text}")
     if event.event_type == "permission_response" and event.payload.get("approved") is not True:
         tone = "danger"
     if event.event_type == "runner_exit" and (event.payload.get("exit_code") or event.payload.get("error_code")):
@@ -152,26 +152,26 @@ _SENTENCES: dict[str, tuple[str, Sentence]] = {
         "clear",
         lambda e, p: f"The run ended{_why(p) or ': ' + (_field(p, 'status') or 'done')}",
     ),
-    "phase_enter": ("", lambda e, p: f"Entered again{_why(p)}"),
+    "phase_enter": ("", lambda e, p: f"Started again{_why(p)}"),
     "work_item_failed": ("danger", lambda e, p: f"{_item(e, p)} failed{_why(p)}"),
     "checkpoint_commit": ("", _committed),
     "checkpoint_verified": ("clear", lambda e, p: f"Checkpoint {checkpoint_id_of(e)} verified{_why(p)}"),
     "checkpoint_invalid": ("danger", lambda e, p: f"Checkpoint {checkpoint_id_of(e)} is invalid{_why(p)}"),
-    "recovery_initiated": ("caution", lambda e, p: f"Recovery began{_why(p)}"),
-    "recovery_checkpoint_loaded": ("", lambda e, p: f"Went back to checkpoint {checkpoint_id_of(e)}{_why(p)}"),
-    "recovery_complete": ("clear", lambda e, p: f"Recovered{_why(p)}"),
+    "recovery_initiated": ("caution", lambda e, p: f"Recovery started{_why(p)}"),
+    "recovery_checkpoint_loaded": ("", lambda e, p: f"Restored checkpoint {checkpoint_id_of(e)}{_why(p)}"),
+    "recovery_complete": ("clear", lambda e, p: f"Recovery completed{_why(p)}"),
     "permission_request": (
         "waiting",
-        lambda e, p: f"Asked for permission to use {_field(p, 'tool_name')}{_why(p)}",
+        lambda e, p: f"Requested approval of {_field(p, 'tool_name')}{_why(p)}",
     ),
     "permission_response": (
         "clear",
-        lambda e, p: f"Permission {'given' if p.get('approved') is True else 'denied'}{_by(e)}{_why(p)}",
+        lambda e, p: f"{'Approved' if p.get('approved') is True else 'Denied'}{_by(e)}{_why(p)}",
     ),
     "permission_cleared": (
         "caution",
-        lambda e, p: f"Question closed without an answer{_why(p) or ': ' + _field(p, 'cause').replace('_', ' ')}",
+        lambda e, p: f"Request closed without an answer{_why(p) or ': ' + _field(p, 'cause').replace('_', ' ')}",
     ),
     "cancel_requested": ("caution", lambda e, p: f"Cancel requested{_by(e)}{_why(p)}"),
-    "retry_requested": ("", lambda e, p: f"Run again{_by(e)} as {_field(p, 'retry')}"),
+    "retry_requested": ("", lambda e, p: f"Retried{_by(e)} as {_field(p, 'retry')}"),
 }
