@@ -60,7 +60,7 @@ def test_a_logged_in_operator_starts_and_watches_a_run(guarded: Server, tmp_path
     done = run_agent_client(tmp_path, guarded, "--email", "ann@example.org", SIGNALBOX_PASSWORD=PASSWORD)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "DONE")
     wrong_password = run_agent_client(tmp_path, guarded, "--email", "ann@example.org", SIGNALBOX_PASSWORD="wrong")
-    assert (wrong_password.returncode, "no account with this e-mail" in wrong_password.stderr) == (2, True)
+    assert (wrong_password.returncode, "wrong e-mail or password" in wrong_password.stderr) == (2, True)
 
 
 def test_a_logged_out_client_is_refused(guarded: Server) -> None:

@@ -45,7 +45,7 @@ def test_selected_tasks_are_listed_and_deleted_after_confirmation(start_server: 
     assert confirmation.status_code == 200
     assert "Delete 2 tasks?" in confirmation.text
     assert "4 events" in confirmation.text
-    assert "it is running: cancel the run first" in confirmation.text
+    assert "the run is running: cancel it first" in confirmation.text
     assert "gone" in confirmation.text
     assert listed(server) == ["runs", "b", "a"]
 
@@ -70,7 +70,7 @@ def test_archived_tasks_leave_the_list_and_can_be_restored(start_server: Callabl
     assert confirm(server, "archive", "a").status_code == 303
     assert (listed(server), listed(server, "archived=1")) == (["b"], ["a"])
     assert 'href="/tasks?archived=1"' in server.get("/tasks").text
-    assert "Bring back" in server.get("/tasks?archived=1").text
+    assert "Restore" in server.get("/tasks?archived=1").text
     assert server.get("/tasks/a").status_code == 200
     assert confirm(server, "restore", "a").status_code == 303
     assert (listed(server), listed(server, "archived=1")) == (["b", "a"], [])
@@ -79,7 +79,7 @@ def test_archived_tasks_leave_the_list_and_can_be_restored(start_server: Callabl
 
 
 def test_empty_and_invalid_selections_get_clear_messages(server: Server) -> None:
-    assert "No task is chosen" in submit_selection(server, "delete").text
+    assert "No tasks selected" in submit_selection(server, "delete").text
     assert "do must be one of archive, restore, delete" in submit_selection(server, "burn", "a").text
     assert "at most 500 tasks" in submit_selection(server, "delete", *(f"t{n}" for n in range(501))).text
     assert confirm(server, "burn", "a").status_code == 404
@@ -161,7 +161,7 @@ def test_archiving_and_deleting_require_the_right_role(start_server: Callable[..
         return server.post(path, data={"task": "ours", "do": "delete"}, headers=headers)
 
     assert "There is no such task" in post("/selection", stranger).text
-    assert "in which you may not do that" in post("/selection", people["operator"]).text
+    assert "you do not have the right to do this" in post("/selection", people["operator"]).text
     assert "Delete 1 task?" in post("/selection", people["owner"]).text
     assert post("/selection/delete", people["operator"]).status_code == 409
     assert post("/selection/archive", people["viewer"]).status_code == 409

@@ -131,11 +131,11 @@ def test_buttons_appear_only_for_callers_with_the_right_to_use_them(two_projects
         theirs = server.get(path, headers=two_projects.ann).text
         assert 'value="approve"' not in theirs
         assert "somebody who may answer" in theirs
-    for words in ("Archive…", "Save what is shown", 'name="task" value="run-ours'):
+    for words in ("Archive…", "Save this view", 'name="task" value="run-ours'):
         assert words in server.get("/tasks", headers=two_projects.bob).text
         assert words not in server.get("/tasks", headers=two_projects.ann).text
-    assert "Cancel the run" in server.get("/tasks/run-ours", headers=two_projects.bob).text
-    assert "Cancel the run" not in server.get("/tasks/run-ours", headers=two_projects.ann).text
+    assert "Cancel run" in server.get("/tasks/run-ours", headers=two_projects.bob).text
+    assert "Cancel run" not in server.get("/tasks/run-ours", headers=two_projects.ann).text
 
 
 def test_live_pages_with_different_rights_share_no_cached_bytes(two_projects: TwoProjects) -> None:

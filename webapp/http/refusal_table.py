@@ -53,7 +53,7 @@ REFUSALS: dict[type[Exception], Refusal] = {
     BadRequest: Refusal(400, "bad_request", "A parameter or the body is wrong; `field` names it."),
     InvalidEvent: Refusal(400, "bad_request", "A value breaks a rule; `field` names it."),
     NotLoggedIn: Refusal(401, "not_logged_in", "Log in, or send a token."),
-    WrongCredentials: Refusal(401, "wrong_credentials", "No account has this e-mail and this password."),
+    WrongCredentials: Refusal(401, "wrong_credentials", "Wrong e-mail or password."),
     Forbidden: Refusal(403, "forbidden", "The caller does not have the right to do this here."),
     CrossSite: Refusal(403, "cross_site", "The request comes from a page of another site."),
     UnknownTask: Refusal(404, "unknown_task", "No task has this id."),
@@ -70,11 +70,11 @@ REFUSALS: dict[type[Exception], Refusal] = {
     UnsupportedEncoding: Refusal(415, "unsupported_media_type", "The server cannot read this `Content-Encoding`."),
     UnsupportedMediaType: Refusal(415, "unsupported_media_type", "The body must be JSON; see `Content-Type`."),
     WrongHost: Refusal(421, "wrong_host", "The server does not answer under this host name."),
-    TooManyLogins: Refusal(429, "too_many_logins", "Too many log-ins were tried; see `Retry-After`."),
+    TooManyLogins: Refusal(429, "too_many_logins", "Too many attempts to log in; see `Retry-After`."),
     StoreDamaged: Refusal(
         500, "store_damaged", "The data is in a damaged part of the database; a retry does not help."
     ),
-    StoreUnavailable: Refusal(503, "unavailable", "The store is busy or cannot be reached; see `Retry-After`."),
+    StoreUnavailable: Refusal(503, "unavailable", "The database did not answer; see `Retry-After`."),
     StoreMoved: Refusal(503, "store_moved", "The store was moved to another database; the server must be restarted."),
     LoginsBusy: Refusal(503, "logins_busy", "Too many log-ins wait for their password check; see `Retry-After`."),
     AgentUnavailable: Refusal(503, "agent_unavailable", "The agent of the project does not answer."),

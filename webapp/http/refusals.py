@@ -47,7 +47,7 @@ class WrongCredentials(Exception):
     """No account has this e-mail and this password."""
 
     def __init__(self) -> None:
-        super().__init__("there is no account with this e-mail and password")
+        super().__init__("wrong e-mail or password")
 
 
 class WrongHost(Exception):
@@ -75,7 +75,7 @@ class TooManyLogins(Exception):
     """Too many log-ins were tried. `retry_after` is in seconds."""
 
     def __init__(self, retry_after: float) -> None:
-        super().__init__("too many log-ins were tried; wait a little")
+        super().__init__("too many attempts to log in; try again later")
         self.retry_after = retry_after
 
 
@@ -96,7 +96,7 @@ class TooManyStreams(Exception):
     """
 
     def __init__(self, limit: int | None = None, *, closing: bool = False) -> None:
-        full = "the server is about to stop" if closing else "this server has as many streams open as it may"
+        full = "the server is about to stop" if closing else "the server has reached its limit of open streams"
         super().__init__(full if limit is None else f"you have {limit} streams open, which is the limit for one caller")
         self.limit = limit
         self.retry_after = 1.0 if closing else random.uniform(1, 5)

@@ -24,7 +24,7 @@ from signalbox.webapp.http.refusals import Forbidden, TooManyLogins
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.pages.responses import html, layout
 
-TOKEN_LIFETIMES = {"7": "a week", "30": "30 days", "90": "90 days", "365": "a year", "": "until it is revoked"}
+TOKEN_LIFETIMES = {"7": "in 7 days", "30": "in 30 days", "90": "in 90 days", "365": "in a year", "": "never"}
 """The lifetimes of a new token, in days, with their labels. "" is no expiry."""
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
@@ -43,11 +43,11 @@ async def password() -> Response | Redirect:
     try:
         changed = await change_password(mine, form.get("old", ""), form.get("new", ""), request.remote_addr)
     except InvalidEvent as error:
-        return await _page(mine, 400, refused=f"The new password cannot be used: {error}.")
+        return await _page(mine, 400, refused=f"The password was not changed: {error}.")
     except TooManyLogins as error:
         return await _page(mine, 429, refused=f"{error}.".capitalize())
     if not changed:
-        return await _page(mine, 400, refused="That is not the current password.")
+        return await _page(mine, 400, refused="The password was not changed: the current password is wrong.")
     response = redirect(at_root("/login?note=password"), 303)
     cookie.delete_session(response, request)
     return response

@@ -16,7 +16,7 @@ from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.pages.responses import html
 
 NOTES = {"out": "You are logged out.", "password": "Your password was changed. Log in with the new one."}
-WRONG_CREDENTIALS = "There is no account with this e-mail and password."
+WRONG_CREDENTIALS = "Wrong e-mail or password."
 
 blueprint = Blueprint("login", __name__)
 
@@ -37,7 +37,7 @@ async def create() -> Response | Redirect:
     try:
         found = await log_in(email, form.get("password", ""), request.remote_addr, cookie.browser_of(request))
     except TooManyLogins as error:
-        page = _form(next_path, email=email, refused=f"Too many log-ins were tried. Wait {wait(error.retry_after)}.")
+        page = _form(next_path, email=email, refused=f"Too many attempts. Try again in {wait(error.retry_after)}.")
         page.status_code = 429
         page.headers["Retry-After"] = str(round(error.retry_after))
         return page

@@ -29,7 +29,7 @@ MAX_TASKS = 500
 RIGHTS: dict[str, Scope] = {"archive": "respond", "restore": "respond", "delete": "admin"}
 """The actions on selected tasks, and the right that each needs in the project of each task."""
 
-DONE_WORDS = {"archive": "archived", "restore": "brought back", "delete": "deleted"}
+DONE_WORDS = {"archive": "archived", "restore": "restored", "delete": "deleted"}
 
 
 @dataclass(kw_only=True)
@@ -107,7 +107,7 @@ async def _chosen(action: str) -> Selection:
     given = await request.values
     wanted = list(dict.fromkeys(given.getlist("task")))
     if len(wanted) > MAX_TASKS:
-        raise BadRequest(f"at most {MAX_TASKS} tasks can be chosen at once, not {len(wanted)}", "task")
+        raise BadRequest(f"at most {MAX_TASKS} tasks can be selected at once, not {len(wanted)}", "task")
     chosen = Selection(action=action, filters=checked_filters(given.get("filters", "")))
     caller, right = await principal(), RIGHTS[action]
     async with store().read() as view:
@@ -118,11 +118,9 @@ async def _chosen(action: str) -> Selection:
             elif identity not in (None, task.identity):
                 chosen.replaced.append(task_id)
             elif not caller.may(right, task.project_id):
-                chosen.refused.append(
-                    (task, f"it belongs to the project {task.project_id}, in which you may not do that")
-                )
+                chosen.refused.append((task, f"you do not have the right to do this in the project {task.project_id}"))
             elif action == "delete" and not task.deletable:
-                chosen.refused.append((task, f"it is {task.status}: cancel the run first, or archive the task"))
+                chosen.refused.append((task, f"the run is {task.status}: cancel it first, or archive the task"))
             else:
                 chosen.tasks.append(task)
     return chosen

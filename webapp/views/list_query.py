@@ -93,7 +93,7 @@ ORDERS: dict[Sort, str] = {
     "newest": "newest first",
     "oldest": "oldest first",
     "active": "last event first",
-    "longest": "longest first, of the runs that have ended",
+    "longest": "longest first, ended runs only",
 }
 
 

@@ -1,6 +1,6 @@
 /**
  * <select-all data-volatile></select-all>, in the head of a table whose rows begin with `.pick` checkboxes: a checkbox for
- * all rows. A click with Shift chooses every row since the last click. `[data-chosen]` shows how many are chosen.
+ * all rows. A click with Shift selects every row since the last click. `[data-chosen]` shows how many are selected.
  */
 class SelectAll extends HTMLElement {
   #listening;
@@ -10,7 +10,7 @@ class SelectAll extends HTMLElement {
   connectedCallback() {
     this.#all = document.createElement('input');
     this.#all.type = 'checkbox';
-    this.#all.setAttribute('aria-label', 'Choose all tasks of this page');
+    this.#all.setAttribute('aria-label', 'Select all tasks on this page');
     this.#listening = new AbortController();
     const { signal } = this.#listening;
     this.#all.addEventListener('change', () => this.#set(this.#boxes, this.#all.checked), { signal });
@@ -52,7 +52,7 @@ class SelectAll extends HTMLElement {
     const chosen = boxes.filter((box) => box.checked).length;
     this.#all.checked = chosen > 0 && chosen === boxes.length;
     this.#all.indeterminate = chosen > 0 && chosen < boxes.length;
-    for (const place of document.querySelectorAll('[data-chosen]')) place.textContent = `${chosen} chosen`;
+    for (const place of document.querySelectorAll('[data-chosen]')) place.textContent = `${chosen} selected`;
   }
 }
 
