@@ -34,7 +34,7 @@ STEPS = (
     ),
     (
         "Open {server}/tasks/{task} and switch the browser's network off and on (F12, Network, Offline)",
-        "The page says 'offline since …' and its clock stops; then it says 'live at #…' and shows every row.",
+        "The page says 'Offline since …' and its clock stops; then it says 'Live · #…' and shows every row.",
     ),
 )
 

@@ -123,7 +123,7 @@ def open_page(browser: Browser, server: Server, path: str, **options: Any) -> Pa
     """Open a page in UTC and wait until it is live."""
     page = browser.new_context(locale="en-GB", timezone_id="Etc/UTC", **options).new_page()
     page.goto(server.url + path)
-    expect(page.locator("live-status")).to_contain_text("live at", timeout=TIMEOUT_MS)
+    expect(page.locator("live-status")).to_contain_text("Live ·", timeout=TIMEOUT_MS)
     return page
 
 

@@ -59,7 +59,7 @@ def cut(scale: Scale) -> Iterator[Row]:
 
 def cut_once(page: Page, proxy: Proxy, emitter: Process, length: float) -> tuple[float, float]:
     """Return the seconds from the cut until the page shows it, and from the return until every event is on the page."""
-    page.wait_for_function("window.statuses.at(-1)?.text.startsWith('live at')")
+    page.wait_for_function("window.statuses.at(-1)?.text.startsWith('Live ·')")
     seen, started_at = set(page.evaluate("Object.keys(window.seenAt)")), time.time()
     proxy.shut()
     emit(emitter, length)
@@ -67,9 +67,9 @@ def cut_once(page: Page, proxy: Proxy, emitter: Process, length: float) -> tuple
     returned = time.time()
     proxy.heal()
     page.wait_for_function("wanted => Object.keys(window.seenAt).length >= wanted", arg=len(seen) + EVENTS)
-    page.wait_for_function("window.statuses.at(-1)?.text.startsWith('live at')")
+    page.wait_for_function("window.statuses.at(-1)?.text.startsWith('Live ·')")
     statuses = page.evaluate("window.statuses")
-    stale_at = [status["at"] / 1000 for status in statuses if status["text"].startswith("stale since")]
+    stale_at = [status["at"] / 1000 for status in statuses if status["text"].startswith("Stale since")]
     marks: dict[str, float] = page.evaluate("window.seenAt")
     caught_up_at = max(at / 1000 for mark, at in marks.items() if mark not in seen)
     return min(at for at in stale_at if at >= started_at) - started_at, caught_up_at - returned

@@ -172,7 +172,7 @@ def test_the_page_shows_two_runs_and_their_first_difference(server: Server) -> N
     server.emit("bad", *executing(item("one"), item("two", "failed")))
     main = page(server, "/compare?a=good&b=bad")
     (difference_at,) = elements_with_class(main, "compare-parting")
-    assert text(difference_at) == "They parted at two in executing: done in A, failed in B. 1 difference in all."
+    assert text(difference_at) == "First difference: two in executing: done in A, failed in B. 1 difference in total."
     (row,) = elements_with_class(main, "compare-parted")
     assert [text(cell).split()[0] for cell in elements_with_class(row, "compare-side")] == ["done", "failed"]
     assert [without_identity(str(a.attributes["href"])) for a in row.all("a")] == [
@@ -193,20 +193,20 @@ def test_only_differences_are_shown_on_request(server: Server) -> None:
     server.emit("some", *executing(item("one"), item("two")))
     main = page(server, "/compare?a=all&b=some&show=parted")
     (row,) = elements_with_class(main, "compare-work")
-    assert text(row).startswith("<b>three parted done")
+    assert text(row).startswith("<b>three differs done")
 
 
 def test_a_run_compared_with_itself_has_no_difference(server: Server) -> None:
     server.emit("same", *executing(item("one")))
     (difference_at,) = elements_with_class(page(server, "/compare?a=same&b=same"), "compare-parting")
-    assert text(difference_at).startswith("They have not parted")
+    assert text(difference_at).startswith("No differences")
 
 
 def test_runs_without_phases_and_work_items_are_compared_by_their_outcome(server: Server) -> None:
     for task, status in (("well", "done"), ("fine", "done"), ("badly", "failed")):
         server.emit(task, NewEvent(event_type="status", payload={"status": status}))
     (same,) = elements_with_class(page(server, "/compare?a=well&b=fine"), "compare-parting")
-    assert text(same) == "They have not parted: both runs ended in the same state."
+    assert text(same) == "No differences: both runs ended in the same state."
     (different,) = elements_with_class(page(server, "/compare?a=well&b=badly"), "compare-parting")
     assert text(different) == "The runs ended in different states: A done, B failed."
 
@@ -222,7 +222,7 @@ def test_thousands_of_work_items_are_cut_and_counted(server: Server) -> None:
     server.emit("more", *executing(*(item(f"item {number}") for number in range(ROWS + 250))))
     main = page(server, "/compare?a=many&b=more")
     assert len(elements_with_class(main, "compare-work")) == ROWS
-    assert "250 more are not shown" in text(main)
+    assert "250 more rows not shown" in text(main)
     assert "50 differences in all" in text(main)
     assert len(elements_with_class(page(server, "/compare?a=many&b=more&show=parted"), "compare-work")) == 50
 
@@ -235,7 +235,7 @@ def test_the_second_run_is_chosen_from_runs_of_the_same_kind(server: Server) -> 
     main = page(server, "/compare?a=n1")
     (chosen,) = main.all("select")
     assert [str(option.attributes["value"]).partition("@")[0] for option in chosen.all("option")] == ["n2"]
-    assert "There is no other run of the kind weekly yet" in text(page(server, "/compare?a=w1&b="))
+    assert "There is no other run of kind weekly yet" in text(page(server, "/compare?a=w1&b="))
 
 
 def test_without_runs_the_page_asks_for_two_ids(server: Server) -> None:

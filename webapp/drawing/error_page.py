@@ -16,37 +16,39 @@ class Words(NamedTuple):
 
 
 WORDS: dict[int | str, Words] = {
-    "unknown_task": Words("Task not found", "It may have been deleted, or the address has a mistake."),
-    "task_replaced": Words("This task was replaced", "The address is that of the earlier task, which is gone."),
-    "not_yet": Words("This did not exist yet", "Go back, and choose that event or a later one."),
-    "cross_site": Words("This came from another site", "Open the page on this server, and do it there."),
-    "store_damaged": Words("A part of the database is damaged", "Everything that is stored elsewhere still works."),
-    "partly_done": Words("Only a part was done", "Go back, and try again: this continues with the others."),
-    "too_many_streams": Words("Too many streams are open", "Close other pages of Signalbox, and try again later."),
-    "agent_unavailable": Words("The agent does not answer", "Nothing was started. Go back, and try again later."),
-    400: Words("The request has a mistake", "Correct the address or the form, or start again from the list of tasks."),
-    401: Words("You are not logged in", "Log in, then do it again."),
-    403: Words("You are not allowed to do this", "Ask an owner of the project or an admin for this right."),
-    404: Words("Not found", "It may have been deleted, or the address has a mistake."),
-    405: Words("This does not work from here", "Go back, and use the links and buttons of the page."),
-    408: Words("The request took too long", "Nothing was changed. Go back, and try again."),
-    409: Words("This cannot be done now", "Go back, and look at the task as it is now."),
-    413: Words("This is too much at once", "Nothing was changed. Go back, and send less."),
-    415: Words("The server cannot read this", "Nothing was changed. Go back, and use the form of the page."),
+    "unknown_task": Words("Task not found", "It was deleted, or the address is mistyped."),
+    "task_replaced": Words(
+        "This task was replaced", "The address is that of an earlier task with this id, which was deleted."
+    ),
+    "not_yet": Words("This did not exist yet", "Go back and select a later event."),
+    "cross_site": Words("The request came from another site", "Open the page on this server and try again."),
+    "store_damaged": Words("Part of the database is damaged", "Everything else still works."),
+    "partly_done": Words("Only partly done", "Go back and try again: this continues with the remaining tasks."),
+    "too_many_streams": Words("Too many streams are open", "Close other Signalbox pages and try again later."),
+    "agent_unavailable": Words("The agent does not answer", "Nothing was started. Go back and try again later."),
+    400: Words("Invalid request", "Correct the address or the form, or start again from the list of tasks."),
+    401: Words("You are not logged in", "Log in and try again."),
+    403: Words("You are not allowed to do this", "Ask an owner of the project or an administrator for this right."),
+    404: Words("Not found", "It was deleted, or the address is mistyped."),
+    405: Words("This does not work here", "Go back and use the links and buttons of the page."),
+    408: Words("The request timed out", "Nothing was changed. Go back and try again."),
+    409: Words("This is not possible now", "Go back and check the current state."),
+    413: Words("The request is too large", "Nothing was changed. Go back and send less."),
+    415: Words("The server cannot read this", "Nothing was changed. Go back and use the form of the page."),
     421: Words(
-        "The server has another name",
+        "Wrong host name",
         "Use the address that the server was started with, or add this name to the setting allowed_hosts.",
     ),
-    429: Words("Too many attempts", "Go back, and try again later."),
+    429: Words("Too many attempts", "Go back and try again later."),
     500: Words(
         "Something went wrong",
         "Try again. If it happens again, tell the person who runs this server.",
     ),
-    503: Words("The server cannot answer right now", "Nothing was changed. Go back, and try again."),
+    503: Words("The server cannot answer right now", "Nothing was changed. Go back and try again."),
 }
 """The words for an error, by its code or else by its status."""
 
-RELOADING = "This page loads again by itself as soon as the server can answer."
+RELOADING = "This page reloads automatically as soon as the server answers."
 SIGNALS = {429: "caution", 503: "caution", 500: "danger"}
 """The colour of the signal for each status; other statuses have no colour."""
 

@@ -64,7 +64,7 @@ class Jump:
     def missed(self) -> str:
         """The message if there is no target."""
         if self.at is not None:
-            return "Nothing was said then or later. This is the end of the log."
+            return "No events at or after this time. This is the end of the log."
         if self.failure_after is None:
             return ""
         return f"No failure after #{self.failure_after}." if self.failure_after else "No failure in this log."

@@ -71,8 +71,8 @@ class TimeTravel:
             TravelStep("first", "First event", to(first)),
             TravelStep("−10", "Ten events back", to(self.seq - 10)),
             TravelStep("−1", "One event back", to(self.seq - 1), "["),
-            TravelStep("+1", "One event on", to(self.seq + 1), "]"),
-            TravelStep("+10", "Ten events on", to(self.seq + 10)),
+            TravelStep("+1", "One event forward", to(self.seq + 1), "]"),
+            TravelStep("+10", "Ten events forward", to(self.seq + 10)),
             TravelStep("last", "Last event", to(last)),
         ]
 

@@ -77,7 +77,7 @@ export class ConnectionStatus {
       row.append(element('dt', 'label', {}, label), this.#figures[name]);
       list.append(row);
     }
-    stats.append(element('summary', 'summary', {}, 'Statistics'), list);
+    stats.append(element('summary', 'summary', {}, 'Connection'), list);
     return stats;
   }
 

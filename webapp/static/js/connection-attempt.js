@@ -68,7 +68,7 @@ const endings = {
   stop: () => ({}),
   resume: () => ({ resume: true }),
   offline: () => ({ message: 'offline', offline: true, lost: true }),
-  silent: (limit) => ({ message: `no sign of life for ${limit / 1000} s`, lost: true }),
+  silent: (limit) => ({ message: `no data for ${limit / 1000} s`, lost: true }),
 };
 
 /** Resolves some time after the abort, because a `fetch` that ignores its signal must not block the page. */

@@ -4,8 +4,8 @@ import { counted } from './open-permissions.js';
 /**
  * <live-status data-volatile></live-status>
  *
- * Shows whether the page is up to date: the state of the connection, and "live at #1523", "catching up 1400 → 1523",
- * "stale since 14:02:07" or "offline since …". Style sheets and clocks read the same from `<html data-live>`: `connecting`, `live`,
+ * Shows whether the page is up to date: the state of the connection, and "Live · #1523", "Catching up · 1400 → 1523",
+ * "Stale since 14:02:07" or "Offline since …". Style sheets and clocks read the same from `<html data-live>`: `connecting`, `live`,
  * `catching-up`, `stale`, `offline` or `error`. The title and icon of the tab follow `<… id="page-meta" data-title
  * data-icon>`, which the stream keeps up to date.
  */
@@ -59,12 +59,12 @@ function liveStateOf({ state, message, cursor, latest, since }) {
 function describe(liveState, { message, cursor, latest, since }) {
   const time = since?.toLocaleTimeString([], { hour12: false });
   return {
-    live: `live at #${cursor}`,
-    'catching-up': `catching up ${cursor} → ${latest}`,
-    connecting: `as of #${cursor}`,
-    stale: `stale since ${time}`,
-    offline: `offline since ${time}`,
-    error: `stale since ${time}: ${message}`,
+    live: `Live · #${cursor}`,
+    'catching-up': `Catching up · ${cursor} → ${latest}`,
+    connecting: `As of #${cursor}`,
+    stale: `Stale since ${time}`,
+    offline: `Offline since ${time}`,
+    error: `Stale since ${time}: ${message}`,
   }[liveState];
 }
 

@@ -40,7 +40,7 @@ function isOn() {
 }
 
 function notify(count) {
-  const body = count === 1 ? 'One permission request waits.' : `${count} permission requests wait.`;
+  const body = count === 1 ? '1 permission request is open.' : `${count} permission requests are open.`;
   const shown = new Notification('Signalbox', { body, tag: 'signalbox-permissions', renotify: true });
   shown.addEventListener('click', () => {
     window.focus();

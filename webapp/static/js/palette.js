@@ -6,8 +6,8 @@ export function open() {
   const dialog = document.createElement('dialog');
   dialog.className = 'palette';
   dialog.setAttribute('aria-label', 'Command palette');
-  dialog.innerHTML = `<input role="combobox" aria-label="What do you want?" aria-expanded="true" aria-autocomplete="list"
-    aria-controls="palette-list" autocomplete="off" spellcheck="false" placeholder="A task, an event’s number, a command">
+  dialog.innerHTML = `<input role="combobox" aria-label="Task, event number or command" aria-expanded="true" aria-autocomplete="list"
+    aria-controls="palette-list" autocomplete="off" spellcheck="false" placeholder="Task, event number or command">
     <ul id="palette-list" role="listbox" aria-label="Commands"></ul>`;
   const [input, list] = dialog.children;
   let [offered, at] = [[], 0];

@@ -27,7 +27,7 @@ class RetryPage extends HTMLElement {
   #tick() {
     const left = Math.ceil((this.#next - Date.now()) / 1000);
     if (left <= 0) return this.#ask();
-    this.#shown.textContent = `The next try is in ${left} s.`;
+    this.#shown.textContent = `Next attempt in ${left} s.`;
     this.#timer = setTimeout(() => this.#tick(), 500);
   }
 
@@ -35,7 +35,7 @@ class RetryPage extends HTMLElement {
     if (this.#asking) return;
     this.#asking = true;
     clearTimeout(this.#timer);
-    this.#shown.textContent = 'Trying …';
+    this.#shown.textContent = 'Trying…';
     if (await answers(location.href)) return location.reload();
     this.#asking = false;
     this.#sleep();

@@ -6,7 +6,7 @@
 const fixed = [
   ['j', 'Next row'],
   ['k', 'Previous row'],
-  ['?', 'This help'],
+  ['?', 'Keyboard shortcuts'],
   ['Ctrl+K', 'Command palette'],
 ];
 let typed = '';

@@ -36,8 +36,7 @@
 
     show(choice) {
       this.dataset.choice = choice;
-      this.button.textContent = choice;
-      this.button.setAttribute('aria-label', `Theme: ${choice}`);
+      this.button.textContent = `Theme: ${choice === 'auto' ? 'system' : choice}`;
     }
 
     #next() {

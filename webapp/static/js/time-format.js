@@ -32,9 +32,9 @@ export function ago(seconds) {
   return elapsed < 1 ? 'now' : relative.format(-Math.floor(elapsed / size), unit);
 }
 
-/** 40 → "in about 40 s", -3 → "due 3 s ago" */
+/** 40 → "in about 40 s", -3 → "3 s overdue" */
 export function due(seconds) {
-  return seconds >= 0 ? `in about ${duration(seconds)}` : `due ${duration(-seconds)} ago`;
+  return seconds >= 0 ? `in about ${duration(seconds)}` : `${duration(-seconds)} overdue`;
 }
 
 /** 7 → "7 s", 252 → "4 m 12 s", 7384 → "2 h 3 m", 200000 → "2 d 7 h" */

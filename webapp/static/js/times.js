@@ -11,7 +11,7 @@ import { ago, due, duration, shortTime, timeOfDay, wholeTime } from './time-form
  * <relative-time data-volatile datetime="…">2026-11-21 14:02:07 UTC</relative-time>
  *     "3 min ago"
  * <due-time data-volatile datetime="…">at about 2026-11-21 14:02:07 UTC</due-time>
- *     "in about 40 s", "due 3 s ago"
+ *     "in about 40 s", "3 s overdue"
  * <running-clock data-volatile since="…">4 m 12 s</running-clock>
  *     the duration since then. It stands still, with `data-stopped`, while the page is out of date
  *
