@@ -40,7 +40,7 @@ def statistics(page: Page) -> dict[str, int]:
 
 def expect_live_at(page: Page, seq: int, *, timeout: float = 10) -> None:
     """Wait up to `timeout` seconds until the page says that it is live at `seq`."""
-    expect(page.locator("live-status")).to_contain_text(re.compile(rf"live at #{seq}\b"), timeout=timeout * 1000)
+    expect(page.locator("live-status")).to_contain_text(re.compile(rf"Live · #{seq}\b"), timeout=timeout * 1000)
 
 
 def expect_equal_to_fresh(page: Page, context: BrowserContext) -> None:

@@ -13,7 +13,7 @@ from tests.support.proxy import Proxy
 from tests.support.server import Server
 
 STREAM = r"^/tasks/[^/]+/stream"
-STALE = re.compile(r"stale since \d\d:\d\d:\d\d")
+STALE = re.compile(r"Stale since \d\d:\d\d:\d\d")
 
 
 def open_task(page: Page, proxy: Proxy, server: Server, task: str) -> list[str]:
@@ -28,6 +28,6 @@ def seconds_to_load(page: Page, context: BrowserContext) -> float:
     """Return how many seconds a fresh page takes to become live, as a measure of this machine's speed."""
     started, fresh = time.monotonic(), context.new_page()
     fresh.goto(page.url)
-    expect(fresh.locator("live-status")).to_contain_text("live at")
+    expect(fresh.locator("live-status")).to_contain_text("Live ·")
     fresh.close()
     return time.monotonic() - started

@@ -40,8 +40,8 @@ FILLED = {
     "the task list, filtered": "/tasks?status=failed&q=fail",
     "the task list, nothing found": "/tasks?q=there-is-no-such-task",
     "the task list, sorted and bounded": "/tasks?sort=active&kind=none&created_since=2020-01-01&created_until=1h",
-    "chosen tasks": "/selection?do=delete&task=done&task=running&task=gone",
-    "chosen tasks, none": "/selection?do=archive",
+    "selected tasks": "/selection?do=delete&task=done&task=running&task=gone",
+    "selected tasks, none": "/selection?do=archive",
     "a task that runs": "/tasks/running",
     "a task that waits": "/tasks/waiting",
     "a task that failed": "/tasks/failed",
@@ -61,14 +61,14 @@ FILLED = {
     "a checkpoint": "/tasks/proven/checkpoints/c1",
     "the permissions": "/permissions",
     "a permission": "/tasks/waiting/permissions/p1",
-    "the audits": "/audits",
-    "the audits of a task": "/tasks/answered/audits",
+    "the audit log": "/audits",
+    "the audit log of a task": "/tasks/answered/audits",
     "the demo": "/demo?task=running",
     "an export": "/tasks/done/export.html",
     "no such page": "/there-is-no-such-page",
     "no such task": "/tasks/there-is-no-such-task",
 }
-EMPTY = {"the task list": "/tasks", "the permissions": "/permissions", "the audits": "/audits", "the demo": "/demo"}
+EMPTY = {"the task list": "/tasks", "the permissions": "/permissions", "the audit log": "/audits", "the demo": "/demo"}
 
 
 class Site(NamedTuple):

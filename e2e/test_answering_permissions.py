@@ -40,7 +40,7 @@ def test_a_permission_request_appears_and_disappears_once_answered(
     expect_live_at(page, 3)
     expect(page).to_have_url(f"{server.url}/tasks/asks")
     expect(page.locator(".permission")).to_have_count(0)
-    expect(page.locator("#e3")).to_contain_text("permission given by local user")
+    expect(page.locator("#e3")).to_contain_text("approved by local user")
     expect(page.locator("#e3")).to_contain_text("they are old")
     expect_equal_to_fresh(page, context)
 
@@ -132,7 +132,7 @@ def test_the_inbox_is_live(
 ) -> None:
     server = start_server()
     page.goto(f"{server.url}/permissions")
-    expect(page.get_by_text("No run is waiting for permission")).to_be_visible()
+    expect(page.get_by_text("Nothing needs approval")).to_be_visible()
     expect(count(page)).to_be_hidden()
     expect(page.locator("live-status")).to_contain_text("live")
     for n in range(3):
@@ -150,7 +150,7 @@ def test_the_inbox_is_live(
     fresh.goto(f"{server.url}/permissions")
     expect_same_content(page, fresh)
     card(page, "tool-1").get_by_role("button", name="Deny").click()
-    expect(page.get_by_text("No run is waiting for permission")).to_be_visible()
+    expect(page.get_by_text("Nothing needs approval")).to_be_visible()
     expect(page).to_have_title("Permissions · Signalbox")
     expect_equal_to_fresh(page, context)
 
@@ -163,7 +163,7 @@ def test_every_live_page_counts_open_permission_requests_of_all_tasks(
     pages = [new_context().new_page() for _ in range(2)]
     for page, path in zip(pages, ("/tasks/mine", "/tasks"), strict=True):
         page.goto(server.url + path)
-        expect(page.locator("live-status")).to_contain_text("live at")
+        expect(page.locator("live-status")).to_contain_text("Live ·")
     ask(server, "other")
     ask(server, "another")
     for page in pages:
@@ -186,7 +186,7 @@ def test_a_permission_request_disappears_when_it_expires_or_its_run_ends(
     soon = (datetime.now(UTC) + timedelta(seconds=4)).isoformat()
     ask(server, "run", "goes", "rm", expires_at=soon)
     expect(card(page, "rm")).to_be_visible()
-    expect(page.locator("#e3")).to_contain_text("nobody answered in time")
+    expect(page.locator("#e3")).to_contain_text("no answer in time")
     expect(page.locator(".permission")).to_have_count(1)
     expect(page.locator("#task-header")).to_contain_text("waiting")
     server.emit("run", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
@@ -218,7 +218,7 @@ def test_notifications_are_shown_once_enabled(start_server: Callable[..., Server
     expect(page.locator("live-stream")).to_have_attribute("data-awake", "")
     ask(server, "loud")
     expect(count(page)).to_have_text("2 open")
-    assert page.evaluate("window.shown") == [["Signalbox", "2 permission requests wait."]]
+    assert page.evaluate("window.shown") == [["Signalbox", "2 permission requests are open."]]
     server.post("/api/tasks/loud/permissions/r1", {"approved": True})
     expect(count(page)).to_have_text("1 open")
     assert page.evaluate("window.shown.length") == 1

@@ -22,7 +22,7 @@ def test_a_cancel_takes_two_presses_and_shows_at_once(server: Server, page: Page
     expect_live_at(page, 2)
     expect(page.get_by_label("Why")).to_have_value("too slow")
     assert server.latest("two") == 2
-    page.get_by_role("button", name="Cancel the run").click()
+    page.get_by_role("button", name="Cancel run").click()
     expect_live_at(page, 3)
     expect(page.locator("#task-header")).to_contain_text("cancel requested")
     expect(page.locator("#e3")).to_contain_text("too slow")
@@ -39,12 +39,12 @@ def test_a_run_can_be_cancelled_without_javascript_on_a_phone(
     server.emit("phone", "hello")
     page = new_context(**PHONE, java_script_enabled=False).new_page()
     page.goto(f"{server.url}/tasks/phone")
-    expect(page.get_by_role("button", name="Cancel the run")).to_be_hidden()
+    expect(page.get_by_role("button", name="Cancel run")).to_be_hidden()
     page.locator("summary", has_text="Cancel").tap()
-    page.get_by_role("button", name="Cancel the run").tap()
+    page.get_by_role("button", name="Cancel run").tap()
     expect(page.locator("#task-header")).to_contain_text("cancel requested")
-    expect(page.get_by_role("button", name="Ask again, more firmly")).to_be_hidden()
+    expect(page.get_by_role("button", name="Force stop")).to_be_hidden()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    page.get_by_role("link", name="audits").tap()
+    page.get_by_role("link", name="audit log").tap()
     expect(page.get_by_role("row", name="local user")).to_contain_text("cancel requested")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -61,14 +61,14 @@ def test_retry_now_is_offered_while_the_service_waits(page: Page, status: Locato
 def test_statistics_are_shown_on_demand(page: Page, status: Locator) -> None:
     page.evaluate("shown.setStats({eventsReceived: 12, reconnects: 1, gapsDetected: 2, gapsRecovered: 2, errors: 3})")
     expect(status.get_by_text("Gaps found")).to_be_hidden()
-    status.get_by_text("Statistics").click()
+    status.get_by_text("Connection", exact=True).click()
     expect(status.locator("dl")).to_have_text("Events12Reconnects1Gaps found2Gaps recovered2Errors3")
 
 
 def test_parts_that_are_turned_off_are_not_shown(page: Page, status: Locator) -> None:
     page.evaluate(SHOW, {"showStats": False, "showReconnectTimer": False, "compact": True})
     set_state(page, "reconnecting", reconnectDelay=8000)
-    expect(status.get_by_text("Statistics")).to_have_count(0)
+    expect(status.get_by_text("Connection", exact=True)).to_have_count(0)
     expect(status.get_by_text("Retry in")).to_be_hidden()
     expect(status).to_have_class("connection-status connection-status--reconnecting connection-status--compact")
 

@@ -1,4 +1,4 @@
-"""Test that a page that was answered 503 loads again by itself."""
+"""Test that a page that was answered 503 reloads automatically."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_page_loads_again_once_the_database_and_the_server_are_back(
     page.goto(f"{server.url}/tasks/kept")
     expect(page.get_by_role("heading")).to_have_text("The server cannot answer right now")
     expect(page.locator("main")).to_contain_text("database file was deleted or moved away")
-    expect(page.locator("main")).to_contain_text(re.compile(r"The next try is in \d+ s\.|Trying …"))
+    expect(page.locator("main")).to_contain_text(re.compile(r"Next attempt in \d+ s\.|Trying…"))
     away.rename(server.path)
     expect(page.locator("#log-rows li")).to_have_count(1, timeout=TIMEOUT_MS)
 
@@ -61,12 +61,12 @@ def test_a_waiting_page_asks_once_at_a_time_and_shows_every_other_answer(
     page.route("**/tasks/held", hold_two)
     for _ in range(3):
         page.evaluate("dispatchEvent(new Event('online'))")
-    expect(page.locator("retry-page")).to_contain_text("Trying …")
+    expect(page.locator("retry-page")).to_contain_text("Trying…")
     assert len(asked) == 1
     asked[0].fulfill(status=503)
-    expect(page.locator("retry-page")).to_contain_text("The next try is in")
+    expect(page.locator("retry-page")).to_contain_text("Next attempt in")
     page.evaluate("dispatchEvent(new Event('online'))")
-    expect(page.locator("retry-page")).to_contain_text("Trying …")
+    expect(page.locator("retry-page")).to_contain_text("Trying…")
     away.rename(server.path)
     asked[1].fulfill(status=500)
     expect(page.locator("#log-rows li")).to_have_count(1, timeout=TIMEOUT_MS)

@@ -74,7 +74,7 @@ def test_a_page_over_the_stream_limit_waits_and_says_why(
     other.goto(f"{server.url}/tasks/full")
     expect_live_at(other, 1)
     page.goto(f"{server.url}/tasks/full")
-    expect(page.locator("live-status")).to_contain_text("this server has as many streams open as it may")
+    expect(page.locator("live-status")).to_contain_text("the server has reached its limit of open streams")
     expect(page.locator("live-status")).to_contain_text(re.compile(r"Retry in \d s"))
     other.close()
     expect_live_at(page, 1)

@@ -101,7 +101,7 @@ def test_a_silent_connection_is_given_up(page: Page, stub: StubServer, follow: C
     follow(watchdogTimeout=1000)
     expect_all_seqs(page, 50)
     assert stats(page)["reconnects"] == 1
-    assert "no sign of life for 1 s" in [entry["message"] for entry in page.evaluate("states")]
+    assert "no data for 1 s" in [entry["message"] for entry in page.evaluate("states")]
 
 
 def test_keepalives_keep_an_idle_connection_open(page: Page, stub: StubServer, follow: Callable[..., None]) -> None:

@@ -26,11 +26,11 @@ def expect_live_at_newest(page: Page, server: Server) -> None:
 def test_tasks_appear_and_change_live(start_server: Callable[..., Server], page: Page, context: BrowserContext) -> None:
     server = start_server()
     page.goto(f"{server.url}/tasks")
-    expect(page.get_by_text("No run has reported here yet")).to_be_visible()
+    expect(page.get_by_text("No runs yet")).to_be_visible()
     server.post("/api/tasks", {"task_id": "first", "title": "The first"})
     task = page.locator("tr", has=page.get_by_role("link", name="The first"))
     expect(task).to_contain_text("queued")
-    expect(page.get_by_text("No run has reported here yet")).to_be_hidden()
+    expect(page.get_by_text("No runs yet")).to_be_hidden()
     request = {"request_id": "r1", "tool_name": "rm", "arguments": {}}
     for event, label in (
         (NewEvent(event_type="runner_spawn", payload={"runner_pid": 1}), "running"),
@@ -72,7 +72,7 @@ def test_filters_stay_correct_under_live_changes(
     pages = {path: context.new_page() for path in ("?status=running", "?kind=audit", "?q=t3", "?status=failed&q=t")}
     for path, filtered in pages.items():
         filtered.goto(f"{server.url}/tasks{path}")
-        expect(filtered.locator("live-status")).to_contain_text("live at")
+        expect(filtered.locator("live-status")).to_contain_text("Live ·")
     server.emit("t3", NewEvent(event_type="runner_exit", payload={"exit_code": 1}))
     server.emit("t4", NewEvent(event_type="runner_exit", payload={"exit_code": 0}))
     server.post("/api/tasks", {"task_id": "t30", "kind": "audit"})
@@ -125,7 +125,7 @@ def test_a_silent_run_is_marked_stale_on_an_open_page(
     page.wait_for_url(re.compile("stale=1"))
     expect_equal_to_fresh(page, context)
     server.emit("silent", NewEvent(event_type="runner_exit"))
-    expect(page.get_by_text("No task matches")).to_be_visible()
+    expect(page.get_by_text("No tasks match")).to_be_visible()
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -170,7 +170,7 @@ def test_a_list_over_a_broken_network_equals_a_fresh_one(
         page.goto(f"{proxy.url}/tasks")
         expect_live_at_newest(page, server)
         proxy.shut()
-        expect(page.locator("live-status")).to_contain_text("stale since")
+        expect(page.locator("live-status")).to_contain_text("Stale since")
         server.emit("t1", NewEvent(event_type="runner_spawn"), NewEvent(event_type="runner_exit"))
         server.emit("t9", "new")
         proxy.heal()
@@ -196,7 +196,7 @@ def test_a_list_reloads_when_the_database_was_replaced(
     server.emit("old", "hello")
     page.goto(f"{server.url}/tasks")
     expect(page.get_by_role("link", name="old")).to_be_visible()
-    expect(page.locator("live-status")).to_contain_text("live at")
+    expect(page.locator("live-status")).to_contain_text("Live ·")
     server.replace_database()
     server.emit("new", *["hello"] * 50)
     server.start()

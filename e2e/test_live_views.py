@@ -126,7 +126,7 @@ def test_a_comparison_is_live_while_other_runs_write(server: Server, page: Page,
     server.emit("first", *first)
     server.emit("second", *second[:30])
     page.goto(f"{server.url}/compare?a=first&b=second")
-    expect(page.locator("live-status")).to_contain_text("live at")
+    expect(page.locator("live-status")).to_contain_text("Live ·")
     for events in (second[30:50], second[50:]):
         server.emit("beside", "not compared")
         server.emit("second", *events)

@@ -113,8 +113,8 @@ def test_a_half_open_connection_is_detected_by_its_silence(
     moments = "[0, 1, 2, 3, 4].map((s) => new Date(Date.now() - s * 1000).toLocaleTimeString([], {hour12: false}))"
     last_heard = page.evaluate(moments)
     server.emit("stall", *events)
-    expect(page.locator("live-status")).to_contain_text("no sign of life for 6 s", timeout=20_000)
-    expect(page.locator("live-status")).to_contain_text(re.compile(f"stale since ({'|'.join(last_heard)})"))
+    expect(page.locator("live-status")).to_contain_text("no data for 6 s", timeout=20_000)
+    expect(page.locator("live-status")).to_contain_text(re.compile(f"Stale since ({'|'.join(last_heard)})"))
     proxy.heal()
     expect_live_at(page, 240)
     expect_equal_to_fresh(page, context)

@@ -24,6 +24,6 @@ def test_a_page_behind_nginx_is_live_and_its_forms_work(
         expect_live_at(page, 3)
         page.get_by_role("button", name="Approve").click()
         expect_live_at(page, 4)
-        expect(page.locator("#log-rows")).to_contain_text("permission given")
+        expect(page.locator("#log-rows")).to_contain_text("approved by")
         expect_equal_to_fresh(page, context)
         page.close()

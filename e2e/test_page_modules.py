@@ -103,7 +103,7 @@ def test_a_list_fills_a_gap_by_reconnecting(
     server.emit("first", "hello")
     page.add_init_script(TAMPER)
     page.goto(f"{server.url}/tasks")
-    expect(page.locator("live-status")).to_contain_text("live at")
+    expect(page.locator("live-status")).to_contain_text("Live ·")
     lose_a_frame(page, lambda: server.emit("second", "hello"))
     server.emit("third", "hello")
     expect(page.get_by_role("link", name="second")).to_be_visible()
@@ -122,7 +122,7 @@ def test_a_page_that_is_reset_twice_waits_before_it_reloads(server: Server, page
     page.wait_for_load_state("load")
     assert len(loads) == 2
     page.evaluate("sessionStorage.calm = true")
-    expect(page.locator("live-status")).to_contain_text("live at #3", timeout=20_000)
+    expect(page.locator("live-status")).to_contain_text("Live · #3", timeout=20_000)
 
 
 @pytest.mark.parametrize(("status", "said"), [(401, "logged out"), (403, "not allowed"), (404, "unknown task")])
@@ -157,7 +157,7 @@ def test_a_first_connect_that_fails_is_retried(server: Server, page: Page, expec
 
     page.route("**/stream?*", fail)
     page.goto(f"{server.url}/tasks/first-connect")
-    expect(page.locator("live-status")).to_contain_text("stale since")
+    expect(page.locator("live-status")).to_contain_text("Stale since")
     expect(page.locator("live-status")).to_contain_text("Retry in 1 s")
     expect_live_at(page, 1)
     expect(page.locator("body")).not_to_contain_text("Gateway")
@@ -171,7 +171,7 @@ def test_offline_is_shown_at_once_and_clocks_stop(
     page.goto(f"{server.url}/tasks/offline")
     expect_live_at(page, 5)
     context.set_offline(True)
-    expect(page.locator("live-status")).to_contain_text("offline since")
+    expect(page.locator("live-status")).to_contain_text("Offline since")
     assert page.title().startswith("(offline) ")
     clock = page.locator("#task-header running-clock")
     expect(clock).to_have_attribute("data-stopped", "")
@@ -194,7 +194,7 @@ def test_a_hidden_tab_closes_its_stream_and_catches_up_when_shown(
     expect_live_at(page, 5)
     page.evaluate("Object.defineProperty(document, 'hidden', {get: () => window.away, configurable: true})")
     page.evaluate("window.away = true; document.dispatchEvent(new Event('visibilitychange'))")
-    expect(page.locator("live-status")).to_contain_text("stale since")
+    expect(page.locator("live-status")).to_contain_text("Stale since")
     server.emit("hidden", *lines(6, 50))
     page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
     expect_live_at(page, 50)
@@ -237,7 +237,7 @@ def test_times_are_local_with_the_full_time_in_a_tooltip(
 
 def test_the_chosen_theme_is_remembered(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/tasks")
-    switch = page.get_by_role("button", name="Theme: auto")
+    switch = page.get_by_role("button", name="Theme: system")
     switch.click()
     expect(page.locator("html")).to_have_attribute("data-theme", "light")
     page.get_by_role("button", name="Theme: light").click()

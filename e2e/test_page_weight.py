@@ -72,5 +72,5 @@ def test_a_printed_page_has_the_whole_log_and_no_controls(heavy_run: Server, pag
 def settled(page: Page) -> None:
     """Wait until the page no longer changes."""
     if page.locator("live-status").count():
-        expect(page.locator("live-status")).to_contain_text("live at")
+        expect(page.locator("live-status")).to_contain_text("Live ·")
     page.wait_for_load_state("load")

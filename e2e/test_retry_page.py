@@ -23,11 +23,11 @@ def test_a_retry_takes_two_presses_and_opens_the_new_run(server: Server, page: P
     first = context.new_page()
     for open_page in (page, first):
         open_page.goto(f"{server.url}/tasks/again")
-        expect(open_page.locator("live-status")).to_contain_text("live at")
+        expect(open_page.locator("live-status")).to_contain_text("Live ·")
     page.locator("summary", has_text="Retry").click()
     expect(page.locator(".control-said")).to_contain_text("sh -c 'echo '\"'\"'once more'\"'\"''")
     assert server.latest("again") == 3
-    page.get_by_role("button", name="Run it again").click()
+    page.get_by_role("button", name="Run again").click()
     expect(page).not_to_have_url(re.compile("/again$"))
     expect(page.locator("#task-header")).to_contain_text("attempt 2, retry of again")
     expect(page.locator("#task-header")).to_contain_text("done")
@@ -46,10 +46,10 @@ def test_a_run_can_be_retried_without_javascript_on_a_phone(
     run(server, "small", "--store", server.store_url)
     page = new_context(**PHONE, java_script_enabled=False).new_page()
     page.goto(f"{server.url}/tasks/small")
-    expect(page.get_by_role("button", name="Run it again")).to_be_hidden()
+    expect(page.get_by_role("button", name="Run again")).to_be_hidden()
     page.locator("summary", has_text="Retry").tap()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    page.get_by_role("button", name="Run it again").tap()
+    page.get_by_role("button", name="Run again").tap()
     expect(page.locator("#task-header")).to_contain_text("attempt 2, retry of small")
     page.get_by_role("link", name="small", exact=True).tap()
     expect(page).to_have_url(f"{server.url}/tasks/small")
@@ -64,5 +64,5 @@ def test_a_command_that_the_server_cannot_run_is_shown_for_copying(server: Serve
     page.locator("summary", has_text="Retry").click()
     shell = page.get_by_role("region", name="The command")
     expect(shell).to_contain_text(f"signalbox run --server {server.url} --retry-of far -- sh -c")
-    expect(page.get_by_role("button", name="Run it again")).to_have_count(0)
+    expect(page.get_by_role("button", name="Run again")).to_have_count(0)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -27,9 +27,9 @@ def test_a_selection_survives_live_updates_and_a_confirmed_action_is_done(
     page.goto(f"{server.url}/tasks")
     bar = page.get_by_role("button", name="Delete…")
     expect(bar).to_be_hidden()
-    page.get_by_role("checkbox", name="Choose t4").check()
-    page.get_by_role("checkbox", name="Choose t2").click(modifiers=["Shift"])
-    expect(page.get_by_text("3 chosen")).to_be_visible()
+    page.get_by_role("checkbox", name="Select t4").check()
+    page.get_by_role("checkbox", name="Select t2").click(modifiers=["Shift"])
+    expect(page.get_by_text("3 selected")).to_be_visible()
     assert selected_tasks(page) == ["t4", "t3", "t2"]
 
     server.emit("t3", "a row changes")
@@ -37,15 +37,15 @@ def test_a_selection_survives_live_updates_and_a_confirmed_action_is_done(
     expect_live_at(page, newest.event_id)
     assert task_names(page)[0] == "new"
     assert selected_tasks(page) == ["t4", "t3", "t2"]
-    expect(page.get_by_text("3 chosen")).to_be_visible()
+    expect(page.get_by_text("3 selected")).to_be_visible()
     expect_equal_to_response(page)
 
-    page.get_by_role("checkbox", name="Choose all tasks of this page").check()
-    expect(page.get_by_text("7 chosen")).to_be_visible()
-    page.get_by_role("checkbox", name="Choose t0").uncheck()
+    page.get_by_role("checkbox", name="Select all tasks on this page").check()
+    expect(page.get_by_text("7 selected")).to_be_visible()
+    page.get_by_role("checkbox", name="Select t0").uncheck()
     bar.click()
     expect(page.get_by_role("heading", name="Delete 5 tasks?")).to_be_visible()
-    expect(page.get_by_role("region", name="Tasks that stay")).to_contain_text("it is running")
+    expect(page.get_by_role("region", name="Tasks that cannot be changed")).to_contain_text("the run is running")
     page.get_by_role("button", name="Delete 5 tasks").click()
     page.wait_for_url(re.compile("/tasks$"))
     assert task_names(page) == ["new", "t0"]
@@ -84,7 +84,7 @@ def test_tasks_are_archived_and_restored_without_javascript(
         server.emit(name, ENDED)
     page.goto(f"{server.url}/tasks?sort=oldest")
     for name in ("a", "c"):
-        page.get_by_role("checkbox", name=f"Choose {name}", exact=True).check()
+        page.get_by_role("checkbox", name=f"Select {name}", exact=True).check()
     page.get_by_role("button", name="Archive…").click()
     expect(page.get_by_role("heading", name="Archive 2 tasks?")).to_be_visible()
     page.get_by_role("button", name="Archive 2 tasks").click()
@@ -92,8 +92,8 @@ def test_tasks_are_archived_and_restored_without_javascript(
     assert task_names(page) == ["b"]
     page.get_by_role("link", name="archived 2").click()
     assert task_names(page) == ["a", "c"]
-    page.get_by_role("checkbox", name="Choose a", exact=True).check()
-    page.get_by_role("button", name="Bring back").click()
+    page.get_by_role("checkbox", name="Select a", exact=True).check()
+    page.get_by_role("button", name="Restore").click()
     page.get_by_role("link", name="All tasks", exact=True).click()
     assert task_names(page) == ["b", "a"]
 
@@ -102,7 +102,7 @@ def test_a_view_is_saved_and_deleted_without_javascript(server: Server, plain_pa
     page = plain_page
     page.goto(f"{server.url}/tasks?status=failed&sort=active")
     page.get_by_text("Saved views").click()
-    page.get_by_label("Save what is shown here as").fill("Broken lately")
+    page.get_by_label("Save this view as").fill("Broken lately")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("link", name="Broken lately")).to_have_attribute("aria-current", "page")
     page.get_by_role("link", name="All tasks", exact=True).click()

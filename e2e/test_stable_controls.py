@@ -31,7 +31,7 @@ def test_a_frame_waits_while_a_button_is_pressed(server: Server, page: Page) -> 
     assert page.locator("#e3").count() == 0
     page.mouse.up()
     page.wait_for_load_state()
-    expect(page.locator("#log-rows")).to_contain_text("permission given")
+    expect(page.locator("#log-rows")).to_contain_text("approved by")
     expect_live_at(page, 5)
     expect_equal_to_response(page)
 
@@ -69,7 +69,7 @@ def test_a_tap_on_a_button_that_has_just_moved_is_ignored(
     page.wait_for_function("() => performance.now() - window.tapped > 500")
     page.get_by_role("button", name="Deny").tap()
     page.wait_for_load_state()
-    expect(page.locator("#log-rows")).to_contain_text("permission denied")
+    expect(page.locator("#log-rows")).to_contain_text("denied by")
 
 
 def test_after_a_touch_frames_wait_a_moment(server: Server, new_context: Callable[..., BrowserContext]) -> None:

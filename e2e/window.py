@@ -98,4 +98,4 @@ class Tab:
     def wait_until_live_at(self, seq: int, *, timeout: float = 10) -> None:
         """Wait until the page says that it is live at `seq`."""
         status = "(document.querySelector('live-status')?.textContent ?? '')"
-        self.wait_for(f"/live at #{seq}\\b/.test({status})", timeout=timeout)
+        self.wait_for(f"/Live · #{seq}\\b/.test({status})", timeout=timeout)

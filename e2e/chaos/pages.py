@@ -8,7 +8,7 @@ from playwright.sync_api import Error, Page
 
 from e2e.live_checks import LOADED, content
 
-_LIVE_AT = re.compile(r"live at #(\d+)")
+_LIVE_AT = re.compile(r"Live · #(\d+)")
 
 
 def status(page: Page) -> str:

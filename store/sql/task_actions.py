@@ -91,7 +91,7 @@ def save_view(
         (name, *values),
     ).fetchone()
     if taken:
-        raise Conflict(f"there is a view {name!r} already; choose another name, or delete that view")
+        raise Conflict(f"there is a view {name!r} already; use another name, or delete that view")
     if total >= MAX_VIEWS:
         raise Conflict(f"there are already {MAX_VIEWS} saved views, which is the limit; delete one first")
     at = db.now()

@@ -218,4 +218,4 @@ async def test_a_command_that_never_starts_fails(
     monkeypatch.setattr(detached_run, "absolute", lambda url: "sqlite:////no/such/place/signalbox.db")
     await agents.start(project(store, python("")), "r1")
     task = await wait_until_ended(store, "r1")
-    assert (task.status, task.error) == ("failed", "it ended with exit code 2 before it began; see the server's log")
+    assert (task.status, task.error) == ("failed", "it ended with exit code 2 before it started; see the server's log")

@@ -107,7 +107,7 @@ def test_the_command_doctor_prints_its_findings_and_exits_with_1(tmp_path: Path)
     create_used_database(path)
     ask = ["doctor", "--store", f"sqlite:///{path}"]
     well = CliRunner().invoke(cli, ask, standalone_mode=False)
-    assert (well.return_value, well.output) == (0, f"{path}: nothing is wrong\n")
+    assert (well.return_value, well.output) == (0, f"{path}: no problems found\n")
     with sqlite3.connect(path) as raw:
         raw.execute("UPDATE task_event_seq_counters SET last_seq = 99 WHERE task_id = 'run'")
     raw.close()

@@ -12,12 +12,12 @@ from signalbox.webapp.cli.target import named_task, store_option, target
 
 @click.command()
 @click.argument("task")
-@click.option("--approve/--deny", "approved", required=True, default=None, help="Let the run go on, or refuse it.")
+@click.option("--approve/--deny", "approved", required=True, default=None, help="Approve the request or deny it.")
 @click.option("--request", "request_id", metavar="ID", help="The request to answer.  [default: the newest open one]")
 @click.option("--reason", help="The reason, which the run receives with the answer.")
 @store_option
 def answer(task: str, approved: bool, request_id: str | None, reason: str | None, store: str | None) -> None:
-    """Answer a permission request of TASK as the system user. The answer is recorded in the audits.
+    """Answer a permission request of TASK as the system user. The audit log records the answer.
 
     TASK is an id, or ID@IDENTITY.
     """

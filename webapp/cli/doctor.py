@@ -33,7 +33,7 @@ def doctor(as_json: bool, store: str | None) -> int:
         return 1 if findings else 0
     for line in _users(chosen):
         click.echo(line)
-    count = f"{len(findings)} finding{'s' if len(findings) > 1 else ''}" if findings else "nothing is wrong"
+    count = f"{len(findings)} problem{'s' if len(findings) > 1 else ''} found" if findings else "no problems found"
     click.echo(f"{chosen.database or without_password(chosen.store)}: {count}")
     return 1 if findings else 0
 

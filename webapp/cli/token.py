@@ -86,8 +86,8 @@ def create(
             expires_at=_expiry_after(expires) if expires else None,
             **opened.audit,
         )
-    until = f"until {utc_minute(made.expires_at)} UTC" if made.expires_at else "until it is revoked"
-    notice(f"token {made.token_id} may {', '.join(made.scopes)}, {until}; the secret is not shown again")
+    end = f"{utc_minute(made.expires_at)} UTC" if made.expires_at else "never"
+    notice(f"token {made.token_id}: scopes {', '.join(made.scopes)}; expires {end}. The secret is not shown again")
     click.echo(secret)
 
 
@@ -113,14 +113,14 @@ def list_(as_json: bool, store: str | None) -> None:
         )
         for one in found
     ]
-    print_table(("ID", "NAME", "MAY", "PROJECT", "USER", "STATE", "EXPIRES (UTC)"), rows)
+    print_table(("ID", "NAME", "SCOPES", "PROJECT", "USER", "STATE", "EXPIRES (UTC)"), rows)
 
 
 @token.command()
 @click.argument("token_id", metavar="ID")
 @store_option
 def revoke(token_id: str, store: str | None) -> None:
-    """Revoke a token for good. Streams that were opened with it end."""
+    """Revoke a token permanently. Streams that were opened with it end."""
     with people_store(store) as opened:
         opened.people.revoke_token(token_id, **opened.audit)
     click.echo(f"{token_id}: revoked")

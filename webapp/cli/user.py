@@ -66,7 +66,7 @@ def list_(as_json: bool, store: str | None) -> None:
         )
         for one in found
     ]
-    print_table(("EMAIL", "MAY", "STATE", "CREATED (UTC)"), rows)
+    print_table(("EMAIL", "ROLES", "STATE", "CREATED (UTC)"), rows)
 
 
 @user.command()
@@ -101,13 +101,13 @@ def enable(email: str, store: str | None) -> None:
 @click.argument("email")
 @store_option
 def remove(email: str, store: str | None) -> None:
-    """Remove the account EMAIL with its memberships, sessions and tokens. The audits of its actions stay."""
+    """Remove the account EMAIL with its memberships, sessions and tokens. The audit log keeps its actions."""
     with people_store(store) as opened:
         account = opened.account(email)
         opened.people.remove_account(account.account_id, **opened.audit)
         click.echo(f"{account.email}: removed")
         if not opened.run_read(opened.people.guarded()):
-            notice("no account and no token is left: on loopback no log-in is needed")
+            notice("no accounts or tokens left: on loopback no log-in is needed")
 
 
 def _set_disabled(email: str, store: str | None, disabled: bool) -> None:
@@ -124,7 +124,7 @@ def _described(opened: PeopleStore, account: Account) -> dict[str, Any]:
 
 def _may(admin: bool, project: str | None, role: Role | None) -> str:
     if admin:
-        return "may log in and do everything"
+        return "administrator of all projects"
     if project is None:
-        return "may log in, and sees nothing until it is a member: signalbox project member PROJECT EMAIL ROLE"
-    return f"may log in, {role} in the project {project}"
+        return "no project yet: add one with `signalbox project member PROJECT EMAIL ROLE`"
+    return f"{role} of the project {project}"

@@ -114,7 +114,7 @@ def reason_of(error: StoreUnavailable) -> str:
         return "there is no space left on the disk of the database"
     if isinstance(error, StoreLost):
         return "the database file was deleted or moved away, or another file is in its place"
-    return "the database is busy or cannot be reached"
+    return "the database did not answer"
 
 
 def message_for_clients(error: Exception) -> str:

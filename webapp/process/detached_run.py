@@ -52,7 +52,7 @@ def start(store: Store, task: Task, retry_of: Task | None, line: CommandLine, en
 
 async def fail_if_not_started(store: Store, task: Task, code: int) -> None:
     """End a task whose process ended before its run began, because no other process can."""
-    await mark_not_started(store, task, f"it ended with exit code {code} before it began; see the server's log")
+    await mark_not_started(store, task, f"it ended with exit code {code} before it started; see the server's log")
 
 
 async def mark_not_started(store: Store, task: Task, message: str) -> None:

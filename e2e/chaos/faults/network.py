@@ -85,4 +85,4 @@ def slow_network(world: World) -> Iterator[None]:
 
 
 def _says_live(page: Page) -> bool:
-    return "live at" in (page.locator("live-status").text_content() or "")
+    return "Live ·" in (page.locator("live-status").text_content() or "")

@@ -120,7 +120,7 @@ def test_the_command_prints_its_findings_and_exits_with_1(used: str) -> None:
     well = CliRunner().invoke(cli, ask, standalone_mode=False)
     assert well.return_value == 0
     assert well.output.startswith("PostgreSQL ")
-    assert well.output.endswith(": nothing is wrong\n")
+    assert well.output.endswith(": no problems found\n")
     assert "secret" not in well.output
     execute(used, "UPDATE tasks SET last_seq = 99 WHERE task_id = 'other'")
     ill = CliRunner().invoke(cli, ask, standalone_mode=False)
