@@ -15,6 +15,7 @@ StoreError
 ├── StoreClosed        this store object was closed                               no retry
 ├── StoreMoved         the store is at another URL now                            no retry; open `url`
 └── StoreUnavailable   the database is busy or unreachable; nothing was written   retry
+    ├── OutcomeUnknown  the commit may have succeeded                              retry with the same keys
     ├── StoreFull      the disk is full                                           retry, when there is room
     ├── StoreLost      the open database file was deleted or replaced             retry, once a database is there
     └── StoreIncomplete  a move into this database is unfinished                  retry, once the move is complete
@@ -114,8 +115,7 @@ class StoreMoved(StoreError):
 class StoreUnavailable(StoreError):
     """The database did not answer in time or cannot be reached. Nothing of the call was written.
 
-    There is one exception: if the connection to PostgreSQL was lost during a commit and the outcome is unknown, the
-    message says so. A retry with the same idempotency keys is then safe.
+    There is one exception: `OutcomeUnknown`.
     """
 
     retryable = True
@@ -123,6 +123,18 @@ class StoreUnavailable(StoreError):
     def __init__(self, message: str, retry_after: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class OutcomeUnknown(StoreUnavailable):
+    """The connection or the wait ended during a commit, which may have succeeded.
+
+    A retry with the same idempotency keys is safe.
+    """
+
+    def __init__(
+        self, message: str = "the connection to the database was lost during a commit, which may have succeeded"
+    ) -> None:
+        super().__init__(message)
 
 
 class StoreFull(StoreUnavailable):

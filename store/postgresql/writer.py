@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from signalbox.store.errors import StoreError, StoreFull, StoreUnavailable
+from signalbox.store.errors import OutcomeUnknown, StoreError, StoreFull
 from signalbox.store.postgresql.database import PostgresDatabase
 from signalbox.store.postgresql.errors import is_lost, translated
 from signalbox.store.postgresql.moved import is_refusal
@@ -30,13 +30,6 @@ _CHECK = (
 )
 
 log = logging.getLogger("signalbox.store")
-
-
-class OutcomeUnknown(StoreUnavailable):
-    """The connection was lost during a commit, and the server could not be asked whether the commit succeeded."""
-
-    def __init__(self) -> None:
-        super().__init__("the connection to the database was lost during a commit, which may have succeeded")
 
 
 class PostgresWriter(GroupCommit):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
+from signalbox.webapp.http.failed_form import FailedForm
 from signalbox.webapp.views.text import plural
 
 
@@ -25,16 +26,16 @@ WORDS: dict[int | str, Words] = {
     "store_damaged": Words("Part of the database is damaged", "Everything else still works."),
     "partly_done": Words("Only partly done", "Go back and try again: this continues with the remaining tasks."),
     "too_many_streams": Words("Too many streams are open", "Close other Signalbox pages and try again later."),
-    "agent_unavailable": Words("The agent does not answer", "Nothing was started. Go back and try again later."),
+    "agent_unavailable": Words("The agent does not answer", "Go back and try again later."),
     400: Words("Invalid request", "Correct the address or the form, or start again from the list of tasks."),
     401: Words("You are not logged in", "Log in and try again."),
     403: Words("You are not allowed to do this", "Ask an owner of the project or an administrator for this right."),
     404: Words("Not found", "It was deleted, or the address is mistyped."),
     405: Words("This does not work here", "Go back and use the links and buttons of the page."),
-    408: Words("The request timed out", "Nothing was changed. Go back and try again."),
+    408: Words("The request timed out", "Go back and try again."),
     409: Words("This is not possible now", "Go back and check the current state."),
-    413: Words("The request is too large", "Nothing was changed. Go back and send less."),
-    415: Words("The server cannot read this", "Nothing was changed. Go back and use the form of the page."),
+    413: Words("The request is too large", "Go back and send less."),
+    415: Words("The server cannot read this", "Go back and use the form of the page."),
     421: Words(
         "Wrong host name",
         "Use the address that the server was started with, or add this name to the setting allowed_hosts.",
@@ -44,7 +45,7 @@ WORDS: dict[int | str, Words] = {
         "Something went wrong",
         "Try again. If it happens again, tell the person who runs this server.",
     ),
-    503: Words("The server cannot answer right now", "Nothing was changed. Go back and try again."),
+    503: Words("The server cannot answer right now", "Go back and try again."),
 }
 """The words for an error, by its code or else by its status."""
 
@@ -65,12 +66,15 @@ def error_values(
     wait: int | None = None,
     reloads: bool = False,
     successor: str | None = None,
+    form: FailedForm | None = None,
+    login: str | None = None,
 ) -> dict[str, Any]:
     """Return the values of the error page's template.
 
     `field` is the parameter or form field that is wrong, if the error is about one. `wait` is the number of seconds
     until a retry can help, if it is known. With `reloads` the page retries by itself. `successor` is the task that now
-    has the id of a deleted one.
+    has the id of a deleted one. `form` is the form that was not accepted, if the request sent one, and `login` the
+    address of the log-in page, if that helps.
     """
     try:
         phrase = HTTPStatus(status).phrase
@@ -88,6 +92,8 @@ def error_values(
         "starts_with_name": _starts_with_name(message, field),
         "advice": advice,
         "successor": successor,
+        "form": form,
+        "login": login,
         "signal": SIGNALS.get(status, "quiet"),
         "reload_after": max(wait or 0, 1) if reloads else None,
         "refresh_after": max(wait or 0, MIN_REFRESH),

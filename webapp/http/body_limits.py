@@ -109,6 +109,15 @@ class BoundedRequest(Request):
         """Whether the headers announce a body."""
         return bool(self.content_length) or "Transfer-Encoding" in self.headers
 
+    @property
+    def received_form(self) -> MultiDict[str, str] | None:
+        """The fields of the form, if it was received."""
+        return self._form
+
+    async def receive_form(self) -> None:
+        """Receive the form, if that has not happened yet."""
+        await self._load_form_data()
+
     async def get_data(self, *args: Any, **kwargs: Any) -> Any:
         data = await super().get_data(*args, **kwargs)
         await self._body_received()

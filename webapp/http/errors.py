@@ -12,8 +12,9 @@ from werkzeug.routing import WebsocketMismatch
 from werkzeug.wrappers import Response as Redirect
 
 from signalbox.store import StoreDamaged, StoreError, StoreMoved, StoreUnavailable, TaskReplaced
-from signalbox.store.errors import StoreFull, StoreLost
+from signalbox.store.errors import OutcomeUnknown, StoreFull, StoreLost
 from signalbox.webapp.http.encodings import ACCEPTED, UnsupportedEncoding
+from signalbox.webapp.http.failed_form import failed_form, receive_form
 from signalbox.webapp.http.json import json_response
 from signalbox.webapp.http.refusal_table import REFUSALS, refusal_of
 from signalbox.webapp.http.refusals import NotLoggedIn
@@ -54,8 +55,12 @@ def error_response(
     code: str | None = None,
     retry_after: float | None = None,
     successor: str | None = None,
+    uncertain: bool = False,
 ) -> Response:
-    """Return an error as JSON or as a page, whichever the caller accepts. The page links to the task `successor`."""
+    """Return an error as JSON or as a page, whichever the caller accepts. The page links to the task `successor`.
+
+    The page of a failed form says what was not done, unless that is `uncertain`, and shows what was typed.
+    """
     code = code or CODES.get(status, "error")
     wait = None if retry_after is None else max(1, math.ceil(retry_after))
     if has_websocket_context():
@@ -69,7 +74,17 @@ def error_response(
         from quart import current_app
 
         fragments, reloads = current_app.extensions["fragments"], status == 503 and request.method in SAFE_METHODS
-        page = fragments.error_page(status, code, message, field=field, wait=wait, reloads=reloads, successor=successor)
+        page = fragments.error_page(
+            status,
+            code,
+            message,
+            field=field,
+            wait=wait,
+            reloads=reloads,
+            successor=successor,
+            form=failed_form(code, uncertain=uncertain),
+            login=login_path() if status == 401 else None,
+        )
         response = Response(page, status)
         response.content_type = "text/html; charset=utf-8"
     if wait is not None:
@@ -110,6 +125,8 @@ def too_large(asked: Any, error: HTTPException) -> str:
 
 def reason_of(error: StoreUnavailable) -> str:
     """Return why the store does not answer, without file names."""
+    if isinstance(error, OutcomeUnknown):
+        return "the database did not answer in time; the action may have succeeded, so check before you repeat it"
     if isinstance(error, StoreFull):
         return "there is no space left on the disk of the database"
     if isinstance(error, StoreLost):
@@ -128,6 +145,7 @@ def install(app: Quart) -> None:
     """Register the handlers that turn exceptions into responses."""
 
     async def refuse(error: Exception) -> Response:
+        await receive_form()
         return refused(error)
 
     for kind in REFUSALS:
@@ -145,16 +163,21 @@ def install(app: Quart) -> None:
     @app.errorhandler(StoreUnavailable)
     async def unavailable(error: StoreUnavailable) -> Response:
         log.warning("the store does not answer", error=str(error))
-        return error_response(503, reason_of(error), retry_after=error.retry_after)
+        await receive_form()
+        uncertain = isinstance(error, OutcomeUnknown)
+        return error_response(503, reason_of(error), retry_after=error.retry_after, uncertain=uncertain)
 
     @app.errorhandler(StoreMoved)
     async def moved(error: StoreMoved) -> Response:
         log.warning("the store was moved", error=str(error))
+        await receive_form()
         return error_response(503, MOVED_MESSAGE, code="store_moved", retry_after=RETRY_AFTER_MOVE)
 
     @app.errorhandler(NotLoggedIn)
     async def logged_out(error: NotLoggedIn) -> Response | Redirect:
-        if is_navigation() and not wants_json():
+        await receive_form()
+        typed = failed_form("not_logged_in")
+        if is_navigation() and not wants_json() and not (typed and typed.fields):
             return redirect(login_path(), 303)
         response = refused(error)
         response.headers["WWW-Authenticate"] = 'Bearer realm="Signalbox"'
@@ -162,6 +185,7 @@ def install(app: Quart) -> None:
 
     @app.errorhandler(HTTPException)
     async def http(error: HTTPException) -> Response:
+        await receive_form()
         if isinstance(error, WebsocketMismatch) and not has_websocket_context():
             response = error_response(426, f"{request.root_path}{request.path} is a WebSocket", code="upgrade_required")
             response.headers["Upgrade"], response.headers["Connection"] = "websocket", "Upgrade"
@@ -192,4 +216,5 @@ def install(app: Quart) -> None:
             return error_response(500, str(error), code="store_error")
         asked = websocket if has_websocket_context() else request
         log.error("unexpected error", path=asked.path, exc_info=error)
-        return error_response(500, "an unexpected error occurred in the server; see its log", code="internal")
+        message = "an unexpected error occurred in the server; see its log"
+        return error_response(500, message, code="internal", uncertain=True)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from signalbox.store.blocking import InPlace
-from signalbox.store.errors import StoreUnavailable
+from signalbox.store.errors import OutcomeUnknown
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.group_commit.job import JOB_TIMEOUT
 from signalbox.store.sql.group_commit.writer import GroupCommit
@@ -52,7 +52,7 @@ class Calls(InPlace):
             async with asyncio.timeout(JOB_TIMEOUT + GRACE):
                 return await asyncio.wrap_future(future)
         except TimeoutError:
-            raise StoreUnavailable(
+            raise OutcomeUnknown(
                 f"the database did not answer for {JOB_TIMEOUT + GRACE:.0f} s; the write may have succeeded"
             ) from None
         finally:
