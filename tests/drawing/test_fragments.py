@@ -148,7 +148,11 @@ async def test_the_list_links_to_each_status_and_to_older_tasks(store: SqliteSto
 async def test_an_empty_list_explains_how_to_start(store: SqliteStore) -> None:
     async with store.read() as view:
         content = main(FRAGMENTS.list_page(await task_list_view(view, TaskQuery()), base_url="http://box:1"))
-    for way in ("signalbox run -- COMMAND", "signalbox demo", "http://box:1/api/tasks/first/events"):
+    for way in (
+        "signalbox run --server http://box:1 -- echo",
+        "signalbox demo --server http://box:1",
+        "http://box:1/api/tasks/first/events",
+    ):
         assert way in content.text
 
 

@@ -66,6 +66,7 @@ ROUTES: dict[str, Route] = {
     "GET /permissions": page("some"),
     "GET /live/permissions": Route("some"),
     "GET /audits": page("some"),
+    "GET /help": page("some"),
     "GET /compare": page("read", query="?a=run&b=run"),
     "GET /demo": page("read", query="?task=run"),
     "GET /tasks/<task_id>": page("read"),

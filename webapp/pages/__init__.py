@@ -15,6 +15,7 @@ def install(app: Quart) -> None:
         control,
         demo,
         export,
+        help,
         log,
         login,
         payload,
@@ -27,6 +28,6 @@ def install(app: Quart) -> None:
         timeline,
     )
 
-    lists = (static, tasks, selection, saved_views, permissions, audits)
+    lists = (static, tasks, selection, saved_views, permissions, audits, help)
     for module in (*lists, control, log, payload, spans, checkpoints, timeline, compare, export, demo, login, account):
         app.register_blueprint(module.blueprint)

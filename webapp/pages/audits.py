@@ -28,4 +28,4 @@ async def index(task_id: str | None) -> Response:
     before = int_parameter("before", 0, 1, MAX_SEQ) or None
     async with store().read() as view:
         seen = await audits_view(view, task_id, before=before, projects=visible_projects())
-    return html(fragments().plain_page("audits/index.html", await layout(), view=seen))
+    return html(fragments().plain_page("audits/index.html", await layout(), place="audits", view=seen))

@@ -1,0 +1,46 @@
+"""The help page: keys, the command palette, the words of the pages, and the version."""
+
+from __future__ import annotations
+
+from quart import Blueprint, Response
+
+from signalbox.webapp import __version__
+from signalbox.webapp.auth.access import needs
+from signalbox.webapp.current import fragments
+from signalbox.webapp.pages.responses import html, layout
+
+blueprint = Blueprint("help", __name__)
+
+KEYS = {
+    "Everywhere": {
+        "Ctrl+K": "Command palette; ⌘K on a Mac",
+        "?": "Keys of the page",
+        "/": "Find tasks; on a task's pages, search its log",
+        "j": "Next row",
+        "k": "Previous row",
+        "d": "Switch between the light, the dark and the system's theme",
+        "g t": "Tasks",
+        "g p": "Permissions",
+        "g a": "Audit log",
+        "g h": "Help",
+    },
+    "On a task": {
+        "f": "Follow the log",
+        "e": "Next failure",
+        "a": "Reason field of the first open permission request; Tab leads to Approve and Deny",
+        "w": "Waterfall",
+        "s": "Timeline",
+        "t": "Time travel",
+    },
+    "In time travel": {"[": "One event back", "]": "One event forward", "l": "Back to live"},
+    "On a page of several": {"n": "Next page, or newer events", "p": "Older events", "o": "Fold or unfold idle gaps"},
+}
+"""The keys of all pages. A test compares them with the templates."""
+
+
+@blueprint.get("/help")
+@needs("read")
+async def show() -> Response:
+    return html(
+        fragments().plain_page("help/show.html", await layout(), place="help", groups=KEYS, version=__version__)
+    )
