@@ -147,7 +147,7 @@ def test_clients_answer_in_json(server: Server) -> None:
 
 def test_the_inbox_lists_open_permissions_and_every_page_counts_them(start_server: Callable[..., Server]) -> None:
     server = start_server()
-    assert "No run is waiting" in server.get("/permissions").text
+    assert "Nothing needs approval" in server.get("/permissions").text
     assert "<open-permissions hidden>" in server.get("/tasks").text
     for n in range(3):
         ask(server, f"run-{n}")

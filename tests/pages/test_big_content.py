@@ -134,7 +134,7 @@ def test_long_permission_arguments_load_when_opened(client: httpx.Client) -> Non
 
 def test_omitted_content_is_counted_and_linked(client: httpx.Client) -> None:
     page = client.get("/tasks/perms").text
-    assert "2,980 more requests of this task" in page
+    assert "2,980 more requests: " in page
     assert 'href="/permissions?task=perms"' in page
     seen, path = set[str](), "/permissions?task=perms"
     for _ in range(3):

@@ -67,7 +67,7 @@ def test_an_invalid_checkpoint_shows_the_reason(server: Server) -> None:
     text = " ".join(page(server, "/tasks/invalid/checkpoints/c1").text.split())
     assert "invalid c1" in text
     assert "a file is missing" in text
-    assert "No event of the log is linked to it." in text
+    assert "No evidence is linked to this checkpoint." in text
 
 
 def test_list_timeline_waterfall_and_permission_link_to_the_checkpoint(server: Server) -> None:

@@ -214,7 +214,7 @@ def test_runs_without_phases_and_work_items_are_compared_by_their_outcome(server
 def test_runs_without_events_have_nothing_to_compare(server: Server) -> None:
     for task in ("new-1", "new-2"):
         server.post("/api/tasks", {"task_id": task})
-    assert "there is nothing to compare line by line" in text(page(server, "/compare?a=new-1&b=new-2"))
+    assert "there are no rows to compare" in text(page(server, "/compare?a=new-1&b=new-2"))
 
 
 def test_thousands_of_work_items_are_cut_and_counted(server: Server) -> None:
@@ -223,7 +223,7 @@ def test_thousands_of_work_items_are_cut_and_counted(server: Server) -> None:
     main = page(server, "/compare?a=many&b=more")
     assert len(elements_with_class(main, "compare-work")) == ROWS
     assert "250 more rows not shown" in text(main)
-    assert "50 differences in all" in text(main)
+    assert "50 differences in total" in text(main)
     assert len(elements_with_class(page(server, "/compare?a=many&b=more&show=parted"), "compare-work")) == 50
 
 
@@ -241,7 +241,7 @@ def test_the_second_run_is_chosen_from_runs_of_the_same_kind(server: Server) -> 
 def test_without_runs_the_page_asks_for_two_ids(server: Server) -> None:
     main = page(server, "/compare")
     assert [field.attributes["name"] for field in main.all("input")] == ["a", "b"]
-    assert "The ids of runs are in the list of tasks" in text(main)
+    assert "The list of tasks shows the ids" in text(main)
 
 
 def test_an_unknown_run_is_404(server: Server) -> None:

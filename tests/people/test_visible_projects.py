@@ -130,7 +130,7 @@ def test_buttons_appear_only_for_callers_with_the_right_to_use_them(two_projects
         assert 'value="approve"' in server.get(path, headers=two_projects.bob).text
         theirs = server.get(path, headers=two_projects.ann).text
         assert 'value="approve"' not in theirs
-        assert "somebody who may answer" in theirs
+        assert "Only an operator of this project can answer" in theirs
     for words in ("Archive…", "Save this view", 'name="task" value="run-ours'):
         assert words in server.get("/tasks", headers=two_projects.bob).text
         assert words not in server.get("/tasks", headers=two_projects.ann).text
