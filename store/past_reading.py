@@ -7,7 +7,7 @@ from typing import Self
 
 import msgspec
 
-from signalbox.store.contract import LogHits, LogQuery, Reading
+from signalbox.store.contract import ConversationEntry, LogHits, LogQuery, Reading
 from signalbox.store.events import Event
 from signalbox.store.state import TaskState, Unfinished
 from signalbox.store.state_reading import StateReading
@@ -49,6 +49,16 @@ class PastReading(StateReading):
     ) -> list[Event]:
         found = await self._view.events_of_types(task_id, types, limit, naming=naming, after=after)
         return [event for event in found if event.seq <= self._seq]
+
+    async def conversation(
+        self, task_id: str, limit: int = 100, *, before: int | None = None, spans: Sequence[str] | None = None
+    ) -> list[ConversationEntry]:
+        below = self._seq + 1 if before is None else min(before, self._seq + 1)
+        found = await self._view.conversation(task_id, limit, before=below, spans=spans)
+        return [msgspec.structs.replace(entry, last_seq=min(entry.last_seq, self._seq)) for entry in found]
+
+    async def events_of_span(self, task_id: str, span_id: str, first: int, last: int, limit: int = 1000) -> list[Event]:
+        return await self._view.events_of_span(task_id, span_id, first, min(last, self._seq), limit)
 
     async def events_at(self, task_id: str, seqs: Sequence[int]) -> list[Event]:
         return await self._view.events_at(task_id, [seq for seq in seqs if seq <= self._seq])

@@ -161,7 +161,17 @@ class Replica:
             and (self._has_all_permissions or needed.permissions <= state.permissions.keys())
             and (self._has_open_permissions or not needed.open_permissions)
             and not (needed.interrupted and not (self._has_all_spans and self._has_all_permissions))
+            and (self._has_all_spans or all(map(self._has_ancestors, needed.ancestors)))
         )
+
+    def _has_ancestors(self, span_id: str) -> bool:
+        spans, met = self.state.spans, set[str]()
+        while span_id not in met and (span := spans.get(span_id)) is not None:
+            if not span.parent_span_id:
+                return True
+            met.add(span_id)
+            span_id = span.parent_span_id
+        return span_id in met
 
 
 class ReplicaReading(StateReading):

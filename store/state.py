@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from signalbox.store.model_calls.usage import Usage
+
 Status = Literal["queued", "running", "waiting", "done", "failed", "cancelled", "interrupted"]
 STATUSES: tuple[Status, ...] = (
     "queued",
@@ -41,13 +43,31 @@ class Activity(msgspec.Struct, kw_only=True):
     until: str
 
 
+class Tally(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The parts from which a usage is added up: see `store/projections/usage.py`.
+
+    `before` is the usage of earlier attempts. In the present attempt, `within` is the sum of the reports of the calls
+    and of the spans below, and `summary` the report of the whole. `last` is the newest report, of the call with the id
+    `call`. `waiting` has usage by the id of a parent span that the log has not named yet.
+    """
+
+    before: Usage = Usage()
+    within: Usage = Usage()
+    credits: int = 0
+    summary: Usage | None = None
+    last: Usage | None = None
+    call: str = ""
+    waiting: dict[str, Usage] = {}
+
+
 class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A task: its names, its status, and the counters of its log.
 
     `archived_at` and `stale` do not come from the log: they are stored outside it, and readers fill them in.
     `unreadable` is true if the stored state is damaged: then only the task's id, its times and its log are known.
-    `ended_seq` is the seq of the event that ended the task, or 0. `identity` is new at every creation, so a later task
-    with the same id has a different one.
+    `ended_seq` is the seq of the event that ended the task, or 0, and `conversation_seq` that of the first event about
+    a model call. `usage` is the usage of the whole run, None if none was reported. `identity` is new at every creation,
+    so a later task with the same id has a different one.
     """
 
     task_id: str
@@ -101,6 +121,9 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     spans_seq: int = 0
     checkpoints_seq: int = 0
     permissions_seq: int = 0
+    conversation_seq: int = 0
+    usage: Usage | None = None
+    tally: Tally | None = None
 
     @property
     def rows(self) -> int:
@@ -135,7 +158,10 @@ class Phase(msgspec.Struct, kw_only=True):
 
 
 class Span(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A unit of work. Its `state` is `mark` if events name the span but none opened it."""
+    """A unit of work. Its `state` is `mark` if events name the span but none opened it.
+
+    `model` is the model that its events name. `usage` is the usage of the span with all spans below it.
+    """
 
     span_id: str
     parent_span_id: str | None
@@ -154,6 +180,9 @@ class Span(msgspec.Struct, kw_only=True, omit_defaults=True):
     ended_seq: int | None = None
     ended_at: str | None = None
     changed_seq: int
+    model: str | None = None
+    usage: Usage | None = None
+    tally: Tally | None = None
 
 
 class Checkpoint(msgspec.Struct, kw_only=True):

@@ -34,6 +34,8 @@ from signalbox.webapp.live import stream
 from signalbox.webapp.live.file_check import FileCheck
 from signalbox.webapp.live.hub import Hub
 from signalbox.webapp.live.stats import Stats
+from signalbox.webapp.prices.budget import Budgets
+from signalbox.webapp.prices.price_table import Prices
 from signalbox.webapp.settings import Settings
 
 CLOSE_ORDER = (
@@ -62,7 +64,8 @@ def create_app(settings: Settings | None = None, process: ProcessInfo | None = N
     app.extensions["settings"] = settings
     app.extensions["health"] = health = Health()
     app.extensions["process_info"] = process or ProcessInfo()
-    app.extensions["fragments"] = Fragments(asset=assets.asset, root=settings.root_path)
+    app.extensions["prices"] = prices = Prices(settings.prices)
+    app.extensions["fragments"] = Fragments(assets.asset, settings.root_path, prices, Budgets(settings.budgets))
     errors.install(app)
     security.install(app, settings)
     guard.install(app)

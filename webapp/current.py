@@ -11,6 +11,7 @@ from signalbox.store.history import History
 from signalbox.webapp.agents.agent_runs import Agents
 from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.live.hub import Hub
+from signalbox.webapp.prices.price_table import Prices
 from signalbox.webapp.settings import Settings
 
 
@@ -32,6 +33,11 @@ def settings() -> Settings:
 def fragments() -> Fragments:
     """Return the renderer of this app."""
     return cast(Fragments, current_app.extensions["fragments"])
+
+
+def prices() -> Prices:
+    """Return the prices of models that the operator set."""
+    return cast(Prices, current_app.extensions["prices"])
 
 
 def history() -> History:

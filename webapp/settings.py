@@ -12,6 +12,8 @@ from dataclasses import Field, dataclass, field, fields
 from ipaddress import ip_network
 from typing import Any
 
+from signalbox.webapp.prices.budget import Budgets
+from signalbox.webapp.prices.price_table import InvalidPrices, Prices
 from signalbox.webapp.redaction.rules import InvalidRule, Redaction
 
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
@@ -87,6 +89,11 @@ class Settings:
         "What exports hide: words that name payload keys, and /regular expressions/ for texts, separated by commas.",
     )
 
+    prices: str = _setting(
+        "", "Prices of models: a JSON file, or the JSON itself. By them the cost of calls that report none is computed."
+    )
+    budgets: str = _setting("", "Budgets of kinds of tasks, in US dollars or tokens: a JSON file, or the JSON itself.")
+
     batch_size: int = _setting(10, "Maximum number of events in one write of a JSON stream.", low=1, high=100)
     flush_interval: float = _setting(0.5, "Longest time that an event is held for the next write.", low=0.1, high=5)
     keepalive_interval: float = _setting(
@@ -133,6 +140,11 @@ class Settings:
         if not is_root_path(self.root_path):
             complaint = f"must be empty or a path without a final slash, such as /signalbox, not {self.root_path!r}"
             raise InvalidSetting(f"root_path (SIGNALBOX_ROOT_PATH) {complaint}")
+        for name, check in (("prices", Prices), ("budgets", Budgets)):
+            try:
+                check(getattr(self, name))
+            except InvalidPrices as error:
+                raise InvalidSetting(f"{name} (SIGNALBOX_{name.upper()}): {error}") from None
         try:
             Redaction(self.redact)
         except InvalidRule as error:

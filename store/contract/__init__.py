@@ -19,10 +19,21 @@ from signalbox.store.contract.people import People
 from signalbox.store.contract.processes import Processes, SharedCounts
 from signalbox.store.contract.reading import Reading, TaskPageReading, TaskReading
 from signalbox.store.contract.store import Store
-from signalbox.store.contract.values import Head, LogHits, LogQuery, Standing, StoreStats, TaskPage, TaskRecord, Who
+from signalbox.store.contract.values import (
+    ConversationEntry,
+    Head,
+    LogHits,
+    LogQuery,
+    Standing,
+    StoreStats,
+    TaskPage,
+    TaskRecord,
+    Who,
+)
 
 __all__ = [
     "Claim",
+    "ConversationEntry",
     "Fence",
     "Head",
     "LogHits",

@@ -87,6 +87,18 @@ class LogHits(msgspec.Struct, frozen=True):
     more: bool
 
 
+class ConversationEntry(msgspec.Struct, frozen=True):
+    """An event of a conversation, or with `pieces` the pieces of one streamed answer.
+
+    The pieces are the events of the span with seqs from `first_seq` to `last_seq`.
+    """
+
+    first_seq: int
+    last_seq: int
+    span_id: str
+    pieces: bool = False
+
+
 class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A task without its log, for an import.
 

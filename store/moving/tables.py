@@ -102,6 +102,12 @@ PARTS = (
         *("task_id", "first_seq"),
         changed="last_seq",
     ),
+    _table(
+        "task_conversation",
+        "task_id:text first_seq:int last_seq:int span_id:text pieces:int",
+        *("task_id", "first_seq"),
+        changed="last_seq",
+    ),
 )
 """The parts of tasks, which grow with the log. A row is never deleted as long as its task exists."""
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from signalbox.store.events import HEARTBEAT, OLDER_SPELLINGS, Event, NewEvent
-from signalbox.store.projections import activity, checkpoints, interruption, permissions, phases, run, spans
+from signalbox.store.model_calls.marks import PLAIN, concerns_model
+from signalbox.store.projections import activity, checkpoints, interruption, permissions, phases, run, spans, usage
 from signalbox.store.projections.payload import checkpoint_id_in, checkpoint_id_of, request_id_of, text
 from signalbox.store.projections.permissions import consequences, refusal
 from signalbox.store.state import Span, Task, TaskState
@@ -29,27 +30,32 @@ class Needs(msgspec.Struct):
     phases: bool = False
     open_permissions: bool = False
     interrupted: bool = False
+    ancestors: set[str] = msgspec.field(default_factory=set)
 
 
 def needs(task: Task, events: Iterable[NewEvent | Event]) -> Needs:
     """Return the rows that `apply` may change when it folds `events` into `task`.
 
     `interrupted` is set if the events come from an interrupted run: then all rows that the interruption closed are
-    needed too.
+    needed too. `ancestors` are the spans that the events' usage is added to with all spans above them.
     """
     needed = Needs(spans=set(), checkpoints=set(), permissions=set())
     events = list(events)
     needed.interrupted = task.status == "interrupted" and any(map(interruption.is_from_the_run, events))
     needed.phases = needed.interrupted
-    if all(_is_main_span_line(task, event) for event in events):
+    if all(_is_main_span_line(task, event) and PLAIN.issuperset(event.payload) for event in events):
         return needed
     unnamed_up_to = 0
     for at, event in enumerate(events):
         needed.spans.add(event.span_id or task.main_span_id)
         if event.parent_span_id:
             needed.spans.add(event.parent_span_id)
+        about_model = concerns_model(event)
+        if about_model or (event.parent_span_id and task.tally is not None):
+            needed.spans.add(task.main_span_id)
+            needed.ancestors.update(filter(None, (event.span_id, event.parent_span_id)))
         kind = event.event_type
-        if kind == "log" and event.phase in (None, task.phase):
+        if kind == "log" and not about_model and event.phase in (None, task.phase):
             continue
         needed.phases = True
         if kind in ("runner_exit", "status"):
@@ -102,6 +108,8 @@ def apply(state: TaskState, event: Event) -> bool:
     handler = _HANDLERS.get(kind)
     if handler:
         handler(state, event, span)
+    if concerns_model(event):
+        usage.report(state, event, span, kind)
     if task.ended:
         run.end_all(state, event)
     if before != _header(task):
@@ -121,9 +129,11 @@ def count(task: Task, times: Sequence[str]) -> None:
 def _changes_only_counters(state: TaskState, event: Event) -> bool:
     """Return whether the event is a log line of a known span of a running task. Most events are."""
     task = state.task
+    if event.event_type != "log" or concerns_model(event):
+        return False
     if _is_main_span_line(task, event):
         return True
-    if event.event_type != "log" or task.status != "running" or event.phase not in (None, task.phase):
+    if task.status != "running" or event.phase not in (None, task.phase):
         return False
     span = state.spans.get(event.span_id)
     return (
@@ -156,6 +166,8 @@ def _header(task: Task) -> tuple[object, ...]:
         task.items_total,
         task.items_failed,
         task.spans_total,
+        task.usage,
+        task.conversation_seq,
     )
 
 

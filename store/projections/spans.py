@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from signalbox.store.events import OLDER_SPELLINGS, Event
+from signalbox.store.projections import usage
 from signalbox.store.projections.payload import progress_of, text
 from signalbox.store.state import Progress, Span, TaskState
 
@@ -31,6 +32,7 @@ def span_of(state: TaskState, event: Event, kind: str) -> Span:
     elif span.parent_span_id is None and event.parent_span_id:
         span.parent_span_id = event.parent_span_id
         span.changed_seq = task.spans_seq = event.seq
+        usage.move(state, span, event.seq)
     opens = _OPENS.get(kind)
     if opens and (span.kind == opens or span.state == "mark"):
         _open(state, span, opens, event)
@@ -68,6 +70,7 @@ def _new(state: TaskState, event: Event, kind: str) -> Span:
     state.spans[span.span_id] = span
     task.spans_total += 1
     task.spans_seq = event.seq
+    usage.adopt(state, span, event.seq)
     return span
 
 
@@ -88,6 +91,7 @@ def _open(state: TaskState, span: Span, kind: str, event: Event) -> None:
     elif span.state != "open":
         span.attempts += 1
         span.ended_seq = span.ended_at = span.error = None
+        usage.begin_attempt(state, span)
     elif span.kind == "tool":
         span.message = text(event.payload, "message", "status") or span.message
         span.changed_seq = event.seq

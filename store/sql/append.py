@@ -13,9 +13,10 @@ from signalbox.store.contract.leasing import Fence
 from signalbox.store.errors import Conflict, InvalidEvent, UnknownTask
 from signalbox.store.events import Event, NewEvent, Origin, check_event, new_id
 from signalbox.store.identity import check_identity
+from signalbox.store.model_calls.marks import PLAIN, concerns_model
 from signalbox.store.people import DEFAULT_PROJECT
 from signalbox.store.projections import apply, consequences, refusal
-from signalbox.store.sql import audits, heartbeats, leases, unfinished
+from signalbox.store.sql import audits, conversation, heartbeats, leases, unfinished
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.rows import COLUMNS, event_of, readable, stored_task
 from signalbox.store.sql.task_state import listed_columns, load_state, save_listed, save_state
@@ -73,7 +74,7 @@ def to_draft(event: NewEvent) -> Draft:
     encoded = check_event(event)
     if event.occurred_at is not None:
         event = msgspec.structs.replace(event, occurred_at=checked_time(event.occurred_at, "occurred_at"))
-    if event.event_type == "log":
+    if event.event_type == "log" and (PLAIN.issuperset(event.payload) or not concerns_model(event)):
         return event, encoded
     return msgspec.structs.replace(event, payload=msgspec.json.decode(encoded)), encoded
 
@@ -99,6 +100,7 @@ def append(
     state = load_state(db, task, [draft for draft, _ in drafts])
     rows: list[tuple[object, ...]] = []
     heartbeat_seqs: list[int] = []
+    entries = conversation.Entries()
     result: list[Event] = []
     start_seq = task.latest_seq
 
@@ -123,6 +125,8 @@ def append(
         changed = apply(state, event)
         if event.event_type == "runner_heartbeat":
             heartbeat_seqs.append(event.seq)
+        elif task.conversation_seq:
+            entries.add(state, event)
         text = payload.decode()
         rows.append(
             (
@@ -163,6 +167,8 @@ def append(
         db.insert_events(rows)
         if heartbeat_seqs:
             heartbeats.record(db, task_id, heartbeat_seqs)
+        if entries.found:
+            conversation.record(db, task_id, entries.found)
         save_state(db, state, start_seq)
         if listed_columns(task) != listed_before:
             save_listed(db, task)

@@ -69,6 +69,8 @@ def _differences(query: Query, task_id: str, dialect: Dialect) -> list[str]:
     state = TaskState(task=before_first_event(task))
     for row in query(f"SELECT {COLUMNS} FROM task_events WHERE task_id = ? ORDER BY seq", (task_id,)):
         apply(state, event_of(row))
+    if not task.conversation_seq:
+        _forget_model_calls(state)
     fields, folded = (msgspec.structs.asdict(task_value) for task_value in (task, state.task))
     wrong = [name for name in fields if name not in _NOT_FROM_THE_LOG and fields[name] != folded[name]]
     for table, kind, noun, key in _TABLES:
@@ -77,3 +79,10 @@ def _differences(query: Query, task_id: str, dialect: Dialect) -> list[str]:
         if found != {dialect.stored_key(name): part for name, part in getattr(state, noun).items()}:
             wrong.append(noun)
     return wrong
+
+
+def _forget_model_calls(state: TaskState) -> None:
+    """Remove what versions before the conversation did not project."""
+    state.task.conversation_seq, state.task.usage, state.task.tally = 0, None, None
+    for span in state.spans.values():
+        span.model = span.usage = span.tally = None

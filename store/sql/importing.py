@@ -12,7 +12,7 @@ from signalbox.store.errors import Conflict, InvalidEvent, StoreFull
 from signalbox.store.events import Event, check_task_id, check_text, encode_payload, new_id
 from signalbox.store.projections import apply
 from signalbox.store.reserved import is_reserved_kind
-from signalbox.store.sql import heartbeats
+from signalbox.store.sql import conversation, heartbeats
 from signalbox.store.sql.append import create_task, load_head, load_task
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.task_state import save_listed, save_state
@@ -45,11 +45,11 @@ class Import:
         if is_reserved_kind(task.kind):
             # This server did not start the imported run, so the run must not count as one of its active runs.
             task.kind = f"{task.kind} (imported)"
-        self._state = TaskState(task=task)
+        self._state, self._entries = TaskState(task=task), conversation.Entries()
         self._log = sqlite3.connect("", check_same_thread=False)
         try:
             self._log.execute(_CREATE_LOG)
-            self._log.executemany(_INSERT_EVENT, _rows(self._state, events))
+            self._log.executemany(_INSERT_EVENT, _rows(self._state, self._entries, events))
         except sqlite3.OperationalError as error:
             raise StoreFull(f"the imported log cannot be kept: {error}") from error
         if self._log.execute(_REPEATED_KEY).fetchone():
@@ -68,6 +68,7 @@ class Import:
         while chunk := rows.fetchmany(INSERT_BATCH_SIZE):
             db.insert_events(chunk)
         heartbeats.record_all(db, task.task_id)
+        conversation.record_all(db, task.task_id, self._entries.found)
         save_state(db, self._state, 0)
         db.execute("UPDATE tasks SET created_at = ? WHERE task_id = ?", (task.created_at, task.task_id))
         save_listed(db, task)
@@ -78,7 +79,7 @@ class Import:
         self._log.close()
 
 
-def _rows(state: TaskState, events: Iterable[Event]) -> Iterator[tuple[object, ...]]:
+def _rows(state: TaskState, entries: conversation.Entries, events: Iterable[Event]) -> Iterator[tuple[object, ...]]:
     task = state.task
     task_id = task.task_id
     for seq, exported in enumerate(events, 1):
@@ -97,6 +98,7 @@ def _rows(state: TaskState, events: Iterable[Event]) -> Iterator[tuple[object, .
         )
         text = _checked(event).decode()
         changed = apply(state, event)
+        entries.add(state, event)
         yield (
             task_id,
             seq,

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from signalbox.store.events import NewEvent
 from signalbox.store.projections import needs
+from signalbox.store.projections.usage import MAX_LEVELS
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.rows import readable, to_json
 from signalbox.store.state import Checkpoint, Permission, Phase, Span, Task, TaskState
@@ -30,6 +31,16 @@ _SPAN = _upsert(
 _CHECKPOINT = _upsert("task_checkpoints", "task_id", "checkpoint_id", "seq", "changed_seq", "state")
 _PERMISSION = _upsert("task_permissions", "task_id", "request_id", "seq", "open", "changed_seq", "state")
 
+_ANCESTORS = """
+WITH RECURSIVE up (span_id, parent_span_id, level) AS (
+  SELECT span_id, parent_span_id, 0 FROM task_spans WHERE task_id = ? AND span_id = ?
+  UNION
+  SELECT s.span_id, s.parent_span_id, up.level + 1 FROM up
+    JOIN task_spans s ON s.task_id = ? AND s.span_id = up.parent_span_id WHERE up.level < ?
+)
+SELECT {state} FROM task_spans WHERE task_id = ? AND span_id IN (SELECT span_id FROM up)
+"""
+
 S = TypeVar("S")
 
 
@@ -44,6 +55,10 @@ def load_state(db: Database, task: Task, drafts: Sequence[NewEvent]) -> TaskStat
     state = TaskState(task=task)
     for span_id in needed.spans:
         state.spans.update((s.span_id, s) for s in load(Span, "task_spans", "span_id = ?", span_id))
+    for span_id in needed.ancestors:
+        sql = _ANCESTORS.format(state=db.dialect.stored("state"))
+        above = db.execute(sql, (task.task_id, span_id, task.task_id, MAX_LEVELS, task.task_id)).fetchall()
+        state.spans.update((s.span_id, s) for s in readable(Span, above))
     if needed.interrupted:
         cut = load(Span, "task_spans", "ended_seq >= ?", task.ended_seq)
         state.spans.update((s.span_id, s) for s in cut if s.span_id not in state.spans)

@@ -51,6 +51,11 @@ payloads = st.fixed_dictionaries(
         "heartbeat_interval": small,
         "tool_name": small,
         "work_item_id": small,
+        "model": st.sampled_from(["small-1", "large-1"]),
+        "usage": st.fixed_dictionaries(
+            {"input_tokens": st.integers(0, 9)}, optional={"output_tokens": small, "cost": st.floats(0, 3)}
+        ),
+        "response_id": st.sampled_from(["one", "two"]),
     },
 )
 events = st.builds(
@@ -59,9 +64,10 @@ events = st.builds(
     phase=st.sampled_from(["planning", "executing", "verifying", "own", None]),
     actor=st.sampled_from(["runner", "worker", "user"]),
     span_id=spans,
+    parent_span_id=st.sampled_from(["s1", "s2", "s3", "p", None, None]),
     payload=payloads,
     occurred_at=st.sampled_from([None, None, "2020-01-01T00:00:00Z", "2020-01-01T00:00:09Z", "9000-01-01T00:00:00Z"]),
-)
+).filter(lambda event: event.span_id is None or event.span_id != event.parent_span_id)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

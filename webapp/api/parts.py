@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -12,9 +12,10 @@ from quart import Blueprint
 from signalbox.store import Event
 from signalbox.store.events import CHECKPOINT_EVENTS, EVIDENCE_EVENTS, Payload
 from signalbox.store.projections import checkpoint_id_of
-from signalbox.store.state import Checkpoint, Span
+from signalbox.store.state import Checkpoint, Progress, Span
 from signalbox.webapp.api.bounds import bounded_events
 from signalbox.webapp.api.parameters import LIMIT_DESCRIPTION, Seq
+from signalbox.webapp.api.usage import UsageResponse, usage_response
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import store
 from signalbox.webapp.http.endpoint import Result, endpoint
@@ -36,13 +37,35 @@ class GraphParameters(msgspec.Struct, frozen=True, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=GRAPH_SPANS, description=LIMIT_DESCRIPTION)] = GRAPH_SPANS
 
 
-class GraphSpan(Span, kw_only=True, omit_defaults=False):
-    """A span with the event that started it."""
+class GraphSpan(msgspec.Struct, kw_only=True):
+    """A span with the event that started it. `usage` is that of the span with all spans below it."""
 
+    span_id: str
+    parent_span_id: str | None
+    kind: str
+    name: str
+    phase: str | None
+    state: Literal["mark", "open", "done", "failed", "cancelled", "interrupted"]
+    attempts: int
+    progress: Progress | None
+    message: str | None
+    error: str | None
+    work_item_id: str | None
+    work_type: str | None
+    started_seq: int
+    started_at: str
+    ended_seq: int | None
+    ended_at: str | None
+    changed_seq: int
+    model: str | None
+    usage: UsageResponse | None
     event_type: str
     actor: str
     seq: int
     payload: Payload
+
+
+_OF_SPAN = tuple(name for name in GraphSpan.__struct_fields__ if name in Span.__struct_fields__ and name != "usage")
 
 
 class Edge(msgspec.Struct, rename={"from_": "from"}):
@@ -105,8 +128,10 @@ async def graph(task_id: str, query: GraphParameters) -> Graph:
 
 
 def _with_event(span: Span, event: Event) -> GraphSpan:
+    fields = {name: getattr(span, name) for name in _OF_SPAN}
     return GraphSpan(
-        **msgspec.structs.asdict(span),
+        **fields,
+        usage=usage_response(span.usage),
         event_type=event.event_type,
         actor=event.actor,
         seq=span.started_seq,

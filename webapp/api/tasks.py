@@ -15,6 +15,7 @@ from signalbox.store.reserved import check_kind
 from signalbox.store.state import Progress, Status, Task, Unfinished
 from signalbox.webapp.acts.user_actions import archive_task, delete_task
 from signalbox.webapp.api.parameters import IdentityParameter
+from signalbox.webapp.api.usage import UsageResponse, usage_response
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import project_for_new, require, task_identity, visible_projects
 from signalbox.webapp.current import store
@@ -66,6 +67,7 @@ class TaskResponse(msgspec.Struct):
     started_at: str | None
     ended_at: str | None
     updated_at: str
+    usage: UsageResponse | None
 
 
 class TaskAtWork(TaskResponse, kw_only=True):
@@ -84,7 +86,8 @@ class TaskListResponse(msgspec.Struct, kw_only=True):
 
 def to_response(task: Task) -> TaskResponse:
     """Return a task in the API's form."""
-    return msgspec.convert(task, TaskResponse, from_attributes=True)
+    fields = {name: getattr(task, name) for name in TaskResponse.__struct_fields__}
+    return TaskResponse(**fields | {"usage": usage_response(task.usage)})
 
 
 @blueprint.get("")

@@ -38,7 +38,8 @@ class ListPages(Templates):
     def list_rows(self, view: TaskListView) -> list[tuple[str, str]]:
         """Return the rows of a page of the list, each with its task's id."""
         names = view.projects if len(view.projects) > 1 else {}
-        return [(task.task_id, self._list_row(task, project_names=names, pick=view.manages)) for task in view.tasks]
+        values = {"project_names": names, "pick": view.manages, "has_usage": view.has_usage}
+        return [(task.task_id, self._list_row(task, **values)) for task in view.tasks]
 
     def _list_row(self, task: Task, **values: Any) -> str:
         try:

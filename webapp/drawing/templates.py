@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from signalbox.store.events import KNOWN_EVENTS, is_claim
 from signalbox.store.identity import reference_to
-from signalbox.store.state import STATUSES
+from signalbox.store.state import STATUSES, Task
 from signalbox.webapp.drawing import ansi, ids
 from signalbox.webapp.drawing.links import linked
 from signalbox.webapp.drawing.log_rows import LogRows
@@ -19,9 +19,12 @@ from signalbox.webapp.drawing.payload.viewer import PayloadViewer
 from signalbox.webapp.drawing.sparkline import bars
 from signalbox.webapp.http import assets
 from signalbox.webapp.http.path_segments import segment
+from signalbox.webapp.prices.budget import Budgets
+from signalbox.webapp.prices.price_table import Prices
 from signalbox.webapp.views import text
 from signalbox.webapp.views.addresses import as_of, log_path_around, newest_position, of_task
 from signalbox.webapp.views.list_query import AGES, ORDERS, VIEWS, bound, list_fields, list_filters, list_url
+from signalbox.webapp.views.usage_text import cost_text, tokens_words, usage_text
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
@@ -40,10 +43,21 @@ class _Environment(Environment):
 
 
 class Templates:
-    """Renders templates. `asset` turns a path below `static/` into its address; `root` begins every address."""
+    """Renders templates. `asset` turns a path below `static/` into its address; `root` begins every address.
 
-    def __init__(self, asset: Callable[[str], str], root: str = "") -> None:
+    `prices` and `budgets` are those that the operator set.
+    """
+
+    def __init__(
+        self, asset: Callable[[str], str], root: str = "", prices: Prices | None = None, budgets: Budgets | None = None
+    ) -> None:
         self._root = root
+        prices, budgets = prices or Prices(), budgets or Budgets()
+
+        def over_budget(task: Task) -> str | None:
+            budget = budgets.of(task)
+            return budget.exceeded(task.usage, prices) if budget else None
+
         self._environment = _Environment(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
@@ -82,6 +96,12 @@ class Templates:
             of_task=of_task,
             reference_to=reference_to,
             coloured=ansi.render,
+            usage_text=lambda usage: usage_text(usage, prices.cost(usage)),
+            tokens_words=tokens_words,
+            cost_of=prices.cost,
+            cost_text=cost_text,
+            budget_of=budgets.of,
+            over_budget=over_budget,
             time_travel=None,
             at=None,
         )

@@ -34,9 +34,14 @@ class TaskListView:
         return bool(list_fields(self.query, "sort")) or self.query.sort == "longest"
 
     @property
+    def has_usage(self) -> bool:
+        """Whether any task of the page has tokens or a cost, so that the list has a column for them."""
+        return any(task.usage for task in self.tasks)
+
+    @property
     def outside_rows(self) -> tuple[object, ...]:
         """Everything that the page shows outside its rows."""
-        return self.counts, self.stale, self.archived, self.projects, self.saved, self.cursor
+        return self.counts, self.stale, self.archived, self.projects, self.saved, self.cursor, self.has_usage
 
 
 async def task_list_view(view: Reading, query: TaskQuery, *, manages: bool = True) -> TaskListView:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Protocol, Self
 
 from signalbox.store.contract.reading.audits import AuditReading
+from signalbox.store.contract.reading.conversation import ConversationReading
 from signalbox.store.contract.reading.log import LogReading, NewRowsReading, TaskLogReading
 from signalbox.store.contract.reading.parts import PartReading
 from signalbox.store.contract.reading.permissions import PermissionReading, TaskPermissionReading
@@ -25,7 +26,7 @@ class TaskPageReading(OneTaskReading, NewRowsReading, PartReading, TaskSpanReadi
         """Return the same view with long payloads of events shortened for pages. See `Event.cut_from`."""
 
 
-class TaskReading(TaskPageReading, TaskLogReading, Protocol):
+class TaskReading(TaskPageReading, TaskLogReading, ConversationReading, Protocol):
     """Reads of one task as it is now, or as it was at an earlier seq."""
 
 

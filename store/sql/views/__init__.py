@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from signalbox.store.sql.views.audits import AuditViews
+from signalbox.store.sql.views.conversation import ConversationViews
 from signalbox.store.sql.views.log import LogViews
 from signalbox.store.sql.views.parts import PartViews
 from signalbox.store.sql.views.permissions import PermissionViews
@@ -11,5 +12,5 @@ from signalbox.store.sql.views.spans import SpanViews, window_sql
 __all__ = ["Views", "window_sql"]
 
 
-class Views(PermissionViews, LogViews, PartViews, SpanViews, AuditViews):
+class Views(PermissionViews, LogViews, PartViews, SpanViews, ConversationViews, AuditViews):
     """Implements `Reading`, apart from the abstract methods, which each kind of store implements."""

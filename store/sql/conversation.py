@@ -1,0 +1,101 @@
+"""The index of a task's conversation: where in a long log its model calls, tool calls and permission requests are.
+
+A row of `task_conversation` is one event, or consecutive pieces of a streamed answer of one span. So a page finds the
+newest blocks without reading the log, however many tokens an answer has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from signalbox.store.contract.values import ConversationEntry
+from signalbox.store.events import PERMISSION_EVENTS, Event
+from signalbox.store.model_calls.marks import WORK_TYPES, concerns_model
+from signalbox.store.model_calls.pieces import is_piece
+from signalbox.store.sql.database import Database
+from signalbox.store.state import Span, TaskState
+
+ALWAYS = frozenset({"tool_status", "tool_result", *PERMISSION_EVENTS})
+"""Events that belong to the conversation of any task with model calls."""
+
+NEWEST = (
+    "SELECT first_seq, last_seq, span_id, pieces FROM task_conversation WHERE task_id = ? AND first_seq < ?"
+    " ORDER BY first_seq DESC LIMIT ?"
+)
+NEWEST_OF_SPANS = (
+    "SELECT first_seq, last_seq, span_id, pieces FROM task_conversation WHERE task_id = ? AND {among} AND first_seq < ?"
+    " ORDER BY first_seq DESC LIMIT ?"
+)
+
+_RECORD = """
+INSERT INTO task_conversation
+SELECT
+  new.task_id,
+  CASE WHEN new.pieces = 1 AND last.pieces = 1 THEN last.first_seq ELSE new.first_seq END,
+  new.last_seq,
+  new.span_id,
+  new.pieces
+FROM (SELECT ? AS task_id, ? AS first_seq, ? AS last_seq, ? AS span_id, ? AS pieces) AS new LEFT JOIN (
+  SELECT first_seq, pieces FROM task_conversation WHERE task_id = ? AND span_id = ? ORDER BY first_seq DESC LIMIT 1
+) AS last ON TRUE
+WHERE TRUE
+ON CONFLICT (task_id, first_seq) DO UPDATE SET last_seq = excluded.last_seq
+"""
+_INSERT = "INSERT INTO task_conversation (task_id, first_seq, last_seq, span_id, pieces) VALUES (?, ?, ?, ?, ?)"
+
+
+class Entries:
+    """Collects the entries of events in the order of the log."""
+
+    def __init__(self) -> None:
+        self.found: list[ConversationEntry] = []
+        self._last: dict[str, int] = {}
+
+    def add(self, state: TaskState, event: Event) -> None:
+        """Add an event, after it was folded into `state`, if it belongs to the conversation."""
+        if not state.task.conversation_seq or not belongs(event, state.spans.get(event.span_id)):
+            return
+        pieces = event.event_type not in ALWAYS and is_piece(event.event_type, event.payload)
+        at = self._last.get(event.span_id)
+        if pieces and at is not None and self.found[at].pieces:
+            self.found[at] = msgspec.structs.replace(self.found[at], last_seq=event.seq)
+            return
+        self._last[event.span_id] = len(self.found)
+        self.found.append(ConversationEntry(event.seq, event.seq, event.span_id, pieces))
+
+
+def belongs(event: Event, span: Span | None) -> bool:
+    """Return whether an event belongs to the conversation. `span` is its span."""
+    if event.event_type in ALWAYS or concerns_model(event):
+        return True
+    return event.event_type == "log" and span is not None and is_model_span(span) and is_said(event)
+
+
+def is_model_span(span: Span) -> bool:
+    """Return whether a span is a model call, so that its log lines are the words of the model."""
+    if span.kind != "work_item":
+        return False
+    return span.work_type in WORK_TYPES or (span.model is not None and "agent" not in (span.work_type or "").lower())
+
+
+def is_said(event: Event) -> bool:
+    """Return whether a log line of a model call is text of the model, and not output or a warning of the program."""
+    payload = event.payload
+    return "stream" not in payload and payload.get("level") in (None, "info") and bool(payload.get("message"))
+
+
+def record(db: Database, task_id: str, entries: Iterable[ConversationEntry]) -> None:
+    """Record events that were just appended to a task. Pieces continue the last entry of their span."""
+    db.executemany(
+        _RECORD,
+        [(task_id, one.first_seq, one.last_seq, one.span_id, int(one.pieces), task_id, one.span_id) for one in entries],
+    )
+
+
+def record_all(db: Database, task_id: str, entries: Iterable[ConversationEntry]) -> None:
+    """Record the events of a whole log."""
+    rows = [(task_id, one.first_seq, one.last_seq, one.span_id, int(one.pieces)) for one in entries]
+    if rows:
+        db.executemany(_INSERT, rows)
