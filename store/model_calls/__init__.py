@@ -7,17 +7,17 @@ nested or dotted keys, at the top of the payload or under `attributes`.
 
 from signalbox.store.model_calls.calls import ModelCall, ToolUse, model_call_of
 from signalbox.store.model_calls.marks import concerns_model
-from signalbox.store.model_calls.messages import Message, Part, messages_of
+from signalbox.store.model_calls.messages import ChatMessage, Part, messages_of
 from signalbox.store.model_calls.pieces import Piece, piece_of
-from signalbox.store.model_calls.usage import Tokens, Usage
+from signalbox.store.model_calls.usage import TokenCounts, Usage
 from signalbox.store.model_calls.usage_reading import usage_of
 
 __all__ = [
-    "Message",
+    "ChatMessage",
     "ModelCall",
     "Part",
     "Piece",
-    "Tokens",
+    "TokenCounts",
     "ToolUse",
     "Usage",
     "concerns_model",

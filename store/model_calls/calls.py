@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from signalbox.store.model_calls.attributes import attributes_of, decoded, first, items, line
-from signalbox.store.model_calls.messages import ROLES, Message, Part, Role, messages_of, tool_calls_of
+from signalbox.store.model_calls.messages import ROLES, ChatMessage, Part, Role, messages_of, tool_calls_of
 from signalbox.store.model_calls.usage import Usage
 from signalbox.store.model_calls.usage_reading import model_of, usage_of
 
@@ -49,8 +49,8 @@ class ModelCall(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     model: str | None = None
-    input: tuple[Message, ...] = ()
-    output: tuple[Message, ...] = ()
+    input: tuple[ChatMessage, ...] = ()
+    output: tuple[ChatMessage, ...] = ()
     usage: Usage | None = None
     tool: ToolUse | None = None
     operation: str = ""
@@ -101,7 +101,7 @@ def response_id_of(payload: Mapping[str, Any], attributes: Mapping[str, Any] | N
     return (line(found) or "")[:256]
 
 
-def _input(payload: Mapping[str, Any], attributes: Mapping[str, Any], model: str | None) -> tuple[Message, ...]:
+def _input(payload: Mapping[str, Any], attributes: Mapping[str, Any], model: str | None) -> tuple[ChatMessage, ...]:
     system = messages_of(
         first(attributes, "gen_ai.system_instructions", "gen_ai.system_prompt")
         or (payload.get("system") if "messages" in payload or model else None),
@@ -116,7 +116,7 @@ def _input(payload: Mapping[str, Any], attributes: Mapping[str, Any], model: str
     return (*system, *sent)
 
 
-def _output(payload: Mapping[str, Any], attributes: Mapping[str, Any], model: str | None) -> tuple[Message, ...]:
+def _output(payload: Mapping[str, Any], attributes: Mapping[str, Any], model: str | None) -> tuple[ChatMessage, ...]:
     found = first(attributes, "gen_ai.output.messages", "gen_ai.completion", "llm.output_messages", "llm.completions")
     if found is not None:
         return messages_of(found, "assistant")
@@ -133,7 +133,7 @@ def _output(payload: Mapping[str, Any], attributes: Mapping[str, Any], model: st
     role = ROLES.get(str(payload.get("role")), "assistant")
     if calls or (payload.get("role") and payload.get("content")):
         said = messages_of({"role": role, "content": payload.get("content")}, role) if payload.get("content") else ()
-        return (*said, Message(role="assistant", parts=tuple(calls))) if calls else said
+        return (*said, ChatMessage(role="assistant", parts=tuple(calls))) if calls else said
     if model or "usage" in payload:
         answer = first(payload, "completion", "answer", "response", "output", "content", "text")
         if isinstance(answer, dict) and not any(name in answer for name in ("content", "role", "tool_calls", "text")):
@@ -142,7 +142,9 @@ def _output(payload: Mapping[str, Any], attributes: Mapping[str, Any], model: st
     return ()
 
 
-def _message_event(event_type: str, payload: Mapping[str, Any], attributes: Mapping[str, Any]) -> tuple[Message, ...]:
+def _message_event(
+    event_type: str, payload: Mapping[str, Any], attributes: Mapping[str, Any]
+) -> tuple[ChatMessage, ...]:
     role = _MESSAGE_EVENTS[event_type]
     text = first(attributes, "gen_ai.prompt", "gen_ai.completion")
     if text is not None:

@@ -45,7 +45,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     failed: bool = False
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
+class ChatMessage(msgspec.Struct, frozen=True, kw_only=True):
     """A message of a speaker. `name` is the speaker's own name, if it has one."""
 
     role: Role
@@ -65,7 +65,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def messages_of(value: object, role: Role = "user") -> tuple[Message, ...]:
+def messages_of(value: object, role: Role = "user") -> tuple[ChatMessage, ...]:
     """Return the messages in a list, an indexed object, a single message or a text, also if it is JSON.
 
     `role` is that of messages that name none.
@@ -88,14 +88,14 @@ def _is_part(value: object) -> bool:
     return isinstance(value, dict) and isinstance(value.get("type"), str)
 
 
-def _one(value: object, role: Role) -> tuple[Message, ...]:
+def _one(value: object, role: Role) -> tuple[ChatMessage, ...]:
     value = decoded(value)
     if isinstance(value, str):
-        return (Message(role=role, parts=(Part(kind="text", text=value),)),) if value else ()
+        return (ChatMessage(role=role, parts=(Part(kind="text", text=value),)),) if value else ()
     if isinstance(value, dict) and isinstance(value.get("message"), dict):
         value = value["message"]
     if not isinstance(value, dict):
-        return (Message(role=role, parts=(Part(kind="other", value=value),)),) if value is not None else ()
+        return (ChatMessage(role=role, parts=(Part(kind="other", value=value),)),) if value is not None else ()
     named = value.get("role") or value.get("type")
     known = ROLES.get(named.lower()) if isinstance(named, str) else None
     # In a LangChain message the role is in `type`, and the content may be in `data`.
@@ -107,19 +107,19 @@ def _one(value: object, role: Role) -> tuple[Message, ...]:
     return _split_results(role, parts, line(value.get("name")) or "")
 
 
-def _split_results(role: Role, parts: list[Part], name: str) -> tuple[Message, ...]:
+def _split_results(role: Role, parts: list[Part], name: str) -> tuple[ChatMessage, ...]:
     """Return the tool results among the parts, which Anthropic's API has in a message of the user, as messages."""
     results = tuple(part for part in parts if part.kind == "tool_result")
     said = tuple(part for part in parts if part.kind != "tool_result")
-    found = [Message(role="tool", parts=(part,)) for part in results]
-    return (*found, Message(role=role, parts=said, name=name)) if said else tuple(found)
+    found = [ChatMessage(role="tool", parts=(part,)) for part in results]
+    return (*found, ChatMessage(role=role, parts=said, name=name)) if said else tuple(found)
 
 
-def _tool_answers(value: Mapping[str, Any]) -> tuple[Message, ...]:
+def _tool_answers(value: Mapping[str, Any]) -> tuple[ChatMessage, ...]:
     parts = parts_of(_content(value))
     results = tuple(part for part in parts if part.kind == "tool_result")
     if results:
-        return tuple(Message(role="tool", parts=(part,)) for part in results)
+        return tuple(ChatMessage(role="tool", parts=(part,)) for part in results)
     plain = [part.text for part in parts if part.kind == "text"]
     result = "\n".join(plain) if len(plain) == len(parts) else _content(value)
     call_id = line(value.get("tool_call_id")) or line(value.get("id")) or line(value.get("call_id")) or ""
@@ -127,7 +127,7 @@ def _tool_answers(value: Mapping[str, Any]) -> tuple[Message, ...]:
     part = Part(
         kind="tool_result", call_id=call_id, name=line(value.get("name")) or "", value=decoded(result), failed=failed
     )
-    return (Message(role="tool", parts=(part,)),)
+    return (ChatMessage(role="tool", parts=(part,)),)
 
 
 def _content(value: Mapping[str, Any]) -> object:

@@ -13,7 +13,7 @@ MAX_MODELS = 20
 OTHER_MODELS = "other models"
 
 
-class Tokens(msgspec.Struct, frozen=True, omit_defaults=True):
+class TokenCounts(msgspec.Struct, frozen=True, omit_defaults=True):
     """Numbers of tokens. `input` includes `cache_read` and `cache_write`, and `output` includes `reasoning`."""
 
     input: int = 0
@@ -27,9 +27,9 @@ class Tokens(msgspec.Struct, frozen=True, omit_defaults=True):
         """The number of all tokens."""
         return self.input + self.output
 
-    def plus(self, other: Tokens, sign: int = 1) -> Tokens:
+    def plus(self, other: TokenCounts, sign: int = 1) -> TokenCounts:
         """Return the sum, or with `sign` -1 the difference."""
-        return Tokens(
+        return TokenCounts(
             self.input + sign * other.input,
             self.output + sign * other.output,
             self.cache_read + sign * other.cache_read,
@@ -45,9 +45,9 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     without a reported cost, by model; their cost is computed from the operator's prices when it is shown.
     """
 
-    tokens: Tokens = Tokens()
+    tokens: TokenCounts = TokenCounts()
     cost: float | None = None
-    unpriced: dict[str, Tokens] = {}
+    unpriced: dict[str, TokenCounts] = {}
 
     def __bool__(self) -> bool:
         return self != NOTHING
@@ -60,8 +60,8 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
         unpriced = dict(self.unpriced)
         for model, tokens in other.unpriced.items():
             name = model if model in unpriced or len(unpriced) < MAX_MODELS else OTHER_MODELS
-            unpriced[name] = unpriced.get(name, Tokens()).plus(tokens, sign)
-            if unpriced[name] == Tokens():
+            unpriced[name] = unpriced.get(name, TokenCounts()).plus(tokens, sign)
+            if unpriced[name] == TokenCounts():
                 del unpriced[name]
         return Usage(self.tokens.plus(other.tokens, sign), cost, unpriced)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from signalbox.store.model_calls.attributes import attributes_of, first, line
-from signalbox.store.model_calls.usage import Tokens, Usage
+from signalbox.store.model_calls.usage import TokenCounts, Usage
 
 MAX_TOKENS = 10**15
 
@@ -78,7 +78,7 @@ def usage_of(payload: Mapping[str, Any], model: str | None = None) -> Usage | No
     if tokens is None and cost is None:
         return None
     if cost is not None or tokens is None:
-        return Usage(tokens or Tokens(), cost)
+        return Usage(tokens or TokenCounts(), cost)
     return Usage(tokens, None, {model_of(payload, attributes) or model or "": tokens})
 
 
@@ -95,7 +95,7 @@ def model_of(payload: Mapping[str, Any], attributes: Mapping[str, Any] | None = 
     return found[:256] if found else None
 
 
-def _tokens(report: Mapping[str, Any], *, from_api: bool) -> Tokens | None:
+def _tokens(report: Mapping[str, Any], *, from_api: bool) -> TokenCounts | None:
     given = {
         name: _count(report, paths)
         for name, paths in (
@@ -118,7 +118,7 @@ def _tokens(report: Mapping[str, Any], *, from_api: bool) -> Tokens | None:
         count["input"] += cached
     if "thoughtsTokenCount" in report or count["reasoning"] > count["output"]:
         count["output"] += count["reasoning"]
-    return Tokens(**count)
+    return TokenCounts(**count)
 
 
 def _count(report: Mapping[str, Any], paths: tuple[str, ...]) -> int | None:

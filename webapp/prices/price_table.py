@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from signalbox.store.model_calls import Tokens, Usage
+from signalbox.store.model_calls import TokenCounts, Usage
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cache_read: float | None = None
     cache_write: float | None = None
 
-    def cost(self, tokens: Tokens) -> float:
+    def cost(self, tokens: TokenCounts) -> float:
         """Return the cost of some tokens."""
         plain = max(0, tokens.input - tokens.cache_read - tokens.cache_write)
         return (

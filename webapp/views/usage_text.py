@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from signalbox.store.model_calls import Tokens, Usage
+from signalbox.store.model_calls import TokenCounts, Usage
 from signalbox.webapp.prices.budget import dollars
 from signalbox.webapp.prices.price_table import Cost
 from signalbox.webapp.views.text import count
@@ -29,7 +29,7 @@ def usage_text(usage: Usage, cost: Cost | None) -> str:
     return " · ".join([*parts, *([cost_text(cost)] if cost else [])])
 
 
-def tokens_words(tokens: Tokens) -> str:
+def tokens_words(tokens: TokenCounts) -> str:
     """Describe tokens in full: 6,600 input (1,200 read from cache), 451 output (20 reasoning)."""
     cached = [f"{count(tokens.cache_read)} read from cache"] if tokens.cache_read else []
     cached += [f"{count(tokens.cache_write)} written to cache"] if tokens.cache_write else []

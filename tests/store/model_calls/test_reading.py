@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalbox.store.model_calls import Piece, Tokens, Usage, model_call_of, piece_of, usage_of
+from signalbox.store.model_calls import Piece, TokenCounts, Usage, model_call_of, piece_of, usage_of
 
 ARGUMENTS = {"path": "worker/drain.py"}
 OPENAI: dict[str, Any] = {
@@ -154,16 +154,16 @@ def test_every_format_of_a_call_is_read_as_the_same_conversation(form: str) -> N
     asked, answered = call.input[2].parts[0], call.input[3].parts[0]
     assert (asked.value, asked.call_id, answered.call_id) == (ARGUMENTS, "c1", "c1")
     assert call.model == "small-1"
-    assert call.usage == Usage(Tokens(90, 10, 40), None, {"small-1": Tokens(90, 10, 40)})
+    assert call.usage == Usage(TokenCounts(90, 10, 40), None, {"small-1": TokenCounts(90, 10, 40)})
 
 
 @pytest.mark.parametrize(
     ("payload", "expected"),
     [
-        ({"usage": {"input_tokens": 5, "output_tokens": 2}, "cost_usd": 0.5}, Usage(Tokens(5, 2), 0.5)),
-        ({"cost_usd": 0.25}, Usage(Tokens(), 0.25)),
-        ({"usage": {"total_tokens": 9}}, Usage(Tokens(9), None, {"": Tokens(9)})),
-        ({"usage": {"output_tokens": 9, "reasoning_tokens": 4}, "cost_usd": 1}, Usage(Tokens(0, 9, 0, 0, 4), 1.0)),
+        ({"usage": {"input_tokens": 5, "output_tokens": 2}, "cost_usd": 0.5}, Usage(TokenCounts(5, 2), 0.5)),
+        ({"cost_usd": 0.25}, Usage(TokenCounts(), 0.25)),
+        ({"usage": {"total_tokens": 9}}, Usage(TokenCounts(9), None, {"": TokenCounts(9)})),
+        ({"usage": {"output_tokens": 9, "reasoning_tokens": 4}, "cost_usd": 1}, Usage(TokenCounts(0, 9, 0, 0, 4), 1.0)),
         ({"usage": {"input_tokens": True, "output_tokens": -3}}, None),
         ({"usage": {"input_tokens": float("inf")}, "cost_usd": "much"}, None),
         ({"usage": "none", "llm": 3, "gen_ai": [1]}, None),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from signalbox.store import NewEvent, open_store
-from signalbox.store.model_calls import Tokens, Usage
+from signalbox.store.model_calls import TokenCounts, Usage
 from signalbox.store.state import TaskState
 from tests.store.test_projections import stored_state
 
@@ -112,9 +112,9 @@ async def test_usage_is_summed_up_the_tree(given: list[NewEvent], expected: dict
 async def test_an_event_that_is_appended_again_counts_once(tmp_path: Path) -> None:
     call = NewEvent(event_type="log", payload=tokens(50, 0.5), key="call-1")
     state = await state_after(tmp_path, SPAWN, call, call)
-    assert state.task.usage == Usage(Tokens(50), 0.5)
+    assert state.task.usage == Usage(TokenCounts(50), 0.5)
 
 
 async def test_tokens_without_a_cost_are_kept_by_model(tmp_path: Path) -> None:
     state = await state_after(tmp_path, SPAWN, AGENT, *called("a", 60), event("log", "agent", **tokens(5, 0.25)))
-    assert state.task.usage == Usage(Tokens(65), 0.25, {"small-1": Tokens(60)})
+    assert state.task.usage == Usage(TokenCounts(65), 0.25, {"small-1": TokenCounts(60)})
