@@ -63,5 +63,8 @@ class PastReading(StateReading):
     async def events_at(self, task_id: str, seqs: Sequence[int]) -> list[Event]:
         return await self._view.events_at(task_id, [seq for seq in seqs if seq <= self._seq])
 
+    async def failures(self, task_id: str, after: int = 0, limit: int = 100) -> list[Event]:
+        return [event for event in await self._view.failures(task_id, after, limit) if event.seq <= self._seq]
+
     async def search(self, task_id: str, query: LogQuery, after: int = 0, limit: int = 100) -> LogHits:
         return await self._view.search(task_id, msgspec.structs.replace(query, until=self._seq), after, limit)

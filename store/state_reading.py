@@ -30,6 +30,9 @@ class StateReading:
     async def span_children(self, task_id: str, span_id: str, limit: int) -> list[Span]:
         return self._by_start(span for span in self._state.spans.values() if span.parent_span_id == span_id)[:limit]
 
+    async def spans_closed_at(self, task_id: str, seq: int, limit: int) -> list[Span]:
+        return self._by_start(span for span in self._state.spans.values() if span.ended_seq == seq)[-limit:]
+
     async def spans_changed(self, task_id: str, since_seq: int, limit: int) -> list[Span]:
         return self._by_start(span for span in self._state.spans.values() if span.changed_seq > since_seq)[:limit]
 

@@ -29,13 +29,15 @@ class TaskQuery(msgspec.Struct, frozen=True):
     """A query of the task list: filters, order and page. `before` is the `cursor` of the previous page.
 
     `projects` are the projects that may be listed, or None for all; `project` is the one to list. `archived` None lists
-    archived tasks and others. `stale` lists only stale tasks. `since` and `until` (exclusive) limit the creation time.
-    Each is a timestamp, or a relative time: `30m`, `24h`, `7d`.
+    archived tasks and others. `stale` lists only stale tasks, `fingerprint` only runs with the same error.
+    `since` and `until` (exclusive) limit the creation time. Each is a timestamp, or a relative time: `30m`, `24h`,
+    `7d`.
     """
 
     statuses: tuple[str, ...] = ()
     text: str = ""
     kind: str | None = None
+    fingerprint: str | None = None
     projects: tuple[str, ...] | None = None
     project: str | None = None
     since: str | None = None

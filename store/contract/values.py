@@ -54,13 +54,25 @@ class TaskPage(msgspec.Struct, frozen=True):
     event_id: int
 
 
+class SameError(msgspec.Struct, frozen=True):
+    """How often the error of a run occurred: in `runs` runs of its project that are not archived, counting itself.
+
+    `since` is the creation time of the first of them. `more` says that there are more than `runs`.
+    """
+
+    fingerprint: str
+    runs: int
+    since: str
+    more: bool = False
+
+
 class LogQuery(msgspec.Struct, frozen=True):
     """A filter for the events of one log. An empty field does not restrict the result.
 
     `text` is searched for, ignoring case, in the event type and in the payload's JSON, with and without terminal escape
     sequences. `level` and `stream` are fields of the payload. `failures` finds events that report a failure, as defined
-    in `002_failures.sql`. `since` and `until` are the first and the last seq to search. `rows` and `failures` leave out
-    heartbeats, unless `event_type` is that of heartbeats.
+    in `002_failures.sql`, and the lines of output that say why the run failed. `since` and `until` are the first and
+    the last seq to search. `rows` and `failures` leave out heartbeats, unless `event_type` is that of heartbeats.
     """
 
     text: str = ""

@@ -105,6 +105,12 @@ class Writing(Consuming):
     mark_stale = blocking(amark_stale)
 
     @abstractmethod
+    async def adiagnose(self, task_id: str) -> None:
+        """Store the fingerprint of a failed run that ended before this version. Does nothing for other tasks."""
+
+    diagnose = blocking(adiagnose)
+
+    @abstractmethod
     async def aset_unfinished(self, task_id: str, lines: Sequence[Unfinished], *, identity: str | None = None) -> None:
         """Replace the unfinished lines of a task. They are dropped when the run ends. Raises UnknownTask."""
 

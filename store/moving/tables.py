@@ -63,11 +63,12 @@ EVENTS = _table(
 TASKS = _table(
     "tasks",
     "task_id:text identity:text last_seq:int created_at:text updated_at:text active_at:text archived_at:text?"
-    " status:text stale:bool title:text? kind:text? project_id:text duration:real? state:json",
+    " status:text stale:bool title:text? kind:text? project_id:text duration:real? fingerprint:text?"
+    " failure_lines:json? state:json",
     "task_id",
 )
 
-STANDING = ("task_id", "identity", "last_seq", "archived_at", "stale", "updated_at", "project_id")
+STANDING = ("task_id", "identity", "last_seq", "archived_at", "stale", "updated_at", "project_id", "fingerprint")
 """The columns of `tasks` that tell whether a row has changed: every change of a task changes one of them."""
 
 PARTS = (

@@ -16,7 +16,7 @@ from signalbox.store.identity import check_identity
 from signalbox.store.model_calls.marks import PLAIN, concerns_model
 from signalbox.store.people import DEFAULT_PROJECT
 from signalbox.store.projections import apply, consequences, refusal
-from signalbox.store.sql import audits, conversation, heartbeats, leases, unfinished
+from signalbox.store.sql import audits, conversation, diagnosing, heartbeats, leases, unfinished
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.rows import COLUMNS, event_of, readable, stored_task
 from signalbox.store.sql.task_state import listed_columns, load_state, save_listed, save_state
@@ -93,7 +93,7 @@ def append(
     """
     task, next_id = load_head(db, task_id, create=identity is None)
     check_identity(task_id, identity, task.identity)
-    listed_before = listed_columns(task)
+    listed_before, ended_before = listed_columns(task), task.ended_seq
     # Time never goes back within a task, even if the clock is set back or another process's clock is behind.
     at = max(db.now(), task.updated_at)
     stored = _stored_under_keys(db, task_id, drafts)
@@ -174,6 +174,8 @@ def append(
             save_listed(db, task)
             if task.ended_at is not None:
                 unfinished.clear(db, task_id)
+        if task.ended_seq != ended_before:
+            diagnosing.update(db, task, was_ended=ended_before > 0)
     return result
 
 

@@ -12,7 +12,7 @@ from signalbox.store.errors import Conflict, InvalidEvent, StoreFull
 from signalbox.store.events import Event, check_task_id, check_text, encode_payload, new_id
 from signalbox.store.projections import apply
 from signalbox.store.reserved import is_reserved_kind
-from signalbox.store.sql import conversation, heartbeats
+from signalbox.store.sql import conversation, diagnosing, heartbeats
 from signalbox.store.sql.append import create_task, load_head, load_task
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.task_state import save_listed, save_state
@@ -72,6 +72,7 @@ class Import:
         save_state(db, self._state, 0)
         db.execute("UPDATE tasks SET created_at = ? WHERE task_id = ?", (task.created_at, task.task_id))
         save_listed(db, task)
+        diagnosing.update(db, task)
         return task
 
     def close(self) -> None:

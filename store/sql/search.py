@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 import msgspec
 
@@ -28,8 +29,11 @@ _ESCAPE_CHARS = re.compile(r"[\[\\\x00-\x1f]")
 _PAYLOAD_WORDS = ("level", "stream")
 
 
-def conditions(task_id: str, query: LogQuery, dialect: Dialect) -> Condition:
-    """Return the WHERE clause of a query on `task_events`, and its values."""
+def conditions(task_id: str, query: LogQuery, dialect: Dialect, failure_lines: Sequence[int] = ()) -> Condition:
+    """Return the WHERE clause of a query on `task_events`, and its values.
+
+    `failure_lines` are the seqs of the lines that count as failures although their events report none.
+    """
     like = dialect.like
     found = ["task_id = ?"]
     values: list[object] = [task_id]
@@ -42,7 +46,9 @@ def conditions(task_id: str, query: LogQuery, dialect: Dialect) -> Condition:
         found.append("event_type <> ?")
         values.append(HEARTBEAT)
     if query.failures:
-        found.append("failure")
+        lines, seqs = dialect.among("seq", failure_lines)
+        found.append(f"(failure OR {lines})" if failure_lines else "failure")
+        values += seqs if failure_lines else []
     if query.since is not None:
         found.append("seq >= ?")
         values.append(query.since)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from signalbox.store.contract import Fence, Who
+from signalbox.store.diagnosis.cause import DIAGNOSED
 from signalbox.store.errors import Conflict, InvalidEvent, NotFound, UnknownTask, UnreadableTask
 from signalbox.store.events import check_text
 from signalbox.store.sql import append as appending
-from signalbox.store.sql import audits, leases
+from signalbox.store.sql import audits, diagnosing, leases
 from signalbox.store.sql.damaged import damaged_task
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.task_list import SAVED_VIEW_COLUMNS, columns, damaged_columns, saved_view_of, task_of
@@ -76,6 +79,14 @@ def mark_stale(db: Database, task_id: str, latest_seq: int, fence: Fence | None)
     db.execute("UPDATE tasks SET stale = TRUE WHERE task_id = ?", (task_id,))
     db.take_event_id()
     return True
+
+
+def diagnose(db: Database, task_id: str) -> None:
+    """Store the diagnosis of a failed run. Does nothing for other tasks, and for one that cannot be read."""
+    with suppress(UnreadableTask):
+        task = appending.load_task(db, task_id)
+        if task is not None and task.status in DIAGNOSED:
+            diagnosing.update(db, task)
 
 
 def save_view(

@@ -120,6 +120,9 @@ def _conditions(query: TaskQuery, dialect: Dialect) -> tuple[list[str], list[obj
     if query.kind:
         conditions.append("kind = ?")
         values.append(query.kind)
+    if query.fingerprint:
+        conditions.append("fingerprint = ?")
+        values.append(query.fingerprint)
     for bound, beyond in ((query.since, ">="), (query.until, "<")):
         if bound:
             conditions.append(f"created_at {beyond} ?")

@@ -105,6 +105,10 @@ class Writes(Writing):
     async def amark_stale(self, task_id: str, latest_seq: int, *, fence: Fence | None = None) -> bool:
         return await self._calls.write(lambda db: task_actions.mark_stale(db, task_id, latest_seq, fence))
 
+    async def adiagnose(self, task_id: str) -> None:
+        check_task_id(task_id)
+        await self._calls.write(lambda db: task_actions.diagnose(db, task_id))
+
     async def aset_unfinished(self, task_id: str, lines: Sequence[Unfinished], *, identity: str | None = None) -> None:
         check_task_id(task_id)
         encoded = unfinished.checked(lines)

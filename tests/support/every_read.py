@@ -67,6 +67,10 @@ def reads_of_lists(task_ids: list[str]) -> Iterator[Read]:
             yield f"tasks {query}", lambda view, query=query: _all_pages(view, query)
     for status in STATUSES:
         yield f"tasks {status}", lambda view, status=status: _all_pages(view, TaskQuery(statuses=(status,), limit=2))
+    for task_id in task_ids:
+        yield f"same_error {task_id}", lambda view, task_id=task_id: view.same_error(task_id, 2)
+        yield f"of error {task_id}", lambda view, task_id=task_id: _with_same_error(view, task_id)
+    yield "undiagnosed", lambda view: view.undiagnosed(3)
     for projects in (None, ("default",), ("other", "none"), ()):
         yield f"count_by_status {projects}", lambda v, p=projects: _sorted(v.count_by_status(p))
         yield f"count_by_status live {projects}", lambda v, p=projects: _sorted(v.count_by_status(p, archived=False))
@@ -111,6 +115,9 @@ def reads_of_task(task_id: str) -> Iterator[Read]:
         yield f"{task_id} changing_events {at}", lambda v, at=at: v.changing_events(task_id, at, at + 2_000, 300)
         yield f"{task_id} times {at}", lambda v, at=at: v.times(task_id, at, at + 10_000)
         yield f"{task_id} next_failure {at}", lambda v, at=at: v.next_failure(task_id, at)
+        yield f"{task_id} previous_failure {at}", lambda v, at=at: v.previous_failure(task_id, at)
+        yield f"{task_id} failures {at}", lambda v, at=at: v.failures(task_id, at, 5)
+        yield f"{task_id} spans_closed_at {at}", lambda v, at=at: v.spans_closed_at(task_id, at, 5)
         yield f"{task_id} spans {at}", lambda v, at=at: v.spans(task_id, at, 200)
         yield f"{task_id} spans_changed {at}", lambda v, at=at: v.spans_changed(task_id, at, 100)
         yield (
@@ -156,6 +163,11 @@ def _searches() -> Iterator[LogQuery]:
     for level in ("error", "Critical", "7", "nothing", "\x00"):
         yield LogQuery(level=level)
     yield LogQuery(stream="STDERR", text="disk", failures=True)
+
+
+async def _with_same_error(view: Reading, task_id: str) -> list[Any]:
+    same = await view.same_error(task_id)
+    return await _all_pages(view, TaskQuery(fingerprint=same.fingerprint)) if same else []
 
 
 async def _all_pages(view: Reading, query: TaskQuery) -> list[Any]:

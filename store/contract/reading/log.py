@@ -45,6 +45,9 @@ class TaskLogReading(NewRowsReading, Protocol):
         `naming` restricts them to those whose payload's JSON contains this text, ignoring the case of ASCII letters.
         """
 
+    async def failures(self, task_id: str, after: int = 0, limit: int = 100) -> list[Event]:
+        """Return the first `limit` events after the seq `after` that report a failure, by seq."""
+
     async def search(self, task_id: str, query: LogQuery, after: int = 0, limit: int = 100) -> LogHits:
         """Return a page of the events that `query` finds: the first `limit` after the seq `after`, by seq."""
 
@@ -69,6 +72,9 @@ class LogReading(Protocol):
 
     async def next_failure(self, task_id: str, after: int) -> int | None:
         """Return the seq of the first failure after the seq `after`, or None. See `LogQuery.failures`."""
+
+    async def previous_failure(self, task_id: str, before: int) -> int | None:
+        """Return the seq of the last failure before the seq `before`, or None."""
 
     async def first_seq_at(self, task_id: str, at: str) -> int | None:
         """Return the seq of the earliest event that happened at the timestamp `at` or later, or None.

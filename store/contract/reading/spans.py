@@ -22,6 +22,9 @@ class TaskSpanReading(Protocol):
     async def span_children(self, task_id: str, span_id: str, limit: int) -> list[Span]:
         """Return the first `limit` spans whose parent is `span_id`."""
 
+    async def spans_closed_at(self, task_id: str, seq: int, limit: int) -> list[Span]:
+        """Return the last `limit` spans that the event with this seq closed."""
+
     async def spans_changed(self, task_id: str, since_seq: int, limit: int) -> list[Span]:
         """Return the first `limit` spans that an event after `since_seq` changed."""
 

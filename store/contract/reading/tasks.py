@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from signalbox.store.contract.values import Standing, TaskPage
+from signalbox.store.contract.values import SameError, Standing, TaskPage
 from signalbox.store.state import Task, Unfinished
 from signalbox.store.task_query import SavedView, TaskQuery
 
@@ -39,6 +39,15 @@ class TaskListReading(Protocol):
 
     async def count_archived(self, projects: Sequence[str] | None = None) -> int:
         """Return how many tasks are archived."""
+
+    async def same_error(self, task_id: str, limit: int = 1000) -> SameError | None:
+        """Return how often the error of a run occurred in its project, counting at most `limit` runs.
+
+        Returns None for a run that did not fail.
+        """
+
+    async def undiagnosed(self, limit: int) -> list[str]:
+        """Return up to `limit` failed runs without a fingerprint, the newest first."""
 
     async def project_names(self, projects: Sequence[str] | None = None) -> dict[str, str]:
         """Return the names of projects by their ids, in the order of the names."""

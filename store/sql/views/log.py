@@ -5,10 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 
+import msgspec
+
 from signalbox.store.contract import Head, LogHits, LogQuery
 from signalbox.store.errors import UnknownTask
-from signalbox.store.events import HEARTBEAT, Event
+from signalbox.store.events import Event
 from signalbox.store.sql import heartbeats, search, task_list
+from signalbox.store.sql.diagnosing import FAILURES, LAST_FAILURE
 from signalbox.store.sql.dialect import everything, one_of
 from signalbox.store.sql.rows import COLUMNS_WITH_IDENTITY, event_with_identity_of
 from signalbox.store.sql.views.base import Rows
@@ -103,20 +106,29 @@ class LogViews(Rows):
         return await self._events(f"task_id = ? AND {wanted} ORDER BY seq", task_id, *values)
 
     async def search(self, task_id: str, query: LogQuery, after: int = 0, limit: int = 100) -> LogHits:
-        where, values = search.conditions(task_id, query, self.dialect)
+        lines = await self._failure_lines(task_id) if query.failures else []
+        where, values = search.conditions(task_id, query, self.dialect, lines)
         (total,), *seqs = await self._rows(search.HITS.format(where=where), *values, after, limit + 1)
         page = await self.events_at(task_id, [seq for (seq,) in seqs[:limit]])
         return LogHits(page, total, len(seqs) > limit)
 
     async def next_failure(self, task_id: str, after: int) -> int | None:
-        rows = await self._rows(
-            "SELECT seq FROM task_events WHERE task_id = ? AND seq > ? AND failure AND event_type <> ?"
-            " ORDER BY seq LIMIT 1",
-            task_id,
-            after,
-            HEARTBEAT,
-        )
-        return rows[0][0] if rows else None
+        rows = await self._rows(f"SELECT seq FROM task_events WHERE {FAILURES}", task_id, after, 1)
+        lines = [seq for seq in await self._failure_lines(task_id) if seq > after]
+        return min([*(seq for (seq,) in rows), *lines], default=None)
+
+    async def previous_failure(self, task_id: str, before: int) -> int | None:
+        rows = await self._rows(f"SELECT seq FROM task_events WHERE {LAST_FAILURE}", task_id, before)
+        lines = [seq for seq in await self._failure_lines(task_id) if seq < before]
+        return max([*(seq for (seq,) in rows), *lines], default=None)
+
+    async def failures(self, task_id: str, after: int = 0, limit: int = 100) -> list[Event]:
+        return await self._events(FAILURES, task_id, after, limit)
+
+    async def _failure_lines(self, task_id: str) -> list[int]:
+        """Return the seqs of the lines of output that say why the run failed."""
+        rows = await self._rows("SELECT failure_lines FROM tasks WHERE task_id = ?", task_id)
+        return msgspec.json.decode(rows[0][0], type=list[int]) if rows and rows[0][0] else []
 
     async def first_seq_at(self, task_id: str, at: str) -> int | None:
         found = await self._rows(_FIRST_OCCURRED, task_id, at)

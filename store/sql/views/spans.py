@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from signalbox.store.contract.reading.spans import MAX_ANCESTORS
+from signalbox.store.sql.diagnosing import CLOSED_AT
 from signalbox.store.sql.views.base import UNLIMITED, Rows
 from signalbox.store.state import Span
 
@@ -62,6 +63,10 @@ class SpanViews(Rows):
             span_id,
             limit,
         )
+
+    async def spans_closed_at(self, task_id: str, seq: int, limit: int) -> list[Span]:
+        found = await self._values(Span, f"SELECT state FROM task_spans WHERE {CLOSED_AT}", task_id, seq, limit)
+        return found[::-1]
 
     async def spans_changed(self, task_id: str, since_seq: int, limit: int) -> list[Span]:
         return await self._values(

@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
-from signalbox.store.contract import Standing, TaskPage
+from signalbox.store.contract import SameError, Standing, TaskPage
 from signalbox.store.errors import UnknownTask, UnreadableTask
 from signalbox.store.sql import task_list
 from signalbox.store.sql.damaged import damaged_task
+from signalbox.store.sql.diagnosing import UNDIAGNOSED
 from signalbox.store.sql.dialect import Condition
 from signalbox.store.sql.views.base import Rows
 from signalbox.store.state import Task, Unfinished
@@ -73,6 +74,22 @@ class TaskViews(Rows):
 
     async def count_archived(self, projects: Sequence[str] | None = None) -> int:
         return await self._count_tasks("archived_at IS NOT NULL", projects)
+
+    async def same_error(self, task_id: str, limit: int = 1000) -> SameError | None:
+        rows = await self._rows("SELECT fingerprint, project_id FROM tasks WHERE task_id = ?", task_id)
+        if not rows or rows[0][0] is None:
+            return None
+        fingerprint, project_id = rows[0]
+        occurrences = (
+            "SELECT created_at FROM tasks WHERE fingerprint = ? AND project_id = ? AND archived_at IS NULL"
+            " ORDER BY created_at LIMIT ?"
+        )
+        sql = f"SELECT count(*), min(created_at) FROM ({occurrences}) AS runs"
+        ((runs, since),) = await self._rows(sql, fingerprint, project_id, limit + 1)
+        return SameError(fingerprint, min(runs, limit), since or "", runs > limit)
+
+    async def undiagnosed(self, limit: int) -> list[str]:
+        return [task_id for (task_id,) in await self._rows(UNDIAGNOSED, limit)]
 
     async def _count_tasks(self, where: str, projects: Sequence[str] | None) -> int:
         return sum(row[0] for row in await self._counted("count(*)", where, projects))
