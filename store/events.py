@@ -31,6 +31,8 @@ RECOVERY_EVENTS = ("recovery_initiated", "recovery_checkpoint_loaded", "recovery
 PERMISSION_EVENTS = ("permission_request", "permission_response", "permission_cleared")
 PEOPLE_EVENTS = frozenset({"permission_response", "cancel_requested", "retry_requested"})
 """Events that record acts of people. Only those that the server writes take effect; from an emitter they are claims."""
+LABEL_EVENTS = ("tags_changed", "links_changed")
+"""Events that change the tags and links of a task. They say nothing about the state of the run."""
 KNOWN_EVENTS = (
     *RUNNER_EVENTS,
     *PHASE_EVENTS,
@@ -46,6 +48,7 @@ KNOWN_EVENTS = (
     *PERMISSION_EVENTS,
     "cancel_requested",
     "retry_requested",
+    *LABEL_EVENTS,
 )
 """The event types that pages can render. The vocabulary is open: other types are stored and shown unchanged."""
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from signalbox.store.model_calls.usage import Usage
+from signalbox.store.tags import MAX_LINKS, MAX_TAGS, Changes, merged, readable_links, readable_tags
 
 Status = Literal["queued", "running", "waiting", "done", "failed", "cancelled", "interrupted"]
 STATUSES: tuple[Status, ...] = (
@@ -67,7 +68,8 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     `unreadable` is true if the stored state is damaged: then only the task's id, its times and its log are known.
     `ended_seq` is the seq of the event that ended the task, or 0, and `conversation_seq` that of the first event about
     a model call. `usage` is the usage of the whole run, None if none was reported. `identity` is new at every creation,
-    so a later task with the same id has a different one.
+    so a later task with the same id has a different one. `tag_changes` and `link_changes` are what events changed since
+    the creation; None stands for a removed name.
     """
 
     task_id: str
@@ -76,6 +78,8 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     kind: str | None = None
     project_id: str = "default"
     metadata: dict[str, Any] = {}
+    tag_changes: Changes = {}
+    link_changes: Changes = {}
     created_at: str
     main_span_id: str
     main_span_used: bool = False
@@ -124,6 +128,17 @@ class Task(msgspec.Struct, kw_only=True, omit_defaults=True):
     conversation_seq: int = 0
     usage: Usage | None = None
     tally: Tally | None = None
+    labels_seq: int = 0
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags: those of the metadata, with the changes that events made."""
+        return merged(readable_tags(self.metadata.get("tags")), self.tag_changes, MAX_TAGS)
+
+    @property
+    def links(self) -> dict[str, str]:
+        """The links, in the same way."""
+        return merged(readable_links(self.metadata.get("links")), self.link_changes, MAX_LINKS)
 
     @property
     def rows(self) -> int:

@@ -29,9 +29,9 @@ class TaskQuery(msgspec.Struct, frozen=True):
     """A query of the task list: filters, order and page. `before` is the `cursor` of the previous page.
 
     `projects` are the projects that may be listed, or None for all; `project` is the one to list. `archived` None lists
-    archived tasks and others. `stale` lists only stale tasks, `fingerprint` only runs with the same error.
-    `since` and `until` (exclusive) limit the creation time. Each is a timestamp, or a relative time: `30m`, `24h`,
-    `7d`.
+    archived tasks and others. `stale` lists only stale tasks, `fingerprint` only runs with the same error. A task must
+    have all `tags`, pairs of a name and a value. `since` and `until` (exclusive) limit the creation time. Each is a
+    timestamp, or a relative time: `30m`, `24h`, `7d`.
     """
 
     statuses: tuple[str, ...] = ()
@@ -44,6 +44,7 @@ class TaskQuery(msgspec.Struct, frozen=True):
     until: str | None = None
     archived: bool | None = None
     stale: bool = False
+    tags: tuple[tuple[str, str], ...] = ()
     sort: Sort = "newest"
     before: str | None = None
     limit: int = 50

@@ -66,6 +66,17 @@ class SameError(msgspec.Struct, frozen=True):
     more: bool = False
 
 
+class RunFacts(msgspec.Struct, frozen=True):
+    """Short facts of a run, for pages that show many. `duration` is in seconds, None until the run has ended."""
+
+    kind: str
+    task_id: str
+    status: str
+    title: str | None
+    created_at: str
+    duration: float | None
+
+
 class LogQuery(msgspec.Struct, frozen=True):
     """A filter for the events of one log. An empty field does not restrict the result.
 

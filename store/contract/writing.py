@@ -50,8 +50,8 @@ class Writing(Consuming):
         """Create a task and return it with True. An existing task is returned unchanged, with False.
 
         Without `task_id` the task gets a new ULID, without `project_id` the default project. With `alone`, a task of
-        the same kind and project that has not ended is returned instead, with False. Raises InvalidEvent for a bad
-        value or a project that does not exist.
+        the same kind and project that has not ended is returned instead, with False. The objects `tags` and `links` of
+        the metadata are the task's tags and links. Raises InvalidEvent for a bad value or an unknown project.
         """
 
     create_task = blocking(acreate_task)

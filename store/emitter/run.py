@@ -6,11 +6,12 @@ import asyncio
 import os
 import platform
 import traceback
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Any
 
+from signalbox.store.emitter.fit_labels import labelled
 from signalbox.store.emitter.fit_payload import fitting_object, text_of, word
 from signalbox.store.emitter.lifeline import Lifeline
 from signalbox.store.emitter.scope import SpanScope
@@ -92,7 +93,8 @@ class open_task:
 
     Creates the task if it does not exist, appends `runner_spawn`, emits heartbeats, and at the end of the block appends
     `runner_exit`: done, failed with the exception, or cancelled (KeyboardInterrupt, asyncio's cancellation). `log` is a
-    store or a `RemoteLog`. Without `task_id` the task gets a new id. A new task belongs to `project_id`. Further
+    store or a `RemoteLog`. Without `task_id` the task gets a new id. A new task belongs to `project_id`. `tags` such as
+    `{"branch": "main"}` and `links` such as `{"pull request": "https://…"}` are added to the task, new or not. Further
     keywords become fields of the payload of `runner_spawn`.
 
     Emitting never ends the program: values that the log cannot hold are converted or cut. With `strict` they raise
@@ -111,6 +113,8 @@ class open_task:
         title: str | None = None,
         kind: str | None = None,
         metadata: dict[str, Any] | None = None,
+        tags: Mapping[str, Any] | None = None,
+        links: Mapping[str, str] | None = None,
         project_id: str | None = None,
         identity: str | None = None,
         runner_version: str | None = None,
@@ -123,6 +127,8 @@ class open_task:
         if not strict:
             title, kind = word(title, MAX_TITLE_CHARS), word(kind)
             metadata = fitting_object(metadata) if metadata else None
+        metadata = labelled(metadata, tags, links, strict=strict)
+        self._labels = labelled(None, tags, links, strict=strict) or {}
         self._task: dict[str, Any] = {
             "task_id": task_id,
             "title": title,
@@ -144,6 +150,7 @@ class open_task:
         task = self._known or self._log.create_task(**self._task)[0]
         emitter = Emitter(self._log, strict=self._strict, task=task)
         spawned = emitter.emit_runner_spawn(task.task_id, new_id(), *self._runner, **self._spawn)
+        self._add_labels(emitter, task)
         self._run = Run(emitter, task.task_id, spawned.span_id, self._lifeline(task, spawned), synchronous=True)
         return self._run
 
@@ -157,6 +164,8 @@ class open_task:
         task = self._known or (await self._log.acreate_task(**self._task))[0]
         emitter = AsyncEmitter(self._log, strict=self._strict, task=task)
         spawned = await emitter.emit_runner_spawn(task.task_id, new_id(), *self._runner, **self._spawn)
+        for appended in self._add_labels(emitter, task):
+            await appended
         self._arun = Run(emitter, task.task_id, spawned.span_id, self._lifeline(task, spawned), synchronous=False)
         return self._arun
 
@@ -165,6 +174,13 @@ class open_task:
     ) -> None:
         await asyncio.to_thread(self._arun.lifeline.stop)
         await self._arun.exit(error)
+
+    def _add_labels(self, emitter: Vocabulary[R], task: Task) -> list[R]:
+        """Append the tags and links that a task does not have, because it existed already."""
+        tags = {name: tag for name, tag in self._labels.get("tags", {}).items() if task.tags.get(name) != tag}
+        links = {name: url for name, url in self._labels.get("links", {}).items() if task.links.get(name) != url}
+        appended = [emitter.emit_tags_changed(task.task_id, tags)] if tags else []
+        return [*appended, emitter.emit_links_changed(task.task_id, links)] if links else appended
 
     def _lifeline(self, task: Task, spawned: Event) -> Lifeline:
         return Lifeline(self._log, task, spawned.span_id, spawned.seq, self._interval)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Generic
 
 from signalbox.store.emitter.fit_payload import text_of
@@ -52,6 +52,14 @@ class SpanScope(Generic[R]):
         return self.emitter.emit_progress_update(
             self.task_id, self.run.span_id, current, total, phase=self.here.phase_name, **payload
         )
+
+    def tag(self, tags: Mapping[str, Any] | None = None, **more: Any) -> R:
+        """Set tags of the task: `task.tag(branch="main")`, or `task.tag({"build-id": 412})`. None removes a tag."""
+        return self.emitter.emit_tags_changed(self.task_id, {**(tags or {}), **more})
+
+    def link(self, name: str, url: str | None) -> R:
+        """Set a link of the task, such as `task.link("report", "https://…")`. None removes it."""
+        return self.emitter.emit_links_changed(self.task_id, {name: url})
 
     def evidence(self, evidence_type: str, evidence_id: str, **payload: Any) -> R:
         """Emit evidence of completed work. With `checkpoint_id=` it is linked to that checkpoint."""

@@ -5,29 +5,27 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Mapping
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from signalbox.store.emitter.fit_payload import fitting, number, text_of
+from signalbox.store.emitter.labels import LabelVocabulary
+from signalbox.store.emitter.labels import R as R
 from signalbox.store.emitter.opened_task import OpenedTask
 from signalbox.store.errors import InvalidEvent, UnknownTask
 from signalbox.store.events import Event, NewEvent
 from signalbox.store.log import Log
 from signalbox.store.state import Task
 
-R = TypeVar("R")
-
 FALLBACK_LIMIT = 8 * 1024
 """Bytes of JSON to which a payload is cut after a server with a lower limit refused it."""
 
 
-class Vocabulary(ABC, Generic[R]):
+class Vocabulary(LabelVocabulary[R], ABC):
     """Has an `emit_*` method per event type, which appends one event and returns the result of `append`.
 
     All methods also take `phase`, `parent_span_id`, `actor`, `key` (the idempotency key) and `occurred_at`. Other
     keywords become fields of the payload. Fields with the value None are left out.
     """
-
-    strict = False
 
     @abstractmethod
     def append(self, task_id: str, event: NewEvent) -> R:

@@ -109,6 +109,12 @@ PARTS = (
         *("task_id", "first_seq"),
         changed="last_seq",
     ),
+    _table(
+        "task_tags",
+        "task_id:text name:text value:text? created_at:text changed_seq:int",
+        *("task_id", "name"),
+        changed="changed_seq",
+    ),
 )
 """The parts of tasks, which grow with the log. A row is never deleted as long as its task exists."""
 

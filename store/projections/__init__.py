@@ -7,15 +7,26 @@ The append transaction stores the result of the fold in tables. Time travel runs
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import msgspec
 
-from signalbox.store.events import HEARTBEAT, OLDER_SPELLINGS, Event, NewEvent
+from signalbox.store.events import HEARTBEAT, LABEL_EVENTS, OLDER_SPELLINGS, Event, NewEvent
 from signalbox.store.model_calls.marks import PLAIN, concerns_model
-from signalbox.store.projections import activity, checkpoints, interruption, permissions, phases, run, spans, usage
+from signalbox.store.projections import (
+    activity,
+    checkpoints,
+    interruption,
+    permissions,
+    phases,
+    run,
+    spans,
+    tags,
+    usage,
+)
 from signalbox.store.projections.payload import checkpoint_id_in, checkpoint_id_of, request_id_of, text
 from signalbox.store.projections.permissions import consequences, refusal
-from signalbox.store.state import Span, Task, TaskState
+from signalbox.store.state import Task, TaskState
 
 __all__ = ["Needs", "apply", "checkpoint_id_of", "consequences", "count", "fold", "needs", "refusal", "request_id_of"]
 
@@ -95,6 +106,11 @@ def apply(state: TaskState, event: Event) -> bool:
     if _changes_only_counters(state, event):
         return False
     before = _header(task)
+    if task.status == "queued" and event.event_type in LABEL_EVENTS:
+        # A person may tag a task before its run starts. This neither starts the run nor chooses its main span.
+        _HANDLERS[event.event_type](state, event, None)
+        task.header_seq = seq
+        return True
     if not task.main_span_used:
         _choose_main_span(task, event)
     kind = OLDER_SPELLINGS.get(event.event_type, event.event_type)
@@ -168,6 +184,7 @@ def _header(task: Task) -> tuple[object, ...]:
         task.spans_total,
         task.usage,
         task.conversation_seq,
+        task.labels_seq,
     )
 
 
@@ -178,7 +195,7 @@ def _choose_main_span(task: Task, event: Event) -> None:
     task.main_span_used = task.main_span_id == event.span_id
 
 
-_HANDLERS: dict[str, Callable[[TaskState, Event, Span], None]] = {
+_HANDLERS: dict[str, Callable[[TaskState, Event, Any], None]] = {
     "runner_spawn": run.spawn,
     "runner_exit": run.leave,
     "runner_heartbeat": run.heartbeat,
@@ -199,4 +216,6 @@ _HANDLERS: dict[str, Callable[[TaskState, Event, Span], None]] = {
     "permission_request": permissions.request,
     "permission_response": permissions.closed,
     "permission_cleared": permissions.closed,
+    "tags_changed": tags.tags_changed,
+    "links_changed": tags.links_changed,
 }

@@ -16,7 +16,7 @@ from signalbox.store.identity import check_identity
 from signalbox.store.model_calls.marks import PLAIN, concerns_model
 from signalbox.store.people import DEFAULT_PROJECT
 from signalbox.store.projections import apply, consequences, refusal
-from signalbox.store.sql import audits, conversation, diagnosing, heartbeats, leases, unfinished
+from signalbox.store.sql import audits, conversation, diagnosing, heartbeats, leases, tags, unfinished
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.rows import COLUMNS, event_of, readable, stored_task
 from signalbox.store.sql.task_state import listed_columns, load_state, save_listed, save_state
@@ -63,6 +63,8 @@ def create_task(
         main_span_id=new_id(),
     )
     db.create_task(task)
+    if task.tags:
+        tags.save(db, task)
     return task, True
 
 

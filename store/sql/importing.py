@@ -70,7 +70,8 @@ class Import:
         heartbeats.record_all(db, task.task_id)
         conversation.record_all(db, task.task_id, self._entries.found)
         save_state(db, self._state, 0)
-        db.execute("UPDATE tasks SET created_at = ? WHERE task_id = ?", (task.created_at, task.task_id))
+        for table in ("tasks", "task_tags"):
+            db.execute(f"UPDATE {table} SET created_at = ? WHERE task_id = ?", (task.created_at, task.task_id))
         save_listed(db, task)
         diagnosing.update(db, task)
         return task

@@ -9,6 +9,7 @@ from typing import TypeVar
 from signalbox.store.events import NewEvent
 from signalbox.store.projections import needs
 from signalbox.store.projections.usage import MAX_LEVELS
+from signalbox.store.sql import tags
 from signalbox.store.sql.database import Database
 from signalbox.store.sql.rows import readable, to_json
 from signalbox.store.state import Checkpoint, Permission, Phase, Span, Task, TaskState
@@ -86,6 +87,8 @@ def save_state(db: Database, state: TaskState, since_seq: int) -> None:
     task = state.task
     task_id = task.task_id
     db.save_task(task)
+    if task.labels_seq > since_seq:
+        tags.save(db, task)
     if task.phases_seq > since_seq:
         db.executemany(
             _PHASE,

@@ -29,6 +29,7 @@ from signalbox.store.sql import append as appending
 from signalbox.store.sql import audits, importing, leases, task_actions, unfinished
 from signalbox.store.sql.group_commit import Calls, GroupCommit
 from signalbox.store.state import Task, Unfinished
+from signalbox.store.tags import check_metadata
 from signalbox.store.task_query import SavedView
 
 log = logging.getLogger("signalbox.store")
@@ -75,6 +76,7 @@ class Writes(Writing):
         check_text(title, "title", optional=True, limit=MAX_TITLE_CHARS)
         check_text(kind, "kind", optional=True)
         stored = msgspec.json.decode(encode_payload(metadata or {}, "metadata"))
+        check_metadata(stored)
         project = project_id or DEFAULT_PROJECT
         return await self._calls.write(
             lambda db: appending.create_task(db, chosen, title, kind, stored, project, alone)

@@ -9,10 +9,13 @@ from msgspec import Meta
 from quart import Blueprint
 
 from signalbox.store import Conflict, InvalidEvent
+from signalbox.store.emitter.fit_labels import labelled
 from signalbox.store.events import Line, TaskId, Title
 from signalbox.store.people import ProjectId
 from signalbox.store.reserved import check_kind
 from signalbox.store.state import Progress, Status, Task, Unfinished
+from signalbox.store.tags import MAX_LINKS, MAX_NAME_CHARS, MAX_TAG_CHARS, MAX_TAGS, MAX_URL_CHARS
+from signalbox.webapp.acts.labels import change_labels
 from signalbox.webapp.acts.user_actions import archive_task, delete_task
 from signalbox.webapp.api.parameters import IdentityParameter
 from signalbox.webapp.api.usage import UsageResponse, usage_response
@@ -27,6 +30,11 @@ from signalbox.webapp.views.list_query import ListFilters, task_query
 blueprint = Blueprint("api_tasks", __name__, url_prefix="/api/tasks")
 
 
+TagValue = str | int | float | bool
+TAGS = f"At most {MAX_TAGS}; a name has at most {MAX_NAME_CHARS} characters, a value {MAX_TAG_CHARS}."
+LINKS = f"At most {MAX_LINKS} http or https addresses by name, each of at most {MAX_URL_CHARS} characters."
+
+
 class TaskBody(msgspec.Struct, forbid_unknown_fields=True):
     """A new task. The default of `task_id` is a new id; the default of `project_id` is the project of the token."""
 
@@ -34,7 +42,16 @@ class TaskBody(msgspec.Struct, forbid_unknown_fields=True):
     title: Title | None = None
     kind: Annotated[Line, Meta(description="Any kind except `agent`, which only the server uses.")] | None = None
     metadata: dict[str, Any] | None = None
+    tags: Annotated[dict[str, TagValue], Meta(description=TAGS)] | None = None
+    links: Annotated[dict[str, str], Meta(description=LINKS)] | None = None
     project_id: ProjectId | None = None
+
+
+class LabelsBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Changes of tags and links by name. null removes one."""
+
+    tags: Annotated[dict[str, TagValue | None], Meta(description=TAGS)] = {}
+    links: Annotated[dict[str, str | None], Meta(description=LINKS)] = {}
 
 
 class TaskResponse(msgspec.Struct):
@@ -46,6 +63,8 @@ class TaskResponse(msgspec.Struct):
     kind: str | None
     project_id: str
     metadata: dict[str, Any]
+    tags: dict[str, str]
+    links: dict[str, str]
     status: Status
     phase: str | None
     progress: Progress | None
@@ -104,11 +123,15 @@ async def index(query: ListFilters) -> TaskListResponse:
 @needs("emit")
 @endpoint("Create a task.", status=201, also=(200,), raises=(InvalidEvent, UnknownProject), located=True)
 async def create(body: TaskBody) -> Result[TaskResponse]:
-    """If a task with this id exists, the status is 200 and the response is that task, unchanged."""
+    """If a task with this id exists, the status is 200 and the response is that task, unchanged.
+
+    `tags` and `links` may also be objects of the `metadata`.
+    """
     check_kind(body.kind)
     project_id = await project_for_new(body.project_id)
+    metadata = labelled(body.metadata, body.tags, body.links, strict=True)
     task, new = await store().acreate_task(
-        body.task_id, title=body.title, kind=body.kind, metadata=body.metadata, project_id=project_id
+        body.task_id, title=body.title, kind=body.kind, metadata=metadata, project_id=project_id
     )
     if not new:
         await require("emit", task.task_id)
@@ -123,6 +146,16 @@ async def show(task_id: str) -> TaskAtWork:
     async with store().read() as view:
         task, lines = await view.task(task_id), await view.unfinished(task_id)
     return TaskAtWork(**msgspec.structs.asdict(to_response(task)), unfinished=lines)
+
+
+@blueprint.post("/<task_id>/tags")
+@needs("respond")
+@endpoint("Set or remove tags and links of a task.", status=201, raises=(InvalidEvent, Conflict))
+async def set_labels(task_id: str, body: LabelsBody) -> TaskResponse:
+    """This is an audited act of the caller. A run changes its own tags with an event `tags_changed`."""
+    await change_labels(task_id, tags=body.tags, links=body.links)
+    async with store().glance() as view:
+        return to_response(await view.task(task_id))
 
 
 @blueprint.put("/<task_id>/unfinished")

@@ -16,6 +16,7 @@ from signalbox.store.identity import Reference, check_identity, parse_reference
 from signalbox.store.log import Log, link_retry, task_of
 from signalbox.store.reserved import check_kind, is_reserved_kind
 from signalbox.store.state import Task
+from signalbox.webapp.cli.labels import LabelOptions, label_options
 from signalbox.webapp.cli.people_store import system_user
 from signalbox.webapp.cli.target import (
     Target,
@@ -53,6 +54,7 @@ CALL_TIMEOUT_S = 1.0
     multiple=True,
     help="An environment variable to record for a retry; repeatable.",
 )
+@label_options
 @click.option("--identity", hidden=True, help="The identity that the task must have: see Task.identity.")
 @click.option("--no-tty", is_flag=True, help="Give the command pipes instead of terminals.")
 @click.option(
@@ -83,6 +85,8 @@ def run(
     kind: str | None,
     retry_of: str | None,
     names: tuple[str, ...],
+    tags: tuple[str, ...],
+    links: tuple[str, ...],
     identity: str | None,
     no_tty: bool,
     merge: bool,
@@ -97,7 +101,8 @@ def run(
     """
     chosen = target(store, server, token)
     reference = named_task(task, chosen) if task else Reference(new_id(), None)
-    own = TaskOptions(title, kind, retry_of, project, identity or reference.identity)
+    labels = LabelOptions.parsed(tags, links)
+    own = TaskOptions(title, kind, retry_of, project, labels, identity or reference.identity)
     options = Options(
         terminals=not no_tty,
         merge=merge,
@@ -121,6 +126,7 @@ class TaskOptions(NamedTuple):
     kind: str | None
     retry_of: str | None
     project: str | None
+    labels: LabelOptions = LabelOptions({}, {})
     identity: str | None = None
 
 
@@ -198,9 +204,12 @@ async def _task(log: Log, chosen: str, task_options: TaskOptions, command: list[
     if task_options.identity is not None:
         task = await task_of(log, chosen)
         check_identity(chosen, task_options.identity, task.identity)
-        return task
-    task, _ = await log.acreate_task(chosen, title=title, kind=kind, metadata=metadata, project_id=project)
-    check_project(task, task_options.project)
+    else:
+        metadata = task_options.labels.added_to(metadata)
+        task, _ = await log.acreate_task(chosen, title=title, kind=kind, metadata=metadata, project_id=project)
+        check_project(task, task_options.project)
+    if missing := task_options.labels.missing_in(task):
+        await log.aappend(chosen, missing, identity=task.identity)
     return task
 
 

@@ -55,6 +55,8 @@ SHOWN_KEYS: dict[str, frozenset[str]] = {
     "permission_cleared": _MESSAGE | {"by", "cause", "request_id"},
     "cancel_requested": _MESSAGE | {"by", "reason"},
     "retry_requested": _MESSAGE | {"by", "retry"},
+    "tags_changed": _MESSAGE | {"by", "tags"},
+    "links_changed": _MESSAGE | {"by", "links"},
 }
 """The payload keys that `events/_event_text.html` shows for each event type. The other keys are shown as JSON."""
 

@@ -15,6 +15,7 @@ from signalbox.webapp.drawing.templates import Templates
 from signalbox.webapp.drawing.track import stations
 from signalbox.webapp.http import assets
 from signalbox.webapp.views.forecast import expected
+from signalbox.webapp.views.labels import labels_of
 from signalbox.webapp.views.retries import origin_of, retries_of
 from signalbox.webapp.views.span_tree import SpanLine
 from signalbox.webapp.views.task import TaskView, changed_parts
@@ -103,7 +104,7 @@ class TaskPages(Templates):
         if ids.PAGE_META in parts:
             values |= {"page_title": page_title(task), "page_icon": assets.inlined(f"icons/{task.status}.svg")}
         if ids.TASK_HEADER in parts:
-            values |= {"origin": origin_of(task), "retries": retries_of(task)}
+            values |= {"origin": origin_of(task), "retries": retries_of(task), "labels": labels_of(task)}
         if ids.TRACK in parts:
             values |= {
                 "stations": stations(task, view.phases),

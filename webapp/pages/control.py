@@ -1,10 +1,12 @@
-"""Forms that control a run: asking it to stop, and starting a retry."""
+"""Forms that control a run: asking it to stop, starting a retry, and changing its tags."""
 
 from __future__ import annotations
 
 from quart import Blueprint, redirect, request
 from werkzeug.wrappers import Response as Redirect
 
+from signalbox.store.tags import tag_of
+from signalbox.webapp.acts.labels import change_labels
 from signalbox.webapp.acts.start_retry import retry_run
 from signalbox.webapp.acts.user_actions import checked_reason, redirect_back, request_cancel
 from signalbox.webapp.auth.access import needs
@@ -17,6 +19,18 @@ blueprint = Blueprint("control", __name__)
 @needs("respond")
 async def cancel(task_id: str) -> Redirect:
     await request_cancel(task_id, checked_reason((await request.form).get("reason")))
+    return redirect_back(at_root(f"/tasks/{task_id}"))
+
+
+@blueprint.post("/tasks/<task_id>/tags")
+@needs("respond")
+async def tags(task_id: str) -> Redirect:
+    """Add the tag of the form's field `tag`, or remove the one that `remove` names."""
+    form = await request.form
+    if removed := form.get("remove"):
+        await change_labels(task_id, tags={removed: None})
+    else:
+        await change_labels(task_id, tags=dict([tag_of(form.get("tag", ""))]))
     return redirect_back(at_root(f"/tasks/{task_id}"))
 
 

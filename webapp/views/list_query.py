@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from msgspec import Meta
 
-from signalbox.store import Sort, TaskQuery
+from signalbox.store import InvalidEvent, Sort, TaskQuery
 from signalbox.store.state import STATUSES, Status
+from signalbox.store.tags import MAX_NAME_CHARS, MAX_TAG_CHARS, tag_of
 from signalbox.store.task_query import (
     CURSOR_PATTERN,
     MAX_CURSOR_CHARS,
@@ -20,7 +22,7 @@ from signalbox.store.task_query import (
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.params import parse_time_bound
 
-FIELDS = ("status", "q", "kind", "project", "created_since", "created_until", "stale", "archived", "sort")
+FIELDS = ("status", "q", "kind", "project", "tag", "created_since", "created_until", "stale", "archived", "sort")
 """The filters and the order, as parameters."""
 
 AGES = {"1h": "last hour", "24h": "last 24 hours", "7d": "last 7 days", "30d": "last 30 days"}
@@ -44,6 +46,25 @@ def _bound(about: str) -> Any:
     return Meta(description=about, extra_json_schema=_WHEN, extra={"read": parse_time_bound})
 
 
+MAX_TAG_FILTERS = 10
+Tags = Annotated[
+    tuple[Annotated[str, Meta(max_length=MAX_NAME_CHARS + MAX_TAG_CHARS + 1)], ...],
+    Meta(description="Only tasks with this tag, as NAME=VALUE; may be repeated, for tasks that have all of them."),
+]
+"""The filter by tags, as a parameter."""
+
+
+def tag_pairs(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Return the tags of a filter, sorted, so that equal filters make equal queries. Raises BadRequest."""
+    try:
+        found = {tag_of(text) for text in texts}
+    except InvalidEvent as error:
+        raise BadRequest(str(error), "tag") from None
+    if len(found) > MAX_TAG_FILTERS:
+        raise BadRequest(f"tag may be given at most {MAX_TAG_FILTERS} times, not {len(found)}", "tag")
+    return tuple(sorted(found))
+
+
 class ListFilters(msgspec.Struct, frozen=True, kw_only=True):
     """The filters and the order of a list of tasks, as parameters. An empty filter excludes no task."""
 
@@ -54,6 +75,7 @@ class ListFilters(msgspec.Struct, frozen=True, kw_only=True):
     q: Annotated[Text, Meta(description="Only tasks whose id, title or kind contains this.")] = ""
     kind: Annotated[Text, Meta(description="Only tasks of this kind.")] = ""
     project: Annotated[Text, Meta(description="Only tasks of the project with this id.")] = ""
+    tag: Tags = ()
     created_since: Annotated[
         str | None, _bound("Only tasks created since then: a time, or an age such as 30m, 24h or 7d.")
     ] = None
@@ -79,6 +101,7 @@ def task_query(given: ListFilters, projects: tuple[str, ...] | None) -> TaskQuer
         project=given.project or None,
         text=given.q,
         kind=given.kind or None,
+        tags=tag_pairs(given.tag),
         since=given.created_since,
         until=given.created_until,
         stale=given.stale,
@@ -104,6 +127,7 @@ def list_fields(query: TaskQuery, *without: str) -> list[tuple[str, str]]:
         ("q", query.text),
         ("kind", query.kind or ""),
         ("project", query.project or ""),
+        *(("tag", f"{name}={value}") for name, value in query.tags),
         ("created_since", query.since or ""),
         ("created_until", query.until or ""),
         ("stale", "1" if query.stale else ""),

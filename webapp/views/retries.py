@@ -9,6 +9,7 @@ from typing import NamedTuple
 from signalbox.store.contract import TaskPageReading
 from signalbox.store.events import is_task_id
 from signalbox.store.state import Task
+from signalbox.store.tags import readable_links, readable_tags
 from signalbox.webapp.process.signature import CommandLine, command_of, signed
 
 SHOWN = 5
@@ -72,6 +73,8 @@ def retries_of(task: Task) -> list[Retry]:
 
 
 def next_attempt_metadata(task: Task, command: list[str]) -> dict[str, object]:
-    """Return the metadata of a retry of `task`."""
+    """Return the metadata of a retry of `task`, with the tags and links that the task had when it was created."""
     attempt = min(attempt_of(task) + len(task.retries) + 1, MAX_ATTEMPTS)
-    return {"command": command, "retry_of": task.task_id, "attempt": attempt}
+    metadata: dict[str, object] = {"command": command, "retry_of": task.task_id, "attempt": attempt}
+    tags, links = readable_tags(task.metadata.get("tags")), readable_links(task.metadata.get("links"))
+    return metadata | ({"tags": tags} if tags else {}) | ({"links": links} if links else {})

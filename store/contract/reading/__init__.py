@@ -12,6 +12,7 @@ from typing import Protocol, Self
 
 from signalbox.store.contract.reading.audits import AuditReading
 from signalbox.store.contract.reading.conversation import ConversationReading
+from signalbox.store.contract.reading.kinds import KindReading
 from signalbox.store.contract.reading.log import LogReading, NewRowsReading, TaskLogReading
 from signalbox.store.contract.reading.parts import PartReading
 from signalbox.store.contract.reading.permissions import PermissionReading, TaskPermissionReading
@@ -30,5 +31,7 @@ class TaskReading(TaskPageReading, TaskLogReading, ConversationReading, Protocol
     """Reads of one task as it is now, or as it was at an earlier seq."""
 
 
-class Reading(TaskReading, TaskListReading, LogReading, SpanReading, PermissionReading, AuditReading, Protocol):
+class Reading(
+    TaskReading, TaskListReading, KindReading, LogReading, SpanReading, PermissionReading, AuditReading, Protocol
+):
     """A consistent view of the whole store. All its methods see the state after the same commit."""
