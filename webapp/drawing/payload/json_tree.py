@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from signalbox.webapp.drawing.payload.address import PayloadAddress
+from signalbox.webapp.drawing.payload.limits import PAGE, Limits
 from signalbox.webapp.drawing.payload.search import Search
 from signalbox.webapp.drawing.payload.strings import (
     FOLDED_LINES,
@@ -24,29 +25,31 @@ OPEN_DEPTH = 2
 """Levels of containers that are open at first."""
 
 MAX_DEPTH = 8
-MAX_MEMBERS = 100
-MAX_CHARS = 120_000
-"""Levels, members of one container, and characters of HTML in one response. More of them load when they are opened."""
+"""Levels in one response. More of them load when they are opened."""
+
+LOADED_LINES = 200
+"""Lines of a closed fold beyond which its content loads when it is opened."""
 
 INLINE_CHARS = 72
 _PREVIEW_KEYS = 4
 
 
-def json_tree(value: Any, address: PayloadAddress, search: Search, start: int = 0) -> Markup:
+def json_tree(value: Any, address: PayloadAddress, search: Search, start: int = 0, limits: Limits = PAGE) -> Markup:
     """Return a value as a tree. `start` is the first member or character of a piece."""
-    return _Tree(address, search).render(value, start)
+    return _Tree(address, search, limits).render(value, start)
 
 
 class _Tree:
-    def __init__(self, address: PayloadAddress, search: Search) -> None:
+    def __init__(self, address: PayloadAddress, search: Search, limits: Limits) -> None:
         self._address = address
         self._search = search
-        self._left = MAX_CHARS
+        self._limits = limits
+        self._left = limits.html
 
     def render(self, value: Any, start: int) -> Markup:
         pointer = self._address.pointer
         if isinstance(value, str):
-            return text_html(value, self._address, self._search, start)
+            return text_html(value, self._address, self._search, start, self._limits.text)
         if not isinstance(value, dict | list) or not value:
             return Markup(self._search.mark(self._scalar(value)))
         members = self._members(value, pointer, 0, start)
@@ -59,46 +62,42 @@ class _Tree:
         out: list[str] = []
         last, shown, skipped = len(value) - 1, 0, 0
         for at, name, item in _items(value, start):
-            if self._search and not self._search.finds(item, name):
+            if self._search and len(value) > FOLDED_LINES and not self._search.finds(item, name):
                 skipped += 1
                 continue
-            if shown == MAX_MEMBERS or self._left <= 0:
+            if shown == self._limits.values:
                 out.append(self._rest(pointer, at, len(value) - at))
                 break
             if skipped:
                 out.append(_skipped(skipped))
             shown, skipped = shown + 1, 0
-            html = self._member(name, item, child(pointer, name), depth, "," if at < last else "")
-            self._left -= len(html)
-            out.append(html)
+            out.append(self._member(name, item, child(pointer, name), depth, "," if at < last else ""))
         if skipped:
             out.append(_skipped(skipped))
         return "".join(out)
 
     def _rest(self, pointer: str, at: int, left: int) -> str:
-        words = (
-            f"Show {count(min(left, MAX_MEMBERS))} of {count(left)} more" if left > MAX_MEMBERS else f"Show {left} more"
-        )
-        return self._address.at(pointer).piece(words, at, "json")
+        some = f"{PAGE.values} of " if left > PAGE.values else ""
+        return self._address.at(pointer).piece(f"Show {some}{count(left)} more", at, "json")
 
     def _member(self, name: str | int, item: Any, pointer: str, depth: int, comma: str) -> str:
         label = ""
         if isinstance(name, str):
             label = f'<span class="json-key">{self._search.mark(quoted_html(name))}</span>: '
-        if isinstance(item, dict | list) and item:
-            inline = _inline(item) if depth else ""
-            if not inline:
-                return self._fold(label, item, pointer, depth, comma)
-            return f'<div class="json-member">{label}{self._search.mark(inline)}{comma}</div>'
+        if isinstance(item, dict | list) and item and not (depth and (inline := _inline(item))):
+            return self._fold(label, item, pointer, depth, comma)
         if isinstance(item, str) and is_block(item):
             return self._block(label, item, pointer)
-        return f'<div class="json-member">{label}{self._search.mark(self._scalar(item))}{comma}</div>'
+        value = inline if isinstance(item, dict | list) and item else self._scalar(item)
+        html = f'<div class="json-member">{label}{self._search.mark(value)}{comma}</div>'
+        self._left -= len(html)
+        return html
 
     def _fold(self, label: str, item: Any, pointer: str, depth: int, comma: str) -> str:
         opening, closing = ("{", "}") if isinstance(item, dict) else ("[", "]")
         found = bool(self._search) and self._search.finds(item)
         open_ = found or (depth < OPEN_DEPTH and _lines(item, FOLDED_LINES + 1) <= FOLDED_LINES)
-        if depth >= MAX_DEPTH or self._left <= 0:
+        if depth >= MAX_DEPTH or self._left <= 0 or (not open_ and _lines(item, LOADED_LINES) == LOADED_LINES):
             open_ = False
             members = str(self._address.at(pointer).piece("Show", view="json", on_opening=True))
         else:
@@ -113,15 +112,19 @@ class _Tree:
         """Return a text as a block. A comma after it would look like a part of the text."""
         lines, address = lines_of(text), self._address.at(pointer)
         if lines <= FOLDED_LINES or (self._search and self._search.spans(text)):
-            return f'<div class="json-member">{label}</div>{_pre(text_html(text, address, self._search))}'
-        self._left -= len(text)
-        loads = self._left <= 0
-        html = address.piece("Show", view="json", on_opening=True) if loads else text_html(text, address, self._search)
+            html = self._text(text, address)
+            self._left -= len(html)
+            return f'<div class="json-member">{label}</div>{_pre(html)}'
+        loads = lines > LOADED_LINES or self._left <= 0
+        html = address.piece("Show", view="json", on_opening=True) if loads else self._text(text, address)
         first = text.strip()[:INLINE_CHARS].partition("\n")[0]
         return (
             f'<details class="json-fold"><summary>{label}<span class="json-preview">{quoted_html(first)[:-5]}…'
             f" {plural(lines, 'line')}</span></summary>{_pre(html)}</details>"
         )
+
+    def _text(self, text: str, address: PayloadAddress) -> Markup:
+        return text_html(text, address, self._search, 0, self._limits.text)
 
     def _scalar(self, value: Any) -> str:
         if isinstance(value, str):

@@ -11,20 +11,17 @@ from markupsafe import Markup, escape
 from signalbox.webapp.drawing.links import linked
 from signalbox.webapp.drawing.markdown import looks_like_markdown, markdown_html
 from signalbox.webapp.drawing.payload.address import PayloadAddress
+from signalbox.webapp.drawing.payload.limits import PAGE, Limits
 from signalbox.webapp.drawing.payload.search import Search, scalar_text
 from signalbox.webapp.drawing.payload.shell import command_html
-from signalbox.webapp.drawing.payload.strings import PIECE_CHARS, is_block, more, text_html
+from signalbox.webapp.drawing.payload.strings import is_block, more, text_html
 from signalbox.webapp.views.json_pointer import child, names
 from signalbox.webapp.views.text import clean, compact, count, size
-
-MAX_LEAVES = 100
-MAX_CHARS = 120_000
-"""Values, and characters of HTML, in one response. More of them load with a click."""
 
 SMALL_CHARS = 100
 SAMPLE = 25
 MAX_LINE_CHARS = 2000
-TextHtml = Callable[[str, PayloadAddress, Search, int], Markup]
+TextHtml = Callable[[str, PayloadAddress, Search, int, int], Markup]
 
 
 class Leaf(NamedTuple):
@@ -77,23 +74,24 @@ def leaves_html(
     *,
     view: str,
     commands: Mapping[str, str] | None = None,
+    limits: Limits = PAGE,
 ) -> Markup:
     """Return the values inside `value`. `start` is the first of them, or the first character of a text."""
     block = markdown_block if view == "markdown" else text_block
     if isinstance(value, str) and address.pointer not in (commands or {}):
-        return block(value, address, search, start)
-    out, left, shown, skipped = [], MAX_CHARS, 0, 0
+        return block(value, address, search, start, limits.text)
+    out, left, shown, skipped = [], limits.html, 0, 0
     for at, leaf in enumerate(islice(leaves(value, address.pointer, commands or {}), start, None), start):
         path = names(leaf.pointer)[len(names(address.pointer)) :]
         if search and not _found(leaf, path, search):
             skipped += 1
             continue
-        if shown == MAX_LEAVES or left <= 0:
+        if shown == limits.values or left <= 0:
             out.append(address.piece("Show more values", at, view))
             break
         if skipped:
             out.append(_gap(skipped))
-        html = _leaf(leaf, path, address.at(leaf.pointer), search, block, commands or {})
+        html = _leaf(leaf, path, address.at(leaf.pointer), search, block, commands or {}, limits.text)
         shown, skipped, left = shown + 1, 0, left - len(html)
         out.append(html)
     if skipped:
@@ -101,16 +99,16 @@ def leaves_html(
     return Markup("").join(out) if start else Markup('<div class="leaves">{}</div>').format(Markup("").join(out))
 
 
-def text_block(text: str, address: PayloadAddress, search: Search, start: int = 0) -> Markup:
+def text_block(text: str, address: PayloadAddress, search: Search, start: int, most: int) -> Markup:
     """Return a text as it was written."""
-    html = text_html(text, address, search, start)
+    html = text_html(text, address, search, start, most)
     return html if start else Markup('<pre class="leaf-text" dir="auto">{}</pre>').format(html)
 
 
-def markdown_block(text: str, address: PayloadAddress, search: Search, start: int = 0) -> Markup:
+def markdown_block(text: str, address: PayloadAddress, search: Search, start: int, most: int) -> Markup:
     """Return a text as Markdown."""
-    html = search.mark(markdown_html(text[start : start + PIECE_CHARS]))
-    return html + more(text, address, start, "markdown")
+    html = search.mark(markdown_html(text[start : start + most]))
+    return html + more(text, address, start + most, "markdown")
 
 
 def _found(leaf: Leaf, path: list[str], search: Search) -> bool:
@@ -127,13 +125,14 @@ def _leaf(
     search: Search,
     block: TextHtml,
     commands: Mapping[str, str],
+    most: int,
 ) -> Markup:
     label = search.mark(escape(clean(" › ".join(path)[:400])))
     value = leaf.value
     if leaf.pointer in commands:
         html, is_long = command_html(commands[leaf.pointer], search), True
     elif isinstance(value, str) and (is_block(value) or (block is markdown_block and looks_like_markdown(value))):
-        html, is_long = block(value, address, search, 0), True
+        html, is_long = block(value, address, search, 0, most), True
     else:
         text = value if isinstance(value, str) else compact(value)
         html, is_long = Markup('<span dir="auto">{}</span>').format(search.mark(linked(text[:MAX_LINE_CHARS]))), False

@@ -9,8 +9,8 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from signalbox.store.terminal_escapes import plain
+from signalbox.webapp.drawing.payload.limits import PAGE
 from signalbox.webapp.drawing.payload.search import Search
-from signalbox.webapp.drawing.payload.strings import PIECE_CHARS
 from signalbox.webapp.views.json_pointer import child
 from signalbox.webapp.views.text import clean, cut
 
@@ -60,7 +60,7 @@ def _command(value: Any, *, is_tool: bool) -> str:
 
 def command_html(command: str, search: Search | None = None) -> Markup:
     """Return a command as a block with a prompt sign."""
-    html = escape(clean(cut(plain(command), PIECE_CHARS)))
+    html = escape(clean(cut(plain(command), PAGE.text)))
     marked = search.mark(html) if search else html
     return Markup(
         '<pre class="shell" dir="ltr"><span class="shell-prompt" aria-hidden="true">$ </span><code>{}</code></pre>'

@@ -11,11 +11,9 @@ from signalbox.webapp.drawing import ansi
 from signalbox.webapp.drawing.diff import diff_block_html, diff_html, is_diff
 from signalbox.webapp.drawing.links import linked
 from signalbox.webapp.drawing.payload.address import PayloadAddress
+from signalbox.webapp.drawing.payload.limits import PAGE
 from signalbox.webapp.drawing.payload.search import Search
-from signalbox.webapp.views.text import clean, count
-
-PIECE_CHARS = 40_000
-"""Characters of one text that are loaded at once."""
+from signalbox.webapp.views.text import clean, count, plural
 
 FOLDED_LINES = 20
 """Lines beyond which a text or a container is folded."""
@@ -35,22 +33,22 @@ def is_block(text: str) -> bool:
     return "\n" in text.strip("\n") or len(text) > 2 * LINE_CHARS
 
 
-def text_html(text: str, address: PayloadAddress, search: Search, start: int = 0) -> Markup:
-    """Return a text from the character `start` on, with a link to the next piece; of a search only the matches."""
+def text_html(text: str, address: PayloadAddress, search: Search, start: int = 0, most: int = PAGE.text) -> Markup:
+    """Return `most` characters of a text from `start` on, and a link to the next piece. A search shows its matches."""
     if search and not start and len(text) > 10 * _EXCERPT_CHARS:
         return excerpts(text, address, search)
-    piece = text[start : start + PIECE_CHARS]
+    piece = text[start : start + most]
     html = search.mark(_coloured(piece, within_diff=start > 0 and is_diff(text)))
-    return html + more(text, address, start)
+    return html + more(text, address, start + most)
 
 
-def more(text: str, address: PayloadAddress, start: int = 0, view: str = "") -> Markup:
-    """Return the link to the piece after the one that begins at `start`, or nothing."""
-    left = len(text) - start - PIECE_CHARS
+def more(text: str, address: PayloadAddress, end: int, view: str = "") -> Markup:
+    """Return the link to the piece that begins at the character `end`, or nothing at the end of the text."""
+    left = len(text) - end
     if left <= 0:
         return Markup("")
-    words = f"Show {count(min(left, PIECE_CHARS))} of {count(left)} more characters"
-    return address.piece(words, start + PIECE_CHARS, view)
+    some = f"{count(PAGE.text)} of " if left > PAGE.text else ""
+    return address.piece(f"Show {some}{plural(left, 'more character')}", end, view)
 
 
 def _coloured(text: str, *, within_diff: bool = False) -> Markup:

@@ -15,9 +15,10 @@ from signalbox.webapp.drawing.markdown import looks_like_markdown
 from signalbox.webapp.drawing.payload.address import PayloadAddress
 from signalbox.webapp.drawing.payload.json_tree import json_tree
 from signalbox.webapp.drawing.payload.leaves import leaves_html
+from signalbox.webapp.drawing.payload.limits import CARD, PAGE, Limits
 from signalbox.webapp.drawing.payload.search import Search, scalar_text
 from signalbox.webapp.drawing.payload.shell import shell_commands
-from signalbox.webapp.drawing.payload.strings import PIECE_CHARS, excerpts, is_block, more
+from signalbox.webapp.drawing.payload.strings import excerpts, is_block, more
 from signalbox.webapp.views.json_pointer import resolve
 from signalbox.webapp.views.text import clean, compact
 
@@ -32,7 +33,15 @@ class PayloadViewer:
         self._template = environment.get_template("payload/_viewer.html")
 
     def render(
-        self, payload: Any, address: PayloadAddress, view: str = "", query: str = "", start: int = 0, size: int = 0
+        self,
+        payload: Any,
+        address: PayloadAddress,
+        view: str = "",
+        query: str = "",
+        start: int = 0,
+        *,
+        size: int = 0,
+        limits: Limits = PAGE,
     ) -> Markup:
         """Return a viewer for the value at `address` in `payload`. Without a `view`, the value determines it.
 
@@ -43,7 +52,7 @@ class PayloadViewer:
         value, commands = resolve(payload, address.pointer), shell_commands(payload)
         view = view or default_view(value, address.pointer, commands)
         search = Search(query, value)
-        content = piece(value, address, view, search, start, commands)
+        content = piece(value, address, view, search, start, commands, limits)
         if start:
             is_text = view == "raw" or (view != "markdown" and isinstance(value, str))
             content = Markup("<pre>{}</pre>" if is_text else "<div>{}</div>").format(content)
@@ -60,8 +69,8 @@ class PayloadViewer:
         )
 
     def of_event(self, payload: Any, path: str, task: Task, seq: int, pointer: str = "", view: str = "") -> Markup:
-        """Return the same for a template that has the value already. `path` is the address of the task."""
-        return self.render(payload, PayloadAddress.of_event(path, task, seq, pointer), view)
+        """Return a brief viewer for a template that has the value. `path` is the address of the task."""
+        return self.render(payload, PayloadAddress.of_event(path, task, seq, pointer), view, limits=CARD)
 
 
 def piece(
@@ -71,13 +80,14 @@ def piece(
     search: Search,
     start: int = 0,
     commands: Mapping[str, str] | None = None,
+    limits: Limits = PAGE,
 ) -> Markup:
     """Return the content of a viewer, or the piece of it that begins at the member or character `start`."""
     if view == "raw":
-        return _raw(value, address, search, start)
+        return _raw(value, address, search, start, limits.text)
     if view == "json":
-        return json_tree(value, address, search, start)
-    return leaves_html(value, address, search, start, view=view, commands=commands)
+        return json_tree(value, address, search, start, limits)
+    return leaves_html(value, address, search, start, view=view, commands=commands, limits=limits)
 
 
 def default_view(value: Any, pointer: str, commands: Mapping[str, str]) -> str:
@@ -110,9 +120,9 @@ def _main_text(value: Any) -> str:
     return texts[0] if len(texts) == 1 and isinstance(texts[0], str) and is_block(texts[0]) else ""
 
 
-def _raw(value: Any, address: PayloadAddress, search: Search, start: int) -> Markup:
+def _raw(value: Any, address: PayloadAddress, search: Search, start: int, most: int) -> Markup:
     text = value if isinstance(value, str) and not address.pointer else compact(value)
-    if search and not start and len(text) > PIECE_CHARS:
+    if search and not start and len(text) > most:
         return Markup('<pre class="leaf-text">{}</pre>').format(excerpts(text, address, search))
-    html = search.mark(escape(clean(text[start : start + PIECE_CHARS]))) + more(text, address, start, "raw")
+    html = search.mark(escape(clean(text[start : start + most]))) + more(text, address, start + most, "raw")
     return html if start else Markup('<pre class="leaf-text">{}</pre>').format(html)
