@@ -41,7 +41,7 @@ class PayloadAddress(NamedTuple):
 
         Without scripts it leads to a page with this content.
         """
-        trigger = Markup(' hx-trigger="click, toggle from:closest details once"') if on_opening else ""
+        trigger = Markup(""" hx-trigger="click, toggle from:'closest details' once\"""") if on_opening else ""
         where: dict[str, str | int] = {"from": start, "view": view}
         return Markup('<a class="piece" href="{}" hx-get="{}"{} hx-swap="outerHTML">{}</a>').format(
             self.url(**where), self.url(part="piece", **where), trigger, words

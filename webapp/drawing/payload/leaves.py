@@ -81,6 +81,7 @@ def leaves_html(
     if isinstance(value, str) and address.pointer not in (commands or {}):
         return block(value, address, search, start, limits.text)
     out, left, shown, skipped = [], limits.html, 0, 0
+    before: list[str] = []
     for at, leaf in enumerate(islice(leaves(value, address.pointer, commands or {}), start, None), start):
         path = names(leaf.pointer)[len(names(address.pointer)) :]
         if search and not _found(leaf, path, search):
@@ -91,7 +92,8 @@ def leaves_html(
             break
         if skipped:
             out.append(_gap(skipped))
-        html = _leaf(leaf, path, address.at(leaf.pointer), search, block, commands or {}, limits.text)
+        label, before = _label(path, before, search), path
+        html = _leaf(leaf, label, address.at(leaf.pointer), search, block, commands or {}, limits.text)
         shown, skipped, left = shown + 1, 0, left - len(html)
         out.append(html)
     if skipped:
@@ -118,16 +120,22 @@ def _found(leaf: Leaf, path: list[str], search: Search) -> bool:
     return bool(search.spans(text))
 
 
+def _label(path: list[str], before: list[str], search: Search) -> Markup:
+    """Return the names of a value. A search marks only those that the value before it has not, so each counts once."""
+    same = next((at for at, (old, new) in enumerate(zip(before, path, strict=False)) if old != new), len(before))
+    shown = [clean(name[:100]) for name in path]
+    return Markup(" › ").join(escape(name) if at < same else search.mark(escape(name)) for at, name in enumerate(shown))
+
+
 def _leaf(
     leaf: Leaf,
-    path: list[str],
+    label: Markup,
     address: PayloadAddress,
     search: Search,
     block: TextHtml,
     commands: Mapping[str, str],
     most: int,
 ) -> Markup:
-    label = search.mark(escape(clean(" › ".join(path)[:400])))
     value = leaf.value
     if leaf.pointer in commands:
         html, is_long = command_html(commands[leaf.pointer], search), True

@@ -64,6 +64,7 @@ class PayloadViewer:
                 search=search,
                 content=content,
                 start=start,
+                scrolls=limits is CARD,
                 bytes=size or len(scalar_text(value).encode(errors="replace")),
             )
         )
