@@ -19,7 +19,7 @@ from signalbox.webapp.drawing.payload.strings import (
     text_html,
 )
 from signalbox.webapp.views.json_pointer import child
-from signalbox.webapp.views.text import compact, count, plural
+from signalbox.webapp.views.text import clean, compact, count, plural
 
 OPEN_DEPTH = 2
 """Levels of containers that are open at first."""
@@ -170,7 +170,7 @@ def _preview(value: Any) -> str:
     """Return the number of members of a container and the first of its keys."""
     if isinstance(value, list):
         return f" {plural(len(value), 'item')}"
-    keys = [str(escape(name[:40])) for name in islice(value, _PREVIEW_KEYS)]
+    keys = [str(escape(clean(name[:40]))) for name in islice(value, _PREVIEW_KEYS)]
     return f" {', '.join(keys)}{', …' if len(value) > _PREVIEW_KEYS else ''}"
 
 

@@ -31,19 +31,25 @@ class Leaf(NamedTuple):
     value: Any
 
 
-def leaves(value: Any, pointer: str, commands: Mapping[str, str]) -> Iterator[Leaf]:
-    """Yield the values inside `value`. Small containers without containers, and commands, are not taken apart."""
+def leaves(value: Any, pointer: str, commands: Mapping[str, str], *, long_lists: bool = True) -> Iterator[Leaf]:
+    """Yield the values inside `value`.
+
+    Commands, small containers and, with `long_lists`, lists of short values are not taken apart.
+    """
+    above_commands = {place[: at + 1] for place in commands for at, char in enumerate(f"{place[1:]}/") if char == "/"}
     waiting: list[Iterator[tuple[str, Any]]] = [iter([(pointer, value)])]
     while waiting:
         place, item = next(waiting[-1], ("", _END))
         if item is _END:
             waiting.pop()
-        elif not isinstance(item, dict | list) or place in commands or (waiting[1:] and _is_small(item)):
+            continue
+        is_whole = place in commands or not isinstance(item, dict | list)
+        if not is_whole and place not in above_commands:
+            is_whole = not item or (place != pointer and _is_small(item, long_lists=long_lists))
+        if is_whole:
             yield Leaf(place, item)
-        elif item:
-            waiting.append(_parts(place, item))
         else:
-            yield Leaf(place, item)
+            waiting.append(_parts(place, item))
 
 
 _END = object()
@@ -54,12 +60,14 @@ def _parts(pointer: str, container: Any) -> Iterator[tuple[str, Any]]:
         yield child(pointer, name), item
 
 
-def _is_small(container: Any) -> bool:
+def _is_small(container: Any, *, long_lists: bool) -> bool:
     """Return whether a container reads best as one line of JSON: a list of short values, or an object with few."""
     parts = list(islice(container.values() if isinstance(container, dict) else container, SAMPLE))
     if any((isinstance(part, dict | list) and part) or _is_long(part) for part in parts):
         return False
-    return isinstance(container, list) or (len(parts) == len(container) and len(compact(container)) <= SMALL_CHARS)
+    return (long_lists and isinstance(container, list)) or (
+        len(parts) == len(container) and len(compact(container)) <= SMALL_CHARS
+    )
 
 
 def _is_long(value: Any) -> bool:
@@ -82,7 +90,8 @@ def leaves_html(
         return block(value, address, search, start, limits.text)
     out, left, shown, skipped = [], limits.html, 0, 0
     before: list[str] = []
-    for at, leaf in enumerate(islice(leaves(value, address.pointer, commands or {}), start, None), start):
+    found = leaves(value, address.pointer, commands or {}, long_lists=not search)
+    for at, leaf in enumerate(islice(found, start, None), start):
         path = names(leaf.pointer)[len(names(address.pointer)) :]
         if search and not _found(leaf, path, search):
             skipped += 1

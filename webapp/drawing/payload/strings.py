@@ -25,12 +25,13 @@ _EXCERPTS = 20
 
 def lines_of(text: str) -> int:
     """Return about how many lines a text fills."""
-    return text.count("\n") + len(text) // LINE_CHARS + 1
+    return max(text.count("\n") + (not text.endswith("\n")), len(text) // LINE_CHARS + 1)
 
 
 def is_block(text: str) -> bool:
     """Return whether a text is shown as a block of its own."""
-    return "\n" in text.strip("\n") or len(text) > 2 * LINE_CHARS
+    is_long = len(text) > (LINE_CHARS if text[:1] in ("{", "[") else 2 * LINE_CHARS)
+    return is_long or "\n" in text.strip("\n")
 
 
 def text_html(text: str, address: PayloadAddress, search: Search, start: int = 0, most: int = PAGE.text) -> Markup:

@@ -69,9 +69,15 @@ class PayloadViewer:
             )
         )
 
-    def of_event(self, payload: Any, path: str, task: Task, seq: int, pointer: str = "", view: str = "") -> Markup:
-        """Return a brief viewer for a template that has the value. `path` is the address of the task."""
-        return self.render(payload, PayloadAddress.of_event(path, task, seq, pointer), view, limits=CARD)
+    def of_event(
+        self, payload: Any, path: str, task: Task, seq: int, pointer: str = "", view: str = "", *, brief: bool = False
+    ) -> Markup:
+        """Return the same for a template that has the value. `path` is the address of the task.
+
+        A page with many viewers should have `brief` ones.
+        """
+        address = PayloadAddress.of_event(path, task, seq, pointer)
+        return self.render(payload, address, view, limits=CARD if brief else PAGE)
 
 
 def piece(
