@@ -77,6 +77,42 @@ def test_the_raw_log_has_one_line_per_event(server: Server, secret: str) -> None
     assert "secret.log" in server.get(f"{secret}/raw?download=1").headers["content-disposition"]
 
 
+def test_the_full_raw_log_has_arguments_and_results_without_their_secrets(server: Server) -> None:
+    server.emit(
+        "full",
+        NewEvent(
+            event_type="tool_status",
+            payload={"tool_name": "bash", "status": "running", "arguments": {"command": "ls", "token": "s3cret"}},
+        ),
+        NewEvent(
+            event_type="tool_result",
+            payload={
+                "tool_name": "bash",
+                "status": "done",
+                "result": "one\r\n\x1b[31mtwo\x1b[0m\u2028three password=s3cret",
+            },
+        ),
+        NewEvent(event_type="work_item_complete", span_id="w", payload={"work_item_id": "w", "result": [1, 2]}),
+        NewEvent(event_type="log", payload={"message": "hello", "stream": "stderr", "usage": {"n": 1}}),
+        NewEvent(event_type="own", payload={"anything": {"deep": 1}}),
+        "last",
+    )
+    text = server.get("/tasks/full/raw?full=1").text
+    assert "s3cret" not in text
+    events = [block.split(" ", 1)[1] for block in re.split(r"^(?=\d)", text, flags=re.MULTILINE)[1:]]
+    assert events == [
+        '#1 - runner tool_status bash  running\n    arguments: {"command":"ls","token":"[redacted]"}\n',
+        "#2 - runner tool_result bash  done\n    result:\n"
+        "        one\n        two\n        three password=[redacted]\n",
+        "#3 - runner work_item_complete w\n    result: [1,2]\n",
+        '#4 - runner stderr: hello\n    usage: {"n":1}\n',
+        '#5 - runner own {"anything":{"deep":1}}\n',
+        "#6 - runner last\n",
+    ]
+    assert "\x1b[31mtwo" in server.get("/tasks/full/raw?full=1&ansi=1").text
+    assert "arguments" not in server.get("/tasks/full/raw").text
+
+
 def test_a_long_raw_log_is_complete_and_in_order(server: Server) -> None:
     server.emit("long", *[f"line {n}" for n in range(1, 3501)])
     lines = server.get("/tasks/long/raw").text.splitlines()
@@ -217,6 +253,7 @@ def test_deeply_nested_payloads_of_an_older_version_are_served(start_server: Cal
         paths = [
             "",
             "/raw",
+            "/raw?full=1",
             "/export.ndjson",
             "/export.ndjson?full=1",
             "/export.html",

@@ -50,17 +50,26 @@ def is_vouched(event: Event) -> bool:
 
 def about(payload: dict[str, Any]) -> str:
     """Return a payload in a few words."""
+    words = [_in_words(name, payload[name]) for name in shown_keys(payload)]
+    return "  ".join(words) if words or not payload else msgspec.json.encode(payload).decode()
+
+
+def shown_keys(payload: dict[str, Any]) -> list[str]:
+    """Return the keys whose values `about` shows. If there are none, it shows the whole payload."""
     names = [name for name in SHOWN if name != "exit_code" or "message" not in payload]
-    words = [str(payload[name]) for name in names if isinstance(payload.get(name), str | int | float)]
-    command = payload.get("command")
-    if isinstance(command, list):
-        words.append(shlex.join(str(word) for word in command))
+    shown = [name for name in names if isinstance(payload.get(name), str | int | float)]
+    if isinstance(payload.get("command"), list):
+        shown.append("command")
     progress = payload.get("progress")
-    if isinstance(progress, dict) and "current" in progress:
-        words.append(f"{progress['current']}/{progress['total']}" if "total" in progress else str(progress["current"]))
-    if words or not payload:
-        return "  ".join(words)
-    return msgspec.json.encode(payload).decode()
+    return [*shown, "progress"] if isinstance(progress, dict) and "current" in progress else shown
+
+
+def _in_words(name: str, value: Any) -> str:
+    if name == "command":
+        return shlex.join(str(word) for word in value)
+    if name == "progress":
+        return f"{value['current']}/{value['total']}" if "total" in value else str(value["current"])
+    return str(value)
 
 
 def safe(text: str, *, colours: bool) -> str:

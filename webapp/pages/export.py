@@ -17,7 +17,7 @@ from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import fragments, settings, store
 from signalbox.webapp.export import ndjson, spans_csv
 from signalbox.webapp.export.paging import event_pages, span_pages
-from signalbox.webapp.export.raw import raw_line
+from signalbox.webapp.export.raw import raw_details, raw_line
 from signalbox.webapp.http.endpoint import endpoint
 from signalbox.webapp.redaction.rules import Redaction
 from signalbox.webapp.views.run_report import redacted, run_report
@@ -42,6 +42,7 @@ class RawParameters(ExportParameters, frozen=True, kw_only=True):
 
     ansi: Annotated[bool, Meta(description="1: keep the colours as escape sequences.")] = False
     heartbeats: Annotated[bool, Meta(description="1: include heartbeats.")] = False
+    full: Annotated[bool, Meta(description="1: include arguments, results and all other values; redact.")] = False
 
 
 class NdjsonParameters(ExportParameters, frozen=True, kw_only=True):
@@ -52,15 +53,23 @@ class NdjsonParameters(ExportParameters, frozen=True, kw_only=True):
 
 @blueprint.get("/tasks/<task_id>/raw")
 @needs("read")
-@endpoint("Read the log as plain text, one line per event.", media_type=TEXT)
+@endpoint("Read the log as plain text, one line per event, or all values with `full=1`.", media_type=TEXT)
 async def raw(task_id: str, query: RawParameters) -> Response:
     task, ansi, heartbeats = await _task(task_id), query.ansi, query.heartbeats
-    pages = event_pages(store(), task)
+    pages, redaction = event_pages(store(), task), _redaction()
+
+    def full_lines(page: list[Event]) -> str:
+        events = [redaction.event(event) for event in page]
+        return "".join([f"{raw_line(event, ansi=ansi)}{raw_details(event, ansi=ansi)}" for event in events])
 
     async def body() -> AsyncIterator[bytes]:
         async for page in pages:
-            lines = [raw_line(e, ansi=ansi) for e in page if heartbeats or e.event_type != HEARTBEAT]
-            yield "".join(lines).encode(errors="replace")
+            shown = [event for event in page if heartbeats or event.event_type != HEARTBEAT]
+            if query.full:
+                text = await asyncio.to_thread(full_lines, shown)
+            else:
+                text = "".join([raw_line(event, ansi=ansi) for event in shown])
+            yield text.encode(errors="replace")
 
     return _streamed(body(), TEXT, f"{task_id}.log" if query.download else None)
 
