@@ -82,8 +82,9 @@ class LogQuery(msgspec.Struct, frozen=True):
 
     `text` is searched for, ignoring case, in the event type and in the payload's JSON, with and without terminal escape
     sequences. `level` and `stream` are fields of the payload. `failures` finds events that report a failure, as defined
-    in `002_failures.sql`, and the lines of output that say why the run failed. `since` and `until` are the first and
-    the last seq to search. `rows` and `failures` leave out heartbeats, unless `event_type` is that of heartbeats.
+    in `002_failures.sql`, and the lines of output that say why the run failed. `conversation` finds
+    the events of the conversation, and of a streamed answer the first piece. `since` and `until` are the first and the
+    last seq to search. `rows` and `failures` leave out heartbeats, unless `event_type` is that of heartbeats.
     """
 
     text: str = ""
@@ -94,6 +95,7 @@ class LogQuery(msgspec.Struct, frozen=True):
     stream: str = ""
     span_id: str = ""
     failures: bool = False
+    conversation: bool = False
     rows: bool = False
     since: int | None = None
     until: int | None = None

@@ -63,10 +63,13 @@ class ModelCall(msgspec.Struct, frozen=True, kw_only=True):
         return not (self.input or self.output or self.tool)
 
 
-def model_call_of(event_type: str, payload: Mapping[str, Any]) -> ModelCall:
-    """Return what an event reports about a model call. Never raises, whatever the payload contains."""
+def model_call_of(event_type: str, payload: Mapping[str, Any], model: str | None = None) -> ModelCall:
+    """Return what an event reports about a model call. Never raises, whatever the payload contains.
+
+    `model` is the model of the call if the payload names none.
+    """
     attributes = attributes_of(payload)
-    model = model_of(payload, attributes)
+    model = model_of(payload, attributes) or model
     body = decoded(first(payload, "body")) if event_type in _MESSAGE_EVENTS else None
     if event_type in _MESSAGE_EVENTS:
         said = _message_event(event_type, body if isinstance(body, dict) else payload, attributes)

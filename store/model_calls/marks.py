@@ -35,7 +35,8 @@ def concerns_model(event: NewEvent | Event) -> bool:
         return names_model_call(event.payload)
     if event.event_type in TYPES or event.event_type.startswith("gen_ai."):
         return True
-    return names_model_call(event.payload)
+    payload = event.payload
+    return names_model_call(payload) or (isinstance(payload, Mapping) and _is_message(payload.get("message")))
 
 
 def may_concern_model(json: object) -> bool:
@@ -53,6 +54,10 @@ def names_model_call(payload: object) -> bool:
     if isinstance(attributes, list):
         attributes = {str(pair.get("key")): None for pair in attributes if isinstance(pair, dict)}
     return isinstance(attributes, dict) and _has_key(attributes)
+
+
+def _is_message(value: object) -> bool:
+    return isinstance(value, dict) and "role" in value
 
 
 def _has_key(payload: Mapping[str, Any]) -> bool:

@@ -11,14 +11,11 @@ from collections.abc import Iterable
 import msgspec
 
 from signalbox.store.contract.values import ConversationEntry
-from signalbox.store.events import PERMISSION_EVENTS, Event
-from signalbox.store.model_calls.marks import WORK_TYPES, concerns_model
+from signalbox.store.events import Event
 from signalbox.store.model_calls.pieces import is_piece
+from signalbox.store.projections.conversation import ALWAYS, belongs
 from signalbox.store.sql.database import Database
-from signalbox.store.state import Span, TaskState
-
-ALWAYS = frozenset({"tool_status", "tool_result", *PERMISSION_EVENTS})
-"""Events that belong to the conversation of any task with model calls."""
+from signalbox.store.state import TaskState
 
 NEWEST = (
     "SELECT first_seq, last_seq, span_id, pieces FROM task_conversation WHERE task_id = ? AND first_seq < ?"
@@ -64,26 +61,6 @@ class Entries:
             return
         self._last[event.span_id] = len(self.found)
         self.found.append(ConversationEntry(event.seq, event.seq, event.span_id, pieces))
-
-
-def belongs(event: Event, span: Span | None) -> bool:
-    """Return whether an event belongs to the conversation. `span` is its span."""
-    if event.event_type in ALWAYS or concerns_model(event):
-        return True
-    return event.event_type == "log" and span is not None and is_model_span(span) and is_said(event)
-
-
-def is_model_span(span: Span) -> bool:
-    """Return whether a span is a model call, so that its log lines are the words of the model."""
-    if span.kind != "work_item":
-        return False
-    return span.work_type in WORK_TYPES or (span.model is not None and "agent" not in (span.work_type or "").lower())
-
-
-def is_said(event: Event) -> bool:
-    """Return whether a log line of a model call is text of the model, and not output or a warning of the program."""
-    payload = event.payload
-    return "stream" not in payload and payload.get("level") in (None, "info") and bool(payload.get("message"))
 
 
 def record(db: Database, task_id: str, entries: Iterable[ConversationEntry]) -> None:

@@ -49,6 +49,9 @@ def conditions(task_id: str, query: LogQuery, dialect: Dialect, failure_lines: S
         lines, seqs = dialect.among("seq", failure_lines)
         found.append(f"(failure OR {lines})" if failure_lines else "failure")
         values += seqs if failure_lines else []
+    if query.conversation:
+        found.append("seq IN (SELECT first_seq FROM task_conversation WHERE task_id = ?)")
+        values.append(task_id)
     if query.since is not None:
         found.append("seq >= ?")
         values.append(query.since)

@@ -12,6 +12,7 @@ from signalbox.store.errors import StoreError
 from signalbox.store.history import before_first_event
 from signalbox.store.model_calls.marks import may_concern_model
 from signalbox.store.projections import apply, count
+from signalbox.store.projections.conversation import is_model_span
 from signalbox.store.sql import conversation
 from signalbox.store.sql.append import load_task
 from signalbox.store.sql.rows import COLUMNS, event_of
@@ -62,7 +63,7 @@ def _refold(db: SqliteDatabase, task_id: str) -> None:
     for row in db.execute(sql, (task_id,)):
         # A quiet line changes only counters, so it is not decoded, unless an older version did not read model calls.
         span = state.spans.get(row[6])
-        if row[-1] and not may_concern_model(row[8]) and not (span and conversation.is_model_span(span)):
+        if row[-1] and not may_concern_model(row[8]) and not (span and is_model_span(span)):
             count(state.task, [row[9]])
             continue
         event = event_of(row[:-1])

@@ -84,6 +84,8 @@ ROUTES: dict[str, Route] = {
     "GET /tasks/<task_id>/checkpoints/<name:checkpoint_id>": page("read"),
     "GET /tasks/<task_id>/timeline": page("read"),
     "GET /tasks/<task_id>/waterfall": page("read"),
+    "GET /tasks/<task_id>/conversation": page("read"),
+    "GET /tasks/<task_id>/conversation/<int:seq>": page("read"),
     "GET /tasks/<task_id>/audits": page("read"),
     "GET /tasks/<task_id>/permissions/<name:request_id>": page("read"),
     "POST /tasks/<task_id>/permissions/<name:request_id>": page("respond", form={"decision": "approve"}),

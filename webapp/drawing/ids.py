@@ -50,6 +50,9 @@ LOG_NOTE = "log-note"
 LOG_WINDOW = "log-window"
 LOG_FOUND = "log-found"
 LOG_HITS = "log-hits"
+CONVERSATION = "conversation"
+CONVERSATION_USAGE = "conversation-usage"
+TURNS = "turns"
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9-]")
 
@@ -67,6 +70,11 @@ def task(task_id: str) -> str:
 def span(span_id: str) -> str:
     """Return the line of a span."""
     return "span-" + _safe(span_id)
+
+
+def turn(name: str) -> str:
+    """Return a block of a conversation."""
+    return "turn-" + _safe(name)
 
 
 def permission(task_id: str, request_id: str) -> str:

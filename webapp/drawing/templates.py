@@ -13,6 +13,7 @@ from signalbox.store.events import KNOWN_EVENTS, is_claim
 from signalbox.store.identity import reference_to
 from signalbox.store.state import STATUSES, Task
 from signalbox.webapp.drawing import ansi, ids
+from signalbox.webapp.drawing.conversation import payload_slot, said, shown_arguments, shown_value
 from signalbox.webapp.drawing.links import linked
 from signalbox.webapp.drawing.log_rows import LogRows
 from signalbox.webapp.drawing.payload.viewer import PayloadViewer
@@ -96,6 +97,10 @@ class Templates:
             of_task=of_task,
             reference_to=reference_to,
             coloured=ansi.render,
+            said=said,
+            shown_value=shown_value,
+            shown_arguments=shown_arguments,
+            payload_slot=payload_slot,
             usage_text=lambda usage: usage_text(usage, prices.cost(usage)),
             tokens_words=tokens_words,
             cost_of=prices.cost,

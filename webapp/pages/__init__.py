@@ -13,6 +13,7 @@ def install(app: Quart) -> None:
         checkpoints,
         compare,
         control,
+        conversation,
         demo,
         export,
         help,
@@ -29,5 +30,19 @@ def install(app: Quart) -> None:
     )
 
     lists = (static, tasks, selection, saved_views, permissions, audits, help)
-    for module in (*lists, control, log, payload, spans, checkpoints, timeline, compare, export, demo, login, account):
+    for module in (
+        *lists,
+        control,
+        log,
+        payload,
+        conversation,
+        spans,
+        checkpoints,
+        timeline,
+        compare,
+        export,
+        demo,
+        login,
+        account,
+    ):
         app.register_blueprint(module.blueprint)

@@ -20,13 +20,17 @@ from signalbox.store.state import Task
 from signalbox.webapp.auth.guard import may_answer_task
 from signalbox.webapp.current import fragments, history, hub, store
 from signalbox.webapp.drawing import ids
+from signalbox.webapp.drawing.fragments import Fragments
 from signalbox.webapp.http.params import MAX_SEQ, choice_parameter, int_parameter
 from signalbox.webapp.http.refusals import NotYet
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.live.pace import Pace
+from signalbox.webapp.live.renderer import Renderer
 from signalbox.webapp.live.stream import subscribe
 from signalbox.webapp.live.task_frames import PartFrames, V
+from signalbox.webapp.live.turn_frames import TurnFrames
 from signalbox.webapp.pages.responses import cursor_of_stream, epoch_of, html, layout, reset_stream, shows_other_history
+from signalbox.webapp.views.conversation.blocks import Block
 from signalbox.webapp.views.time_travel import TimeTravel, reading_as_of
 
 MIN_FRAME_INTERVAL_S = 2.0
@@ -44,7 +48,8 @@ class LivePage(Generic[V]):
 
     All templates get the result of `values`, and `view`, `task`, and the `path` of the task. `read_as_of` reads the
     page as of an earlier event, for `?at=`; None if the page does not support that. `first_seq` returns the first seq
-    at which the subject of the page exists.
+    at which the subject of the page exists. `turns` returns the blocks of the conversation that the page shows; their
+    HTML is in `turns` for the templates.
     """
 
     template: str
@@ -54,6 +59,7 @@ class LivePage(Generic[V]):
     read_as_of: Callable[[TaskReading], Awaitable[V]] | None = None
     first_seq: Callable[[V], int] = lambda view: 1
     parameters: Parameters = ()
+    turns: Callable[[V], Sequence[Block]] | None = None
 
     @property
     def address(self) -> list[tuple[str, str]]:
@@ -87,6 +93,17 @@ class TimeTravelView(Generic[V]):
         return self.seen.task
 
 
+def drawn(
+    drawing: Fragments, page: LivePage[V], view: V, values: dict[str, Any]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the parts of a page and the blocks of its conversation, both by DOM id."""
+    turns = {}
+    if page.turns is not None:
+        turns = drawing.turns(page.turns(view), values["path"], view.task, values.get("at"))
+    parts = drawing.parts(page.parts, **values, turns=list(turns.values()))
+    return parts, {turn: str(html) for turn, html in turns.items()}
+
+
 async def page_response(task_id: str, page: LivePage[V]) -> Response:
     """Respond to a request for the page, for its stream, or for the page as of an earlier event."""
     frames = choice_parameter("part", "frames") == "frames"
@@ -97,7 +114,8 @@ async def page_response(task_id: str, page: LivePage[V]) -> Response:
     async with store().read() as view:
         seen = await page.read(view)
     stream = urlencode([*page.address, ("part", "frames"), ("epoch", epoch_of(seen.task.identity))])
-    return await _whole(page, page.all_values(seen, await may_answer_task(task_id), request.root_path), f"?{stream}")
+    values = page.all_values(seen, await may_answer_task(task_id), request.root_path)
+    return await _whole(page, seen, values, f"?{stream}")
 
 
 async def _as_of(task_id: str, page: LivePage[V], read: Callable[[TaskReading], Awaitable[V]], at: int) -> Response:
@@ -112,7 +130,7 @@ async def _as_of(task_id: str, page: LivePage[V], read: Callable[[TaskReading], 
         epoch = epoch_of(travelled.task.identity)
         stream = f"?{urlencode([*page.address, ('at', at), ('part', 'frames'), ('epoch', epoch)])}"
     values = page.all_values(travelled.seen, await may_answer_task(task_id), request.root_path)
-    return await _whole(page, values | {"time_travel": then, "at": then.position}, stream)
+    return await _whole(page, travelled.seen, values | {"time_travel": then, "at": then.position}, stream)
 
 
 async def _travel(
@@ -145,7 +163,6 @@ async def _stream_as_of(
     """Stream a page as of an event that the log has not reached. Once it is reached, no more frames are sent."""
     drawing, may_answer = fragments(), await may_answer_task(task_id)
     root, here, kept = request.root_path, at_root(request.path), history()
-    templates = {ids.TIME_TRAVEL: "_time_travel.html", **page.parts}
 
     async def travel(view: Reading) -> TimeTravelView[V]:
         return await _travel(view, task_id, page, read, at, here, kept)
@@ -153,13 +170,14 @@ async def _stream_as_of(
     def draw(travelled: TimeTravelView[V]) -> dict[str, str]:
         then = travelled.time_travel
         values = page.all_values(travelled.seen, may_answer, root) | {"time_travel": then, "at": then.position}
-        return drawing.parts(templates, **values)
+        parts = drawn(drawing, page, travelled.seen, values)[0]
+        return drawing.parts({ids.TIME_TRAVEL: "_time_travel.html"}, **values) | parts
 
     return await stream_as_of(task_id, travel, draw, (request.endpoint, may_answer, at, *page.address))
 
 
-async def _whole(page: LivePage[V], values: dict[str, Any], stream: str = "") -> Response:
-    parts = {part: Markup(drawn) for part, drawn in fragments().parts(page.parts, **values).items()}
+async def _whole(page: LivePage[V], view: V, values: dict[str, Any], stream: str = "") -> Response:
+    parts = {part: Markup(html) for part, html in drawn(fragments(), page, view, values)[0].items()}
     return html(fragments().plain_page(page.template, await layout(), **values, parts=parts, stream=stream))
 
 
@@ -174,9 +192,14 @@ async def _stream(task_id: str, page: LivePage[V]) -> Response:
     root = request.root_path
 
     def draw(seen: V) -> dict[str, str]:
-        return drawing.parts(page.parts, **page.all_values(seen, may_answer, root))
+        return drawn(drawing, page, seen, page.all_values(seen, may_answer, root))[0]
 
-    renderer = PartFrames(store(), drawing, page.read, draw, head.identity)
+    def draw_with_turns(seen: V) -> tuple[dict[str, str], dict[str, str]]:
+        return drawn(drawing, page, seen, page.all_values(seen, may_answer, root))
+
+    renderer: Renderer = PartFrames(store(), drawing, page.read, draw, head.identity)
+    if page.turns is not None:
+        renderer = TurnFrames(store(), drawing, page.read, draw_with_turns, head.identity)
     pace = Pace(MIN_FRAME_INTERVAL_S, batch_size=MAX_SEQ)
     key = (request.endpoint, *(request.view_args or {}).items(), may_answer, *page.address)
     return subscribe(

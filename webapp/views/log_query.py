@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 import msgspec
@@ -35,18 +35,24 @@ class LogFilters(msgspec.Struct, frozen=True, kw_only=True):
     level: Annotated[Filter, Meta(description="Only events with this level in their payload.")] = ""
     stream: Annotated[Filter, Meta(description="Only output of this stream: stdout or stderr.")] = ""
     span: Annotated[Filter, Meta(description="Only events of this span.")] = ""
+    show: Annotated[
+        Literal["", "conversation"],
+        Meta(description="conversation: only model calls, tool calls and permission requests."),
+    ] = ""
     failed: Annotated[bool, Meta(description="1: only failures.")] = False
 
 
 def log_query(given: LogFilters) -> LogQuery:
     """Return the LogQuery of an address."""
     fields: dict[str, Any] = {field: getattr(given, name).strip() for name, field in FILTERS.items()}
-    return LogQuery(**fields, failures=given.failed)
+    return LogQuery(**fields, failures=given.failed, conversation=given.show == "conversation")
 
 
 def log_fields(query: LogQuery) -> list[tuple[str, str]]:
     """Return the parameters of `query`; empty if it excludes no event."""
     named = [(name, getattr(query, field)) for name, field in FILTERS.items()]
+    if query.conversation:
+        named.append(("show", "conversation"))
     if query.failures:
         named.append(("failed", "1"))
     return [(name, value) for name, value in named if value]

@@ -8,6 +8,7 @@ from werkzeug.exceptions import NotFound
 
 from signalbox.store import LogHits, LogQuery, TaskReading
 from signalbox.store.state import Span, Task
+from signalbox.webapp.views.conversation.reading import Conversation, span_conversation
 
 EVENTS = 100
 CHILDREN = 200
@@ -16,7 +17,10 @@ ANCESTORS = 50
 
 @dataclass(frozen=True, kw_only=True)
 class SpanView:
-    """A span of `task`. `chain` has its ancestors, the outermost first; `hits` has its events after `after`."""
+    """A span of `task`. `chain` has its ancestors, the outermost first; `hits` has its events after `after`.
+
+    `conversation` is that of the span with the spans below it, None if it has none.
+    """
 
     task: Task
     span: Span
@@ -25,6 +29,7 @@ class SpanView:
     more_children: bool
     hits: LogHits
     after: int
+    conversation: Conversation | None = None
 
 
 async def span_view(view: TaskReading, task_id: str, span_id: str, *, after: int = 0) -> SpanView:
@@ -44,6 +49,7 @@ async def span_view(view: TaskReading, task_id: str, span_id: str, *, after: int
         more_children=len(children) > CHILDREN,
         hits=await view.brief().search(task_id, query, after, EVENTS),
         after=after,
+        conversation=await span_conversation(view, task, span, children[:CHILDREN]),
     )
 
 

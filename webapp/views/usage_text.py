@@ -14,7 +14,8 @@ def tokens_text(number: int) -> str:
         return str(number)
     for limit, unit, name in ((999_950, 1e3, "k"), (999_950_000, 1e6, "M")):
         if number < limit:
-            return f"{number / unit:.1f}{name}" if number < 100 * unit else f"{number / unit:.0f}{name}"
+            digits = f"{number / unit:.1f}" if number < 100 * unit else f"{number / unit:.0f}"
+            return f"{digits.removesuffix('.0')}{name}"
     return f"{number / 1e9:,.1f}G"
 
 

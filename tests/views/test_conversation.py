@@ -1,0 +1,212 @@
+"""Test that the events of a run become a conversation that a person can read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from signalbox.store import NewEvent, Store, open_store
+from signalbox.store.history import History
+from signalbox.webapp.views.conversation.blocks import Block, AgentBranch, Speech, ToolBlock, flat
+from signalbox.webapp.views.conversation.reading import Conversation, conversation_view, span_conversation
+from signalbox.webapp.views.time_travel import reading_as_of
+
+SYSTEM = {"role": "system", "content": "Be careful."}
+FIX = {"role": "user", "content": "Fix it."}
+CALL = {"id": "c1", "type": "function", "function": {"name": "read", "arguments": '{"path": "a.py"}'}}
+ASKS = {"role": "assistant", "content": "I read the file.", "tool_calls": [CALL]}
+READ = {"role": "tool", "tool_call_id": "c1", "content": "def drain(): ..."}
+DONE = {"role": "assistant", "content": "Done."}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(f"sqlite:///{tmp_path / 'log.db'}")
+    yield opened
+    opened.close()
+
+
+def event(event_type: str, span_id: str | None = None, parent: str | None = None, **payload: Any) -> NewEvent:
+    return NewEvent(event_type=event_type, span_id=span_id, parent_span_id=parent, payload=payload)
+
+
+def llm(span_id: str, *messages: Any, answer: Any = None, parent: str = "run", **more: Any) -> list[NewEvent]:
+    """Return the events of a model call."""
+    return [
+        event("work_item_start", span_id, parent, work_item_id=span_id, work_type="llm", model="small-1"),
+        event("log", span_id, message="prompt", messages=list(messages)),
+        event("work_item_complete", span_id, message=answer, **more)
+        if answer
+        else event("work_item_complete", span_id),
+    ]
+
+
+def append(store: Store, *events: NewEvent) -> None:
+    store.append("run", [event("runner_spawn", "run", runner_pid=1), *events])
+
+
+async def conversation(store: Store, **where: Any) -> Conversation:
+    async with store.read() as view:
+        return await conversation_view(view, "run", **where)
+
+
+def lines_of(blocks: list[Block]) -> list[str]:
+    """Return the blocks as lines."""
+    lines = []
+    for block in blocks:
+        if isinstance(block, Speech):
+            note = f" ({block.earlier} earlier)" if block.earlier else ""
+            lines.append(f"{block.role}: {block.text}{note}{'…' if block.streaming else ''}")
+        elif isinstance(block, ToolBlock):
+            permission = f" {block.permission.state} by {block.permission.by}" if block.permission else ""
+            lines.append(f"tool {block.tool} {block.arguments} → {block.result}{permission}")
+        elif isinstance(block, AgentBranch):
+            lines += [f"agent {block.span.name}:", *(f"  {line}" for line in lines_of(block.blocks))]
+        else:
+            lines.append(f"event #{block.seq}")
+    return lines
+
+
+async def test_messages_that_a_call_repeats_are_shown_once(store: Store) -> None:
+    append(
+        store,
+        *llm("one", SYSTEM, FIX, answer=ASKS, usage={"input_tokens": 5, "output_tokens": 2}),
+        *llm("two", SYSTEM, FIX, ASKS, READ, answer=DONE),
+        *llm("three", SYSTEM, FIX, ASKS, READ, DONE, {"role": "user", "content": "Fix it."}, answer=DONE),
+    )
+    assert lines_of((await conversation(store)).blocks) == [
+        "system: Be careful.",
+        "user: Fix it.",
+        "assistant: I read the file.",
+        "tool read {'path': 'a.py'} → def drain(): ...",
+        "assistant: Done. (4 earlier)",
+        "user: Fix it.",
+        "assistant: Done. (5 earlier)",
+    ]
+
+
+async def test_a_tool_call_is_one_block_with_its_result_duration_and_permission(store: Store) -> None:
+    append(store, *llm("one", FIX, answer=ASKS))
+    store.append(
+        "run", event("permission_request", "run", request_id="r", tool_name="read", arguments={"path": "a.py"})
+    )
+    answer = event("permission_response", "run", request_id="r", approved=True, by="ann")
+    store.append_audited("run", answer, action="permission_response", actor="ann")
+    store.append(
+        "run",
+        [
+            event("tool_status", "t", "run", tool_name="read", status="running", arguments={"path": "a.py"}),
+            event("tool_result", "t", tool_name="read", status="done", result="def drain(): ..."),
+            *llm("two", FIX, ASKS, READ, answer=DONE),
+        ],
+    )
+    blocks = (await conversation(store)).blocks
+    assert lines_of(blocks) == [
+        "user: Fix it.",
+        "assistant: I read the file.",
+        "tool read {'path': 'a.py'} → def drain(): ... approved by ann",
+        "assistant: Done. (3 earlier)",
+    ]
+    (tool,) = (block for block in blocks if isinstance(block, ToolBlock))
+    assert (tool.state, tool.span_id, tool.took.partition(" ")[2]) == ("done", "t", "ms")
+
+
+async def test_an_agent_within_the_agent_is_a_branch(store: Store) -> None:
+    append(
+        store,
+        *llm("one", FIX, answer={"role": "assistant", "content": "I ask another agent."}),
+        event("work_item_start", "sub", "run", work_item_id="tester", work_type="agent"),
+        *llm("inner", {"role": "user", "content": "Test it."}, answer=DONE, parent="sub"),
+        event("tool_status", "ask", "run", tool_name="ask_expert", arguments={"about": "queues"}),
+        *llm("expert", {"role": "user", "content": "About queues?"}, answer=DONE, parent="ask"),
+        event("tool_result", "ask", tool_name="ask_expert", result="They are lists."),
+    )
+    assert lines_of((await conversation(store)).blocks) == [
+        "user: Fix it.",
+        "assistant: I ask another agent.",
+        "agent tester:",
+        "  user: Test it.",
+        "  assistant: Done.",
+        "tool ask_expert {'about': 'queues'} → They are lists.",
+        "agent ask_expert:",
+        "  user: About queues?",
+        "  assistant: Done.",
+    ]
+
+
+async def test_a_streamed_answer_grows_and_becomes_one_block(store: Store) -> None:
+    append(store, *llm("one", FIX)[:2])
+    for piece in ("I read", " the", " file."):
+        store.append("run", event("token", "one", text=piece))
+    assert lines_of((await conversation(store)).blocks) == ["user: Fix it.", "assistant: I read the file.…"]
+    growing = (await conversation(store)).blocks[-1].name
+    store.append("run", event("work_item_complete", "one", message=DONE))
+    blocks = (await conversation(store)).blocks
+    assert lines_of(blocks) == ["user: Fix it.", "assistant: Done."]
+    assert blocks[-1].name == growing
+
+
+async def test_log_lines_of_a_model_call_are_its_words(store: Store) -> None:
+    append(
+        store,
+        *llm("one", FIX)[:2],
+        event("log", "one", message="I read the file."),
+        event("log", "one", message="retrying", level="warning"),
+        event("log", "one", message="raw output", stream="stdout"),
+        event("log", "run", message="not from the model"),
+    )
+    assert lines_of((await conversation(store)).blocks) == ["user: Fix it.", "assistant: I read the file."]
+
+
+async def test_a_message_in_an_unknown_format_is_an_event_to_open(store: Store) -> None:
+    append(store, event("log", messages={"from": "a model of tomorrow"}, message="prompt"), event("x", messages="text"))
+    assert lines_of((await conversation(store)).blocks)[-1] == "user: text"
+    assert any(line.startswith(("event #2", "user: ")) for line in lines_of((await conversation(store)).blocks))
+
+
+async def test_the_conversation_as_of_an_earlier_event_is_what_was_said_until_then(store: Store) -> None:
+    append(store, *llm("one", FIX, answer=ASKS), *llm("two", FIX, ASKS, READ, answer=DONE))
+    async with store.read() as view:
+        for seq in range(1, 8):
+            then = await conversation_view(await reading_as_of(view, History(), "run", seq), "run")
+            assert all(block.seq <= seq for block in flat(then.blocks))
+        assert lines_of(then.blocks)[-1] == "assistant: Done. (3 earlier)"
+        then = await conversation_view(await reading_as_of(view, History(), "run", 4), "run")
+        assert lines_of(then.blocks) == [
+            "user: Fix it.",
+            "assistant: I read the file.",
+            "tool read {'path': 'a.py'} → None",
+        ]
+
+
+async def test_a_long_conversation_is_read_in_parts_that_follow_each_other(store: Store) -> None:
+    append(store)
+    for number in range(160):
+        said = {"role": "assistant", "content": f"answer {number}"}
+        store.append("run", event("log", model="small-1", messages=[], choices=[{"message": said}], message="m"))
+        store.append("run", [event("log", message=f"line {n}") for n in range(20)])
+    newest = await conversation(store)
+    assert newest.before is not None
+    older = await conversation(store, before=newest.before)
+    assert (len(newest.blocks), older.before) == (100, None)
+    assert [block.text for block in (*older.blocks, *newest.blocks) if isinstance(block, Speech)] == [
+        f"answer {number}" for number in range(160)
+    ]
+
+
+async def test_a_span_shows_its_own_part_and_that_of_the_spans_below(store: Store) -> None:
+    append(
+        store,
+        *llm("one", FIX, answer=ASKS),
+        event("work_item_start", "step", "run", work_item_id="step-2", work_type="step"),
+        *llm("two", FIX, ASKS, READ, answer=DONE, parent="step"),
+    )
+    async with store.read() as view:
+        task, span = await view.task("run"), await view.span("run", "step")
+        assert span is not None
+        found = await span_conversation(view, task, span, await view.span_children("run", "step", 10))
+    assert found is not None
+    assert lines_of(found.blocks) == ["assistant: Done. (3 earlier)"]

@@ -1,0 +1,141 @@
+"""Reads the newest part of a conversation, or the part before a seq."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from signalbox.store import Event, TaskReading
+from signalbox.store.contract import ConversationEntry
+from signalbox.store.model_calls.calls import AGENT_OPERATIONS, operation_of
+from signalbox.store.state import Span, Task
+from signalbox.webapp.views.conversation.agents import MAX_LEVELS, AgentSpans
+from signalbox.webapp.views.conversation.blocks import Block
+from signalbox.webapp.views.conversation.builder import build
+from signalbox.webapp.views.conversation.stream import Streamed, streamed
+
+ENTRIES = 100
+"""Entries of a page: events, or streamed answers."""
+
+READ_AT_ONCE = 20
+MAX_BYTES = 2_000_000
+"""Bytes of payloads of a page. Calls with long histories make a page shorter."""
+
+MAX_PIECES = 3000
+"""Pieces of one streamed answer that are read, the newest ones."""
+
+SPANS = 500
+SUBTREE = 200
+"""Spans below a span whose conversation is shown with it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conversation:
+    """A part of the conversation of `task`. `before` is the cursor of the part before it, None if it is the first."""
+
+    task: Task
+    blocks: list[Block]
+    before: int | None = None
+    is_newest: bool = True
+
+
+async def conversation_view(view: TaskReading, task_id: str, *, before: int | None = None) -> Conversation:
+    """Read the newest part of a conversation, or the part before the seq `before`. Raises UnknownTask."""
+    task = await view.task(task_id)
+    return await _read(view, task, before, None)
+
+
+async def span_conversation(view: TaskReading, task: Task, span: Span, children: Sequence[Span]) -> Conversation | None:
+    """Read the newest part of the conversation of a span with the spans below it. None if it has none."""
+    if not task.conversation_seq:
+        return None
+    spans, waiting = {span.span_id: span}, list(children)
+    while waiting and len(spans) < SUBTREE:
+        child = waiting.pop(0)
+        if child.span_id not in spans:
+            spans[child.span_id] = child
+            waiting += await view.span_children(task.task_id, child.span_id, SUBTREE)
+    found = await _read(view, task, None, spans)
+    return found if found.blocks else None
+
+
+async def _read(view: TaskReading, task: Task, before: int | None, within: dict[str, Span] | None) -> Conversation:
+    task_id = task.task_id
+    ids = None if within is None else list(within)
+    entries = await view.conversation(task_id, ENTRIES + 1, before=before, spans=ids)
+    more, entries = len(entries) > ENTRIES, entries[-ENTRIES:]
+    events = await _events(view, task_id, entries)
+    if entries and len(events) < len(entries):
+        kept = [entry for entry in entries if entry.first_seq in events]
+        more, entries = more or len(kept) < len(entries), kept
+    spans = dict(within) if within is not None else await _spans(view, task, events.values())
+    pieces = [await _answer(view, task, entry, spans) for entry in entries if entry.pieces]
+    answers = {entry.first_seq: answer for entry, answer in zip((e for e in entries if e.pieces), pieces, strict=True)}
+    said = [(events[e.first_seq], answers[e.first_seq]) if e.pieces else events[e.first_seq] for e in entries]
+    agents = AgentSpans(spans, _called(events.values()), _with_calls(spans, entries))
+    return Conversation(
+        task=task,
+        blocks=build(said, agents, has_earlier=more or within is not None),
+        before=entries[0].first_seq if more and entries else None,
+        is_newest=before is None,
+    )
+
+
+async def _events(view: TaskReading, task_id: str, entries: Sequence[ConversationEntry]) -> dict[int, Event]:
+    """Return the first events of the newest entries whose payloads are not too long together, by seq."""
+    found: dict[int, Event] = {}
+    size = 0
+    for end in range(len(entries), 0, -READ_AT_ONCE):
+        seqs = [entry.first_seq for entry in entries[max(0, end - READ_AT_ONCE) : end]]
+        for event in reversed(await view.events_at(task_id, seqs)):
+            size += memoryview(event.payload_json).nbytes
+            if size > MAX_BYTES and found:
+                return found
+            found[event.seq] = event
+    return found
+
+
+async def _answer(view: TaskReading, task: Task, entry: ConversationEntry, spans: dict[str, Span]) -> Streamed:
+    pieces = await view.events_of_span(task.task_id, entry.span_id, entry.first_seq, entry.last_seq, MAX_PIECES)
+    span = spans.get(entry.span_id)
+    is_open = not task.ended and (span is None or span.state in ("open", "mark"))
+    is_cut = bool(pieces) and pieces[0].seq != entry.first_seq
+    return streamed(pieces, is_open=is_open, is_cut=is_cut)
+
+
+async def _spans(view: TaskReading, task: Task, events: Iterable[Event]) -> dict[str, Span]:
+    """Return the spans of the events with all spans above them."""
+    if task.spans_total <= SPANS:
+        return {span.span_id: span for span in await view.spans(task.task_id, 0, SPANS)}
+    found: dict[str, Span] = {}
+    for event in events:
+        span_id: str | None = event.span_id
+        for _ in range(MAX_LEVELS):
+            if span_id is None or span_id in found:
+                break
+            span = await view.span(task.task_id, span_id)
+            if span is None:
+                break
+            found[span_id] = span
+            span_id = span.parent_span_id
+    return found
+
+
+def _called(events: Iterable[Event]) -> set[str]:
+    """Return the spans whose events say that they are agents."""
+    return {event.span_id for event in events if operation_of(event.payload) in AGENT_OPERATIONS}
+
+
+def _with_calls(spans: dict[str, Span], entries: Iterable[ConversationEntry]) -> set[str]:
+    """Return the spans of tools below which a model was called."""
+    found: set[str] = set()
+    for entry in entries:
+        span = spans.get(entry.span_id)
+        if span is None or span.kind == "tool" or span.kind == "run":
+            continue
+        for _ in range(MAX_LEVELS):
+            span = spans.get(span.parent_span_id or "") if span else None
+            if span is None or span.span_id in found:
+                break
+            found.add(span.span_id)
+    return found
