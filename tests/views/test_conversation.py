@@ -10,7 +10,7 @@ import pytest
 
 from signalbox.store import NewEvent, Store, open_store
 from signalbox.store.history import History
-from signalbox.webapp.views.conversation.blocks import Block, AgentBranch, Speech, ToolBlock, flat
+from signalbox.webapp.views.conversation.blocks import AgentBranch, Block, Speech, ToolBlock, flat
 from signalbox.webapp.views.conversation.reading import Conversation, conversation_view, span_conversation
 from signalbox.webapp.views.time_travel import reading_as_of
 

@@ -56,6 +56,12 @@ async def call(task_id: str, seq: int) -> Response:
         raise NotFound
     event = found[0]
     read, path = model_call_of(event.event_type, event.payload), at_root(f"/tasks/{task_id}")
-    values = {"task": task, "event": event, "call": read, "path": path, "blocks": whole_call(event, read, AgentSpans({}))}
+    values = {
+        "task": task,
+        "event": event,
+        "call": read,
+        "path": path,
+        "blocks": whole_call(event, read, AgentSpans({})),
+    }
     values["turns"] = len(read.input) + len(read.output)
     return html(fragments().plain_page("conversation/call.html", await layout(), **values))

@@ -14,7 +14,7 @@ from signalbox.store.projections.conversation import is_model_span
 from signalbox.store.projections.payload import request_id_of, text
 from signalbox.store.state import Span
 from signalbox.webapp.views.conversation.agents import AgentSpans
-from signalbox.webapp.views.conversation.blocks import Block, AgentBranch, PermissionNote, Speech, ToolBlock, Unread
+from signalbox.webapp.views.conversation.blocks import AgentBranch, Block, PermissionNote, Speech, ToolBlock, Unread
 from signalbox.webapp.views.conversation.history import Histories
 from signalbox.webapp.views.conversation.stream import Streamed
 from signalbox.webapp.views.conversation.tool_calls import ToolCalls
