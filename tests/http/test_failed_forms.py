@@ -31,16 +31,18 @@ def shown(response: httpx.Response) -> str:
 def test_a_form_with_a_mistake_can_be_corrected_and_sent_again(server: Server) -> None:
     path = ask(server, "mistake")
     text = "<b>no</b> " * 300
-    response = submit(server, f"{path}?identity=", {"decision": "deny", "reason": text})
+    came_from = {"Referer": f"{server.url}/tasks/mistake"}
+    response = submit(server, f"{path}?identity=", {"decision": "deny", "reason": text}, came_from)
     assert response.status_code == 400
     assert "Your answer was not recorded." in shown(response)
     (form,) = main(response.text).all("form")
     assert form.attributes["action"] == f"{path}?identity="
     (typed,) = form.all("textarea")
     assert (typed.attributes["name"], typed.text.strip()) == ("reason", text.strip())
-    (hidden,) = form.all("input")
-    assert (hidden.attributes["name"], hidden.attributes["value"]) == ("decision", "deny")
-    assert submit(server, str(form.attributes["action"]), {"decision": "deny", "reason": "no"}).status_code == 303
+    hidden = {str(field.attributes["name"]): field.attributes["value"] for field in form.all("input")}
+    assert hidden == {"decision": "deny", "back": "/tasks/mistake"}
+    again = submit(server, str(form.attributes["action"]), {**hidden, "reason": "no"})  # type: ignore[dict-item]
+    assert (again.status_code, again.headers["location"]) == (303, "/tasks/mistake")
 
 
 def test_a_form_that_cannot_succeed_shows_its_text_to_copy(server: Server) -> None:

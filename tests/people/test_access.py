@@ -67,6 +67,7 @@ ROUTES: dict[str, Route] = {
     "GET /live/permissions": Route("some"),
     "GET /audits": page("some"),
     "GET /help": page("some"),
+    "POST /time-zone": Route("nothing", form={}),
     "GET /compare": page("read", query="?a=run&b=run"),
     "GET /demo": page("read", query="?task=run"),
     "GET /tasks/<task_id>": page("read"),

@@ -225,7 +225,7 @@ class Supervisor:
             payload={
                 "status": "interrupted",
                 "error_code": "no_heartbeat",
-                "explanation": f"no heartbeat since {moment(task.updated_at)}",
+                "explanation": f"no heartbeat since {moment(task.updated_at)} UTC",
             },
         )
         with contextlib.suppress(UnknownTask):

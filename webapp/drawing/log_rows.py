@@ -234,7 +234,7 @@ def _happened(event: Event) -> tuple[str, str]:
     """
     happened, appended = str(escape(event.happened_at)), event.created_at
     shown = happened[11:23] if happened[:10] == appended[:10] else f"{happened[5:10]} {happened[11:19]}"
-    return f'{happened}" data-appended="{appended}" title="appended at {appended[:23]}Z', shown
+    return f'{happened}" data-appended="{appended}', shown
 
 
 def _address_in_log(path: str, event: Event, task: Task) -> str:

@@ -129,6 +129,7 @@ _LAYOUT = {
     "person": "",
     "permissions_open": 0,
     "epoch": "",
+    "zone": "",
     "heartbeat": 15,
     "base_url": "http://127.0.0.1:8000",
 }

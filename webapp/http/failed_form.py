@@ -11,7 +11,7 @@ from urllib.parse import quote
 from quart import has_websocket_context, request
 
 from signalbox.webapp.http.body_limits import BoundedRequest, LimitedFormParser
-from signalbox.webapp.http.return_path import is_navigation
+from signalbox.webapp.http.return_path import is_navigation, referring_path
 from signalbox.webapp.http.root_path import at_root
 
 RECEIVE_TIMEOUT_S = 2.0
@@ -21,7 +21,7 @@ SECRETS = frozenset(("password", "old", "new", "repeated", "secret"))
 """Fields that an error page never repeats."""
 
 CHOICES = frozenset(
-    ("identity", "form", "filters", "next", "task", "decision", "do", "days", "scope", "project_id", "role")
+    ("identity", "form", "filters", "next", "back", "task", "decision", "do", "days", "scope", "project_id", "role")
 )
 """Fields that are choices of the page. A retry repeats them; all other fields are typed by a person, and are shown."""
 
@@ -81,6 +81,7 @@ def failed_form(code: str, *, uncertain: bool = False) -> FailedForm | None:
     if uncertain or code not in RETRYABLE or SECRETS & form.keys():
         return FailedForm(not_done=not_done, fields=typed)
     action = at_root(f"{quote(request.path)}?{request.query_string.decode()}")
+    hidden = [(name, text) for name, text in sent if name in CHOICES and name != "back"]
     return FailedForm(
-        not_done=not_done, action=action, fields=typed, hidden=[pair for pair in sent if pair[0] in CHOICES]
+        not_done=not_done, action=action, fields=typed, hidden=[*hidden, ("back", referring_path(at_root("/tasks")))]
     )

@@ -26,7 +26,13 @@ def login_path() -> str:
 
 
 def referring_path(fallback: str) -> str:
-    """Return the path of the page that contained the form, if it is on this server, else `fallback`."""
+    """Return the path of the page that contained the form, if it is on this server, else `fallback`.
+
+    A form that its error page sends again names that page in the field `back`.
+    """
+    form = getattr(request, "received_form", None)
+    if form and form.get("back"):
+        return local_path(form["back"], fallback)
     referrer = split_url(request.referrer or "")
     return (
         local_path(f"{referrer.path}?{referrer.query}".rstrip("?"), fallback)

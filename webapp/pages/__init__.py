@@ -27,9 +27,10 @@ def install(app: Quart) -> None:
         static,
         tasks,
         timeline,
+        viewer_zone,
     )
 
-    lists = (static, tasks, selection, saved_views, permissions, audits, help)
+    lists = (static, tasks, selection, saved_views, permissions, audits, help, viewer_zone)
     for module in (
         *lists,
         control,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from quart import Blueprint, Response
+from urllib.parse import unquote
+
+from quart import Blueprint, Response, request
 
 from signalbox.webapp import __version__
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import fragments
 from signalbox.webapp.pages.responses import html, layout
+from signalbox.webapp.views.time_zones import COOKIE, zone_names
 
 blueprint = Blueprint("help", __name__)
 
@@ -41,6 +44,6 @@ KEYS = {
 @blueprint.get("/help")
 @needs("read")
 async def show() -> Response:
-    return html(
-        fragments().plain_page("help/show.html", await layout(), place="help", groups=KEYS, version=__version__)
-    )
+    selected = unquote(request.cookies.get(COOKIE, ""))
+    values = {"place": "help", "groups": KEYS, "version": __version__, "zones": sorted(zone_names())}
+    return html(fragments().plain_page("help/show.html", await layout(), **values, selected_zone=selected))

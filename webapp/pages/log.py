@@ -12,11 +12,12 @@ from signalbox.store import LogQuery
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.current import fragments, store
 from signalbox.webapp.drawing import ids
-from signalbox.webapp.http.params import MAX_SEQ, choice_parameter, flag_parameter, int_parameter, time_parameter
+from signalbox.webapp.http.params import MAX_SEQ, choice_parameter, flag_parameter, int_parameter
 from signalbox.webapp.http.query_parameters import query_as
 from signalbox.webapp.http.root_path import at_root
 from signalbox.webapp.pages.live_page import LivePage, page_response
 from signalbox.webapp.pages.responses import html
+from signalbox.webapp.pages.viewer_zone import time_of_viewer
 from signalbox.webapp.views.log import hits_view
 from signalbox.webapp.views.log_page import Jump, LogPlace, log_page_view, newest
 from signalbox.webapp.views.log_query import LogFilters, log_fields, log_filters, log_query
@@ -47,7 +48,7 @@ async def show(task_id: str) -> Response | Redirect:
     part = choice_parameter("part", "rows", "frames")
     if part == "rows":
         return await _rows(task_id, place)
-    jump = Jump(failure_after=_seq("failure_after", 0), at=time_parameter("at"))
+    jump = Jump(failure_after=_seq("failure_after", 0), at=time_of_viewer("at"))
     async with store().read() as view:
         latest = (await view.head(task_id)).latest_seq
         here = bool(place) or part == "frames"

@@ -9,11 +9,17 @@ from signalbox.webapp.current import settings, store
 from signalbox.webapp.http.params import MAX_SEQ, int_parameter, last_event_id
 from signalbox.webapp.live import sse
 from signalbox.webapp.live.stream import message_stream
+from signalbox.webapp.views.time_zones import COOKIE, Zone, in_zone, zone_of_cookie
 
 
 def html(text: str) -> Response:
-    """Return an HTML response."""
-    return Response(text, content_type="text/html; charset=utf-8")
+    """Return an HTML response, with its times in the viewer's zone."""
+    return Response(in_zone(text, viewer_zone()), content_type="text/html; charset=utf-8")
+
+
+def viewer_zone() -> Zone:
+    """Return the time zone of the viewer, from the cookie; UTC without one."""
+    return zone_of_cookie(request.cookies.get(COOKIE))
 
 
 async def layout() -> dict[str, object]:
@@ -25,6 +31,7 @@ async def layout() -> dict[str, object]:
         "person": caller.name if caller.is_person else "",
         "permissions_open": permissions_open,
         "epoch": store().epoch,
+        "zone": viewer_zone().name,
         "heartbeat": settings().keepalive_interval,
         "base_url": f"{request.host_url.rstrip('/')}{request.root_path}",
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from urllib.parse import urlencode
 
+import msgspec
 from quart import Blueprint, Response, request
 
 from signalbox.store import Reading, TaskQuery
@@ -24,6 +25,7 @@ from signalbox.webapp.live.stream import subscribe
 from signalbox.webapp.live.task_frames import TaskFrames
 from signalbox.webapp.pages.live_page import TimeTravelView, stream_as_of
 from signalbox.webapp.pages.responses import cursor_of_stream, epoch_of, html, layout, reset_stream, shows_other_history
+from signalbox.webapp.pages.viewer_zone import day_of_viewer
 from signalbox.webapp.views.forecast import Earlier
 from signalbox.webapp.views.list_query import ListFilters, page_fields, task_query
 from signalbox.webapp.views.task import FLAGS, TaskView, task_view
@@ -35,7 +37,9 @@ blueprint = Blueprint("tasks", __name__)
 
 def _list_query() -> TaskQuery:
     """Return the query that the parameters of a list mean. Raises BadRequest."""
-    return task_query(query_as(ListFilters, form=True), visible_projects())
+    query = task_query(query_as(ListFilters, form=True), visible_projects())
+    since, until = day_of_viewer("created_since", query.since), day_of_viewer("created_until", query.until)
+    return msgspec.structs.replace(query, since=since, until=until)
 
 
 @blueprint.get("/")

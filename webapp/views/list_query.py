@@ -21,6 +21,7 @@ from signalbox.store.task_query import (
 )
 from signalbox.webapp.http.bad_request import BadRequest
 from signalbox.webapp.http.params import parse_time_bound
+from signalbox.webapp.views.text import moment
 
 FIELDS = ("status", "q", "kind", "project", "tag", "created_since", "created_until", "stale", "archived", "sort")
 """The filters and the order, as parameters."""
@@ -166,7 +167,7 @@ def checked_filters(text: str) -> str:
 
 
 def bound(value: str) -> str:
-    """Return a time filter as words: last hour, 90m ago, 2026-11-21 14:02 UTC."""
+    """Return a time filter as words: last hour, 90m ago, 2026-11-21 14:02:07."""
     if value in AGES:
         return AGES[value]
-    return f"{value} ago" if relative_seconds(value) else f"{value[:10]} {value[11:16]} UTC"
+    return f"{value} ago" if relative_seconds(value) else moment(value)

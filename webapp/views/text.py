@@ -88,8 +88,11 @@ def day_name(day: str) -> str:
 
 
 def moment(at: str) -> str:
-    """Format a timestamp: 2026-11-21 14:02:07 UTC. A text in another form is returned unchanged."""
-    return f"{at[:10]} {at[11:19]} UTC" if _ISO.match(at) and at.endswith("Z") else at
+    """Format a timestamp: 2026-11-21 14:02:07. A text in another form is returned unchanged.
+
+    It is in UTC. On a page it belongs in a `<time>`, which `views.time_zones` shows in the zone of the viewer.
+    """
+    return f"{at[:10]} {at[11:19]}" if _ISO.match(at) and at.endswith("Z") else at
 
 
 def seconds(start: str, end: str) -> float:

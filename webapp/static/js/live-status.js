@@ -1,5 +1,6 @@
 import { ConnectionStatus } from './ConnectionStatus.js';
 import { counted } from './open-permissions.js';
+import { timeOfDay } from './time-format.js';
 
 /**
  * <live-status data-volatile></live-status>
@@ -57,7 +58,7 @@ function liveStateOf({ state, message, cursor, latest, since }) {
 }
 
 function describe(liveState, { message, cursor, latest, since }) {
-  const time = since?.toLocaleTimeString([], { hour12: false });
+  const time = since && timeOfDay(since, { milliseconds: false });
   return {
     live: `Live · #${cursor}`,
     'catching-up': `Catching up · ${cursor} → ${latest}`,

@@ -1,9 +1,12 @@
 /**
  * Marks the first row of each day in the viewer's zone: `<span class="day" data-volatile data-day="2026-11-24">Tuesday 24
- * November 2026</span>` at the beginning of the row. The server marks the days in UTC, for pages without a script. This
- * module replaces these marks, so that they fit the local times. The marks are renewed after every change of the rows.
+ * November 2026</span>` at the beginning of the row. Frames have the days in UTC. This module replaces their marks, so that
+ * they fit the local times. The marks are renewed after every change of the rows.
  */
-const names = new Intl.DateTimeFormat('en-GB', { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
+import { local } from './time-zone.js';
+
+const options = { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' };
+const names = new Intl.DateTimeFormat('en-GB', options);
 const days = new Map(); // quarter of an hour of a timestamp to [day, name]; zones differ from UTC by whole quarters
 
 export function markDays(list) {
@@ -35,9 +38,9 @@ function dayOf(time) {
   if (!days.has(quarter)) {
     const date = new Date(time);
     if (isNaN(date)) return [time.slice(0, 10), time.slice(0, 10)];
-    const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((part) => String(part).padStart(2, '0'));
+    const day = local(date).slice(0, 10);
     if (days.size > 5000) days.clear();
-    days.set(quarter, [day.join('-'), nameOf(date)]);
+    days.set(quarter, [day, nameOf(new Date(day))]);
   }
   return days.get(quarter);
 }

@@ -1,6 +1,7 @@
+import { local, offsetName } from './time-zone.js';
+
 /** Times and durations in words, in the viewer's zone. */
 
-const absolute = new Intl.DateTimeFormat([], { dateStyle: 'medium', timeStyle: 'long' });
 const relative = new Intl.RelativeTimeFormat([], { style: 'short' });
 const units = [
   [86400, 'day'],
@@ -9,20 +10,33 @@ const units = [
   [1, 'second'],
 ];
 
-/** "26 Nov 2026, 14:02:07 GMT+1" */
+/** "2026-11-26 13:02:07.123 UTC, 2026-11-26 14:02:07 GMT+1" */
 export function wholeTime(date) {
-  return absolute.format(date);
+  const [utc, here, name] = [date.toISOString(), local(date), offsetName(date)];
+  const text = `${utc.slice(0, 10)} ${utc.slice(11, 23)} UTC`;
+  return name === 'UTC' ? text : `${text}, ${here.slice(0, 10)} ${here.slice(11, 19)} ${name}`;
 }
 
 /** "14:02:07.123", or "14:02:07" without milliseconds */
 export function timeOfDay(date, { milliseconds = true } = {}) {
-  const [h, m, s] = [date.getHours(), date.getMinutes(), date.getSeconds()].map((number) => padded(number));
-  return `${h}:${m}:${s}${milliseconds ? `.${padded(date.getMilliseconds(), 3)}` : ''}`;
+  return local(date).slice(11, milliseconds ? 23 : 19);
 }
 
 /** "11-26 14:02:07" */
 export function shortTime(date) {
-  return `${padded(date.getMonth() + 1)}-${padded(date.getDate())} ${timeOfDay(date, { milliseconds: false })}`;
+  const text = local(date);
+  return `${text.slice(5, 10)} ${text.slice(11, 19)}`;
+}
+
+const CLOCK = /(\d{4}-)?(\d\d-\d\d )?\d\d:\d\d:\d\d(\.\d{3})?/;
+
+/** The text with its time replaced by `date`, in the same form: with a date and milliseconds only if it had them. */
+export function inForm(text, date) {
+  return text.replace(CLOCK, (_, year, day, milliseconds) => {
+    const here = local(date);
+    const before = year ? `${here.slice(0, 10)} ` : day ? `${here.slice(5, 10)} ` : '';
+    return before + here.slice(11, milliseconds ? 23 : 19);
+  });
 }
 
 /** 200 → "3 min ago", below 1 → "now" */
@@ -46,6 +60,6 @@ export function duration(seconds) {
   return `${Math.floor(s / 86400)} d ${Math.floor(s / 3600) % 24} h`;
 }
 
-function padded(number, width = 2) {
-  return String(number).padStart(width, '0');
+function padded(number) {
+  return String(number).padStart(2, '0');
 }

@@ -1,30 +1,41 @@
 import { serverNow } from './server-clock.js';
-import { ago, due, duration, shortTime, timeOfDay, wholeTime } from './time-format.js';
+import { ago, due, duration, inForm, shortTime, timeOfDay, wholeTime } from './time-format.js';
+import { local, zone } from './time-zone.js';
 
 /**
  * Times in the viewer's zone, and clocks that tick. One timer serves all of them; it does nothing in a hidden tab.
  *
  * <time data-volatile datetime="2026-11-21T14:02:07.123Z">14:02:07.123</time>
- *     the local time of day; with data-seconds without milliseconds
+ *     the same form of text in the viewer's zone: a time of day with milliseconds, or "2026-11-21 14:02:07"
  * <time data-volatile datetime="…" data-appended="2026-11-22T08:00:00.000Z">11-21 14:02:07</time>
  *     an event that happened before its append: with the date if that is another, and with both times in the title
- * <relative-time data-volatile datetime="…">2026-11-21 14:02:07 UTC</relative-time>
+ * <relative-time data-volatile datetime="…">2026-11-21 14:02:07</relative-time>
  *     "3 min ago"
- * <due-time data-volatile datetime="…">at about 2026-11-21 14:02:07 UTC</due-time>
+ * <due-time data-volatile datetime="…">at about 2026-11-21 14:02:07</due-time>
  *     "in about 40 s", "3 s overdue"
  * <running-clock data-volatile since="…">4 m 12 s</running-clock>
  *     the duration since then. It stands still, with `data-stopped`, while the page is out of date
  *
- * The title of each is the whole local time. A swap's content is formatted before it is in the page, so nothing flickers.
+ * <span data-zone></span>
+ *     the name of the zone
+ * <input type="hidden" name="zone" value="UTC"> <input type="datetime-local" data-at="…" value="…">
+ *     the fields of a form for a time
+ *
+ * The title of each is the whole time, in UTC and in the zone. A swap's content is formatted before it is in the page, so nothing flickers.
  */
 const OUT_OF_DATE = ['stale', 'offline', 'error'];
 let stopped = document.querySelector('[data-as-of]') !== null; // clocks do not run on a page as of an earlier event
 
 function format(root) {
-  for (const node of root.querySelectorAll('time[data-volatile][datetime]')) {
-    const { seconds, appended } = node.dataset;
+  for (const node of root.querySelectorAll('time[datetime], option[data-datetime]')) {
+    const { appended, datetime } = node.dataset;
     if (appended) writeLate(node, new Date(appended));
-    else write(node, node.dateTime, (date) => timeOfDay(date, { milliseconds: seconds === undefined }));
+    else write(node, datetime ?? node.dateTime, (date) => inForm(node.textContent, date));
+  }
+  for (const node of root.querySelectorAll('[data-zone]')) node.textContent = zone;
+  for (const field of root.querySelectorAll('input[name="zone"]')) field.value = zone;
+  for (const field of root.querySelectorAll('input[data-at]')) {
+    field.setAttribute('value', local(new Date(field.dataset.at)).slice(0, 19));
   }
   tick(root);
 }
@@ -44,7 +55,7 @@ function tick(root) {
 }
 
 function writeLate(node, appended) {
-  const sameDay = new Date(node.dateTime).toDateString() === appended.toDateString();
+  const sameDay = shortTime(new Date(node.dateTime)).slice(0, 5) === shortTime(appended).slice(0, 5);
   write(node, node.dateTime, sameDay ? timeOfDay : shortTime);
   node.title += `, appended ${wholeTime(appended)}`;
 }
