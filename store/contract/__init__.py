@@ -21,6 +21,7 @@ from signalbox.store.contract.reading import Reading, TaskPageReading, TaskReadi
 from signalbox.store.contract.store import Store
 from signalbox.store.contract.values import (
     ConversationEntry,
+    Facets,
     Head,
     LogHits,
     LogQuery,
@@ -36,6 +37,7 @@ from signalbox.store.contract.values import (
 __all__ = [
     "Claim",
     "ConversationEntry",
+    "Facets",
     "Fence",
     "Head",
     "LogHits",

@@ -77,6 +77,21 @@ class RunFacts(msgspec.Struct, frozen=True):
     duration: float | None
 
 
+class Facets(msgspec.Struct, frozen=True):
+    """The numbers of tasks that a filter of the list would leave, by its value.
+
+    Each is counted with the other filters of the query: `kinds` with its status and project, but not with its kind.
+    `stale` is counted like a status. `tags` has the name, value and number of each tag, counted with all filters.
+    Values without tasks are absent, and the largest numbers come first.
+    """
+
+    statuses: dict[str, int]
+    kinds: dict[str, int]
+    projects: dict[str, int]
+    tags: list[tuple[str, str, int]]
+    stale: int
+
+
 class LogQuery(msgspec.Struct, frozen=True):
     """A filter for the events of one log. An empty field does not restrict the result.
 

@@ -91,6 +91,31 @@ def merged_page(query: TaskQuery, rows: list[Any]) -> list[Any]:
     return sorted(rows, key=sort_key, reverse=descending)[: query.limit + 1]
 
 
+def facets(query: TaskQuery, dialect: Dialect, among: Condition | None = None) -> tuple[str, list[object]]:
+    """Return the SQL that counts the tasks of `query` by kind, status, staleness and project, and its values.
+
+    The query's own kind, status, staleness and project do not matter. All columns are in the index `tasks_facets`.
+    """
+    any_value = msgspec.structs.replace(query, statuses=(), kind=None, project=None, stale=False)
+    where, values = _conditions(any_value, dialect)
+    only, ids = among or everything()
+    columns = "kind, status, stale, project_id"
+    sql = f"SELECT {columns}, count(*) FROM tasks WHERE {' AND '.join(where)} AND {only} GROUP BY {columns}"
+    return sql, [*values, *ids]
+
+
+def tag_facet(query: TaskQuery, dialect: Dialect, among: Condition | None = None) -> tuple[str, list[object]]:
+    """Return the SQL that counts the tasks of `query` by their tags, and its values."""
+    where, values = _conditions(query, dialect)
+    only, ids = among or everything()
+    found = f"SELECT task_id FROM tasks WHERE {' AND '.join(where)} AND {only}"
+    sql = (
+        f"SELECT name, value, count(*) FROM task_tags WHERE value IS NOT NULL AND task_id IN ({found})"
+        " GROUP BY name, value"
+    )
+    return sql, [*values, *ids]
+
+
 def is_unfiltered(query: TaskQuery) -> bool:
     """Return whether a query asks for all tasks of all projects."""
     shown = msgspec.structs.replace(query, sort="newest", before=None, limit=TaskQuery().limit, archived=None)

@@ -66,21 +66,61 @@ def test_archived_tasks_leave_the_list_and_can_be_restored(start_server: Callabl
     server = start_server()
     for name in ("a", "b"):
         server.emit(name, RUNS)
-    assert "Archive 1 task?" in submit_selection(server, "archive", "a").text
-    assert confirm(server, "archive", "a").status_code == 303
+    archived = confirm(server, "archive", "a")
+    assert archived.status_code == 303
+    undo = server.get(archived.headers["Location"])
+    assert "a</span> archived." in undo.text
+    assert 'formaction="/selection/archive"' in server.get("/tasks").text
     assert (listed(server), listed(server, "archived=1")) == (["b"], ["a"])
     assert 'href="/tasks?archived=1"' in server.get("/tasks").text
     assert "Restore" in server.get("/tasks?archived=1").text
     assert server.get("/tasks/a").status_code == 200
     assert confirm(server, "restore", "a").status_code == 303
     assert (listed(server), listed(server, "archived=1")) == (["b", "a"], [])
+    assert "archived." not in server.get(archived.headers["Location"]).text
     assert "task archived" in audited(server, "a")
     assert "task restored" in audited(server, "a")
 
 
+def test_selected_runs_are_asked_to_stop_with_one_reason(start_server: Callable[..., Server]) -> None:
+    server = start_server()
+    for name in ("a", "b"):
+        server.emit(name, RUNS)
+    server.emit("over", RUNS, ENDED)
+    confirmation = submit_selection(server, "cancel", "a", "b", "over")
+    assert "2 tasks" in confirmation.text
+    assert "the run has ended: it is done" in confirmation.text
+    stopped = server.post("/selection/cancel", data={"task": ["a", "b"], "reason": "wrong branch"})
+    assert stopped.status_code == 303
+    for name in ("a", "b"):
+        newest = server.get(f"/api/tasks/{name}/events/latest").json()[0]
+        assert (newest["event_type"], newest["payload"]["reason"]) == ("cancel_requested", "wrong branch")
+    too_long = server.post("/selection/cancel", data={"task": ["a"], "reason": "x" * 2001})
+    assert (too_long.status_code, "reason must have at most 2000 characters" in too_long.text) == (400, True)
+
+
+def test_a_run_without_a_known_command_cannot_be_retried_with_others(server: Server) -> None:
+    server.emit("over", RUNS, ENDED)
+    assert 'name="form"' in submit_selection(server, "retry", "over").text
+    retried = server.post("/selection/retry", data={"task": ["over"], "form": "1"})
+    assert retried.status_code == 409
+    assert "there is no command to run again" in retried.text
+
+
+def test_two_selected_runs_are_compared(server: Server) -> None:
+    compared = submit_selection(server, "compare", "a", "b")
+    assert (compared.status_code, compared.headers["Location"]) == (303, "/compare?a=a&b=b")
+    refused = submit_selection(server, "compare", "a", "b", "c")
+    assert (refused.status_code, "select 2 tasks to compare them, not 3" in refused.text) == (400, True)
+    assert "select 2 to 9 tasks to watch them, not 1" in submit_selection(server, "watch", "a").text
+
+
 def test_empty_and_invalid_selections_get_clear_messages(server: Server) -> None:
     assert "No tasks selected" in submit_selection(server, "delete").text
-    assert "do must be one of archive, restore, delete" in submit_selection(server, "burn", "a").text
+    assert (
+        "do must be one of compare, watch, archive, restore, cancel, retry, delete"
+        in submit_selection(server, "burn", "a").text
+    )
     assert "at most 500 tasks" in submit_selection(server, "delete", *(f"t{n}" for n in range(501))).text
     assert confirm(server, "burn", "a").status_code == 404
     assert server.post("/selection/delete", data={"filters": "evil=1"}).status_code == 400

@@ -65,6 +65,7 @@ def reads_of_lists(task_ids: list[str]) -> Iterator[Read]:
             TaskQuery(sort=sort, since="2026-01-05T09:02:00.000000Z", until="2026-01-05T09:05:00.000000Z"),
         ):
             yield f"tasks {query}", lambda view, query=query: _all_pages(view, query)
+            yield f"facets {query}", lambda view, query=query: view.facets(query)
     for status in STATUSES:
         yield f"tasks {status}", lambda view, status=status: _all_pages(view, TaskQuery(statuses=(status,), limit=2))
     for task_id in task_ids:
@@ -74,6 +75,7 @@ def reads_of_lists(task_ids: list[str]) -> Iterator[Read]:
     for projects in (None, ("default",), ("other", "none"), ()):
         yield f"count_by_status {projects}", lambda v, p=projects: _sorted(v.count_by_status(p))
         yield f"count_by_status live {projects}", lambda v, p=projects: _sorted(v.count_by_status(p, archived=False))
+        yield f"facets {projects}", lambda v, p=projects: v.facets(TaskQuery(projects=p, archived=False))
         yield f"count_stale {projects}", lambda v, p=projects: v.count_stale(p)
         yield f"count_archived {projects}", lambda v, p=projects: v.count_archived(p)
         yield f"project_names {projects}", lambda v, p=projects: v.project_names(p)

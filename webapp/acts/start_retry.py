@@ -9,6 +9,7 @@ import msgspec
 
 from signalbox.store import Conflict
 from signalbox.store.events import check_task_id, new_id
+from signalbox.store.identity import check_identity
 from signalbox.store.state import Task
 from signalbox.webapp.acts.user_actions import act
 from signalbox.webapp.agents.adoption import KIND as AGENT
@@ -25,15 +26,17 @@ def retry_key() -> bytes | None:
     return store().key if settings().allow_retry else None
 
 
-async def retry_run(task_id: str, form: str | None) -> str:
+async def retry_run(task_id: str, form: str | None, identity: str | None = None) -> str:
     """Run a task's command again as another task, and return its id. A `form` that is sent twice starts one task.
 
-    Raises UnknownTask, or Conflict if no command can or may be run again.
+    With `identity`, only the task with that identity is retried. Raises UnknownTask, TaskReplaced, or Conflict if no
+    command can or may be run again.
     """
     if form is not None and not (form.isascii() and form.isdigit() and len(form) <= 16):
         raise BadRequest(f"form must be the number that the page gave, not {form[:40]!r}", "form")
     async with store().read() as view:
         task = await view.task(task_id)
+        check_identity(task_id, identity, task.identity)
         offer = await offer_of(view, task, retry_key())
     if not task.ended:
         raise Conflict(f"the run has not ended: it is {task.status}")

@@ -51,13 +51,16 @@ async def answer_permission(task_id: str, permission: Permission, approved: bool
     return await act(task_id, "permission_response", span_id=permission.span_id, **fields)
 
 
-async def request_cancel(task_id: str, reason: str | None) -> Event:
-    """Ask a run to stop; a second request is more forceful. Raises UnknownTask, or Conflict if it has ended."""
+async def request_cancel(task_id: str, reason: str | None, identity: str | None = None) -> Event:
+    """Ask a run to stop; a second request is more forceful. With `identity`, only the task with that identity.
+
+    Raises UnknownTask, TaskReplaced, or Conflict if it has ended.
+    """
     async with store().glance() as view:
         task = await view.task(task_id)
     if task.ended:
         raise Conflict(f"the run has ended: it is {task.status}")
-    return await act(task_id, "cancel_requested", reason=reason)
+    return await act(task_id, "cancel_requested", identity=identity, reason=reason)
 
 
 async def archive_task(task_id: str, archived: bool, identity: str | None = None) -> Task:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -19,13 +20,19 @@ from signalbox.webapp.views.task_list import TaskListView
 class ListPages(Templates):
     """Renders the pages that list tasks or permission requests."""
 
-    def list_page(self, view: TaskListView, *, stream_path: str = "", **layout: Any) -> str:
-        """Return the task list as a page, which is live if there is a `stream_path`."""
+    def list_page(
+        self, view: TaskListView, *, archived: Sequence[Task] = (), stream_path: str = "", **layout: Any
+    ) -> str:
+        """Return the task list as a page, which is live if there is a `stream_path`.
+
+        It offers to restore the tasks in `archived`.
+        """
         return self._render_page(
             "tasks/index.html",
             layout,
             view=view,
             panel=Markup(self.list_panel(view)),
+            archived=archived,
             stream_path=stream_path,
             live_list=bool(stream_path),
             place="tasks",
@@ -39,7 +46,8 @@ class ListPages(Templates):
         """Return the rows of a page of the list, each with its task's id."""
         names = view.projects if len(view.projects) > 1 else {}
         values = {"project_names": names, "pick": view.manages, "has_usage": view.has_usage}
-        return [(task.task_id, self._list_row(task, **values)) for task in view.tasks]
+        lines = view.last_lines
+        return [(task.task_id, self._list_row(task, line=lines.get(task.task_id), **values)) for task in view.tasks]
 
     def _list_row(self, task: Task, **values: Any) -> str:
         try:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
+from urllib.parse import urlencode
 
 from quart import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as Redirect
 
 from signalbox.store import Conflict, Reading, StoreDamaged, StoreUnavailable, TaskReplaced, UnknownTask
-from signalbox.store.identity import parse_reference
-from signalbox.store.people import Scope
+from signalbox.store.identity import parse_reference, reference_to
 from signalbox.store.state import Task
-from signalbox.webapp.acts.user_actions import archive_task, delete_task
+from signalbox.webapp.acts.task_actions import TASK_ACTIONS, ActionForm
+from signalbox.webapp.acts.user_actions import checked_reason
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import principal
 from signalbox.webapp.auth.principal import Principal
@@ -26,10 +28,9 @@ from signalbox.webapp.views.text import plural
 blueprint = Blueprint("selection", __name__, url_prefix="/selection")
 
 MAX_TASKS = 500
-RIGHTS: dict[str, Scope] = {"archive": "respond", "restore": "respond", "delete": "admin"}
-"""The actions on selected tasks, and the right that each needs in the project of each task."""
-
-DONE_WORDS = {"archive": "archived", "restore": "restored", "delete": "deleted"}
+MAX_WATCHED = 9
+MAX_UNDO = 20
+"""Archived tasks that the list offers to restore at once. Their ids are in its address."""
 
 
 @dataclass(kw_only=True)
@@ -37,7 +38,7 @@ class Selection:
     """The selected tasks and the action on them.
 
     `refused` has the tasks that do not allow it, with the reason. `unknown` has the ids of tasks that were deleted,
-    `replaced` those that belong to another task now.
+    `replaced` those that belong to another task now. `form` is the number of the form that confirms a retry.
     """
 
     action: str
@@ -47,41 +48,55 @@ class Selection:
     unknown: list[str] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
     done: int | None = None
+    form: str = field(default_factory=lambda: str(time.time_ns() // 1000))
 
     @property
     def done_word(self) -> str:
         """The state of a task after the action, as a word of the page."""
-        return DONE_WORDS[self.action]
+        return TASK_ACTIONS[self.action].done
 
     @property
     def back(self) -> str:
         """The address of the list in which the tasks were selected."""
-        return at_root(f"/tasks?{self.filters}" if self.filters else "/tasks")
+        return self.back_with("")
+
+    def back_with(self, fields: str) -> str:
+        """Return the same address with more fields."""
+        query = "&".join(filter(None, (self.filters, fields)))
+        return at_root(f"/tasks?{query}" if query else "/tasks")
 
 
 @blueprint.get("")
 @blueprint.post("")
 @needs("read")
-async def show() -> Response:
+async def show() -> Response | Redirect:
     given = await request.values
     action = given.get("do") or "archive"
-    if action not in RIGHTS:
-        raise BadRequest(f"do must be one of {', '.join(RIGHTS)}, not {action[:40]!r}", "do")
+    if action == "compare":
+        a, b = _references(given.getlist("task"), 2, 2, "compare")
+        return redirect(at_root(f"/compare?{urlencode({'a': a, 'b': b})}"), 303)
+    if action == "watch":
+        watched = _references(given.getlist("task"), 2, MAX_WATCHED, "watch")
+        return redirect(at_root(f"/watch?{urlencode([('task', task) for task in watched])}"), 303)
+    if action not in TASK_ACTIONS:
+        allowed = ", ".join(["compare", "watch", *TASK_ACTIONS])
+        raise BadRequest(f"do must be one of {allowed}, not {action[:40]!r}", "do")
     return await _page(await _chosen(action))
 
 
-@blueprint.post("/<any(archive, restore, delete):action>")
+@blueprint.post("/<any(archive, restore, cancel, retry, delete):action>")
 @needs("respond")
 async def apply(action: str) -> Response | Redirect:
+    given = await request.form
+    form = ActionForm(checked_reason(given.get("reason")), given.get("form"))
     chosen = await _chosen(action)
     chosen.done = 0
+    changed: list[str] = []
     for task in chosen.tasks:
         try:
-            if action == "delete":
-                await delete_task(task.task_id, task.identity)
-            else:
-                await archive_task(task.task_id, action == "archive", task.identity)
+            await TASK_ACTIONS[action].apply(task, form)
             chosen.done += 1
+            changed.append(reference_to(task))
         except TaskReplaced:
             chosen.replaced.append(task.task_id)
         except UnknownTask:
@@ -94,7 +109,20 @@ async def apply(action: str) -> Response | Redirect:
             done = f"{chosen.done} of {plural(len(chosen.tasks), 'task')} {chosen.done_word}"
             message = f"{done}; the others were not, because {reason_of(error)}"
             return error_response(503, message, code="partly_done", retry_after=error.retry_after)
-    return await _page(chosen, 409) if chosen.refused or chosen.replaced else redirect(chosen.back, 303)
+    if chosen.refused or chosen.replaced:
+        return await _page(chosen, 409)
+    if action == "archive" and len(changed) <= MAX_UNDO:
+        return redirect(chosen.back_with(urlencode([("undo", task) for task in changed])), 303)
+    return redirect(chosen.back, 303)
+
+
+def _references(given: list[str], least: int, most: int, action: str) -> list[str]:
+    """Return the selected tasks. Raises BadRequest unless they are `least` to `most` tasks."""
+    tasks = list(dict.fromkeys(given))
+    if not least <= len(tasks) <= most:
+        wanted = str(least) if least == most else f"{least} to {most}"
+        raise BadRequest(f"select {wanted} tasks to {action} them, not {len(tasks)}", "task")
+    return tasks
 
 
 async def _page(chosen: Selection, status: int = 200) -> Response:
@@ -109,7 +137,7 @@ async def _chosen(action: str) -> Selection:
     if len(wanted) > MAX_TASKS:
         raise BadRequest(f"at most {MAX_TASKS} tasks can be selected at once, not {len(wanted)}", "task")
     chosen = Selection(action=action, filters=checked_filters(given.get("filters", "")))
-    caller, right = await principal(), RIGHTS[action]
+    caller, wanted_action = await principal(), TASK_ACTIONS[action]
     async with store().read() as view:
         for task_id, identity in map(parse_reference, wanted):
             task = await _seen(view, task_id, caller)
@@ -117,10 +145,10 @@ async def _chosen(action: str) -> Selection:
                 chosen.unknown.append(task_id)
             elif identity not in (None, task.identity):
                 chosen.replaced.append(task_id)
-            elif not caller.may(right, task.project_id):
+            elif not caller.may(wanted_action.right, task.project_id):
                 chosen.refused.append((task, f"you do not have the right to do this in the project {task.project_id}"))
-            elif action == "delete" and not task.deletable:
-                chosen.refused.append((task, f"the run is {task.status}: cancel it first, or archive the task"))
+            elif reason := wanted_action.refusal(task):
+                chosen.refused.append((task, reason))
             else:
                 chosen.tasks.append(task)
     return chosen

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from urllib.parse import urlencode
 
 import msgspec
 from quart import Blueprint, Response, request
 
-from signalbox.store import Reading, TaskQuery
+from signalbox.store import InvalidEvent, Reading, TaskQuery, UnknownTask
 from signalbox.store.history import History
+from signalbox.store.identity import parse_reference
+from signalbox.store.state import Task
 from signalbox.webapp.acts.start_retry import retry_key
 from signalbox.webapp.auth.access import needs
 from signalbox.webapp.auth.guard import answerable_projects, may_answer_task, visible_projects
@@ -25,6 +28,7 @@ from signalbox.webapp.live.stream import subscribe
 from signalbox.webapp.live.task_frames import TaskFrames
 from signalbox.webapp.pages.live_page import TimeTravelView, stream_as_of
 from signalbox.webapp.pages.responses import cursor_of_stream, epoch_of, html, layout, reset_stream, shows_other_history
+from signalbox.webapp.pages.selection import MAX_UNDO
 from signalbox.webapp.pages.viewer_zone import day_of_viewer
 from signalbox.webapp.views.forecast import Earlier
 from signalbox.webapp.views.list_query import ListFilters, page_fields, task_query
@@ -49,8 +53,22 @@ async def index() -> Response:
     query = _list_query()
     async with store().read() as view:
         seen = await task_list_view(view, query, manages=answerable_projects() != ())
+        archived = await _just_archived(view)
     stream_path = at_root(f"/live/tasks?{urlencode([*page_fields(query), ('epoch', store().epoch)])}")
-    return html(fragments().list_page(seen, stream_path=stream_path, **await layout()))
+    return html(fragments().list_page(seen, archived=archived, stream_path=stream_path, **await layout()))
+
+
+async def _just_archived(view: Reading) -> list[Task]:
+    """Return the tasks that the caller has just archived, as the address says, and that are still archived."""
+    answerable, found = answerable_projects(), []
+    for text in request.args.getlist("undo")[:MAX_UNDO]:
+        with suppress(InvalidEvent, UnknownTask):
+            task_id, identity = parse_reference(text, "undo")
+            task = await view.task(task_id)
+            may_restore = answerable is None or task.project_id in answerable
+            if task.archived_at and may_restore and identity in (None, task.identity):
+                found.append(task)
+    return found
 
 
 @blueprint.get("/live/tasks")

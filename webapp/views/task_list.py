@@ -5,22 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from signalbox.store import Reading, SavedView, TaskQuery
+from signalbox.store.contract import Facets
 from signalbox.store.state import Task
 from signalbox.webapp.views.list_query import list_fields
+
+MAX_VALUES = 60
+"""The values that a filter offers at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskListView:
-    """One page of the task list. `counts` has the number of tasks by status, archived or not as the query says.
+    """One page of the task list. `facets` has the numbers of tasks that each filter would leave.
 
-    `stale` and `archived` are the numbers of such tasks. `cursor` leads to the next page. `projects` has the names of
-    the projects that the reader sees, by id.
+    `last_lines` has the newest line of output of each task without an error. `archived` is the number of archived
+    tasks. `cursor` leads to the next page. `projects` has the names of the projects that the reader sees, by id.
     """
 
     query: TaskQuery
     tasks: list[Task]
-    counts: dict[str, int]
-    stale: int
+    last_lines: dict[str, str]
+    facets: Facets
     archived: int
     projects: dict[str, str]
     saved: list[SavedView]
@@ -39,9 +43,29 @@ class TaskListView:
         return any(task.usage for task in self.tasks)
 
     @property
+    def kinds(self) -> dict[str, int]:
+        """The kinds that the filter offers, with their numbers of tasks: the chosen one first, then the largest."""
+        return _chosen_first(self.facets.kinds, self.query.kind)
+
+    @property
+    def projects_found(self) -> dict[str, int]:
+        """The ids of the projects that the filter offers, in the same way."""
+        return _chosen_first(self.facets.projects, self.query.project)
+
+    @property
+    def offered_tags(self) -> list[tuple[str, str, int]]:
+        """The tags that narrow the list: the name, the value and the number of tasks of each."""
+        return [tag for tag in self.facets.tags if tag[:2] not in self.query.tags]
+
+    @property
     def outside_rows(self) -> tuple[object, ...]:
         """Everything that the page shows outside its rows."""
-        return self.counts, self.stale, self.archived, self.projects, self.saved, self.cursor, self.has_usage
+        return self.facets, self.archived, self.projects, self.saved, self.cursor, self.has_usage
+
+
+def _chosen_first(counts: dict[str, int], chosen: str | None) -> dict[str, int]:
+    first = {chosen: counts.get(chosen, 0)} if chosen else {}
+    return dict(list((first | counts).items())[:MAX_VALUES])
 
 
 async def task_list_view(view: Reading, query: TaskQuery, *, manages: bool = True) -> TaskListView:
@@ -53,8 +77,8 @@ async def task_list_view(view: Reading, query: TaskQuery, *, manages: bool = Tru
     return TaskListView(
         query=query,
         tasks=page.tasks,
-        counts=await view.count_by_status(query.within, archived=query.archived or False),
-        stale=await view.count_stale(query.within),
+        last_lines=await view.last_lines([task.task_id for task in page.tasks if not task.error]),
+        facets=await view.facets(query),
         archived=await view.count_archived(query.within),
         projects=await view.project_names(query.projects),
         saved=await view.saved_views(query.projects),

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from signalbox.store.contract.values import SameError, Standing, TaskPage
+from signalbox.store.contract.values import Facets, SameError, Standing, TaskPage
 from signalbox.store.state import Task, Unfinished
 from signalbox.store.task_query import SavedView, TaskQuery
+
+MAX_LAST_LINE = 500
+LAST_LINE_EVENTS = 20
+MAX_FACET_TAGS = 50
 
 
 class OneTaskReading(Protocol):
@@ -25,6 +29,12 @@ class TaskListReading(Protocol):
 
     async def tasks(self, query: TaskQuery) -> TaskPage:
         """Return one page of the tasks that `query` describes, in its order. Raises InvalidEvent for a bad cursor."""
+
+    async def facets(self, query: TaskQuery) -> Facets:
+        """Return the numbers of tasks by status, kind, project and tag, at most `MAX_FACET_TAGS` tags.
+
+        The order and the page of `query` do not matter.
+        """
 
     async def count_by_status(
         self, projects: Sequence[str] | None = None, archived: bool | None = None
@@ -57,6 +67,12 @@ class TaskListReading(Protocol):
 
     async def latest_seqs(self, task_ids: Sequence[str]) -> dict[str, int]:
         """Return the newest seq of each of these tasks. Tasks that do not exist are absent."""
+
+    async def last_lines(self, task_ids: Sequence[str]) -> dict[str, str]:
+        """Return the newest line of output of each of these tasks, at most `MAX_LAST_LINE` characters of it.
+
+        Only the last `LAST_LINE_EVENTS` events are searched. Tasks without a line there are absent.
+        """
 
     async def standings(self, task_ids: Sequence[str]) -> dict[str, Standing]:
         """Return the standing of each of these tasks. Tasks that do not exist are absent.

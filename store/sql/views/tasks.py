@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from signalbox.store.contract import SameError, Standing, TaskPage
+from signalbox.store.contract import Facets, SameError, Standing, TaskPage
+from signalbox.store.contract.reading.tasks import LAST_LINE_EVENTS, MAX_FACET_TAGS, MAX_LAST_LINE
 from signalbox.store.errors import UnknownTask, UnreadableTask
 from signalbox.store.sql import task_list
 from signalbox.store.sql.damaged import damaged_task
@@ -60,6 +62,36 @@ class TaskViews(Rows):
             # Their projects and other columns are unknown, so only an unfiltered list shows them.
             tasks = [damaged_task((task_id, *[None] * 8)) for task_id in damaged[: query.limit]] + tasks
         return TaskPage(tasks, cursor, await self.latest_event_id())
+
+    async def facets(self, query: TaskQuery) -> Facets:
+        def counted(task_ids: Sequence[str] | None) -> Condition:
+            return task_list.facets(query, self.dialect, self._only(task_ids))
+
+        def tagged(task_ids: Sequence[str] | None) -> Condition:
+            return task_list.tag_facet(query, self.dialect, self._only(task_ids))
+
+        statuses, kinds, projects, stale = Counter[str](), Counter[str](), Counter[str](), 0
+        for kind, status, is_stale, project_id, tasks in (await self._rows_of_tasks(counted))[0]:
+            of_kind, of_project = query.kind in (None, kind), query.project in (None, project_id)
+            of_status = (not query.statuses or status in query.statuses) and (is_stale or not query.stale)
+            if of_kind and of_project:
+                statuses[status] += tasks
+                stale += tasks if is_stale else 0
+            if of_status and of_project and kind:
+                kinds[kind] += tasks
+            if of_status and of_kind:
+                projects[project_id] += tasks
+        tags = Counter[tuple[str, str]]()
+        for name, value, tasks in (await self._rows_of_tasks(tagged))[0]:
+            tags[name, value] += tasks
+        first_tags = list(_largest_first(tags).items())[:MAX_FACET_TAGS]
+        return Facets(
+            statuses=_largest_first(statuses),
+            kinds=_largest_first(kinds),
+            projects=_largest_first(projects),
+            tags=[(name, value, tasks) for (name, value), tasks in first_tags],
+            stale=stale,
+        )
 
     async def count_by_status(
         self, projects: Sequence[str] | None = None, archived: bool | None = None
@@ -121,6 +153,21 @@ class TaskViews(Rows):
 
         return dict((await self._rows_of_tasks(query, task_ids))[0])
 
+    async def last_lines(self, task_ids: Sequence[str]) -> dict[str, str]:
+        message = self.dialect.json_text("payload", "message")
+        newest = (
+            f"SELECT substr({message}, 1, {MAX_LAST_LINE}) FROM task_events e WHERE e.task_id = c.task_id"
+            f" AND seq > c.last_seq - {LAST_LINE_EVENTS} AND event_type = 'log' AND trim({message}) <> ''"
+            " ORDER BY seq DESC LIMIT 1"
+        )
+
+        def query(task_ids: Sequence[str] | None) -> Condition:
+            among, ids = self._only(task_ids)
+            return f"SELECT task_id, ({newest}) FROM task_event_seq_counters c WHERE {among}", ids
+
+        rows, _ = await self._rows_of_tasks(query, task_ids)
+        return {task_id: line for task_id, line in rows if line}
+
     async def standings(self, task_ids: Sequence[str]) -> dict[str, Standing]:
         def query(task_ids: Sequence[str] | None) -> Condition:
             among, ids = self._only(task_ids)
@@ -142,3 +189,10 @@ class TaskViews(Rows):
             task_id: Standing(seq, bool(archived), bool(stale), unfinished or "", identity)
             for task_id, seq, archived, stale, unfinished, identity in rows
         }
+
+
+K = TypeVar("K", str, tuple[str, str])
+
+
+def _largest_first(counts: Counter[K]) -> dict[K, int]:
+    return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))

@@ -19,6 +19,7 @@ from signalbox.store import (
     TaskRecord,
     UnknownTask,
 )
+from signalbox.store.contract import Facets
 from signalbox.store.errors import NotFound
 from signalbox.store.state import Task
 from signalbox.store.task_query import bound_timestamp
@@ -144,6 +145,56 @@ async def test_the_list_is_limited_to_visible_projects_and_the_requested_one(sto
         assert await view.project_names() == {"default": "Default"}
         assert await view.project_names(["ours"]) == {}
         assert (await view.count_archived(), await view.count_archived(["ours"])) == (1, 0)
+
+
+async def test_each_facet_is_counted_with_the_other_filters(store: Store) -> None:
+    for task_id, kind, *events in (
+        ("a", "build", event("runner_spawn"), event("runner_exit", exit_code=1)),
+        ("b", "build", event("runner_spawn")),
+        ("c", "deploy", event("runner_spawn"), event("runner_exit", exit_code=1)),
+        ("d", None, event("runner_spawn"), event("runner_exit", exit_code=0)),
+        ("e", "build", event("runner_spawn")),
+    ):
+        store.create_task(
+            task_id, kind=kind, title=f"Run {task_id}", metadata={"tags": {"env": "live", "run": task_id}}
+        )
+        store.append(task_id, events)
+    await store.aarchive_task("e", True, **ADA)
+
+    async def facets(**query: Any) -> Facets:
+        async with store.read() as view:
+            return await view.facets(TaskQuery(**{"archived": False, **query}))
+
+    everything = await facets()
+    assert everything.statuses == {"failed": 2, "running": 1, "done": 1}
+    assert list(everything.kinds.items()) == [("build", 2), ("deploy", 1)]
+    assert everything.projects == {"default": 4}
+    assert everything.tags[0] == ("env", "live", 4)
+    assert set(everything.tags[1:]) == {("run", task_id, 1) for task_id in "abcd"}
+    assert (await facets(tags=(("run", "a"),))).tags == [("env", "live", 1), ("run", "a", 1)]
+    failed = await facets(statuses=("failed",), limit=1)
+    assert (failed.statuses, failed.kinds) == (everything.statuses, {"build": 1, "deploy": 1})
+    assert failed.projects == {"default": 2}
+    build = await facets(kind="build")
+    assert (build.statuses, build.kinds) == ({"failed": 1, "running": 1}, everything.kinds)
+    assert (await facets(text="run c")).kinds == {"deploy": 1}
+    assert (await facets(archived=True)).kinds == {"build": 1}
+    assert (await facets(stale=True)).kinds == {}
+    assert await facets(projects=()) == Facets({}, {}, {}, [], 0)
+    assert (await facets(project="other")).projects == {"default": 4}
+    assert (await facets(since="1h")).statuses == everything.statuses
+    assert (await facets(until="1h")).statuses == {}
+
+
+async def test_the_last_line_of_a_task_is_its_newest_output(store: Store) -> None:
+    store.append("plain", [event("log", message="first"), event("log", message="second"), event("phase_enter")])
+    store.append("blank", [event("log", message="words"), event("log", message="  "), event("log")])
+    store.append("long", event("log", message="x" * 9000))
+    store.append("silent", event("runner_spawn"))
+    store.append("old", [event("log", message="long ago"), *[event("progress_update") for _ in range(40)]])
+    async with store.read() as view:
+        lines = await view.last_lines(["plain", "blank", "long", "silent", "old", "nobody"])
+    assert lines == {"plain": "second", "blank": "words", "long": "x" * 500}
 
 
 def test_a_relative_time_is_counted_from_the_full_minute() -> None:

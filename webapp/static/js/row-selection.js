@@ -52,6 +52,9 @@ class SelectAll extends HTMLElement {
     const chosen = boxes.filter((box) => box.checked).length;
     this.#all.checked = chosen > 0 && chosen === boxes.length;
     this.#all.indeterminate = chosen > 0 && chosen < boxes.length;
+    for (const button of document.querySelectorAll('button[data-least]')) {
+      button.disabled = chosen < button.dataset.least || chosen > button.dataset.most;
+    }
     for (const place of document.querySelectorAll('[data-chosen]')) place.textContent = `${chosen} selected`;
   }
 }
